@@ -1,0 +1,161 @@
+//! Which rule an assertion broke: the private cause in full, and the little of it that the public may read.
+
+use std::borrow::Cow;
+
+use grantor_jose::{Algorithm, ClaimsError, JwsError};
+
+use crate::storage::StoreError;
+
+/// Why an assertion is refused. The text is the private cause: it names what was expected and what came.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssertionError {
+    /// Not a JWS this server reads (RFC 7515 §5.2), or the signature does not verify.
+    #[error("{0}")]
+    Jws(#[from] JwsError),
+    /// No acceptable claims set (RFC 7519 §7.2).
+    #[error("{0}")]
+    Claims(#[from] ClaimsError),
+    /// The server does not accept this algorithm, or the client is registered with another one (RFC 8725 §3.1).
+    #[error("algorithm: expected {expected}, got {got}")]
+    WrongAlgorithm {
+        /// What is accepted.
+        expected: String,
+        /// `alg`
+        got: Algorithm,
+    },
+    /// `typ` says that this is another kind of JWT (RFC 8725 §3.11).
+    #[error("typ: expected none, JWT or, for client authentication, client-authentication+jwt; got {got:?}")]
+    WrongType {
+        /// `typ`
+        got: String,
+    },
+    /// A required claim is absent.
+    #[error("claim '{0}' is missing")]
+    MissingClaim(&'static str),
+    /// A claim has the right type, but a value nobody could work with.
+    #[error("claim '{claim}' {error}")]
+    MalformedClaim {
+        /// The claim.
+        claim: &'static str,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// RFC 7523 §3 (1)
+    #[error("iss: expected {expected:?}, got {got:?}")]
+    WrongIssuer {
+        /// The party whose key verified.
+        expected: String,
+        /// `iss`
+        got: String,
+    },
+    /// RFC 7523 §3 (2)
+    #[error("sub: expected the client {expected:?}, got {got:?}")]
+    WrongSubject {
+        /// The client.
+        expected: String,
+        /// `sub`
+        got: String,
+    },
+    /// RFC 7523 §3 (3), RFC 10070 §4
+    #[error("aud: expected one of {expected:?} as sole value, got {got:?}")]
+    WrongAudience {
+        /// What is accepted.
+        expected: Vec<String>,
+        /// `aud`
+        got: Vec<String>,
+    },
+    /// RFC 7523 §3 (4)
+    #[error("exp: expired {seconds_ago:.0} s ago")]
+    Expired {
+        /// Seconds since `exp`, by the server's clock.
+        seconds_ago: f64,
+    },
+    /// RFC 7523 §3 (4)
+    #[error("exp: expected at most {maximum} s ahead, got {seconds_ahead:.0} s")]
+    ExpiresTooLate {
+        /// Seconds until `exp`.
+        seconds_ahead: f64,
+        /// Seconds allowed.
+        maximum: u64,
+    },
+    /// RFC 7523 §3 (5)
+    #[error("nbf: not valid for another {seconds_ahead:.0} s")]
+    NotYetValid {
+        /// Seconds until `nbf`.
+        seconds_ahead: f64,
+    },
+    /// RFC 7523 §3 (6)
+    #[error("iat: {seconds_ahead:.0} s in the future")]
+    IssuedInFuture {
+        /// Seconds until `iat`.
+        seconds_ahead: f64,
+    },
+    /// RFC 7523 §3 (6)
+    #[error("iat: expected at most {maximum} s ago, got {seconds:.0} s")]
+    TooOld {
+        /// Seconds since `iat`.
+        seconds: f64,
+        /// Seconds allowed.
+        maximum: u64,
+    },
+    /// `exp` is not after `iat` or `nbf`.
+    #[error("exp: not after {0}")]
+    EndsBeforeStart(&'static str),
+    /// RFC 7523 §3 (7)
+    #[error("jti: used before")]
+    Replayed,
+    /// The replay guard could not answer; the assertion is refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AssertionError {
+    /// The short name of the broken rule, for logs and metrics: one word per rule.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Jws(JwsError::Signature) => "signature",
+            Self::Jws(JwsError::AlgorithmNotForKey(_)) | Self::WrongAlgorithm { .. } => "alg",
+            Self::Jws(_) => "jws",
+            Self::Claims(_) => "claims",
+            Self::WrongType { .. } => "typ",
+            Self::MissingClaim(claim) | Self::MalformedClaim { claim, .. } => claim,
+            Self::WrongIssuer { .. } => "iss",
+            Self::WrongSubject { .. } => "sub",
+            Self::WrongAudience { .. } => "aud",
+            Self::Expired { .. } | Self::ExpiresTooLate { .. } | Self::EndsBeforeStart(_) => "exp",
+            Self::NotYetValid { .. } => "nbf",
+            Self::IssuedInFuture { .. } | Self::TooOld { .. } => "iat",
+            Self::Replayed => "replay",
+            Self::Store(_) => "storage",
+        }
+    }
+
+    /// What the public may read: the rule in fixed words once the signature has verified, nothing before (law 6). Free of
+    /// anything the token contained, but for differences to the server's clock.
+    pub fn public_text(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Jws(_) | Self::Claims(_) | Self::WrongAlgorithm { .. } | Self::Store(_) => return None,
+            Self::WrongType { .. } => "typ names another kind of JWT".into(),
+            Self::MissingClaim(claim) => format!("claim {claim} is missing").into(),
+            Self::MalformedClaim { claim, .. } => format!("claim {claim} is malformed").into(),
+            Self::WrongIssuer { .. } => "issuer is not the party that signed".into(),
+            Self::WrongSubject { .. } => "subject is not the client".into(),
+            Self::WrongAudience { expected, .. } if expected.len() == 1 => {
+                "audience is not this server's issuer identifier as the sole value (a client library that can only send the \
+                 token endpoint URL needs audience policy legacy in its registration)"
+                    .into()
+            }
+            Self::WrongAudience { .. } => {
+                "audience is not this server's issuer identifier or token endpoint as the sole value".into()
+            }
+            Self::Expired { seconds_ago } => format!("expired {seconds_ago:.0} s ago by our clock").into(),
+            Self::ExpiresTooLate { maximum, .. } => format!("expires more than {maximum} s ahead of our clock").into(),
+            Self::NotYetValid { seconds_ahead } => format!("not valid for another {seconds_ahead:.0} s by our clock").into(),
+            Self::IssuedInFuture { seconds_ahead } => format!("issued {seconds_ahead:.0} s in the future of our clock").into(),
+            Self::TooOld { maximum, .. } => format!("issued more than {maximum} s ago by our clock").into(),
+            Self::EndsBeforeStart(claim) => format!("exp is not after {claim}").into(),
+            Self::Replayed => "jti was used before; each assertion needs a new one".into(),
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! Assertions: the rules of RFC 7523 §3 (with RFC 7521 §5 and RFC 10070), written once for both uses.
+//!
+//! [`Assertion::parse`] takes a JWT apart; the caller finds out who issued it and fixes an [`Expectation`]; [`Verifier::verify`]
+//! holds the JWT against it and, last of all, claims its `jti`. What comes out is a [`VerifiedAssertion`], which nothing else
+//! can make.
+
+mod error;
+mod expectation;
+mod mint;
+mod rules;
+mod verifier;
+
+pub use error::AssertionError;
+pub use expectation::{Expectation, ServerIdentity, Usage};
+pub use mint::NewAssertion;
+pub use rules::{Lifetimes, MAX_TOKEN_ID_BYTES};
+pub use verifier::{Assertion, VerifiedAssertion, Verifier};
+
+/// The `client_assertion_type` of RFC 7523 §2.2.
+pub const CLIENT_ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The `typ` of a client authentication JWT (RFC 10070 §4).
+pub const CLIENT_AUTHENTICATION_TYP: &str = "client-authentication+jwt";

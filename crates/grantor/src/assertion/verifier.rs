@@ -1,0 +1,147 @@
+//! Holding an assertion against an expectation: signature, then the rules in RFC order, then, last, the claim of its `jti`.
+
+use std::sync::Arc;
+
+use grantor_jose::{Claims, Header, Unverified, VerificationKey};
+
+use super::{AssertionError, Expectation, Lifetimes, rules};
+use crate::{
+    clock::UnixTime,
+    storage::{Claim, ReplayGuard, ReplayKey},
+    types::SubjectId,
+};
+
+/// A JWT taken apart. Anybody may have written it.
+#[derive(Debug)]
+pub struct Assertion<'a> {
+    jws: Unverified<'a>,
+    claims: Claims,
+}
+
+impl<'a> Assertion<'a> {
+    /// Takes a JWT apart.
+    ///
+    /// # Errors
+    /// [`AssertionError::Jws`] or [`AssertionError::Claims`]
+    pub fn parse(token: &'a str) -> Result<Self, AssertionError> {
+        let jws = Unverified::parse(token)?;
+        let claims = Claims::parse(jws.dangerously_unverified_payload())?;
+        Ok(Self { jws, claims })
+    }
+
+    /// The header, to choose keys by.
+    pub fn header(&self) -> &Header {
+        self.jws.header()
+    }
+
+    /// The claims, to find the issuer by.
+    pub fn dangerously_unverified_claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+/// An assertion that met its expectation and, if it has a `jti`, was never used before.
+#[derive(Debug)]
+pub struct VerifiedAssertion {
+    claims: Claims,
+    subject: SubjectId,
+    key: Arc<VerificationKey>,
+    replay_key: Option<ReplayKey>,
+}
+
+impl VerifiedAssertion {
+    /// The claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// `sub`, or the issuer where the profile allows `sub` to be absent.
+    pub fn subject(&self) -> &SubjectId {
+        &self.subject
+    }
+
+    /// The key that verified.
+    pub fn key(&self) -> &VerificationKey {
+        &self.key
+    }
+
+    /// The digest of issuer and `jti` under which this use is recorded.
+    pub fn replay_key(&self) -> Option<ReplayKey> {
+        self.replay_key
+    }
+}
+
+/// Verifies assertions.
+#[derive(Clone)]
+pub struct Verifier {
+    replay: Arc<dyn ReplayGuard>,
+    lifetimes: Lifetimes,
+}
+
+impl Verifier {
+    /// A verifier that records uses in `replay`.
+    pub fn new(replay: Arc<dyn ReplayGuard>, lifetimes: Lifetimes) -> Self {
+        Self { replay, lifetimes }
+    }
+
+    /// Verifies if and only if the signature is by one of the expected keys, every rule of RFC 7523 §3 holds at `now`, and the
+    /// `jti` was not claimed before. The claim comes last, so that a forged or malformed assertion never uses up a `jti`.
+    ///
+    /// # Errors
+    /// The first broken rule; [`AssertionError::Store`] if the replay guard cannot tell.
+    pub async fn verify(
+        &self,
+        assertion: Assertion<'_>,
+        expectation: &Expectation<'_>,
+        now: UnixTime,
+    ) -> Result<VerifiedAssertion, AssertionError> {
+        let Assertion { jws, claims } = assertion;
+        check_algorithm(jws.header(), expectation)?;
+        let (verified, key) = jws.verify_any(&expectation.keys)?;
+        rules::typ(verified.header(), expectation)?;
+        let (subject, end) = self.check_claims(&claims, expectation, now)?;
+        let token_id = rules::token_id(&claims, expectation)?;
+        let replay_key = token_id.map(|token_id| ReplayKey::new(expectation.issuer, token_id));
+        if let Some(replay_key) = replay_key {
+            match self.replay.claim(replay_key, end, now).await? {
+                Claim::Fresh => {}
+                Claim::Replayed => return Err(AssertionError::Replayed),
+            }
+        }
+        Ok(VerifiedAssertion { key: key.clone(), claims, subject, replay_key })
+    }
+
+    /// Rules (1) to (6). Answers the subject, and until when a use must be remembered.
+    fn check_claims(
+        &self,
+        claims: &Claims,
+        expectation: &Expectation<'_>,
+        now: UnixTime,
+    ) -> Result<(SubjectId, UnixTime), AssertionError> {
+        let date = now.date();
+        rules::issuer(claims, expectation)?;
+        let subject = rules::subject(claims, expectation)?;
+        rules::audience(claims, expectation)?;
+        let end = rules::expiry(claims, self.lifetimes, date)?;
+        rules::not_before(claims, self.lifetimes, date)?;
+        rules::issued_at(claims, self.lifetimes, date)?;
+        Ok((subject, UnixTime::from_date_rounded_up(end)))
+    }
+}
+
+/// RFC 8725 §3.1: the algorithm is one the server accepts, and the one the client is registered with.
+fn check_algorithm(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
+    let got = header.algorithm();
+    let accepted = match expectation.only_algorithm {
+        Some(only) => only.is_same_as(got),
+        None => expectation.algorithms.contains(&got),
+    };
+    if accepted {
+        return Ok(());
+    }
+    let expected = match expectation.only_algorithm {
+        Some(only) => only.name().to_owned(),
+        None => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
+    };
+    Err(AssertionError::WrongAlgorithm { expected, got })
+}

@@ -1,0 +1,30 @@
+//! Grantor: RFC 7523 in Rust. A signed JWT goes in, an access token comes out.
+//!
+//! An [`server::AuthorizationServer`] is a [`tower_service::Service`] over [`http`] types. It is built from grants, client
+//! authentication methods and a storage, and runs inside any hyper or axum program:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use grantor::{server::AuthorizationServer, storage::MemoryStore, types::Issuer};
+//!
+//! let store = Arc::new(MemoryStore::new());
+//! let server = AuthorizationServer::builder(Issuer::parse("https://as.example")?)
+//!     .store(store)
+//!     .standard()
+//!     .build()?;
+//! # let _ = server;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where is what: [`server`] holds the straight line from request to token, [`assertion`] the rules of RFC 7523 §3 written
+//! once for both uses of an assertion, [`keys`] the choice of verification and signing keys, [`storage`] the traits a backend
+//! implements and the memory store, [`types`] the words of the protocol as types.
+
+pub mod assertion;
+pub mod clock;
+pub mod keys;
+pub mod server;
+pub mod storage;
+pub mod types;
+
+pub use grantor_jose as jose;

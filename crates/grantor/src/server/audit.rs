@@ -1,0 +1,155 @@
+//! Why a request was granted or refused: one record for each, under the id that the answer carries.
+//!
+//! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest.
+
+use grantor_jose::base64url_encode;
+use serde::Serialize;
+
+use super::{Approval, TokenError};
+use crate::{
+    assertion::VerifiedAssertion,
+    clock::UnixTime,
+    types::{AuthMethod, ClientId, CorrelationId, GrantType, Scope, SubjectId},
+};
+
+/// What was decided about one token request. Filled in by the stages as they go.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// Also in the answer's `error_description`.
+    pub id: CorrelationId,
+    /// When the request was read.
+    pub at: UnixTime,
+    /// The grant, once known.
+    pub grant_type: Option<GrantType>,
+    /// The client that authenticated, or that the token is for.
+    pub client: Option<ClientId>,
+    /// How it authenticated.
+    pub auth_method: Option<AuthMethod>,
+    /// The client that the request claimed to come from. Not proven.
+    pub claimed_client: Option<String>,
+    /// The issuer that the grant assertion claimed. Not proven.
+    pub claimed_issuer: Option<String>,
+    /// Whom the token is about.
+    pub subject: Option<SubjectId>,
+    /// The `kid` of the last key that verified.
+    pub key_id: Option<String>,
+    /// The digest of the last (issuer, jti) that was used up.
+    pub token_id_digest: Option<String>,
+    /// The scope granted.
+    pub scope: Option<Scope>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing is decided yet.
+    Undecided,
+    /// A token was issued.
+    Granted,
+    /// No token.
+    Refused {
+        /// The OAuth error code of the answer.
+        error: &'static str,
+        /// The broken rule in one word.
+        rule: &'static str,
+        /// The private cause: what was expected, what came.
+        cause: String,
+    },
+}
+
+impl Decision {
+    /// A new record.
+    pub(super) fn new(at: UnixTime) -> Self {
+        Self {
+            id: CorrelationId::random(),
+            at,
+            grant_type: None,
+            client: None,
+            auth_method: None,
+            claimed_client: None,
+            claimed_issuer: None,
+            subject: None,
+            key_id: None,
+            token_id_digest: None,
+            scope: None,
+            outcome: Outcome::Undecided,
+        }
+    }
+
+    /// The request says that it comes from this client.
+    pub fn claims_client(&mut self, id: &str) {
+        self.claimed_client = Some(excerpt(id));
+    }
+
+    /// The grant assertion says that this party issued it.
+    pub fn claims_issuer(&mut self, issuer: &str) {
+        self.claimed_issuer = Some(excerpt(issuer));
+    }
+
+    /// This client proved who it is, or is public.
+    pub(super) fn authenticated(&mut self, client: &ClientId, method: &AuthMethod) {
+        self.client = Some(client.clone());
+        self.auth_method = Some(method.clone());
+    }
+
+    /// This assertion verified, and its `jti` is used up.
+    pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
+        self.key_id = assertion.key().key_id().map(str::to_owned);
+        self.token_id_digest = assertion.replay_key().map(|key| base64url_encode(key.as_bytes()));
+        self.subject = Some(assertion.subject().clone());
+    }
+
+    pub(super) fn approved(&mut self, approval: &Approval) {
+        self.client = Some(approval.client().id().clone());
+        self.subject = Some(approval.subject().clone());
+        self.scope = Some(approval.scope().clone());
+        self.outcome = Outcome::Granted;
+    }
+
+    pub(super) fn refused(&mut self, error: &TokenError) {
+        self.outcome = Outcome::Refused { error: error.code().as_str(), rule: error.rule(), cause: cause(error) };
+    }
+}
+
+/// The beginning of a claimed name: long enough to recognise, short enough not to flood a log.
+fn excerpt(text: &str) -> String {
+    text.chars().take(128).collect()
+}
+
+/// The error with its sources, bounded: it may quote claims.
+fn cause(error: &TokenError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error).and_then(std::error::Error::source);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text.chars().take(1024).collect()
+}
+
+/// Receives each decision, once, before the answer goes out. It must not block.
+pub trait DecisionLog: Send + Sync + 'static {
+    /// Takes a decision.
+    fn record(&self, decision: &Decision);
+}
+
+/// Writes decisions as `tracing` events of the target `grantor::decision`, the whole record as JSON.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingLog;
+
+impl DecisionLog for TracingLog {
+    fn record(&self, decision: &Decision) {
+        let record = serde_json::to_string(decision).expect("a decision is JSON");
+        match &decision.outcome {
+            Outcome::Refused { error, rule, .. } => {
+                tracing::info!(target: "grantor::decision", id = %decision.id, error, rule, record, "refused");
+            }
+            Outcome::Granted | Outcome::Undecided => {
+                tracing::info!(target: "grantor::decision", id = %decision.id, record, "granted");
+            }
+        }
+    }
+}

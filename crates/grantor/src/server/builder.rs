@@ -1,0 +1,286 @@
+//! Putting a server together: identity, storage, grants, client authentication methods.
+
+use std::sync::Arc;
+
+use grantor_jose::{Algorithm, SigningError};
+use http::{Request, Response};
+
+use super::{
+    ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost, Context, DecisionLog, Grant,
+    JwtBearer, PublicClient, Settings, TracingLog, response::Body, service::respond, token::Line,
+};
+use crate::{
+    assertion::{Lifetimes, ServerIdentity, Verifier},
+    clock::{Clock, SystemClock},
+    keys::{KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
+    storage::{ClientSource, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore},
+    types::{AuthMethod, GrantType, Issuer},
+};
+
+/// An authorization server. Cloning it shares everything.
+///
+/// It is a [`tower_service::Service`] over [`http::Request`]; [`AuthorizationServer::respond`] is the same without tower.
+#[derive(Clone)]
+pub struct AuthorizationServer(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) line: Line,
+    pub(super) decisions: Box<dyn DecisionLog>,
+    pub(super) paths: Paths,
+}
+
+/// The request paths served, from the configured issuer alone (law 5).
+pub(super) struct Paths {
+    pub(super) token: String,
+    pub(super) jwks: String,
+    pub(super) metadata: String,
+}
+
+impl AuthorizationServer {
+    /// Starts building a server of this name.
+    pub fn builder(issuer: Issuer) -> Builder {
+        Builder::new(issuer)
+    }
+
+    /// Answers one HTTP request: the token endpoint, the JWK Set, the metadata, else 404.
+    pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        respond(&self.0, request).await
+    }
+}
+
+/// Why a server cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A part without which no request could be answered.
+    #[error("the builder needs {0}")]
+    Missing(&'static str),
+    /// Two grants of one type.
+    #[error("grant type {0} is registered twice")]
+    DuplicateGrant(GrantType),
+    /// Two client authentication methods of one name.
+    #[error("client authentication method {0} is registered twice")]
+    DuplicateMethod(AuthMethod),
+    /// A setting that makes no sense.
+    #[error("setting {0}")]
+    Setting(&'static str),
+    /// No signing key could be made.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+/// Builds an [`AuthorizationServer`]. What is not set has a safe default, but for the storage.
+pub struct Builder {
+    issuer: Issuer,
+    settings: Settings,
+    lifetimes: Lifetimes,
+    clock: Arc<dyn Clock>,
+    clients: Option<Arc<dyn ClientSource>>,
+    subjects: Option<Arc<dyn SubjectSource>>,
+    permissions: Option<Arc<dyn PermissionSource>>,
+    replay: Option<Arc<dyn ReplayGuard>>,
+    tokens: Option<Arc<dyn TokenStore>>,
+    key_resolver: Arc<dyn KeyResolver>,
+    signing_keys: Option<Arc<dyn SigningKeys>>,
+    decisions: Box<dyn DecisionLog>,
+    grants: Vec<Box<dyn Grant>>,
+    client_auth: Vec<Box<dyn ClientAuthentication>>,
+}
+
+impl Builder {
+    fn new(issuer: Issuer) -> Self {
+        Self {
+            issuer,
+            settings: Settings::default(),
+            lifetimes: Lifetimes::default(),
+            clock: Arc::new(SystemClock),
+            clients: None,
+            subjects: None,
+            permissions: None,
+            replay: None,
+            tokens: None,
+            key_resolver: Arc::new(RegisteredKeys),
+            signing_keys: None,
+            decisions: Box::new(TracingLog),
+            grants: Vec::new(),
+            client_auth: Vec::new(),
+        }
+    }
+
+    /// Takes everything from one backend. The methods below replace single parts.
+    #[must_use]
+    pub fn store(self, store: Arc<impl Store>) -> Self {
+        self.clients(store.clone()).subjects(store.clone()).permissions(store.clone()).replay(store.clone()).tokens(store)
+    }
+
+    /// Who resolves the client behind a `client_id` or an assertion's issuer.
+    #[must_use]
+    pub fn clients(mut self, clients: Arc<dyn ClientSource>) -> Self {
+        self.clients = Some(clients);
+        self
+    }
+
+    /// Who authenticates the subject of an assertion.
+    #[must_use]
+    pub fn subjects(mut self, subjects: Arc<dyn SubjectSource>) -> Self {
+        self.subjects = Some(subjects);
+        self
+    }
+
+    /// Who checks that a client may act for a subject.
+    #[must_use]
+    pub fn permissions(mut self, permissions: Arc<dyn PermissionSource>) -> Self {
+        self.permissions = Some(permissions);
+        self
+    }
+
+    /// Who validates that a `jti` is new.
+    #[must_use]
+    pub fn replay(mut self, replay: Arc<dyn ReplayGuard>) -> Self {
+        self.replay = Some(replay);
+        self
+    }
+
+    /// Who keeps opaque access tokens.
+    #[must_use]
+    pub fn tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Who resolves the key of a client. Default: the keys registered with it.
+    #[must_use]
+    pub fn key_resolver(mut self, resolver: Arc<dyn KeyResolver>) -> Self {
+        self.key_resolver = resolver;
+        self
+    }
+
+    /// The server's own keys. Default: one new ES256 key, gone with the process.
+    #[must_use]
+    pub fn signing_keys(mut self, keys: Arc<dyn SigningKeys>) -> Self {
+        self.signing_keys = Some(keys);
+        self
+    }
+
+    /// Who receives the decisions. Default: [`TracingLog`].
+    #[must_use]
+    pub fn decisions(mut self, log: impl DecisionLog) -> Self {
+        self.decisions = Box::new(log);
+        self
+    }
+
+    /// Who tells the time. Default: the operating system.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What the operator set.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// How old and how young assertions may be.
+    #[must_use]
+    pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.lifetimes = lifetimes;
+        self
+    }
+
+    /// Adds a grant.
+    #[must_use]
+    pub fn grant(mut self, grant: impl Grant) -> Self {
+        self.grants.push(Box::new(grant));
+        self
+    }
+
+    /// Adds a client authentication method. Metadata lists them in this order, and some clients take the first they know.
+    #[must_use]
+    pub fn client_auth(mut self, method: impl ClientAuthentication) -> Self {
+        self.client_auth.push(Box::new(method));
+        self
+    }
+
+    /// Adds both grants and all five client authentication methods.
+    #[must_use]
+    pub fn standard(self) -> Self {
+        self.grant(JwtBearer::new())
+            .grant(ClientCredentials)
+            .client_auth(ClientAssertion)
+            .client_auth(ClientSecretBasic)
+            .client_auth(ClientSecretPost)
+            .client_auth(PublicClient)
+    }
+
+    /// Puts the server together.
+    ///
+    /// # Errors
+    /// [`BuildError`]
+    pub fn build(self) -> Result<AuthorizationServer, BuildError> {
+        self.check()?;
+        let signing_keys = match self.signing_keys {
+            Some(keys) => keys,
+            None => Arc::new(Arc::new(KeyRing::generate(Algorithm::Es256)?)),
+        };
+        let paths = Paths {
+            token: self.issuer.endpoint_path("token"),
+            jwks: self.issuer.endpoint_path("jwks"),
+            metadata: self.issuer.metadata_path(),
+        };
+        let replay = self.replay.ok_or(BuildError::Missing("a replay guard"))?;
+        let context = Context {
+            identity: ServerIdentity::new(self.issuer),
+            settings: self.settings,
+            clock: self.clock,
+            clients: self.clients.ok_or(BuildError::Missing("clients"))?,
+            subjects: self.subjects.ok_or(BuildError::Missing("subjects"))?,
+            permissions: self.permissions.ok_or(BuildError::Missing("permissions"))?,
+            tokens: self.tokens.ok_or(BuildError::Missing("a token store"))?,
+            key_resolver: self.key_resolver,
+            signing_keys,
+            verifier: Verifier::new(replay, self.lifetimes),
+        };
+        let line = Line { context, grants: self.grants, client_auth: self.client_auth };
+        Ok(AuthorizationServer(Arc::new(Inner { line, decisions: self.decisions, paths })))
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        if self.grants.is_empty() {
+            return Err(BuildError::Missing("a grant"));
+        }
+        if let Some(repeated) = first_repeated(self.grants.iter().map(|grant| grant.grant_type())) {
+            return Err(BuildError::DuplicateGrant(repeated));
+        }
+        if let Some(repeated) = first_repeated(self.client_auth.iter().flat_map(|method| method.methods())) {
+            return Err(BuildError::DuplicateMethod(repeated.clone()));
+        }
+        if self.settings.assertion_algorithms.iter().any(|algorithm| algorithm.is_mac()) {
+            return Err(BuildError::Setting("assertion_algorithms must not name an HMAC algorithm"));
+        }
+        if !self.settings.secret_algorithms.iter().all(|algorithm| algorithm.is_mac()) {
+            return Err(BuildError::Setting("secret_algorithms must name HMAC algorithms only"));
+        }
+        if self.settings.token_lifetime.as_secs() == 0 {
+            return Err(BuildError::Setting("token_lifetime must be at least one second"));
+        }
+        Ok(())
+    }
+}
+
+fn first_repeated<T: PartialEq>(items: impl Iterator<Item = T>) -> Option<T> {
+    let mut seen = Vec::new();
+    for item in items {
+        if seen.contains(&item) {
+            return Some(item);
+        }
+        seen.push(item);
+    }
+    None
+}

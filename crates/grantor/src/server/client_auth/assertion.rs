@@ -1,0 +1,71 @@
+//! `private_key_jwt` and `client_secret_jwt`: one method over one verifier, told apart by what the client is registered with
+//! (RFC 7523 §2.2, §3.2, RFC 10070 §4).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{ClientAuthentication, Mechanism, registered};
+use crate::{
+    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation},
+    keys::KeyKind,
+    server::{ClientAuthError, Context, Decision, TokenForm},
+    storage::Client,
+    types::AuthMethod,
+};
+
+/// `private_key_jwt` and `client_secret_jwt`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientAssertion;
+
+static METHODS: [AuthMethod; 2] = [AuthMethod::PRIVATE_KEY_JWT, AuthMethod::CLIENT_SECRET_JWT];
+
+#[async_trait]
+impl ClientAuthentication for ClientAssertion {
+    fn methods(&self) -> &[AuthMethod] {
+        &METHODS
+    }
+
+    fn mechanism(&self) -> Mechanism {
+        Mechanism::Assertion
+    }
+
+    fn is_presented(&self, form: &TokenForm) -> bool {
+        form.parameter("client_assertion").is_some() || form.parameter("client_assertion_type").is_some()
+    }
+
+    async fn authenticate(
+        &self,
+        context: &Context,
+        form: &TokenForm,
+        decision: &mut Decision,
+    ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
+        let assertion = Assertion::parse(extract(form)?).map_err(ClientAuthError::Assertion)?;
+        let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(ClientAuthError::NoIssuer)?;
+        decision.claims_client(issuer);
+        let client = registered(context, issuer, &METHODS).await?;
+        let method = client.metadata().auth_method.clone();
+        let (kind, algorithms) = match method == AuthMethod::CLIENT_SECRET_JWT {
+            true => (KeyKind::Secret, &context.settings().secret_algorithms),
+            false => (KeyKind::Public, &context.settings().assertion_algorithms),
+        };
+        let now = context.now();
+        let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
+        let keys = keys.map_err(ClientAuthError::Key)?;
+        let expectation = Expectation::client_authentication(context.identity(), &client, algorithms, keys);
+        let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(ClientAuthError::Assertion)?;
+        decision.used_assertion(&verified);
+        Ok((client, method))
+    }
+}
+
+/// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never none at all.
+fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
+    match form.parameter("client_assertion_type") {
+        None => Err(ClientAuthError::IncompletePair("client_assertion_type")),
+        Some(CLIENT_ASSERTION_TYPE) => {
+            form.parameter("client_assertion").ok_or(ClientAuthError::IncompletePair("client_assertion"))
+        }
+        Some(_) => Err(ClientAuthError::WrongAssertionType),
+    }
+}

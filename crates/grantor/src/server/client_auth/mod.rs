@@ -1,0 +1,169 @@
+//! Client authentication: which one mechanism the request uses, and who is calling (RFC 6749 §2.3, RFC 7521 §4.2).
+
+mod assertion;
+mod none;
+mod secret;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use assertion::ClientAssertion;
+pub use none::PublicClient;
+pub use secret::{ClientSecretBasic, ClientSecretPost};
+
+use super::{ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm};
+use crate::{
+    storage::Client,
+    types::{AuthMethod, ClientId},
+};
+
+/// How a mechanism's credentials stand to those of others in the same request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// A secret: a second mechanism makes the request invalid (RFC 6749 §2.3).
+    Secret,
+    /// An assertion: a second mechanism makes the client invalid (RFC 7521 §4.2.1).
+    Assertion,
+    /// A mere `client_id`, which may stand beside any other mechanism.
+    Identification,
+}
+
+/// A way for clients to say who they are.
+///
+/// An implementation proves credentials. Whether the client is enabled and registered for the method, and whether the grant
+/// takes it, is checked once, for all of them, by the caller of this trait.
+#[async_trait]
+pub trait ClientAuthentication: Send + Sync + 'static {
+    /// The methods served, as metadata names them.
+    fn methods(&self) -> &[AuthMethod];
+
+    /// How this mechanism's credentials count.
+    fn mechanism(&self) -> Mechanism;
+
+    /// Whether the request carries this mechanism's credentials, well-formed or not.
+    fn is_presented(&self, form: &TokenForm) -> bool;
+
+    /// The client whose credentials these are, if and only if they are right, and the method it used.
+    async fn authenticate(
+        &self,
+        context: &Context,
+        form: &TokenForm,
+        decision: &mut Decision,
+    ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError>;
+}
+
+/// Who is calling. Holding one is the proof that client authentication happened, or was not needed.
+#[derive(Debug)]
+pub struct Caller(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Authenticated(Arc<Client>),
+    Public(Arc<Client>),
+    Claimed(ClientId),
+    Anonymous,
+}
+
+impl Caller {
+    /// The client that proved its identity.
+    pub fn authenticated(&self) -> Option<&Arc<Client>> {
+        match &self.0 {
+            Kind::Authenticated(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    /// The client that proved its identity or, being public, cannot.
+    pub fn client(&self) -> Option<&Arc<Client>> {
+        match &self.0 {
+            Kind::Authenticated(client) | Kind::Public(client) => Some(client),
+            Kind::Claimed(_) | Kind::Anonymous => None,
+        }
+    }
+
+    /// The `client_id` that stood in the request without any proof. A grant that proves identities itself must compare it.
+    pub fn claimed_id(&self) -> Option<&ClientId> {
+        match &self.0 {
+            Kind::Claimed(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// Finds out who is calling, if and only if the request uses at most one mechanism, its credentials are right, the client is
+/// enabled and registered for the method, and the grant accepts the method. Credentials that are sent are always validated,
+/// also where the grant could do without (RFC 7523 §3.1).
+pub(super) async fn authenticate(
+    methods: &[Box<dyn ClientAuthentication>],
+    context: &Context,
+    form: &TokenForm,
+    requirement: &ClientAuthRequirement,
+    decision: &mut Decision,
+) -> Result<Caller, ClientAuthError> {
+    let Some(chosen) = presented(methods, form)? else {
+        return if requirement.optional { Ok(Caller(Kind::Anonymous)) } else { Err(ClientAuthError::Missing) };
+    };
+    let (client, method) = match chosen.authenticate(context, form, decision).await {
+        Err(ClientAuthError::WrongMethod { .. } | ClientAuthError::UnknownClient(_))
+            if chosen.mechanism() == Mechanism::Identification && requirement.optional =>
+        {
+            return claimed(form);
+        }
+        outcome => outcome?,
+    };
+    check_client_id(form, &client)?;
+    if !requirement.methods.contains(&method) {
+        return Err(ClientAuthError::MethodNotAccepted(method));
+    }
+    decision.authenticated(client.id(), &method);
+    let is_public = method == AuthMethod::NONE;
+    Ok(Caller(if is_public { Kind::Public(client) } else { Kind::Authenticated(client) }))
+}
+
+fn presented<'m>(
+    methods: &'m [Box<dyn ClientAuthentication>],
+    form: &TokenForm,
+) -> Result<Option<&'m dyn ClientAuthentication>, ClientAuthError> {
+    let mut presented: Vec<_> = methods.iter().map(|method| &**method).filter(|method| method.is_presented(form)).collect();
+    if presented.len() > 1 {
+        presented.retain(|method| method.mechanism() != Mechanism::Identification);
+    }
+    match presented.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        several if several.iter().any(|method| method.mechanism() == Mechanism::Assertion) => {
+            Err(ClientAuthError::SeveralMechanismsWithAssertion)
+        }
+        _ => Err(ClientAuthError::SeveralMechanisms),
+    }
+}
+
+/// A bare `client_id` of a client that is not public: some libraries always send one. It proves nothing.
+fn claimed(form: &TokenForm) -> Result<Caller, ClientAuthError> {
+    let id = form.parameter("client_id").and_then(|id| ClientId::parse(id).ok());
+    id.map(|id| Caller(Kind::Claimed(id))).ok_or(ClientAuthError::ClientIdMismatch)
+}
+
+/// RFC 7521 §4.2: `client_id` is unnecessary beside credentials, but must agree with them.
+fn check_client_id(form: &TokenForm, client: &Client) -> Result<(), ClientAuthError> {
+    match form.parameter("client_id") {
+        Some(id) if id != client.id().as_str() => Err(ClientAuthError::ClientIdMismatch),
+        _ => Ok(()),
+    }
+}
+
+/// The enabled client of this name, if it is registered for one of `methods`.
+async fn registered(context: &Context, id: &str, methods: &[AuthMethod]) -> Result<Arc<Client>, ClientAuthError> {
+    let client = context.client(id).await.map_err(ClientAuthError::Store)?;
+    let client = client.ok_or_else(|| ClientAuthError::UnknownClient(id.to_owned()))?;
+    if !client.metadata().enabled {
+        return Err(ClientAuthError::DisabledClient);
+    }
+    let expected = &client.metadata().auth_method;
+    match methods {
+        _ if methods.contains(expected) => Ok(client),
+        [got, ..] => Err(ClientAuthError::WrongMethod { expected: expected.clone(), got: got.clone() }),
+        [] => Err(ClientAuthError::MethodNotAccepted(expected.clone())),
+    }
+}

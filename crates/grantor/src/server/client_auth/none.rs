@@ -1,0 +1,44 @@
+//! `none`: a public client names itself (RFC 6749 §3.2.1).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{ClientAuthentication, Mechanism, registered};
+use crate::{
+    server::{ClientAuthError, Context, Decision, TokenForm},
+    storage::Client,
+    types::AuthMethod,
+};
+
+/// `none`: the `client_id` parameter, of a client registered as public.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PublicClient;
+
+static METHODS: [AuthMethod; 1] = [AuthMethod::NONE];
+
+#[async_trait]
+impl ClientAuthentication for PublicClient {
+    fn methods(&self) -> &[AuthMethod] {
+        &METHODS
+    }
+
+    fn mechanism(&self) -> Mechanism {
+        Mechanism::Identification
+    }
+
+    fn is_presented(&self, form: &TokenForm) -> bool {
+        form.parameter("client_id").is_some()
+    }
+
+    async fn authenticate(
+        &self,
+        context: &Context,
+        form: &TokenForm,
+        decision: &mut Decision,
+    ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
+        let id = form.parameter("client_id").ok_or(ClientAuthError::Missing)?;
+        decision.claims_client(id);
+        Ok((registered(context, id, &METHODS).await?, AuthMethod::NONE))
+    }
+}

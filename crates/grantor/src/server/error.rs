@@ -1,0 +1,375 @@
+//! What can be refused on the straight line, stage by stage, and the one place where a refusal becomes an OAuth error code.
+
+use std::borrow::Cow;
+
+use grantor_jose::SigningError;
+
+use crate::{assertion::AssertionError, keys::KeyError, storage::StoreError, types::AuthMethod};
+
+/// The error codes this server answers with (RFC 6749 §5.2, RFC 8707 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The request is malformed.
+    InvalidRequest,
+    /// Client authentication failed.
+    InvalidClient,
+    /// The assertion is not acceptable.
+    InvalidGrant,
+    /// This client may not use this grant.
+    UnauthorizedClient,
+    /// No such grant here.
+    UnsupportedGrantType,
+    /// The scope is malformed, unknown or too wide.
+    InvalidScope,
+    /// The resource is malformed or not served.
+    InvalidTarget,
+    /// Something broke.
+    ServerError,
+    /// Something is busy or away.
+    TemporarilyUnavailable,
+}
+
+impl ErrorCode {
+    /// The value of `error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+}
+
+/// The request's form is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormError {
+    /// Not exactly one Content-Type of a UTF-8 form.
+    #[error("content type is not application/x-www-form-urlencoded")]
+    ContentType,
+    /// A compressed body.
+    #[error("content encoding is not supported")]
+    ContentEncoding,
+    /// More than 64 KiB.
+    #[error("request is too large")]
+    TooLarge,
+    /// The body stopped coming.
+    #[error("request body was not received")]
+    Incomplete,
+    /// A bad escape, or not UTF-8.
+    #[error("form is not correctly encoded")]
+    Encoding,
+    /// A parameter occurs twice (RFC 6749 §3.2).
+    #[error("a parameter is repeated")]
+    DuplicateParameter,
+    /// More than 64 parameters.
+    #[error("too many parameters")]
+    TooManyParameters,
+    /// Parameters in the request URI (RFC 6749 §2.3.1).
+    #[error("parameters belong in the request body")]
+    ParameterInQuery,
+    /// Two Authorization headers.
+    #[error("more than one Authorization header")]
+    DuplicateAuthorization,
+    /// A required parameter is absent or empty.
+    #[error("parameter {0} is missing")]
+    MissingParameter(&'static str),
+    /// No grant is registered under this `grant_type`.
+    #[error("grant_type is not supported")]
+    UnsupportedGrantType,
+}
+
+/// Client authentication failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientAuthError {
+    /// No credentials, and the grant wants some.
+    #[error("no client authentication, but the grant requires it")]
+    Missing,
+    /// More than one mechanism, none of them an assertion (RFC 6749 §2.3).
+    #[error("more than one client authentication mechanism")]
+    SeveralMechanisms,
+    /// More than one mechanism, an assertion among them (RFC 7521 §4.2.1).
+    #[error("more than one client authentication mechanism, one of them an assertion")]
+    SeveralMechanismsWithAssertion,
+    /// The Authorization header cannot be read.
+    #[error("authorization header: {0}")]
+    UnreadableHeader(&'static str),
+    /// One half of `client_assertion` and `client_assertion_type` is absent (RFC 7521 §4.2).
+    #[error("parameter '{0}' is missing beside the other half of the pair")]
+    IncompletePair(&'static str),
+    /// `client_assertion_type` is not that of a JWT.
+    #[error("client_assertion_type is not jwt-bearer")]
+    WrongAssertionType,
+    /// `client_id` names another client than the credentials do (RFC 7521 §4.2).
+    #[error("client_id does not match the credentials")]
+    ClientIdMismatch,
+    /// The JWT has no `iss`.
+    #[error("claim 'iss' is missing")]
+    NoIssuer,
+    /// No such client.
+    #[error("client {0:?} is not registered")]
+    UnknownClient(String),
+    /// An operator has disabled the client.
+    #[error("client is disabled")]
+    DisabledClient,
+    /// The client is registered with another method (RFC 7591 §2).
+    #[error("method: client is registered with {expected}, used {got}")]
+    WrongMethod {
+        /// The registered method.
+        expected: AuthMethod,
+        /// The method of the request.
+        got: AuthMethod,
+    },
+    /// The grant does not accept this method.
+    #[error("method: {0} is not accepted by this grant")]
+    MethodNotAccepted(AuthMethod),
+    /// The secret is wrong or has expired.
+    #[error("client secret is wrong or has expired")]
+    WrongSecret,
+    /// No key to verify the assertion with.
+    #[error("key: {0}")]
+    Key(KeyError),
+    /// The assertion broke a rule.
+    #[error("assertion: {0}")]
+    Assertion(AssertionError),
+    /// The registry failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// The grant refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantError {
+    /// A parameter of this grant is absent.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// `client_id` beside the assertion names neither the issuer nor a public client.
+    #[error("client_id does not match the issuer of the assertion")]
+    ClientIdMismatch,
+    /// The assertion has no `iss`.
+    #[error("claim 'iss' is missing")]
+    NoIssuer,
+    /// `iss` is nobody known.
+    #[error("issuer {0:?} is not registered")]
+    UnknownIssuer(String),
+    /// An operator has disabled the issuer.
+    #[error("issuer is disabled")]
+    DisabledIssuer,
+    /// The caller is another client than the issuer.
+    #[error("caller {caller:?} is not the issuer {issuer:?}")]
+    CallerIsNotIssuer {
+        /// Who called.
+        caller: String,
+        /// Who signed.
+        issuer: String,
+    },
+    /// No key to verify the assertion with.
+    #[error("key: {0}")]
+    Key(KeyError),
+    /// The assertion broke a rule.
+    #[error("assertion: {0}")]
+    Assertion(AssertionError),
+    /// `sub` is neither the client nor anybody known.
+    #[error("subject {0:?} is not known")]
+    UnknownSubject(String),
+    /// An operator has disabled the subject.
+    #[error("subject is disabled")]
+    DisabledSubject,
+    /// The client holds no permission for the subject.
+    #[error("client holds no permission for subject {0:?}")]
+    NoPermission(String),
+    /// The client is not registered for this grant.
+    #[error("client is not registered for this grant")]
+    NotAllowed,
+    /// The `scope` claim is no scope.
+    #[error("the 'scope' claim is malformed")]
+    MalformedScopeClaim,
+    /// A custom grant's own reason, in fixed words that may be shown.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// The registry failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The policy refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// `scope` is no scope (RFC 6749 §3.3).
+    #[error("scope is malformed")]
+    MalformedScope,
+    /// More than the client, or the permission, allows.
+    #[error("scope: allowed {allowed:?}, requested {requested:?}")]
+    ScopeTooWide {
+        /// What could be granted.
+        allowed: String,
+        /// What was asked for.
+        requested: String,
+    },
+    /// `resource` is no absolute URI, has a fragment, or is not served (RFC 8707 §2).
+    #[error("resource {0:?} is not served")]
+    UnknownResource(String),
+    /// More than one `resource`: a token is for one (RFC 9068 §3).
+    #[error("more than one resource")]
+    SeveralResources,
+}
+
+/// The token could not be made or recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssueError {
+    /// Signing failed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// The token store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why there is no token: the stage, and its reason.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The request's form.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// Client authentication.
+    #[error(transparent)]
+    ClientAuth(#[from] ClientAuthError),
+    /// The grant.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// Scope and resource.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Making the token.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl TokenError {
+    /// The OAuth error code: chosen here and nowhere else.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Form(error) | Self::Grant(GrantError::Form(error)) => form_code(error),
+            Self::ClientAuth(error) => client_auth_code(error),
+            Self::Grant(error) => grant_code(error),
+            Self::Policy(PolicyError::MalformedScope | PolicyError::ScopeTooWide { .. }) => ErrorCode::InvalidScope,
+            Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => ErrorCode::InvalidTarget,
+            Self::Issue(IssueError::Signing(_)) => ErrorCode::ServerError,
+            Self::Issue(IssueError::Store(error)) => store_code(error),
+        }
+    }
+
+    /// The public reason: fixed words, and nothing that would tell an unauthenticated caller who is registered (law 6).
+    pub fn public_text(&self) -> Cow<'static, str> {
+        let text = match self {
+            Self::Form(error) | Self::Grant(GrantError::Form(error)) => return error.to_string().into(),
+            Self::ClientAuth(error) => return client_auth_text(error),
+            Self::Grant(error) => return grant_text(error),
+            Self::Policy(PolicyError::MalformedScope) => "scope is malformed",
+            Self::Policy(PolicyError::ScopeTooWide { .. }) => "scope exceeds what is allowed",
+            Self::Policy(PolicyError::UnknownResource(_)) => "resource is not served here",
+            Self::Policy(PolicyError::SeveralResources) => "ask for one resource at a time",
+            Self::Issue(_) => store_text(self.code()),
+        };
+        text.into()
+    }
+
+    /// The short name of the broken rule, for logs and metrics.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Form(_) | Self::Grant(GrantError::Form(_)) => "form",
+            Self::ClientAuth(ClientAuthError::Assertion(error)) | Self::Grant(GrantError::Assertion(error)) => error.rule(),
+            Self::ClientAuth(ClientAuthError::Key(_)) | Self::Grant(GrantError::Key(_)) => "key",
+            Self::ClientAuth(_) => "client",
+            Self::Grant(GrantError::UnknownIssuer(_) | GrantError::DisabledIssuer | GrantError::NoIssuer) => "iss",
+            Self::Grant(GrantError::UnknownSubject(_) | GrantError::DisabledSubject) => "sub",
+            Self::Grant(GrantError::NoPermission(_)) => "permission",
+            Self::Grant(_) => "grant",
+            Self::Policy(PolicyError::MalformedScope | PolicyError::ScopeTooWide { .. }) => "scope",
+            Self::Policy(_) => "resource",
+            Self::Issue(_) => "issue",
+        }
+    }
+}
+
+fn form_code(error: &FormError) -> ErrorCode {
+    match error {
+        FormError::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
+        _ => ErrorCode::InvalidRequest,
+    }
+}
+
+fn client_auth_code(error: &ClientAuthError) -> ErrorCode {
+    match error {
+        ClientAuthError::SeveralMechanisms => ErrorCode::InvalidRequest,
+        ClientAuthError::Store(error)
+        | ClientAuthError::Key(KeyError::Store(error))
+        | ClientAuthError::Assertion(AssertionError::Store(error)) => store_code(error),
+        _ => ErrorCode::InvalidClient,
+    }
+}
+
+fn grant_code(error: &GrantError) -> ErrorCode {
+    match error {
+        GrantError::NotAllowed => ErrorCode::UnauthorizedClient,
+        GrantError::ClientIdMismatch => ErrorCode::InvalidClient,
+        GrantError::MalformedScopeClaim => ErrorCode::InvalidScope,
+        GrantError::Store(error)
+        | GrantError::Key(KeyError::Store(error))
+        | GrantError::Assertion(AssertionError::Store(error)) => store_code(error),
+        _ => ErrorCode::InvalidGrant,
+    }
+}
+
+fn store_code(error: &StoreError) -> ErrorCode {
+    match error {
+        StoreError::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
+        _ => ErrorCode::ServerError,
+    }
+}
+
+fn store_text(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::TemporarilyUnavailable => "the server cannot decide right now; try again",
+        _ => "the server failed",
+    }
+}
+
+fn client_auth_text(error: &ClientAuthError) -> Cow<'static, str> {
+    match (client_auth_code(error), error) {
+        (ErrorCode::InvalidClient, ClientAuthError::Assertion(error)) => {
+            error.public_text().unwrap_or("client authentication failed".into())
+        }
+        (ErrorCode::InvalidClient, ClientAuthError::Missing) => "this grant requires client authentication".into(),
+        (ErrorCode::InvalidClient, ClientAuthError::SeveralMechanismsWithAssertion) | (ErrorCode::InvalidRequest, _) => {
+            "use one client authentication mechanism at a time".into()
+        }
+        (ErrorCode::InvalidClient, _) => "client authentication failed".into(),
+        (code, _) => store_text(code).into(),
+    }
+}
+
+fn grant_text(error: &GrantError) -> Cow<'static, str> {
+    match (grant_code(error), error) {
+        (_, GrantError::Assertion(error)) if error.public_text().is_some() => error.public_text().unwrap_or_default(),
+        (_, GrantError::Refused(reason)) => (*reason).into(),
+        (_, GrantError::UnknownSubject(_) | GrantError::DisabledSubject | GrantError::NoPermission(_)) => {
+            "the client may not act for this subject".into()
+        }
+        (ErrorCode::InvalidScope, _) => "the scope claim is malformed".into(),
+        (ErrorCode::UnauthorizedClient, _) => "the client may not use this grant".into(),
+        (ErrorCode::InvalidClient, _) => "client authentication failed".into(),
+        (ErrorCode::InvalidGrant, _) => "the assertion is not acceptable".into(),
+        (code, _) => store_text(code).into(),
+    }
+}

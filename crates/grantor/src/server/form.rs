@@ -1,0 +1,255 @@
+//! The token request as it came: form and Authorization header, strictly read (RFC 6749 §3.2, §2.3.1, appendix B).
+
+use std::{collections::BTreeMap, fmt};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, header};
+use zeroize::Zeroizing;
+
+use super::FormError;
+
+/// Largest form, in octets.
+pub const MAX_FORM_BYTES: usize = 64 * 1024;
+/// Most parameters in a form.
+const MAX_PARAMETERS: usize = 64;
+/// The only parameters that may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
+/// Parameters that carry credentials or choose what happens: never taken from the URI, and refused there (RFC 6749 §2.3.1).
+const NEVER_IN_QUERY: [&str; 8] =
+    ["grant_type", "assertion", "scope", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
+
+/// What the Authorization header said.
+#[derive(Default)]
+pub enum Authorization {
+    /// There was none.
+    #[default]
+    Absent,
+    /// Well-formed Basic credentials, form-decoded once.
+    Basic {
+        /// The client identifier.
+        id: String,
+        /// The client secret.
+        secret: Zeroizing<String>,
+    },
+    /// Another scheme, or Basic credentials that cannot be read; why.
+    Unreadable(&'static str),
+}
+
+/// A token request, about whose sender nothing is known yet. `Debug` shows parameter names, never values.
+#[derive(Default)]
+pub struct TokenForm {
+    parameters: BTreeMap<String, Zeroizing<String>>,
+    repeated: Vec<(String, String)>,
+    authorization: Authorization,
+}
+
+impl TokenForm {
+    /// Reads the form and the Authorization header of a POST request.
+    ///
+    /// # Errors
+    /// [`FormError`], one variant per refusal. Parameters without a value count as omitted (RFC 6749 §3.2), but still as sent
+    /// twice when they are.
+    pub fn parse(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Self, FormError> {
+        check_content_type(headers)?;
+        check_query(query)?;
+        let mut form = Self { authorization: authorization(headers)?, ..Self::default() };
+        let mut seen = Vec::new();
+        for (name, value) in pairs(body)? {
+            if seen.len() == MAX_PARAMETERS {
+                return Err(FormError::TooManyParameters);
+            }
+            if REPEATABLE.contains(&name.as_str()) {
+                form.repeated.push((name.clone(), value.to_string()));
+            } else if seen.contains(&name) {
+                return Err(FormError::DuplicateParameter);
+            } else if !value.is_empty() {
+                form.parameters.insert(name.clone(), value);
+            }
+            seen.push(name);
+        }
+        Ok(form)
+    }
+
+    /// The value of a parameter, if it was sent with one.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(|value| value.as_str())
+    }
+
+    /// As [`TokenForm::parameter`], for one that the request cannot do without.
+    ///
+    /// # Errors
+    /// [`FormError::MissingParameter`]
+    pub fn required(&self, name: &'static str) -> Result<&str, FormError> {
+        self.parameter(name).ok_or(FormError::MissingParameter(name))
+    }
+
+    /// The non-empty values of `resource` (RFC 8707 §2).
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        self.repeated.iter().filter(|(name, value)| name == "resource" && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// What the Authorization header said.
+    pub fn authorization(&self) -> &Authorization {
+        &self.authorization
+    }
+}
+
+impl fmt::Debug for TokenForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenForm").field("parameters", &self.parameters.keys()).finish_non_exhaustive()
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(FormError::ContentEncoding);
+    }
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Err(FormError::ContentType) };
+    let value = value.to_str().map_err(|_| FormError::ContentType)?.to_ascii_lowercase();
+    let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
+    let utf8 = ["", "charset=utf-8", "charset=\"utf-8\""].contains(&parameters.trim());
+    if essence.trim() == "application/x-www-form-urlencoded" && utf8 { Ok(()) } else { Err(FormError::ContentType) }
+}
+
+fn check_query(query: Option<&str>) -> Result<(), FormError> {
+    let names = query.unwrap_or_default().split('&').map(|pair| decode(pair.split('=').next().unwrap_or_default()));
+    for name in names {
+        if NEVER_IN_QUERY.contains(&name?.as_str()) {
+            return Err(FormError::ParameterInQuery);
+        }
+    }
+    Ok(())
+}
+
+fn pairs(body: &[u8]) -> Result<Vec<(String, Zeroizing<String>)>, FormError> {
+    let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding)?;
+    let pairs = body.split('&').filter(|pair| !pair.is_empty()).take(MAX_PARAMETERS + 1);
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?.to_string(), decode(value)?))
+        })
+        .collect()
+}
+
+/// Decodes `application/x-www-form-urlencoded` once: `+` is a space, every `%` starts an octet, the result is UTF-8.
+fn decode(text: &str) -> Result<Zeroizing<String>, FormError> {
+    let is_escape = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(FormError::Encoding);
+    }
+    let spaced = Zeroizing::new(text.replace('+', " "));
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map_err(|_| FormError::Encoding)?;
+    Ok(Zeroizing::new(decoded.into_owned()))
+}
+
+fn authorization(headers: &HeaderMap) -> Result<Authorization, FormError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(Authorization::Absent),
+        (Some(_), Some(_)) => Err(FormError::DuplicateAuthorization),
+        (Some(value), None) => Ok(basic(value.as_bytes()).unwrap_or_else(Authorization::Unreadable)),
+    }
+}
+
+fn basic(value: &[u8]) -> Result<Authorization, &'static str> {
+    let value = std::str::from_utf8(value).map_err(|_| "not ASCII")?;
+    let (scheme, credentials) = value.split_once(' ').ok_or("no credentials after the scheme")?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err("the scheme is not Basic");
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(credentials.trim_matches(' ')).map_err(|_| "not base64")?);
+    let text = std::str::from_utf8(&decoded).map_err(|_| "not UTF-8")?;
+    let (id, secret) = text.split_once(':').ok_or("no colon between id and secret")?;
+    let field = |text| decode(text).map_err(|_| "not form-encoded");
+    Ok(Authorization::Basic { id: field(id)?.to_string(), secret: field(secret)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().expect("a header value"));
+        }
+        headers
+    }
+
+    fn parse(body: &str) -> Result<TokenForm, FormError> {
+        TokenForm::parse(None, &headers(&[("content-type", "application/x-www-form-urlencoded")]), body.as_bytes())
+    }
+
+    fn refusal(body: &str) -> FormError {
+        parse(body).expect_err(body)
+    }
+
+    #[test]
+    fn decodes_once_and_treats_empty_as_omitted() {
+        let form = parse("a=x+y%20z&b=%2520&c=&d&=e").expect("a form");
+        assert_eq!(form.parameter("a"), Some("x y z"));
+        assert_eq!(form.parameter("b"), Some("%20"));
+        assert_eq!((form.parameter("c"), form.parameter("d")), (None, None));
+    }
+
+    #[test]
+    fn refuses_duplicates_bad_escapes_and_floods() {
+        assert_eq!(refusal("a=1&a=1"), FormError::DuplicateParameter);
+        assert_eq!(refusal("a=1&a="), FormError::DuplicateParameter);
+        assert_eq!(refusal("a=1&%61=2"), FormError::DuplicateParameter);
+        assert!(parse("resource=a&resource=b").is_ok());
+        for body in ["a=%zz", "a=%", "a=%2", "a=%ff", "%zz=a", "a=%+1"] {
+            assert_eq!(refusal(body), FormError::Encoding, "{body}");
+        }
+        let flood = |count: usize| (0..count).map(|index| format!("p{index}=1")).collect::<Vec<_>>().join("&");
+        assert!(parse(&flood(MAX_PARAMETERS)).is_ok());
+        assert_eq!(refusal(&flood(MAX_PARAMETERS + 1)), FormError::TooManyParameters);
+    }
+
+    #[test]
+    fn content_type_is_the_form_in_utf8() {
+        let with = |value| TokenForm::parse(None, &headers(&[("content-type", value)]), b"").map(drop);
+        for value in ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
+            assert_eq!(with(value), Ok(()), "{value}");
+        }
+        for value in ["application/json", "text/[html]", "</><script>", "application/x-www-form-urlencoded;charset=latin1", ""] {
+            assert_eq!(with(value), Err(FormError::ContentType), "{value}");
+        }
+        assert_eq!(TokenForm::parse(None, &HeaderMap::new(), b"").map(drop), Err(FormError::ContentType));
+    }
+
+    #[test]
+    fn parameters_in_the_query_are_refused() {
+        let with = |query| {
+            TokenForm::parse(Some(query), &headers(&[("content-type", "application/x-www-form-urlencoded")]), b"").map(drop)
+        };
+        assert_eq!(with("foo=bar"), Ok(()));
+        for query in ["client_secret=x", "a=b&%63lient_id=x", "assertion"] {
+            assert_eq!(with(query), Err(FormError::ParameterInQuery), "{query}");
+        }
+    }
+
+    #[test]
+    fn basic_credentials_are_form_decoded_once() {
+        let basic = |text: &str| super::basic(format!("basic {}", STANDARD.encode(text)).as_bytes());
+        let Ok(Authorization::Basic { id, secret }) = basic("a%3Ab+c:p%25%2B:%C3%A9") else { panic!("credentials") };
+        assert_eq!((id.as_str(), secret.as_str()), ("a:b c", "p%+:é"));
+        assert!(matches!(basic("a%zz:b"), Err("not form-encoded")));
+        assert!(matches!(basic("ab"), Err("no colon between id and secret")));
+        for header in ["Basic", "Bearer abc", "Basic a b", "Basic\tYTpi", "Basic YTp", "Basic a, Basic b"] {
+            assert!(super::basic(header.as_bytes()).is_err(), "{header}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let headers = headers(&[("content-type", "application/x-www-form-urlencoded")]);
+            let _ = TokenForm::parse(std::str::from_utf8(&body).ok(), &headers, &body);
+            let _ = super::basic(&body);
+        }
+    }
+}

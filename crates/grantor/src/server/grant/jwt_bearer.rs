@@ -1,0 +1,127 @@
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a registered client presents a JWT signed with its own key (RFC 7523 §2.1,
+//! §3.1). The subject is the client itself, or somebody it holds a permission for.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Authorization, ClientAuthRequirement, Grant};
+use crate::{
+    assertion::{Assertion, Expectation, VerifiedAssertion},
+    keys::KeyKind,
+    server::{Caller, Context, Decision, GrantError, TokenForm},
+    storage::Client,
+    types::{GrantType, Scope, SubjectId},
+};
+
+/// The JWT bearer grant, the client being the issuer.
+#[derive(Clone, Debug)]
+pub struct JwtBearer {
+    client_auth: ClientAuthRequirement,
+}
+
+impl Default for JwtBearer {
+    fn default() -> Self {
+        Self { client_auth: ClientAuthRequirement::optional() }
+    }
+}
+
+impl JwtBearer {
+    /// Client authentication is optional, any method is taken (RFC 7523 §3.1).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With another list of client authentication methods, or with client authentication required.
+    #[must_use]
+    pub fn with_client_auth(client_auth: ClientAuthRequirement) -> Self {
+        Self { client_auth }
+    }
+}
+
+#[async_trait]
+impl Grant for JwtBearer {
+    fn grant_type(&self) -> GrantType {
+        GrantType::JWT_BEARER
+    }
+
+    fn client_auth(&self) -> ClientAuthRequirement {
+        self.client_auth.clone()
+    }
+
+    async fn authorize(
+        &self,
+        context: &Context,
+        form: &TokenForm,
+        caller: &Caller,
+        decision: &mut Decision,
+    ) -> Result<Authorization, GrantError> {
+        let assertion = Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
+        let issuer = issuing_client(context, &assertion, decision).await?;
+        check_caller(caller, &issuer)?;
+        let verified = verify(context, &issuer, assertion).await?;
+        decision.used_assertion(&verified);
+        let requested = scope_claim(&verified)?;
+        let permitted = permitted_scope(context, &issuer, verified.subject()).await?;
+        let subject = verified.subject().clone();
+        let authorization = Authorization::for_subject(issuer, &self.grant_type(), subject, permitted.as_ref())?;
+        Ok(authorization.requesting(requested))
+    }
+}
+
+/// RFC 7523 §3 (1): the issuer is a registered, enabled client.
+async fn issuing_client(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    decision: &mut Decision,
+) -> Result<Arc<Client>, GrantError> {
+    let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(GrantError::NoIssuer)?;
+    decision.claims_issuer(issuer);
+    let client = context.client(issuer).await?.ok_or_else(|| GrantError::UnknownIssuer(issuer.to_owned()))?;
+    if client.metadata().enabled { Ok(client) } else { Err(GrantError::DisabledIssuer) }
+}
+
+/// Whoever calls, named, public or authenticated, is the issuer.
+fn check_caller(caller: &Caller, issuer: &Client) -> Result<(), GrantError> {
+    if caller.claimed_id().is_some_and(|id| id != issuer.id()) {
+        return Err(GrantError::ClientIdMismatch);
+    }
+    match caller.client() {
+        Some(client) if client.id() != issuer.id() => {
+            Err(GrantError::CallerIsNotIssuer { caller: client.id().to_string(), issuer: issuer.id().to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn verify(context: &Context, issuer: &Client, assertion: Assertion<'_>) -> Result<VerifiedAssertion, GrantError> {
+    let now = context.now();
+    let keys = context.key_resolver().resolve_keys(issuer, KeyKind::Public, assertion.header(), now).await;
+    let keys = keys.map_err(GrantError::Key)?;
+    let algorithms = &context.settings().assertion_algorithms;
+    let expectation = Expectation::grant(context.identity(), issuer, algorithms, keys);
+    context.verifier().verify(assertion, &expectation, now).await.map_err(GrantError::Assertion)
+}
+
+/// A `scope` claim is the requested scope where the form has none, as service-account libraries send it.
+fn scope_claim(verified: &VerifiedAssertion) -> Result<Option<Scope>, GrantError> {
+    let Some(claim) = verified.claims().other.get("scope") else { return Ok(None) };
+    let scope = claim.as_str().and_then(|text| Scope::parse(text).ok()).ok_or(GrantError::MalformedScopeClaim)?;
+    Ok(if scope.is_empty() { None } else { Some(scope) })
+}
+
+/// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is the client, or somebody enabled whom the client may act for. Answers the
+/// permission's scope, where it limits.
+async fn permitted_scope(context: &Context, client: &Client, subject: &SubjectId) -> Result<Option<Scope>, GrantError> {
+    if subject.as_str() == client.id().as_str() {
+        return Ok(None);
+    }
+    match context.subjects().subject(subject).await? {
+        None => Err(GrantError::UnknownSubject(subject.to_string())),
+        Some(subject) if !subject.enabled => Err(GrantError::DisabledSubject),
+        Some(_) => match context.permissions().permission(client.id(), subject).await? {
+            None => Err(GrantError::NoPermission(subject.to_string())),
+            Some(permission) => Ok(permission.scope),
+        },
+    }
+}

@@ -1,0 +1,61 @@
+//! Issuing: an approval becomes an access token.
+
+mod jwt;
+mod opaque;
+
+use std::{fmt, time::Duration};
+
+use zeroize::Zeroizing;
+
+use super::{Approval, Context, Decision, IssueError};
+use crate::{clock::UnixTime, storage::TokenFormat, types::Scope};
+
+/// An access token that was issued. `Debug` does not show it.
+pub struct IssuedToken {
+    access_token: Zeroizing<String>,
+    lifetime: Duration,
+    scope: Scope,
+}
+
+impl IssuedToken {
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.access_token
+    }
+
+    /// How long it lives.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// What it allows.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedToken").field("lifetime", &self.lifetime).finish_non_exhaustive()
+    }
+}
+
+/// When a token starts and ends.
+#[derive(Clone, Copy)]
+struct Life {
+    issued_at: UnixTime,
+    expires_at: UnixTime,
+}
+
+/// Issues the token in the client's format. An opaque token is recorded before it is answered.
+pub(super) async fn issue(context: &Context, approval: Approval, decision: &mut Decision) -> Result<IssuedToken, IssueError> {
+    let lifetime = context.settings().token_lifetime;
+    let issued_at = context.now();
+    let life = Life { issued_at, expires_at: issued_at.plus(lifetime) };
+    let access_token = match approval.client().metadata().token_format {
+        TokenFormat::Jwt => jwt::issue(context, &approval, life)?,
+        TokenFormat::Opaque => opaque::issue(context, &approval, life).await?,
+    };
+    decision.approved(&approval);
+    Ok(IssuedToken { access_token: Zeroizing::new(access_token), lifetime, scope: approval.scope().clone() })
+}

@@ -1,0 +1,47 @@
+//! Authorization server metadata (RFC 8414 §2): what is registered, and nothing else. `response_types_supported` is left out
+//! because it would be empty (§3.2).
+
+use std::collections::BTreeSet;
+
+use grantor_jose::Algorithm;
+use serde::Serialize;
+
+use super::token::Line;
+use crate::types::AuthMethod;
+
+#[derive(Serialize)]
+pub(super) struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    grant_types_supported: Vec<String>,
+    token_endpoint_auth_methods_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+}
+
+pub(super) fn document(line: &Line) -> Metadata {
+    let identity = line.context.identity();
+    let accepted: BTreeSet<AuthMethod> = line.grants.iter().flat_map(|grant| grant.client_auth().methods).collect();
+    let offered = line.client_auth.iter().flat_map(|method| method.methods());
+    let methods: Vec<&AuthMethod> = offered.filter(|method| accepted.contains(method)).collect();
+    Metadata {
+        issuer: identity.issuer().to_string(),
+        token_endpoint: identity.token_endpoint().to_owned(),
+        jwks_uri: identity.issuer().endpoint("jwks"),
+        grant_types_supported: line.grants.iter().map(|grant| grant.grant_type().to_string()).collect(),
+        token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &methods),
+        token_endpoint_auth_methods_supported: methods.iter().map(|method| method.to_string()).collect(),
+    }
+}
+
+/// Signatures if and only if `private_key_jwt` is offered, HMACs if and only if `client_secret_jwt` is.
+fn signing_algorithms(line: &Line, methods: &[&AuthMethod]) -> Vec<&'static str> {
+    let settings = line.context.settings();
+    let of = |method: AuthMethod, algorithms: &[Algorithm]| {
+        if methods.contains(&&method) { algorithms.iter().map(|algorithm| algorithm.name()).collect() } else { Vec::new() }
+    };
+    let mut names = of(AuthMethod::PRIVATE_KEY_JWT, &settings.assertion_algorithms);
+    names.extend(of(AuthMethod::CLIENT_SECRET_JWT, &settings.secret_algorithms));
+    names
+}

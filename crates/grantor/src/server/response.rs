@@ -1,0 +1,89 @@
+//! Answers: tokens and errors as JSON, never cached (RFC 6749 §5.1, §5.2).
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{ErrorCode, IssuedToken, TokenError};
+use crate::types::CorrelationId;
+
+/// What every answer's body is.
+pub(super) type Body = Full<Bytes>;
+
+/// Whether the request carried an Authorization header: only then is a failure answered with a challenge (RFC 6749 §5.2).
+/// Some clients hide the body of an answer that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Challenge {
+    Basic,
+    None,
+}
+
+/// A JSON answer that nobody may store.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(body).expect("answers are JSON");
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// RFC 6749 §5.1. `scope` is always told, so that a client never has to guess.
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+}
+
+pub(super) fn token(token: &IssuedToken) -> Response<Body> {
+    let body = TokenResponse {
+        access_token: token.expose(),
+        token_type: "Bearer",
+        expires_in: token.lifetime().as_secs(),
+        scope: token.scope().to_string(),
+    };
+    json(StatusCode::OK, &body)
+}
+
+/// RFC 6749 §5.2: the code, fixed words, and the id under which the operator finds the cause.
+pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge) -> Response<Body> {
+    let code = error.code();
+    let description = format!("{} (decision {id})", error.public_text());
+    let challenge = (code == ErrorCode::InvalidClient && challenge == Challenge::Basic).then(|| {
+        format!(r#"Basic realm="grantor", charset="UTF-8", error="{}", error_description="{description}""#, code.as_str())
+    });
+    let status = match code {
+        ErrorCode::InvalidClient if challenge.is_some() => StatusCode::UNAUTHORIZED,
+        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let mut response = json(status, &json!({"error": code.as_str(), "error_description": description}));
+    if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    if code == ErrorCode::TemporarilyUnavailable {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+pub(super) fn not_found() -> Response<Body> {
+    json(StatusCode::NOT_FOUND, &json!({"error": "not_found"}))
+}
+
+pub(super) fn method_not_allowed(allowed: &'static [Method]) -> Response<Body> {
+    let names: Vec<_> = allowed.iter().map(Method::as_str).collect();
+    let mut response = json(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "method_not_allowed"}));
+    let allow = HeaderValue::from_str(&names.join(", ")).expect("method names are header text");
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}

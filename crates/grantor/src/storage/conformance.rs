@@ -1,0 +1,244 @@
+//! The laws of storage, written once, run by every backend: `grantor::store_suite!(make)`, where `make` is an async function
+//! answering an empty store.
+
+use std::sync::Arc;
+
+use grantor_jose::{Algorithm, PrivateJwk, VerificationKey};
+use zeroize::Zeroizing;
+
+use super::{
+    Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, OpaqueToken, Permission, PermissionRegistry, ReplayKey, Store,
+    StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
+};
+use crate::{
+    clock::UnixTime,
+    types::{AuthMethod, ClientId, GrantType, Scope, SubjectId},
+};
+
+/// A backend with all its halves.
+pub trait Registry: Store + ClientRegistry + SubjectRegistry + PermissionRegistry {}
+
+impl<T: Store + ClientRegistry + SubjectRegistry + PermissionRegistry> Registry for T {}
+
+/// Generates one test for each law, against a new store from `$make().await`.
+#[macro_export]
+macro_rules! store_suite {
+    ($make:path) => {
+        $crate::store_suite!(@tests $make:
+            a_client_comes_back_as_it_went_in
+            a_changed_client_is_seen_on_the_next_read
+            names_are_taken_once
+            deleting_a_client_takes_its_permissions_along
+            deleting_a_subject_takes_its_permissions_along
+            permissions_need_both_sides
+            lists_are_in_order
+            one_of_many_concurrent_claims_wins
+            a_claim_ends_when_it_says
+            claims_are_kept_apart_by_issuer
+            opaque_tokens_are_found_by_digest
+        );
+    };
+    (@tests $make:path: $($law:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $law() {
+                $crate::storage::conformance::$law(std::sync::Arc::new($make().await)).await;
+            }
+        )*
+    };
+}
+
+const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+fn id(text: &str) -> ClientId {
+    ClientId::parse(text).expect("a client id")
+}
+
+fn subject_id(text: &str) -> SubjectId {
+    SubjectId::parse(text).expect("a subject id")
+}
+
+fn subject(text: &str) -> Subject {
+    Subject { id: subject_id(text), enabled: true }
+}
+
+fn permission(client: &str, subject: &str) -> Permission {
+    Permission { client: id(client), subject: subject_id(subject), scope: Some(Scope::parse("read").expect("a scope")) }
+}
+
+fn public_client(name: &str) -> Client {
+    Client::new(ClientMetadata::new(id(name), AuthMethod::NONE, NOW), Vec::new(), Vec::new()).expect("a client")
+}
+
+/// A client with one of everything.
+fn full_client(name: &str) -> Client {
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key").public();
+    let key = Arc::new(VerificationKey::from_jwk(key).expect("a key"));
+    let expiry = Some(UnixTime::from_millis(NOW.millis() + 5));
+    let readable = ClientSecret::readable(Zeroizing::new("s".repeat(64)), expiry).expect("a secret");
+    let mut metadata = ClientMetadata::new(id(name), AuthMethod::CLIENT_SECRET_JWT, NOW);
+    metadata.scope = Scope::parse("read write").expect("a scope");
+    metadata.signing_algorithm = Some(Algorithm::Hs384);
+    metadata.grant_types = vec![GrantType::CLIENT_CREDENTIALS, GrantType::from_static("urn:example:own")];
+    Client::new(metadata, vec![key], vec![readable, ClientSecret::digest("other", None)]).expect("a client")
+}
+
+async fn read(store: &impl Registry, name: &str) -> Option<Arc<Client>> {
+    store.client(&id(name)).await.expect("the store answers")
+}
+
+fn is_missing<T>(result: Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Missing(_)))
+}
+
+fn exists<T>(result: Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Exists(_)))
+}
+
+/// Metadata, keys and secrets survive.
+pub async fn a_client_comes_back_as_it_went_in<S: Registry>(store: Arc<S>) {
+    assert!(read(&*store, "ä:1").await.is_none());
+    let client = full_client("ä:1");
+    let (metadata, jwk) = (client.metadata().clone(), client.keys()[0].jwk().cloned());
+    store.client_create(client).await.expect("created");
+    let back = read(&*store, "ä:1").await.expect("the client");
+    assert_eq!(back.metadata(), &metadata);
+    assert_eq!(back.keys()[0].jwk(), jwk.as_ref());
+    let [readable, digest] = back.secrets() else { panic!("two secrets") };
+    assert_eq!(readable.expose(), Some("s".repeat(64).as_str()));
+    assert_eq!(readable.expires_at, Some(UnixTime::from_millis(NOW.millis() + 5)));
+    assert!(digest.matches("other", NOW) && !digest.matches("Other", NOW));
+    assert!(read(&*store, "Ä:1").await.is_none(), "names are compared to the letter");
+}
+
+/// Law 4: what was read before does not linger.
+pub async fn a_changed_client_is_seen_on_the_next_read<S: Registry>(store: Arc<S>) {
+    assert!(is_missing(store.client_update(public_client("a")).await));
+    store.client_create(public_client("a")).await.expect("created");
+    assert!(read(&*store, "a").await.expect("the client").metadata().enabled);
+    let (mut metadata, keys, secrets) = public_client("a").into_parts();
+    metadata.enabled = false;
+    store.client_update(Client::new(metadata, keys, secrets).expect("a client")).await.expect("updated");
+    assert!(!read(&*store, "a").await.expect("the client").metadata().enabled);
+    store.client_delete(&id("a")).await.expect("deleted");
+    assert!(read(&*store, "a").await.is_none());
+    assert!(is_missing(store.client_delete(&id("a")).await));
+}
+
+/// A client and a subject never share a name (RFC 9700 §4.15).
+pub async fn names_are_taken_once<S: Registry>(store: Arc<S>) {
+    store.client_create(public_client("a")).await.expect("created");
+    store.subject_create(subject("b")).await.expect("created");
+    assert!(exists(store.client_create(public_client("a")).await));
+    assert!(exists(store.client_create(public_client("b")).await));
+    assert!(exists(store.subject_create(subject("a")).await));
+    assert!(exists(store.subject_create(subject("b")).await));
+}
+
+async fn store_with_permission<S: Registry>(store: &S) {
+    store.client_create(public_client("a")).await.expect("created");
+    store.subject_create(subject("b")).await.expect("created");
+    store.permission_create(permission("a", "b")).await.expect("created");
+    let found = store.permission(&id("a"), &subject_id("b")).await.expect("the store answers");
+    assert_eq!(found, Some(permission("a", "b")));
+}
+
+/// A later client of the same name inherits nothing.
+pub async fn deleting_a_client_takes_its_permissions_along<S: Registry>(store: Arc<S>) {
+    store_with_permission(&*store).await;
+    store.client_delete(&id("a")).await.expect("deleted");
+    store.client_create(public_client("a")).await.expect("created");
+    assert_eq!(store.permission(&id("a"), &subject_id("b")).await.expect("the store answers"), None);
+}
+
+/// A later subject of the same name is open to nobody.
+pub async fn deleting_a_subject_takes_its_permissions_along<S: Registry>(store: Arc<S>) {
+    store_with_permission(&*store).await;
+    let disabled = Subject { enabled: false, ..subject("b") };
+    store.subject_update(disabled.clone()).await.expect("updated");
+    assert_eq!(store.subject(&subject_id("b")).await.expect("the store answers"), Some(disabled));
+    store.subject_delete(&subject_id("b")).await.expect("deleted");
+    assert!(is_missing(store.subject_update(subject("b")).await));
+    store.subject_create(subject("b")).await.expect("created");
+    assert_eq!(store.permission(&id("a"), &subject_id("b")).await.expect("the store answers"), None);
+}
+
+/// A permission joins two that exist, once.
+pub async fn permissions_need_both_sides<S: Registry>(store: Arc<S>) {
+    assert!(is_missing(store.permission_create(permission("a", "b")).await));
+    store.client_create(public_client("a")).await.expect("created");
+    assert!(is_missing(store.permission_create(permission("a", "b")).await));
+    store.subject_create(subject("b")).await.expect("created");
+    store.permission_create(permission("a", "b")).await.expect("created");
+    assert!(exists(store.permission_create(permission("a", "b")).await));
+    store.permission_delete(&id("a"), &subject_id("b")).await.expect("deleted");
+    assert_eq!(store.permission(&id("a"), &subject_id("b")).await.expect("the store answers"), None);
+    assert!(is_missing(store.permission_delete(&id("a"), &subject_id("b")).await));
+}
+
+/// Lists are sorted by name, octet by octet.
+pub async fn lists_are_in_order<S: Registry>(store: Arc<S>) {
+    for name in ["b", "a", "C"] {
+        store.client_create(public_client(name)).await.expect("created");
+        store.subject_create(subject(&format!("s-{name}"))).await.expect("created");
+        store.permission_create(permission(name, &format!("s-{name}"))).await.expect("created");
+    }
+    let clients = store.client_list().await.expect("a list");
+    assert_eq!(clients.iter().map(|client| client.id().as_str()).collect::<Vec<_>>(), ["C", "a", "b"]);
+    let subjects = store.subject_list().await.expect("a list");
+    assert_eq!(subjects.iter().map(|subject| subject.id.as_str()).collect::<Vec<_>>(), ["s-C", "s-a", "s-b"]);
+    let permissions = store.permission_list().await.expect("a list");
+    assert_eq!(permissions.iter().map(|one| one.client.as_str()).collect::<Vec<_>>(), ["C", "a", "b"]);
+}
+
+/// Law 3: one atomic insert-if-absent.
+pub async fn one_of_many_concurrent_claims_wins<S: Registry>(store: Arc<S>) {
+    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+    for round in 0..8 {
+        let key = ReplayKey::new("issuer", &format!("jti {round}"));
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.claim(key, until, NOW).await.expect("the store answers") })
+            })
+            .collect();
+        let mut fresh = 0;
+        for task in tasks {
+            fresh += usize::from(task.await.expect("no panic") == Claim::Fresh);
+        }
+        assert_eq!(fresh, 1);
+    }
+}
+
+/// Up to and including its end a claim stands; after that the same jti may come again.
+pub async fn a_claim_ends_when_it_says<S: Registry>(store: Arc<S>) {
+    let at = |offset: i64| UnixTime::from_millis(NOW.millis() + offset);
+    let key = ReplayKey::new("issuer", "jti");
+    assert_eq!(store.claim(key, at(1000), at(0)).await.expect("the store answers"), Claim::Fresh);
+    assert_eq!(store.claim(key, at(1000), at(1000)).await.expect("the store answers"), Claim::Replayed);
+    assert_eq!(store.claim(key, at(2000), at(1001)).await.expect("the store answers"), Claim::Fresh);
+    assert_eq!(store.claim(key, at(3000), at(2000)).await.expect("the store answers"), Claim::Replayed);
+}
+
+/// The same jti by two issuers is two things (RFC 7519 §4.1.7), and case matters.
+pub async fn claims_are_kept_apart_by_issuer<S: Registry>(store: Arc<S>) {
+    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+    for (issuer, jti) in [("a", "x"), ("b", "x"), ("a", "X"), ("ax", ""), ("", "ax")] {
+        assert_eq!(store.claim(ReplayKey::new(issuer, jti), until, NOW).await.expect("the store answers"), Claim::Fresh);
+    }
+}
+
+/// What is recorded about a token is found again.
+pub async fn opaque_tokens_are_found_by_digest<S: Registry>(store: Arc<S>) {
+    let token = OpaqueToken {
+        client: id("a"),
+        subject: subject_id("b"),
+        scope: Scope::parse("read").expect("a scope"),
+        audience: "https://api.example".to_owned(),
+        issued_at: NOW,
+        expires_at: UnixTime::from_millis(NOW.millis() + 3_600_000),
+    };
+    store.token_create(TokenDigest::of("t"), token.clone()).await.expect("created");
+    assert_eq!(TokenStore::token(&*store, &TokenDigest::of("t")).await.expect("the store answers"), Some(token));
+    assert_eq!(TokenStore::token(&*store, &TokenDigest::of("u")).await.expect("the store answers"), None);
+}

@@ -1,0 +1,19 @@
+//! What can go wrong in a backend.
+
+/// Why a backend did not do as asked. On the request path each of these refuses the request: the server fails closed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The backend cannot be reached or is too busy: the same request may succeed later.
+    #[error("storage is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The backend answered with an error, or with data that cannot be read.
+    #[error("storage failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A resource of this name exists already.
+    #[error("{0} exists already")]
+    Exists(&'static str),
+    /// No resource of this name exists.
+    #[error("{0} does not exist")]
+    Missing(&'static str),
+}

@@ -1,0 +1,200 @@
+//! A store in memory: for tests and for programs that keep their registry elsewhere. Nothing survives the process.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Claim, Client, ClientRegistry, ClientSource, OpaqueToken, Permission, PermissionRegistry, PermissionSource, ReplayGuard,
+    ReplayKey, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
+};
+use crate::{
+    clock::UnixTime,
+    types::{ClientId, SubjectId},
+};
+
+/// Everything in maps behind one lock.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    clients: BTreeMap<ClientId, Arc<Client>>,
+    subjects: BTreeMap<SubjectId, Subject>,
+    permissions: BTreeMap<(ClientId, SubjectId), Permission>,
+    tokens: HashMap<TokenDigest, OpaqueToken>,
+    claims: HashMap<ReplayKey, UnixTime>,
+    /// Claims after which expired ones are looked for: twice as many as were alive the last time.
+    sweep_at: usize,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn name_is_taken(&self, name: &str) -> bool {
+        self.clients.keys().any(|client| client.as_str() == name) || self.subjects.keys().any(|subject| subject.as_str() == name)
+    }
+}
+
+#[async_trait]
+impl ClientSource for MemoryStore {
+    async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        Ok(self.state().clients.get(id).cloned())
+    }
+}
+
+#[async_trait]
+impl ClientRegistry for MemoryStore {
+    async fn client_create(&self, client: Client) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.name_is_taken(client.id().as_str()) {
+            return Err(StoreError::Exists("client or subject"));
+        }
+        state.clients.insert(client.id().clone(), Arc::new(client));
+        Ok(())
+    }
+
+    async fn client_update(&self, client: Client) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let known = state.clients.get_mut(client.id()).ok_or(StoreError::Missing("client"))?;
+        *known = Arc::new(client);
+        Ok(())
+    }
+
+    async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.clients.remove(id).ok_or(StoreError::Missing("client"))?;
+        state.permissions.retain(|(client, _), _| client != id);
+        Ok(())
+    }
+
+    async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError> {
+        Ok(self.state().clients.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl SubjectSource for MemoryStore {
+    async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+        Ok(self.state().subjects.get(id).cloned())
+    }
+}
+
+#[async_trait]
+impl SubjectRegistry for MemoryStore {
+    async fn subject_create(&self, subject: Subject) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.name_is_taken(subject.id.as_str()) {
+            return Err(StoreError::Exists("client or subject"));
+        }
+        state.subjects.insert(subject.id.clone(), subject);
+        Ok(())
+    }
+
+    async fn subject_update(&self, subject: Subject) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let known = state.subjects.get_mut(&subject.id).ok_or(StoreError::Missing("subject"))?;
+        *known = subject;
+        Ok(())
+    }
+
+    async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.subjects.remove(id).ok_or(StoreError::Missing("subject"))?;
+        state.permissions.retain(|(_, subject), _| subject != id);
+        Ok(())
+    }
+
+    async fn subject_list(&self) -> Result<Vec<Subject>, StoreError> {
+        Ok(self.state().subjects.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl PermissionSource for MemoryStore {
+    async fn permission(&self, client: &ClientId, subject: &SubjectId) -> Result<Option<Permission>, StoreError> {
+        Ok(self.state().permissions.get(&(client.clone(), subject.clone())).cloned())
+    }
+}
+
+#[async_trait]
+impl PermissionRegistry for MemoryStore {
+    async fn permission_create(&self, permission: Permission) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if !state.clients.contains_key(&permission.client) {
+            return Err(StoreError::Missing("client"));
+        }
+        if !state.subjects.contains_key(&permission.subject) {
+            return Err(StoreError::Missing("subject"));
+        }
+        let key = (permission.client.clone(), permission.subject.clone());
+        if state.permissions.contains_key(&key) {
+            return Err(StoreError::Exists("permission"));
+        }
+        state.permissions.insert(key, permission);
+        Ok(())
+    }
+
+    async fn permission_delete(&self, client: &ClientId, subject: &SubjectId) -> Result<(), StoreError> {
+        let removed = self.state().permissions.remove(&(client.clone(), subject.clone()));
+        removed.map(drop).ok_or(StoreError::Missing("permission"))
+    }
+
+    async fn permission_list(&self) -> Result<Vec<Permission>, StoreError> {
+        Ok(self.state().permissions.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl ReplayGuard for MemoryStore {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+        let mut state = self.state();
+        if state.claims.get(&key).is_some_and(|end| *end >= now) {
+            return Ok(Claim::Replayed);
+        }
+        if state.claims.len() >= state.sweep_at {
+            state.claims.retain(|_, end| *end >= now);
+            state.sweep_at = (state.claims.len() * 2).max(1024);
+        }
+        state.claims.insert(key, until);
+        Ok(Claim::Fresh)
+    }
+}
+
+#[async_trait]
+impl TokenStore for MemoryStore {
+    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.tokens.len() >= 1024 && state.tokens.len().is_power_of_two() {
+            let now = token.issued_at;
+            state.tokens.retain(|_, token| token.expires_at > now);
+        }
+        state.tokens.insert(digest, token);
+        Ok(())
+    }
+
+    async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError> {
+        Ok(self.state().tokens.get(digest).cloned())
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    async fn empty() -> super::MemoryStore {
+        super::MemoryStore::new()
+    }
+
+    crate::store_suite!(empty);
+}

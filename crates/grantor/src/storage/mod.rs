@@ -1,0 +1,29 @@
+//! What a backend implements: one narrow trait per resource. The `...Source` half is what a request needs and all that an
+//! embedder must provide; the `...Registry` half is what an operator's commands need.
+//!
+//! [`MemoryStore`] implements everything here, `grantor-stores` does so on databases, and `store_suite!` holds every backend to
+//! the same laws.
+
+mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod memory;
+mod permission;
+mod replay;
+mod subject;
+mod token;
+
+pub use client::{AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret};
+pub use client::{ClientSource, TokenFormat};
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use permission::{Permission, PermissionRegistry, PermissionSource};
+pub use replay::{Claim, ReplayGuard, ReplayKey};
+pub use subject::{Subject, SubjectRegistry, SubjectSource};
+pub use token::{OpaqueToken, TokenDigest, TokenStore};
+
+/// Everything an authorization server needs of one backend.
+pub trait Store: ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore {}
+
+impl<T: ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore> Store for T {}

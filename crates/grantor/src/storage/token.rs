@@ -1,0 +1,53 @@
+//! Opaque access tokens: stored by digest, so that a copy of the store holds no usable token.
+
+use async_trait::async_trait;
+use grantor_jose::crypto;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::{
+    clock::UnixTime,
+    types::{ClientId, Scope, SubjectId},
+};
+
+/// SHA-256 of an opaque access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// Digests a token.
+    pub fn of(token: &str) -> Self {
+        Self(crypto::sha256(&[token.as_bytes()]))
+    }
+
+    /// The octets.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// What an opaque access token stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpaqueToken {
+    /// Who got it.
+    pub client: ClientId,
+    /// Whom it is about.
+    pub subject: SubjectId,
+    /// What it allows.
+    pub scope: Scope,
+    /// Whom it is for.
+    pub audience: String,
+    /// When it was issued.
+    pub issued_at: UnixTime,
+    /// When it ends.
+    pub expires_at: UnixTime,
+}
+
+/// Keeps opaque access tokens.
+#[async_trait]
+pub trait TokenStore: Send + Sync + 'static {
+    /// Records a token. When this returns, the token may be answered.
+    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken) -> Result<(), StoreError>;
+    /// The token with this digest, if and only if it is recorded; an expired one may be gone.
+    async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError>;
+}

@@ -1,0 +1,76 @@
+//! Registered names: grant types and client authentication methods. New ones are values, so that extensions need no new type.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize};
+
+/// A name that is empty or contains other than visible ASCII.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a name of visible ASCII characters")]
+pub struct NameError;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Cow<'static, str>);
+
+        impl $name {
+            /// A name known when compiling.
+            pub const fn from_static(name: &'static str) -> Self {
+                Self(Cow::Borrowed(name))
+            }
+
+            /// The name, compared to the letter.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+                visible.then(|| Self(Cow::Owned(text.to_owned()))).ok_or(NameError)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A grant type: a short name of RFC 6749, or an absolute URI (§4.5).
+    GrantType
+}
+
+impl GrantType {
+    /// RFC 7523 §2.1
+    pub const JWT_BEARER: Self = Self::from_static("urn:ietf:params:oauth:grant-type:jwt-bearer");
+    /// RFC 6749 §4.4
+    pub const CLIENT_CREDENTIALS: Self = Self::from_static("client_credentials");
+}
+
+name! {
+    /// A client authentication method (the registry `token_endpoint_auth_method`, RFC 7591 §2).
+    AuthMethod
+}
+
+impl AuthMethod {
+    /// A signed JWT, verified with a registered public key.
+    pub const PRIVATE_KEY_JWT: Self = Self::from_static("private_key_jwt");
+    /// A JWT with an HMAC keyed by the client secret.
+    pub const CLIENT_SECRET_JWT: Self = Self::from_static("client_secret_jwt");
+    /// The secret in the Authorization header (RFC 6749 §2.3.1).
+    pub const CLIENT_SECRET_BASIC: Self = Self::from_static("client_secret_basic");
+    /// The secret in the form (RFC 6749 §2.3.1).
+    pub const CLIENT_SECRET_POST: Self = Self::from_static("client_secret_post");
+    /// A public client: identified, not authenticated.
+    pub const NONE: Self = Self::from_static("none");
+}

@@ -1,0 +1,11 @@
+//! The words of the protocol as types. Text becomes one of these once, where it enters; after that the type travels.
+
+mod identifier;
+mod issuer;
+mod method;
+mod scope;
+
+pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
+pub use issuer::{Issuer, IssuerError};
+pub use method::{AuthMethod, GrantType, NameError};
+pub use scope::{Scope, ScopeError};

@@ -1,0 +1,203 @@
+//! What can be wrong with a token or a key, one variant per broken rule. No message repeats input: kinds and names only.
+
+use crate::Algorithm;
+
+/// Why a text is not the JSON this crate reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Not JSON (RFC 8259), not UTF-8, or more than one value.
+    #[error("not valid JSON")]
+    Syntax,
+    /// JSON, but an object was needed.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// A member name occurs twice in one object.
+    #[error("duplicate member name")]
+    DuplicateMember,
+    /// Nested deeper than [`crate::json::MAX_DEPTH`].
+    #[error("nested too deeply")]
+    TooDeep,
+    /// More members and elements than [`crate::json::MAX_ITEMS`].
+    #[error("too many members")]
+    TooManyItems,
+}
+
+/// Why a JOSE header is refused (RFC 7515 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// The header is no acceptable JSON object.
+    #[error("header: {0}")]
+    Json(#[from] JsonError),
+    /// `alg` is absent (RFC 7515 §4.1.1).
+    #[error("header parameter 'alg' is missing")]
+    MissingAlgorithm,
+    /// `alg` is a string that names no algorithm offered here; `none` is among them.
+    #[error("header parameter 'alg' names no supported algorithm")]
+    UnknownAlgorithm,
+    /// The named parameter has the wrong JSON type.
+    #[error("header parameter '{0}' has the wrong type")]
+    WrongType(&'static str),
+    /// `crit`: no extension is understood here, so each is refused (RFC 7515 §4.1.11).
+    #[error("header parameter 'crit' is not supported")]
+    Critical,
+    /// `b64`: not for JWTs (RFC 7797 §7).
+    #[error("header parameter 'b64' is not allowed in a JWT")]
+    UnencodedPayload,
+    /// `zip`: compression belongs to JWE, and to bombs.
+    #[error("header parameter 'zip' is not supported")]
+    Compressed,
+    /// `enc`: this is a JWE header.
+    #[error("encrypted JWTs are not supported")]
+    Encrypted,
+    /// `cty: JWT`: nested JWTs are not supported (RFC 7519 §5.2).
+    #[error("nested JWTs are not supported")]
+    Nested,
+}
+
+/// Why a compact JWS is refused (RFC 7515 §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwsError {
+    /// Longer than [`crate::MAX_TOKEN_BYTES`], or its header longer than [`crate::MAX_HEADER_BYTES`].
+    #[error("token is too large")]
+    TooLarge,
+    /// Not three segments separated by dots.
+    #[error("not a compact JWS of three segments")]
+    Segments,
+    /// Five segments: a JWE.
+    #[error("encrypted JWTs are not supported")]
+    Encrypted,
+    /// The JSON serialisation (RFC 7515 §7.2).
+    #[error("JSON serialisation is not supported")]
+    JsonSerialization,
+    /// The named segment is not canonical base64url.
+    #[error("{0} is not base64url without padding")]
+    Base64(&'static str),
+    /// The header is refused.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The third segment is empty.
+    #[error("signature is empty")]
+    MissingSignature,
+    /// The key may not be used with the token's `alg` (RFC 8725 §3.1).
+    #[error("the key is not for algorithm {0}")]
+    AlgorithmNotForKey(Algorithm),
+    /// The signature or MAC does not verify.
+    #[error("signature does not verify")]
+    Signature,
+}
+
+/// Why a claims set is refused (RFC 7519 §4, §7.2). Values are judged elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimsError {
+    /// The payload is no acceptable JSON object.
+    #[error("claims: {0}")]
+    Json(#[from] JsonError),
+    /// A registered claim has a type RFC 7519 does not give it. Never treated as absent.
+    #[error("claim '{claim}' is not {expected}")]
+    WrongType {
+        /// The claim's name.
+        claim: &'static str,
+        /// What RFC 7519 wants there.
+        expected: &'static str,
+    },
+}
+
+/// Why a JWK is refused (RFC 7517, RFC 7518 §6, RFC 8037 §2).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwkError {
+    /// No acceptable JSON object.
+    #[error("key: {0}")]
+    Json(#[from] JsonError),
+    /// `kty`, `crv` or `alg` is a value this crate does not know: in a set, such a key is skipped (RFC 7517 §5).
+    #[error("key parameter '{0}' has an unsupported value")]
+    Unsupported(&'static str),
+    /// A required parameter is absent.
+    #[error("key parameter '{0}' is missing")]
+    Missing(&'static str),
+    /// A parameter is no string, no canonical base64url, or of the wrong length.
+    #[error("key parameter '{0}' is malformed")]
+    Malformed(&'static str),
+    /// A private or symmetric parameter where only public keys belong (RFC 7517 §9.3).
+    #[error("key contains the private parameter '{0}'; register the public key only")]
+    Private(&'static str),
+    /// RSA outside 2048 to 8192 bits (RFC 7518 §3.3).
+    #[error("RSA key has {0} bits; 2048 to 8192 are allowed")]
+    RsaBits(usize),
+    /// RSA exponent even, below 3 or above 2^32, or an even modulus.
+    #[error("RSA key has an unsafe modulus or exponent")]
+    RsaUnsafe,
+    /// The coordinates are not a point of the curve, or a point of small order.
+    #[error("public key is not a valid point on its curve")]
+    Point,
+    /// `alg` does not fit `kty` and `crv`.
+    #[error("key parameter 'alg' is {0}, which does not fit the key's type")]
+    AlgorithmMismatch(Algorithm),
+    /// `use` and `key_ops` contradict each other, or `key_ops` repeats itself (RFC 7517 §4.3).
+    #[error("key parameters 'use' and 'key_ops' are inconsistent")]
+    Use,
+    /// `use` or `key_ops` exclude verifying signatures.
+    #[error("key is not for verifying signatures")]
+    NotForVerification,
+    /// A shared secret shorter than its hash (RFC 7518 §3.2).
+    #[error("secret has {got} octets; {algorithm} needs at least {needed}")]
+    WeakSecret {
+        /// The algorithm that sets the minimum.
+        algorithm: Algorithm,
+        /// Octets needed.
+        needed: usize,
+        /// Octets given.
+        got: usize,
+    },
+}
+
+/// Why a JWK Set is refused as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwkSetError {
+    /// No acceptable JSON object.
+    #[error("key set: {0}")]
+    Json(#[from] JsonError),
+    /// `keys` is absent or no array of objects.
+    #[error("key set has no array 'keys' of objects")]
+    NoKeys,
+    /// More keys than [`crate::JwkSet::MAX_KEYS`].
+    #[error("key set has more than {0} keys")]
+    TooMany(usize),
+    /// One of the keys is private or symmetric: whoever published it must replace it, so nothing of the set is used.
+    #[error("key {index} of the set: {error}")]
+    Private {
+        /// Position in `keys`, from 0.
+        index: usize,
+        /// What was found.
+        error: JwkError,
+    },
+}
+
+/// Why a private key cannot be used, or a signature cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SigningError {
+    /// The key's public half is refused.
+    #[error(transparent)]
+    Jwk(#[from] JwkError),
+    /// The JWK has no private part.
+    #[error("key has no private part")]
+    NotPrivate,
+    /// The private part contradicts the public one, or is malformed.
+    #[error("private key is malformed or does not match its public part")]
+    Inconsistent,
+    /// An RSA key without `alg`: say which one it signs with.
+    #[error("key has no 'alg'; name the algorithm it signs with")]
+    NoAlgorithm,
+    /// Not an unencrypted PKCS#8 RSA key in PEM.
+    #[error("not an unencrypted PKCS#8 RSA private key in PEM")]
+    Pem,
+    /// The cryptographic library failed.
+    #[error("the cryptographic library refused to sign")]
+    Crypto,
+}

@@ -1,0 +1,133 @@
+//! What a JOSE header may say (RFC 7515 §4). Parameters that carry or point to keys are never read; unknown ones are ignored.
+
+use crate::{
+    Algorithm, HeaderError,
+    json::{self, Object, Value},
+};
+
+/// The header parameters a verifier looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    typ: Option<String>,
+}
+
+impl Header {
+    /// Reads a decoded header.
+    ///
+    /// # Errors
+    /// [`HeaderError`], one variant per refusal.
+    pub(crate) fn parse(input: &[u8]) -> Result<Self, HeaderError> {
+        let header = json::parse_object(input)?;
+        refuse_what_changes_processing(&header)?;
+        let algorithm = string(&header, "alg")?.ok_or(HeaderError::MissingAlgorithm)?;
+        Ok(Self {
+            algorithm: Algorithm::from_name(&algorithm).ok_or(HeaderError::UnknownAlgorithm)?,
+            key_id: string(&header, "kid")?,
+            typ: string(&header, "typ")?,
+        })
+    }
+
+    /// `alg`: what the token claims, to be agreed with, never to be obeyed.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// `kid`, compared to the letter.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// `typ` as sent.
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// Whether `typ` is this media type: without regard to case, `application/` implied where there is no slash
+    /// (RFC 7515 §4.1.9).
+    pub fn typ_is(&self, media_type: &str) -> bool {
+        let bare = |text: &str| {
+            let lower = text.to_ascii_lowercase();
+            lower.strip_prefix("application/").map_or_else(|| lower.clone(), str::to_owned)
+        };
+        self.typ.as_deref().is_some_and(|typ| bare(typ) == bare(media_type))
+    }
+}
+
+fn refuse_what_changes_processing(header: &Object) -> Result<(), HeaderError> {
+    if header.contains_key("crit") {
+        return Err(HeaderError::Critical);
+    }
+    if header.contains_key("b64") {
+        return Err(HeaderError::UnencodedPayload);
+    }
+    if header.contains_key("zip") {
+        return Err(HeaderError::Compressed);
+    }
+    if header.contains_key("enc") {
+        return Err(HeaderError::Encrypted);
+    }
+    match string(header, "cty")? {
+        Some(cty) if cty.to_ascii_lowercase().trim_start_matches("application/") == "jwt" => Err(HeaderError::Nested),
+        _ => Ok(()),
+    }
+}
+
+fn string(header: &Object, name: &'static str) -> Result<Option<String>, HeaderError> {
+    match header.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(HeaderError::WrongType(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_alg_kid_and_typ_and_ignores_the_rest() {
+        let header = Header::parse(br#"{"alg":"\u0052S256","kid":"1","typ":"JWT","jku":"https://evil.example","jwk":{},"x":1}"#);
+        let header = header.expect("a plain header");
+        assert_eq!((header.algorithm(), header.key_id(), header.typ()), (Algorithm::Rs256, Some("1"), Some("JWT")));
+    }
+
+    #[test]
+    fn refuses_each_parameter_that_changes_processing() {
+        let rows: [(&str, HeaderError); 20] = [
+            (r#"{}"#, HeaderError::MissingAlgorithm),
+            (r#"{"alg":null}"#, HeaderError::WrongType("alg")),
+            (r#"{"alg":["RS256"]}"#, HeaderError::WrongType("alg")),
+            (r#"{"alg":256}"#, HeaderError::WrongType("alg")),
+            (r#"{"alg":"none"}"#, HeaderError::UnknownAlgorithm),
+            (r#"{"alg":"nOnE"}"#, HeaderError::UnknownAlgorithm),
+            (r#"{"alg":"RS256","kid":1}"#, HeaderError::WrongType("kid")),
+            (r#"{"alg":"RS256","kid":null}"#, HeaderError::WrongType("kid")),
+            (r#"{"alg":"RS256","typ":{}}"#, HeaderError::WrongType("typ")),
+            (r#"{"alg":"RS256","crit":[]}"#, HeaderError::Critical),
+            (r#"{"alg":"RS256","crit":["exp"],"exp":1}"#, HeaderError::Critical),
+            (r#"{"alg":"RS256","b64":true}"#, HeaderError::UnencodedPayload),
+            (r#"{"alg":"RS256","b64":false}"#, HeaderError::UnencodedPayload),
+            (r#"{"alg":"RS256","zip":"DEF"}"#, HeaderError::Compressed),
+            (r#"{"alg":"RS256","enc":"A128GCM"}"#, HeaderError::Encrypted),
+            (r#"{"alg":"RS256","cty":"JWT"}"#, HeaderError::Nested),
+            (r#"{"alg":"RS256","cty":"application/jwt"}"#, HeaderError::Nested),
+            (r#"{"alg":"RS256","cty":1}"#, HeaderError::WrongType("cty")),
+            (r#"{"alg":"none","alg":"RS256"}"#, HeaderError::Json(crate::JsonError::DuplicateMember)),
+            (r#"null"#, HeaderError::Json(crate::JsonError::NotAnObject)),
+        ];
+        for (text, error) in rows {
+            assert_eq!(Header::parse(text.as_bytes()), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn typ_is_a_media_type() {
+        for typ in ["client-authentication+jwt", "application/Client-Authentication+JWT"] {
+            let header = Header::parse(format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#).as_bytes()).expect("a header");
+            assert!(header.typ_is("client-authentication+jwt"), "{typ}");
+            assert!(!header.typ_is("JWT"), "{typ}");
+        }
+    }
+}

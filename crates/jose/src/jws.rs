@@ -1,0 +1,134 @@
+//! Compact JWS: taking one apart, verifying it with a key the caller chose, and making one (RFC 7515 §3.1, §5, §7.1).
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{Header, JwsError, SigningError, SigningKey, VerificationKey, base64url};
+
+/// Longest compact JWS that is looked at, in octets.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Longest header, in octets of base64url.
+pub const MAX_HEADER_BYTES: usize = 4 * 1024;
+
+/// A JWS taken apart, about which nothing is proven yet. `Debug` shows the header only: the whole is a credential.
+pub struct Unverified<'a> {
+    header: Header,
+    signing_input: &'a str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes a compact JWS apart: exactly three canonical base64url segments, a header this crate supports, a signature.
+    ///
+    /// # Errors
+    /// [`JwsError`]; size is checked before anything is decoded.
+    pub fn parse(token: &'a str) -> Result<Self, JwsError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(JwsError::TooLarge);
+        }
+        let (header, payload, signature) = segments(token)?;
+        if header.len() > MAX_HEADER_BYTES {
+            return Err(JwsError::TooLarge);
+        }
+        if signature.is_empty() {
+            return Err(JwsError::MissingSignature);
+        }
+        let decode = |name, segment| base64url::decode(segment).ok_or(JwsError::Base64(name));
+        Ok(Self {
+            header: Header::parse(&decode("header", header)?)?,
+            payload: decode("payload", payload)?,
+            signature: decode("signature", signature)?,
+            signing_input: &token[..header.len() + 1 + payload.len()],
+        })
+    }
+
+    /// The header, to choose the key by.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The payload, to find out whose key is needed. Anybody may have written it.
+    pub fn dangerously_unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Turns into a [`Verified`] if and only if `key` is for the header's `alg` and the signature verifies.
+    ///
+    /// # Errors
+    /// [`JwsError::AlgorithmNotForKey`] or [`JwsError::Signature`].
+    pub fn verify(self, key: &VerificationKey) -> Result<Verified, JwsError> {
+        self.check(key)?;
+        Ok(Verified { header: self.header, payload: self.payload })
+    }
+
+    /// As [`Unverified::verify`], with the first of several keys that verifies: the answer says which.
+    ///
+    /// # Errors
+    /// The last key's error; [`JwsError::Signature`] if there is no key.
+    pub fn verify_any<K: AsRef<VerificationKey>>(self, keys: impl IntoIterator<Item = K>) -> Result<(Verified, K), JwsError> {
+        let mut refusal = JwsError::Signature;
+        for key in keys {
+            match self.check(key.as_ref()) {
+                Ok(()) => return Ok((Verified { header: self.header, payload: self.payload }, key)),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn check(&self, key: &VerificationKey) -> Result<(), JwsError> {
+        key.verify(self.header.algorithm(), self.signing_input.as_bytes(), &self.signature)
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+fn segments(token: &str) -> Result<(&str, &str, &str), JwsError> {
+    let mut parts = token.splitn(6, '.');
+    match [(); 6].map(|()| parts.next()) {
+        [Some(header), Some(payload), Some(signature), None, ..] => Ok((header, payload, signature)),
+        [Some(_), Some(_), Some(_), Some(_), Some(_), None] => Err(JwsError::Encrypted),
+        _ if token.trim_start().starts_with('{') => Err(JwsError::JsonSerialization),
+        _ => Err(JwsError::Segments),
+    }
+}
+
+/// A JWS whose signature has verified.
+#[derive(Debug)]
+pub struct Verified {
+    header: Header,
+    payload: Vec<u8>,
+}
+
+impl Verified {
+    /// The header that was signed.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The payload that was signed.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+/// Signs `payload` as a compact JWS. The header has `alg` and `kid` from the key, and `typ` if given.
+///
+/// # Errors
+/// [`SigningError::Crypto`] if the cryptographic library fails.
+pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<String, SigningError> {
+    let parameters = [("alg", Some(key.algorithm().name())), ("kid", key.key_id()), ("typ", typ)];
+    let header: BTreeMap<_, _> = parameters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let header = serde_json::to_vec(&header).expect("a map of strings is JSON");
+    let mut token = base64url::encode(header);
+    token.push('.');
+    token.push_str(&base64url::encode(payload));
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    token.push_str(&base64url::encode(signature));
+    Ok(token)
+}
