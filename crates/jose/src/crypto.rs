@@ -109,7 +109,7 @@ fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
 /// A key ready to verify: the work that depends only on the key is done.
 #[derive(Debug)]
 pub(crate) enum Verifier {
-    Rsa { n: Box<[u8]>, e: Box<[u8]>, parsed: [OnceLock<Option<ParsedPublicKey>>; 6] },
+    Rsa { n: Box<[u8]>, e: Box<[u8]>, parsed: Box<[OnceLock<Option<ParsedPublicKey>>; 6]> },
     Ec(ParsedPublicKey),
     Ed25519(ParsedPublicKey),
 }
@@ -202,7 +202,7 @@ pub(crate) enum Signer {
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
 }
 
 impl Signer {
@@ -227,7 +227,7 @@ impl Signer {
     }
 
     pub(crate) fn mac(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
-        Some(Self::Mac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
+        Some(Self::Mac(Box::new(hmac::Key::new(hmac_algorithm(algorithm)?, secret))))
     }
 
     /// The signature in JOSE form (ECDSA as R || S, RFC 7518 §3.4).

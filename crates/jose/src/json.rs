@@ -56,9 +56,10 @@ impl Budget {
 
     fn spend<E: serde::de::Error>(&self) -> Result<(), E> {
         match self.items.get().checked_sub(1) {
-            Some(left) => Ok(self.items.set(left)),
-            None => Err(self.refuse(JsonError::TooManyItems)),
+            Some(left) => self.items.set(left),
+            None => return Err(self.refuse(JsonError::TooManyItems)),
         }
+        Ok(())
     }
 }
 

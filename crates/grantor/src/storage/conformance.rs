@@ -1,5 +1,5 @@
 //! The laws of storage, written once, run by every backend: `grantor::store_suite!(make)`, where `make` is an async function
-//! answering an empty store.
+//! answering an empty store in an `Arc`, and a guard that is dropped after the test (a temporary directory, or nothing).
 
 use std::sync::Arc;
 
@@ -42,7 +42,8 @@ macro_rules! store_suite {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $law() {
-                $crate::storage::conformance::$law(std::sync::Arc::new($make().await)).await;
+                let (store, _guard) = $make().await;
+                $crate::storage::conformance::$law(store).await;
             }
         )*
     };

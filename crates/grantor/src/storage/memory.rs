@@ -192,8 +192,8 @@ impl TokenStore for MemoryStore {
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
-    async fn empty() -> super::MemoryStore {
-        super::MemoryStore::new()
+    async fn empty() -> (std::sync::Arc<super::MemoryStore>, ()) {
+        (std::sync::Arc::new(super::MemoryStore::new()), ())
     }
 
     crate::store_suite!(empty);

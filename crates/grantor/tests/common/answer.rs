@@ -1,0 +1,140 @@
+//! An answer of the token endpoint, and what must be true of every one of them.
+
+use bytes::Bytes;
+use grantor::{
+    jose::base64url_decode,
+    server::{Decision, Outcome},
+};
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+
+use super::Form;
+
+/// Status, headers, JSON body, and the decision behind them.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub decision: Decision,
+    is_challenged: bool,
+}
+
+impl Answer {
+    /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored, and of the input nothing.
+    pub async fn read(form: &Form, response: Response<Full<Bytes>>, decisions: Vec<Decision>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        let text = std::str::from_utf8(&body).expect("UTF-8").to_owned();
+        let [decision] = <[Decision; 1]>::try_from(decisions).expect("exactly one decision");
+        let answer = Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_str(&text).expect("JSON"),
+            decision,
+            is_challenged: form.is_challenged(),
+        };
+        answer.is_never_stored();
+        if answer.status != StatusCode::OK {
+            answer.says_fixed_words_only();
+            answer.repeats_nothing_of(form, &text);
+        }
+        answer
+    }
+
+    /// A token was issued (RFC 6749 §5.1): answers it.
+    #[track_caller]
+    pub fn granted(&self, row: &str) -> &str {
+        assert_eq!(self.decision.outcome, Outcome::Granted, "{row}");
+        assert_eq!(self.status, StatusCode::OK, "{row}");
+        assert_eq!(self.body["token_type"], "Bearer", "{row}");
+        assert!(self.body["expires_in"].as_u64().is_some_and(|seconds| seconds > 0), "{row}: {}", self.body);
+        assert_eq!(self.body.get("refresh_token"), None, "{row}");
+        self.body["access_token"].as_str().expect("an access token")
+    }
+
+    /// The request was refused with this error code, and for this private reason.
+    #[track_caller]
+    pub fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
+        let Outcome::Refused { error: logged, rule: broken, cause: told } = &self.decision.outcome else {
+            panic!("{row}: not refused")
+        };
+        assert_eq!((*logged, *broken), (error, rule), "{row}: {told}");
+        assert!(told.contains(cause), "{row}: expected {cause:?} in {told:?}");
+        assert_eq!(self.body["error"], error, "{row}");
+        assert_eq!(self.status, self.expected_status(error), "{row}");
+        let challenge = self.headers.get(header::WWW_AUTHENTICATE).map(|value| value.to_str().expect("ASCII"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => assert!(challenge.is_some_and(|text| text.starts_with("Basic realm=")), "{row}"),
+            _ => assert_eq!(challenge, None, "{row}"),
+        }
+    }
+
+    /// What the public may read, without the correlation id.
+    pub fn description(&self) -> &str {
+        let text = self.body["error_description"].as_str().expect("a description");
+        text.split(" (decision ").next().expect("split has a first part")
+    }
+
+    fn expected_status(&self, error: &str) -> StatusCode {
+        match error {
+            "invalid_client" if self.is_challenged => StatusCode::UNAUTHORIZED,
+            "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
+            "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn is_never_stored(&self) {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
+        assert_eq!(self.headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(self.headers[header::PRAGMA], "no-cache");
+    }
+
+    /// RFC 6749 §5.2: no other characters than these; and the correlation id under which the cause is logged.
+    fn says_fixed_words_only(&self) {
+        assert_eq!(self.body.get("access_token"), None);
+        let members: Vec<_> = self.body.as_object().expect("an object").keys().collect();
+        assert_eq!(members, ["error", "error_description"]);
+        for member in ["error", "error_description"] {
+            let text = self.body[member].as_str().expect("a text");
+            let allowed = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+            assert!(text.bytes().all(allowed), "{text}");
+        }
+        let description = self.body["error_description"].as_str().expect("a text");
+        assert!(description.ends_with(&format!("(decision {})", self.decision.id)), "{description}");
+    }
+
+    fn repeats_nothing_of(&self, form: &Form, body: &str) {
+        let headers: Vec<_> = self.headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let answer = format!("{body}\n{}", headers.join("\n"));
+        let own_type = |value: &String| value.starts_with("application/x-www-form-urlencoded");
+        let sent = form.pairs.iter().map(|(_, value)| value).chain(form.headers.iter().map(|(_, value)| value));
+        for value in sent.filter(|value| !own_type(value)) {
+            for text in std::iter::once(value.clone()).chain(texts_of_jws(value)).filter(|text| text.len() >= 6) {
+                assert!(!answer.contains(&text), "{answer} repeats {text}");
+            }
+        }
+    }
+}
+
+/// The strings inside a JWS, if it is one.
+fn texts_of_jws(token: &str) -> Vec<String> {
+    let segments = token.split('.').filter_map(base64url_decode);
+    let values = segments.filter_map(|octets| serde_json::from_slice::<Value>(&octets).ok());
+    let mut texts = Vec::new();
+    for value in values {
+        collect(&value, &mut texts);
+    }
+    texts
+}
+
+fn collect(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| collect(value, texts)),
+        Value::Object(members) => members.values().for_each(|value| collect(value, texts)),
+        _ => {}
+    }
+}

@@ -1,0 +1,146 @@
+//! Keys that sign anything: any header, any claims, any algorithm the key can do, also where Grantor itself would not.
+
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::{
+    hmac,
+    rand::SystemRandom,
+    rsa::KeyPairComponents,
+    signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
+};
+use grantor::jose::{Algorithm, Curve, Jwk, KeyType, PrivateJwk, VerificationKey, base64url_decode, base64url_encode};
+use serde_json::{Map, Value};
+
+/// RSA keys are slow to make, so there is one, and one for the other party. They have no `alg` of their own.
+pub static RSA: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
+pub static P256: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
+pub static P256_OTHER: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
+pub static P384: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es384));
+pub static P521: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es512));
+pub static ED25519: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
+pub static SECRET: LazyLock<Arc<Key>> = LazyLock::new(|| Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too"));
+
+/// A key pair or a shared secret.
+pub struct Key {
+    /// What it signs with unless told otherwise.
+    pub algorithm: Algorithm,
+    jwk: Map<String, Value>,
+}
+
+impl Key {
+    /// A new key pair.
+    pub fn generate(algorithm: Algorithm) -> Arc<Self> {
+        let pair = PrivateJwk::generate(algorithm).expect("a key pair");
+        let jwk = serde_json::from_str(pair.expose_json()).expect("a JWK is JSON");
+        Arc::new(Self { algorithm, jwk })
+    }
+
+    /// A shared secret, for HS256.
+    pub fn secret(secret: &str) -> Arc<Self> {
+        Arc::new(Self { algorithm: Algorithm::Hs256, jwk: Map::from_iter([("k".to_owned(), secret.into())]) })
+    }
+
+    /// The same key, signing with another algorithm.
+    pub fn with(&self, algorithm: Algorithm) -> Arc<Self> {
+        Arc::new(Self { algorithm, jwk: self.jwk.clone() })
+    }
+
+    /// The secret, of a shared secret.
+    pub fn text(&self) -> &str {
+        self.jwk["k"].as_str().expect("a secret")
+    }
+
+    /// `kid`; a secret has none.
+    pub fn key_id(&self) -> Option<&str> {
+        self.jwk.get("kid").and_then(Value::as_str)
+    }
+
+    /// The public half as it would be registered; an RSA key without `alg`.
+    pub fn public(&self) -> Arc<VerificationKey> {
+        self.public_with(&[("alg", if self.algorithm.key_type() == KeyType::Rsa { Value::Null } else { self.jwk["alg"].clone() })])
+    }
+
+    /// The public half with these members instead; `null` removes one.
+    pub fn public_with(&self, members: &[(&str, Value)]) -> Arc<VerificationKey> {
+        let mut jwk = self.jwk.clone();
+        jwk.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
+        for (name, value) in members {
+            jwk.insert((*name).to_owned(), value.clone());
+        }
+        jwk.retain(|_, value| !value.is_null());
+        let jwk = Jwk::from_object(&jwk).expect("a public JWK");
+        Arc::new(VerificationKey::from_jwk(jwk).expect("a usable key"))
+    }
+
+    /// A compact JWS of these very octets.
+    pub fn jws(&self, header: &str, payload: &[u8]) -> String {
+        let input = format!("{}.{}", base64url_encode(header), base64url_encode(payload));
+        let signature = base64url_encode(self.sign(input.as_bytes()));
+        format!("{input}.{signature}")
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match self.algorithm.key_type() {
+            KeyType::Rsa => {
+                let pair = self.rsa();
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(rsa_encoding(self.algorithm), &random, message, &mut signature).expect("RSA signs");
+                signature
+            }
+            KeyType::Ec(curve) => {
+                let pair = self.ec(curve);
+                pair.sign(&random, message).expect("ECDSA signs").as_ref().to_vec()
+            }
+            KeyType::Ed25519 => {
+                let pair = Ed25519KeyPair::from_seed_and_public_key(&self.octets("d"), &self.octets("x")).expect("a pair");
+                pair.sign(message).as_ref().to_vec()
+            }
+            KeyType::Oct => {
+                let key = hmac::Key::new(mac(self.algorithm), self.text().as_bytes());
+                hmac::sign(&key, message).as_ref().to_vec()
+            }
+        }
+    }
+
+    fn rsa(&self) -> RsaKeyPair {
+        let [n, e, d, p, q, dp, dq, qi] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|name| self.octets(name));
+        let public_key = sig::RsaPublicKeyComponents { n, e };
+        let components = KeyPairComponents { public_key, d, p, q, dP: dp, dQ: dq, qInv: qi };
+        RsaKeyPair::from_components(&components).expect("an RSA pair")
+    }
+
+    fn ec(&self, curve: Curve) -> EcdsaKeyPair {
+        let algorithm = match curve {
+            Curve::P256 => &sig::ECDSA_P256_SHA256_FIXED_SIGNING,
+            Curve::P384 => &sig::ECDSA_P384_SHA384_FIXED_SIGNING,
+            Curve::P521 => &sig::ECDSA_P521_SHA512_FIXED_SIGNING,
+        };
+        let point = [&[4][..], &self.octets("x"), &self.octets("y")].concat();
+        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.octets("d"), &point).expect("an EC pair")
+    }
+
+    fn octets(&self, member: &str) -> Vec<u8> {
+        base64url_decode(self.jwk[member].as_str().expect("a text")).expect("base64url")
+    }
+}
+
+fn rsa_encoding(algorithm: Algorithm) -> &'static dyn sig::RsaEncoding {
+    match algorithm {
+        Algorithm::Rs256 => &sig::RSA_PKCS1_SHA256,
+        Algorithm::Rs384 => &sig::RSA_PKCS1_SHA384,
+        Algorithm::Rs512 => &sig::RSA_PKCS1_SHA512,
+        Algorithm::Ps256 => &sig::RSA_PSS_SHA256,
+        Algorithm::Ps384 => &sig::RSA_PSS_SHA384,
+        Algorithm::Ps512 => &sig::RSA_PSS_SHA512,
+        other => unreachable!("{other} is not RSA"),
+    }
+}
+
+fn mac(algorithm: Algorithm) -> hmac::Algorithm {
+    match algorithm {
+        Algorithm::Hs384 => hmac::HMAC_SHA384,
+        Algorithm::Hs512 => hmac::HMAC_SHA512,
+        _ => hmac::HMAC_SHA256,
+    }
+}

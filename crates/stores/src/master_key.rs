@@ -1,0 +1,87 @@
+//! The master key: a file of 32 random octets beside the database, mode 0600, that opens the secrets inside it.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use grantor::jose::{base64url_decode, base64url_encode, crypto};
+use zeroize::Zeroizing;
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MasterKeyError {
+    /// The file cannot be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// Others may read the file.
+    #[error("{0}: others may read this file; run: chmod 600 {0}")]
+    Permissions(PathBuf),
+    /// The content is not a key.
+    #[error("{0}: not a master key (43 characters of base64url); restore it from a backup")]
+    Malformed(PathBuf),
+    /// There is a database, but no key to it.
+    #[error("{0}: the master key of this database is missing; restore it from a backup")]
+    Missing(PathBuf),
+}
+
+/// Encrypts and decrypts secrets. `Debug` shows nothing of it.
+#[derive(Debug)]
+pub struct MasterKey(crypto::SealingKey);
+
+impl MasterKey {
+    /// A key for stores that do not outlive the process.
+    pub fn ephemeral() -> Self {
+        Self(crypto::SealingKey::new(&crypto::random_bytes()))
+    }
+
+    /// Reads the key from a file that its owner alone may read.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`]
+    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
+        let io = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => MasterKeyError::Missing(path.to_owned()),
+            _ => MasterKeyError::Io { path: path.to_owned(), error },
+        };
+        if fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
+            return Err(MasterKeyError::Permissions(path.to_owned()));
+        }
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(io)?);
+        let octets = base64url_decode(text.trim_end()).map(Zeroizing::new);
+        let key = octets.and_then(|octets| <[u8; 32]>::try_from(octets.as_slice()).ok()).map(Zeroizing::new);
+        key.map(|key| Self(crypto::SealingKey::new(&key))).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
+    }
+
+    /// Makes a new key and writes it to a file that must not exist yet, mode 0600.
+    ///
+    /// # Errors
+    /// [`MasterKeyError::Io`]
+    pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
+        let key = Zeroizing::new(crypto::random_bytes::<32>());
+        let text = Zeroizing::new(format!("{}\n", base64url_encode(key.as_slice())));
+        let write = || {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
+        Ok(Self(crypto::SealingKey::new(&key)))
+    }
+
+    pub(crate) fn seal(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
+        self.0.seal(purpose, secret)
+    }
+
+    pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.open(purpose, sealed)
+    }
+}

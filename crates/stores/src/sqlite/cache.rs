@@ -1,0 +1,119 @@
+//! Parsed registrations at hand, so that the hot path never waits for the database, and the change log that empties them.
+//!
+//! A read that races with a change must not leave the old value behind: each forgetting raises a generation first, and a value
+//! read under an older generation is removed again after it was put in.
+
+use std::{
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use grantor::{
+    storage::{Client, Permission, StoreError, Subject},
+    types::{ClientId, SubjectId},
+};
+use quick_cache::sync::Cache as Entries;
+use rusqlite::Connection;
+
+/// Most entries of each kind.
+const CAPACITY: usize = 100_000;
+
+/// One row of the change log.
+pub(super) struct Change {
+    sequence: i64,
+    resource: String,
+    client: Option<ClientId>,
+    subject: Option<SubjectId>,
+}
+
+/// The changes after `last`, and the newest sequence number.
+pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Result<(Vec<Change>, i64)> {
+    let mut statement = connection
+        .prepare_cached("SELECT sequence, resource, client, subject FROM change WHERE sequence > ?1 ORDER BY sequence")?;
+    let rows = statement.query_map([last], |row| {
+        let client: Option<String> = row.get(2)?;
+        let subject: Option<String> = row.get(3)?;
+        Ok(Change {
+            sequence: row.get(0)?,
+            resource: row.get(1)?,
+            client: client.and_then(|client| ClientId::parse(&client).ok()),
+            subject: subject.and_then(|subject| SubjectId::parse(&subject).ok()),
+        })
+    })?;
+    let changes = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let newest = changes.last().map_or(last, |change| change.sequence);
+    // A gap at the start means that changes were pruned unread: forget everything.
+    let pruned = changes.first().is_some_and(|first| first.sequence != last + 1);
+    let forget_all = Change { sequence: newest, resource: String::new(), client: None, subject: None };
+    Ok((if pruned { vec![forget_all] } else { changes }, newest))
+}
+
+pub(super) struct Cache {
+    generation: AtomicU64,
+    pub(super) clients: Entries<ClientId, Arc<Client>>,
+    pub(super) subjects: Entries<SubjectId, Subject>,
+    pub(super) permissions: Entries<(ClientId, SubjectId), Permission>,
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        Self {
+            generation: AtomicU64::new(0),
+            clients: Entries::new(CAPACITY),
+            subjects: Entries::new(CAPACITY),
+            permissions: Entries::new(CAPACITY),
+        }
+    }
+
+    /// The cached value, else what `load` reads. That nothing was found is not remembered: an attacker could fill memory with it.
+    pub(super) async fn get_or_load<K: Eq + Hash + Clone, V: Clone>(
+        &self,
+        entries: &Entries<K, V>,
+        key: &K,
+        load: impl Future<Output = Result<Option<V>, StoreError>>,
+    ) -> Result<Option<V>, StoreError> {
+        if let Some(value) = entries.get(key) {
+            return Ok(Some(value));
+        }
+        let generation = self.generation.load(Ordering::SeqCst);
+        let Some(value) = load.await? else { return Ok(None) };
+        entries.insert(key.clone(), value.clone());
+        if self.generation.load(Ordering::SeqCst) != generation {
+            entries.remove(key);
+        }
+        Ok(Some(value))
+    }
+
+    /// Forgets what the changes touched. Answers whether the signing keys are among them.
+    pub(super) fn forget(&self, changes: &[Change]) -> bool {
+        if !changes.is_empty() {
+            self.generation.fetch_add(1, Ordering::SeqCst);
+        }
+        let mut keys_changed = false;
+        for change in changes {
+            match (change.resource.as_str(), &change.client, &change.subject) {
+                ("client", Some(client), None) => drop(self.clients.remove(client)),
+                ("subject", None, Some(subject)) => drop(self.subjects.remove(subject)),
+                ("permission", Some(client), Some(subject)) => {
+                    drop(self.permissions.remove(&(client.clone(), subject.clone())));
+                }
+                ("signing_key", ..) => keys_changed = true,
+                _ => {
+                    self.clear();
+                    keys_changed = true;
+                }
+            }
+        }
+        keys_changed
+    }
+
+    pub(super) fn clear(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.clients.clear();
+        self.subjects.clear();
+        self.permissions.clear();
+    }
+}

@@ -1,0 +1,126 @@
+//! From SQLite's errors to the store's.
+
+use std::{path::PathBuf, sync::Arc};
+
+use grantor::storage::StoreError;
+use rusqlite::ErrorCode;
+
+use crate::MasterKeyError;
+
+/// Why a database is not opened. Each text names the file and the remedy; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory or file cannot be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// A file of something else.
+    #[error("{0}: not a Grantor database; name another directory with --data")]
+    Foreign(PathBuf),
+    /// SQLite finds the file damaged.
+    #[error("{path}: the database is damaged ({detail}); restore it from a backup, nothing was changed")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// Written by a newer program.
+    #[error(
+        "{path}: the database has schema version {found}, this program knows {known}; run a newer grantor, nothing was changed"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The master key is missing or unreadable.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The master key belongs to another database.
+    #[error("{0}: this master key does not open the database beside it; restore the right one from a backup")]
+    WrongMasterKey(PathBuf),
+    /// SQLite refused.
+    #[error("{path}: {error}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+    /// The content cannot be read.
+    #[error("{path}: {error}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What could not be read.
+        error: StoreError,
+    },
+}
+
+/// An error of this module on its way to a [`StoreError`]: `?` on SQLite calls works without words.
+pub(super) enum Failure {
+    Store(StoreError),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Store(error) => error,
+            Failure::Sqlite(error) => failed(error),
+        }
+    }
+}
+
+/// Busy, full and unreachable may pass; everything else is a failure.
+pub(super) fn failed(error: rusqlite::Error) -> StoreError {
+    let passing = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull, ErrorCode::CannotOpen];
+    match error.sqlite_error_code() {
+        Some(code) if passing.contains(&code) => StoreError::Unavailable(Box::new(error)),
+        _ => StoreError::Failed(Box::new(error)),
+    }
+}
+
+/// As [`failed`], for a commit that many jobs shared.
+pub(super) fn commit_failed(error: &Arc<rusqlite::Error>) -> StoreError {
+    StoreError::Unavailable(Box::new(error.clone()))
+}
+
+/// A row that does not hold what this program once wrote there.
+pub(super) fn unreadable(what: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Failed(format!("stored {what} cannot be read: {}", error.into()).into())
+}
+
+/// A unique or foreign key constraint that did not hold.
+pub(super) fn on_constraint(result: rusqlite::Result<usize>, error: StoreError) -> Result<usize, Failure> {
+    result.map_err(|failure| match failure.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => Failure::Store(error),
+        _ => Failure::Sqlite(failure),
+    })
+}
+
+/// A change that touched no row touched a resource that does not exist.
+pub(super) fn expect_row(changed: usize, resource: &'static str) -> Result<(), Failure> {
+    if changed == 0 { Err(StoreError::Missing(resource).into()) } else { Ok(()) }
+}

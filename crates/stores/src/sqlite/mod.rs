@@ -1,0 +1,86 @@
+//! SQLite: write-ahead log, `synchronous=FULL`, one writer that commits in groups, readers beside it, and a cache of parsed
+//! registrations that is told of every change.
+//!
+//! What was answered is on disk: a claim or a token is answered only after the commit that holds it.
+
+mod cache;
+mod client;
+mod error;
+mod open;
+mod permission;
+mod readers;
+mod replay;
+mod signing_key;
+mod subject;
+mod token;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use grantor::{clock::Clock, storage::StoreError};
+use rusqlite::Connection;
+
+pub use error::OpenError;
+pub use signing_key::SigningKeyInfo;
+
+use self::{cache::Cache, error::failed, readers::Readers, signing_key::Ring, writer::Writer};
+use crate::MasterKey;
+
+/// A store in one SQLite file. Cloning it shares everything.
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Inner>);
+
+struct Inner {
+    writer: Writer,
+    readers: Readers,
+    master_key: MasterKey,
+    clock: Arc<dyn Clock>,
+    cache: Cache,
+    ring: Ring,
+    /// The connection that reads the change log, and the last change read.
+    changes: Mutex<(Connection, i64)>,
+}
+
+impl SqliteStore {
+    /// Whether the database answers: for health checks.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.0.readers.read(|connection| Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?)).await
+    }
+
+    /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to this process.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &MasterKey) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.0.clone();
+        let outcome = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await;
+        self.0.catch_up()?;
+        outcome
+    }
+}
+
+impl Inner {
+    /// Reads the changes since the last time, by whatever process, and forgets what they touched.
+    fn catch_up(&self) -> Result<(), StoreError> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (connection, last) = &mut *changes;
+        match cache::changes_since(connection, *last) {
+            Ok((found, newest)) => {
+                let keys_changed = self.cache.forget(&found);
+                if keys_changed || self.ring.is_due(self.clock.now()) {
+                    self.ring.reload(connection, &self.master_key, self.clock.now())?;
+                }
+                *last = newest;
+                Ok(())
+            }
+            Err(error) => {
+                // Not knowing what changed, trust nothing that was read before.
+                self.cache.clear();
+                Err(failed(error))
+            }
+        }
+    }
+}

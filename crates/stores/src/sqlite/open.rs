@@ -1,0 +1,207 @@
+//! Opening a database: a look before anything is touched, then migrations, then the threads.
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use grantor::{
+    clock::{Clock, SystemClock},
+    jose::Algorithm,
+};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+
+use super::{Cache, Inner, OpenError, Readers, Ring, SqliteStore, Writer, signing_key};
+use crate::MasterKey;
+
+/// "GRNT": marks the file as ours.
+const APPLICATION_ID: i64 = 0x4752_4e54;
+/// One entry per schema version, never changed once released.
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001_initial.sql"))];
+/// How often a running process looks for changes by others.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a statement waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
+/// Larger files are not checked page by page at each start.
+const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
+/// What the master key is tried on.
+const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
+
+impl SqliteStore {
+    /// Opens `grantor.db` in `directory` with the `master.key` beside it, and creates what does not exist yet, readable by its
+    /// owner alone. A new database gets a signing key for `algorithm`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a database that is damaged, foreign or newer is left as it is.
+    pub fn open(directory: &Path, algorithm: Algorithm) -> Result<Self, OpenError> {
+        Self::open_with_clock(directory, algorithm, Arc::new(SystemClock))
+    }
+
+    /// As [`SqliteStore::open`], with another clock.
+    ///
+    /// # Errors
+    /// As for [`SqliteStore::open`].
+    pub fn open_with_clock(directory: &Path, algorithm: Algorithm, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let path = directory.join("grantor.db");
+        let io = |error| OpenError::Io { path: directory.to_owned(), error };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+        // Two processes that start at once must not both create.
+        let lock = private_file(&directory.join("lock")).map_err(io)?;
+        lock.lock().map_err(io)?;
+        let is_new = inspect(&path)?;
+        let key_path = directory.join("master.key");
+        let master_key = match is_new && !key_path.exists() {
+            true => MasterKey::create(&key_path)?,
+            false => MasterKey::read(&key_path)?,
+        };
+        private_file(&path).map_err(io)?;
+        let mut connection = connect_to_write(&path).map_err(sqlite(&path))?;
+        migrate(&mut connection, &path)?;
+        check_master_key(&connection, &master_key).map_err(sqlite(&path))?.ok_or(OpenError::WrongMasterKey(key_path))?;
+        start(path, connection, master_key, algorithm, clock)
+    }
+}
+
+fn start(
+    path: PathBuf,
+    mut connection: Connection,
+    master_key: MasterKey,
+    algorithm: Algorithm,
+    clock: Arc<dyn Clock>,
+) -> Result<SqliteStore, OpenError> {
+    let content = |error| OpenError::Content { path: path.clone(), error };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite(&path))?;
+    signing_key::ensure(&transaction, &master_key, algorithm, clock.now()).map_err(content)?;
+    transaction.commit().map_err(sqlite(&path))?;
+
+    let changes = connect_to_read(&path).map_err(sqlite(&path))?;
+    let newest = "SELECT coalesce(max(sequence), 0) FROM change";
+    let last: i64 = changes.query_row(newest, [], |row| row.get(0)).map_err(sqlite(&path))?;
+    let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
+    let writer = Writer::start(connection, clock.clone()).map_err(|error| OpenError::Io { path: path.clone(), error })?;
+    let inner = Arc::new(Inner {
+        writer,
+        readers: Readers::new(path.clone()),
+        master_key,
+        clock,
+        cache: Cache::new(),
+        ring,
+        changes: Mutex::new((changes, last)),
+    });
+    watch(&inner).map_err(|error| OpenError::Io { path, error })?;
+    Ok(SqliteStore(inner))
+}
+
+/// Looks for changes by other processes for as long as the store is in use.
+fn watch(inner: &Arc<Inner>) -> std::io::Result<()> {
+    let inner = Arc::downgrade(inner);
+    let look = move || {
+        while let Some(inner) = inner.upgrade() {
+            if let Err(error) = inner.catch_up() {
+                tracing::error!(%error, "changes to the registry cannot be read");
+            }
+            drop(inner);
+            thread::sleep(LOOK_EVERY);
+        }
+    };
+    thread::Builder::new().name("sqlite-changes".to_owned()).spawn(look).map(drop)
+}
+
+/// Looks at the file without changing it. Answers whether there is nothing yet.
+fn inspect(path: &Path) -> Result<bool, OpenError> {
+    let size = match fs::metadata(path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(OpenError::Io { path: path.to_owned(), error }),
+    };
+    if size == 0 && !path.with_extension("db-wal").exists() {
+        return Ok(true);
+    }
+    check_magic(path, size)?;
+    let look = || {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let sound = match size {
+            ..=CHECKED_BYTES => connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))?,
+            _ => "ok".to_owned(),
+        };
+        Ok((number("application_id")?, number("user_version")?, sound))
+    };
+    let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
+    let (application, version, sound) = look().map_err(|error: rusqlite::Error| damaged(error.to_string()))?;
+    let known = MIGRATIONS.len() as i64;
+    match () {
+        () if application == 0 && version == 0 && sound == "ok" && is_blank(path) => Ok(true),
+        () if application != APPLICATION_ID => Err(OpenError::Foreign(path.to_owned())),
+        () if version > known => Err(OpenError::Newer { path: path.to_owned(), found: version, known }),
+        () if sound != "ok" => Err(damaged(sound)),
+        () => Ok(false),
+    }
+}
+
+/// A start that was killed before its first commit leaves a database without tables.
+fn is_blank(path: &Path) -> bool {
+    let count = |connection: Connection| {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 0)
+    };
+    connect_to_read(path).is_ok_and(count)
+}
+
+/// SQLite would take a short or foreign file for an empty database.
+fn check_magic(path: &Path, size: u64) -> Result<(), OpenError> {
+    let mut magic = [0; 16];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    match read {
+        Ok(()) if &magic == b"SQLite format 3\0" => Ok(()),
+        _ if size == 0 => Ok(()),
+        _ => Err(OpenError::Foreign(path.to_owned())),
+    }
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    Migrations::from_slice(MIGRATIONS)
+        .to_latest(connection)
+        .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite(path))
+}
+
+/// Proves that the master key is the one this database was made with, or makes the proof.
+fn check_master_key(connection: &Connection, master_key: &MasterKey) -> rusqlite::Result<Option<()>> {
+    let (purpose, text) = PROOF;
+    let insert = "INSERT INTO meta (name, value) VALUES ('master_key_proof', ?1) ON CONFLICT DO NOTHING";
+    connection.execute(insert, [master_key.seal(purpose, text)])?;
+    let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
+    let proof: Vec<u8> = connection.query_row(query, [], |row| row.get(0))?;
+    Ok(master_key.open(purpose, &proof).map(drop))
+}
+
+/// Creates the file if there is none, for its owner alone: SQLite gives its own files the same mode.
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+pub(super) fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
+    move |error| OpenError::Sqlite { path: path.to_owned(), error }
+}

@@ -1,0 +1,59 @@
+//! Reads that the cache could not answer: on connections of their own, off the async threads.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use grantor::storage::StoreError;
+use rusqlite::Connection;
+
+use super::{
+    error::{Failure, failed},
+    open::connect_to_read,
+};
+
+/// Connections that are free. One is opened when none is, and kept up to [`KEPT`].
+#[derive(Clone)]
+pub(super) struct Readers {
+    path: PathBuf,
+    free: Arc<Mutex<Vec<Connection>>>,
+}
+
+const KEPT: usize = 8;
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, free: Arc::default() }
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = self.clone();
+        let work = move || {
+            let connection = readers.take()?;
+            let outcome = query(&connection)?;
+            readers.give_back(connection);
+            Ok(outcome)
+        };
+        let finished = tokio::task::spawn_blocking(work).await;
+        finished.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match free {
+            Some(connection) => Ok(connection),
+            None => connect_to_read(&self.path).map_err(failed),
+        }
+    }
+
+    fn give_back(&self, connection: Connection) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < KEPT {
+            free.push(connection);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Replay claims in SQLite: one statement decides and records, and the answer waits for the commit.
+
+use async_trait::async_trait;
+use grantor::{
+    clock::UnixTime,
+    storage::{Claim, ReplayGuard, ReplayKey, StoreError},
+};
+
+use super::SqliteStore;
+
+/// Touches a row if and only if there is none yet, or only one that has ended.
+const CLAIM: &str = "INSERT INTO replay (key, until) VALUES (?1, ?2)
+    ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until < ?3";
+
+#[async_trait]
+impl ReplayGuard for SqliteStore {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+        let touched = self.0.writer.execute(move |transaction| {
+            transaction.prepare_cached(CLAIM)?.execute((key.as_bytes(), until.millis(), now.millis()))
+        });
+        Ok(if touched.await? == 1 { Claim::Fresh } else { Claim::Replayed })
+    }
+}

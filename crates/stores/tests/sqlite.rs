@@ -1,0 +1,233 @@
+//! SQLite on a real file: the laws every store keeps, and what only a file can do.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use grantor::{
+    clock::{Clock, ManualClock, SystemClock, UnixTime},
+    jose::Algorithm,
+    keys::SigningKeys,
+    storage::{Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, ClientSource, ReplayGuard, ReplayKey},
+    types::{AuthMethod, ClientId},
+};
+use grantor_stores::{
+    MasterKeyError,
+    sqlite::{OpenError, SqliteStore},
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+async fn empty() -> (Arc<SqliteStore>, TempDir) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    (Arc::new(open(directory.path())), directory)
+}
+
+grantor::store_suite!(empty);
+
+fn open(directory: &Path) -> SqliteStore {
+    SqliteStore::open(directory, Algorithm::Es256).expect("the store opens")
+}
+
+fn refusal(directory: &Path) -> OpenError {
+    match SqliteStore::open(directory, Algorithm::Es256) {
+        Ok(_) => panic!("the store must not open"),
+        Err(error) => error,
+    }
+}
+
+fn id(text: &str) -> ClientId {
+    ClientId::parse(text).expect("a client id")
+}
+
+fn client(name: &str, method: AuthMethod, secrets: Vec<ClientSecret>) -> Client {
+    Client::new(ClientMetadata::new(id(name), method, SystemClock.now()), Vec::new(), secrets).expect("a client")
+}
+
+fn in_a_minute() -> UnixTime {
+    SystemClock.now().plus(Duration::from_secs(60))
+}
+
+/// Asks until it is so, or fails after a second: the bound within which a change by another process is in force.
+async fn within_a_second(mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < Duration::from_secs(1), "not in force within a second");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let key = ReplayKey::new("issuer", "jti");
+    let store = open(directory.path());
+    let ring = store.key_ring().published().to_vec();
+    store.client_create(client("a", AuthMethod::NONE, Vec::new())).await.expect("created");
+    assert_eq!(store.claim(key, in_a_minute(), SystemClock.now()).await.expect("claimed"), Claim::Fresh);
+    drop(store);
+
+    let store = open(directory.path());
+    assert_eq!(store.key_ring().published(), ring);
+    assert!(store.client(&id("a")).await.expect("read").is_some());
+    assert_eq!(store.claim(key, in_a_minute(), SystemClock.now()).await.expect("claimed"), Claim::Replayed);
+}
+
+#[tokio::test]
+async fn a_change_by_another_process_is_in_force_within_a_second() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (server, operator) = (open(directory.path()), open(directory.path()));
+    operator.client_create(client("a", AuthMethod::NONE, Vec::new())).await.expect("created");
+    within_a_second(async || server.client(&id("a")).await.expect("read").is_some()).await;
+
+    let (mut metadata, keys, secrets) = client("a", AuthMethod::NONE, Vec::new()).into_parts();
+    metadata.enabled = false;
+    operator.client_update(Client::new(metadata, keys, secrets).expect("a client")).await.expect("updated");
+    within_a_second(async || !server.client(&id("a")).await.expect("read").expect("the client").metadata().enabled).await;
+
+    operator.client_delete(&id("a")).await.expect("deleted");
+    within_a_second(async || server.client(&id("a")).await.expect("read").is_none()).await;
+
+    let rotated = operator.signing_key_rotate(Algorithm::Ed25519, Duration::from_secs(60)).await.expect("rotated");
+    within_a_second(async || server.key_ring().signing().key_id() == Some(&rotated.key_id)).await;
+    assert_eq!(server.key_ring().published().len(), 2, "the old key is still published");
+}
+
+#[tokio::test]
+async fn a_retired_key_leaves_the_set_when_its_time_has_come() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+    let store = SqliteStore::open_with_clock(directory.path(), Algorithm::Es256, clock.clone()).expect("the store opens");
+    store.signing_key_rotate(Algorithm::Es256, Duration::from_secs(60)).await.expect("rotated");
+    clock.advance(Duration::from_secs(59));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(store.key_ring().published().len(), 2);
+    clock.advance(Duration::from_secs(2));
+    within_a_second(async || store.key_ring().published().len() == 1).await;
+}
+
+#[tokio::test]
+async fn expired_claims_are_removed_and_live_ones_stay() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+    let store = SqliteStore::open_with_clock(directory.path(), Algorithm::Es256, clock.clone()).expect("the store opens");
+    for number in 0..100 {
+        let until = clock.now().plus(Duration::from_secs(if number < 90 { 60 } else { 600 }));
+        let claim = store.claim(ReplayKey::new("issuer", &number.to_string()), until, clock.now()).await;
+        assert_eq!(claim.expect("claimed"), Claim::Fresh);
+    }
+    clock.advance(Duration::from_secs(120));
+    // The next group of jobs is followed by a sweep.
+    let last = store.claim(ReplayKey::new("issuer", "last"), clock.now().plus(Duration::from_secs(60)), clock.now()).await;
+    assert_eq!(last.expect("claimed"), Claim::Fresh);
+    let reader = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    let rows = || reader.query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");
+    within_a_second(async || rows() == 11).await;
+}
+
+#[tokio::test]
+async fn no_secret_is_readable_in_the_file() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let secret = ClientSecret::generate();
+    let readable = ClientSecret::readable(secret.clone(), None).expect("a secret");
+    let store = open(directory.path());
+    store.client_create(client("jwt", AuthMethod::CLIENT_SECRET_JWT, vec![readable])).await.expect("created");
+    let digest = ClientSecret::digest(&secret, None);
+    store.client_create(client("basic", AuthMethod::CLIENT_SECRET_BASIC, vec![digest])).await.expect("created");
+    drop(store);
+    let file = fs::read(directory.path().join("grantor.db")).expect("the file");
+    let contains = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);
+    assert!(contains(b"client_secret_jwt"), "the control: metadata is readable");
+    assert!(!contains(secret.as_bytes()));
+    assert!(!contains(b"\"d\":"), "no private JWK member");
+}
+
+#[test]
+fn files_are_for_their_owner_alone() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let _store = open(directory.path());
+    for name in ["grantor.db", "grantor.db-wal", "master.key"] {
+        let mode = fs::metadata(directory.path().join(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_master_key_that_others_may_read_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    drop(open(directory.path()));
+    let path = directory.path().join("master.key");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
+    assert!(matches!(refusal(directory.path()), OpenError::MasterKey(MasterKeyError::Permissions(_))));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+    drop(open(directory.path()));
+}
+
+#[test]
+fn a_missing_malformed_or_foreign_master_key_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let other = tempfile::tempdir().expect("a temporary directory");
+    drop((open(directory.path()), open(other.path())));
+    let path = directory.path().join("master.key");
+    let own = fs::read(&path).expect("the key");
+    let write = |content: &[u8]| fs::write(&path, content).expect("written");
+
+    write(&fs::read(other.path().join("master.key")).expect("the other key"));
+    assert!(matches!(refusal(directory.path()), OpenError::WrongMasterKey(_)));
+    write(b"short");
+    assert!(matches!(refusal(directory.path()), OpenError::MasterKey(MasterKeyError::Malformed(_))));
+    fs::remove_file(&path).expect("removed");
+    assert!(matches!(refusal(directory.path()), OpenError::MasterKey(MasterKeyError::Missing(_))));
+    assert!(!path.exists(), "no new key is made for an old database");
+    fs::write(&path, own).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+    drop(open(directory.path()));
+}
+
+/// Opens, and asserts that the file is byte for byte what it was.
+fn refusal_untouched(directory: &Path) -> OpenError {
+    let path = directory.join("grantor.db");
+    let before = fs::read(&path).expect("the file");
+    let error = refusal(directory);
+    assert!(fs::read(&path).expect("the file") == before, "the file was changed: {error}");
+    error
+}
+
+#[test]
+fn a_newer_foreign_or_damaged_database_is_refused_untouched() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("grantor.db");
+    drop(open(directory.path()));
+    let good = fs::read(&path).expect("the file");
+    let pragma = |name: &str, value: i64| {
+        let connection = Connection::open(&path).expect("the file opens");
+        connection.pragma_update(None, name, value).expect("a pragma");
+    };
+
+    pragma("user_version", 99);
+    assert!(matches!(refusal_untouched(directory.path()), OpenError::Newer { found: 99, .. }));
+    fs::write(&path, &good).expect("written");
+    pragma("application_id", 7);
+    assert!(matches!(refusal_untouched(directory.path()), OpenError::Foreign(_)));
+    fs::write(&path, b"this is a text file, not a database").expect("written");
+    assert!(matches!(refusal_untouched(directory.path()), OpenError::Foreign(_)));
+    fs::write(&path, &good[..good.len() / 2]).expect("written");
+    assert!(matches!(refusal_untouched(directory.path()), OpenError::Damaged { .. }));
+    let mut scribbled = good.clone();
+    scribbled[4096..8192].fill(0x5a);
+    fs::write(&path, &scribbled).expect("written");
+    assert!(matches!(refusal_untouched(directory.path()), OpenError::Damaged { .. }));
+    fs::write(&path, &good).expect("written");
+    drop(open(directory.path()));
+}
+
+#[test]
+fn a_start_that_was_killed_before_its_first_commit_can_be_repeated() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("grantor.db"), b"").expect("written");
+    drop(open(directory.path()));
+}
