@@ -13,7 +13,7 @@ use crate::JsonError;
 /// Deepest nesting of arrays and objects that is read, the outermost object counting 1.
 pub const MAX_DEPTH: usize = 16;
 /// Most members and array elements, all levels together.
-pub const MAX_ITEMS: usize = 1024;
+pub const MAX_ITEMS: usize = 4096;
 
 /// A JSON object without duplicate members.
 pub type Object = Map<String, Value>;

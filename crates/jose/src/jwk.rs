@@ -9,8 +9,8 @@ use crate::{
     json::{self, Object, Value},
 };
 
-/// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
-const PRIVATE_MEMBERS: [&str; 8] = ["d", "k", "p", "q", "dp", "dq", "qi", "oth"];
+/// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; `priv`: key type AKP).
+const PRIVATE_MEMBERS: [&str; 9] = ["d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 
 /// A public JWK, structurally sound. [`VerificationKey::from_jwk`] finishes the checks that need arithmetic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -304,6 +304,12 @@ impl VerificationKey {
                 Material::Secret(secret) => crypto::verify_mac(algorithm, secret, message, signature),
             };
         if verifies { Ok(()) } else { Err(JwsError::Signature) }
+    }
+}
+
+impl AsRef<Self> for VerificationKey {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

@@ -39,6 +39,9 @@ impl PrivateJwk {
     /// [`SigningError`]: not private, malformed, halves that do not belong together, or no algorithm.
     pub fn parse(input: &[u8], algorithm: Option<Algorithm>) -> Result<Self, SigningError> {
         let jwk = json::parse_object(input).map_err(crate::JwkError::from)?;
+        if jwk.get("use").is_some_and(|key_use| key_use != "sig") {
+            return Err(crate::JwkError::Use.into());
+        }
         let public = Jwk::public_half(&jwk)?;
         let algorithm = agree(public.algorithm(), algorithm)?;
         let key_id = public.key_id().map(str::to_owned);

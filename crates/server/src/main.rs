@@ -1,1 +1,26 @@
-fn main() {}
+//! The binary `grantor`: RFC 7523 on the command line and over HTTP.
+
+mod app;
+mod cli;
+mod config;
+mod http;
+mod key_file;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.global.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(cli.run()),
+        Err(error) => Err(cli::Failure::failed(format!("no runtime could be started: {error}"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}

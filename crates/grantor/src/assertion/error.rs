@@ -149,13 +149,20 @@ impl AssertionError {
             Self::WrongAudience { .. } => {
                 "audience is not this server's issuer identifier or token endpoint as the sole value".into()
             }
-            Self::Expired { seconds_ago } => format!("expired {seconds_ago:.0} s ago by our clock").into(),
+            Self::Expired { seconds_ago } => format!("expired {} ago by our clock", span(*seconds_ago)).into(),
             Self::ExpiresTooLate { maximum, .. } => format!("expires more than {maximum} s ahead of our clock").into(),
-            Self::NotYetValid { seconds_ahead } => format!("not valid for another {seconds_ahead:.0} s by our clock").into(),
-            Self::IssuedInFuture { seconds_ahead } => format!("issued {seconds_ahead:.0} s in the future of our clock").into(),
+            Self::NotYetValid { seconds_ahead } => format!("not valid for another {} by our clock", span(*seconds_ahead)).into(),
+            Self::IssuedInFuture { seconds_ahead } => {
+                format!("issued {} in the future of our clock", span(*seconds_ahead)).into()
+            }
             Self::TooOld { maximum, .. } => format!("issued more than {maximum} s ago by our clock").into(),
             Self::EndsBeforeStart(claim) => format!("exp is not after {claim}").into(),
             Self::Replayed => "jti was used before; each assertion needs a new one".into(),
         })
     }
+}
+
+/// Seconds in words. A claim can be 300 digits long; nobody needs to read them.
+fn span(seconds: f64) -> String {
+    if seconds < 1e10 { format!("{seconds:.0} s") } else { "centuries".to_owned() }
 }

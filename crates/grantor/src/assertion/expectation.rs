@@ -110,7 +110,8 @@ impl<'a> Expectation<'a> {
             subject: if service_account { SubjectRule::IssuerIfAbsent } else { SubjectRule::Present },
             audiences,
             algorithms,
-            only_algorithm: client.metadata().signing_algorithm,
+            // An HMAC is how the client authenticates; its grants are signed with its public keys all the same.
+            only_algorithm: client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()),
             token_id_required: !service_account,
             keys,
         }

@@ -132,16 +132,13 @@ impl Verifier {
 /// RFC 8725 §3.1: the algorithm is one the server accepts, and the one the client is registered with.
 fn check_algorithm(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     let got = header.algorithm();
-    let accepted = match expectation.only_algorithm {
-        Some(only) => only.is_same_as(got),
-        None => expectation.algorithms.contains(&got),
-    };
-    if accepted {
+    let registered = expectation.only_algorithm.is_none_or(|only| only.is_same_as(got));
+    if registered && expectation.algorithms.contains(&got) {
         return Ok(());
     }
     let expected = match expectation.only_algorithm {
-        Some(only) => only.name().to_owned(),
-        None => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
+        Some(only) if !registered => only.name().to_owned(),
+        _ => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
     };
     Err(AssertionError::WrongAlgorithm { expected, got })
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use grantor_jose::{Algorithm, Jwk, PrivateJwk, SigningError, SigningKey};
+use grantor_jose::{Algorithm, Jwk, PrivateJwk, SigningError, SigningKey, VerificationKey};
 
 /// The keys of one moment.
 #[derive(Debug)]
 pub struct KeyRing {
     signing: SigningKey,
     published: Vec<Jwk>,
+    verification: Vec<VerificationKey>,
 }
 
 impl KeyRing {
@@ -17,8 +18,9 @@ impl KeyRing {
     /// # Errors
     /// [`SigningError`] if the library does not take the key.
     pub fn new(current: &PrivateJwk, others: impl IntoIterator<Item = Jwk>) -> Result<Self, SigningError> {
-        let published = std::iter::once(current.public()).chain(others).collect();
-        Ok(Self { signing: current.signing_key()?, published })
+        let published: Vec<Jwk> = std::iter::once(current.public()).chain(others).collect();
+        let verification = published.iter().cloned().map(VerificationKey::from_jwk).collect::<Result<_, _>>()?;
+        Ok(Self { signing: current.signing_key()?, published, verification })
     }
 
     /// A ring of one new key.
@@ -32,6 +34,11 @@ impl KeyRing {
     /// The key that signs access tokens now.
     pub fn signing(&self) -> &SigningKey {
         &self.signing
+    }
+
+    /// The published key of this `kid`, ready to verify the server's own tokens.
+    pub fn verification(&self, key_id: &str) -> Option<&VerificationKey> {
+        self.verification.iter().find(|key| key.key_id() == Some(key_id))
     }
 
     /// The public keys of the JWK Set.

@@ -12,13 +12,15 @@ use crate::{
     types::{AuthMethod, ClientId, CorrelationId, GrantType, Scope, SubjectId},
 };
 
-/// What was decided about one token request. Filled in by the stages as they go.
+/// What was decided about one request. Filled in by the stages as they go.
 #[derive(Clone, Debug, Serialize)]
 pub struct Decision {
     /// Also in the answer's `error_description`.
     pub id: CorrelationId,
     /// When the request was read.
     pub at: UnixTime,
+    /// What was asked for: `token` or `introspection`.
+    pub endpoint: &'static str,
     /// The grant, once known.
     pub grant_type: Option<GrantType>,
     /// The client that authenticated, or that the token is for.
@@ -47,7 +49,7 @@ pub struct Decision {
 pub enum Outcome {
     /// Nothing is decided yet.
     Undecided,
-    /// A token was issued.
+    /// A token was issued, or introspected.
     Granted,
     /// No token.
     Refused {
@@ -62,10 +64,11 @@ pub enum Outcome {
 
 impl Decision {
     /// A new record.
-    pub(super) fn new(at: UnixTime) -> Self {
+    pub(super) fn new(endpoint: &'static str, at: UnixTime) -> Self {
         Self {
             id: CorrelationId::random(),
             at,
+            endpoint,
             grant_type: None,
             client: None,
             auth_method: None,
@@ -106,6 +109,10 @@ impl Decision {
         self.client = Some(approval.client().id().clone());
         self.subject = Some(approval.subject().clone());
         self.scope = Some(approval.scope().clone());
+        self.outcome = Outcome::Granted;
+    }
+
+    pub(super) fn granted(&mut self) {
         self.outcome = Outcome::Granted;
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Inner {
 /// The request paths served, from the configured issuer alone (law 5).
 pub(super) struct Paths {
     pub(super) token: String,
+    pub(super) introspection: String,
     pub(super) jwks: String,
     pub(super) metadata: String,
 }
@@ -42,7 +43,7 @@ impl AuthorizationServer {
         Builder::new(issuer)
     }
 
-    /// Answers one HTTP request: the token endpoint, the JWK Set, the metadata, else 404.
+    /// Answers one HTTP request: token endpoint, introspection, JWK Set, metadata, else 404.
     pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body,
@@ -231,6 +232,7 @@ impl Builder {
         };
         let paths = Paths {
             token: self.issuer.endpoint_path("token"),
+            introspection: self.issuer.endpoint_path("introspect"),
             jwks: self.issuer.endpoint_path("jwks"),
             metadata: self.issuer.metadata_path(),
         };

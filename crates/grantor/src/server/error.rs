@@ -98,6 +98,9 @@ pub enum ClientAuthError {
     /// More than one mechanism, an assertion among them (RFC 7521 §4.2.1).
     #[error("more than one client authentication mechanism, one of them an assertion")]
     SeveralMechanismsWithAssertion,
+    /// Credentials of a mechanism for which no method is registered here.
+    #[error("credentials of a mechanism that this server does not offer")]
+    NotOffered,
     /// The Authorization header cannot be read.
     #[error("authorization header: {0}")]
     UnreadableHeader(&'static str),
@@ -151,7 +154,7 @@ pub enum GrantError {
     /// A parameter of this grant is absent.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// `client_id` beside the assertion names neither the issuer nor a public client.
+    /// A `client_id` without credentials beside the assertion names another client than its issuer.
     #[error("client_id does not match the issuer of the assertion")]
     ClientIdMismatch,
     /// The assertion has no `iss`.

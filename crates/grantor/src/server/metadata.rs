@@ -6,33 +6,45 @@ use std::collections::BTreeSet;
 use grantor_jose::Algorithm;
 use serde::Serialize;
 
-use super::token::Line;
+use super::{introspection, token::Line};
 use crate::types::AuthMethod;
 
 #[derive(Serialize)]
 pub(super) struct Metadata {
     issuer: String,
     token_endpoint: String,
+    introspection_endpoint: String,
     jwks_uri: String,
     grant_types_supported: Vec<String>,
     token_endpoint_auth_methods_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
 }
 
 pub(super) fn document(line: &Line) -> Metadata {
     let identity = line.context.identity();
-    let accepted: BTreeSet<AuthMethod> = line.grants.iter().flat_map(|grant| grant.client_auth().methods).collect();
-    let offered = line.client_auth.iter().flat_map(|method| method.methods());
-    let methods: Vec<&AuthMethod> = offered.filter(|method| accepted.contains(method)).collect();
+    let at_token = offered(line, &line.grants.iter().flat_map(|grant| grant.client_auth().methods).collect());
+    let at_introspection = offered(line, &introspection::client_auth_requirement().methods.into_iter().collect());
+    let names = |methods: &[&AuthMethod]| methods.iter().map(|method| method.to_string()).collect();
     Metadata {
         issuer: identity.issuer().to_string(),
         token_endpoint: identity.token_endpoint().to_owned(),
+        introspection_endpoint: identity.issuer().endpoint("introspect"),
         jwks_uri: identity.issuer().endpoint("jwks"),
         grant_types_supported: line.grants.iter().map(|grant| grant.grant_type().to_string()).collect(),
-        token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &methods),
-        token_endpoint_auth_methods_supported: methods.iter().map(|method| method.to_string()).collect(),
+        token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_token),
+        token_endpoint_auth_methods_supported: names(&at_token),
+        introspection_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_introspection),
+        introspection_endpoint_auth_methods_supported: names(&at_introspection),
     }
+}
+
+/// The registered methods that an endpoint accepts, in the order of registration.
+fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthMethod> {
+    line.client_auth.iter().flat_map(|method| method.methods()).filter(|method| accepted.contains(method)).collect()
 }
 
 /// Signatures if and only if `private_key_jwt` is offered, HMACs if and only if `client_secret_jwt` is.

@@ -16,6 +16,7 @@ mod context;
 mod error;
 mod form;
 mod grant;
+mod introspection;
 mod issue;
 mod jwks;
 mod metadata;

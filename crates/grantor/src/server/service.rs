@@ -16,7 +16,7 @@ use super::{
     AuthorizationServer, Decision, FormError, Outcome, TokenError, TokenForm,
     builder::Inner,
     form::MAX_FORM_BYTES,
-    jwks, metadata,
+    introspection, jwks, metadata,
     response::{self, Body, Challenge},
 };
 
@@ -30,8 +30,8 @@ where
     const POST: &[Method] = &[Method::POST];
     let path = request.uri().path();
     let paths = &server.paths;
-    let allowed = if path == paths.token { POST } else { READ };
-    let known = [&paths.token, &paths.jwks, &paths.metadata].into_iter().any(|known| known == path);
+    let allowed = if path == paths.token || path == paths.introspection { POST } else { READ };
+    let known = [&paths.token, &paths.introspection, &paths.jwks, &paths.metadata].into_iter().any(|known| known == path);
     if !known {
         return response::not_found();
     }
@@ -40,6 +40,9 @@ where
     }
     if path == paths.token {
         return token(server, request).await;
+    }
+    if path == paths.introspection {
+        return introspect(server, request).await;
     }
     let mut answer = if path == paths.jwks {
         let ring = server.line.context.signing_keys.key_ring();
@@ -59,7 +62,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (parts, body) = request.into_parts();
-    let mut decision = Decision::new(server.line.context.now());
+    let mut decision = Decision::new("token", server.line.context.now());
     let form = read_form(&parts, body).await;
     let outcome = server.line.token(form, &mut decision).await;
     if let Err(error) = &outcome {
@@ -69,12 +72,36 @@ where
     server.decisions.record(&decision);
     match outcome {
         Ok(token) => response::token(&token),
-        Err(error) => refusal(&error, &decision, &parts),
+        Err(error) => {
+            let sent = parts.headers.contains_key(header::AUTHORIZATION);
+            refusal(&error, &decision, if sent { Challenge::Basic } else { Challenge::None })
+        }
     }
 }
 
-fn refusal(error: &TokenError, decision: &Decision, parts: &Parts) -> Response<Body> {
-    let challenge = if parts.headers.contains_key(header::AUTHORIZATION) { Challenge::Basic } else { Challenge::None };
+/// RFC 7662 §2.3: whoever may not ask is challenged.
+async fn introspect<B>(server: &Inner, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let mut decision = Decision::new("introspection", server.line.context.now());
+    let form = read_form(&parts, body).await;
+    let outcome = introspection::introspect(&server.line, form, &mut decision).await;
+    match &outcome {
+        Ok(_) => decision.granted(),
+        Err(error) => decision.refused(error),
+    }
+    server.decisions.record(&decision);
+    match outcome {
+        Ok(Some(active)) => response::json(StatusCode::OK, &active),
+        Ok(None) => response::json(StatusCode::OK, &serde_json::json!({"active": false})),
+        Err(error) => refusal(&error, &decision, Challenge::Basic),
+    }
+}
+
+fn refusal(error: &TokenError, decision: &Decision, challenge: Challenge) -> Response<Body> {
     let mut response = response::error(error, &decision.id, challenge);
     if matches!(error, TokenError::Form(FormError::TooLarge)) {
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;

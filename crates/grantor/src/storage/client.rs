@@ -110,13 +110,14 @@ impl ClientMetadata {
 }
 
 /// A secret the server made for a client, with an optional end (RFC 7591 §3.2.1, `client_secret_expires_at`).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientSecret {
     value: SecretValue,
     /// From then on the secret is refused; `None` for never.
     pub expires_at: Option<UnixTime>,
 }
 
+#[derive(Clone)]
 enum SecretValue {
     Digest([u8; 32]),
     Readable { secret: Zeroizing<String>, key: Arc<VerificationKey> },
@@ -185,7 +186,14 @@ impl ClientSecret {
         }
     }
 
-    fn is_live(&self, now: UnixTime) -> bool {
+    /// The same secret, ending at `end` at the latest.
+    #[must_use]
+    pub fn ending_at(self, end: UnixTime) -> Self {
+        Self { expires_at: Some(self.expires_at.map_or(end, |expiry| expiry.min(end))), ..self }
+    }
+
+    /// Whether `now` is before its end.
+    pub fn is_live(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
 }

@@ -18,7 +18,8 @@ pub static P256_OTHER: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algor
 pub static P384: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es384));
 pub static P521: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es512));
 pub static ED25519: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
-pub static SECRET: LazyLock<Arc<Key>> = LazyLock::new(|| Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too"));
+pub static SECRET: LazyLock<Arc<Key>> =
+    LazyLock::new(|| Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too"));
 
 /// A key pair or a shared secret.
 pub struct Key {
@@ -57,7 +58,10 @@ impl Key {
 
     /// The public half as it would be registered; an RSA key without `alg`.
     pub fn public(&self) -> Arc<VerificationKey> {
-        self.public_with(&[("alg", if self.algorithm.key_type() == KeyType::Rsa { Value::Null } else { self.jwk["alg"].clone() })])
+        self.public_with(&[(
+            "alg",
+            if self.algorithm.key_type() == KeyType::Rsa { Value::Null } else { self.jwk["alg"].clone() },
+        )])
     }
 
     /// The public half with these members instead; `null` removes one.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed, as it should")]
 
 pub mod answer;
+pub mod credentials;
 pub mod form;
 pub mod jwt;
 pub mod keys;

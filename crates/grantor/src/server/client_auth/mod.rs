@@ -12,7 +12,7 @@ pub use assertion::ClientAssertion;
 pub use none::PublicClient;
 pub use secret::{ClientSecretBasic, ClientSecretPost};
 
-use super::{ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm};
+use super::{AuthorizationHeader, ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm};
 use crate::{
     storage::Client,
     types::{AuthMethod, ClientId},
@@ -21,7 +21,7 @@ use crate::{
 /// How a mechanism's credentials stand to those of others in the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// A secret: a second mechanism makes the request invalid (RFC 6749 §2.3).
+    /// A secret, or whatever else the Authorization header holds: a second mechanism makes the request invalid (RFC 6749 §2.3).
     Secret,
     /// An assertion: a second mechanism makes the client invalid (RFC 7521 §4.2.1).
     Assertion,
@@ -102,13 +102,14 @@ pub(super) async fn authenticate(
     decision: &mut Decision,
 ) -> Result<Caller, ClientAuthError> {
     let Some(chosen) = presented(methods, form)? else {
-        return if requirement.optional { Ok(Caller(Kind::Anonymous)) } else { Err(ClientAuthError::Missing) };
+        return if requirement.optional { unproven(form) } else { Err(ClientAuthError::Missing) };
     };
     let (client, method) = match chosen.authenticate(context, form, decision).await {
-        Err(ClientAuthError::WrongMethod { .. } | ClientAuthError::UnknownClient(_))
+        // Unknown, disabled and confidential clients are not told apart here: the grant will find out.
+        Err(ClientAuthError::WrongMethod { .. } | ClientAuthError::UnknownClient(_) | ClientAuthError::DisabledClient)
             if chosen.mechanism() == Mechanism::Identification && requirement.optional =>
         {
-            return claimed(form);
+            return unproven(form);
         }
         outcome => outcome?,
     };
@@ -126,6 +127,11 @@ fn presented<'m>(
     form: &TokenForm,
 ) -> Result<Option<&'m dyn ClientAuthentication>, ClientAuthError> {
     let mut presented: Vec<_> = methods.iter().map(|method| &**method).filter(|method| method.is_presented(form)).collect();
+    for carried in carried(form) {
+        if !presented.iter().any(|method| method.mechanism() == carried) {
+            return Err(ClientAuthError::NotOffered);
+        }
+    }
     if presented.len() > 1 {
         presented.retain(|method| method.mechanism() != Mechanism::Identification);
     }
@@ -139,10 +145,22 @@ fn presented<'m>(
     }
 }
 
-/// A bare `client_id` of a client that is not public: some libraries always send one. It proves nothing.
-fn claimed(form: &TokenForm) -> Result<Caller, ClientAuthError> {
-    let id = form.parameter("client_id").and_then(|id| ClientId::parse(id).ok());
-    id.map(|id| Caller(Kind::Claimed(id))).ok_or(ClientAuthError::ClientIdMismatch)
+/// The mechanisms whose standard credentials are in the request. One that no method takes is refused rather than overlooked:
+/// credentials that are sent are always validated (RFC 7523 §3.1).
+fn carried(form: &TokenForm) -> impl Iterator<Item = Mechanism> {
+    let any = |names: &[&str]| names.iter().any(|name| form.parameter(name).is_some());
+    let secret = !matches!(form.authorization(), AuthorizationHeader::Absent) || any(&["client_secret"]);
+    let assertion = any(&["client_assertion", "client_assertion_type"]);
+    [secret.then_some(Mechanism::Secret), assertion.then_some(Mechanism::Assertion)].into_iter().flatten()
+}
+
+/// Nobody, or the bare `client_id` of a client that is not public: some libraries always send one. It proves nothing.
+fn unproven(form: &TokenForm) -> Result<Caller, ClientAuthError> {
+    match form.parameter("client_id").map(ClientId::parse) {
+        None => Ok(Caller(Kind::Anonymous)),
+        Some(Ok(id)) => Ok(Caller(Kind::Claimed(id))),
+        Some(Err(_)) => Err(ClientAuthError::ClientIdMismatch),
+    }
 }
 
 /// RFC 7521 §4.2: `client_id` is unnecessary beside credentials, but must agree with them.

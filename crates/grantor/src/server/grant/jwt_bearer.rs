@@ -57,8 +57,7 @@ impl Grant for JwtBearer {
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let assertion = Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
-        let issuer = issuing_client(context, &assertion, decision).await?;
-        check_caller(caller, &issuer)?;
+        let issuer = issuing_client(context, &assertion, caller, decision).await?;
         let verified = verify(context, &issuer, assertion).await?;
         decision.used_assertion(&verified);
         let requested = scope_claim(&verified)?;
@@ -69,27 +68,29 @@ impl Grant for JwtBearer {
     }
 }
 
-/// RFC 7523 §3 (1): the issuer is a registered, enabled client.
+/// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. The names are compared before the
+/// registry is asked, so that an answer to a mismatch does not tell who is registered.
 async fn issuing_client(
     context: &Context,
     assertion: &Assertion<'_>,
+    caller: &Caller,
     decision: &mut Decision,
 ) -> Result<Arc<Client>, GrantError> {
     let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(GrantError::NoIssuer)?;
     decision.claims_issuer(issuer);
+    check_caller(caller, issuer)?;
     let client = context.client(issuer).await?.ok_or_else(|| GrantError::UnknownIssuer(issuer.to_owned()))?;
     if client.metadata().enabled { Ok(client) } else { Err(GrantError::DisabledIssuer) }
 }
 
 /// Whoever calls, named, public or authenticated, is the issuer.
-fn check_caller(caller: &Caller, issuer: &Client) -> Result<(), GrantError> {
-    if caller.claimed_id().is_some_and(|id| id != issuer.id()) {
-        return Err(GrantError::ClientIdMismatch);
-    }
-    match caller.client() {
-        Some(client) if client.id() != issuer.id() => {
-            Err(GrantError::CallerIsNotIssuer { caller: client.id().to_string(), issuer: issuer.id().to_string() })
+fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
+    let named = caller.client().map(|client| client.id()).or(caller.claimed_id());
+    match named {
+        Some(id) if id.as_str() != issuer && caller.authenticated().is_some() => {
+            Err(GrantError::CallerIsNotIssuer { caller: id.to_string(), issuer: issuer.to_owned() })
         }
+        Some(id) if id.as_str() != issuer => Err(GrantError::ClientIdMismatch),
         _ => Ok(()),
     }
 }

@@ -1,0 +1,305 @@
+//! Each (issuer, jti) is accepted once, after everything else was right, and never when the guard cannot tell (law 3).
+
+mod common;
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use common::{Form, JWT_BEARER, NOW, Party, Use, World, at, keys, with_client_assertion};
+use grantor::{
+    clock::UnixTime,
+    storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError},
+};
+use http::StatusCode;
+
+const REPLAYED: (&str, &str) = ("replay", "jti: used before");
+
+#[tokio::test]
+async fn rejects_an_assertion_the_second_time() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let form = party.good_form();
+        world.send(&form).await.granted("the first time");
+        for _ in 0..2 {
+            world.send(&form).await.refused("again", usage.error(), REPLAYED.0, REPLAYED.1);
+        }
+        world.send(&party.good_form()).await.granted("a new jti");
+    }
+}
+
+#[tokio::test]
+async fn rejects_a_token_id_in_another_assertion_by_the_same_issuer() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        world.accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id")).await;
+        let other = party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 61).to_string());
+        let answer = world.send(&party.form(&other.sign(&party.key))).await;
+        answer.refused("same jti, other exp", usage.error(), REPLAYED.0, REPLAYED.1);
+    }
+}
+
+#[tokio::test]
+async fn rejects_one_assertion_in_both_uses() {
+    for first in Use::PUBLIC_KEY {
+        let world = World::new();
+        let party = world.party(first).await;
+        let second = Party { usage: if first == Use::Grant { Use::PrivateKeyJwt } else { Use::Grant }, ..party.clone() };
+        let token = party.jwt().sign(&party.key);
+        world.send(&party.form(&token)).await.granted("the first use");
+        world.send(&second.form(&token)).await.refused("the other use", second.usage.error(), REPLAYED.0, REPLAYED.1);
+    }
+}
+
+#[tokio::test]
+async fn rejects_one_assertion_as_client_and_grant_of_one_request() {
+    let world = World::new();
+    let party = world.party(Use::Grant).await;
+    let [one, other] = [party.jwt(), party.jwt()].map(|jwt| jwt.sign(&party.key));
+    let twice = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &one), &one);
+    world.send(&twice).await.refused("twice the same", "invalid_grant", REPLAYED.0, REPLAYED.1);
+    let [fresh, _] = [party.jwt(), party.jwt()].map(|jwt| jwt.sign(&party.key));
+    let two = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &other), &fresh);
+    world.send(&two).await.granted("two assertions");
+}
+
+#[tokio::test]
+async fn a_refused_assertion_never_uses_up_its_token_id() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let good = party.jwt();
+        let forger = if usage == Use::ClientSecretJwt { common::Key::secret(&"f".repeat(64)) } else { keys::P256_OTHER.clone() };
+        let rows = [
+            ("signature", good.sign(&forger)),
+            ("typ", good.clone().header("typ", "\"at+jwt\"").sign(&party.key)),
+            ("aud", good.clone().text("aud", "https://evil.example").sign(&party.key)),
+            ("exp", good.clone().claim("exp", (NOW - 60).to_string()).sign(&party.key)),
+            ("nbf", good.clone().claim("nbf", (NOW + 50).to_string()).sign(&party.key)),
+            ("iat", good.clone().claim("iat", (NOW + 50).to_string()).sign(&party.key)),
+        ];
+        for (rule, token) in rows {
+            world.send(&party.form(&token)).await.refused(rule, usage.error(), rule, "");
+        }
+        world.send(&party.form(&good.sign(&party.key))).await.granted("the same jti, now good");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_use_up_an_assertion_in_its_own_name() {
+    let world = World::new();
+    let [owner, thief] = [world.party(Use::Grant).await, world.party(Use::Grant).await];
+    let token = owner.jwt().sign(&owner.key);
+    let own = thief.jwt().sign(&thief.key);
+    let stolen = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &token), &own);
+    world.send(&stolen).await.refused("stolen", "invalid_grant", "grant", "is not the issuer");
+    let named = Form::new(JWT_BEARER).with("assertion", &token).with("client_id", &thief.id);
+    world.send(&named).await.refused("named", "invalid_client", "grant", "does not match the issuer");
+    world.send(&owner.form(&token)).await.granted("the owner");
+}
+
+#[tokio::test]
+async fn a_request_that_fails_after_verification_has_used_its_assertion_up() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let form = party.good_form();
+        let wide = form.clone().with("scope", "administrate");
+        world.send(&wide).await.refused("too wide", "invalid_scope", "scope", "scope: allowed");
+        world.send(&form).await.refused("again", usage.error(), REPLAYED.0, REPLAYED.1);
+    }
+}
+
+#[tokio::test]
+async fn token_ids_of_two_clients_do_not_collide() {
+    for usage in Use::ALL {
+        let world = World::new();
+        for party in [world.party(usage).await, world.party(usage).await] {
+            world.accepts(&party, "the same jti", |jwt| jwt.text("jti", "the-same-token-id")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn token_ids_are_compared_to_the_letter() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        for jti in ["caf\u{e9}", "cafe\u{301}", "CAF\u{c9}", "caf\u{e9} "] {
+            world.accepts(&party, jti, |jwt| jwt.text("jti", jti)).await;
+        }
+        let escaped = party.jwt().claim("jti", r#""caf\u00e9""#);
+        world.send(&party.form(&escaped.sign(&party.key))).await.refused("escaped", usage.error(), REPLAYED.0, REPLAYED.1);
+    }
+}
+
+#[tokio::test]
+async fn a_use_is_remembered_until_expiry_plus_leeway() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let form = party.good_form();
+        world.send(&form).await.granted("the first time");
+        world.set_clock(89.999);
+        world.send(&form).await.refused("while it could be valid", usage.error(), REPLAYED.0, REPLAYED.1);
+        world.set_clock(90.0);
+        world.send(&form).await.refused("after that", usage.error(), "exp", "expired");
+        world.set_clock(91.0);
+        let fresh = party.jwt().claim("exp", (NOW + 120).to_string());
+        world.send(&party.form(&fresh.sign(&party.key))).await.granted("a new assertion");
+    }
+}
+
+#[tokio::test]
+async fn a_token_id_may_come_again_once_its_first_assertion_is_over() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        world.accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id")).await;
+        world.set_clock(90.001);
+        let later = party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 120).to_string());
+        world.send(&party.form(&later.sign(&party.key))).await.granted("after the first one's end");
+    }
+}
+
+#[tokio::test]
+async fn clock_going_back_does_not_free_a_used_assertion() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let form = party.good_form();
+        world.send(&form).await.granted("the first time");
+        world.set_clock(-20.0);
+        world.send(&form).await.refused("earlier", usage.error(), REPLAYED.0, REPLAYED.1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_concurrent_uses_give_exactly_one_token() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let form = party.good_form();
+        let start = Arc::new(tokio::sync::Barrier::new(64));
+        let mut tasks = Vec::new();
+        for _ in 0..64 {
+            let (server, request, start) = (world.server.clone(), form.request(), start.clone());
+            tasks.push(tokio::spawn(async move {
+                start.wait().await;
+                server.respond(request).await.status()
+            }));
+        }
+        let mut statuses = Vec::new();
+        for task in tasks {
+            statuses.push(task.await.expect("no panic"));
+        }
+        let count = |status| statuses.iter().filter(|known| **known == status).count();
+        assert_eq!((count(StatusCode::OK), count(StatusCode::BAD_REQUEST)), (1, 63), "{usage:?}");
+    }
+}
+
+/// A guard that cannot answer.
+struct Broken(fn() -> StoreError);
+
+#[async_trait]
+impl ReplayGuard for Broken {
+    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime) -> Result<Claim, StoreError> {
+        Err(self.0())
+    }
+}
+
+#[tokio::test]
+async fn a_failing_guard_never_lets_a_token_out() {
+    let rows: [(fn() -> StoreError, &str, &str); 2] = [
+        (
+            || StoreError::Unavailable("no route to the replay store".into()),
+            "temporarily_unavailable",
+            "storage is not available",
+        ),
+        (|| StoreError::Failed("disk full at the replay store".into()), "server_error", "storage failed"),
+    ];
+    for usage in Use::ALL {
+        for (error, code, cause) in rows {
+            let world = World::with(|builder| builder.replay(Arc::new(Broken(error))));
+            let party = world.party(usage).await;
+            let answer = world.send(&party.good_form()).await;
+            answer.refused(code, code, "storage", cause);
+            assert_eq!(answer.headers.get("retry-after").is_some(), code == "temporarily_unavailable");
+            assert!(!answer.body.to_string().contains("replay store"), "{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failing_guard_is_not_asked_about_a_bad_assertion() {
+    for usage in Use::ALL {
+        let broken: fn() -> StoreError = || StoreError::Failed("never asked".into());
+        let world = World::with(|builder| builder.replay(Arc::new(Broken(broken))));
+        let party = world.party(usage).await;
+        let token = party.jwt().text("aud", "https://evil.example").sign(&party.key);
+        world.send(&party.form(&token)).await.refused("wrong audience", usage.error(), "aud", "aud: expected one of");
+    }
+}
+
+/// Two servers that share a store, as two nodes would; and what they claim there.
+#[derive(Default)]
+struct Shared {
+    store: MemoryStore,
+    asked: AtomicUsize,
+    ends: Mutex<HashSet<UnixTime>>,
+}
+
+#[async_trait]
+impl ReplayGuard for Shared {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.ends.lock().expect("no panic").insert(until);
+        self.store.claim(key, until, now).await
+    }
+}
+
+#[tokio::test]
+async fn nodes_that_share_a_guard_accept_an_assertion_once() {
+    for usage in Use::ALL {
+        let shared = Arc::new(Shared::default());
+        let [one, two] = [0, 1].map(|_| World::with(|builder| builder.replay(shared.clone())));
+        let party = one.party(usage).await;
+        let (metadata, keys, secrets) = match usage {
+            Use::ClientSecretJwt => {
+                (common::metadata(&party.id, usage.method()), vec![], vec![common::readable(party.key.text(), None)])
+            }
+            _ => (common::metadata(&party.id, usage.method()), vec![party.key.public()], vec![]),
+        };
+        two.register(metadata, keys, secrets).await;
+        let form = party.good_form();
+        one.send(&form).await.granted("on the first node");
+        two.send(&form).await.refused("on the second node", usage.error(), REPLAYED.0, REPLAYED.1);
+        assert_eq!(shared.asked.load(Ordering::Relaxed), 2);
+        let ends = shared.ends.lock().expect("no panic").clone();
+        assert_eq!(ends, HashSet::from([at(90.0)]), "kept until exp + leeway");
+    }
+}
+
+#[tokio::test]
+async fn decisions_hold_a_digest_of_the_token_id_and_never_the_assertion() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let jti = "a-token-id-to-look-for";
+        let form = party.form(&party.jwt().text("jti", jti).sign(&party.key));
+        for _ in 0..2 {
+            let answer = world.send(&form).await;
+            let record = serde_json::to_string(&answer.decision).expect("JSON");
+            let assertion = form.value(if usage == Use::Grant { "assertion" } else { "client_assertion" });
+            let signature = assertion.rsplit('.').next().expect("segments");
+            assert!(!record.contains(jti) && !record.contains(signature) && record.contains(&party.id), "{record}");
+        }
+    }
+}

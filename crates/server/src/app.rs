@@ -1,0 +1,35 @@
+//! The composition root: configuration in, server out. The one place that knows every concrete type.
+
+use std::{path::Path, sync::Arc};
+
+use grantor::{
+    assertion::Lifetimes,
+    server::{AuthorizationServer, BuildError, Settings},
+};
+use grantor_stores::sqlite::{OpenError, SqliteStore};
+
+use crate::config::Config;
+
+/// Opens the database in the data directory, creating it if there is none.
+pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
+    SqliteStore::open(data, config.token.signing_algorithm).map(Arc::new)
+}
+
+/// Puts the server together.
+pub fn build_server(config: &Config, store: Arc<SqliteStore>) -> Result<AuthorizationServer, BuildError> {
+    let settings = Settings {
+        assertion_algorithms: config.assertion.algorithms.clone(),
+        token_lifetime: config.token.lifetime,
+        default_audience: config.token.audience.clone(),
+        resources: config.token.resources.clone(),
+        ..Settings::default()
+    };
+    let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
+    AuthorizationServer::builder(config.issuer.clone())
+        .signing_keys(store.clone())
+        .store(store)
+        .settings(settings)
+        .lifetimes(lifetimes)
+        .standard()
+        .build()
+}

@@ -1,0 +1,246 @@
+//! `grantor client`
+
+mod create;
+mod keys;
+mod update;
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::{Args, Subcommand, ValueEnum};
+use grantor::{
+    jose::{Algorithm, JwkError, JwkSet, VerificationKey},
+    storage::{AudiencePolicy, Client, ClientRegistry, ClientSource, StoreError, TokenFormat},
+    types::{ClientId, GrantType},
+};
+use grantor_stores::sqlite::SqliteStore;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub(super) use self::create::join;
+use super::{Failure, Global, Output, output::time};
+
+/// Register and change clients
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Register a client
+    Create(create::Create),
+    /// List all clients
+    List,
+    /// Show one client
+    Show(Named),
+    /// Change a client
+    Update(update::Update),
+    /// Refuse a client from its next request on
+    Disable(Named),
+    /// Accept a disabled client again
+    Enable(Named),
+    /// Remove a client with its keys, secrets and permissions
+    Delete(Named),
+    /// Add a public key
+    AddKey(keys::AddKey),
+    /// Remove a public key
+    RemoveKey(keys::RemoveKey),
+    /// Make a new secret
+    RotateSecret(keys::RotateSecret),
+}
+
+/// The client a command is about.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Client identifier
+    id: ClientId,
+}
+
+impl ClientCommand {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (config, store) = global.open()?;
+        let output = global.output();
+        match self {
+            Self::Create(command) => command.run(&config, &store, output).await,
+            Self::List => list(&store, output).await,
+            Self::Show(Named { id }) => show(&*find(&store, &id).await?, output),
+            Self::Update(command) => command.run(&store, output).await,
+            Self::Disable(Named { id }) => enable(&store, &id, Standing::Disabled, output).await,
+            Self::Enable(Named { id }) => enable(&store, &id, Standing::Enabled, output).await,
+            Self::Delete(Named { id }) => {
+                store.client_delete(&id).await.map_err(|error| about(&id, error))?;
+                output.print(&json!({"deleted": id}), format_args!("client {id} deleted"));
+                Ok(())
+            }
+            Self::AddKey(command) => command.run(&config, &store, output).await,
+            Self::RemoveKey(command) => command.run(&store, output).await,
+            Self::RotateSecret(command) => command.run(&config, &store, output).await,
+        }
+    }
+}
+
+/// Whether a client may use the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Enabled,
+    Disabled,
+}
+
+async fn enable(store: &SqliteStore, id: &ClientId, standing: Standing, output: Output) -> Result<(), Failure> {
+    let client = find(store, id).await?;
+    let mut metadata = client.metadata().clone();
+    metadata.enabled = standing == Standing::Enabled;
+    replace(store, Client::new(metadata, client.keys().to_vec(), client.secrets().to_vec())).await?;
+    let word = if standing == Standing::Enabled { "enabled" } else { "disabled" };
+    output.print(&json!({"client_id": id, "enabled": standing == Standing::Enabled}), format_args!("client {id} {word}"));
+    Ok(())
+}
+
+async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
+    let clients: Vec<View> = store.client_list().await?.iter().map(|client| View::of(client)).collect();
+    output.print_list(&clients, &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"], |client| {
+        let grants = client.grant_types.iter().map(|grant| short_name(grant)).collect::<Vec<_>>().join(" ");
+        let state = if client.enabled { "enabled" } else { "disabled" };
+        vec![
+            client.client_id.to_string(),
+            client.token_endpoint_auth_method.clone(),
+            grants,
+            client.scope.clone(),
+            state.to_owned(),
+        ]
+    });
+    Ok(())
+}
+
+fn show(client: &Client, output: Output) -> Result<(), Failure> {
+    let view = View::of(client);
+    let text = serde_json::to_string_pretty(&view).map_err(Failure::failed)?;
+    output.print(&view, text);
+    Ok(())
+}
+
+/// A client as operators see it, in the words of RFC 7591 §2. Never a secret.
+#[derive(Serialize)]
+struct View {
+    client_id: ClientId,
+    enabled: bool,
+    token_endpoint_auth_method: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_signing_alg: Option<&'static str>,
+    grant_types: Vec<GrantType>,
+    scope: String,
+    audience_policy: AudiencePolicy,
+    assertion_profile: grantor::storage::AssertionProfile,
+    token_format: TokenFormat,
+    created_at: String,
+    jwks: Value,
+    secrets: Vec<Value>,
+}
+
+impl View {
+    fn of(client: &Client) -> Self {
+        let metadata = client.metadata();
+        let keys: Vec<_> = client.keys().iter().filter_map(|key| key.jwk()).collect();
+        let secret = |expires| json!({"expires_at": expires});
+        Self {
+            client_id: metadata.id.clone(),
+            enabled: metadata.enabled,
+            token_endpoint_auth_method: metadata.auth_method.to_string(),
+            token_endpoint_auth_signing_alg: metadata.signing_algorithm.map(Algorithm::name),
+            grant_types: metadata.grant_types.clone(),
+            scope: metadata.scope.to_string(),
+            audience_policy: metadata.audience_policy,
+            assertion_profile: metadata.assertion_profile,
+            token_format: metadata.token_format,
+            created_at: time(metadata.created_at),
+            jwks: json!({"keys": keys}),
+            secrets: client.secrets().iter().map(|stored| secret(stored.expires_at.map(time))).collect(),
+        }
+    }
+}
+
+/// The client, read afresh.
+async fn find(store: &SqliteStore, id: &ClientId) -> Result<Arc<Client>, Failure> {
+    store.client(id).await?.ok_or_else(|| Failure::failed(format!("client {id} does not exist")))
+}
+
+async fn replace(store: &SqliteStore, client: Result<Client, grantor::storage::ClientError>) -> Result<(), Failure> {
+    Ok(store.client_update(client.map_err(Failure::usage)?).await?)
+}
+
+fn about(id: &ClientId, error: StoreError) -> Failure {
+    match error {
+        StoreError::Missing(_) => Failure::failed(format!("client {id} does not exist")),
+        StoreError::Exists(_) => Failure::failed(format!("a client or subject named {id} exists already")),
+        other => other.into(),
+    }
+}
+
+/// What `--audience-policy` says.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PolicyName {
+    Strict,
+    Legacy,
+}
+
+impl From<PolicyName> for AudiencePolicy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Strict => Self::Strict,
+            PolicyName::Legacy => Self::Legacy,
+        }
+    }
+}
+
+/// What `--token-format` says.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatName {
+    Jwt,
+    Opaque,
+}
+
+impl From<FormatName> for TokenFormat {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Jwt => Self::Jwt,
+            FormatName::Opaque => Self::Opaque,
+        }
+    }
+}
+
+/// A grant by its short name or its registered one.
+fn grant_type(text: &str) -> Result<GrantType, String> {
+    match text {
+        "jwt-bearer" => Ok(GrantType::JWT_BEARER),
+        "client-credentials" => Ok(GrantType::CLIENT_CREDENTIALS),
+        _ if [GrantType::JWT_BEARER, GrantType::CLIENT_CREDENTIALS].iter().any(|known| known.as_str() == text) => {
+            text.parse().map_err(|_| String::new())
+        }
+        _ => Err("expected jwt-bearer or client-credentials".to_owned()),
+    }
+}
+
+fn short_name(grant: &GrantType) -> &str {
+    match grant {
+        _ if *grant == GrantType::JWT_BEARER => "jwt-bearer",
+        _ if *grant == GrantType::CLIENT_CREDENTIALS => "client-credentials",
+        other => other.as_str(),
+    }
+}
+
+pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
+    Algorithm::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+/// The keys of a JWK Set file. A key this server cannot use is an error, but for key types it does not know (RFC 7517 §5).
+fn read_jwks(path: &PathBuf) -> Result<Vec<Arc<VerificationKey>>, Failure> {
+    let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
+    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let set = JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    let unusable = set.skipped.iter().find(|(_, error)| !matches!(error, JwkError::Unsupported(_)));
+    if let Some((index, error)) = unusable {
+        return Err(wrong(format!("key {index} of the set: {error}")));
+    }
+    if set.keys.is_empty() {
+        return Err(wrong("there is no usable key in it".to_owned()));
+    }
+    Ok(set.keys.into_iter().map(Arc::new).collect())
+}

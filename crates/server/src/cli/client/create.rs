@@ -1,0 +1,222 @@
+//! `grantor client create`
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::{Args, ValueEnum};
+use grantor::{
+    clock::Clock as _,
+    jose::{Algorithm, PrivateJwk, VerificationKey},
+    storage::{AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret},
+    types::{AuthMethod, ClientId, GrantType, Scope},
+};
+use grantor_stores::sqlite::SqliteStore;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{FormatName, PolicyName, View, about, algorithm, grant_type, read_jwks};
+use crate::{
+    cli::{CLOCK, Failure, Output, duration},
+    config::Config,
+    key_file,
+};
+
+/// Register a client
+///
+/// A key pair or secret that is made here goes into a key file for the client (mode 0600). The server keeps the public half of the
+/// key only: the file is shown nowhere again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor client create billing --generate-key
+  grantor client create partner --jwks partner-jwks.json --scope 'orders:read'
+  grantor client create legacy --auth client_secret_basic --out legacy.json
+  grantor client create pipeline@ci.example --generate-key --format google")]
+pub struct Create {
+    /// Client identifier
+    id: ClientId,
+    /// How the client authenticates
+    #[arg(long, value_enum, default_value_t = AuthName::PrivateKeyJwt, value_name = "METHOD")]
+    auth: AuthName,
+    /// Make a key pair, for ES256 unless another algorithm is named
+    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "", conflicts_with = "jwks")]
+    generate_key: Option<String>,
+    /// Register the public keys of a JWK Set file
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// Grant it may use: jwt-bearer, client-credentials [default: both]
+    #[arg(long = "grant", value_name = "NAME", value_parser = grant_type)]
+    grants: Vec<GrantType>,
+    /// Scope it may get; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<Scope>,
+    /// Audience of its client authentication JWT: the issuer identifier only, or the token endpoint URL too
+    #[arg(long, value_enum, default_value_t = PolicyName::Strict, value_name = "POLICY")]
+    audience_policy: PolicyName,
+    /// The one algorithm its assertions must be signed with
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    signing_alg: Option<Algorithm>,
+    /// Form of its access tokens
+    #[arg(long, value_enum, default_value_t = FormatName::Jwt, value_name = "FORMAT")]
+    token_format: FormatName,
+    /// How long a secret lives, such as 90d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    secret_lifetime: Option<std::time::Duration>,
+    /// Form of the key file
+    #[arg(long, value_enum, default_value_t = FileForm::Grantor, value_name = "FORM")]
+    format: FileForm,
+    /// Where the key file goes; - is standard output [default: ID.json]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What `--auth` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum AuthName {
+    PrivateKeyJwt,
+    ClientSecretJwt,
+    ClientSecretBasic,
+    ClientSecretPost,
+    None,
+}
+
+impl AuthName {
+    fn method(self) -> AuthMethod {
+        match self {
+            Self::PrivateKeyJwt => AuthMethod::PRIVATE_KEY_JWT,
+            Self::ClientSecretJwt => AuthMethod::CLIENT_SECRET_JWT,
+            Self::ClientSecretBasic => AuthMethod::CLIENT_SECRET_BASIC,
+            Self::ClientSecretPost => AuthMethod::CLIENT_SECRET_POST,
+            Self::None => AuthMethod::NONE,
+        }
+    }
+
+    fn has_secret(self) -> bool {
+        !matches!(self, Self::PrivateKeyJwt | Self::None)
+    }
+}
+
+/// What `--format` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FileForm {
+    Grantor,
+    Google,
+}
+
+impl Create {
+    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        let key = self.generate()?;
+        let secret = self.auth.has_secret().then(ClientSecret::generate);
+        let client = self.client(key.as_ref(), secret.as_ref())?;
+        let view = View::of(&client);
+        let file = self.key_file(config, key.as_ref(), secret.as_deref().map(String::as_str))?;
+        let path = self.out.clone().unwrap_or_else(|| default_path(&self.id));
+        let to_stdout = path == Path::new("-");
+        // The file first: a client whose key was lost would be of no use.
+        if let Some(text) = file.as_ref().filter(|_| !to_stdout) {
+            key_file::write_new(&path, text).map_err(Failure::usage)?;
+        }
+        if let Err(error) = store.client_create(client).await {
+            if file.is_some() && !to_stdout {
+                // Nobody was told of the key in it.
+                let _ = fs::remove_file(&path);
+            }
+            return Err(about(&self.id, error));
+        }
+        match file {
+            Some(text) if to_stdout => anstream::print!("{}", *text),
+            Some(_) => {
+                let text = format!("client {} created; its key file is {}", self.id, path.display());
+                output.print(&json!({"client": view, "key_file": path}), text);
+            }
+            None => output.print(&json!({"client": view}), format_args!("client {} created", self.id)),
+        }
+        Ok(())
+    }
+
+    fn generate(&self) -> Result<Option<PrivateJwk>, Failure> {
+        let Some(name) = &self.generate_key else {
+            if self.format == FileForm::Google {
+                return Err(Failure::usage("--format google needs --generate-key"));
+            }
+            return Ok(None);
+        };
+        let algorithm = match (name.as_str(), self.format) {
+            ("", FileForm::Grantor) => Algorithm::Es256,
+            ("" | "RS256", FileForm::Google) => Algorithm::Rs256,
+            (_, FileForm::Google) => return Err(Failure::usage("--format google has RS256 keys only")),
+            (name, FileForm::Grantor) => Algorithm::from_name(name).filter(|algorithm| !algorithm.is_mac()).ok_or_else(|| {
+                Failure::usage(format!("--generate-key {name}: expected ES256, RS256, PS256, ES384 or Ed25519"))
+            })?,
+        };
+        PrivateJwk::generate(algorithm).map(Some).map_err(Failure::failed)
+    }
+
+    fn client(&self, key: Option<&PrivateJwk>, secret: Option<&Zeroizing<String>>) -> Result<Client, Failure> {
+        let now = CLOCK.now();
+        let mut metadata = ClientMetadata::new(self.id.clone(), self.auth.method(), now);
+        if !self.grants.is_empty() {
+            metadata.grant_types.clone_from(&self.grants);
+        }
+        metadata.scope = join(&self.scopes)?;
+        metadata.audience_policy = self.audience_policy.into();
+        metadata.signing_algorithm = self.signing_alg;
+        metadata.token_format = self.token_format.into();
+        if self.format == FileForm::Google {
+            metadata.assertion_profile = AssertionProfile::ServiceAccount;
+        }
+        let expires_at = self.secret_lifetime.map(|lifetime| now.plus(lifetime));
+        let secret = secret.map(|secret| new_secret(&metadata.auth_method, secret, expires_at)).transpose()?;
+        let keys = match (&self.jwks, key) {
+            (Some(path), _) => read_jwks(path)?,
+            (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
+            (None, None) => Vec::new(),
+        };
+        if self.auth == AuthName::PrivateKeyJwt && keys.is_empty() {
+            return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, or --jwks FILE"));
+        }
+        Client::new(metadata, keys, secret.into_iter().collect()).map_err(Failure::usage)
+    }
+
+    fn key_file(
+        &self,
+        config: &Config,
+        key: Option<&PrivateJwk>,
+        secret: Option<&str>,
+    ) -> Result<Option<Zeroizing<String>>, Failure> {
+        match (self.format, key) {
+            (FileForm::Google, Some(key)) => key_file::google_form(&config.issuer, &self.id, key)
+                .map(Some)
+                .ok_or_else(|| Failure::failed("the RSA key could not be written as PEM")),
+            _ if key.is_none() && secret.is_none() => Ok(None),
+            _ => Ok(Some(key_file::grantor_form(&config.issuer, &self.id, &self.auth.method(), key, secret))),
+        }
+    }
+}
+
+/// A secret kept in the form that its method needs.
+pub(super) fn new_secret(
+    method: &AuthMethod,
+    secret: &Zeroizing<String>,
+    expires_at: Option<grantor::clock::UnixTime>,
+) -> Result<ClientSecret, Failure> {
+    match *method == AuthMethod::CLIENT_SECRET_JWT {
+        true => ClientSecret::readable(secret.clone(), expires_at).map_err(Failure::failed),
+        false => Ok(ClientSecret::digest(secret, expires_at)),
+    }
+}
+
+/// All tokens of all scopes.
+pub(in crate::cli) fn join(scopes: &[Scope]) -> Result<Scope, Failure> {
+    let tokens: Vec<&str> = scopes.iter().flat_map(Scope::tokens).collect();
+    Scope::parse(&tokens.join(" ")).map_err(|error| Failure::usage(format!("--scope {error}")))
+}
+
+/// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
+pub(super) fn default_path(id: &ClientId) -> PathBuf {
+    let safe = |each: char| if each.is_alphanumeric() || ".@-_".contains(each) { each } else { '_' };
+    PathBuf::from(format!("{}.json", id.as_str().chars().map(safe).collect::<String>()))
+}

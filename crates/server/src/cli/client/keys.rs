@@ -1,0 +1,141 @@
+//! `grantor client add-key`, `remove-key`, `rotate-secret`
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use grantor::{
+    clock::Clock as _,
+    jose::{Algorithm, PrivateJwk, VerificationKey},
+    storage::{Client, ClientSecret},
+    types::ClientId,
+};
+use grantor_stores::sqlite::SqliteStore;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{
+    algorithm,
+    create::{default_path, new_secret},
+    find, read_jwks, replace,
+};
+use crate::{
+    cli::{CLOCK, Failure, Output, duration},
+    config::Config,
+    key_file,
+};
+
+/// Add a public key: of a JWK Set file, or of a new pair
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor client add-key billing --jwks new-keys.json
+  grantor client add-key billing --generate-key ES256 --out billing-2027.json")]
+pub struct AddKey {
+    /// Client identifier
+    id: ClientId,
+    /// Register the public keys of a JWK Set file
+    #[arg(long, value_name = "FILE", required_unless_present = "generate_key", conflicts_with = "generate_key")]
+    jwks: Option<PathBuf>,
+    /// Make a key pair, for ES256 unless another algorithm is named
+    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "ES256", value_parser = algorithm)]
+    generate_key: Option<Algorithm>,
+    /// Where the key file of a new pair goes [default: ID.json]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl AddKey {
+    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        let client = find(store, &self.id).await?;
+        let generated = self.generate_key.map(PrivateJwk::generate).transpose().map_err(Failure::usage)?;
+        let added = match (&self.jwks, &generated) {
+            (Some(path), _) => read_jwks(path)?,
+            (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
+            (None, None) => Vec::new(),
+        };
+        let names: Vec<_> = added.iter().map(|key| key.key_id().map(str::to_owned)).collect();
+        let repeated = names.iter().flatten().find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));
+        if let Some(name) = repeated {
+            return Err(Failure::failed(format!("client {} has a key with kid {name} already", self.id)));
+        }
+        let path = self.out.unwrap_or_else(|| default_path(&self.id));
+        if let Some(key) = &generated {
+            let form = key_file::grantor_form(&config.issuer, &self.id, &client.metadata().auth_method, Some(key), None);
+            key_file::write_new(&path, &form).map_err(Failure::usage)?;
+        }
+        let keys = client.keys().iter().cloned().chain(added).collect();
+        replace(store, Client::new(client.metadata().clone(), keys, client.secrets().to_vec())).await?;
+        let file = generated.map(|_| path.display().to_string());
+        let note = file.as_ref().map(|file| format!("; its key file is {file}")).unwrap_or_default();
+        output.print(
+            &json!({"client_id": self.id, "added": names, "key_file": file}),
+            format_args!("key added to client {}{note}", self.id),
+        );
+        Ok(())
+    }
+}
+
+/// Remove a public key: what it signed is refused from the next request on
+#[derive(Debug, Args)]
+pub struct RemoveKey {
+    /// Client identifier
+    id: ClientId,
+    /// `kid` of the key, as `client show` tells it
+    #[arg(long, value_name = "KID")]
+    kid: String,
+}
+
+impl RemoveKey {
+    pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        let client = find(store, &self.id).await?;
+        let (removed, kept): (Vec<_>, Vec<_>) = client.keys().iter().cloned().partition(|key| key.key_id() == Some(&self.kid));
+        if removed.is_empty() {
+            return Err(Failure::failed(format!("client {} has no key with kid {}", self.id, self.kid)));
+        }
+        replace(store, Client::new(client.metadata().clone(), kept, client.secrets().to_vec())).await?;
+        output.print(&json!({"client_id": self.id, "removed": self.kid}), format_args!("key removed from client {}", self.id));
+        Ok(())
+    }
+}
+
+/// Make a new secret; the old one ends at once, or after an overlap
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  grantor client rotate-secret legacy --overlap 1d --out legacy-new.json")]
+pub struct RotateSecret {
+    /// Client identifier
+    id: ClientId,
+    /// How long the old secret still works
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    overlap: Duration,
+    /// How long the new secret lives, such as 90d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    secret_lifetime: Option<Duration>,
+    /// Where the new key file goes; it must not exist yet [default: ID.json]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl RotateSecret {
+    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        let client = find(store, &self.id).await?;
+        if client.secrets().is_empty() {
+            return Err(Failure::failed(format!("client {} has no secret", self.id)));
+        }
+        let now = CLOCK.now();
+        let method = &client.metadata().auth_method;
+        let secret: Zeroizing<String> = ClientSecret::generate();
+        let new = new_secret(method, &secret, self.secret_lifetime.map(|lifetime| now.plus(lifetime)))?;
+        let end = now.plus(self.overlap);
+        let old = client.secrets().iter().filter(|old| old.is_live(now)).cloned();
+        let old = old.map(|old| old.ending_at(end)).filter(|old| old.is_live(now));
+        let secrets = std::iter::once(new).chain(old).collect();
+
+        let path = self.out.unwrap_or_else(|| default_path(&self.id));
+        let form = key_file::grantor_form(&config.issuer, &self.id, method, None, Some(&secret));
+        key_file::write_new(&path, &form).map_err(Failure::usage)?;
+        replace(store, Client::new(client.metadata().clone(), client.keys().to_vec(), secrets)).await?;
+        let text = format!("client {} has a new secret; its key file is {}", self.id, path.display());
+        output.print(&json!({"client_id": self.id, "key_file": path}), text);
+        Ok(())
+    }
+}

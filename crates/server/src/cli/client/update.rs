@@ -1,0 +1,58 @@
+//! `grantor client update`
+
+use clap::Args;
+use grantor::{
+    jose::Algorithm,
+    storage::Client,
+    types::{ClientId, GrantType, Scope},
+};
+use grantor_stores::sqlite::SqliteStore;
+
+use super::{FormatName, PolicyName, View, algorithm, create::join, find, grant_type, replace};
+use crate::cli::{Failure, Output};
+
+/// Change a client: what is named is replaced, the rest stays
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor client update billing --scope 'invoices:read'
+  grantor client update old-partner --audience-policy legacy")]
+pub struct Update {
+    /// Client identifier
+    id: ClientId,
+    /// Grant it may use: jwt-bearer, client-credentials
+    #[arg(long = "grant", value_name = "NAME", value_parser = grant_type)]
+    grants: Vec<GrantType>,
+    /// Scope it may get; '' for none
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<Scope>,
+    /// Audience of its client authentication JWT
+    #[arg(long, value_enum, value_name = "POLICY")]
+    audience_policy: Option<PolicyName>,
+    /// The one algorithm its assertions must be signed with
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    signing_alg: Option<Algorithm>,
+    /// Form of its access tokens
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    token_format: Option<FormatName>,
+}
+
+impl Update {
+    pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        let client = find(store, &self.id).await?;
+        let mut metadata = client.metadata().clone();
+        if !self.grants.is_empty() {
+            metadata.grant_types = self.grants;
+        }
+        if !self.scopes.is_empty() {
+            metadata.scope = join(&self.scopes)?;
+        }
+        metadata.audience_policy = self.audience_policy.map_or(metadata.audience_policy, Into::into);
+        metadata.signing_algorithm = self.signing_alg.or(metadata.signing_algorithm);
+        metadata.token_format = self.token_format.map_or(metadata.token_format, Into::into);
+        let changed = Client::new(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)?;
+        let view = View::of(&changed);
+        replace(store, Ok(changed)).await?;
+        output.print(&view, format_args!("client {} updated", self.id));
+        Ok(())
+    }
+}

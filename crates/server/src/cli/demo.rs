@@ -1,0 +1,191 @@
+//! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a client with a key of its own.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use clap::Args;
+use grantor::{
+    clock::Clock as _,
+    jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
+    storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
+    types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
+};
+use grantor_stores::sqlite::SqliteStore;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::oneshot};
+
+use super::{
+    CLOCK, Failure, Global, Output,
+    assertion::{MintFor, sign},
+    serve::stop_signal,
+};
+use crate::{
+    app,
+    config::{Config, LogFormat, Overrides},
+    http::{self, Client},
+    key_file::{self, KeyFile},
+    telemetry,
+};
+
+/// Show the main job end to end on a throw-away database, then serve
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Exit when all is shown
+    #[arg(long)]
+    once: bool,
+    /// Address to listen on; a free port is taken if this one is not free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+impl Demo {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        telemetry::start(LogFormat::Text, "warn").map_err(Failure::failed)?;
+        let directory = tempfile::tempdir().map_err(Failure::failed)?;
+        let listener = self.bind().await?;
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        let issuer = format!("http://{address}");
+        let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address) };
+        let config = Config::load(directory.path(), None, &overrides).map_err(Failure::usage)?;
+        let store = app::open_store(directory.path(), &config).map_err(Failure::failed)?;
+        let server = app::build_server(&config, store.clone()).map_err(Failure::failed)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(http::serve(listener, server, store.clone(), async {
+            // A dropped sender stops the server too.
+            let _ = stopped.await;
+        }));
+
+        let key_path = directory.path().join("billing.json");
+        let show = Show { output: global.output(), http: Client::new(), issuer: config.issuer };
+        show.main_job(&store, &key_path).await?;
+        if !self.once {
+            show.invitation(&key_path);
+            stop_signal().map_err(Failure::failed)?.await;
+        }
+        drop(stop);
+        serving.await.map_err(Failure::failed)
+    }
+
+    async fn bind(&self) -> Result<TcpListener, Failure> {
+        match http::bind(self.listen).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => http::bind(SocketAddr::new(self.listen.ip(), 0)).await.map_err(Failure::failed),
+        }
+    }
+}
+
+/// Does one step after the other, and prints each.
+struct Show {
+    output: Output,
+    http: Client,
+    issuer: Issuer,
+}
+
+impl Show {
+    async fn main_job(&self, store: &Arc<SqliteStore>, key_path: &std::path::Path) -> Result<(), Failure> {
+        let resource_server = register(store, &self.issuer, key_path).await?;
+        self.step(
+            1,
+            "a client was registered, its key pair generated; the server keeps the public half",
+            &json!({"client_id": "billing", "auth": "private_key_jwt", "key_file": key_path}),
+        );
+
+        let key = KeyFile::read(key_path).map_err(Failure::failed)?;
+        let assertion = sign(&key, MintFor::Grant, None, None, None, Duration::from_secs(60))?;
+        self.step(2, "the client signs an assertion, locally", &decoded(&assertion));
+
+        let form = [("grant_type", GrantType::JWT_BEARER.as_str().to_owned()), ("assertion", assertion)];
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let token = self.post("token", &form, None).await?;
+        let access_token = token.1["access_token"].as_str().unwrap_or_default().to_owned();
+        expect(token.0.is_success() && !access_token.is_empty(), "no token was issued")?;
+        self.step(3, "assertion in, access token out", &json!({"status": token.0.as_u16(), "body": token.1}));
+
+        let claims = self.validate(&access_token).await?;
+        self.step(4, "an API validates the token with the server's public keys (GET /jwks), without calling home", &claims);
+
+        let authorization = format!("Basic {}", STANDARD.encode(format!("reports-api:{}", *resource_server)));
+        let found = self.post("introspect", &[("token", &access_token)], Some(&authorization)).await?;
+        expect(found.1["active"] == true, "the token is not active")?;
+        self.step(5, "or asks the server about it (POST /introspect)", &found.1);
+
+        let replay = self.post("token", &form, None).await?;
+        expect(replay.0 == 400 && replay.1["error"] == "invalid_grant", "the replay was not refused")?;
+        self.step(6, "the same assertion again is refused", &json!({"status": replay.0.as_u16(), "body": replay.1}));
+        Ok(())
+    }
+
+    async fn post(
+        &self,
+        endpoint: &str,
+        form: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> Result<(::http::StatusCode, Value), Failure> {
+        self.http.post_form(&self.issuer.endpoint(endpoint), form, authorization).await.map_err(Failure::failed)
+    }
+
+    /// What a resource server does with a token (RFC 9068 §4), in short.
+    async fn validate(&self, access_token: &str) -> Result<Value, Failure> {
+        let (_, set) = self.http.get(&self.issuer.endpoint("jwks")).await.map_err(Failure::failed)?;
+        let jwk = Jwk::parse(set["keys"][0].to_string().as_bytes()).map_err(Failure::failed)?;
+        let key = VerificationKey::from_jwk(jwk).map_err(Failure::failed)?;
+        let verified = Unverified::parse(access_token).and_then(|jws| jws.verify(&key)).map_err(Failure::failed)?;
+        let claims = Claims::parse(verified.payload()).map_err(Failure::failed)?;
+        expect(verified.header().typ_is("at+jwt"), "the token is not an access token")?;
+        expect(claims.issuer.as_deref() == Some(self.issuer.as_str()), "the token is of another issuer")?;
+        Ok(decoded(access_token))
+    }
+
+    fn step(&self, number: u8, title: &str, detail: &Value) {
+        let bold = anstyle::Style::new().bold();
+        let pretty = serde_json::to_string_pretty(detail).unwrap_or_default().replace('\n', "\n   ");
+        let text = format!("{bold}{number}. {title}{bold:#}\n   {pretty}\n");
+        self.output.print(&json!({"step": number, "title": title, "detail": detail}), text);
+    }
+
+    fn invitation(&self, key_path: &std::path::Path) {
+        let text = format!(
+            "The server runs on {issuer} until you press Ctrl-C. Try:\n\n  curl {issuer}/.well-known/oauth-authorization-server\n  \
+             grantor token --key {key}\n",
+            issuer = self.issuer,
+            key = key_path.display()
+        );
+        self.output.print(&json!({"serving": self.issuer.as_str(), "key_file": key_path}), text);
+    }
+}
+
+/// Registers the client of the demo, writes its key file, and registers an API that may introspect. Answers the API's secret.
+async fn register(
+    store: &SqliteStore,
+    issuer: &Issuer,
+    key_path: &std::path::Path,
+) -> Result<zeroize::Zeroizing<String>, Failure> {
+    let id = |text| ClientId::parse(text).map_err(Failure::failed);
+    let key = PrivateJwk::generate(Algorithm::Es256).map_err(Failure::failed)?;
+    let public = VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?;
+    let mut metadata = ClientMetadata::new(id("billing")?, AuthMethod::PRIVATE_KEY_JWT, CLOCK.now());
+    metadata.scope = Scope::parse("invoices:read invoices:write").map_err(Failure::failed)?;
+    let text = key_file::grantor_form(issuer, &metadata.id, &metadata.auth_method, Some(&key), None);
+    key_file::write_new(key_path, &text).map_err(Failure::failed)?;
+    let client = Registration::new(metadata, vec![Arc::new(public)], Vec::new()).map_err(Failure::failed)?;
+    store.client_create(client).await?;
+
+    let secret = ClientSecret::generate();
+    let metadata = ClientMetadata::new(id("reports-api")?, AuthMethod::CLIENT_SECRET_BASIC, CLOCK.now());
+    let api = Registration::new(metadata, Vec::new(), vec![ClientSecret::digest(&secret, None)]).map_err(Failure::failed)?;
+    store.client_create(api).await?;
+    Ok(secret)
+}
+
+/// The header and claims of a JWT, to look at.
+fn decoded(token: &str) -> Value {
+    let part = |index| {
+        let segment = token.split('.').nth(index).and_then(base64url_decode);
+        segment.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null)
+    };
+    json!({"header": part(0), "claims": part(1)})
+}
+
+fn expect(is_so: bool, otherwise: &str) -> Result<(), Failure> {
+    if is_so { Ok(()) } else { Err(Failure::failed(otherwise)) }
+}

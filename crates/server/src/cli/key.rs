@@ -1,0 +1,73 @@
+//! `grantor key`
+
+use clap::{Args, Subcommand};
+use grantor::jose::Algorithm;
+use grantor_stores::sqlite::SigningKeyInfo;
+use serde::Serialize;
+
+use super::{Failure, Global, client::algorithm, output::time};
+
+/// List and rotate the server's signing keys
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// List the keys that are published, the one that signs first
+    List,
+    /// Make a new key that signs from now on; the old one is published until its last token has expired
+    Rotate(Rotate),
+}
+
+/// Make a new key that signs from now on
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// Algorithm of the new key [default: the configuration's token.signing_algorithm]
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    alg: Option<Algorithm>,
+}
+
+/// A key as operators see it.
+#[derive(Serialize)]
+struct View {
+    kid: String,
+    alg: &'static str,
+    state: &'static str,
+    created_at: String,
+    published_until: Option<String>,
+}
+
+impl View {
+    fn of(key: &SigningKeyInfo) -> Self {
+        Self {
+            kid: key.key_id.clone(),
+            alg: key.algorithm.name(),
+            state: if key.retires_at.is_none() { "signing" } else { "retired" },
+            created_at: time(key.created_at),
+            published_until: key.retires_at.map(time),
+        }
+    }
+}
+
+impl KeyCommand {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (config, store) = global.open()?;
+        let output = global.output();
+        match self {
+            Self::List => {
+                let keys: Vec<View> = store.signing_key_list().await?.iter().map(View::of).collect();
+                output.print_list(&keys, &["KID", "ALG", "STATE", "CREATED", "PUBLISHED UNTIL"], |key| {
+                    let until = key.published_until.clone().unwrap_or_default();
+                    vec![key.kid.clone(), key.alg.to_owned(), key.state.to_owned(), key.created_at.clone(), until]
+                });
+            }
+            Self::Rotate(Rotate { alg }) => {
+                let algorithm = alg.unwrap_or(config.token.signing_algorithm);
+                if algorithm.is_mac() {
+                    return Err(Failure::usage(format!("--alg {algorithm}: access tokens are signed, not MACed")));
+                }
+                let overlap = config.token.lifetime + config.assertion.leeway;
+                let key = store.signing_key_rotate(algorithm, overlap).await?;
+                output.print(&View::of(&key), format_args!("key {} signs from now on ({algorithm})", key.key_id));
+            }
+        }
+        Ok(())
+    }
+}

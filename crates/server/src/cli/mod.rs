@@ -1,0 +1,138 @@
+//! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or failed, 2 usage.
+
+mod assertion;
+mod client;
+mod demo;
+mod failure;
+mod key;
+mod output;
+mod permission;
+mod serve;
+mod subject;
+mod token;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use grantor::clock::SystemClock;
+use grantor_stores::sqlite::SqliteStore;
+
+pub use failure::Failure;
+pub use output::Output;
+
+use crate::{
+    app,
+    config::{Config, Overrides},
+    telemetry,
+};
+
+/// Signed JWT in, access token out: an OAuth 2.0 authorization server for RFC 7523
+#[derive(Debug, Parser)]
+#[command(
+    name = "grantor",
+    version,
+    propagate_version = true,
+    after_help = "Examples:
+  grantor demo                                         see the main job end to end
+  grantor serve                                        run a server on http://127.0.0.1:8080
+  grantor client create billing --generate-key --scope 'invoices:read invoices:write'
+  grantor token --key billing.json                     get an access token with that key
+  grantor client disable billing                       refuse it, within a second"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that go with every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Directory of the database and the master key
+    #[arg(long, global = true, value_name = "DIR", default_value = "./grantor-data")]
+    data: PathBuf,
+    /// Configuration file [default: DIR/grantor.toml, which need not exist]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Issuer identifier of the server [default: the configuration's, else http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL")]
+    issuer: Option<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the main job end to end on a throw-away database, then serve
+    Demo(demo::Demo),
+    /// Run the server
+    Serve(serve::Serve),
+    /// Register and change clients
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Register and change subjects: those whom clients may act for
+    #[command(subcommand)]
+    Subject(subject::SubjectCommand),
+    /// Say which client may act for which subject
+    #[command(subcommand)]
+    Permission(permission::PermissionCommand),
+    /// List and rotate the server's signing keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Make assertions
+    #[command(subcommand)]
+    Assertion(assertion::AssertionCommand),
+    /// Get an access token with a key file
+    Token(token::Token),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub async fn run(self) -> Result<(), Failure> {
+        let global = self.global;
+        match self.command {
+            Command::Demo(command) => command.run(&global).await,
+            Command::Serve(command) => command.run(&global).await,
+            Command::Client(command) => command.run(&global).await,
+            Command::Subject(command) => command.run(&global).await,
+            Command::Permission(command) => command.run(&global).await,
+            Command::Key(command) => command.run(&global).await,
+            Command::Assertion(command) => command.run(&global),
+            Command::Token(command) => command.run(&global).await,
+        }
+    }
+}
+
+impl Global {
+    fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    fn load_config(&self, overrides: Overrides) -> Result<Config, Failure> {
+        let overrides = Overrides { issuer: self.issuer.clone(), ..overrides };
+        Config::load(&self.data, self.config.as_deref(), &overrides).map_err(Failure::usage)
+    }
+
+    /// The configuration and the registry, for commands that change or list what is in it. Logs say warnings only.
+    fn open(&self) -> Result<(Config, Arc<SqliteStore>), Failure> {
+        let config = self.load_config(Overrides::default())?;
+        telemetry::start(config.log.format, "warn").map_err(Failure::usage)?;
+        let store = app::open_store(&self.data, &config).map_err(Failure::failed)?;
+        Ok((config, store))
+    }
+}
+
+/// The one clock of the commands.
+const CLOCK: SystemClock = SystemClock;
+
+/// Reads `90s`, `15m`, `12h`, `30d`: a length of time that is not negative.
+fn duration(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()).and_then(|days| days.checked_mul(86_400));
+    let parsed = match days {
+        Some(seconds) => Some(Duration::from_secs(seconds)),
+        None => text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok()),
+    };
+    parsed.ok_or_else(|| "expected a length of time such as 90s, 15m, 12h or 30d".to_owned())
+}

@@ -1,0 +1,52 @@
+//! `grantor serve`
+
+use std::{future::Future, net::SocketAddr};
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Global};
+use crate::{app, config::Overrides, http, telemetry};
+
+/// Run the server
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor serve
+  grantor serve --listen 127.0.0.1:9000 --issuer https://as.example --data /var/lib/grantor
+A server reachable from outside needs a proxy that terminates TLS: behind_proxy = true in grantor.toml says that there is one.")]
+pub struct Serve {
+    /// Address to listen on [default: the configuration's, else 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let config = global.load_config(Overrides { listen: self.listen, ..Overrides::default() })?;
+        telemetry::start(config.log.format, &config.log.level)
+            .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
+        let store = app::open_store(&global.data, &config).map_err(Failure::failed)?;
+        let server = app::build_server(&config, store.clone()).map_err(Failure::usage)?;
+        let stop = stop_signal().map_err(Failure::failed)?;
+        let listener = http::bind(config.listen).await;
+        let listener = listener.map_err(|error| {
+            Failure::failed(format!("cannot listen on {}: {error}; choose another address with --listen", config.listen))
+        })?;
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
+        http::serve(listener, server, store, stop).await;
+        Ok(())
+    }
+}
+
+/// Ready on SIGINT or SIGTERM.
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,73 @@
+//! The file as written, before anything is checked. Unknown keys are errors: a misspelt setting must not be silently ignored.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+
+use super::LogFormat;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawConfig {
+    pub issuer: Option<String>,
+    pub listen: SocketAddr,
+    pub behind_proxy: bool,
+    pub assertion: Assertion,
+    pub token: Token,
+    pub log: Log,
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            behind_proxy: false,
+            assertion: Assertion::default(),
+            token: Token::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Assertion {
+    pub algorithms: Option<Vec<String>>,
+    pub leeway_seconds: u64,
+    pub maximum_lifetime_seconds: u64,
+}
+
+impl Default for Assertion {
+    fn default() -> Self {
+        Self { algorithms: None, leeway_seconds: 30, maximum_lifetime_seconds: 3600 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Token {
+    pub lifetime_seconds: u64,
+    pub signing_algorithm: String,
+    pub audience: Option<String>,
+    pub resources: Vec<String>,
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self { lifetime_seconds: 3600, signing_algorithm: "ES256".to_owned(), audience: None, resources: Vec::new() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}

@@ -1,0 +1,259 @@
+//! The real binary, started on a directory and a port of its own, and a plain HTTP/1.1 client that sends exactly what it is told.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A running `grantor serve`. Killed when dropped.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    pub issuer: String,
+    directory: Arc<TempDir>,
+    log: Arc<Mutex<Vec<Value>>>,
+}
+
+/// How a command ended.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The `error` member.
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The correlation id in the `error_description`.
+    pub fn decision_id(&self) -> String {
+        let description = self.json()["error_description"].as_str().unwrap_or_default().to_owned();
+        description.rsplit_once("(decision ").map(|(_, id)| id.trim_end_matches(')').to_owned()).unwrap_or_default()
+    }
+}
+
+impl Server {
+    /// Starts on a new directory with the default configuration.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts on a new directory with this `grantor.toml`.
+    pub fn start_with(configuration: &str) -> Self {
+        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        std::fs::create_dir(directory.path().join("data")).expect("a data directory");
+        std::fs::write(directory.path().join("data/grantor.toml"), configuration).expect("a configuration");
+        Self::start_on(directory, free_address())
+    }
+
+    fn start_on(directory: Arc<TempDir>, address: SocketAddr) -> Self {
+        let issuer = format!("http://{address}");
+        let mut child = grantor(&directory.path().join("data"))
+            .args(["serve", "--listen", &address.to_string(), "--issuer", &issuer])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let log = Arc::<Mutex<Vec<Value>>>::default();
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let kept = log.clone();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+            }
+        });
+        let server = Self { child, address, issuer, directory, log };
+        server.wait_until("listening", || TcpStream::connect(address).is_ok());
+        server
+    }
+
+    /// Ends the process at once, as a power failure would (SIGKILL), and starts it again on the same directory and port.
+    pub fn kill_and_restart(mut self) -> Self {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("the process ends");
+        Self::start_on(self.directory.clone(), self.address)
+    }
+
+    /// Asks the process to end (SIGTERM) and waits for it.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        self.child.wait().expect("the process ends")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process is still running.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_none()
+    }
+
+    /// A directory for key files, beside the data.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Runs a command on the server's data directory and issuer.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        let output = grantor(&self.data())
+            .current_dir(self.directory())
+            .args(["--issuer", &self.issuer])
+            .args(arguments)
+            .output()
+            .expect("the binary runs");
+        finished(output)
+    }
+
+    /// As [`Server::run`], asserting success; answers standard output without its last line break.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let finished = self.run(arguments);
+        assert!(finished.status.success(), "{arguments:?}: {}", finished.stderr);
+        finished.stdout.trim_end().to_owned()
+    }
+
+    /// Registers a client and waits until the server knows it; answers the path of its key file.
+    pub fn client(&self, id: &str, arguments: &[&str]) -> PathBuf {
+        let path = self.directory().join(format!("{id}.json"));
+        let out = path.to_string_lossy().into_owned();
+        self.ok(&[&["client", "create", id, "--out", &out], arguments].concat());
+        path
+    }
+
+    /// POSTs a form to `/token`.
+    pub fn token(&self, form: &[(&str, &str)]) -> Answer {
+        self.post("/token", form, &[])
+    }
+
+    /// POSTs a form with further headers.
+    pub fn post(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+        let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+        let all = [&[("Content-Type", "application/x-www-form-urlencoded")], headers].concat();
+        self.send("POST", path, &all, body.join("&").as_bytes())
+    }
+
+    /// Sends a request with exactly these headers, besides Host, Connection and Content-Length.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += &format!("Content-Length: {}\r\n\r\n", body.len());
+        self.raw(&[request.as_bytes(), body].concat())
+    }
+
+    /// Sends octets and reads the answer until the server closes the connection.
+    pub fn raw(&self, octets: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).expect("the server accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        // The server may answer and close before everything is sent.
+        let _ = stream.write_all(octets);
+        read_answer(&mut stream)
+    }
+
+    /// The decision record with this id, from the log.
+    pub fn decision(&self, id: &str) -> Value {
+        let find = || {
+            let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = log.iter().rev().find(|line| line["target"] == "grantor::decision" && line["id"] == id)?;
+            line["record"].as_str().and_then(|record| serde_json::from_str::<Value>(record).ok())
+        };
+        self.wait_until("the decision is logged", || find().is_some());
+        find().expect("waited for")
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits up to ten seconds.
+    pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < Duration::from_secs(10), "not so within ten seconds: {what}; log: {:?}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary under test, on a data directory.
+pub fn grantor(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
+    command.arg("--data").arg(data);
+    command
+}
+
+pub fn finished(output: std::process::Output) -> Finished {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Finished { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+pub fn read_answer(stream: &mut TcpStream) -> Answer {
+    let mut octets = Vec::new();
+    // A reset after the answer leaves the answer.
+    let _ = stream.read_to_end(&mut octets);
+    let text = String::from_utf8_lossy(&octets);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Answer { status, headers: headers.collect(), body: body.to_owned() }
+}
+
+/// A port that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// Escapes one field of a form.
+pub fn escape(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// The grant type of RFC 7523.
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// The client assertion type of RFC 7523.
+pub const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
