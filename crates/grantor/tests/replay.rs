@@ -4,6 +4,7 @@ mod common;
 
 use std::{
     collections::HashSet,
+    error::Error,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -205,29 +206,26 @@ async fn sixty_four_concurrent_uses_give_exactly_one_token() {
     }
 }
 
-/// A guard that cannot answer.
-struct Broken(fn() -> StoreError);
+/// A guard that cannot answer, and in which way.
+#[derive(Clone, Copy)]
+struct Broken(fn(Box<dyn Error + Send + Sync>) -> StoreError);
 
 #[async_trait]
 impl ReplayGuard for Broken {
     async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime) -> Result<Claim, StoreError> {
-        Err(self.0())
+        Err(self.0("the replay store broke".into()))
     }
 }
 
 #[tokio::test]
 async fn a_failing_guard_never_lets_a_token_out() {
-    let rows: [(fn() -> StoreError, &str, &str); 2] = [
-        (
-            || StoreError::Unavailable("no route to the replay store".into()),
-            "temporarily_unavailable",
-            "storage is not available",
-        ),
-        (|| StoreError::Failed("disk full at the replay store".into()), "server_error", "storage failed"),
+    let rows = [
+        (Broken(StoreError::Unavailable), "temporarily_unavailable", "storage is not available: the replay store broke"),
+        (Broken(StoreError::Failed), "server_error", "storage failed: the replay store broke"),
     ];
     for usage in Use::ALL {
-        for (error, code, cause) in rows {
-            let world = World::with(|builder| builder.replay(Arc::new(Broken(error))));
+        for (broken, code, cause) in rows {
+            let world = World::with(|builder| builder.replay(Arc::new(broken)));
             let party = world.party(usage).await;
             let answer = world.send(&party.good_form()).await;
             answer.refused(code, code, "storage", cause);
@@ -240,8 +238,7 @@ async fn a_failing_guard_never_lets_a_token_out() {
 #[tokio::test]
 async fn a_failing_guard_is_not_asked_about_a_bad_assertion() {
     for usage in Use::ALL {
-        let broken: fn() -> StoreError = || StoreError::Failed("never asked".into());
-        let world = World::with(|builder| builder.replay(Arc::new(Broken(broken))));
+        let world = World::with(|builder| builder.replay(Arc::new(Broken(StoreError::Failed))));
         let party = world.party(usage).await;
         let token = party.jwt().text("aud", "https://evil.example").sign(&party.key);
         world.send(&party.form(&token)).await.refused("wrong audience", usage.error(), "aud", "aud: expected one of");

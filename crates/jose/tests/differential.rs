@@ -156,7 +156,7 @@ fn josekit(algorithm: Algorithm, key: &PrivateJwk) -> (Box<dyn JwsSigner>, Box<d
         Algorithm::Es384 => both!(jws::ES384),
         Algorithm::Es512 => both!(jws::ES512),
         Algorithm::EdDsa => both!(jws::EdDSA),
-        other => panic!("{other} has no key pair in josekit"),
+        other => unreachable!("{other} has no key pair in josekit"),
     }
 }
 

@@ -34,10 +34,7 @@ fn open(directory: &Path) -> SqliteStore {
 }
 
 fn refusal(directory: &Path) -> OpenError {
-    match SqliteStore::open(directory, Algorithm::Es256) {
-        Ok(_) => panic!("the store must not open"),
-        Err(error) => error,
-    }
+    SqliteStore::open(directory, Algorithm::Es256).expect_err("the store must not open")
 }
 
 fn id(text: &str) -> ClientId {

@@ -126,10 +126,10 @@ fn excerpt(text: &str) -> String {
     text.chars().take(128).collect()
 }
 
-/// The error with its sources, bounded: it may quote claims.
+/// The error with what the storage says about it, bounded: it may quote claims.
 fn cause(error: &TokenError) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error).and_then(std::error::Error::source);
+    let mut source = error.store_error().and_then(std::error::Error::source);
     while let Some(error) = source {
         text = format!("{text}: {error}");
         source = error.source();

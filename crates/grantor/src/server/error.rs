@@ -287,6 +287,19 @@ impl TokenError {
         text.into()
     }
 
+    /// The failure of the storage behind this refusal, if that is what it was.
+    pub(super) fn store_error(&self) -> Option<&StoreError> {
+        use AssertionError::Store as InAssertion;
+        match self {
+            Self::ClientAuth(ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)))
+            | Self::ClientAuth(ClientAuthError::Assertion(InAssertion(error)))
+            | Self::Grant(GrantError::Store(error) | GrantError::Key(KeyError::Store(error)))
+            | Self::Grant(GrantError::Assertion(InAssertion(error)))
+            | Self::Issue(IssueError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The short name of the broken rule, for logs and metrics.
     pub fn rule(&self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::FormError;
 
 /// Largest form, in octets.
-pub const MAX_FORM_BYTES: usize = 64 * 1024;
+pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
 /// Most parameters in a form.
 const MAX_PARAMETERS: usize = 64;
 /// The only parameters that may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
@@ -234,13 +234,13 @@ mod tests {
 
     #[test]
     fn basic_credentials_are_form_decoded_once() {
-        let basic = |text: &str| super::basic(format!("basic {}", STANDARD.encode(text)).as_bytes());
-        let Ok(Authorization::Basic { id, secret }) = basic("a%3Ab+c:p%25%2B:%C3%A9") else { panic!("credentials") };
+        let read = |text: &str| basic(format!("basic {}", STANDARD.encode(text)).as_bytes());
+        let Ok(Authorization::Basic { id, secret }) = read("a%3Ab+c:p%25%2B:%C3%A9") else { panic!("credentials") };
         assert_eq!((id.as_str(), secret.as_str()), ("a:b c", "p%+:é"));
-        assert!(matches!(basic("a%zz:b"), Err("not form-encoded")));
-        assert!(matches!(basic("ab"), Err("no colon between id and secret")));
+        assert!(matches!(read("a%zz:b"), Err("not form-encoded")));
+        assert!(matches!(read("ab"), Err("no colon between id and secret")));
         for header in ["Basic", "Bearer abc", "Basic a b", "Basic\tYTpi", "Basic YTp", "Basic a, Basic b"] {
-            assert!(super::basic(header.as_bytes()).is_err(), "{header}");
+            assert!(basic(header.as_bytes()).is_err(), "{header}");
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
         fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..300)) {
             let headers = headers(&[("content-type", "application/x-www-form-urlencoded")]);
             let _ = TokenForm::parse(std::str::from_utf8(&body).ok(), &headers, &body);
-            let _ = super::basic(&body);
+            let _ = basic(&body);
         }
     }
 }

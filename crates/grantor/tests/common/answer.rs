@@ -13,17 +13,18 @@ use super::Form;
 
 /// Status, headers, JSON body, and the decision behind them.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Value,
-    pub decision: Decision,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) decision: Decision,
+    /// Whether `invalid_client` is answered with a challenge: to an Authorization header (RFC 6749 §5.2), and at introspection.
     is_challenged: bool,
 }
 
 impl Answer {
     /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored, and of the input nothing.
-    pub async fn read(form: &Form, response: Response<Full<Bytes>>, decisions: Vec<Decision>) -> Self {
+    pub(crate) async fn read(form: &Form, response: Response<Full<Bytes>>, decisions: Vec<Decision>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         let text = std::str::from_utf8(&body).expect("UTF-8").to_owned();
@@ -33,7 +34,7 @@ impl Answer {
             headers: parts.headers,
             body: serde_json::from_str(&text).expect("JSON"),
             decision,
-            is_challenged: form.is_challenged(),
+            is_challenged: form.is_challenged() || form.uri == "/introspect",
         };
         answer.is_never_stored();
         if answer.status != StatusCode::OK {
@@ -45,7 +46,7 @@ impl Answer {
 
     /// A token was issued (RFC 6749 §5.1): answers it.
     #[track_caller]
-    pub fn granted(&self, row: &str) -> &str {
+    pub(crate) fn granted(&self, row: &str) -> &str {
         assert_eq!(self.decision.outcome, Outcome::Granted, "{row}");
         assert_eq!(self.status, StatusCode::OK, "{row}");
         assert_eq!(self.body["token_type"], "Bearer", "{row}");
@@ -56,11 +57,12 @@ impl Answer {
 
     /// The request was refused with this error code, and for this private reason.
     #[track_caller]
-    pub fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
-        let Outcome::Refused { error: logged, rule: broken, cause: told } = &self.decision.outcome else {
-            panic!("{row}: not refused")
+    pub(crate) fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
+        let (logged, broken, told) = match &self.decision.outcome {
+            Outcome::Refused { error, rule, cause } => (*error, *rule, cause.as_str()),
+            Outcome::Granted | Outcome::Undecided => ("granted", "no rule", ""),
         };
-        assert_eq!((*logged, *broken), (error, rule), "{row}: {told}");
+        assert_eq!((logged, broken), (error, rule), "{row}: {told}");
         assert!(told.contains(cause), "{row}: expected {cause:?} in {told:?}");
         assert_eq!(self.body["error"], error, "{row}");
         assert_eq!(self.status, self.expected_status(error), "{row}");
@@ -72,7 +74,7 @@ impl Answer {
     }
 
     /// What the public may read, without the correlation id.
-    pub fn description(&self) -> &str {
+    pub(crate) fn description(&self) -> &str {
         let text = self.body["error_description"].as_str().expect("a description");
         text.split(" (decision ").next().expect("split has a first part")
     }

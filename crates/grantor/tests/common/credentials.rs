@@ -9,7 +9,7 @@ use grantor::{
 
 use super::{Form, JWT_BEARER, Key, Party, Use, World, keys, metadata, readable, with_client_assertion};
 
-pub const METHODS: [AuthMethod; 5] = [
+pub(crate) const METHODS: [AuthMethod; 5] = [
     AuthMethod::PRIVATE_KEY_JWT,
     AuthMethod::CLIENT_SECRET_JWT,
     AuthMethod::CLIENT_SECRET_BASIC,
@@ -18,30 +18,30 @@ pub const METHODS: [AuthMethod; 5] = [
 ];
 
 /// A client with every kind of credentials that its registration may hold.
-pub fn client(metadata: ClientMetadata) -> Client {
+pub(crate) fn client(metadata: ClientMetadata) -> Client {
     let takes_secrets = ![AuthMethod::PRIVATE_KEY_JWT, AuthMethod::NONE].contains(&metadata.auth_method);
     let secrets = vec![ClientSecret::digest(keys::SECRET.text(), None), readable(keys::SECRET.text(), None)];
     Client::new(metadata, vec![keys::P256.public()], if takes_secrets { secrets } else { vec![] }).expect("a client")
 }
 
-pub async fn world_with(id: &str, method: &AuthMethod) -> World {
+pub(crate) async fn world_with(id: &str, method: &AuthMethod) -> World {
     let world = World::new();
     world.store.client_create(client(metadata(id, method.clone()))).await.expect("a new name");
     world
 }
 
-pub fn signed(id: &str, usage: Use, key: &Arc<Key>) -> String {
+pub(crate) fn signed(id: &str, usage: Use, key: &Arc<Key>) -> String {
     let party = Party { id: id.to_owned(), usage, key: key.clone() };
     party.jwt().sign(key)
 }
 
 /// A jwt-bearer request whose grant assertion is good.
-pub fn grant_form(id: &str) -> Form {
+pub(crate) fn grant_form(id: &str) -> Form {
     Form::new(JWT_BEARER).with("assertion", &signed(id, Use::Grant, &keys::P256))
 }
 
 /// Adds right credentials by this method.
-pub fn with_credentials(form: Form, id: &str, method: &AuthMethod) -> Form {
+pub(crate) fn with_credentials(form: Form, id: &str, method: &AuthMethod) -> Form {
     match method.as_str() {
         "private_key_jwt" => with_client_assertion(form, &signed(id, Use::PrivateKeyJwt, &keys::P256)),
         "client_secret_jwt" => with_client_assertion(form, &signed(id, Use::ClientSecretJwt, &keys::SECRET)),

@@ -4,7 +4,7 @@ use super::keys::Key;
 
 /// Header and claims, each a list of names and JSON texts.
 #[derive(Clone, Debug, Default)]
-pub struct Jwt {
+pub(crate) struct Jwt {
     header: Vec<(String, String)>,
     claims: Vec<(String, String)>,
 }
@@ -12,60 +12,60 @@ pub struct Jwt {
 impl Jwt {
     /// This claim and no other of the name.
     #[must_use]
-    pub fn claim(mut self, name: &str, json: impl Into<String>) -> Self {
+    pub(crate) fn claim(mut self, name: &str, json: impl Into<String>) -> Self {
         put(&mut self.claims, name, json.into());
         self
     }
 
     /// As [`Jwt::claim`], the value being a text.
     #[must_use]
-    pub fn text(self, name: &str, value: &str) -> Self {
+    pub(crate) fn text(self, name: &str, value: &str) -> Self {
         self.claim(name, quote(value))
     }
 
     /// This claim once more, whatever else there is.
     #[must_use]
-    pub fn claim_again(mut self, name: &str, json: impl Into<String>) -> Self {
+    pub(crate) fn claim_again(mut self, name: &str, json: impl Into<String>) -> Self {
         self.claims.push((name.to_owned(), json.into()));
         self
     }
 
     /// Without this claim.
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.claims.retain(|(known, _)| known != name);
         self
     }
 
     /// This header parameter and no other of the name.
     #[must_use]
-    pub fn header(mut self, name: &str, json: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &str, json: impl Into<String>) -> Self {
         put(&mut self.header, name, json.into());
         self
     }
 
     /// This header parameter once more.
     #[must_use]
-    pub fn header_again(mut self, name: &str, json: impl Into<String>) -> Self {
+    pub(crate) fn header_again(mut self, name: &str, json: impl Into<String>) -> Self {
         self.header.push((name.to_owned(), json.into()));
         self
     }
 
     /// Without this header parameter.
     #[must_use]
-    pub fn without_header(mut self, name: &str) -> Self {
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
         self.header.retain(|(known, _)| known != name);
         self
     }
 
     /// Signed with the key's own algorithm, whatever the header says.
-    pub fn sign(&self, key: &Key) -> String {
+    pub(crate) fn sign(&self, key: &Key) -> String {
         key.jws(&object(&self.header), object(&self.claims).as_bytes())
     }
 }
 
 /// A JSON string.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 

@@ -12,52 +12,52 @@ use grantor::jose::{Algorithm, Curve, Jwk, KeyType, PrivateJwk, VerificationKey,
 use serde_json::{Map, Value};
 
 /// RSA keys are slow to make, so there is one, and one for the other party. They have no `alg` of their own.
-pub static RSA: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
-pub static P256: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
-pub static P256_OTHER: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
-pub static P384: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es384));
-pub static P521: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es512));
-pub static ED25519: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
-pub static SECRET: LazyLock<Arc<Key>> =
+pub(crate) static RSA: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
+pub(crate) static P256: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
+pub(crate) static P256_OTHER: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
+pub(crate) static P384: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es384));
+pub(crate) static P521: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es512));
+pub(crate) static ED25519: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
+pub(crate) static SECRET: LazyLock<Arc<Key>> =
     LazyLock::new(|| Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too"));
 
 /// A key pair or a shared secret.
-pub struct Key {
+pub(crate) struct Key {
     /// What it signs with unless told otherwise.
-    pub algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     jwk: Map<String, Value>,
 }
 
 impl Key {
     /// A new key pair.
-    pub fn generate(algorithm: Algorithm) -> Arc<Self> {
+    pub(crate) fn generate(algorithm: Algorithm) -> Arc<Self> {
         let pair = PrivateJwk::generate(algorithm).expect("a key pair");
         let jwk = serde_json::from_str(pair.expose_json()).expect("a JWK is JSON");
         Arc::new(Self { algorithm, jwk })
     }
 
     /// A shared secret, for HS256.
-    pub fn secret(secret: &str) -> Arc<Self> {
+    pub(crate) fn secret(secret: &str) -> Arc<Self> {
         Arc::new(Self { algorithm: Algorithm::Hs256, jwk: Map::from_iter([("k".to_owned(), secret.into())]) })
     }
 
     /// The same key, signing with another algorithm.
-    pub fn with(&self, algorithm: Algorithm) -> Arc<Self> {
+    pub(crate) fn with(&self, algorithm: Algorithm) -> Arc<Self> {
         Arc::new(Self { algorithm, jwk: self.jwk.clone() })
     }
 
     /// The secret, of a shared secret.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.jwk["k"].as_str().expect("a secret")
     }
 
     /// `kid`; a secret has none.
-    pub fn key_id(&self) -> Option<&str> {
+    pub(crate) fn key_id(&self) -> Option<&str> {
         self.jwk.get("kid").and_then(Value::as_str)
     }
 
     /// The public half as it would be registered; an RSA key without `alg`.
-    pub fn public(&self) -> Arc<VerificationKey> {
+    pub(crate) fn public(&self) -> Arc<VerificationKey> {
         self.public_with(&[(
             "alg",
             if self.algorithm.key_type() == KeyType::Rsa { Value::Null } else { self.jwk["alg"].clone() },
@@ -65,7 +65,7 @@ impl Key {
     }
 
     /// The public half with these members instead; `null` removes one.
-    pub fn public_with(&self, members: &[(&str, Value)]) -> Arc<VerificationKey> {
+    pub(crate) fn public_with(&self, members: &[(&str, Value)]) -> Arc<VerificationKey> {
         let mut jwk = self.jwk.clone();
         jwk.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
         for (name, value) in members {
@@ -77,7 +77,7 @@ impl Key {
     }
 
     /// A compact JWS of these very octets.
-    pub fn jws(&self, header: &str, payload: &[u8]) -> String {
+    pub(crate) fn jws(&self, header: &str, payload: &[u8]) -> String {
         let input = format!("{}.{}", base64url_encode(header), base64url_encode(payload));
         let signature = base64url_encode(self.sign(input.as_bytes()));
         format!("{input}.{signature}")

@@ -1,13 +1,12 @@
 //! A server under test with its store, clock and decision log; the parties that call it; and the one oracle that every answer of
 //! the token endpoint has to pass.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed, as it should")]
+#![expect(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
-pub mod answer;
-pub mod credentials;
-pub mod form;
-pub mod jwt;
-pub mod keys;
+pub(crate) mod answer;
+pub(crate) mod credentials;
+pub(crate) mod form;
+pub(crate) mod jwt;
+pub(crate) mod keys;
 
 use std::{
     sync::{
@@ -17,9 +16,9 @@ use std::{
     time::Duration,
 };
 
-pub use answer::Answer;
+pub(crate) use answer::Answer;
 use bytes::Bytes;
-pub use form::Form;
+pub(crate) use form::Form;
 use grantor::{
     assertion::CLIENT_ASSERTION_TYPE,
     clock::{ManualClock, UnixTime},
@@ -30,52 +29,52 @@ use grantor::{
 };
 use http::Request;
 use http_body_util::Full;
-pub use jwt::{Jwt, quote};
-pub use keys::Key;
+pub(crate) use jwt::{Jwt, quote};
+pub(crate) use keys::Key;
 
-pub const ISSUER: &str = "https://as.example";
-pub const TOKEN_ENDPOINT: &str = "https://as.example/token";
-pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+pub(crate) const ISSUER: &str = "https://as.example";
+pub(crate) const TOKEN_ENDPOINT: &str = "https://as.example/token";
+pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// When the clock stands at the start, in seconds.
-pub const NOW: i64 = 1_800_000_000;
+pub(crate) const NOW: i64 = 1_800_000_000;
 
 /// What an assertion is used for, and for client authentication by which method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub(crate) enum Use {
     Grant,
     PrivateKeyJwt,
     ClientSecretJwt,
 }
 
 impl Use {
-    pub const ALL: [Self; 3] = [Self::Grant, Self::PrivateKeyJwt, Self::ClientSecretJwt];
+    pub(crate) const ALL: [Self; 3] = [Self::Grant, Self::PrivateKeyJwt, Self::ClientSecretJwt];
     /// Those that verify with a public key.
-    pub const PUBLIC_KEY: [Self; 2] = [Self::Grant, Self::PrivateKeyJwt];
+    pub(crate) const PUBLIC_KEY: [Self; 2] = [Self::Grant, Self::PrivateKeyJwt];
     /// Those that authenticate a client.
-    pub const CLIENT: [Self; 2] = [Self::PrivateKeyJwt, Self::ClientSecretJwt];
+    pub(crate) const CLIENT: [Self; 2] = [Self::PrivateKeyJwt, Self::ClientSecretJwt];
 
     /// The error code of a bad assertion.
-    pub fn error(self) -> &'static str {
+    pub(crate) fn error(self) -> &'static str {
         if self == Self::Grant { "invalid_grant" } else { "invalid_client" }
     }
 
     /// The method a client of this use is registered with.
-    pub fn method(self) -> AuthMethod {
+    pub(crate) fn method(self) -> AuthMethod {
         if self == Self::ClientSecretJwt { AuthMethod::CLIENT_SECRET_JWT } else { AuthMethod::PRIVATE_KEY_JWT }
     }
 }
 
 /// A registered client together with the key it signs with.
 #[derive(Clone)]
-pub struct Party {
-    pub id: String,
-    pub usage: Use,
-    pub key: Arc<Key>,
+pub(crate) struct Party {
+    pub(crate) id: String,
+    pub(crate) usage: Use,
+    pub(crate) key: Arc<Key>,
 }
 
 impl Party {
     /// A good assertion by this party, valid for both uses, with a new `jti`.
-    pub fn jwt(&self) -> Jwt {
+    pub(crate) fn jwt(&self) -> Jwt {
         let jwt = Jwt::default().header("alg", quote(self.key.algorithm.name())).header("typ", quote("JWT"));
         let jwt = match self.key.key_id() {
             Some(key_id) => jwt.header("kid", quote(key_id)),
@@ -86,7 +85,7 @@ impl Party {
     }
 
     /// A request that uses this assertion.
-    pub fn form(&self, assertion: &str) -> Form {
+    pub(crate) fn form(&self, assertion: &str) -> Form {
         match self.usage {
             Use::Grant => Form::new(JWT_BEARER).with("assertion", assertion),
             _ => with_client_assertion(Form::new("client_credentials"), assertion),
@@ -94,18 +93,18 @@ impl Party {
     }
 
     /// A good request.
-    pub fn good_form(&self) -> Form {
+    pub(crate) fn good_form(&self) -> Form {
         self.form(&self.jwt().sign(&self.key))
     }
 }
 
 /// Adds client authentication by assertion.
-pub fn with_client_assertion(form: Form, assertion: &str) -> Form {
+pub(crate) fn with_client_assertion(form: Form, assertion: &str) -> Form {
     form.with("client_assertion_type", CLIENT_ASSERTION_TYPE).with("client_assertion", assertion)
 }
 
 /// A `jti` nobody used.
-pub fn new_token_id() -> String {
+pub(crate) fn new_token_id() -> String {
     format!("token-id-{}", next())
 }
 
@@ -116,41 +115,41 @@ fn next() -> usize {
 
 /// Keeps decisions until a test takes them.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<Decision>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<Decision>>>);
 
 impl Log {
-    pub fn take(&self) -> Vec<Decision> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+    pub(crate) fn take(&self) -> Vec<Decision> {
+        std::mem::take(&mut *self.0.lock().expect("no panic while locked"))
     }
 }
 
 impl DecisionLog for Log {
     fn record(&self, decision: &Decision) {
-        self.0.lock().unwrap().push(decision.clone());
+        self.0.lock().expect("no panic while locked").push(decision.clone());
     }
 }
 
 /// A server with everything a test turns.
-pub struct World {
-    pub store: Arc<MemoryStore>,
-    pub clock: Arc<ManualClock>,
-    pub log: Log,
-    pub server: AuthorizationServer,
+pub(crate) struct World {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) log: Log,
+    pub(crate) server: AuthorizationServer,
 }
 
 impl World {
     /// The standard server.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
 
     /// The standard server, changed.
-    pub fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
         Self::bare(|builder| change(builder.standard()))
     }
 
     /// A server with whatever grants and methods are added.
-    pub fn bare(add: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) fn bare(add: impl FnOnce(Builder) -> Builder) -> Self {
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::new(at(0.0)));
         let log = Log::default();
@@ -161,18 +160,18 @@ impl World {
     }
 
     /// Sets the clock this many seconds after [`NOW`].
-    pub fn set_clock(&self, seconds: f64) {
+    pub(crate) fn set_clock(&self, seconds: f64) {
         self.clock.set(at(seconds));
     }
 
     /// Registers a new client that is fit for this use, with the usual key.
-    pub async fn party(&self, usage: Use) -> Party {
+    pub(crate) async fn party(&self, usage: Use) -> Party {
         let key = if usage == Use::ClientSecretJwt { keys::SECRET.clone() } else { keys::P256.clone() };
         self.party_with(usage, key, |_| ()).await
     }
 
     /// As [`World::party`], with this key and with changed metadata.
-    pub async fn party_with(&self, usage: Use, key: Arc<Key>, change: impl FnOnce(&mut ClientMetadata)) -> Party {
+    pub(crate) async fn party_with(&self, usage: Use, key: Arc<Key>, change: impl FnOnce(&mut ClientMetadata)) -> Party {
         let id = format!("https://client.example/{}", next());
         let mut metadata = metadata(&id, usage.method());
         change(&mut metadata);
@@ -186,7 +185,7 @@ impl World {
     }
 
     /// Registers a client.
-    pub async fn register(
+    pub(crate) async fn register(
         &self,
         metadata: ClientMetadata,
         keys: Vec<Arc<grantor::jose::VerificationKey>>,
@@ -197,7 +196,7 @@ impl World {
     }
 
     /// Registers a subject for whom `party` may act.
-    pub async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
+    pub(crate) async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
         let id = SubjectId::parse(subject).expect("a subject");
         self.store.subject_create(Subject { id: id.clone(), enabled: true }).await.expect("a new name");
         let client = ClientId::parse(&party.id).expect("a client");
@@ -206,12 +205,12 @@ impl World {
     }
 
     /// Sends a form and holds the answer against the oracle.
-    pub async fn send(&self, form: &Form) -> Answer {
+    pub(crate) async fn send(&self, form: &Form) -> Answer {
         self.send_request(form, form.request()).await
     }
 
     /// As [`World::send`], with a request made from `form` by hand.
-    pub async fn send_request(&self, form: &Form, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn send_request(&self, form: &Form, request: Request<Full<Bytes>>) -> Answer {
         self.log.take();
         let response = self.server.respond(request).await;
         Answer::read(form, response, self.log.take()).await
@@ -219,7 +218,7 @@ impl World {
 
     /// One row of a table, tried with a party of this use: the good assertion passes, the changed one is refused for this
     /// reason, and a good one passes again.
-    pub async fn refuses(&self, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt, reason: Reason<'_>) {
+    pub(crate) async fn refuses(&self, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt, reason: Reason<'_>) {
         let row = format!("{:?}: {row}", party.usage);
         self.send(&party.good_form()).await.granted(&row);
         let changed = change(party.jwt()).sign(&party.key);
@@ -229,7 +228,7 @@ impl World {
     }
 
     /// The changed assertion passes.
-    pub async fn accepts(&self, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt) -> Answer {
+    pub(crate) async fn accepts(&self, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt) -> Answer {
         let row = format!("{:?}: {row}", party.usage);
         let answer = self.send(&party.form(&change(party.jwt()).sign(&party.key))).await;
         answer.granted(&row);
@@ -239,7 +238,7 @@ impl World {
 
 /// The rule and the private cause expected in the decision, for both uses or for each.
 #[derive(Clone, Copy, Debug)]
-pub enum Reason<'a> {
+pub(crate) enum Reason<'a> {
     Same(&'a str, &'a str),
     Each { grant: (&'a str, &'a str), client: (&'a str, &'a str) },
 }
@@ -255,23 +254,23 @@ impl<'a> Reason<'a> {
 }
 
 /// This many seconds after [`NOW`].
-pub fn at(seconds: f64) -> UnixTime {
+pub(crate) fn at(seconds: f64) -> UnixTime {
     UnixTime::from_millis(NOW * 1000 + (seconds * 1000.0).round() as i64)
 }
 
 /// The registration every test starts from: both grants, scope `read write`.
-pub fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
+pub(crate) fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
     let id = ClientId::parse(id).expect("a client identifier");
     ClientMetadata { scope: Scope::parse("read write").expect("a scope"), ..ClientMetadata::new(id, method, at(0.0)) }
 }
 
 /// A secret kept readable, for `client_secret_jwt`.
-pub fn readable(secret: &str, expires_after: Option<Duration>) -> ClientSecret {
+pub(crate) fn readable(secret: &str, expires_after: Option<Duration>) -> ClientSecret {
     let end = expires_after.map(|after| at(0.0).plus(after));
     ClientSecret::readable(secret.to_owned().into(), end).expect("a long secret")
 }
 
 /// Removes a grant from a registration.
-pub fn without_grant(metadata: &mut ClientMetadata, grant: &GrantType) {
+pub(crate) fn without_grant(metadata: &mut ClientMetadata, grant: &GrantType) {
     metadata.grant_types.retain(|known| known != grant);
 }

@@ -94,7 +94,7 @@ async fn enable(store: &SqliteStore, id: &ClientId, standing: Standing, output: 
 async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
     let clients: Vec<View> = store.client_list().await?.iter().map(|client| View::of(client)).collect();
     output.print_list(&clients, &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"], |client| {
-        let grants = client.grant_types.iter().map(|grant| short_name(grant)).collect::<Vec<_>>().join(" ");
+        let grants = client.grant_types.iter().map(short_name).collect::<Vec<_>>().join(" ");
         let state = if client.enabled { "enabled" } else { "disabled" };
         vec![
             client.client_id.to_string(),

@@ -41,6 +41,12 @@ struct Inner {
     changes: Mutex<(Connection, i64)>,
 }
 
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteStore(..)")
+    }
+}
+
 impl SqliteStore {
     /// Whether the database answers: for health checks.
     ///

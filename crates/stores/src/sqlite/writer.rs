@@ -129,7 +129,7 @@ fn commit_group(connection: &mut Connection, first: Job, queue: &Receiver<Job>) 
         tracing::error!(%error, "commit failed");
     }
     for answer in answers {
-        answer(committed.as_ref().map(|()| ()));
+        answer(committed.as_ref().copied());
     }
 }
 

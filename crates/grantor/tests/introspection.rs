@@ -1,0 +1,216 @@
+//! Introspection tells an authenticated client what a token stands for, and of any other token only that it is not active
+//! (RFC 7662).
+
+mod common;
+
+use common::{
+    Answer, Form, ISSUER, NOW, Party, Use, World,
+    credentials::{METHODS, client, with_credentials, world_with},
+    keys, metadata,
+};
+use grantor::{
+    jose::{Algorithm, PrivateJwk, sign},
+    keys::KeyRing,
+    storage::{Client, ClientMetadata, ClientRegistry, Subject, SubjectRegistry, TokenFormat},
+    types::{AuthMethod, SubjectId},
+};
+use serde_json::{Value, json};
+
+/// Asks about `token`, authenticated as a client of this use.
+async fn introspect(world: &World, asker: &Party, token: &str) -> Value {
+    let mut form = asker.good_form().without("grant_type").with("token", token);
+    form.uri = "/introspect".to_owned();
+    let answer = world.send(&form).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
+fn inactive() -> Value {
+    json!({"active": false})
+}
+
+async fn token_of(world: &World, party: &Party, subject: &str) -> String {
+    let answer = world.accepts(party, "a token", |jwt| jwt.text("sub", subject)).await;
+    answer.granted("a token").to_owned()
+}
+
+async fn party_of(world: &World, format: TokenFormat) -> Party {
+    world.party_with(Use::Grant, keys::P256.clone(), |metadata| metadata.token_format = format).await
+}
+
+#[tokio::test]
+async fn an_active_token_is_described_the_same_in_both_formats() {
+    for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+        let world = World::new();
+        let party = party_of(&world, format).await;
+        world.permit(&party, "somebody", Some("read")).await;
+        let token = token_of(&world, &party, "somebody").await;
+        for usage in Use::CLIENT {
+            let asker = world.party(usage).await;
+            let mut described = introspect(&world, &asker, &token).await;
+            let jti = described.as_object_mut().expect("an object").remove("jti");
+            assert_eq!(jti.is_some_and(|jti| jti.is_string()), format == TokenFormat::Jwt);
+            let expected = json!({
+                "active": true, "client_id": party.id, "sub": "somebody", "aud": ISSUER, "iss": ISSUER,
+                "iat": NOW, "exp": NOW + 3600, "token_type": "Bearer", "scope": "read"
+            });
+            assert_eq!(described, expected, "{format:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_active_until_it_expires() {
+    for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+        let world = World::new();
+        let party = party_of(&world, format).await;
+        let token = token_of(&world, &party, &party.id.clone()).await;
+        let asker = world.party(Use::ClientSecretJwt).await;
+        for (seconds, active) in [(0.0, true), (3599.999, true), (3600.0, false), (9000.0, false)] {
+            world.set_clock(seconds);
+            let now = NOW + seconds as i64;
+            let jwt = asker.jwt().claim("iat", now.to_string()).claim("exp", (now + 60).to_string());
+            let mut form = asker.form(&jwt.sign(&asker.key)).with("token", &token);
+            form.uri = "/introspect".to_owned();
+            assert_eq!(world.send(&form).await.body["active"], active, "{format:?} {seconds}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
+    for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+        let world = World::new();
+        let party = party_of(&world, format).await;
+        world.permit(&party, "somebody", None).await;
+        let token = token_of(&world, &party, "somebody").await;
+        let asker = world.party(Use::PrivateKeyJwt).await;
+        let subject = |enabled| Subject { id: SubjectId::parse("somebody").expect("a subject"), enabled };
+        let client = |enabled| {
+            let metadata = ClientMetadata { enabled, ..metadata(&party.id, AuthMethod::PRIVATE_KEY_JWT) };
+            Client::new(metadata, vec![keys::P256.public()], vec![]).expect("a client")
+        };
+        for enabled in [true, false, true] {
+            world.store.subject_update(subject(enabled)).await.expect("a known subject");
+            assert_eq!(introspect(&world, &asker, &token).await["active"], enabled, "{format:?} subject");
+        }
+        for enabled in [true, false, true] {
+            world.store.client_update(client(enabled)).await.expect("a known client");
+            assert_eq!(introspect(&world, &asker, &token).await["active"], enabled, "{format:?} client");
+        }
+        world.store.subject_delete(&subject(true).id).await.expect("a known subject");
+        assert_eq!(introspect(&world, &asker, &token).await, inactive(), "{format:?} subject deleted");
+        let own = token_of(&world, &party, &party.id.clone()).await;
+        assert_eq!(introspect(&world, &asker, &own).await["active"], true, "{format:?} for itself");
+        world.store.client_delete(client(true).id()).await.expect("a known client");
+        assert_eq!(introspect(&world, &asker, &own).await, inactive(), "{format:?} client deleted");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_no_access_token_of_this_server_is_inactive_without_a_reason() {
+    let server_key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let signing = server_key.signing_key().expect("a key");
+    let ring = std::sync::Arc::new(KeyRing::new(&server_key, []).expect("a ring"));
+    let world = World::with(|builder| builder.signing_keys(std::sync::Arc::new(ring)));
+    let party = world.party(Use::Grant).await;
+    let good = token_of(&world, &party, &party.id.clone()).await;
+    let claims = json!({
+        "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "iat": NOW, "exp": NOW + 60, "jti": "1"
+    });
+    let own = |typ, claims: &Value| sign(&signing, typ, claims.to_string().as_bytes()).expect("a token");
+    let other = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        own(Some("at+jwt"), &claims)
+    };
+    let (input, signature) = good.rsplit_once('.').expect("segments");
+    let rows = [
+        party.jwt().sign(&party.key),
+        party.jwt().header("typ", "\"at+jwt\"").sign(&party.key),
+        own(Some("JWT"), &claims),
+        own(None, &claims),
+        other("iss", json!("https://other.example")),
+        other("client_id", json!("no-client-of-ours")),
+        other("exp", json!(NOW)),
+        format!("{input}.{}", signature.chars().rev().collect::<String>()),
+        format!("{good}x"),
+        input.to_owned(),
+        "an-opaque-token-nobody-got".to_owned(),
+        "..".to_owned(),
+        "x".repeat(20_000),
+    ];
+    for usage in Use::CLIENT {
+        let asker = world.party(usage).await;
+        for token in &rows {
+            assert_eq!(introspect(&world, &asker, token).await, inactive(), "{token}");
+        }
+        assert_eq!(introspect(&world, &asker, &own(Some("at+jwt"), &claims)).await["active"], true);
+        assert_eq!(introspect(&world, &asker, &good).await["active"], true);
+    }
+}
+
+fn question() -> Form {
+    Form { uri: "/introspect".to_owned(), ..Form::new("ignored").without("grant_type") }
+}
+
+#[tokio::test]
+async fn nobody_asks_without_authentication() {
+    let id = "client-that-asks";
+    for method in &METHODS {
+        let world = world_with(id, method).await;
+        let party = world.party(Use::Grant).await;
+        let token = token_of(&world, &party, &party.id.clone()).await;
+        let ask = question().with("token", &token);
+        world.send(&ask).await.refused("anonymous", "invalid_client", "client", "the grant requires it");
+        let bearer = ask.clone().header("authorization", &format!("Bearer {token}"));
+        world.send(&bearer).await.refused("bearer", "invalid_client", "client", "the scheme is not Basic");
+        let answer: Answer = world.send(&with_credentials(ask, id, method)).await;
+        match *method == AuthMethod::NONE {
+            true => answer.refused("public", "invalid_client", "client", "none is not accepted"),
+            false => assert_eq!(answer.body["active"], true, "{method}"),
+        }
+        let disabled = ClientMetadata { enabled: false, ..metadata(id, method.clone()) };
+        world.store.client_update(client(disabled)).await.expect("a known client");
+        let answer = world.send(&with_credentials(question().with("token", &token), id, method)).await;
+        answer.refused("disabled", "invalid_client", "client", "client is disabled");
+    }
+}
+
+#[tokio::test]
+async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
+    for usage in Use::CLIENT {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let ask = |assertion: &str| common::with_client_assertion(question().with("token", "any-token"), assertion);
+        let once = party.jwt().sign(&party.key);
+        world.send(&party.form(&once)).await.granted("at the token endpoint");
+        world.send(&ask(&once)).await.refused("replayed", "invalid_client", "replay", "jti: used before");
+        let once = party.jwt().sign(&party.key);
+        assert_eq!(world.send(&ask(&once)).await.body, inactive());
+        world.send(&party.form(&once)).await.refused("replayed", "invalid_client", "replay", "jti: used before");
+        for audience in ["https://as.example/introspect", common::TOKEN_ENDPOINT, "https://evil.example"] {
+            let token = party.jwt().text("aud", audience).sign(&party.key);
+            world.send(&ask(&token)).await.refused(audience, "invalid_client", "aud", "aud: expected one of");
+        }
+        let late = party.jwt().without("iat").claim("exp", (NOW - 60).to_string()).sign(&party.key);
+        world.send(&ask(&late)).await.refused("late", "invalid_client", "exp", "exp: expired");
+    }
+}
+
+#[tokio::test]
+async fn the_form_is_read_as_strictly_as_at_the_token_endpoint() {
+    let world = World::new();
+    let asker = world.party(Use::PrivateKeyJwt).await;
+    let ask = || asker.good_form().without("grant_type").with("token", "some-token");
+    let at = |form: Form| Form { uri: "/introspect".to_owned(), ..form };
+    for (form, cause) in [
+        (ask().without("token"), "parameter token is missing"),
+        (ask().set("token", ""), "parameter token is missing"),
+        (ask().with("token", "other-token"), "a parameter is repeated"),
+        (ask().set_header("content-type", "application/jwt"), "content type is not"),
+    ] {
+        world.send(&at(form)).await.refused(cause, "invalid_request", "form", cause);
+    }
+    assert_eq!(world.send(&at(ask().with("token_type_hint", "unknown_hint"))).await.body, inactive());
+}

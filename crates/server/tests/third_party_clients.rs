@@ -1,0 +1,280 @@
+//! OAuth clients and JWT libraries that others wrote, from PyPI, against the real binary. What each one needs is in
+//! docs/clients.md. A scenario is a Python function in `third_party/`; it asserts, and its output is shown when it fails.
+
+mod support;
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use support::Server;
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party");
+const REMEDY: &str = "these tests need python3 (3.10 or newer) with its venv and pip modules and a package index that pip reaches \
+                      (Debian: apt-get install python3 python3-venv)";
+
+#[test]
+fn authlib_assertion_session_gets_and_renews_tokens() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key", "--scope", "invoices:read"]);
+    run("with_authlib.py", "assertion_session", &[&text(&key), &resource(&server)]);
+}
+
+#[test]
+fn authlib_assertion_session_acts_for_permitted_subjects_only() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    permit(&server, "billing");
+    run("with_authlib.py", "assertion_session_for_a_subject", &[&text(&key), "alice@example.com", "bob@example.com"]);
+}
+
+#[test]
+fn authlib_with_shared_claims_is_told_of_its_replay() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    run("with_authlib.py", "shared_claims_are_a_replay", &[&text(&key)]);
+}
+
+#[test]
+fn authlib_httpx_assertion_clients_get_tokens() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    for scenario in ["httpx_assertion_client", "httpx_async_assertion_client"] {
+        run("with_authlib.py", scenario, &[&text(&key), &resource(&server)]);
+    }
+}
+
+#[test]
+fn authlib_oauth2_session_authenticates_by_every_method() {
+    let server = Server::start();
+    for key in one_client_per_method(&server) {
+        run("with_authlib.py", "client_authentication", &[&text(&key), "invoices:read"]);
+    }
+}
+
+#[test]
+fn authlib_signs_for_both_uses_with_generated_keys() {
+    let server = Server::start();
+    let keys = one_client_per_algorithm(&server);
+    run("with_authlib.py", "both_uses_in_one_request", &keys.each_ref().map(String::as_str));
+}
+
+#[test]
+fn authlib_default_audience_is_refused_with_the_remedy() {
+    let server = Server::start();
+    for key in one_client_per_assertion_method(&server, "strict") {
+        run("with_authlib.py", "default_audience_is_refused", &[&text(&key)]);
+    }
+}
+
+#[test]
+fn authlib_default_audience_is_accepted_by_legacy_policy() {
+    let server = Server::start();
+    for key in one_client_per_assertion_method(&server, "legacy") {
+        run("with_authlib.py", "default_audience_is_accepted", &[&text(&key)]);
+    }
+}
+
+#[test]
+fn authlib_requests_posted_again_are_refused() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    run("with_authlib.py", "replays_are_refused", &[&text(&key)]);
+}
+
+#[test]
+fn google_auth_gets_tokens_with_a_service_account_file() {
+    let server = Server::start();
+    let key = service_account(&server);
+    run("with_google_auth.py", "service_account", &[&text(&key), &resource(&server)]);
+    run("with_google_auth.py", "wider_scope_is_refused", &[&text(&key)]);
+}
+
+#[test]
+fn google_auth_refreshes_twice_in_one_second() {
+    let server = Server::start();
+    let key = service_account(&server);
+    run("with_google_auth.py", "two_refreshes_in_one_second", &[&text(&key)]);
+}
+
+#[test]
+fn google_auth_acts_for_permitted_subjects_only() {
+    let server = Server::start();
+    let key = service_account(&server);
+    permit(&server, "pipeline@ci.example");
+    run("with_google_auth.py", "with_subject", &[&text(&key), "alice@example.com", "bob@example.com"]);
+}
+
+#[test]
+fn requests_oauth2client_authenticates_by_every_method() {
+    let server = Server::start();
+    for key in one_client_per_method(&server) {
+        run("with_requests_oauth2client.py", "client_authentication", &[&text(&key), "invoices:read"]);
+    }
+}
+
+#[test]
+fn requests_oauth2client_presents_a_grant() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    run("with_requests_oauth2client.py", "jwt_bearer", &[&text(&key)]);
+}
+
+#[test]
+fn requests_oauth2client_default_audience_needs_legacy_policy() {
+    let server = Server::start();
+    for (policy, scenario) in [("strict", "default_audience_is_refused"), ("legacy", "default_audience_is_accepted")] {
+        let key = server.client(policy, &["--generate-key", "--audience-policy", policy]);
+        run("with_requests_oauth2client.py", scenario, &[&text(&key)]);
+    }
+}
+
+#[test]
+fn oauthlib_service_application_gets_a_token_once() {
+    let server = Server::start();
+    let key = service_account(&server);
+    run("with_oauthlib.py", "service_application", &[&text(&key), "invoices:read"]);
+}
+
+#[test]
+fn requests_oauthlib_backend_application_gets_a_token() {
+    let server = Server::start();
+    let key = server.client("billing", &["--auth", "client_secret_basic", "--scope", "invoices:read"]);
+    run("with_oauthlib.py", "backend_application", &[&text(&key), "invoices:read"]);
+}
+
+#[test]
+fn idpyoidc_authenticates_with_the_issuer_as_audience() {
+    let server = Server::start();
+    for key in one_client_per_assertion_method(&server, "strict") {
+        run("with_idpyoidc.py", "client_authentication", &[&text(&key)]);
+    }
+}
+
+#[test]
+fn pyjwt_signs_for_both_uses_with_keys_made_elsewhere() {
+    let server = Server::start();
+    for algorithm in ["RS256", "PS256", "ES256", "ES384", "EdDSA"] {
+        let jwks = text(&server.directory().join(format!("{algorithm}-jwks.json")));
+        let pem = text(&server.directory().join(format!("{algorithm}.pem")));
+        run("with_pyjwt.py", "make_key", &[algorithm, &jwks, &pem]);
+        server.ok(&["client", "create", algorithm, "--jwks", &jwks]);
+        run("with_pyjwt.py", "both_uses_with_own_key", &[&server.issuer, algorithm, algorithm, &pem]);
+    }
+}
+
+#[test]
+fn pyjwt_signs_for_both_uses_with_generated_keys() {
+    let server = Server::start();
+    let keys = one_client_per_algorithm(&server);
+    run("with_pyjwt.py", "both_uses_with_key_files", &keys.each_ref().map(String::as_str));
+}
+
+#[test]
+fn pyjwt_authenticates_with_a_secret_that_grants_nothing() {
+    let server = Server::start();
+    let key = server.client("billing", &["--auth", "client_secret_jwt"]);
+    run("with_pyjwt.py", "secret_authenticates_but_grants_nothing", &[&text(&key)]);
+}
+
+#[test]
+fn tokens_of_every_signing_algorithm_validate_in_pyjwt_and_joserfc() {
+    for algorithm in ["ES256", "RS256", "PS256", "ES384", "EdDSA"] {
+        let server = Server::start_with(&format!("[token]\nsigning_algorithm = \"{algorithm}\""));
+        let key = server.client("billing", &["--generate-key"]);
+        run("with_pyjwt.py", "both_uses_with_key_files", &[&text(&key)]);
+    }
+}
+
+#[test]
+fn tokens_signed_under_the_new_name_of_ed25519_validate_in_joserfc_only() {
+    let server = Server::start_with("[token]\nsigning_algorithm = \"Ed25519\"");
+    let key = server.client("billing", &["--generate-key"]);
+    run("with_pyjwt.py", "ed25519_by_its_new_name", &[&text(&key)]);
+}
+
+/// A client in the service-account form, with a scope.
+fn service_account(server: &Server) -> PathBuf {
+    server.client("pipeline@ci.example", &["--generate-key", "--format", "google", "--scope", "invoices:read"])
+}
+
+/// Key files of one client for each method that proves who is calling.
+fn one_client_per_method(server: &Server) -> Vec<PathBuf> {
+    let client = |method: &str, generate: &[&str]| {
+        server.client(method, &[&["--auth", method, "--scope", "invoices:read"], generate].concat())
+    };
+    let secret = ["client_secret_jwt", "client_secret_basic", "client_secret_post"].map(|method| client(method, &[]));
+    [client("private_key_jwt", &["--generate-key"])].into_iter().chain(secret).collect()
+}
+
+/// Key files of a `private_key_jwt` and a `client_secret_jwt` client under this audience policy.
+fn one_client_per_assertion_method(server: &Server, policy: &str) -> [PathBuf; 2] {
+    [("private", "--generate-key"), ("secret", "--auth=client_secret_jwt")]
+        .map(|(id, credential)| server.client(id, &[credential, "--audience-policy", policy]))
+}
+
+/// Key files of one client for each algorithm that assertions may have by default.
+fn one_client_per_algorithm(server: &Server) -> [String; 5] {
+    ["RS256", "PS256", "ES256", "ES384", "Ed25519"].map(|name| text(&server.client(name, &["--generate-key", name])))
+}
+
+/// Lets a client act for alice, and nobody else; bob is known.
+fn permit(server: &Server, client: &str) {
+    for subject in ["alice@example.com", "bob@example.com"] {
+        server.ok(&["subject", "create", subject]);
+    }
+    server.ok(&["permission", "create", client, "alice@example.com"]);
+}
+
+/// Something to get with a token: what it is does not matter here.
+fn resource(server: &Server) -> String {
+    format!("{}/jwks", server.issuer)
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+/// Runs one scenario.
+fn run(script: &str, scenario: &str, arguments: &[&str]) {
+    let python = interpreter().as_deref().unwrap_or_else(|problem| panic!("{problem}"));
+    let mut command = Command::new(python);
+    command.arg("-B").arg(Path::new(SCRIPTS).join(script)).arg(scenario).args(arguments);
+    let outcome = support::finished(command.output().expect("the interpreter starts"));
+    assert!(outcome.status.success(), "{script}, {scenario}:\n{}{}", outcome.stdout, outcome.stderr);
+}
+
+/// The interpreter of a virtual environment with exactly the pinned packages, made once and kept for later runs.
+fn interpreter() -> &'static Result<PathBuf, String> {
+    static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    INTERPRETER.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party-venv");
+        // Another test run may be making the same environment.
+        let lock = File::create(directory.with_extension("lock")).expect("a lock file");
+        lock.lock().expect("the lock");
+        let python = directory.join("bin/python");
+        let requirements = fs::read_to_string(Path::new(SCRIPTS).join("requirements.txt")).expect("requirements.txt");
+        let complete = directory.join("complete");
+        let is_current = fs::read_to_string(&complete).is_ok_and(|installed| installed == requirements);
+        if !is_current || succeed(Command::new(&python).arg("--version")).is_err() {
+            install(&directory, &python).map_err(|problem| format!("{REMEDY}; what failed: {problem}"))?;
+            fs::write(complete, requirements).expect("a note of what is installed");
+        }
+        Ok(python)
+    })
+}
+
+fn install(directory: &Path, python: &Path) -> Result<(), String> {
+    succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
+    succeed(Command::new(python).args(pip).arg(Path::new(SCRIPTS).join("requirements.txt")))
+}
+
+/// Runs a command; the error is what it says.
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+}
