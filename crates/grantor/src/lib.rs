@@ -28,3 +28,8 @@ pub mod storage;
 pub mod types;
 
 pub use grantor_jose as jose;
+
+/// The Rust in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

@@ -13,7 +13,7 @@ use std::{
 use support::Server;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party");
-const REMEDY: &str = "these tests need python3 (3.10 or newer) with its venv and pip modules and a package index that pip reaches \
+const REMEDY: &str = "these tests need python3 (3.11 or newer) with its venv and pip modules and a package index that pip reaches \
                       (Debian: apt-get install python3 python3-venv)";
 
 #[test]

@@ -28,9 +28,8 @@ def refused(exception, *words):
     try:
         yield
     except exception as error:
-        text = f"{error} {getattr(error, 'args', '')}"
+        text = f"{error} {error.args}"
         missing = [word for word in words if word not in text]
         assert not missing, f"the refusal does not say {missing}: {text}"
-        print(f"refused: {text}")
     else:
         raise AssertionError(f"not refused; expected {exception.__name__} with {words}")

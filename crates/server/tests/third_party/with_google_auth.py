@@ -1,9 +1,10 @@
 """google-auth: service account credentials from a key file made with `--format google`."""
 
+from urllib.parse import parse_qs
+
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2.service_account import Credentials
-from urllib.parse import parse_qs
 
 import scenario
 from scenario import refused
