@@ -37,6 +37,7 @@ pub struct KeyFile {
 /// Why a key file cannot be used.
 #[derive(Debug)]
 pub enum KeyFileError {
+    Exists(PathBuf),
     Io(PathBuf, io::Error),
     /// The named member is missing or wrong.
     Member(PathBuf, &'static str, String),
@@ -45,6 +46,9 @@ pub enum KeyFileError {
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Exists(path) => {
+                write!(f, "key file {}: exists already and is never overwritten; name another with --out", path.display())
+            }
             Self::Io(path, error) => write!(f, "key file {}: {error}", path.display()),
             Self::Member(path, member, problem) => write!(f, "key file {}: member '{member}': {problem}", path.display()),
         }
@@ -126,7 +130,10 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
-    write().map_err(|error| KeyFileError::Io(path.to_owned(), error))
+    write().map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
+        _ => KeyFileError::Io(path.to_owned(), error),
+    })
 }
 
 impl KeyFile {

@@ -50,9 +50,8 @@ fn authlib_httpx_assertion_clients_get_tokens() {
 #[test]
 fn authlib_oauth2_session_authenticates_by_every_method() {
     let server = Server::start();
-    for key in one_client_per_method(&server) {
-        run("with_authlib.py", "client_authentication", &[&text(&key), "invoices:read"]);
-    }
+    let [private, secret, basic, post] = one_client_per_method(&server);
+    run("with_authlib.py", "client_authentication", &["invoices:read", &private, &secret, &basic, &post]);
 }
 
 #[test]
@@ -65,17 +64,15 @@ fn authlib_signs_for_both_uses_with_generated_keys() {
 #[test]
 fn authlib_default_audience_is_refused_with_the_remedy() {
     let server = Server::start();
-    for key in one_client_per_assertion_method(&server, "strict") {
-        run("with_authlib.py", "default_audience_is_refused", &[&text(&key)]);
-    }
+    let [private, secret] = one_client_per_assertion_method(&server, "strict");
+    run("with_authlib.py", "default_audience_is_refused", &[&private, &secret]);
 }
 
 #[test]
 fn authlib_default_audience_is_accepted_by_legacy_policy() {
     let server = Server::start();
-    for key in one_client_per_assertion_method(&server, "legacy") {
-        run("with_authlib.py", "default_audience_is_accepted", &[&text(&key)]);
-    }
+    let [private, secret] = one_client_per_assertion_method(&server, "legacy");
+    run("with_authlib.py", "default_audience_is_accepted", &[&private, &secret]);
 }
 
 #[test]
@@ -111,9 +108,8 @@ fn google_auth_acts_for_permitted_subjects_only() {
 #[test]
 fn requests_oauth2client_authenticates_by_every_method() {
     let server = Server::start();
-    for key in one_client_per_method(&server) {
-        run("with_requests_oauth2client.py", "client_authentication", &[&text(&key), "invoices:read"]);
-    }
+    let [private, secret, basic, post] = one_client_per_method(&server);
+    run("with_requests_oauth2client.py", "client_authentication", &["invoices:read", &private, &secret, &basic, &post]);
 }
 
 #[test]
@@ -149,21 +145,20 @@ fn requests_oauthlib_backend_application_gets_a_token() {
 #[test]
 fn idpyoidc_authenticates_with_the_issuer_as_audience() {
     let server = Server::start();
-    for key in one_client_per_assertion_method(&server, "strict") {
-        run("with_idpyoidc.py", "client_authentication", &[&text(&key)]);
-    }
+    let [private, secret] = one_client_per_assertion_method(&server, "strict");
+    run("with_idpyoidc.py", "client_authentication", &[&private, &secret]);
 }
 
 #[test]
 fn pyjwt_signs_for_both_uses_with_keys_made_elsewhere() {
+    const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "ES384", "EdDSA"];
     let server = Server::start();
-    for algorithm in ["RS256", "PS256", "ES256", "ES384", "EdDSA"] {
-        let jwks = text(&server.directory().join(format!("{algorithm}-jwks.json")));
-        let pem = text(&server.directory().join(format!("{algorithm}.pem")));
-        run("with_pyjwt.py", "make_key", &[algorithm, &jwks, &pem]);
-        server.ok(&["client", "create", algorithm, "--jwks", &jwks]);
-        run("with_pyjwt.py", "both_uses_with_own_key", &[&server.issuer, algorithm, algorithm, &pem]);
+    let directory = text(server.directory());
+    run("with_pyjwt.py", "make_keys", &[&[directory.as_str()], &ALGORITHMS[..]].concat());
+    for algorithm in ALGORITHMS {
+        server.ok(&["client", "create", algorithm, "--jwks", &format!("{algorithm}-jwks.json")]);
     }
+    run("with_pyjwt.py", "both_uses_with_own_keys", &[&[server.issuer.as_str(), &directory], &ALGORITHMS[..]].concat());
 }
 
 #[test]
@@ -182,11 +177,10 @@ fn pyjwt_authenticates_with_a_secret_that_grants_nothing() {
 
 #[test]
 fn tokens_of_every_signing_algorithm_validate_in_pyjwt_and_joserfc() {
-    for algorithm in ["ES256", "RS256", "PS256", "ES384", "EdDSA"] {
-        let server = Server::start_with(&format!("[token]\nsigning_algorithm = \"{algorithm}\""));
-        let key = server.client("billing", &["--generate-key"]);
-        run("with_pyjwt.py", "both_uses_with_key_files", &[&text(&key)]);
-    }
+    let servers = ["ES256", "RS256", "PS256", "ES384", "EdDSA"]
+        .map(|algorithm| Server::start_with(&format!("[token]\nsigning_algorithm = \"{algorithm}\"")));
+    let keys = servers.each_ref().map(|server| text(&server.client("billing", &["--generate-key"])));
+    run("with_pyjwt.py", "both_uses_with_key_files", &keys.each_ref().map(String::as_str));
 }
 
 #[test]
@@ -201,19 +195,18 @@ fn service_account(server: &Server) -> PathBuf {
     server.client("pipeline@ci.example", &["--generate-key", "--format", "google", "--scope", "invoices:read"])
 }
 
-/// Key files of one client for each method that proves who is calling.
-fn one_client_per_method(server: &Server) -> Vec<PathBuf> {
-    let client = |method: &str, generate: &[&str]| {
-        server.client(method, &[&["--auth", method, "--scope", "invoices:read"], generate].concat())
-    };
-    let secret = ["client_secret_jwt", "client_secret_basic", "client_secret_post"].map(|method| client(method, &[]));
-    [client("private_key_jwt", &["--generate-key"])].into_iter().chain(secret).collect()
+/// Key files of one client for each method that proves who is calling, assertions first.
+fn one_client_per_method(server: &Server) -> [String; 4] {
+    ["private_key_jwt", "client_secret_jwt", "client_secret_basic", "client_secret_post"].map(|method| {
+        let generate: &[&str] = if method == "private_key_jwt" { &["--generate-key"] } else { &[] };
+        text(&server.client(method, &[&["--auth", method, "--scope", "invoices:read"], generate].concat()))
+    })
 }
 
 /// Key files of a `private_key_jwt` and a `client_secret_jwt` client under this audience policy.
-fn one_client_per_assertion_method(server: &Server, policy: &str) -> [PathBuf; 2] {
+fn one_client_per_assertion_method(server: &Server, policy: &str) -> [String; 2] {
     [("private", "--generate-key"), ("secret", "--auth=client_secret_jwt")]
-        .map(|(id, credential)| server.client(id, &[credential, "--audience-policy", policy]))
+        .map(|(id, credential)| text(&server.client(id, &[credential, "--audience-policy", policy])))
 }
 
 /// Key files of one client for each algorithm that assertions may have by default.
@@ -239,10 +232,11 @@ fn text(path: &Path) -> String {
 }
 
 /// Runs one scenario.
+#[expect(clippy::panic, reason = "the problem in plain words is the message")]
 fn run(script: &str, scenario: &str, arguments: &[&str]) {
     let python = interpreter().as_deref().unwrap_or_else(|problem| panic!("{problem}"));
     let mut command = Command::new(python);
-    command.arg("-B").arg(Path::new(SCRIPTS).join(script)).arg(scenario).args(arguments);
+    command.arg("-B").arg(Path::new(SCRIPTS).join(script)).arg(scenario).args(arguments).env("no_proxy", "127.0.0.1");
     let outcome = support::finished(command.output().expect("the interpreter starts"));
     assert!(outcome.status.success(), "{script}, {scenario}:\n{}{}", outcome.stdout, outcome.stderr);
 }

@@ -143,20 +143,35 @@ pub trait DecisionLog: Send + Sync + 'static {
     fn record(&self, decision: &Decision);
 }
 
-/// Writes decisions as `tracing` events of the target `grantor::decision`, the whole record as JSON.
+/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingLog;
 
 impl DecisionLog for TracingLog {
     fn record(&self, decision: &Decision) {
-        let record = serde_json::to_string(decision).expect("a decision is JSON");
-        match &decision.outcome {
-            Outcome::Refused { error, rule, .. } => {
-                tracing::info!(target: "grantor::decision", id = %decision.id, error, rule, record, "refused");
-            }
-            Outcome::Granted | Outcome::Undecided => {
-                tracing::info!(target: "grantor::decision", id = %decision.id, record, "granted");
-            }
-        }
+        let (outcome, error, rule, cause) = match &decision.outcome {
+            Outcome::Refused { error, rule, cause } => ("refused", Some(*error), Some(*rule), Some(cause.as_str())),
+            Outcome::Granted => ("granted", None, None, None),
+            Outcome::Undecided => ("undecided", None, None, None),
+        };
+        tracing::info!(
+            target: "grantor::decision",
+            id = decision.id.as_str(),
+            at = decision.at.millis(),
+            endpoint = decision.endpoint,
+            grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
+            client = decision.client.as_ref().map(ClientId::as_str),
+            auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
+            claimed_client = decision.claimed_client,
+            claimed_issuer = decision.claimed_issuer,
+            subject = decision.subject.as_ref().map(SubjectId::as_str),
+            key_id = decision.key_id,
+            token_id_digest = decision.token_id_digest,
+            scope = decision.scope.as_ref().map(Scope::to_string),
+            error,
+            rule,
+            cause,
+            "{outcome}"
+        );
     }
 }

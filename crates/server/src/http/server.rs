@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// How long a client may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest request head, and largest chunk of a body read at once.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long open requests may go on after a signal.
@@ -64,6 +66,7 @@ fn accept(stream: TcpStream, server: &AuthorizationServer, store: &Arc<SqliteSto
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {

@@ -13,17 +13,11 @@ use aws_lc_rs::{
 use grantor::jose::{Algorithm, Curve, KeyType, PrivateJwk, base64url_decode, base64url_encode};
 use serde_json::{Map, Value};
 
-pub static RSA: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
-pub static P256: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es256));
-pub static P384: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es384));
-pub static P521: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es512));
-pub static ED25519: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
-/// Registered for another client.
-pub static OTHER: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es256));
-/// Registered nowhere.
+/// A key that is registered nowhere.
 pub static ATTACKER: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es256));
 
 /// A key pair or a shared secret.
+#[derive(Clone)]
 pub struct Key {
     pub algorithm: Algorithm,
     jwk: Map<String, Value>,

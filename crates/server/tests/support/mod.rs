@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A running `grantor serve`. Killed when dropped.
@@ -183,15 +183,17 @@ impl Server {
         read_answer(&mut stream)
     }
 
-    /// The decision record with this id, from the log.
+    /// The decision record with this id, from the log; how it ended is gathered under `outcome`.
     pub fn decision(&self, id: &str) -> Value {
         let find = || {
             let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let line = log.iter().rev().find(|line| line["target"] == "grantor::decision" && line["id"] == id)?;
-            line["record"].as_str().and_then(|record| serde_json::from_str::<Value>(record).ok())
+            log.iter().rev().find(|line| line["target"] == "grantor::decision" && line["id"] == id).cloned()
         };
         self.wait_until("the decision is logged", || find().is_some());
-        find().expect("waited for")
+        let mut record = find().expect("waited for");
+        record["outcome"] =
+            json!({"outcome": record["message"], "error": record["error"], "rule": record["rule"], "cause": record["cause"]});
+        record
     }
 
     /// Everything logged so far.

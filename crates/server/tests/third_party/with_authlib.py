@@ -89,15 +89,15 @@ def httpx_async_assertion_client(key_file, resource):
     asyncio.run(main())
 
 
-def client_authentication(key_file, scope):
+def client_authentication(scope, *key_files):
     """Every method, with the issuer as audience where there is one; twice, as each request needs a new assertion."""
-    key = read_key_file(key_file)
-    session = oauth2_session(key, key.issuer)
-    for _ in range(2):
-        token = client_credentials(session, key, scope=scope)
-        assert token["scope"] == scope, token
-    answer = session.introspect_token(f"{key.issuer}/introspect", token=token["access_token"]).json()
-    assert answer["active"] is True and answer["client_id"] == key.client_id, answer
+    for key in map(read_key_file, key_files):
+        session = oauth2_session(key, key.issuer)
+        for _ in range(2):
+            token = client_credentials(session, key, scope=scope)
+            assert token["scope"] == scope, token
+        answer = session.introspect_token(f"{key.issuer}/introspect", token=token["access_token"]).json()
+        assert answer["active"] is True and answer["client_id"] == key.client_id, answer
 
 
 def both_uses_in_one_request(*key_files):
@@ -111,17 +111,17 @@ def both_uses_in_one_request(*key_files):
         assert token["access_token"], key.alg
 
 
-def default_audience_is_refused(key_file):
+def default_audience_is_refused(*key_files):
     """Left alone, Authlib names the token endpoint; the answer says what to set, and with that set it works."""
-    key = read_key_file(key_file)
-    with refused(OAuthError, "invalid_client", "issuer identifier as the sole value", "audience policy legacy"):
-        client_credentials(oauth2_session(key), key)
-    assert client_credentials(oauth2_session(key, key.issuer), key)["access_token"]
+    for key in map(read_key_file, key_files):
+        with refused(OAuthError, "invalid_client", "issuer identifier as the sole value", "audience policy legacy"):
+            client_credentials(oauth2_session(key), key)
+        assert client_credentials(oauth2_session(key, key.issuer), key)["access_token"]
 
 
-def default_audience_is_accepted(key_file):
-    key = read_key_file(key_file)
-    assert client_credentials(oauth2_session(key), key)["access_token"]
+def default_audience_is_accepted(*key_files):
+    for key in map(read_key_file, key_files):
+        assert client_credentials(oauth2_session(key), key)["access_token"]
 
 
 def replays_are_refused(key_file):

@@ -12,16 +12,16 @@ from scenario import read_key_file
 logging.disable(logging.CRITICAL)
 
 
-def client_authentication(key_file):
+def client_authentication(*key_files):
     """With the issuer as audience there is a token; left alone, it names the token endpoint and is told what to set."""
-    key = read_key_file(key_file)
-    client = oauth2_client(key)
-    options = {"authn_method": key.auth_method, "algorithm": key.alg}
-    granted = client.do_request("client_credentials", audience=key.issuer, **options)
-    assert "access_token" in granted, granted
-    refused = client.do_request("client_credentials", **options)
-    assert refused["error"] == "invalid_client", refused
-    assert "issuer identifier as the sole value" in refused["error_description"], refused
+    for key in map(read_key_file, key_files):
+        client = oauth2_client(key)
+        options = {"authn_method": key.auth_method, "algorithm": key.alg}
+        granted = client.do_request("client_credentials", audience=key.issuer, **options)
+        assert "access_token" in granted, granted
+        refused = client.do_request("client_credentials", **options)
+        assert refused["error"] == "invalid_client", refused
+        assert "issuer identifier as the sole value" in refused["error_description"], refused
 
 
 def oauth2_client(key):

@@ -25,15 +25,18 @@ KEYS = {
 }
 
 
-def make_key(algorithm, jwks_file, pem_file):
-    """A key as others make them: a JWK Set without kid or alg to register, and a PEM to keep."""
-    key = KEYS[algorithm]()
-    Path(jwks_file).write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
-    Path(pem_file).write_bytes(key.as_pem(private=True))
+def make_keys(directory, *algorithms):
+    """Keys as others make them: a JWK Set without kid or alg to register, and a PEM to keep."""
+    for algorithm in algorithms:
+        key = KEYS[algorithm]()
+        Path(directory, f"{algorithm}-jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+        Path(directory, f"{algorithm}.pem").write_bytes(key.as_pem(private=True))
 
 
-def both_uses_with_own_key(issuer, client_id, algorithm, pem_file):
-    both_uses(issuer, client_id, algorithm, Path(pem_file).read_text())
+def both_uses_with_own_keys(issuer, directory, *algorithms):
+    """Each algorithm is the client of that name."""
+    for algorithm in algorithms:
+        both_uses(issuer, algorithm, algorithm, Path(directory, f"{algorithm}.pem").read_text())
 
 
 def both_uses_with_key_files(*key_files):

@@ -32,10 +32,10 @@ def oauth2_client(key, audience=None):
     )
 
 
-def client_authentication(key_file, scope):
-    key = read_key_file(key_file)
-    token = oauth2_client(key, key.issuer).client_credentials(scope=scope)
-    assert token.scope == scope and not token.is_expired(), token
+def client_authentication(scope, *key_files):
+    for key in map(read_key_file, key_files):
+        token = oauth2_client(key, key.issuer).client_credentials(scope=scope)
+        assert token.scope == scope and not token.is_expired(), token
 
 
 def jwt_bearer(key_file):

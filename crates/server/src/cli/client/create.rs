@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use grantor::{
     clock::Clock as _,
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    storage::{AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret},
+    storage::{AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret, ClientSource as _, StoreError},
     types::{AuthMethod, ClientId, GrantType, Scope},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -108,6 +108,9 @@ enum FileForm {
 
 impl Create {
     pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        if store.client(&self.id).await?.is_some() {
+            return Err(about(&self.id, StoreError::Exists("client")));
+        }
         let key = self.generate()?;
         let secret = self.auth.has_secret().then(ClientSecret::generate);
         let client = self.client(key.as_ref(), secret.as_ref())?;
