@@ -45,12 +45,23 @@ async fn a_stranger_cannot_tell_who_is_registered() {
             faces.push(public_face(&world.send(&form).await));
         }
         assert!(faces.windows(2).all(|pair| pair[0] == pair[1]), "{method}: {faces:#?}");
+        let forged = |id: &str| forge(id, |jwt| jwt.header("alg", "\"ES256\""));
+        for is_jwt in [true, false] {
+            let mut faces = Vec::new();
+            for id in ids {
+                let form = Form::new(JWT_BEARER)
+                    .with("client_id", id)
+                    .with("assertion", &if is_jwt { forged(id) } else { "no-jwt".to_owned() });
+                faces.push(public_face(&world.send(&form).await));
+            }
+            assert!(faces.windows(2).all(|pair| pair[0] == pair[1]), "client_id as issuer: {faces:#?}");
+        }
         let named =
             [None, Some("no-client-of-ours"), Some("client-enabled"), Some("client-disabled"), Some("client-of-other-method")];
         for client_id in named {
             let mut faces = Vec::new();
             for id in ids.into_iter().filter(|id| client_id.is_none_or(|named| named != *id)) {
-                let token = forge(id, |jwt| jwt.header("alg", "\"ES256\""));
+                let token = forged(id);
                 let form = Form::new(JWT_BEARER).with("assertion", &token);
                 let form = client_id.map_or(form.clone(), |named| form.with("client_id", named));
                 faces.push(public_face(&world.send(&form).await));

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use common::{Form, JWT_BEARER, NOW, Party, Use, World, at, keys, with_client_assertion};
 use grantor::{
     clock::UnixTime,
+    jose::base64url_encode,
     storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError},
 };
 use http::StatusCode;
@@ -291,8 +292,11 @@ async fn decisions_hold_a_digest_of_the_token_id_and_never_the_assertion() {
         let party = world.party(usage).await;
         let jti = "a-token-id-to-look-for";
         let form = party.form(&party.jwt().text("jti", jti).sign(&party.key));
-        for _ in 0..2 {
+        let digest = base64url_encode(ReplayKey::new(&party.id, jti).as_bytes());
+        for used in [Some(digest), None] {
             let answer = world.send(&form).await;
+            let key_id = used.as_ref().and(party.key.key_id()).map(str::to_owned);
+            assert_eq!((&answer.decision.token_id_digest, &answer.decision.key_id), (&used, &key_id), "{usage:?}");
             let record = serde_json::to_string(&answer.decision).expect("JSON");
             let assertion = form.value(if usage == Use::Grant { "assertion" } else { "client_assertion" });
             let signature = assertion.rsplit('.').next().expect("segments");

@@ -40,7 +40,7 @@ pub struct Create {
     /// How the client authenticates
     #[arg(long, value_enum, default_value_t = AuthName::PrivateKeyJwt, value_name = "METHOD")]
     auth: AuthName,
-    /// Make a key pair, for ES256 unless another algorithm is named
+    /// Make a key pair, for ES256 unless another algorithm is named (for Ed25519 some libraries want the name EdDSA)
     #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "", conflicts_with = "jwks")]
     generate_key: Option<String>,
     /// Register the public keys of a JWK Set file

@@ -1,0 +1,410 @@
+//! The command line: what is wrong is said in one line that names it and the remedy; secrets are where they belong and nowhere else.
+
+mod support;
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use grantor::jose::{Algorithm, PrivateJwk};
+use serde_json::{Map, Value, json};
+use support::{Finished, finished, grantor};
+use tempfile::TempDir;
+
+/// A data directory without a server.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file, and answers its name.
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        fs::write(self.path().join(name), text).expect("a file");
+        name.to_owned()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let output = grantor(&self.path().join("data")).current_dir(self.path()).args(arguments).output();
+        finished(output.expect("the binary runs"))
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let finished = self.run(arguments);
+        assert!(finished.status.success(), "{arguments:?}: {}", finished.stderr);
+        finished.stdout
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| unreachable!("{arguments:?}: {error}: {text}"))
+    }
+
+    fn key_file(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path().join(name)).expect("a key file")).expect("JSON")
+    }
+
+    /// Exit code, and exactly one line that says `error:` and all of these words.
+    fn refuses(&self, arguments: &[&str], code: i32, words: &[&str]) {
+        let finished = self.run(arguments);
+        assert_eq!(finished.status.code(), Some(code), "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stdout.is_empty(), "{arguments:?}: {}", finished.stdout);
+        assert_eq!(finished.stderr.lines().count(), 1, "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stderr.starts_with("error: "), "{arguments:?}: {}", finished.stderr);
+        for word in words {
+            assert!(finished.stderr.contains(word), "{arguments:?}: no {word:?} in {}", finished.stderr);
+        }
+        let as_json = self.run(&[arguments, &["--json"]].concat());
+        let error: Value = serde_json::from_str(&as_json.stderr).expect("one JSON object");
+        assert!(error["error"].is_string() && as_json.status.code() == Some(code), "{arguments:?}: {}", as_json.stderr);
+    }
+}
+
+fn private_jwk(algorithm: Algorithm) -> Map<String, Value> {
+    let key = PrivateJwk::generate(algorithm).expect("a key");
+    serde_json::from_str(key.expose_json()).expect("JSON")
+}
+
+/// A set of the public half of a new key, with these members instead; `null` removes one.
+fn set(algorithm: Algorithm, members: &[(&str, Value)]) -> String {
+    let mut jwk = private_jwk(algorithm);
+    jwk.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
+    jwk.extend(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    jwk.retain(|_, value| !value.is_null());
+    json!({"keys": [jwk]}).to_string()
+}
+
+#[test]
+fn clap_refuses_malformed_flags() {
+    let desk = Desk::new();
+    for arguments in [
+        &["nonsense"][..],
+        &[],
+        &["client"],
+        &["client", "create"],
+        &["client", "create", ""],
+        &["client", "create", " a"],
+        &["client", "create", "a\nb"],
+        &["client", "create", "a", "--auth", "password"],
+        &["client", "create", "a", "--scope", "a  b"],
+        &["client", "create", "a", "--grant", "password"],
+        &["client", "create", "a", "--signing-alg", "none"],
+        &["client", "create", "a", "--jwks", "x", "--generate-key"],
+        &["client", "create", "a", "--secret-lifetime", "-1d"],
+        &["client", "add-key", "a"],
+        &["client", "remove-key", "a"],
+        &["client", "show", "a", "b"],
+        &["subject", "create", &"a".repeat(256)],
+        &["permission", "create", "a"],
+        &["key", "rotate", "--alg", "rs256"],
+        &["assertion", "mint"],
+        &["assertion", "mint", "--key", "k", "--lifetime", "soon"],
+        &["assertion", "mint", "--key", "k", "--client-auth", "--sub", "x"],
+        &["token", "--key", "k", "--grant", "password"],
+        &["serve", "--listen", "localhost"],
+        &["serve", "--listen", "127.0.0.1:99999"],
+    ] {
+        let finished = desk.run(arguments);
+        assert_eq!(finished.status.code(), Some(2), "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stdout.is_empty() && !finished.stderr.is_empty(), "{arguments:?}");
+    }
+    assert!(!desk.path().join("data").exists(), "nothing was created");
+}
+
+#[test]
+fn a_usage_error_is_one_line_with_the_remedy() {
+    let desk = Desk::new();
+    let create = |rest: &[&'static str]| [&["client", "create", "a"], rest].concat();
+    desk.refuses(&create(&[]), 2, &["--generate-key", "--jwks"]);
+    desk.refuses(&create(&["--generate-key", "HS256"]), 2, &["--generate-key HS256", "ES256"]);
+    desk.refuses(&create(&["--generate-key", "none"]), 2, &["--generate-key none", "ES256"]);
+    desk.refuses(&create(&["--format", "google"]), 2, &["--format google", "--generate-key"]);
+    desk.refuses(&create(&["--format", "google", "--generate-key", "ES256"]), 2, &["--format google", "RS256"]);
+    desk.refuses(&create(&["--generate-key", "--signing-alg", "HS256"]), 2, &["HS256", "does not fit"]);
+    desk.refuses(&create(&["--auth", "none", "--grant", "client-credentials"]), 2, &["client_credentials", "authenticate"]);
+    desk.refuses(&["key", "rotate", "--alg", "HS256"], 2, &["--alg HS256", "signed"]);
+    desk.refuses(&["client", "list", "--config", "nowhere.toml"], 2, &["nowhere.toml"]);
+    desk.refuses(&["client", "list", "--issuer", "http://as.example"], 2, &["'issuer'", "https"]);
+    for command in ["assertion", "token"] {
+        let with = |key: &str| match command {
+            "token" => vec!["token".to_owned(), "--key".to_owned(), key.to_owned()],
+            _ => vec!["assertion".to_owned(), "mint".to_owned(), "--key".to_owned(), key.to_owned()],
+        };
+        let refuses = |key: &str, words: &[&str]| {
+            let arguments = with(key);
+            desk.refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2, &[&[key], words].concat());
+        };
+        refuses("nowhere.json", &["No such file"]);
+        refuses(&desk.file("text.json", "hello"), &["not JSON"]);
+        refuses(&desk.file("array.json", "[]"), &["'type'", "grantor_client"]);
+        refuses(&desk.file("other.json", r#"{"type":"authorized_user"}"#), &["'type'", "service_account"]);
+        refuses(&desk.file("short.json", r#"{"type":"grantor_client"}"#), &["missing field"]);
+        let form = |key: Value| {
+            let issuer = "http://127.0.0.1:1";
+            let endpoint = format!("{issuer}/token");
+            json!({"type": "grantor_client", "issuer": issuer, "token_endpoint": endpoint, "client_id": "a", "private_key": key})
+        };
+        refuses(&desk.file("nokey.json", form(Value::Null).to_string()), &["private_key"]);
+        refuses(&desk.file("oct.json", form(json!({"kty": "oct", "k": "AA"})).to_string()), &["private_key"]);
+        let mut mixed = private_jwk(Algorithm::Es256);
+        mixed.insert("d".to_owned(), private_jwk(Algorithm::Es256)["d"].clone());
+        refuses(&desk.file("mixed.json", form(mixed.into()).to_string()), &["private_key", "does not match"]);
+        let google =
+            r#"{"type":"service_account","client_email":"a","private_key":"-----BEGIN","token_uri":"http://127.0.0.1:1"}"#;
+        refuses(&desk.file("pem.json", google), &["private_key", "PEM"]);
+    }
+}
+
+#[test]
+fn keys_that_must_not_be_registered_are_refused() {
+    use Algorithm::{Ed25519, Es256, Rs256};
+    let desk = Desk::new();
+    let small = "a".repeat(171);
+    let private = json!({"keys": [private_jwk(Es256)]}).to_string();
+    let rows: [(&str, String, &[&str]); 17] = [
+        ("private.jwks", private, &["private"]),
+        ("oct.jwks", r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.to_owned(), &["key 0"]),
+        ("rsa1024.jwks", set(Rs256, &[("n", small.clone().into())]), &["bits"]),
+        ("exponent1.jwks", set(Rs256, &[("e", "AQ".into())]), &["unsafe"]),
+        ("exponent4.jwks", set(Rs256, &[("e", "BA".into())]), &["unsafe"]),
+        ("zero.jwks", set(Rs256, &[("n", "".into())]), &["'n'"]),
+        ("offcurve.jwks", set(Es256, &[("x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into())]), &["point"]),
+        ("short.jwks", set(Es256, &[("x", "AAAA".into())]), &["'x'"]),
+        ("infinity.jwks", set(Es256, &[("x", "".into()), ("y", "".into())]), &["'x'"]),
+        ("wrongalg.jwks", set(Es256, &[("alg", "ES384".into())]), &["ES384", "does not fit"]),
+        ("smallorder.jwks", set(Ed25519, &[("x", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into())]), &["point"]),
+        ("enc.jwks", set(Es256, &[("use", "enc".into())]), &["not for verifying"]),
+        ("ops.jwks", set(Es256, &[("key_ops", json!(["encrypt"]))]), &["not for verifying"]),
+        ("twice.jwks", r#"{"keys":[],"keys":[]}"#.to_owned(), &["duplicate"]),
+        ("none.jwks", r#"{"keys":[]}"#.to_owned(), &["no usable key"]),
+        ("unknown.jwks", r#"{"keys":[{"kty":"LATTICE"}]}"#.to_owned(), &["no usable key"]),
+        ("text.jwks", "hello".to_owned(), &["JSON"]),
+    ];
+    for (name, text, words) in rows {
+        desk.file(name, text);
+        desk.refuses(&["client", "create", "a", "--jwks", name], 2, &[&["--jwks", name], words].concat());
+    }
+    desk.refuses(&["client", "create", "a", "--jwks", "nowhere.jwks"], 2, &["nowhere.jwks", "No such file"]);
+    assert_eq!(desk.json(&["client", "list"]), json!([]), "none was registered");
+    let known = set(Es256, &[]);
+    let mixed = known.replacen("[{", "[{\"kty\":\"LATTICE\"},{", 1);
+    desk.ok(&["client", "create", "a", "--jwks", &desk.file("mixed.jwks", mixed)]);
+    desk.ok(&["client", "create", "b", "--jwks", &desk.file("good.jwks", known)]);
+    for name in ["private.jwks", "rsa1024.jwks"] {
+        desk.refuses(&["client", "add-key", "a", "--jwks", name], 2, &["--jwks", name]);
+    }
+}
+
+#[test]
+fn every_command_prints_json() {
+    let desk = Desk::new();
+    let is = |arguments: &[&str], pointer: &str, value: Value| {
+        let printed = desk.json(arguments);
+        assert_eq!(printed.pointer(pointer), Some(&value), "{arguments:?}: {printed}");
+    };
+    is(&["client", "create", "a", "--generate-key", "--scope", "x y"], "/client/scope", "x y".into());
+    is(&["client", "create", "s", "--auth", "client_secret_basic"], "/client/client_id", "s".into());
+    is(&["client", "create", "p", "--auth", "none"], "/client/token_endpoint_auth_method", "none".into());
+    is(&["client", "list"], "/0/client_id", "a".into());
+    is(&["client", "show", "a"], "/token_endpoint_auth_method", "private_key_jwt".into());
+    is(&["client", "update", "a", "--scope", "x"], "/scope", "x".into());
+    is(&["client", "disable", "a"], "/enabled", false.into());
+    is(&["client", "enable", "a"], "/enabled", true.into());
+    is(&["client", "add-key", "a", "--generate-key", "RS256", "--out", "a2.json"], "/key_file", "a2.json".into());
+    let kid = desk.key_file("a2.json")["private_key"]["kid"].as_str().expect("a kid").to_owned();
+    is(&["client", "remove-key", "a", "--kid", &kid], "/removed", kid.as_str().into());
+    is(&["client", "rotate-secret", "s", "--out", "s2.json"], "/key_file", "s2.json".into());
+    is(&["subject", "create", "alice"], "/subject", "alice".into());
+    is(&["subject", "disable", "alice"], "/done", "disabled".into());
+    is(&["subject", "enable", "alice"], "/done", "enabled".into());
+    is(&["subject", "list"], "/0/id", "alice".into());
+    is(&["permission", "create", "a", "alice", "--scope", "x"], "/subject", "alice".into());
+    is(&["permission", "list"], "/0/client", "a".into());
+    is(&["permission", "delete", "a", "alice"], "/deleted/client", "a".into());
+    is(&["subject", "delete", "alice"], "/done", "deleted".into());
+    is(&["key", "list"], "/0/state", "signing".into());
+    is(&["key", "rotate"], "/state", "signing".into());
+    is(&["key", "list"], "/1/state", "retired".into());
+    let assertion = desk.json(&["assertion", "mint", "--key", "a.json"]);
+    assert_eq!(assertion["assertion"].as_str().map(|jwt| jwt.split('.').count()), Some(3));
+    is(&["client", "delete", "a"], "/deleted", "a".into());
+    is(&["client", "list"], "/0/client_id", "p".into());
+}
+
+#[test]
+fn what_cannot_be_done_exits_1_and_says_why() {
+    let desk = Desk::new();
+    desk.ok(&["client", "create", "a", "--generate-key", "--scope", "x"]);
+    desk.ok(&["subject", "create", "alice"]);
+    desk.ok(&["permission", "create", "a", "alice"]);
+    let nobody = &["client nobody does not exist"];
+    for arguments in [
+        &["client", "show", "nobody"][..],
+        &["client", "update", "nobody", "--scope", "x"],
+        &["client", "disable", "nobody"],
+        &["client", "enable", "nobody"],
+        &["client", "delete", "nobody"],
+        &["client", "remove-key", "nobody", "--kid", "x"],
+        &["client", "rotate-secret", "nobody"],
+        &["client", "add-key", "nobody", "--generate-key"],
+        &["permission", "create", "nobody", "alice"],
+    ] {
+        desk.refuses(arguments, 1, nobody);
+    }
+    desk.refuses(&["client", "create", "a", "--generate-key", "--out", "again.json"], 1, &["a client or subject named a exists"]);
+    desk.refuses(&["client", "create", "alice", "--generate-key", "--out", "again.json"], 1, &["named alice exists"]);
+    assert!(!desk.path().join("again.json").exists(), "the key of a client that was not created is not left behind");
+    desk.refuses(&["subject", "create", "a"], 1, &["named a exists"]);
+    desk.refuses(&["subject", "create", "alice"], 1, &["named alice exists"]);
+    desk.refuses(&["subject", "disable", "bob"], 1, &["subject bob does not exist"]);
+    desk.refuses(&["permission", "create", "a", "bob"], 1, &["subject bob does not exist"]);
+    desk.refuses(&["permission", "create", "a", "alice"], 1, &["already", "delete it first"]);
+    desk.refuses(&["permission", "delete", "a", "bob"], 1, &["no permission for bob"]);
+    desk.refuses(&["client", "remove-key", "a", "--kid", "x"], 1, &["no key with kid x"]);
+    desk.refuses(&["client", "rotate-secret", "a"], 1, &["has no secret"]);
+    desk.refuses(&["token", "--key", "a.json"], 1, &["http://127.0.0.1:8080/token"]);
+}
+
+#[test]
+fn key_files_are_private_and_never_overwritten() {
+    let desk = Desk::new();
+    let mode = |name: &str| fs::metadata(desk.path().join(name)).expect("a file").permissions().mode() & 0o777;
+    desk.ok(&["client", "create", "a", "--generate-key"]);
+    desk.ok(&["client", "create", "s", "--auth", "client_secret_basic"]);
+    desk.ok(&["client", "create", "g@ci.example", "--generate-key", "--format", "google"]);
+    desk.ok(&["client", "add-key", "a", "--generate-key", "--out", "a2.json"]);
+    desk.ok(&["client", "rotate-secret", "s", "--out", "s2.json"]);
+    for name in ["a.json", "s.json", "g@ci.example.json", "a2.json", "s2.json", "data/grantor.db", "data/master.key"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    assert_eq!(mode("data"), 0o700);
+    let before = desk.key_file("a.json");
+    desk.refuses(&["client", "create", "b", "--generate-key", "--out", "a.json"], 2, &["a.json", "exists"]);
+    desk.refuses(&["client", "add-key", "a", "--generate-key"], 2, &["a.json", "exists"]);
+    desk.refuses(&["client", "rotate-secret", "s"], 2, &["s.json", "exists"]);
+    assert_eq!(desk.key_file("a.json"), before);
+    assert_eq!(desk.json(&["client", "list"]).as_array().map(Vec::len), Some(3), "b was not created");
+    assert_eq!(desk.json(&["client", "show", "a"])["jwks"]["keys"].as_array().map(Vec::len), Some(2));
+    let printed = desk.ok(&["client", "create", "c", "--generate-key", "--out", "-"]);
+    let printed: Value = serde_json::from_str(&printed).expect("only the key file is printed");
+    assert_eq!(printed["client_id"], "c");
+}
+
+#[test]
+fn a_key_file_has_the_documented_members() {
+    let desk = Desk::new();
+    let members = |file: &Value| file.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    let issuer = "https://as.example";
+    desk.ok(&["client", "create", "a", "--generate-key", "RS256", "--issuer", issuer]);
+    let file = desk.key_file("a.json");
+    let expected = [("type", "grantor_client"), ("issuer", issuer), ("client_id", "a"), ("alg", "RS256")];
+    for (member, value) in expected.into_iter().chain([("token_endpoint", "https://as.example/token")]) {
+        assert_eq!(file[member], value, "{member}");
+    }
+    for member in ["kty", "kid", "n", "e", "d", "p", "q", "dp", "dq", "qi"] {
+        assert!(file["private_key"][member].is_string(), "{member}");
+    }
+    desk.ok(&["client", "create", "g@ci.example", "--generate-key", "--format", "google", "--issuer", issuer]);
+    let file = desk.key_file("g@ci.example.json");
+    let names = ["client_email", "client_id", "private_key", "private_key_id", "token_uri", "type"];
+    let mut got = members(&file);
+    got.sort();
+    assert_eq!(got, names);
+    assert_eq!((&file["type"], &file["token_uri"]), (&"service_account".into(), &"https://as.example/token".into()));
+    assert_eq!((&file["client_email"], &file["client_id"]), (&"g@ci.example".into(), &"g@ci.example".into()));
+    let pem = file["private_key"].as_str().expect("a text");
+    let kid = file["private_key_id"].as_str().expect("a text").to_owned();
+    assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n") && pem.ends_with("-----END PRIVATE KEY-----\n"));
+    let key = PrivateJwk::from_rsa_pem(pem, Algorithm::Rs256, Some(kid.clone())).expect("a readable key");
+    let registered = desk.json(&["client", "show", "g@ci.example"]);
+    assert_eq!(registered["jwks"]["keys"][0], Value::Object(key.public().to_object()), "the registered half belongs to it");
+    desk.ok(&["assertion", "mint", "--key", "g@ci.example.json"]);
+
+    desk.ok(&["client", "create", "s", "--auth", "client_secret_jwt"]);
+    let secret = desk.key_file("s.json")["client_secret"].as_str().expect("a secret").to_owned();
+    assert!(secret.len() >= 64 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+}
+
+#[test]
+fn secrets_are_in_the_key_file_and_nowhere_else() {
+    let desk = Desk::new();
+    let mut printed = String::new();
+    for (id, arguments) in [
+        ("a", &["--generate-key"][..]),
+        ("r", &["--generate-key", "RS256"]),
+        ("j", &["--auth", "client_secret_jwt"]),
+        ("b", &["--auth", "client_secret_basic"]),
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let id = format!("{id}{}", json.len());
+            printed += &desk.ok(&[&["client", "create", &id], arguments, json].concat());
+            printed += &desk.ok(&[&["client", "show", &id][..], json].concat());
+        }
+    }
+    printed += &desk.ok(&["client", "list"]);
+    printed += &desk.ok(&["client", "list", "--json"]);
+    printed += &desk.ok(&["client", "rotate-secret", "b0", "--out", "b2.json", "--json"]);
+    printed += &desk.ok(&["client", "show", "b0", "--json"]);
+    let mut stored = Vec::new();
+    for entry in fs::read_dir(desk.path().join("data")).expect("a directory") {
+        stored.extend(fs::read(entry.expect("an entry").path()).expect("a file"));
+    }
+    let stored = String::from_utf8_lossy(&stored);
+    for name in ["a0", "a1", "r0", "r1", "j0", "j1", "b0", "b1", "b2"] {
+        let file = desk.key_file(&format!("{name}.json"));
+        let key = &file["private_key"];
+        let secrets = ["d", "p", "q", "dp", "dq", "qi"].map(|member| key[member].as_str());
+        let secrets: Vec<_> = secrets.into_iter().chain([file["client_secret"].as_str()]).flatten().collect();
+        assert!(!secrets.is_empty());
+        for secret in secrets {
+            assert!(!printed.contains(secret), "{name}: a secret was printed");
+            assert!(!stored.contains(secret), "{name}: a secret is readable in the data directory");
+        }
+    }
+    assert!(!printed.contains("client_secret\"") && !printed.contains("\"d\""), "{printed}");
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let desk = Desk::new();
+    let mut waiting = vec![Vec::<String>::new()];
+    let mut seen = 0;
+    while let Some(command) = waiting.pop() {
+        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = desk.ok(&arguments);
+        assert!(
+            help.contains("Usage: grantor") && help.lines().next().is_some_and(|line| line.len() > 10),
+            "{command:?}: {help}"
+        );
+        let commands = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+        for line in commands.lines().take_while(|line| line.starts_with("  ")) {
+            let (name, text) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+            assert!(text.trim().len() > 5, "{command:?}: {name} has no text");
+            if name != "help" {
+                waiting.push([&command[..], &[name.to_owned()]].concat());
+            }
+        }
+        let options = help.split_once("Options:\n").map_or("", |(_, rest)| rest);
+        let flags = options.lines().filter(|line| line.trim_start().starts_with("--") || line.trim_start().starts_with('-'));
+        assert!(flags.count() >= 5, "{command:?}: the global flags are there");
+        seen += 1;
+    }
+    assert!(seen > 25, "{seen} commands");
+    assert!(desk.ok(&["--version"]).starts_with("grantor "));
+}
+
+#[test]
+fn the_demo_shows_the_main_job_and_exits() {
+    let desk = Desk::new();
+    let text = desk.ok(&["demo", "--once", "--listen", "127.0.0.1:0"]);
+    assert!(text.contains("access token") && text.contains("refused"), "{text}");
+    let lines = desk.ok(&["demo", "--once", "--listen", "127.0.0.1:0", "--json"]);
+    let steps: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON lines only")).collect();
+    assert_eq!(steps.len(), 6);
+    assert!(steps.iter().enumerate().all(|(index, step)| step["step"] == index + 1 && step["title"].is_string()), "{lines}");
+    assert_eq!(steps[5]["detail"]["body"]["error"], "invalid_grant", "the replay");
+    assert!(!desk.path().join("data").exists(), "a throw-away database");
+}

@@ -1,0 +1,380 @@
+//! What an operator relies on: a clean start and end, changes in force at once, nothing that grows, nobody who can hold up others.
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use grantor::{
+    assertion::NewAssertion,
+    clock::{Clock as _, SystemClock},
+    jose::{PrivateJwk, SigningKey},
+};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use support::{Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, escape, finished, free_address, grantor, read_answer};
+
+/// The signing key in a key file.
+fn signing_key(path: &Path) -> SigningKey {
+    let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
+    let key = PrivateJwk::parse(file["private_key"].to_string().as_bytes(), None).expect("a private key");
+    key.signing_key().expect("a key that signs")
+}
+
+fn assertion(server: &Server, client: &str, subject: &str, key: &SigningKey, lifetime: Duration) -> String {
+    let claims = serde_json::Map::new();
+    let audience = &server.issuer;
+    let assertion = NewAssertion { issuer: client, subject, audience, lifetime, typ: Some("JWT"), claims };
+    assertion.sign(key, SystemClock.now()).expect("signed")
+}
+
+/// A grant by this client, for itself or for somebody else.
+fn grant(server: &Server, client: &str, subject: &str, key: &SigningKey) -> Answer {
+    let assertion = assertion(server, client, subject, key, Duration::from_secs(60));
+    server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)])
+}
+
+/// Rows of every table.
+fn rows(server: &Server) -> BTreeMap<String, i64> {
+    let path = server.data().join("grantor.db");
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database");
+    let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("a query");
+    let names: Vec<String> = tables.query_map([], |row| row.get(0)).expect("tables").map(|name| name.expect("a name")).collect();
+    let count = |name: &String| connection.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get(0));
+    names.into_iter().map(|name| (name.clone(), count(&name).expect("a count"))).collect()
+}
+
+#[test]
+fn a_thousand_tokens_leave_replay_entries_and_those_end() {
+    let server = Server::start_with("[assertion]\nleeway_seconds = 0");
+    let key = signing_key(&server.client("billing", &["--generate-key", "Ed25519"]));
+    let mut before = rows(&server);
+    assert_eq!(before.remove("replay"), Some(0));
+    for _ in 0..1_000 {
+        let assertion = assertion(&server, "billing", "billing", &key, Duration::from_secs(3));
+        assert_eq!(server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)]).status, 200);
+    }
+    let mut after = rows(&server);
+    let entries = after.remove("replay").expect("the table");
+    assert!((1..=1_000).contains(&entries), "{entries} replay entries");
+    assert_eq!(after, before);
+    let started = Instant::now();
+    while rows(&server)["replay"] > 0 {
+        assert!(started.elapsed() < Duration::from_secs(15), "{} entries are left", rows(&server)["replay"]);
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_signal_lets_an_open_request_finish() {
+    let mut server = Server::start();
+    let key = signing_key(&server.client("billing", &["--generate-key"]));
+    let assertion = assertion(&server, "billing", "billing", &key, Duration::from_secs(60));
+    let body = format!("grant_type={}&assertion={assertion}", escape(JWT_BEARER));
+    let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let head = "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded";
+    write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{}", body.len(), &body[..20]).expect("sent");
+    thread::sleep(Duration::from_millis(300));
+    let address = server.address;
+    let (answer, refused) = thread::scope(|scope| {
+        let rest = scope.spawn(|| {
+            thread::sleep(Duration::from_millis(500));
+            let refused = TcpStream::connect(address).is_err();
+            stream.write_all(&body.as_bytes()[20..]).expect("sent");
+            (read_answer(&mut stream), refused)
+        });
+        assert_eq!(server.terminate().code(), Some(0), "{:?}", server.log());
+        rest.join().expect("an answer")
+    });
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(refused, "no new connection after the signal");
+}
+
+#[test]
+fn health_metadata_and_keys_are_public_documents() {
+    let server = Server::start();
+    let get = |path: &str| {
+        let answer = server.send("GET", path, &[], b"");
+        assert_eq!((answer.status, answer.header("Content-Type")), (200, Some("application/json")), "{path}: {answer:?}");
+        answer.json()
+    };
+    assert_eq!(get("/health/live")["status"], "live");
+    assert_eq!(get("/health/ready")["status"], "ready");
+    let metadata = get("/.well-known/oauth-authorization-server");
+    assert_eq!(metadata["issuer"], server.issuer.as_str());
+    for (member, path) in [("token_endpoint", "token"), ("introspection_endpoint", "introspect"), ("jwks_uri", "jwks")] {
+        assert_eq!(metadata[member], format!("{}/{path}", server.issuer), "{member}");
+    }
+    let listed = |member: &str, value: &str| metadata[member].as_array().is_some_and(|all| all.iter().any(|each| each == value));
+    assert!(listed("grant_types_supported", JWT_BEARER) && listed("grant_types_supported", "client_credentials"));
+    assert!(listed("token_endpoint_auth_methods_supported", "private_key_jwt"));
+    assert!(listed("token_endpoint_auth_signing_alg_values_supported", "RS256"));
+    assert!(!listed("token_endpoint_auth_signing_alg_values_supported", "none"));
+    let set = get("/jwks");
+    let keys = set["keys"].as_array().expect("keys");
+    assert!(!keys.is_empty());
+    for member in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+        assert!(keys.iter().all(|key| key[member].is_null()), "R106: {member}");
+    }
+    let lost = server.send("GET", "/nowhere", &[], b"");
+    assert_eq!((lost.status, lost.error().as_str()), (404, "not_found"));
+}
+
+#[test]
+fn slow_connections_do_not_hold_up_others() {
+    let server = Server::start();
+    let key = signing_key(&server.client("billing", &["--generate-key"]));
+    let begin = |octets: &str| {
+        let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+        stream.write_all(octets.as_bytes()).expect("sent");
+        stream
+    };
+    let head = "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    let mut slow: Vec<_> = (0..64).map(|_| begin("POST /token HT")).collect();
+    slow.extend((0..64).map(|_| begin(&format!("{head}Content-Length: 900\r\n\r\ngrant_type="))));
+    slow.extend((0..64).map(|_| begin(&format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\ngrant"))));
+    for round in 0..10 {
+        let started = Instant::now();
+        assert_eq!(grant(&server, "billing", "billing", &key).status, 200);
+        assert!(started.elapsed() < Duration::from_secs(2), "took {:?}", started.elapsed());
+        // One octet at a time keeps nothing open for ever either; a connection that is gone is the answer wanted below.
+        slow.iter_mut().step_by(7 + round).for_each(|stream| drop(stream.write_all(b"a")));
+    }
+    let started = Instant::now();
+    let mut unfinished = slow.swap_remove(0);
+    unfinished.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    let _ = unfinished.read_to_end(&mut Vec::new());
+    assert!(started.elapsed() < Duration::from_secs(15), "headers that never end are cut off");
+}
+
+/// Waits at most a second.
+fn soon(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(1), "not in force within a second: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn changes_by_command_are_in_force_within_a_second() {
+    let server = Server::start();
+    let status = |client: &str, subject: &str, key: &SigningKey| grant(&server, client, subject, key).status;
+    let file = server.client("billing", &["--generate-key", "--scope", "read"]);
+    let key = signing_key(&file);
+    soon("client create", || status("billing", "billing", &key) == 200);
+    for (arguments, works) in [
+        (&["client", "disable", "billing"][..], false),
+        (&["client", "enable", "billing"], true),
+        (&["client", "update", "billing", "--grant", "client-credentials"], false),
+        (&["client", "update", "billing", "--grant", "jwt-bearer"], true),
+    ] {
+        server.ok(arguments);
+        soon(&arguments.join(" "), || (status("billing", "billing", &key) == 200) == works);
+    }
+    for (arguments, works) in [
+        (&["subject", "create", "alice"][..], false),
+        (&["permission", "create", "billing", "alice"], true),
+        (&["subject", "disable", "alice"], false),
+        (&["subject", "enable", "alice"], true),
+        (&["permission", "delete", "billing", "alice"], false),
+        (&["permission", "create", "billing", "alice"], true),
+        (&["subject", "delete", "alice"], false),
+        (&["subject", "create", "alice"], false),
+    ] {
+        server.ok(arguments);
+        soon(&arguments.join(" "), || (status("billing", "alice", &key) == 200) == works);
+        assert_eq!(status("billing", "billing", &key), 200, "control: for itself, after {arguments:?}");
+    }
+    let out = server.directory().join("second.json");
+    server.ok(&["client", "add-key", "billing", "--generate-key", "--out", &out.to_string_lossy()]);
+    let second = signing_key(&out);
+    soon("client add-key", || status("billing", "billing", &second) == 200);
+    server.ok(&["client", "remove-key", "billing", "--kid", key.key_id().expect("a kid")]);
+    soon("client remove-key", || status("billing", "billing", &key) == 400);
+    assert_eq!(status("billing", "billing", &second), 200);
+    server.ok(&["client", "delete", "billing"]);
+    soon("client delete", || status("billing", "billing", &second) == 400);
+}
+
+#[test]
+fn a_rotated_secret_replaces_the_old_one() {
+    let server = Server::start();
+    let old = server.client("legacy", &["--auth", "client_secret_post"]);
+    let new = server.directory().join("new.json");
+    let secret = |path: &Path| {
+        let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
+        file["client_secret"].as_str().expect("a secret").to_owned()
+    };
+    let status = |path: &Path| {
+        let secret = secret(path);
+        let form = [("grant_type", "client_credentials"), ("client_id", "legacy"), ("client_secret", secret.as_str())];
+        server.token(&form).status
+    };
+    assert_eq!(status(&old), 200);
+    server.ok(&["client", "rotate-secret", "legacy", "--overlap", "1h", "--out", &new.to_string_lossy()]);
+    soon("the new secret", || status(&new) == 200);
+    assert_eq!(status(&old), 200, "the overlap");
+    let newest = server.directory().join("newest.json");
+    server.ok(&["client", "rotate-secret", "legacy", "--out", &newest.to_string_lossy()]);
+    soon("the end of the old ones", || status(&old) == 400 && status(&new) == 400);
+    assert_eq!(status(&newest), 200);
+}
+
+#[test]
+fn a_rotated_signing_key_is_published_as_long_as_its_tokens_live() {
+    let server = Server::start();
+    let key = signing_key(&server.client("billing", &["--generate-key"]));
+    let kid = || {
+        let token = grant(&server, "billing", "billing", &key).json()["access_token"].as_str().expect("a token").to_owned();
+        let header = token.split('.').next().and_then(grantor::jose::base64url_decode).expect("a header");
+        let header: Value = serde_json::from_slice(&header).expect("JSON");
+        (header["kid"].as_str().expect("a kid").to_owned(), token)
+    };
+    let published = || -> Vec<String> {
+        let set = server.send("GET", "/jwks", &[], b"").json();
+        let kids = set["keys"].as_array().expect("keys").iter().map(|key| key["kid"].as_str().expect("a kid").to_owned());
+        kids.collect()
+    };
+    let (first, old_token) = kid();
+    server.ok(&["key", "rotate", "--alg", "Ed25519"]);
+    soon("key rotate", || kid().0 != first);
+    let (second, _) = kid();
+    assert_eq!(published(), [second, first]);
+    let client = assertion(&server, "billing", "billing", &key, Duration::from_secs(60));
+    let form =
+        [("token", old_token.as_str()), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", client.as_str())];
+    assert_eq!(server.post("/introspect", &form, &[]).json()["active"], true, "tokens of the old key are still good");
+}
+
+/// `grantor serve` on this directory, which is expected to end at once.
+fn serve(data: &Path, arguments: &[&str]) -> Finished {
+    let mut command = grantor(data);
+    command.arg("serve").args(arguments);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+    let pid = child.id().to_string();
+    // If it does start to serve, this ends it; the assertions then fail.
+    let watchdog = thread::spawn(move || {
+        thread::sleep(Duration::from_secs(8));
+        drop(Command::new("kill").args(["-TERM", &pid]).stderr(std::process::Stdio::null()).status());
+    });
+    let output = finished(child.wait_with_output().expect("it ends"));
+    drop(watchdog);
+    output
+}
+
+/// Exit code and one line that says `error:` and all of these words.
+fn assert_refuses(row: &str, finished: &Finished, code: i32, words: &[&str]) {
+    assert_eq!(finished.status.code(), Some(code), "{row}: {}", finished.stderr);
+    assert_eq!(finished.stderr.lines().count(), 1, "{row}: {}", finished.stderr);
+    assert!(finished.stderr.starts_with("error: "), "{row}: {}", finished.stderr);
+    for word in words {
+        assert!(finished.stderr.contains(word), "{row}: no {word:?} in {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_address_stops_the_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    assert_refuses("port in use", &serve(directory.path(), &["--listen", &address]), 1, &[&address, "--listen"]);
+    let open = serve(directory.path(), &["--listen", "0.0.0.0:0"]);
+    assert_refuses("not loopback", &open, 2, &["configuration key 'listen'", "behind_proxy = true"]);
+    for (issuer, word) in [("http://as.example", "https"), ("nonsense", "absolute URL"), ("https://as.example/", "slash")] {
+        let address = free_address().to_string();
+        let finished = serve(directory.path(), &["--listen", &address, "--issuer", issuer]);
+        assert_refuses(issuer, &finished, 2, &["configuration key 'issuer'", word]);
+    }
+}
+
+#[test]
+fn a_wrong_configuration_stops_the_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (text, words) in [
+        ("lisen = \"127.0.0.1:1\"", &["grantor.toml", "lisen", "line 1"][..]),
+        ("listen = 8080", &["grantor.toml", "listen", "line 1"]),
+        ("listen = \"0.0.0.0:80\"", &["'listen'", "behind_proxy"]),
+        ("issuer = \"http://as.example\"", &["'issuer'", "https"]),
+        ("a =\n", &["grantor.toml", "line 1"]),
+        ("[token]\nlifetime_seconds = -1", &["grantor.toml", "lifetime_seconds", "line 2"]),
+        ("[token]\nsigning_algorithm = \"none\"", &["'token.signing_algorithm'", "ES256"]),
+        ("[assertion]\nalgorithms = [\"HS256\"]", &["'assertion.algorithms'", "RS256"]),
+        ("[assertion]\nalgorithms = []", &["'assertion.algorithms'", "at least one"]),
+        ("[log]\nlevel = \"not=a=level\"", &["'log.level'"]),
+        ("[log]\nformat = \"xml\"", &["grantor.toml", "format"]),
+    ] {
+        fs::write(directory.path().join("grantor.toml"), text).expect("a file");
+        assert_refuses(text, &serve(directory.path(), &["--listen", &free_address().to_string()]), 2, words);
+        assert!(!directory.path().join("grantor.db").exists(), "{text}: nothing is created");
+    }
+    let missing = serve(directory.path(), &["--config", "/nowhere/grantor.toml"]);
+    assert_refuses("no file", &missing, 2, &["/nowhere/grantor.toml"]);
+}
+
+/// Each row spoils a good data directory; the server must say how to mend it, and leave the database as it found it.
+#[test]
+fn a_database_that_cannot_be_trusted_stops_the_start() {
+    let good = tempfile::tempdir().expect("a directory");
+    let list = finished(grantor(good.path()).args(["client", "list"]).output().expect("it runs"));
+    assert!(list.status.success(), "{}", list.stderr);
+    let version = |data: &Path, version: i64| {
+        let connection = Connection::open(data.join("grantor.db")).expect("a database");
+        connection.pragma_update(None, "user_version", version).expect("written");
+    };
+    let other_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+    type Spoil<'a> = &'a dyn Fn(&Path);
+    let rows: [(&str, Spoil<'_>, &[&str]); 9] = [
+        ("page of noise", &|data| overwrite(&data.join("grantor.db"), 8192, &[0xa5; 4096]), &["grantor.db", "damaged", "backup"]),
+        ("cut off", &|data| truncate(&data.join("grantor.db"), 5000), &["grantor.db", "damaged", "backup"]),
+        ("newer", &|data| version(data, 999), &["grantor.db", "999", "run a newer grantor"]),
+        ("text", &|data| fs::write(data.join("grantor.db"), "hello").expect("a file"), &["not a Grantor database", "--data"]),
+        ("foreign", &foreign, &["not a Grantor database", "--data"]),
+        ("no key", &|data| fs::remove_file(data.join("master.key")).expect("removed"), &["master.key", "missing", "backup"]),
+        ("other key", &|data| fs::write(data.join("master.key"), other_key).expect("a file"), &["master.key", "backup"]),
+        ("bad key", &|data| fs::write(data.join("master.key"), "x").expect("a file"), &["master.key", "backup"]),
+        ("open key", &|data| chmod(&data.join("master.key"), "644"), &["master.key", "chmod 600"]),
+    ];
+    for (row, spoil, words) in rows {
+        let copy = tempfile::tempdir().expect("a directory");
+        for name in ["grantor.db", "master.key"] {
+            fs::copy(good.path().join(name), copy.path().join(name)).expect("copied");
+        }
+        spoil(copy.path());
+        let read = || fs::read(copy.path().join("grantor.db")).expect("a database");
+        let before = read();
+        assert_refuses(row, &serve(copy.path(), &["--listen", &free_address().to_string()]), 1, words);
+        let listed = finished(grantor(copy.path()).args(["client", "list"]).output().expect("it runs"));
+        assert_refuses(row, &listed, 1, words);
+        assert!(before == read(), "{row}: the database was changed");
+    }
+}
+
+fn overwrite(path: &Path, at: usize, octets: &[u8]) {
+    let mut content = fs::read(path).expect("a file");
+    content[at..at + octets.len()].copy_from_slice(octets);
+    fs::write(path, content).expect("written");
+}
+
+fn truncate(path: &Path, length: u64) {
+    fs::OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(length)).expect("cut");
+}
+
+fn foreign(data: &Path) {
+    fs::remove_file(data.join("grantor.db")).expect("removed");
+    let connection = Connection::open(data.join("grantor.db")).expect("a database");
+    connection.execute("CREATE TABLE recipe (name TEXT)", []).expect("a table");
+}
+
+fn chmod(path: &Path, mode: &str) {
+    assert!(Command::new("chmod").arg(mode).arg(path).status().expect("chmod").success());
+}
