@@ -290,8 +290,11 @@ async fn credentials_of_a_mechanism_that_is_not_offered_are_refused_not_overlook
     for form in [with_credentials(grant_form(id), id, &METHODS[2]), with_credentials(grant_form(id), id, &METHODS[3])] {
         is_refused(&assertions_only.send(&form).await, "a secret", "does not offer");
         let both = with_credentials(form, id, &METHODS[0]).without("client_id");
-        is_refused(&assertions_only.send(&both).await, "a secret and an assertion", "does not offer");
+        is_refused(&assertions_only.send(&both).await, "a secret and an assertion", "more than one");
     }
+    let basic_and_post = with_credentials(grant_form(id), id, &METHODS[2]).with("client_secret", "a-value-of-no-use");
+    let answer = secrets_only.send(&basic_and_post).await;
+    answer.refused("a header and a parameter", "invalid_request", "client", "more than one");
     for form in [with_credentials(grant_form(id), id, &METHODS[0]), half("client_assertion"), half("client_assertion_type")] {
         is_refused(&secrets_only.send(&form).await, "an assertion", "does not offer");
     }

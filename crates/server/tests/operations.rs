@@ -314,7 +314,7 @@ fn a_wrong_configuration_stops_the_start() {
         ("[log]\nformat = \"xml\"", &["grantor.toml", "format"]),
     ] {
         fs::write(directory.path().join("grantor.toml"), text).expect("a file");
-        assert_refuses(text, &serve(directory.path(), &["--listen", &free_address().to_string()]), 2, words);
+        assert_refuses(text, &serve(directory.path(), &[]), 2, words);
         assert!(!directory.path().join("grantor.db").exists(), "{text}: nothing is created");
     }
     let missing = serve(directory.path(), &["--config", "/nowhere/grantor.toml"]);
@@ -356,6 +356,24 @@ fn a_database_that_cannot_be_trusted_stops_the_start() {
         let listed = finished(grantor(copy.path()).args(["client", "list"]).output().expect("it runs"));
         assert_refuses(row, &listed, 1, words);
         assert!(before == read(), "{row}: the database was changed");
+    }
+}
+
+#[test]
+fn a_first_start_that_was_killed_can_be_repeated() {
+    for delay in 0..30 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let address = free_address().to_string();
+        let mut first = grantor(directory.path())
+            .args(["serve", "--listen", &address])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        thread::sleep(Duration::from_millis(delay * 2));
+        first.kill().expect("SIGKILL");
+        first.wait().expect("it ends");
+        let listed = finished(grantor(directory.path()).args(["client", "list"]).output().expect("it runs"));
+        assert!(listed.status.success(), "killed after {} ms: {}", delay * 2, listed.stderr);
     }
 }
 

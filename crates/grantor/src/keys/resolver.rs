@@ -43,8 +43,8 @@ pub enum KeyError {
 /// Resolves a client's key.
 #[async_trait]
 pub trait KeyResolver: Send + Sync + 'static {
-    /// The keys of `client` that may verify a token with this header: all of the `kind`, for the header's algorithm, and with
-    /// its `kid` where it has one and the keys do. At most [`MAX_CANDIDATES`], and never none.
+    /// The keys of `client` that may verify a token with this header: all of the `kind`, for the header's algorithm, and,
+    /// where the header has a `kid`, of that `kid` to the letter. At most [`MAX_CANDIDATES`], and never none.
     async fn resolve_keys(
         &self,
         client: &Client,

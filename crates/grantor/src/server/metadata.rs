@@ -1,5 +1,5 @@
-//! Authorization server metadata (RFC 8414 §2): what is registered, and nothing else. `response_types_supported` is left out
-//! because it would be empty (§3.2).
+//! Authorization server metadata (RFC 8414 §2): what is registered, and nothing else. What would be empty is
+//! left out (§3.2), `response_types_supported` among it.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,15 @@ use crate::types::AuthMethod;
 pub(super) struct Metadata {
     issuer: String,
     token_endpoint: String,
-    introspection_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint: Option<String>,
     jwks_uri: String,
     grant_types_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     token_endpoint_auth_methods_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     introspection_endpoint_auth_methods_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
@@ -32,7 +35,7 @@ pub(super) fn document(line: &Line) -> Metadata {
     Metadata {
         issuer: identity.issuer().to_string(),
         token_endpoint: identity.token_endpoint().to_owned(),
-        introspection_endpoint: identity.issuer().endpoint("introspect"),
+        introspection_endpoint: (!at_introspection.is_empty()).then(|| identity.issuer().endpoint("introspect")),
         jwks_uri: identity.issuer().endpoint("jwks"),
         grant_types_supported: line.grants.iter().map(|grant| grant.grant_type().to_string()).collect(),
         token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_token),

@@ -56,7 +56,7 @@ pub(super) fn token(token: &IssuedToken) -> Response<Body> {
 /// RFC 6749 §5.2: the code, fixed words, and the id under which the operator finds the cause.
 pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge) -> Response<Body> {
     let code = error.code();
-    let description = format!("{} (decision {id})", error.public_text());
+    let description = format!("{} (decision {id})", error.public_text()).replace(|each| !is_description(each), "?");
     let challenge = (code == ErrorCode::InvalidClient && challenge == Challenge::Basic).then(|| {
         format!(r#"Basic realm="grantor", charset="UTF-8", error="{}", error_description="{description}""#, code.as_str())
     });
@@ -74,6 +74,11 @@ pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+/// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words might not.
+fn is_description(each: char) -> bool {
+    matches!(each, ' '..='~') && each != '"' && each != '\\'
 }
 
 pub(super) fn not_found() -> Response<Body> {

@@ -158,8 +158,8 @@ fn h11_framing_that_contradicts_itself_is_refused() {
     let smuggled = format!("{head}Content-Length: {length}\r\n\r\n{body}GET /jwks HTTP/1.1\r\nHost: as\r\n\r\n");
     let answer = world.server.raw(smuggled.as_bytes());
     assert!(answer.status == 200 && !answer.body.contains("keys"), "H11 smuggling: {answer:?}");
-    let chunks =
-        format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n", good(Use::Grant).len(), good(Use::Grant));
+    let body = good(Use::Grant);
+    let chunks = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     assert_eq!(world.server.raw(chunks.as_bytes()).status, 200, "H11 control: good chunks");
 }
 

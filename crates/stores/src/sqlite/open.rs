@@ -14,7 +14,7 @@ use grantor::{
     clock::{Clock, SystemClock},
     jose::Algorithm,
 };
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use super::{Cache, Inner, OpenError, Readers, Ring, SqliteStore, Writer, signing_key};
@@ -164,21 +164,28 @@ fn check_magic(path: &Path, size: u64) -> Result<(), OpenError> {
     }
 }
 
+/// The mark comes first: a start that is killed in between leaves a database that is known to be ours.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let mark = || match connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))? {
+        APPLICATION_ID => Ok(()),
+        _ => connection.pragma_update(None, "application_id", APPLICATION_ID),
+    };
+    mark().map_err(sqlite(path))?;
     Migrations::from_slice(MIGRATIONS)
         .to_latest(connection)
-        .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite(path))
+        .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })
 }
 
-/// Proves that the master key is the one this database was made with, or makes the proof.
+/// Proves that the master key is the one this database was made with, writing nothing if it is not; a new database gets its proof.
 fn check_master_key(connection: &Connection, master_key: &MasterKey) -> rusqlite::Result<Option<()>> {
     let (purpose, text) = PROOF;
-    let insert = "INSERT INTO meta (name, value) VALUES ('master_key_proof', ?1) ON CONFLICT DO NOTHING";
-    connection.execute(insert, [master_key.seal(purpose, text)])?;
     let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
-    let proof: Vec<u8> = connection.query_row(query, [], |row| row.get(0))?;
-    Ok(master_key.open(purpose, &proof).map(drop))
+    let proof: Option<Vec<u8>> = connection.query_row(query, [], |row| row.get(0)).optional()?;
+    if let Some(proof) = proof {
+        return Ok(master_key.open(purpose, &proof).map(drop));
+    }
+    let insert = "INSERT INTO meta (name, value) VALUES ('master_key_proof', ?1)";
+    connection.execute(insert, [master_key.seal(purpose, text)]).map(|_| Some(()))
 }
 
 /// Creates the file if there is none, for its owner alone: SQLite gives its own files the same mode.

@@ -122,36 +122,37 @@ pub(super) async fn authenticate(
     Ok(Caller(if is_public { Kind::Public(client) } else { Kind::Authenticated(client) }))
 }
 
+/// The one method whose credentials are in the request; a bare `client_id` counts only where there are no others.
 fn presented<'m>(
     methods: &'m [Box<dyn ClientAuthentication>],
     form: &TokenForm,
 ) -> Result<Option<&'m dyn ClientAuthentication>, ClientAuthError> {
-    let mut presented: Vec<_> = methods.iter().map(|method| &**method).filter(|method| method.is_presented(form)).collect();
-    for carried in carried(form) {
-        if !presented.iter().any(|method| method.mechanism() == carried) {
-            return Err(ClientAuthError::NotOffered);
-        }
+    let presented = methods.iter().map(|method| &**method).filter(|method| method.is_presented(form));
+    let (identifying, proving): (Vec<_>, Vec<_>) = presented.partition(|method| method.mechanism() == Mechanism::Identification);
+    let standard = standard_credentials(form);
+    if standard.len() > 1 || proving.len() > 1 {
+        let assertion = proving.iter().map(|method| method.mechanism()).chain(standard).any(|each| each == Mechanism::Assertion);
+        return Err(match assertion {
+            true => ClientAuthError::SeveralMechanismsWithAssertion,
+            false => ClientAuthError::SeveralMechanisms,
+        });
     }
-    if presented.len() > 1 {
-        presented.retain(|method| method.mechanism() != Mechanism::Identification);
-    }
-    match presented.as_slice() {
-        [] => Ok(None),
-        [one] => Ok(Some(*one)),
-        several if several.iter().any(|method| method.mechanism() == Mechanism::Assertion) => {
-            Err(ClientAuthError::SeveralMechanismsWithAssertion)
-        }
-        _ => Err(ClientAuthError::SeveralMechanisms),
+    match (proving.first(), standard.first()) {
+        (Some(method), Some(standard)) if method.mechanism() != *standard => Err(ClientAuthError::SeveralMechanisms),
+        (None, Some(_)) => Err(ClientAuthError::NotOffered),
+        (Some(method), _) => Ok(Some(*method)),
+        (None, None) => Ok(identifying.first().copied()),
     }
 }
 
-/// The mechanisms whose standard credentials are in the request. One that no method takes is refused rather than overlooked:
-/// credentials that are sent are always validated (RFC 7523 §3.1).
-fn carried(form: &TokenForm) -> impl Iterator<Item = Mechanism> {
-    let any = |names: &[&str]| names.iter().any(|name| form.parameter(name).is_some());
-    let secret = !matches!(form.authorization(), AuthorizationHeader::Absent) || any(&["client_secret"]);
-    let assertion = any(&["client_assertion", "client_assertion_type"]);
-    [secret.then_some(Mechanism::Secret), assertion.then_some(Mechanism::Assertion)].into_iter().flatten()
+/// The standard credentials in the request, whether or not this server takes them: one that no method takes is refused rather
+/// than overlooked, because credentials that are sent are always validated (RFC 7523 §3.1).
+fn standard_credentials(form: &TokenForm) -> Vec<Mechanism> {
+    let has = |name| form.parameter(name).is_some();
+    let header = !matches!(form.authorization(), AuthorizationHeader::Absent);
+    let assertion = has("client_assertion") || has("client_assertion_type");
+    let carried = [(header, Mechanism::Secret), (has("client_secret"), Mechanism::Secret), (assertion, Mechanism::Assertion)];
+    carried.into_iter().filter(|(is_carried, _)| *is_carried).map(|(_, mechanism)| mechanism).collect()
 }
 
 /// Nobody, or the bare `client_id` of a client that is not public: some libraries always send one. It proves nothing.
