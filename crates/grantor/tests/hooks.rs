@@ -173,6 +173,10 @@ impl ReplayGuard for Forgetful {
         self.0.lock().expect("no panic").push((key, until, now));
         Ok(Claim::Fresh)
     }
+
+    async fn is_claimed(&self, _: ReplayKey, _: UnixTime) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use grantor::{
     storage::{Client, ClientMetadata, ClientRegistry, Subject, SubjectRegistry, TokenFormat},
     types::{AuthMethod, SubjectId},
 };
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// Asks about `token`, authenticated as a client of this use.
@@ -196,6 +197,26 @@ async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
         let late = party.jwt().without("iat").claim("exp", (NOW - 60).to_string()).sign(&party.key);
         world.send(&ask(&late)).await.refused("late", "invalid_client", "exp", "exp: expired");
     }
+}
+
+#[tokio::test]
+async fn questions_come_by_post() {
+    let world = World::new();
+    let asker = world.party(Use::PrivateKeyJwt).await;
+    let ask = || asker.good_form().without("grant_type").with("token", "some-token");
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
+        let form = ask();
+        for uri in ["/introspect".to_owned(), format!("/introspect?{}", form.body())] {
+            let mut request = form.request();
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.parse().expect("a URI");
+            let response = world.server.respond(request).await;
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+            assert_eq!(response.headers()["allow"], "POST", "{method}");
+        }
+    }
+    assert!(world.log.take().is_empty(), "nothing was decided");
+    assert_eq!(world.send(&Form { uri: "/introspect".to_owned(), ..ask() }).await.body, inactive(), "by POST");
 }
 
 #[tokio::test]

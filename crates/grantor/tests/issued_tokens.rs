@@ -222,6 +222,15 @@ fn random_part(token: &str, format: TokenFormat) -> Vec<u8> {
     base64url_decode(&encoded).expect("base64url")
 }
 
+#[test]
+fn generated_secrets_are_384_bits_and_never_alike() {
+    let secrets: HashSet<String> = (0..1000).map(|_| ClientSecret::generate().to_string()).collect();
+    assert_eq!(secrets.len(), 1000);
+    for secret in secrets {
+        assert_eq!(base64url_decode(&secret).map(|octets| octets.len()), Some(48), "{secret}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_prints_a_token_or_a_secret() {
     let world = World::new();

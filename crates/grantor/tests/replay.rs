@@ -216,6 +216,10 @@ impl ReplayGuard for Broken {
     async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime) -> Result<Claim, StoreError> {
         Err(self.0("the replay store broke".into()))
     }
+
+    async fn is_claimed(&self, _: ReplayKey, _: UnixTime) -> Result<bool, StoreError> {
+        Err(self.0("the replay store broke".into()))
+    }
 }
 
 #[tokio::test]
@@ -260,6 +264,10 @@ impl ReplayGuard for Shared {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.ends.lock().expect("no panic").insert(until);
         self.store.claim(key, until, now).await
+    }
+
+    async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
+        self.store.is_claimed(key, now).await
     }
 }
 

@@ -61,15 +61,15 @@ impl<'a> Unverified<'a> {
         Ok(Verified { header: self.header, payload: self.payload })
     }
 
-    /// As [`Unverified::verify`], with the first of several keys that verifies: the answer says which.
+    /// The first of several keys that is for the header's `alg` and with which the signature verifies.
     ///
     /// # Errors
     /// The last key's error; [`JwsError::Signature`] if there is no key.
-    pub fn verify_any<K: AsRef<VerificationKey>>(self, keys: impl IntoIterator<Item = K>) -> Result<(Verified, K), JwsError> {
+    pub fn verified_by<K: AsRef<VerificationKey>>(&self, keys: impl IntoIterator<Item = K>) -> Result<K, JwsError> {
         let mut refusal = JwsError::Signature;
         for key in keys {
             match self.check(key.as_ref()) {
-                Ok(()) => return Ok((Verified { header: self.header, payload: self.payload }, key)),
+                Ok(()) => return Ok(key),
                 Err(error) => refusal = error,
             }
         }

@@ -167,7 +167,7 @@ fn keys_that_must_not_be_registered_are_refused() {
     let rows: [(&str, String, &[&str]); 17] = [
         ("private.jwks", private, &["private"]),
         ("oct.jwks", r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.to_owned(), &["key 0"]),
-        ("rsa1024.jwks", set(Rs256, &[("n", small.clone().into())]), &["bits"]),
+        ("rsa1024.jwks", set(Rs256, &[("n", small.into())]), &["bits"]),
         ("exponent1.jwks", set(Rs256, &[("e", "AQ".into())]), &["unsafe"]),
         ("exponent4.jwks", set(Rs256, &[("e", "BA".into())]), &["unsafe"]),
         ("zero.jwks", set(Rs256, &[("n", "".into())]), &["'n'"]),
@@ -320,7 +320,7 @@ fn a_key_file_has_the_documented_members() {
     let pem = file["private_key"].as_str().expect("a text");
     let kid = file["private_key_id"].as_str().expect("a text").to_owned();
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n") && pem.ends_with("-----END PRIVATE KEY-----\n"));
-    let key = PrivateJwk::from_rsa_pem(pem, Algorithm::Rs256, Some(kid.clone())).expect("a readable key");
+    let key = PrivateJwk::from_rsa_pem(pem, Algorithm::Rs256, Some(kid)).expect("a readable key");
     let registered = desk.json(&["client", "show", "g@ci.example"]);
     assert_eq!(registered["jwks"]["keys"][0], Value::Object(key.public().to_object()), "the registered half belongs to it");
     desk.ok(&["assertion", "mint", "--key", "g@ci.example.json"]);

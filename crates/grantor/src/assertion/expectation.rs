@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use grantor_jose::{Algorithm, VerificationKey};
+use serde::Serialize;
 
 use crate::{
     storage::{AssertionProfile, AudiencePolicy, Client},
@@ -13,7 +14,8 @@ use crate::{
 const SERVICE_ACCOUNT_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 
 /// What an assertion is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Usage {
     /// `client_assertion` (RFC 7523 §2.2): who is calling.
     ClientAuthentication,

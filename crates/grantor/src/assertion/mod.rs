@@ -6,12 +6,15 @@
 
 mod error;
 mod expectation;
+mod explanation;
 mod mint;
 mod rules;
 mod verifier;
 
 pub use error::AssertionError;
 pub use expectation::{Expectation, ServerIdentity, Usage};
+pub(crate) use explanation::Known;
+pub use explanation::{Check, Explanation, Verdict};
 pub use mint::NewAssertion;
 pub use rules::{Lifetimes, MAX_TOKEN_ID_BYTES};
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};

@@ -95,38 +95,66 @@ impl Verifier {
         expectation: &Expectation<'_>,
         now: UnixTime,
     ) -> Result<VerifiedAssertion, AssertionError> {
-        let Assertion { jws, claims } = assertion;
-        check_algorithm(jws.header(), expectation)?;
-        let (verified, key) = jws.verify_any(&expectation.keys)?;
-        rules::typ(verified.header(), expectation)?;
-        let (subject, end) = self.check_claims(&claims, expectation, now)?;
-        let token_id = rules::token_id(&claims, expectation)?;
-        let replay_key = token_id.map(|token_id| ReplayKey::new(expectation.issuer, token_id));
+        let Checked { key, subject, end, replay_key } = self.check(&assertion, expectation, now)?;
         if let Some(replay_key) = replay_key {
             match self.replay.claim(replay_key, end, now).await? {
                 Claim::Fresh => {}
                 Claim::Replayed => return Err(AssertionError::Replayed),
             }
         }
-        Ok(VerifiedAssertion { key: key.clone(), claims, subject, replay_key })
+        Ok(VerifiedAssertion { claims: assertion.claims, subject, key, replay_key })
     }
 
-    /// Rules (1) to (6). Answers the subject, and until when a use must be remembered.
-    fn check_claims(
+    /// Finds out what [`Verifier::verify`] would answer, and claims nothing.
+    ///
+    /// # Errors
+    /// As for [`Verifier::verify`].
+    pub async fn rehearse(
         &self,
-        claims: &Claims,
+        assertion: &Assertion<'_>,
         expectation: &Expectation<'_>,
         now: UnixTime,
-    ) -> Result<(SubjectId, UnixTime), AssertionError> {
+    ) -> Result<(), AssertionError> {
+        match self.check(assertion, expectation, now)?.replay_key {
+            Some(replay_key) if self.replay.is_claimed(replay_key, now).await? => Err(AssertionError::Replayed),
+            _ => Ok(()),
+        }
+    }
+
+    /// How old and how young an assertion may be.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+
+    /// Everything but the replay guard: the signature, then rules (1) to (7).
+    fn check(&self, assertion: &Assertion<'_>, expectation: &Expectation<'_>, now: UnixTime) -> Result<Checked, AssertionError> {
+        let Assertion { jws, claims } = assertion;
         let date = now.date();
+        check_algorithm(jws.header(), expectation)?;
+        let key = jws.verified_by(&expectation.keys)?;
+        rules::typ(jws.header(), expectation)?;
         rules::issuer(claims, expectation)?;
         let subject = rules::subject(claims, expectation)?;
         rules::audience(claims, expectation)?;
         let end = rules::expiry(claims, self.lifetimes, date)?;
         rules::not_before(claims, self.lifetimes, date)?;
         rules::issued_at(claims, self.lifetimes, date)?;
-        Ok((subject, UnixTime::from_date_rounded_up(end)))
+        let token_id = rules::token_id(claims, expectation)?;
+        Ok(Checked {
+            key: key.clone(),
+            subject,
+            end: UnixTime::from_date_rounded_up(end),
+            replay_key: token_id.map(|token_id| ReplayKey::new(expectation.issuer, token_id)),
+        })
     }
+}
+
+/// What the rules found out: the key that verified, whom the assertion is about, and the use to remember until when.
+struct Checked {
+    key: Arc<VerificationKey>,
+    subject: SubjectId,
+    end: UnixTime,
+    replay_key: Option<ReplayKey>,
 }
 
 /// RFC 8725 §3.1: the algorithm is one the server accepts, and the one the client is registered with.

@@ -8,6 +8,7 @@ use grantor_jose::{Algorithm, Header, VerificationKey};
 use crate::{
     clock::UnixTime,
     storage::{Client, StoreError},
+    types::AuthMethod,
 };
 
 /// Most keys tried for an assertion without `kid`.
@@ -20,6 +21,17 @@ pub enum KeyKind {
     Public,
     /// Its client secret: `client_secret_jwt` and nothing else.
     Secret,
+}
+
+impl KeyKind {
+    /// The keys behind a client authentication method; `None` for one without assertions.
+    pub fn of_method(method: &AuthMethod) -> Option<Self> {
+        match method {
+            _ if *method == AuthMethod::PRIVATE_KEY_JWT => Some(Self::Public),
+            _ if *method == AuthMethod::CLIENT_SECRET_JWT => Some(Self::Secret),
+            _ => None,
+        }
+    }
 }
 
 /// Why no key was found.

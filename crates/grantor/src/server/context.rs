@@ -7,7 +7,7 @@ use grantor_jose::Algorithm;
 use crate::{
     assertion::{ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
-    keys::{KeyResolver, SigningKeys},
+    keys::{KeyKind, KeyResolver, SigningKeys},
     storage::{Client, ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
     types::ClientId,
 };
@@ -36,6 +36,16 @@ impl Default for Settings {
             token_lifetime: Duration::from_secs(3600),
             default_audience: None,
             resources: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The algorithms accepted with this kind of key.
+    pub fn algorithms(&self, kind: KeyKind) -> &[Algorithm] {
+        match kind {
+            KeyKind::Public => &self.assertion_algorithms,
+            KeyKind::Secret => &self.secret_algorithms,
         }
     }
 }

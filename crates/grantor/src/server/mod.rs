@@ -14,6 +14,7 @@ mod builder;
 mod client_auth;
 mod context;
 mod error;
+mod explain;
 mod form;
 mod grant;
 mod introspection;

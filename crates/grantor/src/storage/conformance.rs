@@ -215,7 +215,10 @@ pub async fn one_of_many_concurrent_claims_wins<S: Registry>(store: Arc<S>) {
 pub async fn a_claim_ends_when_it_says<S: Registry>(store: Arc<S>) {
     let at = |offset: i64| UnixTime::from_millis(NOW.millis() + offset);
     let key = ReplayKey::new("issuer", "jti");
+    assert!(!store.is_claimed(key, at(0)).await.expect("the store answers"));
     assert_eq!(store.claim(key, at(1000), at(0)).await.expect("the store answers"), Claim::Fresh);
+    assert!(store.is_claimed(key, at(1000)).await.expect("the store answers"));
+    assert!(!store.is_claimed(key, at(1001)).await.expect("the store answers"));
     assert_eq!(store.claim(key, at(1000), at(1000)).await.expect("the store answers"), Claim::Replayed);
     assert_eq!(store.claim(key, at(2000), at(1001)).await.expect("the store answers"), Claim::Fresh);
     assert_eq!(store.claim(key, at(3000), at(2000)).await.expect("the store answers"), Claim::Replayed);

@@ -171,6 +171,10 @@ impl ReplayGuard for MemoryStore {
         state.claims.insert(key, until);
         Ok(Claim::Fresh)
     }
+
+    async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
+        Ok(self.state().claims.get(&key).is_some_and(|end| *end >= now))
+    }
 }
 
 #[async_trait]

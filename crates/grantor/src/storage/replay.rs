@@ -39,4 +39,7 @@ pub trait ReplayGuard: Send + Sync + 'static {
     /// Claims `key` in one atomic step: [`Claim::Fresh`] if and only if no claim of it with an end at or after `now` is
     /// recorded, by any node that shares the backend. The record is kept until `until` at least, and never evicted before.
     async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError>;
+
+    /// Whether [`ReplayGuard::claim`] would answer [`Claim::Replayed`] now. Claims nothing: for explanations, never for decisions.
+    async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError>;
 }

@@ -1,10 +1,12 @@
 //! `grantor assertion`
 
+mod explain;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use grantor::{
-    assertion::{CLIENT_AUTHENTICATION_TYP, NewAssertion},
+    assertion::{CLIENT_AUTHENTICATION_TYP, NewAssertion, Usage},
     clock::Clock as _,
     jose::json::Object,
     types::Scope,
@@ -14,11 +16,13 @@ use serde_json::json;
 use super::{CLOCK, Failure, Global, duration};
 use crate::key_file::KeyFile;
 
-/// Make assertions
+/// Make and explain assertions
 #[derive(Debug, Subcommand)]
 pub enum AssertionCommand {
     /// Sign an assertion with a key file, and print it
     Mint(Mint),
+    /// Say of every rule whether an assertion keeps it, without using it up; exit 1 if it would be refused
+    Explain(explain::Explain),
 }
 
 /// Sign an assertion with a key file, and print it
@@ -50,28 +54,29 @@ pub struct Mint {
 }
 
 impl AssertionCommand {
-    pub fn run(self, global: &Global) -> Result<(), Failure> {
-        let Self::Mint(mint) = self;
-        let key = KeyFile::read(&mint.key).map_err(Failure::usage)?;
-        let usage = if mint.client_auth { MintFor::ClientAuthentication } else { MintFor::Grant };
-        let audience = mint.aud.as_deref().or(global.issuer.as_deref());
-        let assertion = sign(&key, usage, mint.sub.as_deref(), audience, mint.scope.as_ref(), mint.lifetime)?;
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        match self {
+            Self::Mint(command) => command.run(global),
+            Self::Explain(command) => command.run(global).await,
+        }
+    }
+}
+
+impl Mint {
+    fn run(self, global: &Global) -> Result<(), Failure> {
+        let key = KeyFile::read(&self.key).map_err(Failure::usage)?;
+        let usage = if self.client_auth { Usage::ClientAuthentication } else { Usage::Grant };
+        let audience = self.aud.as_deref().or(global.issuer.as_deref());
+        let assertion = sign(&key, usage, self.sub.as_deref(), audience, self.scope.as_ref(), self.lifetime)?;
         global.output().print(&json!({"assertion": assertion}), &assertion);
         Ok(())
     }
 }
 
-/// What an assertion is made for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum MintFor {
-    ClientAuthentication,
-    Grant,
-}
-
 /// Signs an assertion with a key file.
 pub fn sign(
     key: &KeyFile,
-    usage: MintFor,
+    usage: Usage,
     subject: Option<&str>,
     audience: Option<&str>,
     scope: Option<&Scope>,
@@ -87,7 +92,7 @@ pub fn sign(
         subject: subject.unwrap_or(client),
         audience: audience.unwrap_or(&key.audience),
         lifetime,
-        typ: Some(if usage == MintFor::ClientAuthentication { CLIENT_AUTHENTICATION_TYP } else { "JWT" }),
+        typ: Some(if usage == Usage::ClientAuthentication { CLIENT_AUTHENTICATION_TYP } else { "JWT" }),
         claims,
     };
     let signing_key = key.signing_key().map_err(Failure::usage)?;

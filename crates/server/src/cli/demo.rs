@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use grantor::{
+    assertion::Usage,
     clock::Clock as _,
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
     storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
@@ -14,11 +15,7 @@ use grantor_stores::sqlite::SqliteStore;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
 
-use super::{
-    CLOCK, Failure, Global, Output,
-    assertion::{MintFor, sign},
-    serve::stop_signal,
-};
+use super::{CLOCK, Failure, Global, Output, assertion::sign, serve::stop_signal};
 use crate::{
     app,
     config::{Config, LogFormat, Overrides},
@@ -91,7 +88,7 @@ impl Show {
         );
 
         let key = KeyFile::read(key_path).map_err(Failure::failed)?;
-        let assertion = sign(&key, MintFor::Grant, None, None, None, Duration::from_secs(60))?;
+        let assertion = sign(&key, Usage::Grant, None, None, None, Duration::from_secs(60))?;
         self.step(2, "the client signs an assertion, locally", &decoded(&assertion));
 
         let form = [("grant_type", GrantType::JWT_BEARER.as_str().to_owned()), ("assertion", assertion)];

@@ -81,7 +81,7 @@ enum Command {
     /// List and rotate the server's signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Make assertions
+    /// Make and explain assertions
     #[command(subcommand)]
     Assertion(assertion::AssertionCommand),
     /// Get an access token with a key file
@@ -99,7 +99,7 @@ impl Cli {
             Command::Subject(command) => command.run(&global).await,
             Command::Permission(command) => command.run(&global).await,
             Command::Key(command) => command.run(&global).await,
-            Command::Assertion(command) => command.run(&global),
+            Command::Assertion(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
         }
     }

@@ -5,15 +5,12 @@ use std::{path::PathBuf, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 use grantor::{
-    assertion::CLIENT_ASSERTION_TYPE,
+    assertion::{CLIENT_ASSERTION_TYPE, Usage},
     types::{AuthMethod, GrantType, Scope},
 };
 use serde_json::Value;
 
-use super::{
-    Failure, Global,
-    assertion::{MintFor, sign},
-};
+use super::{Failure, Global, assertion::sign};
 use crate::{
     http::{Client, escape},
     key_file::{Credential, KeyFile},
@@ -62,7 +59,7 @@ impl Token {
         match grant {
             GrantName::JwtBearer => {
                 let scope = None;
-                let assertion = sign(&key, MintFor::Grant, self.sub.as_deref(), None, scope, ASSERTION_LIFETIME)?;
+                let assertion = sign(&key, Usage::Grant, self.sub.as_deref(), None, scope, ASSERTION_LIFETIME)?;
                 form.push(("grant_type", GrantType::JWT_BEARER.to_string()));
                 form.push(("assertion", assertion));
             }
@@ -80,13 +77,20 @@ impl Token {
             .post_form(&key.token_endpoint, &form, authorization.as_deref())
             .await
             .map_err(|error| Failure::failed(format!("{}: {error}", key.token_endpoint)))?;
-        match answer.get("access_token").and_then(Value::as_str) {
-            Some(token) if status.is_success() => {
-                global.output().print(&answer, token);
-                Ok(())
-            }
-            _ => Err(refusal(status, &answer)),
+        if !status.is_success() {
+            return Err(refusal(status, &answer));
         }
+        global.output().print(&answer, bearer(&answer)?);
+        Ok(())
+    }
+}
+
+/// RFC 6749 §7.1: a token of a type that is not understood is not used.
+fn bearer(answer: &Value) -> Result<&str, Failure> {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    match (text("access_token"), text("token_type")) {
+        (Some(token), Some(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(token),
+        (_, kind) => Err(Failure::failed(format!("expected a Bearer token in the answer, got token_type {kind:?}"))),
     }
 }
 
@@ -95,7 +99,7 @@ fn authenticate(key: &KeyFile, form: &mut Vec<(&'static str, String)>) -> Result
     let secret = match &key.credential {
         Credential::Secret(secret) if key.auth_method != AuthMethod::CLIENT_SECRET_JWT => secret,
         Credential::Secret(_) | Credential::PrivateKey(_) => {
-            let assertion = sign(key, MintFor::ClientAuthentication, None, None, None, ASSERTION_LIFETIME)?;
+            let assertion = sign(key, Usage::ClientAuthentication, None, None, None, ASSERTION_LIFETIME)?;
             form.push(("client_assertion_type", CLIENT_ASSERTION_TYPE.to_owned()));
             form.push(("client_assertion", assertion));
             return Ok(None);

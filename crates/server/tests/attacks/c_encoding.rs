@@ -43,7 +43,7 @@ fn c02_unused_bits_are_zero() {
     for (index, name) in NAMES.into_iter().enumerate() {
         let forge = |jwt: Jwt<'_>| {
             // Signed as it is: fillers make lengths that leave bits over.
-            let fill = |text: String| if text.len() % 3 == 0 { text + " " } else { text };
+            let fill = |text: String| if text.len().is_multiple_of(3) { text + " " } else { text };
             let (header, payload) = (fill(jwt.header_text()), fill(jwt.payload_text()));
             let bent = |at: usize, segment: String| if at == index { bend(&segment) } else { segment };
             let sealed = jwt.seal(bent(0, base64url_encode(header)), bent(1, base64url_encode(payload)));

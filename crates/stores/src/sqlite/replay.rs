@@ -6,6 +6,8 @@ use grantor::{
     storage::{Claim, ReplayGuard, ReplayKey, StoreError},
 };
 
+use rusqlite::Connection;
+
 use super::SqliteStore;
 
 /// Touches a row if and only if there is none yet, or only one that has ended.
@@ -19,5 +21,13 @@ impl ReplayGuard for SqliteStore {
             transaction.prepare_cached(CLAIM)?.execute((key.as_bytes(), until.millis(), now.millis()))
         });
         Ok(if touched.await? == 1 { Claim::Fresh } else { Claim::Replayed })
+    }
+
+    async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM replay WHERE key = ?1 AND until >= ?2)";
+        let read = move |connection: &Connection| {
+            Ok(connection.prepare_cached(query)?.query_row((key.as_bytes(), now.millis()), |row| row.get(0))?)
+        };
+        self.0.readers.read(read).await
     }
 }

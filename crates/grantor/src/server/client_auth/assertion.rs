@@ -45,10 +45,8 @@ impl ClientAuthentication for ClientAssertion {
         decision.claims_client(issuer);
         let client = registered(context, issuer, &METHODS).await?;
         let method = client.metadata().auth_method.clone();
-        let (kind, algorithms) = match method == AuthMethod::CLIENT_SECRET_JWT {
-            true => (KeyKind::Secret, &context.settings().secret_algorithms),
-            false => (KeyKind::Public, &context.settings().assertion_algorithms),
-        };
+        let kind = KeyKind::of_method(&method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
+        let algorithms = context.settings().algorithms(kind);
         let now = context.now();
         let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
         let keys = keys.map_err(ClientAuthError::Key)?;

@@ -1,0 +1,182 @@
+//! An assertion explained: every rule in order, whether it holds, what was expected and what came.
+
+use grantor_jose::{Audience, Claims, NumericDate};
+use serde::Serialize;
+
+use super::{Assertion, Expectation, Lifetimes, Usage, expectation::SubjectRule};
+use crate::clock::UnixTime;
+
+/// The rules in the order in which they are checked, named as [`super::AssertionError::rule`] names them, and their sources.
+const RULES: [(&str, &str); 16] = [
+    ("jws", "RFC 7515 §5.2"),
+    ("claims", "RFC 7519 §7.2"),
+    ("issuer", "RFC 7523 §3 (1)"),
+    ("method", "RFC 7591 §2"),
+    ("key", "RFC 7515 §4.1.4"),
+    ("alg", "RFC 8725 §3.1"),
+    ("signature", "RFC 7523 §3 (9)"),
+    ("typ", "RFC 8725 §3.11"),
+    ("iss", "RFC 7523 §3 (1)"),
+    ("sub", "RFC 7523 §3 (2)"),
+    ("aud", "RFC 7523 §3 (3)"),
+    ("exp", "RFC 7523 §3 (4)"),
+    ("nbf", "RFC 7523 §3 (5)"),
+    ("iat", "RFC 7523 §3 (6)"),
+    ("jti", "RFC 7523 §3 (7)"),
+    ("replay", "RFC 7523 §3 (7)"),
+];
+
+/// How a rule went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The rule holds.
+    Pass,
+    /// The rule is broken: the assertion is refused for this.
+    Fail,
+    /// A rule before it is broken.
+    NotReached,
+}
+
+/// One rule of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// Where the rule is written.
+    pub source: &'static str,
+    /// How it went.
+    pub verdict: Verdict,
+    /// What the server expects; empty where it cannot be known yet.
+    pub expected: String,
+    /// What the assertion says; empty where there is nothing to read.
+    pub got: String,
+}
+
+/// What an assertion was used for, and every rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// What it was taken for.
+    pub usage: Usage,
+    /// Why it would be refused; `None` if it would be accepted.
+    pub cause: Option<String>,
+    /// The rules, in the order in which they are checked.
+    pub checks: Vec<Check>,
+}
+
+/// What is known about the assertion when the explanation is written.
+pub(crate) struct Known<'k> {
+    pub(crate) usage: Usage,
+    pub(crate) assertion: Option<&'k Assertion<'k>>,
+    pub(crate) expectation: Option<&'k Expectation<'k>>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) now: UnixTime,
+}
+
+impl Explanation {
+    /// Writes the table of an assertion that is good.
+    pub(crate) fn accepted(known: &Known<'_>) -> Self {
+        Self { usage: known.usage, cause: None, checks: known.checks(None) }
+    }
+
+    /// Writes the table of an assertion that broke `rule`.
+    pub(crate) fn refused(known: &Known<'_>, rule: &str, cause: String) -> Self {
+        Self { usage: known.usage, cause: Some(cause), checks: known.checks(Some(rule)) }
+    }
+
+    /// Whether the assertion would be accepted.
+    pub fn is_accepted(&self) -> bool {
+        self.cause.is_none()
+    }
+}
+
+impl Known<'_> {
+    fn checks(&self, broken: Option<&str>) -> Vec<Check> {
+        let position = broken.and_then(|broken| RULES.iter().position(|(rule, _)| *rule == broken));
+        let verdict = |index: usize| match position {
+            Some(broken) if index == broken => Verdict::Fail,
+            Some(broken) if index > broken => Verdict::NotReached,
+            _ => Verdict::Pass,
+        };
+        let check = |(index, &(rule, source)): (usize, &(&'static str, &'static str))| {
+            let verdict = verdict(index);
+            let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
+            let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
+            let expected = expectation.map(|expectation| self.expected(rule, expectation)).unwrap_or_default();
+            let got = assertion.map(|assertion| self.got(rule, assertion)).unwrap_or_default();
+            Check { rule, source, verdict, expected, got }
+        };
+        RULES.iter().enumerate().map(check).collect()
+    }
+
+    fn expected(&self, rule: &str, expectation: &Expectation<'_>) -> String {
+        let (leeway, maximum) = (self.lifetimes.leeway.as_secs(), self.lifetimes.maximum.as_secs());
+        match rule {
+            "key" => {
+                let names: Vec<_> = expectation.keys.iter().map(|key| key.key_id().unwrap_or("(no kid)")).collect();
+                format!("one of the client's keys: {}", names.join(", "))
+            }
+            "alg" => match expectation.only_algorithm {
+                Some(only) => only.to_string(),
+                None => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
+            },
+            "typ" if expectation.usage == Usage::ClientAuthentication => "none, JWT or client-authentication+jwt".to_owned(),
+            "typ" => "none or JWT".to_owned(),
+            "iss" => expectation.issuer.to_owned(),
+            "sub" => match expectation.subject {
+                SubjectRule::IsIssuer => expectation.issuer.to_owned(),
+                SubjectRule::Present => "present".to_owned(),
+                SubjectRule::IssuerIfAbsent => "present, or the client itself".to_owned(),
+            },
+            "aud" => format!("{} as sole value", expectation.audiences.join(" or ")),
+            "exp" => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
+            "nbf" => format!("absent or past (leeway {leeway} s)"),
+            "iat" => format!("absent or past (leeway {leeway} s), at most {maximum} s ago"),
+            "jti" if expectation.token_id_required => "present, at most 255 octets".to_owned(),
+            "jti" => "absent, or at most 255 octets".to_owned(),
+            "replay" => "a jti not used before".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn got(&self, rule: &str, assertion: &Assertion<'_>) -> String {
+        let (header, claims) = (assertion.header(), assertion.dangerously_unverified_claims());
+        match rule {
+            "issuer" | "iss" => quoted(claims.issuer.as_deref()),
+            "key" => header.key_id().map_or_else(|| "no kid".to_owned(), |key_id| format!("kid {key_id:?}")),
+            "alg" => header.algorithm().to_string(),
+            "typ" => quoted(header.typ()),
+            "sub" => quoted(claims.subject.as_deref()),
+            "aud" => audience(claims),
+            "exp" => self.distance(claims.expires),
+            "nbf" => self.distance(claims.not_before),
+            "iat" => self.distance(claims.issued_at),
+            "jti" | "replay" => quoted(claims.token_id.as_deref()),
+            _ => String::new(),
+        }
+    }
+
+    /// A date as its distance from the server's clock.
+    fn distance(&self, date: Option<NumericDate>) -> String {
+        let Some(date) = date else { return quoted(None) };
+        let ahead = date.seconds() - self.now.date().seconds();
+        match ahead {
+            0.0..1e10 => format!("{ahead:.0} s ahead of our clock"),
+            -1e10..0.0 => format!("{:.0} s before our clock", -ahead),
+            _ => "centuries away".to_owned(),
+        }
+    }
+}
+
+/// A text that anybody may have written, escaped.
+fn quoted(text: Option<&str>) -> String {
+    text.map_or_else(|| "(absent)".to_owned(), |text| format!("{text:?}"))
+}
+
+fn audience(claims: &Claims) -> String {
+    match &claims.audience {
+        None => quoted(None),
+        Some(Audience::One(one)) => quoted(Some(one)),
+        Some(Audience::Many(many)) => format!("{many:?}"),
+    }
+}

@@ -1,0 +1,72 @@
+//! Explaining an assertion: what the server would decide about it, rule by rule, without using it up.
+
+use super::{AuthorizationServer, Context};
+use crate::{
+    assertion::{Assertion, AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
+    keys::{KeyError, KeyKind},
+    storage::{Client, StoreError},
+};
+
+impl AuthorizationServer {
+    /// What the server would decide about this assertion now, and why. Claims no `jti`. Without a `usage` the header's `typ` tells:
+    /// client authentication if it says so, else a grant. Subject, permission and scope are not part of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the registry or the replay guard fails.
+    pub async fn explain(&self, token: &str, usage: Option<Usage>) -> Result<Explanation, StoreError> {
+        explain(&self.0.line.context, token, usage).await
+    }
+}
+
+async fn explain(context: &Context, token: &str, usage: Option<Usage>) -> Result<Explanation, StoreError> {
+    let (now, lifetimes) = (context.now(), context.verifier().lifetimes());
+    let mut known = Known { usage: usage.unwrap_or(Usage::Grant), assertion: None, expectation: None, lifetimes, now };
+    let assertion = match Assertion::parse(token) {
+        Ok(assertion) => assertion,
+        Err(error) => return Ok(Explanation::refused(&known, error.rule(), error.to_string())),
+    };
+    if usage.is_none() && assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP) {
+        known.usage = Usage::ClientAuthentication;
+    }
+    known.assertion = Some(&assertion);
+
+    let issuer = assertion.dangerously_unverified_claims().issuer.as_deref();
+    let client = match (issuer, context.client(issuer.unwrap_or_default()).await?) {
+        (None, _) => return Ok(Explanation::refused(&known, "issuer", "claim 'iss' is missing".to_owned())),
+        (Some(issuer), None) => {
+            return Ok(Explanation::refused(&known, "issuer", format!("no client {issuer:?} is registered")));
+        }
+        (Some(_), Some(client)) if !client.metadata().enabled => {
+            return Ok(Explanation::refused(&known, "issuer", "the client is disabled".to_owned()));
+        }
+        (Some(_), Some(client)) => client,
+    };
+    let Some(kind) = key_kind(&client, known.usage) else {
+        let cause = format!("the client authenticates with {}, not with an assertion", client.metadata().auth_method);
+        return Ok(Explanation::refused(&known, "method", cause));
+    };
+    let keys = match context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await {
+        Ok(keys) => keys,
+        Err(KeyError::Store(error)) => return Err(error),
+        Err(error) => return Ok(Explanation::refused(&known, "key", error.to_string())),
+    };
+    let algorithms = context.settings().algorithms(kind);
+    let expectation = match known.usage {
+        Usage::Grant => Expectation::grant(context.identity(), &client, algorithms, keys),
+        Usage::ClientAuthentication => Expectation::client_authentication(context.identity(), &client, algorithms, keys),
+    };
+    known.expectation = Some(&expectation);
+    match context.verifier().rehearse(&assertion, &expectation, now).await {
+        Ok(()) => Ok(Explanation::accepted(&known)),
+        Err(AssertionError::Store(error)) => Err(error),
+        Err(error) => Ok(Explanation::refused(&known, error.rule(), error.to_string())),
+    }
+}
+
+/// Which keys an assertion of this client is verified with; `None` if the client does not authenticate with assertions.
+fn key_kind(client: &Client, usage: Usage) -> Option<KeyKind> {
+    match usage {
+        Usage::Grant => Some(KeyKind::Public),
+        Usage::ClientAuthentication => KeyKind::of_method(&client.metadata().auth_method),
+    }
+}

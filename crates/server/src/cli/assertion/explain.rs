@@ -1,0 +1,100 @@
+//! `grantor assertion explain`
+
+use std::io::Read as _;
+
+use clap::Args;
+use grantor::{
+    assertion::{Check, Explanation, Usage, Verdict},
+    storage::ClientRegistry as _,
+    types::ClientId,
+};
+use serde_json::json;
+
+use crate::{
+    app,
+    cli::{Failure, Global},
+};
+
+/// Longest assertion read from standard input, in octets: beyond what any server reads.
+const MAX_INPUT: u64 = 64 * 1024;
+
+/// Say of every rule whether an assertion keeps it, without using it up
+///
+/// Answers what the server on this data directory would decide now. Subject, permission and scope are not part of it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor assertion explain eyJhbGciOiJFUzI1NiIs...
+  grantor assertion mint --key billing.json | grantor assertion explain -")]
+pub struct Explain {
+    /// The assertion; - reads it from standard input
+    #[arg(value_name = "JWT")]
+    assertion: String,
+    /// As client authentication [default: if its typ says so, else as a grant]
+    #[arg(long)]
+    client_auth: bool,
+}
+
+impl Explain {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (config, store) = global.open()?;
+        let assertion = self.read()?;
+        let server = app::build_server(&config, store.clone()).map_err(Failure::usage)?;
+        let usage = self.client_auth.then_some(Usage::ClientAuthentication);
+        let explanation = server.explain(assertion.trim(), usage).await?;
+        let nearest = nearest(&explanation, &*store).await?;
+        global.output().print(&json!({"explanation": explanation, "nearest_client": nearest}), table(&explanation));
+        match (&explanation.cause, nearest) {
+            (None, _) => Ok(()),
+            (Some(cause), None) => Err(Failure::failed(format!("would be refused: {cause}"))),
+            (Some(cause), Some(nearest)) => {
+                Err(Failure::failed(format!("would be refused: {cause}; did its sender mean \"{nearest}\"?")))
+            }
+        }
+    }
+
+    fn read(&self) -> Result<String, Failure> {
+        if self.assertion != "-" {
+            return Ok(self.assertion.clone());
+        }
+        let mut text = String::new();
+        let read = std::io::stdin().take(MAX_INPUT).read_to_string(&mut text);
+        read.map_err(|error| Failure::usage(format!("standard input: {error}")))?;
+        Ok(text)
+    }
+}
+
+fn table(explanation: &Explanation) -> String {
+    let usage = match explanation.usage {
+        Usage::ClientAuthentication => "client authentication",
+        Usage::Grant => "a grant",
+    };
+    let lines: Vec<String> = explanation.checks.iter().map(line).collect();
+    format!("as {usage}:\n{}", lines.join("\n"))
+}
+
+fn line(check: &Check) -> String {
+    use anstyle::{AnsiColor, Style};
+    let (word, style) = match check.verdict {
+        Verdict::Pass => ("pass", AnsiColor::Green.on_default()),
+        Verdict::Fail => ("FAIL", AnsiColor::Red.on_default().bold()),
+        Verdict::NotReached => ("-", Style::new().dimmed()),
+    };
+    let mut line = format!("{style}{word:4}{style:#}  {:9}  {:17}", check.rule, check.source);
+    for (name, text) in [("got", &check.got), ("expected", &check.expected)] {
+        if !text.is_empty() {
+            line += &format!("  {name} {text}");
+        }
+    }
+    line.trim_end().to_owned()
+}
+
+/// The registered client whose name is most like that of an unknown issuer, if one is much like it.
+async fn nearest(explanation: &Explanation, store: &grantor_stores::sqlite::SqliteStore) -> Result<Option<ClientId>, Failure> {
+    let unknown = explanation.checks.iter().find(|check| check.rule == "issuer" && check.verdict == Verdict::Fail);
+    let Some(unknown) = unknown else { return Ok(None) };
+    let got = unknown.got.trim_matches('"');
+    let clients = store.client_list().await?;
+    let distances = clients.iter().map(|client| (strsim::damerau_levenshtein(client.id().as_str(), got), client.id()));
+    let near = distances.filter(|(distance, id)| *distance > 0 && *distance * 3 <= id.as_str().chars().count());
+    Ok(near.min().map(|(_, id)| id.clone()))
+}
