@@ -46,6 +46,11 @@ async fn the_standard_server_tells_all_it_can_do() {
             ["private_key_jwt", "client_secret_jwt", "client_secret_basic", "client_secret_post"],
         "introspection_endpoint_auth_signing_alg_values_supported":
             ["RS256", "PS256", "ES256", "ES384", "Ed25519", "EdDSA", "HS256", "HS384", "HS512"],
+        "revocation_endpoint": "https://as.example/revoke",
+        "revocation_endpoint_auth_methods_supported":
+            ["private_key_jwt", "client_secret_jwt", "client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "PS256", "ES256", "ES384", "Ed25519", "EdDSA", "HS256", "HS384", "HS512"],
     });
     assert_eq!(document(&world.server, PATH).await, expected);
 }

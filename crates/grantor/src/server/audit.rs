@@ -19,7 +19,7 @@ pub struct Decision {
     pub id: CorrelationId,
     /// When the request was read.
     pub at: UnixTime,
-    /// What was asked for: `token` or `introspection`.
+    /// What was asked for: `token`, `introspection` or `revocation`.
     pub endpoint: &'static str,
     /// The grant, once known.
     pub grant_type: Option<GrantType>,
@@ -49,7 +49,7 @@ pub struct Decision {
 pub enum Outcome {
     /// Nothing is decided yet.
     Undecided,
-    /// A token was issued, or introspected.
+    /// Done as asked.
     Granted,
     /// No token.
     Refused {
@@ -109,7 +109,6 @@ impl Decision {
         self.client = Some(approval.client().id().clone());
         self.subject = Some(approval.subject().clone());
         self.scope = Some(approval.scope().clone());
-        self.outcome = Outcome::Granted;
     }
 
     pub(super) fn granted(&mut self) {

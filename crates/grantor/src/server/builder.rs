@@ -33,6 +33,7 @@ pub(super) struct Inner {
 pub(super) struct Paths {
     pub(super) token: String,
     pub(super) introspection: String,
+    pub(super) revocation: String,
     pub(super) jwks: String,
     pub(super) metadata: String,
 }
@@ -43,7 +44,7 @@ impl AuthorizationServer {
         Builder::new(issuer)
     }
 
-    /// Answers one HTTP request: token endpoint, introspection, JWK Set, metadata, else 404.
+    /// Answers one HTTP request: token endpoint, introspection, revocation, JWK Set, metadata, else 404.
     pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body,
@@ -233,6 +234,7 @@ impl Builder {
         let paths = Paths {
             token: self.issuer.endpoint_path("token"),
             introspection: self.issuer.endpoint_path("introspect"),
+            revocation: self.issuer.endpoint_path("revoke"),
             jwks: self.issuer.endpoint_path("jwks"),
             metadata: self.issuer.metadata_path(),
         };

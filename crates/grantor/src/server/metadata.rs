@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use grantor_jose::Algorithm;
 use serde::Serialize;
 
-use super::{introspection, token::Line};
+use super::{introspection, revocation, token::Line};
 use crate::types::AuthMethod;
 
 #[derive(Serialize)]
@@ -15,6 +15,8 @@ pub(super) struct Metadata {
     token_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     introspection_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint: Option<String>,
     jwks_uri: String,
     grant_types_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -25,23 +27,31 @@ pub(super) struct Metadata {
     introspection_endpoint_auth_methods_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
 }
 
 pub(super) fn document(line: &Line) -> Metadata {
     let identity = line.context.identity();
     let at_token = offered(line, &line.grants.iter().flat_map(|grant| grant.client_auth().methods).collect());
     let at_introspection = offered(line, &introspection::client_auth_requirement().methods.into_iter().collect());
+    let at_revocation = offered(line, &revocation::client_auth_requirement().methods.into_iter().collect());
     let names = |methods: &[&AuthMethod]| methods.iter().map(|method| method.to_string()).collect();
     Metadata {
         issuer: identity.issuer().to_string(),
         token_endpoint: identity.token_endpoint().to_owned(),
         introspection_endpoint: (!at_introspection.is_empty()).then(|| identity.issuer().endpoint("introspect")),
+        revocation_endpoint: (!at_revocation.is_empty()).then(|| identity.issuer().endpoint("revoke")),
         jwks_uri: identity.issuer().endpoint("jwks"),
         grant_types_supported: line.grants.iter().map(|grant| grant.grant_type().to_string()).collect(),
         token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_token),
         token_endpoint_auth_methods_supported: names(&at_token),
         introspection_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_introspection),
         introspection_endpoint_auth_methods_supported: names(&at_introspection),
+        revocation_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_revocation),
+        revocation_endpoint_auth_methods_supported: names(&at_revocation),
     }
 }
 

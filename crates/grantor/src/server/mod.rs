@@ -9,6 +9,7 @@
 //! `token` holds that line. Each type in it has private fields and one maker, so holding a [`Caller`] is the proof that client
 //! authentication happened. A [`Grant`] or a [`ClientAuthentication`] of your own is one file and one line of the [`Builder`].
 
+mod access_token;
 mod audit;
 mod builder;
 mod client_auth;
@@ -23,6 +24,7 @@ mod jwks;
 mod metadata;
 mod policy;
 mod response;
+mod revocation;
 mod service;
 mod token;
 

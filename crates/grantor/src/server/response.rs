@@ -6,7 +6,7 @@ use http_body_util::Full;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ErrorCode, IssuedToken, TokenError};
+use super::{ErrorCode, IssuedToken, TokenError, introspection::Active};
 use crate::types::CorrelationId;
 
 /// What every answer's body is.
@@ -51,6 +51,29 @@ pub(super) fn token(token: &IssuedToken) -> Response<Body> {
         scope: token.scope().to_string(),
     };
     json(StatusCode::OK, &body)
+}
+
+/// RFC 7662 §2.2: what the token stands for, or that it is not active and nothing more.
+pub(super) fn introspection(active: Option<Active>) -> Response<Body> {
+    match active {
+        Some(active) => json(StatusCode::OK, &active),
+        None => json(StatusCode::OK, &json!({"active": false})),
+    }
+}
+
+/// Public and the same for everybody: caches may keep it for a moment.
+pub(super) fn document(body: &impl Serialize) -> Response<Body> {
+    let mut response = json(StatusCode::OK, body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    response.headers_mut().remove(header::PRAGMA);
+    response
+}
+
+/// RFC 7009 §2.2: done, and nothing to say.
+pub(super) fn revoked() -> Response<Body> {
+    let mut response = Response::new(Full::default());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// RFC 6749 §5.2: the code, fixed words, and the id under which the operator finds the cause.

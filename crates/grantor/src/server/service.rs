@@ -13,12 +13,56 @@ use http::{Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    AuthorizationServer, Decision, FormError, Outcome, TokenError, TokenForm,
-    builder::Inner,
+    AuthorizationServer, Decision, FormError, TokenError, TokenForm,
+    builder::{Inner, Paths},
     form::MAX_FORM_BYTES,
     introspection, jwks, metadata,
     response::{self, Body, Challenge},
+    revocation,
 };
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Token,
+    Introspection,
+    Revocation,
+    Jwks,
+    Metadata,
+}
+
+impl Endpoint {
+    /// Its name in decision records.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Introspection => "introspection",
+            Self::Revocation => "revocation",
+            Self::Jwks => "jwks",
+            Self::Metadata => "metadata",
+        }
+    }
+
+    fn methods(self) -> &'static [Method] {
+        match self {
+            Self::Token | Self::Introspection | Self::Revocation => &[Method::POST],
+            Self::Jwks | Self::Metadata => &[Method::GET, Method::HEAD],
+        }
+    }
+}
+
+impl Paths {
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        match path {
+            _ if path == self.token => Some(Endpoint::Token),
+            _ if path == self.introspection => Some(Endpoint::Introspection),
+            _ if path == self.revocation => Some(Endpoint::Revocation),
+            _ if path == self.jwks => Some(Endpoint::Jwks),
+            _ if path == self.metadata => Some(Endpoint::Metadata),
+            _ => None,
+        }
+    }
+}
 
 /// Answers one request.
 pub(super) async fn respond<B>(server: &Inner, request: Request<B>) -> Response<Body>
@@ -26,79 +70,41 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    const READ: &[Method] = &[Method::GET, Method::HEAD];
-    const POST: &[Method] = &[Method::POST];
-    let path = request.uri().path();
-    let paths = &server.paths;
-    let allowed = if path == paths.token || path == paths.introspection { POST } else { READ };
-    let known = [&paths.token, &paths.introspection, &paths.jwks, &paths.metadata].into_iter().any(|known| known == path);
-    if !known {
-        return response::not_found();
+    let Some(endpoint) = server.paths.endpoint(request.uri().path()) else { return response::not_found() };
+    if !endpoint.methods().contains(request.method()) {
+        return response::method_not_allowed(endpoint.methods());
     }
-    if !allowed.contains(request.method()) {
-        return response::method_not_allowed(allowed);
+    match endpoint {
+        Endpoint::Jwks => response::document(&jwks::document(&server.line.context.signing_keys.key_ring())),
+        Endpoint::Metadata => response::document(&metadata::document(&server.line)),
+        Endpoint::Token | Endpoint::Introspection | Endpoint::Revocation => decide(server, endpoint, request).await,
     }
-    if path == paths.token {
-        return token(server, request).await;
-    }
-    if path == paths.introspection {
-        return introspect(server, request).await;
-    }
-    let mut answer = if path == paths.jwks {
-        let ring = server.line.context.signing_keys.key_ring();
-        response::json(StatusCode::OK, &jwks::document(&ring))
-    } else {
-        response::json(StatusCode::OK, &metadata::document(&server.line))
+}
+
+/// Reads a form, decides, records the decision, answers.
+async fn decide<B>(server: &Inner, endpoint: Endpoint, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let line = &server.line;
+    let mut decision = Decision::new(endpoint.name(), line.context.now());
+    let form = read_form(&parts, body).await;
+    let outcome = match endpoint {
+        Endpoint::Introspection => introspection::introspect(line, form, &mut decision).await.map(response::introspection),
+        Endpoint::Revocation => revocation::revoke(line, form, &mut decision).await.map(|()| response::revoked()),
+        _ => line.token(form, &mut decision).await.map(|token| response::token(&token)),
     };
-    // Public and the same for everybody: let caches keep it for a moment.
-    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=60"));
-    answer.headers_mut().remove(header::PRAGMA);
-    answer
-}
-
-async fn token<B>(server: &Inner, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let (parts, body) = request.into_parts();
-    let mut decision = Decision::new("token", server.line.context.now());
-    let form = read_form(&parts, body).await;
-    let outcome = server.line.token(form, &mut decision).await;
-    if let Err(error) = &outcome {
-        decision.refused(error);
-    }
-    debug_assert!(decision.outcome != Outcome::Undecided);
-    server.decisions.record(&decision);
-    match outcome {
-        Ok(token) => response::token(&token),
-        Err(error) => {
-            let sent = parts.headers.contains_key(header::AUTHORIZATION);
-            refusal(&error, &decision, if sent { Challenge::Basic } else { Challenge::None })
-        }
-    }
-}
-
-/// RFC 7662 §2.3: whoever may not ask is challenged.
-async fn introspect<B>(server: &Inner, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let (parts, body) = request.into_parts();
-    let mut decision = Decision::new("introspection", server.line.context.now());
-    let form = read_form(&parts, body).await;
-    let outcome = introspection::introspect(&server.line, form, &mut decision).await;
     match &outcome {
         Ok(_) => decision.granted(),
         Err(error) => decision.refused(error),
     }
     server.decisions.record(&decision);
-    match outcome {
-        Ok(Some(active)) => response::json(StatusCode::OK, &active),
-        Ok(None) => response::json(StatusCode::OK, &serde_json::json!({"active": false})),
-        Err(error) => refusal(&error, &decision, Challenge::Basic),
-    }
+    // RFC 7662 §2.3: whoever may not introspect is always challenged.
+    let challenged = endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
+    let challenge = if challenged { Challenge::Basic } else { Challenge::None };
+    outcome.unwrap_or_else(|error| refusal(&error, &decision, challenge))
 }
 
 fn refusal(error: &TokenError, decision: &Decision, challenge: Challenge) -> Response<Body> {

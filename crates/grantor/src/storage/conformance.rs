@@ -36,6 +36,7 @@ macro_rules! store_suite {
             a_claim_ends_when_it_says
             claims_are_kept_apart_by_issuer
             opaque_tokens_are_found_by_digest
+            a_revoked_token_stays_revoked
         );
     };
     (@tests $make:path: $($law:ident)*) => {
@@ -245,4 +246,15 @@ pub async fn opaque_tokens_are_found_by_digest<S: Registry>(store: Arc<S>) {
     store.token_create(TokenDigest::of("t"), token.clone()).await.expect("created");
     assert_eq!(TokenStore::token(&*store, &TokenDigest::of("t")).await.expect("the store answers"), Some(token));
     assert_eq!(TokenStore::token(&*store, &TokenDigest::of("u")).await.expect("the store answers"), None);
+}
+
+/// Revoking is remembered, for the one token, and may be repeated.
+pub async fn a_revoked_token_stays_revoked<S: Registry>(store: Arc<S>) {
+    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+    assert!(!store.token_is_revoked(&TokenDigest::of("t")).await.expect("the store answers"));
+    for _ in 0..2 {
+        store.token_revoke(TokenDigest::of("t"), until).await.expect("revoked");
+        assert!(store.token_is_revoked(&TokenDigest::of("t")).await.expect("the store answers"));
+    }
+    assert!(!store.token_is_revoked(&TokenDigest::of("u")).await.expect("the store answers"));
 }

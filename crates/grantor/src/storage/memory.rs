@@ -26,6 +26,7 @@ struct State {
     subjects: BTreeMap<SubjectId, Subject>,
     permissions: BTreeMap<(ClientId, SubjectId), Permission>,
     tokens: HashMap<TokenDigest, OpaqueToken>,
+    revocations: HashMap<TokenDigest, UnixTime>,
     claims: HashMap<ReplayKey, UnixTime>,
     /// Claims after which expired ones are looked for: twice as many as were alive the last time.
     sweep_at: usize,
@@ -184,6 +185,7 @@ impl TokenStore for MemoryStore {
         if state.tokens.len() >= 1024 && state.tokens.len().is_power_of_two() {
             let now = token.issued_at;
             state.tokens.retain(|_, token| token.expires_at > now);
+            state.revocations.retain(|_, until| *until > now);
         }
         state.tokens.insert(digest, token);
         Ok(())
@@ -191,6 +193,15 @@ impl TokenStore for MemoryStore {
 
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError> {
         Ok(self.state().tokens.get(digest).cloned())
+    }
+
+    async fn token_revoke(&self, digest: TokenDigest, until: UnixTime) -> Result<(), StoreError> {
+        self.state().revocations.insert(digest, until);
+        Ok(())
+    }
+
+    async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        Ok(self.state().revocations.contains_key(digest))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     types::{ClientId, Scope, SubjectId},
 };
 
-/// SHA-256 of an opaque access token.
+/// SHA-256 of an opaque access token, or of the `jti` of a JWT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
@@ -43,11 +43,16 @@ pub struct OpaqueToken {
     pub expires_at: UnixTime,
 }
 
-/// Keeps opaque access tokens.
+/// Keeps opaque access tokens, and which access tokens of either form were revoked.
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
     /// Records a token. When this returns, the token may be answered.
     async fn token_create(&self, digest: TokenDigest, token: OpaqueToken) -> Result<(), StoreError>;
     /// The token with this digest, if and only if it is recorded; an expired one may be gone.
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError>;
+
+    /// Records that the token with this digest is revoked, until it would have expired. When this returns, it is in force.
+    async fn token_revoke(&self, digest: TokenDigest, until: UnixTime) -> Result<(), StoreError>;
+    /// Whether [`TokenStore::token_revoke`] was called for this digest; a record past its end may be gone.
+    async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError>;
 }

@@ -148,3 +148,20 @@ fn mac(algorithm: Algorithm) -> hmac::Algorithm {
         _ => hmac::HMAC_SHA256,
     }
 }
+
+/// The same ES256 token with the other signature that everybody can make of it: (r, n - s) verifies where (r, s) does.
+pub(crate) fn with_other_s(token: &str) -> String {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+        0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let (signed, signature) = token.rsplit_once('.').expect("a JWS");
+    let mut signature = base64url_decode(signature).expect("base64url");
+    let mut borrow = 0;
+    for (index, order) in ORDER.into_iter().enumerate().rev() {
+        let difference = i16::from(order) - i16::from(signature[32 + index]) - borrow;
+        borrow = i16::from(difference < 0);
+        signature[32 + index] = difference.rem_euclid(256) as u8;
+    }
+    format!("{signed}.{}", base64url_encode(signature))
+}

@@ -27,8 +27,8 @@ use grantor::{
     storage::{Subject, SubjectRegistry},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope, SubjectId},
 };
-use http::Request;
-use http_body_util::Full;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 pub(crate) use jwt::{Jwt, quote};
 pub(crate) use keys::Key;
 
@@ -207,6 +207,14 @@ impl World {
     /// Sends a form and holds the answer against the oracle.
     pub(crate) async fn send(&self, form: &Form) -> Answer {
         self.send_request(form, form.request()).await
+    }
+
+    /// Sends a form whose answer has no JSON body: status and body.
+    pub(crate) async fn send_plain(&self, form: &Form) -> (StatusCode, String) {
+        let (parts, body) = self.server.respond(form.request()).await.into_parts();
+        assert_eq!(parts.headers["cache-control"], "no-store");
+        let body = body.collect().await.expect("a body").to_bytes();
+        (parts.status, String::from_utf8(body.to_vec()).expect("UTF-8"))
     }
 
     /// As [`World::send`], with a request made from `form` by hand.

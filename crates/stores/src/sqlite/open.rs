@@ -23,7 +23,8 @@ use crate::MasterKey;
 /// "GRNT": marks the file as ours.
 const APPLICATION_ID: i64 = 0x4752_4e54;
 /// One entry per schema version, never changed once released.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[M<'static>] =
+    &[M::up(include_str!("../../migrations/0001_initial.sql")), M::up(include_str!("../../migrations/0002_revocation.sql"))];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a statement waits for another process that writes.

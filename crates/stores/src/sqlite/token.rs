@@ -1,7 +1,10 @@
 //! Opaque tokens in SQLite.
 
 use async_trait::async_trait;
-use grantor::storage::{OpaqueToken, StoreError, TokenDigest, TokenStore};
+use grantor::{
+    clock::UnixTime,
+    storage::{OpaqueToken, StoreError, TokenDigest, TokenStore},
+};
 use rusqlite::OptionalExtension as _;
 
 use super::{SqliteStore, error::unreadable};
@@ -26,5 +29,23 @@ impl TokenStore for SqliteStore {
         let record = self.0.readers.read(query).await?;
         let parse = |record: String| serde_json::from_str(&record).map_err(|error| unreadable("token", error));
         record.map(parse).transpose()
+    }
+
+    async fn token_revoke(&self, digest: TokenDigest, until: UnixTime) -> Result<(), StoreError> {
+        let insert = "INSERT INTO revocation (digest, until) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        let inserted = self
+            .0
+            .writer
+            .execute(move |connection| connection.prepare_cached(insert)?.execute((digest.as_bytes(), until.millis())));
+        inserted.await.map(drop)
+    }
+
+    async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+        let digest = *digest;
+        let query = "SELECT EXISTS (SELECT 1 FROM revocation WHERE digest = ?1)";
+        let read = move |connection: &rusqlite::Connection| {
+            Ok(connection.prepare_cached(query)?.query_row([digest.as_bytes()], |row| row.get(0))?)
+        };
+        self.0.readers.read(read).await
     }
 }

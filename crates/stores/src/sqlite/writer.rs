@@ -143,6 +143,7 @@ fn sweep(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     for statement in [
         "DELETE FROM replay WHERE key IN (SELECT key FROM replay WHERE until < ?1 LIMIT ?2)",
         "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
+        "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)",
     ] {
         connection.prepare_cached(statement)?.execute((now, SWEEP_ROWS))?;
     }
