@@ -10,13 +10,13 @@ fn usage(of: Use) -> Option<Usage> {
 }
 
 /// The rule that failed, those before it having passed and those after it not reached.
-fn broken_rule(explanation: &Explanation) -> Option<&'static str> {
+fn broken_rule(explanation: &Explanation) -> Option<&str> {
     let position = explanation.checks.iter().position(|check| check.verdict == Verdict::Fail);
     let (before, after) = explanation.checks.split_at(position.unwrap_or(explanation.checks.len()));
     assert!(before.iter().all(|check| check.verdict == Verdict::Pass));
     assert!(after.iter().skip(1).all(|check| check.verdict == Verdict::NotReached));
     assert_eq!(explanation.is_accepted(), position.is_none());
-    after.first().map(|check| check.rule)
+    after.first().map(|check| check.rule.as_ref())
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use common::{
     keys, metadata,
 };
 use grantor::storage::{ClientRegistry, TokenFormat};
+use http::{Method, StatusCode};
 
 fn at(uri: &str, form: Form, token: &str) -> Form {
     let mut form = form.without("grant_type").with("token", token);
@@ -104,4 +105,36 @@ async fn a_public_client_may_revoke() {
     let form = at("/revoke", with_credentials(Form::new("x"), id, &METHODS[4]), &token);
     assert_eq!(world.send_plain(&form).await.0, 200);
     assert!(!is_active(&world, &token).await);
+}
+
+#[tokio::test]
+async fn revocation_comes_by_post_and_a_hint_changes_nothing() {
+    let world = World::new();
+    for hint in ["access_token", "refresh_token", "unknown-hint"] {
+        let (owner, token) = owner_and_token(&world, TokenFormat::Jwt).await;
+        let form = at("/revoke", owner.good_form(), &token).with("token_type_hint", hint);
+        let mut request = form.request();
+        *request.method_mut() = Method::GET;
+        let response = world.server.respond(request).await;
+        assert_eq!(
+            (response.status(), response.headers()["allow"].to_str().ok()),
+            (StatusCode::METHOD_NOT_ALLOWED, Some("POST"))
+        );
+        assert!(is_active(&world, &token).await, "{hint}: by GET");
+        assert_eq!(world.send_plain(&form).await.0, 200);
+        assert!(!is_active(&world, &token).await, "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_used_for_a_token_does_not_revoke_it() {
+    let world = World::new();
+    let owner = world.party(Use::PrivateKeyJwt).await;
+    let used = owner.good_form();
+    let token = world.send(&used).await.granted("a token").to_owned();
+    let answer = world.send(&at("/revoke", used, &token)).await;
+    answer.refused("used at the token endpoint", "invalid_client", "replay", "jti: used before");
+    assert!(is_active(&world, &token).await);
+    revoke(&world, &owner, &token).await;
+    assert!(!is_active(&world, &token).await, "with a new one");
 }

@@ -4,15 +4,17 @@ use std::{path::Path, sync::Arc};
 
 use grantor::{
     assertion::Lifetimes,
-    server::{AuthorizationServer, BuildError, Settings},
+    server::{AuthorizationServer, BuildError, Settings, TracingLog},
 };
-use grantor_stores::sqlite::{OpenError, SqliteStore};
+use grantor_stores::sqlite::{OpenError, Options, SqliteStore};
 
 use crate::config::Config;
 
 /// Opens the database in the data directory, creating it if there is none.
 pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
-    SqliteStore::open(data, config.token.signing_algorithm).map(Arc::new)
+    let options =
+        Options { signing_algorithm: config.token.signing_algorithm, retention: config.decisions, ..Options::default() };
+    SqliteStore::open(data, &options).map(Arc::new)
 }
 
 /// Puts the server together.
@@ -27,6 +29,7 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>) -> Result<Authoriz
     let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
     AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.clone())
+        .decisions((TracingLog, store.clone()))
         .store(store)
         .settings(settings)
         .lifetimes(lifetimes)

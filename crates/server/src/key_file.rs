@@ -28,7 +28,9 @@ pub enum Credential {
 pub struct KeyFile {
     pub client_id: ClientId,
     pub token_endpoint: String,
-    /// What assertions name as their audience.
+    /// The issuer identifier of the server: the audience of client authentication.
+    pub issuer: String,
+    /// The audience of grant assertions.
     pub audience: String,
     pub auth_method: AuthMethod,
     pub credential: Credential,
@@ -170,7 +172,8 @@ impl KeyFile {
         Ok(Self {
             client_id: form.client_id,
             token_endpoint: form.token_endpoint,
-            audience: form.issuer,
+            audience: form.issuer.clone(),
+            issuer: form.issuer,
             auth_method: form.auth_method.unwrap_or(default_method),
             credential,
         })
@@ -183,6 +186,8 @@ impl KeyFile {
         let key = key.map_err(|error| wrong("private_key", error.to_string()))?;
         Ok(Self {
             client_id: form.client_email,
+            // This form does not name the issuer; with our own servers it is what the endpoint's URL starts with.
+            issuer: form.token_uri.strip_suffix("/token").unwrap_or(&form.token_uri).to_owned(),
             audience: form.token_uri.clone(),
             token_endpoint: form.token_uri,
             auth_method: AuthMethod::PRIVATE_KEY_JWT,

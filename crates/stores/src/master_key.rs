@@ -68,10 +68,17 @@ impl MasterKey {
     pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
         let key = Zeroizing::new(crypto::random_bytes::<32>());
         let text = Zeroizing::new(format!("{}\n", base64url_encode(key.as_slice())));
+        // Under another name first: whenever the process is killed, the file is whole or absent.
+        let unfinished = path.with_extension("key.new");
         let write = || {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            // One that was left may be the same file under both names: it is unlinked, never truncated.
+            fs::remove_file(&unfinished)
+                .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
             file.write_all(text.as_bytes())?;
-            file.sync_all()
+            file.sync_all()?;
+            fs::hard_link(&unfinished, path)?;
+            fs::remove_file(&unfinished)
         };
         write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
         Ok(Self(crypto::SealingKey::new(&key)))

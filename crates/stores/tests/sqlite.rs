@@ -17,7 +17,7 @@ use grantor::{
 };
 use grantor_stores::{
     MasterKeyError,
-    sqlite::{OpenError, SqliteStore},
+    sqlite::{OpenError, Options, SqliteStore},
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -30,11 +30,15 @@ async fn empty() -> (Arc<SqliteStore>, TempDir) {
 grantor::store_suite!(empty);
 
 fn open(directory: &Path) -> SqliteStore {
-    SqliteStore::open(directory, Algorithm::Es256).expect("the store opens")
+    SqliteStore::open(directory, &Options::default()).expect("the store opens")
+}
+
+fn open_with_clock(directory: &Path, clock: Arc<ManualClock>) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(directory, &Options { clock, ..Options::default() })
 }
 
 fn refusal(directory: &Path) -> OpenError {
-    SqliteStore::open(directory, Algorithm::Es256).expect_err("the store must not open")
+    SqliteStore::open(directory, &Options::default()).expect_err("the store must not open")
 }
 
 fn id(text: &str) -> ClientId {
@@ -89,20 +93,27 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     operator.client_delete(&id("a")).await.expect("deleted");
     within_a_second(async || server.client(&id("a")).await.expect("read").is_none()).await;
 
-    let rotated = operator.signing_key_rotate(Algorithm::Ed25519, Duration::from_secs(60)).await.expect("rotated");
+    let rotated =
+        operator.signing_key_rotate(Algorithm::Ed25519, Duration::ZERO, Duration::from_secs(60)).await.expect("rotated");
     within_a_second(async || server.key_ring().signing().key_id() == Some(&rotated.key_id)).await;
     assert_eq!(server.key_ring().published().len(), 2, "the old key is still published");
 }
 
 #[tokio::test]
-async fn a_retired_key_leaves_the_set_when_its_time_has_come() {
+async fn a_new_key_is_published_before_it_signs_and_an_old_one_until_its_tokens_have_ended() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
-    let store = SqliteStore::open_with_clock(directory.path(), Algorithm::Es256, clock.clone()).expect("the store opens");
-    store.signing_key_rotate(Algorithm::Es256, Duration::from_secs(60)).await.expect("rotated");
-    clock.advance(Duration::from_secs(59));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let old = store.key_ring().signing().key_id().map(str::to_owned);
+    let ahead = Duration::from_secs(30);
+    let new = store.signing_key_rotate(Algorithm::Es256, ahead, Duration::from_secs(60)).await.expect("rotated");
+    assert_eq!(store.key_ring().published().len(), 2, "published at once");
+    assert_eq!(store.key_ring().signing().key_id(), old.as_deref(), "the old key still signs");
+    clock.advance(Duration::from_secs(31));
+    within_a_second(async || store.key_ring().signing().key_id() == Some(&new.key_id)).await;
+    clock.advance(Duration::from_secs(58));
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(store.key_ring().published().len(), 2);
+    assert_eq!(store.key_ring().published().len(), 2, "the old key's tokens may still be alive");
     clock.advance(Duration::from_secs(2));
     within_a_second(async || store.key_ring().published().len() == 1).await;
 }
@@ -111,7 +122,7 @@ async fn a_retired_key_leaves_the_set_when_its_time_has_come() {
 async fn expired_claims_are_removed_and_live_ones_stay() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
-    let store = SqliteStore::open_with_clock(directory.path(), Algorithm::Es256, clock.clone()).expect("the store opens");
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     for number in 0..100 {
         let until = clock.now().plus(Duration::from_secs(if number < 90 { 60 } else { 600 }));
         let claim = store.claim(ReplayKey::new("issuer", &number.to_string()), until, clock.now()).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use grantor_jose::{Algorithm, VerificationKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     storage::{AssertionProfile, AudiencePolicy, Client},
@@ -14,7 +14,7 @@ use crate::{
 const SERVICE_ACCOUNT_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 
 /// What an assertion is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Usage {
     /// `client_assertion` (RFC 7523 §2.2): who is calling.

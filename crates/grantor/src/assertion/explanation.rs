@@ -1,7 +1,9 @@
 //! An assertion explained: every rule in order, whether it holds, what was expected and what came.
 
+use std::borrow::Cow;
+
 use grantor_jose::{Audience, Claims, NumericDate};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Assertion, Expectation, Lifetimes, Usage, expectation::SubjectRule};
 use crate::clock::UnixTime;
@@ -27,7 +29,7 @@ const RULES: [(&str, &str); 16] = [
 ];
 
 /// How a rule went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The rule holds.
@@ -39,12 +41,12 @@ pub enum Verdict {
 }
 
 /// One rule of an explanation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// The rule's name.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// Where the rule is written.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// How it went.
     pub verdict: Verdict,
     /// What the server expects; empty where it cannot be known yet.
@@ -54,7 +56,7 @@ pub struct Check {
 }
 
 /// What an assertion was used for, and every rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What it was taken for.
     pub usage: Usage,
@@ -104,7 +106,7 @@ impl Known<'_> {
             let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
             let expected = expectation.map(|expectation| self.expected(rule, expectation)).unwrap_or_default();
             let got = assertion.map(|assertion| self.got(rule, assertion)).unwrap_or_default();
-            Check { rule, source, verdict, expected, got }
+            Check { rule: rule.into(), source: source.into(), verdict, expected, got }
         };
         RULES.iter().enumerate().map(check).collect()
     }
@@ -151,14 +153,15 @@ impl Known<'_> {
             "exp" => self.distance(claims.expires),
             "nbf" => self.distance(claims.not_before),
             "iat" => self.distance(claims.issued_at),
-            "jti" | "replay" => quoted(claims.token_id.as_deref()),
+            // Records hold a digest of it, never the jti itself.
+            "jti" => claims.token_id.as_ref().map_or_else(absent, |token_id| format!("present, {} octets", token_id.len())),
             _ => String::new(),
         }
     }
 
     /// A date as its distance from the server's clock.
     fn distance(&self, date: Option<NumericDate>) -> String {
-        let Some(date) = date else { return quoted(None) };
+        let Some(date) = date else { return absent() };
         let ahead = date.seconds() - self.now.date().seconds();
         match ahead {
             0.0..1e10 => format!("{ahead:.0} s ahead of our clock"),
@@ -168,15 +171,21 @@ impl Known<'_> {
     }
 }
 
-/// A text that anybody may have written, escaped.
+fn absent() -> String {
+    "(absent)".to_owned()
+}
+
+/// A text that anybody may have written: its beginning, escaped.
 fn quoted(text: Option<&str>) -> String {
-    text.map_or_else(|| "(absent)".to_owned(), |text| format!("{text:?}"))
+    text.map_or_else(absent, |text| format!("{:?}", text.chars().take(128).collect::<String>()))
 }
 
 fn audience(claims: &Claims) -> String {
     match &claims.audience {
-        None => quoted(None),
+        None => absent(),
         Some(Audience::One(one)) => quoted(Some(one)),
-        Some(Audience::Many(many)) => format!("{many:?}"),
+        Some(Audience::Many(many)) => {
+            format!("[{}]", many.iter().take(4).map(|one| quoted(Some(one))).collect::<Vec<_>>().join(", "))
+        }
     }
 }

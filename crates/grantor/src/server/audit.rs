@@ -2,12 +2,14 @@
 //!
 //! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest.
 
+use std::sync::Arc;
+
 use grantor_jose::base64url_encode;
 use serde::Serialize;
 
 use super::{Approval, TokenError};
 use crate::{
-    assertion::VerifiedAssertion,
+    assertion::{Explanation, VerifiedAssertion},
     clock::UnixTime,
     types::{AuthMethod, ClientId, CorrelationId, GrantType, Scope, SubjectId},
 };
@@ -39,8 +41,12 @@ pub struct Decision {
     pub token_id_digest: Option<String>,
     /// The scope granted.
     pub scope: Option<Scope>,
+    /// The audience of the client's authentication JWT.
+    pub audience: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Of an assertion that was refused: every rule, expected and got.
+    pub explanation: Option<Explanation>,
 }
 
 /// How a request ended.
@@ -78,7 +84,9 @@ impl Decision {
             key_id: None,
             token_id_digest: None,
             scope: None,
+            audience: None,
             outcome: Outcome::Undecided,
+            explanation: None,
         }
     }
 
@@ -98,6 +106,12 @@ impl Decision {
         self.auth_method = Some(method.clone());
     }
 
+    /// The client authenticated with this assertion.
+    pub(super) fn authenticated_by(&mut self, assertion: &VerifiedAssertion) {
+        self.audience = assertion.claims().audience.as_ref().and_then(|audience| audience.sole()).map(str::to_owned);
+        self.used_assertion(assertion);
+    }
+
     /// This assertion verified, and its `jti` is used up.
     pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
         self.key_id = assertion.key().key_id().map(str::to_owned);
@@ -115,7 +129,8 @@ impl Decision {
         self.outcome = Outcome::Granted;
     }
 
-    pub(super) fn refused(&mut self, error: &TokenError) {
+    pub(super) fn refused(&mut self, error: &TokenError, explanation: Option<Explanation>) {
+        self.explanation = explanation;
         self.outcome = Outcome::Refused { error: error.code().as_str(), rule: error.rule(), cause: cause(error) };
     }
 }
@@ -140,6 +155,20 @@ fn cause(error: &TokenError) -> String {
 pub trait DecisionLog: Send + Sync + 'static {
     /// Takes a decision.
     fn record(&self, decision: &Decision);
+}
+
+/// Both, one after the other.
+impl<A: DecisionLog, B: DecisionLog> DecisionLog for (A, B) {
+    fn record(&self, decision: &Decision) {
+        self.0.record(decision);
+        self.1.record(decision);
+    }
+}
+
+impl<L: DecisionLog> DecisionLog for Arc<L> {
+    fn record(&self, decision: &Decision) {
+        L::record(self, decision);
+    }
 }
 
 /// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known.

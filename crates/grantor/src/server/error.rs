@@ -203,6 +203,25 @@ pub enum GrantError {
     Store(#[from] StoreError),
 }
 
+impl GrantError {
+    /// Whether the assertion itself was refused, and not what it asks for.
+    pub(super) fn is_about_assertion(&self) -> bool {
+        match self {
+            Self::NoIssuer | Self::UnknownIssuer(_) | Self::DisabledIssuer | Self::Key(_) | Self::Assertion(_) => true,
+            Self::Form(_)
+            | Self::ClientIdMismatch
+            | Self::CallerIsNotIssuer { .. }
+            | Self::UnknownSubject(_)
+            | Self::DisabledSubject
+            | Self::NoPermission(_)
+            | Self::NotAllowed
+            | Self::MalformedScopeClaim
+            | Self::Refused(_)
+            | Self::Store(_) => false,
+        }
+    }
+}
+
 /// The policy refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,8 +1,9 @@
 //! Explaining an assertion: what the server would decide about it, rule by rule, without using it up.
 
-use super::{AuthorizationServer, Context};
+use super::{AuthorizationServer, Context, TokenError, TokenForm};
 use crate::{
     assertion::{Assertion, AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
+    clock::UnixTime,
     keys::{KeyError, KeyKind},
     storage::{Client, StoreError},
 };
@@ -14,12 +15,37 @@ impl AuthorizationServer {
     /// # Errors
     /// [`StoreError`] if the registry or the replay guard fails.
     pub async fn explain(&self, token: &str, usage: Option<Usage>) -> Result<Explanation, StoreError> {
-        explain(&self.0.line.context, token, usage).await
+        let context = &self.0.line.context;
+        explain(context, token, usage, context.now(), None).await
     }
 }
 
-async fn explain(context: &Context, token: &str, usage: Option<Usage>) -> Result<Explanation, StoreError> {
-    let (now, lifetimes) = (context.now(), context.verifier().lifetimes());
+/// Explains the assertion that a request was refused for, as it stood when the request was read; `None` if the request was refused
+/// for something else, or the registry fails now.
+pub(super) async fn refusal(
+    context: &Context,
+    form: &TokenForm,
+    error: &TokenError,
+    decided_at: UnixTime,
+) -> Option<Explanation> {
+    let (usage, parameter) = match error {
+        TokenError::ClientAuth(_) => (Usage::ClientAuthentication, "client_assertion"),
+        TokenError::Grant(error) if error.is_about_assertion() => (Usage::Grant, "assertion"),
+        _ => return None,
+    };
+    let token = form.parameter(parameter)?;
+    explain(context, token, Some(usage), decided_at, Some((error.rule(), error.to_string()))).await.ok()
+}
+
+/// `decided` is the broken rule and its cause where the server has decided already; else the assertion is rehearsed.
+async fn explain(
+    context: &Context,
+    token: &str,
+    usage: Option<Usage>,
+    now: UnixTime,
+    decided: Option<(&str, String)>,
+) -> Result<Explanation, StoreError> {
+    let lifetimes = context.verifier().lifetimes();
     let mut known = Known { usage: usage.unwrap_or(Usage::Grant), assertion: None, expectation: None, lifetimes, now };
     let assertion = match Assertion::parse(token) {
         Ok(assertion) => assertion,
@@ -56,6 +82,9 @@ async fn explain(context: &Context, token: &str, usage: Option<Usage>) -> Result
         Usage::ClientAuthentication => Expectation::client_authentication(context.identity(), &client, algorithms, keys),
     };
     known.expectation = Some(&expectation);
+    if let Some((rule, cause)) = decided {
+        return Ok(Explanation::refused(&known, rule, cause));
+    }
     match context.verifier().rehearse(&assertion, &expectation, now).await {
         Ok(()) => Ok(Explanation::accepted(&known)),
         Err(AssertionError::Store(error)) => Err(error),

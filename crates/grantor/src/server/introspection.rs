@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    ClientAuthRequirement, Context, Decision, FormError, IssueError, TokenError, TokenForm,
+    ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm,
     access_token::{self, AccessToken},
     client_auth,
     token::Line,
@@ -33,14 +33,9 @@ pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
 }
 
 /// What the token stands for; `None` if it is not active, for whatever reason (RFC 7662 §2.2 tells none).
-pub(super) async fn introspect(
-    line: &Line,
-    form: Result<TokenForm, FormError>,
-    decision: &mut Decision,
-) -> Result<Option<Active>, TokenError> {
-    let form = form?;
+pub(super) async fn introspect(line: &Line, form: &TokenForm, decision: &mut Decision) -> Result<Option<Active>, TokenError> {
     let context = &line.context;
-    client_auth::authenticate(&line.client_auth, context, &form, &client_auth_requirement(), decision).await?;
+    client_auth::authenticate(&line.client_auth, context, form, &client_auth_requirement(), decision).await?;
     let token = form.required("token")?;
     Ok(active(context, token).await.map_err(IssueError::Store)?)
 }

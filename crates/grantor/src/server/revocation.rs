@@ -1,8 +1,7 @@
 //! Revocation: a client gives back a token of its own (RFC 7009).
 
 use super::{
-    ClientAuthRequirement, Context, Decision, FormError, IssueError, TokenError, TokenForm, access_token, client_auth,
-    token::Line,
+    ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm, access_token, client_auth, token::Line,
 };
 use crate::{
     clock::UnixTime,
@@ -16,10 +15,9 @@ pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
 
 /// Revokes the token, if and only if it is one of the caller's. Whether it was is not told: an unknown token, another client's
 /// and an expired one are answered alike (RFC 7009 §2.2). `token_type_hint` is not needed to find it.
-pub(super) async fn revoke(line: &Line, form: Result<TokenForm, FormError>, decision: &mut Decision) -> Result<(), TokenError> {
-    let form = form?;
+pub(super) async fn revoke(line: &Line, form: &TokenForm, decision: &mut Decision) -> Result<(), TokenError> {
     let context = &line.context;
-    let caller = client_auth::authenticate(&line.client_auth, context, &form, &client_auth_requirement(), decision).await?;
+    let caller = client_auth::authenticate(&line.client_auth, context, form, &client_auth_requirement(), decision).await?;
     let token = form.required("token")?;
     match caller.client() {
         Some(client) => Ok(revoke_own(context, client, token).await.map_err(IssueError::Store)?),

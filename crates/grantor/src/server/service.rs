@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::{
     AuthorizationServer, Decision, FormError, TokenError, TokenForm,
     builder::{Inner, Paths},
+    explain,
     form::MAX_FORM_BYTES,
     introspection, jwks, metadata,
     response::{self, Body, Challenge},
@@ -91,14 +92,18 @@ where
     let line = &server.line;
     let mut decision = Decision::new(endpoint.name(), line.context.now());
     let form = read_form(&parts, body).await;
-    let outcome = match endpoint {
-        Endpoint::Introspection => introspection::introspect(line, form, &mut decision).await.map(response::introspection),
-        Endpoint::Revocation => revocation::revoke(line, form, &mut decision).await.map(|()| response::revoked()),
-        _ => line.token(form, &mut decision).await.map(|token| response::token(&token)),
+    let outcome = match (&form, endpoint) {
+        (Err(error), _) => Err((*error).into()),
+        (Ok(form), Endpoint::Introspection) => {
+            introspection::introspect(line, form, &mut decision).await.map(response::introspection)
+        }
+        (Ok(form), Endpoint::Revocation) => revocation::revoke(line, form, &mut decision).await.map(|()| response::revoked()),
+        (Ok(form), _) => line.token(form, &mut decision).await.map(|token| response::token(&token)),
     };
-    match &outcome {
-        Ok(_) => decision.granted(),
-        Err(error) => decision.refused(error),
+    match (&outcome, &form) {
+        (Ok(_), _) => decision.granted(),
+        (Err(error), Ok(form)) => decision.refused(error, explain::refusal(&line.context, form, error, decision.at).await),
+        (Err(error), Err(_)) => decision.refused(error, None),
     }
     server.decisions.record(&decision);
     // RFC 7662 §2.3: whoever may not introspect is always challenged.

@@ -16,16 +16,11 @@ pub(super) struct Line {
 
 impl Line {
     /// Turns a request into a token, if and only if every stage agrees.
-    pub(super) async fn token(
-        &self,
-        form: Result<TokenForm, FormError>,
-        decision: &mut Decision,
-    ) -> Result<IssuedToken, TokenError> {
-        let form = form?;
-        let grant = self.grant(&form, decision)?;
-        let caller = client_auth::authenticate(&self.client_auth, &self.context, &form, &grant.client_auth(), decision).await?;
-        let authorization = grant.authorize(&self.context, &form, &caller, decision).await?;
-        let approval = policy::approve(&self.context, &form, authorization)?;
+    pub(super) async fn token(&self, form: &TokenForm, decision: &mut Decision) -> Result<IssuedToken, TokenError> {
+        let grant = self.grant(form, decision)?;
+        let caller = client_auth::authenticate(&self.client_auth, &self.context, form, &grant.client_auth(), decision).await?;
+        let authorization = grant.authorize(&self.context, form, &caller, decision).await?;
+        let approval = policy::approve(&self.context, form, authorization)?;
         Ok(issue::issue(&self.context, approval, decision).await?)
     }
 

@@ -2,6 +2,8 @@
 
 mod explain;
 
+pub use self::explain::table;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
@@ -90,7 +92,7 @@ pub fn sign(
     let assertion = NewAssertion {
         issuer: client,
         subject: subject.unwrap_or(client),
-        audience: audience.unwrap_or(&key.audience),
+        audience: audience.unwrap_or(if usage == Usage::Grant { &key.audience } else { &key.issuer }),
         lifetime,
         typ: Some(if usage == Usage::ClientAuthentication { CLIENT_AUTHENTICATION_TYP } else { "JWT" }),
         claims,

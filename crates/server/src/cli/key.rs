@@ -1,24 +1,32 @@
 //! `grantor key`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use grantor::jose::Algorithm;
 use grantor_stores::sqlite::SigningKeyInfo;
 use serde::Serialize;
 
-use super::{Failure, Global, client::algorithm, output::time};
+use super::{Failure, Global, client::algorithm, duration, output::time};
 
 /// List and rotate the server's signing keys
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// List the keys that are published, the one that signs first
     List,
-    /// Make a new key that signs from now on; the old one is published until its last token has expired
+    /// Make a new key: published now, signing soon; the old one is published until its last token has expired
     Rotate(Rotate),
 }
 
-/// Make a new key that signs from now on
+/// Make a new key: published now, signing soon
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor key rotate
+  grantor key rotate --ahead 0s        the old key is known to somebody else: sign with the new one at once")]
 pub struct Rotate {
+    /// How long the new key is published before it signs: as long as APIs may cache the key set
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    ahead: Duration,
     /// Algorithm of the new key [default: the configuration's token.signing_algorithm]
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     alg: Option<Algorithm>,
@@ -31,6 +39,7 @@ struct View {
     alg: &'static str,
     state: &'static str,
     created_at: String,
+    signs_from: String,
     published_until: Option<String>,
 }
 
@@ -39,8 +48,13 @@ impl View {
         Self {
             kid: key.key_id.clone(),
             alg: key.algorithm.name(),
-            state: if key.retires_at.is_none() { "signing" } else { "retired" },
+            state: match (key.is_signing, key.retires_at) {
+                (true, _) => "signing",
+                (false, None) => "next",
+                (false, Some(_)) => "retired",
+            },
             created_at: time(key.created_at),
+            signs_from: time(key.signs_from),
             published_until: key.retires_at.map(time),
         }
     }
@@ -53,19 +67,22 @@ impl KeyCommand {
         match self {
             Self::List => {
                 let keys: Vec<View> = store.signing_key_list().await?.iter().map(View::of).collect();
-                output.print_list(&keys, &["KID", "ALG", "STATE", "CREATED", "PUBLISHED UNTIL"], |key| {
+                output.print_list(&keys, &["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"], |key| {
                     let until = key.published_until.clone().unwrap_or_default();
-                    vec![key.kid.clone(), key.alg.to_owned(), key.state.to_owned(), key.created_at.clone(), until]
+                    vec![key.kid.clone(), key.alg.to_owned(), key.state.to_owned(), key.signs_from.clone(), until]
                 });
             }
-            Self::Rotate(Rotate { alg }) => {
+            Self::Rotate(Rotate { ahead, alg }) => {
                 let algorithm = alg.unwrap_or(config.token.signing_algorithm);
                 if algorithm.is_mac() {
                     return Err(Failure::usage(format!("--alg {algorithm}: access tokens are signed, not MACed")));
                 }
                 let overlap = config.token.lifetime + config.assertion.leeway;
-                let key = store.signing_key_rotate(algorithm, overlap).await?;
-                output.print(&View::of(&key), format_args!("key {} signs from now on ({algorithm})", key.key_id));
+                let key = store.signing_key_rotate(algorithm, ahead, overlap).await?;
+                output.print(
+                    &View::of(&key),
+                    format_args!("key {} signs from {} on ({algorithm})", key.key_id, time(key.signs_from)),
+                );
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod client;
+mod decisions;
 mod demo;
 mod failure;
 mod key;
@@ -84,6 +85,9 @@ enum Command {
     /// Make and explain assertions
     #[command(subcommand)]
     Assertion(assertion::AssertionCommand),
+    /// Find out why requests were granted or refused
+    #[command(subcommand)]
+    Decisions(decisions::DecisionsCommand),
     /// Get an access token with a key file
     Token(token::Token),
 }
@@ -100,6 +104,7 @@ impl Cli {
             Command::Permission(command) => command.run(&global).await,
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
+            Command::Decisions(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
         }
     }

@@ -34,8 +34,9 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        http::serve(listener, server, store, stop).await;
-        Ok(())
+        http::serve(listener, server, store.clone(), stop).await;
+        // The decisions of the last moment are still on their way to the disk.
+        Ok(store.flush().await?)
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use grantor::{jose::Algorithm, server::Settings, types::Issuer};
+use grantor_stores::sqlite::Retention;
 use serde::Deserialize;
 
 use self::raw::RawConfig;
@@ -40,6 +41,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub assertion: AssertionConfig,
     pub token: TokenConfig,
+    pub decisions: Retention,
     pub log: LogConfig,
 }
 
@@ -103,7 +105,14 @@ impl Config {
         let issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
         let listen = overrides.listen.unwrap_or(raw.listen);
         check_listen(listen, raw.behind_proxy)?;
-        Ok(Self { issuer, listen, assertion: assertion(raw.assertion)?, token: token(raw.token)?, log: log(raw.log) })
+        Ok(Self {
+            issuer,
+            listen,
+            assertion: assertion(raw.assertion)?,
+            token: token(raw.token)?,
+            decisions: decisions(raw.decisions)?,
+            log: log(raw.log),
+        })
     }
 }
 
@@ -140,6 +149,11 @@ fn token(raw: raw::Token) -> Result<TokenConfig, ConfigError> {
     let lifetime = seconds("token.lifetime_seconds", raw.lifetime_seconds, 1, 86_400)?;
     let signing_algorithm = signature_algorithm("token.signing_algorithm", &raw.signing_algorithm)?;
     Ok(TokenConfig { lifetime, signing_algorithm, audience: raw.audience, resources: raw.resources })
+}
+
+fn decisions(raw: raw::Decisions) -> Result<Retention, ConfigError> {
+    let age = seconds("decisions.days", raw.days.saturating_mul(86_400), 86_400, 3650 * 86_400)?;
+    Ok(Retention { rows: raw.rows, age })
 }
 
 fn log(raw: raw::Log) -> LogConfig {

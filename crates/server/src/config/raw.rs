@@ -14,6 +14,7 @@ pub struct RawConfig {
     pub behind_proxy: bool,
     pub assertion: Assertion,
     pub token: Token,
+    pub decisions: Decisions,
     pub log: Log,
 }
 
@@ -25,6 +26,7 @@ impl Default for RawConfig {
             behind_proxy: false,
             assertion: Assertion::default(),
             token: Token::default(),
+            decisions: Decisions::default(),
             log: Log::default(),
         }
     }
@@ -56,6 +58,19 @@ pub struct Token {
 impl Default for Token {
     fn default() -> Self {
         Self { lifetime_seconds: 3600, signing_algorithm: "ES256".to_owned(), audience: None, resources: Vec::new() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Decisions {
+    pub rows: u64,
+    pub days: u64,
+}
+
+impl Default for Decisions {
+    fn default() -> Self {
+        Self { rows: 100_000, days: 30 }
     }
 }
 

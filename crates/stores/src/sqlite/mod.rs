@@ -5,6 +5,7 @@
 
 mod cache;
 mod client;
+mod decision;
 mod error;
 mod open;
 mod permission;
@@ -20,7 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use grantor::{clock::Clock, storage::StoreError};
 use rusqlite::Connection;
 
+pub use decision::{DecisionFilter, Retention, StoredDecision};
 pub use error::OpenError;
+pub use open::Options;
 pub use signing_key::SigningKeyInfo;
 
 use self::{cache::Cache, error::failed, readers::Readers, signing_key::Ring, writer::Writer};

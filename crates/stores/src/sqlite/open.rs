@@ -17,14 +17,18 @@ use grantor::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Cache, Inner, OpenError, Readers, Ring, SqliteStore, Writer, signing_key};
+use super::{Cache, Inner, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
 use crate::MasterKey;
 
 /// "GRNT": marks the file as ours.
 const APPLICATION_ID: i64 = 0x4752_4e54;
 /// One entry per schema version, never changed once released.
-const MIGRATIONS: &[M<'static>] =
-    &[M::up(include_str!("../../migrations/0001_initial.sql")), M::up(include_str!("../../migrations/0002_revocation.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../migrations/0001_initial.sql")),
+    M::up(include_str!("../../migrations/0002_revocation.sql")),
+    M::up(include_str!("../../migrations/0003_decision.sql")),
+    M::up(include_str!("../../migrations/0004_signs_from.sql")),
+];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a statement waits for another process that writes.
@@ -34,21 +38,31 @@ const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
 /// What the master key is tried on.
 const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
 
+/// What may be chosen when a database is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The algorithm of the first signing key, made with a new database.
+    pub signing_algorithm: Algorithm,
+    /// How many decisions are kept, and for how long.
+    pub retention: Retention,
+    /// Who tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Options {
+    /// ES256, the default retention, the operating system's clock.
+    fn default() -> Self {
+        Self { signing_algorithm: Algorithm::Es256, retention: Retention::default(), clock: Arc::new(SystemClock) }
+    }
+}
+
 impl SqliteStore {
     /// Opens `grantor.db` in `directory` with the `master.key` beside it, and creates what does not exist yet, readable by its
-    /// owner alone. A new database gets a signing key for `algorithm`.
+    /// owner alone. A new database gets a signing key.
     ///
     /// # Errors
     /// [`OpenError`]; a database that is damaged, foreign or newer is left as it is.
-    pub fn open(directory: &Path, algorithm: Algorithm) -> Result<Self, OpenError> {
-        Self::open_with_clock(directory, algorithm, Arc::new(SystemClock))
-    }
-
-    /// As [`SqliteStore::open`], with another clock.
-    ///
-    /// # Errors
-    /// As for [`SqliteStore::open`].
-    pub fn open_with_clock(directory: &Path, algorithm: Algorithm, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub fn open(directory: &Path, options: &Options) -> Result<Self, OpenError> {
         let path = directory.join("grantor.db");
         let io = |error| OpenError::Io { path: directory.to_owned(), error };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
@@ -65,27 +79,23 @@ impl SqliteStore {
         let mut connection = connect_to_write(&path).map_err(sqlite(&path))?;
         migrate(&mut connection, &path)?;
         check_master_key(&connection, &master_key).map_err(sqlite(&path))?.ok_or(OpenError::WrongMasterKey(key_path))?;
-        start(path, connection, master_key, algorithm, clock)
+        start(path, connection, master_key, options)
     }
 }
 
-fn start(
-    path: PathBuf,
-    mut connection: Connection,
-    master_key: MasterKey,
-    algorithm: Algorithm,
-    clock: Arc<dyn Clock>,
-) -> Result<SqliteStore, OpenError> {
+fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, options: &Options) -> Result<SqliteStore, OpenError> {
+    let clock = options.clock.clone();
     let content = |error| OpenError::Content { path: path.clone(), error };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite(&path))?;
-    signing_key::ensure(&transaction, &master_key, algorithm, clock.now()).map_err(content)?;
+    signing_key::ensure(&transaction, &master_key, options.signing_algorithm, clock.now()).map_err(content)?;
     transaction.commit().map_err(sqlite(&path))?;
 
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
     let newest = "SELECT coalesce(max(sequence), 0) FROM change";
     let last: i64 = changes.query_row(newest, [], |row| row.get(0)).map_err(sqlite(&path))?;
     let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
-    let writer = Writer::start(connection, clock.clone()).map_err(|error| OpenError::Io { path: path.clone(), error })?;
+    let writer = Writer::start(connection, clock.clone(), options.retention);
+    let writer = writer.map_err(|error| OpenError::Io { path: path.clone(), error })?;
     let inner = Arc::new(Inner {
         writer,
         readers: Readers::new(path.clone()),
@@ -125,8 +135,13 @@ fn inspect(path: &Path) -> Result<bool, OpenError> {
         return Ok(true);
     }
     check_magic(path, size)?;
+    // A first start that was killed leaves a journal, and SQLite reads nothing before it has rolled that back.
+    let access = match path.with_extension("db-journal").exists() {
+        true => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        false => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
     let look = || {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         let sound = match size {
             ..=CHECKED_BYTES => connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))?,

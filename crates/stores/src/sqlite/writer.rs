@@ -4,6 +4,7 @@
 use std::{
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
@@ -14,12 +15,21 @@ use grantor::{clock::Clock, storage::StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::error::commit_failed;
+use super::{
+    decision::{self, DecisionRow, Retention},
+    error::commit_failed,
+};
 
 /// Jobs that may wait. Beyond, requests are told to come back.
 const QUEUE: usize = 8192;
 /// Most jobs in one commit.
 const GROUP: usize = 256;
+/// Decisions that may wait to be recorded. Beyond, they are dropped and counted.
+const DECISION_QUEUE: usize = 16_384;
+/// Most decisions recorded beside one group of jobs, so that no claim waits long behind them.
+const DECISION_GROUP: usize = 512;
+/// How long decisions wait for a group of jobs to go with.
+const DECISION_WAIT: Duration = Duration::from_millis(200);
 /// How often expired rows are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Most rows removed in one sweep, so that no request waits long behind it.
@@ -34,15 +44,45 @@ type Answer = Box<dyn FnOnce(Result<(), &Arc<rusqlite::Error>>) + Send>;
 /// The way to the writer's thread, which ends when this is dropped and all jobs are done.
 pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
+    decisions: SyncSender<DecisionRow>,
+    decisions_waiting: Arc<AtomicU64>,
+    decisions_dropped: AtomicU64,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>, retention: Retention) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let run = move || run(connection, &queue, &*clock);
+        let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
+        let decisions_waiting = Arc::<AtomicU64>::default();
+        let queues = Queues { jobs: queue, decisions: decision_queue, decisions_waiting: decisions_waiting.clone() };
+        let run = move || run(connection, &queues, &*clock, retention);
         let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(run)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        let decisions_dropped = AtomicU64::new(0);
+        Ok(Self { jobs: Some(jobs), decisions, decisions_waiting, decisions_dropped, thread: Some(thread) })
+    }
+
+    /// Records a decision soon, or drops it if too many are waiting.
+    pub(super) fn record(&self, decision: DecisionRow) {
+        self.decisions_waiting.fetch_add(1, Ordering::SeqCst);
+        if self.decisions.try_send(decision).is_err() {
+            self.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
+            if self.decisions_dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+                tracing::warn!("decisions are dropped: more come in than can be recorded");
+            }
+        }
+    }
+
+    /// Waits until every decision handed over before is recorded.
+    pub(super) async fn flush(&self) -> Result<(), StoreError> {
+        while self.decisions_waiting.load(Ordering::SeqCst) > 0 {
+            self.execute(|_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn decisions_dropped(&self) -> u64 {
+        self.decisions_dropped.load(Ordering::Relaxed)
     }
 
     /// Runs several statements, all or nothing, and waits for the commit.
@@ -96,17 +136,28 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, queue: &Receiver<Job>, clock: &dyn Clock) {
+/// What waits for the writer.
+struct Queues {
+    jobs: Receiver<Job>,
+    decisions: Receiver<DecisionRow>,
+    decisions_waiting: Arc<AtomicU64>,
+}
+
+fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention: Retention) {
     let mut sweep_at = clock.now();
     loop {
-        match queue.recv_timeout(SWEEP_EVERY) {
-            Ok(first) => commit_group(&mut connection, first, queue),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
+        match queues.jobs.recv_timeout(DECISION_WAIT) {
+            Ok(first) => commit_group(&mut connection, Some(first), queues),
+            Err(RecvTimeoutError::Timeout) => commit_group(&mut connection, None, queues),
+            // The end: record what is left, so that nothing is lost at shutdown.
+            Err(RecvTimeoutError::Disconnected) => {
+                while commit_group(&mut connection, None, queues) > 0 {}
+                return;
+            }
+        };
         let now = clock.now();
         if now >= sweep_at {
-            if let Err(error) = sweep(&connection, now.millis()) {
+            if let Err(error) = sweep(&connection, retention, now.millis()) {
                 tracing::warn!(%error, "expired rows could not be removed");
             }
             sweep_at = now.plus(SWEEP_EVERY);
@@ -114,32 +165,50 @@ fn run(mut connection: Connection, queue: &Receiver<Job>, clock: &dyn Clock) {
     }
 }
 
-/// Commits the first job together with those that wait behind it.
-fn commit_group(connection: &mut Connection, first: Job, queue: &Receiver<Job>) {
-    let jobs = std::iter::once(first).chain(queue.try_iter()).take(GROUP);
+/// Commits the first job together with those that wait behind it and the decisions that wait to be recorded. Answers how many
+/// there were.
+fn commit_group(connection: &mut Connection, first: Option<Job>, queues: &Queues) -> usize {
+    let decisions: Vec<DecisionRow> = queues.decisions.try_iter().take(DECISION_GROUP).collect();
+    if first.is_none() && decisions.is_empty() {
+        return 0;
+    }
+    let recorded = decisions.len() as u64;
+    let jobs = first.into_iter().chain(queues.jobs.try_iter()).take(GROUP);
     let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
-        Err(error) => return refuse(jobs, error),
+        Err(error) => {
+            refuse(jobs, &error);
+            queues.decisions_waiting.fetch_sub(recorded, Ordering::SeqCst);
+            return decisions.len();
+        }
     };
     let answers: Vec<Answer> = jobs.map(|job| job(&mut transaction)).collect();
+    for decision in &decisions {
+        if let Err(error) = decision.insert(&transaction) {
+            tracing::warn!(%error, "a decision could not be recorded");
+        }
+    }
     // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
     // that lost work was done.
     let committed = transaction.commit().map_err(Arc::new);
     if let Err(error) = &committed {
         tracing::error!(%error, "commit failed");
     }
+    queues.decisions_waiting.fetch_sub(recorded, Ordering::SeqCst);
+    let count = answers.len() + decisions.len();
     for answer in answers {
         answer(committed.as_ref().copied());
     }
+    count
 }
 
 /// Nothing can be written now: every waiting job is told so. A job that is dropped tells its submitter.
-fn refuse(jobs: impl Iterator<Item = Job>, error: rusqlite::Error) {
+fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
     tracing::error!(%error, "no write transaction");
     jobs.for_each(drop);
 }
 
-fn sweep(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+fn sweep(connection: &Connection, retention: Retention, now: i64) -> rusqlite::Result<()> {
     for statement in [
         "DELETE FROM replay WHERE key IN (SELECT key FROM replay WHERE until < ?1 LIMIT ?2)",
         "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
@@ -147,6 +216,7 @@ fn sweep(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     ] {
         connection.prepare_cached(statement)?.execute((now, SWEEP_ROWS))?;
     }
+    decision::sweep(connection, retention, now, SWEEP_ROWS)?;
     let newest = "SELECT coalesce(max(sequence), 0) FROM change";
     let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
     connection.prepare_cached(&delete)?.execute([CHANGES_KEPT])?;

@@ -52,7 +52,7 @@ impl ClientAuthentication for ClientAssertion {
         let keys = keys.map_err(ClientAuthError::Key)?;
         let expectation = Expectation::client_authentication(context.identity(), &client, algorithms, keys);
         let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(ClientAuthError::Assertion)?;
-        decision.used_assertion(&verified);
+        decision.authenticated_by(&verified);
         Ok((client, method))
     }
 }

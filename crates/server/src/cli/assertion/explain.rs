@@ -41,7 +41,7 @@ impl Explain {
         let server = app::build_server(&config, store.clone()).map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(assertion.trim(), usage).await?;
-        let nearest = nearest(&explanation, &*store).await?;
+        let nearest = nearest(&explanation, &store).await?;
         global.output().print(&json!({"explanation": explanation, "nearest_client": nearest}), table(&explanation));
         match (&explanation.cause, nearest) {
             (None, _) => Ok(()),
@@ -63,7 +63,8 @@ impl Explain {
     }
 }
 
-fn table(explanation: &Explanation) -> String {
+/// The rules as a table.
+pub fn table(explanation: &Explanation) -> String {
     let usage = match explanation.usage {
         Usage::ClientAuthentication => "client authentication",
         Usage::Grant => "a grant",

@@ -1,0 +1,152 @@
+//! `grantor decisions`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use grantor::clock::{Clock as _, UnixTime};
+use grantor_stores::sqlite::{DecisionFilter, SqliteStore, StoredDecision};
+use serde_json::Value;
+
+use super::{CLOCK, Failure, Global, Output, assertion::table, duration, output::time};
+
+/// How often `tail` looks for new decisions.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Find out why requests were granted or refused
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  grantor decisions show tNnMOSoAoAHq                 the id that the error answer carried
+  grantor decisions list --refused --since 1h
+  grantor decisions list --party billing --rule aud
+  grantor decisions tail --refused")]
+pub enum DecisionsCommand {
+    /// List the newest decisions, oldest first
+    List(List),
+    /// Print decisions as they are made, until interrupted
+    Tail(Filter),
+    /// Show one decision: of a refused assertion every rule, expected and got
+    Show(Show),
+}
+
+/// Which decisions.
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// Only refused requests
+    #[arg(long)]
+    refused: bool,
+    /// Only the decision with this id
+    #[arg(long, value_name = "CORRELATION")]
+    id: Option<String>,
+    /// Only decisions about this client
+    #[arg(long, value_name = "CLIENT")]
+    party: Option<String>,
+    /// Only requests refused for this rule, such as aud, exp, replay
+    #[arg(long, value_name = "RULE")]
+    rule: Option<String>,
+}
+
+/// List the newest decisions, oldest first
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    filter: Filter,
+    /// Only of the last 15m, 12h, 30d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Option<Duration>,
+    /// Most decisions
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: u32,
+}
+
+/// Show one decision
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The id that the error answer carried
+    #[arg(value_name = "CORRELATION")]
+    id: String,
+}
+
+impl DecisionsCommand {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (_, store) = global.open()?;
+        let output = global.output();
+        match self {
+            Self::List(List { filter, since, limit }) => {
+                let since = since.map(|since| UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64));
+                let found = store.decision_list(DecisionFilter { since, ..filter.into() }, limit).await?;
+                let records: Vec<Value> = found.iter().map(record).collect::<Result<_, _>>()?;
+                output.print_list(&records, &["TIME", "ID", "OUTCOME", "PARTY", "CAUSE"], row);
+                Ok(())
+            }
+            Self::Tail(filter) => tail(&store, filter.into(), output).await,
+            Self::Show(Show { id }) => {
+                let filter = DecisionFilter { id: Some(id.clone()), ..DecisionFilter::default() };
+                let found = store.decision_list(filter, 1).await?;
+                let found = found.first().ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
+                let decision = record(found)?;
+                output.print(&decision, described(&decision));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl From<Filter> for DecisionFilter {
+    fn from(filter: Filter) -> Self {
+        let Filter { refused, id, party, rule } = filter;
+        Self { refused, id, party, rule, ..Self::default() }
+    }
+}
+
+async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Result<(), Failure> {
+    let newest = store.decision_list(DecisionFilter::default(), 1).await?;
+    let mut after = newest.first().map_or(0, |decision| decision.sequence);
+    let interrupted = tokio::signal::ctrl_c();
+    let mut interrupted = std::pin::pin!(interrupted);
+    loop {
+        for decision in store.decision_list(DecisionFilter { after: Some(after), ..filter.clone() }, u32::MAX).await? {
+            after = decision.sequence;
+            let decision = record(&decision)?;
+            output.print(&decision, row(&decision).join("  "));
+        }
+        tokio::select! {
+            stopped = &mut interrupted => return stopped.map_err(Failure::failed),
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+fn record(decision: &StoredDecision) -> Result<Value, Failure> {
+    serde_json::from_str(&decision.record).map_err(|error| Failure::failed(format!("a stored decision is not JSON: {error}")))
+}
+
+fn row(decision: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let outcome = &decision["outcome"];
+    let parties = ["client", "claimed_issuer", "claimed_client"].into_iter().map(|name| text(&decision[name]));
+    let cause = match outcome["rule"].as_str() {
+        Some(rule) => format!("{rule}: {}", text(&outcome["cause"])),
+        None => text(&decision["scope"]),
+    };
+    vec![
+        time(UnixTime::from_millis(decision["at"].as_i64().unwrap_or_default())),
+        text(&decision["id"]),
+        format!("{} {}", text(&decision["endpoint"]), text(&outcome["outcome"])),
+        parties.into_iter().find(|party| !party.is_empty()).unwrap_or_default(),
+        cause,
+    ]
+    .into_iter()
+    .map(|cell| cell.chars().map(|each| if each.is_control() { ' ' } else { each }).collect())
+    .collect()
+}
+
+/// The decision as JSON, and below it the rules as a table.
+fn described(decision: &Value) -> String {
+    let mut plain = decision.clone();
+    let explanation = plain.as_object_mut().and_then(|members| members.remove("explanation"));
+    let plain = serde_json::to_string_pretty(&plain).expect("a decision is JSON");
+    match explanation.and_then(|explanation| serde_json::from_value(explanation).ok()) {
+        Some(explanation) => format!("{plain}\n\n{}", table(&explanation)),
+        None => plain,
+    }
+}

@@ -1,0 +1,151 @@
+//! Decisions in SQLite: written beside the claims, never waited for, kept for a bounded time and number.
+
+use std::time::Duration;
+
+use grantor::{
+    clock::UnixTime,
+    server::{Decision, DecisionLog, Outcome},
+    storage::StoreError,
+};
+use rusqlite::{Connection, Row, ToSql};
+
+use super::{SqliteStore, error::Failure};
+
+/// How many decisions are kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Most rows.
+    pub rows: u64,
+    /// Longest age.
+    pub age: Duration,
+}
+
+impl Default for Retention {
+    /// 100,000 decisions, 30 days.
+    fn default() -> Self {
+        Self { rows: 100_000, age: Duration::from_secs(30 * 86_400) }
+    }
+}
+
+/// Which decisions are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecisionFilter {
+    /// Only those refused.
+    pub refused: bool,
+    /// Only the one with this id.
+    pub id: Option<String>,
+    /// Only those of this party: the client, else the claimed client or issuer.
+    pub party: Option<String>,
+    /// Only those refused for this rule.
+    pub rule: Option<String>,
+    /// Only those not older than this.
+    pub since: Option<UnixTime>,
+    /// Only those after this position.
+    pub after: Option<i64>,
+}
+
+/// A stored decision: its position, which only grows, and its JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDecision {
+    /// Position in the order of recording.
+    pub sequence: i64,
+    /// The decision as JSON.
+    pub record: String,
+}
+
+/// One row on its way to the writer.
+pub(super) struct DecisionRow {
+    id: String,
+    at: i64,
+    refused: bool,
+    rule: Option<&'static str>,
+    party: Option<String>,
+    record: String,
+}
+
+impl DecisionRow {
+    fn new(decision: &Decision) -> Self {
+        let rule = match &decision.outcome {
+            Outcome::Refused { rule, .. } => Some(*rule),
+            Outcome::Granted | Outcome::Undecided => None,
+        };
+        let client = decision.client.as_ref().map(ToString::to_string);
+        Self {
+            id: decision.id.to_string(),
+            at: decision.at.millis(),
+            refused: rule.is_some(),
+            rule,
+            party: client.or_else(|| decision.claimed_issuer.clone()).or_else(|| decision.claimed_client.clone()),
+            record: serde_json::to_string(decision).expect("a decision is JSON"),
+        }
+    }
+
+    pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let insert = "INSERT INTO decision (id, at, refused, rule, party, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = (&self.id, self.at, self.refused, self.rule, &self.party, &self.record);
+        connection.prepare_cached(insert)?.execute(values).map(drop)
+    }
+}
+
+impl DecisionLog for SqliteStore {
+    /// Hands the decision to the writer. Where too many wait, it is dropped and counted: a request never waits for its record.
+    fn record(&self, decision: &Decision) {
+        self.0.writer.record(DecisionRow::new(decision));
+    }
+}
+
+impl SqliteStore {
+    /// Decisions that were dropped since the start because too many were waiting to be written.
+    pub fn decisions_dropped(&self) -> u64 {
+        self.0.writer.decisions_dropped()
+    }
+
+    /// Waits until every decision recorded so far is on disk: before the process ends.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.0.writer.flush().await
+    }
+
+    /// The newest decisions that pass the filter, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn decision_list(&self, filter: DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, StoreError> {
+        self.0.readers.read(move |connection| list(connection, &filter, limit)).await
+    }
+}
+
+fn list(connection: &Connection, filter: &DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, Failure> {
+    let since = filter.since.map(UnixTime::millis);
+    let conditions: [(&str, Option<&dyn ToSql>); 6] = [
+        ("refused = ?", filter.refused.then_some(&true)),
+        ("id = ?", filter.id.as_ref().map(|id| id as &dyn ToSql)),
+        ("party = ?", filter.party.as_ref().map(|party| party as &dyn ToSql)),
+        ("rule = ?", filter.rule.as_ref().map(|rule| rule as &dyn ToSql)),
+        ("at >= ?", since.as_ref().map(|since| since as &dyn ToSql)),
+        ("sequence > ?", filter.after.as_ref().map(|after| after as &dyn ToSql)),
+    ];
+    let used: Vec<_> = conditions.into_iter().filter_map(|(condition, value)| Some((condition, value?))).collect();
+    let wanted = used.iter().fold("1".to_owned(), |all, (condition, _)| format!("{all} AND {condition}"));
+    let query = format!("SELECT sequence, record FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT ?");
+    let mut values: Vec<&dyn ToSql> = used.iter().map(|(_, value)| *value).collect();
+    values.push(&limit);
+    let mut statement = connection.prepare_cached(&query)?;
+    let decision = |row: &Row<'_>| Ok(StoredDecision { sequence: row.get(0)?, record: row.get(1)? });
+    let mut found = statement.query_map(values.as_slice(), decision)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    found.reverse();
+    Ok(found)
+}
+
+/// Removes what is beyond the retention, a bounded number of rows at a time.
+pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, most: i64) -> rusqlite::Result<()> {
+    let rows = i64::try_from(retention.rows).unwrap_or(i64::MAX);
+    let oldest = now.saturating_sub(i64::try_from(retention.age.as_millis()).unwrap_or(i64::MAX));
+    let delete = "DELETE FROM decision WHERE sequence IN (
+        SELECT sequence FROM decision
+        WHERE at < ?1 OR sequence <= (SELECT coalesce(max(sequence), 0) FROM decision) - ?2
+        ORDER BY sequence LIMIT ?3)";
+    connection.prepare_cached(delete)?.execute((oldest, rows, most)).map(drop)
+}

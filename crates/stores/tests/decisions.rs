@@ -1,0 +1,106 @@
+//! Decisions in SQLite: recorded without being waited for, found again, and kept for a bounded time and number.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use grantor::{
+    clock::{Clock, ManualClock, UnixTime},
+    server::AuthorizationServer,
+    types::Issuer,
+};
+use grantor_stores::sqlite::{DecisionFilter, Options, Retention, SqliteStore, StoredDecision};
+
+struct World {
+    store: Arc<SqliteStore>,
+    server: AuthorizationServer,
+}
+
+impl World {
+    fn open(directory: &Path, clock: Arc<ManualClock>, retention: Retention) -> Self {
+        let options = Options { clock: clock.clone(), retention, ..Options::default() };
+        let store = Arc::new(SqliteStore::open(directory, &options).expect("the store opens"));
+        let issuer = Issuer::parse("https://as.example").expect("an issuer");
+        let builder = AuthorizationServer::builder(issuer).store(store.clone()).clock(clock).decisions(store.clone());
+        Self { store, server: builder.standard().build().expect("a server") }
+    }
+
+    /// A request that is refused; answers its decision's id.
+    async fn refused(&self, form: &str) -> String {
+        let request = http::Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+        let response = self.server.respond(request.body(form.to_owned()).expect("a request")).await;
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.expect("a body").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        let (_, id) = text.rsplit_once("(decision ").expect("every refusal carries an id");
+        id.trim_end_matches(")\"}").to_owned()
+    }
+
+    async fn list(&self, filter: DecisionFilter) -> Vec<StoredDecision> {
+        self.store.flush().await.expect("flushed");
+        self.store.decision_list(filter, 1000).await.expect("a list")
+    }
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)))
+}
+
+const SCOPE: &str = "grant_type=client_credentials&client_id=a&client_secret=b";
+const GRANT: &str = "grant_type=password";
+
+#[tokio::test]
+async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let world = World::open(directory.path(), clock(), Retention::default());
+    let (unknown, unsupported) = (world.refused(SCOPE).await, world.refused(GRANT).await);
+    assert_eq!(world.list(DecisionFilter::default()).await.len(), 2);
+
+    let of = |id: &str| DecisionFilter { id: Some(id.to_owned()), ..DecisionFilter::default() };
+    let found = world.list(of(&unknown)).await;
+    assert!(found.len() == 1 && found[0].record.contains("is not registered"), "{found:?}");
+    assert!(world.list(of("no such id")).await.is_empty());
+
+    let form = DecisionFilter { rule: Some("form".to_owned()), refused: true, ..DecisionFilter::default() };
+    assert!(world.list(form).await.iter().all(|decision| decision.record.contains(&unsupported)));
+    let party = DecisionFilter { party: Some("a".to_owned()), ..DecisionFilter::default() };
+    assert!(world.list(party).await.iter().all(|decision| decision.record.contains(&unknown)));
+    let later = DecisionFilter { after: Some(found[0].sequence), ..DecisionFilter::default() };
+    assert_eq!(world.list(later).await.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_store_is_closed_and_opened_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let world = World::open(directory.path(), clock(), Retention::default());
+    for _ in 0..2000 {
+        world.refused(GRANT).await;
+    }
+    world.store.flush().await.expect("flushed");
+    assert_eq!(world.store.decisions_dropped(), 0);
+    drop(world);
+    let world = World::open(directory.path(), clock(), Retention::default());
+    assert_eq!(world.store.decision_list(DecisionFilter::default(), 5000).await.expect("a list").len(), 2000);
+}
+
+#[tokio::test]
+async fn no_more_than_the_retention_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = clock();
+    let retention = Retention { rows: 10, age: Duration::from_secs(3600) };
+    let world = World::open(directory.path(), clock.clone(), retention);
+    for _ in 0..25 {
+        world.refused(GRANT).await;
+    }
+    let swept_to = async |count: usize| {
+        clock.advance(Duration::from_secs(6));
+        for _ in 0..100 {
+            // A group of jobs is followed by a sweep when one is due.
+            if world.list(DecisionFilter::default()).await.len() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(world.list(DecisionFilter::default()).await.len(), count, "at {}", clock.now());
+    };
+    swept_to(10).await;
+    clock.advance(Duration::from_secs(3601));
+    swept_to(0).await;
+}
