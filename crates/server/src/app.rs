@@ -24,7 +24,7 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>) -> Result<Authoriz
         token_lifetime: config.token.lifetime,
         default_audience: config.token.audience.clone(),
         resources: config.token.resources.clone(),
-        ..Settings::default()
+        ..Settings::of(config.assertion.profile)
     };
     let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
     AuthorizationServer::builder(config.issuer.clone())

@@ -65,6 +65,9 @@ pub enum AssertionError {
         /// `aud`
         got: Vec<String>,
     },
+    /// FAPI 2.0 §5.3.2.1 (8)
+    #[error("aud: expected a plain string, got an array")]
+    AudienceArray,
     /// RFC 7523 §3 (4)
     #[error("exp: expired {seconds_ago:.0} s ago")]
     Expired {
@@ -122,7 +125,7 @@ impl AssertionError {
             Self::MissingClaim(claim) | Self::MalformedClaim { claim, .. } => claim,
             Self::WrongIssuer { .. } => "iss",
             Self::WrongSubject { .. } => "sub",
-            Self::WrongAudience { .. } => "aud",
+            Self::WrongAudience { .. } | Self::AudienceArray => "aud",
             Self::Expired { .. } | Self::ExpiresTooLate { .. } | Self::EndsBeforeStart(_) => "exp",
             Self::NotYetValid { .. } => "nbf",
             Self::IssuedInFuture { .. } | Self::TooOld { .. } => "iat",
@@ -149,6 +152,7 @@ impl AssertionError {
             Self::WrongAudience { .. } => {
                 "audience is not this server's issuer identifier or token endpoint as the sole value".into()
             }
+            Self::AudienceArray => "audience must be a plain string, not an array".into(),
             Self::Expired { seconds_ago } => format!("expired {} ago by our clock", span(*seconds_ago)).into(),
             Self::ExpiresTooLate { maximum, .. } => format!("expires more than {maximum} s ahead of our clock").into(),
             Self::NotYetValid { seconds_ahead } => format!("not valid for another {} by our clock", span(*seconds_ahead)).into(),

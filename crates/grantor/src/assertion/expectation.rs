@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grantor_jose::{Algorithm, VerificationKey};
 use serde::{Deserialize, Serialize};
 
+use super::Profile;
 use crate::{
     storage::{AssertionProfile, AudiencePolicy, Client},
     types::Issuer,
@@ -47,6 +48,17 @@ impl ServerIdentity {
     }
 }
 
+/// What the server asks of every assertion.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The names it answers to.
+    pub identity: &'a ServerIdentity,
+    /// The algorithms it accepts.
+    pub algorithms: &'a [Algorithm],
+    /// How strict it is.
+    pub profile: Profile,
+}
+
 /// Who `sub` must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SubjectRule {
@@ -62,6 +74,7 @@ pub struct Expectation<'a> {
     pub(super) issuer: &'a str,
     pub(super) subject: SubjectRule,
     pub(super) audiences: Vec<&'a str>,
+    pub(super) plain_audience: bool,
     pub(super) algorithms: &'a [Algorithm],
     pub(super) only_algorithm: Option<Algorithm>,
     pub(super) token_id_required: bool,
@@ -71,22 +84,18 @@ pub struct Expectation<'a> {
 impl<'a> Expectation<'a> {
     /// Client authentication: `iss` and `sub` are the client, the audience is the issuer identifier alone unless the client is
     /// registered with the legacy policy (RFC 10070 §4), `jti` is required (OpenID Connect Core §9).
-    pub fn client_authentication(
-        server: &'a ServerIdentity,
-        client: &'a Client,
-        algorithms: &'a [Algorithm],
-        keys: Vec<Arc<VerificationKey>>,
-    ) -> Self {
-        let mut audiences = vec![server.issuer.as_str()];
-        if client.metadata().audience_policy == AudiencePolicy::Legacy {
-            audiences.push(&server.token_endpoint);
+    pub fn client_authentication(terms: Terms<'a>, client: &'a Client, keys: Vec<Arc<VerificationKey>>) -> Self {
+        let mut audiences = vec![terms.identity.issuer.as_str()];
+        if client.metadata().audience_policy == AudiencePolicy::Legacy && terms.profile.allows_legacy_audience() {
+            audiences.push(&terms.identity.token_endpoint);
         }
         Self {
             usage: Usage::ClientAuthentication,
             issuer: client.id().as_str(),
             subject: SubjectRule::IsIssuer,
             audiences,
-            algorithms,
+            plain_audience: terms.profile.wants_plain_audience(),
+            algorithms: terms.algorithms,
             only_algorithm: client.metadata().signing_algorithm,
             token_id_required: true,
             keys,
@@ -95,14 +104,9 @@ impl<'a> Expectation<'a> {
 
     /// A grant issued by the client itself: the audience is the issuer identifier or the token endpoint URL (RFC 7523 §3 (3)),
     /// `sub` and `jti` are required unless the client is registered with the service-account profile.
-    pub fn grant(
-        server: &'a ServerIdentity,
-        client: &'a Client,
-        algorithms: &'a [Algorithm],
-        keys: Vec<Arc<VerificationKey>>,
-    ) -> Self {
+    pub fn grant(terms: Terms<'a>, client: &'a Client, keys: Vec<Arc<VerificationKey>>) -> Self {
         let service_account = client.metadata().assertion_profile == AssertionProfile::ServiceAccount;
-        let mut audiences = vec![server.issuer.as_str(), &server.token_endpoint];
+        let mut audiences = vec![terms.identity.issuer.as_str(), &terms.identity.token_endpoint];
         if service_account {
             audiences.push(SERVICE_ACCOUNT_AUDIENCE);
         }
@@ -111,7 +115,8 @@ impl<'a> Expectation<'a> {
             issuer: client.id().as_str(),
             subject: if service_account { SubjectRule::IssuerIfAbsent } else { SubjectRule::Present },
             audiences,
-            algorithms,
+            plain_audience: false,
+            algorithms: terms.algorithms,
             // An HMAC is how the client authenticates; its grants are signed with its public keys all the same.
             only_algorithm: client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()),
             token_id_required: !service_account,

@@ -130,6 +130,7 @@ impl Known<'_> {
                 SubjectRule::Present => "present".to_owned(),
                 SubjectRule::IssuerIfAbsent => "present, or the client itself".to_owned(),
             },
+            "aud" if expectation.plain_audience => format!("{} as a plain string", expectation.audiences.join(" or ")),
             "aud" => format!("{} as sole value", expectation.audiences.join(" or ")),
             "exp" => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
             "nbf" => format!("absent or past (leeway {leeway} s)"),

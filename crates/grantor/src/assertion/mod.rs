@@ -8,14 +8,16 @@ mod error;
 mod expectation;
 mod explanation;
 mod mint;
+mod profile;
 mod rules;
 mod verifier;
 
 pub use error::AssertionError;
-pub use expectation::{Expectation, ServerIdentity, Usage};
+pub use expectation::{Expectation, ServerIdentity, Terms, Usage};
 pub(crate) use explanation::Known;
 pub use explanation::{Check, Explanation, Verdict};
 pub use mint::NewAssertion;
+pub use profile::Profile;
 pub use rules::{Lifetimes, MAX_TOKEN_ID_BYTES};
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use grantor_jose::{Claims, Header, NumericDate};
+use grantor_jose::{Audience, Claims, Header, NumericDate};
 
 use super::{AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Usage, expectation::SubjectRule};
 use crate::types::SubjectId;
@@ -61,6 +61,9 @@ pub(super) fn subject(claims: &Claims, expectation: &Expectation<'_>) -> Result<
 /// RFC 7523 §3 (3), RFC 10070 §4: `aud` is this server, as the sole value, compared to the letter.
 pub(super) fn audience(claims: &Claims, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     let audience = claims.audience.as_ref().ok_or(AssertionError::MissingClaim("aud"))?;
+    if expectation.plain_audience && matches!(audience, Audience::Many(_)) {
+        return Err(AssertionError::AudienceArray);
+    }
     match audience.sole() {
         Some(sole) if expectation.audiences.contains(&sole) => Ok(()),
         _ => Err(AssertionError::WrongAudience {

@@ -268,6 +268,10 @@ impl Builder {
         if self.settings.assertion_algorithms.iter().any(|algorithm| algorithm.is_mac()) {
             return Err(BuildError::Setting("assertion_algorithms must not name an HMAC algorithm"));
         }
+        let profile = self.settings.profile;
+        if !self.settings.assertion_algorithms.iter().all(|algorithm| profile.accepts_algorithm(*algorithm)) {
+            return Err(BuildError::Setting("assertion_algorithms names one that the profile does not allow"));
+        }
         if !self.settings.secret_algorithms.iter().all(|algorithm| algorithm.is_mac()) {
             return Err(BuildError::Setting("secret_algorithms must name HMAC algorithms only"));
         }

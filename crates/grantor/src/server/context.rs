@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use grantor_jose::Algorithm;
 
 use crate::{
-    assertion::{ServerIdentity, Verifier},
+    assertion::{Profile, ServerIdentity, Terms, Verifier},
     clock::{Clock, UnixTime},
     keys::{KeyKind, KeyResolver, SigningKeys},
     storage::{Client, ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
@@ -15,6 +15,8 @@ use crate::{
 /// What an operator may set. Each has a safe default.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// How strict the server is where the specifications leave a choice.
+    pub profile: Profile,
     /// The signature algorithms accepted in assertions: RS256 PS256 ES256 ES384 Ed25519 EdDSA.
     pub assertion_algorithms: Vec<Algorithm>,
     /// The HMAC algorithms accepted for `client_secret_jwt`: HS256 HS384 HS512.
@@ -29,20 +31,25 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        use Algorithm::*;
+        Self::of(Profile::Default)
+    }
+}
+
+impl Settings {
+    /// The settings of a profile.
+    pub fn of(profile: Profile) -> Self {
         Self {
-            assertion_algorithms: vec![Rs256, Ps256, Es256, Es384, Ed25519, EdDsa],
-            secret_algorithms: vec![Hs256, Hs384, Hs512],
+            profile,
+            assertion_algorithms: profile.default_algorithms(),
+            secret_algorithms: vec![Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512],
             token_lifetime: Duration::from_secs(3600),
             default_audience: None,
             resources: Vec::new(),
         }
     }
-}
 
-impl Settings {
     /// The algorithms accepted with this kind of key.
-    pub fn algorithms(&self, kind: KeyKind) -> &[Algorithm] {
+    fn algorithms(&self, kind: KeyKind) -> &[Algorithm] {
         match kind {
             KeyKind::Public => &self.assertion_algorithms,
             KeyKind::Secret => &self.secret_algorithms,
@@ -73,6 +80,11 @@ impl Context {
     /// What the operator set.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What every assertion must meet that is verified with this kind of key.
+    pub fn terms(&self, kind: KeyKind) -> Terms<'_> {
+        Terms { identity: &self.identity, algorithms: self.settings.algorithms(kind), profile: self.settings.profile }
     }
 
     /// Now.

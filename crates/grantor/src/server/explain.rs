@@ -76,10 +76,9 @@ async fn explain(
         Err(KeyError::Store(error)) => return Err(error),
         Err(error) => return Ok(Explanation::refused(&known, "key", error.to_string())),
     };
-    let algorithms = context.settings().algorithms(kind);
     let expectation = match known.usage {
-        Usage::Grant => Expectation::grant(context.identity(), &client, algorithms, keys),
-        Usage::ClientAuthentication => Expectation::client_authentication(context.identity(), &client, algorithms, keys),
+        Usage::Grant => Expectation::grant(context.terms(KeyKind::Public), &client, keys),
+        Usage::ClientAuthentication => Expectation::client_authentication(context.terms(kind), &client, keys),
     };
     known.expectation = Some(&expectation);
     if let Some((rule, cause)) = decided {

@@ -57,7 +57,9 @@ pub(super) fn document(line: &Line) -> Metadata {
 
 /// The registered methods that an endpoint accepts, in the order of registration.
 fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthMethod> {
-    line.client_auth.iter().flat_map(|method| method.methods()).filter(|method| accepted.contains(method)).collect()
+    let profile = line.context.settings().profile;
+    let is_accepted = |method: &&AuthMethod| accepted.contains(method) && profile.accepts_method(method);
+    line.client_auth.iter().flat_map(|method| method.methods()).filter(is_accepted).collect()
 }
 
 /// Signatures if and only if `private_key_jwt` is offered, HMACs if and only if `client_secret_jwt` is.

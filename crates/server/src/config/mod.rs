@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use grantor::{jose::Algorithm, server::Settings, types::Issuer};
+use grantor::{assertion::Profile, jose::Algorithm, types::Issuer};
 use grantor_stores::sqlite::Retention;
 use serde::Deserialize;
 
@@ -47,6 +47,7 @@ pub struct Config {
 
 #[derive(Clone, Debug)]
 pub struct AssertionConfig {
+    pub profile: Profile,
     pub algorithms: Vec<Algorithm>,
     pub leeway: Duration,
     pub maximum_lifetime: Duration,
@@ -108,7 +109,7 @@ impl Config {
         Ok(Self {
             issuer,
             listen,
-            assertion: assertion(raw.assertion)?,
+            assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,
             decisions: decisions(raw.decisions)?,
             log: log(raw.log),
@@ -132,17 +133,20 @@ fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(), ConfigErro
     Err(value("listen", problem))
 }
 
-fn assertion(raw: raw::Assertion) -> Result<AssertionConfig, ConfigError> {
-    let algorithms = match raw.algorithms {
-        None => Settings::default().assertion_algorithms,
+fn assertion(profile: Profile, raw: raw::Assertion) -> Result<AssertionConfig, ConfigError> {
+    let algorithms: Vec<Algorithm> = match raw.algorithms {
+        None => profile.default_algorithms(),
         Some(names) => names.iter().map(|name| signature_algorithm("assertion.algorithms", name)).collect::<Result<_, _>>()?,
     };
     if algorithms.is_empty() {
         return Err(value("assertion.algorithms", "name at least one algorithm"));
     }
+    if let Some(refused) = algorithms.iter().find(|algorithm| !profile.accepts_algorithm(**algorithm)) {
+        return Err(value("assertion.algorithms", format!("profile fapi2 does not allow {refused}")));
+    }
     let leeway = seconds("assertion.leeway_seconds", raw.leeway_seconds, 0, 300)?;
     let maximum_lifetime = seconds("assertion.maximum_lifetime_seconds", raw.maximum_lifetime_seconds, 1, 86_400)?;
-    Ok(AssertionConfig { algorithms, leeway, maximum_lifetime })
+    Ok(AssertionConfig { profile, algorithms, leeway, maximum_lifetime })
 }
 
 fn token(raw: raw::Token) -> Result<TokenConfig, ConfigError> {
@@ -210,6 +214,8 @@ mod tests {
             ("listen = 8080", "listen", "socket address"),
             ("[token]\nsigning_algorithm = \"HS256\"", "token.signing_algorithm", "ES256"),
             ("[token]\nlifetime_seconds = 0", "token.lifetime_seconds", "between 1"),
+            ("profile = \"fapi2\"\n[assertion]\nalgorithms = [\"RS256\"]", "assertion.algorithms", "fapi2 does not allow RS256"),
+            ("profile = \"fapi3\"", "profile", "fapi2"),
             ("[assertion]\nalgorithms = [\"none\"]", "assertion.algorithms", "RS256"),
             ("[assertion]\nleeway_seconds = 4000", "assertion.leeway_seconds", "300"),
         ] {

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use grantor::assertion::Profile;
 use serde::Deserialize;
 
 use super::LogFormat;
@@ -12,6 +13,7 @@ pub struct RawConfig {
     pub issuer: Option<String>,
     pub listen: SocketAddr,
     pub behind_proxy: bool,
+    pub profile: Profile,
     pub assertion: Assertion,
     pub token: Token,
     pub decisions: Decisions,
@@ -24,6 +26,7 @@ impl Default for RawConfig {
             issuer: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             behind_proxy: false,
+            profile: Profile::Default,
             assertion: Assertion::default(),
             token: Token::default(),
             decisions: Decisions::default(),

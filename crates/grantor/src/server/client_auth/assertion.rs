@@ -46,11 +46,10 @@ impl ClientAuthentication for ClientAssertion {
         let client = registered(context, issuer, &METHODS).await?;
         let method = client.metadata().auth_method.clone();
         let kind = KeyKind::of_method(&method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
-        let algorithms = context.settings().algorithms(kind);
         let now = context.now();
         let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
         let keys = keys.map_err(ClientAuthError::Key)?;
-        let expectation = Expectation::client_authentication(context.identity(), &client, algorithms, keys);
+        let expectation = Expectation::client_authentication(context.terms(kind), &client, keys);
         let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(ClientAuthError::Assertion)?;
         decision.authenticated_by(&verified);
         Ok((client, method))

@@ -114,7 +114,7 @@ pub(super) async fn authenticate(
         outcome => outcome?,
     };
     check_client_id(form, &client)?;
-    if !requirement.methods.contains(&method) {
+    if !requirement.methods.contains(&method) || !context.settings().profile.accepts_method(&method) {
         return Err(ClientAuthError::MethodNotAccepted(method));
     }
     decision.authenticated(client.id(), &method);

@@ -99,8 +99,7 @@ async fn verify(context: &Context, issuer: &Client, assertion: Assertion<'_>) ->
     let now = context.now();
     let keys = context.key_resolver().resolve_keys(issuer, KeyKind::Public, assertion.header(), now).await;
     let keys = keys.map_err(GrantError::Key)?;
-    let algorithms = context.settings().algorithms(KeyKind::Public);
-    let expectation = Expectation::grant(context.identity(), issuer, algorithms, keys);
+    let expectation = Expectation::grant(context.terms(KeyKind::Public), issuer, keys);
     context.verifier().verify(assertion, &expectation, now).await.map_err(GrantError::Assertion)
 }
 
