@@ -8,7 +8,7 @@ use grantor::{
 };
 use grantor_stores::sqlite::{OpenError, Options, SqliteStore};
 
-use crate::config::Config;
+use crate::{config::Config, throttle::FailureThrottle};
 
 /// Opens the database in the data directory, creating it if there is none.
 pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
@@ -33,6 +33,7 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>) -> Result<Authoriz
         .store(store)
         .settings(settings)
         .lifetimes(lifetimes)
+        .throttle(FailureThrottle::new(&config.limits))
         .standard()
         .build()
 }

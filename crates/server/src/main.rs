@@ -6,6 +6,7 @@ mod config;
 mod http;
 mod key_file;
 mod telemetry;
+mod throttle;
 
 use std::process::ExitCode;
 

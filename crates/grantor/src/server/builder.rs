@@ -7,7 +7,7 @@ use http::{Request, Response};
 
 use super::{
     ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost, Context, DecisionLog, Grant,
-    JwtBearer, PublicClient, Settings, TracingLog, response::Body, service::respond, token::Line,
+    JwtBearer, PublicClient, Settings, Throttle, TracingLog, Unthrottled, response::Body, service::respond, token::Line,
 };
 use crate::{
     assertion::{Lifetimes, ServerIdentity, Verifier},
@@ -26,6 +26,7 @@ pub struct AuthorizationServer(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) line: Line,
     pub(super) decisions: Box<dyn DecisionLog>,
+    pub(super) throttle: Box<dyn Throttle>,
     pub(super) paths: Paths,
 }
 
@@ -89,6 +90,7 @@ pub struct Builder {
     key_resolver: Arc<dyn KeyResolver>,
     signing_keys: Option<Arc<dyn SigningKeys>>,
     decisions: Box<dyn DecisionLog>,
+    throttle: Box<dyn Throttle>,
     grants: Vec<Box<dyn Grant>>,
     client_auth: Vec<Box<dyn ClientAuthentication>>,
 }
@@ -108,6 +110,7 @@ impl Builder {
             key_resolver: Arc::new(RegisteredKeys),
             signing_keys: None,
             decisions: Box::new(TracingLog),
+            throttle: Box::new(Unthrottled),
             grants: Vec::new(),
             client_auth: Vec::new(),
         }
@@ -172,6 +175,13 @@ impl Builder {
     #[must_use]
     pub fn decisions(mut self, log: impl DecisionLog) -> Self {
         self.decisions = Box::new(log);
+        self
+    }
+
+    /// Who counts failures. Default: nobody, [`Unthrottled`].
+    #[must_use]
+    pub fn throttle(mut self, throttle: impl Throttle) -> Self {
+        self.throttle = Box::new(throttle);
         self
     }
 
@@ -252,7 +262,7 @@ impl Builder {
             verifier: Verifier::new(replay, self.lifetimes),
         };
         let line = Line { context, grants: self.grants, client_auth: self.client_auth };
-        Ok(AuthorizationServer(Arc::new(Inner { line, decisions: self.decisions, paths })))
+        Ok(AuthorizationServer(Arc::new(Inner { line, decisions: self.decisions, throttle: self.throttle, paths })))
     }
 
     fn check(&self) -> Result<(), BuildError> {

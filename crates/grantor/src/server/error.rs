@@ -1,6 +1,6 @@
 //! What can be refused on the straight line, stage by stage, and the one place where a refusal becomes an OAuth error code.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::SigningError;
 
@@ -275,6 +275,9 @@ pub enum TokenError {
     /// Making the token.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// The sender failed too often, and is not heard for this long.
+    #[error("too many failed attempts from there; heard again in {} ms", .0.as_millis())]
+    Throttled(Duration),
 }
 
 impl TokenError {
@@ -288,6 +291,17 @@ impl TokenError {
             Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => ErrorCode::InvalidTarget,
             Self::Issue(IssueError::Signing(_)) => ErrorCode::ServerError,
             Self::Issue(IssueError::Store(error)) => store_code(error),
+            Self::Throttled(_) => ErrorCode::TemporarilyUnavailable,
+        }
+    }
+
+    /// Whether the sender did not prove what it claims to be: what a [`Throttle`](super::Throttle) counts.
+    pub(super) fn is_failed_proof(&self) -> bool {
+        match self {
+            _ if self.store_error().is_some() => false,
+            Self::ClientAuth(error) => !matches!(error, ClientAuthError::Missing),
+            Self::Grant(error) => error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch),
+            Self::Form(_) | Self::Policy(_) | Self::Issue(_) | Self::Throttled(_) => false,
         }
     }
 
@@ -302,6 +316,7 @@ impl TokenError {
             Self::Policy(PolicyError::UnknownResource(_)) => "resource is not served here",
             Self::Policy(PolicyError::SeveralResources) => "ask for one resource at a time",
             Self::Issue(_) => store_text(self.code()),
+            Self::Throttled(_) => "too many failed attempts; wait before the next",
         };
         text.into()
     }
@@ -333,6 +348,7 @@ impl TokenError {
             Self::Policy(PolicyError::MalformedScope | PolicyError::ScopeTooWide { .. }) => "scope",
             Self::Policy(_) => "resource",
             Self::Issue(_) => "issue",
+            Self::Throttled(_) => "throttled",
         }
     }
 }

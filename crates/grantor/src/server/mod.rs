@@ -26,6 +26,7 @@ mod policy;
 mod response;
 mod revocation;
 mod service;
+mod throttle;
 mod token;
 
 pub use audit::{Decision, DecisionLog, Outcome, TracingLog};
@@ -39,3 +40,4 @@ pub use form::{Authorization as AuthorizationHeader, TokenForm};
 pub use grant::{Authorization, ClientAuthRequirement, ClientCredentials, Grant, JwtBearer};
 pub use issue::IssuedToken;
 pub use policy::Approval;
+pub use throttle::{Attempt, Throttle, Unthrottled};

@@ -13,13 +13,13 @@ use http::{Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    AuthorizationServer, Decision, FormError, TokenError, TokenForm,
+    Attempt, AuthorizationServer, Decision, FormError, TokenError, TokenForm,
     builder::{Inner, Paths},
     explain,
     form::MAX_FORM_BYTES,
     introspection, jwks, metadata,
     response::{self, Body, Challenge},
-    revocation,
+    revocation, throttle,
 };
 
 /// What a path leads to.
@@ -65,6 +65,13 @@ impl Paths {
     }
 }
 
+impl AuthorizationServer {
+    /// The name of the endpoint at this request path, as in decision records: one of a few, and so fit for a metric's label.
+    pub fn endpoint_name(&self, path: &str) -> Option<&'static str> {
+        self.0.paths.endpoint(path).map(Endpoint::name)
+    }
+}
+
 /// Answers one request.
 pub(super) async fn respond<B>(server: &Inner, request: Request<B>) -> Response<Body>
 where
@@ -92,13 +99,9 @@ where
     let line = &server.line;
     let mut decision = Decision::new(endpoint.name(), line.context.now());
     let form = read_form(&parts, body).await;
-    let outcome = match (&form, endpoint) {
-        (Err(error), _) => Err((*error).into()),
-        (Ok(form), Endpoint::Introspection) => {
-            introspection::introspect(line, form, &mut decision).await.map(response::introspection)
-        }
-        (Ok(form), Endpoint::Revocation) => revocation::revoke(line, form, &mut decision).await.map(|()| response::revoked()),
-        (Ok(form), _) => line.token(form, &mut decision).await.map(|token| response::token(&token)),
+    let outcome = match &form {
+        Ok(form) => answer(server, endpoint, &parts, form, &mut decision).await,
+        Err(error) => Err((*error).into()),
     };
     match (&outcome, &form) {
         (Ok(_), _) => decision.granted(),
@@ -110,6 +113,27 @@ where
     let challenged = endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
     let challenge = if challenged { Challenge::Basic } else { Challenge::None };
     outcome.unwrap_or_else(|error| refusal(&error, &decision, challenge))
+}
+
+/// Does what the form asks for, if its sender is heard.
+async fn answer(
+    server: &Inner,
+    endpoint: Endpoint,
+    parts: &Parts,
+    form: &TokenForm,
+    decision: &mut Decision,
+) -> Result<Response<Body>, TokenError> {
+    let (line, attempt) = (&server.line, Attempt::new(&parts.extensions, form));
+    throttle::check(&*server.throttle, &attempt, decision)?;
+    let outcome = match endpoint {
+        Endpoint::Introspection => introspection::introspect(line, form, decision).await.map(response::introspection),
+        Endpoint::Revocation => revocation::revoke(line, form, decision).await.map(|()| response::revoked()),
+        Endpoint::Token | Endpoint::Jwks | Endpoint::Metadata => {
+            line.token(form, decision).await.map(|token| response::token(&token))
+        }
+    };
+    throttle::conclude(&*server.throttle, &attempt, &outcome);
+    outcome
 }
 
 fn refusal(error: &TokenError, decision: &Decision, challenge: Challenge) -> Response<Body> {

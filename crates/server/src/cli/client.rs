@@ -1,5 +1,6 @@
 //! `grantor client`
 
+mod audience;
 mod create;
 mod keys;
 mod update;
@@ -25,7 +26,7 @@ pub enum ClientCommand {
     /// Register a client
     Create(create::Create),
     /// List all clients
-    List,
+    List(List),
     /// Show one client
     Show(Named),
     /// Change a client
@@ -44,6 +45,14 @@ pub enum ClientCommand {
     RotateSecret(keys::RotateSecret),
 }
 
+/// List all clients
+#[derive(Debug, Args)]
+pub struct List {
+    /// Count, from the decisions that are kept, which audience each client put into its authentication JWT
+    #[arg(long)]
+    audience: bool,
+}
+
 /// The client a command is about.
 #[derive(Debug, Args)]
 pub struct Named {
@@ -57,7 +66,8 @@ impl ClientCommand {
         let output = global.output();
         match self {
             Self::Create(command) => command.run(&config, &store, output).await,
-            Self::List => list(&store, output).await,
+            Self::List(List { audience: true }) => audience::report(&config, &store, output).await,
+            Self::List(List { audience: false }) => list(&store, output).await,
             Self::Show(Named { id }) => show(&*find(&store, &id).await?, output),
             Self::Update(command) => command.run(&store, output).await,
             Self::Disable(Named { id }) => enable(&store, &id, Standing::Disabled, output).await,

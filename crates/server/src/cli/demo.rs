@@ -1,6 +1,6 @@
 //! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a client with a key of its own.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
@@ -13,16 +13,19 @@ use grantor::{
 };
 use grantor_stores::sqlite::SqliteStore;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::sync::oneshot;
 
 use super::{CLOCK, Failure, Global, Output, assertion::sign, serve::stop_signal};
 use crate::{
     app,
     config::{Config, LogFormat, Overrides},
-    http::{self, Client},
+    http::{self, Client, Listener, Proxy},
     key_file::{self, KeyFile},
     telemetry,
 };
+
+/// Open connections at once.
+const CONNECTIONS: u32 = 64;
 
 /// Show the main job end to end on a throw-away database, then serve
 #[derive(Debug, Args)]
@@ -63,12 +66,16 @@ impl Demo {
         serving.await.map_err(Failure::failed)
     }
 
-    async fn bind(&self) -> Result<TcpListener, Failure> {
-        match http::bind(self.listen).await {
+    async fn bind(&self) -> Result<Listener, Failure> {
+        match bind(self.listen).await {
             Ok(listener) => Ok(listener),
-            Err(_) => http::bind(SocketAddr::new(self.listen.ip(), 0)).await.map_err(Failure::failed),
+            Err(_) => bind(SocketAddr::new(self.listen.ip(), 0)).await.map_err(Failure::failed),
         }
     }
+}
+
+async fn bind(address: SocketAddr) -> io::Result<Listener> {
+    Listener::bind(address, CONNECTIONS, None, Proxy::Absent).await
 }
 
 /// Does one step after the other, and prints each.

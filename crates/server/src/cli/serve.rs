@@ -6,14 +6,20 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Global};
-use crate::{app, config::Overrides, http, telemetry};
+use crate::{
+    app,
+    config::Overrides,
+    http::{self, Listener, Tls},
+    telemetry,
+};
 
 /// Run the server
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor serve
   grantor serve --listen 127.0.0.1:9000 --issuer https://as.example --data /var/lib/grantor
-A server reachable from outside needs a proxy that terminates TLS: behind_proxy = true in grantor.toml says that there is one.")]
+A server reachable from outside needs TLS: a certificate under [tls] in grantor.toml, or a proxy that terminates TLS, of which
+behind_proxy = true tells.")]
 pub struct Serve {
     /// Address to listen on [default: the configuration's, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
@@ -28,7 +34,8 @@ impl Serve {
         let store = app::open_store(&global.data, &config).map_err(Failure::failed)?;
         let server = app::build_server(&config, store.clone()).map_err(Failure::usage)?;
         let stop = stop_signal().map_err(Failure::failed)?;
-        let listener = http::bind(config.listen).await;
+        let tls = config.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;
+        let listener = Listener::bind(config.listen, config.limits.connections, tls, config.proxy).await;
         let listener = listener.map_err(|error| {
             Failure::failed(format!("cannot listen on {}: {error}; choose another address with --listen", config.listen))
         })?;

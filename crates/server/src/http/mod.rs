@@ -1,7 +1,14 @@
 //! HTTP, both directions.
 
 mod client;
+mod connection;
+mod listener;
+mod origin;
 mod server;
+mod tls;
 
 pub use client::{Client, escape};
-pub use server::{bind, serve};
+pub use listener::Listener;
+pub use origin::{Origin, Proxy};
+pub use server::serve;
+pub use tls::{Tls, TlsFiles};

@@ -1,41 +1,32 @@
 //! The listener: connections in, requests to the authorization server, a clean end on a signal.
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grantor::server::AuthorizationServer;
 use grantor_stores::sqlite::SqliteStore;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use tokio::net::{TcpListener, TcpStream};
+use hyper::body::Incoming;
+use tokio::sync::watch;
 
-/// How long a client may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest request head, and largest chunk of a body read at once.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+use super::{
+    Listener, Origin,
+    connection::{self, GRACE},
+};
+
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long open requests may go on after a signal.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-
-/// Binds the listening socket.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
-}
 
 /// Serves until `stop` is ready, then lets open requests finish.
-pub async fn serve(listener: TcpListener, server: AuthorizationServer, store: Arc<SqliteStore>, stop: impl Future<Output = ()>) {
-    let connections = GracefulShutdown::new();
+pub async fn serve(listener: Listener, server: AuthorizationServer, store: Arc<SqliteStore>, stop: impl Future<Output = ()>) {
+    let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
+    let (stopping, stopped) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer, slot) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: give connections time to end.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -45,35 +36,29 @@ pub async fn serve(listener: TcpListener, server: AuthorizationServer, store: Ar
             },
             () = &mut stop => break,
         };
-        accept(stream, &server, &store, &connections);
+        let (server, store, proxy) = (server.clone(), store.clone(), listener.proxy);
+        let answer = move |mut request: Request<Incoming>| {
+            let origin = Origin::of(peer, proxy, request.headers());
+            if let Some(origin) = origin {
+                request.extensions_mut().insert(origin);
+            }
+            let (server, store) = (server.clone(), store.clone());
+            async move { within_time(respond(&server, &store, request)).await }
+        };
+        let connection = connection::run(stream, listener.tls.clone(), answer, stopped.clone());
+        tokio::spawn(async move {
+            connection.await;
+            drop(slot);
+        });
     }
-    drop(listener);
     tracing::info!("shutting down");
-    if tokio::time::timeout(SHUTDOWN_GRACE, connections.shutdown()).await.is_err() {
-        tracing::warn!("requests were cut off after {} s", SHUTDOWN_GRACE.as_secs());
+    drop(stopping);
+    if tokio::time::timeout(GRACE, listener.close()).await.is_err() {
+        tracing::warn!("requests were cut off after {} s", GRACE.as_secs());
     }
-}
-
-fn accept(stream: TcpStream, server: &AuthorizationServer, store: &Arc<SqliteStore>, connections: &GracefulShutdown) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
+    if let Some(following) = following {
+        following.abort();
     }
-    let (server, store) = (server.clone(), store.clone());
-    let service = service_fn(move |request| {
-        let (server, store) = (server.clone(), store.clone());
-        async move { Ok::<_, Infallible>(within_time(respond(&server, &store, request)).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection");
-        }
-    });
 }
 
 async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Response<Full<Bytes>> {

@@ -74,7 +74,9 @@ impl Server {
     }
 
     fn start_on(directory: Arc<TempDir>, address: SocketAddr) -> Self {
-        let issuer = format!("http://{address}");
+        let configuration = std::fs::read_to_string(directory.path().join("data/grantor.toml")).unwrap_or_default();
+        let scheme = if configuration.contains("[tls]") { "https" } else { "http" };
+        let issuer = format!("{scheme}://{address}");
         let mut child = grantor(&directory.path().join("data"))
             .args(["serve", "--listen", &address.to_string(), "--issuer", &issuer])
             .stderr(Stdio::piped())

@@ -4,6 +4,7 @@
 //! What was answered is on disk: a claim or a token is answered only after the commit that holds it.
 
 mod cache;
+mod check;
 mod client;
 mod decision;
 mod error;
@@ -26,7 +27,7 @@ pub use error::OpenError;
 pub use open::Options;
 pub use signing_key::SigningKeyInfo;
 
-use self::{cache::Cache, error::failed, readers::Readers, signing_key::Ring, writer::Writer};
+use self::{cache::Cache, check::LastCheck, error::failed, readers::Readers, signing_key::Ring, writer::Writer};
 use crate::MasterKey;
 
 /// A store in one SQLite file. Cloning it shares everything.
@@ -40,6 +41,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     cache: Cache,
     ring: Ring,
+    last_check: LastCheck,
     /// The connection that reads the change log, and the last change read.
     changes: Mutex<(Connection, i64)>,
 }
@@ -51,14 +53,6 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Whether the database answers: for health checks.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it does not.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        self.0.readers.read(|connection| Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?)).await
-    }
-
     /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to this process.
     async fn write<T: Send + 'static>(
         &self,

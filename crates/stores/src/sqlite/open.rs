@@ -17,7 +17,7 @@ use grantor::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Cache, Inner, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
+use super::{Cache, Inner, LastCheck, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
 use crate::MasterKey;
 
 /// "GRNT": marks the file as ours.
@@ -103,6 +103,7 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         clock,
         cache: Cache::new(),
         ring,
+        last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
     });
     watch(&inner).map_err(|error| OpenError::Io { path, error })?;

@@ -31,3 +31,15 @@ impl ReplayGuard for SqliteStore {
         self.0.readers.read(read).await
     }
 }
+
+impl SqliteStore {
+    /// How many claims are still in force: a walk over an index, for metrics.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn replay_count(&self) -> Result<u64, StoreError> {
+        let now = self.0.clock.now().millis();
+        let query = "SELECT count(*) FROM replay WHERE until >= ?1";
+        self.0.readers.read(move |connection| Ok(connection.prepare_cached(query)?.query_row([now], |row| row.get(0))?)).await
+    }
+}

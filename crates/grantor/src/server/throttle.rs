@@ -1,0 +1,90 @@
+//! Those who fail to prove who they are, again and again, are not heard for a while. Who counts as one sender is for the embedder to
+//! say: only it knows where a request came from.
+
+use std::{borrow::Cow, time::Duration};
+
+use http::Extensions;
+
+use super::{AuthorizationHeader, Decision, TokenError, TokenForm};
+use crate::assertion::Assertion;
+
+/// Counts failures, and says who failed too often. Its methods must not block.
+pub trait Throttle: Send + Sync + 'static {
+    /// How long this sender has to wait: `None` if and only if it is heard now. Asked before anything in the request is verified.
+    fn wait(&self, attempt: &Attempt<'_>) -> Option<Duration>;
+
+    /// The credentials or the assertion of this attempt were refused.
+    fn failed(&self, attempt: &Attempt<'_>);
+
+    /// This attempt was granted what it asked for.
+    fn succeeded(&self, attempt: &Attempt<'_>);
+}
+
+/// Hears everybody, always.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unthrottled;
+
+impl Throttle for Unthrottled {
+    fn wait(&self, _: &Attempt<'_>) -> Option<Duration> {
+        None
+    }
+
+    fn failed(&self, _: &Attempt<'_>) {}
+
+    fn succeeded(&self, _: &Attempt<'_>) {}
+}
+
+/// A request of which nothing is known yet but what it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    extensions: &'a Extensions,
+    form: &'a TokenForm,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(extensions: &'a Extensions, form: &'a TokenForm) -> Self {
+        Self { extensions, form }
+    }
+
+    /// What the embedder attached to the request.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
+    /// Whose credentials or assertion these claim to be, registered or not: the name that would be verified first. A bare
+    /// `client_id` counts only where there is nothing else.
+    pub fn claimed_party(&self) -> Option<Cow<'a, str>> {
+        let parameter = |name| self.form.parameter(name);
+        let secret = || parameter("client_secret").and(parameter("client_id")).map(Cow::Borrowed);
+        let issuer = |name| {
+            let assertion = Assertion::parse(parameter(name)?).ok()?;
+            assertion.dangerously_unverified_claims().issuer.clone().map(Cow::Owned)
+        };
+        match self.form.authorization() {
+            AuthorizationHeader::Basic { id, .. } => Some(Cow::Borrowed(id)),
+            AuthorizationHeader::Unreadable(_) => None,
+            AuthorizationHeader::Absent => issuer("client_assertion")
+                .or_else(secret)
+                .or_else(|| issuer("assertion"))
+                .or_else(|| parameter("client_id").map(Cow::Borrowed)),
+        }
+    }
+}
+
+/// Lets the attempt go on, if and only if its sender is heard now.
+pub(super) fn check(throttle: &dyn Throttle, attempt: &Attempt<'_>, decision: &mut Decision) -> Result<(), TokenError> {
+    let Some(wait) = throttle.wait(attempt) else { return Ok(()) };
+    if let Some(party) = attempt.claimed_party() {
+        decision.claims_client(&party);
+    }
+    Err(TokenError::Throttled(wait))
+}
+
+/// Tells how the attempt ended. A refusal for anything but the sender's proof counts neither way.
+pub(super) fn conclude<T>(throttle: &dyn Throttle, attempt: &Attempt<'_>, outcome: &Result<T, TokenError>) {
+    match outcome {
+        Ok(_) => throttle.succeeded(attempt),
+        Err(error) if error.is_failed_proof() => throttle.failed(attempt),
+        Err(_) => {}
+    }
+}

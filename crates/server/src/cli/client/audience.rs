@@ -1,0 +1,69 @@
+//! `grantor client list --audience`: who still sends the token endpoint URL as the audience of its authentication. What an operator
+//! needs to know before a client's policy can become strict (RFC 10070).
+
+use std::collections::BTreeMap;
+
+use grantor::{
+    clock::UnixTime,
+    storage::{AudiencePolicy, ClientRegistry as _},
+};
+use grantor_stores::sqlite::{DecisionFilter, SqliteStore};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    cli::{Failure, Output, output::time},
+    config::Config,
+};
+
+/// What one client was seen to send.
+#[derive(Serialize)]
+struct Seen {
+    client_id: String,
+    audience_policy: AudiencePolicy,
+    issuer: u64,
+    token_endpoint: u64,
+    refused: u64,
+    last_seen: Option<String>,
+}
+
+/// Counts over the decisions that are kept.
+pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+    let clients = store.client_list().await?;
+    let new = |client: &grantor::storage::Client| Seen {
+        client_id: client.id().to_string(),
+        audience_policy: client.metadata().audience_policy,
+        issuer: 0,
+        token_endpoint: 0,
+        refused: 0,
+        last_seen: None,
+    };
+    let mut seen: BTreeMap<String, Seen> = clients.iter().map(|client| (client.id().to_string(), new(client))).collect();
+    for decision in store.decision_list(DecisionFilter::default(), u32::MAX).await? {
+        let decision: Value = serde_json::from_str(&decision.record).unwrap_or_default();
+        count(&mut seen, &decision, &config.issuer.endpoint("token"));
+    }
+    let rows: Vec<Seen> = seen.into_values().collect();
+    output.print_list(&rows, &["CLIENT", "POLICY", "ISSUER", "TOKEN ENDPOINT", "REFUSED", "LAST SEEN"], |row| {
+        let policy = if row.audience_policy == AudiencePolicy::Legacy { "legacy" } else { "strict" };
+        let counts = [row.issuer, row.token_endpoint, row.refused].map(|count| count.to_string());
+        let [issuer, token_endpoint, refused] = counts;
+        let last = row.last_seen.clone().unwrap_or_default();
+        vec![row.client_id.clone(), policy.to_owned(), issuer, token_endpoint, refused, last]
+    });
+    Ok(())
+}
+
+fn count(seen: &mut BTreeMap<String, Seen>, decision: &Value, token_endpoint: &str) {
+    let accepted = decision["audience"].as_str();
+    let refused = decision["outcome"]["rule"] == "aud" && decision["explanation"]["usage"] == "client_authentication";
+    let party = decision["client"].as_str().or_else(|| decision["claimed_client"].as_str());
+    let Some(seen) = party.and_then(|party| seen.get_mut(party)) else { return };
+    match accepted {
+        Some(audience) if audience == token_endpoint => seen.token_endpoint += 1,
+        Some(_) => seen.issuer += 1,
+        None if refused => seen.refused += 1,
+        None => return,
+    }
+    seen.last_seen = decision["at"].as_i64().map(UnixTime::from_millis).map(time);
+}

@@ -1,0 +1,144 @@
+//! TLS: a certificate and its key from two files, taken up again when the files change.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        crypto::{CryptoProvider, aws_lc_rs},
+        pki_types::{
+            CertificateDer, PrivateKeyDer,
+            pem::{self, PemObject as _},
+        },
+        server::{ClientHello, ResolvesServerCert},
+        sign::CertifiedKey,
+    },
+    server::TlsStream,
+};
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Where the certificate chain and its key are, both PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Files that make no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The chain cannot be read.
+    #[error(
+        "configuration key 'tls.certificate': {path}: {problem}; name a PEM file with the server's certificate, then those between \
+         it and the root"
+    )]
+    Certificate { path: String, problem: String },
+    /// The key cannot be read.
+    #[error("configuration key 'tls.key': {path}: {problem}; name a PEM file with the private key of the certificate")]
+    Key { path: String, problem: String },
+    /// The key and the certificate cannot be used together.
+    #[error("configuration key 'tls.key': {path} does not belong to the certificate of 'tls.certificate': {problem}")]
+    Pair { path: String, problem: rustls::Error },
+    /// The library refuses its own defaults.
+    #[error("configuration key 'tls': {0}")]
+    Protocol(rustls::Error),
+}
+
+/// Accepts TLS 1.2 and 1.3 with the certificate of the moment. Cloning shares it.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    current: Arc<Current>,
+    files: TlsFiles,
+    loaded: Stamp,
+}
+
+/// The certificate of the moment, for new connections.
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+impl Tls {
+    /// Reads the files.
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let loaded = stamp(&files);
+        let current = Arc::new(Current(ArcSwap::from_pointee(certified_key(&files, &provider)?)));
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut config = config.map_err(TlsError::Protocol)?.with_no_client_auth().with_cert_resolver(current.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), current, files, loaded })
+    }
+
+    /// Shakes hands.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.acceptor.accept(stream).await
+    }
+
+    /// Takes up new files for ever. Files that make no certificate are reported, once for each change, and the one before stays.
+    pub(super) async fn follow(self) {
+        let mut loaded = self.loaded;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let found = stamp(&self.files);
+            if found == loaded {
+                continue;
+            }
+            loaded = found;
+            match certified_key(&self.files, self.acceptor.config().crypto_provider()) {
+                Ok(key) => {
+                    self.current.0.store(Arc::new(key));
+                    tracing::info!(certificate = %self.files.certificate.display(), "took up a new certificate");
+                }
+                Err(error) => tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays"),
+            }
+        }
+    }
+}
+
+/// What changes when a file is written or replaced: which file it is, and its last change (seconds, nanoseconds).
+type Stamp = [Option<(u64, i64, i64)>; 2];
+
+fn stamp(files: &TlsFiles) -> Stamp {
+    [&files.certificate, &files.key].map(|path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
+    })
+}
+
+fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let path = |path: &Path| path.display().to_string();
+    let unreadable = |problem: String| TlsError::Certificate { path: path(&files.certificate), problem };
+    let chain = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect);
+    let chain: Vec<_> = chain.map_err(|error| unreadable(problem(&error)))?;
+    if chain.is_empty() {
+        return Err(unreadable("holds no certificate".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key);
+    let key = key.map_err(|error| TlsError::Key { path: path(&files.key), problem: problem(&error) })?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|problem| TlsError::Pair { path: path(&files.key), problem })
+}
+
+fn problem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "holds nothing of the kind".to_owned(),
+        _ => "is not PEM".to_owned(),
+    }
+}

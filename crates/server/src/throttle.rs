@@ -1,0 +1,184 @@
+//! Who has failed too often: each claimed party at each address has a budget of failures, and each address a larger one for all.
+//!
+//! A budget fills up again evenly within a minute. What is kept has a fixed size: one number for each of the latest failing
+//! senders, under a keyed digest, so that no name that somebody made up is ever stored.
+
+use std::{
+    convert::Infallible,
+    hash::{BuildHasher as _, RandomState},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, MonotonicClock},
+    nanos::Nanos,
+    state::StateStore,
+};
+use grantor::server::{Attempt, Throttle};
+use quick_cache::sync::Cache;
+
+use crate::{config::LimitsConfig, http::Origin};
+
+/// Failing senders that are remembered; beyond, those who failed longest ago are forgotten.
+const REMEMBERED: usize = 65_536;
+
+/// Counts failures by party and address. A sender whose address is not known is always heard: whoever cannot be told apart from
+/// others must not be able to shut them out.
+pub struct FailureThrottle {
+    digest: RandomState,
+    parties: Budgets,
+    addresses: Budgets,
+}
+
+impl FailureThrottle {
+    /// With these budgets.
+    pub fn new(limits: &LimitsConfig) -> Self {
+        let (parties, addresses) = (Budgets::new(limits.client_failures), Budgets::new(limits.address_failures));
+        Self { digest: RandomState::new(), parties, addresses }
+    }
+
+    /// The address, and what is claimed there.
+    fn party(&self, origin: Origin, attempt: &Attempt<'_>) -> u64 {
+        self.digest.hash_one((origin, attempt.claimed_party()))
+    }
+
+    /// The address, if something failed there lately. Where not, which is nearly always, claimed names are not even read.
+    fn failing(&self, attempt: &Attempt<'_>) -> Option<(Origin, u64)> {
+        let origin = *attempt.extensions().get::<Origin>()?;
+        let address = self.digest.hash_one(origin);
+        self.addresses.knows(address).then_some((origin, address))
+    }
+}
+
+impl Throttle for FailureThrottle {
+    fn wait(&self, attempt: &Attempt<'_>) -> Option<Duration> {
+        let (origin, address) = self.failing(attempt)?;
+        self.addresses.wait(address).max(self.parties.wait(self.party(origin, attempt)))
+    }
+
+    fn failed(&self, attempt: &Attempt<'_>) {
+        if let Some(origin) = attempt.extensions().get::<Origin>() {
+            self.addresses.spend(self.digest.hash_one(origin));
+            self.parties.spend(self.party(*origin, attempt));
+        }
+    }
+
+    /// A party that gets it right has its budget back: libraries that find out the client authentication method by trying
+    /// (x/oauth2) fail once for each process. The address keeps its count, or one good client could guess for ever.
+    fn succeeded(&self, attempt: &Attempt<'_>) {
+        if let Some((origin, _)) = self.failing(attempt) {
+            self.parties.restore(self.party(origin, attempt));
+        }
+    }
+}
+
+/// A budget of failures for each sender.
+struct Budgets {
+    limiter: RateLimiter<Access, Spent, MonotonicClock>,
+    spent: Spent,
+}
+
+impl Budgets {
+    fn new(limit: NonZeroU32) -> Self {
+        let spent = Spent(Arc::new(Cache::new(REMEMBERED)));
+        Self { limiter: RateLimiter::new(Quota::per_minute(limit), spent.clone(), MonotonicClock), spent }
+    }
+
+    fn knows(&self, sender: u64) -> bool {
+        self.spent.0.contains_key(&sender)
+    }
+
+    /// How long until there is something to spend again, if there is nothing.
+    fn wait(&self, sender: u64) -> Option<Duration> {
+        let looked = self.limiter.check_key(&Access::Look(sender));
+        looked.err().map(|until| until.wait_time_from(MonotonicClock.now()))
+    }
+
+    fn spend(&self, sender: u64) {
+        // Requests that were under way at once may find nothing left; the budget is spent either way.
+        let _ = self.limiter.check_key(&Access::Spend(sender));
+    }
+
+    fn restore(&self, sender: u64) {
+        self.spent.0.remove(&sender);
+    }
+}
+
+/// What is wanted of a sender's budget.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Access {
+    Look(u64),
+    Spend(u64),
+}
+
+/// The rate limiter's state of each sender; 0 is nothing spent.
+#[derive(Clone)]
+struct Spent(Arc<Cache<u64, Arc<AtomicU64>>>);
+
+impl StateStore for Spent {
+    type Key = Access;
+
+    fn measure_and_replace<T, F, E>(&self, access: &Access, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let decide = |state: u64| decide((state > 0).then(|| state.into()));
+        let Ok(state) = match access {
+            Access::Look(sender) => {
+                let state = self.0.get(sender).map_or(0, |state| state.load(Ordering::Relaxed));
+                return decide(state).map(|(found, _)| found);
+            }
+            Access::Spend(sender) => self.0.get_or_insert_with(sender, || Ok::<_, Infallible>(Arc::default())),
+        };
+        let mut seen = state.load(Ordering::Relaxed);
+        loop {
+            let (found, next) = decide(seen)?;
+            match state.compare_exchange_weak(seen, next.as_u64(), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok(found),
+                Err(other) => seen = other,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budgets(limit: u32) -> Budgets {
+        Budgets::new(NonZeroU32::new(limit).expect("a limit"))
+    }
+
+    #[test]
+    fn a_spent_budget_makes_its_sender_wait_and_no_other() {
+        let budgets = budgets(3);
+        for _ in 0..3 {
+            assert_eq!(budgets.wait(1), None);
+            budgets.spend(1);
+        }
+        let wait = budgets.wait(1).expect("nothing left");
+        assert!(wait > Duration::from_secs(15) && wait <= Duration::from_secs(20), "{wait:?}");
+        assert_eq!(budgets.wait(2), None);
+        budgets.restore(1);
+        assert_eq!(budgets.wait(1), None);
+    }
+
+    #[test]
+    fn looking_spends_nothing() {
+        let budgets = budgets(1);
+        assert!((0..100).all(|_| budgets.wait(1).is_none()) && !budgets.knows(1));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let budgets = budgets(1);
+        (0..4 * REMEMBERED as u64).for_each(|sender| budgets.spend(sender));
+        assert!(budgets.spent.0.len() <= REMEMBERED, "{}", budgets.spent.0.len());
+    }
+}

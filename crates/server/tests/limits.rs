@@ -1,0 +1,413 @@
+//! What the listener bears: both versions of HTTP, TLS and its renewal, too many connections, clients that are slow, senders that
+//! guess.
+
+mod support;
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use grantor::{
+    assertion::NewAssertion,
+    clock::{Clock as _, SystemClock},
+    jose::{Algorithm, PrivateJwk},
+};
+use http::{Method, Request, StatusCode, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
+use support::{Answer, JWT_BEARER, Server, escape, finished, free_address, grantor, read_answer};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    },
+};
+
+/// An address of the documentation range, which no test shares.
+const ELSEWHERE: &str = "203.0.113.200";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+type Http2 = http2::SendRequest<Full<Bytes>>;
+
+/// Speaks HTTP/2 from the first octet.
+async fn http2_over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Http2 {
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    sender
+}
+
+async fn http2(server: &Server) -> Http2 {
+    http2_over(tokio::net::TcpStream::connect(server.address).await.expect("the server accepts")).await
+}
+
+async fn ask(sender: &mut Http2, request: Request<Full<Bytes>>) -> Result<(StatusCode, Version, Value), hyper::Error> {
+    let response = sender.send_request(request).await?;
+    let (status, version) = (response.status(), response.version());
+    assert_eq!(response.headers().get("connection"), None, "RFC 9113 §8.2.2");
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok((status, version, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+}
+
+fn get(server: &Server, path: &str) -> Request<Full<Bytes>> {
+    Request::builder().uri(format!("{}{path}", server.issuer)).body(Full::default()).expect("a request")
+}
+
+fn post(server: &Server, form: String) -> Request<Full<Bytes>> {
+    let request = Request::builder().method(Method::POST).uri(format!("{}/token", server.issuer)).header("content-type", FORM);
+    request.body(Full::from(form)).expect("a request")
+}
+
+fn mint(server: &Server, key: &Path) -> String {
+    server.ok(&["assertion", "mint", "--key", &key.to_string_lossy()])
+}
+
+fn grant_form(assertion: &str) -> String {
+    format!("grant_type={}&assertion={assertion}", escape(JWT_BEARER))
+}
+
+#[test]
+fn one_listener_speaks_both_versions_of_http() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    let (first, second) = (mint(&server, &key), mint(&server, &key));
+    block_on(async {
+        let mut sender = http2(&server).await;
+        let (status, version, metadata) = ask(&mut sender, get(&server, "/.well-known/oauth-authorization-server")).await.expect("h2");
+        assert_eq!((status, version), (StatusCode::OK, Version::HTTP_2));
+        assert_eq!(metadata["issuer"], server.issuer.as_str());
+        let (status, _, token) = ask(&mut sender, post(&server, grant_form(&first))).await.expect("h2");
+        assert!(status == StatusCode::OK && token["access_token"].is_string(), "{status} {token}");
+        let (status, _, replayed) = ask(&mut sender, post(&server, grant_form(&first))).await.expect("h2");
+        assert_eq!((status, replayed["error"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_grant")));
+    });
+    assert_eq!(server.token(&[("grant_type", JWT_BEARER), ("assertion", &second)]).status, 200);
+}
+
+#[test]
+fn heads_bodies_and_streams_are_limited_over_http2_too() {
+    let server = Server::start();
+    block_on(async {
+        let mut sender = http2(&server).await;
+        let (status, ..) = ask(&mut sender, post(&server, "a".repeat(64 * 1024 + 1))).await.expect("an answer");
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        let mut large = get(&server, "/jwks");
+        large.headers_mut().insert("x-large", "a".repeat(80 * 1024).parse().expect("a header value"));
+        let refused = ask(&mut http2(&server).await, large).await;
+        assert!(refused.is_err() || refused.is_ok_and(|(status, ..)| status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+
+        // More at once than may be under way: the client's library waits for its turn, and all are answered.
+        let mut many = tokio::task::JoinSet::new();
+        for _ in 0..500 {
+            let (mut sender, request) = (sender.clone(), get(&server, "/health/ready"));
+            many.spawn(async move { ask(&mut sender, request).await.expect("an answer").0 });
+        }
+        assert!(many.join_all().await.into_iter().all(|status| status == StatusCode::OK));
+    });
+}
+
+/// Reads until the server ends the connection; how long that took.
+fn until_closed(stream: &mut TcpStream, limit: Duration) -> Duration {
+    let started = Instant::now();
+    stream.set_read_timeout(Some(limit)).expect("a timeout");
+    // A reset is an end, too.
+    let _ = stream.read_to_end(&mut Vec::new());
+    started.elapsed()
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_asked_is_cut_off() {
+    let server = Server::start();
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = "\0\0\0\x04\0\0\0\0\0";
+    let begun = format!("{preface}{settings}\0\0\x01\x01\0\0\0\0\x01");
+    let beginnings = ["", "PRI * HT", preface, &format!("{preface}{settings}"), &begun, "GET /jwks HTTP/1.1\r\nHost: as\r\n\r\n"];
+    thread::scope(|scope| {
+        for beginning in beginnings {
+            let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+            stream.write_all(beginning.as_bytes()).expect("sent");
+            scope.spawn(move || {
+                let limit = Duration::from_secs(25);
+                assert!(until_closed(&mut stream, limit) < limit, "{beginning:?} is still open");
+            });
+        }
+    });
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_their_turn() {
+    let server = Server::start_with("[limits]\nconnections = 4");
+    thread::sleep(Duration::from_millis(200));
+    let idle = || TcpStream::connect(server.address).expect("the system accepts");
+    let mut open: Vec<_> = (0..4).map(|_| idle()).collect();
+    thread::sleep(Duration::from_millis(200));
+    let mut waiting = idle();
+    waiting.write_all(b"GET /health/live HTTP/1.1\r\nHost: as\r\nConnection: close\r\n\r\n").expect("sent");
+    waiting.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    assert!(waiting.read(&mut [0; 1]).is_err(), "no place is free");
+    drop(open.pop());
+    waiting.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    assert_eq!(read_answer(&mut waiting).status, 200, "a place was free");
+
+    let started = Instant::now();
+    let _full = idle();
+    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "those who ask nothing do not keep others out");
+    assert!(started.elapsed() < Duration::from_secs(15), "took {:?}", started.elapsed());
+}
+
+/// A certificate of this server's names, and its key, as files.
+struct Certificate {
+    directory: TempDir,
+}
+
+impl Certificate {
+    fn new() -> Self {
+        let certificate = Self { directory: tempfile::tempdir().expect("a directory") };
+        certificate.renew();
+        certificate
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.directory.path().join(file)
+    }
+
+    /// Writes a new pair over the one before; answers the certificate.
+    fn renew(&self) -> Vec<u8> {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let pair = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        fs::write(self.path("certificate.pem"), pair.cert.pem()).expect("written");
+        fs::write(self.path("key.pem"), pair.signing_key.serialize_pem()).expect("written");
+        pair.cert.der().to_vec()
+    }
+
+    fn configuration(&self) -> String {
+        format!("[tls]\ncertificate = {:?}\nkey = {:?}\n", self.path("certificate.pem"), self.path("key.pem"))
+    }
+
+    /// Shakes hands with this certificate as the only root; `Err` if the server shows another.
+    async fn connect(
+        &self,
+        server: &Server,
+        root: &[u8],
+        protocol: &[u8],
+    ) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(root.to_vec())).expect("a root");
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+        let mut config = config.with_no_client_auth();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let stream = tokio::net::TcpStream::connect(server.address).await.expect("the server accepts");
+        TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").expect("a name"), stream).await
+    }
+
+    fn is_shown(&self, server: &Server, certificate: &[u8]) -> bool {
+        block_on(async { self.connect(server, certificate, b"h2").await.is_ok() })
+    }
+}
+
+#[test]
+fn tls_carries_both_versions_of_http_as_the_client_chooses() {
+    let certificate = Certificate::new();
+    let server = Server::start_with(&certificate.configuration());
+    let key = server.client("billing", &["--generate-key"]);
+    let assertion = mint(&server, &key);
+    let root = CertificateDer::from_pem_file(certificate.path("certificate.pem")).expect("PEM");
+    block_on(async {
+        let stream = certificate.connect(&server, &root, b"h2").await.expect("TLS");
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let (status, _, token) = ask(&mut http2_over(stream).await, post(&server, grant_form(&assertion))).await.expect("h2");
+        assert!(status == StatusCode::OK && token["access_token"].is_string(), "{status} {token}");
+
+        let stream = certificate.connect(&server, &root, b"http/1.1").await.expect("TLS");
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+        tokio::spawn(connection);
+        let request = Request::builder().uri("/jwks").header("host", "localhost").body(Full::<Bytes>::default()).expect("a request");
+        let response = sender.send_request(request).await.expect("an answer");
+        assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_11));
+    });
+    let clear = server.send("GET", "/jwks", &[], b"");
+    assert_ne!(clear.status, 200, "nothing is answered in the clear");
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_up_and_a_bad_one_is_not() {
+    let certificate = Certificate::new();
+    let server = Server::start_with(&certificate.configuration());
+    let renewed = certificate.renew();
+    server.wait_until("the new certificate is shown", || certificate.is_shown(&server, &renewed));
+
+    for (file, bad) in [("certificate.pem", "-----BEGIN CERT"), ("key.pem", "")] {
+        let good = fs::read(certificate.path(file)).expect("a file");
+        let errors = || server.log().iter().filter(|line| line["level"] == "ERROR").count();
+        let before = errors();
+        fs::write(certificate.path(file), bad).expect("written");
+        server.wait_until("the bad file is reported", || errors() == before + 1);
+        assert!(certificate.is_shown(&server, &renewed), "{file}: the one before stays");
+        fs::write(certificate.path(file), good).expect("written");
+    }
+    let again = certificate.renew();
+    server.wait_until("the next good one is shown", || certificate.is_shown(&server, &again));
+    assert!(!certificate.is_shown(&server, &renewed), "control");
+}
+
+#[test]
+fn certificate_files_that_cannot_be_used_stop_the_start() {
+    let (certificate, other) = (Certificate::new(), Certificate::new());
+    fs::copy(other.path("key.pem"), certificate.path("foreign.pem")).expect("copied");
+    fs::write(certificate.path("empty.pem"), "").expect("written");
+    for (chain, key, names) in [
+        ("missing.pem", "key.pem", "tls.certificate"),
+        ("empty.pem", "key.pem", "tls.certificate"),
+        ("key.pem", "key.pem", "tls.certificate"),
+        ("certificate.pem", "missing.pem", "tls.key"),
+        ("certificate.pem", "certificate.pem", "tls.key"),
+        ("certificate.pem", "foreign.pem", "tls.key"),
+    ] {
+        let text = format!("[tls]\ncertificate = {chain:?}\nkey = {key:?}");
+        fs::write(certificate.path("grantor.toml"), text).expect("written");
+        let mut command = grantor(certificate.directory.path());
+        let command = command.args(["serve", "--issuer", "https://as.example", "--listen", &free_address().to_string()]);
+        let finished = finished(command.output().expect("it runs"));
+        assert_eq!(finished.status.code(), Some(2), "{chain} {key}: {}", finished.stderr);
+        let line = finished.stderr.trim();
+        assert!(line.contains(&format!("'{names}'")) && !line.contains('\n'), "{chain} {key}: {line}");
+    }
+}
+
+/// A server behind a proxy, two clients with secrets, and requests from wherever.
+struct Guessed {
+    server: Server,
+    secrets: [String; 2],
+}
+
+const PER_CLIENT: usize = 30;
+
+impl Guessed {
+    fn start(limits: &str) -> Self {
+        let server = Server::start_with(&format!("behind_proxy = true\n[limits]\n{limits}"));
+        let secret = |id: &str| {
+            let path = server.client(id, &["--auth", "client_secret_post"]);
+            let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
+            file["client_secret"].as_str().expect("a secret").to_owned()
+        };
+        let secrets = ["billing", "orders"].map(secret);
+        Self { server, secrets }
+    }
+
+    /// Asks for a token; `from` is all of X-Forwarded-For.
+    fn ask(&self, from: &str, id: &str, secret: &str) -> Answer {
+        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        self.server.post("/token", &form, &[("X-Forwarded-For", from)])
+    }
+
+    fn works(&self, from: &str, client: usize) -> bool {
+        self.ask(from, ["billing", "orders"][client], &self.secrets[client]).status == 200
+    }
+}
+
+#[test]
+fn guessing_at_a_client_is_slowed_down_where_it_comes_from_and_nowhere_else() {
+    let guessed = Guessed::start(&format!("client_failures_per_minute = {PER_CLIENT}"));
+    let here = "198.51.100.1";
+    for count in 0..PER_CLIENT {
+        // What the client itself says about its address is before the proxy's entry, and ignored.
+        let answer = guessed.ask(&format!("10.0.0.{count}, {here}"), "billing", "guess");
+        assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_client"), "{count}");
+    }
+    for secret in ["guess", &guessed.secrets[0]] {
+        let answer = guessed.ask(here, "billing", secret);
+        assert_eq!((answer.status, answer.error().as_str()), (429, "temporarily_unavailable"), "{answer:?}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(answer.header("retry-after").is_some_and(|wait| ["1", "2", "3"].contains(&wait)), "{answer:?}");
+        let decision = guessed.server.decision(&answer.decision_id());
+        assert_eq!((decision["rule"].as_str(), decision["claimed_client"].as_str()), (Some("throttled"), Some("billing")));
+    }
+    assert!(guessed.works(here, 1), "another client at that address");
+    assert!(guessed.works(ELSEWHERE, 0), "that client elsewhere");
+    assert!(guessed.works("unknown", 0), "that client, where the proxy does not say");
+    assert_eq!(guessed.ask(here, "nobody", "guess").status, 400, "an unknown client has a budget of its own");
+    let wait: u64 = guessed.ask(here, "billing", "guess").header("retry-after").and_then(|wait| wait.parse().ok()).expect("a wait");
+    thread::sleep(Duration::from_secs(wait));
+    assert!(guessed.works(here, 0), "after waiting as told");
+}
+
+/// RFC 7523 §3: the same for those who forge assertions.
+#[test]
+fn forging_assertions_is_slowed_down() {
+    let guessed = Guessed::start(&format!("client_failures_per_minute = {PER_CLIENT}"));
+    let server = &guessed.server;
+    let path = server.client("signer", &["--generate-key"]);
+    let forger = PrivateJwk::generate(Algorithm::Es256).expect("a key").signing_key().expect("a key that signs");
+    let ask = |from: &str, assertion: &str| {
+        server.post("/token", &[("grant_type", JWT_BEARER), ("assertion", assertion)], &[("X-Forwarded-For", from)])
+    };
+    let forge = || {
+        let (issuer, subject, audience) = ("signer", "signer", server.issuer.as_str());
+        let (lifetime, claims) = (Duration::from_secs(60), serde_json::Map::new());
+        let forged = NewAssertion { issuer, subject, audience, lifetime, typ: Some("JWT"), claims };
+        forged.sign(&forger, SystemClock.now()).expect("signed")
+    };
+    for _ in 0..PER_CLIENT {
+        let answer = ask("198.51.100.2", &forge());
+        assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"));
+    }
+    assert_eq!(ask("198.51.100.2", &forge()).status, 429);
+    let assertion = mint(server, &path);
+    assert_eq!(ask("198.51.100.2", &assertion).status, 429, "not verified, so not used up");
+    assert_eq!(ask(ELSEWHERE, &assertion).status, 200, "control");
+}
+
+#[test]
+fn an_address_that_guesses_at_everybody_is_slowed_down() {
+    let guessed = Guessed::start("address_failures_per_minute = 40");
+    for count in 0..40 {
+        assert_eq!(guessed.ask("2001:db8::1", &format!("guess-{count}"), "guess").status, 400, "{count}");
+    }
+    let same_network = guessed.ask("2001:db8::2", "guess", "guess");
+    assert_eq!(same_network.status, 429, "an IPv6 site is one address: {same_network:?}");
+    assert!(guessed.works("2001:db8:0:1::1", 0) && guessed.works(ELSEWHERE, 1), "control: others");
+}
+
+/// golang.org/x/oauth2 tries Basic first and then the form, once in each process.
+#[test]
+fn a_library_that_finds_out_the_method_by_trying_is_not_slowed_down() {
+    let guessed = Guessed::start("");
+    let basic = basic_credentials("billing", &guessed.secrets[0]);
+    for round in 0..100 {
+        let headers = [("X-Forwarded-For", "198.51.100.3"), ("Authorization", basic.as_str())];
+        let first = guessed.server.post("/token", &[("grant_type", "client_credentials")], &headers);
+        assert_eq!((first.status, first.error().as_str()), (401, "invalid_client"), "{round}");
+        assert!(guessed.works("198.51.100.3", 0), "{round}");
+    }
+}
+
+fn basic_credentials(id: &str, secret: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+#[test]
+fn limits_can_be_turned_off_and_this_machine_is_never_slowed_down() {
+    let off = Guessed::start("client_failures_per_minute = 0\naddress_failures_per_minute = 0");
+    assert!((0..300).all(|_| off.ask("198.51.100.4", "billing", "guess").status == 400));
+    let local = Guessed::start("client_failures_per_minute = 1\naddress_failures_per_minute = 1");
+    assert!((0..30).all(|_| local.ask("127.0.0.1", "billing", "guess").status == 400));
+    assert!(off.works("198.51.100.4", 0) && local.works("127.0.0.1", 0));
+}

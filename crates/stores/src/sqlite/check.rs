@@ -1,0 +1,113 @@
+//! Whether the next request could be decided: a read answers, and a write reaches the disk.
+
+use std::time::{Duration, Instant};
+
+use grantor::storage::StoreError;
+use tokio::sync::Mutex;
+
+use super::SqliteStore;
+
+/// Longest wait for the writer. A healthy disk needs milliseconds.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an answer holds: whoever may ask for it unauthenticated must not make the disk work more often.
+const ANSWER_HOLDS: Duration = Duration::from_secs(1);
+/// Writes a page, as a claim does, and adds no row: only what was written tells that there is space and that the writer lives.
+const WRITE: &str = "INSERT INTO meta (name, value) VALUES ('last_check', x'') \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// The last answer and its moment. Whoever asks while a check runs waits for it.
+#[derive(Default)]
+pub(super) struct LastCheck(Mutex<Option<(Instant, Result<(), String>)>>);
+
+impl SqliteStore {
+    /// Whether the database can be read and written: for health checks. The answer is at most a second old.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot, if the writer has ended, or if it takes longer than two seconds.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let mut last = self.0.last_check.0.lock().await;
+        let outcome = match &*last {
+            Some((at, outcome)) if at.elapsed() < ANSWER_HOLDS => outcome.clone(),
+            _ => {
+                let outcome = self.read_and_write().await;
+                last.insert((Instant::now(), outcome)).1.clone()
+            }
+        };
+        outcome.map_err(|cause| StoreError::Unavailable(cause.into()))
+    }
+
+    async fn read_and_write(&self) -> Result<(), String> {
+        let read = self.0.readers.read(|connection| Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?));
+        read.await.map_err(cause)?;
+        let write = self.0.writer.execute(|transaction| transaction.prepare_cached(WRITE)?.execute([]));
+        match tokio::time::timeout(WRITE_TIMEOUT, write).await {
+            Ok(written) => written.map(drop).map_err(cause),
+            Err(_) => Err(format!("the writer did not answer within {} s", WRITE_TIMEOUT.as_secs())),
+        }
+    }
+}
+
+/// What SQLite said, below what the store makes of it.
+fn cause(error: StoreError) -> String {
+    match error {
+        StoreError::Unavailable(cause) | StoreError::Failed(cause) => cause.to_string(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::sqlite::Options;
+
+    fn open() -> (SqliteStore, tempfile::TempDir) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        (SqliteStore::open(directory.path(), &Options::default()).expect("the store opens"), directory)
+    }
+
+    async fn after_the_last_answer(store: &SqliteStore) -> Result<(), String> {
+        tokio::time::sleep(ANSWER_HOLDS).await;
+        store.check().await.map_err(cause)
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_has_ended_is_told() {
+        let (store, _directory) = open();
+        assert_eq!(store.check().await.map_err(cause), Ok(()));
+        let panicked = store.0.writer.execute(|_| -> rusqlite::Result<()> { panic!("a defect in a statement") }).await;
+        assert!(panicked.is_err());
+        let error = after_the_last_answer(&store).await.expect_err("the writer has ended");
+        assert!(error.contains("writer"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_waits_is_told_in_time_and_again_when_it_is_back() {
+        let (store, directory) = open();
+        let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
+        other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+        let started = Instant::now();
+        let error = store.check().await.map_err(cause).expect_err("the writer waits");
+        assert_eq!(error, "the writer did not answer within 2 s");
+        assert!(started.elapsed() < Duration::from_secs(3));
+        assert!(store.check().await.is_err(), "the answer holds for a moment");
+        other.execute_batch("ROLLBACK").expect("released");
+        assert_eq!(after_the_last_answer(&store).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn checks_at_once_share_one_write() {
+        let (store, _directory) = open();
+        let counted = |store: &SqliteStore| {
+            let changes = store.clone();
+            async move { changes.0.writer.execute(|connection| Ok(connection.total_changes())).await.expect("a count") }
+        };
+        let before = counted(&store).await;
+        let checks: Vec<_> = (0..100).map(|_| tokio::spawn({ let store = store.clone(); async move { store.check().await.is_ok() } })).collect();
+        for check in checks {
+            assert!(check.await.expect("an answer"));
+        }
+        assert_eq!(counted(&store).await - before, 1);
+    }
+}
