@@ -8,7 +8,7 @@ use grantor::{
 };
 use grantor_stores::sqlite::{OpenError, Options, SqliteStore};
 
-use crate::{config::Config, throttle::FailureThrottle};
+use crate::{config::Config, metrics::Metrics, throttle::FailureThrottle};
 
 /// Opens the database in the data directory, creating it if there is none.
 pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
@@ -17,8 +17,8 @@ pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, Open
     SqliteStore::open(data, &options).map(Arc::new)
 }
 
-/// Puts the server together.
-pub fn build_server(config: &Config, store: Arc<SqliteStore>) -> Result<AuthorizationServer, BuildError> {
+/// Puts the server together. Each decision is logged, kept and counted.
+pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) -> Result<AuthorizationServer, BuildError> {
     let settings = Settings {
         assertion_algorithms: config.assertion.algorithms.clone(),
         token_lifetime: config.token.lifetime,
@@ -29,7 +29,7 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>) -> Result<Authoriz
     let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
     AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.clone())
-        .decisions((TracingLog, store.clone()))
+        .decisions(((TracingLog, store.clone()), metrics))
         .store(store)
         .settings(settings)
         .lifetimes(lifetimes)

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod http;
 mod key_file;
+mod metrics;
 mod telemetry;
 mod throttle;
 

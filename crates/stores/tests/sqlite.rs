@@ -239,3 +239,24 @@ fn a_start_that_was_killed_before_its_first_commit_can_be_repeated() {
     fs::write(directory.path().join("grantor.db"), b"").expect("written");
     drop(open(directory.path()));
 }
+
+#[tokio::test]
+async fn a_server_that_missed_changes_finds_everything_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let server = open(directory.path());
+    let path = directory.path().join("grantor.db");
+    let operator = open(directory.path());
+    operator.client_create(client("before", AuthMethod::NONE, Vec::new())).await.expect("created");
+    within_a_second(async || server.client(&id("before")).await.expect("read").is_some()).await;
+    // Changes that were made and pruned between two looks: all that is left is a gap in the sequence.
+    let connection = Connection::open(&path).expect("the file opens");
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("begun");
+    let copy = "INSERT INTO party SELECT 'missed', kind FROM party; INSERT INTO client (id, metadata)
+        SELECT 'missed', replace(metadata, 'before', 'missed') FROM client;
+        UPDATE client SET metadata = replace(metadata, '\"enabled\":true', '\"enabled\":false') WHERE id = 'before';
+        DELETE FROM change WHERE sequence < (SELECT max(sequence) FROM change);
+        UPDATE change SET resource = 'subject', subject = 'x', client = NULL; COMMIT";
+    connection.execute_batch(copy).expect("copied");
+    within_a_second(async || server.client(&id("missed")).await.expect("read").is_some()).await;
+    within_a_second(async || !server.client(&id("before")).await.expect("read").expect("there").metadata().enabled).await;
+}

@@ -1,7 +1,9 @@
 //! Which key verifies an assertion, and which key signs the server's tokens.
 
+mod decoy;
 mod resolver;
 mod ring;
 
+pub use decoy::Decoys;
 pub use resolver::{KeyError, KeyKind, KeyResolver, MAX_CANDIDATES, RegisteredKeys};
 pub use ring::{KeyRing, SigningKeys};

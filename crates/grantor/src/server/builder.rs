@@ -12,7 +12,7 @@ use super::{
 use crate::{
     assertion::{Lifetimes, ServerIdentity, Verifier},
     clock::{Clock, SystemClock},
-    keys::{KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
+    keys::{Decoys, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{ClientSource, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore},
     types::{AuthMethod, GrantType, Issuer},
 };
@@ -260,6 +260,7 @@ impl Builder {
             key_resolver: self.key_resolver,
             signing_keys,
             verifier: Verifier::new(replay, self.lifetimes),
+            decoys: Decoys::new()?,
         };
         let line = Line { context, grants: self.grants, client_auth: self.client_auth };
         Ok(AuthorizationServer(Arc::new(Inner { line, decisions: self.decisions, throttle: self.throttle, paths })))

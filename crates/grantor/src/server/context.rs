@@ -7,7 +7,7 @@ use grantor_jose::Algorithm;
 use crate::{
     assertion::{Profile, ServerIdentity, Terms, Verifier},
     clock::{Clock, UnixTime},
-    keys::{KeyKind, KeyResolver, SigningKeys},
+    keys::{Decoys, KeyKind, KeyResolver, SigningKeys},
     storage::{Client, ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
     types::ClientId,
 };
@@ -69,6 +69,7 @@ pub struct Context {
     pub(super) key_resolver: Arc<dyn KeyResolver>,
     pub(super) signing_keys: Arc<dyn SigningKeys>,
     pub(super) verifier: Verifier,
+    pub(super) decoys: Decoys,
 }
 
 impl Context {
@@ -116,6 +117,11 @@ impl Context {
     /// Chooses verification keys.
     pub fn key_resolver(&self) -> &dyn KeyResolver {
         &*self.key_resolver
+    }
+
+    /// Keys of nobody, for assertions that are refused before their signature was looked at.
+    pub fn decoys(&self) -> &Decoys {
+        &self.decoys
     }
 
     /// Verifies assertions.

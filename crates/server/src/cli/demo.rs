@@ -21,6 +21,7 @@ use crate::{
     config::{Config, LogFormat, Overrides},
     http::{self, Client, Listener, Proxy},
     key_file::{self, KeyFile},
+    metrics::Metrics,
     telemetry,
 };
 
@@ -48,9 +49,10 @@ impl Demo {
         let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address) };
         let config = Config::load(directory.path(), None, &overrides).map_err(Failure::usage)?;
         let store = app::open_store(directory.path(), &config).map_err(Failure::failed)?;
-        let server = app::build_server(&config, store.clone()).map_err(Failure::failed)?;
+        let metrics = Metrics::default();
+        let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::failed)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(http::serve(listener, server, store.clone(), async {
+        let serving = tokio::spawn(http::serve(listener, server, store.clone(), metrics, async {
             // A dropped sender stops the server too.
             let _ = stopped.await;
         }));

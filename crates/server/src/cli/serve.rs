@@ -3,13 +3,18 @@
 use std::{future::Future, net::SocketAddr};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
 
 use super::{Failure, Global};
 use crate::{
     app,
     config::Overrides,
     http::{self, Listener, Tls},
+    metrics::{self, Exposition, Metrics},
     telemetry,
 };
 
@@ -32,7 +37,8 @@ impl Serve {
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
         let store = app::open_store(&global.data, &config).map_err(Failure::failed)?;
-        let server = app::build_server(&config, store.clone()).map_err(Failure::usage)?;
+        let metrics = Metrics::default();
+        let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
         let stop = stop_signal().map_err(Failure::failed)?;
         let tls = config.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;
         let listener = Listener::bind(config.listen, config.limits.connections, tls, config.proxy).await;
@@ -41,10 +47,26 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        http::serve(listener, server, store.clone(), stop).await;
+        let scrapes = match config.metrics {
+            Some(address) => Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone())).await?),
+            None => None,
+        };
+        http::serve(listener, server, store.clone(), metrics, stop).await;
+        if let Some(scrapes) = scrapes {
+            scrapes.abort();
+        }
         // The decisions of the last moment are still on their way to the disk.
         Ok(store.flush().await?)
     }
+}
+
+/// Answers scrapes on a task of their own.
+async fn listen_for_scrapes(address: SocketAddr, exposition: Exposition) -> Result<JoinHandle<()>, Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!("cannot listen on {address} for metrics: {error}; choose another address under [metrics]"))
+    })?;
+    tracing::info!(%address, "metrics");
+    Ok(tokio::spawn(metrics::serve(listener, exposition)))
 }
 
 /// Ready on SIGINT or SIGTERM.

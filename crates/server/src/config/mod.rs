@@ -1,11 +1,13 @@
 //! Configuration: `grantor.toml`, then flags, over safe defaults. Everything is checked at start; an error names the key and the
 //! remedy.
 
+mod observe;
 mod raw;
 
 use std::{
     fmt, fs, io,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,6 +17,7 @@ use grantor_stores::sqlite::Retention;
 use serde::Deserialize;
 
 use self::raw::RawConfig;
+use crate::http::{Proxy, TlsFiles};
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -39,10 +42,25 @@ pub struct Overrides {
 pub struct Config {
     pub issuer: Issuer,
     pub listen: SocketAddr,
+    pub proxy: Proxy,
+    pub tls: Option<TlsFiles>,
+    pub limits: LimitsConfig,
     pub assertion: AssertionConfig,
     pub token: TokenConfig,
     pub decisions: Retention,
     pub log: LogConfig,
+    pub metrics: Option<SocketAddr>,
+    #[cfg(feature = "otel")]
+    pub otel: Option<http::Uri>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    pub connections: u32,
+    /// Failures in a minute of one client at one address.
+    pub client_failures: NonZeroU32,
+    /// Failures in a minute of everybody at one address.
+    pub address_failures: NonZeroU32,
 }
 
 #[derive(Clone, Debug)]
@@ -97,7 +115,10 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound && explicit.is_none() => String::new(),
             Err(error) => return Err(ConfigError::Unreadable(path, error)),
         };
-        let raw = parse(&text).map_err(|problem| ConfigError::Syntax(path, problem))?;
+        let mut raw = parse(&text).map_err(|problem| ConfigError::Syntax(path.clone(), problem))?;
+        // Relative files are beside the configuration, wherever the process was started.
+        let beside = |file: &mut PathBuf| *file = path.with_file_name(&*file);
+        raw.tls.iter_mut().for_each(|tls| [&mut tls.certificate, &mut tls.key].into_iter().for_each(beside));
         Self::check(raw, overrides)
     }
 
@@ -105,14 +126,24 @@ impl Config {
         let issuer = overrides.issuer.clone().or(raw.issuer).unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
         let issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
         let listen = overrides.listen.unwrap_or(raw.listen);
-        check_listen(listen, raw.behind_proxy)?;
+        let proxy = if raw.behind_proxy { Proxy::InFront } else { Proxy::Absent };
+        let tls = raw.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key });
+        check_way(&issuer, listen, proxy, tls.as_ref())?;
+        #[cfg_attr(not(feature = "otel"), allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error"))]
+        let otel = observe::otel(raw.otel)?;
         Ok(Self {
             issuer,
             listen,
+            proxy,
+            tls,
+            limits: limits(&raw.limits)?,
             assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,
             decisions: decisions(raw.decisions)?,
             log: log(raw.log),
+            metrics: observe::metrics(raw.metrics)?,
+            #[cfg(feature = "otel")]
+            otel,
         })
     }
 }
@@ -121,16 +152,35 @@ fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { key, problem: problem.into() }
 }
 
-/// RFC 6749 §3.2: credentials never travel in the clear.
-fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(), ConfigError> {
-    if listen.ip().is_loopback() || behind_proxy {
-        return Ok(());
+/// RFC 6749 §3.2: credentials never travel in the clear, and the issuer is the way they travel.
+fn check_way(issuer: &Issuer, listen: SocketAddr, proxy: Proxy, tls: Option<&TlsFiles>) -> Result<(), ConfigError> {
+    match (proxy, tls) {
+        (Proxy::Absent, None) if !listen.ip().is_loopback() => {
+            let problem = format!(
+                "{listen} is reachable from outside without TLS; listen on a loopback address, or name a certificate under [tls], or \
+                 set behind_proxy = true if a proxy in front of it terminates TLS"
+            );
+            Err(value("listen", problem))
+        }
+        (Proxy::Absent, Some(_)) if issuer.as_str().starts_with("http:") => {
+            Err(value("issuer", format!("{issuer:?} says http, but [tls] is set; make it an https URL")))
+        }
+        (Proxy::Absent | Proxy::InFront, _) => Ok(()),
     }
-    let problem = format!(
-        "{listen} is reachable from outside without TLS; listen on a loopback address, or set behind_proxy = true if a proxy \
-         in front of it terminates TLS"
-    );
-    Err(value("listen", problem))
+}
+
+fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
+    let connections = match raw.connections {
+        1..=1_000_000 => raw.connections,
+        other => return Err(value("limits.connections", format!("{other} is not between 1 and 1000000"))),
+    };
+    let failures = |key, failures| match failures {
+        0..=1_000_000 => Ok(NonZeroU32::new(failures).unwrap_or(NonZeroU32::MAX)),
+        other => Err(value(key, format!("{other} is not between 0 and 1000000; 0 is no limit"))),
+    };
+    let client_failures = failures("limits.client_failures_per_minute", raw.client_failures_per_minute)?;
+    let address_failures = failures("limits.address_failures_per_minute", raw.address_failures_per_minute)?;
+    Ok(LimitsConfig { connections, client_failures, address_failures })
 }
 
 fn assertion(profile: Profile, raw: raw::Assertion) -> Result<AssertionConfig, ConfigError> {
@@ -206,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_off_until_their_section_is_there() {
+        let listen = |text: &str| check(text).expect(text).metrics.map(|address| address.to_string());
+        assert_eq!(listen(""), None);
+        assert_eq!(listen("[metrics]").as_deref(), Some("127.0.0.1:9464"));
+        assert_eq!(listen("[metrics]\nlisten = \"0.0.0.0:9464\"\nallow_remote = true").as_deref(), Some("0.0.0.0:9464"));
+    }
+
+    #[test]
     fn errors_name_the_key_and_the_remedy() {
         for (text, key, remedy) in [
             ("issuer = \"http://as.example\"", "issuer", "https"),
@@ -218,11 +276,18 @@ mod tests {
             ("profile = \"fapi3\"", "profile", "fapi2"),
             ("[assertion]\nalgorithms = [\"none\"]", "assertion.algorithms", "RS256"),
             ("[assertion]\nleeway_seconds = 4000", "assertion.leeway_seconds", "300"),
+            ("[limits]\nconnections = 0", "limits.connections", "between 1"),
+            ("[limits]\nclient_failures_per_minute = 2000000", "limits.client_failures_per_minute", "0 is no limit"),
+            ("[metrics]\nlisten = \"0.0.0.0:9464\"", "metrics.listen", "allow_remote"),
+            ("[tls]\ncertificate = \"a.pem\"", "tls", "missing field `key`"),
+            ("[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"", "issuer", "https"),
         ] {
             let error = check(text).expect_err(text);
             assert!(error.contains(key) && error.contains(remedy), "{text}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }
         assert!(check("listen = \"0.0.0.0:80\"\nbehind_proxy = true").is_ok());
+        let tls = "issuer = \"https://as.example\"\nlisten = \"0.0.0.0:443\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"";
+        assert!(check(tls).is_ok());
     }
 }

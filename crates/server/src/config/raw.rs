@@ -1,6 +1,9 @@
 //! The file as written, before anything is checked. Unknown keys are errors: a misspelt setting must not be silently ignored.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use grantor::assertion::Profile;
 use serde::Deserialize;
@@ -14,10 +17,14 @@ pub struct RawConfig {
     pub listen: SocketAddr,
     pub behind_proxy: bool,
     pub profile: Profile,
+    pub tls: Option<Tls>,
+    pub limits: Limits,
     pub assertion: Assertion,
     pub token: Token,
     pub decisions: Decisions,
     pub log: Log,
+    pub metrics: Option<Metrics>,
+    pub otel: Option<Otel>,
 }
 
 impl Default for RawConfig {
@@ -27,11 +34,36 @@ impl Default for RawConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             behind_proxy: false,
             profile: Profile::Default,
+            tls: None,
+            limits: Limits::default(),
             assertion: Assertion::default(),
             token: Token::default(),
             decisions: Decisions::default(),
             log: Log::default(),
+            metrics: None,
+            otel: None,
         }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub connections: u32,
+    pub client_failures_per_minute: u32,
+    pub address_failures_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1024, client_failures_per_minute: 20, address_failures_per_minute: 200 }
     }
 }
 
@@ -88,4 +120,23 @@ impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".to_owned() }
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    pub listen: SocketAddr,
+    pub allow_remote: bool,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)), allow_remote: false }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otel {
+    pub endpoint: String,
 }

@@ -14,12 +14,19 @@ use super::{
     Listener, Origin,
     connection::{self, GRACE},
 };
+use crate::metrics::Metrics;
 
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Serves until `stop` is ready, then lets open requests finish.
-pub async fn serve(listener: Listener, server: AuthorizationServer, store: Arc<SqliteStore>, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: Listener,
+    server: AuthorizationServer,
+    store: Arc<SqliteStore>,
+    metrics: Metrics,
+    stop: impl Future<Output = ()>,
+) {
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
     let (stopping, stopped) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
@@ -36,14 +43,17 @@ pub async fn serve(listener: Listener, server: AuthorizationServer, store: Arc<S
             },
             () = &mut stop => break,
         };
-        let (server, store, proxy) = (server.clone(), store.clone(), listener.proxy);
+        let (server, store, metrics, proxy) = (server.clone(), store.clone(), metrics.clone(), listener.proxy);
         let answer = move |mut request: Request<Incoming>| {
             let origin = Origin::of(peer, proxy, request.headers());
             if let Some(origin) = origin {
                 request.extensions_mut().insert(origin);
             }
-            let (server, store) = (server.clone(), store.clone());
-            async move { within_time(respond(&server, &store, request)).await }
+            let (server, store, metrics) = (server.clone(), store.clone(), metrics.clone());
+            async move {
+                let endpoint = endpoint_name(&server, request.uri().path());
+                metrics.observe(endpoint, within_time(respond(&server, &store, request))).await
+            }
         };
         let connection = connection::run(stream, listener.tls.clone(), answer, stopped.clone());
         tokio::spawn(async move {
@@ -81,7 +91,15 @@ async fn respond(server: &AuthorizationServer, store: &SqliteStore, request: Req
     }
 }
 
-/// Ready means that the next request could be decided: the database answers.
+/// What the request is counted under.
+fn endpoint_name(server: &AuthorizationServer, path: &str) -> &'static str {
+    match path {
+        "/health/live" | "/health/ready" => "health",
+        _ => server.endpoint_name(path).unwrap_or("unknown"),
+    }
+}
+
+/// Ready means that the next request could be decided: the database can be read and written.
 async fn ready(store: &SqliteStore) -> Response<Full<Bytes>> {
     match store.check().await {
         Ok(()) => plain(StatusCode::OK, r#"{"status":"ready"}"#),

@@ -4,9 +4,10 @@
 //! read under an older generation is removed again after it was put in.
 
 use std::{
-    hash::Hash,
+    collections::HashSet,
+    hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,6 +19,56 @@ use grantor::{
 use quick_cache::sync::Cache as Entries;
 use rusqlite::Connection;
 
+/// Digests of the names of all clients, as far as known: a name that is not among them needs no read, so that a stranger cannot make
+/// the database work, and the time of a refusal does not tell who is registered. Removed names stay in until the next start; they
+/// are looked up and not found.
+#[derive(Default)]
+pub(super) struct KnownNames(RwLock<HashSet<u64, BuildHasherDefault<NoHash>>>, RandomState);
+
+impl KnownNames {
+    /// The names of a database.
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let known = Self::default();
+        known.add_all(connection)?;
+        Ok(known)
+    }
+
+    /// Reads all names anew: after changes were missed.
+    pub(super) fn add_all(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached("SELECT id FROM client")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.insert(row.get_ref(0)?.as_str()?);
+        }
+        Ok(())
+    }
+
+    fn insert(&self, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(self.1.hash_one(name));
+    }
+
+    /// Whether there may be a client of this name.
+    pub(super) fn may_contain(&self, name: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&self.1.hash_one(name))
+    }
+}
+
+/// The digests are hashes already.
+#[derive(Default)]
+struct NoHash(u64);
+
+impl Hasher for NoHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
+    }
+}
+
 /// Most entries of each kind.
 const CAPACITY: usize = 100_000;
 
@@ -27,6 +78,13 @@ pub(super) struct Change {
     resource: String,
     client: Option<ClientId>,
     subject: Option<SubjectId>,
+}
+
+impl Change {
+    /// Whether changes were missed, so that anything may have changed.
+    pub(super) fn is_everything(&self) -> bool {
+        self.resource.is_empty()
+    }
 }
 
 /// The changes after `last`, and the newest sequence number.
@@ -53,15 +111,17 @@ pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Res
 
 pub(super) struct Cache {
     generation: AtomicU64,
+    pub(super) names: KnownNames,
     pub(super) clients: Entries<ClientId, Arc<Client>>,
     pub(super) subjects: Entries<SubjectId, Subject>,
     pub(super) permissions: Entries<(ClientId, SubjectId), Permission>,
 }
 
 impl Cache {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(names: KnownNames) -> Self {
         Self {
             generation: AtomicU64::new(0),
+            names,
             clients: Entries::new(CAPACITY),
             subjects: Entries::new(CAPACITY),
             permissions: Entries::new(CAPACITY),
@@ -95,7 +155,10 @@ impl Cache {
         let mut keys_changed = false;
         for change in changes {
             match (change.resource.as_str(), &change.client, &change.subject) {
-                ("client", Some(client), None) => drop(self.clients.remove(client)),
+                ("client", Some(client), None) => {
+                    self.names.insert(client.as_str());
+                    drop(self.clients.remove(client));
+                }
                 ("subject", None, Some(subject)) => drop(self.subjects.remove(subject)),
                 ("permission", Some(client), Some(subject)) => {
                     drop(self.permissions.remove(&(client.clone(), subject.clone())));

@@ -104,7 +104,14 @@ mod tests {
             async move { changes.0.writer.execute(|connection| Ok(connection.total_changes())).await.expect("a count") }
         };
         let before = counted(&store).await;
-        let checks: Vec<_> = (0..100).map(|_| tokio::spawn({ let store = store.clone(); async move { store.check().await.is_ok() } })).collect();
+        let checks: Vec<_> = (0..100)
+            .map(|_| {
+                tokio::spawn({
+                    let store = store.clone();
+                    async move { store.check().await.is_ok() }
+                })
+            })
+            .collect();
         for check in checks {
             assert!(check.await.expect("an answer"));
         }

@@ -21,6 +21,9 @@ use crate::MasterKey;
 #[async_trait]
 impl ClientSource for SqliteStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        if !self.0.cache.names.may_contain(id.as_str()) {
+            return Ok(None);
+        }
         let load = async {
             let (inner, id) = (self.0.clone(), id.clone());
             self.0.readers.read(move |connection| load(connection, &inner.master_key, id.as_str())).await

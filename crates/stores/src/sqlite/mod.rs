@@ -27,7 +27,14 @@ pub use error::OpenError;
 pub use open::Options;
 pub use signing_key::SigningKeyInfo;
 
-use self::{cache::Cache, check::LastCheck, error::failed, readers::Readers, signing_key::Ring, writer::Writer};
+use self::{
+    cache::{Cache, Change, KnownNames},
+    check::LastCheck,
+    error::failed,
+    readers::Readers,
+    signing_key::Ring,
+    writer::Writer,
+};
 use crate::MasterKey;
 
 /// A store in one SQLite file. Cloning it shares everything.
@@ -72,6 +79,9 @@ impl Inner {
         let (connection, last) = &mut *changes;
         match cache::changes_since(connection, *last) {
             Ok((found, newest)) => {
+                if found.iter().any(Change::is_everything) {
+                    self.cache.names.add_all(connection).map_err(failed)?;
+                }
                 let keys_changed = self.cache.forget(&found);
                 if keys_changed || self.ring.is_due(self.clock.now()) {
                     self.ring.reload(connection, &self.master_key, self.clock.now())?;

@@ -17,7 +17,7 @@ use grantor::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Cache, Inner, LastCheck, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
+use super::{Cache, Inner, KnownNames, LastCheck, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
 use crate::MasterKey;
 
 /// "GRNT": marks the file as ours.
@@ -93,6 +93,7 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
     let newest = "SELECT coalesce(max(sequence), 0) FROM change";
     let last: i64 = changes.query_row(newest, [], |row| row.get(0)).map_err(sqlite(&path))?;
+    let names = KnownNames::load(&changes).map_err(sqlite(&path))?;
     let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
     let writer = Writer::start(connection, clock.clone(), options.retention);
     let writer = writer.map_err(|error| OpenError::Io { path: path.clone(), error })?;
@@ -101,7 +102,7 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         readers: Readers::new(path.clone()),
         master_key,
         clock,
-        cache: Cache::new(),
+        cache: Cache::new(names),
         ring,
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),

@@ -40,6 +40,9 @@ impl SqliteStore {
     pub async fn replay_count(&self) -> Result<u64, StoreError> {
         let now = self.0.clock.now().millis();
         let query = "SELECT count(*) FROM replay WHERE until >= ?1";
-        self.0.readers.read(move |connection| Ok(connection.prepare_cached(query)?.query_row([now], |row| row.get(0))?)).await
+        let count = move |connection: &Connection| {
+            Ok(connection.prepare_cached(query)?.query_row([now], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
+        };
+        self.0.readers.read(count).await
     }
 }

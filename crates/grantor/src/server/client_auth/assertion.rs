@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use grantor_jose::VerificationKey;
 
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
     assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation},
+    clock::UnixTime,
     keys::KeyKind,
     server::{ClientAuthError, Context, Decision, TokenForm},
     storage::Client,
@@ -43,17 +45,35 @@ impl ClientAuthentication for ClientAssertion {
         let assertion = Assertion::parse(extract(form)?).map_err(ClientAuthError::Assertion)?;
         let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(ClientAuthError::NoIssuer)?;
         decision.claims_client(issuer);
-        let client = registered(context, issuer, &METHODS).await?;
-        let method = client.metadata().auth_method.clone();
-        let kind = KeyKind::of_method(&method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
         let now = context.now();
-        let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
-        let keys = keys.map_err(ClientAuthError::Key)?;
+        let (client, kind, keys) = match party(context, issuer, &assertion, now).await {
+            Ok(party) => party,
+            Err(error) => {
+                // Whether the party is unknown, disabled or without this key must not show in the time it takes.
+                context.decoys().verify(&assertion);
+                return Err(error);
+            }
+        };
         let expectation = Expectation::client_authentication(context.terms(kind), &client, keys);
         let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(ClientAuthError::Assertion)?;
         decision.authenticated_by(&verified);
+        let method = client.metadata().auth_method.clone();
         Ok((client, method))
     }
+}
+
+/// The client that the assertion claims, and the keys it may be verified with.
+async fn party(
+    context: &Context,
+    issuer: &str,
+    assertion: &Assertion<'_>,
+    now: UnixTime,
+) -> Result<(Arc<Client>, KeyKind, Vec<Arc<VerificationKey>>), ClientAuthError> {
+    let client = registered(context, issuer, &METHODS).await?;
+    let method = &client.metadata().auth_method;
+    let kind = KeyKind::of_method(method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
+    let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
+    Ok((client, kind, keys.map_err(ClientAuthError::Key)?))
 }
 
 /// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never none at all.

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use grantor_jose::VerificationKey;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
     assertion::{Assertion, Expectation, VerifiedAssertion},
+    clock::UnixTime,
     keys::KeyKind,
     server::{Caller, Context, Decision, GrantError, TokenForm},
     storage::Client,
@@ -57,8 +59,17 @@ impl Grant for JwtBearer {
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let assertion = Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
-        let issuer = issuing_client(context, &assertion, caller, decision).await?;
-        let verified = verify(context, &issuer, assertion).await?;
+        let now = context.now();
+        let (issuer, keys) = match issuer(context, &assertion, caller, now, decision).await {
+            Ok(found) => found,
+            Err(error) => {
+                // Whether the issuer is unknown, disabled or without this key must not show in the time it takes.
+                context.decoys().verify(&assertion);
+                return Err(error);
+            }
+        };
+        let expectation = Expectation::grant(context.terms(KeyKind::Public), &issuer, keys);
+        let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(GrantError::Assertion)?;
         decision.used_assertion(&verified);
         let requested = scope_claim(&verified)?;
         let permitted = permitted_scope(context, &issuer, verified.subject()).await?;
@@ -68,7 +79,21 @@ impl Grant for JwtBearer {
     }
 }
 
-/// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. The names are compared before the
+/// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. Answers the keys that the assertion may be
+/// verified with, too.
+async fn issuer(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    caller: &Caller,
+    now: UnixTime,
+    decision: &mut Decision,
+) -> Result<(Arc<Client>, Vec<Arc<VerificationKey>>), GrantError> {
+    let client = issuing_client(context, assertion, caller, decision).await?;
+    let keys = context.key_resolver().resolve_keys(&client, KeyKind::Public, assertion.header(), now).await;
+    Ok((client, keys.map_err(GrantError::Key)?))
+}
+
+/// The client behind `iss`. The names are compared before the
 /// registry is asked, so that an answer to a mismatch does not tell who is registered.
 async fn issuing_client(
     context: &Context,
@@ -93,14 +118,6 @@ fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
         Some(id) if id.as_str() != issuer => Err(GrantError::ClientIdMismatch),
         _ => Ok(()),
     }
-}
-
-async fn verify(context: &Context, issuer: &Client, assertion: Assertion<'_>) -> Result<VerifiedAssertion, GrantError> {
-    let now = context.now();
-    let keys = context.key_resolver().resolve_keys(issuer, KeyKind::Public, assertion.header(), now).await;
-    let keys = keys.map_err(GrantError::Key)?;
-    let expectation = Expectation::grant(context.terms(KeyKind::Public), issuer, keys);
-    context.verifier().verify(assertion, &expectation, now).await.map_err(GrantError::Assertion)
 }
 
 /// A `scope` claim is the requested scope where the form has none, as service-account libraries send it.

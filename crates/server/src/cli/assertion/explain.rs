@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     app,
     cli::{Failure, Global},
+    metrics::Metrics,
 };
 
 /// Longest assertion read from standard input, in octets: beyond what any server reads.
@@ -38,7 +39,7 @@ impl Explain {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
         let assertion = self.read()?;
-        let server = app::build_server(&config, store.clone()).map_err(Failure::usage)?;
+        let server = app::build_server(&config, store.clone(), Metrics::default()).map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(assertion.trim(), usage).await?;
         let nearest = nearest(&explanation, &store).await?;

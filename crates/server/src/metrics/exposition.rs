@@ -1,0 +1,42 @@
+//! The text that a scrape gets: OpenMetrics.
+
+use std::sync::Arc;
+
+use grantor_stores::sqlite::SqliteStore;
+use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
+use tokio::sync::Mutex;
+
+use super::{Metrics, storage::StorageGauges};
+
+/// Everything that is measured, under its names.
+pub struct Exposition {
+    registry: Registry,
+    storage: StorageGauges,
+    /// One scrape at a time: however many ask, the storage is read once.
+    turn: Mutex<()>,
+}
+
+impl Exposition {
+    /// Names what `metrics` counts and what `store` knows.
+    pub fn new(metrics: &Metrics, store: Arc<SqliteStore>) -> Self {
+        let storage = StorageGauges::new(store);
+        let mut registry = Registry::with_prefix("grantor");
+        registry.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let help = "Requests decided, by what was decided and which rule was broken";
+        registry.register("decisions", help, metrics.decisions.clone());
+        registry.register("http_answers", "HTTP answers, by endpoint and status", metrics.answers.clone());
+        let help = "Seconds from the head of a request to its answer";
+        registry.register("http_request_duration_seconds", help, metrics.latency.clone());
+        registry.register_collector(Box::new(storage.clone()));
+        Self { registry, storage, turn: Mutex::new(()) }
+    }
+
+    /// The text of this moment.
+    pub async fn text(&self) -> String {
+        let _turn = self.turn.lock().await;
+        self.storage.refresh().await;
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry).expect("a string takes any text");
+        text
+    }
+}

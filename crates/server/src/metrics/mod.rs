@@ -1,0 +1,83 @@
+//! What is counted: decisions by what they were and why, answers by status, and how long they took.
+//!
+//! Labels come from small fixed sets: endpoints, error codes and rules are words of this program. What a request says, a client's
+//! name above all, never becomes one: it would let anybody grow the list.
+
+mod exposition;
+mod listener;
+mod storage;
+
+use std::{future::Future, time::Instant};
+
+use grantor::server::{Decision, DecisionLog, Outcome};
+use http::Response;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+};
+
+pub use exposition::Exposition;
+pub use listener::serve;
+
+/// Upper bounds of the latency histogram, in seconds: a claim waits for one sync of the disk, which takes from a fraction of a
+/// millisecond to many.
+const BUCKETS: [f64; 12] = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    endpoint: &'static str,
+    outcome: &'static str,
+    error: &'static str,
+    rule: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    endpoint: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointLabel {
+    endpoint: &'static str,
+}
+
+type Latency = Family<EndpointLabel, Histogram, fn() -> Histogram>;
+
+/// Counters since the start. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    decisions: Family<DecisionLabels, Counter>,
+    answers: Family<AnswerLabels, Counter>,
+    latency: Latency,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        Self { decisions: Family::default(), answers: Family::default(), latency: Family::new_with_constructor(histogram) }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer of this endpoint and how long it took to make, the request's body included.
+    pub async fn observe<B>(&self, endpoint: &'static str, answer: impl Future<Output = Response<B>>) -> Response<B> {
+        let started = Instant::now();
+        let response = answer.await;
+        self.latency.get_or_create(&EndpointLabel { endpoint }).observe(started.elapsed().as_secs_f64());
+        self.answers.get_or_create(&AnswerLabels { endpoint, status: response.status().as_u16() }).inc();
+        response
+    }
+}
+
+impl DecisionLog for Metrics {
+    fn record(&self, decision: &Decision) {
+        let (outcome, error, rule) = match decision.outcome {
+            Outcome::Granted => ("granted", "", ""),
+            Outcome::Refused { error, rule, .. } => ("refused", error, rule),
+            Outcome::Undecided => ("undecided", "", ""),
+        };
+        let labels = DecisionLabels { endpoint: decision.endpoint, outcome, error, rule };
+        self.decisions.get_or_create(&labels).inc();
+    }
+}

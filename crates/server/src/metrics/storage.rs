@@ -1,0 +1,111 @@
+//! What only the storage knows: read when somebody asks, on a thread of its own, and at most every ten seconds.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use grantor::{
+    clock::{Clock as _, SystemClock, UnixTime},
+    storage::StoreError,
+};
+use grantor_stores::sqlite::{SigningKeyInfo, SqliteStore};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+};
+
+/// How long what was read is shown. Counting a million replay entries takes tens of milliseconds of one thread.
+const HOLDS: Duration = Duration::from_secs(10);
+
+/// The storage as seen by a scrape.
+#[derive(Clone)]
+pub struct StorageGauges {
+    store: Arc<SqliteStore>,
+    seen: Arc<Mutex<Option<Seen>>>,
+}
+
+/// What was read, and when.
+struct Seen {
+    at: Instant,
+    replay_entries: u64,
+    keys: Vec<SigningKeyInfo>,
+}
+
+impl fmt::Debug for StorageGauges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StorageGauges(..)")
+    }
+}
+
+impl StorageGauges {
+    pub fn new(store: Arc<SqliteStore>) -> Self {
+        Self { store, seen: Arc::default() }
+    }
+
+    /// Reads again if what is known is old. What cannot be read is left out of the scrape: no number is better than a wrong one.
+    pub async fn refresh(&self) {
+        let is_fresh = |seen: &Option<Seen>| seen.as_ref().is_some_and(|seen| seen.at.elapsed() < HOLDS);
+        if is_fresh(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return;
+        }
+        let seen = self.read().await;
+        if let Err(error) = &seen {
+            tracing::warn!(%error, "the metrics of the storage cannot be read");
+        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen.ok();
+    }
+
+    async fn read(&self) -> Result<Seen, StoreError> {
+        let replay_entries = self.store.replay_count().await?;
+        let keys = self.store.signing_key_list().await?;
+        Ok(Seen { at: Instant::now(), replay_entries, keys })
+    }
+}
+
+impl Collector for StorageGauges {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let dropped = ConstCounter::new(self.store.decisions_dropped());
+        let help = "Decisions that were not recorded in the database because too many were waiting";
+        dropped.encode(encoder.encode_descriptor("decisions_dropped", help, None, MetricType::Counter)?)?;
+        match &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(seen) => seen.encode(&mut encoder, SystemClock.now()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Seen {
+    fn encode(&self, encoder: &mut DescriptorEncoder<'_>, now: UnixTime) -> fmt::Result {
+        let entries = ConstGauge::new(self.replay_entries);
+        let help = "Claims of assertion identifiers that are in force";
+        entries.encode(encoder.encode_descriptor("replay_entries", help, None, MetricType::Gauge)?)?;
+
+        let help = "Signing keys in the key set";
+        let mut keys = encoder.encode_descriptor("signing_keys", help, None, MetricType::Gauge)?;
+        for state in ["upcoming", "signing", "previous"] {
+            let count = self.keys.iter().filter(|key| state_of(key, now) == state).count();
+            ConstGauge::new(count as u64).encode(keys.encode_family(&[("state", state)])?)?;
+        }
+
+        let help = "Seconds since a signing key was made";
+        let mut ages = encoder.encode_descriptor("signing_key_age_seconds", help, None, MetricType::Gauge)?;
+        for key in &self.keys {
+            let labels = [("kid", key.key_id.as_str()), ("state", state_of(key, now))];
+            let age = now.seconds().saturating_sub(key.created_at.seconds());
+            ConstGauge::new(age).encode(ages.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Published but not signing yet, signing, or published for the tokens it signed.
+fn state_of(key: &SigningKeyInfo, now: UnixTime) -> &'static str {
+    match () {
+        () if key.is_signing => "signing",
+        () if key.signs_from > now => "upcoming",
+        () => "previous",
+    }
+}
