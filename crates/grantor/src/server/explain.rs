@@ -1,5 +1,9 @@
 //! Explaining an assertion: what the server would decide about it, rule by rule, without using it up.
 
+use std::sync::Arc;
+
+use grantor_jose::VerificationKey;
+
 use super::{AuthorizationServer, Context, TokenError, TokenForm};
 use crate::{
     assertion::{Assertion, AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
@@ -55,30 +59,14 @@ async fn explain(
         known.usage = Usage::ClientAuthentication;
     }
     known.assertion = Some(&assertion);
-
-    let issuer = assertion.dangerously_unverified_claims().issuer.as_deref();
-    let client = match (issuer, context.client(issuer.unwrap_or_default()).await?) {
-        (None, _) => return Ok(Explanation::refused(&known, "issuer", "claim 'iss' is missing".to_owned())),
-        (Some(issuer), None) => {
-            return Ok(Explanation::refused(&known, "issuer", format!("no client {issuer:?} is registered")));
-        }
-        (Some(_), Some(client)) if !client.metadata().enabled => {
-            return Ok(Explanation::refused(&known, "issuer", "the client is disabled".to_owned()));
-        }
-        (Some(_), Some(client)) => client,
+    let (client, kind, keys) = match party(context, &assertion, known.usage, now).await? {
+        Ok(party) => party,
+        Err((rule, cause)) => return Ok(Explanation::refused(&known, rule, cause)),
     };
-    let Some(kind) = key_kind(&client, known.usage) else {
-        let cause = format!("the client authenticates with {}, not with an assertion", client.metadata().auth_method);
-        return Ok(Explanation::refused(&known, "method", cause));
-    };
-    let keys = match context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await {
-        Ok(keys) => keys,
-        Err(KeyError::Store(error)) => return Err(error),
-        Err(error) => return Ok(Explanation::refused(&known, "key", error.to_string())),
-    };
+    let terms = context.terms(kind);
     let expectation = match known.usage {
-        Usage::Grant => Expectation::grant(context.terms(KeyKind::Public), &client, keys),
-        Usage::ClientAuthentication => Expectation::client_authentication(context.terms(kind), &client, keys),
+        Usage::Grant => Expectation::grant(terms, &client, keys),
+        Usage::ClientAuthentication => Expectation::client_authentication(terms, &client, keys),
     };
     known.expectation = Some(&expectation);
     if let Some((rule, cause)) = decided {
@@ -88,6 +76,29 @@ async fn explain(
         Ok(()) => Ok(Explanation::accepted(&known)),
         Err(AssertionError::Store(error)) => Err(error),
         Err(error) => Ok(Explanation::refused(&known, error.rule(), error.to_string())),
+    }
+}
+
+/// Who issued an assertion, and what it may be verified with; else the broken rule and its cause.
+type Party = Result<(Arc<Client>, KeyKind, Vec<Arc<VerificationKey>>), (&'static str, String)>;
+
+async fn party(context: &Context, assertion: &Assertion<'_>, usage: Usage, now: UnixTime) -> Result<Party, StoreError> {
+    let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {
+        return Ok(Err(("issuer", "claim 'iss' is missing".to_owned())));
+    };
+    let client = match context.client(issuer).await? {
+        None => return Ok(Err(("issuer", format!("no client {issuer:?} is registered")))),
+        Some(client) if !client.metadata().enabled => return Ok(Err(("issuer", "the client is disabled".to_owned()))),
+        Some(client) => client,
+    };
+    let Some(kind) = key_kind(&client, usage) else {
+        let method = &client.metadata().auth_method;
+        return Ok(Err(("method", format!("the client authenticates with {method}, not with an assertion"))));
+    };
+    match context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await {
+        Ok(keys) => Ok(Ok((client, kind, keys))),
+        Err(KeyError::Store(error)) => Err(error),
+        Err(error) => Ok(Err(("key", error.to_string()))),
     }
 }
 

@@ -50,7 +50,8 @@ async fn answer(stream: TcpStream, exposition: Arc<Exposition>) {
         let exposition = exposition.clone();
         async move { Ok::<_, Infallible>(respond(&exposition, &request).await) }
     });
-    let connection = http1::Builder::new().timer(TokioTimer::new()).keep_alive(false);
+    let mut connection = http1::Builder::new();
+    connection.timer(TokioTimer::new()).keep_alive(false);
     let connection = connection.serve_connection(TokioIo::new(stream), service);
     match timeout(CONNECTION_TIMEOUT, connection).await {
         Ok(Ok(())) => {}
