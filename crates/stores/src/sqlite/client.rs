@@ -21,7 +21,7 @@ use crate::MasterKey;
 #[async_trait]
 impl ClientSource for SqliteStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        if !self.0.cache.names.may_contain(id.as_str()) {
+        if !self.0.may_know(id.as_str()).await? {
             return Ok(None);
         }
         let load = async {

@@ -17,7 +17,13 @@ mod subject;
 mod token;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use grantor::{clock::Clock, storage::StoreError};
 use rusqlite::Connection;
@@ -51,6 +57,9 @@ struct Inner {
     last_check: LastCheck,
     /// The connection that reads the change log, and the last change read.
     changes: Mutex<(Connection, i64)>,
+    opened: Instant,
+    /// When the change log was last read, in milliseconds after `opened`.
+    looked_at: AtomicU64,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -72,11 +81,32 @@ impl SqliteStore {
     }
 }
 
+/// How soon after one look at the change log a name that is not known makes another: a client that was just created is found,
+/// and strangers cannot make the database work harder.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 impl Inner {
+    /// Whether there may be a client of this name, by the change log of this moment.
+    async fn may_know(self: &Arc<Self>, name: &str) -> Result<bool, StoreError> {
+        if self.cache.names.may_contain(name) {
+            return Ok(true);
+        }
+        let now = self.opened.elapsed();
+        let looked = Duration::from_millis(self.looked_at.load(Ordering::Relaxed));
+        if now < looked + LOOK_AGAIN {
+            return Ok(false);
+        }
+        let inner = self.clone();
+        let look = tokio::task::spawn_blocking(move || inner.catch_up()).await;
+        look.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))?;
+        Ok(self.cache.names.may_contain(name))
+    }
+
     /// Reads the changes since the last time, by whatever process, and forgets what they touched.
     fn catch_up(&self) -> Result<(), StoreError> {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let (connection, last) = &mut *changes;
+        self.looked_at.store(u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         match cache::changes_since(connection, *last) {
             Ok((found, newest)) => {
                 if found.iter().any(Change::is_everything) {

@@ -5,9 +5,9 @@ use std::{
     io::Read as _,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use grantor::{
@@ -106,6 +106,8 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         ring,
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
+        opened: Instant::now(),
+        looked_at: AtomicU64::new(0),
     });
     watch(&inner).map_err(|error| OpenError::Io { path, error })?;
     Ok(SqliteStore(inner))

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
     time::Duration,
@@ -121,7 +121,10 @@ impl Writer {
         });
         let unavailable = |reason: &str| StoreError::Unavailable(reason.into());
         let jobs = self.jobs.as_ref().ok_or_else(|| unavailable("the writer has stopped"))?;
-        jobs.try_send(job).map_err(|_| unavailable("too many writes are waiting"))?;
+        jobs.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => unavailable("too many writes are waiting"),
+            TrySendError::Disconnected(_) => unavailable("the writer has ended"),
+        })?;
         receiver.await.map_err(|_| unavailable("the writer could not write"))?
     }
 }
