@@ -1,5 +1,8 @@
 //! Logs on standard error: JSON lines for machines, text for a terminal. No log line ever holds a token, a secret or an assertion.
 
+#[cfg(feature = "otel")]
+pub mod otel;
+
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, filter::ParseError};
@@ -9,13 +12,8 @@ use crate::config::LogFormat;
 /// Starts logging. A second call changes nothing.
 pub fn start(format: LogFormat, level: &str) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(level)?;
-    let json = match format {
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-        LogFormat::Auto => !io::stderr().is_terminal(),
-    };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = match json {
+    let started = match is_json(format) {
         true => subscriber.json().flatten_event(true).try_init(),
         false => subscriber.with_ansi(io::stderr().is_terminal()).try_init(),
     };
@@ -23,4 +21,12 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), ParseError> {
         tracing::debug!("logging had been started before");
     }
     Ok(())
+}
+
+fn is_json(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    }
 }

@@ -38,6 +38,8 @@ use tokio_rustls::{
 
 /// An address of the documentation range, which no test shares.
 const ELSEWHERE: &str = "203.0.113.200";
+/// After this, the server knows what a command changed.
+const IN_FORCE: Duration = Duration::from_millis(500);
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -74,6 +76,13 @@ fn post(server: &Server, form: String) -> Request<Full<Bytes>> {
     request.body(Full::from(form)).expect("a request")
 }
 
+/// A client with a key, known to the running server: a change by a command is in force within a moment.
+fn client(server: &Server, id: &str) -> PathBuf {
+    let key = server.client(id, &["--generate-key"]);
+    thread::sleep(IN_FORCE);
+    key
+}
+
 fn mint(server: &Server, key: &Path) -> String {
     server.ok(&["assertion", "mint", "--key", &key.to_string_lossy()])
 }
@@ -85,11 +94,12 @@ fn grant_form(assertion: &str) -> String {
 #[test]
 fn one_listener_speaks_both_versions_of_http() {
     let server = Server::start();
-    let key = server.client("billing", &["--generate-key"]);
+    let key = client(&server, "billing");
     let (first, second) = (mint(&server, &key), mint(&server, &key));
     block_on(async {
         let mut sender = http2(&server).await;
-        let (status, version, metadata) = ask(&mut sender, get(&server, "/.well-known/oauth-authorization-server")).await.expect("h2");
+        let (status, version, metadata) =
+            ask(&mut sender, get(&server, "/.well-known/oauth-authorization-server")).await.expect("h2");
         assert_eq!((status, version), (StatusCode::OK, Version::HTTP_2));
         assert_eq!(metadata["issuer"], server.issuer.as_str());
         let (status, _, token) = ask(&mut sender, post(&server, grant_form(&first))).await.expect("h2");
@@ -226,7 +236,7 @@ impl Certificate {
 fn tls_carries_both_versions_of_http_as_the_client_chooses() {
     let certificate = Certificate::new();
     let server = Server::start_with(&certificate.configuration());
-    let key = server.client("billing", &["--generate-key"]);
+    let key = client(&server, "billing");
     let assertion = mint(&server, &key);
     let root = CertificateDer::from_pem_file(certificate.path("certificate.pem")).expect("PEM");
     block_on(async {
@@ -238,7 +248,8 @@ fn tls_carries_both_versions_of_http_as_the_client_chooses() {
         let stream = certificate.connect(&server, &root, b"http/1.1").await.expect("TLS");
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         tokio::spawn(connection);
-        let request = Request::builder().uri("/jwks").header("host", "localhost").body(Full::<Bytes>::default()).expect("a request");
+        let request =
+            Request::builder().uri("/jwks").header("host", "localhost").body(Full::<Bytes>::default()).expect("a request");
         let response = sender.send_request(request).await.expect("an answer");
         assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_11));
     });
@@ -308,6 +319,7 @@ impl Guessed {
             file["client_secret"].as_str().expect("a secret").to_owned()
         };
         let secrets = ["billing", "orders"].map(secret);
+        thread::sleep(IN_FORCE);
         Self { server, secrets }
     }
 
@@ -343,7 +355,8 @@ fn guessing_at_a_client_is_slowed_down_where_it_comes_from_and_nowhere_else() {
     assert!(guessed.works(ELSEWHERE, 0), "that client elsewhere");
     assert!(guessed.works("unknown", 0), "that client, where the proxy does not say");
     assert_eq!(guessed.ask(here, "nobody", "guess").status, 400, "an unknown client has a budget of its own");
-    let wait: u64 = guessed.ask(here, "billing", "guess").header("retry-after").and_then(|wait| wait.parse().ok()).expect("a wait");
+    let wait: u64 =
+        guessed.ask(here, "billing", "guess").header("retry-after").and_then(|wait| wait.parse().ok()).expect("a wait");
     thread::sleep(Duration::from_secs(wait));
     assert!(guessed.works(here, 0), "after waiting as told");
 }
@@ -353,7 +366,7 @@ fn guessing_at_a_client_is_slowed_down_where_it_comes_from_and_nowhere_else() {
 fn forging_assertions_is_slowed_down() {
     let guessed = Guessed::start(&format!("client_failures_per_minute = {PER_CLIENT}"));
     let server = &guessed.server;
-    let path = server.client("signer", &["--generate-key"]);
+    let path = client(server, "signer");
     let forger = PrivateJwk::generate(Algorithm::Es256).expect("a key").signing_key().expect("a key that signs");
     let ask = |from: &str, assertion: &str| {
         server.post("/token", &[("grant_type", JWT_BEARER), ("assertion", assertion)], &[("X-Forwarded-For", from)])

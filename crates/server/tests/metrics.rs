@@ -8,6 +8,7 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpStream},
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -44,6 +45,24 @@ impl Observed {
         parse(&answer.body)
     }
 
+    /// The key of a new client, once the server knows it. Only introspections are counted meanwhile.
+    fn client(&self, id: &str) -> SigningKey {
+        let key = signing_key(&self.server.client(id, &["--generate-key"]));
+        self.server.wait_until("the client is known", || {
+            thread::sleep(Duration::from_millis(40));
+            let answer = self.server.post("/introspect", &[("token", "x"), ("client_id", id), ("client_secret", "x")], &[]);
+            let cause = self.server.decision(&answer.decision_id())["cause"].to_string();
+            !cause.contains("is not registered\"")
+        });
+        key
+    }
+
+    /// A grant by the client `billing`.
+    fn granted(&self, key: &SigningKey) {
+        let (_, answer) = self.grant("billing", &self.server.issuer, key);
+        assert_eq!(answer.status, 200, "{}", self.server.decision(&answer.decision_id()));
+    }
+
     fn grant(&self, client: &str, audience: &str, key: &SigningKey) -> (String, Answer) {
         let (lifetime, claims) = (Duration::from_secs(60), Map::new());
         let assertion = NewAssertion { issuer: client, subject: client, audience, lifetime, typ: Some("JWT"), claims };
@@ -71,15 +90,14 @@ fn parse(text: &str) -> Samples {
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("# ") {
             let words: Vec<&str> = comment.splitn(3, ' ').collect();
-            match words[..] {
-                ["EOF"] => {}
-                ["HELP" | "UNIT", name, _] => assert!(is_name(name), "{line}"),
-                ["TYPE", name, "counter" | "gauge" | "histogram" | "info"] => {
-                    assert!(is_name(name) && !families.contains(&name), "{line}");
-                    families.push(name);
-                }
-                _ => panic!("{line:?}"),
-            }
+            let is_comment = match words[..] {
+                ["EOF"] => true,
+                ["HELP" | "UNIT", name, _] => is_name(name),
+                ["TYPE", name, "counter" | "gauge" | "histogram" | "info"] => is_name(name) && !families.contains(&name),
+                _ => false,
+            };
+            assert!(is_comment, "{line}");
+            families.extend((words[0] == "TYPE").then(|| words[1]));
             continue;
         }
         let (series, value) = line.rsplit_once(' ').expect(line);
@@ -109,10 +127,10 @@ fn decisions(outcome: &str, error: &str, rule: &str) -> String {
 #[test]
 fn counters_move_by_outcome_and_rule() {
     let observed = Observed::start();
-    let key = signing_key(&observed.server.client("billing", &["--generate-key"]));
+    let key = observed.client("billing");
     assert_eq!(observed.scrape().get(&decisions("granted", "", "")), None);
     for expected in 1..=3 {
-        assert_eq!(observed.grant("billing", &observed.server.issuer, &key).1.status, 200);
+        observed.granted(&key);
         assert_eq!(observed.scrape()[&decisions("granted", "", "")], f64::from(expected));
     }
     let (assertion, answer) = observed.grant("billing", "https://elsewhere.example", &key);
@@ -152,9 +170,9 @@ fn every_answer_is_counted_and_timed() {
 #[test]
 fn gauges_tell_of_replay_entries_and_keys() {
     let observed = Observed::start();
-    let key = signing_key(&observed.server.client("billing", &["--generate-key"]));
+    let key = observed.client("billing");
     for _ in 0..2 {
-        assert_eq!(observed.grant("billing", &observed.server.issuer, &key).1.status, 200);
+        observed.granted(&key);
     }
     observed.server.ok(&["key", "rotate"]);
     let samples = observed.scrape();
@@ -169,7 +187,7 @@ fn gauges_tell_of_replay_entries_and_keys() {
     assert!(ages.iter().all(|(_, age)| (0.0..60.0).contains(*age)), "{ages:?}");
 
     // What the storage knows is read at most every ten seconds, what is counted is of this moment.
-    assert_eq!(observed.grant("billing", &observed.server.issuer, &key).1.status, 200);
+    observed.granted(&key);
     let samples = observed.scrape();
     assert_eq!((samples["grantor_replay_entries"], samples[&decisions("granted", "", "")]), (2.0, 3.0));
 }
@@ -178,7 +196,7 @@ fn gauges_tell_of_replay_entries_and_keys() {
 fn a_scrape_never_tells_who_or_what() {
     let observed = Observed::start();
     let server = &observed.server;
-    let key = signing_key(&server.client("billing-department", &["--generate-key"]));
+    let key = observed.client("billing-department");
     let created = server.ok(&["client", "create", "shop-client", "--auth", "client_secret_basic", "--json"]);
     let created: Value = serde_json::from_str(&created).unwrap_or(Value::String(created));
     let (assertion, answer) = observed.grant("billing-department", &server.issuer, &key);
@@ -198,7 +216,10 @@ fn a_scrape_never_tells_who_or_what() {
 fn metrics_have_a_listener_of_their_own() {
     let observed = Observed::start();
     assert_eq!(observed.server.send("GET", "/metrics", &[], b"").status, 404);
-    assert_eq!(observed.get("/metrics").header("Content-Type").map(|value| value.starts_with("application/openmetrics-text")), Some(true));
+    assert_eq!(
+        observed.get("/metrics").header("Content-Type").map(|value| value.starts_with("application/openmetrics-text")),
+        Some(true)
+    );
     for path in ["/", "/token", "/jwks", "/metrics/", "/health/live"] {
         assert_eq!(observed.get(path).status, 404, "{path}");
     }

@@ -373,7 +373,7 @@ fn a_first_start_that_was_killed_can_be_repeated() {
         first.kill().expect("SIGKILL");
         first.wait().expect("it ends");
         let listed = finished(grantor(directory.path()).args(["client", "list"]).output().expect("it runs"));
-        assert!(listed.status.success(), "killed after {} ms: {}", delay * 2, listed.stderr);
+        assert!(listed.status.success(), "killed after {} ms: {}, {}", delay * 2, listed.status, listed.stderr);
     }
 }
 

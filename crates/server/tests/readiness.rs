@@ -3,7 +3,7 @@
 mod support;
 
 use std::{
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},

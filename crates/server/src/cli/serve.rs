@@ -34,6 +34,10 @@ pub struct Serve {
 impl Serve {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.load_config(Overrides { listen: self.listen, ..Overrides::default() })?;
+        #[cfg(feature = "otel")]
+        let traces =
+            telemetry::otel::start(config.log.format, &config.log.level, config.otel.as_ref()).map_err(Failure::usage)?;
+        #[cfg(not(feature = "otel"))]
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
         let store = app::open_store(&global.data, &config).map_err(Failure::failed)?;
@@ -41,20 +45,22 @@ impl Serve {
         let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
         let stop = stop_signal().map_err(Failure::failed)?;
         let tls = config.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;
+        let scrapes = match config.metrics {
+            Some(address) => Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone())).await?),
+            None => None,
+        };
         let listener = Listener::bind(config.listen, config.limits.connections, tls, config.proxy).await;
         let listener = listener.map_err(|error| {
             Failure::failed(format!("cannot listen on {}: {error}; choose another address with --listen", config.listen))
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        let scrapes = match config.metrics {
-            Some(address) => Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone())).await?),
-            None => None,
-        };
         http::serve(listener, server, store.clone(), metrics, stop).await;
         if let Some(scrapes) = scrapes {
             scrapes.abort();
         }
+        #[cfg(feature = "otel")]
+        traces.finish().await;
         // The decisions of the last moment are still on their way to the disk.
         Ok(store.flush().await?)
     }

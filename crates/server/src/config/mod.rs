@@ -128,7 +128,7 @@ impl Config {
         let listen = overrides.listen.unwrap_or(raw.listen);
         let proxy = if raw.behind_proxy { Proxy::InFront } else { Proxy::Absent };
         let tls = raw.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key });
-        check_way(&issuer, listen, proxy, tls.as_ref())?;
+        check_listen(&issuer, listen, proxy, tls.as_ref())?;
         #[cfg_attr(not(feature = "otel"), allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error"))]
         let otel = observe::otel(raw.otel)?;
         Ok(Self {
@@ -153,7 +153,7 @@ fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
 }
 
 /// RFC 6749 §3.2: credentials never travel in the clear, and the issuer is the way they travel.
-fn check_way(issuer: &Issuer, listen: SocketAddr, proxy: Proxy, tls: Option<&TlsFiles>) -> Result<(), ConfigError> {
+fn check_listen(issuer: &Issuer, listen: SocketAddr, proxy: Proxy, tls: Option<&TlsFiles>) -> Result<(), ConfigError> {
     match (proxy, tls) {
         (Proxy::Absent, None) if !listen.ip().is_loopback() => {
             let problem = format!(

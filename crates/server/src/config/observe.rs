@@ -38,7 +38,11 @@ pub fn otel(raw: Option<raw::Otel>) -> Result<(), ConfigError> {
     match raw {
         Some(raw) => Err(value(
             "otel",
-            format!("no traces can be sent to {:?}: this program was built without the cargo feature otel; remove [otel], or build with --features otel", raw.endpoint),
+            format!(
+                "no traces can be sent to {:?}: this program was built without the cargo feature otel; remove the section, or build \
+                 with --features otel",
+                raw.endpoint
+            ),
         )),
         None => Ok(()),
     }

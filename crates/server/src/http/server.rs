@@ -1,6 +1,6 @@
 //! The listener: connections in, requests to the authorization server, a clean end on a signal.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{error::Error as _, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grantor::server::AuthorizationServer;
@@ -29,7 +29,7 @@ pub async fn serve(
 ) {
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
     let (stopping, stopped) = watch::channel(());
-    let mut stop = std::pin::pin!(stop);
+    let mut stop = pin!(stop);
     loop {
         let (stream, peer, slot) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -52,7 +52,8 @@ pub async fn serve(
             let (server, store, metrics) = (server.clone(), store.clone(), metrics.clone());
             async move {
                 let endpoint = endpoint_name(&server, request.uri().path());
-                metrics.observe(endpoint, within_time(respond(&server, &store, request))).await
+                let answer = pin!(within_time(respond(&server, &store, request)));
+                metrics.observe(endpoint, answer).await
             }
         };
         let connection = connection::run(stream, listener.tls.clone(), answer, stopped.clone());
@@ -104,7 +105,8 @@ async fn ready(store: &SqliteStore) -> Response<Full<Bytes>> {
     match store.check().await {
         Ok(()) => plain(StatusCode::OK, r#"{"status":"ready"}"#),
         Err(error) => {
-            tracing::error!(%error, "not ready");
+            let cause = error.source().map(tracing::field::display);
+            tracing::error!(%error, cause, "not ready");
             plain(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"storage is not available"}"#)
         }
     }

@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 16;
 /// How long a connection may last; it serves one scrape.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers scrapes until it is dropped.
+/// Answers scrapes for as long as it is polled.
 pub async fn serve(listener: TcpListener, exposition: Exposition) {
     let exposition = Arc::new(exposition);
     let free = Arc::new(Semaphore::new(CONNECTIONS));

@@ -19,6 +19,9 @@ use prometheus_client::{
 pub use exposition::Exposition;
 pub use listener::serve;
 
+#[cfg(feature = "otel")]
+use crate::telemetry::otel;
+
 /// Upper bounds of the latency histogram, in seconds: a claim waits for one sync of the disk, which takes from a fraction of a
 /// millisecond to many.
 const BUCKETS: [f64; 12] = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
@@ -62,6 +65,8 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts an answer of this endpoint and how long it took to make, the request's body included.
     pub async fn observe<B>(&self, endpoint: &'static str, answer: impl Future<Output = Response<B>>) -> Response<B> {
+        #[cfg(feature = "otel")]
+        let answer = otel::traced(endpoint, answer);
         let started = Instant::now();
         let response = answer.await;
         self.latency.get_or_create(&EndpointLabel { endpoint }).observe(started.elapsed().as_secs_f64());
@@ -72,6 +77,8 @@ impl Metrics {
 
 impl DecisionLog for Metrics {
     fn record(&self, decision: &Decision) {
+        #[cfg(feature = "otel")]
+        otel::record(decision);
         let (outcome, error, rule) = match decision.outcome {
             Outcome::Granted => ("granted", "", ""),
             Outcome::Refused { error, rule, .. } => ("refused", error, rule),

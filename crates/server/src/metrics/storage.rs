@@ -17,7 +17,7 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
-/// How long what was read is shown. Counting a million replay entries takes tens of milliseconds of one thread.
+/// How long what was read is shown. Counting a million replay entries takes a tenth of a second of one thread.
 const HOLDS: Duration = Duration::from_secs(10);
 
 /// The storage as seen by a scrape.

@@ -15,5 +15,8 @@ mod forge;
 mod g_replay;
 mod h_credentials;
 mod h_request;
+mod i_secrets;
+mod j_keys;
+mod k_lifecycle;
 mod oracle;
 mod z_log;
