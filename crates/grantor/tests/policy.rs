@@ -47,12 +47,7 @@ async fn a_scope_beyond_the_registered_one_is_refused() {
         let party = world.party(usage).await;
         for requested in ["administrate", "read administrate", "READ", "readwrite", "read,write"] {
             let answer = world.send(&party.good_form().with("scope", requested)).await;
-            answer.refused(
-                requested,
-                "invalid_scope",
-                "scope",
-                &format!("scope: allowed \"read write\", requested \"{}\"", { Scope::parse(requested).expect("a scope") }),
-            );
+            answer.refused(requested, "invalid_scope", "scope", "scope: allowed \"read write\", requested also \"");
         }
         world.send(&party.good_form().with("scope", "read")).await.granted("read");
     }
@@ -124,9 +119,9 @@ async fn a_scope_claim_never_widens() {
     let world = World::new();
     let party = world.party(Use::Grant).await;
     let wide = grant_with_scope_claim(&world, &party, "\"read administrate\"", None).await;
-    wide.refused("claim", "invalid_scope", "scope", "requested \"administrate read\"");
+    wide.refused("claim", "invalid_scope", "scope", "requested also \"administrate\"");
     let wide = grant_with_scope_claim(&world, &party, "\"administrate\"", Some("administrate")).await;
-    wide.refused("claim and form", "invalid_scope", "scope", "requested \"administrate\"");
+    wide.refused("claim and form", "invalid_scope", "scope", "requested also \"administrate\"");
     for malformed in ["1", "null", "[\"read\"]", "\" read\"", "\"read  write\""] {
         let answer = grant_with_scope_claim(&world, &party, malformed, None).await;
         answer.refused(malformed, "invalid_scope", "grant", "the 'scope' claim is malformed");

@@ -55,7 +55,7 @@ fn published_as_valid(test: &Value) -> bool {
     match test["result"].as_str() {
         Some("valid") => true,
         Some("invalid") => false,
-        other => panic!("unknown result {other:?}"),
+        other => unreachable!("unknown result {other:?}"),
     }
 }
 
@@ -182,7 +182,7 @@ fn refuses_the_classic_variations_of_one_good_token() {
     let key = VerificationKey::from_secret(&secret, Some(Algorithm::Hs256)).expect("32 octets");
     let good = sign(&SigningKey::from_secret(&secret, Algorithm::Hs256).expect("32 octets"), None, b"Test").expect("a token");
     assert!(accepts(&good, &key));
-    let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("three segments") };
+    let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { unreachable!("three segments") };
     let rows = [
         (format!("{header}.{payload}."), JwsError::MissingSignature),
         (format!("{header}.{payload}"), JwsError::Segments),

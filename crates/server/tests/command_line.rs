@@ -226,7 +226,7 @@ fn every_command_prints_json() {
     is(&["permission", "delete", "a", "alice"], "/deleted/client", "a".into());
     is(&["subject", "delete", "alice"], "/done", "deleted".into());
     is(&["key", "list"], "/0/state", "signing".into());
-    is(&["key", "rotate"], "/state", "signing".into());
+    is(&["key", "rotate", "--ahead", "0s"], "/state", "signing".into());
     is(&["key", "list"], "/1/state", "retired".into());
     let assertion = desk.json(&["assertion", "mint", "--key", "a.json"]);
     assert_eq!(assertion["assertion"].as_str().map(|jwt| jwt.split('.').count()), Some(3));

@@ -230,12 +230,12 @@ pub enum PolicyError {
     #[error("scope is malformed")]
     MalformedScope,
     /// More than the client, or the permission, allows.
-    #[error("scope: allowed {allowed:?}, requested {requested:?}")]
+    #[error("scope: allowed {allowed:?}, requested also {beyond:?}")]
     ScopeTooWide {
         /// What could be granted.
         allowed: String,
-        /// What was asked for.
-        requested: String,
+        /// The beginnings of what was asked for beyond.
+        beyond: String,
     },
     /// `resource` is no absolute URI, has a fragment, or is not served (RFC 8707 §2).
     #[error("resource {0:?} is not served")]

@@ -51,10 +51,17 @@ pub(super) fn approve(context: &Context, form: &TokenForm, authorization: Author
         None => widest,
         Some(requested) if requested.is_subset(&widest) => requested,
         Some(requested) => {
-            return Err(PolicyError::ScopeTooWide { allowed: widest.to_string(), requested: requested.to_string() });
+            let beyond = requested.tokens().filter(|token| !widest.tokens().any(|allowed| allowed == *token));
+            let beyond: Vec<String> = beyond.map(excerpt).collect();
+            return Err(PolicyError::ScopeTooWide { allowed: widest.to_string(), beyond: beyond.join(" ") });
         }
     };
     Ok(Approval { client, subject, scope, audience })
+}
+
+/// The beginning of what was sent: enough to recognise a misspelling, too little for a secret that was sent in the wrong place.
+fn excerpt(text: &str) -> String {
+    text.chars().take(32).collect()
 }
 
 fn audience(context: &Context, form: &TokenForm) -> Result<String, PolicyError> {
@@ -66,7 +73,7 @@ fn audience(context: &Context, form: &TokenForm) -> Result<String, PolicyError> 
         (Some(resource), None) => {
             let well_formed = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
             let served = well_formed && settings.resources.iter().any(|known| known == resource);
-            if served { Ok(resource.to_owned()) } else { Err(PolicyError::UnknownResource(resource.to_owned())) }
+            if served { Ok(resource.to_owned()) } else { Err(PolicyError::UnknownResource(excerpt(resource))) }
         }
     }
 }

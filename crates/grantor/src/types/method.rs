@@ -13,7 +13,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(Cow<'static, str>);
 
         impl $name {
@@ -34,6 +34,20 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
                 visible.then(|| Self(Cow::Owned(text.to_owned()))).ok_or(NameError)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into_owned()
             }
         }
 

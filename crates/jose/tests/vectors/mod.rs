@@ -5,6 +5,7 @@ use std::{env, fs, path::PathBuf};
 
 use serde_json::Value;
 
+#[allow(clippy::print_stderr, reason = "whoever reads the test's output must see what was not run")]
 /// The directory of vectors: `GRANTOR_VECTORS`, else `shared/vectors` beside an ancestor of this crate. Says so if absent.
 #[allow(clippy::disallowed_methods, reason = "tests have no configuration but the environment")]
 pub fn directory() -> Option<PathBuf> {
@@ -27,7 +28,7 @@ pub fn directory() -> Option<PathBuf> {
 #[allow(dead_code, reason = "each test binary uses a part of this module")]
 pub fn json(path: &str) -> Option<Value> {
     let file = directory()?.join(path);
-    let text = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let text = fs::read(&file).expect("a vector file that the directory's README promises");
     Some(serde_json::from_slice(&text).expect("vectors are JSON"))
 }
 

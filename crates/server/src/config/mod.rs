@@ -129,7 +129,10 @@ impl Config {
         let proxy = if raw.behind_proxy { Proxy::InFront } else { Proxy::Absent };
         let tls = raw.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key });
         check_listen(&issuer, listen, proxy, tls.as_ref())?;
-        #[cfg_attr(not(feature = "otel"), allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error"))]
+        #[cfg_attr(
+            not(feature = "otel"),
+            allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error")
+        )]
         let otel = observe::otel(raw.otel)?;
         Ok(Self {
             issuer,

@@ -202,7 +202,7 @@ fn h14_h15_scope_is_never_widened() {
     let token = alice(world.jwt(&world.ec, Use::Grant));
     let answer = world.attack("H14 beyond the permission", &Use::Grant.form(&token), &[]);
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_scope"));
-    world.assert_cause("H14 beyond the permission", &answer, ("scope", "scope: allowed \"read\", requested \"write\""));
+    world.assert_cause("H14 beyond the permission", &answer, ("scope", "scope: allowed \"read\", requested also \"write\""));
 }
 
 #[test]

@@ -24,8 +24,11 @@ fn public_face(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     (answer.status, headers.collect(), answer.body.replace(&id, "ID"))
 }
 
+/// A form, an Authorization header, and why it is refused.
+type Attempt<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>, Because);
+
 /// These requests are refused for their own reasons, and cannot be told apart.
-fn assert_same(row: &str, requests: &[(&[(&str, &str)], Option<&str>, Because)]) {
+fn assert_same(row: &str, requests: &[Attempt<'_>]) {
     let world = world();
     let mut faces = Vec::new();
     for (form, authorization, because) in requests {

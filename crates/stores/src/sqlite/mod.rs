@@ -86,20 +86,26 @@ impl SqliteStore {
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Inner {
-    /// Whether there may be a client of this name, by the change log of this moment.
+    /// Whether there may be a client of this name, by the change log of this moment. The look, where it is due, is for known names
+    /// too: a request now and then would otherwise be answered sooner where the client exists.
     async fn may_know(self: &Arc<Self>, name: &str) -> Result<bool, StoreError> {
-        if self.cache.names.may_contain(name) {
-            return Ok(true);
-        }
-        let now = self.opened.elapsed();
-        let looked = Duration::from_millis(self.looked_at.load(Ordering::Relaxed));
-        if now < looked + LOOK_AGAIN {
-            return Ok(false);
-        }
-        let inner = self.clone();
-        let look = tokio::task::spawn_blocking(move || inner.catch_up()).await;
-        look.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))?;
-        Ok(self.cache.names.may_contain(name))
+        let looked = if self.is_look_due() {
+            let inner = self.clone();
+            let look = tokio::task::spawn_blocking(move || inner.catch_up()).await;
+            look.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))
+        } else {
+            Ok(())
+        };
+        // What is at hand does not need the database.
+        if self.cache.names.may_contain(name) { Ok(true) } else { looked.map(|()| false) }
+    }
+
+    /// Whether the last look at the change log is some time ago: true for one of those who ask at once.
+    fn is_look_due(&self) -> bool {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last = self.looked_at.load(Ordering::Relaxed);
+        let is_due = u128::from(now.saturating_sub(last)) >= LOOK_AGAIN.as_millis();
+        is_due && self.looked_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Reads the changes since the last time, by whatever process, and forgets what they touched.
