@@ -55,44 +55,75 @@ impl Load {
     }
 }
 
-fn request(address: SocketAddr, assertion: &str) -> Vec<u8> {
-    let body = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}");
+/// A grant request.
+pub fn request(address: SocketAddr, assertion: &str) -> Vec<u8> {
+    form_request(address, "", &grant_form(assertion))
+}
+
+/// The body of a grant request.
+pub fn grant_form(assertion: &str) -> String {
+    format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}")
+}
+
+/// A form for the token endpoint; `headers` are whole lines.
+pub fn form_request(address: SocketAddr, headers: &str, body: &str) -> Vec<u8> {
     let head = format!(
-        "POST /token HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        "POST /token HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n",
         body.len()
     );
-    [head, body].concat().into_bytes()
+    [head.as_str(), body].concat().into_bytes()
 }
 
 async fn connection(address: SocketAddr, queue: Arc<Mutex<Vec<Vec<u8>>>>) -> io::Result<Vec<Duration>> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+    let mut connection = Connection::open(address).await?;
     let mut latencies = Vec::new();
-    let mut buffer = Vec::with_capacity(4096);
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some(request) = next else { return Ok(latencies) };
         let sent = Instant::now();
-        stream.write_all(&request).await?;
-        read_answer(&mut stream, &mut buffer).await?;
-        latencies.push(sent.elapsed());
+        match connection.ask(&request).await? {
+            200 => latencies.push(sent.elapsed()),
+            _ => return Err(io::Error::other(connection.answer())),
+        }
     }
 }
 
-/// Reads one answer to its end, and insists on 200.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.clear();
-    loop {
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+/// A connection that is kept alive.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub async fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
+    }
+
+    /// Sends one request and reads its answer to the end; the status.
+    pub async fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let text = String::from_utf8_lossy(&self.buffer);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length: usize = length.ok_or_else(|| io::Error::other("an answer without a length"))?;
+            if body.len() < length {
+                continue;
+            }
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+            return status.ok_or_else(|| io::Error::other("an answer without a status"));
         }
-        let text = String::from_utf8_lossy(buffer);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        let length: usize = length.ok_or_else(|| io::Error::other("an answer without a length"))?;
-        if body.len() < length {
-            continue;
-        }
-        return if head.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(io::Error::other(text.into_owned())) };
+    }
+
+    /// The last answer.
+    pub fn answer(&self) -> String {
+        String::from_utf8_lossy(&self.buffer).into_owned()
     }
 }

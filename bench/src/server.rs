@@ -6,44 +6,46 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use grantor::jose::Algorithm;
+use grantor::jose::{Algorithm, PrivateJwk};
 use tempfile::TempDir;
+
+use crate::sign::Signer;
 
 /// Killed when dropped.
 pub struct Server {
     child: Child,
     address: SocketAddr,
     issuer: String,
+    algorithm: Algorithm,
     private_key: String,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
-    /// Registers one client with a key for `algorithm`, and serves.
-    pub fn start(algorithm: Algorithm) -> Result<Self, Box<dyn Error>> {
+    /// Registers one client with a key for `algorithm`, and serves with this `grantor.toml`.
+    pub fn start(algorithm: Algorithm, configuration: &str) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::tempdir()?;
+        fs::create_dir(directory.path().join("data"))?;
+        fs::write(directory.path().join("data/grantor.toml"), configuration)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let issuer = format!("http://{address}");
         let binary = binary()?;
         let key_path = directory.path().join("bench.json");
-        let created = command(&binary, directory.path(), &issuer)
-            .args(["client", "create", "bench", "--generate-key", algorithm.name(), "--out"])
-            .arg(&key_path)
-            .output()?;
-        if !created.status.success() {
-            return Err(String::from_utf8_lossy(&created.stderr).into());
-        }
+        let mut create = command(&binary, directory.path(), &issuer);
+        done(create.args(["client", "create", "bench", "--generate-key", algorithm.name(), "--out"]).arg(&key_path))?;
         let key_file: serde_json::Value = serde_json::from_slice(&fs::read(&key_path)?)?;
         let log = fs::File::create(directory.path().join("log"))?;
         let child = command(&binary, directory.path(), &issuer)
             .args(["serve", "--listen", &address.to_string()])
             .stderr(Stdio::from(log))
             .spawn()?;
-        let server = Self { child, address, issuer, private_key: key_file["private_key"].to_string(), _directory: directory };
+        let private_key = key_file["private_key"].to_string();
+        let server = Self { child, address, issuer, algorithm, private_key, directory };
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
             if started.elapsed() > Duration::from_secs(10) {
@@ -58,13 +60,22 @@ impl Server {
         self.address
     }
 
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    /// Registers a further client, with a secret, which nobody will ever know.
+    pub fn register_secret_client(&self, id: &str) -> Result<(), Box<dyn Error>> {
+        let mut create = command(&binary()?, self.directory.path(), &self.issuer);
+        let out = self.directory.path().join(format!("{id}.json"));
+        done(create.args(["client", "create", id, "--auth", "client_secret_basic", "--out"]).arg(out))
     }
 
-    /// The client's private JWK.
-    pub fn private_key(&self) -> &str {
-        &self.private_key
+    /// Signs as the client.
+    pub fn signer(&self) -> Result<Signer, Box<dyn Error>> {
+        let key = PrivateJwk::parse(self.private_key.as_bytes(), Some(self.algorithm))?;
+        Ok(self.signer_with(key))
+    }
+
+    /// Signs with another key, and says it were the client.
+    pub fn signer_with(&self, key: PrivateJwk) -> Signer {
+        Signer { issuer: self.issuer.clone(), key: Arc::new(key) }
     }
 
     /// User and system time of the process so far, all threads (proc(5), `stat`, fields 14 and 15).
@@ -99,6 +110,11 @@ fn binary() -> Result<PathBuf, Box<dyn Error>> {
         true => Ok(path),
         false => Err("build the server first: cargo build --release -p grantor-server".into()),
     }
+}
+
+fn done(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    let output = command.output()?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into()) }
 }
 
 fn command(binary: &Path, directory: &Path, issuer: &str) -> Command {

@@ -157,7 +157,7 @@ impl Parameters {
         }
     }
 
-    /// The required members, which are those of the thumbprint (RFC 7638 §3.2, RFC 8037 §2). The map is sorted by name.
+    /// The required members, which are those of the thumbprint (RFC 7638 §3.2, RFC 8037 §2). In order of their names.
     fn members(&self) -> Object {
         let encode = |octets: &Vec<u8>| base64url::encode(octets);
         let members = match self {

@@ -77,6 +77,8 @@ impl SqliteStore {
         let inner = self.0.clone();
         let outcome = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await;
         self.0.catch_up()?;
+        // From then on a request to any other process finds what was created here.
+        tokio::time::sleep(LOOK_AGAIN * 2).await;
         outcome
     }
 }
@@ -100,20 +102,17 @@ impl Inner {
         if self.cache.names.may_contain(name) { Ok(true) } else { looked.map(|()| false) }
     }
 
-    /// Whether the last look at the change log is some time ago: true for one of those who ask at once.
+    /// Whether the last look at the change log is some time ago. Who comes while one is under way waits for it.
     fn is_look_due(&self) -> bool {
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let last = self.looked_at.load(Ordering::Relaxed);
-        let is_due = u128::from(now.saturating_sub(last)) >= LOOK_AGAIN.as_millis();
-        is_due && self.looked_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.opened.elapsed() >= Duration::from_millis(self.looked_at.load(Ordering::Acquire)) + LOOK_AGAIN
     }
 
     /// Reads the changes since the last time, by whatever process, and forgets what they touched.
     fn catch_up(&self) -> Result<(), StoreError> {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let (connection, last) = &mut *changes;
-        self.looked_at.store(u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        match cache::changes_since(connection, *last) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let looked = match cache::changes_since(connection, *last) {
             Ok((found, newest)) => {
                 if found.iter().any(Change::is_everything) {
                     self.cache.names.add_all(connection).map_err(failed)?;
@@ -130,6 +129,9 @@ impl Inner {
                 self.cache.clear();
                 Err(failed(error))
             }
-        }
+        };
+        // Last, so that nobody takes a look that has not ended for one that has.
+        self.looked_at.store(now, Ordering::Release);
+        looked
     }
 }

@@ -1,0 +1,96 @@
+//! Key files: one that is read signs what its public half verifies, and reads the same after it is written again.
+
+#![no_main]
+
+use std::{fs, path::PathBuf, sync::LazyLock};
+
+use grantor::{
+    jose::{Algorithm, PrivateJwk, Unverified, VerificationKey, sign},
+    types::Issuer,
+};
+use key_file::{Credential, KeyFile};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+/// The binary has no library to link; its parser is this file.
+#[path = "../../crates/server/src/key_file.rs"]
+#[allow(dead_code, reason = "writing to disk is not fuzzed")]
+mod key_file;
+
+static DIRECTORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));
+
+fuzz_target!(|input: &[u8]| {
+    let Ok(file) = read(input) else { return };
+    is_what_it_says(&file, &serde_json::from_slice(input).expect("a key file that was read is JSON"));
+    match &file.credential {
+        Credential::PrivateKey(key) => check_key(key),
+        Credential::Secret(secret) => assert_eq!(file.signing_key().is_ok(), secret.len() >= 32),
+    }
+    let Ok(issuer) = Issuer::parse(&file.audience) else { return };
+    let (key, secret) = match &file.credential {
+        Credential::PrivateKey(key) => (Some(key), None),
+        Credential::Secret(secret) => (None, Some(secret.as_str())),
+    };
+    let written = key_file::grantor_form(&issuer, &file.client_id, &file.auth_method, key, secret);
+    is_same(&file, &read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}")));
+    let written = key.filter(|key| key.algorithm() == Algorithm::Rs256);
+    if let Some(written) = written.and_then(|key| key_file::google_form(&issuer, &file.client_id, key)) {
+        let again = read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((&again.client_id, key_id(&again)), (&file.client_id, key_id(&file)));
+    }
+});
+
+fn read(text: &[u8]) -> Result<KeyFile, key_file::KeyFileError> {
+    let path: PathBuf = DIRECTORY.path().join("key.json");
+    fs::write(&path, text).expect("a file");
+    KeyFile::read(&path)
+}
+
+/// Identity, audience and key are those that a lax reading finds.
+fn is_what_it_says(file: &KeyFile, lax: &Value) {
+    let is_own = lax["type"] == "grantor_client";
+    let [client_id, audience, endpoint] = match is_own {
+        true => ["client_id", "issuer", "token_endpoint"],
+        false => ["client_email", "token_uri", "token_uri"],
+    };
+    assert_eq!(lax[client_id], file.client_id.as_str());
+    assert_eq!((&lax[audience], &lax[endpoint]), (&file.audience.as_str().into(), &file.token_endpoint.as_str().into()));
+    match &file.credential {
+        Credential::Secret(secret) => assert_eq!(lax["client_secret"], secret.as_str()),
+        Credential::PrivateKey(key) => {
+            let key_id = if is_own { &lax["private_key"]["kid"] } else { &lax["private_key_id"] };
+            assert!(key_id.is_null() || key_id == key.key_id(), "{key_id}");
+            for name in [&lax["alg"], &lax["private_key"]["alg"]].into_iter().filter_map(Value::as_str).filter(|_| is_own) {
+                assert!(Algorithm::from_name(name).is_some_and(|algorithm| algorithm.is_same_as(key.algorithm())), "{name}");
+            }
+        }
+    }
+}
+
+fn check_key(key: &PrivateJwk) {
+    let signing = key.signing_key().expect("a key that was read signs");
+    assert_eq!((signing.key_id(), signing.algorithm()), (Some(key.key_id()), key.algorithm()));
+    let token = sign(&signing, Some("JWT"), b"{}").expect("a token");
+    let public = key.public().to_object();
+    assert!(!["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|name| public.contains_key(*name)), "the private half is out");
+    // A key may be marked for other uses than verifying; such a one cannot be registered.
+    if let Ok(public) = VerificationKey::from_jwk(key.public()) {
+        assert!(Unverified::parse(&token).and_then(|parsed| parsed.verify(&public)).is_ok(), "{token}");
+    }
+}
+
+fn is_same(a: &KeyFile, b: &KeyFile) {
+    assert_eq!((&a.client_id, &a.audience, &a.auth_method), (&b.client_id, &b.audience, &b.auth_method));
+    match (&a.credential, &b.credential) {
+        (Credential::PrivateKey(a), Credential::PrivateKey(b)) => assert_eq!(a.expose_json(), b.expose_json()),
+        (Credential::Secret(a), Credential::Secret(b)) => assert_eq!(a.as_str(), b.as_str()),
+        _ => panic!("another kind of credential"),
+    }
+}
+
+fn key_id(file: &KeyFile) -> Option<&str> {
+    match &file.credential {
+        Credential::PrivateKey(key) => Some(key.key_id()),
+        Credential::Secret(_) => None,
+    }
+}
