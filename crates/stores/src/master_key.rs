@@ -38,11 +38,6 @@ pub enum MasterKeyError {
 pub struct MasterKey(crypto::SealingKey);
 
 impl MasterKey {
-    /// A key for stores that do not outlive the process.
-    pub fn ephemeral() -> Self {
-        Self(crypto::SealingKey::new(&crypto::random_bytes()))
-    }
-
     /// Reads the key from a file that its owner alone may read.
     ///
     /// # Errors

@@ -75,16 +75,16 @@ impl SqliteStore {
         work: impl FnOnce(&Connection, &MasterKey) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let outcome = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await;
+        let written = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await?;
         self.0.catch_up()?;
         // From then on a request to any other process finds what was created here.
         tokio::time::sleep(LOOK_AGAIN * 2).await;
-        outcome
+        Ok(written)
     }
 }
 
-/// How soon after one look at the change log a name that is not known makes another: a client that was just created is found,
-/// and strangers cannot make the database work harder.
+/// How soon after one look at the change log a request makes another: a client that was just created is found, and no number of
+/// requests makes the database look more often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Inner {
@@ -114,10 +114,11 @@ impl Inner {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let looked = match cache::changes_since(connection, *last) {
             Ok((found, newest)) => {
+                // First forget: should what follows fail, nothing stale is left in force.
+                let keys_changed = self.cache.forget(&found);
                 if found.iter().any(Change::is_everything) {
                     self.cache.names.add_all(connection).map_err(failed)?;
                 }
-                let keys_changed = self.cache.forget(&found);
                 if keys_changed || self.ring.is_due(self.clock.now()) {
                     self.ring.reload(connection, &self.master_key, self.clock.now())?;
                 }
