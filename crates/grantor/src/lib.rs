@@ -21,15 +21,26 @@
 //! implements and the memory store, [`types`] the words of the protocol as types.
 
 pub mod assertion;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
+#[cfg(feature = "fetch")]
+pub mod discovery;
+#[cfg(feature = "fetch")]
+pub mod fetch;
+#[cfg(feature = "server")]
 pub mod keys;
+#[cfg(feature = "resource")]
+pub mod resource;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod storage;
 pub mod types;
 
 pub use grantor_jose as jose;
 
 /// The Rust in the README compiles.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;

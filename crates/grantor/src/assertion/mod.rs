@@ -4,21 +4,34 @@
 //! holds the JWT against it and, last of all, claims its `jti`. What comes out is a [`VerifiedAssertion`], which nothing else
 //! can make.
 
+#[cfg(feature = "server")]
 mod error;
+#[cfg(feature = "server")]
 mod expectation;
+#[cfg(feature = "server")]
 mod explanation;
 mod mint;
+#[cfg(feature = "server")]
 mod profile;
+#[cfg(feature = "server")]
 mod rules;
+#[cfg(feature = "server")]
 mod verifier;
 
+#[cfg(feature = "server")]
 pub use error::AssertionError;
+#[cfg(feature = "server")]
 pub use expectation::{Expectation, ServerIdentity, Terms, Usage};
+#[cfg(feature = "server")]
 pub(crate) use explanation::Known;
+#[cfg(feature = "server")]
 pub use explanation::{Check, Explanation, Verdict};
 pub use mint::NewAssertion;
+#[cfg(feature = "server")]
 pub use profile::Profile;
+#[cfg(feature = "server")]
 pub use rules::{Lifetimes, MAX_TOKEN_ID_BYTES};
+#[cfg(feature = "server")]
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};
 
 /// The `client_assertion_type` of RFC 7523 §2.2.

@@ -1,0 +1,146 @@
+//! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a program can bring an HTTP client
+//! of its own; [`HttpFetch`] is the one used where it brings none.
+
+use std::{error::Error, fmt, net::IpAddr, time::Duration};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use url::{Host, Url};
+
+/// How long [`HttpFetch`] waits for a whole answer.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends a request and reads the answer to its end.
+#[async_trait]
+pub trait Fetch: Send + Sync + 'static {
+    /// Sends `request` once, to exactly the URL it names, and reads an answer of at most `limit` octets of body.
+    ///
+    /// An implementation follows no redirect: requests carry credentials, and whoever answers must not choose who gets them next
+    /// (RFC 9700 §4.12). It ends after a bounded time, and never keeps more than `limit` octets.
+    ///
+    /// # Errors
+    /// [`FetchError`]; an answer of any status is an answer.
+    async fn fetch(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, FetchError>;
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// Credentials and keys travel over TLS, or do not leave the machine.
+    #[error("{0:?}: expected an https URL, or an http URL of a loopback host")]
+    Url(String),
+    /// No connection, no TLS, or it broke off.
+    #[error("no answer: {0}")]
+    Transport(#[source] Box<dyn Error + Send + Sync>),
+    /// It took too long.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The body is longer than what was asked for can be.
+    #[error("the answer is longer than {0} octets")]
+    TooLong(usize),
+}
+
+impl FetchError {
+    /// From the error of an HTTP client, of which only the innermost cause tells something new.
+    pub fn transport(error: &(dyn Error + 'static)) -> Self {
+        Self::Transport(innermost(error).to_string().into())
+    }
+}
+
+fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
+}
+
+/// Accepts the URLs that credentials may be sent to and keys be read from: https with a host, http on a loopback host; no user.
+///
+/// # Errors
+/// [`FetchError::Url`]
+pub fn checked_url(text: &str) -> Result<Url, FetchError> {
+    let refused = || FetchError::Url(text.to_owned());
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let loopback = match url.host().ok_or_else(refused)? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => IpAddr::V4(address).is_loopback(),
+        Host::Ipv6(address) => IpAddr::V6(address).is_loopback(),
+    };
+    let encrypted_or_local = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    if encrypted_or_local && url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(refused()) }
+}
+
+/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's proxy settings, no redirects.
+#[derive(Clone)]
+pub struct HttpFetch(reqwest::Client);
+
+impl HttpFetch {
+    /// A client without open connections.
+    ///
+    /// # Errors
+    /// [`FetchError::Transport`] if TLS cannot be set up: no roots, for example.
+    pub fn new() -> Result<Self, FetchError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
+            .build();
+        client.map(Self).map_err(failed)
+    }
+}
+
+impl fmt::Debug for HttpFetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpFetch")
+    }
+}
+
+#[async_trait]
+impl Fetch for HttpFetch {
+    async fn fetch(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, FetchError> {
+        checked_url(&request.uri().to_string())?;
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut answer = self.0.execute(request).await.map_err(failed)?;
+        let mut body = BytesMut::new();
+        while let Some(part) = answer.chunk().await.map_err(failed)? {
+            if body.len() + part.len() > limit {
+                return Err(FetchError::TooLong(limit));
+            }
+            body.extend_from_slice(&part);
+        }
+        let mut response = Response::new(body.freeze());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+fn failed(error: reqwest::Error) -> FetchError {
+    if error.is_timeout() { FetchError::TimedOut } else { FetchError::transport(&error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_go_where_nobody_listens() {
+        for good in
+            ["https://as.example/token", "http://127.0.0.1:8080/token", "http://[::1]/token", "http://localhost/token?a=b"]
+        {
+            assert!(checked_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://as.example/token",
+            "http://localhost.as.example/token",
+            "http://127.0.0.1.as.example/token",
+            "https://me:secret@as.example/token",
+            "ftp://127.0.0.1/token",
+            "file:///etc/passwd",
+            "data:,x",
+            "as.example/token",
+            "",
+        ] {
+            assert!(matches!(checked_url(bad), Err(FetchError::Url(_))), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Checking access tokens in front of an API.
