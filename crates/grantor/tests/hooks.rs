@@ -169,7 +169,7 @@ struct Forgetful(Mutex<Vec<(ReplayKey, UnixTime, UnixTime)>>);
 
 #[async_trait]
 impl ReplayGuard for Forgetful {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, _: u64) -> Result<Claim, StoreError> {
         self.0.lock().expect("no panic").push((key, until, now));
         Ok(Claim::Fresh)
     }

@@ -80,13 +80,14 @@ impl VerifiedAssertion {
 #[derive(Clone)]
 pub struct Verifier {
     replay: Arc<dyn ReplayGuard>,
+    replay_quota: u64,
     lifetimes: Lifetimes,
 }
 
 impl Verifier {
-    /// A verifier that records uses in `replay`.
-    pub fn new(replay: Arc<dyn ReplayGuard>, lifetimes: Lifetimes) -> Self {
-        Self { replay, lifetimes }
+    /// A verifier that records uses in `replay`, for each issuer at most `replay_quota` at a time.
+    pub fn new(replay: Arc<dyn ReplayGuard>, replay_quota: u64, lifetimes: Lifetimes) -> Self {
+        Self { replay, replay_quota, lifetimes }
     }
 
     /// Verifies if and only if the signature is by one of the expected keys, every rule of RFC 7523 §3 holds at `now`, and the
@@ -102,9 +103,10 @@ impl Verifier {
     ) -> Result<VerifiedAssertion, AssertionError> {
         let Checked { key, subject, end, replay_key } = self.check(&assertion, expectation, now)?;
         if let Some(replay_key) = replay_key {
-            match self.replay.claim(replay_key, end, now).await? {
+            match self.replay.claim(replay_key, end, now, self.replay_quota).await? {
                 Claim::Fresh => {}
                 Claim::Replayed => return Err(AssertionError::Replayed),
+                Claim::OverQuota => return Err(AssertionError::OverQuota(self.replay_quota)),
             }
         }
         Ok(VerifiedAssertion { claims: assertion.claims, subject, key, replay_key })

@@ -72,7 +72,7 @@ impl Decision {
     /// A new record.
     pub(super) fn new(endpoint: &'static str, at: UnixTime) -> Self {
         Self {
-            id: CorrelationId::random(),
+            id: CorrelationId::new(at),
             at,
             endpoint,
             grant_type: None,

@@ -7,8 +7,8 @@ use grantor_jose::{Algorithm, PrivateJwk, VerificationKey};
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, OpaqueToken, Permission, PermissionRegistry, ReplayKey, Store,
-    StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
+    Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
+    PermissionRegistry, ReplayKey, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
@@ -35,6 +35,7 @@ macro_rules! store_suite {
             one_of_many_concurrent_claims_wins
             a_claim_ends_when_it_says
             claims_are_kept_apart_by_issuer
+            an_issuer_over_its_quota_claims_nothing
             opaque_tokens_are_found_by_digest
             a_revoked_token_stays_revoked
         );
@@ -51,6 +52,7 @@ macro_rules! store_suite {
 }
 
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+const QUOTA: u64 = DEFAULT_REPLAY_QUOTA;
 
 fn id(text: &str) -> ClientId {
     ClientId::parse(text).expect("a client id")
@@ -201,7 +203,7 @@ pub async fn one_of_many_concurrent_claims_wins<S: Registry>(store: Arc<S>) {
         let tasks: Vec<_> = (0..64)
             .map(|_| {
                 let store = store.clone();
-                tokio::spawn(async move { store.claim(key, until, NOW).await.expect("the store answers") })
+                tokio::spawn(async move { store.claim(key, until, NOW, QUOTA).await.expect("the store answers") })
             })
             .collect();
         let mut fresh = 0;
@@ -217,20 +219,37 @@ pub async fn a_claim_ends_when_it_says<S: Registry>(store: Arc<S>) {
     let at = |offset: i64| UnixTime::from_millis(NOW.millis() + offset);
     let key = ReplayKey::new("issuer", "jti");
     assert!(!store.is_claimed(key, at(0)).await.expect("the store answers"));
-    assert_eq!(store.claim(key, at(1000), at(0)).await.expect("the store answers"), Claim::Fresh);
+    assert_eq!(store.claim(key, at(1000), at(0), QUOTA).await.expect("the store answers"), Claim::Fresh);
     assert!(store.is_claimed(key, at(1000)).await.expect("the store answers"));
     assert!(!store.is_claimed(key, at(1001)).await.expect("the store answers"));
-    assert_eq!(store.claim(key, at(1000), at(1000)).await.expect("the store answers"), Claim::Replayed);
-    assert_eq!(store.claim(key, at(2000), at(1001)).await.expect("the store answers"), Claim::Fresh);
-    assert_eq!(store.claim(key, at(3000), at(2000)).await.expect("the store answers"), Claim::Replayed);
+    assert_eq!(store.claim(key, at(1000), at(1000), QUOTA).await.expect("the store answers"), Claim::Replayed);
+    assert_eq!(store.claim(key, at(2000), at(1001), QUOTA).await.expect("the store answers"), Claim::Fresh);
+    assert_eq!(store.claim(key, at(3000), at(2000), QUOTA).await.expect("the store answers"), Claim::Replayed);
 }
 
 /// The same jti by two issuers is two things (RFC 7519 §4.1.7), and case matters.
 pub async fn claims_are_kept_apart_by_issuer<S: Registry>(store: Arc<S>) {
     let until = UnixTime::from_millis(NOW.millis() + 60_000);
     for (issuer, jti) in [("a", "x"), ("b", "x"), ("a", "X"), ("ax", ""), ("", "ax")] {
-        assert_eq!(store.claim(ReplayKey::new(issuer, jti), until, NOW).await.expect("the store answers"), Claim::Fresh);
+        let claim = store.claim(ReplayKey::new(issuer, jti), until, NOW, QUOTA).await;
+        assert_eq!(claim.expect("the store answers"), Claim::Fresh);
     }
+}
+
+/// One issuer cannot fill the store: others still claim, its own claims still stand, and it claims again when some have ended.
+pub async fn an_issuer_over_its_quota_claims_nothing<S: Registry>(store: Arc<S>) {
+    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
+    let claim = async |issuer: &str, jti: &str, until, now| {
+        store.claim(ReplayKey::new(issuer, jti), at(until), at(now), 3).await.expect("the store answers")
+    };
+    for jti in ["1", "2", "3"] {
+        assert_eq!(claim("a", jti, 60, 0).await, Claim::Fresh);
+    }
+    assert_eq!(claim("a", "4", 60, 0).await, Claim::OverQuota);
+    assert!(!store.is_claimed(ReplayKey::new("a", "4"), at(0)).await.expect("the store answers"));
+    assert_eq!(claim("a", "3", 60, 0).await, Claim::Replayed);
+    assert_eq!(claim("b", "4", 60, 0).await, Claim::Fresh);
+    assert_eq!(claim("a", "4", 120, 61).await, Claim::Fresh);
 }
 
 /// What is recorded about a token is found again.

@@ -19,7 +19,7 @@ pub use client::{ClientSource, TokenFormat};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use permission::{Permission, PermissionRegistry, PermissionSource};
-pub use replay::{Claim, ReplayGuard, ReplayKey};
+pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
 pub use subject::{Subject, SubjectRegistry, SubjectSource};
 pub use token::{OpaqueToken, TokenDigest, TokenStore};
 
