@@ -15,7 +15,7 @@ mod verifier;
 pub use error::AssertionError;
 pub use expectation::{Expectation, ServerIdentity, Terms, Usage};
 pub(crate) use explanation::Known;
-pub use explanation::{Check, Explanation, Verdict};
+pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;
 pub use profile::Profile;
 pub use rules::{Lifetimes, MAX_TOKEN_ID_BYTES};
