@@ -286,6 +286,9 @@ fn read_jwks(path: &PathBuf) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     if let Some((index, error)) = unusable {
         return Err(wrong(format!("key {index} of the set: {error}")));
     }
+    for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
+        jwk.vet().map_err(|error| wrong(format!("key {}: {error}", jwk.key_id().unwrap_or("without kid"))))?;
+    }
     if set.keys.is_empty() {
         return Err(wrong("there is no usable key in it".to_owned()));
     }

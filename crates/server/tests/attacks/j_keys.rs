@@ -25,6 +25,14 @@ const SIGNATURE: Because = ("signature", "signature does not verify");
 const P: &str = "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff";
 const B: &str = "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b";
 
+/// A modulus of the ROCA generator, from Wycheproof (Apache-2.0).
+const ROCA: &str = concat!(
+    "AanFpofbj7KjD4Lf-N2hVMKR7yewSyXhhbirIMTGpfYEhZ_lnt5UoK98DnKIgArXGTu3MaW_HhFw16HGaTDUHqPrId7fe4r11CqRw09yBFuW79",
+    "V8sYIwHdzCaWflUI6auImYbVfoN9_nD5n8N8SY9DwXw7mwZM9wREPXoDPgOoIWl6q_MPsp7n0zs3Z5ZaiQWOOzl1S9OhwAfSiiOwz6efnXEaxu",
+    "TEtPd7BjSx7NaFka8Dx9U7YqXy2RFj1O9PjyaDGuRh7YXsX3iMUSP_wSyHQg_c_qHRtKUsNSGCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6",
+    "Bxg9IQVZ-QYyE",
+);
+
 fn number(hexadecimal: &str) -> BigUint {
     BigUint::parse_bytes(hexadecimal.as_bytes(), 16).expect("a number")
 }
@@ -124,18 +132,28 @@ fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
     let n = BigUint::from_bytes_be(&rsa.octets("n"));
     let two = BigUint::from(2_u8);
     for (row, member, value, words) in [
-        ("e = 1", "e", json!("AQ"), "unsafe modulus or exponent"),
-        ("e even", "e", json!("AQAA"), "unsafe modulus or exponent"),
+        ("e = 1", "e", json!("AQ"), "'e' must be odd, at least 3"),
+        ("e even", "e", json!("AQAA"), "'e' must be odd, at least 3"),
         ("e = 0", "e", json!("AA"), "'e' is malformed"),
-        ("e = 2^32 + 1", "e", json!("AQAAAAE"), "unsafe modulus or exponent"),
+        ("e = 2^32 + 1", "e", json!("AQAAAAE"), "below 2^32; make a new key"),
         ("n = 0", "n", json!("AA"), "'n' is malformed"),
         ("n empty", "n", json!(""), "'n' is malformed"),
-        ("n even", "n", encoded(&(&n - 1_u8)), "unsafe modulus or exponent"),
+        ("n even", "n", encoded(&(&n - 1_u8)), "'n' is divisible by 2"),
+        ("n divisible by 3", "n", encoded(&(&n + (3_u8 - (&n % 3_u8).to_bytes_be()[0]) * 4_u8)), "'n' is divisible by 3"),
+        ("n prime", "n", encoded(&(two.pow(2048) - 1557_u16)), "'n' is a prime number; make a new key"),
         ("n of 8200 bits", "n", encoded(&(two.pow(8199) + 1_u8)), "RSA key has 8200 bits"),
         ("n with a leading zero", "n", base64url_encode([&[0][..], &rsa.octets("n")].concat()).into(), "'n' is malformed"),
     ] {
         refuses_key(&format!("J02 {row}"), &rsa.public(&[(member, value)]), words, &good);
     }
+}
+
+/// CVE-2017-15361. The modulus is that of Wycheproof's case, made by such a generator.
+#[test]
+fn j04_moduli_of_the_roca_generator_are_refused() {
+    let rsa = &world().rsa.key;
+    let jwk = rsa.public(&[("n", ROCA.into())]);
+    refuses_key("J04", &jwk, "'n' comes from the faulty generator of CVE-2017-15361 (ROCA); make a new key", &rsa.public(&[]));
 }
 
 /// x³ - 3x + b as a square root modulo p, which is 3 modulo 4.
