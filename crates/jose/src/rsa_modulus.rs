@@ -29,7 +29,8 @@ impl fmt::Display for RsaDefect {
 
 /// Primes below 2^12, which n is tried with.
 static SMALL_PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    let is_prime = |number: &u32| (2..).take_while(|factor| factor * factor <= *number).all(|factor| number % factor != 0);
+    let is_prime =
+        |number: &u32| (2..).take_while(|factor| factor * factor <= *number).all(|factor| !number.is_multiple_of(factor));
     (2..4096).filter(is_prime).collect()
 });
 /// Modulo every prime up to here, the moduli of that generator are powers of 65537: it built them so, from 2048 bits on. One sound
