@@ -305,7 +305,7 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
             Use::ClientSecretJwt => {
                 (common::metadata(&party.id, usage.method()), vec![], vec![common::readable(party.key.text(), None)])
             }
-            _ => (common::metadata(&party.id, usage.method()), vec![party.key.public()], vec![]),
+            _ => (common::metadata(&party.id, usage.method()), vec![party.key.public().into()], vec![]),
         };
         two.register(metadata, keys, secrets).await;
         let form = party.good_form();

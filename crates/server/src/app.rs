@@ -8,7 +8,11 @@ use grantor::{
 };
 use grantor_stores::sqlite::{OpenError, Options, SqliteStore};
 
-use crate::{config::Config, metrics::Metrics, throttle::{FailureThrottle, Thinned}};
+use crate::{
+    config::Config,
+    metrics::Metrics,
+    throttle::{FailureThrottle, Thinned},
+};
 
 /// Opens the database in the data directory, creating it if there is none.
 pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {

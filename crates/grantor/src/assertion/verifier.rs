@@ -7,6 +7,7 @@ use grantor_jose::{Claims, Header, Unverified, VerificationKey};
 use super::{AssertionError, Expectation, Lifetimes, rules};
 use crate::{
     clock::UnixTime,
+    keys::Candidate,
     storage::{Claim, ReplayGuard, ReplayKey},
     types::SubjectId,
 };
@@ -50,7 +51,7 @@ impl<'a> Assertion<'a> {
 pub struct VerifiedAssertion {
     claims: Claims,
     subject: SubjectId,
-    key: Arc<VerificationKey>,
+    key: Candidate,
     replay_key: Option<ReplayKey>,
 }
 
@@ -67,7 +68,12 @@ impl VerifiedAssertion {
 
     /// The key that verified.
     pub fn key(&self) -> &VerificationKey {
-        &self.key
+        &self.key.key
+    }
+
+    /// Where the key that verified comes from, such as `registered key 2 of billing`.
+    pub fn key_source(&self) -> String {
+        self.key.source_of(self.claims.issuer.as_deref().unwrap_or_default())
     }
 
     /// The digest of issuer and `jti` under which this use is recorded.
@@ -160,7 +166,7 @@ impl Verifier {
 
 /// What the rules found out: the key that verified, whom the assertion is about, and the use to remember until when.
 struct Checked {
-    key: Arc<VerificationKey>,
+    key: Candidate,
     subject: SubjectId,
     end: UnixTime,
     replay_key: Option<ReplayKey>,

@@ -37,6 +37,8 @@ pub struct Decision {
     pub subject: Option<SubjectId>,
     /// The `kid` of the last key that verified.
     pub key_id: Option<String>,
+    /// Where that key comes from, such as `registered key 2 of billing`.
+    pub key_source: Option<String>,
     /// The digest of the last (issuer, jti) that was used up.
     pub token_id_digest: Option<String>,
     /// The scope granted.
@@ -82,6 +84,7 @@ impl Decision {
             claimed_issuer: None,
             subject: None,
             key_id: None,
+            key_source: None,
             token_id_digest: None,
             scope: None,
             audience: None,
@@ -115,6 +118,7 @@ impl Decision {
     /// This assertion verified, and its `jti` is used up.
     pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
         self.key_id = assertion.key().key_id().map(str::to_owned);
+        self.key_source = Some(assertion.key_source());
         self.token_id_digest = assertion.replay_key().map(|key| base64url_encode(key.as_bytes()));
         self.subject = Some(assertion.subject().clone());
     }
@@ -194,6 +198,7 @@ impl DecisionLog for TracingLog {
             claimed_issuer = decision.claimed_issuer,
             subject = decision.subject.as_ref().map(SubjectId::as_str),
             key_id = decision.key_id,
+            key_source = decision.key_source,
             token_id_digest = decision.token_id_digest,
             scope = decision.scope.as_ref().map(Scope::to_string),
             error,

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use grantor_jose::{Algorithm, PrivateJwk, VerificationKey};
+use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey};
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
+    Claim, Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
     PermissionRegistry, ReplayKey, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
 };
 use crate::{
@@ -74,17 +74,21 @@ fn public_client(name: &str) -> Client {
     Client::new(ClientMetadata::new(id(name), AuthMethod::NONE, NOW), Vec::new(), Vec::new()).expect("a client")
 }
 
+/// A key as another program might have written it into a database.
+const UNUSABLE: &str = r#"{ "kty": "RSA", "kid": "no n" }"#;
+
 /// A client with one of everything.
 fn full_client(name: &str) -> Client {
     let key = PrivateJwk::generate(Algorithm::Es256).expect("a key").public();
-    let key = Arc::new(VerificationKey::from_jwk(key).expect("a key"));
     let expiry = Some(UnixTime::from_millis(NOW.millis() + 5));
+    let key = ClientKey::new(VerificationKey::from_jwk(key).expect("a key"), expiry);
     let readable = ClientSecret::readable(Zeroizing::new("s".repeat(64)), expiry).expect("a secret");
     let mut metadata = ClientMetadata::new(id(name), AuthMethod::CLIENT_SECRET_JWT, NOW);
     metadata.scope = Scope::parse("read write").expect("a scope");
     metadata.signing_algorithm = Some(Algorithm::Hs384);
     metadata.grant_types = vec![GrantType::CLIENT_CREDENTIALS, GrantType::from_static("urn:example:own")];
-    Client::new(metadata, vec![key], vec![readable, ClientSecret::digest("other", None)]).expect("a client")
+    let unusable = ClientKey::from_stored(UNUSABLE, None);
+    Client::new(metadata, vec![key, unusable], vec![readable, ClientSecret::digest("other", None)]).expect("a client")
 }
 
 async fn read(store: &impl Registry, name: &str) -> Option<Arc<Client>> {
@@ -107,7 +111,11 @@ pub async fn a_client_comes_back_as_it_went_in<S: Registry>(store: Arc<S>) {
     store.client_create(client).await.expect("created");
     let back = read(&*store, "ä:1").await.expect("the client");
     assert_eq!(back.metadata(), &metadata);
-    assert_eq!(back.keys()[0].jwk(), jwk.as_ref());
+    let [key, unusable] = <&[_; 2]>::try_from(back.keys()).expect("two keys");
+    assert_eq!(key.jwk(), jwk.as_ref());
+    assert_eq!((key.expires_at, unusable.expires_at), (Some(UnixTime::from_millis(NOW.millis() + 5)), None));
+    assert_eq!(unusable.usable().err(), Some(&JwkError::Missing("n")));
+    assert_eq!(unusable.to_stored(), UNUSABLE, "what cannot be used is kept as it was found");
     let [readable, digest] = <&[_; 2]>::try_from(back.secrets()).expect("two secrets");
     assert_eq!(readable.expose(), Some("s".repeat(64).as_str()));
     assert_eq!(readable.expires_at, Some(UnixTime::from_millis(NOW.millis() + 5)));

@@ -5,6 +5,7 @@
 //! the same laws.
 
 mod client;
+mod client_key;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -16,6 +17,7 @@ mod token;
 
 pub use client::{AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret};
 pub use client::{ClientSource, TokenFormat};
+pub use client_key::ClientKey;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use permission::{Permission, PermissionRegistry, PermissionSource};

@@ -173,7 +173,7 @@ async fn register(
     metadata.scope = Scope::parse("invoices:read invoices:write").map_err(Failure::failed)?;
     let text = key_file::grantor_form(issuer, &metadata.id, &metadata.auth_method, Some(&key), None);
     key_file::write_new(key_path, &text).map_err(Failure::failed)?;
-    let client = Registration::new(metadata, vec![Arc::new(public)], Vec::new()).map_err(Failure::failed)?;
+    let client = Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
     store.client_create(client).await?;
 
     let secret = ClientSecret::generate();

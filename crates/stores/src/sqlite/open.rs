@@ -30,6 +30,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0004_signs_from.sql")),
     M::up(include_str!("../../migrations/0005_part_triggers.sql")),
     M::up(include_str!("../../migrations/0006_claims_in_order.sql")),
+    M::up(include_str!("../../migrations/0007_key_expiry.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
