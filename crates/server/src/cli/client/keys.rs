@@ -97,7 +97,7 @@ pub struct RemoveKey {
     /// Client identifier
     id: ClientId,
     /// `kid` of the key or, where it has none, its name in `client show`
-    #[arg(long, value_name = "KID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "KID")]
     kid: String,
 }
 
