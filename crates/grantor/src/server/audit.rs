@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use grantor_jose::base64url_encode;
 use serde::Serialize;
+use tracing::Level;
 
 use super::{Approval, TokenError};
 use crate::{
@@ -175,7 +176,8 @@ impl<L: DecisionLog> DecisionLog for Arc<L> {
     }
 }
 
-/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known.
+/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known: what was refused at level
+/// INFO, what was granted at DEBUG.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingLog;
 
@@ -186,25 +188,34 @@ impl DecisionLog for TracingLog {
             Outcome::Granted => ("granted", None, None, None),
             Outcome::Undecided => ("undecided", None, None, None),
         };
-        tracing::info!(
-            target: "grantor::decision",
-            id = decision.id.as_str(),
-            at = decision.at.millis(),
-            endpoint = decision.endpoint,
-            grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
-            client = decision.client.as_ref().map(ClientId::as_str),
-            auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
-            claimed_client = decision.claimed_client,
-            claimed_issuer = decision.claimed_issuer,
-            subject = decision.subject.as_ref().map(SubjectId::as_str),
-            key_id = decision.key_id,
-            key_source = decision.key_source,
-            token_id_digest = decision.token_id_digest,
-            scope = decision.scope.as_ref().map(Scope::to_string),
-            error,
-            rule,
-            cause,
-            "{outcome}"
-        );
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "grantor::decision",
+                    $level,
+                    id = decision.id.as_str(),
+                    at = decision.at.millis(),
+                    endpoint = decision.endpoint,
+                    grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
+                    client = decision.client.as_ref().map(ClientId::as_str),
+                    auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
+                    claimed_client = decision.claimed_client,
+                    claimed_issuer = decision.claimed_issuer,
+                    subject = decision.subject.as_ref().map(SubjectId::as_str),
+                    key_id = decision.key_id,
+                    key_source = decision.key_source,
+                    token_id_digest = decision.token_id_digest,
+                    scope = decision.scope.as_ref().map(Scope::to_string),
+                    error,
+                    rule,
+                    cause,
+                    "{outcome}"
+                )
+            };
+        }
+        match decision.outcome {
+            Outcome::Granted => line!(Level::DEBUG),
+            Outcome::Refused { .. } | Outcome::Undecided => line!(Level::INFO),
+        }
     }
 }
