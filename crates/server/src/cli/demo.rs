@@ -65,7 +65,7 @@ impl Demo {
             stop_signal().map_err(Failure::failed)?.await;
         }
         drop(stop);
-        serving.await.map_err(Failure::failed)
+        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
     }
 
     async fn bind(&self) -> Result<Listener, Failure> {

@@ -56,7 +56,7 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        http::serve(listener, server, store.clone(), metrics, stop).await;
+        http::serve(listener, server, store.clone(), metrics, stop).await.map_err(Failure::failed)?;
         if let Some(scrapes) = scrapes {
             scrapes.abort();
         }

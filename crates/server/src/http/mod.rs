@@ -6,6 +6,7 @@ mod listener;
 mod origin;
 mod server;
 mod tls;
+mod workers;
 
 pub use client::{Client, escape};
 pub use listener::Listener;
