@@ -134,7 +134,7 @@ impl Rules {
         let latest = now.plus(self.leeway);
         let ahead = |date: NumericDate| date.seconds() - now.seconds();
         if let Some(expires) = claims.expires.filter(|expires| now >= expires.plus(self.leeway)) {
-            return Err(ValidationError::Expired { seconds_ago: -ahead(expires) });
+            return Err(ValidationError::Expired { seconds_ago: now.seconds() - expires.seconds() });
         }
         if let Some(not_before) = claims.not_before.filter(|not_before| *not_before > latest) {
             return Err(ValidationError::NotYetValid { seconds_ahead: ahead(not_before) });
