@@ -11,7 +11,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use grantor::{
@@ -89,7 +88,7 @@ impl Guarded {
 
 async fn guarded() -> (Double, Guarded) {
     let server = Double::publishing(&[&keys::P256]).await;
-    let (validator, _) = server.validator(|builder| builder.timeout(Duration::from_millis(300)));
+    let (validator, _) = server.validator(|builder| builder);
     (server, Guarded::new(validator))
 }
 

@@ -25,7 +25,7 @@ fn introspection() -> Introspection {
 }
 
 fn validator(server: &Double, introspection: Introspection) -> (Validator, Arc<ManualClock>) {
-    server.validator(|builder| builder.introspection(introspection).timeout(Duration::from_millis(300)))
+    server.validator(|builder| builder.introspection(introspection).timeout(Duration::from_secs(2)))
 }
 
 fn active(server: &Double) -> Value {

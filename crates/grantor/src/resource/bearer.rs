@@ -1,6 +1,6 @@
 //! Where the token stands in a request (RFC 6750 §2.1), and what a request without a good one is told (§3).
 
-use std::{fmt, str};
+use std::{fmt, str, sync::Arc};
 
 use grantor_jose::MAX_TOKEN_BYTES;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -23,7 +23,8 @@ use crate::types::Scope;
 /// | token without a needed scope | 403 | `insufficient_scope`, with `scope` |
 /// | nothing known: the authorization server does not answer | 503 | no challenge |
 ///
-/// The reason is logged with [`tracing`], and never told.
+/// The reason is logged with [`tracing`], and never told. Preflight requests of browsers carry no token: a CORS layer belongs
+/// outside of this one.
 ///
 /// ```
 /// use grantor::{resource::{BearerLayer, Validator}, types::Scope};
@@ -37,6 +38,12 @@ use crate::types::Scope;
 #[derive(Clone, Debug)]
 pub struct BearerLayer {
     validator: Validator,
+    terms: Arc<Terms>,
+}
+
+/// What is needed beside a good token, and what challenges say. Shared, because a layer is cloned for every request.
+#[derive(Clone, Debug)]
+struct Terms {
     realm: String,
     scope: Scope,
     resource_metadata: Option<Url>,
@@ -51,7 +58,7 @@ impl BearerLayer {
     /// Guards with `validator`; the realm is its audience.
     pub fn new(validator: Validator) -> Self {
         let realm = validator.audience().to_owned();
-        Self { validator, realm, scope: Scope::default(), resource_metadata: None }
+        Self { validator, terms: Arc::new(Terms { realm, scope: Scope::default(), resource_metadata: None }) }
     }
 
     /// Names the realm in challenges (RFC 9110 §11.5).
@@ -59,20 +66,24 @@ impl BearerLayer {
     /// # Errors
     /// [`RealmError`]
     pub fn realm(self, realm: &str) -> Result<Self, RealmError> {
-        if is_quotable(realm) { Ok(Self { realm: realm.to_owned(), ..self }) } else { Err(RealmError) }
+        if is_quotable(realm) { Ok(self.with(|terms| terms.realm = realm.to_owned())) } else { Err(RealmError) }
     }
 
     /// Names this resource's metadata in challenges, so that a client can find the authorization server (RFC 9728 §5.1).
     #[must_use]
     pub fn resource_metadata(self, url: Url) -> Self {
-        Self { resource_metadata: Some(url), ..self }
+        self.with(|terms| terms.resource_metadata = Some(url))
     }
 
     /// A token has to allow all of this too. On a clone, it is for one route.
     #[must_use]
     pub fn require_scope(self, scope: Scope) -> Self {
-        let scope = self.scope.tokens().chain(scope.tokens()).collect::<Vec<_>>().join(" ");
-        Self { scope: Scope::parse(&scope).expect("tokens of two scopes are a scope"), ..self }
+        self.with(|terms| terms.scope = terms.scope.union(&scope))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Terms)) -> Self {
+        change(Arc::make_mut(&mut self.terms));
+        self
     }
 
     /// Finds the token in `headers` and validates it: for frameworks without tower, and for extractors.
@@ -81,21 +92,21 @@ impl BearerLayer {
     /// The answer for whoever sent the request.
     pub async fn authorize(&self, headers: &HeaderMap) -> Result<ValidatedToken, Rejection> {
         let found = match token(headers) {
-            Ok(token) => self.validator.validate_for(token, &self.scope).await,
+            Ok(token) => self.validator.validate_for(token, &self.terms.scope).await,
             Err(refusal) => return Err(self.rejection(refusal)),
         };
         found.map_err(|reason| self.rejection(Refusal::Token(reason)))
     }
 
     fn rejection(&self, refusal: Refusal) -> Rejection {
-        tracing::debug!(reason = %refusal, realm = self.realm, "a request is refused");
+        tracing::debug!(reason = %refusal, realm = self.terms.realm, "a request is refused");
         let status = refusal.status();
         Rejection { status, challenge: (status != StatusCode::SERVICE_UNAVAILABLE).then(|| self.challenge(&refusal)), refusal }
     }
 
     /// RFC 6750 §3
     fn challenge(&self, refusal: &Refusal) -> HeaderValue {
-        let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
+        let mut challenge = format!("Bearer realm=\"{}\"", self.terms.realm);
         let mut add = |name: &str, value: &str| challenge.push_str(&format!(", {name}=\"{value}\""));
         if let Some((error, description)) = refusal.public() {
             add("error", error);
@@ -104,7 +115,7 @@ impl BearerLayer {
         if let Refusal::Token(ValidationError::Scope { needed, .. }) = refusal {
             add("scope", &needed.to_string());
         }
-        if let Some(url) = &self.resource_metadata {
+        if let Some(url) = &self.terms.resource_metadata {
             add("resource_metadata", url.as_str());
         }
         HeaderValue::try_from(challenge).expect("realm, scope and URL are printable ASCII")

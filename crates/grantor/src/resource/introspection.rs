@@ -14,6 +14,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// When and how the authorization server is asked about tokens.
 ///
+/// An answer may leave out `aud` (RFC 7662 §2.2); "active" then means active for whoever asks (§4), and the token is accepted. Where the
+/// server has neighbours of this resource and does not tell them apart, require a scope that only this resource knows.
+///
 /// ```
 /// use std::time::Duration;
 /// use grantor::resource::{BasicCredentials, Introspection};

@@ -63,7 +63,7 @@ impl Keys {
     pub(super) async fn verify(&self, jws: &Unverified<'_>) -> Result<Arc<KeySet>, ValidationError> {
         let mut keys = self.current().await?;
         if !keys.knows(jws.header()) {
-            keys = self.other_than(&keys).await.ok_or(ValidationError::UnknownKey)?;
+            keys = self.other_than(&keys).await?.ok_or(ValidationError::UnknownKey)?;
         }
         if !keys.knows(jws.header()) {
             return Err(ValidationError::UnknownKey);
@@ -72,9 +72,9 @@ impl Keys {
         Ok(keys)
     }
 
-    async fn other_than(&self, seen: &Arc<KeySet>) -> Option<Arc<KeySet>> {
+    async fn other_than(&self, seen: &Arc<KeySet>) -> Result<Option<Arc<KeySet>>, Arc<SourceError>> {
         match self {
-            Self::Fixed(_) => None,
+            Self::Fixed(_) => Ok(None),
             Self::Fetched(keys) => keys.other_than(seen).await,
         }
     }

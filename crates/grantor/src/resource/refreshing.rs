@@ -113,19 +113,18 @@ impl<L: Load> Refreshing<L> {
     }
 
     /// A document other than `seen`, if there is one by now, or if asking once more brings one; asks at most once per cooldown.
-    pub(super) async fn other_than(&self, seen: &Arc<L::Document>) -> Option<Arc<L::Document>> {
-        let other = |state: &State<L::Document>| {
-            state.held.as_ref().map(|held| &held.document).filter(|document| !Arc::ptr_eq(document, seen)).cloned()
-        };
+    /// Fails if the last that was heard is a failure: there may be one, then.
+    pub(super) async fn other_than(&self, seen: &Arc<L::Document>) -> Result<Option<Arc<L::Document>>, Arc<SourceError>> {
         let state = self.0.state.load_full();
-        if let Some(other) = other(&state) {
-            return Some(other);
+        let rests = state.last_try.as_ref().is_some_and(|last| last.is_within(self.0.lives.cooldown, self.0.clock.now()));
+        if !rests && state.other_than(seen).is_none() {
+            self.refresh(&state).await;
         }
-        if state.last_try.as_ref().is_some_and(|last| last.is_within(self.0.lives.cooldown, self.0.clock.now())) {
-            return None;
+        let state = self.0.state.load();
+        match (state.other_than(seen), state.failure()) {
+            (None, Some(failure)) => Err(failure),
+            (other, _) => Ok(other),
         }
-        self.refresh(&state).await;
-        other(&self.0.state.load())
     }
 
     /// Loads, unless somebody else has since `seen`. In a task of its own: a caller that gives up must not undo the wait of others.
@@ -200,6 +199,10 @@ impl<L: Load> Inner<L> {
 }
 
 impl<D> State<D> {
+    fn other_than(&self, seen: &Arc<D>) -> Option<Arc<D>> {
+        self.held.as_ref().map(|held| &held.document).filter(|document| !Arc::ptr_eq(document, seen)).cloned()
+    }
+
     fn failure(&self) -> Option<Arc<SourceError>> {
         self.last_try.as_ref()?.failure.clone()
     }
