@@ -226,3 +226,32 @@ fn is_b64token(token: &str) -> bool {
     let allowed = |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     !bare.is_empty() && bare.bytes().all(allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(value: &[u8]) -> Option<String> {
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_bytes(value).ok()?)]);
+        token(&headers).ok().map(str::to_owned)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_found_is_written_like_a_token(value in prop::collection::vec(any::<u8>(), 0..60)) {
+            for value in [value.clone(), [&b"Bearer "[..], &value].concat()] {
+                if let Some(token) = found(&value) {
+                    prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)));
+                    prop_assert!(value.ends_with(token.as_bytes()) && !token.starts_with('='));
+                }
+            }
+        }
+
+        #[test]
+        fn every_token_is_found(token in "[-._~+/A-Za-z0-9]{1,60}={0,3}", scheme in "(?i)bearer", spaces in " {1,3}") {
+            prop_assert_eq!(found(format!("{scheme}{spaces}{token}").as_bytes()), Some(token));
+        }
+    }
+}
