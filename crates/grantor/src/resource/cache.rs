@@ -28,10 +28,10 @@ pub(super) struct Seen {
     pub(super) token: ValidatedToken,
     /// The keys of which one has signed it; `None` for an opaque token.
     pub(super) keys: Option<Arc<KeySet>>,
-    /// Not shared: at least the first moment and not the last one.
     life: Life,
 }
 
+/// From a moment on, for a while. A clock that was set back is outside of it.
 #[derive(Clone, Copy)]
 struct Life {
     from: UnixTime,
