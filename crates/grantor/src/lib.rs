@@ -18,7 +18,8 @@
 //!
 //! Where is what: [`server`] holds the straight line from request to token, [`assertion`] the rules of RFC 7523 §3 written
 //! once for both uses of an assertion, [`keys`] the choice of verification and signing keys, [`storage`] the traits a backend
-//! implements and the memory store, [`types`] the words of the protocol as types.
+//! implements and the memory store, [`types`] the words of the protocol as types. With the feature `resource`, which needs no other,
+//! the module `resource` guards an API.
 
 pub mod assertion;
 #[cfg(feature = "client")]
