@@ -3,7 +3,8 @@
 //! An [`server::AuthorizationServer`] is a [`tower_service::Service`] over [`http`] types. It is built from grants, client
 //! authentication methods and a storage, and runs inside any hyper or axum program:
 //!
-//! ```
+#![cfg_attr(feature = "server", doc = "```")]
+#![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use std::sync::Arc;
 //! use grantor::{server::AuthorizationServer, storage::MemoryStore, types::Issuer};
 //!
@@ -18,7 +19,8 @@
 //!
 //! Where is what: [`server`] holds the straight line from request to token, [`assertion`] the rules of RFC 7523 §3 written
 //! once for both uses of an assertion, [`keys`] the choice of verification and signing keys, [`storage`] the traits a backend
-//! implements and the memory store, [`types`] the words of the protocol as types.
+//! implements and the memory store, [`types`] the words of the protocol as types. `client` (by feature) gets tokens from any
+//! authorization server.
 
 pub mod assertion;
 #[cfg(feature = "client")]
