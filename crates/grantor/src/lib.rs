@@ -43,6 +43,6 @@ pub mod types;
 pub use grantor_jose as jose;
 
 /// The Rust in the README compiles.
-#[cfg(all(doctest, feature = "server"))]
+#[cfg(all(doctest, feature = "client", feature = "server"))]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;

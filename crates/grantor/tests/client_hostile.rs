@@ -59,6 +59,18 @@ async fn the_control_is_accepted() {
     assert_eq!(outcome(odd).await.ok().as_deref(), Some("good"));
 }
 
+/// What is not encrypted does not leave the machine, whatever proxy the environment names. It has to be another process's.
+#[test]
+fn plain_http_does_not_go_through_a_proxy() {
+    let nowhere = "http://127.0.0.1:1";
+    let child = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "the_control_is_accepted"])
+        .envs([("http_proxy", nowhere), ("HTTP_PROXY", nowhere), ("ALL_PROXY", nowhere), ("no_proxy", ""), ("NO_PROXY", "")])
+        .output();
+    let child = child.expect("it runs");
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+}
+
 #[tokio::test]
 async fn a_lifetime_that_is_no_whole_number_of_seconds_is_refused() {
     for lifetime in ["-1", "3599.5", "3600.0", "\"3600\"", "null", "true", "[3600]", "1e3", "99999999999999999999999"] {
@@ -239,6 +251,10 @@ async fn what_a_server_says_is_shown_escaped_everywhere() {
     }
     let kind = outcome(move || answer(200, &json!({"access_token": "a", "token_type": "x\u{7f}"}))).await.expect_err("a type");
     assert!(!kind.to_string().contains('\u{7f}'));
+    let lie = format!("https://evil.example{poison}{}", "x".repeat(100_000));
+    let server = Server::always(200, json!({"issuer": lie})).await;
+    let error = witnessed(&server.url).0.token().await.expect_err("another issuer").to_string();
+    assert!(error.contains("evil.example") && error.len() < 1000 && !error.contains(['\u{1b}', '\r', '\n']), "{error:?}");
     let with_tab = || with_header(token("a", 1), "content-type", "text/\u{e4}\tx");
     let kind = outcome(with_tab).await.expect_err("a content type").to_string();
     assert!(!kind.contains('\t'), "{kind:?}");

@@ -138,7 +138,7 @@ impl Grant for JwtBearer {
         let subject = request.subject().or(self.subject.as_deref());
         self.maker.check_subject(subject)?;
         let in_claim = self.maker.scope == ScopePlace::Claim;
-        let scope = request.scope().filter(|_| in_claim).map(ToString::to_string);
+        let scope = request.scope().filter(|scope| in_claim && !scope.is_empty()).map(ToString::to_string);
         if in_claim {
             request.remove("scope");
         }

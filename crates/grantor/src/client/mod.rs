@@ -22,7 +22,8 @@
 //! * Each assertion is new: a `jti` is never sent twice.
 //! * A token request goes to an https URL (or a loopback host), and redirects are not followed.
 //! * An answer is read strictly and within 128 KiB; what it says is shown escaped ([`OAuthError`]).
-//! * Tokens and keys do not show in `Debug`, and are wiped.
+//! * Tokens and keys do not show in `Debug`, and are wiped when dropped, as far as they are kept here: HTTP and TLS have buffers of
+//!   their own.
 
 mod assertion;
 mod auth;

@@ -1,6 +1,10 @@
 //! Whoever holds a private key and signs with it: this process, or a key management service.
 
-use std::{error::Error, fmt, path::Path};
+use std::{
+    error::Error,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use grantor_jose::{Algorithm, PrivateJwk, SigningError, SigningKey, base64url_encode, crypto, json::Object};
@@ -52,6 +56,9 @@ pub enum SignerError {
     /// The key in this process cannot sign.
     #[error(transparent)]
     Local(#[from] SigningError),
+    /// The file with the key cannot be read.
+    #[error("key {}: {}", .0.display(), .1)]
+    File(PathBuf, #[source] std::io::Error),
     /// A signer elsewhere failed.
     #[error("signer: {0}")]
     Remote(#[source] Box<dyn Error + Send + Sync>),
@@ -114,9 +121,11 @@ impl LocalKey {
     /// Reads a file that holds a private key in PEM or as a JWK, and nothing else.
     ///
     /// # Errors
-    /// [`SignerError::Remote`] with the reason if the file cannot be read, [`SignerError::Local`].
+    /// [`SignerError::File`], [`SignerError::Local`]
     pub fn from_file(path: impl AsRef<Path>, algorithm: Option<Algorithm>) -> Result<Self, SignerError> {
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(SignerError::remote)?);
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| SignerError::File(path.to_owned(), error))?;
+        let text = Zeroizing::new(text);
         let is_jwk = text.trim_start().starts_with('{');
         Ok(if is_jwk { Self::from_jwk(text.as_bytes(), algorithm)? } else { Self::from_pem(&text, algorithm)? })
     }
