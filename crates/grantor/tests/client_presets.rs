@@ -66,6 +66,8 @@ async fn google() {
     assert_eq!((asked.form().len(), asked.parameter("scope")), (2, None), "grant_type and assertion");
     let (_, delegated, _) = grant(&preset::GOOGLE, |grant| grant.subject("user@domain.example")).await;
     assert_eq!(delegated.claim("sub"), "user@domain.example");
+    let (_, delegated, _) = grant(&preset::GOOGLE, |grant| grant.subject("user@domain.example").preset(&preset::GOOGLE)).await;
+    assert_eq!(delegated.claim("sub"), "user@domain.example", "a preset does not forget whom to act for");
 }
 
 /// RS256; `iss` the consumer key, `sub` the user, `aud` the login host, `exp` within 3 minutes; no `expires_in` in the answer.

@@ -339,6 +339,10 @@ async fn each_scope_subject_and_resource_has_its_own_token() {
             assert_eq!(text(source.token_for(wanted.clone()).await), format!("token-{number}"), "{wanted:?}");
         }
     }
+    let alice = source.wanting(Wanted::new().subject("alice"));
+    assert_eq!(text(alice.token().await), "token-2");
+    assert_eq!(text(alice.wanting(Wanted::new().resource("https://api.example")).token().await), "token-4");
+    assert_eq!(text(alice.wanting(Wanted::new()).token().await), "token-2");
     // Written otherwise, the same.
     assert_eq!(text(source.token_for(Wanted::new().scope(scope("read"))).await), "token-0");
     assert_eq!(text(source.token().await), "token-0");

@@ -43,21 +43,21 @@ pub trait Grant: Send + Sync + 'static {
 pub struct JwtBearer {
     maker: AssertionMaker,
     subject: Option<String>,
+    /// Who it is about where no subject is set or wanted.
+    default: SubjectRule,
 }
 
 impl JwtBearer {
     /// Assertions by `issuer`, whose key `signer` holds, about `issuer` itself unless another subject is set or wanted. Their
     /// audience is the server's issuer identifier.
     pub fn new(issuer: impl Into<String>, signer: impl Signer) -> Self {
-        let issuer = issuer.into();
-        Self { subject: Some(issuer.clone()), maker: AssertionMaker::new(issuer, signer) }
+        Self { maker: AssertionMaker::new(issuer, signer), subject: None, default: SubjectRule::Issuer }
     }
 
-    /// Takes over what a vendor's rules say. To be called before the subject is set.
+    /// Takes over what a vendor's rules say. What is set afterwards wins, within those rules.
     #[must_use]
     pub fn preset(self, preset: &'static Preset) -> Self {
-        let subject = self.subject.filter(|_| preset.subject == SubjectRule::Issuer);
-        Self { maker: self.maker.preset(preset), subject }
+        Self { maker: self.maker.preset(preset), default: preset.subject, ..self }
     }
 
     /// `sub`, where none is [wanted](super::Wanted::subject).
@@ -69,7 +69,7 @@ impl JwtBearer {
     /// No `sub` where none is wanted: service accounts that act for themselves. RFC 7523 §3 asks for one.
     #[must_use]
     pub fn without_subject(self) -> Self {
-        Self { subject: None, ..self }
+        Self { subject: None, default: SubjectRule::OnlyIfSet, ..self }
     }
 
     /// `aud`
@@ -135,7 +135,8 @@ impl Grant for JwtBearer {
 
     async fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
         let audience = request.server().audience(&self.maker.audience)?;
-        let subject = request.subject().or(self.subject.as_deref());
+        let of_itself = (self.default == SubjectRule::Issuer).then(|| self.maker.issuer());
+        let subject = request.subject().or(self.subject.as_deref()).or(of_itself);
         self.maker.check_subject(subject)?;
         let in_claim = self.maker.scope == ScopePlace::Claim;
         let scope = request.scope().filter(|scope| in_claim && !scope.is_empty()).map(ToString::to_string);

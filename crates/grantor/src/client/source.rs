@@ -42,14 +42,13 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct TokenSource(Arc<Inner>);
-
-struct Inner {
+pub struct TokenSource {
     exchange: Arc<Exchange>,
     timing: Timing,
-    defaults: Wanted,
-    default_slot: Arc<Slot>,
-    slots: Cache<Wanted, Arc<Slot>>,
+    wanted: Arc<Wanted>,
+    slot: Arc<Slot>,
+    /// Those of all that is wanted from this source.
+    slots: Arc<Cache<Wanted, Arc<Slot>>>,
 }
 
 impl TokenSource {
@@ -87,8 +86,7 @@ impl TokenSource {
     /// # Errors
     /// [`TokenError`]
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
-        let Inner { exchange, timing, defaults, default_slot, .. } = &*self.0;
-        default_slot.token(exchange, *timing, defaults).await
+        self.slot.token(&self.exchange, self.timing, &self.wanted).await
     }
 
     /// A token for something in particular. What `wanted` leaves open is what the source is configured for.
@@ -96,17 +94,22 @@ impl TokenSource {
     /// # Errors
     /// [`TokenError`]
     pub async fn token_for(&self, wanted: Wanted) -> Result<AccessToken, TokenError> {
-        let Inner { exchange, timing, defaults, default_slot, slots } = &*self.0;
-        let wanted = wanted.or(defaults);
-        if wanted == *defaults {
-            return default_slot.token(exchange, *timing, defaults).await;
+        self.wanting(wanted).token().await
+    }
+
+    /// The source of tokens for something in particular: for what takes a source and asks for [`token`](Self::token). It shares
+    /// cache and connections with this one.
+    #[must_use]
+    pub fn wanting(&self, wanted: Wanted) -> Self {
+        let wanted = wanted.or(&self.wanted);
+        if wanted == *self.wanted {
+            return self.clone();
         }
-        let slot = slots.get_or_insert_with(&wanted, || Ok::<_, Infallible>(Arc::default()));
-        let slot = match slot {
+        let slot = match self.slots.get_or_insert_with(&wanted, || Ok::<_, Infallible>(Arc::default())) {
             Ok(slot) => slot,
             Err(never) => match never {},
         };
-        slot.token(exchange, *timing, &wanted).await
+        Self { wanted: Arc::new(wanted), slot, ..self.clone() }
     }
 
     /// Puts a token on a request, and answers which: to be [invalidated](Self::invalidate) if the API answers 401. Programs should
@@ -130,7 +133,7 @@ impl TokenSource {
 
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exchange = &self.0.exchange;
+        let exchange = &self.exchange;
         f.debug_struct("TokenSource")
             .field("server", &exchange.server)
             .field("grant", &exchange.grant.grant_type())
@@ -227,7 +230,7 @@ impl Builder {
         self
     }
 
-    /// Most tokens kept beside the default one; 1024 if not set. The least used are forgotten.
+    /// Most tokens kept; 1024 if not set. The least used are forgotten.
     pub fn capacity(self, tokens: usize) -> Self {
         Self { capacity: tokens, ..self }
     }
@@ -270,13 +273,15 @@ impl Builder {
             clock: self.clock,
             discovered: Mutex::default(),
         };
-        Ok(TokenSource(Arc::new(Inner {
+        let (wanted, slot, slots) = (self.wanted, Arc::<Slot>::default(), Cache::new(self.capacity));
+        slots.insert(wanted.clone(), slot.clone());
+        Ok(TokenSource {
             exchange: Arc::new(exchange),
             timing: self.timing,
-            defaults: self.wanted,
-            default_slot: Arc::default(),
-            slots: Cache::new(self.capacity),
-        })))
+            wanted: Arc::new(wanted),
+            slot,
+            slots: Arc::new(slots),
+        })
     }
 }
 
