@@ -244,3 +244,63 @@ fn wipe_text(value: Option<&mut Value>) {
         text.zeroize();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn answer(status: u16, body: impl Into<Bytes>) -> Result<AccessToken, TokenError> {
+        let answer = Response::builder().status(status).header("content-type", "application/json").body(body.into());
+        read(answer.expect("an answer"), UnixTime::from_millis(0), &[TokenType::Bearer])
+    }
+
+    /// Every character that is no line to a terminal or a log.
+    fn is_harmless(text: &str) -> bool {
+        !text.chars().any(char::is_control)
+    }
+
+    #[test]
+    fn a_clone_knows_that_the_token_was_refused() {
+        let token = answer(200, r#"{"access_token":"a","token_type":"Bearer"}"#).expect("a token");
+        let clone = token.clone();
+        assert!(!clone.is_rejected());
+        token.reject();
+        assert!(clone.is_rejected());
+    }
+
+    #[test]
+    fn a_refresh_token_is_not_kept() {
+        let token = answer(200, r#"{"access_token":"a","token_type":"Bearer","refresh_token":"r","x":1}"#).expect("a token");
+        assert_eq!((token.member("refresh_token"), token.member("x")), (None, Some(&Value::from(1))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_a_token_for_a_header_or_a_harmless_error(body in proptest::collection::vec(any::<u8>(), 0..300), status in 200_u16..600) {
+            match answer(status, body) {
+                Ok(token) => prop_assert!(token.header_value().to_str().is_ok()),
+                Err(error) => prop_assert!(is_harmless(&error.to_string())),
+            }
+        }
+
+        #[test]
+        fn any_members_are_a_token_for_a_header_or_a_harmless_error(
+            token in "\\PC{0,20}|[!-~]{1,20}|.{0,5}",
+            kind in "Bearer|bearer|.{0,5}",
+            scope in "([!-~]{1,5} ){0,3}|.{0,5}",
+            error in ".{0,400}",
+            lifetime in any::<f64>(),
+            status in 200_u16..600,
+        ) {
+            let granted = serde_json::json!({"access_token": token, "token_type": kind, "scope": scope, "expires_in": lifetime as u64});
+            let refused = serde_json::json!({"error": error, "error_description": error, "error_uri": error});
+            for body in [granted, refused] {
+                match answer(status, body.to_string()) {
+                    Ok(token) => prop_assert!(token.header_value().to_str().is_ok()),
+                    Err(error) => prop_assert!(is_harmless(&error.to_string())),
+                }
+            }
+        }
+    }
+}
