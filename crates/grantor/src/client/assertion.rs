@@ -166,7 +166,7 @@ impl AssertionMaker {
             return broken(format!("algorithm {algorithm}, expected one of {}", names(preset.algorithms)));
         }
         // Whole life as the server counts it, from `iat` to `exp`.
-        if self.lifetime + self.backdate > preset.longest_lifetime {
+        if self.lifetime.saturating_add(self.backdate) > preset.longest_lifetime {
             return broken(format!("a lifetime of at most {} s from iat to exp", preset.longest_lifetime.as_secs()));
         }
         if preset.key_name == KeyName::KeyId && self.signer.key_id().is_none() {

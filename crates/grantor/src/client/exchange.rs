@@ -157,7 +157,7 @@ impl Exchange {
 pub(super) fn backoff(first: Duration, longest: Duration, failures: u32) -> Duration {
     let whole = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
     let random = u16::from_le_bytes(random_bytes());
-    whole / 2 + (whole / 2) * u32::from(random) / u32::from(u16::MAX)
+    whole / 2 + (whole / 2).saturating_mul(u32::from(random)) / u32::from(u16::MAX)
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is not read.

@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 /// A token that replaced a refused one, and is refused too, is not replaced again within this time: the token is not the reason.
 const REJECTION_COOLDOWN: Duration = Duration::from_secs(10);
+/// The longest life of a token that is believed.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 /// How far the clock may be set back before the times of a token mean nothing.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
@@ -77,8 +79,8 @@ enum Freshness {
 }
 
 impl Held {
-    fn new(token: AccessToken, timing: Timing, is_replacement: bool) -> Self {
-        let lifetime = token.lifetime().unwrap_or(timing.assumed_lifetime);
+    fn new(token: AccessToken, timing: Timing, before: Option<&Self>) -> Self {
+        let lifetime = token.lifetime().unwrap_or(timing.assumed_lifetime).min(LONGEST_LIFETIME);
         // Some of the life is lost on the way to the API.
         let usable = lifetime - (lifetime / 10).min(Duration::from_secs(10));
         let ahead = timing.refresh_ahead.min(lifetime / 4);
@@ -86,17 +88,21 @@ impl Held {
         let jitter = (ahead / 10) * u32::from(random_bytes::<1>()[0]) / 255;
         let refresh = usable.saturating_sub(ahead + jitter);
         let from = token.obtained();
+        let is_replacement = before.is_some_and(|held| held.token.is_rejected());
         Self { refresh: from.plus(refresh), end: from.plus(usable), token, is_replacement }
     }
 
     fn freshness(&self, now: UnixTime) -> Freshness {
         let obtained = self.token.obtained();
         let spared = self.is_replacement && now < obtained.plus(REJECTION_COOLDOWN);
-        match () {
-            () if self.token.is_rejected() && !spared => Freshness::Stale,
-            () if now.plus(CLOCK_TOLERANCE) < obtained || now >= self.end => Freshness::Stale,
-            () if now >= self.refresh => Freshness::Due,
-            () => Freshness::Fresh,
+        let is_rejected = self.token.is_rejected() && !spared;
+        let is_before_its_time = now.plus(CLOCK_TOLERANCE) < obtained;
+        if is_rejected || is_before_its_time || now >= self.end {
+            Freshness::Stale
+        } else if now >= self.refresh {
+            Freshness::Due
+        } else {
+            Freshness::Fresh
         }
     }
 }
@@ -186,8 +192,8 @@ impl Ticket {
         let landing = match landing {
             Ok(token) => {
                 (state.failures, state.pause) = (0, None);
-                let is_replacement = self.slot.current.load().as_ref().is_some_and(|held| held.token.is_rejected());
-                self.slot.current.store(Some(Arc::new(Held::new(token.clone(), timing, is_replacement))));
+                let held = Held::new(token.clone(), timing, self.slot.current.load().as_deref());
+                self.slot.current.store(Some(Arc::new(held)));
                 Ok(token)
             }
             Err(Failure { error, retry_after }) => {
