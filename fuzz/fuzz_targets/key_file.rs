@@ -2,25 +2,21 @@
 
 #![no_main]
 
-use std::{fs, path::PathBuf, sync::LazyLock};
-
 use grantor::{
+    client::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, Unverified, VerificationKey, sign},
     types::Issuer,
 };
-use key_file::{Credential, KeyFile};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// The binary has no library to link; its parser is this file.
+/// The binary has no library to link; what writes key files is this file.
 #[path = "../../crates/server/src/key_file.rs"]
 #[allow(dead_code, reason = "writing to disk is not fuzzed")]
 mod key_file;
 
-static DIRECTORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));
-
 fuzz_target!(|input: &[u8]| {
-    let Ok(file) = read(input) else { return };
+    let Ok(file) = KeyFile::parse(input) else { return };
     is_what_it_says(&file, &serde_json::from_slice(input).expect("a key file that was read is JSON"));
     match &file.credential {
         Credential::PrivateKey(key) => check_key(key),
@@ -32,19 +28,13 @@ fuzz_target!(|input: &[u8]| {
         Credential::Secret(secret) => (None, Some(secret.as_str())),
     };
     let written = key_file::grantor_form(&issuer, &file.client_id, &file.auth_method, key, secret);
-    is_same(&file, &read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}")));
+    is_same(&file, &KeyFile::parse(written.as_bytes()).unwrap_or_else(|(member, problem)| panic!("{member}: {problem}")));
     let written = key.filter(|key| key.algorithm() == Algorithm::Rs256);
     if let Some(written) = written.and_then(|key| key_file::google_form(&issuer, &file.client_id, key)) {
-        let again = read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        let again = KeyFile::parse(written.as_bytes()).unwrap_or_else(|(member, problem)| panic!("{member}: {problem}"));
         assert_eq!((&again.client_id, key_id(&again)), (&file.client_id, key_id(&file)));
     }
 });
-
-fn read(text: &[u8]) -> Result<KeyFile, key_file::KeyFileError> {
-    let path: PathBuf = DIRECTORY.path().join("key.json");
-    fs::write(&path, text).expect("a file");
-    KeyFile::read(&path)
-}
 
 /// Identity, audience and key are those that a lax reading finds.
 fn is_what_it_says(file: &KeyFile, lax: &Value) {

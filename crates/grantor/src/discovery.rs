@@ -12,6 +12,9 @@ use crate::fetch::{Fetch, FetchError, checked_url};
 /// Largest metadata document read, in octets.
 const MAX_METADATA_BYTES: usize = 256 * 1024;
 
+/// Most characters of a stranger's issuer identifier that are repeated in an error.
+const MAX_SHOWN_CHARS: usize = 300;
+
 /// What an authorization server says about itself. All URLs are ones that credentials may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,6 +121,7 @@ impl ServerMetadata {
             .map_err(|problem| wrong("issuer", problem))?
             .ok_or_else(|| wrong("issuer", "missing".to_owned()))?;
         if got != issuer {
+            let got = got.chars().take(MAX_SHOWN_CHARS).collect();
             return Err(DiscoveryError::OtherIssuer { url: url.to_owned(), expected: issuer.to_owned(), got });
         }
         let endpoint = |name| {
@@ -164,7 +168,10 @@ mod tests {
 
     #[test]
     fn what_is_there_is_read() {
-        let metadata = parse(r#"{"issuer":"https://as.example","token_endpoint":"https://as.example/t","jwks_uri":null}"#);
+        let metadata = parse(
+            r#"{"issuer":"https://as.example","token_endpoint":"https://as.example/t","jwks_uri":null,
+            "signed_metadata":"e30.e30.","x":1}"#,
+        );
         let metadata = metadata.expect("metadata");
         assert_eq!(metadata.token_endpoint.map(|url| url.to_string()).as_deref(), Some("https://as.example/t"));
         assert_eq!(metadata.jwks_uri, None);

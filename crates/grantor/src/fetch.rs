@@ -69,9 +69,14 @@ pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     if encrypted_or_local && url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(refused()) }
 }
 
-/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's proxy settings, no redirects.
+/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's proxy settings for what is
+/// encrypted, no redirects, and no request sent twice: an assertion is good for one.
 #[derive(Clone)]
-pub struct HttpFetch(reqwest::Client);
+pub struct HttpFetch {
+    client: reqwest::Client,
+    /// For plain HTTP, which is for this machine only: through a proxy it would leave it.
+    direct: reqwest::Client,
+}
 
 impl HttpFetch {
     /// A client without open connections.
@@ -79,12 +84,15 @@ impl HttpFetch {
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up: no roots, for example.
     pub fn new() -> Result<Self, FetchError> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
-            .build();
-        client.map(Self).map_err(failed)
+        let settings = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .timeout(TIMEOUT)
+                .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
+        };
+        let [client, direct] = [settings(), settings().no_proxy()].map(reqwest::ClientBuilder::build);
+        Ok(Self { client: client.map_err(failed)?, direct: direct.map_err(failed)? })
     }
 }
 
@@ -97,9 +105,10 @@ impl fmt::Debug for HttpFetch {
 #[async_trait]
 impl Fetch for HttpFetch {
     async fn fetch(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, FetchError> {
-        checked_url(&request.uri().to_string())?;
+        let url = checked_url(&request.uri().to_string())?;
+        let client = if url.scheme() == "https" { &self.client } else { &self.direct };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut answer = self.0.execute(request).await.map_err(failed)?;
+        let mut answer = client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
         while let Some(part) = answer.chunk().await.map_err(failed)? {
             if body.len() + part.len() > limit {

@@ -3,7 +3,8 @@
 //! An [`server::AuthorizationServer`] is a [`tower_service::Service`] over [`http`] types. It is built from grants, client
 //! authentication methods and a storage, and runs inside any hyper or axum program:
 //!
-//! ```
+#![cfg_attr(feature = "server", doc = "```")]
+#![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use std::sync::Arc;
 //! use grantor::{server::AuthorizationServer, storage::MemoryStore, types::Issuer};
 //!
@@ -18,8 +19,8 @@
 //!
 //! Where is what: [`server`] holds the straight line from request to token, [`assertion`] the rules of RFC 7523 §3 written
 //! once for both uses of an assertion, [`keys`] the choice of verification and signing keys, [`storage`] the traits a backend
-//! implements and the memory store, [`types`] the words of the protocol as types. With the feature `resource`, which needs no other,
-//! the module `resource` guards an API.
+//! implements and the memory store, [`types`] the words of the protocol as types. Two more roles come by feature, each of which needs
+//! no other: `client` gets tokens from any authorization server, `resource` guards an API.
 
 pub mod assertion;
 #[cfg(feature = "client")]
@@ -42,6 +43,6 @@ pub mod types;
 pub use grantor_jose as jose;
 
 /// The Rust in the README compiles.
-#[cfg(all(doctest, feature = "server"))]
+#[cfg(all(doctest, feature = "client", feature = "server"))]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;

@@ -253,26 +253,50 @@ pub(crate) fn generate(algorithm: Algorithm) -> Option<PrivateParts> {
             let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048).ok()?.as_der().ok()?;
             rsa_parts_from_pkcs8(der.as_ref())
         }
-        KeyType::Ec(curve) => {
-            let pair = EcdsaKeyPair::generate(ec_parameters(curve).1).ok()?;
-            let d: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().ok()?;
-            let (x, y) = pair.public_key().as_ref().get(1..)?.split_at(curve.coordinate_bytes());
-            Some(PrivateParts::Ec { x: x.to_vec(), y: y.to_vec(), d: Zeroizing::new(d.as_ref().to_vec()) })
-        }
-        KeyType::Ed25519 => {
-            let pair = Ed25519KeyPair::generate().ok()?;
-            let seed: Curve25519SeedBin<'_> = pair.seed().ok()?.as_be_bytes().ok()?;
-            let d = Zeroizing::new(seed.as_ref().to_vec());
-            Some(PrivateParts::Ed25519 { x: pair.public_key().as_ref().to_vec(), d })
-        }
+        KeyType::Ec(curve) => ec_parts(&EcdsaKeyPair::generate(ec_parameters(curve).1).ok()?, curve),
+        KeyType::Ed25519 => ed25519_parts(&Ed25519KeyPair::generate().ok()?),
         KeyType::Oct => None,
     }
 }
 
-/// Reads the parameters of an unencrypted PKCS#8 RSA key (RFC 5958, RFC 8017 §A.1.2).
+fn ec_parts(pair: &EcdsaKeyPair, curve: Curve) -> Option<PrivateParts> {
+    let d: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().ok()?;
+    let (x, y) = pair.public_key().as_ref().get(1..)?.split_at(curve.coordinate_bytes());
+    Some(PrivateParts::Ec { x: x.to_vec(), y: y.to_vec(), d: Zeroizing::new(d.as_ref().to_vec()) })
+}
+
+fn ed25519_parts(pair: &Ed25519KeyPair) -> Option<PrivateParts> {
+    let seed: Curve25519SeedBin<'_> = pair.seed().ok()?.as_be_bytes().ok()?;
+    Some(PrivateParts::Ed25519 { x: pair.public_key().as_ref().to_vec(), d: Zeroizing::new(seed.as_ref().to_vec()) })
+}
+
+/// Reads the parameters of an unencrypted PKCS#8 key of any type offered here (RFC 5958, RFC 8410 §7).
+pub(crate) fn parts_from_pkcs8(der: &[u8]) -> Option<PrivateParts> {
+    rsa_parts_from_pkcs8(der)
+        .or_else(|| ec_parts_by(|algorithm| EcdsaKeyPair::from_pkcs8(algorithm, der).ok()))
+        .or_else(|| ed25519_parts(&Ed25519KeyPair::from_pkcs8(der).ok()?))
+}
+
+/// Reads the parameters of an unencrypted EC key in the form of SEC 1 (RFC 5915).
+pub(crate) fn ec_parts_from_sec1(der: &[u8]) -> Option<PrivateParts> {
+    ec_parts_by(|algorithm| EcdsaKeyPair::from_private_key_der(algorithm, der).ok())
+}
+
+/// The parts of a key pair on whichever curve it can be read for.
+fn ec_parts_by(read: impl Fn(&'static EcdsaSigningAlgorithm) -> Option<EcdsaKeyPair>) -> Option<PrivateParts> {
+    let read = |curve| ec_parts(&read(ec_parameters(curve).1)?, curve);
+    [Curve::P256, Curve::P384, Curve::P521].into_iter().find_map(read)
+}
+
+/// Reads the parameters of an unencrypted PKCS#8 RSA key (RFC 5958).
 pub(crate) fn rsa_parts_from_pkcs8(der: &[u8]) -> Option<PrivateParts> {
     let info = pkcs8::PrivateKeyInfoRef::try_from(der).ok().filter(|info| info.algorithm.oid == pkcs1::ALGORITHM_OID)?;
-    let key = pkcs1::RsaPrivateKeyRef::try_from(info.private_key.as_bytes()).ok()?;
+    rsa_parts_from_pkcs1(info.private_key.as_bytes())
+}
+
+/// Reads the parameters of an unencrypted PKCS#1 RSA key (RFC 8017 §A.1.2).
+pub(crate) fn rsa_parts_from_pkcs1(der: &[u8]) -> Option<PrivateParts> {
+    let key = pkcs1::RsaPrivateKeyRef::try_from(der).ok()?;
     let octets = |number: &pkcs8::der::asn1::UintRef<'_>| number.as_bytes().to_vec();
     Some(PrivateParts::Rsa {
         n: octets(&key.modulus),

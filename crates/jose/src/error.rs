@@ -203,6 +203,12 @@ pub enum SigningError {
     /// Not an unencrypted PKCS#8 RSA key in PEM.
     #[error("not an unencrypted PKCS#8 RSA private key in PEM")]
     Pem,
+    /// Not an unencrypted private key in PEM of a form that is read.
+    #[error("not an unencrypted private key in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, EC or Ed25519")]
+    PrivatePem,
+    /// Not a certificate in PEM.
+    #[error("not a certificate in PEM")]
+    CertificatePem,
     /// The cryptographic library failed.
     #[error("the cryptographic library refused to sign")]
     Crypto,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{Header, JwsError, SigningError, SigningKey, VerificationKey, base64url};
+use crate::{Algorithm, Header, JwsError, SigningError, SigningKey, VerificationKey, base64url, json::Object};
 
 /// Longest compact JWS that is looked at, in octets.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -121,14 +121,28 @@ impl Verified {
 /// # Errors
 /// [`SigningError::Crypto`] if the cryptographic library fails.
 pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<String, SigningError> {
-    let parameters = [("alg", Some(key.algorithm().name())), ("kid", key.key_id()), ("typ", typ)];
-    let header: BTreeMap<_, _> = parameters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    let header = serde_json::to_vec(&header).expect("a map of strings is JSON");
-    let mut token = base64url::encode(header);
-    token.push('.');
-    token.push_str(&base64url::encode(payload));
-    let signature = key.sign(token.as_bytes())?;
-    token.push('.');
-    token.push_str(&base64url::encode(signature));
-    Ok(token)
+    let parameters = [("kid", key.key_id()), ("typ", typ)];
+    let header = parameters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+    let input = signing_input(key.algorithm(), header, payload);
+    let signature = key.sign(input.as_bytes())?;
+    Ok(compact(input, &signature))
+}
+
+/// What is signed: header and payload in base64url with a dot between (RFC 7515 §5.1). The header is `header` with this `alg`, in
+/// the order of names. For signers that are no [`SigningKey`]: a KMS, a hardware module.
+pub fn signing_input(algorithm: Algorithm, header: Object, payload: &[u8]) -> String {
+    let mut header: BTreeMap<_, _> = header.into_iter().collect();
+    header.insert("alg".to_owned(), algorithm.name().into());
+    let header = serde_json::to_vec(&header).expect("a map of JSON values is JSON");
+    let mut input = base64url::encode(header);
+    input.push('.');
+    input.push_str(&base64url::encode(payload));
+    input
+}
+
+/// The compact JWS of a signing input and its signature (RFC 7515 §7.1).
+pub fn compact(mut signing_input: String, signature: &[u8]) -> String {
+    signing_input.push('.');
+    signing_input.push_str(&base64url::encode(signature));
+    signing_input
 }

@@ -45,6 +45,6 @@ pub use error::{ClaimsError, HeaderError, JsonError, JwkError, JwkSetError, JwsE
 pub use header::Header;
 pub use jwk::{Jwk, VerificationKey};
 pub use jwk_set::JwkSet;
-pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, sign};
-pub use private_jwk::{PrivateJwk, SigningKey};
+pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, compact, sign, signing_input};
+pub use private_jwk::{PrivateJwk, SigningKey, certificate_from_pem};
 pub use rsa_modulus::RsaDefect;

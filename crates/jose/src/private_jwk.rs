@@ -58,6 +58,29 @@ impl PrivateJwk {
         Self::from_parts(algorithm, &parts.ok_or(SigningError::Pem)?, key_id)
     }
 
+    /// Reads an unencrypted private key in PEM, of any form that tools write: PKCS#8 (`PRIVATE KEY`), PKCS#1 (`RSA PRIVATE KEY`)
+    /// or SEC 1 (`EC PRIVATE KEY`). `algorithm` is needed for RSA, and must otherwise agree. Without `key_id` it is the RFC 7638
+    /// thumbprint.
+    ///
+    /// # Errors
+    /// [`SigningError::PrivatePem`] if the text is something else, [`SigningError::NoAlgorithm`],
+    /// [`crate::JwkError::AlgorithmMismatch`].
+    pub fn from_pem(pem: &str, algorithm: Option<Algorithm>, key_id: Option<String>) -> Result<Self, SigningError> {
+        // `openssl ecparam -genkey` writes the curve first, in a block of its own.
+        let start = pem.find("-----BEGIN EC PRIVATE KEY-----").filter(|_| pem.contains("-----BEGIN EC PARAMETERS-----"));
+        let document = pkcs8::SecretDocument::from_pem(&pem[start.unwrap_or(0)..]);
+        let (label, document) = document.map_err(|_| SigningError::PrivatePem)?;
+        let parts = match label {
+            "PRIVATE KEY" => crypto::parts_from_pkcs8(document.as_bytes()),
+            "RSA PRIVATE KEY" => crypto::rsa_parts_from_pkcs1(document.as_bytes()),
+            "EC PRIVATE KEY" => crypto::ec_parts_from_sec1(document.as_bytes()),
+            _ => None,
+        };
+        let parts = parts.ok_or(SigningError::PrivatePem)?;
+        let public = Jwk::public_half(&private_members(&parts))?;
+        Self::from_parts(agree(public.algorithm(), algorithm)?, &parts, key_id)
+    }
+
     fn from_parts(algorithm: Algorithm, parts: &PrivateParts, key_id: Option<String>) -> Result<Self, SigningError> {
         Signer::from_parts(algorithm, parts).ok_or(SigningError::Inconsistent)?;
         let mut jwk = private_members(parts);
@@ -118,6 +141,15 @@ impl fmt::Debug for PrivateJwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateJwk").field("public", &self.public).finish_non_exhaustive()
     }
+}
+
+/// The DER of the first certificate in PEM (RFC 7468 §5), for its thumbprint.
+///
+/// # Errors
+/// [`SigningError::CertificatePem`]
+pub fn certificate_from_pem(pem: &str) -> Result<Vec<u8>, SigningError> {
+    let (label, document) = pkcs8::Document::from_pem(pem).map_err(|_| SigningError::CertificatePem)?;
+    if label == "CERTIFICATE" { Ok(document.into_vec()) } else { Err(SigningError::CertificatePem) }
 }
 
 fn agree(of_key: Option<Algorithm>, asked: Option<Algorithm>) -> Result<Algorithm, SigningError> {
@@ -197,8 +229,12 @@ impl SigningKey {
         self.key_id.as_deref()
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
-        self.signer.sign(message).ok_or(SigningError::Crypto)
+    /// The signature of `signing_input` (see [`crate::signing_input`]) in JOSE form (ECDSA as R || S, RFC 7518 §3.4).
+    ///
+    /// # Errors
+    /// [`SigningError::Crypto`] if the cryptographic library fails.
+    pub fn sign(&self, signing_input: &[u8]) -> Result<Vec<u8>, SigningError> {
+        self.signer.sign(signing_input).ok_or(SigningError::Crypto)
     }
 }
 

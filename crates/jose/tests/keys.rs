@@ -4,7 +4,7 @@
 use aws_lc_rs::hmac;
 use grantor_jose::{
     Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PrivateJwk, RsaDefect, SigningError, SigningKey,
-    Unverified, VerificationKey, base64url_decode, base64url_encode, sign,
+    Unverified, VerificationKey, base64url_decode, base64url_encode, compact, sign, signing_input,
 };
 use josekit::jwk::alg::{ec::EcCurve, ec::EcKeyPair, ed::EdCurve, ed::EdKeyPair, rsa::RsaKeyPair};
 use num_bigint::BigUint;
@@ -705,6 +705,85 @@ fn refuses_pem_that_is_no_pkcs8_rsa_key() {
     for algorithm in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Hs256] {
         assert!(PrivateJwk::from_rsa_pem(PEM, algorithm, None).is_err(), "{algorithm}");
     }
+}
+
+/// Every form in which tools write a private key, by a library that is not ours.
+#[test]
+fn reads_private_keys_of_every_type_and_form_in_pem() {
+    let text = |pem: Vec<u8>| String::from_utf8(pem).expect("PEM is text");
+    let rsa = RsaKeyPair::from_pem(PEM).expect("the key");
+    let mut rows = vec![
+        (Algorithm::Ps256, "PKCS#8 RSA", text(rsa.to_pem_private_key())),
+        (Algorithm::Rs256, "PKCS#1", text(rsa.to_traditional_pem_private_key())),
+    ];
+    for (algorithm, curve) in
+        [(Algorithm::Es256, EcCurve::P256), (Algorithm::Es384, EcCurve::P384), (Algorithm::Es512, EcCurve::P521)]
+    {
+        let pair = EcKeyPair::generate(curve).expect("a key");
+        let sec1 = text(pair.to_traditional_pem_private_key());
+        rows.push((algorithm, "PKCS#8 EC", text(pair.to_pem_private_key())));
+        rows.push((
+            algorithm,
+            "SEC 1 behind its curve",
+            format!("-----BEGIN EC PARAMETERS-----\nAAAA\n-----END EC PARAMETERS-----\n{sec1}"),
+        ));
+        rows.push((algorithm, "SEC 1", sec1));
+    }
+    let pair = EdKeyPair::generate(EdCurve::Ed25519).expect("a key");
+    rows.push((Algorithm::Ed25519, "PKCS#8 Ed25519", text(pair.to_pem_private_key())));
+    for (algorithm, what, pem) in rows {
+        let key = PrivateJwk::from_pem(&pem, Some(algorithm), None).unwrap_or_else(|error| panic!("{what} {algorithm}: {error}"));
+        assert_eq!((key.algorithm(), key.key_id()), (algorithm, key.public().thumbprint().as_str()), "{what}");
+        let token = sign(&key.signing_key().expect("a signer"), None, b"{}").expect("a token");
+        let public = VerificationKey::from_jwk(key.public()).expect("a public key");
+        assert_eq!(accepts(&token, &public), Ok(()), "{what} {algorithm}");
+        match key.public().key_type() {
+            KeyType::Rsa => {
+                assert_eq!(PrivateJwk::from_pem(&pem, None, None).err(), Some(SigningError::NoAlgorithm), "{what}");
+            }
+            _ => assert_eq!(PrivateJwk::from_pem(&pem, None, None).map(|key| key.algorithm()).ok(), Some(algorithm), "{what}"),
+        }
+        let other = if algorithm == Algorithm::Es384 { Algorithm::Es256 } else { Algorithm::Es384 };
+        assert!(PrivateJwk::from_pem(&pem, Some(other), None).is_err(), "{what} for {other}");
+    }
+}
+
+#[test]
+fn refuses_pem_that_is_no_private_key_of_ours() {
+    let text = |pem: Vec<u8>| String::from_utf8(pem).expect("PEM is text");
+    let (own, der) = (RsaKeyPair::from_pem(PEM).expect("the key"), base64_of_pem(PEM));
+    let ec = EcKeyPair::generate(EcCurve::P256).expect("a key");
+    let rows = [
+        ("empty", String::new()),
+        ("a public key", text(own.to_pem_public_key())),
+        ("PKCS#8 labelled PKCS#1", PEM.replace("PRIVATE KEY", "RSA PRIVATE KEY")),
+        ("encrypted", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+        ("truncated", pem_of("PRIVATE KEY", &der[..der.len() - 1])),
+        ("another curve", text(EcKeyPair::generate(EcCurve::Secp256k1).expect("a key").to_pem_private_key())),
+        ("Ed448", text(EdKeyPair::generate(EdCurve::Ed448).expect("a key").to_pem_private_key())),
+        ("a certificate's label", text(ec.to_pem_private_key()).replace("PRIVATE KEY", "CERTIFICATE")),
+    ];
+    for (what, pem) in rows {
+        assert_eq!(PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).err(), Some(SigningError::PrivatePem), "{what}");
+    }
+    assert!(PrivateJwk::from_pem(PEM, Some(Algorithm::Rs256), None).is_ok(), "the control");
+    let small = text(RsaKeyPair::generate(1024).expect("a key").to_pem_private_key());
+    assert!(PrivateJwk::from_pem(&small, Some(Algorithm::Rs256), None).is_err(), "1024 bits");
+}
+
+/// A header with members of the caller's, signed by somebody else.
+#[test]
+fn a_signing_input_with_a_foreign_signature_is_a_token() {
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let header = [("x5t#S256", "abc"), ("alg", "none"), ("kid", "a")].map(|(name, value)| (name.to_owned(), value.into()));
+    let input = signing_input(Algorithm::Es256, header.into_iter().collect(), b"{}");
+    let signature = key.signing_key().expect("a signer").sign(input.as_bytes()).expect("a signature");
+    let token = compact(input, &signature);
+    let public = VerificationKey::from_jwk(key.public()).expect("a public key");
+    assert_eq!(accepts(&token, &public), Ok(()));
+    let header = base64url_decode(token.split('.').next().expect("a header")).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    assert_eq!(header, json!({"alg": "ES256", "kid": "a", "x5t#S256": "abc"}));
 }
 
 /// The DER in a PEM, which base64url has but for two letters and the padding.

@@ -1,6 +1,6 @@
 //! Making assertions, for the command line, tests and clients.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use grantor_jose::{SigningError, SigningKey, base64url_encode, crypto, json::Object, sign};
 
@@ -30,15 +30,29 @@ impl NewAssertion<'_> {
     /// [`SigningError::Crypto`]
     pub fn sign(&self, key: &SigningKey, now: UnixTime) -> Result<String, SigningError> {
         let issued_at = now.seconds();
-        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
-        let mut claims = self.claims.clone();
-        for (name, value) in [("iss", self.issuer), ("sub", self.subject), ("aud", self.audience)] {
-            claims.insert(name.to_owned(), value.into());
-        }
-        claims.insert("iat".to_owned(), issued_at.into());
-        claims.insert("exp".to_owned(), issued_at.saturating_add(lifetime).into());
-        claims.insert("jti".to_owned(), base64url_encode(crypto::random_bytes::<16>()).into());
-        let payload = serde_json::to_vec(&claims).expect("a JSON object is JSON");
-        sign(key, self.typ, &payload)
+        let expires = issued_at.saturating_add(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
+        let (subject, audience) = (Some(self.subject), Some(self.audience));
+        sign(key, self.typ, &payload(self.claims.clone(), self.issuer, subject, audience, issued_at..expires))
     }
+}
+
+/// The claims of a new assertion with a new `jti`, as JSON. The six named here replace those in `claims`.
+pub(crate) fn payload(
+    mut claims: Object,
+    issuer: &str,
+    subject: Option<&str>,
+    audience: Option<&str>,
+    valid: Range<i64>,
+) -> Vec<u8> {
+    let texts = [("iss", Some(issuer)), ("sub", subject), ("aud", audience)];
+    for (name, value) in texts {
+        match value {
+            Some(value) => claims.insert(name.to_owned(), value.into()),
+            None => claims.remove(name),
+        };
+    }
+    claims.insert("iat".to_owned(), valid.start.into());
+    claims.insert("exp".to_owned(), valid.end.into());
+    claims.insert("jti".to_owned(), base64url_encode(crypto::random_bytes::<16>()).into());
+    serde_json::to_vec(&claims).expect("a JSON object is JSON")
 }

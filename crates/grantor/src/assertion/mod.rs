@@ -27,6 +27,8 @@ pub(crate) use explanation::Known;
 #[cfg(feature = "server")]
 pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;
+#[cfg(feature = "client")]
+pub(crate) use mint::payload;
 #[cfg(feature = "server")]
 pub use profile::Profile;
 #[cfg(feature = "server")]

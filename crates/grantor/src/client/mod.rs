@@ -1,1 +1,53 @@
 //! Getting access tokens from any authorization server, with a key or a secret.
+//!
+//! ```no_run
+//! use grantor::client::TokenSource;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let source = TokenSource::from_key_file("billing.json")?;
+//! let token = source.token().await?;
+//! let request = http::Request::get("https://api.example/invoices").header("authorization", token.header_value());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`TokenSource`] keeps tokens and refreshes them. It is put together of values that each say one thing: a [`Server`], a [`Grant`]
+//! ([`JwtBearer`], [`ClientCredentials`]), a client authentication ([`PrivateKeyJwt`], [`ClientSecretJwt`], [`ClientSecretBasic`],
+//! [`ClientSecretPost`], [`NoneAuth`]), and for what is signed a [`Signer`]: a [`LocalKey`], or a KMS. What vendors ask is data, in
+//! [`preset`].
+//!
+//! What it holds to:
+//!
+//! * Whatever is signed is for an audience that was configured, never one that a server named ([`Audience`]).
+//! * Each assertion is new: a `jti` is never sent twice.
+//! * A token request goes to an https URL (or a loopback host), and redirects are not followed.
+//! * An answer is read strictly and within 128 KiB; what it says is shown escaped ([`OAuthError`]).
+//! * Tokens and keys do not show in `Debug`, and are wiped when dropped, as far as they are kept here: HTTP and TLS have buffers of
+//!   their own.
+
+mod assertion;
+mod auth;
+mod error;
+mod exchange;
+mod grant;
+mod key_file;
+pub mod preset;
+mod request;
+mod server;
+mod signer;
+mod slot;
+mod source;
+mod token;
+
+pub use assertion::{AssertionMaker, Audience, ScopePlace};
+pub use auth::{ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, NoneAuth, PrivateKeyJwt};
+pub use error::{ConfigError, OAuthError, TokenError};
+pub use exchange::Retry;
+pub use grant::{ClientCredentials, Grant, JwtBearer};
+pub use key_file::{Credential, KeyFile, KeyFileError, KeyFileForm};
+pub use preset::Preset;
+pub use request::{TokenRequest, Wanted};
+pub use server::Server;
+pub use signer::{LocalKey, Signer, SignerError};
+pub use source::{Builder, TokenSource};
+pub use token::{AccessToken, TokenType};

@@ -9,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Subcommand};
 use grantor::{
     assertion::{CLIENT_AUTHENTICATION_TYP, NewAssertion, Usage},
+    client::KeyFile,
     clock::Clock as _,
     jose::json::Object,
     types::Scope,
@@ -16,7 +17,6 @@ use grantor::{
 use serde_json::json;
 
 use super::{CLOCK, Failure, Global, duration};
-use crate::key_file::KeyFile;
 
 /// Make and explain assertions
 #[derive(Debug, Subcommand)]

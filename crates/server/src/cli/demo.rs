@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use grantor::{
     assertion::Usage,
+    client::KeyFile,
     clock::Clock as _,
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
     storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
@@ -20,7 +21,7 @@ use crate::{
     app,
     config::{Config, LogFormat, Overrides},
     http::{self, Client, Listener, Proxy},
-    key_file::{self, KeyFile},
+    key_file,
     metrics::Metrics,
     telemetry,
 };

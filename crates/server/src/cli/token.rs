@@ -6,15 +6,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 use grantor::{
     assertion::{CLIENT_ASSERTION_TYPE, Usage},
+    client::{Credential, KeyFile},
     types::{AuthMethod, GrantType, Scope},
 };
 use serde_json::Value;
 
 use super::{Failure, Global, assertion::sign};
-use crate::{
-    http::{Client, escape},
-    key_file::{Credential, KeyFile},
-};
+use crate::http::{Client, escape};
 
 /// How long the assertions made here are valid.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(60);

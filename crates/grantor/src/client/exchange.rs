@@ -1,0 +1,166 @@
+//! One token request and its answer; and again, while that may help.
+
+use std::{sync::Arc, time::Duration};
+
+use grantor_jose::crypto::random_bytes;
+use http::{StatusCode, header};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::{
+    AccessToken, ClientAuth, Grant, Server, TokenError, TokenRequest, TokenType, Wanted,
+    token::{self, MAX_ANSWER_BYTES},
+};
+use crate::{
+    clock::{Clock, UnixTime},
+    discovery::ServerMetadata,
+    fetch::Fetch,
+};
+
+/// How long a discovered token endpoint is used before the metadata is read again.
+const METADATA_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// How often a token request is tried, and how far apart. Tried again is what got no answer or a 5xx, never a 4xx; each try
+/// has a new assertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries, the first included.
+    pub tries: u32,
+    /// Longest wait before the second try. It doubles for each further one, and is cut by up to a half at random.
+    pub first_wait: Duration,
+    /// Longest wait there is. A server that asks for a longer one (`Retry-After`) is not asked again at once.
+    pub longest_wait: Duration,
+    /// All tries together.
+    pub timeout: Duration,
+}
+
+impl Default for Retry {
+    /// 3 tries, 250 ms and 500 ms apart, 60 s in all.
+    fn default() -> Self {
+        Self {
+            tries: 3,
+            first_wait: Duration::from_millis(250),
+            longest_wait: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Everything that a token request is made of.
+pub(super) struct Exchange {
+    pub server: Server,
+    pub grant: Box<dyn Grant>,
+    pub client_auth: Option<Box<dyn ClientAuth>>,
+    pub parameters: Vec<(String, String)>,
+    pub accepted: Vec<TokenType>,
+    pub retry: Retry,
+    pub fetch: Arc<dyn Fetch>,
+    pub clock: Arc<dyn Clock>,
+    /// The token endpoint that the metadata named, and when it was read. Waiting for this lock is waiting for the document.
+    pub discovered: Mutex<Option<(Url, UnixTime)>>,
+}
+
+/// Why there is no token, and how long the server wants to be left alone.
+pub(super) struct Failure {
+    pub error: TokenError,
+    pub retry_after: Option<Duration>,
+}
+
+impl<E: Into<TokenError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), retry_after: None }
+    }
+}
+
+impl Exchange {
+    /// Gets a token, with as many tries as allowed.
+    pub async fn token(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
+        let timeout = self.retry.timeout;
+        let tries = tokio::time::timeout(timeout, self.tries(wanted)).await;
+        tries.unwrap_or_else(|_| Err(TokenError::TimedOut(timeout).into()))
+    }
+
+    async fn tries(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
+        let mut number = 1;
+        loop {
+            let failure = match self.once(wanted).await {
+                Ok(token) => return Ok(token),
+                Err(failure) => failure,
+            };
+            let wait = failure.retry_after.unwrap_or_else(|| backoff(self.retry.first_wait, self.retry.longest_wait, number));
+            if number >= self.retry.tries || !failure.error.is_transient() || wait > self.retry.longest_wait {
+                return Err(failure);
+            }
+            tracing::debug!(error = %failure.error, number, "token request failed, trying again");
+            tokio::time::sleep(wait).await;
+            number += 1;
+        }
+    }
+
+    async fn once(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
+        let endpoint = self.endpoint().await?;
+        let now = self.clock.now();
+        let request =
+            self.request(wanted, now).await?.into_http(&endpoint).map_err(|error| crate::fetch::FetchError::transport(&error))?;
+        let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await?;
+        let retry_after = match answer.status() {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seconds(answer.headers().get(header::RETRY_AFTER)),
+            _ => None,
+        };
+        token::read(answer, now, &self.accepted).map_err(|error| Failure { error, retry_after })
+    }
+
+    async fn request<'a>(&'a self, wanted: &'a Wanted, now: UnixTime) -> Result<TokenRequest<'a>, TokenError> {
+        let mut request = TokenRequest::new(&self.server, wanted, now);
+        for (name, value) in &self.parameters {
+            request.set(name.clone(), value.as_str());
+        }
+        request.set("grant_type", self.grant.grant_type().as_str());
+        if let Some(scope) = request.scope().filter(|scope| !scope.is_empty()) {
+            request.set("scope", scope.to_string());
+        }
+        if let Some(resource) = request.resource() {
+            request.set("resource", resource);
+        }
+        self.grant.fill(&mut request).await?;
+        if let Some(client_auth) = &self.client_auth {
+            client_auth.authenticate(&mut request).await?;
+        }
+        Ok(request)
+    }
+
+    /// The token endpoint: as configured, or by the metadata. Metadata that can no longer be read is used on.
+    async fn endpoint(&self) -> Result<Url, TokenError> {
+        let issuer = match (self.server.token_endpoint(), self.server.issuer()) {
+            (Some(url), _) => return Ok(url.clone()),
+            (None, issuer) => issuer.unwrap_or_default(),
+        };
+        let mut discovered = self.discovered.lock().await;
+        let now = self.clock.now();
+        match &*discovered {
+            Some((url, read)) if *read <= now && now < read.plus(METADATA_LIFETIME) => return Ok(url.clone()),
+            _ => {}
+        }
+        match (ServerMetadata::discover(&*self.fetch, issuer).await.map_err(TokenError::from), &*discovered) {
+            (Err(error), Some((url, _))) if error.is_transient() => Ok(url.clone()),
+            (metadata, _) => {
+                let url = metadata?.token_endpoint.ok_or(TokenError::NoTokenEndpoint)?;
+                *discovered = Some((url.clone(), now));
+                Ok(url)
+            }
+        }
+    }
+}
+
+/// The wait after this many failures: doubling from `first` up to `longest`, and cut by up to a half at random so that many
+/// clients do not come back together.
+pub(super) fn backoff(first: Duration, longest: Duration, failures: u32) -> Duration {
+    let whole = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
+    let random = u16::from_le_bytes(random_bytes());
+    whole / 2 + (whole / 2).saturating_mul(u32::from(random)) / u32::from(u16::MAX)
+}
+
+/// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is not read.
+fn seconds(value: Option<&http::HeaderValue>) -> Option<Duration> {
+    value?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,149 @@
+//! Key files: both forms are read, and what is wrong with one is said by member.
+#![cfg(feature = "client")]
+
+mod client_support;
+
+use client_support::Server;
+use grantor::{
+    client::{ConfigError, Credential, KeyFile, KeyFileError, TokenSource},
+    jose::{Algorithm, PrivateJwk},
+    types::AuthMethod,
+};
+use serde_json::{Value, json};
+
+const SECRET: &str = "a-secret-of-at-least-thirty-two-octets";
+
+fn grantor_form(key: &PrivateJwk) -> Value {
+    let private: Value = serde_json::from_str(key.expose_json()).expect("JSON");
+    json!({
+        "type": "grantor_client", "issuer": "https://as.example", "token_endpoint": "https://as.example/token",
+        "client_id": "billing", "alg": key.algorithm().name(), "private_key": private,
+    })
+}
+
+fn service_account(key: &PrivateJwk) -> Value {
+    let pem = key.expose_rsa_pem().expect("RSA");
+    json!({
+        "type": "service_account", "project_id": "p", "private_key_id": "b3f1", "private_key": *pem,
+        "client_email": "a@p.example", "client_id": "1234567890", "token_uri": "https://as.example/token",
+        "auth_uri": "https://accounts.example/auth", "universe_domain": "googleapis.com",
+    })
+}
+
+fn secret_form(method: &str) -> Value {
+    json!({
+        "type": "grantor_client", "issuer": "https://as.example", "token_endpoint": "https://as.example/token",
+        "client_id": "billing", "auth_method": method, "client_secret": SECRET,
+    })
+}
+
+fn with(mut file: Value, member: &str, value: Value) -> Value {
+    file[member] = value;
+    file
+}
+
+fn without(mut file: Value, member: &str) -> Value {
+    file.as_object_mut().expect("an object").remove(member);
+    file
+}
+
+/// Writes a key file for this server and asks it for a token.
+async fn ask(file: Value, endpoint: &str) -> client_support::Asked {
+    let server = Server::tokens().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("key.json");
+    std::fs::write(&path, with(file, endpoint, json!(server.token_endpoint())).to_string()).expect("a file");
+    let source = TokenSource::from_key_file(&path).expect("a source");
+    assert_eq!(source.token().await.expect("a token").expose(), "token-0");
+    let mut asked = server.last();
+    asked.uri = server.token_endpoint().parse().expect("a URI");
+    asked
+}
+
+#[tokio::test]
+async fn a_key_file_is_all_that_is_needed() {
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let asked = ask(grantor_form(&key), "token_endpoint").await;
+    let jwt = asked.jwt("assertion");
+    jwt.is_by(&key);
+    assert_eq!(jwt.header["kid"], key.key_id());
+    assert_eq!(
+        (jwt.claim("iss"), jwt.claim("sub"), jwt.claim("aud")),
+        (&json!("billing"), &json!("billing"), &json!("https://as.example"))
+    );
+    assert_eq!(asked.form().len(), 2);
+}
+
+#[tokio::test]
+async fn a_service_account_file_is_used_by_its_rules() {
+    let key = PrivateJwk::generate(Algorithm::Rs256).expect("a key");
+    let asked = ask(service_account(&key), "token_uri").await;
+    let jwt = asked.jwt("assertion");
+    assert_eq!((&jwt.header["kid"], jwt.claim("iss")), (&json!("b3f1"), &json!("a@p.example")), "the e-mail, not the number");
+    assert_eq!((jwt.claim("aud"), jwt.claims.get("sub")), (&json!(asked.uri.to_string()), None));
+}
+
+#[tokio::test]
+async fn a_file_with_a_secret_is_used_by_its_method() {
+    let basic = ask(secret_form("client_secret_basic"), "token_endpoint").await;
+    assert!(basic.authorization().is_some_and(|value| value.starts_with("Basic ")));
+    let default = ask(without(secret_form(""), "auth_method"), "token_endpoint").await;
+    assert_eq!(default.authorization(), basic.authorization());
+    let post = ask(secret_form("client_secret_post"), "token_endpoint").await;
+    assert_eq!(post.parameter("client_secret").as_deref(), Some(SECRET));
+    let jwt = ask(secret_form("client_secret_jwt"), "token_endpoint").await.jwt("client_assertion");
+    assert_eq!((&jwt.header["alg"], jwt.claim("aud")), (&json!("HS256"), &json!("https://as.example")));
+}
+
+#[test]
+fn a_file_says_by_member_what_is_wrong_with_it() {
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let rsa = PrivateJwk::generate(Algorithm::Rs256).expect("a key");
+    let public: Value = serde_json::from_str(&serde_json::to_string(&key.public()).expect("JSON")).expect("JSON");
+    let good = || grantor_form(&key);
+    let rows = [
+        (json!([]), "type"),
+        (json!({"type": "authorized_user"}), "type"),
+        (without(good(), "type"), "type"),
+        (without(good(), "client_id"), "grantor_client"),
+        (with(good(), "client_id", json!("a\nb")), "grantor_client"),
+        (with(good(), "issuer", json!(1)), "grantor_client"),
+        (with(good(), "alg", json!("none")), "alg"),
+        (with(good(), "alg", json!("RS256")), "private_key"),
+        (with(good(), "private_key", public), "private_key"),
+        (without(good(), "private_key"), "private_key"),
+        (without(service_account(&rsa), "client_email"), "service_account"),
+        (with(service_account(&rsa), "private_key", json!("-----BEGIN PRIVATE KEY-----")), "private_key"),
+    ];
+    for (file, expected) in rows {
+        let (member, problem) = KeyFile::parse(file.to_string().as_bytes()).expect_err(expected);
+        assert_eq!(member, expected, "{problem}");
+    }
+    for file in [good(), service_account(&rsa)] {
+        let file = KeyFile::parse(file.to_string().as_bytes()).expect("the control");
+        assert!(matches!(file.credential, Credential::PrivateKey(_)) && file.auth_method == AuthMethod::PRIVATE_KEY_JWT);
+        assert!(!format!("{file:?}").contains("\"d\""));
+    }
+}
+
+#[test]
+fn a_file_that_makes_no_source_says_where_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("billing.json");
+    assert!(matches!(TokenSource::from_key_file(&path), Err(KeyFileError::Io(..))));
+    let rows = [
+        with(secret_form("client_secret_basic"), "token_endpoint", json!("http://as.example/token")),
+        secret_form("private_key_jwt"),
+        secret_form("none"),
+        with(secret_form("client_secret_jwt"), "client_secret", json!("short")),
+    ];
+    for file in rows {
+        std::fs::write(&path, file.to_string()).expect("a file");
+        let error = TokenSource::from_key_file(&path).expect_err("unusable");
+        assert!(matches!(error, KeyFileError::Config(..)) && error.to_string().contains("billing.json"), "{error}");
+    }
+    let parsed = KeyFile::parse(secret_form("private_key_jwt").to_string().as_bytes()).expect("readable");
+    assert!(matches!(parsed.client_auth().err(), Some(ConfigError::AuthMethod(_))));
+    std::fs::write(&path, secret_form("client_secret_basic").to_string()).expect("a file");
+    assert!(TokenSource::from_key_file(&path).is_ok(), "the control");
+}
