@@ -14,7 +14,7 @@ use std::{slice, time::Duration};
 use bytes::Bytes;
 use client::{Client, Credential, answer, by_assertion, by_credentials, refusal, said, scope, twice, verified};
 use grantor::{
-    client::{AccessToken, Audience, Server, TokenSource, Wanted},
+    client::{AccessToken, Audience, JwtBearer, LocalKey, PrivateKeyJwt, Server, TokenSource, Wanted, preset},
     jose::Algorithm,
     types::GrantType,
 };
@@ -304,6 +304,36 @@ async fn oidc_provider_takes_either_audience_and_no_other() {
 }
 
 #[tokio::test]
+async fn oidc_provider_takes_what_presets_for_client_authentication_make() {
+    let client = Client::signing("billing", Algorithm::Rs256);
+    let server = oidc_provider(slice::from_ref(&client), "");
+    let configured = Server::at(&server.at.token_endpoint).expect("a URL").with_issuer(&server.at.issuer);
+    for preset in [&preset::OKTA, &preset::AUTH0, &preset::KEYCLOAK] {
+        let auth = PrivateKeyJwt::new("billing", client.signer()).preset(preset);
+        twice(TokenSource::client_credentials(configured.clone(), auth)).await;
+    }
+}
+
+#[tokio::test]
+async fn oidc_provider_wants_the_name_of_ed25519_that_was_registered() {
+    let clients = [Client::signing("old", Algorithm::EdDsa), Client::signing("new", Algorithm::Ed25519)];
+    let server = oidc_provider(&clients, "");
+    for client in &clients {
+        let mut jwk: Value = serde_json::from_str(client.key().expose_json()).expect("JSON");
+        jwk.as_object_mut().expect("an object").remove("alg");
+        for name in [Algorithm::EdDsa, Algorithm::Ed25519] {
+            let key = LocalKey::from_jwk(jwk.to_string().as_bytes(), Some(name)).expect("a signer");
+            let source = by_credentials(&server.at, PrivateKeyJwt::new(client.id.as_str(), key));
+            if name == client.key().algorithm() {
+                twice(source).await;
+            } else {
+                assert_eq!(refusal(source).await.1, "invalid_client");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn oidc_provider_refuses_an_assertion_that_is_sent_again() {
     let client = Client::signing("billing", Algorithm::Es256);
     let server = oidc_provider(slice::from_ref(&client), "");
@@ -365,4 +395,16 @@ async fn secrets_with_reserved_characters_are_understood() {
             twice(by_credentials(&server.at, clients[0].auth())).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_key_from_a_pem_is_found_without_kid() {
+    let clients = [Client::signing("billing", Algorithm::Rs256)];
+    let pem = clients[0].key().expose_rsa_pem().expect("an RSA key");
+    let signer = || LocalKey::from_pem(&pem, Some(Algorithm::Rs256)).expect("a signer");
+    for server in [authlib(&clients, &[]), oidc_provider(&clients, "")] {
+        twice(by_credentials(&server.at, PrivateKeyJwt::new("billing", signer()))).await;
+    }
+    let server = authlib(&clients, &[]);
+    twice(by_assertion(&server.at, JwtBearer::new("billing", signer()))).await;
 }

@@ -24,7 +24,14 @@ ASSERTION_METHODS = ["private_key_jwt", "client_secret_jwt"]
 
 settings = json.loads(sys.stdin.readline())
 app = Flask(__name__)
-http = make_server("127.0.0.1", 0, app, threaded=True, request_handler=type("Quiet", (WSGIRequestHandler,), {"log": lambda *_: None}))
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, *_):
+        pass
+
+
+http = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
 issuer = f"http://127.0.0.1:{http.port}"
 token_endpoint = f"{issuer}/oauth/token"
 # What it takes as its own name in an assertion.

@@ -125,7 +125,7 @@ impl Client {
         }
     }
 
-    fn signer(&self) -> LocalKey {
+    pub(crate) fn signer(&self) -> LocalKey {
         LocalKey::new(self.key()).expect("a signer")
     }
 
