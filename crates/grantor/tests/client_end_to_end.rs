@@ -53,7 +53,7 @@ async fn server(method: AuthMethod, policy: AudiencePolicy) -> (Arc<InProcess>, 
     billing.audience_policy = policy;
     let (keys, secrets) = match method {
         method if method == AuthMethod::PRIVATE_KEY_JWT => {
-            (vec![Arc::new(VerificationKey::from_jwk(key.public()).expect("a key"))], vec![])
+            (vec![VerificationKey::from_jwk(key.public()).expect("a key").into()], vec![])
         }
         method if method == AuthMethod::CLIENT_SECRET_JWT => {
             (vec![], vec![ClientSecret::readable(secret.clone().into(), None).expect("a secret")])
@@ -61,7 +61,7 @@ async fn server(method: AuthMethod, policy: AudiencePolicy) -> (Arc<InProcess>, 
         method if method == AuthMethod::NONE => (vec![], vec![]),
         _ => (vec![], vec![ClientSecret::digest(&secret, None)]),
     };
-    store.client_create(Client::new(billing, keys.into_iter().map(Into::into).collect(), secrets).expect("a client")).await.expect("a new name");
+    store.client_create(Client::new(billing, keys, secrets).expect("a client")).await.expect("a new name");
     let alice: SubjectId = "alice".parse().expect("a name");
     store.subject_create(Subject { id: alice.clone(), enabled: true }).await.expect("a new name");
     let scope = Scope::parse("invoices:read").ok();
