@@ -5,37 +5,47 @@ use std::{error::Error, sync::Arc, thread, time::Duration};
 use grantor::{
     assertion::NewAssertion,
     clock::{Clock as _, SystemClock},
-    jose::{PrivateJwk, SigningKey, json::Object},
+    jose::{Algorithm, PrivateJwk, SigningError, SigningKey, json::Object},
 };
 use tokio::sync::mpsc::{self, Receiver};
 
 /// Who signs, and for whom.
 #[derive(Clone)]
 pub struct Signer {
-    pub issuer: String,
-    pub key: Arc<PrivateJwk>,
+    pub client: String,
+    pub audience: String,
+    pub key: Key,
+}
+
+/// What a client signs with.
+#[derive(Clone)]
+pub enum Key {
+    Private(Arc<PrivateJwk>),
+    /// For HS256.
+    Secret(Arc<str>),
+}
+
+impl Key {
+    fn signing_key(&self) -> Result<SigningKey, SigningError> {
+        match self {
+            Self::Private(key) => key.signing_key(),
+            Self::Secret(secret) => SigningKey::from_secret(secret.as_bytes(), Algorithm::Hs256),
+        }
+    }
 }
 
 impl Signer {
+    /// Signs with another key, and says it were the same client.
+    pub fn with(&self, key: PrivateJwk) -> Self {
+        Self { key: Key::Private(Arc::new(key)), ..self.clone() }
+    }
+
     /// Signs on all cores.
     pub fn presign(&self, count: usize) -> Result<Vec<String>, Box<dyn Error>> {
-        let threads = thread::available_parallelism()?.get();
-        let share = count.div_ceil(threads);
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                let signer = self.clone();
-                thread::spawn(move || {
-                    let key = signer.key.signing_key()?;
-                    (0..share).map(|_| signer.sign(&key)).collect::<Result<Vec<_>, _>>()
-                })
-            })
-            .collect();
-        let mut signed = Vec::new();
-        for worker in workers {
-            signed.extend(worker.join().map_err(|_| "a signing thread panicked")??);
-        }
-        signed.truncate(count);
-        Ok(signed)
+        on_all_cores(count, |share| {
+            let key = self.key.signing_key()?;
+            (0..share.len()).map(|_| self.sign(&key)).collect()
+        })
     }
 
     /// Signs on one thread, a few ahead of who takes them. Ends with the receiver.
@@ -53,15 +63,39 @@ impl Signer {
         receiver
     }
 
-    fn sign(&self, key: &SigningKey) -> Result<String, grantor::jose::SigningError> {
+    fn sign(&self, key: &SigningKey) -> Result<String, SigningError> {
         let assertion = NewAssertion {
-            issuer: "bench",
-            subject: "bench",
-            audience: &self.issuer,
+            issuer: &self.client,
+            subject: &self.client,
+            audience: &self.audience,
             lifetime: Duration::from_secs(600),
             typ: Some("JWT"),
             claims: Object::new(),
         };
         assertion.sign(key, SystemClock.now())
     }
+}
+
+/// One assertion by each of these.
+pub fn presign_each(signers: &[Signer]) -> Result<Vec<String>, Box<dyn Error>> {
+    on_all_cores(signers.len(), |share| signers[share].iter().map(|signer| signer.sign(&signer.key.signing_key()?)).collect())
+}
+
+/// Shares `count` pieces of work out among the cores, and puts the results together in order.
+pub fn on_all_cores<T: Send>(
+    count: usize,
+    work: impl Fn(std::ops::Range<usize>) -> Result<Vec<T>, SigningError> + Sync,
+) -> Result<Vec<T>, Box<dyn Error>> {
+    let threads = thread::available_parallelism()?.get();
+    let share = count.div_ceil(threads).max(1);
+    let work = &work;
+    thread::scope(|scope| {
+        let start = |from: usize| scope.spawn(move || work(from..count.min(from + share)));
+        let workers: Vec<_> = (0..count).step_by(share).map(start).collect();
+        let mut all = Vec::with_capacity(count);
+        for worker in workers {
+            all.extend(worker.join().map_err(|_| "a signing thread panicked")??);
+        }
+        Ok(all)
+    })
 }

@@ -18,7 +18,9 @@ use tokio::{
 use crate::{
     hostile::{Arsenal, Outcome},
     load::{Connection, Load, form_request, grant_form},
+    process::Process,
     server::Server,
+    sign::Signer,
     tokens::algorithm,
 };
 
@@ -57,9 +59,9 @@ pub struct Options {
 
 /// Prints a row for each minute, and the verdicts. Fails if one is bad.
 pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let server = Server::start(options.algorithm, CONFIGURATION)?;
+    let (server, signer) = Server::start(options.algorithm, CONFIGURATION)?;
     server.register_secret_client("guessed")?;
-    let capacity = capacity(&server, options)?;
+    let capacity = capacity(&server, &signer, options)?;
     let rate = options.rate.unwrap_or(capacity * 0.6);
     println!(
         "{} assertions at {rate:.0} a second ({capacity:.0} without a pause), {} connections; then {} attacks for each 100, and \
@@ -67,28 +69,28 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         options.algorithm, options.connections, options.hostile
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (alone, attacked) = runtime.block_on(phases(&server, options, rate))?;
+    let (alone, attacked) = runtime.block_on(phases(&server.process, &signer, options, rate))?;
     Ok(judge(&alone, &attacked, options))
 }
 
 /// Tokens a second where every connection asks again as soon as it is answered.
-fn capacity(server: &Server, options: &Options) -> Result<f64, Box<dyn Error>> {
+fn capacity(server: &Server, signer: &Signer, options: &Options) -> Result<f64, Box<dyn Error>> {
     const TOKENS: usize = 4000;
-    let load = Load { address: server.address(), connections: options.connections };
-    let signer = server.signer()?;
-    load.run(signer.presign(TOKENS / 4)?)?;
-    Ok(TOKENS as f64 / load.run(signer.presign(TOKENS)?)?.elapsed.as_secs_f64())
+    let load = Load { address: server.process.address(), connections: options.connections };
+    let requests = |tokens| Ok::<_, Box<dyn Error>>(load.grants(&signer.presign(tokens)?));
+    load.run(requests(TOKENS / 4)?)?;
+    Ok(load.run(requests(TOKENS)?)?.rate())
 }
 
 /// The same honest clients all the time, first alone, then under attack.
-async fn phases(server: &Server, options: &Options, rate: f64) -> Result<(Phase, Phase), Box<dyn Error>> {
+async fn phases(server: &Process, signer: &Signer, options: &Options, rate: f64) -> Result<(Phase, Phase), Box<dyn Error>> {
     let stage = Arc::new(Stage::default());
     let (queue, requests) = mpsc::unbounded_channel();
     let requests = Arc::new(tokio::sync::Mutex::new(requests));
     for _ in 0..options.connections {
         tokio::spawn(honest(server.address(), requests.clone(), stage.clone()));
     }
-    tokio::spawn(ask_steadily(rate, server.signer()?.stream(), queue));
+    tokio::spawn(ask_steadily(rate, signer.stream(), queue));
 
     let length = Duration::from_secs_f64(options.minutes * 60.0);
     println!(
@@ -99,7 +101,7 @@ async fn phases(server: &Server, options: &Options, rate: f64) -> Result<(Phase,
 
     let arsenal = Arc::new(Arsenal {
         address: server.address(),
-        forged: server.signer_with(PrivateJwk::generate(options.algorithm)?).presign(64)?,
+        forged: signer.with(PrivateJwk::generate(options.algorithm)?).presign(64)?,
         used: stage.used.clone(),
         guessed_client: "guessed",
     });
@@ -242,7 +244,7 @@ struct Phase {
 
 impl Phase {
     /// Looks once a second, and prints a row each minute, or a third of the phase where that is shorter.
-    async fn observe(name: &str, length: Duration, server: &Server, stage: &Stage) -> Result<Self, Box<dyn Error>> {
+    async fn observe(name: &str, length: Duration, server: &Process, stage: &Stage) -> Result<Self, Box<dyn Error>> {
         let mut phase = Self::default();
         let started = Instant::now();
         let (step, mut row_ends) = (length.div_f64(3.0).min(Duration::from_secs(60)), 1);

@@ -4,6 +4,8 @@
 
 #[path = "third_party_servers/client.rs"]
 mod client;
+#[path = "third_party_servers/installed.rs"]
+mod installed;
 #[path = "../../server/tests/third_party/packages.rs"]
 mod packages;
 #[path = "third_party_servers/process.rs"]

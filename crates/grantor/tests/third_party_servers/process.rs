@@ -1,7 +1,6 @@
 //! A server in a process of its own. It is told on standard input what to be, and ends with it.
 
 use std::{
-    env, fs,
     io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -11,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::packages;
+use crate::installed;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party_servers");
 
@@ -76,8 +75,7 @@ impl Drop for Process {
 #[expect(clippy::panic, reason = "the problem in plain words is the message")]
 fn interpreter() -> &'static Path {
     static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made =
-        INTERPRETER.get_or_init(|| packages::python("third-party-servers-venv", &Path::new(SCRIPTS).join("requirements.txt")));
+    let made = INTERPRETER.get_or_init(|| installed::interpreter(Path::new(SCRIPTS)));
     made.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }
 
@@ -85,22 +83,6 @@ fn interpreter() -> &'static Path {
 #[expect(clippy::panic, reason = "the problem in plain words is the message")]
 fn node_packages() -> &'static Path {
     static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made = DIRECTORY.get_or_init(|| {
-        let pins = ["package.json", "package-lock.json"].map(|file| Path::new(SCRIPTS).join(file));
-        let works = |directory: &Path| directory.join("node_modules/oidc-provider").is_dir();
-        packages::once("third-party-servers-node", &[&pins[0], &pins[1]], works, |directory| {
-            fs::create_dir_all(directory).map_err(|error| error.to_string())?;
-            for file in &pins {
-                let name = file.file_name().expect("a file");
-                fs::copy(file, directory.join(name)).map_err(|error| error.to_string())?;
-            }
-            // npm is a script of Node.js, which it looks up in PATH.
-            let beside = interpreter().parent().expect("a directory");
-            let path = [beside.to_owned(), PathBuf::from("/usr/bin"), PathBuf::from("/bin")];
-            let mut npm = Command::new(beside.join("npm"));
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(directory);
-            packages::succeed(npm.env("PATH", env::join_paths(path).expect("no colon in the target directory")))
-        })
-    });
-    made.as_ref().unwrap_or_else(|problem| panic!("these tests need a package registry that npm reaches; what failed: {problem}"))
+    let made = DIRECTORY.get_or_init(|| installed::node_packages(Path::new(SCRIPTS), interpreter()));
+    made.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }

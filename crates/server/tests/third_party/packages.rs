@@ -1,13 +1,14 @@
-//! Packages from other languages' registries that tests need: exact versions, installed once below the target directory and kept
-//! for later runs.
+//! Packages from other languages' registries that tests and the bench need: exact versions, installed once below the target
+//! directory and kept for later runs.
 
 use std::{
+    env,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
 
-const REMEDY: &str = "these tests need python3 (3.11 or newer) with its venv and pip modules and a package index that pip reaches \
+const REMEDY: &str = "needed: python3 (3.11 or newer) with its venv and pip modules and a package index that pip reaches \
                       (Debian: apt-get install python3 python3-venv)";
 
 /// The interpreter of a virtual environment with exactly the packages in `requirements`.
@@ -32,7 +33,8 @@ pub(crate) fn once(
     works: impl FnOnce(&Path) -> bool,
     install: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let directory = target_tmp().join(name);
+    fs::create_dir_all(target_tmp()).map_err(|error| error.to_string())?;
     // Another test run may be making the same directory.
     let lock = File::create(directory.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the lock");
@@ -44,6 +46,12 @@ pub(crate) fn once(
         fs::write(complete, pins).expect("a note of what is installed");
     }
     Ok(directory)
+}
+
+/// The directory that cargo names to tests; programs are built in a directory beside it.
+fn target_tmp() -> PathBuf {
+    let beside = || env::current_exe().expect("a program").ancestors().nth(2).expect("a target directory").join("tmp");
+    option_env!("CARGO_TARGET_TMPDIR").map_or_else(beside, PathBuf::from)
 }
 
 /// Runs a command; the error is what it says.

@@ -1,0 +1,91 @@
+"""A token endpoint made of Authlib and Flask as Authlib's documentation shows it, for gunicorn: RFC 7523 grants in, RFC 9068 tokens out.
+
+`SETTINGS` names a JSON file with the issuer and the clients. Keys are parsed once, before gunicorn forks (`--preload`); used `jti`
+are kept in each worker's memory, which is the cheapest that prevents replay at all.
+"""
+
+import json
+import os
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2.rfc6749 import ClientMixin
+from authlib.oauth2.rfc6749.errors import InvalidGrantError
+from authlib.oauth2.rfc7523 import JWTBearerGrant
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from flask import Flask
+from joserfc.jwk import ECKey, KeySet
+
+with open(os.environ["SETTINGS"], encoding="utf-8") as file:
+    settings = json.load(file)
+issuer = settings["issuer"]
+used = set()
+
+
+class Client(ClientMixin):
+    def __init__(self, metadata):
+        self.client_id = metadata["client_id"]
+        self.keys = KeySet.import_key_set(metadata["jwks"])
+
+    def get_client_id(self):
+        return self.client_id
+
+    def get_allowed_scope(self, scope):
+        return ""
+
+    def check_grant_type(self, grant_type):
+        return grant_type == JWTBearerGrant.GRANT_TYPE
+
+
+class User(str):
+    def get_user_id(self):
+        return str(self)
+
+
+clients = {metadata["client_id"]: Client(metadata) for metadata in settings["clients"]}
+
+
+class Assertion(JWTBearerGrant):
+    def get_audiences(self):
+        return [issuer]
+
+    def resolve_issuer_client(self, issuer):
+        return clients.get(issuer)
+
+    def resolve_client_public_key(self, client):
+        return client.keys
+
+    def authenticate_user(self, subject):
+        return User(subject) if subject in clients else None
+
+    def has_granted_permission(self, client, user):
+        return user == client.client_id
+
+    def process_assertion_claims(self, assertion):
+        """Authlib leaves the replay of a grant to the application."""
+        claims = super().process_assertion_claims(assertion)
+        key = (claims["iss"], claims["jti"])
+        if key in used:
+            raise InvalidGrantError(description="JWT ID is used before.")
+        used.add(key)
+        return claims
+
+
+class Tokens(JWTBearerTokenGenerator):
+    keys = KeySet([ECKey.generate_key("P-256", auto_kid=True)])
+
+    def get_jwks(self):
+        return self.keys
+
+    def get_audiences(self, client, user, scope):
+        return issuer
+
+
+app = Flask(__name__)
+server = AuthorizationServer(app, clients.get, lambda token, request: None)
+server.register_grant(Assertion)
+server.register_token_generator("default", Tokens(issuer, alg="ES256"))
+
+
+@app.post("/token")
+def token():
+    return server.create_token_response()

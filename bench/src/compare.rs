@@ -1,0 +1,189 @@
+//! Everybody side by side: in each round every contestant has a turn, so that whatever else the machine does meets all alike.
+
+use std::error::Error;
+
+use clap::Args;
+
+use crate::{
+    chart::bars,
+    contestant::{CONNECTIONS, Contestant, Kind},
+    peers::Peers,
+    report::{self, Section, Table},
+    run::Run,
+    scale,
+    statistics::Spread,
+};
+
+/// Compare floor, Grantor and peers side by side; then see whether the cost stays flat
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Prove that everything works, within two minutes: few tokens, three rounds, nothing to be concluded from
+    #[arg(long)]
+    quick: bool,
+    /// Rounds in which every contestant has a turn [default: 5, quick: 3]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Tokens in each turn; peers get a fifth [default: 10000, quick: 1000]
+    #[arg(long)]
+    tokens: Option<usize>,
+    /// Leave out Authlib and node-oidc-provider, which need python3 and package registries
+    #[arg(long)]
+    without_peers: bool,
+    /// Leave out `scale`
+    #[arg(long)]
+    without_scale: bool,
+    /// Only contestants whose row has this text, and the floor
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Write tables and pictures into docs/
+    #[arg(long, conflicts_with_all = ["without_peers", "without_scale", "only", "quick"])]
+    write: bool,
+}
+
+/// Prints the tables, and writes them where that is asked for.
+pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let peers = if options.without_peers { None } else { Some(Peers::install()?) };
+    let mut contestants = Contestant::all(peers.as_ref())?;
+    if let Some(text) = &options.only {
+        let row = |contestant: &Contestant| [contestant.name, contestant.exchange].join(" ");
+        contestants.retain(|contestant| contestant.kind == Kind::Floor || row(contestant).contains(text.as_str()));
+    }
+    let results = rounds(&contestants, options)?;
+    let section = section(&results);
+    println!("{}", section.text());
+    drop(results);
+    drop(contestants);
+    if options.write {
+        section.write("compare")?;
+    }
+    if options.without_scale {
+        return Ok(());
+    }
+    scale::run(&scale::Options::new(options.quick, options.write))
+}
+
+/// A contestant, and what each of its turns measured.
+struct Results<'a> {
+    contestant: &'a Contestant,
+    /// At the highest load.
+    full: Vec<Run>,
+    /// At half of the rate reached there.
+    half: Vec<Run>,
+    resident_kib: u64,
+}
+
+fn rounds<'a>(contestants: &'a [Contestant], options: &Options) -> Result<Vec<Results<'a>>, Box<dyn Error>> {
+    let tokens = options.tokens.unwrap_or(if options.quick { 1000 } else { 10_000 });
+    let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
+    let tokens_of = |contestant: &Contestant| if contestant.kind == Kind::Peer { tokens.div_ceil(5) } else { tokens };
+    let new = |contestant| Results { contestant, full: Vec::new(), half: Vec::new(), resident_kib: 0 };
+    let mut results: Vec<Results<'_>> = contestants.iter().map(new).collect();
+    for contestant in contestants {
+        // Peers compile, or fill caches, while they run: as many as in two turns make them fast.
+        let requests = contestant.requests(tokens * 2 / 5)?;
+        Run::measure(contestant.process(), contestant.load(), requests)?;
+    }
+    for round in 1..=rounds {
+        for results in &mut results {
+            let contestant = results.contestant;
+            let (process, load) = (contestant.process(), contestant.load());
+            let full = Run::measure(process, load, contestant.requests(tokens_of(contestant))?)?;
+            let half = Run::measure_at(process, load, full.rate / 2.0, contestant.requests(tokens_of(contestant))?)?;
+            println!(
+                "round {round}: {:33} {:36} {:7.1} us {:7.0}/s  half load p50 {:6.2} p99 {:6.2} ms",
+                contestant.name, contestant.exchange, full.cpu_micros, full.rate, half.p50_millis, half.p99_millis
+            );
+            results.full.push(full);
+            results.half.push(half);
+        }
+    }
+    for results in &mut results {
+        results.resident_kib = results.contestant.process().resident_kib()?;
+    }
+    Ok(results)
+}
+
+impl Results<'_> {
+    fn full(&self, figure: fn(&Run) -> f64) -> Spread {
+        Spread::of(self.full.iter().map(figure))
+    }
+
+    fn half(&self, figure: fn(&Run) -> f64) -> Spread {
+        Spread::of(self.half.iter().map(figure))
+    }
+
+    fn cpu(&self) -> Spread {
+        self.full(|run| run.cpu_micros)
+    }
+}
+
+fn section(results: &[Results<'_>]) -> Section {
+    let mut table = Table::new(&[
+        "server",
+        "assertion -> token",
+        "CPU us/token (least to most)",
+        "x floor",
+        "tokens/s at 64",
+        "p99 ms at 64",
+        "p50 / p99 ms at half load",
+        "start ms",
+        "MiB at start / after",
+    ]);
+    let floor = results.iter().find(|results| results.contestant.kind == Kind::Floor);
+    let floor_cpu = floor.map_or(f64::NAN, |floor| floor.cpu().median);
+    for results in results {
+        let cpu = results.cpu();
+        let start = results.contestant.start();
+        table.row([
+            results.contestant.name.to_owned(),
+            results.contestant.exchange.to_owned(),
+            format!("{:.1} ({:.1} to {:.1})", cpu.median, cpu.least, cpu.most),
+            format!("{:.2}", cpu.median / floor_cpu),
+            format!("{:.0}", results.full(|run| run.rate).median),
+            format!("{:.2}", results.full(|run| run.p99_millis).median),
+            format!("{:.2} / {:.2}", results.half(|run| run.p50_millis).median, results.half(|run| run.p99_millis).median),
+            format!("{:.0}", start.time.as_secs_f64() * 1e3),
+            format!("{:.1} / {:.1}", start.resident_kib as f64 / 1024.0, results.resident_kib as f64 / 1024.0),
+        ]);
+    }
+    let mut text = format!("{}\n\n{table}\n", report::machine());
+    if let Some(floor) = floor {
+        text += &generator(floor);
+    }
+    text += &ratios(results, floor_cpu);
+    let bar = |results: &Results<'_>| (format!("{}: {}", results.contestant.name, results.contestant.exchange), results.cpu());
+    let picture = bars("Server CPU time per token, microseconds", &results.iter().map(bar).collect::<Vec<_>>());
+    Section { text, picture: ("performance.svg", picture) }
+}
+
+/// The proof that the generator does not hold the server back.
+fn generator(floor: &Results<'_>) -> String {
+    let (rate, own) = (floor.full(|run| run.rate).median, floor.full(|run| run.generator_micros).median);
+    let server = rate * floor.cpu().median / 1e4;
+    format!(
+        "The load generator is one thread. At the floor's {rate:.0} tokens/s with {CONNECTIONS} connections it spends {own:.1} us a \
+         token, {:.0} % of one core, while the floor spends {server:.0} % of one.\n",
+        rate * own / 1e4
+    )
+}
+
+/// What issue 5 asks for, beside what was measured.
+fn ratios(results: &[Results<'_>], floor_cpu: f64) -> String {
+    let of = |kind: Kind| results.iter().filter(move |results| results.contestant.kind == kind);
+    let (Some(durable), Some(memory)) = (of(Kind::Durable).next(), of(Kind::Memory).next()) else { return String::new() };
+    let mut table = Table::new(&["RS256 assertion -> ES256 JWT", "measured", "wanted"]);
+    let mut row =
+        |what: &str, measured: f64, wanted: &str| table.row([what.to_owned(), format!("{measured:.2}"), wanted.to_owned()]);
+    row("CPU per token, durable replay / floor", durable.cpu().median / floor_cpu, "<= 1.5");
+    row("CPU per token, memory replay / floor", memory.cpu().median / floor_cpu, "<= 1.25");
+    let least = |figure: fn(&Results<'_>) -> f64| of(Kind::Peer).map(figure).reduce(f64::min);
+    let most = |figure: fn(&Results<'_>) -> f64| of(Kind::Peer).map(figure).reduce(f64::max);
+    if let (Some(cpu), Some(rate)) = (least(|peer| peer.cpu().median), most(|peer| peer.full(|run| run.rate).median)) {
+        row("CPU per token, the thriftier peer / durable", cpu / durable.cpu().median, ">= 8");
+        row("tokens/s at 64 connections, durable / the faster peer", durable.full(|run| run.rate).median / rate, ">= 5");
+    }
+    row("p99 at half load, durable, ms", durable.half(|run| run.p99_millis).median, "<= 5");
+    row("start to first token, 10 clients, ms", durable.contestant.start().time.as_secs_f64() * 1e3, "<= 200");
+    row("resident after start, 10 clients, MiB", durable.contestant.start().resident_kib as f64 / 1024.0, "<= 40");
+    format!("\n{table}")
+}

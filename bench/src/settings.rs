@@ -1,0 +1,57 @@
+//! What a server is told that is not `grantor` itself: who it is, and its clients. The same file for the floor, the embedding program
+//! and the peers.
+
+use std::{
+    error::Error,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
+
+use grantor::jose::{Algorithm, PrivateJwk};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    server::free_address,
+    sign::{Key, Signer},
+};
+
+#[derive(Serialize, Deserialize)]
+pub struct Settings {
+    pub issuer: String,
+    pub port: u16,
+    pub clients: Vec<Client>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Client {
+    pub client_id: String,
+    pub jwks: Value,
+}
+
+impl Settings {
+    /// A free port, and `clients` clients with RSA keys; who signs as the first.
+    pub fn new(clients: usize) -> Result<(Self, Signer), Box<dyn Error>> {
+        let address = free_address()?;
+        let keys = (0..clients).map(|_| PrivateJwk::generate(Algorithm::Rs256)).collect::<Result<Vec<_>, _>>()?;
+        let client = |(number, key): (usize, &PrivateJwk)| {
+            let jwks = json!({"keys": [key.public().to_object()]});
+            Client { client_id: format!("bench-{number}"), jwks }
+        };
+        let issuer = format!("http://{address}");
+        let settings =
+            Self { issuer: issuer.clone(), port: address.port(), clients: keys.iter().enumerate().map(client).collect() };
+        let first = keys.into_iter().next().ok_or("no clients")?;
+        Ok((settings, Signer { client: "bench-0".to_owned(), audience: issuer, key: Key::Private(Arc::new(first)) }))
+    }
+
+    pub fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
+        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+}
