@@ -1,0 +1,288 @@
+//! Single operations of the hot paths: how long each takes (`cargo bench -p grantor-bench`), and how many instructions it is
+//! (`bench/instructions`, which runs this with `count NAME TIMES` under valgrind).
+
+use std::{
+    env, fmt,
+    hint::black_box,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use divan::Bencher;
+use grantor::{
+    assertion::{Assertion, Expectation, Lifetimes, NewAssertion, ServerIdentity, Terms, Verifier},
+    client::{ClientSecretPost, Server, TokenSource},
+    clock::{Clock as _, SystemClock, UnixTime},
+    fetch::{Fetch, FetchError},
+    jose::{Algorithm, Claims, Jwk, JwkSet, PrivateJwk, SigningKey, Unverified, VerificationKey, json::Object, sign},
+    keys::{Candidate, KeySource},
+    resource::Validator,
+    server::{AuthorizationServer, Settings, TokenForm},
+    storage::{Claim, Client, ClientMetadata, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError},
+    types::{AuthMethod, ClientId, Issuer},
+};
+use grantor_stores::sqlite::{Options, SqliteStore};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::Full;
+use tokio::{runtime::Runtime, task::JoinSet};
+
+const ISSUER: &str = "https://as.example";
+const QUOTA: u64 = u64::MAX;
+
+/// What is measured, once everything it needs is there.
+type Work = Box<dyn FnMut()>;
+
+struct Operation {
+    name: &'static str,
+    prepare: fn() -> Work,
+}
+
+const OPERATIONS: &[Operation] = &[
+    Operation { name: "jose: parse RS256", prepare: parse },
+    Operation { name: "jose: claims", prepare: claims },
+    Operation { name: "jose: parse and verify RS256", prepare: || verify(Algorithm::Rs256) },
+    Operation { name: "jose: parse and verify ES256", prepare: || verify(Algorithm::Es256) },
+    Operation { name: "jose: parse and verify Ed25519", prepare: || verify(Algorithm::Ed25519) },
+    Operation { name: "jose: parse and verify HS256", prepare: || verify(Algorithm::Hs256) },
+    Operation { name: "jose: sign RS256", prepare: || signature(Algorithm::Rs256) },
+    Operation { name: "jose: sign ES256", prepare: || signature(Algorithm::Es256) },
+    Operation { name: "jose: sign Ed25519", prepare: || signature(Algorithm::Ed25519) },
+    Operation { name: "jose: sign HS256", prepare: || signature(Algorithm::Hs256) },
+    Operation { name: "verifier: RS256 assertion, without replay", prepare: verifier },
+    Operation { name: "form: parse a grant request", prepare: form },
+    Operation { name: "replay: claim in memory", prepare: claim_in_memory },
+    Operation { name: "replay: 64 claims at once in SQLite", prepare: claim_in_sqlite },
+    Operation { name: "server: RS256 grant to ES256 JWT, without HTTP and replay", prepare: server },
+    Operation { name: "client: a token that is kept", prepare: token_source },
+    Operation { name: "resource: a token that is known", prepare: validator },
+];
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["count", name, times] => {
+            let operation = OPERATIONS.iter().find(|operation| operation.name == *name).expect("an operation of this name");
+            let mut work = (operation.prepare)();
+            // What is done once only.
+            work();
+            counted(&mut work, times.parse().expect("a number"));
+        }
+        _ => divan::main(),
+    }
+}
+
+/// The name by which valgrind is told what to count.
+#[inline(never)]
+fn counted(work: &mut Work, times: usize) {
+    (0..times).for_each(|_| work());
+}
+
+#[divan::bench(args = OPERATIONS)]
+fn operation(bencher: Bencher<'_, '_>, operation: &Operation) {
+    let mut work = (operation.prepare)();
+    work();
+    bencher.bench_local(work);
+}
+
+/// A client's key and its public half; of a secret, twice the same.
+fn key_pair(algorithm: Algorithm) -> (SigningKey, VerificationKey) {
+    if algorithm.is_mac() {
+        let secret = [7; 64];
+        let verification = VerificationKey::from_secret(&secret, Some(algorithm)).expect("a secret");
+        return (SigningKey::from_secret(&secret, algorithm).expect("a secret"), verification);
+    }
+    let private = PrivateJwk::generate(algorithm).expect("a key");
+    (private.signing_key().expect("a key"), VerificationKey::from_jwk(private.public()).expect("a key"))
+}
+
+fn assertion(key: &SigningKey) -> String {
+    let new = NewAssertion {
+        issuer: "billing",
+        subject: "billing",
+        audience: ISSUER,
+        lifetime: Duration::from_secs(3000),
+        typ: Some("JWT"),
+        claims: Object::new(),
+    };
+    new.sign(key, SystemClock.now()).expect("a signature")
+}
+
+fn parse() -> Work {
+    let token = assertion(&key_pair(Algorithm::Rs256).0);
+    Box::new(move || drop(black_box(Unverified::parse(&token).expect("a JWS"))))
+}
+
+fn claims() -> Work {
+    let token = assertion(&key_pair(Algorithm::Rs256).0);
+    let payload = Unverified::parse(&token).expect("a JWS").dangerously_unverified_payload().to_vec();
+    Box::new(move || drop(black_box(Claims::parse(&payload).expect("claims"))))
+}
+
+fn verify(algorithm: Algorithm) -> Work {
+    let (signing, verification) = key_pair(algorithm);
+    let token = assertion(&signing);
+    Box::new(move || drop(black_box(Unverified::parse(&token).expect("a JWS").verify(&verification).expect("a signature"))))
+}
+
+fn signature(algorithm: Algorithm) -> Work {
+    let (signing, _) = key_pair(algorithm);
+    let payload = [b'a'; 250];
+    Box::new(move || drop(black_box(sign(&signing, Some("at+jwt"), &payload).expect("a signature"))))
+}
+
+fn verifier() -> Work {
+    let (signing, verification) = key_pair(Algorithm::Rs256);
+    let token = assertion(&signing);
+    let key = Arc::new(verification);
+    let client = client(key.jwk().expect("a public key").clone());
+    let identity = ServerIdentity::new(issuer());
+    let settings = Settings::default();
+    let verifier = Verifier::new(Arc::new(Forgetful), QUOTA, Lifetimes::default());
+    Box::new(move || {
+        let terms = Terms { identity: &identity, algorithms: &settings.assertion_algorithms, profile: settings.profile };
+        let candidate = Candidate { key: key.clone(), source: KeySource::Registered(1) };
+        let expectation = Expectation::grant(terms, &client, vec![candidate]);
+        let assertion = Assertion::parse(&token).expect("an assertion");
+        drop(black_box(at_once(verifier.verify(assertion, &expectation, SystemClock.now())).expect("verified")));
+    })
+}
+
+fn form() -> Work {
+    let body = grant_form(&assertion(&key_pair(Algorithm::Rs256).0));
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, FORM)]);
+    Box::new(move || drop(black_box(TokenForm::parse(None, &headers, body.as_bytes()).expect("a form"))))
+}
+
+fn claim_in_memory() -> Work {
+    let store = MemoryStore::new();
+    let mut number = 0_u64;
+    Box::new(move || {
+        number += 1;
+        let (now, key) = (SystemClock.now(), ReplayKey::new("billing", &number.to_string()));
+        let claim = at_once(store.claim(key, now.plus(Duration::from_secs(60)), now, QUOTA));
+        assert_eq!(claim.expect("a claim"), Claim::Fresh);
+    })
+}
+
+fn claim_in_sqlite() -> Work {
+    let runtime = runtime();
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = SqliteStore::open(directory.path(), &Options::default()).expect("a store");
+    let mut number = 0_u64;
+    Box::new(move || {
+        // The directory lives as long as what is done in it.
+        let _ = &directory;
+        runtime.block_on(async {
+            let mut claims = JoinSet::new();
+            for _ in 0..64 {
+                number += 1;
+                let (store, key, now) = (store.clone(), ReplayKey::new("billing", &number.to_string()), SystemClock.now());
+                claims.spawn(async move { store.claim(key, now.plus(Duration::from_secs(60)), now, QUOTA).await });
+            }
+            for claim in claims.join_all().await {
+                assert_eq!(claim.expect("a claim"), Claim::Fresh);
+            }
+        });
+    })
+}
+
+fn server() -> Work {
+    let (signing, verification) = key_pair(Algorithm::Rs256);
+    let store = Arc::new(MemoryStore::new());
+    at_once(store.client_create(client(verification.jwk().expect("a public key").clone()))).expect("registered");
+    let server = AuthorizationServer::builder(issuer()).store(store).replay(Arc::new(Forgetful)).standard().build();
+    let server = server.expect("a server");
+    let body = Bytes::from(grant_form(&assertion(&signing)));
+    Box::new(move || {
+        let request = Request::post("/token").header(header::CONTENT_TYPE, FORM).body(Full::new(body.clone()));
+        let response = at_once(server.respond(request.expect("a request")));
+        assert_eq!(response.status(), 200);
+    })
+}
+
+fn token_source() -> Work {
+    let server = Server::at("https://as.example/token").expect("a URL");
+    let source = TokenSource::client_credentials(server, ClientSecretPost::new("billing", "secret"));
+    let source = source.fetch(Arc::new(SameToken)).build().expect("a source");
+    runtime().block_on(source.token()).expect("a token");
+    Box::new(move || drop(black_box(at_once(source.token()).expect("a token"))))
+}
+
+fn validator() -> Work {
+    let private = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let keys = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&private.public()).expect("a JWK is JSON"));
+    let keys = JwkSet::parse(keys.as_bytes()).expect("keys");
+    let now = SystemClock.now().seconds();
+    let (audience, end) = ("https://api.example", now + 3600);
+    let claims = format!(
+        r#"{{"iss":"{ISSUER}","sub":"billing","aud":"{audience}","client_id":"billing","iat":{now},"exp":{end},"jti":"x"}}"#
+    );
+    let token = sign(&private.signing_key().expect("a key"), Some("at+jwt"), claims.as_bytes()).expect("a token");
+    let validator = Validator::builder(ISSUER, audience).key_set(keys).build().expect("a validator");
+    Box::new(move || drop(black_box(at_once(validator.validate(&token)).expect("valid"))))
+}
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+fn grant_form(assertion: &str) -> String {
+    format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}")
+}
+
+fn issuer() -> Issuer {
+    Issuer::parse(ISSUER).expect("an issuer")
+}
+
+fn client(key: Jwk) -> Client {
+    let id = ClientId::parse("billing").expect("a client_id");
+    let metadata = ClientMetadata::new(id, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+    Client::new(metadata, vec![VerificationKey::from_jwk(key).expect("a key").into()], Vec::new()).expect("a client")
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// The result of what never waits.
+fn at_once<T>(work: impl Future<Output = T>) -> T {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("it waits"),
+    }
+}
+
+/// Remembers nothing, so that one assertion can be verified again and again.
+struct Forgetful;
+
+#[async_trait]
+impl ReplayGuard for Forgetful {
+    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime, _: u64) -> Result<Claim, StoreError> {
+        Ok(Claim::Fresh)
+    }
+
+    async fn is_claimed(&self, _: ReplayKey, _: UnixTime) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+/// A server that always gives the same token.
+struct SameToken;
+
+#[async_trait]
+impl Fetch for SameToken {
+    async fn fetch(&self, _: Request<Bytes>, _: usize) -> Result<Response<Bytes>, FetchError> {
+        let json = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
+        let mut response = Response::new(Bytes::from(json));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
+    }
+}
