@@ -1,11 +1,13 @@
 """A token endpoint made of Authlib and Flask as Authlib's documentation shows it, for gunicorn: RFC 7523 grants in, RFC 9068 tokens out.
 
-`SETTINGS` names a JSON file with the issuer and the clients. Keys are parsed once, before gunicorn forks (`--preload`); used `jti`
-are kept in each worker's memory, which is the cheapest that prevents replay at all.
+`SETTINGS` names a JSON file with the issuer and the clients. Keys are parsed once, before gunicorn forks (`--preload`). Used `jti` are
+kept in SQLite if the settings name a file, else in each worker's memory.
 """
 
 import json
 import os
+import sqlite3
+import threading
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin
@@ -18,7 +20,20 @@ from joserfc.jwk import ECKey, KeySet
 with open(os.environ["SETTINGS"], encoding="utf-8") as file:
     settings = json.load(file)
 issuer = settings["issuer"]
-used = set()
+used, local = set(), threading.local()
+
+
+def is_new(issuer, jti):
+    """Whether this `jti` was not used before; it is now."""
+    if not settings["replay"]:
+        is_known = (issuer, jti) in used
+        used.add((issuer, jti))
+        return not is_known
+    if not hasattr(local, "database"):
+        local.database = sqlite3.connect(settings["replay"], isolation_level=None)
+        local.database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        local.database.execute("CREATE TABLE IF NOT EXISTS used (issuer, jti, PRIMARY KEY (issuer, jti)) WITHOUT ROWID")
+    return local.database.execute("INSERT OR IGNORE INTO used VALUES (?, ?)", (issuer, jti)).rowcount == 1
 
 
 class Client(ClientMixin):
@@ -63,10 +78,8 @@ class Assertion(JWTBearerGrant):
     def process_assertion_claims(self, assertion):
         """Authlib leaves the replay of a grant to the application."""
         claims = super().process_assertion_claims(assertion)
-        key = (claims["iss"], claims["jti"])
-        if key in used:
+        if not is_new(claims["iss"], claims["jti"]):
             raise InvalidGrantError(description="JWT ID is used before.")
-        used.add(key)
         return claims
 
 

@@ -1,5 +1,6 @@
 // A token endpoint made of node-oidc-provider, as a cluster of two processes: private_key_jwt in (it has no JWT bearer grant), RFC 9068
-// tokens out. Used `jti` are kept where its default adapter keeps everything: in each process's memory.
+// tokens out. Used `jti` are kept in SQLite if the settings name a file, else where its default adapter keeps everything: in each
+// process's memory.
 //
 // One line of JSON on standard input says how it is to be. It ends when standard input does.
 
@@ -9,6 +10,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 
 const WORKERS = 2;
 
@@ -27,7 +29,7 @@ if (cluster.isPrimary) {
   serve(JSON.parse(process.env.SETTINGS));
 }
 
-function serve({ issuer, port, clients, key }) {
+function serve({ issuer, port, clients, key, replay }) {
   // Its packages are where it is started, not where it lies.
   const { default: Provider } = createRequire(`${process.cwd()}/`)('oidc-provider');
   const provider = new Provider(issuer, {
@@ -36,6 +38,7 @@ function serve({ issuer, port, clients, key }) {
     })),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     jwks: { keys: [key] },
+    ...(replay && { adapter: adapterOn(replay) }),
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -47,4 +50,25 @@ function serve({ issuer, port, clients, key }) {
     },
   });
   createServer(provider.callback()).listen(port, '127.0.0.1');
+}
+
+// Used `jti` in SQLite. Nothing else is ever kept: clients are in the settings, and tokens are JWTs.
+function adapterOn(file) {
+  const database = new DatabaseSync(file, { timeout: 5000 });
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS used (id PRIMARY KEY) WITHOUT ROWID');
+  const find = database.prepare('SELECT id FROM used WHERE id = ?');
+  const insert = database.prepare('INSERT INTO used VALUES (?)');
+  return class {
+    constructor(model) {
+      this.isUsed = model === 'ReplayDetection';
+    }
+
+    async find(id) {
+      return this.isUsed ? find.get(id) : undefined;
+    }
+
+    async upsert(id) {
+      if (this.isUsed) insert.run(id);
+    }
+  };
 }

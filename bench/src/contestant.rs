@@ -1,6 +1,6 @@
 //! Who is compared: a server, a client of it, and what that client asks for.
 
-use std::{error::Error, fs, process::Command, rc::Rc, time::Duration};
+use std::{error::Error, fs, path::Path, process::Command, rc::Rc, time::Duration};
 
 use tempfile::TempDir;
 
@@ -20,22 +20,49 @@ const CLIENTS: usize = 10;
 
 /// Who is compared.
 pub struct Contestant {
-    pub name: &'static str,
-    /// What goes in, and what comes out.
-    pub exchange: &'static str,
-    pub kind: Kind,
+    pub row: Row,
     signer: Signer,
-    usage: Use,
     host: Rc<Host>,
 }
 
-/// Whose code it is.
+/// A row of the table.
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub server: &'static str,
+    /// What goes in, and what comes out.
+    pub exchange: &'static str,
+    pub kind: Kind,
+    usage: Use,
+}
+
+/// Whose code it is, and where it remembers used assertions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Floor,
     Memory,
     Durable,
-    Peer,
+    PeerMemory,
+    PeerDurable,
+}
+
+const FLOOR: Row = Row { server: "floor: bare hyper", exchange: RSA_GRANT, kind: Kind::Floor, usage: Use::Grant };
+const MEMORY: Row = Row { server: "Grantor embedded, memory replay", kind: Kind::Memory, ..FLOOR };
+const AUTHLIB: [Row; 2] = [
+    Row { server: "Authlib, 2 workers, memory replay", kind: Kind::PeerMemory, ..FLOOR },
+    Row { server: "Authlib, 2 workers, SQLite replay", kind: Kind::PeerDurable, ..FLOOR },
+];
+const OIDC_PROVIDER: [Row; 2] = [
+    Row { server: "node-oidc-provider, 2 processes, memory replay", kind: Kind::PeerMemory, ..BY_CLIENT_ASSERTION },
+    Row { server: "node-oidc-provider, 2 processes, SQLite replay", kind: Kind::PeerDurable, ..BY_CLIENT_ASSERTION },
+];
+const BY_CLIENT_ASSERTION: Row =
+    Row { exchange: "RS256 private_key_jwt -> ES256 JWT", usage: Use::ClientAuthentication, ..FLOOR };
+const RSA_GRANT: &str = "RS256 grant -> ES256 JWT";
+
+impl Kind {
+    pub fn is_peer(self) -> bool {
+        matches!(self, Self::PeerMemory | Self::PeerDurable)
+    }
 }
 
 /// How an assertion is used.
@@ -75,16 +102,14 @@ pub struct Start {
 impl Contestant {
     /// Starts everybody, peers included if they are there.
     pub fn all(peers: Option<&Peers>) -> Result<Vec<Self>, Box<dyn Error>> {
-        let mut all = vec![Self::inside("floor", Kind::Floor)?, Self::inside("memory", Kind::Memory)?];
+        let mut all = vec![Self::inside("floor", FLOOR)?, Self::inside("memory", MEMORY)?];
         all.extend(durable()?);
-        if let Some(peers) = peers {
-            all.push(Self::other("Authlib, gunicorn, 2 workers", "RS256 grant -> ES256 JWT", Use::Grant, |settings, file| {
-                Ok(peers.authlib(settings, file))
-            })?);
-            let exchange = "RS256 private_key_jwt -> ES256 JWT";
-            all.push(Self::other("node-oidc-provider, cluster of 2", exchange, Use::ClientAuthentication, |settings, _| {
-                peers.oidc_provider(settings)
-            })?);
+        let Some(peers) = peers else { return Ok(all) };
+        for row in AUTHLIB {
+            all.push(Self::other(row, |settings, file| Ok(peers.authlib(settings, file)))?);
+        }
+        for row in OIDC_PROVIDER {
+            all.push(Self::other(row, |settings, _| peers.oidc_provider(settings))?);
         }
         Ok(all)
     }
@@ -103,67 +128,61 @@ impl Contestant {
 
     /// Signs, and writes requests with it.
     pub fn requests(&self, count: usize) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
-        Ok(self.signer.presign(count)?.iter().map(|assertion| self.usage.request(self.load(), assertion)).collect())
+        Ok(self.signer.presign(count)?.iter().map(|assertion| self.row.usage.request(self.load(), assertion)).collect())
     }
 
     /// A server that is a command of this program.
-    fn inside(command: &'static str, kind: Kind) -> Result<Self, Box<dyn Error>> {
-        let name = if kind == Kind::Floor { "floor: bare hyper" } else { "Grantor embedded, memory replay" };
-        let contestant = Self::other(name, "RS256 grant -> ES256 JWT", Use::Grant, |_, file| {
+    fn inside(command: &str, row: Row) -> Result<Self, Box<dyn Error>> {
+        Self::other(row, |_, file| {
             let mut program = Command::new(std::env::current_exe()?);
             program.args(["serve", command]).arg(file);
             Ok(Installed { command: program, input: String::new() })
-        })?;
-        Ok(Self { kind, ..contestant })
+        })
     }
 
+    /// A server that is told its settings.
     fn other(
-        name: &'static str,
-        exchange: &'static str,
-        usage: Use,
-        installed: impl FnOnce(&Settings, &std::path::Path) -> Result<Installed, Box<dyn Error>>,
+        row: Row,
+        installed: impl FnOnce(&Settings, &Path) -> Result<Installed, Box<dyn Error>>,
     ) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::tempdir()?;
-        let (settings, signer) = Settings::new(CLIENTS)?;
+        let replay = (row.kind == Kind::PeerDurable).then(|| directory.path().join("replay.db"));
+        let (settings, signer) = Settings::new(CLIENTS, replay)?;
         let file = directory.path().join("settings.json");
         fs::write(&file, serde_json::to_vec(&settings)?)?;
         let Installed { mut command, input } = installed(&settings, &file)?;
         let first = signer.presign(1)?;
         let process = Process::start(&mut command, &input, settings.address(), &directory.path().join("log"))?;
-        let host = Host::new(Running::Other(process, directory), usage, &first)?;
-        Ok(Self { name, exchange, kind: Kind::Peer, signer, usage, host: Rc::new(host) })
+        let host = Host::new(Running::Other(process, directory), row.usage, &first)?;
+        Ok(Self { row, signer, host: Rc::new(host) })
     }
 }
 
-/// One server with SQLite, ten clients, and what five of them ask for.
+const DURABLE: Row = Row { server: "Grantor, durable replay (SQLite)", kind: Kind::Durable, ..FLOOR };
+/// What clients of the server with SQLite ask for, and how they are registered.
+const EXCHANGES: [(Row, &[&str]); 5] = [
+    (DURABLE, &["--generate-key", "RS256"]),
+    (Row { exchange: "ES256 grant -> ES256 JWT", ..DURABLE }, &["--generate-key", "ES256"]),
+    (Row { exchange: "Ed25519 grant -> ES256 JWT", ..DURABLE }, &["--generate-key", "Ed25519"]),
+    (
+        Row { exchange: "HS256 client_secret_jwt -> ES256 JWT", usage: Use::ClientAuthentication, ..DURABLE },
+        &["--auth", "client_secret_jwt"],
+    ),
+    (Row { exchange: "RS256 grant -> opaque", ..DURABLE }, &["--generate-key", "RS256", "--token-format", "opaque"]),
+];
+
+/// One server with SQLite and ten clients, some of which never ask.
 fn durable() -> Result<Vec<Contestant>, Box<dyn Error>> {
     let installation = Installation::new("")?;
-    let secret = ["--auth", "client_secret_jwt"];
-    let exchanges: [(&str, &[&str], Use); 5] = [
-        ("RS256 grant -> ES256 JWT", &["--generate-key", "RS256"], Use::Grant),
-        ("ES256 grant -> ES256 JWT", &["--generate-key", "ES256"], Use::Grant),
-        ("Ed25519 grant -> ES256 JWT", &["--generate-key", "Ed25519"], Use::Grant),
-        ("HS256 client_secret_jwt -> ES256 JWT", &secret, Use::ClientAuthentication),
-        ("RS256 grant -> opaque", &["--generate-key", "RS256", "--token-format", "opaque"], Use::Grant),
-    ];
-    for number in exchanges.len()..CLIENTS {
-        installation.register(&format!("idle-{number}"), &["--generate-key"])?;
+    let mut signers = Vec::new();
+    for number in 0..CLIENTS {
+        let options = EXCHANGES.get(number).map_or(&["--generate-key"][..], |(_, options)| options);
+        signers.push(installation.register(&format!("bench-{number}"), options)?);
     }
-    let register =
-        |(number, (_, options, _)): (usize, &(&str, &[&str], Use))| installation.register(&format!("bench-{number}"), options);
-    let signers = exchanges.iter().enumerate().map(register).collect::<Result<Vec<_>, _>>()?;
     let first = signers[0].presign(1)?;
-    let host = Rc::new(Host::new(Running::Grantor(installation.serve()?), Use::Grant, &first)?);
-    let contestant = |((_, exchange, usage), signer): ((usize, &'static str, Use), Signer)| Contestant {
-        name: "Grantor, durable replay (SQLite)",
-        exchange,
-        kind: Kind::Durable,
-        signer,
-        usage,
-        host: host.clone(),
-    };
-    let exchanges = exchanges.into_iter().enumerate().map(|(number, (exchange, _, usage))| (number, exchange, usage));
-    Ok(exchanges.zip(signers).map(contestant).collect())
+    let host = Rc::new(Host::new(Running::Grantor(installation.serve()?), DURABLE.usage, &first)?);
+    let contestant = |((row, _), signer): (&(Row, _), Signer)| Contestant { row: *row, signer, host: host.clone() };
+    Ok(EXCHANGES.iter().zip(signers).map(contestant).collect())
 }
 
 impl Use {

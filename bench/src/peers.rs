@@ -30,7 +30,7 @@ impl Peers {
     pub fn authlib(&self, settings: &Settings, file: &Path) -> Installed {
         let mut command = Command::new(&self.python);
         // Threads keep connections alive, which workers without do not.
-        let workers = ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--keep-alive", "75", "--preload"];
+        let workers = ["--workers", "2", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "75", "--preload"];
         command.args(["-B", "-m", "gunicorn", "--bind", &settings.address().to_string(), "--log-level", "warning"]);
         command.args(workers).args(["--chdir", SCRIPTS, "authlib_wsgi:app"]).env("SETTINGS", file);
         Installed { command, input: String::new() }

@@ -173,7 +173,7 @@ fn section(all: &[Sized]) -> Section {
             format!("{:.1}", sized.database_bytes as f64 / 1048576.0),
         ]);
     }
-    let text = format!("{table}\n{}{}", each(all, "client", |size| size.clients), each(all, "replay entry", |size| size.entries));
+    let text = format!("{table}{}{}", each(all, "client", |size| size.clients), each(all, "replay entry", |size| size.entries));
     let curve = |title, is_of: fn(&Size) -> bool, count: fn(&Size) -> usize| Curve {
         title,
         points: all.iter().filter(|sized| is_of(&sized.size)).map(|sized| (count(&sized.size), sized.cpu())).collect(),

@@ -5,7 +5,7 @@ use std::{
     error::Error,
     fs,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -23,6 +23,8 @@ pub struct Settings {
     pub issuer: String,
     pub port: u16,
     pub clients: Vec<Client>,
+    /// Where peers keep used `jti`: a file for SQLite, or nothing for memory.
+    pub replay: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -33,7 +35,7 @@ pub struct Client {
 
 impl Settings {
     /// A free port, and `clients` clients with RSA keys; who signs as the first.
-    pub fn new(clients: usize) -> Result<(Self, Signer), Box<dyn Error>> {
+    pub fn new(clients: usize, replay: Option<PathBuf>) -> Result<(Self, Signer), Box<dyn Error>> {
         let address = free_address()?;
         let keys = (0..clients).map(|_| PrivateJwk::generate(Algorithm::Rs256)).collect::<Result<Vec<_>, _>>()?;
         let client = |(number, key): (usize, &PrivateJwk)| {
@@ -41,8 +43,8 @@ impl Settings {
             Client { client_id: format!("bench-{number}"), jwks }
         };
         let issuer = format!("http://{address}");
-        let settings =
-            Self { issuer: issuer.clone(), port: address.port(), clients: keys.iter().enumerate().map(client).collect() };
+        let registered = keys.iter().enumerate().map(client).collect();
+        let settings = Self { issuer: issuer.clone(), port: address.port(), clients: registered, replay };
         let first = keys.into_iter().next().ok_or("no clients")?;
         Ok((settings, Signer { client: "bench-0".to_owned(), audience: issuer, key: Key::Private(Arc::new(first)) }))
     }
