@@ -62,6 +62,9 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     scale::run(&scale::Options::new(options.quick, options.write))
 }
 
+/// Tokens a second that everybody can give, to compare how long they take when none of them is short of anything.
+const SAME_RATE: f64 = 400.0;
+
 /// A contestant, and what each of its turns measured.
 struct Results<'a> {
     contestant: &'a Contestant,
@@ -69,14 +72,15 @@ struct Results<'a> {
     full: Vec<Run>,
     /// At half of the rate reached there.
     half: Vec<Run>,
+    /// At a rate that is the same for all.
+    same: Vec<Run>,
     resident_kib: u64,
 }
 
 fn rounds<'a>(contestants: &'a [Contestant], options: &Options) -> Result<Vec<Results<'a>>, Box<dyn Error>> {
     let tokens = options.tokens.unwrap_or(if options.quick { 1000 } else { 10_000 });
     let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
-    let tokens_of = |contestant: &Contestant| if contestant.row.kind.is_peer() { tokens.div_ceil(5) } else { tokens };
-    let new = |contestant| Results { contestant, full: Vec::new(), half: Vec::new(), resident_kib: 0 };
+    let new = |contestant| Results { contestant, full: Vec::new(), half: Vec::new(), same: Vec::new(), resident_kib: 0 };
     let mut results: Vec<Results<'_>> = contestants.iter().map(new).collect();
     for contestant in contestants {
         // Peers get faster for some thousand requests, as they are compiled.
@@ -85,16 +89,8 @@ fn rounds<'a>(contestants: &'a [Contestant], options: &Options) -> Result<Vec<Re
     }
     for round in 1..=rounds {
         for results in &mut results {
-            let contestant = results.contestant;
-            let (process, load) = (contestant.process(), contestant.load());
-            let full = Run::measure(process, load, contestant.requests(tokens_of(contestant))?)?;
-            let half = Run::measure_at(process, load, full.rate / 2.0, contestant.requests(tokens_of(contestant))?)?;
-            println!(
-                "round {round}: {:46} {:36} {:7.1} us {:7.0}/s  half load p50 {:6.2} p99 {:6.2} ms",
-                contestant.row.server, contestant.row.exchange, full.cpu_micros, full.rate, half.p50_millis, half.p99_millis
-            );
-            results.full.push(full);
-            results.half.push(half);
+            print!("round {round}: ");
+            results.turn(tokens)?;
         }
     }
     for results in &mut results {
@@ -104,12 +100,26 @@ fn rounds<'a>(contestants: &'a [Contestant], options: &Options) -> Result<Vec<Re
 }
 
 impl Results<'_> {
-    fn full(&self, figure: fn(&Run) -> f64) -> Spread {
-        Spread::of(self.full.iter().map(figure))
+    fn turn(&mut self, tokens: usize) -> Result<(), Box<dyn Error>> {
+        let Contestant { row, .. } = self.contestant;
+        let (process, load) = (self.contestant.process(), self.contestant.load());
+        let requests = |tokens: usize| self.contestant.requests(tokens);
+        let many = if row.kind.is_peer() { tokens.div_ceil(5) } else { tokens };
+        let full = Run::measure(process, load, requests(many)?)?;
+        let half = Run::measure_at(process, load, full.rate / 2.0, requests(many)?)?;
+        let same = Run::measure_at(process, load, SAME_RATE, requests(tokens.div_ceil(20))?)?;
+        println!(
+            "{:46} {:36} {:7.1} us {:7.0}/s  half load p50 {:6.2} p99 {:6.2} ms",
+            row.server, row.exchange, full.cpu_micros, full.rate, half.p50_millis, half.p99_millis
+        );
+        self.full.push(full);
+        self.half.push(half);
+        self.same.push(same);
+        Ok(())
     }
 
-    fn half(&self, figure: fn(&Run) -> f64) -> Spread {
-        Spread::of(self.half.iter().map(figure))
+    fn full(&self, figure: fn(&Run) -> f64) -> Spread {
+        Spread::of(self.full.iter().map(figure))
     }
 
     fn cpu(&self) -> Spread {
@@ -126,6 +136,7 @@ fn section(results: &[Results<'_>]) -> Section {
         "tokens/s at 64",
         "p99 ms at 64",
         "p50 / p99 ms at half load",
+        "at 400/s",
         "start ms",
         "MiB at start / after",
     ]);
@@ -141,7 +152,8 @@ fn section(results: &[Results<'_>]) -> Section {
             format!("{:.2}", cpu.median / floor_cpu),
             format!("{:.0}", results.full(|run| run.rate).median),
             format!("{:.2}", results.full(|run| run.p99_millis).median),
-            format!("{:.2} / {:.2}", results.half(|run| run.p50_millis).median, results.half(|run| run.p99_millis).median),
+            latencies(&results.half),
+            latencies(&results.same),
             format!("{:.0}", start.time.as_secs_f64() * 1e3),
             format!("{:.1} / {:.1}", start.resident_kib as f64 / 1024.0, results.resident_kib as f64 / 1024.0),
         ]);
@@ -156,6 +168,12 @@ fn section(results: &[Results<'_>]) -> Section {
     };
     let picture = bars("Server CPU time per token, microseconds", &results.iter().map(bar).collect::<Vec<_>>());
     Section { text, picture: ("performance.svg", picture) }
+}
+
+/// Medians of the 50th and the 99th percentiles.
+fn latencies(runs: &[Run]) -> String {
+    let median = |figure: fn(&Run) -> f64| Spread::of(runs.iter().map(figure)).median;
+    format!("{:.2} / {:.2}", median(|run| run.p50_millis), median(|run| run.p99_millis))
 }
 
 /// The proof that the generator does not hold the server back.
@@ -187,7 +205,7 @@ fn ratios(results: &[Results<'_>], floor_cpu: f64) -> String {
             row(&format!("tokens/s at 64 connections, durable / the faster peer with {name}"), own / rate, ">= 5");
         }
     }
-    row("p99 at half load, durable, ms", durable.half(|run| run.p99_millis).median, "<= 5");
+    row("p99 at half load, durable, ms", Spread::of(durable.half.iter().map(|run| run.p99_millis)).median, "<= 5");
     row("start to first token, 10 clients, ms", durable.contestant.start().time.as_secs_f64() * 1e3, "<= 200");
     row("resident after start, 10 clients, MiB", durable.contestant.start().resident_kib as f64 / 1024.0, "<= 40");
     format!("\n{table}")

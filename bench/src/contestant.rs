@@ -15,7 +15,7 @@ use crate::{
 
 /// Connections at the highest load.
 pub const CONNECTIONS: usize = 64;
-/// Clients that every server but the peers' has registered.
+/// Clients that every server has registered.
 const CLIENTS: usize = 10;
 
 /// Who is compared.
