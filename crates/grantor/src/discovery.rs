@@ -147,7 +147,10 @@ fn member<'d, T: Deserialize<'d>>(document: &'d Value, name: &str) -> Result<Opt
 }
 
 /// Where the metadata of an issuer may be: RFC 8414 §3.1, and OpenID Connect Discovery 1.0 §4.
-fn well_known(issuer: &str) -> Result<[String; 2], DiscoveryError> {
+///
+/// # Errors
+/// [`DiscoveryError::Issuer`]
+pub fn well_known(issuer: &str) -> Result<[String; 2], DiscoveryError> {
     let refused = || DiscoveryError::Issuer(issuer.to_owned());
     let url = checked_url(issuer).map_err(|_| refused())?;
     if url.query().is_some() || url.fragment().is_some() {

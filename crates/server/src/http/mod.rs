@@ -1,13 +1,11 @@
 //! HTTP, both directions.
 
-mod client;
 mod connection;
 mod listener;
 mod origin;
 mod server;
 mod tls;
 
-pub use client::{Client, escape};
 pub use listener::Listener;
 pub use origin::{Origin, Proxy};
 pub use server::serve;
