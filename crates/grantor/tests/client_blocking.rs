@@ -87,6 +87,7 @@ fn a_token_is_kept_refreshed_ahead_and_replaced_when_refused() {
     assert_eq!((text(&source), server.count()), ("token-2".to_owned(), 3));
     let other = source.token_for(Wanted::new().subject("alice")).expect("a token");
     assert_eq!((other.expose(), server.last().jwt("assertion").claim("sub")), ("token-3", &"alice".into()));
+    assert_eq!(text(&source.wanting(Wanted::new().subject("alice"))), "token-3");
     let (mut parts, ()) = http::Request::get("https://api.example").body(()).expect("a request").into_parts();
     source.authorize(&mut parts).expect("a token");
     assert_eq!(parts.headers["authorization"], "Bearer token-2");

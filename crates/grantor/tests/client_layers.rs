@@ -273,7 +273,8 @@ async fn a_hundred_refusals_at_once_make_one_new_token() {
 async fn tokens_for_something_in_particular() {
     for client in ALL {
         let (server, api) = (Server::tokens().await, api(|_| true).await);
-        let access = access(&source(&server), &api).wanted(Wanted::new().scope("invoices:read".parse().expect("a scope")));
+        let wanted = Wanted::new().scope("invoices:read".parse().expect("a scope"));
+        let access = access(&source(&server).wanting(wanted), &api);
         assert_eq!(client.post(&access, &api.url, &[], "").await, ok("token-0 "), "{client:?}");
         assert_eq!(server.last().parameter("scope").as_deref(), Some("invoices:read"), "{client:?}");
     }
@@ -310,6 +311,31 @@ async fn a_body_that_cannot_be_sent_again_is_sent_once() {
     assert_eq!((first.status(), server.count(), api.count()), (StatusCode::UNAUTHORIZED, 1, 1));
     let second = http.call(post()).await.expect("an answer");
     assert_eq!((second.status(), server.count(), api.count()), (StatusCode::OK, 2, 2), "the next request has a new token");
+}
+
+#[cfg(feature = "reqwest-middleware")]
+#[tokio::test]
+async fn a_stream_of_reqwest_is_sent_once() {
+    let (server, api) = (Server::tokens().await, api(|token| token != "token-0").await);
+    let access = access(&source(&server), &api);
+    let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(access).build();
+    let post = || http.post(&api.url).body(reqwest::Body::wrap(Stream(Full::new(Bytes::from("paid"))))).send();
+    assert_eq!(post().await.expect("an answer").status(), StatusCode::UNAUTHORIZED);
+    assert_eq!((server.count(), api.count()), (1, 1));
+    assert_eq!(post().await.expect("an answer").status(), StatusCode::OK);
+    assert_eq!((server.count(), api.count(), api.last().body.as_str()), (2, 2, "paid"));
+}
+
+#[cfg(feature = "reqwest-middleware")]
+#[tokio::test]
+async fn the_error_of_the_middleware_says_why_there_is_no_token() {
+    let server = Server::always(400, json!({"error": "invalid_grant"})).await;
+    let api = api(|_| true).await;
+    let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(access(&source(&server), &api)).build();
+    let error = http.get(&api.url).send().await.expect_err("no token");
+    let reqwest_middleware::Error::Middleware(error) = error else { unreachable!("{error:?}") };
+    let error = error.downcast::<AccessError<std::convert::Infallible>>().expect("ours");
+    assert!(matches!(error, AccessError::Token(error) if error.oauth_code() == Some("invalid_grant")));
 }
 
 /// A service that insists on being asked whether it is ready before each call.

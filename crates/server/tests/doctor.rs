@@ -174,6 +174,7 @@ fn metadata_that_is_missing_misplaced_or_broken_is_told_apart() {
         (&["--issuer", "http://as.example"], "https"),
         (&["--issuer", "https://as.example?a"], "query"),
         (&["--issuer", "https://as.example", "--scope", "a"], "--key"),
+        (&["--issuer", "https://as.example", "--iss", "a"], "--key"),
         (&["--key", "nowhere.json"], "nowhere.json"),
     ] {
         let refused = run(arguments);

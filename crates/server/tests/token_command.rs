@@ -145,6 +145,17 @@ fn a_server_that_cannot_be_trusted_or_does_not_agree_is_refused() {
     );
 }
 
+/// A bare container has none.
+#[test]
+fn this_machine_is_reached_without_root_certificates() {
+    let (desk, server) = (Desk::new(), Foreign::start(|_, _| {}));
+    let mut command = grantor(&desk.path().join("data"));
+    let arguments = ["token", "--key", "key.jwk", "--iss", "billing", "--server", &server.issuer];
+    command.current_dir(desk.path()).args(arguments).env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
+    let finished = finished(command.output().expect("the binary runs"));
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("the-token\n", ""));
+}
+
 #[test]
 fn our_own_server_is_found_too() {
     let server = Server::start();

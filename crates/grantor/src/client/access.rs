@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use http::{StatusCode, Uri};
 use url::Url;
 
-use super::{AccessToken, TokenError, TokenSource, Wanted};
+use super::{AccessToken, TokenError, TokenSource};
 use crate::fetch::{FetchError, checked_url};
 
 /// An API's tokens, put on each request to it. It is a [`tower_layer::Layer`] for clients that speak [`http::Request`], and with the
@@ -16,7 +16,8 @@ use crate::fetch::{FetchError, checked_url};
 ///   one, so one HTTP client may call many servers. A request that has an `Authorization` header keeps it.
 /// * An answer 401 means that the token was refused. It is [invalidated](TokenSource::invalidate), and the request is sent once more
 ///   with a new one, if its body can be sent again; the second answer is passed on, whatever it is.
-/// * Where there is no new token, the 401 is passed on.
+/// * Where there is no new token, the 401 is passed on. Where there is no token to begin with, nothing is sent: the error is
+///   [`AccessError::Token`], which `reqwest_middleware` carries in its `Error::Middleware` as `AccessError<Infallible>`.
 ///
 /// **Redirects.** `reqwest` follows redirects beneath its middleware, and takes the `Authorization` header off where the
 /// host, port or scheme changes; a 401 from there says nothing about the token, and none is asked for anew. In a stack of tower
@@ -36,13 +37,12 @@ use crate::fetch::{FetchError, checked_url};
 pub struct ApiAccess {
     source: TokenSource,
     origins: Arc<[Origin]>,
-    wanted: Wanted,
 }
 
 impl ApiAccess {
-    /// Tokens of `source` for the API at `origin`.
+    /// Tokens of `source` for the API at `origin`. [`TokenSource::wanting`] gives the source of tokens for something in particular.
     pub fn new(source: TokenSource, origin: Origin) -> Self {
-        Self { source, origins: Arc::new([origin]), wanted: Wanted::new() }
+        Self { source, origins: Arc::new([origin]) }
     }
 
     /// The API is at this origin too.
@@ -51,19 +51,13 @@ impl ApiAccess {
         Self { origins: self.origins.iter().cloned().chain([origin]).collect(), ..self }
     }
 
-    /// Tokens for something in particular: what is left open is what the source is configured for.
-    #[must_use]
-    pub fn wanted(self, wanted: Wanted) -> Self {
-        Self { wanted, ..self }
-    }
-
     /// Whether requests to this origin get a token.
     pub(super) fn covers(&self, origin: Option<&Origin>) -> bool {
         origin.is_some_and(|origin| self.origins.contains(origin))
     }
 
     pub(super) async fn token(&self) -> Result<AccessToken, TokenError> {
-        self.source.token_for(self.wanted.clone()).await
+        self.source.token().await
     }
 
     /// Whether the API refused the token. Then it is handed out no more.

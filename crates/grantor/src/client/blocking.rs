@@ -96,6 +96,13 @@ impl TokenSource {
         self.wait(self.source.token_for(wanted))
     }
 
+    /// The source of tokens for something in particular; see [`TokenSource::wanting`](super::TokenSource::wanting). It shares the
+    /// background thread too.
+    #[must_use]
+    pub fn wanting(&self, wanted: Wanted) -> Self {
+        Self { source: self.source.wanting(wanted), background: Arc::clone(&self.background) }
+    }
+
     /// Puts a token on a request, and answers which; see [`TokenSource::authorize`](super::TokenSource::authorize).
     ///
     /// # Errors

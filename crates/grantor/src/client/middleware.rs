@@ -1,5 +1,7 @@
 //! The token on each request of a `reqwest_middleware` client.
 
+use std::convert::Infallible;
+
 use async_trait::async_trait;
 use http::{Extensions, header};
 use reqwest::{Request, Response};
@@ -14,7 +16,7 @@ impl Middleware for ApiAccess {
         if !is_for_api || request.headers().contains_key(header::AUTHORIZATION) {
             return next.run(request, extensions).await;
         }
-        let token = self.token().await.map_err(|error| Error::middleware(AccessError::<reqwest::Error>::Token(error)))?;
+        let token = self.token().await.map_err(|error| Error::middleware(AccessError::<Infallible>::Token(error)))?;
         let again = request.try_clone();
         request.headers_mut().insert(header::AUTHORIZATION, token.header_value());
         let answer = next.clone().run(request, extensions).await?;

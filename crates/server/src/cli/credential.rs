@@ -20,13 +20,13 @@ use super::{Failure, client::algorithm};
 #[derive(Debug, Default, Args)]
 pub struct BareKey {
     /// The client, where FILE is a private key alone: PEM or JWK
-    #[arg(long, value_name = "CLIENT")]
+    #[arg(long, value_name = "CLIENT", requires = "key")]
     iss: Option<ClientId>,
     /// Algorithm of a private key alone; needed for RSA
-    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    #[arg(long, value_name = "ALG", value_parser = algorithm, requires = "key")]
     alg: Option<Algorithm>,
     /// Key id of a private key alone, as the server knows it [default: none in a PEM]
-    #[arg(long, value_name = "KID")]
+    #[arg(long, value_name = "KID", requires = "key")]
     kid: Option<String>,
 }
 
