@@ -26,7 +26,7 @@ pub struct BareKey {
     #[arg(long, value_name = "ALG", value_parser = algorithm, requires = "key")]
     alg: Option<Algorithm>,
     /// Key id of a private key alone, as the server knows it [default: none in a PEM]
-    #[arg(long, value_name = "KID", requires = "key")]
+    #[arg(long, value_name = "KID", allow_hyphen_values = true, requires = "key")]
     kid: Option<String>,
 }
 

@@ -35,7 +35,7 @@ pub struct Filter {
     #[arg(long)]
     refused: bool,
     /// Only the decision with this id
-    #[arg(long, value_name = "CORRELATION")]
+    #[arg(long, value_name = "CORRELATION", allow_hyphen_values = true)]
     id: Option<String>,
     /// Only decisions about this client
     #[arg(long, value_name = "CLIENT")]
@@ -62,7 +62,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Show {
     /// The id that the error answer carried
-    #[arg(value_name = "CORRELATION")]
+    #[arg(value_name = "CORRELATION", allow_hyphen_values = true)]
     id: String,
 }
 

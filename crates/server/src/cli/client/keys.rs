@@ -80,7 +80,7 @@ pub struct RemoveKey {
     /// Client identifier
     id: ClientId,
     /// `kid` of the key, as `client show` tells it
-    #[arg(long, value_name = "KID")]
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: String,
 }
 
