@@ -101,6 +101,11 @@ fn our_own_server_is_well() {
     let key = server.client("billing", &["--generate-key"]);
     let secret = server.client("legacy", &["--auth", "client_secret_basic"]);
     server.ok(&["doctor"]);
+    std::fs::write(server.data().join("grantor.toml"), format!("issuer = \"{}\"", server.issuer)).expect("a configuration");
+    for arguments in [&["doctor"] as &[&str], &["doctor", "--key", &key.to_string_lossy()]] {
+        let without_issuer = finished(grantor(&server.data()).args(arguments).output().expect("the binary runs"));
+        assert!(without_issuer.status.success(), "{}", without_issuer.stderr);
+    }
     for key in [&key, &secret] {
         let report: Value =
             serde_json::from_str(&server.ok(&["doctor", "--key", &key.to_string_lossy(), "--json"])).expect("JSON");
@@ -170,8 +175,7 @@ fn metadata_that_is_missing_misplaced_or_broken_is_told_apart() {
     assert_eq!(silent.status.code(), Some(1));
     assert!(silent.stdout.contains("Connection refused") && silent.stdout.contains("Is the server running"), "{}", silent.stdout);
     for (arguments, word) in [
-        (&[] as &[&str], "--issuer"),
-        (&["--issuer", "http://as.example"], "https"),
+        (&["--issuer", "http://as.example"] as &[&str], "https"),
         (&["--issuer", "https://as.example?a"], "query"),
         (&["--issuer", "https://as.example", "--scope", "a"], "--key"),
         (&["--issuer", "https://as.example", "--iss", "a"], "--key"),

@@ -19,6 +19,7 @@ use super::{
     credential::{BareKey, ClientKey},
     token::GrantName,
 };
+use crate::config::Overrides;
 
 /// Find out what is wrong with a server, or between it and a key
 #[derive(Debug, Args)]
@@ -28,6 +29,7 @@ use super::{
   grantor doctor --key billing.json --grant client-credentials --json
   grantor doctor --issuer https://as.example --key key.pem --iss billing --alg RS256 --kid 2026-01
 
+Without --issuer, the server of the key file is meant, else the configured one.
 With --key, tokens are asked for, as `grantor token` does, and forgotten. Exit code 0: all is well; 1: something is wrong.")]
 pub struct Doctor {
     /// Key file of a client: asks for tokens with it. Or its private key alone (PEM or JWK), with --iss
@@ -49,9 +51,12 @@ pub struct Doctor {
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let key = self.key.as_deref().map(|path| ClientKey::read(path, self.bare)).transpose()?;
-        let from_file = || key.as_ref().and_then(ClientKey::file).map(|file| file.issuer.clone());
-        let issuer = global.issuer.clone().or_else(from_file);
-        let issuer = issuer.ok_or_else(|| Failure::usage("which server? Say --issuer URL, or --key with a key file"))?;
+        let file = key.as_ref().and_then(ClientKey::file);
+        let issuer = match (&global.issuer, file) {
+            (Some(issuer), _) => issuer.clone(),
+            (None, Some(file)) => file.issuer.clone(),
+            (None, None) => global.load_config(Overrides::default())?.issuer.to_string(),
+        };
         checked_url(&issuer).map_err(|error| Failure::usage(format!("--issuer {error}")))?;
         let fetch = HttpFetch::new().map_err(Failure::failed)?;
 
