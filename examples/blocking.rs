@@ -69,7 +69,7 @@ async fn serve(public: Arc<VerificationKey>, started: mpsc::Sender<String>) -> R
     let store = Arc::new(MemoryStore::new());
     let mut billing = ClientMetadata::new("billing".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
     billing.scope = Scope::parse("invoices:read invoices:write")?;
-    store.client_create(Client::new(billing, vec![public], vec![])?).await?;
+    store.client_create(Client::new(billing, vec![public.into()], vec![])?).await?;
     let service = TowerToHyperService::new(AuthorizationServer::builder(issuer.clone()).store(store).standard().build()?);
     started.send(issuer.to_string())?;
     loop {

@@ -87,8 +87,8 @@ async fn register_kiosk(store: &MemoryStore) -> Result<PrivateJwk, Box<dyn Error
     let mut kiosk = ClientMetadata::new("kiosk".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
     kiosk.grant_types = vec![Voucher::TYPE];
     kiosk.scope = Scope::parse("catalogue")?;
-    let public = Arc::new(VerificationKey::from_jwk(key.public())?);
-    store.client_create(Client::new(kiosk, vec![public], vec![])?).await?;
+    let public = VerificationKey::from_jwk(key.public())?;
+    store.client_create(Client::new(kiosk, vec![public.into()], vec![])?).await?;
     Ok(key)
 }
 

@@ -63,7 +63,7 @@ async fn serve(key: &PrivateJwk) -> Result<Issuer, Box<dyn Error>> {
     let store = Arc::new(MemoryStore::new());
     let billing = ClientMetadata::new("billing".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
-    store.client_create(Client::new(billing, vec![public], vec![])?).await?;
+    store.client_create(Client::new(billing, vec![public.into()], vec![])?).await?;
     let server = AuthorizationServer::builder(issuer.clone()).store(store).standard().build()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

@@ -59,7 +59,7 @@ async fn serve_and_register(key_file: &std::path::Path) -> Result<(), Box<dyn Er
     let mut billing = ClientMetadata::new("billing".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
     billing.scope = Scope::parse("invoices:read invoices:write")?;
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
-    store.client_create(Client::new(billing, vec![public], vec![])?).await?;
+    store.client_create(Client::new(billing, vec![public.into()], vec![])?).await?;
     let private_key: serde_json::Value = serde_json::from_str(key.expose_json())?;
     let text = json!({
         "type": "grantor_client", "issuer": issuer.as_str(), "token_endpoint": issuer.endpoint("token"),

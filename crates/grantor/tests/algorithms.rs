@@ -36,6 +36,7 @@ fn accepting(algorithms: &[Algorithm]) -> Settings {
 /// A client of this use with these public keys; it signs with `key`.
 async fn party_with_keys(world: &World, usage: Use, key: &Arc<Key>, registered: Vec<Arc<VerificationKey>>) -> Party {
     let id = format!("client-with-keys-{}", common::new_token_id());
+    let registered = registered.into_iter().map(Into::into).collect();
     world.register(metadata(&id, usage.method()), registered, vec![]).await;
     Party { id, usage, key: key.clone() }
 }
@@ -177,7 +178,7 @@ async fn rejects_public_key_signatures_of_a_secret_client_and_the_reverse() {
     let world = World::new();
     let secret = readable(keys::SECRET.text(), None);
     let id = "client-with-both-keys";
-    world.register(metadata(id, AuthMethod::CLIENT_SECRET_JWT), vec![keys::P256.public()], vec![secret]).await;
+    world.register(metadata(id, AuthMethod::CLIENT_SECRET_JWT), vec![keys::P256.public().into()], vec![secret]).await;
     let by = |usage, key: &Arc<Key>| Party { id: id.to_owned(), usage, key: key.clone() };
     let rows = [
         (Use::ClientSecretJwt, &keys::SECRET, None),
@@ -216,7 +217,7 @@ async fn a_registered_signing_algorithm_is_the_only_one() {
 async fn a_pinned_hmac_does_not_bind_the_grants_of_the_same_client() {
     let world = World::new();
     let pinned = ClientMetadata { signing_algorithm: Some(Hs256), ..metadata("pinned-client", AuthMethod::CLIENT_SECRET_JWT) };
-    world.register(pinned, vec![keys::P256.public()], vec![readable(keys::SECRET.text(), None)]).await;
+    world.register(pinned, vec![keys::P256.public().into()], vec![readable(keys::SECRET.text(), None)]).await;
     let party = Party { id: "pinned-client".to_owned(), usage: Use::Grant, key: keys::P256.clone() };
     world.accepts(&party, "ES256", |jwt| jwt).await;
 }

@@ -53,7 +53,7 @@ async fn server(method: AuthMethod, policy: AudiencePolicy) -> (Arc<InProcess>, 
     billing.audience_policy = policy;
     let (keys, secrets) = match method {
         method if method == AuthMethod::PRIVATE_KEY_JWT => {
-            (vec![Arc::new(VerificationKey::from_jwk(key.public()).expect("a key"))], vec![])
+            (vec![VerificationKey::from_jwk(key.public()).expect("a key").into()], vec![])
         }
         method if method == AuthMethod::CLIENT_SECRET_JWT => {
             (vec![], vec![ClientSecret::readable(secret.clone().into(), None).expect("a secret")])

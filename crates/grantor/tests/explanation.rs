@@ -70,6 +70,53 @@ async fn says_what_was_expected_and_what_came() {
 }
 
 #[tokio::test]
+async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
+    for of in Use::PUBLIC_KEY {
+        let world = World::new();
+        let id = "client-of-two-keys";
+        let nameless = keys::P384.public_with(&[("kid", serde_json::Value::Null)]);
+        let thumbprint = nameless.jwk().expect("a public key").thumbprint();
+        world.register(common::metadata(id, of.method()), vec![keys::P256.public().into(), nameless.into()], vec![]).await;
+        let explain = async |token: &str| world.server.explain(token, usage(of)).await.expect("the store answers");
+        let tried = |explanation: &Explanation| explanation.keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+
+        let first = common::Party { id: id.to_owned(), usage: of, key: keys::P256.clone() };
+        let token = first.jwt().claim("iat", (NOW - 100).to_string()).claim("exp", (NOW - 40).to_string()).sign(&first.key);
+        let explanation = explain(&token).await;
+        assert_eq!(broken_rule(&explanation), Some("exp"));
+        let kid = first.key.key_id().expect("a kid");
+        assert_eq!(tried(&explanation), [format!("registered key 1 of {id} (kid {kid:?})")]);
+        assert_eq!(explanation.keys[0].thumbprint, keys::P256.public().jwk().map(grantor::jose::Jwk::thumbprint));
+        let clock = explanation.clock.expect("a JWT has times");
+        assert_eq!((clock.now, clock.since_issued, clock.until_expiry), (common::at(0.0), Some(100.0), Some(-40.0)));
+        // The decision of the request holds the same.
+        let refused = world.send(&first.form(&token)).await;
+        let decided = refused.decision.explanation.expect("an explanation");
+        assert_eq!((&decided.keys, decided.clock), (&explanation.keys, explanation.clock));
+
+        let second = common::Party { key: keys::P384.clone(), ..first };
+        let token = second.jwt().without_header("kid").without("iat").sign(&second.key);
+        let explanation = explain(&token).await;
+        assert_eq!(tried(&explanation), [format!("registered key 2 of {id} (thumbprint {thumbprint})")]);
+        assert_eq!(explanation.clock.map(|clock| (clock.since_issued, clock.until_expiry)), Some((None, Some(60.0))));
+        let granted = world.send(&second.form(&token)).await;
+        assert_eq!(granted.decision.key_source, Some(format!("registered key 2 of {id}")));
+        let unknown = explain(&second.jwt().header("kid", "\"x\"").sign(&second.key)).await;
+        assert_eq!((broken_rule(&unknown), tried(&unknown)), (Some("key"), Vec::new()), "no key was tried");
+    }
+}
+
+#[tokio::test]
+async fn a_client_secret_is_named_as_the_key_tried_and_shows_nothing_of_itself() {
+    let world = World::new();
+    let party = world.party(Use::ClientSecretJwt).await;
+    let explanation = world.server.explain(&party.jwt().sign(&party.key), usage(Use::ClientSecretJwt)).await.expect("an answer");
+    assert_eq!(explanation.keys.len(), 1);
+    assert_eq!((&explanation.keys[0].key_id, &explanation.keys[0].thumbprint), (&None, &None));
+    assert_eq!(explanation.keys[0].source, format!("client secret 1 of {}", party.id));
+}
+
+#[tokio::test]
 async fn a_good_assertion_is_not_used_up_and_a_used_one_is_named_a_replay() {
     for of in Use::ALL {
         let world = World::new();

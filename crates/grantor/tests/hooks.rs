@@ -13,7 +13,7 @@ use common::{Form, Jwt, Key, Party, Reason::Same, Use, World, keys, metadata};
 use grantor::{
     clock::UnixTime,
     jose::{Algorithm, Header, VerificationKey},
-    keys::{KeyError, KeyKind, KeyResolver, KeyRing, SigningKeys},
+    keys::{Candidate, KeyError, KeyKind, KeyResolver, KeyRing, KeySource, SigningKeys},
     server::{
         Authorization, Caller, ClientAuthError, ClientAuthRequirement, ClientAuthentication, Context, Decision, Grant,
         GrantError, Mechanism, TokenForm,
@@ -38,7 +38,7 @@ impl ClientSource for OneClient {
 async fn clients_can_come_from_elsewhere() {
     for usage in Use::PUBLIC_KEY {
         let id = "client-from-elsewhere";
-        let client = Client::new(metadata(id, usage.method()), vec![keys::P256.public()], vec![]).expect("a client");
+        let client = Client::new(metadata(id, usage.method()), vec![keys::P256.public().into()], vec![]).expect("a client");
         let world = World::with(|builder| builder.clients(Arc::new(OneClient(Arc::new(client)))));
         let party = Party { id: id.to_owned(), usage, key: keys::P256.clone() };
         world.accepts(&party, "known elsewhere", |jwt| jwt).await;
@@ -63,8 +63,12 @@ struct TheseKeys(Result<Vec<Arc<VerificationKey>>, ()>);
 
 #[async_trait]
 impl KeyResolver for TheseKeys {
-    async fn resolve_keys(&self, _: &Client, _: KeyKind, _: &Header, _: UnixTime) -> Result<Vec<Arc<VerificationKey>>, KeyError> {
-        self.0.clone().map_err(|()| StoreError::Unavailable("the key server does not answer".into()).into())
+    async fn resolve_keys(&self, _: &Client, _: KeyKind, _: &Header, _: UnixTime) -> Result<Vec<Candidate>, KeyError> {
+        let named = |key: &Arc<VerificationKey>| Candidate { key: key.clone(), source: KeySource::Other("the key server") };
+        self.0
+            .as_ref()
+            .map(|keys| keys.iter().map(named).collect())
+            .map_err(|()| StoreError::Unavailable("the key server does not answer".into()).into())
     }
 }
 
@@ -169,7 +173,7 @@ struct Forgetful(Mutex<Vec<(ReplayKey, UnixTime, UnixTime)>>);
 
 #[async_trait]
 impl ReplayGuard for Forgetful {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, _: u64) -> Result<Claim, StoreError> {
         self.0.lock().expect("no panic").push((key, until, now));
         Ok(Claim::Fresh)
     }

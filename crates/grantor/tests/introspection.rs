@@ -89,7 +89,7 @@ async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
         let subject = |enabled| Subject { id: SubjectId::parse("somebody").expect("a subject"), enabled };
         let client = |enabled| {
             let metadata = ClientMetadata { enabled, ..metadata(&party.id, AuthMethod::PRIVATE_KEY_JWT) };
-            Client::new(metadata, vec![keys::P256.public()], vec![]).expect("a client")
+            Client::new(metadata, vec![keys::P256.public().into()], vec![]).expect("a client")
         };
         for enabled in [true, false, true] {
             world.store.subject_update(subject(enabled)).await.expect("a known subject");

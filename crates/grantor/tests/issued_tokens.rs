@@ -126,7 +126,7 @@ async fn an_access_token_is_no_assertion() {
         let world = World::with(|builder| builder.signing_keys(Arc::new(Arc::new(ring))));
         let shared = grantor::jose::VerificationKey::from_jwk(server_key.public()).expect("a key");
         let metadata = common::metadata(ISSUER, AuthMethod::PRIVATE_KEY_JWT);
-        world.register(metadata, vec![Arc::new(shared), private.public()], vec![]).await;
+        world.register(metadata, vec![shared.into(), private.public().into()], vec![]).await;
         let party = Party { id: ISSUER.to_owned(), usage, key: private };
         let answer = world.send(&party.good_form()).await;
         let token = answer.granted("a token").to_owned();

@@ -3,12 +3,12 @@
 mod common;
 
 use common::{
-    Form, Key, Party, Use, World, at,
+    Form, Jwt, Key, Party, Use, World, at,
     credentials::{METHODS, client, grant_form, with_credentials, world_with},
     keys, metadata,
 };
 use grantor::{
-    storage::{Client, ClientMetadata, ClientRegistry, ClientSecret},
+    storage::{Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret},
     types::{AuthMethod, GrantType},
 };
 
@@ -40,11 +40,57 @@ async fn a_replaced_key_is_refused_on_the_next_request() {
         let party = world.party(usage).await;
         world.accepts(&party, "the registered key", |jwt| jwt).await;
         let rotated =
-            Client::new(metadata(&party.id, usage.method()), vec![keys::P256_OTHER.public()], vec![]).expect("a client");
+            Client::new(metadata(&party.id, usage.method()), vec![keys::P256_OTHER.public().into()], vec![]).expect("a client");
         world.store.client_update(rotated).await.expect("a known client");
         world.send(&party.good_form()).await.refused("the old key", usage.error(), "key", "no key with this kid");
         let party = Party { key: keys::P256_OTHER.clone(), ..party };
         world.accepts(&party, "the new key", |jwt| jwt).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_ends_at_its_time_without_a_word_to_strangers_and_the_others_go_on() {
+    let id = "client-with-an-ending-key";
+    for usage in Use::PUBLIC_KEY {
+        let world = World::new();
+        let ending = ClientKey::new(keys::P256.public(), Some(at(60.0)));
+        world.register(metadata(id, usage.method()), vec![ending, keys::P256_OTHER.public().into()], vec![]).await;
+        let [old, new] = [keys::P256.clone(), keys::P256_OTHER.clone()].map(|key| Party { id: id.to_owned(), usage, key });
+        let send = async |jwt: Jwt| world.send(&old.form(&jwt.sign(&old.key))).await;
+        world.set_clock(59.999);
+        send(old.jwt()).await.granted("before the end");
+        send(old.jwt().without_header("kid")).await.granted("before the end, not named");
+        world.set_clock(60.0);
+        let expired = send(old.jwt()).await;
+        expired.refused("at the end", usage.error(), "key", "the client's key has expired: registered key 1 ended 0 s ago");
+        let unknown = send(old.jwt().header("kid", "\"no-such-key\"")).await;
+        unknown.refused("the control", usage.error(), "key", "the client has no key with this kid");
+        assert_eq!(expired.description(), unknown.description(), "law 6");
+        let unnamed = send(old.jwt().without_header("kid")).await;
+        unnamed.refused("not named", usage.error(), "signature", "signature does not verify");
+        world.accepts(&new, "the key without an end", |jwt| jwt).await;
+        world.accepts(&new, "the key without an end, not named", |jwt| jwt.without_header("kid")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stored_key_that_is_too_weak_verifies_nothing_and_the_others_go_on() {
+    let id = "client-with-a-weak-key";
+    let weak = ClientKey::from_stored(&format!(r#"{{"kty":"RSA","kid":"weak","e":"AQAB","n":"{}8"}}"#, "_".repeat(170)), None);
+    for usage in Use::PUBLIC_KEY {
+        let world = World::new();
+        world.register(metadata(id, usage.method()), vec![weak.clone(), keys::P256.public().into()], vec![]).await;
+        let good = Party { id: id.to_owned(), usage, key: keys::P256.clone() };
+        let rsa = Party { key: keys::RSA.clone(), ..good.clone() };
+        let send = async |jwt: Jwt| world.send(&rsa.form(&jwt.sign(&rsa.key))).await;
+        let named = send(rsa.jwt().header("kid", "\"weak\"")).await;
+        named.refused("named", usage.error(), "key", "cannot be used: registered key 1: RSA key has 1024 bits");
+        let unnamed = send(rsa.jwt().without_header("kid")).await;
+        unnamed.refused("not named", usage.error(), "key", "cannot be used: registered key 1: RSA key has 1024 bits");
+        let unknown = send(rsa.jwt().header("kid", "\"no-such-key\"")).await;
+        assert_eq!((named.description(), unnamed.description()), (unknown.description(), unknown.description()), "law 6");
+        world.accepts(&good, "the other key", |jwt| jwt).await;
+        world.accepts(&good, "the other key, not named", |jwt| jwt.without_header("kid")).await;
     }
 }
 

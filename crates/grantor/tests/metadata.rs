@@ -90,6 +90,24 @@ async fn algorithms_are_those_of_the_settings() {
 }
 
 #[tokio::test]
+async fn a_method_without_an_algorithm_is_not_listed() {
+    let settings = [
+        (Settings { secret_algorithms: Vec::new(), ..Settings::default() }, "client_secret_jwt"),
+        (Settings { assertion_algorithms: Vec::new(), ..Settings::default() }, "private_key_jwt"),
+    ];
+    for (settings, gone) in settings {
+        let world = World::with(|builder| builder.settings(settings));
+        let document = document(&world.server, PATH).await;
+        for endpoint in ["token", "introspection", "revocation"] {
+            let listed = document[format!("{endpoint}_endpoint_auth_methods_supported")].as_array().expect("an array").clone();
+            for method in ["private_key_jwt", "client_secret_jwt"] {
+                assert_eq!(listed.contains(&json!(method)), method != gone, "{endpoint}: {listed:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_document_comes_from_configuration_and_may_be_cached() {
     let world = World::new();
     let request =

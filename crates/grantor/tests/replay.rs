@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -207,13 +208,36 @@ async fn sixty_four_concurrent_uses_give_exactly_one_token() {
     }
 }
 
+#[tokio::test]
+async fn a_party_over_its_quota_waits_and_the_others_do_not() {
+    for usage in Use::ALL {
+        let world = World::with(|builder| builder.replay_quota(2));
+        let (party, other) = (world.party(usage).await, world.party(usage).await);
+        let used = party.good_form();
+        world.send(&used).await.granted("one");
+        world.send(&party.good_form()).await.granted("two");
+        let refused = party.good_form();
+        for _ in 0..2 {
+            let answer = world.send(&refused).await;
+            let cause = "jti: the issuer has 2 used assertions that have not expired yet";
+            answer.refused("three", "temporarily_unavailable", "replay_quota", cause);
+            assert_eq!(answer.headers.get("retry-after").map(|value| value.as_bytes()), Some(&b"61"[..]));
+        }
+        world.send(&used).await.refused("a replay is one, quota or not", usage.error(), REPLAYED.0, REPLAYED.1);
+        world.send(&other.good_form()).await.granted("another party");
+        world.clock.advance(Duration::from_secs(91));
+        let later = party.jwt().claim("iat", (NOW + 91).to_string()).claim("exp", (NOW + 151).to_string());
+        world.send(&party.form(&later.sign(&party.key))).await.granted("when the first two have ended");
+    }
+}
+
 /// A guard that cannot answer, and in which way.
 #[derive(Clone, Copy)]
 struct Broken(fn(Box<dyn Error + Send + Sync>) -> StoreError);
 
 #[async_trait]
 impl ReplayGuard for Broken {
-    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime) -> Result<Claim, StoreError> {
+    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime, _: u64) -> Result<Claim, StoreError> {
         Err(self.0("the replay store broke".into()))
     }
 
@@ -260,10 +284,10 @@ struct Shared {
 
 #[async_trait]
 impl ReplayGuard for Shared {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.ends.lock().expect("no panic").insert(until);
-        self.store.claim(key, until, now).await
+        self.store.claim(key, until, now, quota).await
     }
 
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
@@ -281,7 +305,7 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
             Use::ClientSecretJwt => {
                 (common::metadata(&party.id, usage.method()), vec![], vec![common::readable(party.key.text(), None)])
             }
-            _ => (common::metadata(&party.id, usage.method()), vec![party.key.public()], vec![]),
+            _ => (common::metadata(&party.id, usage.method()), vec![party.key.public().into()], vec![]),
         };
         two.register(metadata, keys, secrets).await;
         let form = party.good_form();

@@ -134,6 +134,22 @@ async fn the_content_type_is_a_form_in_utf_8() {
     refuses("gzip", |form| form.header("content-encoding", "gzip"), "invalid_request", "content encoding is not supported").await;
 }
 
+/// Keycloak's cases: whatever stands there, at every endpoint, the answer is the one error and repeats nothing (the oracle sees to it).
+#[tokio::test]
+async fn a_malformed_content_type_is_invalid_at_every_endpoint() {
+    let world = World::new();
+    let party = world.party(Use::PrivateKeyJwt).await;
+    for uri in ["/token", "/introspect", "/revoke"] {
+        let good = || Form { uri: uri.to_owned(), ..party.good_form().with("token", "some-token") };
+        for value in ["text/[html]", "</><script>", "application/jwt", "a/b; charset=\"", "/", "form"] {
+            let form = good().set_header("content-type", value);
+            world.send(&form).await.refused(value, "invalid_request", "form", "content type is not");
+        }
+        let (status, _) = world.send_plain(&good()).await;
+        assert_eq!(status, StatusCode::OK, "the control at {uri}");
+    }
+}
+
 #[tokio::test]
 async fn credentials_and_choices_are_refused_in_the_query() {
     for (world, party) in good().await {

@@ -1,6 +1,6 @@
 //! What can be wrong with a token or a key, one variant per broken rule. No message repeats input: kinds and names only.
 
-use crate::Algorithm;
+use crate::{Algorithm, RsaDefect};
 
 /// Why a text is not the JSON this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,9 +128,15 @@ pub enum JwkError {
     /// RSA outside 2048 to 8192 bits (RFC 7518 §3.3).
     #[error("RSA key has {0} bits; 2048 to 8192 are allowed")]
     RsaBits(usize),
-    /// RSA exponent even, below 3 or above 2^32, or an even modulus.
-    #[error("RSA key has an unsafe modulus or exponent")]
-    RsaUnsafe,
+    /// RSA exponent even, below 3 or above 2^32.
+    #[error("key parameter 'e' must be odd, at least 3 and below 2^32; make a new key, 65537 is usual")]
+    RsaExponent,
+    /// An RSA modulus that can be factored.
+    #[error("key parameter 'n' {0}; make a new key")]
+    RsaModulus(RsaDefect),
+    /// The cryptographic library refuses the RSA key.
+    #[error("RSA key is refused by the cryptographic library; make a new key")]
+    RsaRefused,
     /// The coordinates are not a point of the curve, or a point of small order.
     #[error("public key is not a valid point on its curve")]
     Point,

@@ -7,6 +7,7 @@ use crate::{
     Algorithm, Curve, JwkError, JwsError, KeyType, base64url,
     crypto::{self, Verifier},
     json::{self, Object, Value},
+    rsa_modulus::{self, RsaDefect},
 };
 
 /// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; `priv`: key type AKP).
@@ -91,6 +92,25 @@ impl Jwk {
         base64url::encode(crypto::sha256(&[&canonical]))
     }
 
+    /// What takes too long to be done whenever a key is read, and is done once, when it is registered: that an RSA modulus has no
+    /// small factor, is not from a generator known to be faulty, and is no prime number. Milliseconds; 0.3 s for 8192 bits.
+    ///
+    /// # Errors
+    /// [`JwkError::RsaModulus`]
+    pub fn vet(&self) -> Result<(), JwkError> {
+        self.vet_briefly()?;
+        match &self.parameters {
+            Parameters::Rsa { n, .. } if rsa_modulus::is_prime(n) => Err(JwkError::RsaModulus(RsaDefect::Prime)),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Jwk::vet`], but for the prime numbers: 0.3 ms.
+    pub(crate) fn vet_briefly(&self) -> Result<(), JwkError> {
+        let Parameters::Rsa { n, .. } = &self.parameters else { return Ok(()) };
+        rsa_modulus::cheap_defect(n).map_or(Ok(()), |defect| Err(JwkError::RsaModulus(defect)))
+    }
+
     /// The JWK as a JSON object, with `use: sig`.
     pub fn to_object(&self) -> Object {
         let mut jwk = self.parameters.members();
@@ -133,8 +153,11 @@ impl Parameters {
         }
         let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
         // At most four octets and odd: below 2^32. The only odd value below 3 is 1.
-        if !is_odd(&n) || !is_odd(&e) || e.len() > 4 || e == [1] {
-            return Err(JwkError::RsaUnsafe);
+        if !is_odd(&e) || e.len() > 4 || e == [1] {
+            return Err(JwkError::RsaExponent);
+        }
+        if !is_odd(&n) {
+            return Err(JwkError::RsaModulus(RsaDefect::SmallFactor(2)));
         }
         Ok(Self::Rsa { n, e })
     }
@@ -235,7 +258,7 @@ impl VerificationKey {
     /// Prepares a public key.
     ///
     /// # Errors
-    /// [`JwkError::Point`] or [`JwkError::RsaUnsafe`] if the key is not one, [`JwkError::NotForVerification`] if `use` or
+    /// [`JwkError::Point`] or [`JwkError::RsaRefused`] if the key is not one, [`JwkError::NotForVerification`] if `use` or
     /// `key_ops` say so.
     pub fn from_jwk(jwk: Jwk) -> Result<Self, JwkError> {
         if !jwk.verifies {
@@ -248,7 +271,7 @@ impl VerificationKey {
         };
         let verifier = verifier.ok_or(JwkError::Point)?;
         if !verifier.is_usable(jwk.algorithm.unwrap_or(Algorithm::Rs256)) {
-            return Err(JwkError::RsaUnsafe);
+            return Err(JwkError::RsaRefused);
         }
         Ok(Self { only: jwk.algorithm, material: Material::Public { verifier, jwk: Box::new(jwk) } })
     }

@@ -18,7 +18,7 @@ impl JwkSet {
     /// Most keys in one set.
     pub const MAX_KEYS: usize = 100;
 
-    /// Reads a public set.
+    /// Reads a public set. RSA keys are vetted as by [`Jwk::vet`], but for prime moduli.
     ///
     /// # Errors
     /// [`JwkSetError`] if this is no key set, or if any key in it is private or symmetric.
@@ -31,7 +31,8 @@ impl JwkSet {
         let mut parsed = Self::default();
         for (index, member) in members.iter().enumerate() {
             let Value::Object(jwk) = member else { return Err(JwkSetError::NoKeys) };
-            match Jwk::from_object(jwk).and_then(VerificationKey::from_jwk) {
+            let vetted = Jwk::from_object(jwk).and_then(|jwk| jwk.vet_briefly().map(|()| jwk));
+            match vetted.and_then(VerificationKey::from_jwk) {
                 Ok(key) => parsed.keys.push(key),
                 Err(error @ JwkError::Private(_)) => return Err(JwkSetError::Private { index, error }),
                 Err(error) => parsed.skipped.push((index, error)),

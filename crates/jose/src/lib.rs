@@ -34,6 +34,7 @@ mod jwk;
 mod jwk_set;
 mod jws;
 mod private_jwk;
+mod rsa_modulus;
 #[cfg(test)]
 mod wycheproof_tests;
 
@@ -46,3 +47,4 @@ pub use jwk::{Jwk, VerificationKey};
 pub use jwk_set::JwkSet;
 pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, compact, sign, signing_input};
 pub use private_jwk::{PrivateJwk, SigningKey, certificate_from_pem};
+pub use rsa_modulus::RsaDefect;

@@ -3,10 +3,11 @@
 
 use aws_lc_rs::hmac;
 use grantor_jose::{
-    Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PrivateJwk, SigningError, SigningKey, Unverified,
-    VerificationKey, base64url_decode, base64url_encode, compact, sign, signing_input,
+    Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PrivateJwk, RsaDefect, SigningError, SigningKey,
+    Unverified, VerificationKey, base64url_decode, base64url_encode, compact, sign, signing_input,
 };
 use josekit::jwk::alg::{ec::EcCurve, ec::EcKeyPair, ed::EdCurve, ed::EdKeyPair, rsa::RsaKeyPair};
+use num_bigint::BigUint;
 use serde_json::{Value, json};
 
 /// Every algorithm with a public key.
@@ -114,10 +115,10 @@ fn refuses_unsafe_rsa_moduli_and_exponents() {
         ("e", "AA", JwkError::Malformed("e")),
         ("e", "AAEAAQ", JwkError::Malformed("e")),
         ("e", "AQAB=", JwkError::Malformed("e")),
-        ("e", "AQ", JwkError::RsaUnsafe),
-        ("e", "Ag", JwkError::RsaUnsafe),
-        ("e", "AQAA", JwkError::RsaUnsafe),
-        ("e", "AQAAAAE", JwkError::RsaUnsafe),
+        ("e", "AQ", JwkError::RsaExponent),
+        ("e", "Ag", JwkError::RsaExponent),
+        ("e", "AQAA", JwkError::RsaExponent),
+        ("e", "AQAAAAE", JwkError::RsaExponent),
         ("n", "", JwkError::Malformed("n")),
         ("n", "AA", JwkError::Malformed("n")),
         ("n", "+/+/", JwkError::Malformed("n")),
@@ -125,8 +126,65 @@ fn refuses_unsafe_rsa_moduli_and_exponents() {
     for (member, value, error) in rows {
         assert_eq!(refusal(&with(rsa(), member, value)), Some(error), "{member} {value}");
     }
-    assert_eq!(refusal(&with(rsa(), "n", number(256, 0xa1, 0xa0))), Some(JwkError::RsaUnsafe), "an even modulus");
     assert_eq!(refusal(&with(rsa(), "n", number(257, 0, 1))), Some(JwkError::Malformed("n")), "a leading zero");
+}
+
+/// The modulus of [`rsa`].
+fn modulus() -> BigUint {
+    BigUint::from_bytes_be(&base64url_decode(rsa()["n"].as_str().expect("a text")).expect("base64url"))
+}
+
+/// What registration says to [`rsa`] with another modulus.
+fn vetted(modulus: &BigUint) -> Result<(), JwkError> {
+    let jwk = with(rsa(), "n", base64url_encode(modulus.to_bytes_be()));
+    Jwk::parse(jwk.to_string().as_bytes())?.vet()
+}
+
+fn defect(defect: RsaDefect) -> Result<(), JwkError> {
+    Err(JwkError::RsaModulus(defect))
+}
+
+/// The next number up that `is_so`.
+fn next(start: BigUint, is_so: impl Fn(&BigUint) -> bool) -> BigUint {
+    std::iter::successors(Some(start), |number| Some(number + 1_u8)).find(is_so).expect("some number is")
+}
+
+#[test]
+fn refuses_rsa_moduli_with_a_small_factor() {
+    assert_eq!(vetted(&modulus()), Ok(()), "the control");
+    for prime in [2_u32, 3, 5, 257, 2053, 4091, 4093] {
+        let multiple = next(modulus(), |number| {
+            number % prime == BigUint::ZERO && !(2..prime).any(|factor| number % factor == BigUint::ZERO)
+        });
+        assert_eq!(vetted(&multiple), defect(RsaDefect::SmallFactor(prime)), "{prime}");
+    }
+}
+
+/// CVE-2017-15361: p = k·M + (65537^a mod M), M the product of the first 126 primes for keys of 2048 bits. Two factors of this
+/// form, prime or not, make a modulus that is told by its remainders.
+#[test]
+fn refuses_rsa_moduli_of_the_roca_generator() {
+    let is_prime = |number: &u32| (2..*number).all(|factor| !number.is_multiple_of(factor));
+    let primorial: BigUint = (2..=701).filter(is_prime).map(BigUint::from).product();
+    let factor = |exponent: u32, k: u64| {
+        let residue = BigUint::from(65537_u32).modpow(&exponent.into(), &primorial);
+        &primorial * (BigUint::from(1_u8) << 53) + &primorial * k + residue
+    };
+    // Some have a small factor beyond 701, and are refused for that.
+    let judged = (1..30).map(|k| vetted(&(factor(1234, k) * factor(5678, k + 1))));
+    assert!(judged.filter(|judged| *judged == defect(RsaDefect::Roca)).count() > 10);
+    // The control: the same, but one remainder is no power of 65537.
+    let mut odd_ones = (1..11_u8).map(|times| factor(1234, 1) * factor(5678, 2) + &primorial / 11_u8 * times);
+    assert!(odd_ones.any(|modulus| vetted(&modulus) == Ok(())));
+}
+
+/// Whoever knows such a public key knows the private one. The control is the product of two primes.
+#[test]
+fn vetting_refuses_prime_moduli() {
+    assert_eq!(vetted(&modulus()), Ok(()));
+    assert_eq!(Jwk::parse(p256().to_string().as_bytes()).expect("a key").vet(), Ok(()));
+    // The largest prime of 2048 bits.
+    assert_eq!(vetted(&(BigUint::from(2_u8).pow(2048) - 1557_u16)), defect(RsaDefect::Prime));
 }
 
 /// The points of each curve with x = 0, and the same points with x written as the field prime (RFC 8725 §3.4).
@@ -326,12 +384,15 @@ fn refuses_duplicate_members_in_a_key_and_in_a_set() {
 /// RFC 7517 §5: a key that is not understood or not for this is skipped, and the others work.
 #[test]
 fn skips_unusable_keys_of_a_set_and_keeps_the_others() {
+    let multiple_of_3 = next(modulus(), |number| (number % 6_u8) == BigUint::from(3_u8));
+    let multiple_of_3 = base64url_encode(multiple_of_3.to_bytes_be());
     let unusable = [
         (json!({"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA"}), JwkError::Unsupported("kty")),
         (with(p256(), "crv", "secp256k1"), JwkError::Unsupported("crv")),
         (with(rsa(), "alg", "RSA-OAEP-256"), JwkError::Unsupported("alg")),
         (with(rsa(), "use", "enc"), JwkError::NotForVerification),
         (with(rsa(), "n", number(128, 0xff, 1)), JwkError::RsaBits(1024)),
+        (with(rsa(), "n", multiple_of_3), JwkError::RsaModulus(RsaDefect::SmallFactor(3))),
         (with(p256(), "alg", "ES384"), JwkError::AlgorithmMismatch(Algorithm::Es384)),
         (with(ed25519(), "x", base64url_encode([0; 32])), JwkError::Point),
         (json!({}), JwkError::Missing("kty")),

@@ -8,7 +8,11 @@ use grantor::{
 };
 use grantor_stores::sqlite::{OpenError, Options, SqliteStore};
 
-use crate::{config::Config, metrics::Metrics, throttle::FailureThrottle};
+use crate::{
+    config::Config,
+    metrics::Metrics,
+    throttle::{FailureThrottle, Thinned},
+};
 
 /// Opens the database in the data directory, creating it if there is none.
 pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
@@ -17,7 +21,8 @@ pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, Open
     SqliteStore::open(data, &options).map(Arc::new)
 }
 
-/// Puts the server together. Each decision is logged, kept and counted.
+/// Puts the server together. Each decision is counted; each is logged and kept, but
+/// for a part of those about senders that have to wait.
 pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) -> Result<AuthorizationServer, BuildError> {
     let settings = Settings {
         assertion_algorithms: config.assertion.algorithms.clone(),
@@ -29,10 +34,11 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) 
     let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
     AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.clone())
-        .decisions(((TracingLog, store.clone()), metrics))
+        .decisions((Thinned::new((TracingLog, store.clone())), metrics))
         .store(store)
         .settings(settings)
         .lifetimes(lifetimes)
+        .replay_quota(config.limits.replay_entries)
         .throttle(FailureThrottle::new(&config.limits))
         .standard()
         .build()

@@ -18,9 +18,9 @@ use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, MonotonicClock},
     nanos::Nanos,
-    state::StateStore,
+    state::{InMemoryState, NotKeyed, StateStore},
 };
-use grantor::server::{Attempt, Throttle};
+use grantor::server::{Attempt, Decision, DecisionLog, Outcome, Throttle};
 use quick_cache::sync::Cache;
 
 use crate::{config::LimitsConfig, http::Origin};
@@ -74,6 +74,31 @@ impl Throttle for FailureThrottle {
     fn succeeded(&self, attempt: &Attempt<'_>) {
         if let Some((origin, _)) = self.failing(attempt) {
             self.parties.restore(self.party(origin, attempt));
+        }
+    }
+}
+
+/// How many decisions about senders that have to wait are kept in a second.
+const KEPT_A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+
+/// Passes decisions on; of those about senders that have to wait, only some: whoever does not wait must not be able to push the
+/// rest out of the log. All of them are counted elsewhere, by metrics.
+pub struct Thinned<L> {
+    log: L,
+    limiter: RateLimiter<NotKeyed, InMemoryState, MonotonicClock>,
+}
+
+impl<L> Thinned<L> {
+    pub fn new(log: L) -> Self {
+        Self { log, limiter: RateLimiter::direct_with_clock(Quota::per_second(KEPT_A_SECOND), MonotonicClock) }
+    }
+}
+
+impl<L: DecisionLog> DecisionLog for Thinned<L> {
+    fn record(&self, decision: &Decision) {
+        let waits = matches!(decision.outcome, Outcome::Refused { rule: "throttled", .. });
+        if !waits || self.limiter.check().is_ok() {
+            self.log.record(decision);
         }
     }
 }

@@ -26,6 +26,10 @@ fn problems(document: &str, last: u16, source: impl Fn(&str) -> Option<String>) 
     {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         match ids(cells[0]) {
+            _ if cells[0].starts_with('P') => {
+                problems.extend(check_peer_case(&cells[1..], &source).iter().map(|problem| format!("{}: {problem}", cells[0])));
+                continue;
+            }
             Some(ids) => ids.for_each(|id| *rows.entry(id).or_default() += 1),
             None => problems.push(format!("{:?} is no requirement", cells[0])),
         }
@@ -48,6 +52,18 @@ fn ids(cell: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = cell.split_once('-').unwrap_or((cell, cell));
     let range = number(first)?..=number(last)?;
     (!range.is_empty()).then_some(range)
+}
+
+/// What is wrong with a row of the cases that other servers test: P, a case, and tests or why there is none.
+fn check_peer_case(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    match cells {
+        [case, tested] if !case.is_empty() && !tested.contains('`') && tested.contains(": ") => {
+            let state = tested.split(": ").next().unwrap_or_default();
+            if STATES.contains(&state) { Vec::new() } else { vec![format!("{state:?} is no state")] }
+        }
+        [case, tested] if !case.is_empty() => unresolved(tested, source, has_test),
+        _ => vec!["is not a case and its tests".to_owned()],
+    }
 }
 
 fn check_row(requirement: &str, enforced: &str, tested: &str, source: impl Fn(&str) -> Option<String>) -> Vec<String> {
@@ -142,6 +158,17 @@ fn names_what_is_wrong_with_a_broken_row() {
         let broken = GOOD.replacen(part, instead, 1);
         let found = problems(&broken, 1, small_tree).join("\n");
         assert!(broken != GOOD && found.contains(problem), "{broken}: {found}");
+    }
+}
+
+#[test]
+fn checks_the_cases_that_other_servers_test() {
+    let row = |tested: &str| format!("{GOOD}\n| P | exp missing | {tested} |");
+    for good in ["`tests/rules.rs` `rejects_it`", "not yet: there is no such thing"] {
+        assert_eq!(problems(&row(good), 1, small_tree), [""; 0], "{good}");
+    }
+    for bad in ["`tests/rules.rs` `accepts_it`", "", "nobody tests it", "perhaps: some day"] {
+        assert_eq!(problems(&row(bad), 1, small_tree).len(), 1, "{bad}");
     }
 }
 

@@ -33,6 +33,17 @@ fn a_refused_assertion_is_explained_rule_by_rule_under_the_id_of_the_answer() {
     assert_eq!((verdict("signature"), verdict("aud"), verdict("exp")), ("pass".into(), "fail".into(), "not_reached".into()));
     let text = server.ok(&["decisions", "show", &refused.decision_id()]);
     assert!(text.contains("FAIL  aud") && text.contains("got \"https://other.example\""), "{text}");
+    let kid = decision["explanation"]["keys"][0]["key_id"].as_str().expect("the key tried");
+    assert_eq!(decision["explanation"]["keys"][0]["source"], "registered key 1 of billing");
+    assert!(text.contains(&format!("key tried: registered key 1 of billing (kid {kid:?})")), "{text}");
+    let clock = &decision["explanation"]["clock"];
+    let [issued, expiry] = ["since_issued", "until_expiry"].map(|name| clock[name].as_f64().expect("seconds"));
+    assert!(issued.abs() < 30.0 && expiry > 0.0, "{clock}");
+    assert!(text.contains("clock: ours was 2") && text.contains(", exp "), "{text}");
+    let granted = server.token(&[("grant_type", JWT_BEARER), ("assertion", &mint(&server, &key, &[]))]);
+    assert_eq!(granted.status, 200, "the control: {granted:?}");
+    let sources = || server.ok(&["decisions", "list", "--json"]);
+    server.wait_until("the grant is recorded", || sources().contains(r#""key_source":"registered key 1 of billing""#));
 }
 
 #[test]
@@ -87,6 +98,10 @@ fn an_unknown_issuer_is_told_from_a_misspelt_one() {
         "{}",
         explained.stderr
     );
+    let refused = server.token(&[("grant_type", JWT_BEARER), ("assertion", &mint(&server, &path, &[]))]);
+    assert_eq!(show(&server, &refused.decision_id())["nearest_client"], "billing");
+    let text = server.ok(&["decisions", "show", &refused.decision_id()]);
+    assert!(text.contains("nearest client: billing"), "{text}");
     let good = server.run(&["assertion", "explain", &mint(&server, &key, &[])]);
     assert_eq!(good.status.code(), Some(0), "the control: {}", good.stderr);
 }

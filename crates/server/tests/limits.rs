@@ -388,6 +388,34 @@ fn forging_assertions_is_slowed_down() {
 }
 
 #[test]
+fn one_who_does_not_wait_cannot_push_the_other_decisions_out() {
+    let guessed = Guessed::start("client_failures_per_minute = 1");
+    let refused = guessed.ask("198.51.100.1", "billing", "guess").decision_id();
+    for _ in 0..200 {
+        assert_eq!(guessed.ask("198.51.100.1", "billing", "guess").status, 429);
+    }
+    assert_eq!(guessed.server.decision(&refused)["rule"], "client");
+    let log = guessed.server.log();
+    let throttled = log.iter().filter(|line| line["target"] == "grantor::decision" && line["rule"] == "throttled").count();
+    assert!((10..200).contains(&throttled), "{throttled} of 200");
+}
+
+#[test]
+fn one_party_cannot_fill_the_replay_store() {
+    let server = Server::start_with("[limits]\nreplay_entries_per_issuer = 2");
+    let [billing, orders] = ["billing", "orders"].map(|id| client(&server, id));
+    let ask = |assertion: &str| server.token(&[("grant_type", JWT_BEARER), ("assertion", assertion)]);
+    let used = mint(&server, &billing);
+    assert_eq!((ask(&used).status, ask(&mint(&server, &billing)).status), (200, 200));
+    let answer = ask(&mint(&server, &billing));
+    assert_eq!((answer.status, answer.error().as_str()), (429, "temporarily_unavailable"), "{answer:?}");
+    assert_eq!(answer.header("retry-after"), Some("61"));
+    assert_eq!(server.decision(&answer.decision_id())["rule"], "replay_quota");
+    assert_eq!(ask(&used).error(), "invalid_grant", "what was used stays used");
+    assert_eq!(ask(&mint(&server, &orders)).status, 200, "control: another party");
+}
+
+#[test]
 fn an_address_that_guesses_at_everybody_is_slowed_down() {
     let guessed = Guessed::start("address_failures_per_minute = 40");
     for count in 0..40 {

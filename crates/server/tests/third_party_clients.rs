@@ -1,10 +1,11 @@
 //! OAuth clients and JWT libraries that others wrote, from PyPI, against the real binary. What each one needs is in
 //! docs/clients.md. A scenario is a Python function in `third_party/`; it asserts, and its output is shown when it fails.
 
+#[path = "third_party/packages.rs"]
+mod packages;
 mod support;
 
 use std::{
-    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -13,8 +14,6 @@ use std::{
 use support::Server;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party");
-const REMEDY: &str = "these tests need python3 (3.11 or newer) with its venv and pip modules and a package index that pip reaches \
-                      (Debian: apt-get install python3 python3-venv)";
 
 #[test]
 fn authlib_assertion_session_gets_and_renews_tokens() {
@@ -241,34 +240,8 @@ fn run(script: &str, scenario: &str, arguments: &[&str]) {
     assert!(outcome.status.success(), "{script}, {scenario}:\n{}{}", outcome.stdout, outcome.stderr);
 }
 
-/// The interpreter of a virtual environment with exactly the pinned packages, made once and kept for later runs.
+/// An interpreter that has exactly the pinned packages.
 fn interpreter() -> &'static Result<PathBuf, String> {
     static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    INTERPRETER.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party-venv");
-        // Another test run may be making the same environment.
-        let lock = File::create(directory.with_extension("lock")).expect("a lock file");
-        lock.lock().expect("the lock");
-        let python = directory.join("bin/python");
-        let requirements = fs::read_to_string(Path::new(SCRIPTS).join("requirements.txt")).expect("requirements.txt");
-        let complete = directory.join("complete");
-        let is_current = fs::read_to_string(&complete).is_ok_and(|installed| installed == requirements);
-        if !is_current || succeed(Command::new(&python).arg("--version")).is_err() {
-            install(&directory, &python).map_err(|problem| format!("{REMEDY}; what failed: {problem}"))?;
-            fs::write(complete, requirements).expect("a note of what is installed");
-        }
-        Ok(python)
-    })
-}
-
-fn install(directory: &Path, python: &Path) -> Result<(), String> {
-    succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
-    succeed(Command::new(python).args(pip).arg(Path::new(SCRIPTS).join("requirements.txt")))
-}
-
-/// Runs a command; the error is what it says.
-fn succeed(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+    INTERPRETER.get_or_init(|| packages::python("third-party-venv", &Path::new(SCRIPTS).join("requirements.txt")))
 }

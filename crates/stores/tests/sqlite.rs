@@ -12,7 +12,9 @@ use grantor::{
     clock::{Clock, ManualClock, SystemClock, UnixTime},
     jose::Algorithm,
     keys::SigningKeys,
-    storage::{Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, ClientSource, ReplayGuard, ReplayKey},
+    storage::{
+        Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, ClientSource, DEFAULT_REPLAY_QUOTA, ReplayGuard, ReplayKey,
+    },
     types::{AuthMethod, ClientId},
 };
 use grantor_stores::{
@@ -69,13 +71,13 @@ async fn everything_is_there_after_a_restart() {
     let store = open(directory.path());
     let ring = store.key_ring().published().to_vec();
     store.client_create(client("a", AuthMethod::NONE, Vec::new())).await.expect("created");
-    assert_eq!(store.claim(key, in_a_minute(), SystemClock.now()).await.expect("claimed"), Claim::Fresh);
+    assert_eq!(store.claim(key, in_a_minute(), SystemClock.now(), DEFAULT_REPLAY_QUOTA).await.expect("claimed"), Claim::Fresh);
     drop(store);
 
     let store = open(directory.path());
     assert_eq!(store.key_ring().published(), ring);
     assert!(store.client(&id("a")).await.expect("read").is_some());
-    assert_eq!(store.claim(key, in_a_minute(), SystemClock.now()).await.expect("claimed"), Claim::Replayed);
+    assert_eq!(store.claim(key, in_a_minute(), SystemClock.now(), DEFAULT_REPLAY_QUOTA).await.expect("claimed"), Claim::Replayed);
 }
 
 #[tokio::test]
@@ -125,12 +127,14 @@ async fn expired_claims_are_removed_and_live_ones_stay() {
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     for number in 0..100 {
         let until = clock.now().plus(Duration::from_secs(if number < 90 { 60 } else { 600 }));
-        let claim = store.claim(ReplayKey::new("issuer", &number.to_string()), until, clock.now()).await;
+        let claim = store.claim(ReplayKey::new("issuer", &number.to_string()), until, clock.now(), DEFAULT_REPLAY_QUOTA).await;
         assert_eq!(claim.expect("claimed"), Claim::Fresh);
     }
     clock.advance(Duration::from_secs(120));
     // The next group of jobs is followed by a sweep.
-    let last = store.claim(ReplayKey::new("issuer", "last"), clock.now().plus(Duration::from_secs(60)), clock.now()).await;
+    let last = store
+        .claim(ReplayKey::new("issuer", "last"), clock.now().plus(Duration::from_secs(60)), clock.now(), DEFAULT_REPLAY_QUOTA)
+        .await;
     assert_eq!(last.expect("claimed"), Claim::Fresh);
     let reader = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
     let rows = || reader.query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");

@@ -108,6 +108,9 @@ pub enum AssertionError {
     /// RFC 7523 §3 (7)
     #[error("jti: used before")]
     Replayed,
+    /// The issuer has used up its part of the replay guard for now. The assertion was not used.
+    #[error("jti: the issuer has {0} used assertions that have not expired yet, which is its quota")]
+    OverQuota(u64),
     /// The replay guard could not answer; the assertion is refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -130,6 +133,7 @@ impl AssertionError {
             Self::NotYetValid { .. } => "nbf",
             Self::IssuedInFuture { .. } | Self::TooOld { .. } => "iat",
             Self::Replayed => "replay",
+            Self::OverQuota(_) => "replay_quota",
             Self::Store(_) => "storage",
         }
     }
@@ -162,6 +166,7 @@ impl AssertionError {
             Self::TooOld { maximum, .. } => format!("issued more than {maximum} s ago by our clock").into(),
             Self::EndsBeforeStart(claim) => format!("exp is not after {claim}").into(),
             Self::Replayed => "jti was used before; each assertion needs a new one".into(),
+            Self::OverQuota(_) => "too many assertions that have not expired; use access tokens until they expire".into(),
         })
     }
 }

@@ -1,12 +1,11 @@
 //! What an assertion must be: a value, so that both uses share one verifier.
 
-use std::sync::Arc;
-
-use grantor_jose::{Algorithm, VerificationKey};
+use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::Profile;
 use crate::{
+    keys::Candidate,
     storage::{AssertionProfile, AudiencePolicy, Client},
     types::Issuer,
 };
@@ -78,13 +77,13 @@ pub struct Expectation<'a> {
     pub(super) algorithms: &'a [Algorithm],
     pub(super) only_algorithm: Option<Algorithm>,
     pub(super) token_id_required: bool,
-    pub(super) keys: Vec<Arc<VerificationKey>>,
+    pub(super) keys: Vec<Candidate>,
 }
 
 impl<'a> Expectation<'a> {
     /// Client authentication: `iss` and `sub` are the client, the audience is the issuer identifier alone unless the client is
     /// registered with the legacy policy (RFC 10070 §4), `jti` is required (OpenID Connect Core §9).
-    pub fn client_authentication(terms: Terms<'a>, client: &'a Client, keys: Vec<Arc<VerificationKey>>) -> Self {
+    pub fn client_authentication(terms: Terms<'a>, client: &'a Client, keys: Vec<Candidate>) -> Self {
         let mut audiences = vec![terms.identity.issuer.as_str()];
         if client.metadata().audience_policy == AudiencePolicy::Legacy && terms.profile.allows_legacy_audience() {
             audiences.push(&terms.identity.token_endpoint);
@@ -104,7 +103,7 @@ impl<'a> Expectation<'a> {
 
     /// A grant issued by the client itself: the audience is the issuer identifier or the token endpoint URL (RFC 7523 §3 (3)),
     /// `sub` and `jti` are required unless the client is registered with the service-account profile.
-    pub fn grant(terms: Terms<'a>, client: &'a Client, keys: Vec<Arc<VerificationKey>>) -> Self {
+    pub fn grant(terms: Terms<'a>, client: &'a Client, keys: Vec<Candidate>) -> Self {
         let service_account = client.metadata().assertion_profile == AssertionProfile::ServiceAccount;
         let mut audiences = vec![terms.identity.issuer.as_str(), &terms.identity.token_endpoint];
         if service_account {

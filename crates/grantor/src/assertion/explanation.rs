@@ -1,12 +1,12 @@
 //! An assertion explained: every rule in order, whether it holds, what was expected and what came.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use grantor_jose::{Audience, Claims, NumericDate};
+use grantor_jose::{Audience, Claims, Jwk, NumericDate};
 use serde::{Deserialize, Serialize};
 
 use super::{Assertion, Expectation, Lifetimes, Usage, expectation::SubjectRule};
-use crate::clock::UnixTime;
+use crate::{clock::UnixTime, keys::Candidate};
 
 /// The rules in the order in which they are checked, named as [`super::AssertionError::rule`] names them, and their sources.
 const RULES: [(&str, &str); 16] = [
@@ -55,13 +55,62 @@ pub struct Check {
     pub got: String,
 }
 
-/// What an assertion was used for, and every rule.
+/// A key that an assertion was tried with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyTried {
+    /// `kid`; a secret has none.
+    pub key_id: Option<String>,
+    /// The thumbprint (RFC 7638); a secret has none.
+    pub thumbprint: Option<String>,
+    /// Where the key comes from, such as `registered key 2 of billing`.
+    pub source: String,
+}
+
+impl KeyTried {
+    fn of(candidate: &Candidate, issuer: &str) -> Self {
+        Self {
+            key_id: candidate.key.key_id().map(str::to_owned),
+            thumbprint: candidate.key.jwk().map(Jwk::thumbprint),
+            source: candidate.source_of(issuer),
+        }
+    }
+}
+
+/// Its source, and its name where it has one: the `kid`, else the thumbprint.
+impl fmt::Display for KeyTried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.key_id, &self.thumbprint) {
+            (Some(key_id), _) => write!(f, "{} (kid {key_id:?})", self.source),
+            (None, Some(thumbprint)) => write!(f, "{} (thumbprint {thumbprint})", self.source),
+            (None, None) => f.write_str(&self.source),
+        }
+    }
+}
+
+/// The times in an assertion as the server's clock sees them, in seconds. A sender whose clock is wrong shows here.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockDifference {
+    /// What the server's clock said.
+    pub now: UnixTime,
+    /// From `iat` to now; negative if `iat` is in the future. `None` without `iat`.
+    pub since_issued: Option<f64>,
+    /// From now to `exp`; negative if `exp` is past. `None` without `exp`.
+    pub until_expiry: Option<f64>,
+}
+
+/// What an assertion was used for, and every rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What it was taken for.
     pub usage: Usage,
     /// Why it would be refused; `None` if it would be accepted.
     pub cause: Option<String>,
+    /// The keys that the signature was held against, in this order; none where the assertion was refused before.
+    #[serde(default)]
+    pub keys: Vec<KeyTried>,
+    /// The measured difference of the clocks; `None` of what is no JWT.
+    #[serde(default)]
+    pub clock: Option<ClockDifference>,
     /// The rules, in the order in which they are checked.
     pub checks: Vec<Check>,
 }
@@ -78,12 +127,13 @@ pub(crate) struct Known<'k> {
 impl Explanation {
     /// Writes the table of an assertion that is good.
     pub(crate) fn accepted(known: &Known<'_>) -> Self {
-        Self { usage: known.usage, cause: None, checks: known.checks(None) }
+        Self { usage: known.usage, cause: None, keys: known.keys(), clock: known.clock(), checks: known.checks(None) }
     }
 
     /// Writes the table of an assertion that broke `rule`.
     pub(crate) fn refused(known: &Known<'_>, rule: &str, cause: String) -> Self {
-        Self { usage: known.usage, cause: Some(cause), checks: known.checks(Some(rule)) }
+        let (keys, clock) = (known.keys(), known.clock());
+        Self { usage: known.usage, cause: Some(cause), keys, clock, checks: known.checks(Some(rule)) }
     }
 
     /// Whether the assertion would be accepted.
@@ -93,6 +143,20 @@ impl Explanation {
 }
 
 impl Known<'_> {
+    fn keys(&self) -> Vec<KeyTried> {
+        let tried = |expectation: &Expectation<'_>| {
+            expectation.keys.iter().map(|candidate| KeyTried::of(candidate, expectation.issuer)).collect()
+        };
+        self.expectation.map(tried).unwrap_or_default()
+    }
+
+    fn clock(&self) -> Option<ClockDifference> {
+        let claims = self.assertion?.dangerously_unverified_claims();
+        let ahead = |date: Option<NumericDate>| date.map(|date| date.seconds() - self.now.date().seconds());
+        let since_issued = ahead(claims.issued_at).map(|ahead| -ahead);
+        Some(ClockDifference { now: self.now, since_issued, until_expiry: ahead(claims.expires) })
+    }
+
     fn checks(&self, broken: Option<&str>) -> Vec<Check> {
         let position = broken.and_then(|broken| RULES.iter().position(|(rule, _)| *rule == broken));
         let verdict = |index: usize| match position {
@@ -115,8 +179,8 @@ impl Known<'_> {
         let (leeway, maximum) = (self.lifetimes.leeway.as_secs(), self.lifetimes.maximum.as_secs());
         match rule {
             "key" => {
-                let names: Vec<_> = expectation.keys.iter().map(|key| key.key_id().unwrap_or("(no kid)")).collect();
-                format!("one of the client's keys: {}", names.join(", "))
+                let keys: Vec<_> = self.keys().iter().map(KeyTried::to_string).collect();
+                keys.join(", ")
             }
             "alg" => match expectation.only_algorithm {
                 Some(only) => only.to_string(),

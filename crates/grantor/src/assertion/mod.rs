@@ -25,7 +25,7 @@ pub use expectation::{Expectation, ServerIdentity, Terms, Usage};
 #[cfg(feature = "server")]
 pub(crate) use explanation::Known;
 #[cfg(feature = "server")]
-pub use explanation::{Check, Explanation, Verdict};
+pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;
 #[cfg(feature = "client")]
 pub(crate) use mint::payload;

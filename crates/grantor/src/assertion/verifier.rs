@@ -7,6 +7,7 @@ use grantor_jose::{Claims, Header, Unverified, VerificationKey};
 use super::{AssertionError, Expectation, Lifetimes, rules};
 use crate::{
     clock::UnixTime,
+    keys::Candidate,
     storage::{Claim, ReplayGuard, ReplayKey},
     types::SubjectId,
 };
@@ -50,7 +51,7 @@ impl<'a> Assertion<'a> {
 pub struct VerifiedAssertion {
     claims: Claims,
     subject: SubjectId,
-    key: Arc<VerificationKey>,
+    key: Candidate,
     replay_key: Option<ReplayKey>,
 }
 
@@ -67,7 +68,12 @@ impl VerifiedAssertion {
 
     /// The key that verified.
     pub fn key(&self) -> &VerificationKey {
-        &self.key
+        &self.key.key
+    }
+
+    /// Where the key that verified comes from, such as `registered key 2 of billing`.
+    pub fn key_source(&self) -> String {
+        self.key.source_of(self.claims.issuer.as_deref().unwrap_or_default())
     }
 
     /// The digest of issuer and `jti` under which this use is recorded.
@@ -80,13 +86,14 @@ impl VerifiedAssertion {
 #[derive(Clone)]
 pub struct Verifier {
     replay: Arc<dyn ReplayGuard>,
+    replay_quota: u64,
     lifetimes: Lifetimes,
 }
 
 impl Verifier {
-    /// A verifier that records uses in `replay`.
-    pub fn new(replay: Arc<dyn ReplayGuard>, lifetimes: Lifetimes) -> Self {
-        Self { replay, lifetimes }
+    /// A verifier that records uses in `replay`, for each issuer at most `replay_quota` at a time.
+    pub fn new(replay: Arc<dyn ReplayGuard>, replay_quota: u64, lifetimes: Lifetimes) -> Self {
+        Self { replay, replay_quota, lifetimes }
     }
 
     /// Verifies if and only if the signature is by one of the expected keys, every rule of RFC 7523 §3 holds at `now`, and the
@@ -102,9 +109,10 @@ impl Verifier {
     ) -> Result<VerifiedAssertion, AssertionError> {
         let Checked { key, subject, end, replay_key } = self.check(&assertion, expectation, now)?;
         if let Some(replay_key) = replay_key {
-            match self.replay.claim(replay_key, end, now).await? {
+            match self.replay.claim(replay_key, end, now, self.replay_quota).await? {
                 Claim::Fresh => {}
                 Claim::Replayed => return Err(AssertionError::Replayed),
+                Claim::OverQuota => return Err(AssertionError::OverQuota(self.replay_quota)),
             }
         }
         Ok(VerifiedAssertion { claims: assertion.claims, subject, key, replay_key })
@@ -158,7 +166,7 @@ impl Verifier {
 
 /// What the rules found out: the key that verified, whom the assertion is about, and the use to remember until when.
 struct Checked {
-    key: Arc<VerificationKey>,
+    key: Candidate,
     subject: SubjectId,
     end: UnixTime,
     replay_key: Option<ReplayKey>,

@@ -205,13 +205,18 @@ impl ClientAuth for ClientSecretBasic {
 
     async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
         let mut credentials = Zeroizing::new(String::new());
-        credentials.extend(byte_serialize(self.0.client_id.as_bytes()));
+        credentials.extend(form_encoded(&self.0.client_id));
         credentials.push(':');
-        credentials.extend(byte_serialize(self.0.secret.as_bytes()));
+        credentials.extend(form_encoded(&self.0.secret));
         let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(credentials.as_bytes())));
         request.set_authorization(HeaderValue::from_str(&header).expect("base64 is visible ASCII"));
         Ok(())
     }
+}
+
+/// As in a form, but a space is `%20` and not `+`: whoever decodes forms reads either, and some servers decode `%` only (Authlib).
+fn form_encoded(text: &str) -> impl Iterator<Item = &str> {
+    byte_serialize(text.as_bytes()).map(|part| if part == "+" { "%20" } else { part })
 }
 
 /// `client_secret_post`: the secret in the form (RFC 6749 §2.3.1).

@@ -5,5 +5,5 @@ mod resolver;
 mod ring;
 
 pub use decoy::Decoys;
-pub use resolver::{KeyError, KeyKind, KeyResolver, MAX_CANDIDATES, RegisteredKeys};
+pub use resolver::{Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys};
 pub use ring::{KeyRing, SigningKeys};

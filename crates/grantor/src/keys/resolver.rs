@@ -1,13 +1,13 @@
 //! Choosing a client's key for an assertion. Keys come from the registry only; the token merely points at one (RFC 8725 §3.1).
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use grantor_jose::{Algorithm, Header, VerificationKey};
+use grantor_jose::{Algorithm, Header, JwkError, VerificationKey};
 
 use crate::{
     clock::UnixTime,
-    storage::{Client, StoreError},
+    storage::{Client, ClientKey, StoreError},
     types::AuthMethod,
 };
 
@@ -34,6 +34,50 @@ impl KeyKind {
     }
 }
 
+/// Where a key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// The registered public key at this place, counted from 1.
+    Registered(usize),
+    /// The client secret at this place, counted from 1.
+    Secret(usize),
+    /// Somewhere that the [`KeyResolver`] names.
+    Other(&'static str),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registered(place) => write!(f, "registered key {place}"),
+            Self::Secret(place) => write!(f, "client secret {place}"),
+            Self::Other(source) => f.write_str(source),
+        }
+    }
+}
+
+/// A key that an assertion may be verified with.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The key.
+    pub key: Arc<VerificationKey>,
+    /// Where it comes from.
+    pub source: KeySource,
+}
+
+impl Candidate {
+    /// Where it comes from and whose it is, such as `registered key 2 of billing`.
+    pub fn source_of(&self, owner: &str) -> String {
+        format!("{} of {owner}", self.source)
+    }
+}
+
+impl AsRef<VerificationKey> for Candidate {
+    fn as_ref(&self) -> &VerificationKey {
+        &self.key
+    }
+}
+
 /// Why no key was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +88,22 @@ pub enum KeyError {
     /// None of the client's keys may be used with this algorithm.
     #[error("the client has no key for algorithm {0}")]
     NoKeyForAlgorithm(Algorithm),
+    /// The key has reached its end, and there is no other.
+    #[error("the client's key has expired: {source_of_key} ended {seconds_ago} s ago")]
+    KeyExpired {
+        /// Which key.
+        source_of_key: KeySource,
+        /// Seconds since its end, by the server's clock.
+        seconds_ago: i64,
+    },
+    /// The key is one that would not be registered today, and there is no other.
+    #[error("the client's key cannot be used: {source_of_key}: {error}")]
+    KeyUnusable {
+        /// Which key.
+        source_of_key: KeySource,
+        /// What is wrong with it.
+        error: JwkError,
+    },
     /// All secrets have expired (RFC 7591 §3.2.1).
     #[error("the client's secrets have expired")]
     SecretExpired,
@@ -55,7 +115,7 @@ pub enum KeyError {
 /// Resolves a client's key.
 #[async_trait]
 pub trait KeyResolver: Send + Sync + 'static {
-    /// The keys of `client` that may verify a token with this header: all of the `kind`, for the header's algorithm, and,
+    /// The keys of `client` that may verify a token with this header at `now`: all of the `kind`, for the header's algorithm, and,
     /// where the header has a `kid`, of that `kid` to the letter. At most [`MAX_CANDIDATES`], and never none.
     async fn resolve_keys(
         &self,
@@ -63,7 +123,7 @@ pub trait KeyResolver: Send + Sync + 'static {
         kind: KeyKind,
         header: &Header,
         now: UnixTime,
-    ) -> Result<Vec<Arc<VerificationKey>>, KeyError>;
+    ) -> Result<Vec<Candidate>, KeyError>;
 }
 
 /// The keys that were registered with the client.
@@ -78,26 +138,45 @@ impl KeyResolver for RegisteredKeys {
         kind: KeyKind,
         header: &Header,
         now: UnixTime,
-    ) -> Result<Vec<Arc<VerificationKey>>, KeyError> {
-        let algorithm = header.algorithm();
-        let keys: Vec<_> = match kind {
-            KeyKind::Public => {
-                let named = |key: &&Arc<VerificationKey>| header.key_id().is_none() || key.key_id() == header.key_id();
-                let mut named = client.keys().iter().filter(named).peekable();
-                if header.key_id().is_some() && named.peek().is_none() {
-                    return Err(KeyError::UnknownKeyId);
-                }
-                named.filter(|key| key.accepts(algorithm)).take(MAX_CANDIDATES).cloned().collect()
-            }
-            // A secret has no kid; some clients invent one, which is ignored.
-            KeyKind::Secret => {
-                let mut live = client.secrets().iter().filter_map(|secret| secret.mac_key(now)).peekable();
-                if live.peek().is_none() {
-                    return Err(KeyError::SecretExpired);
-                }
-                live.filter(|key| key.accepts(algorithm)).take(MAX_CANDIDATES).cloned().collect()
-            }
-        };
-        if keys.is_empty() { Err(KeyError::NoKeyForAlgorithm(algorithm)) } else { Ok(keys) }
+    ) -> Result<Vec<Candidate>, KeyError> {
+        match kind {
+            KeyKind::Public => public_keys(client, header, now),
+            KeyKind::Secret => secrets(client, header.algorithm(), now),
+        }
     }
+}
+
+fn public_keys(client: &Client, header: &Header, now: UnixTime) -> Result<Vec<Candidate>, KeyError> {
+    let algorithm = header.algorithm();
+    let named = |(_, key): &(usize, &ClientKey)| header.key_id().is_none() || key.key_id() == header.key_id();
+    let mut named = (1..).zip(client.keys()).filter(named).peekable();
+    if header.key_id().is_some() && named.peek().is_none() {
+        return Err(KeyError::UnknownKeyId);
+    }
+    let (mut found, mut refusal) = (Vec::new(), KeyError::NoKeyForAlgorithm(algorithm));
+    for (place, registered) in named {
+        let source = KeySource::Registered(place);
+        match (registered.usable(), registered.expires_at) {
+            (Err(error), _) => refusal = KeyError::KeyUnusable { source_of_key: source, error: error.clone() },
+            (Ok(key), _) if !key.accepts(algorithm) => {}
+            (Ok(_), Some(end)) if !registered.is_live(now) => {
+                refusal = KeyError::KeyExpired { source_of_key: source, seconds_ago: (now.millis() - end.millis()) / 1000 };
+            }
+            (Ok(key), _) => found.push(Candidate { key: key.clone(), source }),
+        }
+    }
+    found.truncate(MAX_CANDIDATES);
+    if found.is_empty() { Err(refusal) } else { Ok(found) }
+}
+
+/// A secret has no `kid`; some clients invent one, which is ignored.
+fn secrets(client: &Client, algorithm: Algorithm, now: UnixTime) -> Result<Vec<Candidate>, KeyError> {
+    let live = (1..).zip(client.secrets()).filter_map(|(place, secret)| Some((place, secret.mac_key(now)?)));
+    let mut live = live.peekable();
+    if live.peek().is_none() {
+        return Err(KeyError::SecretExpired);
+    }
+    let fitting = live.filter(|(_, key)| key.accepts(algorithm)).take(MAX_CANDIDATES);
+    let found: Vec<_> = fitting.map(|(place, key)| Candidate { key: key.clone(), source: KeySource::Secret(place) }).collect();
+    if found.is_empty() { Err(KeyError::NoKeyForAlgorithm(algorithm)) } else { Ok(found) }
 }

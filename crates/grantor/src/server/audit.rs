@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use grantor_jose::base64url_encode;
 use serde::Serialize;
+use tracing::Level;
 
 use super::{Approval, TokenError};
 use crate::{
@@ -37,6 +38,8 @@ pub struct Decision {
     pub subject: Option<SubjectId>,
     /// The `kid` of the last key that verified.
     pub key_id: Option<String>,
+    /// Where that key comes from, such as `registered key 2 of billing`.
+    pub key_source: Option<String>,
     /// The digest of the last (issuer, jti) that was used up.
     pub token_id_digest: Option<String>,
     /// The scope granted.
@@ -72,7 +75,7 @@ impl Decision {
     /// A new record.
     pub(super) fn new(endpoint: &'static str, at: UnixTime) -> Self {
         Self {
-            id: CorrelationId::random(),
+            id: CorrelationId::new(at),
             at,
             endpoint,
             grant_type: None,
@@ -82,6 +85,7 @@ impl Decision {
             claimed_issuer: None,
             subject: None,
             key_id: None,
+            key_source: None,
             token_id_digest: None,
             scope: None,
             audience: None,
@@ -115,6 +119,7 @@ impl Decision {
     /// This assertion verified, and its `jti` is used up.
     pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
         self.key_id = assertion.key().key_id().map(str::to_owned);
+        self.key_source = Some(assertion.key_source());
         self.token_id_digest = assertion.replay_key().map(|key| base64url_encode(key.as_bytes()));
         self.subject = Some(assertion.subject().clone());
     }
@@ -171,7 +176,8 @@ impl<L: DecisionLog> DecisionLog for Arc<L> {
     }
 }
 
-/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known.
+/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known: what was refused at level
+/// INFO, what was granted at DEBUG.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingLog;
 
@@ -182,24 +188,34 @@ impl DecisionLog for TracingLog {
             Outcome::Granted => ("granted", None, None, None),
             Outcome::Undecided => ("undecided", None, None, None),
         };
-        tracing::info!(
-            target: "grantor::decision",
-            id = decision.id.as_str(),
-            at = decision.at.millis(),
-            endpoint = decision.endpoint,
-            grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
-            client = decision.client.as_ref().map(ClientId::as_str),
-            auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
-            claimed_client = decision.claimed_client,
-            claimed_issuer = decision.claimed_issuer,
-            subject = decision.subject.as_ref().map(SubjectId::as_str),
-            key_id = decision.key_id,
-            token_id_digest = decision.token_id_digest,
-            scope = decision.scope.as_ref().map(Scope::to_string),
-            error,
-            rule,
-            cause,
-            "{outcome}"
-        );
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "grantor::decision",
+                    $level,
+                    id = decision.id.as_str(),
+                    at = decision.at.millis(),
+                    endpoint = decision.endpoint,
+                    grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
+                    client = decision.client.as_ref().map(ClientId::as_str),
+                    auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
+                    claimed_client = decision.claimed_client,
+                    claimed_issuer = decision.claimed_issuer,
+                    subject = decision.subject.as_ref().map(SubjectId::as_str),
+                    key_id = decision.key_id,
+                    key_source = decision.key_source,
+                    token_id_digest = decision.token_id_digest,
+                    scope = decision.scope.as_ref().map(Scope::to_string),
+                    error,
+                    rule,
+                    cause,
+                    "{outcome}"
+                )
+            };
+        }
+        match decision.outcome {
+            Outcome::Granted => line!(Level::DEBUG),
+            Outcome::Refused { .. } | Outcome::Undecided => line!(Level::INFO),
+        }
     }
 }

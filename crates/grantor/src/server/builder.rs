@@ -13,7 +13,7 @@ use crate::{
     assertion::{Lifetimes, ServerIdentity, Verifier},
     clock::{Clock, SystemClock},
     keys::{Decoys, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
-    storage::{ClientSource, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore},
+    storage::{ClientSource, DEFAULT_REPLAY_QUOTA, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore},
     types::{AuthMethod, GrantType, Issuer},
 };
 
@@ -86,6 +86,7 @@ pub struct Builder {
     subjects: Option<Arc<dyn SubjectSource>>,
     permissions: Option<Arc<dyn PermissionSource>>,
     replay: Option<Arc<dyn ReplayGuard>>,
+    replay_quota: u64,
     tokens: Option<Arc<dyn TokenStore>>,
     key_resolver: Arc<dyn KeyResolver>,
     signing_keys: Option<Arc<dyn SigningKeys>>,
@@ -106,6 +107,7 @@ impl Builder {
             subjects: None,
             permissions: None,
             replay: None,
+            replay_quota: DEFAULT_REPLAY_QUOTA,
             tokens: None,
             key_resolver: Arc::new(RegisteredKeys),
             signing_keys: None,
@@ -147,6 +149,14 @@ impl Builder {
     #[must_use]
     pub fn replay(mut self, replay: Arc<dyn ReplayGuard>) -> Self {
         self.replay = Some(replay);
+        self
+    }
+
+    /// How many used assertions of one issuer may be remembered at once. Beyond, it is told to wait (429) until some have
+    /// expired. Default: [`DEFAULT_REPLAY_QUOTA`].
+    #[must_use]
+    pub fn replay_quota(mut self, quota: u64) -> Self {
+        self.replay_quota = quota;
         self
     }
 
@@ -259,7 +269,7 @@ impl Builder {
             tokens: self.tokens.ok_or(BuildError::Missing("a token store"))?,
             key_resolver: self.key_resolver,
             signing_keys,
-            verifier: Verifier::new(replay, self.lifetimes),
+            verifier: Verifier::new(replay, self.replay_quota, self.lifetimes),
             decoys: Decoys::new()?,
         };
         let line = Line { context, grants: self.grants, client_auth: self.client_auth };

@@ -257,6 +257,9 @@ pub enum IssueError {
     Store(#[from] StoreError),
 }
 
+/// What a party over its quota is told to wait: about as long as assertions commonly live.
+const QUOTA_WAIT: Duration = Duration::from_secs(60);
+
 /// Why there is no token: the stage, and its reason.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -298,7 +301,7 @@ impl TokenError {
     /// Whether the sender did not prove what it claims to be: what a [`Throttle`](super::Throttle) counts.
     pub(super) fn is_failed_proof(&self) -> bool {
         match self {
-            _ if self.store_error().is_some() => false,
+            _ if self.store_error().is_some() || self.wait().is_some() => false,
             Self::ClientAuth(error) => !matches!(error, ClientAuthError::Missing),
             Self::Grant(error) => error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch),
             Self::Form(_) | Self::Policy(_) | Self::Issue(_) | Self::Throttled(_) => false,
@@ -319,6 +322,16 @@ impl TokenError {
             Self::Throttled(_) => "too many failed attempts; wait before the next",
         };
         text.into()
+    }
+
+    /// How long the sender has to wait before it is worth trying again, if it sent too much.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled(wait) => Some(*wait),
+            Self::ClientAuth(ClientAuthError::Assertion(AssertionError::OverQuota(_)))
+            | Self::Grant(GrantError::Assertion(AssertionError::OverQuota(_))) => Some(QUOTA_WAIT),
+            _ => None,
+        }
     }
 
     /// The failure of the storage behind this refusal, if that is what it was.
@@ -366,6 +379,7 @@ fn client_auth_code(error: &ClientAuthError) -> ErrorCode {
         ClientAuthError::Store(error)
         | ClientAuthError::Key(KeyError::Store(error))
         | ClientAuthError::Assertion(AssertionError::Store(error)) => store_code(error),
+        ClientAuthError::Assertion(AssertionError::OverQuota(_)) => ErrorCode::TemporarilyUnavailable,
         _ => ErrorCode::InvalidClient,
     }
 }
@@ -378,6 +392,7 @@ fn grant_code(error: &GrantError) -> ErrorCode {
         GrantError::Store(error)
         | GrantError::Key(KeyError::Store(error))
         | GrantError::Assertion(AssertionError::Store(error)) => store_code(error),
+        GrantError::Assertion(AssertionError::OverQuota(_)) => ErrorCode::TemporarilyUnavailable,
         _ => ErrorCode::InvalidGrant,
     }
 }
@@ -398,9 +413,7 @@ fn store_text(code: ErrorCode) -> &'static str {
 
 fn client_auth_text(error: &ClientAuthError) -> Cow<'static, str> {
     match (client_auth_code(error), error) {
-        (ErrorCode::InvalidClient, ClientAuthError::Assertion(error)) => {
-            error.public_text().unwrap_or("client authentication failed".into())
-        }
+        (_, ClientAuthError::Assertion(error)) if error.public_text().is_some() => error.public_text().unwrap_or_default(),
         (ErrorCode::InvalidClient, ClientAuthError::Missing) => "this grant requires client authentication".into(),
         (ErrorCode::InvalidClient, ClientAuthError::SeveralMechanismsWithAssertion) | (ErrorCode::InvalidRequest, _) => {
             "use one client authentication mechanism at a time".into()

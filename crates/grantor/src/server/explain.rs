@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use grantor_jose::VerificationKey;
-
 use super::{AuthorizationServer, Context, TokenError, TokenForm};
 use crate::{
     assertion::{Assertion, AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
     clock::UnixTime,
-    keys::{KeyError, KeyKind},
+    keys::{Candidate, KeyError, KeyKind},
     storage::{Client, StoreError},
 };
 
@@ -80,7 +78,7 @@ async fn explain(
 }
 
 /// Who issued an assertion, and what it may be verified with; else the broken rule and its cause.
-type Party = Result<(Arc<Client>, KeyKind, Vec<Arc<VerificationKey>>), (&'static str, String)>;
+type Party = Result<(Arc<Client>, KeyKind, Vec<Candidate>), (&'static str, String)>;
 
 async fn party(context: &Context, assertion: &Assertion<'_>, usage: Usage, now: UnixTime) -> Result<Party, StoreError> {
     let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {

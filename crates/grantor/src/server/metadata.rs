@@ -7,7 +7,7 @@ use grantor_jose::Algorithm;
 use serde::Serialize;
 
 use super::{introspection, revocation, token::Line};
-use crate::types::AuthMethod;
+use crate::{keys::KeyKind, types::AuthMethod};
 
 #[derive(Serialize)]
 pub(super) struct Metadata {
@@ -55,10 +55,16 @@ pub(super) fn document(line: &Line) -> Metadata {
     }
 }
 
-/// The registered methods that an endpoint accepts, in the order of registration.
+/// The registered methods that an endpoint accepts, in the order of registration. One for which no algorithm is left is not offered.
 fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthMethod> {
-    let profile = line.context.settings().profile;
-    let is_accepted = |method: &&AuthMethod| accepted.contains(method) && profile.accepts_method(method);
+    let settings = line.context.settings();
+    let has_algorithm = |method: &AuthMethod| match KeyKind::of_method(method) {
+        Some(KeyKind::Public) => !settings.assertion_algorithms.is_empty(),
+        Some(KeyKind::Secret) => !settings.secret_algorithms.is_empty(),
+        None => true,
+    };
+    let is_accepted =
+        |method: &&AuthMethod| accepted.contains(method) && settings.profile.accepts_method(method) && has_algorithm(method);
     line.client_auth.iter().flat_map(|method| method.methods()).filter(is_accepted).collect()
 }
 

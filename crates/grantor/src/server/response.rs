@@ -84,7 +84,7 @@ pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge
         format!(r#"Basic realm="grantor", charset="UTF-8", error="{}", error_description="{description}""#, code.as_str())
     });
     let status = match code {
-        _ if matches!(error, TokenError::Throttled(_)) => StatusCode::TOO_MANY_REQUESTS,
+        _ if error.wait().is_some() => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::InvalidClient if challenge.is_some() => StatusCode::UNAUTHORIZED,
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -102,10 +102,7 @@ pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge
 
 /// RFC 9110 §10.2.3: whole seconds, rounded up.
 fn retry_after(error: &TokenError) -> HeaderValue {
-    match error {
-        TokenError::Throttled(wait) => (wait.as_secs() + 1).into(),
-        _ => HeaderValue::from_static("1"),
-    }
+    error.wait().map_or(HeaderValue::from_static("1"), |wait| (wait.as_secs() + 1).into())
 }
 
 /// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words might not.

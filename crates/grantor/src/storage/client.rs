@@ -7,7 +7,7 @@ use grantor_jose::{Algorithm, VerificationKey, crypto};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::StoreError;
+use super::{ClientKey, StoreError};
 use crate::{
     clock::UnixTime,
     types::{AuthMethod, ClientId, GrantType, Scope},
@@ -226,7 +226,7 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Client {
     metadata: ClientMetadata,
-    keys: Vec<Arc<VerificationKey>>,
+    keys: Vec<ClientKey>,
     secrets: Vec<ClientSecret>,
 }
 
@@ -235,11 +235,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn new(
-        metadata: ClientMetadata,
-        keys: Vec<Arc<VerificationKey>>,
-        secrets: Vec<ClientSecret>,
-    ) -> Result<Self, ClientError> {
+    pub fn new(metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) -> Result<Self, ClientError> {
         let method = &metadata.auth_method;
         let is = |names: &[AuthMethod]| names.contains(method);
         let has_kind = |digest: bool| secrets.iter().any(|secret| secret.stored_digest().is_some() == digest);
@@ -278,8 +274,8 @@ impl Client {
         &self.metadata
     }
 
-    /// The public keys.
-    pub fn keys(&self) -> &[Arc<VerificationKey>] {
+    /// The public keys, expired and unusable ones included.
+    pub fn keys(&self) -> &[ClientKey] {
         &self.keys
     }
 
@@ -294,7 +290,7 @@ impl Client {
     }
 
     /// Takes the registration apart, to change it.
-    pub fn into_parts(self) -> (ClientMetadata, Vec<Arc<VerificationKey>>, Vec<ClientSecret>) {
+    pub fn into_parts(self) -> (ClientMetadata, Vec<ClientKey>, Vec<ClientSecret>) {
         (self.metadata, self.keys, self.secrets)
     }
 }

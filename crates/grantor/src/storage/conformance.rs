@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use grantor_jose::{Algorithm, PrivateJwk, VerificationKey};
+use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey};
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, OpaqueToken, Permission, PermissionRegistry, ReplayKey, Store,
-    StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
+    Claim, Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
+    PermissionRegistry, ReplayKey, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
@@ -35,6 +35,7 @@ macro_rules! store_suite {
             one_of_many_concurrent_claims_wins
             a_claim_ends_when_it_says
             claims_are_kept_apart_by_issuer
+            an_issuer_over_its_quota_claims_nothing
             opaque_tokens_are_found_by_digest
             a_revoked_token_stays_revoked
         );
@@ -51,6 +52,7 @@ macro_rules! store_suite {
 }
 
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+const QUOTA: u64 = DEFAULT_REPLAY_QUOTA;
 
 fn id(text: &str) -> ClientId {
     ClientId::parse(text).expect("a client id")
@@ -72,17 +74,21 @@ fn public_client(name: &str) -> Client {
     Client::new(ClientMetadata::new(id(name), AuthMethod::NONE, NOW), Vec::new(), Vec::new()).expect("a client")
 }
 
+/// A key as another program might have written it into a database.
+const UNUSABLE: &str = r#"{ "kty": "RSA", "kid": "no n" }"#;
+
 /// A client with one of everything.
 fn full_client(name: &str) -> Client {
     let key = PrivateJwk::generate(Algorithm::Es256).expect("a key").public();
-    let key = Arc::new(VerificationKey::from_jwk(key).expect("a key"));
     let expiry = Some(UnixTime::from_millis(NOW.millis() + 5));
+    let key = ClientKey::new(VerificationKey::from_jwk(key).expect("a key"), expiry);
     let readable = ClientSecret::readable(Zeroizing::new("s".repeat(64)), expiry).expect("a secret");
     let mut metadata = ClientMetadata::new(id(name), AuthMethod::CLIENT_SECRET_JWT, NOW);
     metadata.scope = Scope::parse("read write").expect("a scope");
     metadata.signing_algorithm = Some(Algorithm::Hs384);
     metadata.grant_types = vec![GrantType::CLIENT_CREDENTIALS, GrantType::from_static("urn:example:own")];
-    Client::new(metadata, vec![key], vec![readable, ClientSecret::digest("other", None)]).expect("a client")
+    let unusable = ClientKey::from_stored(UNUSABLE, None);
+    Client::new(metadata, vec![key, unusable], vec![readable, ClientSecret::digest("other", None)]).expect("a client")
 }
 
 async fn read(store: &impl Registry, name: &str) -> Option<Arc<Client>> {
@@ -105,7 +111,11 @@ pub async fn a_client_comes_back_as_it_went_in<S: Registry>(store: Arc<S>) {
     store.client_create(client).await.expect("created");
     let back = read(&*store, "ä:1").await.expect("the client");
     assert_eq!(back.metadata(), &metadata);
-    assert_eq!(back.keys()[0].jwk(), jwk.as_ref());
+    let [key, unusable] = <&[_; 2]>::try_from(back.keys()).expect("two keys");
+    assert_eq!(key.jwk(), jwk.as_ref());
+    assert_eq!((key.expires_at, unusable.expires_at), (Some(UnixTime::from_millis(NOW.millis() + 5)), None));
+    assert_eq!(unusable.usable().err(), Some(&JwkError::Missing("n")));
+    assert_eq!(unusable.to_stored(), UNUSABLE, "what cannot be used is kept as it was found");
     let [readable, digest] = <&[_; 2]>::try_from(back.secrets()).expect("two secrets");
     assert_eq!(readable.expose(), Some("s".repeat(64).as_str()));
     assert_eq!(readable.expires_at, Some(UnixTime::from_millis(NOW.millis() + 5)));
@@ -201,7 +211,7 @@ pub async fn one_of_many_concurrent_claims_wins<S: Registry>(store: Arc<S>) {
         let tasks: Vec<_> = (0..64)
             .map(|_| {
                 let store = store.clone();
-                tokio::spawn(async move { store.claim(key, until, NOW).await.expect("the store answers") })
+                tokio::spawn(async move { store.claim(key, until, NOW, QUOTA).await.expect("the store answers") })
             })
             .collect();
         let mut fresh = 0;
@@ -217,20 +227,37 @@ pub async fn a_claim_ends_when_it_says<S: Registry>(store: Arc<S>) {
     let at = |offset: i64| UnixTime::from_millis(NOW.millis() + offset);
     let key = ReplayKey::new("issuer", "jti");
     assert!(!store.is_claimed(key, at(0)).await.expect("the store answers"));
-    assert_eq!(store.claim(key, at(1000), at(0)).await.expect("the store answers"), Claim::Fresh);
+    assert_eq!(store.claim(key, at(1000), at(0), QUOTA).await.expect("the store answers"), Claim::Fresh);
     assert!(store.is_claimed(key, at(1000)).await.expect("the store answers"));
     assert!(!store.is_claimed(key, at(1001)).await.expect("the store answers"));
-    assert_eq!(store.claim(key, at(1000), at(1000)).await.expect("the store answers"), Claim::Replayed);
-    assert_eq!(store.claim(key, at(2000), at(1001)).await.expect("the store answers"), Claim::Fresh);
-    assert_eq!(store.claim(key, at(3000), at(2000)).await.expect("the store answers"), Claim::Replayed);
+    assert_eq!(store.claim(key, at(1000), at(1000), QUOTA).await.expect("the store answers"), Claim::Replayed);
+    assert_eq!(store.claim(key, at(2000), at(1001), QUOTA).await.expect("the store answers"), Claim::Fresh);
+    assert_eq!(store.claim(key, at(3000), at(2000), QUOTA).await.expect("the store answers"), Claim::Replayed);
 }
 
 /// The same jti by two issuers is two things (RFC 7519 §4.1.7), and case matters.
 pub async fn claims_are_kept_apart_by_issuer<S: Registry>(store: Arc<S>) {
     let until = UnixTime::from_millis(NOW.millis() + 60_000);
     for (issuer, jti) in [("a", "x"), ("b", "x"), ("a", "X"), ("ax", ""), ("", "ax")] {
-        assert_eq!(store.claim(ReplayKey::new(issuer, jti), until, NOW).await.expect("the store answers"), Claim::Fresh);
+        let claim = store.claim(ReplayKey::new(issuer, jti), until, NOW, QUOTA).await;
+        assert_eq!(claim.expect("the store answers"), Claim::Fresh);
     }
+}
+
+/// One issuer cannot fill the store: others still claim, its own claims still stand, and it claims again when some have ended.
+pub async fn an_issuer_over_its_quota_claims_nothing<S: Registry>(store: Arc<S>) {
+    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
+    let claim = async |issuer: &str, jti: &str, until, now| {
+        store.claim(ReplayKey::new(issuer, jti), at(until), at(now), 3).await.expect("the store answers")
+    };
+    for jti in ["1", "2", "3"] {
+        assert_eq!(claim("a", jti, 60, 0).await, Claim::Fresh);
+    }
+    assert_eq!(claim("a", "4", 60, 0).await, Claim::OverQuota);
+    assert!(!store.is_claimed(ReplayKey::new("a", "4"), at(0)).await.expect("the store answers"));
+    assert_eq!(claim("a", "3", 60, 0).await, Claim::Replayed);
+    assert_eq!(claim("b", "4", 60, 0).await, Claim::Fresh);
+    assert_eq!(claim("a", "4", 120, 61).await, Claim::Fresh);
 }
 
 /// What is recorded about a token is found again.

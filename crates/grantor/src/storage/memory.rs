@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 
 use super::{
-    Claim, Client, ClientRegistry, ClientSource, OpaqueToken, Permission, PermissionRegistry, PermissionSource, ReplayGuard,
-    ReplayKey, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
+    Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission, PermissionRegistry, PermissionSource,
+    ReplayGuard, ReplayKey, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
@@ -28,6 +29,9 @@ struct State {
     tokens: HashMap<TokenDigest, OpaqueToken>,
     revocations: HashMap<TokenDigest, UnixTime>,
     claims: HashMap<ReplayKey, UnixTime>,
+    /// Claims of each issuer, ended ones among them until they are looked for.
+    claimed_by: HashMap<IssuerTag, u64>,
+    claims_swept_at: Option<UnixTime>,
     /// Claims after which expired ones are looked for: twice as many as were alive the last time.
     sweep_at: usize,
 }
@@ -43,7 +47,25 @@ impl MemoryStore {
     }
 }
 
+/// How soon an issuer over its quota is counted again.
+const RECOUNT_AFTER: Duration = Duration::from_secs(10);
+
 impl State {
+    /// Forgets the claims that have ended.
+    fn sweep_claims(&mut self, now: UnixTime) {
+        self.claims.retain(|_, end| *end >= now);
+        self.claimed_by.clear();
+        for key in self.claims.keys() {
+            *self.claimed_by.entry(key.issuer()).or_default() += 1;
+        }
+        self.sweep_at = (self.claims.len() * 2).max(1024);
+        self.claims_swept_at = Some(now);
+    }
+
+    fn is_over_quota(&self, issuer: IssuerTag, quota: u64) -> bool {
+        self.claimed_by.get(&issuer).is_some_and(|claims| *claims >= quota)
+    }
+
     fn name_is_taken(&self, name: &str) -> bool {
         self.clients.keys().any(|client| client.as_str() == name) || self.subjects.keys().any(|subject| subject.as_str() == name)
     }
@@ -160,16 +182,22 @@ impl PermissionRegistry for MemoryStore {
 
 #[async_trait]
 impl ReplayGuard for MemoryStore {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
         let mut state = self.state();
         if state.claims.get(&key).is_some_and(|end| *end >= now) {
             return Ok(Claim::Replayed);
         }
-        if state.claims.len() >= state.sweep_at {
-            state.claims.retain(|_, end| *end >= now);
-            state.sweep_at = (state.claims.len() * 2).max(1024);
+        let recount = state.is_over_quota(key.issuer(), quota)
+            && state.claims_swept_at.is_none_or(|swept_at| swept_at.plus(RECOUNT_AFTER) <= now);
+        if recount || state.claims.len() >= state.sweep_at {
+            state.sweep_claims(now);
         }
-        state.claims.insert(key, until);
+        if state.is_over_quota(key.issuer(), quota) {
+            return Ok(Claim::OverQuota);
+        }
+        if state.claims.insert(key, until).is_none() {
+            *state.claimed_by.entry(key.issuer()).or_default() += 1;
+        }
         Ok(Claim::Fresh)
     }
 

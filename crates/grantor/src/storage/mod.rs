@@ -5,6 +5,7 @@
 //! the same laws.
 
 mod client;
+mod client_key;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -16,10 +17,11 @@ mod token;
 
 pub use client::{AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret};
 pub use client::{ClientSource, TokenFormat};
+pub use client_key::ClientKey;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use permission::{Permission, PermissionRegistry, PermissionSource};
-pub use replay::{Claim, ReplayGuard, ReplayKey};
+pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
 pub use subject::{Subject, SubjectRegistry, SubjectSource};
 pub use token::{OpaqueToken, TokenDigest, TokenStore};
 

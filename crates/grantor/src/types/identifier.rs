@@ -2,8 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use grantor_jose::{base64url_encode, crypto};
+use grantor_jose::crypto;
 use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixTime;
 
 /// Why a text is no identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,15 +102,20 @@ impl From<ClientId> for SubjectId {
     }
 }
 
-/// Joins what a client was told with what the log knows: 12 random characters.
+/// Joins what a client was told with what the log knows: 15 letters and digits, of which the first six grow with the time, so
+/// that what is recorded together is found together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct CorrelationId(String);
 
 impl CorrelationId {
-    /// A new one.
-    pub fn random() -> Self {
-        Self(base64url_encode(crypto::random_bytes::<9>()).replace(['-', '_'], "0"))
+    /// A new one: 30 bits of the time in units of 32 ms, 45 bits of chance.
+    pub fn new(at: UnixTime) -> Self {
+        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let time = u128::from((at.millis() / 32).unsigned_abs() % (1 << 30));
+        let chance = u128::from(u64::from_be_bytes(crypto::random_bytes::<8>()) >> 19);
+        let bits = time << 45 | chance;
+        Self((0..15).rev().map(|place| char::from(DIGITS[(bits >> (5 * place)) as usize % 32])).collect())
     }
 
     /// The text: letters and digits.

@@ -65,7 +65,7 @@ impl Answer {
         assert_eq!((logged, broken), (error, rule), "{row}: {told}");
         assert!(told.contains(cause), "{row}: expected {cause:?} in {told:?}");
         assert_eq!(self.body["error"], error, "{row}");
-        assert_eq!(self.status, self.expected_status(error), "{row}");
+        assert_eq!(self.status, self.expected_status(error, rule), "{row}");
         let challenge = self.headers.get(header::WWW_AUTHENTICATE).map(|value| value.to_str().expect("ASCII"));
         match self.status {
             StatusCode::UNAUTHORIZED => assert!(challenge.is_some_and(|text| text.starts_with("Basic realm=")), "{row}"),
@@ -79,10 +79,11 @@ impl Answer {
         text.split(" (decision ").next().expect("split has a first part")
     }
 
-    fn expected_status(&self, error: &str) -> StatusCode {
+    fn expected_status(&self, error: &str, rule: &str) -> StatusCode {
         match error {
             "invalid_client" if self.is_challenged => StatusCode::UNAUTHORIZED,
             "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
+            "temporarily_unavailable" if rule == "replay_quota" => StatusCode::TOO_MANY_REQUESTS,
             "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }

@@ -21,7 +21,7 @@ pub(crate) const METHODS: [AuthMethod; 5] = [
 pub(crate) fn client(metadata: ClientMetadata) -> Client {
     let takes_secrets = ![AuthMethod::PRIVATE_KEY_JWT, AuthMethod::NONE].contains(&metadata.auth_method);
     let secrets = vec![ClientSecret::digest(keys::SECRET.text(), None), readable(keys::SECRET.text(), None)];
-    Client::new(metadata, vec![keys::P256.public()], if takes_secrets { secrets } else { vec![] }).expect("a client")
+    Client::new(metadata, vec![keys::P256.public().into()], if takes_secrets { secrets } else { vec![] }).expect("a client")
 }
 
 pub(crate) async fn world_with(id: &str, method: &AuthMethod) -> World {

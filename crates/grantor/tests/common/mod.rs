@@ -23,7 +23,7 @@ use grantor::{
     assertion::CLIENT_ASSERTION_TYPE,
     clock::{ManualClock, UnixTime},
     server::{AuthorizationServer, Builder, Decision, DecisionLog},
-    storage::{Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, Permission, PermissionRegistry},
+    storage::{Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, Permission, PermissionRegistry},
     storage::{Subject, SubjectRegistry},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope, SubjectId},
 };
@@ -178,19 +178,14 @@ impl World {
         let id = metadata.id.to_string();
         let (keys, secrets) = match usage {
             Use::ClientSecretJwt => (vec![], vec![readable(key.text(), None)]),
-            _ => (vec![key.public()], vec![]),
+            _ => (vec![key.public().into()], vec![]),
         };
         self.register(metadata, keys, secrets).await;
         Party { id, usage, key }
     }
 
     /// Registers a client.
-    pub(crate) async fn register(
-        &self,
-        metadata: ClientMetadata,
-        keys: Vec<Arc<grantor::jose::VerificationKey>>,
-        secrets: Vec<ClientSecret>,
-    ) {
+    pub(crate) async fn register(&self, metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) {
         let client = Client::new(metadata, keys, secrets).expect("a client that makes sense");
         self.store.client_create(client).await.expect("a new name");
     }

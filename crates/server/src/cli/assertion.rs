@@ -2,7 +2,7 @@
 
 mod explain;
 
-pub use self::explain::table;
+pub use self::explain::{nearest, table};
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CLOCK, Failure, Global,
-    credential::{BareKey, ClientKey},
+    credential::{BareKey, ClientCredential},
     duration,
 };
 
@@ -73,7 +73,7 @@ impl AssertionCommand {
 
 impl Mint {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let key = ClientKey::read(&self.key, self.bare)?;
+        let key = ClientCredential::read(&self.key, self.bare)?;
         let usage = if self.client_auth { Usage::ClientAuthentication } else { Usage::Grant };
         let audience = self.aud.as_deref().or(global.issuer.as_deref());
         let assertion = sign(&key, usage, self.sub.as_deref(), audience, self.scope.as_ref(), self.lifetime).await?;
@@ -84,7 +84,7 @@ impl Mint {
 
 /// Signs an assertion.
 pub async fn sign(
-    key: &ClientKey,
+    key: &ClientCredential,
     usage: Usage,
     subject: Option<&str>,
     audience: Option<&str>,

@@ -5,12 +5,13 @@ mod create;
 mod keys;
 mod update;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
+    clock::{Clock as _, UnixTime},
     jose::{Algorithm, JwkError, JwkSet, VerificationKey},
-    storage::{AudiencePolicy, Client, ClientRegistry, ClientSource, StoreError, TokenFormat},
+    storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat},
     types::{ClientId, GrantType},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -18,7 +19,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(super) use self::create::join;
-use super::{Failure, Global, Output, output::time};
+use super::{CLOCK, Failure, Global, Output, output::time};
 
 /// Register and change clients
 #[derive(Debug, Subcommand)]
@@ -106,12 +107,13 @@ async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
     output.print_list(&clients, &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"], |client| {
         let grants = client.grant_types.iter().map(short_name).collect::<Vec<_>>().join(" ");
         let state = if client.enabled { "enabled" } else { "disabled" };
+        let ends = client.ends_soon.as_ref().map(|end| format!(", a key or secret ends {end}")).unwrap_or_default();
         vec![
             client.client_id.to_string(),
             client.token_endpoint_auth_method.clone(),
             grants,
             client.scope.clone(),
-            state.to_owned(),
+            format!("{state}{ends}"),
         ]
     });
     Ok(())
@@ -139,7 +141,32 @@ struct View {
     token_format: TokenFormat,
     created_at: String,
     jwks: Value,
+    keys: Vec<KeyView>,
     secrets: Vec<Value>,
+    /// The next end of a key or secret within [`SOON`].
+    #[serde(skip)]
+    ends_soon: Option<String>,
+}
+
+/// How long before its end `client list` warns of a key.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+/// What is registered about a key beside the JWK.
+#[derive(Serialize)]
+struct KeyView {
+    name: String,
+    expires_at: Option<String>,
+    /// Why it verifies nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+}
+
+impl KeyView {
+    fn of(key: &ClientKey, now: UnixTime) -> Self {
+        let unusable = key.usable().err().map(ToString::to_string);
+        let refused = unusable.or_else(|| (!key.is_live(now)).then(|| "expired".to_owned()));
+        Self { name: key.name().into_owned(), expires_at: key.expires_at.map(time), refused }
+    }
 }
 
 impl View {
@@ -147,6 +174,8 @@ impl View {
         let metadata = client.metadata();
         let keys: Vec<_> = client.keys().iter().filter_map(|key| key.jwk()).collect();
         let secret = |expires| json!({"expires_at": expires});
+        let now = CLOCK.now();
+        let ends = client.keys().iter().map(|key| key.expires_at).chain(client.secrets().iter().map(|secret| secret.expires_at));
         Self {
             client_id: metadata.id.clone(),
             enabled: metadata.enabled,
@@ -159,6 +188,8 @@ impl View {
             token_format: metadata.token_format,
             created_at: time(metadata.created_at),
             jwks: json!({"keys": keys}),
+            keys: client.keys().iter().map(|key| KeyView::of(key, now)).collect(),
+            ends_soon: ends.flatten().filter(|end| (now..now.plus(SOON)).contains(end)).min().map(time),
             secrets: client.secrets().iter().map(|stored| secret(stored.expires_at.map(time))).collect(),
         }
     }
@@ -240,6 +271,12 @@ pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
     })
 }
 
+/// Registers keys until the end of their lifetime, if they have one.
+fn ending_after(keys: Vec<Arc<VerificationKey>>, lifetime: Option<Duration>) -> Vec<ClientKey> {
+    let expires_at = lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
+    keys.into_iter().map(|key| ClientKey::new(key, expires_at)).collect()
+}
+
 /// The keys of a JWK Set file. A key this server cannot use is an error, but for key types it does not know (RFC 7517 §5).
 fn read_jwks(path: &PathBuf) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
@@ -248,6 +285,9 @@ fn read_jwks(path: &PathBuf) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let unusable = set.skipped.iter().find(|(_, error)| !matches!(error, JwkError::Unsupported(_)));
     if let Some((index, error)) = unusable {
         return Err(wrong(format!("key {index} of the set: {error}")));
+    }
+    for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
+        jwk.vet().map_err(|error| wrong(format!("key {}: {error}", jwk.key_id().unwrap_or("without kid"))))?;
     }
     if set.keys.is_empty() {
         return Err(wrong("there is no usable key in it".to_owned()));

@@ -31,14 +31,14 @@ pub struct BareKey {
 }
 
 /// A client's credential, read.
-pub enum ClientKey {
+pub enum ClientCredential {
     /// A key file says everything.
     File(KeyFile),
     /// A private key alone, which is read again for each signer.
     Bare { client_id: ClientId, path: PathBuf, algorithm: Option<Algorithm>, key_id: Option<String> },
 }
 
-impl ClientKey {
+impl ClientCredential {
     /// Reads either; what is missing or too much is a usage error.
     pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
         if !is_bare(path) {

@@ -3,11 +3,20 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use grantor::clock::{Clock as _, UnixTime};
+use grantor::{
+    assertion::Explanation,
+    clock::{Clock as _, UnixTime},
+    types::ClientId,
+};
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore, StoredDecision};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{CLOCK, Failure, Global, Output, assertion::table, duration, output::time};
+use super::{
+    CLOCK, Failure, Global, Output,
+    assertion::{nearest, table},
+    duration,
+    output::time,
+};
 
 /// How often `tail` looks for new decisions.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -83,8 +92,15 @@ impl DecisionsCommand {
                 let filter = DecisionFilter { id: Some(id.clone()), ..DecisionFilter::default() };
                 let found = store.decision_list(filter, 1).await?;
                 let found = found.first().ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
-                let decision = record(found)?;
-                output.print(&decision, described(&decision));
+                let mut decision = record(found)?;
+                let explanation = explanation(&decision);
+                let nearest = match &explanation {
+                    Some(explanation) => nearest(explanation, &store).await?,
+                    None => None,
+                };
+                let text = described(&decision, explanation.as_ref(), nearest.as_ref());
+                decision["nearest_client"] = json!(nearest);
+                output.print(&decision, text);
                 Ok(())
             }
         }
@@ -140,13 +156,18 @@ fn row(decision: &Value) -> Vec<String> {
     .collect()
 }
 
+fn explanation(decision: &Value) -> Option<Explanation> {
+    serde_json::from_value(decision["explanation"].clone()).ok()
+}
+
 /// The decision as JSON, and below it the rules as a table.
-fn described(decision: &Value) -> String {
+fn described(decision: &Value, explanation: Option<&Explanation>, nearest: Option<&ClientId>) -> String {
     let mut plain = decision.clone();
-    let explanation = plain.as_object_mut().and_then(|members| members.remove("explanation"));
-    let plain = serde_json::to_string_pretty(&plain).expect("a decision is JSON");
-    match explanation.and_then(|explanation| serde_json::from_value(explanation).ok()) {
-        Some(explanation) => format!("{plain}\n\n{}", table(&explanation)),
-        None => plain,
+    if let Some(members) = plain.as_object_mut() {
+        members.remove("explanation");
     }
+    let plain = serde_json::to_string_pretty(&plain).expect("a decision is JSON");
+    let table = explanation.map(|explanation| format!("\n\n{}", table(explanation))).unwrap_or_default();
+    let nearest = nearest.map(|nearest| format!("\nnearest client: {nearest}")).unwrap_or_default();
+    format!("{plain}{table}{nearest}")
 }

@@ -22,7 +22,7 @@ use url::form_urlencoded;
 use super::{
     CLOCK, Failure, Global, Output,
     assertion::sign,
-    credential::{BareKey, ClientKey},
+    credential::{BareKey, ClientCredential},
     serve::stop_signal,
 };
 use crate::{
@@ -77,7 +77,7 @@ impl Demo {
             stop_signal().map_err(Failure::failed)?.await;
         }
         drop(stop);
-        serving.await.map_err(Failure::failed)
+        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
     }
 
     async fn bind(&self) -> Result<Listener, Failure> {
@@ -108,7 +108,7 @@ impl Show {
             &json!({"client_id": "billing", "auth": "private_key_jwt", "key_file": key_path}),
         );
 
-        let key = ClientKey::read(key_path, BareKey::default())?;
+        let key = ClientCredential::read(key_path, BareKey::default())?;
         let assertion = sign(&key, Usage::Grant, None, None, None, Duration::from_secs(60)).await?;
         self.step(2, "the client signs an assertion, locally", &decoded(&assertion));
 
@@ -200,7 +200,7 @@ async fn register(
     metadata.scope = Scope::parse("invoices:read invoices:write").map_err(Failure::failed)?;
     let text = key_file::grantor_form(issuer, &metadata.id, &metadata.auth_method, Some(&key), None);
     key_file::write_new(key_path, &text).map_err(Failure::failed)?;
-    let client = Registration::new(metadata, vec![Arc::new(public)], Vec::new()).map_err(Failure::failed)?;
+    let client = Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
     store.client_create(client).await?;
 
     let secret = ClientSecret::generate();

@@ -16,7 +16,7 @@ use grantor::{
 use self::{credential::Examination, metadata::Metadata, report::Report};
 use super::{
     Failure, Global,
-    credential::{BareKey, ClientKey},
+    credential::{BareKey, ClientCredential},
     token::GrantName,
 };
 use crate::config::Overrides;
@@ -50,8 +50,8 @@ pub struct Doctor {
 
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let key = self.key.as_deref().map(|path| ClientKey::read(path, self.bare)).transpose()?;
-        let file = key.as_ref().and_then(ClientKey::file);
+        let key = self.key.as_deref().map(|path| ClientCredential::read(path, self.bare)).transpose()?;
+        let file = key.as_ref().and_then(ClientCredential::file);
         let issuer = match (&global.issuer, file) {
             (Some(issuer), _) => issuer.clone(),
             (None, Some(file)) => file.issuer.clone(),

@@ -41,6 +41,7 @@ impl Serve {
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
         let store = app::open_store(&global.data, &config).map_err(Failure::failed)?;
+        store.load_claims().await?;
         let metrics = Metrics::default();
         let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
         let stop = stop_signal().map_err(Failure::failed)?;
@@ -55,7 +56,7 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        http::serve(listener, server, store.clone(), metrics, stop).await;
+        http::serve(listener, server, store.clone(), metrics, stop).await.map_err(Failure::failed)?;
         if let Some(scrapes) = scrapes {
             scrapes.abort();
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Failure, Global,
-    credential::{BareKey, ClientKey},
+    credential::{BareKey, ClientCredential},
 };
 
 /// Get an access token with a key file, from any authorization server
@@ -60,12 +60,12 @@ pub enum GrantName {
 
 impl Token {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let key = ClientKey::read(&self.key, self.bare)?;
+        let key = ClientCredential::read(&self.key, self.bare)?;
         let audience = self.aud.map(|audience| Audience::Exactly(audience.into()));
         let server = match (&self.server, &key) {
             (Some(issuer), _) => Server::discover(issuer).map_err(|error| Failure::usage(format!("--server {error}")))?,
-            (None, ClientKey::File(file)) => file.server().map_err(Failure::usage)?,
-            (None, ClientKey::Bare { .. }) => {
+            (None, ClientCredential::File(file)) => file.server().map_err(Failure::usage)?,
+            (None, ClientCredential::Bare { .. }) => {
                 return Err(Failure::usage("a private key alone does not name its server; say --server ISSUER"));
             }
         };

@@ -61,6 +61,8 @@ pub struct LimitsConfig {
     pub client_failures: NonZeroU32,
     /// Failures in a minute of everybody at one address.
     pub address_failures: NonZeroU32,
+    /// Used assertions of one issuer that are remembered at once.
+    pub replay_entries: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -183,7 +185,16 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
     };
     let client_failures = failures("limits.client_failures_per_minute", raw.client_failures_per_minute)?;
     let address_failures = failures("limits.address_failures_per_minute", raw.address_failures_per_minute)?;
-    Ok(LimitsConfig { connections, client_failures, address_failures })
+    let replay_entries = match raw.replay_entries_per_issuer {
+        0 => {
+            return Err(value(
+                "limits.replay_entries_per_issuer",
+                "0 would refuse every assertion with a jti; the default is 1000000",
+            ));
+        }
+        entries => entries,
+    };
+    Ok(LimitsConfig { connections, client_failures, address_failures, replay_entries })
 }
 
 fn assertion(profile: Profile, raw: raw::Assertion) -> Result<AssertionConfig, ConfigError> {
@@ -281,6 +292,7 @@ mod tests {
             ("[assertion]\nleeway_seconds = 4000", "assertion.leeway_seconds", "300"),
             ("[limits]\nconnections = 0", "limits.connections", "between 1"),
             ("[limits]\nclient_failures_per_minute = 2000000", "limits.client_failures_per_minute", "0 is no limit"),
+            ("[limits]\nreplay_entries_per_issuer = 0", "limits.replay_entries_per_issuer", "1000000"),
             ("[metrics]\nlisten = \"0.0.0.0:9464\"", "metrics.listen", "allow_remote"),
             ("[tls]\ncertificate = \"a.pem\"", "tls", "missing field `key`"),
             ("[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"", "issuer", "https"),

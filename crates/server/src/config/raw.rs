@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use grantor::assertion::Profile;
+use grantor::{assertion::Profile, storage::DEFAULT_REPLAY_QUOTA};
 use serde::Deserialize;
 
 use super::LogFormat;
@@ -59,11 +59,17 @@ pub struct Limits {
     pub connections: u32,
     pub client_failures_per_minute: u32,
     pub address_failures_per_minute: u32,
+    pub replay_entries_per_issuer: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, client_failures_per_minute: 20, address_failures_per_minute: 200 }
+        Self {
+            connections: 1024,
+            client_failures_per_minute: 20,
+            address_failures_per_minute: 200,
+            replay_entries_per_issuer: DEFAULT_REPLAY_QUOTA,
+        }
     }
 }
 

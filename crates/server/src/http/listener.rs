@@ -1,9 +1,13 @@
 //! Which connections are taken: the socket, TLS, and how many at once.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
@@ -36,10 +40,12 @@ impl Listener {
     }
 
     /// The next connection, once there is room for it.
+    ///
+    /// It belongs to no runtime yet: the one that serves it takes it over.
     pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Slot)> {
         let slot = self.slots.clone().acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = self.socket.accept().await?;
-        Ok((stream, peer, slot))
+        Ok((stream.into_std()?, peer, slot))
     }
 
     /// Takes no more connections; ready when all have ended.

@@ -5,6 +5,7 @@ mod listener;
 mod origin;
 mod server;
 mod tls;
+mod workers;
 
 pub use listener::Listener;
 pub use origin::{Origin, Proxy};

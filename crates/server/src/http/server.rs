@@ -1,6 +1,6 @@
 //! The listener: connections in, requests to the authorization server, a clean end on a signal.
 
-use std::{error::Error as _, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error as _, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grantor::server::AuthorizationServer;
@@ -8,25 +8,27 @@ use grantor_stores::sqlite::SqliteStore;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     Listener, Origin,
     connection::{self, GRACE},
+    workers::Workers,
 };
 use crate::metrics::Metrics;
 
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Serves until `stop` is ready, then lets open requests finish.
+/// Serves until `stop` is ready, then lets open requests finish. Fails if no threads can be started.
 pub async fn serve(
     listener: Listener,
     server: AuthorizationServer,
     store: Arc<SqliteStore>,
     metrics: Metrics,
     stop: impl Future<Output = ()>,
-) {
+) -> io::Result<()> {
+    let mut workers = Workers::start()?;
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
     let (stopping, stopped) = watch::channel(());
     let mut stop = pin!(stop);
@@ -56,9 +58,12 @@ pub async fn serve(
                 metrics.observe(endpoint, answer).await
             }
         };
-        let connection = connection::run(stream, listener.tls.clone(), answer, stopped.clone());
-        tokio::spawn(async move {
-            connection.await;
+        let (tls, stopped) = (listener.tls.clone(), stopped.clone());
+        workers.spawn(async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => connection::run(stream, tls, answer, stopped).await,
+                Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+            }
             drop(slot);
         });
     }
@@ -70,6 +75,7 @@ pub async fn serve(
     if let Some(following) = following {
         following.abort();
     }
+    Ok(())
 }
 
 async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Response<Full<Bytes>> {

@@ -25,6 +25,14 @@ const SIGNATURE: Because = ("signature", "signature does not verify");
 const P: &str = "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff";
 const B: &str = "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b";
 
+/// A modulus of the ROCA generator, from Wycheproof (Apache-2.0).
+const ROCA: &str = concat!(
+    "AanFpofbj7KjD4Lf-N2hVMKR7yewSyXhhbirIMTGpfYEhZ_lnt5UoK98DnKIgArXGTu3MaW_HhFw16HGaTDUHqPrId7fe4r11CqRw09yBFuW79",
+    "V8sYIwHdzCaWflUI6auImYbVfoN9_nD5n8N8SY9DwXw7mwZM9wREPXoDPgOoIWl6q_MPsp7n0zs3Z5ZaiQWOOzl1S9OhwAfSiiOwz6efnXEaxu",
+    "TEtPd7BjSx7NaFka8Dx9U7YqXy2RFj1O9PjyaDGuRh7YXsX3iMUSP_wSyHQg_c_qHRtKUsNSGCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6",
+    "Bxg9IQVZ-QYyE",
+);
+
 fn number(hexadecimal: &str) -> BigUint {
     BigUint::parse_bytes(hexadecimal.as_bytes(), 16).expect("a number")
 }
@@ -91,14 +99,30 @@ fn j01_a_weak_key_in_the_database_verifies_nothing() {
         server.token(&usage.form(&token))
     };
     assert_eq!(attempt(&server, Use::Grant).status, 200, "J01 control");
-    let weak = rsa.public(&[("n", base64url_encode(&rsa.octets("n")[128..]).into())]);
+    let other = Key::generate(Algorithm::Es256);
+    server.ok(&["client", "add-key", "weak.example", "--jwks", &key_set(&[other.public(&[])])]);
+    let weak = rsa.public(&[("n", json!(format!("{}8", "_".repeat(170))))]);
     let database = rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
-    assert_eq!(database.execute("UPDATE client_key SET jwk = ?1", [weak.to_string()]), Ok(1));
+    assert_eq!(database.execute("UPDATE client_key SET jwk = ?1 WHERE position = 0", [weak.to_string()]), Ok(1));
     let server = server.kill_and_restart();
     for usage in Use::BOTH {
         let answer = attempt(&server, usage);
-        assert_eq!((answer.status, answer.error().as_str()), (500, "server_error"), "{answer:?}");
+        assert_eq!((answer.status, answer.error().as_str()), usage.refusal(), "{answer:?}");
+        let cause = server.decision(&answer.decision_id())["cause"].to_string();
+        assert!(cause.contains("key cannot be used: registered key 1: RSA key has 1024 bits"), "{cause}");
+        let good = Party { id: "weak.example", key: other.clone() };
+        let token = world().jwt(&good, usage).text("aud", &server.issuer).sign();
+        assert_eq!(server.token(&usage.form(&token)).status, 200, "J01 control: the other key works");
     }
+    let is_told = |line: &Value| line["level"] == "ERROR" && line["client"] == "weak.example";
+    assert!(server.log().iter().any(is_told), "{:?}", server.log());
+    // What cannot be used is shown, is left alone by other changes, and can be removed.
+    server.ok(&["client", "update", "weak.example", "--scope", "read"]);
+    let show = || serde_json::from_str::<Value>(&server.ok(&["client", "show", "weak.example", "--json"])).expect("JSON");
+    let shown = show();
+    assert!(shown["keys"][0]["refused"].to_string().contains("1024 bits") && shown["keys"][1]["refused"].is_null(), "{shown}");
+    server.ok(&["client", "remove-key", "weak.example", "--kid", shown["keys"][0]["name"].as_str().expect("a name")]);
+    assert_eq!(show()["keys"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]
@@ -108,18 +132,28 @@ fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
     let n = BigUint::from_bytes_be(&rsa.octets("n"));
     let two = BigUint::from(2_u8);
     for (row, member, value, words) in [
-        ("e = 1", "e", json!("AQ"), "unsafe modulus or exponent"),
-        ("e even", "e", json!("AQAA"), "unsafe modulus or exponent"),
+        ("e = 1", "e", json!("AQ"), "'e' must be odd, at least 3"),
+        ("e even", "e", json!("AQAA"), "'e' must be odd, at least 3"),
         ("e = 0", "e", json!("AA"), "'e' is malformed"),
-        ("e = 2^32 + 1", "e", json!("AQAAAAE"), "unsafe modulus or exponent"),
+        ("e = 2^32 + 1", "e", json!("AQAAAAE"), "below 2^32; make a new key"),
         ("n = 0", "n", json!("AA"), "'n' is malformed"),
         ("n empty", "n", json!(""), "'n' is malformed"),
-        ("n even", "n", encoded(&(&n - 1_u8)), "unsafe modulus or exponent"),
+        ("n even", "n", encoded(&(&n - 1_u8)), "'n' is divisible by 2"),
+        ("n divisible by 3", "n", encoded(&(&n + (3_u8 - (&n % 3_u8).to_bytes_be()[0]) * 4_u8)), "'n' is divisible by 3"),
+        ("n prime", "n", encoded(&(two.pow(2048) - 1557_u16)), "'n' is a prime number; make a new key"),
         ("n of 8200 bits", "n", encoded(&(two.pow(8199) + 1_u8)), "RSA key has 8200 bits"),
         ("n with a leading zero", "n", base64url_encode([&[0][..], &rsa.octets("n")].concat()).into(), "'n' is malformed"),
     ] {
         refuses_key(&format!("J02 {row}"), &rsa.public(&[(member, value)]), words, &good);
     }
+}
+
+/// CVE-2017-15361. The modulus is that of Wycheproof's case, made by such a generator.
+#[test]
+fn j04_moduli_of_the_roca_generator_are_refused() {
+    let rsa = &world().rsa.key;
+    let jwk = rsa.public(&[("n", ROCA.into())]);
+    refuses_key("J04", &jwk, "'n' comes from the faulty generator of CVE-2017-15361 (ROCA); make a new key", &rsa.public(&[]));
 }
 
 /// x³ - 3x + b as a square root modulo p, which is 3 modulo 4.
@@ -326,6 +360,45 @@ fn j12_a_storm_of_unknown_kids_costs_no_memory_and_disturbs_nobody() {
     assert_eq!(again.status, 200, "J12 control: {again:?}");
     let refused = server.token(&Use::Grant.form(&assertion(Use::Grant, Some(fresh()))));
     assert_eq!(server.decision(&refused.decision_id())["cause"], "key: the client has no key with this kid");
+}
+
+/// Law 4: no command and no look at the database comes between the last answer and the end.
+#[test]
+fn law_4_a_key_with_an_end_is_refused_on_the_next_request() {
+    let world = world();
+    let server = &world.server;
+    let (old, new) = (Key::generate(Algorithm::Es256), Key::generate(Algorithm::Es256));
+    register(server, "ending.example", &[old.public(&[])], &["--key-lifetime", "90d"]);
+    let party = |key: &Key| Party { id: "ending.example", key: key.clone() };
+    let (old, new) = (party(&old), party(&new));
+    let show = || serde_json::from_str::<Value>(&server.ok(&["client", "show", "ending.example", "--json"])).expect("JSON");
+    let registered = show()["keys"][0]["expires_at"].as_str().expect("an end").to_owned();
+    assert!(!server.ok(&["client", "list"]).contains(&registered), "90 days are long");
+    world.passes("the old key", &old, |jwt| jwt.sign());
+
+    let set = key_set(&[new.key.public(&[])]);
+    server.ok(&["client", "add-key", "ending.example", "--jwks", &set, "--overlap", "3s"]);
+    let added = Instant::now();
+    world.passes("within the overlap", &old, |jwt| jwt.sign());
+    world.passes("the new key", &new, |jwt| jwt.sign());
+    let keys = show()["keys"].clone();
+    let ends = keys[0]["expires_at"].as_str().expect("an end").to_owned();
+    assert!(ends < registered && keys[1]["expires_at"].is_null(), "{keys}");
+    assert!(server.ok(&["client", "list"]).contains(&format!("a key or secret ends {ends}")));
+
+    let attempt = |usage: Use| server.token(&usage.form(&world.jwt(&old, usage).sign()));
+    server.wait_until("the overlap is over", || attempt(Use::Grant).status != 200);
+    assert!(added.elapsed() < Duration::from_secs(4), "{:?}", added.elapsed());
+    for usage in Use::BOTH {
+        let answer = world.attack("after the overlap", &usage.form(&world.jwt(&old, usage).sign()), &[]);
+        assert_eq!((answer.status, answer.error().as_str()), usage.refusal());
+        world.assert_cause("after the overlap", &answer, ("key", "key has expired: registered key 1 ended"));
+    }
+    world.passes("the control", &new, |jwt| jwt.sign());
+    assert_eq!(show()["keys"][0]["refused"], "expired");
+    let third = key_set(&[Key::generate(Algorithm::Es256).public(&[])]);
+    server.ok(&["client", "add-key", "ending.example", "--jwks", &third, "--overlap", "1d"]);
+    assert_eq!(show()["keys"].as_array().map(Vec::len), Some(2), "what has ended is removed");
 }
 
 #[test]

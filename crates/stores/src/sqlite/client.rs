@@ -5,8 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    jose::{Jwk, VerificationKey},
-    storage::{Client, ClientRegistry, ClientSecret, ClientSource, StoreError},
+    storage::{Client, ClientKey, ClientRegistry, ClientSecret, ClientSource, StoreError},
     types::ClientId,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -81,9 +80,10 @@ fn metadata(client: &Client) -> String {
 
 fn write_parts(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
-    let mut insert = connection.prepare_cached("INSERT INTO client_key (client, position, jwk) VALUES (?1, ?2, ?3)")?;
-    for (jwk, position) in client.keys().iter().filter_map(|key| key.jwk()).zip(0_i64..) {
-        insert.execute((id, position, serde_json::to_string(jwk).expect("a JWK is JSON")))?;
+    let mut insert =
+        connection.prepare_cached("INSERT INTO client_key (client, position, jwk, expires_at) VALUES (?1, ?2, ?3, ?4)")?;
+    for (key, position) in client.keys().iter().zip(0_i64..) {
+        insert.execute((id, position, key.to_stored(), key.expires_at.map(UnixTime::millis)))?;
     }
     let mut insert = connection
         .prepare_cached("INSERT INTO client_secret (client, position, kind, value, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -118,11 +118,21 @@ fn load(connection: &Connection, master_key: &MasterKey, id: &str) -> Result<Opt
     Ok(Some(Arc::new(client.map_err(|error| unreadable("client", error))?)))
 }
 
-fn keys(connection: &Connection, id: &str) -> Result<Vec<Arc<VerificationKey>>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT jwk FROM client_key WHERE client = ?1 ORDER BY position")?;
-    let jwks = statement.query_map([id], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    let parse = |jwk: &String| Jwk::parse(jwk.as_bytes()).and_then(VerificationKey::from_jwk).map(Arc::new);
-    jwks.iter().map(|jwk| parse(jwk).map_err(|error| unreadable("client key", error).into())).collect()
+/// A key that cannot be used is an error in the log and no obstacle to the client's other keys.
+fn keys(connection: &Connection, id: &str) -> Result<Vec<ClientKey>, Failure> {
+    let mut statement =
+        connection.prepare_cached("SELECT jwk, expires_at FROM client_key WHERE client = ?1 ORDER BY position")?;
+    let mut rows = statement.query([id])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let expires_at = row.get::<_, Option<i64>>(1)?.map(UnixTime::from_millis);
+        let key = ClientKey::from_stored(row.get_ref(0)?.as_str().map_err(|error| unreadable("client key", error))?, expires_at);
+        if let Err(error) = key.usable() {
+            tracing::error!(client = id, key = %key.name(), %error, "a stored key cannot be used; remove it");
+        }
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
 fn secrets(connection: &Connection, master_key: &MasterKey, id: &str) -> Result<Vec<ClientSecret>, Failure> {

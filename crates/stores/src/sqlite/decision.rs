@@ -7,7 +7,7 @@ use grantor::{
     server::{Decision, DecisionLog, Outcome},
     storage::StoreError,
 };
-use rusqlite::{Connection, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
 use super::{SqliteStore, error::Failure};
 
@@ -139,13 +139,22 @@ fn list(connection: &Connection, filter: &DecisionFilter, limit: u32) -> Result<
     Ok(found)
 }
 
-/// Removes what is beyond the retention, a bounded number of rows at a time.
+/// Removes what is beyond the retention from the beginning, a bounded number of rows at a time. Reads no more rows than it removes,
+/// and one.
 pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, most: i64) -> rusqlite::Result<()> {
     let rows = i64::try_from(retention.rows).unwrap_or(i64::MAX);
-    let oldest = now.saturating_sub(i64::try_from(retention.age.as_millis()).unwrap_or(i64::MAX));
-    let delete = "DELETE FROM decision WHERE sequence IN (
+    let too_many = "DELETE FROM decision WHERE sequence IN (
         SELECT sequence FROM decision
-        WHERE at < ?1 OR sequence <= (SELECT coalesce(max(sequence), 0) FROM decision) - ?2
-        ORDER BY sequence LIMIT ?3)";
-    connection.prepare_cached(delete)?.execute((oldest, rows, most)).map(drop)
+        WHERE sequence <= (SELECT coalesce(max(sequence), 0) FROM decision) - ?1 ORDER BY sequence LIMIT ?2)";
+    connection.prepare_cached(too_many)?.execute((rows, most))?;
+
+    let end = now.saturating_sub(i64::try_from(retention.age.as_millis()).unwrap_or(i64::MAX));
+    let oldest = "SELECT at FROM decision ORDER BY sequence LIMIT 1";
+    let oldest: Option<i64> = connection.prepare_cached(oldest)?.query_row([], |row| row.get(0)).optional()?;
+    if oldest.is_some_and(|at| at < end) {
+        let too_old = "DELETE FROM decision WHERE sequence IN (
+            SELECT sequence FROM (SELECT sequence, at FROM decision ORDER BY sequence LIMIT ?2) WHERE at < ?1)";
+        connection.prepare_cached(too_old)?.execute((end, most))?;
+    }
+    Ok(())
 }

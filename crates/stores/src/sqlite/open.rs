@@ -29,11 +29,15 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0003_decision.sql")),
     M::up(include_str!("../../migrations/0004_signs_from.sql")),
     M::up(include_str!("../../migrations/0005_part_triggers.sql")),
+    M::up(include_str!("../../migrations/0006_claims_in_order.sql")),
+    M::up(include_str!("../../migrations/0007_key_expiry.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
+/// Memory for pages that are written again and again: negative, for SQLite to read it as KiB.
+const CACHE_KIB: i32 = -8192;
 /// Larger files are not checked page by page at each start.
 const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
 /// What the master key is tried on.
@@ -220,6 +224,7 @@ fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     Ok(connection)
 }
 

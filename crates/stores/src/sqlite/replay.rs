@@ -1,28 +1,32 @@
-//! Replay claims in SQLite: one statement decides and records, and the answer waits for the commit.
+//! Replay claims in SQLite. Those in force are kept in memory, where they are decided; the table, to whose end each is written,
+//! keeps them for the next start and tells other processes. The answer waits for the commit.
+
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    storage::{Claim, ReplayGuard, ReplayKey, StoreError},
+    storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError},
 };
+use rusqlite::{Connection, Row};
+use tokio::sync::oneshot;
 
-use rusqlite::Connection;
+use super::{SqliteStore, writer::unavailable};
 
-use super::SqliteStore;
-
-/// Touches a row if and only if there is none yet, or only one that has ended.
-const CLAIM: &str = "INSERT INTO replay (key, until) VALUES (?1, ?2)
-    ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until < ?3";
+/// How many maps share the claims: one is swept at a time, and one grows at a time.
+const SHARDS: usize = 128;
+/// How soon an issuer over its quota is counted again.
+const RECOUNT_AFTER: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl ReplayGuard for SqliteStore {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime) -> Result<Claim, StoreError> {
-        let touched = self.0.writer.execute(move |transaction| {
-            transaction.prepare_cached(CLAIM)?.execute((key.as_bytes(), until.millis(), now.millis()))
-        });
-        Ok(if touched.await? == 1 { Claim::Fresh } else { Claim::Replayed })
+    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.0.writer.claim(ClaimJob { key, until, now, quota, answer })?;
+        answered.await.map_err(|_| unavailable("the writer could not write"))?
     }
 
+    /// Walks through the whole table.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
         let query = "SELECT EXISTS (SELECT 1 FROM replay WHERE key = ?1 AND until >= ?2)";
         let read = move |connection: &Connection| {
@@ -44,5 +48,224 @@ impl SqliteStore {
             Ok(connection.prepare_cached(query)?.query_row([now], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
         };
         self.0.readers.read(count).await
+    }
+
+    /// Reads the claims in force into memory, which the first claim would otherwise wait for.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn load_claims(&self) -> Result<(), StoreError> {
+        self.0.writer.load_claims().await
+    }
+}
+
+/// A claim on its way to the writer.
+pub(super) struct ClaimJob {
+    pub(super) key: ReplayKey,
+    pub(super) until: UnixTime,
+    pub(super) now: UnixTime,
+    pub(super) quota: u64,
+    pub(super) answer: oneshot::Sender<Result<Claim, StoreError>>,
+}
+
+/// The claims in force, and some that have ended.
+pub(super) struct Claims {
+    shards: Vec<HashMap<Key, UnixTime>>,
+    held_by: HashMap<IssuerTag, u64>,
+    /// Position in the table up to which everything is known: with what this transaction wrote, and without.
+    known: i64,
+    committed: i64,
+    /// Whether this transaction has read what others claimed before it.
+    caught_up: bool,
+    /// What this transaction claimed.
+    uncommitted: Vec<ReplayKey>,
+    sweep_next: usize,
+    recounted_at: Option<UnixTime>,
+}
+
+/// The issuer's tag, and 128 bits of the rest.
+type Key = [u8; 24];
+
+impl Claims {
+    /// None, until [`Claims::catch_up`].
+    pub(super) fn new() -> Self {
+        Self {
+            shards: vec![HashMap::new(); SHARDS],
+            held_by: HashMap::new(),
+            known: 0,
+            committed: 0,
+            caught_up: false,
+            uncommitted: Vec::new(),
+            sweep_next: 0,
+            recounted_at: None,
+        }
+    }
+
+    /// Reads what others have claimed, once in a transaction: nobody adds to it before that ends.
+    pub(super) fn catch_up(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.caught_up {
+            return Ok(());
+        }
+        let query = "SELECT sequence, key, until FROM replay WHERE sequence > ?1 ORDER BY sequence";
+        let mut statement = connection.prepare_cached(query)?;
+        let claim = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        for row in statement.query_map([self.known], claim)? {
+            let (sequence, key, until): (i64, [u8; 32], i64) = row?;
+            self.insert(ReplayKey::from_bytes(key), UnixTime::from_millis(until));
+            (self.known, self.committed) = (sequence, sequence);
+        }
+        self.caught_up = true;
+        Ok(())
+    }
+
+    /// Decides, and writes what is new to the end of the table.
+    pub(super) fn claim(&mut self, connection: &Connection, job: &ClaimJob) -> rusqlite::Result<Claim> {
+        self.catch_up(connection)?;
+        let (short, shard) = split(job.key);
+        if self.shards[shard].get(&short).is_some_and(|until| *until >= job.now) {
+            return Ok(Claim::Replayed);
+        }
+        if self.is_over_quota(job) && self.recounted_at.is_none_or(|at| at.plus(RECOUNT_AFTER) <= job.now) {
+            (0..SHARDS).for_each(|_| self.sweep_some(job.now));
+            self.recounted_at = Some(job.now);
+        }
+        if self.is_over_quota(job) {
+            return Ok(Claim::OverQuota);
+        }
+        let insert = "INSERT INTO replay (key, until) VALUES (?1, ?2)";
+        connection.prepare_cached(insert)?.execute((job.key.as_bytes(), job.until.millis()))?;
+        self.known = connection.last_insert_rowid();
+        self.insert(job.key, job.until);
+        self.uncommitted.push(job.key);
+        Ok(Claim::Fresh)
+    }
+
+    /// The transaction has ended: what was not committed was never claimed.
+    pub(super) fn settle(&mut self, committed: bool) {
+        self.caught_up = false;
+        if committed {
+            self.committed = self.known;
+            self.uncommitted.clear();
+            return;
+        }
+        self.known = self.committed;
+        for key in std::mem::take(&mut self.uncommitted) {
+            let (short, shard) = split(key);
+            if self.shards[shard].remove(&short).is_some() {
+                release(&mut self.held_by, key.issuer());
+            }
+        }
+    }
+
+    /// Forgets those of the next shard that have ended.
+    pub(super) fn sweep_some(&mut self, now: UnixTime) {
+        let held_by = &mut self.held_by;
+        self.shards[self.sweep_next].retain(|key, until| {
+            let in_force = *until >= now;
+            if !in_force {
+                release(held_by, issuer(key));
+            }
+            in_force
+        });
+        self.sweep_next = (self.sweep_next + 1) % SHARDS;
+    }
+
+    fn insert(&mut self, key: ReplayKey, until: UnixTime) {
+        let (short, shard) = split(key);
+        if self.shards[shard].insert(short, until).is_none() {
+            *self.held_by.entry(key.issuer()).or_default() += 1;
+        }
+    }
+
+    fn is_over_quota(&self, job: &ClaimJob) -> bool {
+        self.held_by.get(&job.key.issuer()).is_some_and(|held| *held >= job.quota)
+    }
+}
+
+/// One claim less of this issuer.
+fn release(held_by: &mut HashMap<IssuerTag, u64>, issuer: IssuerTag) {
+    if let Some(held) = held_by.get_mut(&issuer) {
+        *held -= 1;
+        if *held == 0 {
+            held_by.remove(&issuer);
+        }
+    }
+}
+
+fn split(key: ReplayKey) -> (Key, usize) {
+    let octets = key.as_bytes();
+    let short = octets[..24].try_into().expect("24 octets");
+    (short, usize::from(octets[31]) % SHARDS)
+}
+
+fn issuer(key: &Key) -> IssuerTag {
+    key[..8].try_into().expect("8 octets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+    fn table() -> Connection {
+        let connection = Connection::open_in_memory().expect("a database");
+        let initial = "CREATE TABLE replay (key, until); CREATE INDEX replay_by_end ON replay (until);";
+        connection.execute_batch(initial).expect("an earlier table");
+        connection.execute_batch(include_str!("../../migrations/0006_claims_in_order.sql")).expect("a table");
+        connection
+    }
+
+    fn claim(claims: &mut Claims, connection: &Connection, jti: &str) -> Claim {
+        let (answer, _) = oneshot::channel();
+        let until = NOW.plus(Duration::from_secs(60));
+        let job = ClaimJob { key: ReplayKey::new("a", jti), until, now: NOW, quota: 2, answer };
+        claims.claim(connection, &job).expect("decided")
+    }
+
+    #[test]
+    fn what_is_rolled_back_was_never_claimed() {
+        let mut connection = table();
+        let mut claims = Claims::new();
+        for committed in [false, true] {
+            let transaction = connection.transaction().expect("a transaction");
+            assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Fresh, "{committed}");
+            assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Replayed, "{committed}");
+            assert_eq!(claim(&mut claims, &transaction, "2"), Claim::Fresh, "{committed}");
+            assert_eq!(claim(&mut claims, &transaction, "3"), Claim::OverQuota, "{committed}");
+            if committed { transaction.commit() } else { transaction.rollback() }.expect("ended");
+            claims.settle(committed);
+        }
+        assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
+        assert_eq!(claims.held_by.values().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn what_others_claim_is_known_in_the_next_transaction() {
+        let connection = table();
+        let (mut ours, mut theirs) = (Claims::new(), Claims::new());
+        assert_eq!(claim(&mut ours, &connection, "1"), Claim::Fresh);
+        ours.settle(true);
+        assert_eq!(claim(&mut theirs, &connection, "1"), Claim::Replayed);
+        assert_eq!(claim(&mut theirs, &connection, "2"), Claim::Fresh);
+        theirs.settle(true);
+        assert_eq!(claim(&mut ours, &connection, "2"), Claim::Replayed);
+        // Positions are never used twice, or a claim made after all had been removed would be overlooked.
+        ours.settle(true);
+        connection.execute("DELETE FROM replay", []).expect("removed");
+        let mut third = Claims::new();
+        assert_eq!(claim(&mut third, &connection, "3"), Claim::Fresh);
+        assert_eq!(claim(&mut ours, &connection, "3"), Claim::Replayed);
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten() {
+        let connection = table();
+        let mut claims = Claims::new();
+        assert_eq!(claim(&mut claims, &connection, "1"), Claim::Fresh);
+        (0..SHARDS).for_each(|_| claims.sweep_some(NOW.plus(Duration::from_secs(60))));
+        assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
+        (0..SHARDS).for_each(|_| claims.sweep_some(NOW.plus(Duration::from_secs(61))));
+        assert!(claims.held_by.is_empty() && claims.shards.iter().all(HashMap::is_empty));
     }
 }

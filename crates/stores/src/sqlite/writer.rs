@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::{
     decision::{self, DecisionRow, Retention},
     error::commit_failed,
+    replay::{ClaimJob, Claims},
 };
 
 /// Jobs that may wait. Beyond, requests are told to come back.
@@ -31,14 +32,22 @@ const DECISION_GROUP: usize = 512;
 /// How long decisions wait for a group of jobs to go with.
 const DECISION_WAIT: Duration = Duration::from_millis(200);
 /// How often expired rows are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// Most rows removed in one sweep, so that no request waits long behind it.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// Most rows of a table removed in one sweep, so that no request waits long behind it: more than can be added in that time.
 const SWEEP_ROWS: i64 = 10_000;
+/// How many of the maps of claims are swept with them: all within 16 s.
+const SWEEP_SHARDS: usize = 4;
 /// Changes kept for servers to read; one that fell further behind forgets its whole cache.
 const CHANGES_KEPT: i64 = 10_000;
 
-/// Work in the transaction; what it gives back is called with the outcome of the commit.
-type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Answer + Send>;
+/// What is done in a transaction.
+enum Job {
+    Claim(ClaimJob),
+    Work(Work),
+}
+
+/// What it gives back is called with the outcome of the commit.
+type Work = Box<dyn FnOnce(&mut Transaction<'_>, &mut Claims) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), &Arc<rusqlite::Error>>) + Send>;
 
 /// The way to the writer's thread, which ends when this is dropped and all jobs are done.
@@ -90,7 +99,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(move |transaction| {
+        self.submit(move |transaction, _| {
             let savepoint = transaction.savepoint().map_err(super::failed)?;
             let outcome = work(&savepoint)?;
             savepoint.commit().map_err(super::failed)?;
@@ -104,29 +113,51 @@ impl Writer {
         &self,
         statement: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(move |transaction| statement(transaction).map_err(super::failed)).await
+        self.submit(move |transaction, _| statement(transaction).map_err(super::failed)).await
+    }
+
+    /// Has a claim decided; its job is answered after the commit.
+    pub(super) fn claim(&self, job: ClaimJob) -> Result<(), StoreError> {
+        self.send(Job::Claim(job))
+    }
+
+    /// Waits until the claims in force are in memory.
+    pub(super) async fn load_claims(&self) -> Result<(), StoreError> {
+        self.submit(|transaction, claims| claims.catch_up(transaction).map_err(super::failed)).await
     }
 
     async fn submit<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&mut Transaction<'_>, &mut Claims) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |transaction| {
-            let outcome = work(transaction);
-            Box::new(move |committed| {
-                // Whoever asked may have gone away; the work is done all the same.
-                let _ = sender.send(committed.map_err(commit_failed).and(outcome));
-            })
-        });
-        let unavailable = |reason: &str| StoreError::Unavailable(reason.into());
+        self.send(Job::Work(Box::new(move |transaction, claims| {
+            let outcome = work(transaction, claims);
+            Box::new(move |committed| answer(sender, committed, outcome))
+        })))?;
+        receiver.await.map_err(|_| unavailable("the writer could not write"))?
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
         let jobs = self.jobs.as_ref().ok_or_else(|| unavailable("the writer has stopped"))?;
         jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable("too many writes are waiting"),
             TrySendError::Disconnected(_) => unavailable("the writer has ended"),
-        })?;
-        receiver.await.map_err(|_| unavailable("the writer could not write"))?
+        })
     }
+}
+
+pub(super) fn unavailable(reason: &str) -> StoreError {
+    StoreError::Unavailable(reason.into())
+}
+
+/// Tells whoever asked, who may have gone away; the work is done all the same.
+fn answer<T>(
+    sender: oneshot::Sender<Result<T, StoreError>>,
+    committed: Result<(), &Arc<rusqlite::Error>>,
+    outcome: Result<T, StoreError>,
+) {
+    let _ = sender.send(committed.map_err(commit_failed).and(outcome));
 }
 
 impl Drop for Writer {
@@ -147,20 +178,22 @@ struct Queues {
 }
 
 fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention: Retention) {
+    let mut claims = Claims::new();
     let mut sweep_at = clock.now();
     loop {
         match queues.jobs.recv_timeout(DECISION_WAIT) {
-            Ok(first) => commit_group(&mut connection, Some(first), queues),
-            Err(RecvTimeoutError::Timeout) => commit_group(&mut connection, None, queues),
+            Ok(first) => commit_group(&mut connection, &mut claims, Some(first), queues),
+            Err(RecvTimeoutError::Timeout) => commit_group(&mut connection, &mut claims, None, queues),
             // The end: record what is left, so that nothing is lost at shutdown.
             Err(RecvTimeoutError::Disconnected) => {
-                while commit_group(&mut connection, None, queues) > 0 {}
+                while commit_group(&mut connection, &mut claims, None, queues) > 0 {}
                 return;
             }
         };
         let now = clock.now();
         if now >= sweep_at {
-            if let Err(error) = sweep(&connection, retention, now.millis()) {
+            (0..SWEEP_SHARDS).for_each(|_| claims.sweep_some(now));
+            if let Err(error) = sweep(&mut connection, retention, now.millis()) {
                 tracing::warn!(%error, "expired rows could not be removed");
             }
             sweep_at = now.plus(SWEEP_EVERY);
@@ -170,7 +203,7 @@ fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention
 
 /// Commits the first job together with those that wait behind it and the decisions that wait to be recorded. Answers how many
 /// there were.
-fn commit_group(connection: &mut Connection, first: Option<Job>, queues: &Queues) -> usize {
+fn commit_group(connection: &mut Connection, claims: &mut Claims, first: Option<Job>, queues: &Queues) -> usize {
     let decisions: Vec<DecisionRow> = queues.decisions.try_iter().take(DECISION_GROUP).collect();
     if first.is_none() && decisions.is_empty() {
         return 0;
@@ -185,7 +218,7 @@ fn commit_group(connection: &mut Connection, first: Option<Job>, queues: &Queues
             return decisions.len();
         }
     };
-    let answers: Vec<Answer> = jobs.map(|job| job(&mut transaction)).collect();
+    let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, claims)).collect();
     for decision in &decisions {
         if let Err(error) = decision.insert(&transaction) {
             tracing::warn!(%error, "a decision could not be recorded");
@@ -197,6 +230,7 @@ fn commit_group(connection: &mut Connection, first: Option<Job>, queues: &Queues
     if let Err(error) = &committed {
         tracing::error!(%error, "commit failed");
     }
+    claims.settle(committed.is_ok());
     queues.decisions_waiting.fetch_sub(recorded, Ordering::SeqCst);
     let count = answers.len() + decisions.len();
     for answer in answers {
@@ -205,23 +239,35 @@ fn commit_group(connection: &mut Connection, first: Option<Job>, queues: &Queues
     count
 }
 
+fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Answer {
+    match job {
+        Job::Work(work) => work(transaction, claims),
+        Job::Claim(job) => {
+            let outcome = claims.claim(transaction, &job).map_err(super::failed);
+            Box::new(move |committed| answer(job.answer, committed, outcome))
+        }
+    }
+}
+
 /// Nothing can be written now: every waiting job is told so. A job that is dropped tells its submitter.
 fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
     tracing::error!(%error, "no write transaction");
     jobs.for_each(drop);
 }
 
-fn sweep(connection: &Connection, retention: Retention, now: i64) -> rusqlite::Result<()> {
+/// Removes what has ended, all of it in one transaction.
+fn sweep(connection: &mut Connection, retention: Retention, now: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
     for statement in [
-        "DELETE FROM replay WHERE key IN (SELECT key FROM replay WHERE until < ?1 LIMIT ?2)",
+        "DELETE FROM replay WHERE sequence IN (SELECT sequence FROM replay WHERE until < ?1 LIMIT ?2)",
         "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
         "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)",
     ] {
-        connection.prepare_cached(statement)?.execute((now, SWEEP_ROWS))?;
+        transaction.prepare_cached(statement)?.execute((now, SWEEP_ROWS))?;
     }
-    decision::sweep(connection, retention, now, SWEEP_ROWS)?;
+    decision::sweep(&transaction, retention, now, SWEEP_ROWS)?;
     let newest = "SELECT coalesce(max(sequence), 0) FROM change";
     let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
-    connection.prepare_cached(&delete)?.execute([CHANGES_KEPT])?;
-    Ok(())
+    transaction.prepare_cached(&delete)?.execute([CHANGES_KEPT])?;
+    transaction.commit()
 }

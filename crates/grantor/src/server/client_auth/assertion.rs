@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantor_jose::VerificationKey;
 
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
     assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation},
     clock::UnixTime,
-    keys::KeyKind,
+    keys::{Candidate, KeyKind},
     server::{ClientAuthError, Context, Decision, TokenForm},
     storage::Client,
     types::AuthMethod,
@@ -68,7 +67,7 @@ async fn party(
     issuer: &str,
     assertion: &Assertion<'_>,
     now: UnixTime,
-) -> Result<(Arc<Client>, KeyKind, Vec<Arc<VerificationKey>>), ClientAuthError> {
+) -> Result<(Arc<Client>, KeyKind, Vec<Candidate>), ClientAuthError> {
     let client = registered(context, issuer, &METHODS).await?;
     let method = &client.metadata().auth_method;
     let kind = KeyKind::of_method(method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantor_jose::VerificationKey;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
     assertion::{Assertion, Expectation, VerifiedAssertion},
     clock::UnixTime,
-    keys::KeyKind,
+    keys::{Candidate, KeyKind},
     server::{Caller, Context, Decision, GrantError, TokenForm},
     storage::Client,
     types::{GrantType, Scope, SubjectId},
@@ -87,7 +86,7 @@ async fn issuer(
     caller: &Caller,
     now: UnixTime,
     decision: &mut Decision,
-) -> Result<(Arc<Client>, Vec<Arc<VerificationKey>>), GrantError> {
+) -> Result<(Arc<Client>, Vec<Candidate>), GrantError> {
     let client = issuing_client(context, assertion, caller, decision).await?;
     let keys = context.key_resolver().resolve_keys(&client, KeyKind::Public, assertion.header(), now).await;
     Ok((client, keys.map_err(GrantError::Key)?))

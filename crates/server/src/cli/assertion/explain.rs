@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use clap::Args;
 use grantor::{
-    assertion::{Check, Explanation, Usage, Verdict},
+    assertion::{Check, ClockDifference, Explanation, Usage, Verdict},
     storage::ClientRegistry as _,
     types::ClientId,
 };
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     app,
-    cli::{Failure, Global},
+    cli::{Failure, Global, output::time},
     metrics::Metrics,
 };
 
@@ -70,8 +70,21 @@ pub fn table(explanation: &Explanation) -> String {
         Usage::ClientAuthentication => "client authentication",
         Usage::Grant => "a grant",
     };
-    let lines: Vec<String> = explanation.checks.iter().map(line).collect();
+    let mut lines: Vec<String> = explanation.checks.iter().map(line).collect();
+    lines.extend(explanation.keys.iter().map(|key| format!("key tried: {key}")));
+    lines.extend(explanation.clock.as_ref().map(clock));
     format!("as {usage}:\n{}", lines.join("\n"))
+}
+
+fn clock(clock: &ClockDifference) -> String {
+    let ours = time(clock.now);
+    let distance = |seconds: f64, future, past| match seconds.abs() {
+        0.0..1e10 => format!("{:.0} s {}", seconds.abs(), if seconds < 0.0 { past } else { future }),
+        _ => "centuries away".to_owned(),
+    };
+    let issued = clock.since_issued.map_or("not told".to_owned(), |seconds| distance(-seconds, "ahead of it", "before it"));
+    let expires = clock.until_expiry.map_or("not told".to_owned(), |seconds| distance(seconds, "ahead of it", "before it"));
+    format!("clock: ours was {ours}; iat {issued}, exp {expires}")
 }
 
 fn line(check: &Check) -> String {
@@ -91,7 +104,10 @@ fn line(check: &Check) -> String {
 }
 
 /// The registered client whose name is most like that of an unknown issuer, if one is much like it.
-async fn nearest(explanation: &Explanation, store: &grantor_stores::sqlite::SqliteStore) -> Result<Option<ClientId>, Failure> {
+pub async fn nearest(
+    explanation: &Explanation,
+    store: &grantor_stores::sqlite::SqliteStore,
+) -> Result<Option<ClientId>, Failure> {
     let unknown = explanation.checks.iter().find(|check| check.rule == "issuer" && check.verdict == Verdict::Fail);
     let Some(unknown) = unknown else { return Ok(None) };
     let got = unknown.got.trim_matches('"');

@@ -17,7 +17,7 @@ use grantor_stores::sqlite::SqliteStore;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{FormatName, PolicyName, View, about, algorithm, grant_type, read_jwks};
+use super::{FormatName, PolicyName, View, about, algorithm, ending_after, grant_type, read_jwks};
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
     config::Config,
@@ -64,6 +64,9 @@ pub struct Create {
     /// How long a secret lives, such as 90d [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     secret_lifetime: Option<std::time::Duration>,
+    /// How long its keys live, such as 90d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    key_lifetime: Option<std::time::Duration>,
     /// Form of the key file
     #[arg(long, value_enum, default_value_t = FileForm::Grantor, value_name = "FORM")]
     format: FileForm,
@@ -181,6 +184,7 @@ impl Create {
         if self.auth == AuthName::PrivateKeyJwt && keys.is_empty() {
             return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, or --jwks FILE"));
         }
+        let keys = ending_after(keys, self.key_lifetime);
         Client::new(metadata, keys, secret.into_iter().collect()).map_err(Failure::usage)
     }
 

@@ -4,9 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use grantor::{
-    clock::Clock as _,
+    clock::{Clock as _, UnixTime},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    storage::{Client, ClientSecret},
+    storage::{Client, ClientKey, ClientSecret},
     types::ClientId,
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     algorithm,
     create::{default_path, new_secret},
-    find, read_jwks, replace,
+    ending_after, find, read_jwks, replace,
 };
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
@@ -25,10 +25,13 @@ use crate::{
 };
 
 /// Add a public key: of a JWK Set file, or of a new pair
+///
+/// The keys before go on working, for ever or, with --overlap, that much longer.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor client add-key billing --jwks new-keys.json
-  grantor client add-key billing --generate-key ES256 --out billing-2027.json")]
+  grantor client add-key billing --generate-key ES256 --out billing-2027.json
+  grantor client add-key billing --generate-key --key-lifetime 90d --overlap 7d --out billing-2027.json")]
 pub struct AddKey {
     /// Client identifier
     id: ClientId,
@@ -38,6 +41,12 @@ pub struct AddKey {
     /// Make a key pair, for ES256 unless another algorithm is named
     #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "ES256", value_parser = algorithm)]
     generate_key: Option<Algorithm>,
+    /// How long the keys before still work, such as 7d [default: as long as they would]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    overlap: Option<Duration>,
+    /// How long the added key lives, such as 90d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    key_lifetime: Option<Duration>,
     /// Where the key file of a new pair goes [default: ID.json]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -62,7 +71,8 @@ impl AddKey {
             let form = key_file::grantor_form(&config.issuer, &self.id, &client.metadata().auth_method, Some(key), None);
             key_file::write_new(&path, &form).map_err(Failure::usage)?;
         }
-        let keys = client.keys().iter().cloned().chain(added).collect();
+        let before = still_live(client.keys(), self.overlap, CLOCK.now());
+        let keys = before.into_iter().chain(ending_after(added, self.key_lifetime)).collect();
         replace(store, Client::new(client.metadata().clone(), keys, client.secrets().to_vec())).await?;
         let file = generated.map(|_| path.display().to_string());
         let note = file.as_ref().map(|file| format!("; its key file is {file}")).unwrap_or_default();
@@ -74,20 +84,27 @@ impl AddKey {
     }
 }
 
+/// The keys as they are or, with an overlap, ending after it, without those that have ended already.
+fn still_live(keys: &[ClientKey], overlap: Option<Duration>, now: UnixTime) -> Vec<ClientKey> {
+    let Some(overlap) = overlap else { return keys.to_vec() };
+    let ending = keys.iter().map(|key| key.clone().ending_at(now.plus(overlap)));
+    ending.filter(|key| key.is_live(now)).collect()
+}
+
 /// Remove a public key: what it signed is refused from the next request on
 #[derive(Debug, Args)]
 pub struct RemoveKey {
     /// Client identifier
     id: ClientId,
-    /// `kid` of the key, as `client show` tells it
-    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
+    /// `kid` of the key or, where it has none, its name in `client show`
+    #[arg(long, allow_hyphen_values = true, value_name = "KID")]
     kid: String,
 }
 
 impl RemoveKey {
     pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;
-        let (removed, kept): (Vec<_>, Vec<_>) = client.keys().iter().cloned().partition(|key| key.key_id() == Some(&self.kid));
+        let (removed, kept): (Vec<_>, Vec<_>) = client.keys().iter().cloned().partition(|key| key.name() == self.kid);
         if removed.is_empty() {
             return Err(Failure::failed(format!("client {} has no key with kid {}", self.id, self.kid)));
         }

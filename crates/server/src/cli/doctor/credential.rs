@@ -8,11 +8,11 @@ use grantor::{
 };
 
 use super::{Report, metadata::Metadata};
-use crate::cli::{Failure, credential::ClientKey, token::GrantName};
+use crate::cli::{Failure, credential::ClientCredential, token::GrantName};
 
 /// A key, and the server it is held against.
 pub struct Examination<'a> {
-    pub key: &'a ClientKey,
+    pub key: &'a ClientCredential,
     pub issuer: &'a str,
     pub metadata: &'a Metadata,
     pub grant: Option<GrantName>,

@@ -1,0 +1,127 @@
+//! Asking the authorization server about a token (RFC 7662): the only way to know about an opaque token, and about revocation.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use grantor_jose::{Claims, json};
+use http::StatusCode;
+use url::Url;
+
+use super::{Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError, source::Endpoint};
+use crate::fetch::{Fetch, FetchError};
+
+/// Largest introspection answer read, in octets.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// When and how the authorization server is asked about tokens.
+///
+/// An answer may leave out `aud` (RFC 7662 §2.2); "active" then means active for whoever asks (§4), and the token is accepted. Where the
+/// server has neighbours of this resource and does not tell them apart, require a scope that only this resource knows.
+///
+/// ```
+/// use std::time::Duration;
+/// use grantor::resource::{BasicCredentials, Introspection};
+///
+/// let introspection = Introspection::new(BasicCredentials::new("invoices-api", "its secret"))
+///     .of_every_token()
+///     .active_for(Duration::from_secs(30));
+/// # let _ = introspection;
+/// ```
+pub struct Introspection {
+    pub(super) credentials: Arc<dyn Authenticate>,
+    pub(super) endpoint: Option<Url>,
+    pub(super) tokens: IntrospectedTokens,
+    pub(super) active: Duration,
+    pub(super) inactive: Duration,
+}
+
+/// Which tokens the authorization server is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IntrospectedTokens {
+    Opaque,
+    All,
+}
+
+impl Introspection {
+    /// Asks about opaque tokens, with these credentials; JWTs are still validated here alone.
+    ///
+    /// The endpoint is the `introspection_endpoint` of the issuer's metadata. An active token is taken for active for another
+    /// minute, an inactive one for inactive for another 5 s.
+    pub fn new(credentials: impl Authenticate) -> Self {
+        Self {
+            credentials: Arc::new(credentials),
+            endpoint: None,
+            tokens: IntrospectedTokens::Opaque,
+            active: Duration::from_secs(60),
+            inactive: Duration::from_secs(5),
+        }
+    }
+
+    /// Asks at this URL, whatever the metadata say.
+    #[must_use]
+    pub fn endpoint(self, endpoint: Url) -> Self {
+        Self { endpoint: Some(endpoint), ..self }
+    }
+
+    /// Asks about JWTs too, once they have passed validation here, so that their revocation is honoured. A forged JWT never reaches
+    /// the authorization server.
+    #[must_use]
+    pub fn of_every_token(self) -> Self {
+        Self { tokens: IntrospectedTokens::All, ..self }
+    }
+
+    /// How long an answer "active" is used, never beyond the token's `exp`. A revoked token is refused after this time at the
+    /// latest.
+    #[must_use]
+    pub fn active_for(self, duration: Duration) -> Self {
+        Self { active: duration, ..self }
+    }
+
+    /// How long an answer "not active" is used. Short: a token may become known a moment after it was issued.
+    #[must_use]
+    pub fn inactive_for(self, duration: Duration) -> Self {
+        Self { inactive: duration, ..self }
+    }
+}
+
+impl fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Introspection");
+        shown.field("tokens", &self.tokens).field("active", &self.active).field("inactive", &self.inactive);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Asks.
+pub(super) struct Introspector {
+    pub(super) credentials: Arc<dyn Authenticate>,
+    pub(super) endpoint: Endpoint,
+    pub(super) issuer: String,
+    pub(super) fetch: Arc<dyn Fetch>,
+}
+
+impl Introspector {
+    /// What the server says about an active token.
+    pub(super) async fn ask(&self, token: &str) -> Result<Claims, ValidationError> {
+        let url = self.endpoint.url("introspection_endpoint", |metadata| metadata.introspection_endpoint.as_ref()).await?;
+        let body = self.send(&url, token).await.map_err(Arc::new)?;
+        let unreadable = |error| Arc::new(SourceError::Introspection { url: url.to_string(), error });
+        let answer = json::parse_object(&body).map_err(|error| unreadable(error.into()))?;
+        match answer.get("active").and_then(json::Value::as_bool) {
+            Some(true) => Ok(Claims::parse(&body)?),
+            Some(false) => Err(ValidationError::Inactive),
+            None => Err(unreadable(IntrospectionError::Active).into()),
+        }
+    }
+
+    async fn send(&self, url: &Url, token: &str) -> Result<bytes::Bytes, SourceError> {
+        let mut request = IntrospectionRequest::new(url.clone(), &self.issuer, token);
+        self.credentials.authenticate(&mut request).await.map_err(SourceError::Credentials)?;
+        let failed = |error| SourceError::Fetch { url: url.to_string(), error };
+        let request = request.finish().ok_or_else(|| failed(FetchError::Url(url.to_string())))?;
+        let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await.map_err(failed)?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body()),
+            status => Err(SourceError::Status { url: url.to_string(), status }),
+        }
+    }
+}

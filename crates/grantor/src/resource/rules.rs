@@ -1,0 +1,184 @@
+//! The rules an access token has to meet (RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3), one function each. Each is pure: claims,
+//! expectation and time in, nothing or the broken rule out.
+
+use std::time::Duration;
+
+use grantor_jose::{Algorithm, Claims, Header, NumericDate, json::Value};
+
+use super::{ValidatedToken, ValidationError};
+use crate::types::Scope;
+
+/// Claims that only tokens of another kind have: of an ID token (OpenID Connect Core 1.0 §3.1.3.6, §3.3.2.11), a logout token
+/// (Back-Channel Logout 1.0 §2.4), a DPoP proof (RFC 9449 §4.2).
+const FOREIGN_CLAIMS: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
+
+/// What a JWT has to look like to be taken for an access token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenProfile {
+    /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `iat`, `jti` and `client_id` are present. Nothing else that an
+    /// issuer signs can be taken for an access token.
+    #[default]
+    Rfc9068,
+    /// JWTs of servers that do not follow RFC 9068 (yet): Microsoft Entra ID, Keycloak without its `at+jwt` option, Okta and many older
+    /// ones. `typ` may also be `JWT` or absent; `iat`, `jti` and the client may be absent. The client may be called `azp`,
+    /// `appid` or `cid`, the scope `scp`, as a string or a list.
+    ///
+    /// The price: nothing tells an access token from other JWTs of the same issuer but what is in the claims. An ID token whose
+    /// `aud` is this resource passes, unless it has a claim that only ID tokens have. So the audience must not be the
+    /// `client_id` of a client that people sign in to.
+    PlainJwt,
+}
+
+/// What a validator accepts.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) profile: TokenProfile,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) leeway: Duration,
+    pub(super) scope: Scope,
+}
+
+impl Rules {
+    /// Holds a JWT against every rule but the signature.
+    pub(super) fn check(&self, header: &Header, claims: Claims, now: NumericDate) -> Result<ValidatedToken, ValidationError> {
+        self.algorithm(header)?;
+        self.typ(header)?;
+        self.kind(&claims)?;
+        let missing = |claim, absent: bool| if absent { Err(ValidationError::MissingClaim(claim)) } else { Ok(()) };
+        missing("iss", claims.issuer.is_none())?;
+        missing("aud", claims.audience.is_none())?;
+        missing("exp", claims.expires.is_none())?;
+        missing("sub", claims.subject.as_deref().is_none_or(str::is_empty))?;
+        if self.profile == TokenProfile::Rfc9068 {
+            missing("iat", claims.issued_at.is_none())?;
+            missing("jti", claims.token_id.as_deref().is_none_or(str::is_empty))?;
+            missing("client_id", !claims.other.contains_key("client_id"))?;
+        }
+        self.present(claims, now)
+    }
+
+    /// Holds an introspection answer about an active token against the rules: what is there has to be right (RFC 7662 §2.2).
+    pub(super) fn check_active(&self, answer: Claims, now: NumericDate) -> Result<ValidatedToken, ValidationError> {
+        let says = |member, meaning: &str| match answer.other.get(member) {
+            None => Ok(()),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case(meaning) => Ok(()),
+            Some(_) => Err(ValidationError::NotAnAccessToken(member)),
+        };
+        says("token_type", "Bearer")?;
+        says("token_use", "access_token")?;
+        self.kind(&answer)?;
+        self.present(answer, now)
+    }
+
+    /// The rules about claims that are there.
+    fn present(&self, claims: Claims, now: NumericDate) -> Result<ValidatedToken, ValidationError> {
+        self.issuer(&claims)?;
+        self.audience(&claims)?;
+        self.times(&claims, now)?;
+        let client_id = self.client_id(&claims)?;
+        let scope = self.scope_of(&claims)?;
+        Ok(ValidatedToken::new(claims, client_id, scope))
+    }
+
+    /// RFC 8725 §3.1: the algorithm is a configured one.
+    fn algorithm(&self, header: &Header) -> Result<(), ValidationError> {
+        let got = header.algorithm();
+        match self.algorithms.iter().any(|accepted| accepted.is_same_as(got)) {
+            true => Ok(()),
+            false => Err(ValidationError::Algorithm(got)),
+        }
+    }
+
+    /// RFC 9068 §4, first step.
+    fn typ(&self, header: &Header) -> Result<(), ValidationError> {
+        let plain = self.profile == TokenProfile::PlainJwt && (header.typ().is_none() || header.typ_is("JWT"));
+        match plain || header.typ_is("at+jwt") {
+            true => Ok(()),
+            false => Err(ValidationError::Type { got: header.typ().map(str::to_owned) }),
+        }
+    }
+
+    /// RFC 8725 §3.12: no token of another kind, and none that is bound to a key.
+    fn kind(&self, claims: &Claims) -> Result<(), ValidationError> {
+        if let Some(claim) = FOREIGN_CLAIMS.into_iter().find(|claim| claims.other.contains_key(*claim)) {
+            return Err(ValidationError::NotAnAccessToken(claim));
+        }
+        // Keycloak names the kind in a claim: Bearer, ID, Refresh, Offline, Logout.
+        match claims.other.get("typ") {
+            Some(Value::String(kind)) if !kind.eq_ignore_ascii_case("Bearer") => Err(ValidationError::NotAnAccessToken("typ")),
+            _ if claims.other.contains_key("cnf") => Err(ValidationError::SenderConstrained),
+            _ => Ok(()),
+        }
+    }
+
+    fn issuer(&self, claims: &Claims) -> Result<(), ValidationError> {
+        match &claims.issuer {
+            Some(got) if *got != self.issuer => Err(ValidationError::Issuer { expected: self.issuer.clone(), got: got.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 9068 §4: this resource is in the list; others may be too.
+    fn audience(&self, claims: &Claims) -> Result<(), ValidationError> {
+        let Some(audience) = &claims.audience else { return Ok(()) };
+        match audience.values().contains(&self.audience) {
+            true => Ok(()),
+            false => Err(ValidationError::Audience { expected: self.audience.clone(), got: audience.values().to_vec() }),
+        }
+    }
+
+    fn times(&self, claims: &Claims, now: NumericDate) -> Result<(), ValidationError> {
+        let latest = now.plus(self.leeway);
+        let ahead = |date: NumericDate| date.seconds() - now.seconds();
+        if let Some(expires) = claims.expires.filter(|expires| now >= expires.plus(self.leeway)) {
+            return Err(ValidationError::Expired { seconds_ago: now.seconds() - expires.seconds() });
+        }
+        if let Some(not_before) = claims.not_before.filter(|not_before| *not_before > latest) {
+            return Err(ValidationError::NotYetValid { seconds_ahead: ahead(not_before) });
+        }
+        match claims.issued_at.filter(|issued| *issued > latest) {
+            Some(issued) => Err(ValidationError::IssuedInFuture { seconds_ahead: ahead(issued) }),
+            None => Ok(()),
+        }
+    }
+
+    fn client_id(&self, claims: &Claims) -> Result<Option<String>, ValidationError> {
+        let names: &[&str] = match self.profile {
+            TokenProfile::Rfc9068 => &["client_id"],
+            TokenProfile::PlainJwt => &["client_id", "azp", "appid", "cid"],
+        };
+        match names.iter().find_map(|name| claims.other.get(*name)) {
+            None => Ok(None),
+            Some(Value::String(client)) if !client.is_empty() => Ok(Some(client.clone())),
+            Some(_) => Err(ValidationError::MalformedClaim("client_id")),
+        }
+    }
+
+    /// RFC 9068 §2.2.3
+    fn scope_of(&self, claims: &Claims) -> Result<Scope, ValidationError> {
+        let parse = |claim, text: &str| Scope::parse(text).map_err(|_| ValidationError::MalformedClaim(claim));
+        let older = (self.profile == TokenProfile::PlainJwt).then(|| claims.other.get("scp")).flatten();
+        match (claims.other.get("scope"), older) {
+            (Some(Value::String(text)), _) => parse("scope", text),
+            (Some(_), _) => Err(ValidationError::MalformedClaim("scope")),
+            (None, Some(Value::String(text))) => parse("scp", text),
+            (None, Some(Value::Array(tokens))) => {
+                let tokens: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
+                parse("scp", &tokens.ok_or(ValidationError::MalformedClaim("scp"))?.join(" "))
+            }
+            (None, Some(_)) => Err(ValidationError::MalformedClaim("scp")),
+            (None, None) => Ok(Scope::default()),
+        }
+    }
+
+    /// RFC 6750 §3.1, last: the token is good, but not for this.
+    pub(super) fn allows(&self, token: &ValidatedToken, needed: &Scope) -> Result<(), ValidationError> {
+        match token.allows(needed) {
+            true => Ok(()),
+            false => Err(ValidationError::Scope { needed: needed.clone(), got: token.scope().clone() }),
+        }
+    }
+}

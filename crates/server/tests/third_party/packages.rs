@@ -1,0 +1,53 @@
+//! Packages from other languages' registries that tests need: exact versions, installed once below the target directory and kept
+//! for later runs.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const REMEDY: &str = "these tests need python3 (3.11 or newer) with its venv and pip modules and a package index that pip reaches \
+                      (Debian: apt-get install python3 python3-venv)";
+
+/// The interpreter of a virtual environment with exactly the packages in `requirements`.
+///
+/// # Errors
+/// What to do about it, and what failed.
+pub(crate) fn python(name: &str, requirements: &Path) -> Result<PathBuf, String> {
+    let interpreter = |directory: &Path| directory.join("bin/python");
+    let works = |directory: &Path| succeed(Command::new(interpreter(directory)).arg("--version")).is_ok();
+    let directory = once(name, &[requirements], works, |directory| {
+        succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
+        succeed(Command::new(interpreter(directory)).args(pip).arg(requirements))
+    });
+    directory.map(|directory| interpreter(&directory)).map_err(|problem| format!("{REMEDY}; what failed: {problem}"))
+}
+
+/// Makes a directory below the target directory, unless it is there already, is made of the same `pins`, and works.
+pub(crate) fn once(
+    name: &str,
+    pins: &[&Path],
+    works: impl FnOnce(&Path) -> bool,
+    install: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Another test run may be making the same directory.
+    let lock = File::create(directory.with_extension("lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let pins: String = pins.iter().map(|file| fs::read_to_string(file).expect("a file of versions")).collect();
+    let complete = directory.join("complete");
+    let is_current = fs::read_to_string(&complete).is_ok_and(|installed| installed == pins);
+    if !is_current || !works(&directory) {
+        install(&directory)?;
+        fs::write(complete, pins).expect("a note of what is installed");
+    }
+    Ok(directory)
+}
+
+/// Runs a command; the error is what it says.
+pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+}
