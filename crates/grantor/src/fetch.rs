@@ -43,6 +43,11 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether another try may succeed by itself: there was no answer.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transport(_) | Self::TimedOut)
+    }
+
     /// From the error of an HTTP client, of which only the innermost cause tells something new.
     pub fn transport(error: &(dyn Error + 'static)) -> Self {
         Self::Transport(innermost(error).to_string().into())

@@ -87,7 +87,7 @@ fn what_a_private_key_alone_does_not_say_has_to_be_said() {
     mint(&["--key", "key.jwk", "--iss", "billing"], &["--aud URL"]);
     mint(&["--key", "key.pem", "--iss", "billing", "--aud", "a"], &["key.pem", "alg"]);
     mint(&["--key", "key.jwk", "--iss", "billing", "--aud", "a", "--alg", "ES256"], &["key.jwk"]);
-    desk.refuses(&["token", "--key", "key.jwk", "--iss", "billing"], 2, &["--server ISSUER"]);
+    desk.refuses(&["token", "--key", "key.jwk", "--iss", "billing"], 2, &["--issuer URL"]);
     desk.ok(&["client", "create", "a", "--generate-key"]);
     mint(&["--key", "a.json", "--iss", "billing"], &["a.json", "private key alone"]);
 }
@@ -96,7 +96,7 @@ fn what_a_private_key_alone_does_not_say_has_to_be_said() {
 fn a_server_is_found_by_its_issuer() {
     let (desk, server) = (Desk::new(), Foreign::start(|_, _| {}));
     let token = |rest: &[&str]| {
-        let key = ["token", "--key", "key.jwk", "--iss", "billing", "--server", &server.issuer];
+        let key = ["token", "--key", "key.jwk", "--iss", "billing", "--issuer", &server.issuer];
         assert_eq!(desk.ok(&[&key, rest].concat()), "the-token", "{rest:?}");
         server.forms("/token").pop().expect("a form")
     };
@@ -121,14 +121,14 @@ fn a_server_is_found_by_its_issuer() {
 fn a_server_that_cannot_be_trusted_or_does_not_agree_is_refused() {
     let desk = Desk::new();
     let lying = Foreign::start(|_, script| script.metadata()["issuer"] = "https://victim.example".into());
-    let ask = |issuer: &str| ["token", "--key", "key.jwk", "--iss", "billing", "--server", issuer].map(str::to_owned);
+    let ask = |issuer: &str| ["token", "--key", "key.jwk", "--iss", "billing", "--issuer", issuer].map(str::to_owned);
     let refuses = |issuer: &str, code, words: &[&str]| {
         let arguments = ask(issuer);
         desk.refuses(&arguments.each_ref().map(String::as_str), code, words);
     };
     refuses(&lying.issuer, 1, &[&lying.issuer, "https://victim.example"]);
     assert!(lying.forms("/token").is_empty());
-    refuses("http://as.example", 2, &["--server", "https"]);
+    refuses("http://as.example", 2, &["--issuer", "https"]);
     refuses("http://127.0.0.1:1", 1, &["http://127.0.0.1:1", "no answer"]);
     let refusing = Foreign::start(|_, script| script.answer = Box::new(|_, _| refused("invalid_grant")));
     refuses(&refusing.issuer, 1, &["invalid_grant", "as scripted"]);
@@ -150,7 +150,7 @@ fn a_server_that_cannot_be_trusted_or_does_not_agree_is_refused() {
 fn this_machine_is_reached_without_root_certificates() {
     let (desk, server) = (Desk::new(), Foreign::start(|_, _| {}));
     let mut command = grantor(&desk.path().join("data"));
-    let arguments = ["token", "--key", "key.jwk", "--iss", "billing", "--server", &server.issuer];
+    let arguments = ["token", "--key", "key.jwk", "--iss", "billing", "--issuer", &server.issuer];
     command.current_dir(desk.path()).args(arguments).env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
     let finished = finished(command.output().expect("the binary runs"));
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("the-token\n", ""));
@@ -160,7 +160,7 @@ fn this_machine_is_reached_without_root_certificates() {
 fn our_own_server_is_found_too() {
     let server = Server::start();
     let key = server.client("billing", &["--generate-key", "--scope", "read"]);
-    let answer = server.ok(&["token", "--key", &key.to_string_lossy(), "--server", &server.issuer, "--json"]);
+    let answer = server.ok(&["token", "--key", &key.to_string_lossy(), "--issuer", &server.issuer, "--json"]);
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
     let members = (&answer["token_type"], &answer["expires_in"], &answer["scope"]);
     assert_eq!(members, (&"Bearer".into(), &3600.into(), &"read".into()));

@@ -48,7 +48,7 @@ pub struct Mint {
     /// Subject [default: the client itself]
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
-    /// Audience [default: the issuer identifier in the key file]
+    /// Audience [default: --issuer, else the issuer identifier in the key file, or the token endpoint of a service account]
     #[arg(long, value_name = "URL")]
     aud: Option<String>,
     /// `scope` claim

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Find out why requests were granted or refused
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
-  grantor decisions show tNnMOSoAoAHq                 the id that the error answer carried
+  grantor decisions show x0dk2vq8c3pmz7t              the id that the error answer carried
   grantor decisions list --refused --since 1h
   grantor decisions list --party billing --rule aud
   grantor decisions tail --refused")]

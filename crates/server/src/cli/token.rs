@@ -19,17 +19,14 @@ use super::{
 #[command(after_help = "Examples:
   grantor token --key billing.json
   grantor token --key billing.json --sub alice@example.com --scope 'invoices:read'
-  grantor token --key key.pem --alg RS256 --kid 2026-01 --iss billing --server https://login.example/realms/a --grant client-credentials
+  grantor token --key key.pem --alg RS256 --kid 2026-01 --iss billing --issuer https://login.example/realms/a --grant client-credentials
   curl -H \"Authorization: Bearer $(grantor token --key billing.json)\" https://api.example/invoices")]
 pub struct Token {
-    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --server
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(flatten)]
     bare: BareKey,
-    /// Issuer identifier of the server, whose metadata names the token endpoint [default: the key file's token_endpoint]
-    #[arg(long, value_name = "ISSUER")]
-    server: Option<String>,
     /// Grant [default: jwt-bearer with a private key, client-credentials with a secret]
     #[arg(long, value_enum, value_name = "GRANT")]
     grant: Option<GrantName>,
@@ -62,11 +59,16 @@ impl Token {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let key = ClientCredential::read(&self.key, self.bare)?;
         let audience = self.aud.map(|audience| Audience::Exactly(audience.into()));
-        let server = match (&self.server, &key) {
-            (Some(issuer), _) => Server::discover(issuer).map_err(|error| Failure::usage(format!("--server {error}")))?,
-            (None, ClientCredential::File(file)) => file.server().map_err(Failure::usage)?,
-            (None, ClientCredential::Bare { .. }) => {
-                return Err(Failure::usage("a private key alone does not name its server; say --server ISSUER"));
+        let (server, asked) = match (&global.issuer, key.file()) {
+            (None, Some(file)) => (file.server().map_err(Failure::usage)?, &file.token_endpoint),
+            // The file says more about its server than the name does.
+            (Some(issuer), Some(file)) if *issuer == file.issuer => {
+                (file.server().map_err(Failure::usage)?, &file.token_endpoint)
+            }
+            // The metadata of any other names the token endpoint.
+            (Some(issuer), _) => (Server::discover(issuer).map_err(|error| Failure::usage(format!("--issuer {error}")))?, issuer),
+            (None, None) => {
+                return Err(Failure::usage("a private key alone does not name its server; say --issuer URL"));
             }
         };
         let default = if key.has_private_key() { GrantName::JwtBearer } else { GrantName::ClientCredentials };
@@ -95,9 +97,8 @@ impl Token {
         if let Some(resource) = self.resource {
             source = source.resource(resource);
         }
-        let asked = self.server.or_else(|| key.file().map(|file| file.token_endpoint.clone())).unwrap_or_default();
         let token = source.build().map_err(Failure::usage)?.token().await;
-        let token = token.map_err(|error| failure(&asked, error))?;
+        let token = token.map_err(|error| failure(asked, error))?;
         global.output().print(&answer(&token), token.expose());
         Ok(())
     }

@@ -39,6 +39,11 @@ impl Examination<'_> {
             report.note("token", "no token was asked for: the metadata is not this issuer's", "See above.");
             return Ok(());
         }
+        // What is signed for one server is not sent to another.
+        if self.key.file().is_some_and(|file| file.form == KeyFileForm::Grantor && file.issuer != self.issuer) {
+            report.note("token", "no token was asked for: the key file is for another issuer", "See above.");
+            return Ok(());
+        }
         let Some(endpoint) = self.endpoint() else {
             report.note("token", "no token was asked for: there is no token endpoint to ask", "See above.");
             return Ok(());
@@ -152,7 +157,7 @@ impl Examination<'_> {
         scope: Option<&Scope>,
     ) -> Result<Outcome, Failure> {
         let mut refused = Vec::new();
-        for audience in self.audiences(grant, endpoint) {
+        for audience in self.audiences(endpoint) {
             let server = Server::at(endpoint).map_err(Failure::failed)?.with_issuer(self.issuer);
             let chosen = audience.clone().map(|audience| Audience::Exactly(audience.into()));
             let source = match grant {
@@ -180,15 +185,15 @@ impl Examination<'_> {
 
     /// `None` where no audience is signed. A URL that only the metadata names is signed for if it is on the issuer's own origin: a
     /// server must not collect assertions for others (CVE-2025-27370).
-    fn audiences(&self, grant: GrantName, endpoint: &str) -> Vec<Option<String>> {
+    fn audiences(&self, endpoint: &str) -> Vec<Option<String>> {
         let signs = self.key.algorithm().is_ok_and(|algorithm| algorithm.is_some());
         let configured = self.key.file().is_some();
         let form = self.key.file().map(|file| file.form);
         let origin = |url: &str| checked_url(url).ok().map(|url| url.origin());
         match (signs, form) {
             (false, _) => vec![None],
-            // The form fixes it.
-            (true, Some(KeyFileForm::ServiceAccount)) if grant == GrantName::JwtBearer => vec![Some(endpoint.to_owned())],
+            // The form fixes it, whatever issuer it is held against.
+            (true, Some(KeyFileForm::ServiceAccount)) => vec![Some(endpoint.to_owned())],
             _ if configured || origin(endpoint) == origin(self.issuer) => {
                 vec![Some(self.issuer.to_owned()), Some(endpoint.to_owned())]
             }
