@@ -9,6 +9,11 @@ use grantor::{
 };
 use tokio::sync::mpsc::{self, Receiver};
 
+/// What is signed beforehand may wait for minutes.
+const PRESIGNED_LIFETIME: Duration = Duration::from_secs(600);
+/// What is signed as it is needed lives as long as that of common clients.
+const STREAMED_LIFETIME: Duration = Duration::from_secs(60);
+
 /// Who signs, and for whom.
 #[derive(Clone)]
 pub struct Signer {
@@ -44,7 +49,7 @@ impl Signer {
     pub fn presign(&self, count: usize) -> Result<Vec<String>, Box<dyn Error>> {
         on_all_cores(count, |share| {
             let key = self.key.signing_key()?;
-            (0..share.len()).map(|_| self.sign(&key)).collect()
+            (0..share.len()).map(|_| self.sign(&key, PRESIGNED_LIFETIME)).collect()
         })
     }
 
@@ -54,7 +59,7 @@ impl Signer {
         let signer = self.clone();
         thread::spawn(move || {
             let Ok(key) = signer.key.signing_key() else { return };
-            while let Ok(assertion) = signer.sign(&key) {
+            while let Ok(assertion) = signer.sign(&key, STREAMED_LIFETIME) {
                 if sender.blocking_send(assertion).is_err() {
                     return;
                 }
@@ -63,12 +68,12 @@ impl Signer {
         receiver
     }
 
-    fn sign(&self, key: &SigningKey) -> Result<String, SigningError> {
+    fn sign(&self, key: &SigningKey, lifetime: Duration) -> Result<String, SigningError> {
         let assertion = NewAssertion {
             issuer: &self.client,
             subject: &self.client,
             audience: &self.audience,
-            lifetime: Duration::from_secs(600),
+            lifetime,
             typ: Some("JWT"),
             claims: Object::new(),
         };
@@ -78,7 +83,7 @@ impl Signer {
 
 /// One assertion by each of these.
 pub fn presign_each(signers: &[Signer]) -> Result<Vec<String>, Box<dyn Error>> {
-    on_all_cores(signers.len(), |share| signers[share].iter().map(|signer| signer.sign(&signer.key.signing_key()?)).collect())
+    on_all_cores(signers.len(), |share| signers[share].iter().map(|signer| signer.sign(&signer.key.signing_key()?, PRESIGNED_LIFETIME)).collect())
 }
 
 /// Shares `count` pieces of work out among the cores, and puts the results together in order.

@@ -90,6 +90,17 @@ pub enum DiscoveryError {
     },
 }
 
+impl DiscoveryError {
+    /// Whether it may be gone when it is tried again: there was no answer, or the server could not give one.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Fetch { error, .. } => error.is_transient(),
+            Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Issuer(_) | Self::Json { .. } | Self::Member { .. } | Self::OtherIssuer { .. } => false,
+        }
+    }
+}
+
 impl ServerMetadata {
     /// Reads the metadata of `issuer`: at the place of RFC 8414 §3.1, else at that of OpenID Connect Discovery.
     ///
@@ -98,7 +109,11 @@ impl ServerMetadata {
     pub async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Self, DiscoveryError> {
         let [first, second] = well_known(issuer)?;
         match Self::read(fetch, issuer, &first).await {
-            Err(DiscoveryError::Status { .. }) => Self::read(fetch, issuer, &second).await,
+            Err(first @ DiscoveryError::Status { .. }) => match Self::read(fetch, issuer, &second).await {
+                // A server that cannot answer now at its one place has nothing at the other.
+                Err(DiscoveryError::Status { .. }) if first.is_transient() => Err(first),
+                found => found,
+            },
             found => found,
         }
     }
@@ -116,7 +131,10 @@ impl ServerMetadata {
 
     fn parse(issuer: &str, url: &str, document: &[u8]) -> Result<Self, DiscoveryError> {
         let document = json::parse(document).map_err(|error| DiscoveryError::Json { url: url.to_owned(), error })?;
-        let wrong = |member, problem: String| DiscoveryError::Member { url: url.to_owned(), member, problem };
+        let wrong = |member, problem: String| {
+            let problem = problem.chars().take(MAX_SHOWN_CHARS).collect();
+            DiscoveryError::Member { url: url.to_owned(), member, problem }
+        };
         let got: String = member(&document, "issuer")
             .map_err(|problem| wrong("issuer", problem))?
             .ok_or_else(|| wrong("issuer", "missing".to_owned()))?;
@@ -147,7 +165,10 @@ fn member<'d, T: Deserialize<'d>>(document: &'d Value, name: &str) -> Result<Opt
 }
 
 /// Where the metadata of an issuer may be: RFC 8414 §3.1, and OpenID Connect Discovery 1.0 §4.
-fn well_known(issuer: &str) -> Result<[String; 2], DiscoveryError> {
+///
+/// # Errors
+/// [`DiscoveryError::Issuer`]
+pub fn well_known(issuer: &str) -> Result<[String; 2], DiscoveryError> {
     let refused = || DiscoveryError::Issuer(issuer.to_owned());
     let url = checked_url(issuer).map_err(|_| refused())?;
     if url.query().is_some() || url.fragment().is_some() {
@@ -199,6 +220,42 @@ mod tests {
         }
         for document in ["", "[]x", r#"{"issuer":"https://as.example","issuer":"https://as.example"}"#] {
             assert!(matches!(parse(document), Err(DiscoveryError::Json { .. })), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_a_stranger_wrote_is_shortened() {
+        let long = "x".repeat(200_000);
+        for document in [
+            format!(r#"{{"issuer":"https://as.example","token_endpoint":"http://{long}"}}"#),
+            format!(r#"{{"issuer":"https://as.example","grant_types_supported":"{long}"}}"#),
+            format!(r#"{{"issuer":"{long}"}}"#),
+        ] {
+            let error = parse(&document).expect_err("refused").to_string();
+            assert!(error.len() < 1000, "{}", error.len());
+        }
+    }
+
+    /// Answers with these statuses, one after the other.
+    struct Statuses(std::sync::Mutex<Vec<u16>>);
+
+    #[async_trait::async_trait]
+    impl Fetch for Statuses {
+        async fn fetch(&self, _: Request<Bytes>, _: usize) -> Result<http::Response<Bytes>, FetchError> {
+            let status = self.0.lock().expect("no panic").remove(0);
+            Ok(http::Response::builder().status(status).body(Bytes::new()).expect("an answer"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_answer_now_is_not_one_without_metadata() {
+        for (statuses, transient, status) in
+            [([503, 404], true, 503), ([429, 404], true, 429), ([404, 404], false, 404), ([404, 503], true, 503)]
+        {
+            let fetch = Statuses(std::sync::Mutex::new(statuses.to_vec()));
+            let error = ServerMetadata::discover(&fetch, "https://as.example").await.expect_err("no metadata");
+            assert_eq!(error.is_transient(), transient, "{statuses:?}");
+            assert!(matches!(&error, DiscoveryError::Status { status: got, .. } if *got == status), "{statuses:?}: {error}");
         }
     }
 

@@ -43,6 +43,11 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether another try may succeed by itself: there was no answer.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transport(_) | Self::TimedOut)
+    }
+
     /// From the error of an HTTP client, of which only the innermost cause tells something new.
     pub fn transport(error: &(dyn Error + 'static)) -> Self {
         Self::Transport(innermost(error).to_string().into())
@@ -79,10 +84,11 @@ pub struct HttpFetch {
 }
 
 impl HttpFetch {
-    /// A client without open connections.
+    /// A client without open connections. Where the operating system has no root certificates, as in a bare container, it trusts
+    /// nobody, and reaches http URLs of loopback hosts only.
     ///
     /// # Errors
-    /// [`FetchError::Transport`] if TLS cannot be set up: no roots, for example.
+    /// [`FetchError::Transport`] if TLS cannot be set up.
     pub fn new() -> Result<Self, FetchError> {
         let settings = || {
             reqwest::Client::builder()
@@ -91,7 +97,11 @@ impl HttpFetch {
                 .timeout(TIMEOUT)
                 .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
         };
-        let [client, direct] = [settings(), settings().no_proxy()].map(reqwest::ClientBuilder::build);
+        let client = settings().build().or_else(|error| {
+            tracing::warn!(error = %innermost(&error), "no https connection will be possible");
+            settings().tls_certs_only([]).build()
+        });
+        let direct = settings().no_proxy().tls_certs_only([]).build();
         Ok(Self { client: client.map_err(failed)?, direct: direct.map_err(failed)? })
     }
 }

@@ -1,4 +1,4 @@
-//! Grantor: RFC 7523 in Rust. A signed JWT goes in, an access token comes out.
+//! Grantor: RFC 7523 in Rust. A signed JWT goes in, an access token comes out: an authorization server, a client, a guard for APIs.
 //!
 //! An [`server::AuthorizationServer`] is a [`tower_service::Service`] over [`http`] types. It is built from grants, client
 //! authentication methods and a storage, and runs inside any hyper or axum program:
@@ -23,6 +23,8 @@
 //! no other: `client` gets tokens from any authorization server, `resource` guards an API.
 
 pub mod assertion;
+#[cfg(feature = "fetch")]
+mod basic;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clock;

@@ -13,10 +13,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::{Form, JWT_BEARER, NOW, Party, Use, World, at, keys, with_client_assertion};
+use common::{Form, JWT_BEARER, Jwt, NOW, Party, Use, World, at, keys, with_client_assertion};
 use grantor::{
     clock::UnixTime,
     jose::base64url_encode,
+    server::Outcome,
     storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError},
 };
 use http::StatusCode;
@@ -166,9 +167,12 @@ async fn a_token_id_may_come_again_once_its_first_assertion_is_over() {
         let world = World::new();
         let party = world.party(usage).await;
         world.accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id")).await;
-        world.set_clock(90.001);
-        let later = party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 120).to_string());
-        world.send(&party.form(&later.sign(&party.key))).await.granted("after the first one's end");
+        let later = || party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 200).to_string()).sign(&party.key);
+        world.set_clock(150.0);
+        let answer = world.send(&party.form(&later())).await;
+        answer.refused("within a minute after the first one's end", usage.error(), REPLAYED.0, REPLAYED.1);
+        world.set_clock(150.001);
+        world.send(&party.form(&later())).await.granted("after that");
     }
 }
 
@@ -225,9 +229,59 @@ async fn a_party_over_its_quota_waits_and_the_others_do_not() {
         }
         world.send(&used).await.refused("a replay is one, quota or not", usage.error(), REPLAYED.0, REPLAYED.1);
         world.send(&other.good_form()).await.granted("another party");
-        world.clock.advance(Duration::from_secs(91));
-        let later = party.jwt().claim("iat", (NOW + 91).to_string()).claim("exp", (NOW + 151).to_string());
+        world.clock.advance(Duration::from_secs(151));
+        let later = party.jwt().claim("iat", (NOW + 151).to_string()).claim("exp", (NOW + 211).to_string());
         world.send(&party.form(&later.sign(&party.key))).await.granted("when the first two have ended");
+    }
+}
+
+/// A guard that never answers.
+struct Silent;
+
+#[async_trait]
+impl ReplayGuard for Silent {
+    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime, _: u64) -> Result<Claim, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn is_claimed(&self, _: ReplayKey, _: UnixTime) -> Result<bool, StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_off_while_it_claims_leaves_a_record() {
+    for usage in Use::ALL {
+        let world = World::with(|builder| builder.replay(Arc::new(Silent)));
+        let party = world.party(usage).await;
+        let form = party.good_form();
+        let request = tokio::time::timeout(Duration::from_millis(100), world.send(&form));
+        assert!(request.await.is_err(), "the guard does not answer");
+        let [decision] = <[_; 1]>::try_from(world.log.take()).expect("exactly one decision");
+        assert!(matches!(decision.outcome, Outcome::Undecided), "{decision:?}");
+        let named = [&decision.claimed_client, &decision.claimed_issuer];
+        assert!(named.into_iter().flatten().any(|name| *name == party.id), "{decision:?}");
+    }
+}
+
+/// A use is remembered longer than its assertion lives: a clock that is set back, or a request that waited, opens nothing.
+#[tokio::test]
+async fn a_clock_that_is_set_back_opens_nothing() {
+    for usage in Use::ALL {
+        let world = World::new();
+        let party = world.party(usage).await;
+        let used = party.good_form();
+        world.send(&used).await.granted("the first time");
+        // What is over is swept when the store makes room.
+        world.set_clock(95.0);
+        let late = |jwt: Jwt| jwt.claim("iat", (NOW + 95).to_string()).claim("exp", (NOW + 155).to_string());
+        for _ in 0..2000 {
+            let key = ReplayKey::new(&party.id, &common::new_token_id());
+            world.store.claim(key, at(200.0), at(95.0), u64::MAX).await.map(drop).expect("claimed");
+        }
+        world.accepts(&party, "control: another", late).await;
+        world.set_clock(85.0);
+        world.send(&used).await.refused("the second time", usage.error(), REPLAYED.0, REPLAYED.1);
     }
 }
 
@@ -313,7 +367,7 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
         two.send(&form).await.refused("on the second node", usage.error(), REPLAYED.0, REPLAYED.1);
         assert_eq!(shared.asked.load(Ordering::Relaxed), 2);
         let ends = shared.ends.lock().expect("no panic").clone();
-        assert_eq!(ends, HashSet::from([at(90.0)]), "kept until exp + leeway");
+        assert_eq!(ends, HashSet::from([at(150.0)]), "kept until a minute after exp + leeway");
     }
 }
 

@@ -266,7 +266,10 @@ fn what_cannot_be_done_exits_1_and_says_why() {
     desk.refuses(&["permission", "create", "a", "alice"], 1, &["already", "delete it first"]);
     desk.refuses(&["permission", "delete", "a", "bob"], 1, &["no permission for bob"]);
     desk.refuses(&["client", "remove-key", "a", "--kid", "x"], 1, &["no key with kid x"]);
+    // Random names may begin with a hyphen.
     desk.refuses(&["client", "remove-key", "a", "--kid", "-x"], 1, &["no key with kid -x"]);
+    desk.refuses(&["decisions", "show", "-x"], 1, &["no decision -x"]);
+    assert_eq!(desk.json(&["decisions", "list", "--id", "-x"]), json!([]));
     desk.refuses(&["client", "rotate-secret", "a"], 1, &["has no secret"]);
     desk.refuses(&["token", "--key", "a.json"], 1, &["http://127.0.0.1:1/token", "no answer"]);
 }

@@ -1,4 +1,4 @@
-//! Making assertions, for the command line, tests and clients.
+//! What an assertion says; and, for tests, benches and examples, a whole one with one call.
 
 use std::{ops::Range, time::Duration};
 

@@ -1,6 +1,6 @@
 //! Holding an assertion against an expectation: signature, then the rules in RFC order, then, last, the claim of its `jti`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use grantor_jose::{Claims, Header, Unverified, VerificationKey};
 
@@ -82,6 +82,10 @@ impl VerifiedAssertion {
     }
 }
 
+/// How much longer a use is remembered than its assertion is valid: for requests that are under way then, and for a clock that is
+/// set back.
+const REMEMBERED_BEYOND: Duration = Duration::from_secs(60);
+
 /// Verifies assertions.
 #[derive(Clone)]
 pub struct Verifier {
@@ -158,7 +162,7 @@ impl Verifier {
         Ok(Checked {
             key: key.clone(),
             subject,
-            end: UnixTime::from_date_rounded_up(end),
+            end: UnixTime::from_date_rounded_up(end).plus(REMEMBERED_BEYOND),
             replay_key: token_id.map(|token_id| ReplayKey::new(expectation.issuer, token_id)),
         })
     }

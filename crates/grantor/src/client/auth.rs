@@ -3,15 +3,13 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use grantor_jose::{Algorithm, SigningError, json::Value};
-use http::HeaderValue;
-use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
 use super::{AssertionMaker, Audience, ConfigError, LocalKey, Preset, Server, Signer, TokenError, TokenRequest};
 use crate::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP},
+    basic,
     types::AuthMethod,
 };
 
@@ -204,19 +202,9 @@ impl ClientAuth for ClientSecretBasic {
     }
 
     async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
-        let mut credentials = Zeroizing::new(String::new());
-        credentials.extend(form_encoded(&self.0.client_id));
-        credentials.push(':');
-        credentials.extend(form_encoded(&self.0.secret));
-        let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(credentials.as_bytes())));
-        request.set_authorization(HeaderValue::from_str(&header).expect("base64 is visible ASCII"));
+        request.set_authorization(basic::credentials(&self.0.client_id, &self.0.secret));
         Ok(())
     }
-}
-
-/// As in a form, but a space is `%20` and not `+`: whoever decodes forms reads either, and some servers decode `%` only (Authlib).
-fn form_encoded(text: &str) -> impl Iterator<Item = &str> {
-    byte_serialize(text.as_bytes()).map(|part| if part == "+" { "%20" } else { part })
 }
 
 /// `client_secret_post`: the secret in the form (RFC 6749 §2.3.1).

@@ -118,12 +118,8 @@ impl TokenError {
         match self {
             Self::Refused(error) => error.status.is_server_error(),
             Self::Status(status) => status.is_server_error(),
-            Self::Fetch(error) => is_transient(error),
-            Self::Discovery(error) => match &**error {
-                DiscoveryError::Fetch { error, .. } => is_transient(error),
-                DiscoveryError::Status { status, .. } => status.is_server_error(),
-                _ => false,
-            },
+            Self::Fetch(error) => error.is_transient(),
+            Self::Discovery(error) => error.is_transient(),
             _ => false,
         }
     }
@@ -135,10 +131,6 @@ impl TokenError {
             _ => None,
         }
     }
-}
-
-fn is_transient(error: &FetchError) -> bool {
-    matches!(error, FetchError::Transport(_) | FetchError::TimedOut)
 }
 
 impl From<SignerError> for TokenError {

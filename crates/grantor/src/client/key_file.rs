@@ -171,6 +171,17 @@ impl KeyFile {
         }
     }
 
+    /// As [`KeyFile::signing_key`], to make assertions with.
+    ///
+    /// # Errors
+    /// [`SigningError`]
+    pub fn signer(&self) -> Result<LocalKey, SigningError> {
+        match &self.credential {
+            Credential::PrivateKey(key) => LocalKey::new(key),
+            Credential::Secret(secret) => LocalKey::from_secret(secret, Algorithm::Hs256),
+        }
+    }
+
     /// The server it is for.
     ///
     /// # Errors

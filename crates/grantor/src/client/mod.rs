@@ -16,6 +16,9 @@
 //! [`ClientSecretPost`], [`NoneAuth`]), and for what is signed a [`Signer`]: a [`LocalKey`], or a KMS. What vendors ask is data, in
 //! [`preset`].
 //!
+//! Requests get their token by themselves where a program's HTTP client has layers: [`ApiAccess`], a [`tower_layer::Layer`] and a
+//! `reqwest_middleware::Middleware`. A program without tokio has [`blocking::TokenSource`].
+//!
 //! What it holds to:
 //!
 //! * Whatever is signed is for an audience that was configured, never one that a server named ([`Audience`]).
@@ -25,12 +28,17 @@
 //! * Tokens and keys do not show in `Debug`, and are wiped when dropped, as far as they are kept here: HTTP and TLS have buffers of
 //!   their own.
 
+mod access;
 mod assertion;
 mod auth;
+pub mod blocking;
 mod error;
 mod exchange;
 mod grant;
 mod key_file;
+mod layer;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
 pub mod preset;
 mod request;
 mod server;
@@ -39,12 +47,14 @@ mod slot;
 mod source;
 mod token;
 
+pub use access::{AccessError, ApiAccess, Origin};
 pub use assertion::{AssertionMaker, Audience, ScopePlace};
 pub use auth::{ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, NoneAuth, PrivateKeyJwt};
 pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::Retry;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
 pub use key_file::{Credential, KeyFile, KeyFileError, KeyFileForm};
+pub use layer::{Authorized, Replay};
 pub use preset::Preset;
 pub use request::{TokenRequest, Wanted};
 pub use server::Server;

@@ -99,6 +99,11 @@ impl AccessToken {
         self.0.members.get(name)
     }
 
+    /// All other members of the answer.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.members.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// The value of the `Authorization` header, marked as sensitive.
     pub fn header_value(&self) -> HeaderValue {
         let value = Zeroizing::new(format!("{} {}", self.0.token_type.scheme(), self.expose()));

@@ -3,11 +3,12 @@
 use std::{error::Error, fmt};
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
+
+use crate::basic;
 
 /// An introspection request that is being made. [`Authenticate`] adds header fields or form parameters to it.
 pub struct IntrospectionRequest {
@@ -65,7 +66,7 @@ impl fmt::Debug for IntrospectionRequest {
 
 /// Authenticates introspection requests.
 ///
-/// [`BasicCredentials`] is the method that every server takes. Another is one `impl`: a `private_key_jwt` of the client role signs
+/// [`BasicCredentials`] is the method that most servers take. Another is one `impl`: a `private_key_jwt` of the client role signs
 /// an assertion for [`issuer`](IntrospectionRequest::issuer) and adds `client_assertion_type` and `client_assertion`; a bearer
 /// token (RFC 7662 §2.1) is one header field.
 #[async_trait]
@@ -93,10 +94,7 @@ impl BasicCredentials {
 #[async_trait]
 impl Authenticate for BasicCredentials {
     async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = Zeroizing::new(format!("{}:{}", encoded(&self.client_id), encoded(&self.secret)));
-        let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-        request.set_header(header::AUTHORIZATION, HeaderValue::from_str(&value)?);
+        request.set_header(header::AUTHORIZATION, basic::credentials(&self.client_id, &self.secret));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use http::{Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    Attempt, AuthorizationServer, Decision, FormError, TokenError, TokenForm,
+    Attempt, AuthorizationServer, Decision, DecisionLog, FormError, TokenError, TokenForm,
     builder::{Inner, Paths},
     explain,
     form::MAX_FORM_BYTES,
@@ -97,10 +97,11 @@ where
 {
     let (parts, body) = request.into_parts();
     let line = &server.line;
-    let mut decision = Decision::new(endpoint.name(), line.context.now());
     let form = read_form(&parts, body).await;
+    let mut record = Record { log: &*server.decisions, decision: Decision::new(endpoint.name(), line.context.now()) };
+    let decision = &mut record.decision;
     let outcome = match &form {
-        Ok(form) => answer(server, endpoint, &parts, form, &mut decision).await,
+        Ok(form) => answer(server, endpoint, &parts, form, decision).await,
         Err(error) => Err((*error).into()),
     };
     match (&outcome, &form) {
@@ -108,11 +109,22 @@ where
         (Err(error), Ok(form)) => decision.refused(error, explain::refusal(&line.context, form, error, decision.at).await),
         (Err(error), Err(_)) => decision.refused(error, None),
     }
-    server.decisions.record(&decision);
     // RFC 7662 §2.3: whoever may not introspect is always challenged.
     let challenged = endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
     let challenge = if challenged { Challenge::Basic } else { Challenge::None };
-    outcome.unwrap_or_else(|error| refusal(&error, &decision, challenge))
+    outcome.unwrap_or_else(|error| refusal(&error, decision, challenge))
+}
+
+/// A decision that is recorded, however the request ends: one that is cut off while it is decided may have used up its assertion.
+struct Record<'l> {
+    log: &'l dyn DecisionLog,
+    decision: Decision,
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        self.log.record(&self.decision);
+    }
 }
 
 /// Does what the form asks for, if its sender is heard.

@@ -8,15 +8,19 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use grantor::{
-    assertion::{CLIENT_AUTHENTICATION_TYP, NewAssertion, Usage},
-    client::KeyFile,
+    assertion::{CLIENT_AUTHENTICATION_TYP, Usage},
+    client::AssertionMaker,
     clock::Clock as _,
-    jose::json::Object,
     types::Scope,
 };
 use serde_json::json;
+use zeroize::Zeroizing;
 
-use super::{CLOCK, Failure, Global, duration};
+use super::{
+    CLOCK, Failure, Global,
+    credential::{BareKey, ClientCredential},
+    duration,
+};
 
 /// Make and explain assertions
 #[derive(Debug, Subcommand)]
@@ -32,16 +36,19 @@ pub enum AssertionCommand {
 #[command(after_help = "Examples:
   grantor assertion mint --key billing.json
   grantor assertion mint --key billing.json --sub alice@example.com --scope 'invoices:read'
+  grantor assertion mint --key key.pem --alg RS256 --iss billing --aud https://login.example --client-auth
   curl -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \\
        -d assertion=\"$(grantor assertion mint --key billing.json)\" http://127.0.0.1:8080/token")]
 pub struct Mint {
-    /// Key file of the client
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --aud
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    #[command(flatten)]
+    bare: BareKey,
     /// Subject [default: the client itself]
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
-    /// Audience [default: the issuer identifier in the key file]
+    /// Audience [default: --issuer, else the issuer identifier in the key file, or the token endpoint of a service account]
     #[arg(long, value_name = "URL")]
     aud: Option<String>,
     /// `scope` claim
@@ -58,45 +65,41 @@ pub struct Mint {
 impl AssertionCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
-            Self::Mint(command) => command.run(global),
+            Self::Mint(command) => command.run(global).await,
             Self::Explain(command) => command.run(global).await,
         }
     }
 }
 
 impl Mint {
-    fn run(self, global: &Global) -> Result<(), Failure> {
-        let key = KeyFile::read(&self.key).map_err(Failure::usage)?;
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let key = ClientCredential::read(&self.key, self.bare)?;
         let usage = if self.client_auth { Usage::ClientAuthentication } else { Usage::Grant };
         let audience = self.aud.as_deref().or(global.issuer.as_deref());
-        let assertion = sign(&key, usage, self.sub.as_deref(), audience, self.scope.as_ref(), self.lifetime)?;
-        global.output().print(&json!({"assertion": assertion}), &assertion);
+        let assertion = sign(&key, usage, self.sub.as_deref(), audience, self.scope.as_ref(), self.lifetime).await?;
+        global.output().print(&json!({"assertion": *assertion}), &*assertion);
         Ok(())
     }
 }
 
-/// Signs an assertion with a key file.
-pub fn sign(
-    key: &KeyFile,
+/// Signs an assertion.
+pub async fn sign(
+    key: &ClientCredential,
     usage: Usage,
     subject: Option<&str>,
     audience: Option<&str>,
     scope: Option<&Scope>,
     lifetime: Duration,
-) -> Result<String, Failure> {
-    let client = key.client_id.as_str();
-    let mut claims = Object::new();
+) -> Result<Zeroizing<String>, Failure> {
+    let from_file = || key.file().map(|file| if usage == Usage::Grant { &*file.audience } else { &*file.issuer });
+    let audience = audience.or_else(from_file);
+    let audience = audience.ok_or_else(|| Failure::usage("a private key alone does not name its audience; say --aud URL"))?;
+    let typ = if usage == Usage::ClientAuthentication { CLIENT_AUTHENTICATION_TYP } else { "JWT" };
+    let client = key.client_id();
+    let mut maker = AssertionMaker::new(client, key.signer()?).lifetime(lifetime).typ(Some(typ.into()));
     if let Some(scope) = scope {
-        claims.insert("scope".to_owned(), scope.to_string().into());
+        maker = maker.claim("scope", scope.to_string());
     }
-    let assertion = NewAssertion {
-        issuer: client,
-        subject: subject.unwrap_or(client),
-        audience: audience.unwrap_or(if usage == Usage::Grant { &key.audience } else { &key.issuer }),
-        lifetime,
-        typ: Some(if usage == Usage::ClientAuthentication { CLIENT_AUTHENTICATION_TYP } else { "JWT" }),
-        claims,
-    };
-    let signing_key = key.signing_key().map_err(Failure::usage)?;
-    assertion.sign(&signing_key, CLOCK.now()).map_err(Failure::failed)
+    let assertion = maker.make(Some(subject.unwrap_or(client)), Some(audience), CLOCK.now());
+    assertion.await.map_err(Failure::failed)
 }

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Find out why requests were granted or refused
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
-  grantor decisions show tNnMOSoAoAHq                 the id that the error answer carried
+  grantor decisions show x0dk2vq8c3pmz7t              the id that the error answer carried
   grantor decisions list --refused --since 1h
   grantor decisions list --party billing --rule aud
   grantor decisions tail --refused")]
@@ -44,7 +44,7 @@ pub struct Filter {
     #[arg(long)]
     refused: bool,
     /// Only the decision with this id
-    #[arg(long, value_name = "CORRELATION")]
+    #[arg(long, value_name = "CORRELATION", allow_hyphen_values = true)]
     id: Option<String>,
     /// Only decisions about this client
     #[arg(long, value_name = "CLIENT")]
@@ -71,7 +71,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Show {
     /// The id that the error answer carried
-    #[arg(value_name = "CORRELATION")]
+    #[arg(value_name = "CORRELATION", allow_hyphen_values = true)]
     id: String,
 }
 

@@ -2,12 +2,14 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use ::http::{Request, StatusCode, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use clap::Args;
 use grantor::{
     assertion::Usage,
-    client::KeyFile,
     clock::Clock as _,
+    fetch::{Fetch as _, HttpFetch},
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
     storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
@@ -15,12 +17,18 @@ use grantor::{
 use grantor_stores::sqlite::SqliteStore;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use url::form_urlencoded;
 
-use super::{CLOCK, Failure, Global, Output, assertion::sign, serve::stop_signal};
+use super::{
+    CLOCK, Failure, Global, Output,
+    assertion::sign,
+    credential::{BareKey, ClientCredential},
+    serve::stop_signal,
+};
 use crate::{
     app,
     config::{Config, LogFormat, Overrides},
-    http::{self, Client, Listener, Proxy},
+    http::{self, Listener, Proxy},
     key_file,
     metrics::Metrics,
     telemetry,
@@ -28,6 +36,9 @@ use crate::{
 
 /// Open connections at once.
 const CONNECTIONS: u32 = 64;
+
+/// Largest answer read, in octets.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Show the main job end to end on a throw-away database, then serve
 #[derive(Debug, Args)]
@@ -59,7 +70,7 @@ impl Demo {
         }));
 
         let key_path = directory.path().join("billing.json");
-        let show = Show { output: global.output(), http: Client::new(), issuer: config.issuer };
+        let show = Show { output: global.output(), http: HttpFetch::new().map_err(Failure::failed)?, issuer: config.issuer };
         show.main_job(&store, &key_path).await?;
         if !self.once {
             show.invitation(&key_path);
@@ -84,7 +95,7 @@ async fn bind(address: SocketAddr) -> io::Result<Listener> {
 /// Does one step after the other, and prints each.
 struct Show {
     output: Output,
-    http: Client,
+    http: HttpFetch,
     issuer: Issuer,
 }
 
@@ -97,12 +108,12 @@ impl Show {
             &json!({"client_id": "billing", "auth": "private_key_jwt", "key_file": key_path}),
         );
 
-        let key = KeyFile::read(key_path).map_err(Failure::failed)?;
-        let assertion = sign(&key, Usage::Grant, None, None, None, Duration::from_secs(60))?;
+        let key = ClientCredential::read(key_path, BareKey::default())?;
+        let assertion = sign(&key, Usage::Grant, None, None, None, Duration::from_secs(60)).await?;
         self.step(2, "the client signs an assertion, locally", &decoded(&assertion));
 
-        let form = [("grant_type", GrantType::JWT_BEARER.as_str().to_owned()), ("assertion", assertion)];
-        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let grant_type = GrantType::JWT_BEARER;
+        let form = [("grant_type", grant_type.as_str()), ("assertion", assertion.as_str())];
         let token = self.post("token", &form, None).await?;
         let access_token = token.1["access_token"].as_str().unwrap_or_default().to_owned();
         expect(token.0.is_success() && !access_token.is_empty(), "no token was issued")?;
@@ -127,13 +138,28 @@ impl Show {
         endpoint: &str,
         form: &[(&str, &str)],
         authorization: Option<&str>,
-    ) -> Result<(::http::StatusCode, Value), Failure> {
-        self.http.post_form(&self.issuer.endpoint(endpoint), form, authorization).await.map_err(Failure::failed)
+    ) -> Result<(StatusCode, Value), Failure> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let mut request = Request::post(self.issuer.endpoint(endpoint))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(body))
+            .map_err(Failure::failed)?;
+        if let Some(value) = authorization {
+            request.headers_mut().insert(header::AUTHORIZATION, value.parse().map_err(Failure::failed)?);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<(StatusCode, Value), Failure> {
+        let answer = self.http.fetch(request, MAX_ANSWER_BYTES).await.map_err(Failure::failed)?;
+        let json = serde_json::from_slice(answer.body()).map_err(Failure::failed)?;
+        Ok((answer.status(), json))
     }
 
     /// What a resource server does with a token (RFC 9068 §4), in short.
     async fn validate(&self, access_token: &str) -> Result<Value, Failure> {
-        let (_, set) = self.http.get(&self.issuer.endpoint("jwks")).await.map_err(Failure::failed)?;
+        let request = Request::get(self.issuer.endpoint("jwks")).body(Bytes::new()).map_err(Failure::failed)?;
+        let (_, set) = self.send(request).await?;
         let jwk = Jwk::parse(set["keys"][0].to_string().as_bytes()).map_err(Failure::failed)?;
         let key = VerificationKey::from_jwk(jwk).map_err(Failure::failed)?;
         let verified = Unverified::parse(access_token).and_then(|jws| jws.verify(&key)).map_err(Failure::failed)?;

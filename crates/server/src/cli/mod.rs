@@ -2,8 +2,10 @@
 
 mod assertion;
 mod client;
+mod credential;
 mod decisions;
 mod demo;
+mod doctor;
 mod failure;
 mod key;
 mod output;
@@ -88,8 +90,10 @@ enum Command {
     /// Find out why requests were granted or refused
     #[command(subcommand)]
     Decisions(decisions::DecisionsCommand),
-    /// Get an access token with a key file
+    /// Get an access token with a key file, from any authorization server
     Token(token::Token),
+    /// Find out what is wrong with a server, or between it and a key
+    Doctor(doctor::Doctor),
 }
 
 impl Cli {
@@ -106,6 +110,7 @@ impl Cli {
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
+            Command::Doctor(command) => command.run(&global).await,
         }
     }
 }

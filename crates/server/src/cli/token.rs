@@ -1,119 +1,140 @@
 //! `grantor token`
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 use grantor::{
-    assertion::{CLIENT_ASSERTION_TYPE, Usage},
-    client::{Credential, KeyFile},
-    types::{AuthMethod, GrantType, Scope},
+    client::{AccessToken, Audience, Server, TokenError, TokenSource},
+    types::{AuthMethod, Scope},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Failure, Global, assertion::sign};
-use crate::http::{Client, escape};
+use super::{
+    Failure, Global,
+    credential::{BareKey, ClientCredential},
+};
 
-/// How long the assertions made here are valid.
-const ASSERTION_LIFETIME: Duration = Duration::from_secs(60);
-
-/// Get an access token with a key file
+/// Get an access token with a key file, from any authorization server
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor token --key billing.json
   grantor token --key billing.json --sub alice@example.com --scope 'invoices:read'
+  grantor token --key key.pem --alg RS256 --kid 2026-01 --iss billing --issuer https://login.example/realms/a --grant client-credentials
   curl -H \"Authorization: Bearer $(grantor token --key billing.json)\" https://api.example/invoices")]
 pub struct Token {
-    /// Key file of the client
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    #[command(flatten)]
+    bare: BareKey,
     /// Grant [default: jwt-bearer with a private key, client-credentials with a secret]
     #[arg(long, value_enum, value_name = "GRANT")]
     grant: Option<GrantName>,
+    /// How the client authenticates: private_key_jwt, client_secret_jwt, client_secret_basic, client_secret_post, none
+    /// [default: for client-credentials the key file's, for jwt-bearer not at all]
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    client_auth: Option<AuthMethod>,
+    /// Audience of what is signed [default: the issuer identifier; of a service account's grant, the token endpoint]
+    #[arg(long, value_name = "AUD")]
+    aud: Option<String>,
     /// Subject [default: the client itself]
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
     /// Scope to ask for [default: all that is allowed]
     #[arg(long, value_name = "SCOPE")]
     scope: Option<Scope>,
+    /// The API that the token is for (RFC 8707)
+    #[arg(long, value_name = "URI")]
+    resource: Option<String>,
 }
 
 /// What `--grant` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum GrantName {
+pub enum GrantName {
     JwtBearer,
     ClientCredentials,
 }
 
 impl Token {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let key = KeyFile::read(&self.key).map_err(Failure::usage)?;
-        let grant = self.grant.unwrap_or(match key.credential {
-            Credential::PrivateKey(_) => GrantName::JwtBearer,
-            Credential::Secret(_) => GrantName::ClientCredentials,
-        });
-        let mut form = Vec::new();
-        let mut authorization = None;
-        match grant {
+        let key = ClientCredential::read(&self.key, self.bare)?;
+        let audience = self.aud.map(|audience| Audience::Exactly(audience.into()));
+        let (server, asked) = match (&global.issuer, key.file()) {
+            (None, Some(file)) => (file.server().map_err(Failure::usage)?, &file.token_endpoint),
+            // The file says more about its server than the name does.
+            (Some(issuer), Some(file)) if *issuer == file.issuer => {
+                (file.server().map_err(Failure::usage)?, &file.token_endpoint)
+            }
+            // The metadata of any other names the token endpoint.
+            (Some(issuer), _) => (Server::discover(issuer).map_err(|error| Failure::usage(format!("--issuer {error}")))?, issuer),
+            (None, None) => {
+                return Err(Failure::usage("a private key alone does not name its server; say --issuer URL"));
+            }
+        };
+        let default = if key.has_private_key() { GrantName::JwtBearer } else { GrantName::ClientCredentials };
+        let mut source = match self.grant.unwrap_or(default) {
             GrantName::JwtBearer => {
-                let scope = None;
-                let assertion = sign(&key, Usage::Grant, self.sub.as_deref(), None, scope, ASSERTION_LIFETIME)?;
-                form.push(("grant_type", GrantType::JWT_BEARER.to_string()));
-                form.push(("assertion", assertion));
+                let source = TokenSource::jwt_bearer(server, key.jwt_bearer(audience.clone())?);
+                match self.client_auth {
+                    Some(method) => source.client_auth(key.client_auth(&method, audience)?),
+                    None => source,
+                }
             }
             GrantName::ClientCredentials if self.sub.is_some() => {
                 return Err(Failure::usage("--sub: client-credentials is for the client itself; use --grant jwt-bearer"));
             }
             GrantName::ClientCredentials => {
-                form.push(("grant_type", GrantType::CLIENT_CREDENTIALS.to_string()));
-                authorization = authenticate(&key, &mut form)?;
+                let method = self.client_auth.unwrap_or_else(|| key.auth_method());
+                TokenSource::client_credentials(server, key.client_auth(&method, audience)?)
             }
+        };
+        if let Some(subject) = self.sub {
+            source = source.subject(subject);
         }
-        form.extend(self.scope.map(|scope| ("scope", scope.to_string())));
-        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let (status, answer) = Client::new()
-            .post_form(&key.token_endpoint, &form, authorization.as_deref())
-            .await
-            .map_err(|error| Failure::failed(format!("{}: {error}", key.token_endpoint)))?;
-        if !status.is_success() {
-            return Err(refusal(status, &answer));
+        if let Some(scope) = self.scope {
+            source = source.scope(scope);
         }
-        global.output().print(&answer, bearer(&answer)?);
+        if let Some(resource) = self.resource {
+            source = source.resource(resource);
+        }
+        let token = source.build().map_err(Failure::usage)?.token().await;
+        let token = token.map_err(|error| failure(asked, error))?;
+        global.output().print(&answer(&token), token.expose());
         Ok(())
     }
 }
 
-/// RFC 6749 §7.1: a token of a type that is not understood is not used.
-fn bearer(answer: &Value) -> Result<&str, Failure> {
-    let text = |name: &str| answer.get(name).and_then(Value::as_str);
-    match (text("access_token"), text("token_type")) {
-        (Some(token), Some(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(token),
-        (_, kind) => Err(Failure::failed(format!("expected a Bearer token in the answer, got token_type {kind:?}"))),
-    }
+fn method(text: &str) -> Result<AuthMethod, String> {
+    let all = [
+        AuthMethod::PRIVATE_KEY_JWT,
+        AuthMethod::CLIENT_SECRET_JWT,
+        AuthMethod::CLIENT_SECRET_BASIC,
+        AuthMethod::CLIENT_SECRET_POST,
+        AuthMethod::NONE,
+    ];
+    let names = all.iter().map(AuthMethod::as_str).collect::<Vec<_>>().join(", ");
+    all.into_iter().find(|method| method.as_str() == text).ok_or_else(|| format!("expected one of {names}"))
 }
 
-/// Adds client authentication to the form; answers the Authorization header for Basic.
-fn authenticate(key: &KeyFile, form: &mut Vec<(&'static str, String)>) -> Result<Option<String>, Failure> {
-    let secret = match &key.credential {
-        Credential::Secret(secret) if key.auth_method != AuthMethod::CLIENT_SECRET_JWT => secret,
-        Credential::Secret(_) | Credential::PrivateKey(_) => {
-            let assertion = sign(key, Usage::ClientAuthentication, None, None, None, ASSERTION_LIFETIME)?;
-            form.push(("client_assertion_type", CLIENT_ASSERTION_TYPE.to_owned()));
-            form.push(("client_assertion", assertion));
-            return Ok(None);
+/// The answer as the server gave it, but for what is not understood of it: a refresh token.
+fn answer(token: &AccessToken) -> Value {
+    let mut answer: serde_json::Map<_, _> = token.members().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    answer.insert("access_token".to_owned(), token.expose().into());
+    answer.insert("token_type".to_owned(), token.token_type().scheme().into());
+    answer.extend(token.lifetime().map(|lifetime| ("expires_in".to_owned(), json!(lifetime.as_secs()))));
+    answer.extend(token.scope().map(|scope| ("scope".to_owned(), json!(scope.to_string()))));
+    answer.into()
+}
+
+/// The server's own words, which name the decision to look up; or who was asked, and what came of it.
+fn failure(asked: &str, error: TokenError) -> Failure {
+    match error {
+        TokenError::Refused(error) => Failure::failed(error),
+        TokenError::Config(error) => Failure::usage(error),
+        // RFC 6749 §7.1: a token of a type that is not understood is not used.
+        TokenError::TokenType(_) | TokenError::Member { member: "token_type", .. } => {
+            Failure::failed(format!("expected a Bearer token in the answer of {asked}: {error}"))
         }
-    };
-    if key.auth_method == AuthMethod::CLIENT_SECRET_POST {
-        form.push(("client_id", key.client_id.to_string()));
-        form.push(("client_secret", secret.to_string()));
-        return Ok(None);
+        error => Failure::failed(format!("{asked}: {error}")),
     }
-    let credentials = format!("{}:{}", escape(key.client_id.as_str()), escape(secret));
-    Ok(Some(format!("Basic {}", STANDARD.encode(credentials))))
-}
-
-/// The server's own words, which name the decision to look up.
-fn refusal(status: http::StatusCode, answer: &Value) -> Failure {
-    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or("(none)").to_owned();
-    Failure::failed(format!("refused with {status}: {}: {}", text("error"), text("error_description")))
 }

@@ -1,6 +1,5 @@
 //! HTTP, both directions.
 
-mod client;
 mod connection;
 mod listener;
 mod origin;
@@ -8,7 +7,6 @@ mod server;
 mod tls;
 mod workers;
 
-pub use client::{Client, escape};
 pub use listener::Listener;
 pub use origin::{Origin, Proxy};
 pub use server::serve;

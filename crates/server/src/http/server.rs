@@ -1,4 +1,4 @@
-//! The listener: connections in, requests to the authorization server, a clean end on a signal.
+//! Connections in, requests to the authorization server, a clean end on a signal.
 
 use std::{error::Error as _, future::Future, io, pin::pin, sync::Arc, time::Duration};
 

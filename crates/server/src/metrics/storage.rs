@@ -68,7 +68,7 @@ impl StorageGauges {
 impl Collector for StorageGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let dropped = ConstCounter::new(self.store.decisions_dropped());
-        let help = "Decisions that were not recorded in the database because too many were waiting";
+        let help = "Decisions that are not in the database: too many were waiting, or they could not be written";
         dropped.encode(encoder.encode_descriptor("decisions_dropped", help, None, MetricType::Counter)?)?;
         match &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(seen) => seen.encode(&mut encoder, SystemClock.now()),

@@ -1,6 +1,8 @@
 //! The real binary, started on a directory and a port of its own, and a plain HTTP/1.1 client that sends exactly what it is told.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod foreign;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},

@@ -95,7 +95,7 @@ impl DecisionLog for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Decisions that were dropped since the start because too many were waiting to be written.
+    /// Decisions that were lost since the start: too many were waiting to be written, or the database could not be written.
     pub fn decisions_dropped(&self) -> u64 {
         self.0.writer.decisions_dropped()
     }

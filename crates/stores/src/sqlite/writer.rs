@@ -55,7 +55,7 @@ pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
     decisions: SyncSender<DecisionRow>,
     decisions_waiting: Arc<AtomicU64>,
-    decisions_dropped: AtomicU64,
+    decisions_dropped: Arc<AtomicU64>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -64,10 +64,15 @@ impl Writer {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
         let decisions_waiting = Arc::<AtomicU64>::default();
-        let queues = Queues { jobs: queue, decisions: decision_queue, decisions_waiting: decisions_waiting.clone() };
+        let decisions_dropped = Arc::<AtomicU64>::default();
+        let queues = Queues {
+            jobs: queue,
+            decisions: decision_queue,
+            decisions_waiting: decisions_waiting.clone(),
+            decisions_dropped: decisions_dropped.clone(),
+        };
         let run = move || run(connection, &queues, &*clock, retention);
         let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(run)?;
-        let decisions_dropped = AtomicU64::new(0);
         Ok(Self { jobs: Some(jobs), decisions, decisions_waiting, decisions_dropped, thread: Some(thread) })
     }
 
@@ -175,6 +180,7 @@ struct Queues {
     jobs: Receiver<Job>,
     decisions: Receiver<DecisionRow>,
     decisions_waiting: Arc<AtomicU64>,
+    decisions_dropped: Arc<AtomicU64>,
 }
 
 fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention: Retention) {
@@ -187,11 +193,16 @@ fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention
             // The end: record what is left, so that nothing is lost at shutdown.
             Err(RecvTimeoutError::Disconnected) => {
                 while commit_group(&mut connection, &mut claims, None, queues) > 0 {}
+                let lost = queues.decisions.try_iter().count();
+                if lost > 0 {
+                    tracing::error!(lost, "the last decisions could not be recorded");
+                }
                 return;
             }
         };
         let now = clock.now();
-        if now >= sweep_at {
+        // The second: the clock was set back.
+        if now >= sweep_at || now.plus(SWEEP_EVERY) < sweep_at {
             (0..SWEEP_SHARDS).for_each(|_| claims.sweep_some(now));
             if let Err(error) = sweep(&mut connection, retention, now.millis()) {
                 tracing::warn!(%error, "expired rows could not be removed");
@@ -204,24 +215,24 @@ fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention
 /// Commits the first job together with those that wait behind it and the decisions that wait to be recorded. Answers how many
 /// there were.
 fn commit_group(connection: &mut Connection, claims: &mut Claims, first: Option<Job>, queues: &Queues) -> usize {
-    let decisions: Vec<DecisionRow> = queues.decisions.try_iter().take(DECISION_GROUP).collect();
-    if first.is_none() && decisions.is_empty() {
+    if first.is_none() && queues.decisions_waiting.load(Ordering::SeqCst) == 0 {
         return 0;
     }
-    let recorded = decisions.len() as u64;
     let jobs = first.into_iter().chain(queues.jobs.try_iter()).take(GROUP);
     let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
         Err(error) => {
             refuse(jobs, &error);
-            queues.decisions_waiting.fetch_sub(recorded, Ordering::SeqCst);
-            return decisions.len();
+            return 0;
         }
     };
     let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, claims)).collect();
+    let decisions: Vec<DecisionRow> = queues.decisions.try_iter().take(DECISION_GROUP).collect();
+    let mut lost = 0;
     for decision in &decisions {
         if let Err(error) = decision.insert(&transaction) {
             tracing::warn!(%error, "a decision could not be recorded");
+            lost += 1;
         }
     }
     // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
@@ -229,9 +240,11 @@ fn commit_group(connection: &mut Connection, claims: &mut Claims, first: Option<
     let committed = transaction.commit().map_err(Arc::new);
     if let Err(error) = &committed {
         tracing::error!(%error, "commit failed");
+        lost = decisions.len() as u64;
     }
     claims.settle(committed.is_ok());
-    queues.decisions_waiting.fetch_sub(recorded, Ordering::SeqCst);
+    queues.decisions_dropped.fetch_add(lost, Ordering::Relaxed);
+    queues.decisions_waiting.fetch_sub(decisions.len() as u64, Ordering::SeqCst);
     let count = answers.len() + decisions.len();
     for answer in answers {
         answer(committed.as_ref().copied());

@@ -1,0 +1,32 @@
+//! The token on each request of a `reqwest_middleware` client.
+
+use std::convert::Infallible;
+
+use async_trait::async_trait;
+use http::{Extensions, header};
+use reqwest::{Request, Response};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+
+use super::{AccessError, ApiAccess, Origin};
+
+#[async_trait]
+impl Middleware for ApiAccess {
+    async fn handle(&self, mut request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
+        let is_for_api = self.covers(Origin::of_url(request.url()).as_ref());
+        if !is_for_api || request.headers().contains_key(header::AUTHORIZATION) {
+            return next.run(request, extensions).await;
+        }
+        let token = self.token().await.map_err(|error| Error::middleware(AccessError::<Infallible>::Token(error)))?;
+        let again = request.try_clone();
+        request.headers_mut().insert(header::AUTHORIZATION, token.header_value());
+        let answer = next.clone().run(request, extensions).await?;
+        // After a redirect to elsewhere, the answer is not the API's.
+        let is_of_api = self.covers(Origin::of_url(answer.url()).as_ref());
+        let is_refused = is_of_api && self.is_refused(&token, answer.status());
+        let Some(mut request) = again.filter(|_| is_refused) else { return Ok(answer) };
+        let Some(token) = self.other_than(&token).await else { return Ok(answer) };
+        drop(answer);
+        request.headers_mut().insert(header::AUTHORIZATION, token.header_value());
+        next.run(request, extensions).await
+    }
+}

@@ -1,0 +1,145 @@
+//! What a command signs or authenticates with: a key file, or a private key alone and the client it belongs to.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use grantor::{
+    client::{
+        Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential, JwtBearer, KeyFile, LocalKey,
+        NoneAuth, PrivateKeyJwt, Signer as _,
+    },
+    jose::Algorithm,
+    types::{AuthMethod, ClientId},
+};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{Failure, client::algorithm};
+
+/// What a private key alone does not say.
+#[derive(Debug, Default, Args)]
+pub struct BareKey {
+    /// The client, where FILE is a private key alone: PEM or JWK
+    #[arg(long, value_name = "CLIENT", requires = "key")]
+    iss: Option<ClientId>,
+    /// Algorithm of a private key alone; needed for RSA
+    #[arg(long, value_name = "ALG", value_parser = algorithm, requires = "key")]
+    alg: Option<Algorithm>,
+    /// Key id of a private key alone, as the server knows it [default: none in a PEM]
+    #[arg(long, value_name = "KID", allow_hyphen_values = true, requires = "key")]
+    kid: Option<String>,
+}
+
+/// A client's credential, read.
+pub enum ClientCredential {
+    /// A key file says everything.
+    File(KeyFile),
+    /// A private key alone, which is read again for each signer.
+    Bare { client_id: ClientId, path: PathBuf, algorithm: Option<Algorithm>, key_id: Option<String> },
+}
+
+impl ClientCredential {
+    /// Reads either; what is missing or too much is a usage error.
+    pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
+        if !is_bare(path) {
+            if bare.iss.is_some() || bare.alg.is_some() || bare.kid.is_some() {
+                let problem = "--iss, --alg and --kid go with a private key alone (PEM or JWK); this is none";
+                return Err(Failure::usage(format!("key file {}: {problem}", path.display())));
+            }
+            return KeyFile::read(path).map(Self::File).map_err(Failure::usage);
+        }
+        let missing = || format!("key file {}: a private key alone does not name its client; say --iss CLIENT", path.display());
+        let client_id = bare.iss.ok_or_else(|| Failure::usage(missing()))?;
+        let key = Self::Bare { client_id, path: path.to_owned(), algorithm: bare.alg, key_id: bare.kid };
+        key.signer()?;
+        Ok(key)
+    }
+
+    pub fn file(&self) -> Option<&KeyFile> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Bare { .. } => None,
+        }
+    }
+
+    pub fn client_id(&self) -> &str {
+        match self {
+            Self::File(file) => file.client_id.as_str(),
+            Self::Bare { client_id, .. } => client_id.as_str(),
+        }
+    }
+
+    pub fn has_private_key(&self) -> bool {
+        self.file().is_none_or(|file| matches!(file.credential, Credential::PrivateKey(_)))
+    }
+
+    /// How the client authenticates unless told otherwise.
+    pub fn auth_method(&self) -> AuthMethod {
+        self.file().map_or(AuthMethod::PRIVATE_KEY_JWT, |file| file.auth_method.clone())
+    }
+
+    /// The algorithm of what is signed with it; `None` for a secret that signs nothing.
+    pub fn algorithm(&self) -> Result<Option<Algorithm>, Failure> {
+        let method = self.auth_method();
+        let signs = self.has_private_key() || method == AuthMethod::CLIENT_SECRET_JWT;
+        signs.then(|| self.signer().map(|signer| signer.algorithm())).transpose()
+    }
+
+    pub fn signer(&self) -> Result<LocalKey, Failure> {
+        match self {
+            Self::File(file) => file.signer().map_err(Failure::usage),
+            Self::Bare { path, algorithm, key_id, .. } => {
+                let key = LocalKey::from_file(path, *algorithm);
+                let key = key.map_err(|error| Failure::usage(format!("key file {}: {error}", path.display())))?;
+                Ok(match key_id {
+                    Some(key_id) => key.with_key_id(key_id),
+                    None => key,
+                })
+            }
+        }
+    }
+
+    /// The JWT bearer grant. A service account's is by its vendor's rules, with this audience instead of theirs where one is given.
+    pub fn jwt_bearer(&self, audience: Option<Audience>) -> Result<JwtBearer, Failure> {
+        let grant = match self {
+            Self::File(file) => file.jwt_bearer().map_err(Failure::usage)?,
+            Self::Bare { .. } => JwtBearer::new(self.client_id(), self.signer()?),
+        };
+        Ok(match audience {
+            Some(audience) => grant.audience(audience),
+            None => grant,
+        })
+    }
+
+    /// Client authentication by `method`, its assertions for this audience where one is given.
+    pub fn client_auth(&self, method: &AuthMethod, audience: Option<Audience>) -> Result<Box<dyn ClientAuth>, Failure> {
+        let id = self.client_id();
+        let secret = self.file().and_then(|file| match &file.credential {
+            Credential::Secret(secret) => Some(secret.as_str()),
+            Credential::PrivateKey(_) => None,
+        });
+        let audience = audience.unwrap_or(Audience::Issuer);
+        Ok(match secret {
+            _ if *method == AuthMethod::NONE => Box::new(NoneAuth::new(id)),
+            None if *method == AuthMethod::PRIVATE_KEY_JWT => Box::new(PrivateKeyJwt::new(id, self.signer()?).audience(audience)),
+            Some(secret) if *method == AuthMethod::CLIENT_SECRET_JWT => {
+                let auth = ClientSecretJwt::new(id, secret, None).map_err(Failure::usage)?;
+                Box::new(auth.with(|assertion| assertion.audience(audience)))
+            }
+            Some(secret) if *method == AuthMethod::CLIENT_SECRET_BASIC => Box::new(ClientSecretBasic::new(id, secret)),
+            Some(secret) if *method == AuthMethod::CLIENT_SECRET_POST => Box::new(ClientSecretPost::new(id, secret)),
+            _ => {
+                let held = if secret.is_some() { "a secret" } else { "a private key" };
+                return Err(Failure::usage(format!("{method}: the key file holds {held}, with which this is not possible")));
+            }
+        })
+    }
+}
+
+/// Whether the file holds a private key and nothing else. What cannot be read is left to the reader of key files to complain about.
+fn is_bare(path: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(path).map(Zeroizing::new) else { return false };
+    let jwk =
+        || serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("kty").is_some() && value.get("type").is_none());
+    text.contains("-----BEGIN ") && !text.trim_start().starts_with('{') || jwk()
+}

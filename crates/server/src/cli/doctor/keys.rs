@@ -1,0 +1,91 @@
+//! The server's key set: can it be read, is anything usable in it, is anything in it that nobody should see.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use grantor::{
+    fetch::{Fetch, HttpFetch, checked_url},
+    jose::{JwkError, JwkSet, JwkSetError, VerificationKey},
+};
+use http::{Request, StatusCode, header};
+
+use super::{
+    Report,
+    metadata::{MAX_DOCUMENT_BYTES, Metadata},
+};
+
+/// Reads the key set that the metadata names, and says what is wrong with it.
+pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report) {
+    let Some(url) = metadata.text("jwks_uri") else {
+        if metadata.is_there() {
+            let remedy = "APIs can ask the introspection endpoint about tokens, if there is one, and verify none by themselves.";
+            report.note("keys", "the metadata has no member 'jwks_uri'", remedy);
+        }
+        return;
+    };
+    // What is not a URL to read keys from has been said of the endpoints.
+    if checked_url(url).is_err() {
+        return;
+    }
+    match read(fetch, url).await {
+        Ok(document) => judge(url, &document, report),
+        Err(problem) => report.wrong("keys", format!("{url}: {problem}"), "APIs read it to verify the server's tokens."),
+    }
+}
+
+async fn read(fetch: &HttpFetch, url: &str) -> Result<Bytes, String> {
+    let request = Request::get(url).header(header::ACCEPT, "application/json").body(Bytes::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let answer = fetch.fetch(request, MAX_DOCUMENT_BYTES).await.map_err(|error| error.to_string())?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer.into_body()),
+        status => Err(status.to_string()),
+    }
+}
+
+fn judge(url: &str, document: &[u8], report: &mut Report) {
+    let set = match JwkSet::parse(document) {
+        Ok(set) => set,
+        Err(error @ JwkSetError::Private { .. }) => {
+            let remedy =
+                "Everybody can read it and sign tokens as this server. Replace that key now, and publish public members only.";
+            return report.wrong("keys", format!("{url}: {error}"), remedy);
+        }
+        Err(error) => {
+            return report.wrong("keys", format!("{url}: {error}"), "It has to be a JWK Set (RFC 7517 §5).");
+        }
+    };
+    for (index, error) in &set.skipped {
+        let message = format!("{url}: key {index} of the set: {error}");
+        match error {
+            JwkError::Unsupported(_) | JwkError::NotForVerification => {
+                report.note("keys", message, "It is passed over (RFC 7517 §5).");
+            }
+            JwkError::RsaBits(bits) if *bits < 2048 => {
+                report.wrong("keys", message, "It is too weak to trust what it signs: replace it by a key of 2048 bits or more.");
+            }
+            _ => report.wrong("keys", message, "No verifier can use it: replace or remove it."),
+        }
+    }
+    repeated(url, &set.keys, report);
+    match set.keys.len() {
+        0 => report.wrong("keys", format!("{url}: no key can be used"), "No token of this server can be verified with it."),
+        _ => report.ok("keys", set.keys.iter().map(described).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A name that two keys have leads to the wrong one.
+fn repeated(url: &str, keys: &[VerificationKey], report: &mut Report) {
+    let mut seen = BTreeSet::new();
+    for name in keys.iter().filter_map(VerificationKey::key_id) {
+        if !seen.insert(name) {
+            let remedy = "Verifiers may try the wrong one only: give each key a name of its own.";
+            report.wrong("keys", format!("{url}: two keys have the kid {name:?}"), remedy);
+        }
+    }
+}
+
+fn described(key: &VerificationKey) -> String {
+    let algorithm = key.jwk().and_then(|jwk| jwk.algorithm()).map_or("RSA", |algorithm| algorithm.name());
+    key.key_id().map_or_else(|| format!("{algorithm} without kid"), |kid| format!("{algorithm} {kid:?}"))
+}

@@ -1,0 +1,127 @@
+//! What was found: each with a verdict, a sentence, and a remedy where there is one.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
+/// Characters of a message.
+const LONGEST: usize = 1000;
+
+/// How it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Ok,
+    /// Worth knowing; some clients may stumble.
+    Note,
+    Wrong,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    verdict: Verdict,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+/// All findings about a server.
+#[derive(Debug)]
+pub struct Report {
+    issuer: String,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    pub fn new(issuer: &str) -> Self {
+        Self { issuer: issuer.to_owned(), findings: Vec::new() }
+    }
+
+    pub fn ok(&mut self, check: &'static str, message: impl Into<String>) {
+        self.add(check, Verdict::Ok, message.into(), None);
+    }
+
+    pub fn note(&mut self, check: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.add(check, Verdict::Note, message.into(), Some(remedy.into()));
+    }
+
+    pub fn wrong(&mut self, check: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.add(check, Verdict::Wrong, message.into(), Some(remedy.into()));
+    }
+
+    fn add(&mut self, check: &'static str, verdict: Verdict, message: String, remedy: Option<String>) {
+        let message = shown(&message);
+        self.findings.push(Finding { check, verdict, message, remedy });
+    }
+
+    /// How much is wrong.
+    pub fn count(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count()
+    }
+}
+
+/// Much of a message was written by a server, perhaps to deceive: what moves a cursor or turns text around is escaped, and no more than
+/// [`LONGEST`] characters are shown.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for char in text.chars().take(LONGEST) {
+        match char {
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
+                shown.extend(char.escape_unicode());
+            }
+            _ if char.is_control() => shown.extend(char.escape_unicode()),
+            _ => shown.push(char),
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() { shown + "..." } else { shown }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut report = serializer.serialize_struct("Report", 3)?;
+        report.serialize_field("issuer", &self.issuer)?;
+        report.serialize_field("healthy", &(self.count() == 0))?;
+        report.serialize_field("findings", &self.findings)?;
+        report.end()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.issuer)?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, style) = match self.verdict {
+            Verdict::Ok => ("ok", AnsiColor::Green.on_default()),
+            Verdict::Note => ("note", AnsiColor::Yellow.on_default()),
+            Verdict::Wrong => ("WRONG", AnsiColor::Red.on_default().bold()),
+        };
+        write!(f, "{style}{word:5}{style:#}  {:11}  {}", self.check, self.message)?;
+        let dimmed = Style::new().dimmed();
+        match &self.remedy {
+            Some(remedy) => write!(f, "\n{:20}{dimmed}->{dimmed:#} {remedy}", ""),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_cannot_command_a_terminal() {
+        let mut report = Report::new("https://as.example");
+        report.note("issuer", format!("\u{1b}[2J\r\n\u{9b}1m\u{202e}{}", "x".repeat(5000)), "Run.");
+        let text = &report.findings[0].message;
+        assert!(text.starts_with(r"\u{1b}[2J\u{d}\u{a}\u{9b}1m\u{202e}xxx") && text.ends_with("x..."), "{text}");
+        assert!(text.len() < 1100);
+        assert_eq!(report.count(), 0, "a note is no error");
+    }
+}
