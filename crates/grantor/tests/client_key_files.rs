@@ -105,14 +105,14 @@ fn a_file_says_by_member_what_is_wrong_with_it() {
         (json!([]), "type"),
         (json!({"type": "authorized_user"}), "type"),
         (without(good(), "type"), "type"),
-        (without(good(), "client_id"), "grantor_client"),
-        (with(good(), "client_id", json!("a\nb")), "grantor_client"),
-        (with(good(), "issuer", json!(1)), "grantor_client"),
+        (without(good(), "client_id"), "client_id"),
+        (with(good(), "client_id", json!("a\nb")), "client_id"),
+        (with(good(), "issuer", json!(1)), "issuer"),
         (with(good(), "alg", json!("none")), "alg"),
         (with(good(), "alg", json!("RS256")), "private_key"),
         (with(good(), "private_key", public), "private_key"),
         (without(good(), "private_key"), "private_key"),
-        (without(service_account(&rsa), "client_email"), "service_account"),
+        (without(service_account(&rsa), "client_email"), "client_email"),
         (with(service_account(&rsa), "private_key", json!("-----BEGIN PRIVATE KEY-----")), "private_key"),
     ];
     for (file, expected) in rows {
@@ -123,6 +123,47 @@ fn a_file_says_by_member_what_is_wrong_with_it() {
         let file = KeyFile::parse(file.to_string().as_bytes()).expect("the control");
         assert!(matches!(file.credential, Credential::PrivateKey(_)) && file.auth_method == AuthMethod::PRIVATE_KEY_JWT);
         assert!(!format!("{file:?}").contains("\"d\""));
+    }
+}
+
+/// A value in the wrong place may be the secret: an error names the member, and does not show the value.
+#[test]
+fn no_error_shows_what_a_member_is() {
+    const CANARY: &str = "canary-5318008";
+    const NUMBER: u64 = 5_318_008;
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let rsa = PrivateJwk::generate(Algorithm::Rs256).expect("a key");
+    let texts = ["issuer", "token_endpoint", "client_id", "auth_method", "alg"];
+    let grantor = texts.map(|member| (grantor_form(&key), member));
+    let secret = [(secret_form("client_secret_basic"), "client_secret"), (secret_form("client_secret_basic"), "issuer")];
+    let texts = ["client_email", "private_key_id", "private_key", "token_uri"];
+    let accounts = texts.map(|member| (service_account(&rsa), member));
+    let wrong = [json!(NUMBER), json!([CANARY]), json!({"d": CANARY}), json!(true)];
+    let mut rows: Vec<(Value, &str)> = Vec::new();
+    for (file, member) in grantor.into_iter().chain(secret).chain(accounts) {
+        rows.extend(wrong.iter().map(|value| (with(file.clone(), member, value.clone()), member)));
+        assert!(KeyFile::parse(file.to_string().as_bytes()).is_ok(), "{member}: the control");
+    }
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n");
+    for value in [json!(pem), json!(NUMBER), json!([CANARY]), json!({"kty": "EC", "d": CANARY}), json!({"kty": [CANARY]})] {
+        rows.push((with(grantor_form(&key), "private_key", value), "private_key"));
+    }
+    for (member, value) in [("alg", json!(CANARY)), ("type", json!(CANARY)), ("client_id", json!(format!("{CANARY}\n")))] {
+        rows.push((with(grantor_form(&key), member, value), member));
+    }
+    rows.push((with(service_account(&rsa), "private_key", json!(pem)), "private_key"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("key.json");
+    for (file, expected) in rows {
+        std::fs::write(&path, file.to_string()).expect("a file");
+        let error = KeyFile::read(&path).expect_err(expected);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(CANARY) && !shown.contains(&NUMBER.to_string()), "{expected}: {shown}");
+        assert!(matches!(error, KeyFileError::Member(_, member, _) if member == expected), "{expected}: {shown}");
+    }
+    for text in [format!("{{\"private_key\": {CANARY}}}"), format!("\"{CANARY}\""), format!("{{\"type\": \"{CANARY}")] {
+        let error = KeyFile::parse(text.as_bytes()).expect_err("not an object");
+        assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
     }
 }
 

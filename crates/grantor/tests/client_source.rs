@@ -248,6 +248,44 @@ async fn a_long_retry_after_is_not_waited_for_but_kept() {
 }
 
 #[tokio::test]
+async fn retry_after_zero_leaves_the_pause_as_it_is() {
+    for status in [429, 503] {
+        let server =
+            Server::start(move |_, _| async move { with_header(refusal(status, "slow_down"), "retry-after", "0") }).await;
+        let clock = clock();
+        let retry = Retry { first_wait: Duration::from_millis(200), longest_wait: Duration::from_millis(200), ..AT_ONCE };
+        let source = builder(&server, &clock).retry(retry).build().expect("a source");
+        let start = Instant::now();
+        for _ in 0..100 {
+            assert!(source.token().await.is_err());
+        }
+        let tries = if status == 503 { 3 } else { 1 };
+        assert_eq!(server.count(), tries, "{status}: the error is kept");
+        assert!(start.elapsed() >= Duration::from_millis(100) * (tries as u32 - 1), "{status}: tried again without a wait");
+        clock.advance(Duration::from_millis(999));
+        assert!(source.token().await.is_err());
+        assert_eq!(server.count(), tries, "{status}: the pause is 1 s");
+        clock.advance(Duration::from_millis(1));
+        assert!(source.token().await.is_err());
+        assert_eq!(server.count(), 2 * tries, "{status}: the control: it is over");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_when_it_comes_is_not_asked_for_at_each_call() {
+    let server = Server::start(|number, _| async move { token(&format!("token-{number}"), 0) }).await;
+    let clock = clock();
+    let source = source(&server, &clock);
+    for _ in 0..100 {
+        assert_eq!(text(source.token().await), "token-0");
+    }
+    clock.advance(Duration::from_millis(999));
+    assert_eq!((text(source.token().await), server.count()), ("token-0".to_owned(), 1));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!((text(source.token().await), server.count()), ("token-1".to_owned(), 2));
+}
+
+#[tokio::test]
 async fn a_failing_server_is_left_alone_for_longer_and_longer() {
     let server = Server::always(400, json!({"error": "invalid_grant"})).await;
     let clock = clock();
@@ -395,4 +433,93 @@ fn a_request_that_ended_with_its_runtime_is_made_again_on_another() {
     runtime.block_on(until(|| server.count() == 1));
     doomed.shutdown_background();
     assert_eq!(text(runtime.block_on(source.token())), "token-1");
+}
+
+/// Starts a request on a runtime that nobody drives once the server has it, and keeps that runtime.
+fn stuck(source: &TokenSource, server: &Server, requests: usize) -> tokio::runtime::Runtime {
+    let stuck = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let caller = source.clone();
+    stuck.spawn(async move { caller.token().await });
+    stuck.block_on(until(|| server.count() == requests));
+    stuck
+}
+
+/// The first request is never answered; the others give a token that is named by their number.
+fn silent_at_first() -> (tokio::runtime::Runtime, Server) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Server::start(|number, _| async move {
+        if number == 0 {
+            std::future::pending::<()>().await;
+        }
+        token(&format!("token-{number}"), 3600)
+    }));
+    (runtime, server)
+}
+
+const SHORT: Retry = Retry { timeout: Duration::from_secs(3), ..AT_ONCE };
+
+#[test]
+fn a_request_whose_runtime_nobody_drives_is_made_again_on_another() {
+    let (runtime, server) = silent_at_first();
+    let source = builder(&server, &clock()).retry(SHORT).build().expect("a source");
+    let stuck = stuck(&source, &server, 1);
+    let start = Instant::now();
+    let callers: Vec<_> = (0..100)
+        .map(|_| {
+            let source = source.clone();
+            runtime.spawn(async move { source.token().await })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(text(runtime.block_on(caller).expect("no panic")), "token-1");
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(server.count(), 2, "once for all of them");
+    // Driven again, the first one times out: that is no failure of the source, which has a token.
+    stuck.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+    source.invalidate(&runtime.block_on(source.token()).expect("a token"));
+    assert_eq!(text(runtime.block_on(source.token())), "token-2");
+    assert_eq!(text(futures_poll_once(source.token()).expect("no waiting")), "token-2");
+}
+
+#[test]
+fn without_a_runtime_nobody_waits_for_a_request_of_another() {
+    let (_runtime, server) = silent_at_first();
+    let source = builder(&server, &clock()).retry(SHORT).build().expect("a source");
+    let _stuck = stuck(&source, &server, 1);
+    let cold = futures_poll_once(source.token()).expect("no waiting");
+    assert!(matches!(cold, Err(TokenError::NoRuntime)));
+}
+
+#[test]
+fn a_blocking_call_on_the_thread_that_should_make_the_request_returns() {
+    let (_runtime, server) = silent_at_first();
+    let source = builder(&server, &clock()).retry(SHORT).build().expect("a source");
+    let own = stuck(&source, &server, 1);
+    let blocking = grantor::client::blocking::TokenSource::new(source).expect("a thread");
+    let start = Instant::now();
+    let got = own.block_on(async { blocking.token() });
+    assert_eq!(text(got), "token-1");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn metadata_that_a_runtime_reads_which_nobody_drives_is_read_again() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Server::start(|number, asked| async move {
+        let issuer = format!("http://{}", asked.headers["host"].to_str().expect("ASCII"));
+        match (number, asked.uri.path()) {
+            (0, _) => std::future::pending().await,
+            (_, "/token") => token("token", 3600),
+            _ => answer(200, &json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token")})),
+        }
+    }));
+    let at = AuthorizationServer::discover(&server.url).expect("an issuer");
+    let source = TokenSource::jwt_bearer(at, JwtBearer::new("billing", key(Algorithm::Es256).1)).retry(AT_ONCE);
+    let source = source.clock(clock()).build().expect("a source");
+    let _stuck = stuck(&source, &server, 1);
+    let start = Instant::now();
+    let other = source.token_for(Wanted::new().subject("alice"));
+    assert_eq!(text(runtime.block_on(other)), "token", "another token, whose request waits for the same metadata");
+    assert!(start.elapsed() < AT_ONCE.timeout, "{:?}", start.elapsed());
 }

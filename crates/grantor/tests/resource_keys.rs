@@ -267,6 +267,63 @@ async fn a_clock_that_is_set_back_does_no_harm() {
     assert_eq!(refused("asked again", validator.validate(&token).await), NO_KEY);
 }
 
+#[tokio::test]
+async fn a_clock_that_is_set_back_far_does_not_keep_keys_for_ever() {
+    let server = Double::publishing(&[&keys::P256]).await;
+    let (validator, clock) = server.validator(times);
+    let token = server.token(&keys::P256).claim("iat", "0").sign(&keys::P256);
+    accepted("first", validator.validate(&token).await);
+    server.says(JWKS, Reply::status(500));
+    clock.set(at(-1200.0));
+    accepted("the control: as far as stale keys are used", validator.validate(&token).await);
+    clock.set(at(-1200.001));
+    let source = unavailable("further", validator.validate(&token).await);
+    assert!(matches!(&*source, SourceError::Status { status, .. } if *status == 500), "{source}");
+    server.publishes(&[&keys::P256]);
+    clock.set(at(-1210.0));
+    accepted("back again", validator.validate(&token).await);
+}
+
+/// A load that begins on a runtime which then nobody drives: for the first keys, for a refresh behind a request, and for a document
+/// that another waits for.
+#[test]
+fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
+    for (row, path, seconds) in [("first keys", JWKS, 0.0), ("first metadata", METADATA, 0.0), ("behind", JWKS, 450.0)] {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let server = runtime.block_on(Double::publishing(&[&keys::P256]));
+        let url = format!("{}{JWKS}", server.issuer).parse().expect("a URL");
+        let (validator, clock) =
+            server.validator(|builder| if path == JWKS { impatient(builder).jwks_uri(url) } else { impatient(builder) });
+        let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+        if seconds > 0.0 {
+            accepted(row, runtime.block_on(validator.validate(&token)));
+            clock.set(at(seconds));
+        }
+        server.says(path, Reply::Hang);
+        let stuck = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (caller, first) = (validator.clone(), token.clone());
+        stuck.spawn(async move { caller.validate(&first).await });
+        stuck.block_on(server.hits_become(path, server.hits(path) + 1));
+
+        server.says(METADATA, Reply::json(&server.metadata()));
+        server.publishes(&[&keys::P256, &keys::ED25519]);
+        clock.set(at(seconds + 600.0));
+        let start = Instant::now();
+        accepted(row, runtime.block_on(validator.validate(&token)));
+        assert!(start.elapsed() < Duration::from_secs(8), "{row}: {:?}", start.elapsed());
+
+        // Driven again, the first load times out, and what has been found since stands.
+        stuck.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+        let hits = server.hits(JWKS);
+        let new = server.token(&keys::ED25519).claim("exp", "1900000000").sign(&keys::ED25519);
+        accepted(row, runtime.block_on(validator.validate(&new)));
+        assert_eq!(server.hits(JWKS), hits, "{row}");
+        server.publishes(&[&keys::ED25519]);
+        clock.set(at(seconds + 1200.0));
+        assert_eq!(refused(row, runtime.block_on(validator.validate(&token))), NO_KEY, "the control: keys are still refreshed");
+    }
+}
+
 /// What the server says instead of its keys, and why that is not used.
 async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&SourceError) -> bool) {
     let server = Double::publishing(&[&keys::P256]).await;

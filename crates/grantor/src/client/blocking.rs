@@ -48,7 +48,8 @@ pub enum StartError {
 /// resolution takes a further one while it lasts.) A token that is at hand is given without a word to that thread.
 ///
 /// **Not within async code**: a call blocks its thread while a request is under way, and with it every other task there. Nothing
-/// panics and nothing hangs for ever, but [`TokenSource`](super::TokenSource) is for that.
+/// panics and nothing hangs for ever: a request that such a task has begun is given up 5 s after its
+/// [time limit](super::Retry::timeout), and made again. But [`TokenSource`](super::TokenSource) is for that.
 #[derive(Clone, Debug)]
 pub struct TokenSource {
     source: super::TokenSource,

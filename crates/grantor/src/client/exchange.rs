@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor_jose::crypto::random_bytes;
 use http::{StatusCode, header};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::{
@@ -19,6 +19,8 @@ use crate::{
 
 /// How long a discovered token endpoint is used before the metadata is read again.
 const METADATA_LIFETIME: Duration = Duration::from_secs(3600);
+/// How long a request waits for the metadata that another reads, and at most half its time.
+const METADATA_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often a token request is tried, and how far apart. Tried again is what got no answer or a 5xx, never a 4xx; each try
 /// has a new assertion.
@@ -75,9 +77,8 @@ impl<E: Into<TokenError>> From<E> for Failure {
 impl Exchange {
     /// Gets a token, with as many tries as allowed.
     pub async fn token(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
-        let timeout = self.retry.timeout;
-        let tries = tokio::time::timeout(timeout, self.tries(wanted)).await;
-        tries.unwrap_or_else(|_| Err(TokenError::TimedOut(timeout).into()))
+        let tries = timeout(self.retry.timeout, self.tries(wanted)).await;
+        tries.unwrap_or_else(|_| Err(TokenError::TimedOut(self.retry.timeout).into()))
     }
 
     async fn tries(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
@@ -87,7 +88,8 @@ impl Exchange {
                 Ok(token) => return Ok(token),
                 Err(failure) => failure,
             };
-            let wait = failure.retry_after.unwrap_or_else(|| backoff(self.retry.first_wait, self.retry.longest_wait, number));
+            let backoff = backoff(self.retry.first_wait, self.retry.longest_wait, number);
+            let wait = failure.retry_after.map_or(backoff, |wait| wait.max(backoff));
             if number >= self.retry.tries || !failure.error.is_transient() || wait > self.retry.longest_wait {
                 return Err(failure);
             }
@@ -135,17 +137,22 @@ impl Exchange {
             (Some(url), _) => return Ok(url.clone()),
             (None, issuer) => issuer.unwrap_or_default(),
         };
-        let mut discovered = self.discovered.lock().await;
+        // Whoever reads it may hang with a runtime that nobody drives: then each reads it for itself.
+        let patience = METADATA_PATIENCE.min(self.retry.timeout / 2);
+        let mut discovered = timeout(patience, self.discovered.lock()).await.ok();
+        let known = discovered.as_deref().cloned().flatten();
         let now = self.clock.now();
-        match &*discovered {
+        match &known {
             Some((url, read)) if *read <= now && now < read.plus(METADATA_LIFETIME) => return Ok(url.clone()),
             _ => {}
         }
-        match (ServerMetadata::discover(&*self.fetch, issuer).await.map_err(TokenError::from), &*discovered) {
-            (Err(error), Some((url, _))) if error.is_transient() => Ok(url.clone()),
+        match (ServerMetadata::discover(&*self.fetch, issuer).await.map_err(TokenError::from), known) {
+            (Err(error), Some((url, _))) if error.is_transient() => Ok(url),
             (metadata, _) => {
                 let url = metadata?.token_endpoint.ok_or(TokenError::NoTokenEndpoint)?;
-                *discovered = Some((url.clone(), now));
+                if let Some(discovered) = &mut discovered {
+                    **discovered = Some((url.clone(), now));
+                }
                 Ok(url)
             }
         }

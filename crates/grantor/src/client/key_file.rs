@@ -2,16 +2,17 @@
 //! one exists nowhere else.
 
 use std::{
-    fmt, fs, io,
+    fmt::{self, Display},
+    fs, io, mem,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use grantor_jose::{
     Algorithm, PrivateJwk, SigningError, SigningKey,
-    json::{Object, Value},
+    json::{self, Object, Value},
 };
-use serde::Deserialize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
     Builder, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, ConfigError, JwtBearer, LocalKey, PrivateKeyJwt,
@@ -71,27 +72,6 @@ pub enum KeyFileError {
     Config(PathBuf, #[source] ConfigError),
 }
 
-/// Grantor's form.
-#[derive(Deserialize)]
-struct GrantorForm {
-    issuer: String,
-    token_endpoint: String,
-    client_id: ClientId,
-    auth_method: Option<AuthMethod>,
-    alg: Option<String>,
-    private_key: Option<Object>,
-    client_secret: Option<String>,
-}
-
-/// The form of service accounts.
-#[derive(Deserialize)]
-struct ServiceAccountForm {
-    client_email: ClientId,
-    private_key_id: Option<String>,
-    private_key: String,
-    token_uri: String,
-}
-
 impl KeyFile {
     /// Reads either form.
     ///
@@ -108,55 +88,54 @@ impl KeyFile {
     /// # Errors
     /// As said.
     pub fn parse(text: &[u8]) -> Result<Self, (&'static str, String)> {
-        let value: Value = serde_json::from_slice(text).map_err(|error| ("type", format!("not JSON: {error}")))?;
-        match value.get("type").and_then(Value::as_str) {
-            Some("grantor_client") => Self::from_grantor(value),
-            Some("service_account") => Self::from_service_account(value),
+        let mut document = Document(json::parse_object(text).map_err(|error| ("type", error.to_string()))?);
+        match document.0.get("type").and_then(Value::as_str) {
+            Some("grantor_client") => Self::from_grantor(&mut document),
+            Some("service_account") => Self::from_service_account(&mut document),
             _ => Err(("type", "expected \"grantor_client\" or \"service_account\"".to_owned())),
         }
     }
 
-    fn from_grantor(value: Value) -> Result<Self, (&'static str, String)> {
-        let form: GrantorForm = serde_json::from_value(value).map_err(|error| ("grantor_client", error.to_string()))?;
-        let algorithm = form.alg.as_deref().map(|name| Algorithm::from_name(name).ok_or(name));
-        let algorithm = algorithm.transpose().map_err(|name| ("alg", format!("{name:?} is not supported")))?;
-        let credential = match (form.private_key, form.client_secret) {
+    fn from_grantor(document: &mut Document) -> Result<Self, Problem> {
+        let unsupported = || ("alg", "not supported".to_owned());
+        let algorithm = document.text("alg")?.map(|name| Algorithm::from_name(&name).ok_or_else(unsupported)).transpose()?;
+        let credential = match (document.jwk("private_key")?, document.text("client_secret")?) {
             (Some(key), _) => {
-                let key = Zeroizing::new(serde_json::to_vec(&key).expect("a JSON object is JSON"));
                 let key = PrivateJwk::parse(&key, algorithm).map_err(|error| ("private_key", error.to_string()))?;
                 Credential::PrivateKey(key)
             }
-            (None, Some(secret)) => Credential::Secret(Zeroizing::new(secret)),
+            (None, Some(secret)) => Credential::Secret(secret),
             (None, None) => return Err(("private_key", "missing, and there is no client_secret either".to_owned())),
         };
         let default_method = match credential {
             Credential::PrivateKey(_) => AuthMethod::PRIVATE_KEY_JWT,
             Credential::Secret(_) => AuthMethod::CLIENT_SECRET_BASIC,
         };
+        let issuer: String = document.required("issuer")?;
         Ok(Self {
             form: KeyFileForm::Grantor,
-            client_id: form.client_id,
-            token_endpoint: form.token_endpoint,
-            audience: form.issuer.clone(),
-            issuer: form.issuer,
-            auth_method: form.auth_method.unwrap_or(default_method),
+            client_id: document.required("client_id")?,
+            token_endpoint: document.required("token_endpoint")?,
+            audience: issuer.clone(),
+            issuer,
+            auth_method: document.optional("auth_method")?.unwrap_or(default_method),
             credential,
         })
     }
 
-    fn from_service_account(value: Value) -> Result<Self, (&'static str, String)> {
-        let form: ServiceAccountForm = serde_json::from_value(value).map_err(|error| ("service_account", error.to_string()))?;
-        let key = PrivateJwk::from_rsa_pem(&form.private_key, Algorithm::Rs256, form.private_key_id);
-        let key = key.map_err(|error| ("private_key", error.to_string()))?;
+    fn from_service_account(document: &mut Document) -> Result<Self, Problem> {
+        let pem = document.text("private_key")?.ok_or_else(|| missing("private_key"))?;
+        let key = PrivateJwk::from_rsa_pem(&pem, Algorithm::Rs256, document.optional("private_key_id")?);
+        let token_uri: String = document.required("token_uri")?;
         Ok(Self {
             form: KeyFileForm::ServiceAccount,
-            client_id: form.client_email,
+            client_id: document.required("client_email")?,
             // This form does not name the issuer; with Grantor's servers it is what the endpoint's URL starts with.
-            issuer: form.token_uri.strip_suffix("/token").unwrap_or(&form.token_uri).to_owned(),
-            audience: form.token_uri.clone(),
-            token_endpoint: form.token_uri,
+            issuer: token_uri.strip_suffix("/token").unwrap_or(&token_uri).to_owned(),
+            audience: token_uri.clone(),
+            token_endpoint: token_uri,
             auth_method: AuthMethod::PRIVATE_KEY_JWT,
-            credential: Credential::PrivateKey(key),
+            credential: Credential::PrivateKey(key.map_err(|error| ("private_key", error.to_string()))?),
         })
     }
 
@@ -243,4 +222,57 @@ impl fmt::Debug for KeyFile {
             .field("auth_method", &self.auth_method)
             .finish_non_exhaustive()
     }
+}
+
+/// A member, and what is wrong with it. Never what it is: that may be a secret in the wrong place.
+type Problem = (&'static str, String);
+
+/// The JSON of a key file. What is not taken out of it is wiped.
+struct Document(Object);
+
+impl Document {
+    fn text(&mut self, member: &'static str) -> Result<Option<Zeroizing<String>>, Problem> {
+        match self.0.get_mut(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(Zeroizing::new(mem::take(text)))),
+            Some(_) => Err((member, "expected a string".to_owned())),
+        }
+    }
+
+    fn optional<T: FromStr<Err: Display>>(&mut self, member: &'static str) -> Result<Option<T>, Problem> {
+        let text = self.text(member)?;
+        text.map(|text| text.parse()).transpose().map_err(|error: T::Err| (member, error.to_string()))
+    }
+
+    fn required<T: FromStr<Err: Display>>(&mut self, member: &'static str) -> Result<T, Problem> {
+        self.optional(member)?.ok_or_else(|| missing(member))
+    }
+
+    /// The text of a private JWK.
+    fn jwk(&self, member: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+        match self.0.get(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(jwk)) => Ok(Some(Zeroizing::new(serde_json::to_vec(jwk).expect("a JSON object is JSON")))),
+            Some(_) => Err((member, "expected a JWK, as an object".to_owned())),
+        }
+    }
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn missing(member: &'static str) -> Problem {
+    (member, "missing".to_owned())
 }

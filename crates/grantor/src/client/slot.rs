@@ -7,7 +7,11 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use grantor_jose::crypto::random_bytes;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use super::{
     AccessToken, TokenError, Wanted,
@@ -21,6 +25,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// and the longest that a server's `Retry-After` is respected.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+/// A flight that has not landed this long after its own time limit is not being flown: nobody drives its runtime.
+const OVERDUE: Duration = Duration::from_secs(5);
 /// A token that replaced a refused one, and is refused too, is not replaced again within this time: the token is not the reason.
 const REJECTION_COOLDOWN: Duration = Duration::from_secs(10);
 /// The longest life of a token that is believed.
@@ -46,20 +52,37 @@ pub(super) struct Slot {
 
 #[derive(Default)]
 struct State {
-    /// Set while a request is under way; closed without a value if it was aborted.
+    /// Set while a request is under way.
     flight: Option<Flight>,
     failures: u32,
     pause: Option<Pause>,
 }
 
 type Landing = Result<AccessToken, TokenError>;
-type Flight = watch::Receiver<Option<Landing>>;
 
-/// No request is made for `wait` from `since`; callers get the error of the last.
+/// A request under way. `landing` is closed without a value if it was aborted.
+#[derive(Clone)]
+struct Flight {
+    started: Instant,
+    landing: watch::Receiver<Option<Landing>>,
+}
+
+impl Flight {
+    /// How long it is still waited for.
+    fn patience(&self, exchange: &Exchange) -> Duration {
+        exchange.retry.timeout.saturating_add(OVERDUE).saturating_sub(self.started.elapsed())
+    }
+
+    fn is_under_way(&self, exchange: &Exchange) -> bool {
+        self.landing.has_changed().is_ok() && !self.patience(exchange).is_zero()
+    }
+}
+
+/// No request is made for `wait` from `since`; callers get what came of the last.
 struct Pause {
     since: UnixTime,
     wait: Duration,
-    error: TokenError,
+    landing: Landing,
 }
 
 /// A token with the moments that matter.
@@ -109,9 +132,8 @@ impl Held {
 
 /// What became of wanting a token that is not there.
 enum Joined {
-    Landed(AccessToken),
+    Landed(Landing),
     Flying(Flight),
-    Refused(TokenError),
 }
 
 impl Slot {
@@ -120,13 +142,13 @@ impl Slot {
         if let Some(token) = self.valid(exchange, timing, wanted) {
             return Ok(token);
         }
-        // A flight that was aborted with somebody else's runtime is flown once more on this one.
+        // A flight that was aborted with somebody else's runtime, or hangs with it, is flown once more on this one.
         for _ in 0..2 {
             match self.join(exchange, timing, wanted) {
-                Joined::Landed(token) => return Ok(token),
-                Joined::Refused(error) => return Err(error),
+                Joined::Landed(landing) => return landing,
                 Joined::Flying(mut flight) => {
-                    if let Ok(landing) = flight.wait_for(Option::is_some).await {
+                    let patience = flight.patience(exchange);
+                    if let Ok(Ok(landing)) = timeout(patience, flight.landing.wait_for(Option::is_some)).await {
                         return landing.clone().unwrap_or(Err(TokenError::Aborted));
                     }
                 }
@@ -152,16 +174,18 @@ impl Slot {
         let now = exchange.clock.now();
         let mut state = self.state();
         if let Some(held) = self.current.load().as_ref().filter(|held| matches!(held.freshness(now), Freshness::Fresh)) {
-            return Joined::Landed(held.token.clone());
+            return Joined::Landed(Ok(held.token.clone()));
         }
-        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
+        // Waiting needs one too.
+        let Ok(runtime) = Handle::try_current() else { return Joined::Landed(Err(TokenError::NoRuntime)) };
+        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_under_way(exchange)) {
             return Joined::Flying(flight.clone());
         }
         if let Some(pause) = state.pause.as_ref().filter(|pause| pause.since <= now && now < pause.since.plus(pause.wait)) {
-            return Joined::Refused(pause.error.clone());
+            return Joined::Landed(pause.landing.clone());
         }
-        let Ok(runtime) = Handle::try_current() else { return Joined::Refused(TokenError::NoRuntime) };
-        let (sender, flight) = watch::channel(None);
+        let (sender, landing) = watch::channel(None);
+        let flight = Flight { started: Instant::now(), landing };
         state.flight = Some(flight.clone());
         // A runtime that is shutting down drops the task at once, and the ticket takes the lock when dropped.
         drop(state);
@@ -172,6 +196,27 @@ impl Slot {
             ticket.land(landing, timing, exchange.clock.now());
         });
         Joined::Flying(flight)
+    }
+
+    /// What later callers find.
+    fn keep(&self, state: &mut State, outcome: &Result<AccessToken, Failure>, timing: Timing, now: UnixTime) {
+        match outcome {
+            Ok(token) => {
+                let held = Held::new(token.clone(), timing, self.current.load().as_deref());
+                // One that has ended already is given for a moment: else each call would make a request.
+                let has_ended = matches!(held.freshness(now), Freshness::Stale);
+                state.failures = 0;
+                state.pause = has_ended.then(|| Pause { since: now, wait: FIRST_PAUSE, landing: Ok(token.clone()) });
+                self.current.store(Some(Arc::new(held)));
+            }
+            Err(Failure { error, retry_after }) => {
+                tracing::warn!(%error, "no access token");
+                state.failures = state.failures.saturating_add(1);
+                let wait = retry_after.map(|wait| wait.clamp(FIRST_PAUSE, LONGEST_RETRY_AFTER));
+                let wait = wait.unwrap_or_else(|| backoff(FIRST_PAUSE, LONGEST_PAUSE, state.failures));
+                state.pause = Some(Pause { since: now, wait, landing: Err(error.clone()) });
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -186,36 +231,24 @@ struct Ticket {
 }
 
 impl Ticket {
-    fn land(self, landing: Result<AccessToken, Failure>, timing: Timing, now: UnixTime) {
+    /// What a flight brings that was taken for lost is for those only who still wait for it: another has been started since.
+    fn land(self, outcome: Result<AccessToken, Failure>, timing: Timing, now: UnixTime) {
         let mut state = self.slot.state();
-        state.flight = None;
-        let landing = match landing {
-            Ok(token) => {
-                (state.failures, state.pause) = (0, None);
-                let held = Held::new(token.clone(), timing, self.slot.current.load().as_deref());
-                self.slot.current.store(Some(Arc::new(held)));
-                Ok(token)
-            }
-            Err(Failure { error, retry_after }) => {
-                tracing::warn!(%error, "no access token");
-                state.failures = state.failures.saturating_add(1);
-                let wait = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
-                let wait = wait.unwrap_or_else(|| backoff(FIRST_PAUSE, LONGEST_PAUSE, state.failures));
-                state.pause = Some(Pause { since: now, wait, error: error.clone() });
-                Err(error)
-            }
-        };
+        if self.is_given_back(&mut state) {
+            self.slot.keep(&mut state, &outcome, timing, now);
+        }
         drop(state);
-        self.sender.send_replace(Some(landing));
+        self.sender.send_replace(Some(outcome.map_err(|failure| failure.error)));
+    }
+
+    /// Whether the flight in the state was this one. It is there no more.
+    fn is_given_back(&self, state: &mut State) -> bool {
+        state.flight.take_if(|flight| flight.landing.same_channel(&self.sender.subscribe())).is_some()
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut state = self.slot.state();
-        // After `land`, the flight in the state may be the next one already.
-        if state.flight.as_ref().is_some_and(|flight| flight.same_channel(&self.sender.subscribe())) {
-            state.flight = None;
-        }
+        self.is_given_back(&mut self.slot.state());
     }
 }

@@ -6,10 +6,17 @@
 //!    |              |   the background         |   that fails             |   there is an answer
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use super::SourceError;
 use crate::clock::{Clock, UnixTime};
@@ -54,8 +61,22 @@ struct Inner<L: Load> {
     clock: Arc<dyn Clock>,
     /// Replaced as a whole and read without a lock.
     state: ArcSwap<State<L::Document>>,
-    /// Held by whoever loads.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Set while a load is under way.
+    loading: Mutex<Option<Loading>>,
+}
+
+/// A load under way. `end` is closed when it has ended, well or not.
+#[derive(Clone)]
+struct Loading {
+    started: Instant,
+    end: watch::Receiver<()>,
+}
+
+impl Loading {
+    /// How long it is still waited for. One that takes twice its time hangs with a runtime that nobody drives.
+    fn patience(&self, lives: &Lives) -> Duration {
+        lives.timeout.saturating_mul(2).saturating_sub(self.started.elapsed())
+    }
 }
 
 struct State<D> {
@@ -86,7 +107,7 @@ enum Freshness {
 impl<L: Load> Refreshing<L> {
     pub(super) fn new(load: L, lives: Lives, clock: Arc<dyn Clock>) -> Self {
         let state = ArcSwap::from_pointee(State { held: None, last_try: None });
-        Self(Arc::new(Inner { load, lives, clock, state, turn: Arc::default() }))
+        Self(Arc::new(Inner { load, lives, clock, state, loading: Mutex::default() }))
     }
 
     /// The document. Waits only if there is none that may be used, or if the one there is has outlived its life.
@@ -127,42 +148,84 @@ impl<L: Load> Refreshing<L> {
         }
     }
 
-    /// Loads, unless somebody else has since `seen`. In a task of its own: a caller that gives up must not undo the wait of others.
-    async fn refresh(&self, seen: &Arc<State<L::Document>>) {
-        let (inner, seen) = (self.0.clone(), seen.clone());
-        let task = tokio::spawn(async move {
-            let _turn = inner.turn.lock().await;
-            if Arc::ptr_eq(&seen, &inner.state.load()) {
-                inner.load_now().await;
-            }
-        });
-        // It is only cancelled together with the whole runtime, and what it found stands in the state.
-        let _ = task.await;
+    /// Waits for a load, unless there has been one since `seen`.
+    async fn refresh(&self, seen: &State<L::Document>) {
+        // One that was aborted with somebody else's runtime, or hangs with it, is made once more on this one.
+        for _ in 0..2 {
+            let Some(mut loading) = self.join(seen) else { return };
+            let patience = loading.patience(&self.0.lives);
+            // What it found stands in the state.
+            let _ = timeout(patience, loading.end.changed()).await;
+        }
     }
 
-    /// As `refresh`, without waiting, and at most one at a time.
+    /// As `refresh`, without waiting.
     fn refresh_behind(&self, seen: &State<L::Document>, now: UnixTime) {
-        let Ok(turn) = self.0.turn.clone().try_lock_owned() else { return };
-        let unchanged = std::ptr::eq(seen, &**self.0.state.load());
-        if unchanged && seen.failure_within(RETRY, now).is_none() {
-            let inner = self.0.clone();
-            tokio::spawn(async move {
-                inner.load_now().await;
-                drop(turn);
-            });
+        if seen.failure_within(RETRY, now).is_none() {
+            self.join(seen);
         }
+    }
+
+    /// Takes the load that is under way, or starts one; neither if there has been one since `seen`. In a task of its own: a caller
+    /// that gives up must not undo the wait of others.
+    fn join(&self, seen: &State<L::Document>) -> Option<Loading> {
+        let mut current = self.0.loading();
+        if !std::ptr::eq(seen, &**self.0.state.load()) {
+            return None;
+        }
+        if let Some(loading) = current.as_ref().filter(|loading| !loading.patience(&self.0.lives).is_zero()) {
+            return Some(loading.clone());
+        }
+        let (sender, end) = watch::channel(());
+        let loading = Loading { started: Instant::now(), end };
+        *current = Some(loading.clone());
+        // A runtime that is shutting down drops the task at once, and the turn takes the lock when dropped.
+        drop(current);
+        let turn = Turn { inner: self.0.clone(), sender };
+        tokio::spawn(async move {
+            let state = turn.inner.load_now().await;
+            turn.end(state);
+        });
+        Some(loading)
+    }
+}
+
+/// The right to load. However it ends, another may be started.
+struct Turn<L: Load> {
+    inner: Arc<Inner<L>>,
+    sender: watch::Sender<()>,
+}
+
+impl<L: Load> Turn<L> {
+    /// What a load finds that was taken for lost is too old: another has been started since.
+    fn end(self, state: State<L::Document>) {
+        let mut current = self.inner.loading();
+        if self.is_given_back(&mut current) {
+            self.inner.state.store(Arc::new(state));
+        }
+    }
+
+    /// Whether the load under way was this one. It is so no more.
+    fn is_given_back(&self, current: &mut Option<Loading>) -> bool {
+        current.take_if(|loading| loading.end.same_channel(&self.sender.subscribe())).is_some()
+    }
+}
+
+impl<L: Load> Drop for Turn<L> {
+    fn drop(&mut self) {
+        self.is_given_back(&mut self.inner.loading());
     }
 }
 
 impl<L: Load> Inner<L> {
     fn freshness<'s>(&self, state: &'s State<L::Document>, now: UnixTime) -> (Freshness, Option<&'s Held<L::Document>>) {
         let Some(held) = &state.held else { return (Freshness::Gone, None) };
-        // A clock that was set back tells nothing about the age.
-        let Some(age) = since(held.loaded_at, now) else { return (Freshness::Stale, Some(held)) };
-        let freshness = match age {
-            _ if age < held.life * 3 / 4 => Freshness::Fresh,
-            _ if age < held.life => Freshness::Ageing,
-            _ if age < held.life + self.lives.stale => Freshness::Stale,
+        let freshness = match since(held.loaded_at, now) {
+            Some(age) if age < held.life * 3 / 4 => Freshness::Fresh,
+            Some(age) if age < held.life => Freshness::Ageing,
+            Some(age) if age < held.life + self.lives.stale => Freshness::Stale,
+            // A clock that was set back tells nothing about the age; one that was set back far would let a document be used for ever.
+            None if held.loaded_at <= now.plus(self.lives.stale) => Freshness::Stale,
             _ => Freshness::Gone,
         };
         (freshness, Some(held))
@@ -177,12 +240,17 @@ impl<L: Load> Inner<L> {
         }
     }
 
-    async fn load_now(&self) {
+    fn loading(&self) -> MutexGuard<'_, Option<Loading>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tries once, and answers what there is then.
+    async fn load_now(&self) -> State<L::Document> {
         let before = self.state.load_full();
         let at = self.clock.now();
         let previous = before.held.as_ref().map(|held| &held.document);
-        let loaded = tokio::time::timeout(self.lives.timeout, self.load.load(previous)).await;
-        let state = match loaded.unwrap_or(Err(SourceError::TimedOut)) {
+        let loaded = timeout(self.lives.timeout, self.load.load(previous)).await;
+        match loaded.unwrap_or(Err(SourceError::TimedOut)) {
             Ok(Loaded { document, max_age }) => {
                 let life = max_age.unwrap_or(self.lives.maximum).clamp(self.lives.minimum, self.lives.maximum);
                 let held = Held { document, loaded_at: at, life };
@@ -193,8 +261,7 @@ impl<L: Load> Inner<L> {
                 let held = before.held.as_ref().map(Held::again);
                 State { held, last_try: Some(Try { at, failure: Some(Arc::new(error)) }) }
             }
-        };
-        self.state.store(Arc::new(state));
+        }
     }
 }
 
