@@ -265,7 +265,7 @@ async fn basic_credentials_are_form_encoded_inside() {
     let server = saying(|_| ()).await;
     let (validator, _) = validator(&server, Introspection::new(BasicCredentials::new("https://api.example", "a b:%ä")));
     accepted("active", validator.validate(OPAQUE).await);
-    let expected = STANDARD.encode("https%3A%2F%2Fapi.example:a+b%3A%25%C3%A4");
+    let expected = STANDARD.encode("https%3A%2F%2Fapi.example:a%20b%3A%25%C3%A4");
     assert_eq!(server.asked(INTROSPECT)[0].headers["authorization"], format!("Basic {expected}"));
     let shown = format!("{:?}", BasicCredentials::new("api", "do-not-show"));
     assert!(shown.contains("api") && !shown.contains("do-not-show"), "{shown}");
