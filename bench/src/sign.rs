@@ -83,7 +83,9 @@ impl Signer {
 
 /// One assertion by each of these.
 pub fn presign_each(signers: &[Signer]) -> Result<Vec<String>, Box<dyn Error>> {
-    on_all_cores(signers.len(), |share| signers[share].iter().map(|signer| signer.sign(&signer.key.signing_key()?, PRESIGNED_LIFETIME)).collect())
+    on_all_cores(signers.len(), |share| {
+        signers[share].iter().map(|signer| signer.sign(&signer.key.signing_key()?, PRESIGNED_LIFETIME)).collect()
+    })
 }
 
 /// Shares `count` pieces of work out among the cores, and puts the results together in order.
