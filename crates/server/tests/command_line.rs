@@ -138,7 +138,7 @@ fn a_usage_error_is_one_line_with_the_remedy() {
             desk.refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2, &[&[key], words].concat());
         };
         refuses("nowhere.json", &["No such file"]);
-        refuses(&desk.file("text.json", "hello"), &["not JSON"]);
+        refuses(&desk.file("text.json", "hello"), &["not valid JSON"]);
         refuses(&desk.file("array.json", "[]"), &["'type'", "grantor_client"]);
         refuses(&desk.file("other.json", r#"{"type":"authorized_user"}"#), &["'type'", "service_account"]);
         refuses(&desk.file("short.json", r#"{"type":"grantor_client"}"#), &["missing field"]);
