@@ -192,7 +192,7 @@ async fn replay_protection_can_be_replaced() {
         let form = party.form(&party.jwt().text("jti", "the-token-id").sign(&party.key));
         world.send(&form).await.granted("once");
         world.send(&form).await.granted("and again, because this guard forgets");
-        let claim = (ReplayKey::new(&party.id, "the-token-id"), common::at(150.0), common::at(0.0));
+        let claim = (ReplayKey::new(&party.id, "the-token-id"), common::at(120.0), common::at(0.0));
         assert_eq!(*guard.0.lock().expect("no panic"), [claim, claim]);
     }
 }

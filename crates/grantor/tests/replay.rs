@@ -168,10 +168,10 @@ async fn a_token_id_may_come_again_once_its_first_assertion_is_over() {
         let party = world.party(usage).await;
         world.accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id")).await;
         let later = || party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 200).to_string()).sign(&party.key);
-        world.set_clock(150.0);
+        world.set_clock(120.0);
         let answer = world.send(&party.form(&later())).await;
-        answer.refused("within a minute after the first one's end", usage.error(), REPLAYED.0, REPLAYED.1);
-        world.set_clock(150.001);
+        answer.refused("within 30 s after the first one's end", usage.error(), REPLAYED.0, REPLAYED.1);
+        world.set_clock(120.001);
         world.send(&party.form(&later())).await.granted("after that");
     }
 }
@@ -229,8 +229,8 @@ async fn a_party_over_its_quota_waits_and_the_others_do_not() {
         }
         world.send(&used).await.refused("a replay is one, quota or not", usage.error(), REPLAYED.0, REPLAYED.1);
         world.send(&other.good_form()).await.granted("another party");
-        world.clock.advance(Duration::from_secs(151));
-        let later = party.jwt().claim("iat", (NOW + 151).to_string()).claim("exp", (NOW + 211).to_string());
+        world.clock.advance(Duration::from_secs(121));
+        let later = party.jwt().claim("iat", (NOW + 121).to_string()).claim("exp", (NOW + 181).to_string());
         world.send(&party.form(&later.sign(&party.key))).await.granted("when the first two have ended");
     }
 }
@@ -367,7 +367,7 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
         two.send(&form).await.refused("on the second node", usage.error(), REPLAYED.0, REPLAYED.1);
         assert_eq!(shared.asked.load(Ordering::Relaxed), 2);
         let ends = shared.ends.lock().expect("no panic").clone();
-        assert_eq!(ends, HashSet::from([at(150.0)]), "kept until a minute after exp + leeway");
+        assert_eq!(ends, HashSet::from([at(120.0)]), "kept until 30 s after exp + leeway");
     }
 }
 

@@ -139,9 +139,9 @@ fn a_usage_error_is_one_line_with_the_remedy() {
         };
         refuses("nowhere.json", &["No such file"]);
         refuses(&desk.file("text.json", "hello"), &["not valid JSON"]);
-        refuses(&desk.file("array.json", "[]"), &["'type'", "grantor_client"]);
+        refuses(&desk.file("array.json", "[]"), &["'type'", "not a JSON object"]);
         refuses(&desk.file("other.json", r#"{"type":"authorized_user"}"#), &["'type'", "service_account"]);
-        refuses(&desk.file("short.json", r#"{"type":"grantor_client"}"#), &["missing field"]);
+        refuses(&desk.file("short.json", r#"{"type":"grantor_client"}"#), &["'private_key'", "missing"]);
         let form = |key: Value| {
             let issuer = "http://127.0.0.1:1";
             let endpoint = format!("{issuer}/token");

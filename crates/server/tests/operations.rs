@@ -72,7 +72,7 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
     assert_eq!(after, before);
     let started = Instant::now();
     while rows(&server)["replay"] > 0 {
-        assert!(started.elapsed() < Duration::from_secs(15), "{} entries are left", rows(&server)["replay"]);
+        assert!(started.elapsed() < Duration::from_secs(60), "{} entries are left", rows(&server)["replay"]);
         thread::sleep(Duration::from_millis(200));
     }
 }

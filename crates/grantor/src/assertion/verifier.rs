@@ -84,7 +84,7 @@ impl VerifiedAssertion {
 
 /// How much longer a use is remembered than its assertion is valid: for requests that are under way then, and for a clock that is
 /// set back.
-const REMEMBERED_BEYOND: Duration = Duration::from_secs(60);
+const REMEMBERED_BEYOND: Duration = Duration::from_secs(30);
 
 /// Verifies assertions.
 #[derive(Clone)]
