@@ -4,6 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpStream},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -12,6 +13,9 @@ use tokio::{
 };
 
 use super::{Proxy, Tls};
+
+/// How long no connection is accepted after one could not be.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A bound socket and what is known about the way to it.
 pub struct Listener {
@@ -42,7 +46,20 @@ impl Listener {
     /// The next connection, once there is room for it.
     ///
     /// It belongs to no runtime yet: the one that serves it takes it over.
-    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Slot)> {
+    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr, Slot) {
+        loop {
+            match self.try_accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: give connections time to end.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr, Slot)> {
         let slot = self.slots.clone().acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = self.socket.accept().await?;
         Ok((stream.into_std()?, peer, slot))

@@ -1,6 +1,6 @@
 //! Connections in, requests to the authorization server, a clean end on a signal.
 
-use std::{error::Error as _, future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grantor::server::AuthorizationServer;
@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::{net::TcpStream, sync::watch};
 
 use super::{
-    Listener, Origin,
+    Listener, Origin, Proxy,
     connection::{self, GRACE},
     workers::Workers,
 };
@@ -30,36 +30,17 @@ pub async fn serve(
 ) -> io::Result<()> {
     let mut workers = Workers::start()?;
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
+    let answering = Arc::new(Answering { server, store, metrics, proxy: listener.proxy });
     let (stopping, stopped) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
         let (stream, peer, slot) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, most likely: give connections time to end.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+            accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let (server, store, metrics, proxy) = (server.clone(), store.clone(), metrics.clone(), listener.proxy);
-        let answer = move |mut request: Request<Incoming>| {
-            let origin = Origin::of(peer, proxy, request.headers());
-            if let Some(origin) = origin {
-                request.extensions_mut().insert(origin);
-            }
-            let (server, store, metrics) = (server.clone(), store.clone(), metrics.clone());
-            async move {
-                let endpoint = endpoint_name(&server, request.uri().path());
-                let answer = pin!(within_time(respond(&server, &store, request)));
-                metrics.observe(endpoint, answer).await
-            }
-        };
-        let (tls, stopped) = (listener.tls.clone(), stopped.clone());
+        let (answering, tls, stopped) = (answering.clone(), listener.tls.clone(), stopped.clone());
         workers.spawn(async move {
+            let answer = move |request| answering.clone().answer(peer, request);
             match TcpStream::from_std(stream) {
                 Ok(stream) => connection::run(stream, tls, answer, stopped).await,
                 Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
@@ -78,6 +59,43 @@ pub async fn serve(
     Ok(())
 }
 
+/// What every connection answers with.
+struct Answering {
+    server: AuthorizationServer,
+    store: Arc<SqliteStore>,
+    metrics: Metrics,
+    proxy: Proxy,
+}
+
+impl Answering {
+    /// Answers a request in time, and counts it.
+    async fn answer(self: Arc<Self>, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Some(origin) = Origin::of(peer, self.proxy, request.headers()) {
+            request.extensions_mut().insert(origin);
+        }
+        let endpoint = self.endpoint_name(request.uri().path());
+        let answer = pin!(within_time(self.respond(request)));
+        self.metrics.observe(endpoint, answer).await
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let reads = [Method::GET, Method::HEAD].contains(request.method());
+        match request.uri().path() {
+            "/health/live" if reads => plain(StatusCode::OK, r#"{"status":"live"}"#),
+            "/health/ready" if reads => ready(&self.store).await,
+            _ => self.server.respond(request).await,
+        }
+    }
+
+    /// What the request is counted under.
+    fn endpoint_name(&self, path: &str) -> &'static str {
+        match path {
+            "/health/live" | "/health/ready" => "health",
+            _ => self.server.endpoint_name(path).unwrap_or("unknown"),
+        }
+    }
+}
+
 async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Response<Full<Bytes>> {
     match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(response) => response,
@@ -86,23 +104,6 @@ async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Res
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
-    }
-}
-
-async fn respond(server: &AuthorizationServer, store: &SqliteStore, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
-    match request.uri().path() {
-        "/health/live" if reads => plain(StatusCode::OK, r#"{"status":"live"}"#),
-        "/health/ready" if reads => ready(store).await,
-        _ => server.respond(request).await,
-    }
-}
-
-/// What the request is counted under.
-fn endpoint_name(server: &AuthorizationServer, path: &str) -> &'static str {
-    match path {
-        "/health/live" | "/health/ready" => "health",
-        _ => server.endpoint_name(path).unwrap_or("unknown"),
     }
 }
 
