@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use grantor::{
-    client::{AccessToken, Audience, Server, TokenError, TokenSource},
+    client::{AccessToken, Audience, Builder, Server, TokenError, TokenSource},
     types::{AuthMethod, Scope},
 };
 use serde_json::{Value, json};
@@ -27,6 +27,13 @@ pub struct Token {
     key: PathBuf,
     #[command(flatten)]
     bare: BareKey,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// What is asked for, and how.
+#[derive(Debug, Args)]
+struct Asking {
     /// Grant [default: jwt-bearer with a private key, client-credentials with a secret]
     #[arg(long, value_enum, value_name = "GRANT")]
     grant: Option<GrantName>,
@@ -58,19 +65,34 @@ pub enum GrantName {
 impl Token {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let key = ClientCredential::read(&self.key, self.bare)?;
+        let (server, asked) = server(&key, global)?;
+        let source = self.asking.source(&key, server)?;
+        let token = source.build().map_err(Failure::usage)?.token().await;
+        let token = token.map_err(|error| failure(asked, error))?;
+        global.output().print(&answer(&token), token.expose());
+        Ok(())
+    }
+}
+
+/// The server to ask, and the name it is told by if it does not answer.
+fn server<'a>(key: &'a ClientCredential, global: &'a Global) -> Result<(Server, &'a str), Failure> {
+    match (&global.issuer, key.file()) {
+        // The file says more about its server than the name does.
+        (issuer, Some(file)) if issuer.as_ref().is_none_or(|issuer| *issuer == file.issuer) => {
+            Ok((file.server().map_err(Failure::usage)?, &file.token_endpoint))
+        }
+        // The metadata of any other names the token endpoint.
+        (Some(issuer), _) => {
+            let server = Server::discover(issuer).map_err(|error| Failure::usage(format!("--issuer {error}")))?;
+            Ok((server, issuer))
+        }
+        (None, _) => Err(Failure::usage("a private key alone does not name its server; say --issuer URL")),
+    }
+}
+
+impl Asking {
+    fn source(self, key: &ClientCredential, server: Server) -> Result<Builder, Failure> {
         let audience = self.aud.map(|audience| Audience::Exactly(audience.into()));
-        let (server, asked) = match (&global.issuer, key.file()) {
-            (None, Some(file)) => (file.server().map_err(Failure::usage)?, &file.token_endpoint),
-            // The file says more about its server than the name does.
-            (Some(issuer), Some(file)) if *issuer == file.issuer => {
-                (file.server().map_err(Failure::usage)?, &file.token_endpoint)
-            }
-            // The metadata of any other names the token endpoint.
-            (Some(issuer), _) => (Server::discover(issuer).map_err(|error| Failure::usage(format!("--issuer {error}")))?, issuer),
-            (None, None) => {
-                return Err(Failure::usage("a private key alone does not name its server; say --issuer URL"));
-            }
-        };
         let default = if key.has_private_key() { GrantName::JwtBearer } else { GrantName::ClientCredentials };
         let mut source = match self.grant.unwrap_or(default) {
             GrantName::JwtBearer => {
@@ -97,10 +119,7 @@ impl Token {
         if let Some(resource) = self.resource {
             source = source.resource(resource);
         }
-        let token = source.build().map_err(Failure::usage)?.token().await;
-        let token = token.map_err(|error| failure(asked, error))?;
-        global.output().print(&answer(&token), token.expose());
-        Ok(())
+        Ok(source)
     }
 }
 
