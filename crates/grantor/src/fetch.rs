@@ -1,12 +1,14 @@
 //! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a program can bring an HTTP client
 //! of its own; [`HttpFetch`] is the one used where it brings none.
 
-use std::{error::Error, fmt, net::IpAddr, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use url::{Host, Url};
+use url::Url;
+
+use crate::types::is_loopback;
 
 /// How long [`HttpFetch`] waits for a whole answer.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,11 +67,7 @@ fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) 
 pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     let refused = || FetchError::Url(text.to_owned());
     let url = Url::parse(text).map_err(|_| refused())?;
-    let loopback = match url.host().ok_or_else(refused)? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => IpAddr::V4(address).is_loopback(),
-        Host::Ipv6(address) => IpAddr::V6(address).is_loopback(),
-    };
+    let loopback = is_loopback(&url.host().ok_or_else(refused)?);
     let encrypted_or_local = url.scheme() == "https" || (url.scheme() == "http" && loopback);
     if encrypted_or_local && url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(refused()) }
 }

@@ -78,7 +78,8 @@ impl Issuer {
     }
 }
 
-fn is_loopback(host: &Host<&str>) -> bool {
+/// Whether what is sent there stays on this machine.
+pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),

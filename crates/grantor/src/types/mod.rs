@@ -6,6 +6,8 @@ mod method;
 mod scope;
 
 pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
+#[cfg(feature = "fetch")]
+pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 pub use method::{AuthMethod, GrantType, NameError};
 pub use scope::{Scope, ScopeError};
