@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use client_support::{Asked, Body, Server, answer, clock, key, redirect, refusal, text, token};
 use grantor::{
-    client::{AccessError, ApiAccess, JwtBearer, Origin, Replay, Retry, Server as AuthorizationServer, TokenSource, Wanted},
+    client::{AccessError, ApiAccess, JwtBearer, Origin, Resend, Retry, Server as AuthorizationServer, TokenSource, Wanted},
     jose::Algorithm,
 };
 use http::{Request, Response, StatusCode, header};
@@ -283,8 +283,8 @@ async fn tokens_for_something_in_particular() {
 /// A body that can be sent once only.
 struct Stream(Full<Bytes>);
 
-impl Replay for Stream {
-    fn replay(&self) -> Option<Self> {
+impl Resend for Stream {
+    fn resend(&self) -> Option<Self> {
         None
     }
 }

@@ -19,15 +19,15 @@ use tower_service::Service;
 use super::{AccessError, ApiAccess, Origin};
 
 /// A request body that may be sent a second time, after an answer 401. Implement it for a body type of your own.
-pub trait Replay: Sized {
+pub trait Resend: Sized {
     /// The same body once more; `None` if it can be sent once only. Then a 401 is passed on.
-    fn replay(&self) -> Option<Self>;
+    fn resend(&self) -> Option<Self>;
 }
 
 macro_rules! by_clone {
     ($($body:ty),*) => {$(
-        impl Replay for $body {
-            fn replay(&self) -> Option<Self> {
+        impl Resend for $body {
+            fn resend(&self) -> Option<Self> {
                 Some(self.clone())
             }
         }
@@ -36,28 +36,28 @@ macro_rules! by_clone {
 
 by_clone!((), Bytes, String, Vec<u8>, &'static str, &'static [u8]);
 
-impl<D: Clone> Replay for Full<D> {
-    fn replay(&self) -> Option<Self> {
+impl<D: Clone> Resend for Full<D> {
+    fn resend(&self) -> Option<Self> {
         Some(self.clone())
     }
 }
 
-impl<D> Replay for Empty<D> {
-    fn replay(&self) -> Option<Self> {
+impl<D> Resend for Empty<D> {
+    fn resend(&self) -> Option<Self> {
         Some(Self::new())
     }
 }
 
 /// Nobody knows what is inside.
-impl<D: Buf, E> Replay for BoxBody<D, E> {
-    fn replay(&self) -> Option<Self> {
+impl<D: Buf, E> Resend for BoxBody<D, E> {
+    fn resend(&self) -> Option<Self> {
         None
     }
 }
 
 /// Nobody knows what is inside.
-impl<D: Buf, E> Replay for UnsyncBoxBody<D, E> {
-    fn replay(&self) -> Option<Self> {
+impl<D: Buf, E> Resend for UnsyncBoxBody<D, E> {
+    fn resend(&self) -> Option<Self> {
         None
     }
 }
@@ -104,7 +104,7 @@ where
     S: Service<Request<B>, Response = Response<A>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    B: Replay + Send + 'static,
+    B: Resend + Send + 'static,
     A: Send + 'static,
 {
     type Response = Response<A>;
@@ -127,7 +127,7 @@ where
 async fn authorized<S, B, A>(mut http: S, access: ApiAccess, request: Request<B>) -> Result<Response<A>, AccessError<S::Error>>
 where
     S: Service<Request<B>, Response = Response<A>>,
-    B: Replay,
+    B: Resend,
 {
     let is_for_api = access.covers(Origin::of_uri(request.uri()).as_ref());
     if !is_for_api || request.headers().contains_key(header::AUTHORIZATION) {
@@ -135,7 +135,7 @@ where
     }
     let token = access.token().await.map_err(AccessError::Token)?;
     let (mut parts, body) = request.into_parts();
-    let again = body.replay().map(|body| (parts.clone(), body));
+    let again = body.resend().map(|body| (parts.clone(), body));
     token.authorize(&mut parts);
     let answer = http.call(Request::from_parts(parts, body)).await.map_err(AccessError::Http)?;
     let is_refused = access.is_refused(&token, answer.status());

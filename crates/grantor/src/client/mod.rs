@@ -54,7 +54,7 @@ pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::Retry;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
 pub use key_file::{Credential, KeyFile, KeyFileError, KeyFileForm};
-pub use layer::{Authorized, Replay};
+pub use layer::{Authorized, Resend};
 pub use preset::Preset;
 pub use request::{TokenRequest, Wanted};
 pub use server::Server;
