@@ -14,17 +14,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use grantor::{
-    assertion::NewAssertion,
-    clock::{Clock as _, SystemClock},
-    jose::{Algorithm, PrivateJwk},
-};
+use grantor::jose::{Algorithm, PrivateJwk};
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use support::{Answer, JWT_BEARER, Server, escape, finished, free_address, grantor, read_answer};
+use support::{Answer, JWT_BEARER, Server, assertion, escape, finished, free_address, grantor, read_answer};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{
@@ -371,12 +367,7 @@ fn forging_assertions_is_slowed_down() {
     let ask = |from: &str, assertion: &str| {
         server.post("/token", &[("grant_type", JWT_BEARER), ("assertion", assertion)], &[("X-Forwarded-For", from)])
     };
-    let forge = || {
-        let (issuer, subject, audience) = ("signer", "signer", server.issuer.as_str());
-        let (lifetime, claims) = (Duration::from_secs(60), serde_json::Map::new());
-        let forged = NewAssertion { issuer, subject, audience, lifetime, typ: Some("JWT"), claims };
-        forged.sign(&forger, SystemClock.now()).expect("signed")
-    };
+    let forge = || assertion(&server.issuer, "signer", "signer", &forger, Duration::from_secs(60));
     for _ in 0..PER_CLIENT {
         let answer = ask("198.51.100.2", &forge());
         assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"));

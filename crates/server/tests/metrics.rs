@@ -7,18 +7,13 @@ use std::{
     fs,
     io::Write as _,
     net::{SocketAddr, TcpStream},
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
-use grantor::{
-    assertion::NewAssertion,
-    clock::{Clock as _, SystemClock},
-    jose::{PrivateJwk, SigningKey},
-};
-use serde_json::{Map, Value};
-use support::{Answer, JWT_BEARER, Server, free_address, read_answer};
+use grantor::jose::SigningKey;
+use serde_json::Value;
+use support::{Answer, JWT_BEARER, Server, assertion, free_address, read_answer, signing_key};
 
 /// A server that serves metrics too.
 struct Observed {
@@ -64,19 +59,10 @@ impl Observed {
     }
 
     fn grant(&self, client: &str, audience: &str, key: &SigningKey) -> (String, Answer) {
-        let (lifetime, claims) = (Duration::from_secs(60), Map::new());
-        let assertion = NewAssertion { issuer: client, subject: client, audience, lifetime, typ: Some("JWT"), claims };
-        let assertion = assertion.sign(key, SystemClock.now()).expect("signed");
+        let assertion = assertion(audience, client, client, key, Duration::from_secs(60));
         let answer = self.server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)]);
         (assertion, answer)
     }
-}
-
-/// The signing key in a key file.
-fn signing_key(path: &Path) -> SigningKey {
-    let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
-    let key = PrivateJwk::parse(file["private_key"].to_string().as_bytes(), None).expect("a private key");
-    key.signing_key().expect("a key that signs")
 }
 
 /// Values by series, as written.

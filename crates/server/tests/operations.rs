@@ -13,32 +13,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grantor::{
-    assertion::NewAssertion,
-    clock::{Clock as _, SystemClock},
-    jose::{PrivateJwk, SigningKey},
-};
+use grantor::jose::SigningKey;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-use support::{Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, escape, finished, free_address, grantor, read_answer};
-
-/// The signing key in a key file.
-fn signing_key(path: &Path) -> SigningKey {
-    let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
-    let key = PrivateJwk::parse(file["private_key"].to_string().as_bytes(), None).expect("a private key");
-    key.signing_key().expect("a key that signs")
-}
-
-fn assertion(server: &Server, client: &str, subject: &str, key: &SigningKey, lifetime: Duration) -> String {
-    let claims = serde_json::Map::new();
-    let audience = &server.issuer;
-    let assertion = NewAssertion { issuer: client, subject, audience, lifetime, typ: Some("JWT"), claims };
-    assertion.sign(key, SystemClock.now()).expect("signed")
-}
+use support::{
+    Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, assertion, escape, finished, free_address, grantor, read_answer,
+    signing_key,
+};
 
 /// A grant by this client, for itself or for somebody else.
 fn grant(server: &Server, client: &str, subject: &str, key: &SigningKey) -> Answer {
-    let assertion = assertion(server, client, subject, key, Duration::from_secs(60));
+    let assertion = assertion(&server.issuer, client, subject, key, Duration::from_secs(60));
     server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)])
 }
 
@@ -61,7 +46,7 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
     assert_eq!(before.remove("replay"), Some(0));
     before.remove("decision");
     for _ in 0..1_000 {
-        let assertion = assertion(&server, "billing", "billing", &key, Duration::from_secs(3));
+        let assertion = assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(3));
         assert_eq!(server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)]).status, 200);
     }
     let mut after = rows(&server);
@@ -81,7 +66,7 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
 fn a_signal_lets_an_open_request_finish() {
     let mut server = Server::start();
     let key = signing_key(&server.client("billing", &["--generate-key"]));
-    let assertion = assertion(&server, "billing", "billing", &key, Duration::from_secs(60));
+    let assertion = assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(60));
     let body = format!("grant_type={}&assertion={assertion}", escape(JWT_BEARER));
     let mut stream = TcpStream::connect(server.address).expect("the server accepts");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
@@ -254,7 +239,7 @@ fn a_rotated_signing_key_is_published_as_long_as_its_tokens_live() {
     soon("key rotate", || kid().0 != first);
     let (second, _) = kid();
     assert_eq!(published(), [second, first]);
-    let client = assertion(&server, "billing", "billing", &key, Duration::from_secs(60));
+    let client = assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(60));
     let form =
         [("token", old_token.as_str()), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", client.as_str())];
     assert_eq!(server.post("/introspect", &form, &[]).json()["active"], true, "tokens of the old key are still good");

@@ -18,12 +18,8 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use grantor::{
-    assertion::NewAssertion,
-    clock::{Clock as _, SystemClock},
-    jose::{Algorithm, PrivateJwk, SigningKey},
-};
-use serde_json::{Map, Value};
+use grantor::jose::{Algorithm, PrivateJwk, SigningKey};
+use serde_json::Value;
 use support::{Answer, CLIENT_ASSERTION, JWT_BEARER, Server, escape};
 
 const WARM_UP: usize = 20;
@@ -211,9 +207,7 @@ fn signing_key(json: &Value, key_id: Option<&str>) -> SigningKey {
 }
 
 fn assertion(server: &Server, issuer: &str, key: &SigningKey) -> String {
-    let (audience, lifetime) = (server.issuer.as_str(), Duration::from_secs(600));
-    let new = NewAssertion { issuer, subject: issuer, audience, lifetime, typ: Some("JWT"), claims: Map::new() };
-    new.sign(key, SystemClock.now()).expect("signed")
+    support::assertion(&server.issuer, issuer, issuer, key, Duration::from_secs(600))
 }
 
 fn form(use_: &str, assertion: &str) -> Request {

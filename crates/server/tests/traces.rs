@@ -7,19 +7,13 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
-use grantor::{
-    assertion::NewAssertion,
-    clock::{Clock as _, SystemClock},
-    jose::{PrivateJwk, SigningKey},
-};
-use serde_json::{Map, Value};
-use support::{Answer, JWT_BEARER, Server};
+use grantor::jose::SigningKey;
+use support::{Answer, JWT_BEARER, Server, assertion, signing_key};
 
 /// A request as the collector got it.
 struct Received {
@@ -74,17 +68,9 @@ impl Collector {
     }
 }
 
-/// The signing key in a key file.
-fn signing_key(path: &Path) -> SigningKey {
-    let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
-    let key = PrivateJwk::parse(file["private_key"].to_string().as_bytes(), None).expect("a private key");
-    key.signing_key().expect("a key that signs")
-}
-
 fn grant(server: &Server, audience: &str, key: &SigningKey) -> (String, Answer) {
-    let (client, lifetime, claims) = ("billing-department", Duration::from_secs(60), Map::new());
-    let assertion = NewAssertion { issuer: client, subject: client, audience, lifetime, typ: Some("JWT"), claims };
-    let assertion = assertion.sign(key, SystemClock.now()).expect("signed");
+    let client = "billing-department";
+    let assertion = assertion(audience, client, client, key, Duration::from_secs(60));
     let answer = server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)]);
     (assertion, answer)
 }

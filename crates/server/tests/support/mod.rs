@@ -13,6 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use grantor::{
+    assertion::NewAssertion,
+    client::KeyFile,
+    clock::{Clock as _, SystemClock},
+    jose::{SigningKey, json::Object},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -250,6 +256,17 @@ pub fn read_answer(stream: &mut TcpStream) -> Answer {
 /// A port that was free a moment ago.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// The key in a key file.
+pub fn signing_key(path: &Path) -> SigningKey {
+    KeyFile::read(path).expect("a key file").signing_key().expect("a key that signs")
+}
+
+/// An assertion by `client` about `subject`, made now.
+pub fn assertion(audience: &str, client: &str, subject: &str, key: &SigningKey, lifetime: Duration) -> String {
+    let assertion = NewAssertion { issuer: client, subject, audience, lifetime, typ: Some("JWT"), claims: Object::new() };
+    assertion.sign(key, SystemClock.now()).expect("signed")
 }
 
 /// Escapes one field of a form.
