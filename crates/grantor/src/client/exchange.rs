@@ -37,7 +37,7 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// 3 tries, 250 ms and 500 ms apart, 60 s in all.
+    /// 3 tries, at most 250 ms and 500 ms apart, 60 s in all.
     fn default() -> Self {
         Self {
             tries: 3,

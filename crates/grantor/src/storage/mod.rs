@@ -1,7 +1,7 @@
 //! What a backend implements: one narrow trait per resource. The `...Source` half is what a request needs and all that an
 //! embedder must provide; the `...Registry` half is what an operator's commands need.
 //!
-//! [`MemoryStore`] implements everything here, `grantor-stores` does so on databases, and `store_suite!` holds every backend to
+//! [`MemoryStore`] implements everything here, `grantor-stores` does so on SQLite, and `store_suite!` holds every backend to
 //! the same laws.
 
 mod client;
