@@ -60,7 +60,7 @@ pub struct Check {
 pub struct KeyTried {
     /// `kid`; a secret has none.
     pub key_id: Option<String>,
-    /// The thumbprint (RFC 7638); a secret has none.
+    /// The thumbprint (RFC 7638) of a public key without a `kid`.
     pub thumbprint: Option<String>,
     /// Where the key comes from, such as `registered key 2 of billing`.
     pub source: String,
@@ -68,11 +68,9 @@ pub struct KeyTried {
 
 impl KeyTried {
     fn of(candidate: &Candidate, issuer: &str) -> Self {
-        Self {
-            key_id: candidate.key.key_id().map(str::to_owned),
-            thumbprint: candidate.key.jwk().map(Jwk::thumbprint),
-            source: candidate.source_of(issuer),
-        }
+        let key_id = candidate.key.key_id().map(str::to_owned);
+        let unnamed = candidate.key.jwk().filter(|_| key_id.is_none());
+        Self { key_id, thumbprint: unnamed.map(Jwk::thumbprint), source: candidate.source_of(issuer) }
     }
 }
 
@@ -127,13 +125,18 @@ pub(crate) struct Known<'k> {
 impl Explanation {
     /// Writes the table of an assertion that is good.
     pub(crate) fn accepted(known: &Known<'_>) -> Self {
-        Self { usage: known.usage, cause: None, keys: known.keys(), clock: known.clock(), checks: known.checks(None) }
+        Self::written(known, None, None)
     }
 
     /// Writes the table of an assertion that broke `rule`.
     pub(crate) fn refused(known: &Known<'_>, rule: &str, cause: String) -> Self {
-        let (keys, clock) = (known.keys(), known.clock());
-        Self { usage: known.usage, cause: Some(cause), keys, clock, checks: known.checks(Some(rule)) }
+        Self::written(known, Some(rule), Some(cause))
+    }
+
+    fn written(known: &Known<'_>, broken: Option<&str>, cause: Option<String>) -> Self {
+        let keys = known.keys();
+        let checks = known.checks(broken, &keys);
+        Self { usage: known.usage, cause, keys, clock: known.clock(), checks }
     }
 
     /// Whether the assertion would be accepted.
@@ -157,7 +160,7 @@ impl Known<'_> {
         Some(ClockDifference { now: self.now, since_issued, until_expiry: ahead(claims.expires) })
     }
 
-    fn checks(&self, broken: Option<&str>) -> Vec<Check> {
+    fn checks(&self, broken: Option<&str>, keys: &[KeyTried]) -> Vec<Check> {
         let position = broken.and_then(|broken| RULES.iter().position(|(rule, _)| *rule == broken));
         let verdict = |index: usize| match position {
             Some(broken) if index == broken => Verdict::Fail,
@@ -168,20 +171,17 @@ impl Known<'_> {
             let verdict = verdict(index);
             let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
             let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
-            let expected = expectation.map(|expectation| self.expected(rule, expectation)).unwrap_or_default();
+            let expected = expectation.map(|expectation| self.expected(rule, expectation, keys)).unwrap_or_default();
             let got = assertion.map(|assertion| self.got(rule, assertion)).unwrap_or_default();
             Check { rule: rule.into(), source: source.into(), verdict, expected, got }
         };
         RULES.iter().enumerate().map(check).collect()
     }
 
-    fn expected(&self, rule: &str, expectation: &Expectation<'_>) -> String {
+    fn expected(&self, rule: &str, expectation: &Expectation<'_>, keys: &[KeyTried]) -> String {
         let (leeway, maximum) = (self.lifetimes.leeway.as_secs(), self.lifetimes.maximum.as_secs());
         match rule {
-            "key" => {
-                let keys: Vec<_> = self.keys().iter().map(KeyTried::to_string).collect();
-                keys.join(", ")
-            }
+            "key" => keys.iter().map(KeyTried::to_string).collect::<Vec<_>>().join(", "),
             "alg" => match expectation.only_algorithm {
                 Some(only) => only.to_string(),
                 None => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
