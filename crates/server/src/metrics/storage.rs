@@ -30,7 +30,6 @@ pub struct StorageGauges {
 /// What was read, and when.
 struct Seen {
     at: Instant,
-    replay_entries: u64,
     keys: Vec<SigningKeyInfo>,
 }
 
@@ -59,9 +58,8 @@ impl StorageGauges {
     }
 
     async fn read(&self) -> Result<Seen, StoreError> {
-        let replay_entries = self.store.replay_count().await?;
         let keys = self.store.signing_key_list().await?;
-        Ok(Seen { at: Instant::now(), replay_entries, keys })
+        Ok(Seen { at: Instant::now(), keys })
     }
 }
 
@@ -70,6 +68,11 @@ impl Collector for StorageGauges {
         let dropped = ConstCounter::new(self.store.decisions_dropped());
         let help = "Decisions that are not in the database: too many were waiting, or they could not be written";
         dropped.encode(encoder.encode_descriptor("decisions_dropped", help, None, MetricType::Counter)?)?;
+
+        let entries = ConstGauge::new(self.store.claims_held());
+        let help = "Claims of assertion identifiers in memory: those in force, and some that have just ended";
+        entries.encode(encoder.encode_descriptor("replay_entries", help, None, MetricType::Gauge)?)?;
+
         match &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(seen) => seen.encode(&mut encoder, SystemClock.now()),
             None => Ok(()),
@@ -79,10 +82,6 @@ impl Collector for StorageGauges {
 
 impl Seen {
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>, now: UnixTime) -> fmt::Result {
-        let entries = ConstGauge::new(self.replay_entries);
-        let help = "Claims of assertion identifiers that are in force";
-        entries.encode(encoder.encode_descriptor("replay_entries", help, None, MetricType::Gauge)?)?;
-
         let help = "Signing keys in the key set";
         let mut keys = encoder.encode_descriptor("signing_keys", help, None, MetricType::Gauge)?;
         for state in ["upcoming", "signing", "previous"] {

@@ -14,6 +14,7 @@ mod readers;
 mod replay;
 mod signing_key;
 mod subject;
+mod sweeper;
 mod token;
 mod writer;
 
@@ -57,6 +58,8 @@ struct Inner {
     last_check: LastCheck,
     /// The connection that reads the change log, and the last change read.
     changes: Mutex<(Connection, i64)>,
+    /// The connection that moves the write-ahead log into the database file.
+    checkpoints: Mutex<Connection>,
     opened: Instant,
     /// When the change log was last read, in milliseconds after `opened`.
     looked_at: AtomicU64,

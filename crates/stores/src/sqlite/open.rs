@@ -5,7 +5,7 @@ use std::{
     io::Read as _,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     thread,
     time::{Duration, Instant},
 };
@@ -31,9 +31,14 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0005_part_triggers.sql")),
     M::up(include_str!("../../migrations/0006_claims_in_order.sql")),
     M::up(include_str!("../../migrations/0007_key_expiry.sql")),
+    M::up(include_str!("../../migrations/0008_claims_without_index.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a thread of its own moves what was committed from the write-ahead log into the database file.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+/// Pages in the log from which on the writer does it, while requests wait: it starts the log anew, and finds little left to move.
+const LOG_PAGES: i32 = 4000;
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 /// Memory for pages that are written again and again: negative, for SQLite to read it as KiB.
@@ -98,10 +103,12 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
     let newest = "SELECT coalesce(max(sequence), 0) FROM change";
     let last: i64 = changes.query_row(newest, [], |row| row.get(0)).map_err(sqlite(&path))?;
+    let checkpoints = connect_to_read(&path).map_err(sqlite(&path))?;
     let names = KnownNames::load(&changes).map_err(sqlite(&path))?;
     let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
     let writer = Writer::start(connection, clock.clone(), options.retention);
-    let writer = writer.map_err(|error| OpenError::Io { path: path.clone(), error })?;
+    let io = |error| OpenError::Io { path: path.clone(), error };
+    let writer = writer.map_err(io)?;
     let inner = Arc::new(Inner {
         writer,
         readers: Readers::new(path.clone()),
@@ -111,26 +118,41 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         ring,
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
+        checkpoints: Mutex::new(checkpoints),
         opened: Instant::now(),
         looked_at: AtomicU64::new(0),
     });
-    watch(&inner).map_err(|error| OpenError::Io { path, error })?;
+    every(LOOK_EVERY, "sqlite-changes", &inner, look).map_err(io)?;
+    every(CHECKPOINT_EVERY, "sqlite-checkpoint", &inner, checkpoint).map_err(io)?;
     Ok(SqliteStore(inner))
 }
 
-/// Looks for changes by other processes for as long as the store is in use.
-fn watch(inner: &Arc<Inner>) -> std::io::Result<()> {
+/// Repeats something on a thread of its own for as long as the store is in use.
+fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: impl Fn(&Inner) + Send + 'static) -> std::io::Result<()> {
     let inner = Arc::downgrade(inner);
-    let look = move || {
+    let repeat = move || {
         while let Some(inner) = inner.upgrade() {
-            if let Err(error) = inner.catch_up() {
-                tracing::error!(%error, "changes to the registry cannot be read");
-            }
+            work(&inner);
             drop(inner);
-            thread::sleep(LOOK_EVERY);
+            thread::sleep(pause);
         }
     };
-    thread::Builder::new().name("sqlite-changes".to_owned()).spawn(look).map(drop)
+    thread::Builder::new().name(name.to_owned()).spawn(repeat).map(drop)
+}
+
+/// Looks for changes by other processes.
+fn look(inner: &Inner) {
+    if let Err(error) = inner.catch_up() {
+        tracing::error!(%error, "changes to the registry cannot be read");
+    }
+}
+
+/// Moves what was committed into the database file, as far as nobody has to wait for it.
+fn checkpoint(inner: &Inner) {
+    let connection = inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the write-ahead log cannot be moved into the database");
+    }
 }
 
 /// Looks at the file without changing it. Answers whether there is nothing yet.
@@ -225,6 +247,7 @@ fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(connection)
 }
 

@@ -37,17 +37,10 @@ impl ReplayGuard for SqliteStore {
 }
 
 impl SqliteStore {
-    /// How many claims are still in force: a walk over an index, for metrics.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn replay_count(&self) -> Result<u64, StoreError> {
-        let now = self.0.clock.now().millis();
-        let query = "SELECT count(*) FROM replay WHERE until >= ?1";
-        let count = move |connection: &Connection| {
-            Ok(connection.prepare_cached(query)?.query_row([now], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
-        };
-        self.0.readers.read(count).await
+    /// How many claims this process holds: those in force, and some that have just ended. None before the first claim or
+    /// [`SqliteStore::load_claims`].
+    pub fn claims_held(&self) -> u64 {
+        self.0.writer.claims_held()
     }
 
     /// Reads the claims in force into memory, which the first claim would otherwise wait for.
@@ -170,6 +163,11 @@ impl Claims {
         self.sweep_next = (self.sweep_next + 1) % SHARDS;
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.len() as u64).sum()
+    }
+
     fn insert(&mut self, key: ReplayKey, until: UnixTime) {
         let (short, shard) = split(key);
         if self.shards[shard].insert(short, until).is_none() {
@@ -195,7 +193,14 @@ fn release(held_by: &mut HashMap<IssuerTag, u64>, issuer: IssuerTag) {
 fn split(key: ReplayKey) -> (Key, usize) {
     let octets = key.as_bytes();
     let short = octets[..24].try_into().expect("24 octets");
-    (short, usize::from(octets[31]) % SHARDS)
+    let last = octets[28..].try_into().expect("4 octets");
+    (short, shard_of(f64::from(u32::from_be_bytes(last)) / 2_f64.powi(32)))
+}
+
+/// The shard of a part of the claims, from 0 to below 1. The last shard's share is twice the first's, and those between in
+/// proportion: maps double when they are full, and of maps of one size all would double at once.
+fn shard_of(part: f64) -> usize {
+    ((1.0 + part).log2() * SHARDS as f64) as usize
 }
 
 fn issuer(key: &Key) -> IssuerTag {
@@ -210,9 +215,13 @@ mod tests {
 
     fn table() -> Connection {
         let connection = Connection::open_in_memory().expect("a database");
-        let initial = "CREATE TABLE replay (key, until); CREATE INDEX replay_by_end ON replay (until);";
-        connection.execute_batch(initial).expect("an earlier table");
-        connection.execute_batch(include_str!("../../migrations/0006_claims_in_order.sql")).expect("a table");
+        connection.execute_batch("CREATE TABLE replay (key, until)").expect("an earlier table");
+        for migration in [
+            include_str!("../../migrations/0006_claims_in_order.sql"),
+            include_str!("../../migrations/0008_claims_without_index.sql"),
+        ] {
+            connection.execute_batch(migration).expect("a table");
+        }
         connection
     }
 
@@ -256,6 +265,15 @@ mod tests {
         let mut third = Claims::new();
         assert_eq!(claim(&mut third, &connection, "3"), Claim::Fresh);
         assert_eq!(claim(&mut ours, &connection, "3"), Claim::Replayed);
+    }
+
+    #[test]
+    fn maps_of_claims_do_not_double_at_once() {
+        let mut shares = [0; SHARDS];
+        (0..1_000_000).for_each(|number| shares[shard_of(f64::from(number) / 1e6)] += 1);
+        assert!(shares.is_sorted() && shares[0] > 5000, "{shares:?}");
+        assert!((195..205).contains(&(shares[SHARDS - 1] * 100 / shares[0])), "{shares:?}");
+        assert_eq!(shard_of(1.0 - f64::EPSILON), SHARDS - 1);
     }
 
     #[test]

@@ -16,9 +16,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    decision::{self, DecisionRow, Retention},
+    decision::{DecisionRow, Retention},
     error::commit_failed,
     replay::{ClaimJob, Claims},
+    sweeper::Sweeper,
 };
 
 /// Jobs that may wait. Beyond, requests are told to come back.
@@ -31,14 +32,6 @@ const DECISION_QUEUE: usize = 16_384;
 const DECISION_GROUP: usize = 512;
 /// How long decisions wait for a group of jobs to go with.
 const DECISION_WAIT: Duration = Duration::from_millis(200);
-/// How often expired rows are looked for.
-const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// Most rows of a table removed in one sweep, so that no request waits long behind it: more than can be added in that time.
-const SWEEP_ROWS: i64 = 10_000;
-/// How many of the maps of claims are swept with them: all within 16 s.
-const SWEEP_SHARDS: usize = 4;
-/// Changes kept for servers to read; one that fell further behind forgets its whole cache.
-const CHANGES_KEPT: i64 = 10_000;
 
 /// What is done in a transaction.
 enum Job {
@@ -54,8 +47,7 @@ type Answer = Box<dyn FnOnce(Result<(), &Arc<rusqlite::Error>>) + Send>;
 pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
     decisions: SyncSender<DecisionRow>,
-    decisions_waiting: Arc<AtomicU64>,
-    decisions_dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -63,25 +55,25 @@ impl Writer {
     pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>, retention: Retention) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
-        let decisions_waiting = Arc::<AtomicU64>::default();
-        let decisions_dropped = Arc::<AtomicU64>::default();
-        let queues = Queues {
+        let counts = Arc::<Counts>::default();
+        let committing = Committing {
+            connection,
+            claims: Claims::new(),
+            sweeper: Sweeper::new(clock, retention),
             jobs: queue,
             decisions: decision_queue,
-            decisions_waiting: decisions_waiting.clone(),
-            decisions_dropped: decisions_dropped.clone(),
+            counts: counts.clone(),
         };
-        let run = move || run(connection, &queues, &*clock, retention);
-        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(run)?;
-        Ok(Self { jobs: Some(jobs), decisions, decisions_waiting, decisions_dropped, thread: Some(thread) })
+        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || committing.run())?;
+        Ok(Self { jobs: Some(jobs), decisions, counts, thread: Some(thread) })
     }
 
     /// Records a decision soon, or drops it if too many are waiting.
     pub(super) fn record(&self, decision: DecisionRow) {
-        self.decisions_waiting.fetch_add(1, Ordering::SeqCst);
+        self.counts.decisions_waiting.fetch_add(1, Ordering::SeqCst);
         if self.decisions.try_send(decision).is_err() {
-            self.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
-            if self.decisions_dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.counts.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
+            if self.counts.decisions_dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 tracing::warn!("decisions are dropped: more come in than can be recorded");
             }
         }
@@ -89,14 +81,18 @@ impl Writer {
 
     /// Waits until every decision handed over before is recorded.
     pub(super) async fn flush(&self) -> Result<(), StoreError> {
-        while self.decisions_waiting.load(Ordering::SeqCst) > 0 {
+        while self.counts.decisions_waiting.load(Ordering::SeqCst) > 0 {
             self.execute(|_| Ok(())).await?;
         }
         Ok(())
     }
 
     pub(super) fn decisions_dropped(&self) -> u64 {
-        self.decisions_dropped.load(Ordering::Relaxed)
+        self.counts.decisions_dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn claims_held(&self) -> u64 {
+        self.counts.claims_held.load(Ordering::Relaxed)
     }
 
     /// Runs several statements, all or nothing, and waits for the commit.
@@ -175,81 +171,91 @@ impl Drop for Writer {
     }
 }
 
-/// What waits for the writer.
-struct Queues {
+/// What both sides count.
+#[derive(Default)]
+struct Counts {
+    decisions_waiting: AtomicU64,
+    decisions_dropped: AtomicU64,
+    claims_held: AtomicU64,
+}
+
+/// The thread's side.
+struct Committing {
+    connection: Connection,
+    claims: Claims,
+    sweeper: Sweeper,
     jobs: Receiver<Job>,
     decisions: Receiver<DecisionRow>,
-    decisions_waiting: Arc<AtomicU64>,
-    decisions_dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
-fn run(mut connection: Connection, queues: &Queues, clock: &dyn Clock, retention: Retention) {
-    let mut claims = Claims::new();
-    let mut sweep_at = clock.now();
-    loop {
-        match queues.jobs.recv_timeout(DECISION_WAIT) {
-            Ok(first) => commit_group(&mut connection, &mut claims, Some(first), queues),
-            Err(RecvTimeoutError::Timeout) => commit_group(&mut connection, &mut claims, None, queues),
-            // The end: record what is left, so that nothing is lost at shutdown.
-            Err(RecvTimeoutError::Disconnected) => {
-                while commit_group(&mut connection, &mut claims, None, queues) > 0 {}
-                let lost = queues.decisions.try_iter().count();
-                if lost > 0 {
-                    tracing::error!(lost, "the last decisions could not be recorded");
+impl Committing {
+    fn run(mut self) {
+        loop {
+            match self.jobs.recv_timeout(DECISION_WAIT) {
+                Ok(first) => drop(self.commit_group(Some(first))),
+                Err(RecvTimeoutError::Timeout) => drop(self.commit_group(None)),
+                // The end: record what is left, so that nothing is lost at shutdown.
+                Err(RecvTimeoutError::Disconnected) => {
+                    while self.commit_group(None) > 0 {}
+                    let lost = self.decisions.try_iter().count();
+                    if lost > 0 {
+                        tracing::error!(lost, "the last decisions could not be recorded");
+                    }
+                    return;
                 }
-                return;
             }
-        };
-        let now = clock.now();
-        // The second: the clock was set back.
-        if now >= sweep_at || now.plus(SWEEP_EVERY) < sweep_at {
-            (0..SWEEP_SHARDS).for_each(|_| claims.sweep_some(now));
-            if let Err(error) = sweep(&mut connection, retention, now.millis()) {
-                tracing::warn!(%error, "expired rows could not be removed");
-            }
-            sweep_at = now.plus(SWEEP_EVERY);
         }
     }
-}
 
-/// Commits the first job together with those that wait behind it and the decisions that wait to be recorded. Answers how many
-/// there were.
-fn commit_group(connection: &mut Connection, claims: &mut Claims, first: Option<Job>, queues: &Queues) -> usize {
-    if first.is_none() && queues.decisions_waiting.load(Ordering::SeqCst) == 0 {
-        return 0;
-    }
-    let jobs = first.into_iter().chain(queues.jobs.try_iter()).take(GROUP);
-    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => {
-            refuse(jobs, &error);
+    /// Commits the first job together with those that wait behind it, the decisions that wait to be recorded, and the removal of
+    /// what has ended. Answers how many jobs and decisions there were.
+    fn commit_group(&mut self, first: Option<Job>) -> usize {
+        let is_idle = first.is_none() && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0;
+        if is_idle && !self.sweeper.is_due() {
             return 0;
         }
-    };
-    let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, claims)).collect();
-    let decisions: Vec<DecisionRow> = queues.decisions.try_iter().take(DECISION_GROUP).collect();
+        let jobs = first.into_iter().chain(self.jobs.try_iter()).take(GROUP);
+        let mut transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                refuse(jobs, &error);
+                return 0;
+            }
+        };
+        let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, &mut self.claims)).collect();
+        let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(DECISION_GROUP).collect();
+        let mut lost = insert(&decisions, &transaction);
+        self.sweeper.sweep_if_due(&transaction, &mut self.claims);
+        // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
+        // that lost work was done.
+        let committed = transaction.commit().map_err(Arc::new);
+        if let Err(error) = &committed {
+            tracing::error!(%error, "commit failed");
+            lost = decisions.len() as u64;
+        }
+        self.claims.settle(committed.is_ok());
+        self.counts.claims_held.store(self.claims.len(), Ordering::Relaxed);
+        self.counts.decisions_dropped.fetch_add(lost, Ordering::Relaxed);
+        self.counts.decisions_waiting.fetch_sub(decisions.len() as u64, Ordering::SeqCst);
+        let count = answers.len() + decisions.len();
+        for answer in answers {
+            answer(committed.as_ref().copied());
+        }
+        count
+    }
+}
+
+/// Answers how many could not be recorded.
+fn insert(decisions: &[DecisionRow], transaction: &Connection) -> u64 {
     let mut lost = 0;
-    for decision in &decisions {
-        if let Err(error) = decision.insert(&transaction) {
+    for decision in decisions {
+        if let Err(error) = decision.insert(transaction) {
             tracing::warn!(%error, "a decision could not be recorded");
             lost += 1;
         }
     }
-    // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
-    // that lost work was done.
-    let committed = transaction.commit().map_err(Arc::new);
-    if let Err(error) = &committed {
-        tracing::error!(%error, "commit failed");
-        lost = decisions.len() as u64;
-    }
-    claims.settle(committed.is_ok());
-    queues.decisions_dropped.fetch_add(lost, Ordering::Relaxed);
-    queues.decisions_waiting.fetch_sub(decisions.len() as u64, Ordering::SeqCst);
-    let count = answers.len() + decisions.len();
-    for answer in answers {
-        answer(committed.as_ref().copied());
-    }
-    count
+    lost
 }
 
 fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Answer {
@@ -266,21 +272,4 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Ans
 fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
     tracing::error!(%error, "no write transaction");
     jobs.for_each(drop);
-}
-
-/// Removes what has ended, all of it in one transaction.
-fn sweep(connection: &mut Connection, retention: Retention, now: i64) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for statement in [
-        "DELETE FROM replay WHERE sequence IN (SELECT sequence FROM replay WHERE until < ?1 LIMIT ?2)",
-        "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
-        "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)",
-    ] {
-        transaction.prepare_cached(statement)?.execute((now, SWEEP_ROWS))?;
-    }
-    decision::sweep(&transaction, retention, now, SWEEP_ROWS)?;
-    let newest = "SELECT coalesce(max(sequence), 0) FROM change";
-    let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
-    transaction.prepare_cached(&delete)?.execute([CHANGES_KEPT])?;
-    transaction.commit()
 }

@@ -1,0 +1,79 @@
+//! Removing what has ended: a little at a time, beside a group of jobs and in its commit, so that no request waits long behind it.
+
+use std::{sync::Arc, time::Duration};
+
+use grantor::clock::{Clock, UnixTime};
+use rusqlite::Connection;
+
+use super::{
+    decision::{self, Retention},
+    replay::Claims,
+};
+
+/// How often.
+const EVERY: Duration = Duration::from_millis(100);
+/// Most rows of a table at a time: more than can be added in that time.
+const ROWS: i64 = 2_500;
+/// Changes kept for servers to read; one that fell further behind forgets its whole cache.
+const CHANGES_KEPT: i64 = 10_000;
+
+pub(super) struct Sweeper {
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    due: UnixTime,
+    /// Up to where the table of claims was walked through.
+    claims_walked: i64,
+}
+
+impl Sweeper {
+    pub(super) fn new(clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self { due: clock.now(), clock, retention, claims_walked: 0 }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        let now = self.clock.now();
+        // The second: the clock was set back.
+        now >= self.due || now.plus(EVERY) < self.due
+    }
+
+    /// What cannot be removed now is tried again the next time.
+    pub(super) fn sweep_if_due(&mut self, transaction: &Connection, claims: &mut Claims) {
+        if !self.is_due() {
+            return;
+        }
+        let now = self.clock.now();
+        self.due = now.plus(EVERY);
+        claims.sweep_some(now);
+        if let Err(error) = self.sweep(transaction, now.millis()) {
+            tracing::warn!(%error, "what has ended could not be removed");
+        }
+    }
+
+    fn sweep(&mut self, transaction: &Connection, now: i64) -> rusqlite::Result<()> {
+        self.sweep_claims(transaction, now)?;
+        for statement in [
+            "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
+            "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)",
+        ] {
+            transaction.prepare_cached(statement)?.execute((now, ROWS))?;
+        }
+        decision::sweep(transaction, self.retention, now, ROWS)?;
+        let newest = "SELECT coalesce(max(sequence), 0) FROM change";
+        let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
+        transaction.prepare_cached(&delete)?.execute([CHANGES_KEPT]).map(drop)
+    }
+
+    /// Walks on through the table, and begins anew at its end.
+    fn sweep_claims(&mut self, transaction: &Connection, now: i64) -> rusqlite::Result<()> {
+        let range = "SELECT count(*), max(sequence) FROM (
+            SELECT sequence FROM replay WHERE sequence > ?1 ORDER BY sequence LIMIT ?2)";
+        let ends = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let (rows, last): (i64, Option<i64>) = transaction.prepare_cached(range)?.query_row((self.claims_walked, ROWS), ends)?;
+        if let Some(last) = last {
+            let delete = "DELETE FROM replay WHERE sequence > ?1 AND sequence <= ?2 AND until < ?3";
+            transaction.prepare_cached(delete)?.execute((self.claims_walked, last, now))?;
+        }
+        self.claims_walked = last.filter(|_| rows == ROWS).unwrap_or_default();
+        Ok(())
+    }
+}
