@@ -129,17 +129,17 @@ impl Cache {
     }
 
     /// The cached value, else what `load` reads. That nothing was found is not remembered: an attacker could fill memory with it.
-    pub(super) async fn get_or_load<K: Eq + Hash + Clone, V: Clone>(
+    pub(super) fn get_or_load<K: Eq + Hash + Clone, V: Clone>(
         &self,
         entries: &Entries<K, V>,
         key: &K,
-        load: impl Future<Output = Result<Option<V>, StoreError>>,
+        load: impl FnOnce() -> Result<Option<V>, StoreError>,
     ) -> Result<Option<V>, StoreError> {
         if let Some(value) = entries.get(key) {
             return Ok(Some(value));
         }
         let generation = self.generation.load(Ordering::SeqCst);
-        let Some(value) = load.await? else { return Ok(None) };
+        let Some(value) = load()? else { return Ok(None) };
         entries.insert(key.clone(), value.clone());
         if self.generation.load(Ordering::SeqCst) != generation {
             entries.remove(key);

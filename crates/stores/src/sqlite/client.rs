@@ -23,11 +23,8 @@ impl ClientSource for SqliteStore {
         if !self.0.may_know(id.as_str()).await? {
             return Ok(None);
         }
-        let load = async {
-            let (inner, id) = (self.0.clone(), id.clone());
-            self.0.readers.read(move |connection| load(connection, &inner.master_key, id.as_str())).await
-        };
-        self.0.cache.get_or_load(&self.0.cache.clients, id, load).await
+        let load = || self.0.readers.read_here(|connection| load(connection, &self.0.master_key, id.as_str()));
+        self.0.cache.get_or_load(&self.0.cache.clients, id, load)
     }
 }
 

@@ -16,11 +16,8 @@ use super::{
 impl PermissionSource for SqliteStore {
     async fn permission(&self, client: &ClientId, subject: &SubjectId) -> Result<Option<Permission>, StoreError> {
         let key = (client.clone(), subject.clone());
-        let load = async {
-            let key = key.clone();
-            self.0.readers.read(move |connection| load(connection, &key)).await
-        };
-        self.0.cache.get_or_load(&self.0.cache.permissions, &key, load).await
+        let load = || self.0.readers.read_here(|connection| load(connection, &key));
+        self.0.cache.get_or_load(&self.0.cache.permissions, &key, load)
     }
 }
 

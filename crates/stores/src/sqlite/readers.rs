@@ -1,4 +1,4 @@
-//! Reads that the cache could not answer: on connections of their own, off the async threads.
+//! Reads that the cache could not answer, on connections of their own.
 
 use std::{
     path::PathBuf,
@@ -27,19 +27,22 @@ impl Readers {
         Self { path, free: Arc::default() }
     }
 
+    /// Reads on a thread where it may take its time.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = self.clone();
-        let work = move || {
-            let connection = readers.take()?;
-            let outcome = query(&connection)?;
-            readers.give_back(connection);
-            Ok(outcome)
-        };
-        let finished = tokio::task::spawn_blocking(work).await;
+        let finished = tokio::task::spawn_blocking(move || readers.read_here(query)).await;
         finished.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))
+    }
+
+    /// Reads on this thread: for a row or two by their primary key, which takes less time than the way to another thread and back.
+    pub(super) fn read_here<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
+        let connection = self.take()?;
+        let outcome = query(&connection)?;
+        self.give_back(connection);
+        Ok(outcome)
     }
 
     fn take(&self) -> Result<Connection, StoreError> {

@@ -15,11 +15,8 @@ use super::{
 #[async_trait]
 impl SubjectSource for SqliteStore {
     async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
-        let load = async {
-            let id = id.clone();
-            self.0.readers.read(move |connection| load(connection, &id)).await
-        };
-        self.0.cache.get_or_load(&self.0.cache.subjects, id, load).await
+        let load = || self.0.readers.read_here(|connection| load(connection, id));
+        self.0.cache.get_or_load(&self.0.cache.subjects, id, load)
     }
 }
 

@@ -21,12 +21,11 @@ impl TokenStore for SqliteStore {
     }
 
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError> {
-        let digest = *digest;
-        let query = move |connection: &rusqlite::Connection| {
+        let query = |connection: &rusqlite::Connection| {
             let mut statement = connection.prepare_cached("SELECT record FROM token WHERE digest = ?1")?;
             Ok(statement.query_row([digest.as_bytes()], |row| row.get::<_, String>(0)).optional()?)
         };
-        let record = self.0.readers.read(query).await?;
+        let record = self.0.readers.read_here(query)?;
         let parse = |record: String| serde_json::from_str(&record).map_err(|error| unreadable("token", error));
         record.map(parse).transpose()
     }
@@ -41,11 +40,9 @@ impl TokenStore for SqliteStore {
     }
 
     async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        let digest = *digest;
         let query = "SELECT EXISTS (SELECT 1 FROM revocation WHERE digest = ?1)";
-        let read = move |connection: &rusqlite::Connection| {
-            Ok(connection.prepare_cached(query)?.query_row([digest.as_bytes()], |row| row.get(0))?)
-        };
-        self.0.readers.read(read).await
+        self.0
+            .readers
+            .read_here(|connection| Ok(connection.prepare_cached(query)?.query_row([digest.as_bytes()], |row| row.get(0))?))
     }
 }
