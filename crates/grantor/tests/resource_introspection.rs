@@ -310,3 +310,40 @@ async fn any_method_of_client_authentication_can_be_used() {
     assert!(matches!(&*source, SourceError::Credentials(_)), "{source}");
     assert_eq!(server.hits(INTROSPECT), 0);
 }
+
+#[cfg(feature = "client")]
+#[tokio::test]
+async fn the_methods_of_the_client_role_authenticate_a_resource_too() {
+    use grantor::{
+        client::{Audience, ClientAuth, ClientSecretPost, LocalKey, PrivateKeyJwt},
+        jose::{Algorithm, Claims, PrivateJwk, Unverified, VerificationKey},
+    };
+
+    let server = saying(|_| ()).await;
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let by_key = || PrivateKeyJwt::new("api", LocalKey::from_jwk(key.expose_json().as_bytes(), None).expect("a key"));
+    let ask = async |auth: Box<dyn ClientAuth>| validator(&server, Introspection::new(auth)).0.validate(OPAQUE).await;
+    let sent = |number: usize| {
+        let form: Vec<_> = url::form_urlencoded::parse(server.asked(INTROSPECT)[number].body.as_bytes()).into_owned().collect();
+        form.into_iter().collect::<std::collections::HashMap<_, _>>()
+    };
+    accepted("private_key_jwt", ask(Box::new(by_key())).await);
+    let form = sent(0);
+    assert_eq!(
+        (form["token"].as_str(), form["client_assertion_type"].as_str()),
+        (OPAQUE, grantor::assertion::CLIENT_ASSERTION_TYPE)
+    );
+    let public = VerificationKey::from_jwk(key.public()).expect("a public key");
+    let jws = Unverified::parse(&form["client_assertion"]).and_then(|jws| jws.verify(&public)).expect("a signature by the key");
+    let claims = Claims::parse(jws.payload()).expect("claims");
+    assert_eq!((claims.issuer.as_deref(), claims.subject.as_deref()), (Some("api"), Some("api")));
+    assert_eq!(claims.audience.expect("aud").sole(), Some(server.issuer.as_str()));
+
+    accepted("client_secret_post", ask(Box::new(ClientSecretPost::new("api", "secret"))).await);
+    assert_eq!((sent(1)["client_id"].as_str(), sent(1)["client_secret"].as_str()), ("api", "secret"));
+
+    // A server must not choose for whom it gets signatures: its endpoint is from its metadata.
+    let source = unavailable("aud", ask(Box::new(by_key().audience(Audience::TokenEndpoint))).await);
+    assert!(matches!(&*source, SourceError::Credentials(_)), "{source}");
+    assert_eq!(server.hits(INTROSPECT), 2);
+}

@@ -52,17 +52,20 @@ impl Wanted {
     }
 }
 
+/// Names and values.
+type Form = Vec<(Cow<'static, str>, Zeroizing<String>)>;
+
 /// A token request in the making, for one try.
 pub struct TokenRequest<'a> {
     server: &'a Server,
     wanted: &'a Wanted,
     now: UnixTime,
-    form: Vec<(Cow<'static, str>, Zeroizing<String>)>,
+    form: Form,
     authorization: Option<HeaderValue>,
 }
 
 impl<'a> TokenRequest<'a> {
-    pub(super) fn new(server: &'a Server, wanted: &'a Wanted, now: UnixTime) -> Self {
+    pub(crate) fn new(server: &'a Server, wanted: &'a Wanted, now: UnixTime) -> Self {
         Self { server, wanted, now, form: Vec::new(), authorization: None }
     }
 
@@ -107,6 +110,12 @@ impl<'a> TokenRequest<'a> {
     pub fn set_authorization(&mut self, mut value: HeaderValue) {
         value.set_sensitive(true);
         self.authorization = Some(value);
+    }
+
+    /// The form, and the `Authorization` header.
+    #[cfg(feature = "resource")]
+    pub(crate) fn into_parts(self) -> (Form, Option<HeaderValue>) {
+        (self.form, self.authorization)
     }
 
     pub(super) fn into_http(self, endpoint: &Url) -> Result<Request<Bytes>, http::Error> {

@@ -9,6 +9,11 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::basic;
+#[cfg(feature = "client")]
+use crate::{
+    client::{ClientAuth, Server, TokenRequest, Wanted},
+    clock::{Clock as _, SystemClock},
+};
 
 /// An introspection request that is being made. [`Authenticate`] adds header fields or form parameters to it.
 pub struct IntrospectionRequest {
@@ -66,9 +71,8 @@ impl fmt::Debug for IntrospectionRequest {
 
 /// Authenticates introspection requests.
 ///
-/// [`BasicCredentials`] is the method that most servers take. Another is one `impl`: a `private_key_jwt` of the client role signs
-/// an assertion for [`issuer`](IntrospectionRequest::issuer) and adds `client_assertion_type` and `client_assertion`; a bearer
-/// token (RFC 7662 §2.1) is one header field.
+/// [`BasicCredentials`] is the method that most servers take. With the feature `client`, every `client::ClientAuth` is one too, such
+/// as `PrivateKeyJwt`. Another is one `impl`: a bearer token (RFC 7662 §2.1) is one header field.
 #[async_trait]
 pub trait Authenticate: Send + Sync + 'static {
     /// Adds the credentials to `request`: new ones each time it is called, where they work only once.
@@ -76,6 +80,27 @@ pub trait Authenticate: Send + Sync + 'static {
     /// # Errors
     /// Whatever keeps the credentials from being made. No request is sent then, and the token counts as unknown, not as inactive.
     async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+/// As at the token endpoint: the audience of an assertion is the configured issuer.
+/// [`Audience::TokenEndpoint`](crate::client::Audience::TokenEndpoint) is refused, since no such URL is configured here.
+#[cfg(feature = "client")]
+#[async_trait]
+impl<A: ClientAuth> Authenticate for A {
+    async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let server = Server::discover(&request.issuer)?;
+        let wanted = Wanted::new();
+        let mut credentials = TokenRequest::new(&server, &wanted, SystemClock.now());
+        ClientAuth::authenticate(self, &mut credentials).await?;
+        let (form, authorization) = credentials.into_parts();
+        for (name, value) in &form {
+            request.add_parameter(name, value);
+        }
+        if let Some(authorization) = authorization {
+            request.set_header(header::AUTHORIZATION, authorization);
+        }
+        Ok(())
+    }
 }
 
 /// `client_secret_basic` (RFC 6749 §2.3.1). `Debug` does not show the secret.
