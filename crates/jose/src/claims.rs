@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::{
     ClaimsError,
-    json::{self, Object, Value},
+    json::{self, Node, Value},
 };
 
 /// The claims set of a JWT. A registered claim of the wrong type is refused when parsing, never taken for absent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     /// `iss`
     pub issuer: Option<String>,
@@ -25,7 +25,7 @@ pub struct Claims {
     /// `jti`
     pub token_id: Option<String>,
     /// Every other claim.
-    pub other: Object,
+    pub other: OtherClaims,
 }
 
 impl Claims {
@@ -34,26 +34,48 @@ impl Claims {
     /// # Errors
     /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        let mut other = json::parse_object(payload)?;
-        let mut take = |name| other.remove(name);
-        Ok(Self {
-            issuer: string("iss", take("iss"))?,
-            subject: string("sub", take("sub"))?,
-            audience: Audience::parse(take("aud"))?,
-            expires: NumericDate::parse("exp", take("exp"))?,
-            not_before: NumericDate::parse("nbf", take("nbf"))?,
-            issued_at: NumericDate::parse("iat", take("iat"))?,
-            token_id: string("jti", take("jti"))?,
-            other,
-        })
+        let mut claims = Self::default();
+        for (name, node) in json::members(payload)? {
+            match name.as_ref() {
+                "iss" => claims.issuer = Some(string("iss", node)?),
+                "sub" => claims.subject = Some(string("sub", node)?),
+                "aud" => claims.audience = Some(Audience::parse(node)?),
+                "exp" => claims.expires = Some(NumericDate::parse("exp", node)?),
+                "nbf" => claims.not_before = Some(NumericDate::parse("nbf", node)?),
+                "iat" => claims.issued_at = Some(NumericDate::parse("iat", node)?),
+                "jti" => claims.token_id = Some(string("jti", node)?),
+                _ => claims.other.0.push((name.into_owned(), node.into())),
+            }
+        }
+        Ok(claims)
     }
 }
 
-fn string(claim: &'static str, value: Option<Value>) -> Result<Option<String>, ClaimsError> {
-    match value {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(ClaimsError::WrongType { claim, expected: "a string" }),
+/// The claims that have no field in [`Claims`], in the order they were sent. They are few, so they are a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OtherClaims(Vec<(String, Value)>);
+
+impl OtherClaims {
+    /// The claim of this name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// Whether there is a claim of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+fn string(claim: &'static str, node: Node<'_>) -> Result<String, ClaimsError> {
+    match node {
+        Node::Text(text) => Ok(text.into_owned()),
+        _ => Err(ClaimsError::WrongType { claim, expected: "a string" }),
     }
 }
 
@@ -67,20 +89,14 @@ pub enum Audience {
 }
 
 impl Audience {
-    fn parse(value: Option<Value>) -> Result<Option<Self>, ClaimsError> {
-        let wrong_type = ClaimsError::WrongType { claim: "aud", expected: "a string or an array of strings" };
-        match value {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(Self::One(text))),
-            Some(Value::Array(values)) => values
-                .into_iter()
-                .map(|value| match value {
-                    Value::String(text) => Ok(text),
-                    _ => Err(wrong_type),
-                })
-                .collect::<Result<_, _>>()
-                .map(|values| Some(Self::Many(values))),
-            Some(_) => Err(wrong_type),
+    fn parse(node: Node<'_>) -> Result<Self, ClaimsError> {
+        let text = |node| match node {
+            Node::Text(text) => Ok(text.into_owned()),
+            _ => Err(ClaimsError::WrongType { claim: "aud", expected: "a string or an array of strings" }),
+        };
+        match node {
+            Node::Array(nodes) => nodes.into_iter().map(text).collect::<Result<_, _>>().map(Self::Many),
+            node => text(node).map(Self::One),
         }
     }
 
@@ -106,12 +122,12 @@ impl Audience {
 pub struct NumericDate(f64);
 
 impl NumericDate {
-    fn parse(claim: &'static str, value: Option<Value>) -> Result<Option<Self>, ClaimsError> {
-        let Some(value) = value else { return Ok(None) };
-        match value.as_f64().filter(|seconds| seconds.is_finite()) {
-            Some(seconds) => Ok(Some(Self(seconds))),
-            None => Err(ClaimsError::WrongType { claim, expected: "a number of seconds since 1970" }),
-        }
+    fn parse(claim: &'static str, node: Node<'_>) -> Result<Self, ClaimsError> {
+        let seconds = match node {
+            Node::Scalar(value) => value.as_f64().filter(|seconds| seconds.is_finite()),
+            _ => None,
+        };
+        seconds.map(Self).ok_or(ClaimsError::WrongType { claim, expected: "a number of seconds since 1970" })
     }
 
     /// From whole and fractional seconds.

@@ -30,13 +30,16 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 
 /// SHA-256 over the concatenation of `parts`.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(part);
-    }
-    let mut out = [0; 32];
-    out.copy_from_slice(context.finish().as_ref());
-    out
+    let digest = match parts {
+        // Without the context, which is made on the heap.
+        [whole] => digest::digest(&digest::SHA256, whole),
+        parts => {
+            let mut context = digest::Context::new(&digest::SHA256);
+            parts.iter().for_each(|part| context.update(part));
+            context.finish()
+        }
+    };
+    digest.as_ref().try_into().expect("SHA-256 has 32 octets")
 }
 
 /// Compares in time that depends on the lengths only.

@@ -3,7 +3,7 @@
 //! RFC 8259 leaves duplicates open and RFC 7519 §4 lets a parser take the last; two parsers that choose differently are an
 //! attack, so duplicates are refused. serde_json does the grammar; this module adds the refusals.
 
-use std::{cell::Cell, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 pub use serde_json::{Map, Value};
@@ -24,10 +24,7 @@ pub type Object = Map<String, Value>;
 /// [`JsonError`] for anything that is not exactly one object, for duplicate members, and beyond [`MAX_DEPTH`] or
 /// [`MAX_ITEMS`]. The caller caps the input's size.
 pub fn parse_object(input: &[u8]) -> Result<Object, JsonError> {
-    match parse(input)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(JsonError::NotAnObject),
-    }
+    members(input).map(Object::from)
 }
 
 /// Parses one UTF-8 JSON value that is the whole input, with the same refusals as [`parse_object`].
@@ -35,11 +32,81 @@ pub fn parse_object(input: &[u8]) -> Result<Object, JsonError> {
 /// # Errors
 /// [`JsonError`] as for [`parse_object`], any type of value allowed at the top.
 pub fn parse(input: &[u8]) -> Result<Value, JsonError> {
+    read(input).map(Value::from)
+}
+
+/// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the input.
+pub(crate) fn members(input: &[u8]) -> Result<Members<'_>, JsonError> {
+    match read(input)? {
+        Node::Object(members) => Ok(members),
+        _ => Err(JsonError::NotAnObject),
+    }
+}
+
+/// A JSON value whose texts are borrowed from the input where they have no escapes.
+pub(crate) enum Node<'a> {
+    /// `null`, a Boolean or a number.
+    Scalar(Value),
+    Text(Cow<'a, str>),
+    Array(Vec<Node<'a>>),
+    Object(Members<'a>),
+}
+
+/// The members of an object, each name once, in the order they were sent.
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
+
+impl<'a> Members<'a> {
+    /// More names than this are sorted to find one that is repeated; fewer are compared each with each.
+    const FEW: usize = 16;
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
+        self.0.iter().find(|member| member.0 == name).map(|member| &member.1)
+    }
+
+    fn has_duplicates(&self) -> bool {
+        let members = &self.0;
+        if members.len() <= Self::FEW {
+            return (1..members.len()).any(|at| members[..at].iter().any(|earlier| earlier.0 == members[at].0));
+        }
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+}
+
+impl<'a> IntoIterator for Members<'a> {
+    type Item = (Cow<'a, str>, Node<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl From<Members<'_>> for Object {
+    fn from(members: Members<'_>) -> Self {
+        members.into_iter().map(|(name, node)| (name.into_owned(), node.into())).collect()
+    }
+}
+
+impl From<Node<'_>> for Value {
+    fn from(node: Node<'_>) -> Self {
+        match node {
+            Node::Scalar(value) => value,
+            Node::Text(text) => Self::String(text.into_owned()),
+            Node::Array(nodes) => Self::Array(nodes.into_iter().map(Self::from).collect()),
+            Node::Object(members) => Self::Object(members.into()),
+        }
+    }
+}
+
+fn read(input: &[u8]) -> Result<Node<'_>, JsonError> {
+    let text = str::from_utf8(input).map_err(|_| JsonError::Syntax)?;
     let budget = Budget { items: Cell::new(MAX_ITEMS), broken: Cell::new(None) };
-    let mut deserializer = serde_json::Deserializer::from_slice(input);
-    let parsed =
-        Strict { budget: &budget, depth: 0 }.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    parsed.map_err(|_| budget.broken.take().unwrap_or(JsonError::Syntax))
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read =
+        Strict { budget: &budget, depth: 0 }.deserialize(&mut deserializer).and_then(|node| deserializer.end().map(|()| node));
+    read.map_err(|_| budget.broken.take().unwrap_or(JsonError::Syntax))
 }
 
 /// What is left to spend, and which limit broke: serde's error type cannot carry ours through.
@@ -79,70 +146,97 @@ impl Strict<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
+    type Value = Node<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
+    type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(Value::Null))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(value.into()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Scalar(value.into()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
         let inner = self.deeper()?;
         let mut array = Vec::new();
-        while let Some(value) = access.next_element_seed(inner)? {
+        while let Some(node) = access.next_element_seed(inner)? {
             self.budget.spend()?;
-            array.push(value);
+            array.push(node);
         }
-        Ok(Value::Array(array))
+        Ok(Node::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut object = Object::new();
-        while let Some(name) = access.next_key::<String>()? {
+        // Room for what headers and claims usually have; further down there is no telling.
+        let mut members = Members(Vec::with_capacity(if self.depth == 0 { 8 } else { 0 }));
+        while let Some(name) = access.next_key_seed(Name)? {
             self.budget.spend()?;
-            if object.contains_key(&name) {
-                return Err(self.budget.refuse(JsonError::DuplicateMember));
-            }
-            let value = access.next_value_seed(inner)?;
-            object.insert(name, value);
+            members.0.push((name, access.next_value_seed(inner)?));
         }
-        Ok(Value::Object(object))
+        match members.has_duplicates() {
+            true => Err(self.budget.refuse(JsonError::DuplicateMember)),
+            false => Ok(Node::Object(members)),
+        }
+    }
+}
+
+/// Reads a member's name: borrowed where it can be, which serde's own reading of a `Cow` is not.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
@@ -160,6 +254,18 @@ mod tests {
         assert!(parse_object(br#"{"a":1,"b":{"a":2}}"#).is_ok());
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"{"b":[{"a":1,"a":2}]}"#] {
             assert_eq!(parse_object(text.as_bytes()), Err(JsonError::DuplicateMember), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_duplicates_among_few_members_and_among_many() {
+        for count in [2, Members::FEW, Members::FEW + 1, 1000] {
+            let names = |last: usize| (1..count).chain([last]).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>().join(",");
+            assert_eq!(parse_object(format!("{{{}}}", names(count)).as_bytes()).map(|object| object.len()), Ok(count));
+            for earlier in [1, count.div_ceil(2), count - 1] {
+                let text = format!("{{{}}}", names(earlier));
+                assert_eq!(parse_object(text.as_bytes()), Err(JsonError::DuplicateMember), "{earlier} of {count}");
+            }
         }
     }
 

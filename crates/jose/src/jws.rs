@@ -88,13 +88,16 @@ impl fmt::Debug for Unverified<'_> {
 }
 
 fn segments(token: &str) -> Result<(&str, &str, &str), JwsError> {
-    let mut parts = token.splitn(6, '.');
-    match [(); 6].map(|()| parts.next()) {
-        [Some(header), Some(payload), Some(signature), None, ..] => Ok((header, payload, signature)),
-        [Some(_), Some(_), Some(_), Some(_), Some(_), None] => Err(JwsError::Encrypted),
-        _ if token.trim_start().starts_with('{') => Err(JwsError::JsonSerialization),
-        _ => Err(JwsError::Segments),
-    }
+    let three = || {
+        let (header, rest) = token.split_once('.')?;
+        let (payload, signature) = rest.split_once('.')?;
+        (!signature.contains('.')).then_some((header, payload, signature))
+    };
+    three().ok_or_else(|| match token.split('.').count() {
+        5 => JwsError::Encrypted,
+        _ if token.trim_start().starts_with('{') => JwsError::JsonSerialization,
+        _ => JwsError::Segments,
+    })
 }
 
 /// A JWS whose signature has verified.

@@ -40,7 +40,7 @@ mod wycheproof_tests;
 
 pub use algorithm::{Algorithm, Curve, KeyType};
 pub use base64url::{decode as base64url_decode, encode as base64url_encode};
-pub use claims::{Audience, Claims, NumericDate};
+pub use claims::{Audience, Claims, NumericDate, OtherClaims};
 pub use error::{ClaimsError, HeaderError, JsonError, JwkError, JwkSetError, JwsError, SigningError};
 pub use header::Header;
 pub use jwk::{Jwk, VerificationKey};

@@ -55,7 +55,7 @@ impl Rules {
         if self.profile == TokenProfile::Rfc9068 {
             missing("iat", claims.issued_at.is_none())?;
             missing("jti", claims.token_id.as_deref().is_none_or(str::is_empty))?;
-            missing("client_id", !claims.other.contains_key("client_id"))?;
+            missing("client_id", !claims.other.contains("client_id"))?;
         }
         self.present(claims, now)
     }
@@ -103,13 +103,13 @@ impl Rules {
 
     /// RFC 8725 §3.12: no token of another kind, and none that is bound to a key.
     fn kind(&self, claims: &Claims) -> Result<(), ValidationError> {
-        if let Some(claim) = FOREIGN_CLAIMS.into_iter().find(|claim| claims.other.contains_key(*claim)) {
+        if let Some(claim) = FOREIGN_CLAIMS.into_iter().find(|claim| claims.other.contains(claim)) {
             return Err(ValidationError::NotAnAccessToken(claim));
         }
         // Keycloak names the kind in a claim: Bearer, ID, Refresh, Offline, Logout.
         match claims.other.get("typ") {
             Some(Value::String(kind)) if !kind.eq_ignore_ascii_case("Bearer") => Err(ValidationError::NotAnAccessToken("typ")),
-            _ if claims.other.contains_key("cnf") => Err(ValidationError::SenderConstrained),
+            _ if claims.other.contains("cnf") => Err(ValidationError::SenderConstrained),
             _ => Ok(()),
         }
     }
@@ -150,7 +150,7 @@ impl Rules {
             TokenProfile::Rfc9068 => &["client_id"],
             TokenProfile::PlainJwt => &["client_id", "azp", "appid", "cid"],
         };
-        match names.iter().find_map(|name| claims.other.get(*name)) {
+        match names.iter().find_map(|name| claims.other.get(name)) {
             None => Ok(None),
             Some(Value::String(client)) if !client.is_empty() => Ok(Some(client.clone())),
             Some(_) => Err(ValidationError::MalformedClaim("client_id")),

@@ -1,6 +1,6 @@
 //! Scope: a set of tokens (RFC 6749 §3.3).
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub struct ScopeError;
 /// A set of scope tokens, written in alphabetical order, separated by single spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Scope(BTreeSet<String>);
+pub struct Scope(Vec<String>);
 
 impl Scope {
     /// Most octets of a scope.
@@ -27,10 +27,22 @@ impl Scope {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let is_token =
-            |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
-        let well_formed = text.len() <= Self::MAX_BYTES && text.split(' ').all(is_token);
-        if well_formed { Ok(Self(text.split(' ').map(str::to_owned).collect())) } else { Err(ScopeError) }
+        let token = |token: &str| if is_token(token) { Ok(token.to_owned()) } else { Err(ScopeError) };
+        match text.len() {
+            0..=Self::MAX_BYTES => text.split(' ').map(token).collect::<Result<_, _>>().map(Self::of),
+            _ => Err(ScopeError),
+        }
+    }
+
+    /// Each token once, in alphabetical order.
+    fn of(mut tokens: Vec<String>) -> Self {
+        tokens.sort_unstable();
+        tokens.dedup();
+        Self(tokens)
+    }
+
+    fn contains(&self, token: &String) -> bool {
+        self.0.binary_search(token).is_ok()
     }
 
     /// Whether there is no token in it.
@@ -40,25 +52,29 @@ impl Scope {
 
     /// Whether every token is also in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        self.0.iter().all(|token| other.contains(token))
     }
 
     /// The tokens in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        Self(self.0.iter().filter(|token| other.contains(token)).cloned().collect())
     }
 
     /// The tokens in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self(self.0.union(&other.0).cloned().collect())
+        Self::of([self.0.as_slice(), &other.0].concat())
     }
 
     /// The tokens in alphabetical order.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 impl fmt::Display for Scope {
@@ -103,5 +119,15 @@ mod tests {
         for text in [" ", " a", "a ", "a  b", "a\tb", "a\nb", "a\"", "a\\b", "ä", "a\0"] {
             assert_eq!(Scope::parse(text), Err(ScopeError), "{text:?}");
         }
+    }
+
+    #[test]
+    fn scopes_are_sets() {
+        let scope = |text| Scope::parse(text).expect("a scope");
+        let (one, other) = (scope("b a c"), scope("d b c"));
+        assert_eq!(one.union(&other), scope("a b c d"));
+        assert_eq!(one.intersection(&other), scope("c b"));
+        assert!(one.intersection(&other).is_subset(&one) && Scope::default().is_subset(&one));
+        assert!(!one.is_subset(&other) && !one.is_subset(&Scope::default()));
     }
 }
