@@ -1,6 +1,6 @@
 //! The token request as it came: form and Authorization header, strictly read (RFC 6749 §3.2, §2.3.1, appendix B).
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header};
@@ -38,8 +38,8 @@ pub enum Authorization {
 /// A token request, about whose sender nothing is known yet. `Debug` shows parameter names, never values.
 #[derive(Default)]
 pub struct TokenForm {
-    parameters: BTreeMap<String, Zeroizing<String>>,
-    repeated: Vec<(String, String)>,
+    /// As they came, those without a value among them.
+    parameters: Vec<(Zeroizing<String>, Zeroizing<String>)>,
     authorization: Authorization,
 }
 
@@ -53,26 +53,35 @@ impl TokenForm {
         check_content_type(headers)?;
         check_query(query)?;
         let mut form = Self { authorization: authorization(headers)?, ..Self::default() };
-        let mut seen = Vec::new();
-        for (name, value) in pairs(body)? {
-            if seen.len() == MAX_PARAMETERS {
-                return Err(FormError::TooManyParameters);
-            }
-            if REPEATABLE.contains(&name.as_str()) {
-                form.repeated.push((name.clone(), value.to_string()));
-            } else if seen.contains(&name) {
-                return Err(FormError::DuplicateParameter);
-            } else if !value.is_empty() {
-                form.parameters.insert(name.clone(), value);
-            }
-            seen.push(name);
+        let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding)?;
+        for pair in body.split('&').filter(|pair| !pair.is_empty()) {
+            form.add(pair)?;
         }
         Ok(form)
     }
 
-    /// The value of a parameter, if it was sent with one.
+    fn add(&mut self, pair: &str) -> Result<(), FormError> {
+        if self.parameters.len() == MAX_PARAMETERS {
+            return Err(FormError::TooManyParameters);
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(name)?, decode(value)?);
+        if !REPEATABLE.contains(&name.as_str()) && self.parameters.iter().any(|(known, _)| *known == name) {
+            return Err(FormError::DuplicateParameter);
+        }
+        self.parameters.push((name, value));
+        Ok(())
+    }
+
+    /// The non-empty values of a parameter.
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.parameters.iter().filter(move |(known, value)| known.as_str() == name && !value.is_empty());
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter, if it was sent with one; the first, of one that may be repeated.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.get(name).map(|value| value.as_str())
+        self.values(name).next()
     }
 
     /// As [`TokenForm::parameter`], for one that the request cannot do without.
@@ -85,7 +94,7 @@ impl TokenForm {
 
     /// The non-empty values of `resource` (RFC 8707 §2).
     pub fn resources(&self) -> impl Iterator<Item = &str> {
-        self.repeated.iter().filter(|(name, value)| name == "resource" && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.values("resource")
     }
 
     /// What the Authorization header said.
@@ -96,7 +105,8 @@ impl TokenForm {
 
 impl fmt::Debug for TokenForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenForm").field("parameters", &self.parameters.keys()).finish_non_exhaustive()
+        let names: Vec<_> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("TokenForm").field("parameters", &names).finish_non_exhaustive()
     }
 }
 
@@ -122,21 +132,10 @@ fn check_query(query: Option<&str>) -> Result<(), FormError> {
     Ok(())
 }
 
-fn pairs(body: &[u8]) -> Result<Vec<(String, Zeroizing<String>)>, FormError> {
-    let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding)?;
-    let pairs = body.split('&').filter(|pair| !pair.is_empty()).take(MAX_PARAMETERS + 1);
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decode(name)?.to_string(), decode(value)?))
-        })
-        .collect()
-}
-
 /// Decodes `application/x-www-form-urlencoded` once: `+` is a space, every `%` starts an octet, the result is UTF-8.
 fn decode(text: &str) -> Result<Zeroizing<String>, FormError> {
     // Nothing to decode in most texts, in assertions above all.
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+    if !text.as_bytes().contains(&b'%') && !text.as_bytes().contains(&b'+') {
         return Ok(Zeroizing::new(text.to_owned()));
     }
     let is_escape = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());

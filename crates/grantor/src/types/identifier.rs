@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use grantor_jose::crypto;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::clock::UnixTime;
 
@@ -34,8 +34,8 @@ fn check(text: &str) -> Result<(), IdentifierError> {
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -64,9 +64,9 @@ macro_rules! identifier {
             }
         }
 
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0.as_ref().to_owned()
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -111,17 +111,21 @@ pub struct CorrelationId(String);
 impl CorrelationId {
     /// A new one: 30 bits of the time in units of 32 ms, 45 bits of chance.
     pub fn new(at: UnixTime) -> Self {
-        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-        let time = u128::from((at.millis() / 32).unsigned_abs() % (1 << 30));
-        let chance = u128::from(u64::from_be_bytes(crypto::random_bytes::<8>()) >> 19);
-        let bits = time << 45 | chance;
-        Self((0..15).rev().map(|place| char::from(DIGITS[(bits >> (5 * place)) as usize % 32])).collect())
+        let time = (at.millis() / 32).unsigned_abs();
+        let chance = u64::from_be_bytes(crypto::random_bytes::<8>());
+        Self(digits::<6>(time).chain(digits::<9>(chance)).collect())
     }
 
     /// The text: letters and digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The last `N` digits of a number to the base 32.
+fn digits<const N: u32>(number: u64) -> impl Iterator<Item = char> {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    (0..N).rev().map(move |place| char::from(DIGITS[(number >> (5 * place)) as usize % 32]))
 }
 
 impl fmt::Display for CorrelationId {
