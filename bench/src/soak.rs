@@ -43,7 +43,7 @@ pub struct Options {
     /// Attacks for each hundred honest requests
     #[arg(long, default_value_t = 10.0)]
     hostile: f64,
-    /// Honest requests a second [default: 60 % of what as many connections reach that never pause]
+    /// Honest requests a second [default: half of what as many connections reach that never pause: one core's worth of two]
     #[arg(long)]
     rate: Option<f64>,
     /// Connections of the honest clients
@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let (server, signer) = Server::start(options.algorithm, CONFIGURATION)?;
     server.register_secret_client("guessed")?;
     let capacity = capacity(&server, &signer, options)?;
-    let rate = options.rate.unwrap_or(capacity * 0.6);
+    let rate = options.rate.unwrap_or(capacity * 0.5);
     println!(
         "{} assertions at {rate:.0} a second ({capacity:.0} without a pause), {} connections; then {} attacks for each 100, and \
          {CRAWLERS} connections that crawl",
