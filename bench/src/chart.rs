@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::statistics::Spread;
 
-const WIDTH: f64 = 1000.0;
+const WIDTH: f64 = 1080.0;
 /// Where labels end and bars begin.
-const LEFT: f64 = 570.0;
+const LEFT: f64 = 650.0;
 const STEP: f64 = 30.0;
 /// Of a curve's panel.
 const PANEL: f64 = 300.0;

@@ -60,6 +60,15 @@ const BY_CLIENT_ASSERTION: Row =
 const RSA_GRANT: &str = "RS256 grant -> ES256 JWT";
 
 impl Kind {
+    /// What it remembers used assertions with, if it does.
+    pub fn replay(self) -> &'static str {
+        match self {
+            Self::Floor => "no replay store",
+            Self::Memory | Self::PeerMemory => "memory replay",
+            Self::Durable | Self::PeerDurable => "SQLite replay",
+        }
+    }
+
     pub fn is_peer(self) -> bool {
         matches!(self, Self::PeerMemory | Self::PeerDurable)
     }

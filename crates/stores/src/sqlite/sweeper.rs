@@ -17,6 +17,7 @@ const ROWS: i64 = 2_500;
 /// Changes kept for servers to read; one that fell further behind forgets its whole cache.
 const CHANGES_KEPT: i64 = 10_000;
 
+/// When it is due, and how far it has come.
 pub(super) struct Sweeper {
     clock: Arc<dyn Clock>,
     retention: Retention,
