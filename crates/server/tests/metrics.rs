@@ -172,10 +172,12 @@ fn gauges_tell_of_replay_entries_and_keys() {
     assert_eq!(ages.len(), 2, "{ages:?}");
     assert!(ages.iter().all(|(_, age)| (0.0..60.0).contains(*age)), "{ages:?}");
 
-    // What the storage knows is read at most every ten seconds, what is counted is of this moment.
+    // Keys are read at most every ten seconds, what is counted is of this moment.
     observed.granted(&key);
+    observed.server.ok(&["key", "rotate", "--ahead", "0s"]);
     let samples = observed.scrape();
-    assert_eq!((samples["grantor_replay_entries"], samples[&decisions("granted", "", "")]), (2.0, 3.0));
+    assert_eq!((samples["grantor_replay_entries"], samples[&decisions("granted", "", "")]), (3.0, 3.0));
+    assert_eq!(samples[r#"grantor_signing_keys{state="previous"}"#], 0.0);
 }
 
 #[test]
