@@ -127,14 +127,17 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
     Ok(SqliteStore(inner))
 }
 
-/// Repeats something on a thread of its own for as long as the store is in use.
-fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: impl Fn(&Inner) + Send + 'static) -> std::io::Result<()> {
+/// Repeats something on a thread of its own for as long as the store is in use, first after a pause: a store that is used for a
+/// moment, as by a command, is closed when its user lets go of it.
+fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> std::io::Result<()> {
     let inner = Arc::downgrade(inner);
     let repeat = move || {
-        while let Some(inner) = inner.upgrade() {
-            work(&inner);
-            drop(inner);
+        loop {
             thread::sleep(pause);
+            match inner.upgrade() {
+                Some(inner) => work(&inner),
+                None => return,
+            }
         }
     };
     thread::Builder::new().name(name.to_owned()).spawn(repeat).map(drop)
