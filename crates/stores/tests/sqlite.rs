@@ -158,6 +158,21 @@ async fn no_secret_is_readable_in_the_file() {
     assert!(!contains(b"\"d\":"), "no private JWK member");
 }
 
+#[tokio::test]
+async fn what_is_committed_reaches_the_database_file_while_the_store_is_in_use() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    store.client_create(client("a-name-to-look-for", AuthMethod::NONE, Vec::new())).await.expect("created");
+    let name = b"a-name-to-look-for";
+    let path = directory.path().join("grantor.db");
+    let is_there = || fs::read(&path).expect("the file").windows(name.len()).any(|window| window == name);
+    let started = Instant::now();
+    while !is_there() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it stays in the log");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[test]
 fn files_are_for_their_owner_alone() {
     let directory = tempfile::tempdir().expect("a temporary directory");

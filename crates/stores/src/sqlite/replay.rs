@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_of_claims_do_not_double_at_once() {
+    fn the_shares_of_the_maps_grow_from_one_to_two() {
         let mut shares = [0; SHARDS];
         (0..1_000_000).for_each(|number| shares[shard_of(f64::from(number) / 1e6)] += 1);
         assert!(shares.is_sorted() && shares[0] > 5000, "{shares:?}");

@@ -38,19 +38,16 @@ impl Sweeper {
     }
 
     /// What cannot be removed now is tried again the next time.
-    pub(super) fn sweep_if_due(&mut self, transaction: &Connection, claims: &mut Claims) {
-        if !self.is_due() {
-            return;
-        }
+    pub(super) fn sweep(&mut self, transaction: &Connection, claims: &mut Claims) {
         let now = self.clock.now();
         self.due = now.plus(EVERY);
         claims.sweep_some(now);
-        if let Err(error) = self.sweep(transaction, now.millis()) {
+        if let Err(error) = self.sweep_tables(transaction, now.millis()) {
             tracing::warn!(%error, "what has ended could not be removed");
         }
     }
 
-    fn sweep(&mut self, transaction: &Connection, now: i64) -> rusqlite::Result<()> {
+    fn sweep_tables(&mut self, transaction: &Connection, now: i64) -> rusqlite::Result<()> {
         self.sweep_claims(transaction, now)?;
         for statement in [
             "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
@@ -76,5 +73,37 @@ impl Sweeper {
         }
         self.claims_walked = last.filter(|_| rows == ROWS).unwrap_or_default();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor::clock::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn claims_that_last_hide_none_that_have_ended_behind_them() {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection.execute_batch("CREATE TABLE replay (key, until)").expect("an earlier table");
+        connection.execute_batch(include_str!("../../migrations/0006_claims_in_order.sql")).expect("a table");
+        let add = |until: i64| {
+            connection.execute("INSERT INTO replay (key, until) VALUES (x'', ?1)", [until]).expect("added");
+        };
+        (0..ROWS + 10).for_each(|_| add(2000));
+        (0..ROWS).for_each(|_| add(999));
+        add(1000);
+        let mut sweeper = Sweeper::new(Arc::new(ManualClock::new(UnixTime::from_millis(1000))), Retention::default());
+        let left = |ended: &str| {
+            let query = format!("SELECT count(*) FROM replay WHERE until {ended} 1000");
+            connection.query_row(&query, [], |row| row.get::<_, i64>(0)).expect("a count")
+        };
+        sweeper.sweep_claims(&connection, 1000).expect("swept");
+        assert_eq!((left("<"), left(">=")), (ROWS, ROWS + 11), "the first part has none that ended");
+        (0..2).for_each(|_| sweeper.sweep_claims(&connection, 1000).expect("swept"));
+        assert_eq!((left("<"), left(">=")), (0, ROWS + 11));
+        // At the end it begins anew.
+        (0..2).for_each(|_| sweeper.sweep_claims(&connection, 3000).expect("swept"));
+        assert_eq!(left(">="), 0);
     }
 }

@@ -192,27 +192,29 @@ struct Committing {
 impl Committing {
     fn run(mut self) {
         loop {
-            match self.jobs.recv_timeout(DECISION_WAIT) {
-                Ok(first) => drop(self.commit_group(Some(first))),
-                Err(RecvTimeoutError::Timeout) => drop(self.commit_group(None)),
-                // The end: record what is left, so that nothing is lost at shutdown.
-                Err(RecvTimeoutError::Disconnected) => {
-                    while self.commit_group(None) > 0 {}
-                    let lost = self.decisions.try_iter().count();
-                    if lost > 0 {
-                        tracing::error!(lost, "the last decisions could not be recorded");
-                    }
-                    return;
-                }
-            }
+            let first = match self.jobs.recv_timeout(DECISION_WAIT) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            };
+            self.commit_group(first);
+        }
+    }
+
+    /// Records the decisions that are left, so that nothing is lost at shutdown.
+    fn end(mut self) {
+        while self.commit_group(None) > 0 {}
+        let lost = self.decisions.try_iter().count();
+        if lost > 0 {
+            tracing::error!(lost, "the last decisions could not be recorded");
         }
     }
 
     /// Commits the first job together with those that wait behind it, the decisions that wait to be recorded, and the removal of
     /// what has ended. Answers how many jobs and decisions there were.
     fn commit_group(&mut self, first: Option<Job>) -> usize {
-        let is_idle = first.is_none() && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0;
-        if is_idle && !self.sweeper.is_due() {
+        let is_sweep_due = self.sweeper.is_due();
+        if first.is_none() && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0 && !is_sweep_due {
             return 0;
         }
         let jobs = first.into_iter().chain(self.jobs.try_iter()).take(GROUP);
@@ -226,7 +228,9 @@ impl Committing {
         let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, &mut self.claims)).collect();
         let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(DECISION_GROUP).collect();
         let mut lost = insert(&decisions, &transaction);
-        self.sweeper.sweep_if_due(&transaction, &mut self.claims);
+        if is_sweep_due {
+            self.sweeper.sweep(&transaction, &mut self.claims);
+        }
         // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
         // that lost work was done.
         let committed = transaction.commit().map_err(Arc::new);
