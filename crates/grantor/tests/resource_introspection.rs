@@ -337,6 +337,7 @@ async fn the_methods_of_the_client_role_authenticate_a_resource_too() {
     let jws = Unverified::parse(&form["client_assertion"]).and_then(|jws| jws.verify(&public)).expect("a signature by the key");
     let claims = Claims::parse(jws.payload()).expect("claims");
     assert_eq!((claims.issuer.as_deref(), claims.subject.as_deref()), (Some("api"), Some("api")));
+    assert_eq!(claims.issued_at.map(|date| date.seconds()), Some(NOW as f64), "by the validator's clock");
     assert_eq!(claims.audience.expect("aud").sole(), Some(server.issuer.as_str()));
 
     accepted("client_secret_post", ask(Box::new(ClientSecretPost::new("api", "secret"))).await);

@@ -8,24 +8,23 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use crate::basic;
 #[cfg(feature = "client")]
-use crate::{
-    client::{ClientAuth, Server, TokenRequest, Wanted},
-    clock::{Clock as _, SystemClock},
-};
+use crate::client::{ClientAuth, Server, TokenRequest, Wanted};
+use crate::{basic, clock::UnixTime};
 
 /// An introspection request that is being made. [`Authenticate`] adds header fields or form parameters to it.
 pub struct IntrospectionRequest {
     endpoint: Url,
     issuer: String,
+    now: UnixTime,
     headers: HeaderMap,
     form: String,
 }
 
 impl IntrospectionRequest {
-    pub(super) fn new(endpoint: Url, issuer: &str, token: &str) -> Self {
-        let mut request = Self { endpoint, issuer: issuer.to_owned(), headers: HeaderMap::new(), form: String::new() };
+    pub(super) fn new(endpoint: Url, issuer: &str, token: &str, now: UnixTime) -> Self {
+        let issuer = issuer.to_owned();
+        let mut request = Self { endpoint, issuer, now, headers: HeaderMap::new(), form: String::new() };
         request.add_parameter("token", token);
         request.add_parameter("token_type_hint", "access_token");
         request
@@ -39,6 +38,11 @@ impl IntrospectionRequest {
     /// Where the request goes.
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
+    }
+
+    /// Now, by the validator's clock.
+    pub fn now(&self) -> UnixTime {
+        self.now
     }
 
     /// Sets a header field, such as `Authorization`.
@@ -90,7 +94,7 @@ impl<A: ClientAuth> Authenticate for A {
     async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>> {
         let server = Server::discover(&request.issuer)?;
         let wanted = Wanted::new();
-        let mut credentials = TokenRequest::new(&server, &wanted, SystemClock.now());
+        let mut credentials = TokenRequest::new(&server, &wanted, request.now);
         ClientAuth::authenticate(self, &mut credentials).await?;
         let (form, authorization) = credentials.into_parts();
         for (name, value) in &form {

@@ -7,7 +7,10 @@ use http::StatusCode;
 use url::Url;
 
 use super::{Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError, source::Endpoint};
-use crate::fetch::{Fetch, FetchError};
+use crate::{
+    clock::UnixTime,
+    fetch::{Fetch, FetchError},
+};
 
 /// Largest introspection answer read, in octets.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -101,9 +104,9 @@ pub(super) struct Introspector {
 
 impl Introspector {
     /// What the server says about an active token.
-    pub(super) async fn ask(&self, token: &str) -> Result<Claims, ValidationError> {
+    pub(super) async fn ask(&self, token: &str, now: UnixTime) -> Result<Claims, ValidationError> {
         let url = self.endpoint.url("introspection_endpoint", |metadata| metadata.introspection_endpoint.as_ref()).await?;
-        let body = self.send(&url, token).await.map_err(Arc::new)?;
+        let body = self.send(&url, token, now).await.map_err(Arc::new)?;
         let unreadable = |error| Arc::new(SourceError::Introspection { url: url.to_string(), error });
         let answer = json::parse_object(&body).map_err(|error| unreadable(error.into()))?;
         match answer.get("active").and_then(json::Value::as_bool) {
@@ -113,8 +116,8 @@ impl Introspector {
         }
     }
 
-    async fn send(&self, url: &Url, token: &str) -> Result<bytes::Bytes, SourceError> {
-        let mut request = IntrospectionRequest::new(url.clone(), &self.issuer, token);
+    async fn send(&self, url: &Url, token: &str, now: UnixTime) -> Result<bytes::Bytes, SourceError> {
+        let mut request = IntrospectionRequest::new(url.clone(), &self.issuer, token, now);
         self.credentials.authenticate(&mut request).await.map_err(SourceError::Credentials)?;
         let failed = |error| SourceError::Fetch { url: url.to_string(), error };
         let request = request.finish().ok_or_else(|| failed(FetchError::Url(url.to_string())))?;

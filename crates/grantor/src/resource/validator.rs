@@ -198,7 +198,7 @@ impl Inner {
         digest: Digest,
         now: UnixTime,
     ) -> Result<ValidatedToken, ValidationError> {
-        let answer = asking.introspector.ask(text).await;
+        let answer = asking.introspector.ask(text, now).await;
         if matches!(answer, Err(ValidationError::Inactive)) {
             self.tokens.set_inactive(digest, now, asking.inactive);
         }
