@@ -17,6 +17,8 @@ use crate::sign::{Key, Signer, on_all_cores};
 const CHUNK: usize = 20_000;
 /// Issuers among which replay entries are spread: none may have more than a million.
 const ISSUERS: u64 = 10_000;
+/// Replay entries in a row: what a commit holds when all connections are busy.
+const CLAIMS: usize = 20;
 
 /// Numbers that look random and are the same in each run (SplitMix64).
 pub struct Numbers(pub u64);
@@ -69,21 +71,24 @@ pub fn add_clients(connection: &mut Connection, issuer: &str, count: usize, draw
     Ok(drawn.iter().filter_map(|number| signers.get(number).cloned().flatten()).collect())
 }
 
-/// Records uses of assertions that are in force for most of an hour.
+/// Records uses of assertions that are in force for most of an hour, [`CLAIMS`] in a row.
 pub fn add_replay_entries(connection: &mut Connection, count: usize) -> Result<(), Box<dyn Error>> {
     let transaction = connection.transaction()?;
     {
-        let mut insert = transaction.prepare("INSERT INTO replay (key, until) VALUES (?1, ?2)")?;
+        let mut insert = transaction.prepare("INSERT INTO replay (until, claims) VALUES (?1, ?2)")?;
         let end = SystemClock.now().plus(Duration::from_secs(50 * 60)).millis();
         let mut numbers = Numbers(11);
-        for number in 0..count {
-            let mut key = [0; 32];
-            // The issuer's tag, then what tells its assertions apart.
-            let issuer = Numbers(numbers.next().unwrap_or_default() % ISSUERS).next();
-            for (part, number) in key.chunks_exact_mut(8).zip(issuer.into_iter().chain(&mut numbers)) {
-                part.copy_from_slice(&number.to_be_bytes());
+        for first in (0..count).step_by(CLAIMS) {
+            let claims = CLAIMS.min(count - first);
+            let until = end + (first * 600_000 / count) as i64;
+            let mut row = Vec::with_capacity(claims * 40);
+            for _ in 0..claims {
+                // The issuer's tag, what tells its assertions apart, and until when.
+                let issuer = Numbers(numbers.next().unwrap_or_default() % ISSUERS).next();
+                issuer.into_iter().chain(numbers.by_ref().take(3)).for_each(|number| row.extend(number.to_be_bytes()));
+                row.extend(until.to_be_bytes());
             }
-            insert.execute((key, end + (number * 600_000 / count) as i64))?;
+            insert.execute((until, row))?;
         }
     }
     transaction.commit()?;

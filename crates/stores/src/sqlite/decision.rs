@@ -7,7 +7,7 @@ use grantor::{
     server::{Decision, DecisionLog, Outcome},
     storage::StoreError,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
 
 use super::{SqliteStore, error::Failure};
 
@@ -80,11 +80,36 @@ impl DecisionRow {
         }
     }
 
-    pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let insert = "INSERT INTO decision (id, at, refused, rule, party, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = (&self.id, self.at, self.refused, self.rule, &self.party, &self.record);
-        connection.prepare_cached(insert)?.execute(values).map(drop)
+    fn columns(&self) -> [&dyn ToSql; COLUMNS] {
+        [&self.id, &self.at, &self.refused, &self.rule, &self.party, &self.record]
     }
+}
+
+/// Columns of a row that are written.
+const COLUMNS: usize = 6;
+/// Rows in a statement: one for several costs less than several.
+const ROWS: [usize; 3] = [16, 4, 1];
+
+/// Writes the decisions to the end of the table. Answers how many could not be recorded.
+pub(super) fn append(connection: &Connection, mut decisions: &[DecisionRow]) -> usize {
+    let mut lost = 0;
+    for rows in ROWS {
+        while let Some((some, rest)) = decisions.split_at_checked(rows) {
+            if let Err(error) = insert(connection, some) {
+                tracing::warn!(%error, "decisions could not be recorded");
+                lost += rows;
+            }
+            decisions = rest;
+        }
+    }
+    lost
+}
+
+fn insert(connection: &Connection, decisions: &[DecisionRow]) -> rusqlite::Result<()> {
+    let rows = vec!["(?, ?, ?, ?, ?, ?)"; decisions.len()].join(", ");
+    let insert = format!("INSERT INTO decision (id, at, refused, rule, party, record) VALUES {rows}");
+    let values = params_from_iter(decisions.iter().flat_map(DecisionRow::columns));
+    connection.prepare_cached(&insert)?.execute(values).map(drop)
 }
 
 impl DecisionLog for SqliteStore {

@@ -5,6 +5,7 @@
 
 mod cache;
 mod check;
+mod claim_rows;
 mod client;
 mod decision;
 mod error;

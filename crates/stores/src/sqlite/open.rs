@@ -32,6 +32,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0006_claims_in_order.sql")),
     M::up(include_str!("../../migrations/0007_key_expiry.sql")),
     M::up(include_str!("../../migrations/0008_claims_without_index.sql")),
+    M::up(include_str!("../../migrations/0009_claims_of_a_commit.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -1,5 +1,5 @@
-//! Replay claims in SQLite. Those in force are kept in memory, where they are decided; the table, to whose end each is written,
-//! keeps them for the next start and tells other processes. The answer waits for the commit.
+//! Replay claims in SQLite. Those in force are kept in memory, where they are decided; the table, to whose end those of each commit are
+//! written, keeps them for the next start and tells other processes. The answer waits for the commit.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,10 +8,14 @@ use grantor::{
     clock::UnixTime,
     storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError},
 };
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{SqliteStore, writer::unavailable};
+use super::{
+    SqliteStore,
+    claim_rows::{self, NewClaim},
+    writer::unavailable,
+};
 
 /// How many maps share the claims: one is swept at a time, and one grows at a time.
 const SHARDS: usize = 128;
@@ -26,13 +30,9 @@ impl ReplayGuard for SqliteStore {
         answered.await.map_err(|_| unavailable("the writer could not write"))?
     }
 
-    /// Walks through the whole table.
+    /// Reads the whole table.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
-        let query = "SELECT EXISTS (SELECT 1 FROM replay WHERE key = ?1 AND until >= ?2)";
-        let read = move |connection: &Connection| {
-            Ok(connection.prepare_cached(query)?.query_row((key.as_bytes(), now.millis()), |row| row.get(0))?)
-        };
-        self.0.readers.read(read).await
+        self.0.readers.read(move |connection| Ok(claim_rows::contain(connection, key, now)?)).await
     }
 }
 
@@ -70,8 +70,8 @@ pub(super) struct Claims {
     committed: i64,
     /// Whether this transaction has read what others claimed before it.
     caught_up: bool,
-    /// What this transaction claimed.
-    uncommitted: Vec<ReplayKey>,
+    /// What this transaction claimed, and has to write.
+    uncommitted: Vec<NewClaim>,
     sweep_next: usize,
     recounted_at: Option<UnixTime>,
 }
@@ -99,19 +99,14 @@ impl Claims {
         if self.caught_up {
             return Ok(());
         }
-        let query = "SELECT sequence, key, until FROM replay WHERE sequence > ?1 ORDER BY sequence";
-        let mut statement = connection.prepare_cached(query)?;
-        let claim = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        for row in statement.query_map([self.known], claim)? {
-            let (sequence, key, until): (i64, [u8; 32], i64) = row?;
-            self.insert(ReplayKey::from_bytes(key), UnixTime::from_millis(until));
-            (self.known, self.committed) = (sequence, sequence);
-        }
+        let last = claim_rows::read_after(connection, self.known, |key, until| self.insert(key, until))?;
+        self.known = last.unwrap_or(self.known);
+        self.committed = self.known;
         self.caught_up = true;
         Ok(())
     }
 
-    /// Decides, and writes what is new to the end of the table.
+    /// Decides. What is new has to be [written](Claims::write) before the transaction ends.
     pub(super) fn claim(&mut self, connection: &Connection, job: &ClaimJob) -> rusqlite::Result<Claim> {
         self.catch_up(connection)?;
         let (short, shard) = split(job.key);
@@ -125,12 +120,16 @@ impl Claims {
         if self.is_over_quota(job) {
             return Ok(Claim::OverQuota);
         }
-        let insert = "INSERT INTO replay (key, until) VALUES (?1, ?2)";
-        connection.prepare_cached(insert)?.execute((job.key.as_bytes(), job.until.millis()))?;
-        self.known = connection.last_insert_rowid();
         self.insert(job.key, job.until);
-        self.uncommitted.push(job.key);
+        self.uncommitted.push(NewClaim::new(job.key, job.until, job.now));
         Ok(Claim::Fresh)
+    }
+
+    /// Writes what this transaction claimed to the end of the table.
+    pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let last = claim_rows::append(connection, &mut self.uncommitted)?;
+        self.known = last.unwrap_or(self.known);
+        Ok(())
     }
 
     /// The transaction has ended: what was not committed was never claimed.
@@ -142,10 +141,10 @@ impl Claims {
             return;
         }
         self.known = self.committed;
-        for key in std::mem::take(&mut self.uncommitted) {
-            let (short, shard) = split(key);
+        for claim in std::mem::take(&mut self.uncommitted) {
+            let (short, shard) = split(claim.key);
             if self.shards[shard].remove(&short).is_some() {
-                release(&mut self.held_by, key.issuer());
+                release(&mut self.held_by, claim.key.issuer());
             }
         }
     }
@@ -209,22 +208,20 @@ fn issuer(key: &Key) -> IssuerTag {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::claim_rows::tests::table, *};
 
     const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
-
-    fn table() -> Connection {
-        let connection = Connection::open_in_memory().expect("a database");
-        connection.execute_batch("CREATE TABLE replay (key, until)").expect("an earlier table");
-        connection.execute_batch(include_str!("../../migrations/0006_claims_in_order.sql")).expect("a table");
-        connection
-    }
 
     fn claim(claims: &mut Claims, connection: &Connection, jti: &str) -> Claim {
         let (answer, _) = oneshot::channel();
         let until = NOW.plus(Duration::from_secs(60));
         let job = ClaimJob { key: ReplayKey::new("a", jti), until, now: NOW, quota: 2, answer };
         claims.claim(connection, &job).expect("decided")
+    }
+
+    fn commit(claims: &mut Claims, connection: &Connection) {
+        claims.write(connection).expect("written");
+        claims.settle(true);
     }
 
     #[test]
@@ -237,6 +234,7 @@ mod tests {
             assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Replayed, "{committed}");
             assert_eq!(claim(&mut claims, &transaction, "2"), Claim::Fresh, "{committed}");
             assert_eq!(claim(&mut claims, &transaction, "3"), Claim::OverQuota, "{committed}");
+            claims.write(&transaction).expect("written");
             if committed { transaction.commit() } else { transaction.rollback() }.expect("ended");
             claims.settle(committed);
         }
@@ -249,16 +247,17 @@ mod tests {
         let connection = table();
         let (mut ours, mut theirs) = (Claims::new(), Claims::new());
         assert_eq!(claim(&mut ours, &connection, "1"), Claim::Fresh);
-        ours.settle(true);
+        commit(&mut ours, &connection);
         assert_eq!(claim(&mut theirs, &connection, "1"), Claim::Replayed);
         assert_eq!(claim(&mut theirs, &connection, "2"), Claim::Fresh);
-        theirs.settle(true);
+        commit(&mut theirs, &connection);
         assert_eq!(claim(&mut ours, &connection, "2"), Claim::Replayed);
         // Positions are never used twice, or a claim made after all had been removed would be overlooked.
-        ours.settle(true);
+        commit(&mut ours, &connection);
         connection.execute("DELETE FROM replay", []).expect("removed");
         let mut third = Claims::new();
         assert_eq!(claim(&mut third, &connection, "3"), Claim::Fresh);
+        commit(&mut third, &connection);
         assert_eq!(claim(&mut ours, &connection, "3"), Claim::Replayed);
     }
 

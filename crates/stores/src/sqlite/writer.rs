@@ -16,12 +16,17 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    decision::{DecisionRow, Retention},
+    decision::{self, DecisionRow, Retention},
     error::commit_failed,
     replay::{ClaimJob, Claims},
     sweeper::Sweeper,
 };
 
+/// Jobs and decisions in a group from which on the writer lets more gather before the next: a commit costs much the same for a few as
+/// for many. Where fewer come, nobody waits.
+const BUSY_GROUP: usize = 32;
+/// How long it lets them.
+const GATHER: Duration = Duration::from_millis(1);
 /// Jobs that may wait. Beyond, requests are told to come back.
 const QUEUE: usize = 8192;
 /// Most jobs in one commit.
@@ -191,13 +196,17 @@ struct Committing {
 
 impl Committing {
     fn run(mut self) {
+        let mut is_busy = false;
         loop {
             let first = match self.jobs.recv_timeout(DECISION_WAIT) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
             };
-            self.commit_group(first);
+            if is_busy {
+                thread::sleep(GATHER);
+            }
+            is_busy = self.commit_group(first) >= BUSY_GROUP;
         }
     }
 
@@ -227,20 +236,21 @@ impl Committing {
         };
         let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, &mut self.claims)).collect();
         let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(DECISION_GROUP).collect();
-        let mut lost = insert(&decisions, &transaction);
+        let mut lost = decision::append(&transaction, &decisions);
         if is_sweep_due {
             self.sweeper.sweep(&transaction, &mut self.claims);
         }
         // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
         // that lost work was done.
-        let committed = transaction.commit().map_err(Arc::new);
+        let written = self.claims.write(&transaction);
+        let committed = written.and_then(|()| transaction.commit()).map_err(Arc::new);
         if let Err(error) = &committed {
             tracing::error!(%error, "commit failed");
-            lost = decisions.len() as u64;
+            lost = decisions.len();
         }
         self.claims.settle(committed.is_ok());
         self.counts.claims_held.store(self.claims.len(), Ordering::Relaxed);
-        self.counts.decisions_dropped.fetch_add(lost, Ordering::Relaxed);
+        self.counts.decisions_dropped.fetch_add(lost as u64, Ordering::Relaxed);
         self.counts.decisions_waiting.fetch_sub(decisions.len() as u64, Ordering::SeqCst);
         let count = answers.len() + decisions.len();
         for answer in answers {
@@ -248,18 +258,6 @@ impl Committing {
         }
         count
     }
-}
-
-/// Answers how many could not be recorded.
-fn insert(decisions: &[DecisionRow], transaction: &Connection) -> u64 {
-    let mut lost = 0;
-    for decision in decisions {
-        if let Err(error) = decision.insert(transaction) {
-            tracing::warn!(%error, "a decision could not be recorded");
-            lost += 1;
-        }
-    }
-    lost
 }
 
 fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Answer {
