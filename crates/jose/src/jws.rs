@@ -1,10 +1,12 @@
 //! Compact JWS: taking one apart, verifying it with a key the caller chose, and making one (RFC 7515 §3.1, §5, §7.1).
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use memchr::memchr_iter;
 
-use crate::{Algorithm, Header, JwsError, SigningError, SigningKey, VerificationKey, base64url, json::Object};
+use crate::{
+    Algorithm, Header, JwsError, KnownHeader, SigningError, SigningKey, VerificationKey, base64url, json::Object,
+};
 
 /// Longest compact JWS that is looked at, in octets.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -13,7 +15,7 @@ pub const MAX_HEADER_BYTES: usize = 4 * 1024;
 
 /// A JWS taken apart, about which nothing is proven yet. `Debug` shows the header only: the whole is a credential.
 pub struct Unverified<'a> {
-    header: Header,
+    header: Cow<'a, Header>,
     signing_input: &'a str,
     /// Payload and signature, one after the other.
     decoded: Vec<u8>,
@@ -26,6 +28,14 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// [`JwsError`]; size is checked before anything is decoded.
     pub fn parse(token: &'a str) -> Result<Self, JwsError> {
+        Self::parse_knowing(token, None)
+    }
+
+    /// As [`Unverified::parse`]. A header that is `known` is not read again: most tokens of an issuer have the same.
+    ///
+    /// # Errors
+    /// As [`Unverified::parse`].
+    pub fn parse_knowing(token: &'a str, known: Option<&'a KnownHeader>) -> Result<Self, JwsError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwsError::TooLarge);
         }
@@ -37,7 +47,10 @@ impl<'a> Unverified<'a> {
             return Err(JwsError::MissingSignature);
         }
         let signing_input = &token[..header.len() + 1 + payload.len()];
-        let header = Header::parse(&base64url::decode(header).ok_or(JwsError::Base64("header"))?)?;
+        let header = match known.and_then(|known| known.says(header)) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(Header::parse(&base64url::decode(header).ok_or(JwsError::Base64("header"))?)?),
+        };
         let mut decoded = Vec::with_capacity(payload.len() + signature.len());
         base64url::decode_onto(&mut decoded, payload).ok_or(JwsError::Base64("payload"))?;
         let payload_bytes = decoded.len();
@@ -48,6 +61,14 @@ impl<'a> Unverified<'a> {
     /// The header, to choose the key by.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The header, to be known next time; `None` if it was known.
+    pub fn unknown_header(&self) -> Option<KnownHeader> {
+        match (&self.header, self.signing_input.split_once('.')) {
+            (Cow::Owned(header), Some((segment, _))) => Some(KnownHeader::new(segment, header.clone())),
+            _ => None,
+        }
     }
 
     /// The payload, to find out whose key is needed. Anybody may have written it.
@@ -62,7 +83,7 @@ impl<'a> Unverified<'a> {
     pub fn verify(mut self, key: &VerificationKey) -> Result<Verified, JwsError> {
         self.check(key)?;
         self.decoded.truncate(self.payload_bytes);
-        Ok(Verified { header: self.header, payload: self.decoded })
+        Ok(Verified { header: self.header.into_owned(), payload: self.decoded })
     }
 
     /// The first of several keys that is for the header's `alg` and with which the signature verifies.

@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use grantor_jose::{Claims, JwsError, MAX_TOKEN_BYTES, Unverified};
+use arc_swap::ArcSwapOption;
+use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified};
 
 use super::{
     SourceError, ValidatedToken, ValidationError, ValidatorBuilder,
@@ -27,6 +28,8 @@ pub(super) struct Inner {
     pub(super) rules: Rules,
     pub(super) keys: Keys,
     pub(super) introspection: Option<Asking>,
+    /// Of the token whose signature has verified last.
+    pub(super) header: ArcSwapOption<KnownHeader>,
     pub(super) tokens: TokenCache,
     pub(super) remembered: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -122,7 +125,8 @@ impl Inner {
     }
 
     async fn look_at(&self, text: &str, digest: Digest, now: UnixTime) -> Result<ValidatedToken, ValidationError> {
-        match (self.shape(text)?, &self.introspection) {
+        let known = self.header.load_full();
+        match (self.shape(text, known.as_deref())?, &self.introspection) {
             (Shape::Jwt(jws), Some(asking)) if asking.tokens == IntrospectedTokens::All => {
                 let jwt = self.verify(&jws, now).await?;
                 self.ask(asking, text, digest, Some(jwt)).await
@@ -138,9 +142,9 @@ impl Inner {
     }
 
     /// What is no JWT at all is an opaque token; what is a bad JWT stays one.
-    fn shape<'t>(&self, text: &'t str) -> Result<Shape<'t>, JwsError> {
+    fn shape<'t>(&self, text: &'t str, known: Option<&'t KnownHeader>) -> Result<Shape<'t>, JwsError> {
         use grantor_jose::HeaderError::Json;
-        match Unverified::parse(text) {
+        match Unverified::parse_knowing(text, known) {
             Ok(jws) => Ok(Shape::Jwt(jws)),
             Err(JwsError::Segments | JwsError::Encrypted | JwsError::Base64(_) | JwsError::Header(Json(_)))
                 if self.introspection.is_some() =>
@@ -157,6 +161,9 @@ impl Inner {
         let claims = Claims::parse(jws.dangerously_unverified_payload())?;
         let token = self.rules.check(jws.header(), claims, now.date())?;
         let keys = self.keys.verify(jws).await?;
+        if let Some(header) = jws.unknown_header() {
+            self.header.store(Some(Arc::new(header)));
+        }
         Ok((token, keys))
     }
 
