@@ -7,7 +7,7 @@ use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified};
 
 use super::{
     SourceError, ValidatedToken, ValidationError, ValidatorBuilder,
-    cache::{Digest, Seen, TokenCache},
+    cache::{Fingerprint, Seen, TokenCache},
     introspection::{IntrospectedTokens, Introspector},
     key_set::{KeySet, Keys},
     rules::Rules,
@@ -71,10 +71,10 @@ impl Validator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwsError::TooLarge.into());
         }
-        let (digest, now) = (Digest::of(token), inner.clock.now());
-        let token = match inner.just_seen(&digest, now).await? {
+        let (fingerprint, now) = (inner.tokens.fingerprint(token), inner.clock.now());
+        let token = match inner.just_seen(&fingerprint, now).await? {
             Some(seen) => seen.token,
-            None => inner.look_at(token, digest, now).await?,
+            None => inner.look_at(token, fingerprint, now).await?,
         };
         inner.rules.allows(&token, &inner.rules.scope)?;
         Ok(token)
@@ -111,8 +111,8 @@ impl Validator {
 
 impl Inner {
     /// The token, if it was accepted before and nothing has changed.
-    async fn just_seen(&self, digest: &Digest, now: UnixTime) -> Result<Option<Seen>, ValidationError> {
-        let Some(seen) = self.tokens.accepted(digest) else { return Ok(None) };
+    async fn just_seen(&self, fingerprint: &Fingerprint, now: UnixTime) -> Result<Option<Seen>, ValidationError> {
+        let Some(seen) = self.tokens.accepted(fingerprint) else { return Ok(None) };
         let current = match seen.keys {
             Some(_) => Some(self.keys.current().await?),
             None => None,
@@ -120,23 +120,23 @@ impl Inner {
         if seen.stands(now, current.as_ref()) {
             return Ok(Some(seen));
         }
-        self.tokens.forget(digest, now, current.as_ref());
+        self.tokens.forget(fingerprint, now, current.as_ref());
         Ok(None)
     }
 
-    async fn look_at(&self, text: &str, digest: Digest, now: UnixTime) -> Result<ValidatedToken, ValidationError> {
+    async fn look_at(&self, text: &str, fingerprint: Fingerprint, now: UnixTime) -> Result<ValidatedToken, ValidationError> {
         let known = self.header.load_full();
         match (self.shape(text, known.as_deref())?, &self.introspection) {
             (Shape::Jwt(jws), Some(asking)) if asking.tokens == IntrospectedTokens::All => {
                 let jwt = self.verify(&jws, now).await?;
-                self.ask(asking, text, digest, Some(jwt)).await
+                self.ask(asking, text, fingerprint, Some(jwt)).await
             }
             (Shape::Jwt(jws), _) => {
                 let (token, keys) = self.verify(&jws, now).await?;
-                self.tokens.accept(digest, self.seen(&token, Some(keys), now, self.remembered));
+                self.tokens.accept(fingerprint, self.seen(&token, Some(keys), now, self.remembered));
                 Ok(token)
             }
-            (Shape::Opaque, Some(asking)) => self.ask(asking, text, digest, None).await,
+            (Shape::Opaque, Some(asking)) => self.ask(asking, text, fingerprint, None).await,
             (Shape::Opaque, None) => Err(JwsError::Segments.into()),
         }
     }
@@ -172,11 +172,11 @@ impl Inner {
         &self,
         asking: &Asking,
         text: &str,
-        digest: Digest,
+        fingerprint: Fingerprint,
         jwt: Option<(ValidatedToken, Arc<KeySet>)>,
     ) -> Result<ValidatedToken, ValidationError> {
         let answer = async {
-            let turn = self.tokens.accepted_or_turn(&digest).await;
+            let turn = self.tokens.accepted_or_turn(&fingerprint).await;
             // The wait for it may have been long.
             let now = self.clock.now();
             let turn = match turn {
@@ -184,10 +184,10 @@ impl Inner {
                 Ok(_) => None,
                 Err(turn) => Some(turn),
             };
-            if self.tokens.is_inactive(&digest, now) {
+            if self.tokens.is_inactive(&fingerprint, now) {
                 return Err(ValidationError::Inactive);
             }
-            let described = self.described(asking, text, digest, now).await?;
+            let described = self.described(asking, text, fingerprint, now).await?;
             let (token, keys) = jwt.map_or((described, None), |(token, keys)| (token, Some(keys)));
             // Refused only if somebody has put one there meanwhile, who has the same right to.
             let _ = turn.map(|turn| turn.insert(self.seen(&token, keys, now, asking.active)));
@@ -202,12 +202,12 @@ impl Inner {
         &self,
         asking: &Asking,
         text: &str,
-        digest: Digest,
+        fingerprint: Fingerprint,
         now: UnixTime,
     ) -> Result<ValidatedToken, ValidationError> {
         let answer = asking.introspector.ask(text, now).await;
         if matches!(answer, Err(ValidationError::Inactive)) {
-            self.tokens.set_inactive(digest, now, asking.inactive);
+            self.tokens.set_inactive(fingerprint, now, asking.inactive);
         }
         self.rules.check_active(answer?, now.date())
     }
