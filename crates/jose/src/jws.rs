@@ -4,9 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use memchr::memchr_iter;
 
-use crate::{
-    Algorithm, Header, JwsError, KnownHeader, SigningError, SigningKey, VerificationKey, base64url, json::Object,
-};
+use crate::{Algorithm, Header, JwsError, KnownHeader, SigningError, SigningKey, VerificationKey, base64url, json::Object};
 
 /// Longest compact JWS that is looked at, in octets.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
