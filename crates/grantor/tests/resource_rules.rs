@@ -231,6 +231,43 @@ async fn a_token_just_seen_still_ends() {
 }
 
 #[tokio::test]
+async fn a_token_just_seen_lets_no_other_text_in() {
+    let validator = validator();
+    let (jwt, other) = (token(&keys::P256).sign(&keys::P256), token(&keys::P256).text("jti", "other").sign(&keys::P256));
+    let (input, signature) = jwt.rsplit_once('.').expect("a JWS");
+    let (_, signature_of_other) = other.rsplit_once('.').expect("a JWS");
+    let forged = token(&keys::P256).sign(&keys::P256_OTHER);
+    let texts = [
+        format!("{input}."),
+        format!("{input}.{signature_of_other}"),
+        format!("{input}.{}", &signature[..signature.len() - 4]),
+        format!("{input}.{signature}AAAA"),
+        input.to_owned(),
+        forged,
+    ];
+    for text in texts {
+        accepted(&jwt, validator.validate(&jwt).await);
+        refused(&text, validator.validate(&text).await);
+    }
+}
+
+#[tokio::test]
+async fn a_known_header_lets_no_other_header_in() {
+    let validator = validator();
+    for key in [&keys::RSA, &keys::P256, &keys::RSA] {
+        accepted("the control", validator.validate(&token(key).sign(key)).await);
+        refuses(&validator, "typ", |jwt| jwt.header("typ", "\"JWT\""), "'typ'").await;
+        refuses(&validator, "crit", |jwt| jwt.header("crit", "[\"exp\"]"), "'crit' is not supported").await;
+        let as_another = token(key).header("kid", quote(keys::P384.key_id().expect("a name"))).sign(key);
+        assert!(refused("kid", validator.validate(&as_another).await).contains("the key is not for algorithm"));
+        let (good, later) = (token(key).sign(key), token(key).claim("exp", (NOW + 601).to_string()).sign(key));
+        let (Some((input, _)), Some((_, signature))) = (later.rsplit_once('.'), good.rsplit_once('.')) else { unreachable!() };
+        let forged = format!("{input}.{signature}");
+        assert_eq!(refused("signature", validator.validate(&forged).await), "signature does not verify");
+    }
+}
+
+#[tokio::test]
 async fn keys_come_from_the_issuer_and_never_from_the_token() {
     let validator = validator();
     let jwk = serde_json::to_string(&key_set(&[&keys::P256_OTHER])["keys"][0]).expect("JSON");

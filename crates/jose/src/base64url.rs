@@ -24,6 +24,11 @@ pub fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
+/// As [`decode`], behind what is in `buffer` already. What is behind it after a refusal is of no use.
+pub(crate) fn decode_onto(buffer: &mut Vec<u8>, text: &str) -> Option<()> {
+    ENGINE.decode_vec(text, buffer).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,7 +34,8 @@ impl Claims {
     /// # Errors
     /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        let mut claims = Self::default();
+        // Room for what access tokens usually have.
+        let mut claims = Self { other: OtherClaims(Vec::with_capacity(4)), ..Self::default() };
         for (name, node) in json::members(payload)? {
             match name.as_ref() {
                 "iss" => claims.issuer = Some(string("iss", node)?),

@@ -92,6 +92,17 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<(&'static RsaParameters, &'sta
     })
 }
 
+/// What is hashed before it is signed, and how. Ed25519 hashes by itself, a MAC has its hash within.
+fn digest_algorithm(algorithm: Algorithm) -> Option<&'static digest::Algorithm> {
+    use Algorithm::*;
+    match algorithm {
+        Rs256 | Ps256 | Es256 => Some(&digest::SHA256),
+        Rs384 | Ps384 | Es384 => Some(&digest::SHA384),
+        Rs512 | Ps512 | Es512 => Some(&digest::SHA512),
+        Ed25519 | EdDsa | Hs256 | Hs384 | Hs512 => None,
+    }
+}
+
 fn ec_parameters(curve: Curve) -> (&'static EcdsaVerificationAlgorithm, &'static EcdsaSigningAlgorithm) {
     match curve {
         Curve::P256 => (&sig::ECDSA_P256_SHA256_FIXED, &sig::ECDSA_P256_SHA256_FIXED_SIGNING),
@@ -138,8 +149,8 @@ impl Verifier {
     /// Whether `signature` over `message` verifies under `algorithm`, which the caller has matched with the key.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Rsa { .. } => self.rsa_key(algorithm).is_some_and(|key| key.verify_sig(message, signature).is_ok()),
-            Self::Ec(key) => key.verify_sig(message, signature).is_ok(),
+            Self::Rsa { .. } => self.rsa_key(algorithm).is_some_and(|key| verify_hashed(key, algorithm, message, signature)),
+            Self::Ec(key) => verify_hashed(key, algorithm, message, signature),
             Self::Ed25519(key) => {
                 !signature.get(..32).is_none_or(ed25519_point_is_unsafe) && key.verify_sig(message, signature).is_ok()
             }
@@ -156,6 +167,12 @@ impl Verifier {
         let (parameters, _) = rsa_parameters(algorithm)?;
         parsed[algorithm as usize].get_or_init(|| RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok()).as_ref()
     }
+}
+
+/// The message is hashed here: the library's own way to is through a context on the heap, which it copies.
+fn verify_hashed(key: &ParsedPublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    let digest = digest_algorithm(algorithm).map(|hash| digest::digest(hash, message));
+    digest.is_some_and(|digest| key.verify_digest_sig(&digest, signature).is_ok())
 }
 
 /// Verifies a MAC in constant time.

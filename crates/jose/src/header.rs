@@ -51,6 +51,25 @@ impl Header {
     }
 }
 
+/// A header as it is sent, in base64url, and what it says.
+#[derive(Debug)]
+pub struct KnownHeader {
+    segment: Box<str>,
+    header: Header,
+}
+
+impl KnownHeader {
+    /// Only what was read is known.
+    pub(crate) fn new(segment: &str, header: Header) -> Self {
+        Self { segment: segment.into(), header }
+    }
+
+    /// What `segment` says, if it is this one.
+    pub(crate) fn says(&self, segment: &str) -> Option<&Header> {
+        (*self.segment == *segment).then_some(&self.header)
+    }
+}
+
 /// A media type without the `application/` that may be left out.
 fn bare(media_type: &str) -> &str {
     const IMPLIED: &str = "application/";

@@ -1,8 +1,10 @@
 //! Compact JWS: taking one apart, verifying it with a key the caller chose, and making one (RFC 7515 §3.1, §5, §7.1).
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use crate::{Algorithm, Header, JwsError, SigningError, SigningKey, VerificationKey, base64url, json::Object};
+use memchr::memchr_iter;
+
+use crate::{Algorithm, Header, JwsError, KnownHeader, SigningError, SigningKey, VerificationKey, base64url, json::Object};
 
 /// Longest compact JWS that is looked at, in octets.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -11,10 +13,11 @@ pub const MAX_HEADER_BYTES: usize = 4 * 1024;
 
 /// A JWS taken apart, about which nothing is proven yet. `Debug` shows the header only: the whole is a credential.
 pub struct Unverified<'a> {
-    header: Header,
+    header: Cow<'a, Header>,
     signing_input: &'a str,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
+    /// Payload and signature, one after the other.
+    decoded: Vec<u8>,
+    payload_bytes: usize,
 }
 
 impl<'a> Unverified<'a> {
@@ -23,6 +26,14 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// [`JwsError`]; size is checked before anything is decoded.
     pub fn parse(token: &'a str) -> Result<Self, JwsError> {
+        Self::parse_knowing(token, None)
+    }
+
+    /// As [`Unverified::parse`]. A header that is `known` is not read again: most tokens of an issuer have the same.
+    ///
+    /// # Errors
+    /// As [`Unverified::parse`].
+    pub fn parse_knowing(token: &'a str, known: Option<&'a KnownHeader>) -> Result<Self, JwsError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwsError::TooLarge);
         }
@@ -33,13 +44,16 @@ impl<'a> Unverified<'a> {
         if signature.is_empty() {
             return Err(JwsError::MissingSignature);
         }
-        let decode = |name, segment| base64url::decode(segment).ok_or(JwsError::Base64(name));
-        Ok(Self {
-            header: Header::parse(&decode("header", header)?)?,
-            payload: decode("payload", payload)?,
-            signature: decode("signature", signature)?,
-            signing_input: &token[..header.len() + 1 + payload.len()],
-        })
+        let signing_input = &token[..header.len() + 1 + payload.len()];
+        let header = match known.and_then(|known| known.says(header)) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(Header::parse(&base64url::decode(header).ok_or(JwsError::Base64("header"))?)?),
+        };
+        let mut decoded = Vec::with_capacity(payload.len() + signature.len());
+        base64url::decode_onto(&mut decoded, payload).ok_or(JwsError::Base64("payload"))?;
+        let payload_bytes = decoded.len();
+        base64url::decode_onto(&mut decoded, signature).ok_or(JwsError::Base64("signature"))?;
+        Ok(Self { header, signing_input, decoded, payload_bytes })
     }
 
     /// The header, to choose the key by.
@@ -47,18 +61,27 @@ impl<'a> Unverified<'a> {
         &self.header
     }
 
+    /// The header, to be known next time; `None` if it was known.
+    pub fn unknown_header(&self) -> Option<KnownHeader> {
+        match (&self.header, self.signing_input.split_once('.')) {
+            (Cow::Owned(header), Some((segment, _))) => Some(KnownHeader::new(segment, header.clone())),
+            _ => None,
+        }
+    }
+
     /// The payload, to find out whose key is needed. Anybody may have written it.
     pub fn dangerously_unverified_payload(&self) -> &[u8] {
-        &self.payload
+        &self.decoded[..self.payload_bytes]
     }
 
     /// Turns into a [`Verified`] if and only if `key` is for the header's `alg` and the signature verifies.
     ///
     /// # Errors
     /// [`JwsError::AlgorithmNotForKey`] or [`JwsError::Signature`].
-    pub fn verify(self, key: &VerificationKey) -> Result<Verified, JwsError> {
+    pub fn verify(mut self, key: &VerificationKey) -> Result<Verified, JwsError> {
         self.check(key)?;
-        Ok(Verified { header: self.header, payload: self.payload })
+        self.decoded.truncate(self.payload_bytes);
+        Ok(Verified { header: self.header.into_owned(), payload: self.decoded })
     }
 
     /// The first of several keys that is for the header's `alg` and with which the signature verifies.
@@ -77,7 +100,8 @@ impl<'a> Unverified<'a> {
     }
 
     fn check(&self, key: &VerificationKey) -> Result<(), JwsError> {
-        key.verify(self.header.algorithm(), self.signing_input.as_bytes(), &self.signature)
+        let signature = &self.decoded[self.payload_bytes..];
+        key.verify(self.header.algorithm(), self.signing_input.as_bytes(), signature)
     }
 }
 
@@ -88,16 +112,13 @@ impl fmt::Debug for Unverified<'_> {
 }
 
 fn segments(token: &str) -> Result<(&str, &str, &str), JwsError> {
-    let three = || {
-        let (header, rest) = token.split_once('.')?;
-        let (payload, signature) = rest.split_once('.')?;
-        (!signature.contains('.')).then_some((header, payload, signature))
-    };
-    three().ok_or_else(|| match token.split('.').count() {
-        5 => JwsError::Encrypted,
-        _ if token.trim_start().starts_with('{') => JwsError::JsonSerialization,
-        _ => JwsError::Segments,
-    })
+    let mut dots = memchr_iter(b'.', token.as_bytes());
+    match (dots.next(), dots.next(), dots.count()) {
+        (Some(first), Some(second), 0) => Ok((&token[..first], &token[first + 1..second], &token[second + 1..])),
+        (Some(_), Some(_), 2) => Err(JwsError::Encrypted),
+        _ if token.trim_start().starts_with('{') => Err(JwsError::JsonSerialization),
+        _ => Err(JwsError::Segments),
+    }
 }
 
 /// A JWS whose signature has verified.

@@ -42,7 +42,7 @@ pub use algorithm::{Algorithm, Curve, KeyType};
 pub use base64url::{decode as base64url_decode, encode as base64url_encode};
 pub use claims::{Audience, Claims, NumericDate, OtherClaims};
 pub use error::{ClaimsError, HeaderError, JsonError, JwkError, JwkSetError, JwsError, SigningError};
-pub use header::Header;
+pub use header::{Header, KnownHeader};
 pub use jwk::{Jwk, VerificationKey};
 pub use jwk_set::JwkSet;
 pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, compact, sign, signing_input};

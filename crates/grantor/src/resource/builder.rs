@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwapOption;
 use grantor_jose::{Algorithm, JwkSet};
 use url::Url;
 
@@ -231,6 +232,7 @@ impl ValidatorBuilder {
             rules: self.rules,
             keys,
             introspection,
+            header: ArcSwapOption::empty(),
             tokens: TokenCache::new(self.capacity),
             remembered: self.remembered,
             clock: self.clock,

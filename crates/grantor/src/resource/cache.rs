@@ -1,5 +1,5 @@
-//! Tokens that were just seen: accepted ones, and ones that the authorization server says are not active. Under a digest, so that
-//! the cache holds nothing that could be sent somewhere.
+//! Tokens that were just seen: accepted ones, and ones that the authorization server says are not active. Under a fingerprint, so
+//! that the cache holds nothing that could be sent somewhere.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,19 +8,14 @@ use quick_cache::{
     DefaultHashBuilder, UnitWeighter,
     sync::{Cache, DefaultLifecycle, PlaceholderGuard},
 };
+use siphasher::sip128::SipHasher13;
 
 use super::{ValidatedToken, key_set::KeySet, refreshing::since};
 use crate::clock::UnixTime;
 
-/// SHA-256 of a token's text.
+/// What a token is known by in one cache: nobody else can tell which texts have the same, nor make one that has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Digest([u8; 32]);
-
-impl Digest {
-    pub(super) fn of(token: &str) -> Self {
-        Self(crypto::sha256(&[token.as_bytes()]))
-    }
-}
+pub(super) struct Fingerprint(u128);
 
 /// An accepted token, for as long as it need not be looked at again.
 #[derive(Clone)]
@@ -69,42 +64,51 @@ impl Seen {
 }
 
 /// The right to find out about a token, for one at a time.
-pub(super) type Turn<'c> = PlaceholderGuard<'c, Digest, Seen, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<Digest, Seen>>;
+pub(super) type Turn<'c> =
+    PlaceholderGuard<'c, Fingerprint, Seen, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<Fingerprint, Seen>>;
 
 /// Bounded by number: strangers cannot put anything into `accepted`, and what they put into `inactive` pushes out only its like.
 pub(super) struct TokenCache {
-    accepted: Cache<Digest, Seen>,
-    inactive: Cache<Digest, Life>,
+    /// With a key that is random, and never leaves it.
+    fingerprints: SipHasher13,
+    accepted: Cache<Fingerprint, Seen>,
+    inactive: Cache<Fingerprint, Life>,
 }
 
 impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { accepted: Cache::new(capacity), inactive: Cache::new(capacity) }
+        let fingerprints = SipHasher13::new_with_key(&crypto::random_bytes());
+        Self { fingerprints, accepted: Cache::new(capacity), inactive: Cache::new(capacity) }
     }
 
-    pub(super) fn accepted(&self, digest: &Digest) -> Option<Seen> {
-        self.accepted.get(digest)
+    /// The fingerprint of a token's text.
+    pub(super) fn fingerprint(&self, token: &str) -> Fingerprint {
+        Fingerprint(self.fingerprints.hash(token.as_bytes()).as_u128())
+    }
+
+    pub(super) fn accepted(&self, fingerprint: &Fingerprint) -> Option<Seen> {
+        self.accepted.get(fingerprint)
     }
 
     /// Forgets what does not stand any more, so that somebody can take the turn.
-    pub(super) fn forget(&self, digest: &Digest, now: UnixTime, current: Option<&Arc<KeySet>>) {
-        self.accepted.remove_if(digest, |seen| !seen.stands(now, current));
+    pub(super) fn forget(&self, fingerprint: &Fingerprint, now: UnixTime, current: Option<&Arc<KeySet>>) {
+        self.accepted.remove_if(fingerprint, |seen| !seen.stands(now, current));
     }
 
     /// The token, if somebody else found out; else the turn to find out.
-    pub(super) async fn accepted_or_turn(&self, digest: &Digest) -> Result<Seen, Turn<'_>> {
-        self.accepted.get_value_or_guard_async(digest).await
+    pub(super) async fn accepted_or_turn(&self, fingerprint: &Fingerprint) -> Result<Seen, Turn<'_>> {
+        self.accepted.get_value_or_guard_async(fingerprint).await
     }
 
-    pub(super) fn accept(&self, digest: Digest, seen: Seen) {
-        self.accepted.insert(digest, seen);
+    pub(super) fn accept(&self, fingerprint: Fingerprint, seen: Seen) {
+        self.accepted.insert(fingerprint, seen);
     }
 
-    pub(super) fn is_inactive(&self, digest: &Digest, now: UnixTime) -> bool {
-        self.inactive.get(digest).is_some_and(|life| life.includes(now))
+    pub(super) fn is_inactive(&self, fingerprint: &Fingerprint, now: UnixTime) -> bool {
+        self.inactive.get(fingerprint).is_some_and(|life| life.includes(now))
     }
 
-    pub(super) fn set_inactive(&self, digest: Digest, now: UnixTime, duration: Duration) {
-        self.inactive.insert(digest, Life { from: now, duration });
+    pub(super) fn set_inactive(&self, fingerprint: Fingerprint, now: UnixTime, duration: Duration) {
+        self.inactive.insert(fingerprint, Life { from: now, duration });
     }
 }

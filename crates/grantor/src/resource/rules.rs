@@ -78,9 +78,9 @@ impl Rules {
         self.issuer(&claims)?;
         self.audience(&claims)?;
         self.times(&claims, now)?;
-        let client_id = self.client_id(&claims)?;
+        let client_claim = self.client_claim(&claims)?;
         let scope = self.scope_of(&claims)?;
-        Ok(ValidatedToken::new(claims, client_id, scope))
+        Ok(ValidatedToken::new(claims, client_claim, scope))
     }
 
     /// RFC 8725 §3.1: the algorithm is a configured one.
@@ -145,14 +145,16 @@ impl Rules {
         }
     }
 
-    fn client_id(&self, claims: &Claims) -> Result<Option<String>, ValidationError> {
-        let names: &[&str] = match self.profile {
+    /// The claim that names the client.
+    fn client_claim(&self, claims: &Claims) -> Result<Option<&'static str>, ValidationError> {
+        let names: &[&'static str] = match self.profile {
             TokenProfile::Rfc9068 => &["client_id"],
             TokenProfile::PlainJwt => &["client_id", "azp", "appid", "cid"],
         };
-        match names.iter().find_map(|name| claims.other.get(name)) {
+        let found = names.iter().find_map(|&name| Some((name, claims.other.get(name)?)));
+        match found {
             None => Ok(None),
-            Some(Value::String(client)) if !client.is_empty() => Ok(Some(client.clone())),
+            Some((name, Value::String(client))) if !client.is_empty() => Ok(Some(name)),
             Some(_) => Err(ValidationError::MalformedClaim("client_id")),
         }
     }

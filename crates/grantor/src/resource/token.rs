@@ -14,14 +14,15 @@ pub struct ValidatedToken(Arc<Inner>);
 
 struct Inner {
     claims: Claims,
-    client_id: Option<String>,
+    /// The claim that names the client.
+    client_claim: Option<&'static str>,
     scope: Scope,
 }
 
 impl ValidatedToken {
     /// Only the rules make one.
-    pub(super) fn new(claims: Claims, client_id: Option<String>, scope: Scope) -> Self {
-        Self(Arc::new(Inner { claims, client_id, scope }))
+    pub(super) fn new(claims: Claims, client_claim: Option<&'static str>, scope: Scope) -> Self {
+        Self(Arc::new(Inner { claims, client_claim, scope }))
     }
 
     /// `sub`: whom the token is about (RFC 9068 §2.2); the client itself where nobody else is involved. Unique within the
@@ -32,7 +33,7 @@ impl ValidatedToken {
 
     /// `client_id`: who asked for the token (RFC 9068 §2.2). Always there with [`TokenProfile::Rfc9068`](super::TokenProfile).
     pub fn client_id(&self) -> Option<&str> {
-        self.0.client_id.as_deref()
+        self.claim(self.0.client_claim?)?.as_str()
     }
 
     /// `scope`: what the token allows (RFC 9068 §2.2.3). Empty where it says nothing.

@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use grantor_jose::{Claims, JwsError, MAX_TOKEN_BYTES, Unverified};
+use arc_swap::ArcSwapOption;
+use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified};
 
 use super::{
     SourceError, ValidatedToken, ValidationError, ValidatorBuilder,
-    cache::{Digest, Seen, TokenCache},
+    cache::{Fingerprint, Seen, TokenCache},
     introspection::{IntrospectedTokens, Introspector},
     key_set::{KeySet, Keys},
     rules::Rules,
@@ -27,6 +28,8 @@ pub(super) struct Inner {
     pub(super) rules: Rules,
     pub(super) keys: Keys,
     pub(super) introspection: Option<Asking>,
+    /// Of the token whose signature has verified last.
+    pub(super) header: ArcSwapOption<KnownHeader>,
     pub(super) tokens: TokenCache,
     pub(super) remembered: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -68,10 +71,10 @@ impl Validator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwsError::TooLarge.into());
         }
-        let (digest, now) = (Digest::of(token), inner.clock.now());
-        let token = match inner.just_seen(&digest, now).await? {
+        let (fingerprint, now) = (inner.tokens.fingerprint(token), inner.clock.now());
+        let token = match inner.just_seen(&fingerprint, now).await? {
             Some(seen) => seen.token,
-            None => inner.look_at(token, digest, now).await?,
+            None => inner.look_at(token, fingerprint, now).await?,
         };
         inner.rules.allows(&token, &inner.rules.scope)?;
         Ok(token)
@@ -108,8 +111,8 @@ impl Validator {
 
 impl Inner {
     /// The token, if it was accepted before and nothing has changed.
-    async fn just_seen(&self, digest: &Digest, now: UnixTime) -> Result<Option<Seen>, ValidationError> {
-        let Some(seen) = self.tokens.accepted(digest) else { return Ok(None) };
+    async fn just_seen(&self, fingerprint: &Fingerprint, now: UnixTime) -> Result<Option<Seen>, ValidationError> {
+        let Some(seen) = self.tokens.accepted(fingerprint) else { return Ok(None) };
         let current = match seen.keys {
             Some(_) => Some(self.keys.current().await?),
             None => None,
@@ -117,30 +120,31 @@ impl Inner {
         if seen.stands(now, current.as_ref()) {
             return Ok(Some(seen));
         }
-        self.tokens.forget(digest, now, current.as_ref());
+        self.tokens.forget(fingerprint, now, current.as_ref());
         Ok(None)
     }
 
-    async fn look_at(&self, text: &str, digest: Digest, now: UnixTime) -> Result<ValidatedToken, ValidationError> {
-        match (self.shape(text)?, &self.introspection) {
+    async fn look_at(&self, text: &str, fingerprint: Fingerprint, now: UnixTime) -> Result<ValidatedToken, ValidationError> {
+        let known = self.header.load_full();
+        match (self.shape(text, known.as_deref())?, &self.introspection) {
             (Shape::Jwt(jws), Some(asking)) if asking.tokens == IntrospectedTokens::All => {
                 let jwt = self.verify(&jws, now).await?;
-                self.ask(asking, text, digest, Some(jwt)).await
+                self.ask(asking, text, fingerprint, Some(jwt)).await
             }
             (Shape::Jwt(jws), _) => {
                 let (token, keys) = self.verify(&jws, now).await?;
-                self.tokens.accept(digest, self.seen(&token, Some(keys), now, self.remembered));
+                self.tokens.accept(fingerprint, self.seen(&token, Some(keys), now, self.remembered));
                 Ok(token)
             }
-            (Shape::Opaque, Some(asking)) => self.ask(asking, text, digest, None).await,
+            (Shape::Opaque, Some(asking)) => self.ask(asking, text, fingerprint, None).await,
             (Shape::Opaque, None) => Err(JwsError::Segments.into()),
         }
     }
 
     /// What is no JWT at all is an opaque token; what is a bad JWT stays one.
-    fn shape<'t>(&self, text: &'t str) -> Result<Shape<'t>, JwsError> {
+    fn shape<'t>(&self, text: &'t str, known: Option<&'t KnownHeader>) -> Result<Shape<'t>, JwsError> {
         use grantor_jose::HeaderError::Json;
-        match Unverified::parse(text) {
+        match Unverified::parse_knowing(text, known) {
             Ok(jws) => Ok(Shape::Jwt(jws)),
             Err(JwsError::Segments | JwsError::Encrypted | JwsError::Base64(_) | JwsError::Header(Json(_)))
                 if self.introspection.is_some() =>
@@ -157,6 +161,9 @@ impl Inner {
         let claims = Claims::parse(jws.dangerously_unverified_payload())?;
         let token = self.rules.check(jws.header(), claims, now.date())?;
         let keys = self.keys.verify(jws).await?;
+        if let Some(header) = jws.unknown_header() {
+            self.header.store(Some(Arc::new(header)));
+        }
         Ok((token, keys))
     }
 
@@ -165,11 +172,11 @@ impl Inner {
         &self,
         asking: &Asking,
         text: &str,
-        digest: Digest,
+        fingerprint: Fingerprint,
         jwt: Option<(ValidatedToken, Arc<KeySet>)>,
     ) -> Result<ValidatedToken, ValidationError> {
         let answer = async {
-            let turn = self.tokens.accepted_or_turn(&digest).await;
+            let turn = self.tokens.accepted_or_turn(&fingerprint).await;
             // The wait for it may have been long.
             let now = self.clock.now();
             let turn = match turn {
@@ -177,10 +184,10 @@ impl Inner {
                 Ok(_) => None,
                 Err(turn) => Some(turn),
             };
-            if self.tokens.is_inactive(&digest, now) {
+            if self.tokens.is_inactive(&fingerprint, now) {
                 return Err(ValidationError::Inactive);
             }
-            let described = self.described(asking, text, digest, now).await?;
+            let described = self.described(asking, text, fingerprint, now).await?;
             let (token, keys) = jwt.map_or((described, None), |(token, keys)| (token, Some(keys)));
             // Refused only if somebody has put one there meanwhile, who has the same right to.
             let _ = turn.map(|turn| turn.insert(self.seen(&token, keys, now, asking.active)));
@@ -195,12 +202,12 @@ impl Inner {
         &self,
         asking: &Asking,
         text: &str,
-        digest: Digest,
+        fingerprint: Fingerprint,
         now: UnixTime,
     ) -> Result<ValidatedToken, ValidationError> {
         let answer = asking.introspector.ask(text, now).await;
         if matches!(answer, Err(ValidationError::Inactive)) {
-            self.tokens.set_inactive(digest, now, asking.inactive);
+            self.tokens.set_inactive(fingerprint, now, asking.inactive);
         }
         self.rules.check_active(answer?, now.date())
     }

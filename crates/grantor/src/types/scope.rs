@@ -12,7 +12,7 @@ pub struct ScopeError;
 /// A set of scope tokens, written in alphabetical order, separated by single spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Scope(Vec<String>);
+pub struct Scope(String);
 
 impl Scope {
     /// Most octets of a scope.
@@ -24,25 +24,21 @@ impl Scope {
     /// [`ScopeError`] for any other separator, for characters outside `%x21 / %x23-5B / %x5D-7E`, and beyond
     /// [`Scope::MAX_BYTES`].
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
-        let token = |token: &str| if is_token(token) { Ok(token.to_owned()) } else { Err(ScopeError) };
         match text.len() {
-            0..=Self::MAX_BYTES => text.split(' ').map(token).collect::<Result<_, _>>().map(Self::of),
+            0 => Ok(Self::default()),
+            1..=Self::MAX_BYTES => {
+                let tokens: Vec<&str> = text.split(' ').collect();
+                if tokens.iter().all(|token| is_token(token)) { Ok(Self::of(tokens)) } else { Err(ScopeError) }
+            }
             _ => Err(ScopeError),
         }
     }
 
     /// Each token once, in alphabetical order.
-    fn of(mut tokens: Vec<String>) -> Self {
+    fn of(mut tokens: Vec<&str>) -> Self {
         tokens.sort_unstable();
         tokens.dedup();
-        Self(tokens)
-    }
-
-    fn contains(&self, token: &String) -> bool {
-        self.0.binary_search(token).is_ok()
+        Self(tokens.join(" "))
     }
 
     /// Whether there is no token in it.
@@ -52,24 +48,27 @@ impl Scope {
 
     /// Whether every token is also in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.iter().all(|token| other.contains(token))
+        // Both are in the same order: what was passed over does not come again.
+        let mut others = other.tokens();
+        self.tokens().all(|token| others.any(|other| other == token))
     }
 
     /// The tokens in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.iter().filter(|token| other.contains(token)).cloned().collect())
+        let others: Vec<&str> = other.tokens().collect();
+        Self::of(self.tokens().filter(|token| others.binary_search(token).is_ok()).collect())
     }
 
     /// The tokens in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self::of([self.0.as_slice(), &other.0].concat())
+        Self::of(self.tokens().chain(other.tokens()).collect())
     }
 
     /// The tokens in alphabetical order.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.split_terminator(' ')
     }
 }
 
@@ -79,10 +78,7 @@ fn is_token(text: &str) -> bool {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, token) in self.tokens().enumerate() {
-            write!(f, "{}{token}", if index == 0 { "" } else { " " })?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -96,7 +92,7 @@ impl TryFrom<String> for Scope {
 
 impl From<Scope> for String {
     fn from(scope: Scope) -> Self {
-        scope.to_string()
+        scope.0
     }
 }
 
@@ -110,6 +106,10 @@ impl std::str::FromStr for Scope {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,5 +129,19 @@ mod tests {
         assert_eq!(one.intersection(&other), scope("c b"));
         assert!(one.intersection(&other).is_subset(&one) && Scope::default().is_subset(&one));
         assert!(!one.is_subset(&other) && !one.is_subset(&Scope::default()));
+    }
+
+    proptest! {
+        #[test]
+        fn scopes_are_the_sets_of_the_standard_library(one in "([a-d]{1,2} ){0,5}[a-d]", other in "([a-d]{1,2} ){0,5}[a-d]") {
+            let set = |text: &str| -> BTreeSet<String> { text.split(' ').map(str::to_owned).collect() };
+            let written = |set: BTreeSet<String>| Vec::from_iter(set).join(" ");
+            let (one_set, other_set) = (set(&one), set(&other));
+            let [one, other] = [one, other].map(|text| Scope::parse(&text).expect("a scope"));
+            prop_assert_eq!(one.to_string(), written(one_set.clone()));
+            prop_assert_eq!(one.is_subset(&other), one_set.is_subset(&other_set));
+            prop_assert_eq!(one.union(&other).to_string(), written(&one_set | &other_set));
+            prop_assert_eq!(one.intersection(&other).to_string(), written(&one_set & &other_set));
+        }
     }
 }
