@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, RandomizedNonceKey, UnboundKey},
     constant_time, digest,
     encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der},
     hmac, rand,
@@ -71,6 +71,33 @@ impl SealingKey {
         let length = self.0.open_in_place(nonce, Aad::from(purpose), &mut buffer).ok()?.len();
         buffer.truncate(length);
         Some(buffer)
+    }
+}
+
+/// Takes fingerprints under a random key of its own: GMAC (NIST SP 800-38D), which is a universal hash. Whoever chose them, two texts
+/// of at most n blocks of 16 octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
+pub struct Fingerprints(LessSafeKey);
+
+/// What a text is known by while the process runs. That the nonce is always the same would betray the key to whoever sees two of
+/// these, so their octets are given to nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprints {
+    /// With a new key.
+    ///
+    /// # Panics
+    /// As [`random_bytes`].
+    pub fn random() -> Self {
+        let key: [u8; 32] = random_bytes();
+        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("AES-256 takes 32 octets")))
+    }
+
+    /// The fingerprint of a text.
+    pub fn of(&self, text: &[u8]) -> Fingerprint {
+        let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(text), &mut []).expect("fails only beyond 2^61 octets");
+        Fingerprint(tag.as_ref().try_into().expect("GCM's tag has 16 octets"))
     }
 }
 
@@ -353,5 +380,20 @@ mod tests {
         sealed[NONCE_LEN] ^= 1;
         assert!(key.open("signing key a", &sealed).is_none());
         assert!(key.open("signing key a", &sealed[..5]).is_none());
+    }
+
+    #[test]
+    fn fingerprints_tell_texts_and_keys_apart() {
+        let fingerprints = Fingerprints::random();
+        let text = [7; 700];
+        let is_known = |other: &[u8]| fingerprints.of(&text) == fingerprints.of(other);
+        assert!(is_known(&text));
+        for octet in 0..text.len() {
+            let mut other = text;
+            other[octet] ^= 1;
+            assert!(!is_known(&other), "{octet}");
+            assert!(!is_known(&text[..octet]), "{octet}");
+        }
+        assert!(fingerprints.of(&text) != Fingerprints::random().of(&text));
     }
 }

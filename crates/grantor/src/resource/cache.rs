@@ -3,19 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use grantor_jose::crypto;
+use grantor_jose::crypto::{Fingerprint, Fingerprints};
 use quick_cache::{
     DefaultHashBuilder, UnitWeighter,
     sync::{Cache, DefaultLifecycle, PlaceholderGuard},
 };
-use siphasher::sip128::SipHasher13;
 
 use super::{ValidatedToken, key_set::KeySet, refreshing::since};
 use crate::clock::UnixTime;
-
-/// What a token is known by in one cache: nobody else can tell which texts have the same, nor make one that has.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint(u128);
 
 /// An accepted token, for as long as it need not be looked at again.
 #[derive(Clone)]
@@ -69,21 +64,19 @@ pub(super) type Turn<'c> =
 
 /// Bounded by number: strangers cannot put anything into `accepted`, and what they put into `inactive` pushes out only its like.
 pub(super) struct TokenCache {
-    /// With a key that is random, and never leaves it.
-    fingerprints: SipHasher13,
+    fingerprints: Fingerprints,
     accepted: Cache<Fingerprint, Seen>,
     inactive: Cache<Fingerprint, Life>,
 }
 
 impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
-        let fingerprints = SipHasher13::new_with_key(&crypto::random_bytes());
-        Self { fingerprints, accepted: Cache::new(capacity), inactive: Cache::new(capacity) }
+        Self { fingerprints: Fingerprints::random(), accepted: Cache::new(capacity), inactive: Cache::new(capacity) }
     }
 
     /// The fingerprint of a token's text.
     pub(super) fn fingerprint(&self, token: &str) -> Fingerprint {
-        Fingerprint(self.fingerprints.hash(token.as_bytes()).as_u128())
+        self.fingerprints.of(token.as_bytes())
     }
 
     pub(super) fn accepted(&self, fingerprint: &Fingerprint) -> Option<Seen> {

@@ -3,11 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified};
+use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified, crypto::Fingerprint};
 
 use super::{
     SourceError, ValidatedToken, ValidationError, ValidatorBuilder,
-    cache::{Fingerprint, Seen, TokenCache},
+    cache::{Seen, TokenCache},
     introspection::{IntrospectedTokens, Introspector},
     key_set::{KeySet, Keys},
     rules::Rules,
