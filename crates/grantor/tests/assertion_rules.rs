@@ -1,4 +1,5 @@
 //! The rules of RFC 7523 §3, each tried through the grant and through both assertion methods of client authentication.
+#![cfg(feature = "server")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A server that makes no sense is not built.
+#![cfg(feature = "server")]
 
 mod common;
 

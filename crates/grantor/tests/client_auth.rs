@@ -1,4 +1,5 @@
 //! Client authentication: one method per client, one mechanism per request, and credentials that are sent are always validated.
+#![cfg(feature = "server")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Explanations: the one broken rule is named, nothing is used up, and the server then decides just so.
+#![cfg(feature = "server")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What an operator changes is in force on the very next request (law 4).
+#![cfg(feature = "server")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The metadata document tells what is registered, and nothing else (RFC 8414 §2).
+#![cfg(feature = "server")]
 
 mod common;
 

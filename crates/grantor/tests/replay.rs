@@ -1,4 +1,5 @@
 //! Each (issuer, jti) is accepted once, after everything else was right, and never when the guard cannot tell (law 3).
+#![cfg(feature = "server")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The shape of a token request: method, content type, query, parameters, size (RFC 6749 §3.2, appendix B).
+#![cfg(feature = "server")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Revocation: a client gives back a token of its own, and nobody else's (RFC 7009).
+#![cfg(feature = "server")]
 
 mod common;
 
