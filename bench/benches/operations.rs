@@ -58,7 +58,8 @@ const OPERATIONS: &[Operation] = &[
     Operation { name: "replay: 64 claims at once in SQLite", prepare: claim_in_sqlite },
     Operation { name: "server: RS256 grant to ES256 JWT, without HTTP and replay", prepare: server },
     Operation { name: "client: a token that is kept", prepare: token_source },
-    Operation { name: "resource: a token that is known", prepare: validator },
+    Operation { name: "resource: a new token, RS256", prepare: new_token },
+    Operation { name: "resource: a token that is known", prepare: known_token },
 ];
 
 impl fmt::Display for Operation {
@@ -218,18 +219,37 @@ fn token_source() -> Work {
     Box::new(move || drop(black_box(at_once(source.token()).expect("a token"))))
 }
 
-fn validator() -> Work {
-    let private = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+/// A guard that remembers this many tokens, and `count` tokens for it.
+fn guard(algorithm: Algorithm, remembered: usize, count: usize) -> (Validator, Vec<String>) {
+    let private = PrivateJwk::generate(algorithm).expect("a key");
     let keys = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&private.public()).expect("a JWK is JSON"));
     let keys = JwkSet::parse(keys.as_bytes()).expect("keys");
+    let key = private.signing_key().expect("a key");
     let now = SystemClock.now().seconds();
     let (audience, end) = ("https://api.example", now + 3600);
-    let claims = format!(
-        r#"{{"iss":"{ISSUER}","sub":"billing","aud":"{audience}","client_id":"billing","iat":{now},"exp":{end},"jti":"x"}}"#
-    );
-    let token = sign(&private.signing_key().expect("a key"), Some("at+jwt"), claims.as_bytes()).expect("a token");
-    let validator = Validator::builder(ISSUER, audience).key_set(keys).build().expect("a validator");
-    Box::new(move || drop(black_box(at_once(validator.validate(&token)).expect("valid"))))
+    let token = |number| {
+        let claims = format!(
+            r#"{{"iss":"{ISSUER}","sub":"billing","aud":"{audience}","client_id":"billing","iat":{now},"exp":{end},"jti":"{number}"}}"#
+        );
+        sign(&key, Some("at+jwt"), claims.as_bytes()).expect("a token")
+    };
+    let builder = Validator::builder(ISSUER, audience).key_set(keys).remember(Duration::from_secs(300), remembered);
+    (builder.build().expect("a validator"), (0..count).map(token).collect())
+}
+
+/// Nearly every token has been forgotten when its turn comes again: the cache keeps a few that it has met twice.
+fn new_token() -> Work {
+    let (validator, tokens) = guard(Algorithm::Rs256, 10, 300);
+    let mut turns = (0..tokens.len()).cycle();
+    Box::new(move || {
+        let token = &tokens[turns.next().expect("endless")];
+        drop(black_box(at_once(validator.validate(token)).expect("valid")));
+    })
+}
+
+fn known_token() -> Work {
+    let (validator, tokens) = guard(Algorithm::Es256, 10, 1);
+    Box::new(move || drop(black_box(at_once(validator.validate(&tokens[0])).expect("valid"))))
 }
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");

@@ -1,7 +1,7 @@
-//! What the guard costs beside the bare verification of one signature. Run it by hand, optimised:
+//! What the guard costs beside the bare verification of one signature. Run it by hand, optimised as the benchmarks are:
 //!
 //! ```text
-//! cargo test --release -p grantor --no-default-features --features resource --test resource_cost -- --ignored --nocapture
+//! cargo test --profile dist -p grantor --no-default-features --features resource --test resource_cost -- --ignored --nocapture
 //! ```
 #![cfg(feature = "resource")]
 
