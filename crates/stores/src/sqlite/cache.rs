@@ -35,7 +35,7 @@ impl KnownNames {
 
     /// Reads all names anew: after changes were missed.
     pub(super) fn add_all(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached("SELECT id FROM client")?;
+        let mut statement = connection.prepare_cached("SELECT name FROM party WHERE kind = 'client'")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             self.insert(row.get_ref(0)?.as_str()?);

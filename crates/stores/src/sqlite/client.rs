@@ -1,6 +1,6 @@
 //! Clients in SQLite.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use grantor::{
@@ -8,7 +8,8 @@ use grantor::{
     storage::{Client, ClientKey, ClientRegistry, ClientSecret, ClientSource, StoreError},
     types::ClientId,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, Row, types::ValueRef};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
@@ -53,17 +54,17 @@ fn create(connection: &Connection, master_key: &MasterKey, client: &Client) -> R
     let id = client.id().as_str();
     let taken = StoreError::Exists("client or subject");
     on_constraint(connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]), taken)?;
-    connection.execute("INSERT INTO client (id, metadata) VALUES (?1, ?2)", (id, metadata(client)))?;
-    write_parts(connection, master_key, client)
+    let insert = "INSERT INTO client (id, metadata, keys) VALUES (?1, ?2, ?3)";
+    connection.execute(insert, (id, to_json(client.metadata()), keys_to_json(client)))?;
+    write_secrets(connection, master_key, client)
 }
 
 fn update(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
-    let changed = connection.execute("UPDATE client SET metadata = ?2 WHERE id = ?1", (id, metadata(client)))?;
-    expect_row(changed, "client")?;
-    connection.execute("DELETE FROM client_key WHERE client = ?1", [id])?;
+    let update = "UPDATE client SET metadata = ?2, keys = ?3 WHERE id = ?1";
+    expect_row(connection.execute(update, (id, to_json(client.metadata()), keys_to_json(client)))?, "client")?;
     connection.execute("DELETE FROM client_secret WHERE client = ?1", [id])?;
-    write_parts(connection, master_key, client)
+    write_secrets(connection, master_key, client)
 }
 
 fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
@@ -71,17 +72,26 @@ fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
     expect_row(changed, "client")
 }
 
-fn metadata(client: &Client) -> String {
-    serde_json::to_string(client.metadata()).expect("metadata is JSON")
+/// A key as it is stored. The JWK is a text, because it may be one that cannot be used.
+#[derive(Serialize, Deserialize)]
+struct StoredKey<'k> {
+    #[serde(borrow)]
+    jwk: Cow<'k, str>,
+    /// Milliseconds since 1970.
+    expires_at: Option<i64>,
 }
 
-fn write_parts(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
+fn to_json(part: &impl Serialize) -> String {
+    serde_json::to_string(part).expect("registrations are JSON")
+}
+
+fn keys_to_json(client: &Client) -> String {
+    let stored = |key| StoredKey { jwk: ClientKey::to_stored(key), expires_at: key.expires_at.map(UnixTime::millis) };
+    to_json(&client.keys().iter().map(stored).collect::<Vec<_>>())
+}
+
+fn write_secrets(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
-    let mut insert =
-        connection.prepare_cached("INSERT INTO client_key (client, position, jwk, expires_at) VALUES (?1, ?2, ?3, ?4)")?;
-    for (key, position) in client.keys().iter().zip(0_i64..) {
-        insert.execute((id, position, key.to_stored(), key.expires_at.map(UnixTime::millis)))?;
-    }
     let mut insert = connection
         .prepare_cached("INSERT INTO client_secret (client, position, kind, value, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (secret, position) in client.secrets().iter().zip(0_i64..) {
@@ -105,54 +115,102 @@ fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Clien
     ids.iter().filter_map(|id| load(connection, master_key, id).transpose()).collect()
 }
 
-/// Reads one client within one read transaction, so that its parts belong together.
+/// Reads one client in one statement: its parts belong together, and a row for each secret, or one without, is all there is to read.
 fn load(connection: &Connection, master_key: &MasterKey, id: &str) -> Result<Option<Arc<Client>>, Failure> {
-    let snapshot = connection.unchecked_transaction()?;
-    let mut statement = snapshot.prepare_cached("SELECT metadata FROM client WHERE id = ?1")?;
-    let Some(metadata) = statement.query_row([id], |row| row.get::<_, String>(0)).optional()? else { return Ok(None) };
-    let metadata = serde_json::from_str(&metadata).map_err(|error| unreadable("client", error))?;
-    let client = Client::new(metadata, keys(&snapshot, id)?, secrets(&snapshot, master_key, id)?);
+    let mut statement = connection.prepare_cached(
+        "SELECT metadata, keys, secret.kind, value, expires_at FROM client LEFT JOIN client_secret AS secret ON secret.client = id \
+         WHERE id = ?1 ORDER BY position",
+    )?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (metadata, keys) = (from_json(row.get_ref(0)?)?, keys(row.get_ref(1)?, id)?);
+    let mut secrets = Vec::from_iter(secret(row, master_key, id)?);
+    while let Some(row) = rows.next()? {
+        secrets.extend(secret(row, master_key, id)?);
+    }
+    let client = Client::new(metadata, keys, secrets);
     Ok(Some(Arc::new(client.map_err(|error| unreadable("client", error))?)))
 }
 
+fn from_json<'r, T: Deserialize<'r>>(column: ValueRef<'r>) -> Result<T, Failure> {
+    let text = column.as_str().map_err(|error| unreadable("client", error))?;
+    Ok(serde_json::from_str(text).map_err(|error| unreadable("client", error))?)
+}
+
 /// A key that cannot be used is an error in the log and no obstacle to the client's other keys.
-fn keys(connection: &Connection, id: &str) -> Result<Vec<ClientKey>, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT jwk, expires_at FROM client_key WHERE client = ?1 ORDER BY position")?;
-    let mut rows = statement.query([id])?;
-    let mut keys = Vec::new();
-    while let Some(row) = rows.next()? {
-        let expires_at = row.get::<_, Option<i64>>(1)?.map(UnixTime::from_millis);
-        let key = ClientKey::from_stored(row.get_ref(0)?.as_str().map_err(|error| unreadable("client key", error))?, expires_at);
+fn keys(column: ValueRef<'_>, id: &str) -> Result<Vec<ClientKey>, Failure> {
+    let key = |stored: StoredKey<'_>| {
+        let key = ClientKey::from_stored(&stored.jwk, stored.expires_at.map(UnixTime::from_millis));
         if let Err(error) = key.usable() {
             tracing::error!(client = id, key = %key.name(), %error, "a stored key cannot be used; remove it");
         }
-        keys.push(key);
-    }
-    Ok(keys)
+        key
+    };
+    Ok(from_json::<Vec<StoredKey<'_>>>(column)?.into_iter().map(key).collect())
 }
 
-fn secrets(connection: &Connection, master_key: &MasterKey, id: &str) -> Result<Vec<ClientSecret>, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT kind, value, expires_at FROM client_secret WHERE client = ?1 ORDER BY position")?;
-    let mut rows = statement.query([id])?;
-    let mut secrets = Vec::new();
-    while let Some(row) = rows.next()? {
-        secrets.push(secret(row, master_key, id)?);
-    }
-    Ok(secrets)
-}
-
-fn secret(row: &Row<'_>, master_key: &MasterKey, id: &str) -> Result<ClientSecret, Failure> {
-    let kind: String = row.get(0)?;
-    let value: Vec<u8> = row.get(1)?;
-    let expires_at = row.get::<_, Option<i64>>(2)?.map(UnixTime::from_millis);
+/// The secret of a row, if it has one.
+fn secret(row: &Row<'_>, master_key: &MasterKey, id: &str) -> Result<Option<ClientSecret>, Failure> {
+    let Some(kind) = row.get::<_, Option<String>>(2)? else { return Ok(None) };
+    let value: Vec<u8> = row.get(3)?;
+    let expires_at = row.get::<_, Option<i64>>(4)?.map(UnixTime::from_millis);
     if kind == "digest" {
         let digest = value.try_into().map_err(|_| unreadable("client secret", "not 32 octets"))?;
-        return Ok(ClientSecret::from_digest(digest, expires_at));
+        return Ok(Some(ClientSecret::from_digest(digest, expires_at)));
     }
     let opened = master_key.open(&purpose(id), &value).ok_or_else(|| unreadable("client secret", "it does not open"))?;
     let text = std::str::from_utf8(&opened).map_err(|error| unreadable("client secret", error))?;
     let secret = ClientSecret::readable(Zeroizing::new(text.to_owned()), expires_at);
-    Ok(secret.map_err(|error| unreadable("client secret", error))?)
+    Ok(Some(secret.map_err(|error| unreadable("client secret", error))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor::{storage::ClientMetadata, types::AuthMethod};
+    use rusqlite_migration::Migrations;
+
+    use super::*;
+    use crate::sqlite::open::MIGRATIONS;
+
+    #[test]
+    fn keys_of_earlier_databases_keep_their_order_their_end_and_their_text() {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        let migrations = Migrations::from_slice(MIGRATIONS);
+        migrations.to_version(&mut connection, 9).expect("as it was");
+        let metadata = |id| {
+            let id = ClientId::parse(id).expect("a client_id");
+            to_json(&ClientMetadata::new(id, AuthMethod::NONE, UnixTime::from_millis(0)))
+        };
+        for id in ["with-keys", "without"] {
+            connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]).expect("written");
+            connection.execute("INSERT INTO client (id, metadata) VALUES (?1, ?2)", [id, &metadata(id)]).expect("written");
+        }
+        let good = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a \"name\""}"#;
+        let keys = [(1, good, Some(7_000)), (0, "not \"JSON\"", None)];
+        for key in keys {
+            let insert = "INSERT INTO client_key (client, position, jwk, expires_at) VALUES ('with-keys', ?1, ?2, ?3)";
+            connection.execute(insert, key).expect("written");
+        }
+        let changes = |connection: &Connection| {
+            connection.query_row("SELECT max(sequence) FROM change", [], |row| row.get::<_, i64>(0)).expect("a number")
+        };
+        let logged = changes(&connection);
+        migrations.to_latest(&mut connection).expect("migrated");
+        assert_eq!(changes(&connection), logged, "nothing has changed for anybody");
+
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
+        let read = |id| load(&connection, &master_key, id).map_err(StoreError::from).expect("read").expect("there");
+        let client = read("with-keys");
+        let [broken, good] = client.keys() else { panic!("two keys: {client:?}") };
+        assert_eq!((broken.to_stored().as_ref(), broken.usable().is_ok(), broken.expires_at), ("not \"JSON\"", false, None));
+        assert_eq!(good.jwk().and_then(|jwk| jwk.key_id()), Some("a \"name\""));
+        assert_eq!(good.expires_at, Some(UnixTime::from_millis(7_000)));
+        assert!(read("without").keys().is_empty());
+
+        // Written again, a client is what it was, and servers are told.
+        update(&connection, &master_key, &client).ok().expect("updated");
+        assert_eq!(read("with-keys").keys().len(), 2);
+        assert_eq!(changes(&connection), logged + 1);
+    }
 }

@@ -23,7 +23,7 @@ use crate::MasterKey;
 /// "GRNT": marks the file as ours.
 const APPLICATION_ID: i64 = 0x4752_4e54;
 /// One entry per schema version, never changed once released.
-const MIGRATIONS: &[M<'static>] = &[
+pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0001_initial.sql")),
     M::up(include_str!("../../migrations/0002_revocation.sql")),
     M::up(include_str!("../../migrations/0003_decision.sql")),
@@ -33,6 +33,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0007_key_expiry.sql")),
     M::up(include_str!("../../migrations/0008_claims_without_index.sql")),
     M::up(include_str!("../../migrations/0009_claims_of_a_commit.sql")),
+    M::up(include_str!("../../migrations/0010_keys_in_the_row.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

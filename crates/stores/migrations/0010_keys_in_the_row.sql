@@ -1,0 +1,9 @@
+-- A client's keys are in its row, where it is read at once: a JSON array of {"jwk": the JWK's text, "expires_at": as before}. What changes
+-- in form only is not in the change log.
+ALTER TABLE client ADD COLUMN keys TEXT NOT NULL DEFAULT '[]';
+DROP TRIGGER client_changed;
+UPDATE client SET keys = (
+    SELECT json_group_array(json_object('jwk', jwk, 'expires_at', expires_at) ORDER BY position) FROM client_key WHERE client = id
+);
+CREATE TRIGGER client_changed AFTER UPDATE ON client BEGIN INSERT INTO change (resource, client) VALUES ('client', new.id); END;
+DROP TABLE client_key;
