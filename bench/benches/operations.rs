@@ -44,6 +44,8 @@ struct Operation {
 const OPERATIONS: &[Operation] = &[
     Operation { name: "jose: parse RS256", prepare: parse },
     Operation { name: "jose: claims", prepare: claims },
+    Operation { name: "jose: read a key, ES256", prepare: || read_key(Algorithm::Es256) },
+    Operation { name: "jose: read a key, RS256", prepare: || read_key(Algorithm::Rs256) },
     Operation { name: "jose: parse and verify RS256", prepare: || verify(Algorithm::Rs256) },
     Operation { name: "jose: parse and verify ES256", prepare: || verify(Algorithm::Es256) },
     Operation { name: "jose: parse and verify Ed25519", prepare: || verify(Algorithm::Ed25519) },
@@ -127,6 +129,12 @@ fn claims() -> Work {
     let token = assertion(&key_pair(Algorithm::Rs256).0);
     let payload = Unverified::parse(&token).expect("a JWS").dangerously_unverified_payload().to_vec();
     Box::new(move || drop(black_box(Claims::parse(&payload).expect("claims"))))
+}
+
+fn read_key(algorithm: Algorithm) -> Work {
+    let public = PrivateJwk::generate(algorithm).expect("a key").public();
+    let text = serde_json::to_vec(&public).expect("a JWK is JSON");
+    Box::new(move || drop(black_box(Jwk::parse(&text).and_then(VerificationKey::from_jwk).expect("a key"))))
 }
 
 fn verify(algorithm: Algorithm) -> Work {

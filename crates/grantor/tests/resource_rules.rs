@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::ManualClock,
-    jose::{Algorithm, JwkSet, MAX_TOKEN_BYTES, base64url_encode},
+    jose::{Algorithm, JwkSet, MAX_TOKEN_BYTES, base64url_decode, base64url_encode},
     resource::{TokenProfile, Validator, ValidatorBuilder, ValidatorError},
     types::Scope,
 };
@@ -235,19 +235,20 @@ async fn a_token_just_seen_lets_no_other_text_in() {
     let validator = validator();
     let (jwt, other) = (token(&keys::P256).sign(&keys::P256), token(&keys::P256).text("jti", "other").sign(&keys::P256));
     let (input, signature) = jwt.rsplit_once('.').expect("a JWS");
+    let octets = base64url_decode(signature).expect("base64url");
     let (_, signature_of_other) = other.rsplit_once('.').expect("a JWS");
     let forged = token(&keys::P256).sign(&keys::P256_OTHER);
     let texts = [
-        format!("{input}."),
-        format!("{input}.{signature_of_other}"),
-        format!("{input}.{}", &signature[..signature.len() - 4]),
-        format!("{input}.{signature}AAAA"),
-        input.to_owned(),
-        forged,
+        (format!("{input}."), "signature is empty"),
+        (format!("{input}.{signature_of_other}"), "signature does not verify"),
+        (format!("{input}.{}", base64url_encode(&octets[..61])), "signature does not verify"),
+        (format!("{input}.{}", base64url_encode([&octets[..], &[0; 3]].concat())), "signature does not verify"),
+        (input.to_owned(), "not a compact JWS of three segments"),
+        (forged, "signature does not verify"),
     ];
-    for text in texts {
+    for (text, cause) in texts {
         accepted(&jwt, validator.validate(&jwt).await);
-        refused(&text, validator.validate(&text).await);
+        assert_eq!(refused(&text, validator.validate(&text).await), cause, "{text}");
     }
 }
 

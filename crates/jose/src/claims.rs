@@ -34,15 +34,9 @@ impl Claims {
     /// # Errors
     /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        // Room for what access tokens usually have.
-        let mut claims = Self { other: OtherClaims(Vec::with_capacity(4)), ..Self::default() };
-        let mut wrong = Ok(());
-        json::each_member(payload, |name, node| {
-            if let (Err(error), Ok(())) = (claims.set(name, node), &wrong) {
-                wrong = Err(error);
-            }
-        })?;
-        wrong.map(|()| claims)
+        let (mut claims, mut wrong) = (Self::default(), None);
+        json::each_member(payload, |name, node| wrong = wrong.take().or(claims.set(name, node).err()))?;
+        wrong.map_or(Ok(claims), Err)
     }
 
     fn set(&mut self, name: &str, node: Node<'_>) -> Result<(), ClaimsError> {
@@ -81,9 +75,9 @@ impl OtherClaims {
     }
 }
 
-/// Names that access tokens usually have are not kept with each of them.
+/// Names that access tokens often have are not kept with each of them.
 fn known_name(name: &str) -> Cow<'static, str> {
-    const KNOWN: [&str; 6] = ["client_id", "scope", "azp", "scp", "typ", "auth_time"];
+    const KNOWN: [&str; 4] = ["client_id", "scope", "azp", "scp"];
     match KNOWN.into_iter().find(|known| *known == name) {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(name.to_owned()),
@@ -224,7 +218,22 @@ mod tests {
         assert_eq!(sole(r#"{"aud":[]}"#), None);
     }
 
+    #[test]
+    fn json_that_is_refused_is_refused_whatever_else_is_wrong() {
+        for text in [r#"{"iss":1,"x":0,"x":0}"#, r#"{"iss":1,"x":}"#, r#"{"iss":1}x"#, r#"["iss"]"#, r#"["iss""#, ""] {
+            let refusal = json::parse_object(text.as_bytes()).expect_err(text);
+            assert_eq!(parse(text), Err(ClaimsError::Json(refusal)), "{text}");
+        }
+        assert!(matches!(parse(r#"{"iss":1,"sub":2,"x":0}"#), Err(ClaimsError::WrongType { claim: "iss", .. })));
+    }
+
     proptest! {
+        #[test]
+        fn is_as_strict_as_any_reader_of_objects(text in r#"[{}\[\]":,x ]{0,12}|\{("(iss|x|y)":[01],?){0,4}\}"#) {
+            let refusal = json::parse_object(text.as_bytes()).err().map(ClaimsError::Json);
+            prop_assert_eq!(parse(&text).err().filter(|error| matches!(error, ClaimsError::Json(_))), refusal);
+        }
+
         #[test]
         fn never_panics(input in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Claims::parse(&input);

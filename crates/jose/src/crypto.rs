@@ -74,12 +74,18 @@ impl SealingKey {
     }
 }
 
+impl std::fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealingKey(..)")
+    }
+}
+
 /// Takes fingerprints under a random key of its own: GMAC (NIST SP 800-38D), which is a universal hash. Whoever chose them, two texts
 /// of at most n blocks of 16 octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
 pub struct Fingerprints(LessSafeKey);
 
 /// What a text is known by while the process runs. That the nonce is always the same would betray the key to whoever sees two of
-/// these, so their octets are given to nobody.
+/// these, so their octets are given to no one but a map's hasher.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 16]);
 
@@ -101,40 +107,29 @@ impl Fingerprints {
     }
 }
 
-impl std::fmt::Debug for SealingKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SealingKey(..)")
-    }
-}
+/// What verifies, what signs, and what hashes the message.
+type RsaRow = (&'static RsaParameters, &'static dyn RsaEncoding, &'static digest::Algorithm);
 
-fn rsa_parameters(algorithm: Algorithm) -> Option<(&'static RsaParameters, &'static dyn RsaEncoding)> {
+fn rsa_parameters(algorithm: Algorithm) -> Option<RsaRow> {
     Some(match algorithm {
-        Algorithm::Rs256 => (&sig::RSA_PKCS1_2048_8192_SHA256, &sig::RSA_PKCS1_SHA256),
-        Algorithm::Rs384 => (&sig::RSA_PKCS1_2048_8192_SHA384, &sig::RSA_PKCS1_SHA384),
-        Algorithm::Rs512 => (&sig::RSA_PKCS1_2048_8192_SHA512, &sig::RSA_PKCS1_SHA512),
-        Algorithm::Ps256 => (&sig::RSA_PSS_2048_8192_SHA256, &sig::RSA_PSS_SHA256),
-        Algorithm::Ps384 => (&sig::RSA_PSS_2048_8192_SHA384, &sig::RSA_PSS_SHA384),
-        Algorithm::Ps512 => (&sig::RSA_PSS_2048_8192_SHA512, &sig::RSA_PSS_SHA512),
+        Algorithm::Rs256 => (&sig::RSA_PKCS1_2048_8192_SHA256, &sig::RSA_PKCS1_SHA256, &digest::SHA256),
+        Algorithm::Rs384 => (&sig::RSA_PKCS1_2048_8192_SHA384, &sig::RSA_PKCS1_SHA384, &digest::SHA384),
+        Algorithm::Rs512 => (&sig::RSA_PKCS1_2048_8192_SHA512, &sig::RSA_PKCS1_SHA512, &digest::SHA512),
+        Algorithm::Ps256 => (&sig::RSA_PSS_2048_8192_SHA256, &sig::RSA_PSS_SHA256, &digest::SHA256),
+        Algorithm::Ps384 => (&sig::RSA_PSS_2048_8192_SHA384, &sig::RSA_PSS_SHA384, &digest::SHA384),
+        Algorithm::Ps512 => (&sig::RSA_PSS_2048_8192_SHA512, &sig::RSA_PSS_SHA512, &digest::SHA512),
         _ => return None,
     })
 }
 
-/// What is hashed before it is signed, and how. Ed25519 hashes by itself, a MAC has its hash within.
-fn digest_algorithm(algorithm: Algorithm) -> Option<&'static digest::Algorithm> {
-    use Algorithm::*;
-    match algorithm {
-        Rs256 | Ps256 | Es256 => Some(&digest::SHA256),
-        Rs384 | Ps384 | Es384 => Some(&digest::SHA384),
-        Rs512 | Ps512 | Es512 => Some(&digest::SHA512),
-        Ed25519 | EdDsa | Hs256 | Hs384 | Hs512 => None,
-    }
-}
+/// As [`RsaRow`].
+type EcRow = (&'static EcdsaVerificationAlgorithm, &'static EcdsaSigningAlgorithm, &'static digest::Algorithm);
 
-fn ec_parameters(curve: Curve) -> (&'static EcdsaVerificationAlgorithm, &'static EcdsaSigningAlgorithm) {
+fn ec_parameters(curve: Curve) -> EcRow {
     match curve {
-        Curve::P256 => (&sig::ECDSA_P256_SHA256_FIXED, &sig::ECDSA_P256_SHA256_FIXED_SIGNING),
-        Curve::P384 => (&sig::ECDSA_P384_SHA384_FIXED, &sig::ECDSA_P384_SHA384_FIXED_SIGNING),
-        Curve::P521 => (&sig::ECDSA_P521_SHA512_FIXED, &sig::ECDSA_P521_SHA512_FIXED_SIGNING),
+        Curve::P256 => (&sig::ECDSA_P256_SHA256_FIXED, &sig::ECDSA_P256_SHA256_FIXED_SIGNING, &digest::SHA256),
+        Curve::P384 => (&sig::ECDSA_P384_SHA384_FIXED, &sig::ECDSA_P384_SHA384_FIXED_SIGNING, &digest::SHA384),
+        Curve::P521 => (&sig::ECDSA_P521_SHA512_FIXED, &sig::ECDSA_P521_SHA512_FIXED_SIGNING, &digest::SHA512),
     }
 }
 
@@ -151,7 +146,7 @@ fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
 #[derive(Debug)]
 pub(crate) enum Verifier {
     Rsa { n: Box<[u8]>, e: Box<[u8]>, parsed: Box<[OnceLock<Option<ParsedPublicKey>>; 6]> },
-    Ec(ParsedPublicKey),
+    Ec(ParsedPublicKey, &'static digest::Algorithm),
     Ed25519(ParsedPublicKey),
 }
 
@@ -163,7 +158,8 @@ impl Verifier {
     /// `None` unless (x, y) is a point of the curve.
     pub(crate) fn ec(curve: Curve, x: &[u8], y: &[u8]) -> Option<Self> {
         let point = [&[4], x, y].concat();
-        ParsedPublicKey::new(ec_parameters(curve).0, point).ok().map(Self::Ec)
+        let (parameters, _, hash) = ec_parameters(curve);
+        ParsedPublicKey::new(parameters, point).ok().map(|key| Self::Ec(key, hash))
     }
 
     /// `None` for what [`ed25519_point_is_unsafe`] names. An `x` that decodes to no point is taken and verifies nothing:
@@ -176,8 +172,8 @@ impl Verifier {
     /// Whether `signature` over `message` verifies under `algorithm`, which the caller has matched with the key.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Rsa { .. } => self.rsa_key(algorithm).is_some_and(|key| verify_hashed(key, algorithm, message, signature)),
-            Self::Ec(key) => verify_hashed(key, algorithm, message, signature),
+            Self::Rsa { .. } => self.rsa_key(algorithm).is_some_and(|(key, hash)| verify_hashed(key, hash, message, signature)),
+            Self::Ec(key, hash) => verify_hashed(key, hash, message, signature),
             Self::Ed25519(key) => {
                 !signature.get(..32).is_none_or(ed25519_point_is_unsafe) && key.verify_sig(message, signature).is_ok()
             }
@@ -189,17 +185,18 @@ impl Verifier {
         !matches!(self, Self::Rsa { .. }) || self.rsa_key(algorithm).is_some()
     }
 
-    fn rsa_key(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+    fn rsa_key(&self, algorithm: Algorithm) -> Option<(&ParsedPublicKey, &'static digest::Algorithm)> {
         let Self::Rsa { n, e, parsed } = self else { return None };
-        let (parameters, _) = rsa_parameters(algorithm)?;
-        parsed[algorithm as usize].get_or_init(|| RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok()).as_ref()
+        let (parameters, _, hash) = rsa_parameters(algorithm)?;
+        let key =
+            parsed[algorithm as usize].get_or_init(|| RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok());
+        key.as_ref().map(|key| (key, hash))
     }
 }
 
-/// The message is hashed here: the library's own way to is through a context on the heap, which it copies.
-fn verify_hashed(key: &ParsedPublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-    let digest = digest_algorithm(algorithm).map(|hash| digest::digest(hash, message));
-    digest.is_some_and(|digest| key.verify_digest_sig(&digest, signature).is_ok())
+/// The message is hashed here, because the library would do it through a context on the heap.
+fn verify_hashed(key: &ParsedPublicKey, hash: &'static digest::Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    key.verify_digest_sig(&digest::digest(hash, message), signature).is_ok()
 }
 
 /// Verifies a MAC in constant time.

@@ -50,7 +50,7 @@ pub(crate) fn each_member<'a>(input: &'a [u8], take: impl FnMut(&str, Node<'a>))
             let budget = Budget::full();
             budget.read(input, EachMember { strict: Strict { budget: &budget, depth: 0 }, take })
         }
-        _ => members(input).map(drop),
+        _ => Err(members(input).err().unwrap_or(JsonError::NotAnObject)),
     }
 }
 
@@ -64,42 +64,30 @@ pub(crate) enum Node<'a> {
 }
 
 /// The members of an object, each name once, in the order they were sent.
-pub(crate) struct Members<'a> {
-    names: Names<'a>,
-    nodes: Vec<Node<'a>>,
-}
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl Members<'_> {
     pub(crate) fn get(&self, name: &str) -> Option<&Node<'_>> {
-        self.names.0.iter().position(|known| known == name).map(|at| &self.nodes[at])
+        self.0.iter().find(|member| member.0 == name).map(|member| &member.1)
     }
 }
 
 impl From<Members<'_>> for Object {
     fn from(members: Members<'_>) -> Self {
-        let names = members.names.0.into_iter().map(Cow::into_owned);
-        names.zip(members.nodes.into_iter().map(Value::from)).collect()
+        members.0.into_iter().map(|(name, node)| (name.into_owned(), node.into())).collect()
     }
 }
 
-/// The names of an object's members.
-struct Names<'a>(Vec<Cow<'a, str>>);
+/// More names than this are sorted to find one that is repeated; fewer are compared each with each.
+const FEW: usize = 16;
 
-impl Names<'_> {
-    /// More names than this are sorted to find one that is repeated; fewer are compared each with each.
-    const FEW: usize = 16;
-
-    fn has_duplicates(&self) -> bool {
-        let names = &self.0;
-        if names.len() <= Self::FEW {
-            // Names are often of one length; their last octets tell most of them apart.
-            let same = |a: &str, b: &str| a.as_bytes().last() == b.as_bytes().last() && a == b;
-            return (1..names.len()).any(|at| names[..at].iter().any(|earlier| same(earlier, &names[at])));
-        }
-        let mut names: Vec<&str> = names.iter().map(Cow::as_ref).collect();
-        names.sort_unstable();
-        names.windows(2).any(|pair| pair[0] == pair[1])
+fn has_duplicates<T>(members: &[(Cow<'_, str>, T)]) -> bool {
+    if members.len() <= FEW {
+        return (1..members.len()).any(|at| members[..at].iter().any(|earlier| earlier.0 == members[at].0));
     }
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 impl From<Node<'_>> for Value {
@@ -165,28 +153,24 @@ impl Strict<'_> {
         }
     }
 
-    /// Reads an object. Its names are given back, each there once; its values go to `take`.
-    fn object<'de, A: MapAccess<'de>>(
+    /// Reads an object: its names, each there once, with what `take` makes of the values.
+    fn object<'de, A: MapAccess<'de>, T>(
         self,
         mut access: A,
-        mut take: impl FnMut(&str, Node<'de>),
-    ) -> Result<Names<'de>, A::Error> {
+        mut take: impl FnMut(&str, Node<'de>) -> T,
+    ) -> Result<Vec<(Cow<'de, str>, T)>, A::Error> {
         let inner = self.deeper()?;
-        let mut names = Names(Vec::with_capacity(self.usual_members()));
+        // Room for what headers and claims usually have; further down there is no telling.
+        let mut members = Vec::with_capacity(if self.depth == 0 { 8 } else { 0 });
         while let Some(name) = access.next_key_seed(Name)? {
             self.budget.spend()?;
-            take(&name, access.next_value_seed(inner)?);
-            names.0.push(name);
+            let taken = take(&name, access.next_value_seed(inner)?);
+            members.push((name, taken));
         }
-        match names.has_duplicates() {
+        match has_duplicates(&members) {
             true => Err(self.budget.refuse(JsonError::DuplicateMember)),
-            false => Ok(names),
+            false => Ok(members),
         }
-    }
-
-    /// What headers and claims usually have; further down there is no telling.
-    fn usual_members(self) -> usize {
-        if self.depth == 0 { 8 } else { 0 }
     }
 }
 
@@ -244,9 +228,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Node<'de>, A::Error> {
-        let mut nodes = Vec::with_capacity(self.usual_members());
-        let names = self.object(access, |_, node| nodes.push(node))?;
-        Ok(Node::Object(Members { names, nodes }))
+        self.object(access, |_, node| node).map(|members| Node::Object(Members(members)))
     }
 }
 
@@ -322,7 +304,7 @@ mod tests {
 
     #[test]
     fn refuses_duplicates_among_few_members_and_among_many() {
-        for count in [2, Names::FEW, Names::FEW + 1, 1000] {
+        for count in [2, FEW, FEW + 1, 1000] {
             let names = |last: usize| (1..count).chain([last]).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>().join(",");
             assert_eq!(parse_object(format!("{{{}}}", names(count)).as_bytes()).map(|object| object.len()), Ok(count));
             for earlier in [1, count.div_ceil(2), count - 1] {

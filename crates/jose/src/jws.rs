@@ -14,6 +14,8 @@ pub const MAX_HEADER_BYTES: usize = 4 * 1024;
 /// A JWS taken apart, about which nothing is proven yet. `Debug` shows the header only: the whole is a credential.
 pub struct Unverified<'a> {
     header: Cow<'a, Header>,
+    /// Octets of the header in `signing_input`.
+    header_bytes: usize,
     signing_input: &'a str,
     /// Payload and signature, one after the other.
     decoded: Vec<u8>,
@@ -45,6 +47,7 @@ impl<'a> Unverified<'a> {
             return Err(JwsError::MissingSignature);
         }
         let signing_input = &token[..header.len() + 1 + payload.len()];
+        let header_bytes = header.len();
         let header = match known.and_then(|known| known.says(header)) {
             Some(known) => Cow::Borrowed(known),
             None => Cow::Owned(Header::parse(&base64url::decode(header).ok_or(JwsError::Base64("header"))?)?),
@@ -53,7 +56,7 @@ impl<'a> Unverified<'a> {
         base64url::decode_onto(&mut decoded, payload).ok_or(JwsError::Base64("payload"))?;
         let payload_bytes = decoded.len();
         base64url::decode_onto(&mut decoded, signature).ok_or(JwsError::Base64("signature"))?;
-        Ok(Self { header, signing_input, decoded, payload_bytes })
+        Ok(Self { header, header_bytes, signing_input, decoded, payload_bytes })
     }
 
     /// The header, to choose the key by.
@@ -61,11 +64,11 @@ impl<'a> Unverified<'a> {
         &self.header
     }
 
-    /// The header, to be known next time; `None` if it was known.
-    pub fn unknown_header(&self) -> Option<KnownHeader> {
-        match (&self.header, self.signing_input.split_once('.')) {
-            (Cow::Owned(header), Some((segment, _))) => Some(KnownHeader::new(segment, header.clone())),
-            _ => None,
+    /// The header, for [`Unverified::parse_knowing`] the next time; `None` if it was known this time.
+    pub fn header_to_know(&self) -> Option<KnownHeader> {
+        match &self.header {
+            Cow::Owned(header) => Some(KnownHeader::new(&self.signing_input[..self.header_bytes], header.clone())),
+            Cow::Borrowed(_) => None,
         }
     }
 

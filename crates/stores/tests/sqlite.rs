@@ -260,6 +260,59 @@ fn a_start_that_was_killed_before_its_first_commit_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn a_claim_that_was_not_written_was_not_made() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let claim = async |jti: &str| {
+        let claimed = store.claim(ReplayKey::new("issuer", jti), in_a_minute(), SystemClock.now(), DEFAULT_REPLAY_QUOTA);
+        claimed.await.map_err(|_| "refused")
+    };
+    assert_eq!(claim("before").await, Ok(Claim::Fresh));
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    connection.busy_timeout(Duration::from_secs(5)).expect("set");
+    for (jti, failure) in [("the statement fails", "ABORT"), ("SQLite rolls back", "ROLLBACK")] {
+        let trigger = format!("CREATE TRIGGER fails BEFORE INSERT ON replay BEGIN SELECT RAISE({failure}, 'full'); END");
+        connection.execute_batch(&trigger).expect("the next write fails");
+        assert_eq!(claim(jti).await, Err("refused"), "{jti}");
+        assert_eq!(claim("before").await, Ok(Claim::Replayed), "{jti}: what needs no write is answered");
+        connection.execute_batch("DROP TRIGGER fails").expect("writes succeed again");
+        assert_eq!((claim(jti).await, claim(jti).await), (Ok(Claim::Fresh), Ok(Claim::Replayed)), "{jti}");
+    }
+    drop(store);
+    let store = open(directory.path());
+    let again =
+        store.claim(ReplayKey::new("issuer", "SQLite rolls back"), in_a_minute(), SystemClock.now(), DEFAULT_REPLAY_QUOTA);
+    assert_eq!(again.await.expect("decided"), Claim::Replayed, "on the disk too");
+}
+
+#[tokio::test]
+async fn when_sqlite_rolls_back_by_itself_nothing_behind_it_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    connection.busy_timeout(Duration::from_secs(5)).expect("set");
+    let trigger = "CREATE TRIGGER fails BEFORE INSERT ON party WHEN new.name = 'fails' BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    connection.execute_batch(trigger).expect("a registration fails");
+    // All of them wait while another process writes, and so share a transaction.
+    connection.execute_batch("BEGIN IMMEDIATE").expect("begun");
+    let register = |name| store.client_create(client(name, AuthMethod::NONE, Vec::new()));
+    let claim = |until| store.claim(ReplayKey::new("issuer", "1"), until, SystemClock.now(), DEFAULT_REPLAY_QUOTA);
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        connection.execute_batch("COMMIT").expect("the lock is released");
+    };
+    let (_, first) = tokio::join!(register("waits"), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::join!(register("fails"), register("behind"), claim(in_a_minute()), release)
+    });
+    assert!(first.0.is_err() && first.1.is_err() && first.2.is_err(), "{first:?}");
+    assert!(store.client(&id("behind")).await.expect("read").is_none());
+    connection.execute_batch("DROP TRIGGER fails").expect("registrations succeed again");
+    assert_eq!(claim(in_a_minute()).await.expect("decided"), Claim::Fresh);
+    register("behind").await.expect("registered");
+}
+
+#[tokio::test]
 async fn a_server_that_missed_changes_finds_everything_again() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let server = open(directory.path());
@@ -278,4 +331,12 @@ async fn a_server_that_missed_changes_finds_everything_again() {
     connection.execute_batch(copy).expect("copied");
     within_a_second(async || server.client(&id("missed")).await.expect("read").is_some()).await;
     within_a_second(async || !server.client(&id("before")).await.expect("read").expect("there").metadata().enabled).await;
+}
+
+#[test]
+fn sqlite_is_built_with_the_flags_of_this_workspace() {
+    let connection = Connection::open_in_memory().expect("a database");
+    let used = |option: &str| connection.query_row("SELECT sqlite_compileoption_used(?1)", [option], |row| row.get::<_, bool>(0));
+    assert_eq!(used("DEFAULT_MEMSTATUS=0"), Ok(true), ".cargo/config.toml");
+    assert_eq!(used("ENABLE_MEMORY_MANAGEMENT"), Ok(false), ".cargo/config.toml");
 }

@@ -161,7 +161,7 @@ impl Inner {
         let claims = Claims::parse(jws.dangerously_unverified_payload())?;
         let token = self.rules.check(jws.header(), claims, now.date())?;
         let keys = self.keys.verify(jws).await?;
-        if let Some(header) = jws.unknown_header() {
+        if let Some(header) = jws.header_to_know() {
             self.header.store(Some(Arc::new(header)));
         }
         Ok((token, keys))

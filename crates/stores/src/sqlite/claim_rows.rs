@@ -2,8 +2,8 @@
 
 use grantor::{clock::UnixTime, storage::ReplayKey};
 use rusqlite::{
-    Connection, Row,
-    types::{FromSqlError, Type},
+    Connection,
+    types::{FromSqlError, Type, ValueRef},
 };
 
 /// Octets of a claim in a row: the key, and until when in milliseconds since 1970, big-endian.
@@ -56,18 +56,18 @@ pub(super) fn read_after(
     let mut rows = statement.query([position])?;
     let mut last = None;
     while let Some(row) = rows.next()? {
-        claims_of(row)?.for_each(|(key, until)| each(key, until));
+        claims_of(row.get_ref(1)?)?.for_each(|(key, until)| each(key, until));
         last = Some(row.get(0)?);
     }
     Ok(last)
 }
 
-/// Whether the table holds this claim with an end at or after `now`. Reads all of it.
+/// Whether the table holds this claim with an end at or after `now`. Reads every row in force.
 pub(super) fn contain(connection: &Connection, key: ReplayKey, now: UnixTime) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached("SELECT sequence, claims FROM replay WHERE until >= ?1")?;
+    let mut statement = connection.prepare_cached("SELECT claims FROM replay WHERE until >= ?1")?;
     let mut rows = statement.query([now.millis()])?;
     while let Some(row) = rows.next()? {
-        if claims_of(row)?.any(|(claimed, until)| claimed == key && until >= now) {
+        if claims_of(row.get_ref(0)?)?.any(|(claimed, until)| claimed == key && until >= now) {
             return Ok(true);
         }
     }
@@ -80,10 +80,10 @@ pub(super) fn sweep(connection: &Connection, now: i64, most: i64) -> rusqlite::R
     connection.prepare_cached(delete)?.execute((now, most)).map(drop)
 }
 
-/// The claims in a row, which are its second column.
-fn claims_of<'row>(row: &'row Row<'_>) -> rusqlite::Result<impl Iterator<Item = (ReplayKey, UnixTime)> + 'row> {
+/// The claims in a row.
+fn claims_of(column: ValueRef<'_>) -> rusqlite::Result<impl Iterator<Item = (ReplayKey, UnixTime)>> {
     let unreadable = |error: FromSqlError| rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error));
-    let octets = row.get_ref(1)?.as_blob().map_err(unreadable)?;
+    let octets = column.as_blob().map_err(unreadable)?;
     let (claims, rest) = octets.as_chunks::<CLAIM>();
     if !rest.is_empty() {
         return Err(unreadable(FromSqlError::InvalidBlobSize { expected_size: claims.len() * CLAIM, blob_size: octets.len() }));
@@ -99,22 +99,23 @@ fn claims_of<'row>(row: &'row Row<'_>) -> rusqlite::Result<impl Iterator<Item = 
 pub(super) mod tests {
     use std::time::Duration;
 
+    use rusqlite_migration::Migrations;
+
     use super::*;
+    use crate::sqlite::open::MIGRATIONS;
 
     const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 
     /// The table as earlier programs had it, with what they wrote.
     fn table_with(earlier: &[(ReplayKey, UnixTime)]) -> Connection {
-        let connection = Connection::open_in_memory().expect("a database");
-        let migrate = |text| connection.execute_batch(text).expect("migrated");
-        migrate("CREATE TABLE replay (key, until)");
-        migrate(include_str!("../../migrations/0006_claims_in_order.sql"));
-        migrate(include_str!("../../migrations/0008_claims_without_index.sql"));
+        let mut connection = Connection::open_in_memory().expect("a database");
+        let migrations = Migrations::from_slice(MIGRATIONS);
+        migrations.to_version(&mut connection, 8).expect("as it was");
         for (key, until) in earlier {
             let insert = "INSERT INTO replay (key, until) VALUES (?1, ?2)";
             connection.execute(insert, (key.as_bytes(), until.millis())).expect("written");
         }
-        migrate(include_str!("../../migrations/0009_claims_of_a_commit.sql"));
+        migrations.to_latest(&mut connection).expect("migrated");
         connection
     }
 

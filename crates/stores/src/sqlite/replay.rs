@@ -8,7 +8,7 @@ use grantor::{
     clock::UnixTime,
     storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
 use super::{
@@ -30,7 +30,7 @@ impl ReplayGuard for SqliteStore {
         answered.await.map_err(|_| unavailable("the writer could not write"))?
     }
 
-    /// Reads the whole table.
+    /// Reads every claim in force.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
         self.0.readers.read(move |connection| Ok(claim_rows::contain(connection, key, now)?)).await
     }
@@ -106,7 +106,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Decides. What is new has to be [written](Claims::write) before the transaction ends.
+    /// Decides, until the transaction ends by [`Claims::commit`].
     pub(super) fn claim(&mut self, connection: &Connection, job: &ClaimJob) -> rusqlite::Result<Claim> {
         self.catch_up(connection)?;
         let (short, shard) = split(job.key);
@@ -125,21 +125,35 @@ impl Claims {
         Ok(Claim::Fresh)
     }
 
-    /// Writes what this transaction claimed to the end of the table.
-    pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let last = claim_rows::append(connection, &mut self.uncommitted)?;
+    /// Writes what this transaction claimed to the end of the table, and commits all of it. Otherwise it was never claimed.
+    pub(super) fn commit(&mut self, transaction: Transaction<'_>) -> rusqlite::Result<()> {
+        let committed = self.write(&transaction).and_then(|()| transaction.commit());
+        match committed {
+            Ok(()) => self.keep(),
+            Err(_) => self.forget(),
+        }
+        committed
+    }
+
+    fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        // SQLite has rolled back by itself (disk full, I/O error): what is written now would be committed alone. To commit fails.
+        if transaction.is_autocommit() {
+            return Ok(());
+        }
+        let last = claim_rows::append(transaction, &mut self.uncommitted)?;
         self.known = last.unwrap_or(self.known);
         Ok(())
     }
 
-    /// The transaction has ended: what was not committed was never claimed.
-    pub(super) fn settle(&mut self, committed: bool) {
+    fn keep(&mut self) {
         self.caught_up = false;
-        if committed {
-            self.committed = self.known;
-            self.uncommitted.clear();
-            return;
-        }
+        self.committed = self.known;
+        self.uncommitted.clear();
+    }
+
+    /// Goes back to what was known before the transaction.
+    fn forget(&mut self) {
+        self.caught_up = false;
         self.known = self.committed;
         for claim in std::mem::take(&mut self.uncommitted) {
             let (short, shard) = split(claim.key);
@@ -220,8 +234,7 @@ mod tests {
     }
 
     fn commit(claims: &mut Claims, connection: &Connection) {
-        claims.write(connection).expect("written");
-        claims.settle(true);
+        claims.commit(connection.unchecked_transaction().expect("a transaction")).expect("committed");
     }
 
     #[test]
@@ -234,9 +247,12 @@ mod tests {
             assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Replayed, "{committed}");
             assert_eq!(claim(&mut claims, &transaction, "2"), Claim::Fresh, "{committed}");
             assert_eq!(claim(&mut claims, &transaction, "3"), Claim::OverQuota, "{committed}");
-            claims.write(&transaction).expect("written");
-            if committed { transaction.commit() } else { transaction.rollback() }.expect("ended");
-            claims.settle(committed);
+            if !committed {
+                transaction.execute_batch("ROLLBACK").expect("what SQLite does by itself when the disk is full");
+            }
+            assert_eq!(claims.commit(transaction).is_ok(), committed);
+            let rows = connection.query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0));
+            assert_eq!(rows, Ok(i64::from(committed)));
         }
         assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
         assert_eq!(claims.held_by.values().sum::<u64>(), 2);

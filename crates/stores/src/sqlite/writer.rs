@@ -234,21 +234,17 @@ impl Committing {
                 return 0;
             }
         };
-        let answers: Vec<Answer> = jobs.map(|job| work(job, &mut transaction, &mut self.claims)).collect();
+        let answers: Vec<Answer> = jobs.filter_map(|job| work(job, &mut transaction, &mut self.claims)).collect();
         let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(DECISION_GROUP).collect();
         let mut lost = decision::append(&transaction, &decisions);
         if is_sweep_due {
             self.sweeper.sweep(&transaction, &mut self.claims);
         }
-        // If SQLite has rolled back by itself (disk full, I/O error), there is nothing to commit and this fails: nobody is told
-        // that lost work was done.
-        let written = self.claims.write(&transaction);
-        let committed = written.and_then(|()| transaction.commit()).map_err(Arc::new);
+        let committed = self.claims.commit(transaction).map_err(Arc::new);
         if let Err(error) = &committed {
             tracing::error!(%error, "commit failed");
             lost = decisions.len();
         }
-        self.claims.settle(committed.is_ok());
         self.counts.claims_held.store(self.claims.len(), Ordering::Relaxed);
         self.counts.decisions_dropped.fetch_add(lost as u64, Ordering::Relaxed);
         self.counts.decisions_waiting.fetch_sub(decisions.len() as u64, Ordering::SeqCst);
@@ -260,14 +256,18 @@ impl Committing {
     }
 }
 
-fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Answer {
-    match job {
+/// Nothing is done once SQLite has rolled back by itself: it would be committed alone. A job that is dropped tells its submitter.
+fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Option<Answer> {
+    if transaction.is_autocommit() {
+        return None;
+    }
+    Some(match job {
         Job::Work(work) => work(transaction, claims),
         Job::Claim(job) => {
             let outcome = claims.claim(transaction, &job).map_err(super::failed);
             Box::new(move |committed| answer(job.answer, committed, outcome))
         }
-    }
+    })
 }
 
 /// Nothing can be written now: every waiting job is told so. A job that is dropped tells its submitter.
