@@ -13,7 +13,7 @@ use crate::{
     run::Run,
     server::{Installation, Server},
     sign::{Signer, presign_each},
-    statistics::Spread,
+    statistics::{Spread, times},
 };
 
 /// Clients beside which replay entries are counted.
@@ -143,8 +143,8 @@ impl Sized {
         Run::measure(&self.server.process, load, load.grants(&presign_each(&signers)?))
     }
 
-    fn cpu(&self) -> Spread {
-        Spread::of(self.runs.iter().map(|run| run.cpu_micros))
+    fn cpu(&self) -> impl Iterator<Item = f64> {
+        self.runs.iter().map(|run| run.cpu_micros)
     }
 }
 
@@ -159,14 +159,13 @@ fn section(all: &[Sized]) -> Section {
         "MiB at start / after",
         "database MiB",
     ]);
-    let base = all[0].cpu().median;
     for sized in all {
-        let cpu = sized.cpu();
+        let cpu = Spread::of(sized.cpu());
         table.row([
             grouped(sized.size.clients),
             grouped(sized.size.entries),
             format!("{:.1} ({:.1} to {:.1})", cpu.median, cpu.least, cpu.most),
-            format!("{:.2}", cpu.median / base),
+            format!("{:.2}", times(sized.cpu(), all[0].cpu())),
             format!("{:.0}", Spread::of(sized.runs.iter().map(|run| run.rate)).median),
             format!("{:.0}", milliseconds(sized.start.time)),
             format!("{:.1} / {:.1}", sized.start.resident_kib as f64 / 1024.0, sized.resident_kib as f64 / 1024.0),
@@ -176,7 +175,11 @@ fn section(all: &[Sized]) -> Section {
     let text = format!("{table}{}{}", each(all, "client", |size| size.clients), each(all, "replay entry", |size| size.entries));
     let curve = |title, is_of: fn(&Size) -> bool, count: fn(&Size) -> usize| Curve {
         title,
-        points: all.iter().filter(|sized| is_of(&sized.size)).map(|sized| (count(&sized.size), sized.cpu())).collect(),
+        points: all
+            .iter()
+            .filter(|sized| is_of(&sized.size))
+            .map(|sized| (count(&sized.size), Spread::of(sized.cpu())))
+            .collect(),
     };
     let clients = curve("registered clients, each with a key of its own", |size| size.entries == 0, |size| size.clients);
     let entries = curve("live replay entries in SQLite", |size| size.clients == FEW_CLIENTS, |size| size.entries);
