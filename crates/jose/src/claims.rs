@@ -1,6 +1,6 @@
 //! The claims of a JWT by type (RFC 7519 §4.1). No policy: whether a value is acceptable is for the caller to say.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use crate::{
     ClaimsError,
@@ -34,29 +34,26 @@ impl Claims {
     /// # Errors
     /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        let (mut claims, mut wrong) = (Self::default(), None);
-        json::each_member(payload, |name, node| wrong = wrong.take().or(claims.set(name, node).err()))?;
-        wrong.map_or(Ok(claims), Err)
-    }
-
-    fn set(&mut self, name: &str, node: Node<'_>) -> Result<(), ClaimsError> {
-        match name {
-            "iss" => self.issuer = Some(string("iss", node)?),
-            "sub" => self.subject = Some(string("sub", node)?),
-            "aud" => self.audience = Some(Audience::parse(node)?),
-            "exp" => self.expires = Some(NumericDate::parse("exp", node)?),
-            "nbf" => self.not_before = Some(NumericDate::parse("nbf", node)?),
-            "iat" => self.issued_at = Some(NumericDate::parse("iat", node)?),
-            "jti" => self.token_id = Some(string("jti", node)?),
-            _ => self.other.0.push((known_name(name), node.into())),
+        let mut claims = Self::default();
+        for (name, node) in json::members(payload)? {
+            match name.as_ref() {
+                "iss" => claims.issuer = Some(string("iss", node)?),
+                "sub" => claims.subject = Some(string("sub", node)?),
+                "aud" => claims.audience = Some(Audience::parse(node)?),
+                "exp" => claims.expires = Some(NumericDate::parse("exp", node)?),
+                "nbf" => claims.not_before = Some(NumericDate::parse("nbf", node)?),
+                "iat" => claims.issued_at = Some(NumericDate::parse("iat", node)?),
+                "jti" => claims.token_id = Some(string("jti", node)?),
+                _ => claims.other.0.push((name.into_owned(), node.into())),
+            }
         }
-        Ok(())
+        Ok(claims)
     }
 }
 
 /// The claims that have no field in [`Claims`], in the order they were sent. They are few, so they are a list.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct OtherClaims(Vec<(Cow<'static, str>, Value)>);
+pub struct OtherClaims(Vec<(String, Value)>);
 
 impl OtherClaims {
     /// The claim of this name.
@@ -71,16 +68,7 @@ impl OtherClaims {
 
     /// Names and values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value))
-    }
-}
-
-/// Names that access tokens often have are not kept with each of them.
-fn known_name(name: &str) -> Cow<'static, str> {
-    const KNOWN: [&str; 4] = ["client_id", "scope", "azp", "scp"];
-    match KNOWN.into_iter().find(|known| *known == name) {
-        Some(known) => Cow::Borrowed(known),
-        None => Cow::Owned(name.to_owned()),
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
 

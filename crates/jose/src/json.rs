@@ -43,17 +43,6 @@ pub(crate) fn members(input: &[u8]) -> Result<Members<'_>, JsonError> {
     }
 }
 
-/// As [`members`], each given to `take` when it is read: before it is known whether what follows is good.
-pub(crate) fn each_member<'a>(input: &'a [u8], take: impl FnMut(&str, Node<'a>)) -> Result<(), JsonError> {
-    match input.trim_ascii_start().first() {
-        Some(b'{') => {
-            let budget = Budget::full();
-            budget.read(input, EachMember { strict: Strict { budget: &budget, depth: 0 }, take })
-        }
-        _ => Err(members(input).err().unwrap_or(JsonError::NotAnObject)),
-    }
-}
-
 /// A JSON value whose texts are borrowed from the input where they have no escapes.
 pub(crate) enum Node<'a> {
     /// `null`, a Boolean or a number.
@@ -66,28 +55,38 @@ pub(crate) enum Node<'a> {
 /// The members of an object, each name once, in the order they were sent.
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
-impl Members<'_> {
-    pub(crate) fn get(&self, name: &str) -> Option<&Node<'_>> {
+impl<'a> Members<'a> {
+    /// More names than this are sorted to find one that is repeated; fewer are compared each with each.
+    const FEW: usize = 16;
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
         self.0.iter().find(|member| member.0 == name).map(|member| &member.1)
+    }
+
+    fn has_duplicates(&self) -> bool {
+        let members = &self.0;
+        if members.len() <= Self::FEW {
+            return (1..members.len()).any(|at| members[..at].iter().any(|earlier| earlier.0 == members[at].0));
+        }
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+}
+
+impl<'a> IntoIterator for Members<'a> {
+    type Item = (Cow<'a, str>, Node<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
 impl From<Members<'_>> for Object {
     fn from(members: Members<'_>) -> Self {
-        members.0.into_iter().map(|(name, node)| (name.into_owned(), node.into())).collect()
+        members.into_iter().map(|(name, node)| (name.into_owned(), node.into())).collect()
     }
-}
-
-/// More names than this are sorted to find one that is repeated; fewer are compared each with each.
-const FEW: usize = 16;
-
-fn has_duplicates<T>(members: &[(Cow<'_, str>, T)]) -> bool {
-    if members.len() <= FEW {
-        return (1..members.len()).any(|at| members[..at].iter().any(|earlier| earlier.0 == members[at].0));
-    }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-    names.sort_unstable();
-    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 impl From<Node<'_>> for Value {
@@ -102,8 +101,12 @@ impl From<Node<'_>> for Value {
 }
 
 fn read(input: &[u8]) -> Result<Node<'_>, JsonError> {
-    let budget = Budget::full();
-    budget.read(input, Strict { budget: &budget, depth: 0 })
+    let text = str::from_utf8(input).map_err(|_| JsonError::Syntax)?;
+    let budget = Budget { items: Cell::new(MAX_ITEMS), broken: Cell::new(None) };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read =
+        Strict { budget: &budget, depth: 0 }.deserialize(&mut deserializer).and_then(|node| deserializer.end().map(|()| node));
+    read.map_err(|_| budget.broken.take().unwrap_or(JsonError::Syntax))
 }
 
 /// What is left to spend, and which limit broke: serde's error type cannot carry ours through.
@@ -113,18 +116,6 @@ struct Budget {
 }
 
 impl Budget {
-    fn full() -> Self {
-        Self { items: Cell::new(MAX_ITEMS), broken: Cell::new(None) }
-    }
-
-    /// Reads all of `input` with a seed that spends from here.
-    fn read<'a, S: DeserializeSeed<'a>>(&self, input: &'a [u8], seed: S) -> Result<S::Value, JsonError> {
-        let text = str::from_utf8(input).map_err(|_| JsonError::Syntax)?;
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let read = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-        read.map_err(|_| self.broken.take().unwrap_or(JsonError::Syntax))
-    }
-
     fn refuse<E: serde::de::Error>(&self, error: JsonError) -> E {
         self.broken.set(Some(error));
         E::custom("refused")
@@ -150,26 +141,6 @@ impl Strict<'_> {
         match self.depth {
             MAX_DEPTH => Err(self.budget.refuse(JsonError::TooDeep)),
             depth => Ok(Self { depth: depth + 1, ..self }),
-        }
-    }
-
-    /// Reads an object: its names, each there once, with what `take` makes of the values.
-    fn object<'de, A: MapAccess<'de>, T>(
-        self,
-        mut access: A,
-        mut take: impl FnMut(&str, Node<'de>) -> T,
-    ) -> Result<Vec<(Cow<'de, str>, T)>, A::Error> {
-        let inner = self.deeper()?;
-        // Room for what headers and claims usually have; further down there is no telling.
-        let mut members = Vec::with_capacity(if self.depth == 0 { 8 } else { 0 });
-        while let Some(name) = access.next_key_seed(Name)? {
-            self.budget.spend()?;
-            let taken = take(&name, access.next_value_seed(inner)?);
-            members.push((name, taken));
-        }
-        match has_duplicates(&members) {
-            true => Err(self.budget.refuse(JsonError::DuplicateMember)),
-            false => Ok(members),
         }
     }
 }
@@ -227,34 +198,18 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Node::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Node<'de>, A::Error> {
-        self.object(access, |_, node| node).map(|members| Node::Object(Members(members)))
-    }
-}
-
-/// Reads an object whose members go to `take`.
-struct EachMember<'b, T> {
-    strict: Strict<'b>,
-    take: T,
-}
-
-impl<'de, T: FnMut(&str, Node<'de>)> DeserializeSeed<'de> for EachMember<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, T: FnMut(&str, Node<'de>)> Visitor<'de> for EachMember<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<(), A::Error> {
-        self.strict.object(access, self.take).map(drop)
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let inner = self.deeper()?;
+        // Room for what headers and claims usually have; further down there is no telling.
+        let mut members = Members(Vec::with_capacity(if self.depth == 0 { 8 } else { 0 }));
+        while let Some(name) = access.next_key_seed(Name)? {
+            self.budget.spend()?;
+            members.0.push((name, access.next_value_seed(inner)?));
+        }
+        match members.has_duplicates() {
+            true => Err(self.budget.refuse(JsonError::DuplicateMember)),
+            false => Ok(Node::Object(members)),
+        }
     }
 }
 
@@ -304,7 +259,7 @@ mod tests {
 
     #[test]
     fn refuses_duplicates_among_few_members_and_among_many() {
-        for count in [2, FEW, FEW + 1, 1000] {
+        for count in [2, Members::FEW, Members::FEW + 1, 1000] {
             let names = |last: usize| (1..count).chain([last]).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>().join(",");
             assert_eq!(parse_object(format!("{{{}}}", names(count)).as_bytes()).map(|object| object.len()), Ok(count));
             for earlier in [1, count.div_ceil(2), count - 1] {
