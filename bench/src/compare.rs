@@ -165,8 +165,6 @@ fn section(results: &[Results<'_>]) -> Section {
     let mut text = format!("{}\n\n{table}\n", report::machine());
     if let Some(floor) = floor {
         text += &generator(floor);
-    }
-    if let Some(floor) = floor {
         text += &wanted(results, floor);
     }
     let bar = |results: &Results<'_>| {
