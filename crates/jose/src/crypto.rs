@@ -108,9 +108,9 @@ impl Fingerprints {
 }
 
 /// What verifies, what signs, and what hashes the message.
-type RsaRow = (&'static RsaParameters, &'static dyn RsaEncoding, &'static digest::Algorithm);
+type Row<V, S> = (&'static V, &'static S, &'static digest::Algorithm);
 
-fn rsa_parameters(algorithm: Algorithm) -> Option<RsaRow> {
+fn rsa_parameters(algorithm: Algorithm) -> Option<Row<RsaParameters, dyn RsaEncoding>> {
     Some(match algorithm {
         Algorithm::Rs256 => (&sig::RSA_PKCS1_2048_8192_SHA256, &sig::RSA_PKCS1_SHA256, &digest::SHA256),
         Algorithm::Rs384 => (&sig::RSA_PKCS1_2048_8192_SHA384, &sig::RSA_PKCS1_SHA384, &digest::SHA384),
@@ -122,10 +122,7 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<RsaRow> {
     })
 }
 
-/// As [`RsaRow`].
-type EcRow = (&'static EcdsaVerificationAlgorithm, &'static EcdsaSigningAlgorithm, &'static digest::Algorithm);
-
-fn ec_parameters(curve: Curve) -> EcRow {
+fn ec_parameters(curve: Curve) -> Row<EcdsaVerificationAlgorithm, EcdsaSigningAlgorithm> {
     match curve {
         Curve::P256 => (&sig::ECDSA_P256_SHA256_FIXED, &sig::ECDSA_P256_SHA256_FIXED_SIGNING, &digest::SHA256),
         Curve::P384 => (&sig::ECDSA_P384_SHA384_FIXED, &sig::ECDSA_P384_SHA384_FIXED_SIGNING, &digest::SHA384),

@@ -1,5 +1,5 @@
--- A client's keys are in its row, where it is read at once: a JSON array of {"jwk": the JWK's text, "expires_at": as before}. What changes
--- in form only is not in the change log.
+-- A client's keys are in its row, where one look finds all of it: a JSON array of {"jwk": the JWK's text, "expires_at": milliseconds since
+-- 1970 or null}. The change log is for what changes in meaning.
 ALTER TABLE client ADD COLUMN keys TEXT NOT NULL DEFAULT '[]';
 DROP TRIGGER client_changed;
 UPDATE client SET keys = (

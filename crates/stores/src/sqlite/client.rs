@@ -115,7 +115,7 @@ fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Clien
     ids.iter().filter_map(|id| load(connection, master_key, id).transpose()).collect()
 }
 
-/// Reads one client in one statement: its parts belong together, and a row for each secret, or one without, is all there is to read.
+/// Reads one client in one statement, so that its parts belong together: a row for each secret, or one row without.
 fn load(connection: &Connection, master_key: &MasterKey, id: &str) -> Result<Option<Arc<Client>>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT metadata, keys, secret.kind, value, expires_at FROM client LEFT JOIN client_secret AS secret ON secret.client = id \

@@ -128,6 +128,7 @@ impl Claims {
     /// Writes what this transaction claimed to the end of the table, and commits all of it. Otherwise it was never claimed.
     pub(super) fn commit(&mut self, transaction: Transaction<'_>) -> rusqlite::Result<()> {
         let committed = self.write(&transaction).and_then(|()| transaction.commit());
+        self.caught_up = false;
         match committed {
             Ok(()) => self.keep(),
             Err(_) => self.forget(),
@@ -136,7 +137,7 @@ impl Claims {
     }
 
     fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        // SQLite has rolled back by itself (disk full, I/O error): what is written now would be committed alone. To commit fails.
+        // SQLite has rolled back by itself (disk full, I/O error): what is written now would stay, and the commit fails.
         if transaction.is_autocommit() {
             return Ok(());
         }
@@ -146,14 +147,12 @@ impl Claims {
     }
 
     fn keep(&mut self) {
-        self.caught_up = false;
         self.committed = self.known;
         self.uncommitted.clear();
     }
 
     /// Goes back to what was known before the transaction.
     fn forget(&mut self) {
-        self.caught_up = false;
         self.known = self.committed;
         for claim in std::mem::take(&mut self.uncommitted) {
             let (short, shard) = split(claim.key);

@@ -256,7 +256,8 @@ impl Committing {
     }
 }
 
-/// Nothing is done once SQLite has rolled back by itself: it would be committed alone. A job that is dropped tells its submitter.
+/// No job is done once SQLite has rolled back by itself: its work would stay, and be called failed. A job that is dropped tells its
+/// submitter.
 fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Option<Answer> {
     if transaction.is_autocommit() {
         return None;
