@@ -52,6 +52,15 @@ pub(crate) enum Node<'a> {
     Object(Members<'a>),
 }
 
+impl Node<'_> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// The members of an object, each name once, in the order they were sent.
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
@@ -86,6 +95,23 @@ impl<'a> IntoIterator for Members<'a> {
 impl From<Members<'_>> for Object {
     fn from(members: Members<'_>) -> Self {
         members.into_iter().map(|(name, node)| (name.into_owned(), node.into())).collect()
+    }
+}
+
+impl<'a> From<&'a Object> for Members<'a> {
+    fn from(object: &'a Object) -> Self {
+        Self(object.iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl<'a> From<&'a Value> for Node<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::String(text) => Self::Text(text.into()),
+            Value::Array(values) => Self::Array(values.iter().map(Self::from).collect()),
+            Value::Object(object) => Self::Object(object.into()),
+            scalar => Self::Scalar(scalar.clone()),
+        }
     }
 }
 

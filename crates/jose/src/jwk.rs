@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::{
     Algorithm, Curve, JwkError, JwsError, KeyType, base64url,
     crypto::{self, Verifier},
-    json::{self, Object, Value},
+    json::{self, Members, Node, Object, Value},
     rsa_modulus::{self, RsaDefect},
 };
 
@@ -35,7 +35,7 @@ impl Jwk {
     /// # Errors
     /// [`JwkError`]; among them [`JwkError::Private`] for a private or symmetric key.
     pub fn parse(input: &[u8]) -> Result<Self, JwkError> {
-        Self::from_object(&json::parse_object(input)?)
+        Self::from_members(&json::members(input)?)
     }
 
     /// As [`Jwk::parse`], from a JSON object already read.
@@ -43,14 +43,18 @@ impl Jwk {
     /// # Errors
     /// As for [`Jwk::parse`].
     pub fn from_object(jwk: &Object) -> Result<Self, JwkError> {
-        match PRIVATE_MEMBERS.into_iter().find(|member| jwk.contains_key(*member)) {
+        Self::from_members(&jwk.into())
+    }
+
+    pub(crate) fn from_members(jwk: &Members<'_>) -> Result<Self, JwkError> {
+        match PRIVATE_MEMBERS.into_iter().find(|member| jwk.get(member).is_some()) {
             Some(member) => Err(JwkError::Private(member)),
             None => Self::public_half(jwk),
         }
     }
 
     /// The public half of a JWK that may be private.
-    pub(crate) fn public_half(jwk: &Object) -> Result<Self, JwkError> {
+    pub(crate) fn public_half(jwk: &Members<'_>) -> Result<Self, JwkError> {
         let parameters = Parameters::read(jwk)?;
         let algorithm = match text(jwk, "alg")? {
             Some(name) => Some(Algorithm::from_name(name).ok_or(JwkError::Unsupported("alg"))?),
@@ -128,7 +132,7 @@ impl Serialize for Jwk {
 }
 
 impl Parameters {
-    fn read(jwk: &Object) -> Result<Self, JwkError> {
+    fn read(jwk: &Members<'_>) -> Result<Self, JwkError> {
         match text(jwk, "kty")?.ok_or(JwkError::Missing("kty"))? {
             "RSA" => Self::read_rsa(jwk),
             "EC" => {
@@ -145,7 +149,7 @@ impl Parameters {
         }
     }
 
-    fn read_rsa(jwk: &Object) -> Result<Self, JwkError> {
+    fn read_rsa(jwk: &Members<'_>) -> Result<Self, JwkError> {
         let (n, e) = (unsigned(jwk, "n")?, unsigned(jwk, "e")?);
         let bits = n.len() * 8 - n[0].leading_zeros() as usize;
         if !(2048..=8192).contains(&bits) {
@@ -194,27 +198,27 @@ impl Parameters {
     }
 }
 
-fn text<'a>(jwk: &'a Object, name: &'static str) -> Result<Option<&'a str>, JwkError> {
+fn text<'a>(jwk: &'a Members<'_>, name: &'static str) -> Result<Option<&'a str>, JwkError> {
     match jwk.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Node::Text(text)) => Ok(Some(text)),
         Some(_) => Err(JwkError::Malformed(name)),
     }
 }
 
 /// The octets of a required base64url member.
-pub(crate) fn octets(jwk: &Object, name: &'static str) -> Result<Vec<u8>, JwkError> {
+pub(crate) fn octets(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, JwkError> {
     let encoded = text(jwk, name)?.ok_or(JwkError::Missing(name))?;
     base64url::decode(encoded).ok_or(JwkError::Malformed(name))
 }
 
 /// As [`octets`], of exactly this length: a coordinate or private scalar keeps its leading zeros (RFC 7518 §6.2.1.2).
-pub(crate) fn octets_of_length(jwk: &Object, name: &'static str, length: usize) -> Result<Vec<u8>, JwkError> {
+pub(crate) fn octets_of_length(jwk: &Members<'_>, name: &'static str, length: usize) -> Result<Vec<u8>, JwkError> {
     octets(jwk, name).and_then(|octets| if octets.len() == length { Ok(octets) } else { Err(JwkError::Malformed(name)) })
 }
 
 /// As [`octets`], a positive number without leading zeros (RFC 7518 §2, Base64urlUInt).
-fn unsigned(jwk: &Object, name: &'static str) -> Result<Vec<u8>, JwkError> {
+fn unsigned(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, JwkError> {
     octets(jwk, name).and_then(|octets| match octets.first() {
         Some(0) | None => Err(JwkError::Malformed(name)),
         Some(_) => Ok(octets),
@@ -222,21 +226,21 @@ fn unsigned(jwk: &Object, name: &'static str) -> Result<Vec<u8>, JwkError> {
 }
 
 /// Whether `use` and `key_ops` allow verifying (RFC 7517 §4.2, §4.3).
-fn may_verify(jwk: &Object) -> Result<bool, JwkError> {
+fn may_verify(jwk: &Members<'_>) -> Result<bool, JwkError> {
     let key_use = text(jwk, "use")?;
     let operations = match jwk.get("key_ops") {
         None => None,
-        Some(Value::Array(values)) => {
-            let names: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+        Some(Node::Array(values)) => {
+            let names: Option<Vec<&str>> = values.iter().map(Node::as_text).collect();
             Some(names.ok_or(JwkError::Malformed("key_ops"))?)
         }
         Some(_) => return Err(JwkError::Malformed("key_ops")),
     };
     let by_operations = operations.as_ref().is_none_or(|names| names.contains(&"verify"));
-    let repeated = operations.is_some_and(|names| (1..names.len()).any(|at| names[..at].contains(&names[at])));
+    let repeated = operations.as_ref().is_some_and(|names| (1..names.len()).any(|at| names[..at].contains(&names[at])));
     match key_use {
         _ if repeated => Err(JwkError::Use),
-        Some("enc") if jwk.contains_key("key_ops") && by_operations => Err(JwkError::Use),
+        Some("enc") if operations.is_some() && by_operations => Err(JwkError::Use),
         None | Some("sig") => Ok(by_operations),
         Some(_) => Ok(false),
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Jwk, JwkError, JwkSetError, VerificationKey,
-    json::{self, Value},
+    json::{self, Node},
 };
 
 /// The usable public keys of a set, and why the others were skipped.
@@ -23,15 +23,15 @@ impl JwkSet {
     /// # Errors
     /// [`JwkSetError`] if this is no key set, or if any key in it is private or symmetric.
     pub fn parse(input: &[u8]) -> Result<Self, JwkSetError> {
-        let set = json::parse_object(input)?;
-        let Some(Value::Array(members)) = set.get("keys") else { return Err(JwkSetError::NoKeys) };
-        if members.len() > Self::MAX_KEYS {
+        let set = json::members(input)?;
+        let Some(Node::Array(nodes)) = set.get("keys") else { return Err(JwkSetError::NoKeys) };
+        if nodes.len() > Self::MAX_KEYS {
             return Err(JwkSetError::TooMany(Self::MAX_KEYS));
         }
         let mut parsed = Self::default();
-        for (index, member) in members.iter().enumerate() {
-            let Value::Object(jwk) = member else { return Err(JwkSetError::NoKeys) };
-            let vetted = Jwk::from_object(jwk).and_then(|jwk| jwk.vet_briefly().map(|()| jwk));
+        for (index, node) in nodes.iter().enumerate() {
+            let Node::Object(jwk) = node else { return Err(JwkSetError::NoKeys) };
+            let vetted = Jwk::from_members(jwk).and_then(|jwk| jwk.vet_briefly().map(|()| jwk));
             match vetted.and_then(VerificationKey::from_jwk) {
                 Ok(key) => parsed.keys.push(key),
                 Err(error @ JwkError::Private(_)) => return Err(JwkSetError::Private { index, error }),

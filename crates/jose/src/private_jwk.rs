@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::{
     Algorithm, Curve, Jwk, KeyType, SigningError, base64url,
     crypto::{self, PrivateParts, Signer},
-    json::{self, Object},
+    json::{self, Members, Object},
     jwk::{octets, octets_of_length},
 };
 
@@ -38,8 +38,8 @@ impl PrivateJwk {
     /// # Errors
     /// [`SigningError`]: not private, malformed, halves that do not belong together, or no algorithm.
     pub fn parse(input: &[u8], algorithm: Option<Algorithm>) -> Result<Self, SigningError> {
-        let jwk = json::parse_object(input).map_err(crate::JwkError::from)?;
-        if jwk.get("use").is_some_and(|key_use| key_use != "sig") {
+        let jwk = json::members(input).map_err(crate::JwkError::from)?;
+        if jwk.get("use").is_some_and(|key_use| key_use.as_text() != Some("sig")) {
             return Err(crate::JwkError::Use.into());
         }
         let public = Jwk::public_half(&jwk)?;
@@ -77,7 +77,7 @@ impl PrivateJwk {
             _ => None,
         };
         let parts = parts.ok_or(SigningError::PrivatePem)?;
-        let public = Jwk::public_half(&private_members(&parts))?;
+        let public = Jwk::public_half(&Members::from(&private_members(&parts)))?;
         Self::from_parts(agree(public.algorithm(), algorithm)?, &parts, key_id)
     }
 
@@ -87,10 +87,10 @@ impl PrivateJwk {
         jwk.insert("alg".to_owned(), algorithm.name().into());
         let key_id = match key_id {
             Some(key_id) => key_id,
-            None => Jwk::public_half(&jwk)?.thumbprint(),
+            None => Jwk::public_half(&Members::from(&jwk))?.thumbprint(),
         };
         jwk.insert("kid".to_owned(), key_id.into());
-        let public = Jwk::public_half(&jwk)?;
+        let public = Jwk::public_half(&Members::from(&jwk))?;
         let json = Zeroizing::new(serde_json::to_string(&jwk).expect("a map of strings is JSON"));
         Ok(Self { json, public, algorithm })
     }
@@ -131,7 +131,7 @@ impl PrivateJwk {
     }
 
     fn signer(&self) -> Result<Signer, SigningError> {
-        let jwk = json::parse_object(self.json.as_bytes()).map_err(crate::JwkError::from)?;
+        let jwk = json::members(self.json.as_bytes()).map_err(crate::JwkError::from)?;
         let parts = private_parts(&jwk, self.public.key_type())?;
         Signer::from_parts(self.algorithm, &parts).ok_or(SigningError::Inconsistent)
     }
@@ -160,8 +160,8 @@ fn agree(of_key: Option<Algorithm>, asked: Option<Algorithm>) -> Result<Algorith
     }
 }
 
-fn private_parts(jwk: &Object, key_type: KeyType) -> Result<PrivateParts, SigningError> {
-    if !jwk.contains_key("d") {
+fn private_parts(jwk: &Members<'_>, key_type: KeyType) -> Result<PrivateParts, SigningError> {
+    if jwk.get("d").is_none() {
         return Err(SigningError::NotPrivate);
     }
     Ok(match key_type {

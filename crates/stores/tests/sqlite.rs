@@ -323,14 +323,26 @@ async fn a_server_that_missed_changes_finds_everything_again() {
     // Changes that were made and pruned between two looks: all that is left is a gap in the sequence.
     let connection = Connection::open(&path).expect("the file opens");
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("begun");
-    let copy = "INSERT INTO party SELECT 'missed', kind FROM party; INSERT INTO client (id, metadata)
-        SELECT 'missed', replace(metadata, 'before', 'missed') FROM client;
+    let copy = "INSERT INTO party SELECT 'missed', kind FROM party; INSERT INTO client (id, metadata, keys)
+        SELECT 'missed', replace(metadata, 'before', 'missed'), keys FROM client;
         UPDATE client SET metadata = replace(metadata, '\"enabled\":true', '\"enabled\":false') WHERE id = 'before';
         DELETE FROM change WHERE sequence < (SELECT max(sequence) FROM change);
         UPDATE change SET resource = 'subject', subject = 'x', client = NULL; COMMIT";
     connection.execute_batch(copy).expect("copied");
     within_a_second(async || server.client(&id("missed")).await.expect("read").is_some()).await;
     within_a_second(async || !server.client(&id("before")).await.expect("read").expect("there").metadata().enabled).await;
+}
+
+#[tokio::test]
+async fn a_client_is_found_where_its_row_has_moved_to() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    open(directory.path()).client_create(client("moved", AuthMethod::NONE, Vec::new())).await.expect("created");
+    let server = open(directory.path());
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    // Without a word in the change log.
+    let moved = "DROP TRIGGER client_changed; UPDATE client SET number = number + 1000";
+    connection.execute_batch(moved).expect("moved");
+    assert!(server.client(&id("moved")).await.expect("read").is_some());
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn j01_a_weak_key_in_the_database_verifies_nothing() {
     server.ok(&["client", "add-key", "weak.example", "--jwks", &key_set(&[other.public(&[])])]);
     let weak = rsa.public(&[("n", json!(format!("{}8", "_".repeat(170))))]);
     let database = rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
-    let replace = "UPDATE client SET keys = json_set(keys, '$[0].jwk', ?1) WHERE id = 'weak.example'";
+    let replace = "UPDATE client SET keys = json_set(keys, '$[0].jwk', json(?1)) WHERE id = 'weak.example'";
     assert_eq!(database.execute(replace, [weak.to_string()]), Ok(1));
     let server = server.kill_and_restart();
     for usage in Use::BOTH {

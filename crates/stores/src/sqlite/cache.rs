@@ -4,7 +4,7 @@
 //! read under an older generation is removed again after it was put in.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState},
     sync::{
         Arc, PoisonError, RwLock,
@@ -19,11 +19,11 @@ use grantor::{
 use quick_cache::sync::Cache as Entries;
 use rusqlite::Connection;
 
-/// Digests of the names of all clients, as far as known: a name that is not among them needs no read, so that a stranger cannot make
-/// the database work, and the time of a refusal does not tell who is registered. Removed names stay in until the next start; they
-/// are looked up and not found.
+/// Digests of the names of all clients, as far as known, and the number of each one's row: a name that is not among them needs no
+/// read, so that a stranger cannot make the database work, and the time of a refusal does not tell who is registered. Removed names
+/// stay in until the next start; they are looked up and not found.
 #[derive(Default)]
-pub(super) struct KnownNames(RwLock<HashSet<u64, BuildHasherDefault<NoHash>>>, RandomState);
+pub(super) struct KnownNames(RwLock<HashMap<u64, i64, BuildHasherDefault<NoHash>>>, RandomState);
 
 impl KnownNames {
     /// The names of a database.
@@ -35,21 +35,23 @@ impl KnownNames {
 
     /// Reads all names anew: after changes were missed.
     pub(super) fn add_all(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached("SELECT name FROM party WHERE kind = 'client'")?;
+        let count: u32 = connection.query_row("SELECT count(*) FROM client", [], |row| row.get(0))?;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).reserve(count as usize);
+        let mut statement = connection.prepare_cached("SELECT id, number FROM client")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            self.insert(row.get_ref(0)?.as_str()?);
+            self.insert(row.get_ref(0)?.as_str()?, row.get(1)?);
         }
         Ok(())
     }
 
-    fn insert(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(self.1.hash_one(name));
+    fn insert(&self, name: &str, number: i64) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(self.1.hash_one(name), number);
     }
 
-    /// Whether there may be a client of this name.
-    pub(super) fn may_contain(&self, name: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&self.1.hash_one(name))
+    /// The number of the row in which a client of this name may be.
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&self.1.hash_one(name)).copied()
     }
 }
 
@@ -77,6 +79,8 @@ pub(super) struct Change {
     sequence: i64,
     resource: String,
     client: Option<ClientId>,
+    /// The number of the client's row now, if there is one.
+    number: Option<i64>,
     subject: Option<SubjectId>,
 }
 
@@ -89,8 +93,10 @@ impl Change {
 
 /// The changes after `last`, and the newest sequence number.
 pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Result<(Vec<Change>, i64)> {
-    let mut statement = connection
-        .prepare_cached("SELECT sequence, resource, client, subject FROM change WHERE sequence > ?1 ORDER BY sequence")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, resource, change.client, subject, number FROM change LEFT JOIN client ON client.id = change.client \
+         WHERE sequence > ?1 ORDER BY sequence",
+    )?;
     let rows = statement.query_map([last], |row| {
         let client: Option<String> = row.get(2)?;
         let subject: Option<String> = row.get(3)?;
@@ -98,6 +104,7 @@ pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Res
             sequence: row.get(0)?,
             resource: row.get(1)?,
             client: client.and_then(|client| ClientId::parse(&client).ok()),
+            number: row.get(4)?,
             subject: subject.and_then(|subject| SubjectId::parse(&subject).ok()),
         })
     })?;
@@ -105,7 +112,7 @@ pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Res
     let newest = changes.last().map_or(last, |change| change.sequence);
     // A gap at the start means that changes were pruned unread: forget everything.
     let pruned = changes.first().is_some_and(|first| first.sequence != last + 1);
-    let forget_all = Change { sequence: newest, resource: String::new(), client: None, subject: None };
+    let forget_all = Change { sequence: newest, resource: String::new(), client: None, number: None, subject: None };
     Ok((if pruned { vec![forget_all] } else { changes }, newest))
 }
 
@@ -156,7 +163,7 @@ impl Cache {
         for change in changes {
             match (change.resource.as_str(), &change.client, &change.subject) {
                 ("client", Some(client), None) => {
-                    self.names.insert(client.as_str());
+                    self.names.insert(client.as_str(), change.number.unwrap_or_default());
                     drop(self.clients.remove(client));
                 }
                 ("subject", None, Some(subject)) => drop(self.subjects.remove(subject)),
@@ -178,5 +185,33 @@ impl Cache {
         self.clients.clear();
         self.subjects.clear();
         self.permissions.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::sqlite::open::migrate;
+
+    #[test]
+    fn a_name_leads_to_the_row_it_has_now() {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        migrate(&mut connection, Path::new("")).expect("migrated");
+        let add = |number: i64, name: &str| {
+            connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [name]).expect("written");
+            let insert = "INSERT INTO client (number, id, metadata, keys) VALUES (?1, ?2, '{}', '[]')";
+            connection.execute(insert, (number, name)).expect("written");
+        };
+        add(5, "old");
+        let cache = Cache::new(KnownNames::load(&connection).expect("read"));
+        let (_, last) = changes_since(&connection, 0).expect("read");
+        assert_eq!((cache.names.number("old"), cache.names.number("new")), (Some(5), None));
+        add(6, "new");
+        connection.execute("DELETE FROM party WHERE name = 'old'", []).expect("deleted");
+        add(7, "old");
+        cache.forget(&changes_since(&connection, last).expect("read").0);
+        assert_eq!((cache.names.number("old"), cache.names.number("new")), (Some(7), Some(6)));
     }
 }

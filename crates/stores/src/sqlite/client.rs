@@ -8,8 +8,9 @@ use grantor::{
     storage::{Client, ClientKey, ClientRegistry, ClientSecret, ClientSource, StoreError},
     types::ClientId,
 };
-use rusqlite::{Connection, Row, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension as _, Row, types::ValueRef};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{
@@ -21,10 +22,8 @@ use crate::MasterKey;
 #[async_trait]
 impl ClientSource for SqliteStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        if !self.0.may_know(id.as_str()).await? {
-            return Ok(None);
-        }
-        let load = || self.0.readers.read_here(|connection| load(connection, &self.0.master_key, id.as_str()));
+        let Some(number) = self.0.known_number(id.as_str()).await? else { return Ok(None) };
+        let load = || self.0.readers.read_here(|connection| find(connection, &self.0.master_key, id.as_str(), number));
         self.0.cache.get_or_load(&self.0.cache.clients, id, load)
     }
 }
@@ -72,11 +71,11 @@ fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
     expect_row(changed, "client")
 }
 
-/// A key as it is stored. The JWK is a text, because it may be one that cannot be used.
+/// A key as it is stored.
 #[derive(Serialize, Deserialize)]
-struct StoredKey<'k> {
-    #[serde(borrow)]
-    jwk: Cow<'k, str>,
+struct StoredKey<J> {
+    /// The JWK as an object; what is none, and can only be removed, as a text.
+    jwk: J,
     /// Milliseconds since 1970.
     expires_at: Option<i64>,
 }
@@ -86,8 +85,25 @@ fn to_json(part: &impl Serialize) -> String {
 }
 
 fn keys_to_json(client: &Client) -> String {
-    let stored = |key| StoredKey { jwk: ClientKey::to_stored(key), expires_at: key.expires_at.map(UnixTime::millis) };
+    let stored =
+        |key: &ClientKey| StoredKey { jwk: embedded(&key.to_stored()), expires_at: key.expires_at.map(UnixTime::millis) };
     to_json(&client.keys().iter().map(stored).collect::<Vec<_>>())
+}
+
+/// A JWK's text as a part of JSON.
+fn embedded(jwk: &str) -> Box<RawValue> {
+    match RawValue::from_string(jwk.to_owned()) {
+        Ok(object) if object.get().starts_with('{') => object,
+        _ => serde_json::value::to_raw_value(jwk).expect("a text is JSON"),
+    }
+}
+
+/// The inverse of [`embedded`].
+fn text_of(jwk: &RawValue) -> Result<Cow<'_, str>, Failure> {
+    match jwk.get() {
+        object if object.starts_with('{') => Ok(object.into()),
+        text => Ok(Cow::Owned(serde_json::from_str(text).map_err(|error| unreadable("client", error))?)),
+    }
 }
 
 fn write_secrets(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
@@ -110,18 +126,29 @@ fn purpose(id: &str) -> String {
 }
 
 fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Client>>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT id FROM client ORDER BY id")?;
-    let ids = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    ids.iter().filter_map(|id| load(connection, master_key, id).transpose()).collect()
+    let mut statement = connection.prepare_cached("SELECT id, number FROM client ORDER BY id")?;
+    let names =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
+    names.iter().filter_map(|(id, number)| load(connection, master_key, id, *number).transpose()).collect()
+}
+
+/// The client of this name, by the number it had when somebody last looked, else by the one it has now.
+fn find(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) -> Result<Option<Arc<Client>>, Failure> {
+    if let Some(client) = load(connection, master_key, id, number)? {
+        return Ok(Some(client));
+    }
+    let mut statement = connection.prepare_cached("SELECT number FROM client WHERE id = ?1")?;
+    let number = statement.query_row([id], |row| row.get(0)).optional()?;
+    number.map_or(Ok(None), |number| load(connection, master_key, id, number))
 }
 
 /// Reads one client in one statement, so that its parts belong together: a row for each secret, or one row without.
-fn load(connection: &Connection, master_key: &MasterKey, id: &str) -> Result<Option<Arc<Client>>, Failure> {
+fn load(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) -> Result<Option<Arc<Client>>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT metadata, keys, secret.kind, value, expires_at FROM client LEFT JOIN client_secret AS secret ON secret.client = id \
-         WHERE id = ?1 ORDER BY position",
+         WHERE number = ?1 AND id = ?2 ORDER BY position",
     )?;
-    let mut rows = statement.query([id])?;
+    let mut rows = statement.query((number, id))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (metadata, keys) = (from_json(row.get_ref(0)?)?, keys(row.get_ref(1)?, id)?);
     let mut secrets = Vec::from_iter(secret(row, master_key, id)?);
@@ -139,14 +166,14 @@ fn from_json<'r, T: Deserialize<'r>>(column: ValueRef<'r>) -> Result<T, Failure>
 
 /// A key that cannot be used is an error in the log and no obstacle to the client's other keys.
 fn keys(column: ValueRef<'_>, id: &str) -> Result<Vec<ClientKey>, Failure> {
-    let key = |stored: StoredKey<'_>| {
-        let key = ClientKey::from_stored(&stored.jwk, stored.expires_at.map(UnixTime::from_millis));
+    let key = |stored: StoredKey<&RawValue>| {
+        let key = ClientKey::from_stored(&text_of(stored.jwk)?, stored.expires_at.map(UnixTime::from_millis));
         if let Err(error) = key.usable() {
             tracing::error!(client = id, key = %key.name(), %error, "a stored key cannot be used; remove it");
         }
-        key
+        Ok(key)
     };
-    Ok(from_json::<Vec<StoredKey<'_>>>(column)?.into_iter().map(key).collect())
+    from_json::<Vec<StoredKey<&RawValue>>>(column)?.into_iter().map(key).collect()
 }
 
 /// The secret of a row, if it has one.
@@ -166,24 +193,23 @@ fn secret(row: &Row<'_>, master_key: &MasterKey, id: &str) -> Result<Option<Clie
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use grantor::{storage::ClientMetadata, types::AuthMethod};
     use rusqlite_migration::Migrations;
 
     use super::*;
-    use crate::sqlite::open::MIGRATIONS;
+    use crate::sqlite::open::{MIGRATIONS, migrate};
 
     #[test]
-    fn keys_of_earlier_databases_keep_their_order_their_end_and_their_text() {
+    fn clients_of_earlier_databases_keep_their_keys_their_secrets_and_their_permissions() {
         let mut connection = Connection::open_in_memory().expect("a database");
         let migrations = Migrations::from_slice(MIGRATIONS);
         migrations.to_version(&mut connection, 9).expect("as it was");
-        let metadata = |id| {
-            let id = ClientId::parse(id).expect("a client_id");
-            to_json(&ClientMetadata::new(id, AuthMethod::NONE, UnixTime::from_millis(0)))
-        };
-        for id in ["with-keys", "without"] {
+        for (id, method) in [("with-keys", AuthMethod::NONE), ("with-secret", AuthMethod::CLIENT_SECRET_POST)] {
+            let metadata = ClientMetadata::new(ClientId::parse(id).expect("a client_id"), method, UnixTime::from_millis(0));
             connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]).expect("written");
-            connection.execute("INSERT INTO client (id, metadata) VALUES (?1, ?2)", [id, &metadata(id)]).expect("written");
+            connection.execute("INSERT INTO client (id, metadata) VALUES (?1, ?2)", [id, &to_json(&metadata)]).expect("written");
         }
         let good = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a \"name\""}"#;
         let keys = [(1, good, Some(7_000)), (0, "not \"JSON\"", None)];
@@ -191,26 +217,39 @@ mod tests {
             let insert = "INSERT INTO client_key (client, position, jwk, expires_at) VALUES ('with-keys', ?1, ?2, ?3)";
             connection.execute(insert, key).expect("written");
         }
-        let changes = |connection: &Connection| {
-            connection.query_row("SELECT max(sequence) FROM change", [], |row| row.get::<_, i64>(0)).expect("a number")
-        };
+        let others = "INSERT INTO client_secret VALUES ('with-secret', 0, 'digest', zeroblob(32), 5000);
+            INSERT INTO party (name, kind) VALUES ('somebody', 'subject');
+            INSERT INTO subject (id, enabled) VALUES ('somebody', 1);
+            INSERT INTO permission (client, subject) VALUES ('with-secret', 'somebody');";
+        connection.execute_batch(others).expect("written");
+        let number =
+            |connection: &Connection, query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a number");
+        let changes = |connection: &Connection| number(connection, "SELECT max(sequence) FROM change");
         let logged = changes(&connection);
-        migrations.to_latest(&mut connection).expect("migrated");
+        migrate(&mut connection, Path::new("")).expect("migrated");
         assert_eq!(changes(&connection), logged, "nothing has changed for anybody");
+        assert_eq!(number(&connection, "SELECT count(*) FROM permission"), 1);
+        assert_eq!(number(&connection, "SELECT count(*) FROM client WHERE json_type(keys, '$[1].jwk') = 'object'"), 1);
 
         let directory = tempfile::tempdir().expect("a temporary directory");
         let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
-        let read = |id| load(&connection, &master_key, id).map_err(StoreError::from).expect("read").expect("there");
+        let read = |id| find(&connection, &master_key, id, 0).map_err(StoreError::from).expect("read").expect("there");
         let client = read("with-keys");
         let [broken, good] = client.keys() else { panic!("two keys: {client:?}") };
         assert_eq!((broken.to_stored().as_ref(), broken.usable().is_ok(), broken.expires_at), ("not \"JSON\"", false, None));
         assert_eq!(good.jwk().and_then(|jwk| jwk.key_id()), Some("a \"name\""));
         assert_eq!(good.expires_at, Some(UnixTime::from_millis(7_000)));
-        assert!(read("without").keys().is_empty());
+        let other = read("with-secret");
+        assert_eq!((other.keys().len(), other.secrets().len()), (0, 1));
 
+        let stored: Vec<_> = client.keys().iter().map(ClientKey::to_stored).collect();
         // Written again, a client is what it was, and servers are told.
         update(&connection, &master_key, &client).ok().expect("updated");
-        assert_eq!(read("with-keys").keys().len(), 2);
+        assert_eq!(read("with-keys").keys().iter().map(ClientKey::to_stored).collect::<Vec<_>>(), stored);
         assert_eq!(changes(&connection), logged + 1);
+
+        // What refers to a client still goes with it.
+        delete(&connection, other.id()).ok().expect("deleted");
+        assert_eq!(number(&connection, "SELECT (SELECT count(*) FROM permission) + (SELECT count(*) FROM client_secret)"), 0);
     }
 }

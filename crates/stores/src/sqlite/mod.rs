@@ -92,9 +92,9 @@ impl SqliteStore {
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Inner {
-    /// Whether there may be a client of this name, by the change log of this moment. The look, where it is due, is for known names
-    /// too: a request now and then would otherwise be answered sooner where the client exists.
-    async fn may_know(self: &Arc<Self>, name: &str) -> Result<bool, StoreError> {
+    /// Where a client of this name may be, by the change log of this moment. The look, where it is due, is for known names too: a
+    /// request now and then would otherwise be answered sooner where the client exists.
+    async fn known_number(self: &Arc<Self>, name: &str) -> Result<Option<i64>, StoreError> {
         let looked = if self.is_look_due() {
             let inner = self.clone();
             let look = tokio::task::spawn_blocking(move || inner.catch_up()).await;
@@ -103,7 +103,8 @@ impl Inner {
             Ok(())
         };
         // What is at hand does not need the database.
-        if self.cache.names.may_contain(name) { Ok(true) } else { looked.map(|()| false) }
+        let known = self.cache.names.number(name);
+        if known.is_some() { Ok(known) } else { looked.map(|()| None) }
     }
 
     /// Whether the last look at the change log is some time ago. Who comes while one is under way waits for it.
