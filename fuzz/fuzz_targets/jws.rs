@@ -105,7 +105,7 @@ fn check_claims(payload: &[u8]) {
     }
     let audience = claims.audience.as_ref().map(|audience| match audience {
         Audience::One(value) => Value::from(value.as_str()),
-        Audience::Many(values) => Value::from(values.as_slice()),
+        Audience::Many(values) => values.iter().map(|value| value.as_str()).collect(),
     });
     assert_eq!(audience.as_ref(), lax.get("aud"));
     for (name, date) in [("exp", claims.expires), ("nbf", claims.not_before), ("iat", claims.issued_at)] {

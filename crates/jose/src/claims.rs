@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use crate::{
     ClaimsError,
     json::{self, Node, Value},
@@ -11,9 +13,9 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     /// `iss`
-    pub issuer: Option<String>,
+    pub issuer: Option<SmolStr>,
     /// `sub`
-    pub subject: Option<String>,
+    pub subject: Option<SmolStr>,
     /// `aud`
     pub audience: Option<Audience>,
     /// `exp`
@@ -23,7 +25,7 @@ pub struct Claims {
     /// `iat`
     pub issued_at: Option<NumericDate>,
     /// `jti`
-    pub token_id: Option<String>,
+    pub token_id: Option<SmolStr>,
     /// Every other claim.
     pub other: OtherClaims,
 }
@@ -44,7 +46,7 @@ impl Claims {
                 "nbf" => claims.not_before = Some(NumericDate::parse("nbf", node)?),
                 "iat" => claims.issued_at = Some(NumericDate::parse("iat", node)?),
                 "jti" => claims.token_id = Some(string("jti", node)?),
-                _ => claims.other.0.push((name.into_owned(), node.into())),
+                _ => claims.other.0.push((name.into(), node.into())),
             }
         }
         Ok(claims)
@@ -53,7 +55,7 @@ impl Claims {
 
 /// The claims that have no field in [`Claims`], in the order they were sent. They are few, so they are a list.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct OtherClaims(Vec<(String, Value)>);
+pub struct OtherClaims(Vec<(SmolStr, Value)>);
 
 impl OtherClaims {
     /// The claim of this name.
@@ -72,9 +74,9 @@ impl OtherClaims {
     }
 }
 
-fn string(claim: &'static str, node: Node<'_>) -> Result<String, ClaimsError> {
+fn string(claim: &'static str, node: Node<'_>) -> Result<SmolStr, ClaimsError> {
     match node {
-        Node::Text(text) => Ok(text.into_owned()),
+        Node::Text(text) => Ok(text.into()),
         _ => Err(ClaimsError::WrongType { claim, expected: "a string" }),
     }
 }
@@ -83,15 +85,15 @@ fn string(claim: &'static str, node: Node<'_>) -> Result<String, ClaimsError> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// A plain string.
-    One(String),
+    One(SmolStr),
     /// An array, possibly empty.
-    Many(Vec<String>),
+    Many(Vec<SmolStr>),
 }
 
 impl Audience {
     fn parse(node: Node<'_>) -> Result<Self, ClaimsError> {
         let text = |node| match node {
-            Node::Text(text) => Ok(text.into_owned()),
+            Node::Text(text) => Ok(text.into()),
             _ => Err(ClaimsError::WrongType { claim: "aud", expected: "a string or an array of strings" }),
         };
         match node {
@@ -101,7 +103,7 @@ impl Audience {
     }
 
     /// All values.
-    pub fn values(&self) -> &[String] {
+    pub fn values(&self) -> &[SmolStr] {
         match self {
             Self::One(value) => std::slice::from_ref(value),
             Self::Many(values) => values,

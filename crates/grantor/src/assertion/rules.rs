@@ -41,7 +41,7 @@ pub(super) fn issuer(claims: &Claims, expectation: &Expectation<'_>) -> Result<(
     match &claims.issuer {
         None => Err(AssertionError::MissingClaim("iss")),
         Some(issuer) if issuer == expectation.issuer => Ok(()),
-        Some(issuer) => Err(AssertionError::WrongIssuer { expected: expectation.issuer.to_owned(), got: issuer.clone() }),
+        Some(issuer) => Err(AssertionError::WrongIssuer { expected: expectation.issuer.to_owned(), got: issuer.to_string() }),
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn audience(claims: &Claims, expectation: &Expectation<'_>) -> Result
         Some(sole) if expectation.audiences.contains(&sole) => Ok(()),
         _ => Err(AssertionError::WrongAudience {
             expected: expectation.audiences.iter().map(|&audience| audience.to_owned()).collect(),
-            got: audience.values().to_vec(),
+            got: audience.values().iter().map(ToString::to_string).collect(),
         }),
     }
 }

@@ -116,7 +116,9 @@ impl Rules {
 
     fn issuer(&self, claims: &Claims) -> Result<(), ValidationError> {
         match &claims.issuer {
-            Some(got) if *got != self.issuer => Err(ValidationError::Issuer { expected: self.issuer.clone(), got: got.clone() }),
+            Some(got) if *got != self.issuer => {
+                Err(ValidationError::Issuer { expected: self.issuer.clone(), got: got.to_string() })
+            }
             _ => Ok(()),
         }
     }
@@ -124,9 +126,12 @@ impl Rules {
     /// RFC 9068 §4: this resource is in the list; others may be too.
     fn audience(&self, claims: &Claims) -> Result<(), ValidationError> {
         let Some(audience) = &claims.audience else { return Ok(()) };
-        match audience.values().contains(&self.audience) {
+        match audience.values().iter().any(|value| *value == self.audience) {
             true => Ok(()),
-            false => Err(ValidationError::Audience { expected: self.audience.clone(), got: audience.values().to_vec() }),
+            false => Err(ValidationError::Audience {
+                expected: self.audience.clone(),
+                got: audience.values().iter().map(ToString::to_string).collect(),
+            }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use grantor_jose::{Audience, Claims, NumericDate, json::Value};
+use grantor_jose::{Audience, Claims, NumericDate, SmolStr, json::Value};
 
 use crate::{clock::UnixTime, types::Scope};
 
@@ -52,7 +52,7 @@ impl ValidatedToken {
     }
 
     /// `aud`: for whom it is; this resource is among them.
-    pub fn audience(&self) -> &[String] {
+    pub fn audience(&self) -> &[SmolStr] {
         self.0.claims.audience.as_ref().map_or(&[], Audience::values)
     }
 

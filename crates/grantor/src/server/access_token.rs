@@ -48,7 +48,7 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
         return None;
     }
     let text = |name: &str| claims.other.get(name)?.as_str();
-    let token_id = claims.token_id.clone()?;
+    let token_id = claims.token_id.as_deref()?;
     Some(AccessToken {
         client: ClientId::parse(text("client_id")?).ok()?,
         subject: SubjectId::parse(claims.subject.as_deref()?).ok()?,
@@ -56,8 +56,8 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
         scope: text("scope").unwrap_or_default().to_owned(),
         issued_at: claims.issued_at?.seconds() as i64,
         expires_at: claims.expires?.seconds() as i64,
-        digest: TokenDigest::of(&token_id),
-        token_id: Some(token_id),
+        digest: TokenDigest::of(token_id),
+        token_id: Some(token_id.to_owned()),
     })
 }
 

@@ -58,7 +58,7 @@ impl<'a> Attempt<'a> {
         let secret = || parameter("client_secret").and(parameter("client_id")).map(Cow::Borrowed);
         let issuer = |name| {
             let assertion = Assertion::parse(parameter(name)?).ok()?;
-            assertion.dangerously_unverified_claims().issuer.clone().map(Cow::Owned)
+            assertion.dangerously_unverified_claims().issuer.as_ref().map(|issuer| Cow::Owned(issuer.to_string()))
         };
         match self.form.authorization() {
             AuthorizationHeader::Basic { id, .. } => Some(Cow::Borrowed(id)),
