@@ -220,12 +220,18 @@ fn check_magic(path: &Path, size: u64) -> Result<(), OpenError> {
 /// The mark comes first: a start that is killed in between leaves a database that is known to be ours. Foreign keys are heeded from
 /// then on: a migration that replaces a table must not take along what refers to its rows.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let mark = || match connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))? {
-        APPLICATION_ID => Ok(()),
-        _ => connection.pragma_update(None, "application_id", APPLICATION_ID),
+    let prepare = || {
+        let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        if number("application_id")? != APPLICATION_ID {
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        connection.pragma_update(None, "foreign_keys", false)?;
+        number("user_version")
     };
-    mark().map_err(sqlite(path))?;
-    connection.pragma_update(None, "foreign_keys", false).map_err(sqlite(path))?;
+    let version = prepare().map_err(sqlite(path))?;
+    if (1..MIGRATIONS.len() as i64).contains(&version) {
+        tracing::info!(from = version, to = MIGRATIONS.len(), "the database is brought to this program's schema");
+    }
     Migrations::from_slice(MIGRATIONS)
         .to_latest(connection)
         .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
