@@ -98,23 +98,6 @@ impl From<Members<'_>> for Object {
     }
 }
 
-impl<'a> From<&'a Object> for Members<'a> {
-    fn from(object: &'a Object) -> Self {
-        Self(object.iter().map(|(name, value)| (name.into(), value.into())).collect())
-    }
-}
-
-impl<'a> From<&'a Value> for Node<'a> {
-    fn from(value: &'a Value) -> Self {
-        match value {
-            Value::String(text) => Self::Text(text.into()),
-            Value::Array(values) => Self::Array(values.iter().map(Self::from).collect()),
-            Value::Object(object) => Self::Object(object.into()),
-            scalar => Self::Scalar(scalar.clone()),
-        }
-    }
-}
-
 impl From<Node<'_>> for Value {
     fn from(node: Node<'_>) -> Self {
         match node {

@@ -38,14 +38,7 @@ impl Jwk {
         Self::from_members(&json::members(input)?)
     }
 
-    /// As [`Jwk::parse`], from a JSON object already read.
-    ///
-    /// # Errors
-    /// As for [`Jwk::parse`].
-    pub fn from_object(jwk: &Object) -> Result<Self, JwkError> {
-        Self::from_members(&jwk.into())
-    }
-
+    /// As [`Jwk::parse`], from JSON already read.
     pub(crate) fn from_members(jwk: &Members<'_>) -> Result<Self, JwkError> {
         match PRIVATE_MEMBERS.into_iter().find(|member| jwk.get(member).is_some()) {
             Some(member) => Err(JwkError::Private(member)),

@@ -77,7 +77,7 @@ impl PrivateJwk {
             _ => None,
         };
         let parts = parts.ok_or(SigningError::PrivatePem)?;
-        let public = Jwk::public_half(&Members::from(&private_members(&parts)))?;
+        let public = public_half(&to_json(&private_members(&parts)))?;
         Self::from_parts(agree(public.algorithm(), algorithm)?, &parts, key_id)
     }
 
@@ -87,12 +87,11 @@ impl PrivateJwk {
         jwk.insert("alg".to_owned(), algorithm.name().into());
         let key_id = match key_id {
             Some(key_id) => key_id,
-            None => Jwk::public_half(&Members::from(&jwk))?.thumbprint(),
+            None => public_half(&to_json(&jwk))?.thumbprint(),
         };
         jwk.insert("kid".to_owned(), key_id.into());
-        let public = Jwk::public_half(&Members::from(&jwk))?;
-        let json = Zeroizing::new(serde_json::to_string(&jwk).expect("a map of strings is JSON"));
-        Ok(Self { json, public, algorithm })
+        let json = to_json(&jwk);
+        Ok(Self { public: public_half(&json)?, json, algorithm })
     }
 
     /// The public half, to register with a server.
@@ -150,6 +149,14 @@ impl fmt::Debug for PrivateJwk {
 pub fn certificate_from_pem(pem: &str) -> Result<Vec<u8>, SigningError> {
     let (label, document) = pkcs8::Document::from_pem(pem).map_err(|_| SigningError::CertificatePem)?;
     if label == "CERTIFICATE" { Ok(document.into_vec()) } else { Err(SigningError::CertificatePem) }
+}
+
+fn to_json(jwk: &Object) -> Zeroizing<String> {
+    Zeroizing::new(serde_json::to_string(jwk).expect("a map of strings is JSON"))
+}
+
+fn public_half(jwk: &str) -> Result<Jwk, crate::JwkError> {
+    Jwk::public_half(&json::members(jwk.as_bytes())?)
 }
 
 fn agree(of_key: Option<Algorithm>, asked: Option<Algorithm>) -> Result<Algorithm, SigningError> {

@@ -35,7 +35,7 @@ fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
 }
 
 fn jwk(members: Value) -> Result<VerificationKey, JwkError> {
-    Jwk::from_object(members.as_object().expect("a JWK is an object")).and_then(VerificationKey::from_jwk)
+    Jwk::parse(members.to_string().as_bytes()).and_then(VerificationKey::from_jwk)
 }
 
 fn rsa_key(public: &Value, algorithm: Option<Algorithm>) -> VerificationKey {
@@ -88,8 +88,8 @@ fn judges_fixed_length_ecdsa_as_wycheproof_does() {
         let mut tally = Tally::new();
         for (group, tests) in groups {
             let key = ec_key(&group["publicKey"], curve);
-            if let Some(published) = group["publicKeyJwk"].as_object() {
-                let published = Jwk::from_object(published).expect("Wycheproof's JWKs are sound");
+            if let published @ Value::Object(_) = &group["publicKeyJwk"] {
+                let published = Jwk::parse(published.to_string().as_bytes()).expect("Wycheproof's JWKs are sound");
                 assert_eq!(key.jwk().map(Jwk::thumbprint), Some(published.thumbprint()));
             }
             tests.iter().for_each(|test| judge(file, test, &key, algorithm, &mut tally));

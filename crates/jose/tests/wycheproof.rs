@@ -24,7 +24,7 @@ fn key_of(group: &Value) -> Result<VerificationKey, JwkError> {
 }
 
 fn public_key(jwk: &Value) -> Result<VerificationKey, JwkError> {
-    let jwk = Jwk::from_object(jwk.as_object().expect("a JWK is an object"))?;
+    let jwk = Jwk::parse(jwk.to_string().as_bytes())?;
     jwk.vet()?;
     VerificationKey::from_jwk(jwk)
 }

@@ -336,13 +336,20 @@ async fn a_server_that_missed_changes_finds_everything_again() {
 #[tokio::test]
 async fn a_client_is_found_where_its_row_has_moved_to() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    open(directory.path()).client_create(client("moved", AuthMethod::NONE, Vec::new())).await.expect("created");
+    let operator = open(directory.path());
+    for name in ["moved", "other"] {
+        operator.client_create(client(name, AuthMethod::NONE, Vec::new())).await.expect("created");
+    }
     let server = open(directory.path());
     let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
-    // Without a word in the change log.
-    let moved = "DROP TRIGGER client_changed; UPDATE client SET number = number + 1000";
+    // Without a word in the change log, and another takes its place.
+    let moved = "DROP TRIGGER client_changed; UPDATE client SET number = number + 1000;
+        UPDATE client SET number = number - 1001 WHERE id = 'other'";
     connection.execute_batch(moved).expect("moved");
-    assert!(server.client(&id("moved")).await.expect("read").is_some());
+    for name in ["moved", "other"] {
+        let found = server.client(&id(name)).await.expect("read").expect("there");
+        assert_eq!(found.id().as_str(), name);
+    }
 }
 
 #[test]

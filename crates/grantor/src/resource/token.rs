@@ -52,8 +52,8 @@ impl ValidatedToken {
     }
 
     /// `aud`: for whom it is; this resource is among them.
-    pub fn audience(&self) -> &[SmolStr] {
-        self.0.claims.audience.as_ref().map_or(&[], Audience::values)
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        self.0.claims.audience.iter().flat_map(Audience::values).map(SmolStr::as_str)
     }
 
     /// `jti`: the name of this one token, for logs.

@@ -72,7 +72,7 @@ impl Key {
             jwk.insert((*name).to_owned(), value.clone());
         }
         jwk.retain(|_, value| !value.is_null());
-        let jwk = Jwk::from_object(&jwk).expect("a public JWK");
+        let jwk = Jwk::parse(Value::Object(jwk).to_string().as_bytes()).expect("a public JWK");
         Arc::new(VerificationKey::from_jwk(jwk).expect("a usable key"))
     }
 

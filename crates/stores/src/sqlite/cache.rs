@@ -36,7 +36,11 @@ impl KnownNames {
     /// Reads all names anew: after changes were missed.
     pub(super) fn add_all(&self, connection: &Connection) -> rusqlite::Result<()> {
         let count: u32 = connection.query_row("SELECT count(*) FROM client", [], |row| row.get(0))?;
-        self.0.write().unwrap_or_else(PoisonError::into_inner).reserve(count as usize);
+        {
+            let mut numbers = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let more = (count as usize).saturating_sub(numbers.len());
+            numbers.reserve(more);
+        }
         let mut statement = connection.prepare_cached("SELECT id, number FROM client")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

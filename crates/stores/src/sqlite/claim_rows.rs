@@ -97,12 +97,12 @@ fn claims_of(column: ValueRef<'_>) -> rusqlite::Result<impl Iterator<Item = (Rep
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
+    use std::{path::Path, time::Duration};
 
     use rusqlite_migration::Migrations;
 
     use super::*;
-    use crate::sqlite::open::MIGRATIONS;
+    use crate::sqlite::open::{MIGRATIONS, migrate};
 
     const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 
@@ -115,7 +115,7 @@ pub(super) mod tests {
             let insert = "INSERT INTO replay (key, until) VALUES (?1, ?2)";
             connection.execute(insert, (key.as_bytes(), until.millis())).expect("written");
         }
-        migrations.to_latest(&mut connection).expect("migrated");
+        migrate(&mut connection, Path::new("")).expect("migrated");
         connection
     }
 

@@ -8,7 +8,7 @@ use grantor::{
     storage::{Client, ClientKey, ClientRegistry, ClientSecret, ClientSource, StoreError},
     types::ClientId,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, types::ValueRef};
+use rusqlite::{Connection, Row, Rows, types::ValueRef};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -93,7 +93,8 @@ fn keys_to_json(client: &Client) -> String {
 /// A JWK's text as a part of JSON.
 fn embedded(jwk: &str) -> Box<RawValue> {
     match RawValue::from_string(jwk.to_owned()) {
-        Ok(object) if object.get().starts_with('{') => object,
+        // What RawValue trims is no part of an object, but of a text.
+        Ok(object) if object.get().starts_with('{') && object.get().len() == jwk.len() => object,
         _ => serde_json::value::to_raw_value(jwk).expect("a text is JSON"),
     }
 }
@@ -129,26 +130,32 @@ fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Clien
     let mut statement = connection.prepare_cached("SELECT id, number FROM client ORDER BY id")?;
     let names =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
-    names.iter().filter_map(|(id, number)| load(connection, master_key, id, *number).transpose()).collect()
+    names.iter().filter_map(|(id, number)| find(connection, master_key, id, *number).transpose()).collect()
 }
 
-/// The client of this name, by the number it had when somebody last looked, else by the one it has now.
+/// Reads a client in one statement, so that its parts belong together: a row for each secret, or one row without.
+macro_rules! select_client {
+    ($place:literal) => {
+        concat!(
+            "SELECT metadata, keys, secret.kind, value, expires_at FROM client ",
+            "LEFT JOIN client_secret AS secret ON secret.client = id WHERE ",
+            $place,
+            " ORDER BY position"
+        )
+    };
+}
+
+/// The client of this name, by the number its row had when somebody last looked, else by its name.
 fn find(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) -> Result<Option<Arc<Client>>, Failure> {
-    if let Some(client) = load(connection, master_key, id, number)? {
+    let mut by_number = connection.prepare_cached(select_client!("number = ?1 AND id = ?2"))?;
+    if let Some(client) = load(by_number.query((number, id))?, master_key, id)? {
         return Ok(Some(client));
     }
-    let mut statement = connection.prepare_cached("SELECT number FROM client WHERE id = ?1")?;
-    let number = statement.query_row([id], |row| row.get(0)).optional()?;
-    number.map_or(Ok(None), |number| load(connection, master_key, id, number))
+    let mut by_name = connection.prepare_cached(select_client!("id = ?1"))?;
+    load(by_name.query([id])?, master_key, id)
 }
 
-/// Reads one client in one statement, so that its parts belong together: a row for each secret, or one row without.
-fn load(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) -> Result<Option<Arc<Client>>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT metadata, keys, secret.kind, value, expires_at FROM client LEFT JOIN client_secret AS secret ON secret.client = id \
-         WHERE number = ?1 AND id = ?2 ORDER BY position",
-    )?;
-    let mut rows = statement.query((number, id))?;
+fn load(mut rows: Rows<'_>, master_key: &MasterKey, id: &str) -> Result<Option<Arc<Client>>, Failure> {
     let Some(row) = rows.next()? else { return Ok(None) };
     let (metadata, keys) = (from_json(row.get_ref(0)?)?, keys(row.get_ref(1)?, id)?);
     let mut secrets = Vec::from_iter(secret(row, master_key, id)?);
@@ -193,7 +200,7 @@ fn secret(row: &Row<'_>, master_key: &MasterKey, id: &str) -> Result<Option<Clie
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{iter, path::Path};
 
     use grantor::{storage::ClientMetadata, types::AuthMethod};
     use rusqlite_migration::Migrations;
@@ -212,7 +219,14 @@ mod tests {
             connection.execute("INSERT INTO client (id, metadata) VALUES (?1, ?2)", [id, &to_json(&metadata)]).expect("written");
         }
         let good = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a \"name\""}"#;
-        let keys = [(1, good, Some(7_000)), (0, "not \"JSON\"", None)];
+        let unusable = ["not \"JSON\"", "[1]", "\"x\"", " { \"kty\": \"RSA\" }"];
+        let keys = [
+            (1, good, Some(7_000)),
+            (0, unusable[0], None),
+            (2, unusable[1], None),
+            (3, unusable[2], None),
+            (4, unusable[3], None),
+        ];
         for key in keys {
             let insert = "INSERT INTO client_key (client, position, jwk, expires_at) VALUES ('with-keys', ?1, ?2, ?3)";
             connection.execute(insert, key).expect("written");
@@ -235,8 +249,10 @@ mod tests {
         let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
         let read = |id| find(&connection, &master_key, id, 0).map_err(StoreError::from).expect("read").expect("there");
         let client = read("with-keys");
-        let [broken, good] = client.keys() else { panic!("two keys: {client:?}") };
-        assert_eq!((broken.to_stored().as_ref(), broken.usable().is_ok(), broken.expires_at), ("not \"JSON\"", false, None));
+        let [first, good, rest @ ..] = client.keys() else { panic!("five keys: {client:?}") };
+        let broken: Vec<_> = iter::once(first).chain(rest).collect();
+        assert!(broken.iter().all(|key| key.usable().is_err() && key.expires_at.is_none()));
+        assert_eq!(broken.iter().map(|key| key.to_stored()).collect::<Vec<_>>(), unusable);
         assert_eq!(good.jwk().and_then(|jwk| jwk.key_id()), Some("a \"name\""));
         assert_eq!(good.expires_at, Some(UnixTime::from_millis(7_000)));
         let other = read("with-secret");

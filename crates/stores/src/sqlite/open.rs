@@ -34,7 +34,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0008_claims_without_index.sql")),
     M::up(include_str!("../../migrations/0009_claims_of_a_commit.sql")),
     M::up(include_str!("../../migrations/0010_keys_in_the_row.sql")),
-    M::up(include_str!("../../migrations/0011_clients_by_number.sql")).foreign_key_check(),
+    M::up(include_str!("../../migrations/0011_clients_by_number.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -217,8 +217,8 @@ fn check_magic(path: &Path, size: u64) -> Result<(), OpenError> {
     }
 }
 
-/// The mark comes first: a start that is killed in between leaves a database that is known to be ours. Foreign keys are heeded from
-/// then on: a migration that replaces a table must not take along what refers to its rows.
+/// The mark comes first: a start that is killed in between leaves a database that is known to be ours. Foreign keys are not heeded
+/// meanwhile: a migration that replaces a table must not take along what refers to its rows.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let prepare = || {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
@@ -260,6 +260,7 @@ fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(connection)
