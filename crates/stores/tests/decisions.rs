@@ -5,9 +5,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 use grantor::{
     clock::{Clock, ManualClock, UnixTime},
     server::AuthorizationServer,
-    types::Issuer,
+    storage::{Client, ClientMetadata, ClientRegistry},
+    types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{DecisionFilter, Options, Retention, SqliteStore, StoredDecision};
+use rusqlite::Connection;
 
 struct World {
     store: Arc<SqliteStore>,
@@ -64,6 +66,24 @@ async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
     assert!(world.list(party).await.iter().all(|decision| decision.record.contains(&unknown)));
     let later = DecisionFilter { after: Some(found[0].sequence), ..DecisionFilter::default() };
     assert_eq!(world.list(later).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_decision_behind_a_rollback_is_recorded_with_the_next_commit() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let world = World::open(directory.path(), clock(), Retention::default());
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    let failing = "CREATE TRIGGER fails BEFORE INSERT ON party BEGIN SELECT RAISE(ROLLBACK, 'full'); END; BEGIN IMMEDIATE";
+    connection.execute_batch(failing).expect("a registration fails, and waits for this transaction");
+    let metadata = ClientMetadata::new(ClientId::parse("a").expect("a client id"), AuthMethod::NONE, clock().now());
+    let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
+    let (registered, ()) = tokio::join!(world.store.client_create(client), async {
+        world.refused(GRANT).await;
+        connection.execute_batch("COMMIT").expect("the lock is released");
+    });
+    assert!(registered.is_err());
+    assert_eq!(world.list(DecisionFilter::default()).await.len(), 1);
+    assert_eq!(world.store.decisions_dropped(), 0);
 }
 
 #[tokio::test]

@@ -63,10 +63,8 @@ impl Keys {
     pub(super) async fn verify(&self, jws: &Unverified<'_>) -> Result<Arc<KeySet>, ValidationError> {
         let mut keys = self.current().await?;
         if !keys.knows(jws.header()) {
-            keys = self.other_than(&keys).await?.ok_or(ValidationError::UnknownKey)?;
-        }
-        if !keys.knows(jws.header()) {
-            return Err(ValidationError::UnknownKey);
+            let other = self.other_than(&keys).await?;
+            keys = other.filter(|other| other.knows(jws.header())).ok_or(ValidationError::UnknownKey)?;
         }
         keys.verify(jws)?;
         Ok(keys)

@@ -235,9 +235,11 @@ impl Committing {
             }
         };
         let answers: Vec<Answer> = jobs.filter_map(|job| work(job, &mut transaction, &mut self.claims)).collect();
-        let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(DECISION_GROUP).collect();
+        // Behind a rollback by SQLite itself, what is left waits for the next group.
+        let goes_on = !transaction.is_autocommit();
+        let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(if goes_on { DECISION_GROUP } else { 0 }).collect();
         let mut lost = decision::append(&transaction, &decisions);
-        if is_sweep_due {
+        if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);
         }
         let committed = self.claims.commit(transaction).map_err(Arc::new);
