@@ -57,7 +57,8 @@ pub fn add_clients(connection: &mut Connection, issuer: &str, count: usize, draw
             let metadata = serde_json::to_string(&metadata)?;
             let jwk = serde_json::to_string(&key.public())?;
             transaction.prepare_cached("INSERT INTO party (name, kind) VALUES (?1, 'client')")?.execute([&id])?;
-            let insert = "INSERT INTO client (id, metadata, keys) VALUES (?1, ?2, json_array(json_object('jwk', json(?3), 'expires_at', NULL)))";
+            let insert = "INSERT INTO client (id, metadata, keys) \
+                VALUES (?1, ?2, json_array(json_object('jwk', json(?3), 'expires_at', NULL)))";
             transaction.prepare_cached(insert)?.execute([&id, &metadata, &jwk])?;
             if let Some(signer) = signers.get_mut(&number) {
                 *signer = Some(Signer { client: id, audience: issuer.to_owned(), key: Key::Private(Arc::new(key)) });

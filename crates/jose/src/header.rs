@@ -2,7 +2,7 @@
 
 use crate::{
     Algorithm, HeaderError,
-    json::{self, Members, Node},
+    json::{self, Members},
 };
 
 /// The header parameters a verifier looks at.
@@ -96,11 +96,7 @@ fn refuse_what_changes_processing(header: &Members<'_>) -> Result<(), HeaderErro
 }
 
 fn text<'h>(header: &'h Members<'_>, name: &'static str) -> Result<Option<&'h str>, HeaderError> {
-    match header.get(name) {
-        None => Ok(None),
-        Some(Node::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(HeaderError::WrongType(name)),
-    }
+    header.text(name, HeaderError::WrongType(name))
 }
 
 #[cfg(test)]

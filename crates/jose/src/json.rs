@@ -72,6 +72,11 @@ impl<'a> Members<'a> {
         self.0.iter().find(|member| member.0 == name).map(|member| &member.1)
     }
 
+    /// The text of this member, `None` if there is no such member, the error if it is something else.
+    pub(crate) fn text<E>(&self, name: &str, wrong_type: E) -> Result<Option<&str>, E> {
+        self.get(name).map(|node| node.as_text().ok_or(wrong_type)).transpose()
+    }
+
     fn has_duplicates(&self) -> bool {
         let members = &self.0;
         if members.len() <= Self::FEW {

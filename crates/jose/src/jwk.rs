@@ -192,11 +192,7 @@ impl Parameters {
 }
 
 fn text<'a>(jwk: &'a Members<'_>, name: &'static str) -> Result<Option<&'a str>, JwkError> {
-    match jwk.get(name) {
-        None => Ok(None),
-        Some(Node::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(JwkError::Malformed(name)),
-    }
+    jwk.text(name, JwkError::Malformed(name))
 }
 
 /// The octets of a required base64url member.

@@ -74,7 +74,7 @@ fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
 /// A key as it is stored.
 #[derive(Serialize, Deserialize)]
 struct StoredKey<J> {
-    /// The JWK as an object; what is none, and can only be removed, as a text.
+    /// The JWK: as an object where that keeps it to the letter, otherwise as a text.
     jwk: J,
     /// Milliseconds since 1970.
     expires_at: Option<i64>,
@@ -93,7 +93,7 @@ fn keys_to_json(client: &Client) -> String {
 /// A JWK's text as a part of JSON.
 fn embedded(jwk: &str) -> Box<RawValue> {
     match RawValue::from_string(jwk.to_owned()) {
-        // What RawValue trims is no part of an object, but of a text.
+        // RawValue trims: with space around it the text would not be kept to the letter.
         Ok(object) if object.get().starts_with('{') && object.get().len() == jwk.len() => object,
         _ => serde_json::value::to_raw_value(jwk).expect("a text is JSON"),
     }
@@ -220,13 +220,8 @@ mod tests {
         }
         let good = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a \"name\""}"#;
         let unusable = ["not \"JSON\"", "[1]", "\"x\"", " { \"kty\": \"RSA\" }"];
-        let keys = [
-            (1, good, Some(7_000)),
-            (0, unusable[0], None),
-            (2, unusable[1], None),
-            (3, unusable[2], None),
-            (4, unusable[3], None),
-        ];
+        let keys =
+            [(1, good, Some(7_000))].into_iter().chain([0, 2, 3, 4].into_iter().zip(unusable).map(|(at, key)| (at, key, None)));
         for key in keys {
             let insert = "INSERT INTO client_key (client, position, jwk, expires_at) VALUES ('with-keys', ?1, ?2, ?3)";
             connection.execute(insert, key).expect("written");
