@@ -1,10 +1,10 @@
-//! The only file that names the cryptographic library: signatures and MACs for the rest of this crate, and the few primitives
-//! (randomness, SHA-256, constant-time comparison, sealing) that the other crates take from here.
+//! The only file that names a cryptographic library: signatures and MACs for the rest of this crate, and the few primitives
+//! (randomness, SHA-256, constant-time comparison, sealing, fingerprints) that the other crates take from here.
 
 use std::sync::OnceLock;
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, RandomizedNonceKey, UnboundKey},
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     constant_time, digest,
     encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der},
     hmac, rand,
@@ -14,6 +14,7 @@ use aws_lc_rs::{
         ParsedPublicKey, RsaEncoding, RsaKeyPair, RsaParameters, RsaPublicKeyComponents,
     },
 };
+use polyval::{Polyval, universal_hash::UniversalHash as _};
 use zeroize::Zeroizing;
 
 use crate::{Algorithm, Curve, KeyType};
@@ -80,12 +81,12 @@ impl std::fmt::Debug for SealingKey {
     }
 }
 
-/// Takes fingerprints under a random key of its own: GMAC (NIST SP 800-38D), which is a universal hash. Whoever chose them, two texts
-/// of at most n blocks of 16 octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
-pub struct Fingerprints(LessSafeKey);
+/// Takes fingerprints under a random key of its own: POLYVAL (RFC 8452 §3) of a text and its length, which is a universal hash.
+/// Whoever chose them, two texts of at most n blocks of 16 octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
+pub struct Fingerprints(Polyval);
 
-/// What a text is known by while the process runs. That the nonce is always the same would betray the key to whoever sees two of
-/// these, so their octets are given to no one but a map's hasher.
+/// What a text is known by while the process runs. It would betray the key to whoever sees it, so its octets are given to no one but a
+/// map's hasher.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 16]);
 
@@ -95,15 +96,16 @@ impl Fingerprints {
     /// # Panics
     /// As [`random_bytes`].
     pub fn random() -> Self {
-        let key: [u8; 32] = random_bytes();
-        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("AES-256 takes 32 octets")))
+        let key: [u8; 16] = random_bytes();
+        Self(Polyval::new(&key.into()))
     }
 
     /// The fingerprint of a text.
     pub fn of(&self, text: &[u8]) -> Fingerprint {
-        let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
-        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(text), &mut []).expect("fails only beyond 2^61 octets");
-        Fingerprint(tag.as_ref().try_into().expect("GCM's tag has 16 octets"))
+        let mut hash = self.0.clone();
+        hash.update_padded(text);
+        hash.update(&[(text.len() as u128).to_le_bytes().into()]);
+        Fingerprint(hash.finalize().into())
     }
 }
 
