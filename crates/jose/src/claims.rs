@@ -1,12 +1,12 @@
 //! The claims of a JWT by type (RFC 7519 §4.1). No policy: whether a value is acceptable is for the caller to say.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use smol_str::SmolStr;
 
 use crate::{
     ClaimsError,
-    json::{self, Node, Value},
+    json::{self, Gather, Node, Value},
 };
 
 /// The claims set of a JWT. A registered claim of the wrong type is refused when parsing, never taken for absent.
@@ -36,20 +36,50 @@ impl Claims {
     /// # Errors
     /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        let mut claims = Self::default();
-        for (name, node) in json::members(payload)? {
-            match name.as_ref() {
-                "iss" => claims.issuer = Some(string("iss", node)?),
-                "sub" => claims.subject = Some(string("sub", node)?),
-                "aud" => claims.audience = Some(Audience::parse(node)?),
-                "exp" => claims.expires = Some(NumericDate::parse("exp", node)?),
-                "nbf" => claims.not_before = Some(NumericDate::parse("nbf", node)?),
-                "iat" => claims.issued_at = Some(NumericDate::parse("iat", node)?),
-                "jti" => claims.token_id = Some(string("jti", node)?),
-                _ => claims.other.0.push((name.into(), node.into())),
-            }
+        let Reading { claims, wrong, .. } = json::gather(payload)?;
+        match wrong {
+            None => Ok(claims),
+            // What is not strict JSON is refused for that, and a claim of a wrong type is not looked for again.
+            Some(wrong) => Err(json::members(payload).err().map_or(wrong, ClaimsError::Json)),
         }
-        Ok(claims)
+    }
+}
+
+/// Claims that are being read.
+#[derive(Default)]
+struct Reading {
+    claims: Claims,
+    /// The first claim of a wrong type.
+    wrong: Option<ClaimsError>,
+    /// Whether a claim came twice, both times of the right type.
+    twice: bool,
+}
+
+impl Reading {
+    fn put<T>(&mut self, slot: impl FnOnce(&mut Claims) -> &mut Option<T>, value: Result<T, ClaimsError>) {
+        match value {
+            Ok(value) => self.twice |= slot(&mut self.claims).replace(value).is_some(),
+            Err(error) => self.wrong = self.wrong.take().or(Some(error)),
+        }
+    }
+}
+
+impl<'a> Gather<'a> for Reading {
+    fn take(&mut self, name: Cow<'a, str>, node: Node<'a>) {
+        match name.as_ref() {
+            "iss" => self.put(|claims| &mut claims.issuer, string("iss", node)),
+            "sub" => self.put(|claims| &mut claims.subject, string("sub", node)),
+            "aud" => self.put(|claims| &mut claims.audience, Audience::parse(node)),
+            "exp" => self.put(|claims| &mut claims.expires, NumericDate::parse("exp", node)),
+            "nbf" => self.put(|claims| &mut claims.not_before, NumericDate::parse("nbf", node)),
+            "iat" => self.put(|claims| &mut claims.issued_at, NumericDate::parse("iat", node)),
+            "jti" => self.put(|claims| &mut claims.token_id, string("jti", node)),
+            _ => self.claims.other.0.push((name.into(), node.into())),
+        }
+    }
+
+    fn has_duplicates(&self) -> bool {
+        self.twice || json::has_duplicates(&self.claims.other.0)
     }
 }
 

@@ -3,7 +3,7 @@
 //! RFC 8259 leaves duplicates open and RFC 7519 §4 lets a parser take the last; two parsers that choose differently are an
 //! attack, so duplicates are refused. serde_json does the grammar; this module adds the refusals.
 
-use std::{borrow::Cow, cell::Cell, fmt};
+use std::{borrow::Cow, cell::Cell, fmt, marker::PhantomData};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 pub use serde_json::{Map, Value};
@@ -32,15 +32,30 @@ pub fn parse_object(input: &[u8]) -> Result<Object, JsonError> {
 /// # Errors
 /// [`JsonError`] as for [`parse_object`], any type of value allowed at the top.
 pub fn parse(input: &[u8]) -> Result<Value, JsonError> {
-    read(input).map(Value::from)
+    let budget = Budget::full();
+    budget.read(input, Strict { budget: &budget, depth: 0 }).map(Value::from)
 }
 
 /// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the input.
 pub(crate) fn members(input: &[u8]) -> Result<Members<'_>, JsonError> {
-    match read(input)? {
-        Node::Object(members) => Ok(members),
-        _ => Err(JsonError::NotAnObject),
-    }
+    gather(input)
+}
+
+/// As [`members`], for whoever has a place for each.
+pub(crate) fn gather<'a, G: Gather<'a>>(input: &'a [u8]) -> Result<G, JsonError> {
+    let budget = Budget::full();
+    let gathered = budget.read(input, Outermost(Strict { budget: &budget, depth: 0 }, PhantomData));
+    // What is no object may be no JSON either.
+    gathered.map_err(|error| if error == JsonError::NotAnObject { parse(input).err().unwrap_or(error) } else { error })
+}
+
+/// What is made of an object's members, in the order they were sent.
+pub(crate) trait Gather<'a>: Default {
+    /// Takes the next member.
+    fn take(&mut self, name: Cow<'a, str>, node: Node<'a>);
+
+    /// Whether two had the same name.
+    fn has_duplicates(&self) -> bool;
 }
 
 /// A JSON value whose texts are borrowed from the input where they have no escapes.
@@ -62,12 +77,10 @@ impl Node<'_> {
 }
 
 /// The members of an object, each name once, in the order they were sent.
+#[derive(Default)]
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl<'a> Members<'a> {
-    /// More names than this are sorted to find one that is repeated; fewer are compared each with each.
-    const FEW: usize = 16;
-
     pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
         self.0.iter().find(|member| member.0 == name).map(|member| &member.1)
     }
@@ -76,16 +89,30 @@ impl<'a> Members<'a> {
     pub(crate) fn text<E>(&self, name: &str, wrong_type: E) -> Result<Option<&str>, E> {
         self.get(name).map(|node| node.as_text().ok_or(wrong_type)).transpose()
     }
+}
+
+impl<'a> Gather<'a> for Members<'a> {
+    fn take(&mut self, name: Cow<'a, str>, node: Node<'a>) {
+        self.0.push((name, node));
+    }
 
     fn has_duplicates(&self) -> bool {
-        let members = &self.0;
-        if members.len() <= Self::FEW {
-            return (1..members.len()).any(|at| members[..at].iter().any(|earlier| earlier.0 == members[at].0));
-        }
-        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-        names.sort_unstable();
-        names.windows(2).any(|pair| pair[0] == pair[1])
+        has_duplicates(&self.0)
     }
+}
+
+/// More names than this are sorted to find one that is repeated; fewer are compared each with each.
+const FEW: usize = 16;
+
+/// Whether two of these members have the same name.
+pub(crate) fn has_duplicates<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
+    let name = |at: usize| members[at].0.as_ref();
+    if members.len() <= FEW {
+        return (1..members.len()).any(|at| (0..at).any(|earlier| name(earlier) == name(at)));
+    }
+    let mut names: Vec<&str> = (0..members.len()).map(name).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 impl<'a> IntoIterator for Members<'a> {
@@ -114,15 +141,6 @@ impl From<Node<'_>> for Value {
     }
 }
 
-fn read(input: &[u8]) -> Result<Node<'_>, JsonError> {
-    let text = str::from_utf8(input).map_err(|_| JsonError::Syntax)?;
-    let budget = Budget { items: Cell::new(MAX_ITEMS), broken: Cell::new(None) };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read =
-        Strict { budget: &budget, depth: 0 }.deserialize(&mut deserializer).and_then(|node| deserializer.end().map(|()| node));
-    read.map_err(|_| budget.broken.take().unwrap_or(JsonError::Syntax))
-}
-
 /// What is left to spend, and which limit broke: serde's error type cannot carry ours through.
 struct Budget {
     items: Cell<usize>,
@@ -130,6 +148,23 @@ struct Budget {
 }
 
 impl Budget {
+    fn full() -> Self {
+        Self { items: Cell::new(MAX_ITEMS), broken: Cell::new(None) }
+    }
+
+    /// Reads what `seed`, which spends this budget, is for.
+    fn read<'a, S: DeserializeSeed<'a>>(&self, input: &'a [u8], seed: S) -> Result<S::Value, JsonError> {
+        let text = str::from_utf8(input).map_err(|_| JsonError::Syntax)?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let read = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+        read.map_err(|error| match self.broken.take() {
+            Some(broken) => broken,
+            // Only of an object another type of value is refused.
+            None if error.is_data() => JsonError::NotAnObject,
+            None => JsonError::Syntax,
+        })
+    }
+
     fn refuse<E: serde::de::Error>(&self, error: JsonError) -> E {
         self.broken.set(Some(error));
         E::custom("refused")
@@ -155,6 +190,19 @@ impl Strict<'_> {
         match self.depth {
             MAX_DEPTH => Err(self.budget.refuse(JsonError::TooDeep)),
             depth => Ok(Self { depth: depth + 1, ..self }),
+        }
+    }
+
+    fn gather<'a, G: Gather<'a>, A: MapAccess<'a>>(self, mut access: A) -> Result<G, A::Error> {
+        let inner = self.deeper()?;
+        let mut gathered = G::default();
+        while let Some(name) = access.next_key_seed(Name)? {
+            self.budget.spend()?;
+            gathered.take(name, access.next_value_seed(inner)?);
+        }
+        match gathered.has_duplicates() {
+            true => Err(self.budget.refuse(JsonError::DuplicateMember)),
+            false => Ok(gathered),
         }
     }
 }
@@ -212,18 +260,31 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Node::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let inner = self.deeper()?;
-        // Room for what headers and claims usually have; further down there is no telling.
-        let mut members = Members(Vec::with_capacity(if self.depth == 0 { 8 } else { 0 }));
-        while let Some(name) = access.next_key_seed(Name)? {
-            self.budget.spend()?;
-            members.0.push((name, access.next_value_seed(inner)?));
-        }
-        match members.has_duplicates() {
-            true => Err(self.budget.refuse(JsonError::DuplicateMember)),
-            false => Ok(Node::Object(members)),
-        }
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Node<'de>, A::Error> {
+        self.gather(access).map(Node::Object)
+    }
+}
+
+/// Reads an object, and nothing else, into a `G`.
+struct Outermost<'b, G>(Strict<'b>, PhantomData<G>);
+
+impl<'de, G: Gather<'de>> DeserializeSeed<'de> for Outermost<'_, G> {
+    type Value = G;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<G, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, G: Gather<'de>> Visitor<'de> for Outermost<'_, G> {
+    type Value = G;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<G, A::Error> {
+        self.0.gather(access)
     }
 }
 
@@ -273,7 +334,7 @@ mod tests {
 
     #[test]
     fn refuses_duplicates_among_few_members_and_among_many() {
-        for count in [2, Members::FEW, Members::FEW + 1, 1000] {
+        for count in [2, FEW, FEW + 1, 1000] {
             let names = |last: usize| (1..count).chain([last]).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>().join(",");
             assert_eq!(parse_object(format!("{{{}}}", names(count)).as_bytes()).map(|object| object.len()), Ok(count));
             for earlier in [1, count.div_ceil(2), count - 1] {

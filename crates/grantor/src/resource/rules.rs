@@ -103,7 +103,8 @@ impl Rules {
 
     /// RFC 8725 §3.12: no token of another kind, and none that is bound to a key.
     fn kind(&self, claims: &Claims) -> Result<(), ValidationError> {
-        if let Some(claim) = FOREIGN_CLAIMS.into_iter().find(|claim| claims.other.contains(claim)) {
+        let foreign = |name: &str| FOREIGN_CLAIMS.into_iter().find(|claim| *claim == name);
+        if let Some(claim) = claims.other.iter().find_map(|(name, _)| foreign(name)) {
             return Err(ValidationError::NotAnAccessToken(claim));
         }
         // Keycloak names the kind in a claim: Bearer, ID, Refresh, Offline, Logout.
