@@ -77,8 +77,14 @@ impl Node<'_> {
 }
 
 /// The members of an object, each name once, in the order they were sent.
-#[derive(Default)]
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
+
+impl Default for Members<'_> {
+    /// With room for what headers and keys usually have.
+    fn default() -> Self {
+        Self(Vec::with_capacity(8))
+    }
+}
 
 impl<'a> Members<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
@@ -193,9 +199,8 @@ impl Strict<'_> {
         }
     }
 
-    fn gather<'a, G: Gather<'a>, A: MapAccess<'a>>(self, mut access: A) -> Result<G, A::Error> {
+    fn gather<'a, G: Gather<'a>, A: MapAccess<'a>>(self, mut gathered: G, mut access: A) -> Result<G, A::Error> {
         let inner = self.deeper()?;
-        let mut gathered = G::default();
         while let Some(name) = access.next_key_seed(Name)? {
             self.budget.spend()?;
             gathered.take(name, access.next_value_seed(inner)?);
@@ -261,7 +266,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Node<'de>, A::Error> {
-        self.gather(access).map(Node::Object)
+        self.gather(Members(Vec::new()), access).map(Node::Object)
     }
 }
 
@@ -284,7 +289,7 @@ impl<'de, G: Gather<'de>> Visitor<'de> for Outermost<'_, G> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<G, A::Error> {
-        self.0.gather(access)
+        self.0.gather(G::default(), access)
     }
 }
 
