@@ -37,29 +37,28 @@ impl Claims {
     /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
         let Reading { claims, wrong, .. } = json::gather(payload)?;
-        match wrong {
-            None => Ok(claims),
-            // What is not strict JSON is refused for that, and a claim of a wrong type is not looked for again.
-            Some(wrong) => Err(json::members(payload).err().map_or(wrong, ClaimsError::Json)),
-        }
+        wrong.map_or(Ok(claims), Err)
     }
 }
 
-/// Claims that are being read.
+/// Claims that are being read. One of a wrong type does not end that: what is not strict JSON is refused for being so.
 #[derive(Default)]
 struct Reading {
     claims: Claims,
-    /// The first claim of a wrong type.
+    /// What is wrong with the first claim of a wrong type.
     wrong: Option<ClaimsError>,
-    /// Whether a claim came twice, both times of the right type.
+    /// A bit for each claim that has a field in [`Claims`] and has come, of whatever type.
+    seen: u8,
     twice: bool,
 }
 
 impl Reading {
-    fn put<T>(&mut self, slot: impl FnOnce(&mut Claims) -> &mut Option<T>, value: Result<T, ClaimsError>) {
+    fn put<T>(&mut self, bit: u32, value: Result<T, ClaimsError>, field: impl FnOnce(&mut Claims) -> &mut Option<T>) {
+        self.twice |= self.seen & 1 << bit != 0;
+        self.seen |= 1 << bit;
         match value {
-            Ok(value) => self.twice |= slot(&mut self.claims).replace(value).is_some(),
-            Err(error) => self.wrong = self.wrong.take().or(Some(error)),
+            Ok(value) => *field(&mut self.claims) = Some(value),
+            Err(error) => drop(self.wrong.get_or_insert(error)),
         }
     }
 }
@@ -67,13 +66,13 @@ impl Reading {
 impl<'a> Gather<'a> for Reading {
     fn take(&mut self, name: Cow<'a, str>, node: Node<'a>) {
         match name.as_ref() {
-            "iss" => self.put(|claims| &mut claims.issuer, string("iss", node)),
-            "sub" => self.put(|claims| &mut claims.subject, string("sub", node)),
-            "aud" => self.put(|claims| &mut claims.audience, Audience::parse(node)),
-            "exp" => self.put(|claims| &mut claims.expires, NumericDate::parse("exp", node)),
-            "nbf" => self.put(|claims| &mut claims.not_before, NumericDate::parse("nbf", node)),
-            "iat" => self.put(|claims| &mut claims.issued_at, NumericDate::parse("iat", node)),
-            "jti" => self.put(|claims| &mut claims.token_id, string("jti", node)),
+            "iss" => self.put(0, string("iss", node), |claims| &mut claims.issuer),
+            "sub" => self.put(1, string("sub", node), |claims| &mut claims.subject),
+            "aud" => self.put(2, Audience::parse(node), |claims| &mut claims.audience),
+            "exp" => self.put(3, NumericDate::parse("exp", node), |claims| &mut claims.expires),
+            "nbf" => self.put(4, NumericDate::parse("nbf", node), |claims| &mut claims.not_before),
+            "iat" => self.put(5, NumericDate::parse("iat", node), |claims| &mut claims.issued_at),
+            "jti" => self.put(6, string("jti", node), |claims| &mut claims.token_id),
             _ => self.claims.other.0.push((name.into(), node.into())),
         }
     }
@@ -239,8 +238,45 @@ mod tests {
     }
 
     #[test]
+    fn refuses_a_claim_that_comes_twice() {
+        use crate::JsonError::DuplicateMember;
+        let others: String = (0..17).map(|number| format!(",\"x{number}\":0")).collect();
+        for (name, right, wrong) in [
+            ("iss", "\"a\"", "1"),
+            ("sub", "\"a\"", "1"),
+            ("aud", "\"a\"", "1"),
+            ("aud", "[\"a\"]", "[1]"),
+            ("exp", "1", "\"a\""),
+            ("nbf", "1", "\"a\""),
+            ("iat", "1", "\"a\""),
+            ("jti", "\"a\"", "1"),
+            ("x", "1", "\"a\""),
+        ] {
+            assert!(parse(&format!("{{\"{name}\":{right}{others}}}")).is_ok(), "{name}");
+            let escaped = format!("\\u{:04x}{}", name.as_bytes()[0], &name[1..]);
+            for second in [name, escaped.as_str()] {
+                for (one, other) in [(right, right), (right, wrong), (wrong, right), (wrong, wrong)] {
+                    for between in ["", others.as_str()] {
+                        let text = format!("{{\"{name}\":{one}{between},\"{second}\":{other}}}");
+                        assert_eq!(parse(&text), Err(ClaimsError::Json(DuplicateMember)), "{text}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn json_that_is_refused_is_refused_whatever_else_is_wrong() {
-        for text in [r#"{"iss":1,"x":0,"x":0}"#, r#"{"iss":1,"x":}"#, r#"{"iss":1}x"#, r#"["iss"]"#, r#"["iss""#, ""] {
+        let rows = [
+            r#"{"iss":1,"x":0,"x":0}"#,
+            r#"{"iss":1,"iss":1,"x":0,"x":0}"#,
+            r#"{"iss":1,"x":}"#,
+            r#"{"iss":1}x"#,
+            r#"["iss"]"#,
+            r#"["iss""#,
+            "",
+        ];
+        for text in rows {
             let refusal = json::parse_object(text.as_bytes()).expect_err(text);
             assert_eq!(parse(text), Err(ClaimsError::Json(refusal)), "{text}");
         }

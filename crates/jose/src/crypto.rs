@@ -364,6 +364,8 @@ pub(crate) fn rsa_pkcs8(signer: &Signer) -> Option<Zeroizing<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -391,5 +393,27 @@ mod tests {
             assert!(!is_known(&text[..octet]), "{octet}");
         }
         assert!(fingerprints.of(&text) != Fingerprints::random().of(&text));
+        for (one, other) in [(0, 1), (1, 2), (15, 16), (16, 32), (31, 33)] {
+            assert!(fingerprints.of(&vec![0; one]) != fingerprints.of(&vec![0; other]), "{one} and {other} zeros");
+        }
+    }
+
+    proptest! {
+        /// The library multiplies by instructions of the processor, in unsafe code.
+        #[test]
+        fn fingerprints_are_polyval_bit_by_bit(key: [u8; 16], text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            // RFC 8452 §3: `a * b * x^-128` modulo `x^128 + x^127 + x^126 + x^121 + 1`.
+            let by_x = |value: u128| (value >> 1) ^ if value & 1 == 1 { 0b1110_0001 << 120 } else { 0 };
+            let dot = |a: u128, b: u128| (0..128).fold(0, |sum, bit| by_x(sum ^ if a >> bit & 1 == 1 { b } else { 0 }));
+            let mut padded = text.clone();
+            padded.resize(text.len().next_multiple_of(16), 0);
+            padded.extend((text.len() as u128).to_le_bytes());
+            let (blocks, _) = padded.as_chunks();
+            let expected = blocks
+                .iter()
+                .fold(0, |sum, block| dot(sum ^ u128::from_le_bytes(*block), u128::from_le_bytes(key)));
+            let Fingerprint(octets) = Fingerprints(Polyval::new(&key.into())).of(&text);
+            prop_assert_eq!(u128::from_le_bytes(octets), expected);
+        }
     }
 }

@@ -112,11 +112,11 @@ const FEW: usize = 16;
 
 /// Whether two of these members have the same name.
 pub(crate) fn has_duplicates<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
-    let name = |at: usize| members[at].0.as_ref();
     if members.len() <= FEW {
+        let name = |at: usize| members[at].0.as_ref();
         return (1..members.len()).any(|at| (0..at).any(|earlier| name(earlier) == name(at)));
     }
-    let mut names: Vec<&str> = (0..members.len()).map(name).collect();
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -165,7 +165,7 @@ impl Budget {
         let read = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
         read.map_err(|error| match self.broken.take() {
             Some(broken) => broken,
-            // Only of an object another type of value is refused.
+            // An error of data that is none of ours: `Outermost` has met another type of value.
             None if error.is_data() => JsonError::NotAnObject,
             None => JsonError::Syntax,
         })
@@ -266,6 +266,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Node<'de>, A::Error> {
+        // No room in advance: there may be thousands of these.
         self.gather(Members(Vec::new()), access).map(Node::Object)
     }
 }
@@ -368,6 +369,11 @@ mod tests {
             assert_eq!(parse_object(text.as_bytes()), Err(JsonError::Syntax), "{text}");
         }
         assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonError::Syntax));
+        for text in ["[", "[1,]", "[] x", "1 2", "\"a", "nul"] {
+            assert_eq!(parse_object(text.as_bytes()), Err(JsonError::Syntax), "{text:?}");
+        }
+        assert_eq!(parse_object(br#"[{"a":1,"a":2}]"#), Err(JsonError::DuplicateMember));
+        assert_eq!(parse_object("[".repeat(100_000).as_bytes()), Err(JsonError::TooDeep));
     }
 
     proptest! {

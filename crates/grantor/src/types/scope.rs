@@ -28,10 +28,10 @@ impl Scope {
             return Ok(Self::default());
         }
         let tokens = || text.as_bytes().split(|&octet| octet == b' ');
-        if text.len() > Self::MAX_BYTES || !is_spelt(text) || tokens().any(<[u8]>::is_empty) {
+        if text.len() > Self::MAX_BYTES || !has_only_scope_characters(text) || tokens().any(<[u8]>::is_empty) {
             return Err(ScopeError);
         }
-        // Most are sent as they are written here.
+        // Most are sent in order and without repetition, which is how they are kept.
         match tokens().is_sorted_by(|token, next| token < next) {
             true => Ok(Self(text.to_owned())),
             false => Ok(Self::of(text.split(' ').collect())),
@@ -76,10 +76,11 @@ impl Scope {
     }
 }
 
-/// Whether there are only characters that tokens may have, and spaces. Looks at all of them, because that is many at once.
-fn is_spelt(text: &str) -> bool {
-    let may_be = |octet: u8| (b' '..=b'~').contains(&octet) & (octet != b'"') & (octet != b'\\');
-    text.bytes().fold(true, |fine, octet| fine & may_be(octet))
+/// Whether there are only characters of tokens, and spaces. It does not stop at the first that is neither, so that many are compared
+/// at once.
+fn has_only_scope_characters(text: &str) -> bool {
+    let is_allowed = |octet: u8| (b' '..=b'~').contains(&octet) & (octet != b'"') & (octet != b'\\');
+    text.bytes().fold(true, |fine, octet| fine & is_allowed(octet))
 }
 
 impl fmt::Display for Scope {
@@ -125,6 +126,12 @@ mod tests {
         for text in [" ", " a", "a ", "a  b", "a\tb", "a\nb", "a\"", "a\\b", "ä", "a\0", "a\u{7f}"] {
             assert_eq!(Scope::parse(text), Err(ScopeError), "{text:?}");
         }
+        for letter in '\0'..='\u{ff}' {
+            let is_allowed = matches!(letter, '\x21' | '\x23'..='\x5b' | '\x5d'..='\x7e');
+            assert_eq!(Scope::parse(&letter.to_string()).is_ok(), is_allowed, "{letter:?}");
+        }
+        assert!(Scope::parse(&"a".repeat(Scope::MAX_BYTES)).is_ok());
+        assert_eq!(Scope::parse(&"a".repeat(Scope::MAX_BYTES + 1)), Err(ScopeError));
     }
 
     #[test]
