@@ -403,8 +403,8 @@ mod tests {
         #[test]
         fn fingerprints_are_polyval_bit_by_bit(key: [u8; 16], text in proptest::collection::vec(any::<u8>(), 0..200)) {
             // RFC 8452 §3: `a * b * x^-128` modulo `x^128 + x^127 + x^126 + x^121 + 1`.
-            let by_x = |value: u128| (value >> 1) ^ if value & 1 == 1 { 0b1110_0001 << 120 } else { 0 };
-            let dot = |a: u128, b: u128| (0..128).fold(0, |sum, bit| by_x(sum ^ if a >> bit & 1 == 1 { b } else { 0 }));
+            let over_x = |value: u128| (value >> 1) ^ if value & 1 == 1 { 0b1110_0001 << 120 } else { 0 };
+            let dot = |a: u128, b: u128| (0..128).fold(0, |sum, bit| over_x(sum ^ if a >> bit & 1 == 1 { b } else { 0 }));
             let mut padded = text.clone();
             padded.resize(text.len().next_multiple_of(16), 0);
             padded.extend((text.len() as u128).to_le_bytes());

@@ -33,7 +33,7 @@ pub fn parse_object(input: &[u8]) -> Result<Object, JsonError> {
 /// [`JsonError`] as for [`parse_object`], any type of value allowed at the top.
 pub fn parse(input: &[u8]) -> Result<Value, JsonError> {
     let budget = Budget::full();
-    budget.read(input, Strict { budget: &budget, depth: 0 }).map(Value::from)
+    budget.read(input, Strict::outermost(&budget)).map(Value::from)
 }
 
 /// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the input.
@@ -44,7 +44,7 @@ pub(crate) fn members(input: &[u8]) -> Result<Members<'_>, JsonError> {
 /// As [`members`], for whoever has a place for each.
 pub(crate) fn gather<'a, G: Gather<'a>>(input: &'a [u8]) -> Result<G, JsonError> {
     let budget = Budget::full();
-    let gathered = budget.read(input, Outermost(Strict { budget: &budget, depth: 0 }, PhantomData));
+    let gathered = budget.read(input, Outermost(Strict::outermost(&budget), PhantomData));
     // What is no object may be no JSON either.
     gathered.map_err(|error| if error == JsonError::NotAnObject { parse(input).err().unwrap_or(error) } else { error })
 }
@@ -191,7 +191,11 @@ struct Strict<'a> {
     depth: usize,
 }
 
-impl Strict<'_> {
+impl<'a> Strict<'a> {
+    fn outermost(budget: &'a Budget) -> Self {
+        Self { budget, depth: 0 }
+    }
+
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth {
             MAX_DEPTH => Err(self.budget.refuse(JsonError::TooDeep)),
@@ -199,7 +203,7 @@ impl Strict<'_> {
         }
     }
 
-    fn gather<'a, G: Gather<'a>, A: MapAccess<'a>>(self, mut gathered: G, mut access: A) -> Result<G, A::Error> {
+    fn gather<'de, G: Gather<'de>, A: MapAccess<'de>>(self, mut gathered: G, mut access: A) -> Result<G, A::Error> {
         let inner = self.deeper()?;
         while let Some(name) = access.next_key_seed(Name)? {
             self.budget.spend()?;
