@@ -1,10 +1,12 @@
 //! Authorization server metadata (RFC 8414), read by the client and the resource role.
 
 use bytes::Bytes;
-use grantor_jose::{JsonError, json};
-use http::{Request, StatusCode, header};
+use grantor_jose::{
+    JsonError,
+    json::{self, Object},
+};
+use http::{HeaderMap, Request, StatusCode, header};
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use crate::fetch::{Fetch, FetchError, checked_url};
@@ -51,19 +53,24 @@ pub enum DiscoveryError {
         #[source]
         error: FetchError,
     },
-    /// There is no document at either well-known place.
+    /// There is no metadata at either well-known place: what each of them answered.
+    #[error("no metadata of this issuer: {0}; {1}")]
+    Nowhere(Box<Self>, Box<Self>),
+    /// There is no document at this place.
     #[error("metadata of {url}: {status}")]
     Status {
-        /// What was asked for last.
+        /// What was asked for.
         url: String,
         /// The answer.
         status: StatusCode,
     },
-    /// Not JSON, or with members twice.
-    #[error("metadata of {url}: {error}")]
+    /// Not JSON, or with members twice: a page for people, for example.
+    #[error("metadata of {url}: {error}, content type {content_type:?}")]
     Json {
         /// What was asked for.
         url: String,
+        /// What the answer says that it is.
+        content_type: String,
         /// Why.
         #[source]
         error: JsonError,
@@ -96,22 +103,52 @@ impl DiscoveryError {
         match self {
             Self::Fetch { error, .. } => error.is_transient(),
             Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            // A server that cannot answer now at its one place has nothing at the other.
+            Self::Nowhere(first, second) => first.is_transient() || second.is_transient(),
             Self::Issuer(_) | Self::Json { .. } | Self::Member { .. } | Self::OtherIssuer { .. } => false,
         }
     }
+
+    /// Whether there is no metadata at a place, rather than bad metadata: the other place may have it. Many servers answer 200 and a
+    /// page to whatever path they do not know.
+    fn is_no_metadata(&self) -> bool {
+        matches!(self, Self::Status { .. } | Self::Json { error: JsonError::Syntax | JsonError::NotAnObject, .. })
+    }
+}
+
+/// Why metadata may not name a URL.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// No URL that credentials may be sent to and keys be read from.
+    #[error(transparent)]
+    Url(#[from] FetchError),
+    /// An https issuer sends its clients into the clear, and to the ports of their own machine.
+    #[error("{0:?}: expected an https URL, because the issuer has one")]
+    Clear(String),
+}
+
+/// Accepts the URLs that the metadata of `issuer` may name: those of [`checked_url`], and http only where the issuer itself is http,
+/// which is a server on this machine (RFC 8414 §2, §6.1).
+///
+/// # Errors
+/// [`EndpointError`]
+pub fn endpoint_url(issuer: &str, text: &str) -> Result<Url, EndpointError> {
+    let url = checked_url(text)?;
+    let issuer_is_clear = checked_url(issuer).is_ok_and(|issuer| issuer.scheme() == "http");
+    if url.scheme() == "https" || issuer_is_clear { Ok(url) } else { Err(EndpointError::Clear(text.to_owned())) }
 }
 
 impl ServerMetadata {
     /// Reads the metadata of `issuer`: at the place of RFC 8414 §3.1, else at that of OpenID Connect Discovery.
     ///
     /// # Errors
-    /// [`DiscoveryError`]; a document that names another issuer is refused as a whole.
+    /// [`DiscoveryError`]; a document that names another issuer, or an endpoint in the clear, is refused as a whole.
     pub async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Self, DiscoveryError> {
         let [first, second] = well_known(issuer)?;
         match Self::read(fetch, issuer, &first).await {
-            Err(first @ DiscoveryError::Status { .. }) => match Self::read(fetch, issuer, &second).await {
-                // A server that cannot answer now at its one place has nothing at the other.
-                Err(DiscoveryError::Status { .. }) if first.is_transient() => Err(first),
+            Err(first) if first.is_no_metadata() => match Self::read(fetch, issuer, &second).await {
+                Err(second) if second.is_no_metadata() => Err(DiscoveryError::Nowhere(Box::new(first), Box::new(second))),
                 found => found,
             },
             found => found,
@@ -126,16 +163,16 @@ impl ServerMetadata {
         if answer.status() != StatusCode::OK {
             return Err(DiscoveryError::Status { url: url.to_owned(), status: answer.status() });
         }
-        Self::parse(issuer, url, answer.body())
+        let not_json = |error| DiscoveryError::Json { url: url.to_owned(), content_type: content_type(answer.headers()), error };
+        Self::interpret(issuer, url, &json::parse_object(answer.body()).map_err(not_json)?)
     }
 
-    fn parse(issuer: &str, url: &str, document: &[u8]) -> Result<Self, DiscoveryError> {
-        let document = json::parse(document).map_err(|error| DiscoveryError::Json { url: url.to_owned(), error })?;
+    fn interpret(issuer: &str, url: &str, document: &Object) -> Result<Self, DiscoveryError> {
         let wrong = |member, problem: String| {
             let problem = problem.chars().take(MAX_SHOWN_CHARS).collect();
             DiscoveryError::Member { url: url.to_owned(), member, problem }
         };
-        let got: String = member(&document, "issuer")
+        let got: String = member(document, "issuer")
             .map_err(|problem| wrong("issuer", problem))?
             .ok_or_else(|| wrong("issuer", "missing".to_owned()))?;
         if got != issuer {
@@ -143,10 +180,10 @@ impl ServerMetadata {
             return Err(DiscoveryError::OtherIssuer { url: url.to_owned(), expected: issuer.to_owned(), got });
         }
         let endpoint = |name| {
-            let text: Option<String> = member(&document, name).map_err(|problem| wrong(name, problem))?;
-            text.map(|text| checked_url(&text).map_err(|error| wrong(name, error.to_string()))).transpose()
+            let text: Option<String> = member(document, name).map_err(|problem| wrong(name, problem))?;
+            text.map(|text| endpoint_url(issuer, &text).map_err(|error| wrong(name, error.to_string()))).transpose()
         };
-        let names = |name| member(&document, name).map_err(|problem| wrong(name, problem));
+        let names = |name| member(document, name).map_err(|problem| wrong(name, problem));
         Ok(Self {
             issuer: got,
             token_endpoint: endpoint("token_endpoint")?,
@@ -159,8 +196,14 @@ impl ServerMetadata {
     }
 }
 
+/// What an answer says that it is, shortened.
+fn content_type(headers: &HeaderMap) -> String {
+    let text = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    text.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect()
+}
+
 /// A member, if it is there and not null.
-fn member<'d, T: Deserialize<'d>>(document: &'d Value, name: &str) -> Result<Option<T>, String> {
+fn member<'d, T: Deserialize<'d>>(document: &'d Object, name: &str) -> Result<Option<T>, String> {
     document.get(name).map_or(Ok(None), |value| Option::deserialize(value).map_err(|error| error.to_string()))
 }
 
@@ -184,7 +227,15 @@ mod tests {
     use super::*;
 
     fn parse(document: &str) -> Result<ServerMetadata, DiscoveryError> {
-        ServerMetadata::parse("https://as.example", "https://as.example/.well-known/x", document.as_bytes())
+        parse_of("https://as.example", document)
+    }
+
+    fn parse_of(issuer: &str, document: &str) -> Result<ServerMetadata, DiscoveryError> {
+        ServerMetadata::interpret(
+            issuer,
+            "https://as.example/.well-known/x",
+            &json::parse_object(document.as_bytes()).expect("JSON"),
+        )
     }
 
     #[test]
@@ -218,8 +269,28 @@ mod tests {
             let error = parse(document).expect_err(document);
             assert!(matches!(error, DiscoveryError::Member { member, .. } if member == expected), "{document}: {error}");
         }
-        for document in ["", "[]x", r#"{"issuer":"https://as.example","issuer":"https://as.example"}"#] {
-            assert!(matches!(parse(document), Err(DiscoveryError::Json { .. })), "{document}");
+    }
+
+    #[test]
+    fn only_an_http_issuer_names_http_endpoints() {
+        for member in ["token_endpoint", "jwks_uri", "introspection_endpoint"] {
+            for (issuer, endpoint, good) in [
+                ("https://as.example", "https://as.example/x", true),
+                ("https://as.example", "https://elsewhere.example/x", true),
+                ("https://as.example", "http://127.0.0.1:9200/x", false),
+                ("https://as.example", "http://localhost/x", false),
+                ("https://as.example", "HTTP://[::1]/x", false),
+                ("https://127.0.0.1", "http://127.0.0.1/x", false),
+                ("http://127.0.0.1:8080", "http://127.0.0.1:8080/x", true),
+                ("http://127.0.0.1:8080", "https://as.example/x", true),
+            ] {
+                let parsed = parse_of(issuer, &serde_json::json!({"issuer": issuer, member: endpoint}).to_string());
+                assert_eq!(parsed.is_ok(), good, "{issuer} {member} {endpoint}");
+                if let Err(error) = parsed {
+                    let named = matches!(error, DiscoveryError::Member { member: got, .. } if got == member);
+                    assert!(named && error.to_string().contains("https"), "{error}");
+                }
+            }
         }
     }
 
@@ -236,26 +307,50 @@ mod tests {
         }
     }
 
-    /// Answers with these statuses, one after the other.
-    struct Statuses(std::sync::Mutex<Vec<u16>>);
+    /// Answers with these, one after the other: a status and a body.
+    struct Answers(std::sync::Mutex<Vec<(u16, &'static str)>>);
 
     #[async_trait::async_trait]
-    impl Fetch for Statuses {
+    impl Fetch for Answers {
         async fn fetch(&self, _: Request<Bytes>, _: usize) -> Result<http::Response<Bytes>, FetchError> {
-            let status = self.0.lock().expect("no panic").remove(0);
-            Ok(http::Response::builder().status(status).body(Bytes::new()).expect("an answer"))
+            let (status, body) = self.0.lock().expect("no panic").remove(0);
+            let answer = http::Response::builder().status(status).header("content-type", "text/html");
+            Ok(answer.body(Bytes::from_static(body.as_bytes())).expect("an answer"))
         }
+    }
+
+    async fn discover(answers: [(u16, &'static str); 2]) -> Result<ServerMetadata, DiscoveryError> {
+        let fetch = Answers(std::sync::Mutex::new(answers.to_vec()));
+        ServerMetadata::discover(&fetch, "https://as.example").await
     }
 
     #[tokio::test]
     async fn a_server_that_cannot_answer_now_is_not_one_without_metadata() {
-        for (statuses, transient, status) in
-            [([503, 404], true, 503), ([429, 404], true, 429), ([404, 404], false, 404), ([404, 503], true, 503)]
+        for (first, second, transient) in [(503, 404, true), (429, 404, true), (404, 404, false), (404, 503, true)] {
+            let error = discover([(first, ""), (second, "")]).await.expect_err("no metadata");
+            assert_eq!(error.is_transient(), transient, "{first} {second}");
+            assert!(matches!(&error, DiscoveryError::Nowhere(..)), "{error}");
+            let shown = error.to_string();
+            assert!(shown.contains(&first.to_string()) && shown.contains(&second.to_string()), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_at_the_first_place_does_not_hide_the_document_at_the_second() {
+        const GOOD: &str = r#"{"issuer":"https://as.example"}"#;
+        for page in ["<!DOCTYPE html><title>Sign in</title>", "", "[]", "null", "\"ok\""] {
+            assert!(discover([(200, page), (200, GOOD)]).await.is_ok(), "{page}");
+            let error = discover([(200, page), (404, "")]).await.expect_err("nothing").to_string();
+            for words in ["oauth-authorization-server", "text/html", "openid-configuration", "404"] {
+                assert!(error.contains(words), "{page}: {error}");
+            }
+        }
+        // What is bad metadata is not made good by another document.
+        for bad in
+            [r#"{"issuer":"https://evil.example"}"#, r#"{"issuer":"https://as.example","issuer":"https://as.example"}"#, "{}"]
         {
-            let fetch = Statuses(std::sync::Mutex::new(statuses.to_vec()));
-            let error = ServerMetadata::discover(&fetch, "https://as.example").await.expect_err("no metadata");
-            assert_eq!(error.is_transient(), transient, "{statuses:?}");
-            assert!(matches!(&error, DiscoveryError::Status { status: got, .. } if *got == status), "{statuses:?}: {error}");
+            let error = discover([(200, bad), (200, GOOD)]).await.expect_err(bad);
+            assert!(!matches!(error, DiscoveryError::Nowhere(..)), "{bad}: {error}");
         }
     }
 

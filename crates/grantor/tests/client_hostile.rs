@@ -20,8 +20,8 @@ use bytes::Bytes;
 use client_support::{Body, Jwt, Server, answer, clock, key, redirect, refusal, text, token, with_header};
 use grantor::{
     client::{
-        Audience, ClientSecretPost, ConfigError, JwtBearer, LocalKey, PrivateKeyJwt, Retry, Server as AuthorizationServer,
-        Signer, SignerError, TokenError, TokenSource, TokenType,
+        AccessToken, Audience, ClientSecretPost, ConfigError, JwtBearer, LocalKey, PrivateKeyJwt, Retry,
+        Server as AuthorizationServer, Signer, SignerError, TokenError, TokenSource, TokenType,
     },
     discovery::DiscoveryError,
     fetch::FetchError,
@@ -37,6 +37,10 @@ const ONCE: Retry =
 
 /// What a source makes of this answer.
 async fn outcome(make: impl Fn() -> Response<Body> + Send + Sync + 'static) -> Result<String, TokenError> {
+    Ok(answered(make).await?.expose().to_owned())
+}
+
+async fn answered(make: impl Fn() -> Response<Body> + Send + Sync + 'static) -> Result<AccessToken, TokenError> {
     let server = Server::start(move |_, _| {
         let answer = make();
         async move { answer }
@@ -44,8 +48,7 @@ async fn outcome(make: impl Fn() -> Response<Body> + Send + Sync + 'static) -> R
     .await;
     let at = AuthorizationServer::at(&server.token_endpoint()).expect("a URL");
     let source = TokenSource::client_credentials(at, ClientSecretPost::new("billing", "secret")).retry(ONCE).clock(clock());
-    let token = source.build().expect("a source").token().await?;
-    Ok(token.expose().to_owned())
+    source.build().expect("a source").token().await
 }
 
 fn raw(body: &'static str) -> impl Fn() -> Response<Body> {
@@ -73,7 +76,7 @@ fn plain_http_does_not_go_through_a_proxy() {
 
 #[tokio::test]
 async fn a_lifetime_that_is_no_whole_number_of_seconds_is_refused() {
-    for lifetime in ["-1", "3599.5", "3600.0", "\"3600\"", "null", "true", "[3600]", "1e3", "99999999999999999999999"] {
+    for lifetime in ["-1", "3599.5", "-3600.0", "\"3600\"", "true", "[3600]", "1e30", "99999999999999999999999"] {
         let body = format!(r#"{{"access_token":"good","token_type":"Bearer","expires_in":{lifetime}}}"#);
         let error = outcome(move || text(200, "application/json", body.clone())).await.expect_err(lifetime);
         assert!(matches!(error, TokenError::Member { member: "expires_in", .. }), "{lifetime}: {error}");
@@ -89,6 +92,27 @@ async fn a_lifetime_that_is_no_whole_number_of_seconds_is_refused() {
         assert_eq!(source.token().await.expect("a token").expose(), "good");
     }
     assert_eq!(long.count(), 1);
+}
+
+/// Servers in languages that know one kind of number, and those that write out what they do not know.
+#[tokio::test]
+async fn a_whole_number_of_seconds_is_one_however_it_is_written() {
+    for (lifetime, seconds) in
+        [("3600", Some(3600)), ("3600.0", Some(3600)), ("3.6e3", Some(3600)), ("0", Some(0)), ("null", None)]
+    {
+        let body = format!(r#"{{"access_token":"good","token_type":"Bearer","expires_in":{lifetime}}}"#);
+        let token = answered(move || text(200, "application/json", body.clone())).await.expect(lifetime);
+        assert_eq!(token.lifetime(), seconds.map(Duration::from_secs), "{lifetime}");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_may_come_as_a_list() {
+    for (scope, expected) in [(r#"["b","a"]"#, Some("a b")), (r#""b a""#, Some("a b")), ("[]", Some("")), ("null", None)] {
+        let body = format!(r#"{{"access_token":"good","token_type":"Bearer","scope":{scope}}}"#);
+        let token = answered(move || text(200, "application/json", body.clone())).await.expect(scope);
+        assert_eq!(token.scope().map(ToString::to_string).as_deref(), expected, "{scope}");
+    }
 }
 
 #[tokio::test]
@@ -118,7 +142,8 @@ async fn members_that_are_missing_or_could_not_stand_in_a_header_are_refused() {
         (r#"{"access_token":"good"}"#, "token_type"),
         (r#"{"access_token":"good","token_type":["Bearer"]}"#, "token_type"),
         (r#"{"access_token":"good","token_type":"Bearer\n"}"#, "token_type"),
-        (r#"{"access_token":"good","token_type":"Bearer","scope":["a"]}"#, "scope"),
+        (r#"{"access_token":"good","token_type":"Bearer","scope":["a",1]}"#, "scope"),
+        (r#"{"access_token":"good","token_type":"Bearer","scope":{"a":true}}"#, "scope"),
         (r#"{"access_token":"good","token_type":"Bearer","scope":"a\u001b[31m"}"#, "scope"),
     ] {
         let error = outcome(raw(body)).await.expect_err(body);
@@ -340,6 +365,39 @@ async fn nothing_is_signed_for_the_audience_that_metadata_names() {
     assert!(signed.lock().expect("no panic").iter().all(|jwt| jwt.claim("aud") == &json!(good.url)));
 }
 
+/// Answers the metadata of an https issuer, and remembers what else it was asked for.
+struct Elsewhere {
+    metadata: serde_json::Value,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl grantor::fetch::Fetch for Elsewhere {
+    async fn fetch(&self, request: http::Request<Bytes>, _: usize) -> Result<Response<Bytes>, FetchError> {
+        if request.uri().path().starts_with("/.well-known/") {
+            return Ok(Response::new(self.metadata.to_string().into()));
+        }
+        self.asked.lock().expect("no panic").push(request.uri().to_string());
+        let token = json!({"access_token": "good", "token_type": "Bearer", "expires_in": 60, "active": true});
+        Ok(Response::builder().header("content-type", "application/json").body(token.to_string().into()).expect("an answer"))
+    }
+}
+
+/// An https issuer whose metadata names a port of the client's own machine would get the secret in the clear, or somebody there asked.
+#[tokio::test]
+async fn metadata_of_an_https_issuer_leads_nowhere_in_the_clear() {
+    for (endpoint, good) in [("https://as.example/token", true), ("http://127.0.0.1:9200/token", false)] {
+        let metadata = json!({"issuer": "https://as.example", "token_endpoint": endpoint});
+        let fetch = Arc::new(Elsewhere { metadata, asked: Mutex::default() });
+        let server = AuthorizationServer::discover("https://as.example").expect("an issuer");
+        let source = TokenSource::client_credentials(server, ClientSecretPost::new("billing", "secret"));
+        let token = source.fetch(fetch.clone()).build().expect("a source").token().await;
+        assert_eq!(token.is_ok(), good, "{endpoint}: {token:?}");
+        let asked = fetch.asked.lock().expect("no panic").clone();
+        assert_eq!(asked, if good { vec![endpoint.to_owned()] } else { Vec::new() });
+    }
+}
+
 /// A server with this metadata, in which ISSUER and TOKEN stand for its own.
 async fn metadata(document: String) -> Server {
     let document = Arc::new(document);
@@ -370,7 +428,7 @@ async fn metadata_that_redirects_or_never_ends_is_refused() {
     .await;
     let (source, signed) = witnessed(&server.url);
     let error = source.token().await.expect_err("a redirect");
-    assert!(matches!(&error, TokenError::Discovery(error) if matches!(**error, DiscoveryError::Status { .. })), "{error}");
+    assert!(matches!(&error, TokenError::Discovery(error) if matches!(**error, DiscoveryError::Nowhere(..))), "{error}");
     assert_eq!((good.count(), signed.lock().expect("no panic").len()), (0, 0));
 
     let server = Server::start(|_, _| async {

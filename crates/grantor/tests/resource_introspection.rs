@@ -3,12 +3,18 @@
 
 mod resource_support;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
+    fetch::{Fetch, FetchError},
     resource::{Authenticate, BasicCredentials, Introspection, IntrospectionRequest, SourceError, Validator},
 };
 use http::{HeaderValue, header};
@@ -347,4 +353,35 @@ async fn the_methods_of_the_client_role_authenticate_a_resource_too() {
     let source = unavailable("aud", ask(Box::new(by_key().audience(Audience::TokenEndpoint))).await);
     assert!(matches!(&*source, SourceError::Credentials(_)), "{source}");
     assert_eq!(server.hits(INTROSPECT), 2);
+}
+
+/// Answers the metadata of an https issuer, and remembers what else it was asked for.
+struct Elsewhere {
+    metadata: Value,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Fetch for Elsewhere {
+    async fn fetch(&self, request: http::Request<Bytes>, _: usize) -> Result<http::Response<Bytes>, FetchError> {
+        if request.uri().path().starts_with("/.well-known/") {
+            return Ok(http::Response::new(self.metadata.to_string().into()));
+        }
+        self.asked.lock().expect("no panic").push(request.uri().to_string());
+        Ok(http::Response::new(json!({"active": true, "sub": "alice"}).to_string().into()))
+    }
+}
+
+/// An https issuer whose metadata names a port of this machine would get the token and our secret in the clear.
+#[tokio::test]
+async fn metadata_of_an_https_issuer_leads_nowhere_in_the_clear() {
+    for (endpoint, good) in [("https://as.example/introspect", true), ("http://127.0.0.1:9200/introspect", false)] {
+        let metadata = json!({"issuer": "https://as.example", "introspection_endpoint": endpoint});
+        let fetch = Arc::new(Elsewhere { metadata, asked: Mutex::default() });
+        let validator = Validator::builder("https://as.example", AUDIENCE).fetch(fetch.clone()).introspection(introspection());
+        let token = validator.build().expect("a validator").validate(OPAQUE).await;
+        assert_eq!(token.is_ok(), good, "{endpoint}: {token:?}");
+        let asked = fetch.asked.lock().expect("no panic").clone();
+        assert_eq!(asked, if good { vec![endpoint.to_owned()] } else { Vec::new() });
+    }
 }

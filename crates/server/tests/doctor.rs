@@ -162,6 +162,12 @@ fn metadata_that_is_missing_misplaced_or_broken_is_told_apart() {
     assert!(notes[0].1.contains("OpenID Connect Discovery") && notes[0].2.contains("RFC 8414"), "{notes:?}");
     let visit = Visit::to(|_, script| *script.metadata() = json!(["issuer"]));
     visit.suffers(&[], "metadata", &["one JSON object"]);
+    let visit = Visit::to(|_, script| {
+        let document = std::mem::replace(script.metadata(), json!("a page for people"));
+        script.documents.insert("/.well-known/openid-configuration".to_owned(), document);
+    });
+    assert!(visit.wrong(&[]).is_empty(), "clients go on to the second place");
+    assert!(visit.findings("note", &[])[0].1.contains("no metadata"), "and it is worth a note");
     let visit = Visit::to(|issuer, script| {
         let mut other = script.metadata().clone();
         other["token_endpoint"] = format!("{issuer}/other").into();

@@ -193,28 +193,39 @@ fn required(object: &mut Object, member: &'static str, expected: &'static str) -
     }
 }
 
-/// Separators are read as servers write them; what is between has to be scope tokens.
+/// Separators are read as servers write them, or as a list of tokens; what is between has to be scope tokens.
 fn scope(value: Option<Value>) -> Result<Option<Scope>, TokenError> {
-    let wrong = TokenError::Member { member: "scope", expected: "a list of scope tokens" };
-    match value {
-        None => Ok(None),
-        Some(Value::String(text)) => {
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            Scope::parse(&text).map(Some).map_err(|_| wrong)
+    let wrong = || TokenError::Member { member: "scope", expected: "a list of scope tokens" };
+    let text = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text,
+        Some(Value::Array(tokens)) => {
+            let tokens: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
+            tokens.ok_or_else(wrong)?.join(" ")
         }
-        Some(_) => Err(wrong),
-    }
+        Some(_) => return Err(wrong()),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Scope::parse(&text).map(Some).map_err(|_| wrong())
 }
 
-/// `expires_in` is a whole number of seconds (RFC 6749 §5.1). What is not might be read as another number by somebody else.
+/// `expires_in` is a whole number of seconds (RFC 6749 §5.1), however a server writes the number; `null` says nothing. Text is
+/// refused: it might be read as another number by somebody else.
 fn lifetime(value: Option<Value>) -> Result<Option<Duration>, TokenError> {
     match value {
-        None => Ok(None),
-        Some(value) => match value.as_u64() {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_u64().or_else(|| value.as_f64().and_then(whole)) {
             Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
             None => Err(TokenError::Member { member: "expires_in", expected: "a whole number of seconds" }),
         },
     }
+}
+
+/// The number, if it is whole and can be told from its neighbours.
+fn whole(number: f64) -> Option<u64> {
+    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    let is_whole = number.fract() == 0.0 && (0.0..LARGEST).contains(&number);
+    is_whole.then_some(number as u64)
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> TokenError {

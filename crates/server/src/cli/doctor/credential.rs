@@ -129,8 +129,8 @@ impl Examination<'_> {
     /// What is configured wins over what is discovered.
     fn endpoint(&self) -> Option<String> {
         let configured = self.key.file().map(|file| file.token_endpoint.as_str());
-        let endpoint = configured.or_else(|| self.metadata.text("token_endpoint"))?;
-        checked_url(endpoint).is_ok().then(|| endpoint.to_owned())
+        let configured = configured.map(|endpoint| Some(endpoint).filter(|endpoint| checked_url(endpoint).is_ok()));
+        configured.unwrap_or_else(|| self.metadata.endpoint("token_endpoint")).map(str::to_owned)
     }
 
     /// The grants to try: what was asked for, or what key and server both have.

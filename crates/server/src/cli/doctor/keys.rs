@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use grantor::{
-    fetch::{Fetch, HttpFetch, checked_url},
+    fetch::{Fetch, HttpFetch},
     jose::{JwkError, JwkSet, JwkSetError, VerificationKey},
 };
 use http::{Request, StatusCode, header};
@@ -16,17 +16,14 @@ use super::{
 
 /// Reads the key set that the metadata names, and says what is wrong with it.
 pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report) {
-    let Some(url) = metadata.text("jwks_uri") else {
-        if metadata.is_there() {
+    let Some(url) = metadata.endpoint("jwks_uri") else {
+        // What is not a URL to read keys from has been said of the endpoints.
+        if metadata.is_there() && metadata.text("jwks_uri").is_none() {
             let remedy = "APIs can ask the introspection endpoint about tokens, if there is one, and verify none by themselves.";
             report.note("keys", "the metadata has no member 'jwks_uri'", remedy);
         }
         return;
     };
-    // What is not a URL to read keys from has been said of the endpoints.
-    if checked_url(url).is_err() {
-        return;
-    }
     match read(fetch, url).await {
         Ok(document) => judge(url, &document, report),
         Err(problem) => report.wrong("keys", format!("{url}: {problem}"), "APIs read it to verify the server's tokens."),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use grantor::{
     clock::{Clock as _, UnixTime},
-    discovery::well_known,
-    fetch::{Fetch, HttpFetch, checked_url},
+    discovery::{EndpointError, endpoint_url, well_known},
+    fetch::{Fetch, HttpFetch},
     jose::json::{self, Object, Value},
 };
 use http::{HeaderMap, Request, StatusCode, header};
@@ -22,6 +22,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 /// What could be learned.
 #[derive(Debug, Default)]
 pub struct Metadata {
+    issuer: String,
     document: Object,
     /// The document names this issuer: only then may anything be signed on its word.
     pub is_of_issuer: bool,
@@ -46,11 +47,16 @@ impl Metadata {
         };
         let Some(document) = choose(first, second, &places, report) else { return Ok(Self::default()) };
         let is_of_issuer = names(&document, issuer, report);
-        endpoints(&document, report);
+        endpoints(issuer, &document, report);
         if let Some(difference) = clock.or(second_clock) {
             time(difference, report);
         }
-        Ok(Self { document, is_of_issuer })
+        Ok(Self { issuer: issuer.to_owned(), document, is_of_issuer })
+    }
+
+    /// The URL of an endpoint, if it is one that clients use.
+    pub fn endpoint(&self, name: &str) -> Option<&str> {
+        self.text(name).filter(|url| endpoint_url(&self.issuer, url).is_ok())
     }
 
     /// A text member.
@@ -104,6 +110,15 @@ fn ahead(headers: &HeaderMap, before: UnixTime, after: UnixTime) -> Option<i64> 
     }
 }
 
+/// What a place without a document answers, in a few words.
+fn said(place: &Place) -> String {
+    match place {
+        Place::Absent(status) => status.to_string(),
+        Place::Bad(why) => format!("200 with what is no metadata ({why})"),
+        Place::Document(_) | Place::Unreachable(_) => String::new(),
+    }
+}
+
 fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &mut Report) -> Option<Object> {
     match (first, second) {
         (Place::Document(document), second) => {
@@ -116,8 +131,8 @@ fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &m
             }
             Some(document)
         }
-        (Place::Absent(_), Place::Document(document)) => {
-            let message = format!("only at {openid}, the place of OpenID Connect Discovery");
+        (first @ (Place::Absent(_) | Place::Bad(_)), Place::Document(document)) => {
+            let message = format!("only at {openid}, the place of OpenID Connect Discovery; {oauth} answers {}", said(&first));
             report.note("metadata", message, format!("Clients that know RFC 8414 only look at {oauth}: serve it there too."));
             Some(document)
         }
@@ -173,12 +188,18 @@ fn names(document: &Object, issuer: &str, report: &mut Report) -> bool {
 }
 
 /// Every URL that a client would send credentials to, or read keys from.
-fn endpoints(document: &Object, report: &mut Report) {
+fn endpoints(issuer: &str, document: &Object, report: &mut Report) {
     let urls = document.iter().filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
     let mut good = Vec::new();
     for (name, url) in urls {
-        match url.as_str().map(checked_url) {
+        match url.as_str().map(|url| endpoint_url(issuer, url)) {
             Some(Ok(_)) => good.push(name.as_str()),
+            Some(Err(EndpointError::Clear(_))) => {
+                let message = format!("{name} is {url}: http, though the issuer has an https URL");
+                let remedy = "Clients would send credentials in the clear, or ask a port of their own machine, so they refuse the \
+                              whole document: let the server name https URLs (behind a proxy: those that clients use).";
+                report.wrong("endpoints", message, remedy);
+            }
             Some(Err(_)) => {
                 let message = format!("{name} is {url}: neither https nor on this machine");
                 let remedy = match name.as_str() {
@@ -220,6 +241,23 @@ fn time(ahead: i64, report: &mut Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_in_the_clear_is_named_where_the_issuer_is_https() {
+        let metadata = |issuer: &str, endpoint: &str| {
+            let document = serde_json::json!({"token_endpoint": endpoint});
+            let document = document.as_object().expect("an object").clone();
+            let mut report = Report::new(issuer);
+            endpoints(issuer, &document, &mut report);
+            (Metadata { issuer: issuer.to_owned(), document, is_of_issuer: true }, report)
+        };
+        let clear = "http://127.0.0.1:8080/token";
+        let (known, report) = metadata("https://as.example", clear);
+        assert_eq!((known.endpoint("token_endpoint"), report.count()), (None, 1), "{report}");
+        assert!(report.to_string().contains("http, though the issuer has an https URL"), "{report}");
+        let (known, report) = metadata("http://127.0.0.1:8080", clear);
+        assert_eq!((known.endpoint("token_endpoint"), report.count()), (Some(clear), 0), "the control: {report}");
+    }
 
     #[test]
     fn a_date_is_compared_with_the_time_of_the_exchange() {
