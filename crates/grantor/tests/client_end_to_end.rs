@@ -63,9 +63,9 @@ async fn server(method: AuthMethod, policy: AudiencePolicy) -> (Arc<InProcess>, 
     };
     store.client_create(Client::new(billing, keys, secrets).expect("a client")).await.expect("a new name");
     let alice: SubjectId = "alice".parse().expect("a name");
-    store.subject_create(Subject { id: alice.clone(), enabled: true }).await.expect("a new name");
+    store.subject_create(Subject::new(alice.clone())).await.expect("a new name");
     let scope = Scope::parse("invoices:read").ok();
-    let permission = Permission { client: "billing".parse().expect("an id"), subject: alice, scope };
+    let permission = Permission::new("billing".parse().expect("an id"), alice, scope);
     store.permission_create(permission).await.expect("a new permission");
     let server = AuthorizationServer::builder(Issuer::parse(ISSUER).expect("an issuer")).store(store).standard();
     (Arc::new(InProcess(server.build().expect("a server"), AtomicUsize::new(0))), key, secret)

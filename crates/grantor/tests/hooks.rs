@@ -104,7 +104,11 @@ impl SubjectSource for Directory {
     async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
         match id.as_str().strip_prefix("employee-") {
             Some("crash") => Err(StoreError::Failed("the directory crashed".into())),
-            Some(rest) => Ok(Some(Subject { id: id.clone(), enabled: rest != "retired" })),
+            Some(rest) => {
+                let mut subject = Subject::new(id.clone());
+                subject.enabled = rest != "retired";
+                Ok(Some(subject))
+            }
             None => Ok(None),
         }
     }
@@ -119,7 +123,7 @@ impl PermissionSource for Directory {
             "employee-broken" => return Err(StoreError::Unavailable("the directory is away".into())),
             _ => None,
         };
-        Ok(Some(Permission { client: client.clone(), subject: subject.clone(), scope }))
+        Ok(Some(Permission::new(client.clone(), subject.clone(), scope)))
     }
 }
 

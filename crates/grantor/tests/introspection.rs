@@ -12,7 +12,7 @@ use common::{
 use grantor::{
     jose::{Algorithm, PrivateJwk, sign},
     keys::KeyRing,
-    storage::{Client, ClientMetadata, ClientRegistry, Subject, SubjectRegistry, TokenFormat},
+    storage::{Client, ClientMetadata, ClientRegistry, SubjectRegistry, TokenFormat, subject_change},
     types::{AuthMethod, SubjectId},
 };
 use http::{Method, StatusCode};
@@ -87,20 +87,20 @@ async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
         world.permit(&party, "somebody", None).await;
         let token = token_of(&world, &party, "somebody").await;
         let asker = world.party(Use::PrivateKeyJwt).await;
-        let subject = |enabled| Subject { id: SubjectId::parse("somebody").expect("a subject"), enabled };
+        let subject = SubjectId::parse("somebody").expect("a subject");
         let client = |enabled| {
             let metadata = ClientMetadata { enabled, ..metadata(&party.id, AuthMethod::PRIVATE_KEY_JWT) };
             Client::new(metadata, vec![keys::P256.public().into()], vec![]).expect("a client")
         };
         for enabled in [true, false, true] {
-            world.store.subject_update(subject(enabled)).await.expect("a known subject");
+            subject_change(&*world.store, &subject, |subject| subject.enabled = enabled).await.expect("a known subject");
             assert_eq!(introspect(&world, &asker, &token).await["active"], enabled, "{format:?} subject");
         }
         for enabled in [true, false, true] {
-            world.store.client_update(client(enabled)).await.expect("a known client");
+            world.replace(client(enabled)).await;
             assert_eq!(introspect(&world, &asker, &token).await["active"], enabled, "{format:?} client");
         }
-        world.store.subject_delete(&subject(true).id).await.expect("a known subject");
+        world.store.subject_delete(&subject).await.expect("a known subject");
         assert_eq!(introspect(&world, &asker, &token).await, inactive(), "{format:?} subject deleted");
         let own = token_of(&world, &party, &party.id.clone()).await;
         assert_eq!(introspect(&world, &asker, &own).await["active"], true, "{format:?} for itself");
@@ -173,7 +173,7 @@ async fn nobody_asks_without_authentication() {
             false => assert_eq!(answer.body["active"], true, "{method}"),
         }
         let disabled = ClientMetadata { enabled: false, ..metadata(id, method.clone()) };
-        world.store.client_update(client(disabled)).await.expect("a known client");
+        world.replace(client(disabled)).await;
         let answer = world.send(&with_credentials(question().with("token", &token), id, method)).await;
         answer.refused("disabled", "invalid_client", "client", "client is disabled");
     }

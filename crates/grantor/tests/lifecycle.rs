@@ -21,12 +21,12 @@ async fn a_client_is_refused_on_the_first_request_after_it_was_disabled_or_delet
         let send = async || world.send(&with_credentials(Form::new("client_credentials"), id, method)).await;
         send().await.granted("enabled");
         let disabled = ClientMetadata { enabled: false, ..metadata(id, method.clone()) };
-        world.store.client_update(client(disabled)).await.expect("a known client");
+        world.replace(client(disabled)).await;
         send().await.refused("disabled", "invalid_client", "client", "client is disabled");
         world.send(&grant_form(id)).await.refused("disabled issuer", "invalid_grant", "iss", "issuer is disabled");
         let named = grant_form(id).with("client_id", id);
         world.send(&named).await.refused("disabled and named", "invalid_grant", "iss", "issuer is disabled");
-        world.store.client_update(client(metadata(id, method.clone()))).await.expect("a known client");
+        world.replace(client(metadata(id, method.clone()))).await;
         send().await.granted("enabled again");
         world.store.client_delete(&metadata(id, method.clone()).id).await.expect("a known client");
         send().await.refused("deleted", "invalid_client", "client", "is not registered");
@@ -42,7 +42,7 @@ async fn a_replaced_key_is_refused_on_the_next_request() {
         world.accepts(&party, "the registered key", |jwt| jwt).await;
         let rotated =
             Client::new(metadata(&party.id, usage.method()), vec![keys::P256_OTHER.public().into()], vec![]).expect("a client");
-        world.store.client_update(rotated).await.expect("a known client");
+        world.replace(rotated).await;
         world.send(&party.good_form()).await.refused("the old key", usage.error(), "key", "no key with this kid");
         let party = Party { key: keys::P256_OTHER.clone(), ..party };
         world.accepts(&party, "the new key", |jwt| jwt).await;

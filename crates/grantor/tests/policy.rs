@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Answer, Party, Use, World, keys};
 use grantor::{
     server::Settings,
-    storage::{ClientMetadata, Subject, SubjectRegistry, TokenFormat},
+    storage::{ClientMetadata, SubjectRegistry, TokenFormat, subject_change},
     types::{Scope, SubjectId},
 };
 use serde_json::Value;
@@ -185,13 +185,13 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         words.push(answer.description().to_owned());
     }
     let id = SubjectId::parse("subject-of-this-client").expect("a subject");
-    world.store.subject_update(Subject { id: id.clone(), enabled: false }).await.expect("a known subject");
+    subject_change(&*world.store, &id, |subject| subject.enabled = false).await.expect("a known subject");
     let answer = send("subject-of-this-client").await;
     answer.refused("disabled", "invalid_grant", "sub", "subject is disabled");
     words.push(answer.description().to_owned());
     words.dedup();
     assert_eq!(words, ["the client may not act for this subject"], "a client cannot find out who exists");
-    world.store.subject_update(Subject { id: id.clone(), enabled: true }).await.expect("a known subject");
+    subject_change(&*world.store, &id, |subject| subject.enabled = true).await.expect("a known subject");
     send("subject-of-this-client").await.granted("enabled again");
     world.store.subject_delete(&id).await.expect("a known subject");
     send("subject-of-this-client").await.refused("deleted", "invalid_grant", "sub", "is not known");

@@ -385,3 +385,61 @@ fn foreign(data: &Path) {
 fn chmod(path: &Path, mode: &str) {
     assert!(Command::new("chmod").arg(mode).arg(path).status().expect("chmod").success());
 }
+
+#[test]
+fn changes_made_at_once_are_all_in_force() {
+    let server = Server::start();
+    server.client("p", &["--generate-key", "ES256"]);
+    let at_once = |commands: &[&[&str]]| {
+        thread::scope(|scope| {
+            let running: Vec<_> = commands.iter().map(|command| scope.spawn(|| server.ok(command))).collect();
+            running.into_iter().for_each(|command| drop(command.join().expect("the command is done")));
+        });
+    };
+    let shown = || serde_json::from_str::<Value>(&server.ok(&["client", "show", "p", "--json"])).expect("JSON");
+    let names = || {
+        let keys = shown()["keys"].as_array().expect("keys").clone();
+        keys.iter().map(|key| key["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    for round in 0..4 {
+        let file = server.directory().join(format!("{round}.json")).display().to_string();
+        let add: &[&str] = &["client", "add-key", "p", "--generate-key", "RS256", "--out", &file];
+        at_once(&[add, &["client", "disable", "p"], &["client", "update", "p", "--scope", &format!("s{round}")]]);
+        assert_eq!((shown()["enabled"].as_bool(), shown()["scope"].as_str()), (Some(false), Some(&*format!("s{round}"))));
+        assert_eq!(names().len(), round + 2);
+        server.ok(&["client", "enable", "p"]);
+    }
+    let kept = names();
+    let [last, removed @ ..] = &kept[..] else { panic!("keys") };
+    let commands: Vec<_> = removed.iter().map(|name| ["client", "remove-key", "p", "--kid", name]).collect();
+    at_once(&commands.iter().map(<[&str; 5]>::as_slice).collect::<Vec<_>>());
+    assert_eq!(&names(), std::slice::from_ref(last));
+}
+
+#[test]
+fn a_fifth_live_secret_is_refused_and_each_of_four_works() {
+    let server = Server::start();
+    for method in ["client_secret_jwt", "client_secret_basic", "client_secret_post"] {
+        let mut files = vec![server.client(method, &["--auth", method])];
+        let rotate = |number: usize, overlap: &str| {
+            let file = server.directory().join(format!("{method}-{number}.json"));
+            let finished =
+                server.run(&["client", "rotate-secret", method, "--overlap", overlap, "--out", &file.display().to_string()]);
+            (finished, file)
+        };
+        for number in 1..4 {
+            let (finished, file) = rotate(number, "1d");
+            assert!(finished.status.success(), "{}", finished.stderr);
+            files.push(file);
+        }
+        let (refused, file) = rotate(4, "1d");
+        assert!(refused.status.code() == Some(1) && refused.stderr.contains("5 live secrets"), "{}", refused.stderr);
+        assert!(!file.exists(), "no key file for a secret that is not registered");
+        for file in &files {
+            server.ok(&["token", "--grant", "client-credentials", "--key", &file.display().to_string()]);
+        }
+        let (finished, file) = rotate(5, "0s");
+        assert!(finished.status.success(), "a shorter overlap makes room: {}", finished.stderr);
+        server.ok(&["token", "--grant", "client-credentials", "--key", &file.display().to_string()]);
+    }
+}

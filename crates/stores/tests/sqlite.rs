@@ -87,9 +87,10 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     operator.client_create(client("a", AuthMethod::NONE, Vec::new())).await.expect("created");
     within_a_second(async || server.client(&id("a")).await.expect("read").is_some()).await;
 
-    let (mut metadata, keys, secrets) = client("a", AuthMethod::NONE, Vec::new()).into_parts();
+    let before = operator.client(&id("a")).await.expect("read").expect("there");
+    let mut metadata = before.metadata().clone();
     metadata.enabled = false;
-    operator.client_update(Client::new(metadata, keys, secrets).expect("a client")).await.expect("updated");
+    operator.client_update(before.changed(metadata, vec![], vec![]).expect("a client")).await.expect("updated");
     within_a_second(async || !server.client(&id("a")).await.expect("read").expect("the client").metadata().enabled).await;
 
     operator.client_delete(&id("a")).await.expect("deleted");

@@ -7,7 +7,7 @@ use grantor_jose::{Algorithm, VerificationKey, crypto};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{ClientKey, StoreError};
+use super::{ClientKey, Revision, StoreError, revision::TRIES};
 use crate::{
     clock::UnixTime,
     types::{AuthMethod, ClientId, GrantType, Scope},
@@ -223,11 +223,12 @@ pub enum ClientError {
 }
 
 /// A registered client, its keys parsed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     metadata: ClientMetadata,
     keys: Vec<ClientKey>,
     secrets: Vec<ClientSecret>,
+    revision: Revision,
 }
 
 impl Client {
@@ -260,7 +261,7 @@ impl Client {
             Some(algorithm) if algorithm.is_mac() != is(&[AuthMethod::CLIENT_SECRET_JWT]) => {
                 Err(ClientError::SigningAlgorithm(algorithm))
             }
-            _ => Ok(Self { metadata, keys, secrets }),
+            _ => Ok(Self { metadata, keys, secrets, revision: Revision::default() }),
         }
     }
 
@@ -289,7 +290,31 @@ impl Client {
         self.metadata.grant_types.contains(grant_type)
     }
 
-    /// Takes the registration apart, to change it.
+    /// Which registration this is, and which state of it.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The same registration, known to be this one: for backends, and for a client that replaces one just read.
+    #[must_use]
+    pub fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    /// The same registration with other parts, which replaces the one that was read and no other.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn changed(
+        &self,
+        metadata: ClientMetadata,
+        keys: Vec<ClientKey>,
+        secrets: Vec<ClientSecret>,
+    ) -> Result<Self, ClientError> {
+        Ok(Self::new(metadata, keys, secrets)?.with_revision(self.revision))
+    }
+
+    /// Takes the registration apart.
     pub fn into_parts(self) -> (ClientMetadata, Vec<ClientKey>, Vec<ClientSecret>) {
         (self.metadata, self.keys, self.secrets)
     }
@@ -307,10 +332,32 @@ pub trait ClientSource: Send + Sync + 'static {
 pub trait ClientRegistry: ClientSource {
     /// Registers a client, if and only if neither a client nor a subject has this name (RFC 9700 §4.15).
     async fn client_create(&self, client: Client) -> Result<(), StoreError>;
-    /// Replaces the registration of the client with the same name, if and only if there is one.
+    /// Replaces the registration of the client with the same name, if and only if its revision is still the one that `client`
+    /// was read at; else [`StoreError::Conflict`]. [`client_change`] reads, changes and replaces.
     async fn client_update(&self, client: Client) -> Result<(), StoreError>;
     /// Removes a client with its keys, secrets and permissions, if and only if there is one.
     async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError>;
     /// All clients in order of their names.
     async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError>;
+}
+
+/// Changes a client: `change` is called with the registration as it is, again if somebody else changes it at the same time, so that
+/// no change is lost. Answers the registration as it was made.
+///
+/// # Errors
+/// What `change` says; [`StoreError::Missing`] without such a client; [`StoreError::Conflict`] if others change it all the time.
+pub async fn client_change<E: From<StoreError>>(
+    registry: &(impl ClientRegistry + ?Sized),
+    id: &ClientId,
+    mut change: impl FnMut(&Client) -> Result<Client, E>,
+) -> Result<Client, E> {
+    for _ in 0..TRIES {
+        let client = registry.client(id).await?.ok_or(StoreError::Missing("client"))?;
+        let changed = change(&client)?;
+        match registry.client_update(changed.clone()).await {
+            Err(StoreError::Conflict(_)) => {}
+            replaced => return replaced.map(|()| changed).map_err(E::from),
+        }
+    }
+    Err(StoreError::Conflict("client").into())
 }

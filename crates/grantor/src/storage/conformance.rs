@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Claim, Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
-    PermissionRegistry, ReplayKey, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore,
+    PermissionRegistry, ReplayKey, Revision, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore, client_change,
+    subject_change,
 };
 use crate::{
     clock::UnixTime,
@@ -27,6 +28,9 @@ macro_rules! store_suite {
         $crate::store_suite!(@tests $make:
             a_client_comes_back_as_it_went_in
             a_changed_client_is_seen_on_the_next_read
+            a_change_that_was_overtaken_changes_nothing
+            no_change_is_lost_among_many_at_once
+            a_number_is_never_given_again
             names_are_taken_once
             deleting_a_client_takes_its_permissions_along
             deleting_a_subject_takes_its_permissions_along
@@ -63,11 +67,12 @@ fn subject_id(text: &str) -> SubjectId {
 }
 
 fn subject(text: &str) -> Subject {
-    Subject { id: subject_id(text), enabled: true }
+    Subject::new(subject_id(text)).registered_at(NOW)
 }
 
 fn permission(client: &str, subject: &str) -> Permission {
-    Permission { client: id(client), subject: subject_id(subject), scope: Some(Scope::parse("read").expect("a scope")) }
+    let scope = Scope::parse("read").expect("a scope");
+    Permission::new(id(client), subject_id(subject), Some(scope)).given_at(NOW)
 }
 
 fn public_client(name: &str) -> Client {
@@ -91,12 +96,22 @@ fn full_client(name: &str) -> Client {
     Client::new(metadata, vec![key, unusable], vec![readable, ClientSecret::digest("other", None)]).expect("a client")
 }
 
+fn disabled(client: &Client) -> Client {
+    let mut metadata = client.metadata().clone();
+    metadata.enabled = false;
+    client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).expect("a client")
+}
+
 async fn read(store: &impl Registry, name: &str) -> Option<Arc<Client>> {
     store.client(&id(name)).await.expect("the store answers")
 }
 
 fn is_missing<T>(result: Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Missing(_)))
+}
+
+fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Conflict(_)))
 }
 
 fn exists<T>(result: Result<T, StoreError>) -> bool {
@@ -127,14 +142,76 @@ pub async fn a_client_comes_back_as_it_went_in<S: Registry>(store: Arc<S>) {
 pub async fn a_changed_client_is_seen_on_the_next_read<S: Registry>(store: Arc<S>) {
     assert!(is_missing(store.client_update(public_client("a")).await));
     store.client_create(public_client("a")).await.expect("created");
-    assert!(read(&*store, "a").await.expect("the client").metadata().enabled);
-    let (mut metadata, keys, secrets) = public_client("a").into_parts();
-    metadata.enabled = false;
-    store.client_update(Client::new(metadata, keys, secrets).expect("a client")).await.expect("updated");
+    let before = read(&*store, "a").await.expect("the client");
+    assert!(before.metadata().enabled);
+    store.client_update(disabled(&before)).await.expect("updated");
     assert!(!read(&*store, "a").await.expect("the client").metadata().enabled);
     store.client_delete(&id("a")).await.expect("deleted");
     assert!(read(&*store, "a").await.is_none());
     assert!(is_missing(store.client_delete(&id("a")).await));
+}
+
+/// Only what is still as it was read is replaced: not after another change, and not where a later registration has the name.
+pub async fn a_change_that_was_overtaken_changes_nothing<S: Registry>(store: Arc<S>) {
+    store.client_create(public_client("a")).await.expect("created");
+    store.subject_create(subject("b")).await.expect("created");
+    let stale = read(&*store, "a").await.expect("the client");
+    assert!(is_conflict(store.client_update(disabled(&public_client("a"))).await), "a client that nobody has read");
+    store.client_update(stale.changed(stale.metadata().clone(), vec![], vec![]).expect("a client")).await.expect("updated");
+    assert!(is_conflict(store.client_update(disabled(&stale)).await));
+    assert!(read(&*store, "a").await.expect("the client").metadata().enabled);
+
+    store.client_delete(&id("a")).await.expect("deleted");
+    assert!(is_missing(store.client_update(disabled(&stale)).await));
+    store.client_create(public_client("a")).await.expect("created");
+    assert!(is_conflict(store.client_update(disabled(&stale)).await), "the version is the same, the client another");
+    assert!(read(&*store, "a").await.expect("the client").metadata().enabled);
+
+    let stale = store.subject(&subject_id("b")).await.expect("the store answers").expect("the subject");
+    store.subject_update(stale.clone()).await.expect("updated");
+    assert!(is_conflict(store.subject_update(Subject { enabled: false, ..stale }).await));
+    assert!(store.subject(&subject_id("b")).await.expect("the store answers").expect("the subject").enabled);
+}
+
+/// Everybody who changes by [`client_change`] finds their own change in force in the end.
+pub async fn no_change_is_lost_among_many_at_once<S: Registry>(store: Arc<S>) {
+    store.client_create(public_client("a")).await.expect("created");
+    let tasks = (0..8).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let widen = |client: &Client| -> Result<Client, StoreError> {
+                let mut metadata = client.metadata().clone();
+                let scope = format!("{} s{number}", metadata.scope);
+                metadata.scope = Scope::parse(scope.trim_start()).expect("a scope");
+                Ok(client.changed(metadata, Vec::new(), Vec::new()).expect("a client"))
+            };
+            client_change(&*store, &id("a"), widen).await.expect("changed");
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("no panic");
+    }
+    let client = read(&*store, "a").await.expect("the client");
+    assert_eq!(client.metadata().scope.tokens().count(), 8, "{}", client.metadata().scope);
+    assert_eq!(client.revision().version, 9);
+}
+
+/// A later registration of the same name is another one.
+pub async fn a_number_is_never_given_again<S: Registry>(store: Arc<S>) {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        store_with_permission(&*store).await;
+        let client = read(&*store, "a").await.expect("the client").revision().number;
+        let subject = store.subject(&subject_id("b")).await.expect("the store answers").expect("the subject").revision.number;
+        let permission = store.permission(&id("a"), &subject_id("b")).await.expect("the store answers");
+        seen.push((client, subject, permission.expect("the permission").revision.number));
+        store.client_delete(&id("a")).await.expect("deleted");
+        store.subject_delete(&subject_id("b")).await.expect("deleted");
+    }
+    let numbers = |number: fn(&(u64, u64, u64)) -> u64| seen.iter().map(number).collect::<Vec<_>>();
+    for numbers in [numbers(|seen| seen.0), numbers(|seen| seen.1), numbers(|seen| seen.2)] {
+        assert!(numbers[0] > 0 && numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+    }
 }
 
 /// A client and a subject never share a name (RFC 9700 §4.15).
@@ -152,7 +229,9 @@ async fn store_with_permission<S: Registry>(store: &S) {
     store.subject_create(subject("b")).await.expect("created");
     store.permission_create(permission("a", "b")).await.expect("created");
     let found = store.permission(&id("a"), &subject_id("b")).await.expect("the store answers");
-    assert_eq!(found, Some(permission("a", "b")));
+    let found = found.expect("the permission");
+    assert!(found.revision.number > 0);
+    assert_eq!(Permission { revision: Revision::default(), ..found }, permission("a", "b"));
 }
 
 /// A later client of the same name inherits nothing.
@@ -166,9 +245,9 @@ pub async fn deleting_a_client_takes_its_permissions_along<S: Registry>(store: A
 /// A later subject of the same name is open to nobody.
 pub async fn deleting_a_subject_takes_its_permissions_along<S: Registry>(store: Arc<S>) {
     store_with_permission(&*store).await;
-    let disabled = Subject { enabled: false, ..subject("b") };
-    store.subject_update(disabled.clone()).await.expect("updated");
-    assert_eq!(store.subject(&subject_id("b")).await.expect("the store answers"), Some(disabled));
+    subject_change(&*store, &subject_id("b"), |subject| subject.enabled = false).await.expect("updated");
+    let found = store.subject(&subject_id("b")).await.expect("the store answers").expect("the subject");
+    assert!(!found.enabled && found.created_at == Some(NOW));
     store.subject_delete(&subject_id("b")).await.expect("deleted");
     assert!(is_missing(store.subject_update(subject("b")).await));
     store.subject_create(subject("b")).await.expect("created");

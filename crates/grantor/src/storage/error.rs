@@ -13,6 +13,9 @@ pub enum StoreError {
     /// A resource of this name exists already.
     #[error("{0} exists already")]
     Exists(&'static str),
+    /// Somebody else has changed or replaced the resource since it was read: nothing was changed. Read it anew.
+    #[error("{0} was changed meanwhile")]
+    Conflict(&'static str),
     /// No resource of this name exists.
     #[error("{0} does not exist")]
     Missing(&'static str),

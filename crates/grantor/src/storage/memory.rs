@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::{
     Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission, PermissionRegistry, PermissionSource,
-    ReplayGuard, ReplayKey, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
+    ReplayGuard, ReplayKey, Revision, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
@@ -23,6 +23,8 @@ pub struct MemoryStore(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// The last number given to a registration.
+    last_number: u64,
     clients: BTreeMap<ClientId, Arc<Client>>,
     subjects: BTreeMap<SubjectId, Subject>,
     permissions: BTreeMap<(ClientId, SubjectId), Permission>,
@@ -66,6 +68,12 @@ impl State {
         self.claimed_by.get(&issuer).is_some_and(|claims| *claims >= quota)
     }
 
+    /// The first revision of a new registration.
+    fn register(&mut self) -> Revision {
+        self.last_number += 1;
+        Revision::first(self.last_number)
+    }
+
     fn name_is_taken(&self, name: &str) -> bool {
         self.clients.keys().any(|client| client.as_str() == name) || self.subjects.keys().any(|subject| subject.as_str() == name)
     }
@@ -85,14 +93,19 @@ impl ClientRegistry for MemoryStore {
         if state.name_is_taken(client.id().as_str()) {
             return Err(StoreError::Exists("client or subject"));
         }
-        state.clients.insert(client.id().clone(), Arc::new(client));
+        let revision = state.register();
+        state.clients.insert(client.id().clone(), Arc::new(client.with_revision(revision)));
         Ok(())
     }
 
     async fn client_update(&self, client: Client) -> Result<(), StoreError> {
         let mut state = self.state();
         let known = state.clients.get_mut(client.id()).ok_or(StoreError::Missing("client"))?;
-        *known = Arc::new(client);
+        let revision = client.revision();
+        if known.revision() != revision {
+            return Err(StoreError::Conflict("client"));
+        }
+        *known = Arc::new(client.with_revision(revision.next()));
         Ok(())
     }
 
@@ -122,14 +135,18 @@ impl SubjectRegistry for MemoryStore {
         if state.name_is_taken(subject.id.as_str()) {
             return Err(StoreError::Exists("client or subject"));
         }
-        state.subjects.insert(subject.id.clone(), subject);
+        let revision = state.register();
+        state.subjects.insert(subject.id.clone(), Subject { revision, ..subject });
         Ok(())
     }
 
     async fn subject_update(&self, subject: Subject) -> Result<(), StoreError> {
         let mut state = self.state();
         let known = state.subjects.get_mut(&subject.id).ok_or(StoreError::Missing("subject"))?;
-        *known = subject;
+        if known.revision != subject.revision {
+            return Err(StoreError::Conflict("subject"));
+        }
+        *known = Subject { revision: subject.revision.next(), ..subject };
         Ok(())
     }
 
@@ -166,7 +183,8 @@ impl PermissionRegistry for MemoryStore {
         if state.permissions.contains_key(&key) {
             return Err(StoreError::Exists("permission"));
         }
-        state.permissions.insert(key, permission);
+        let revision = state.register();
+        state.permissions.insert(key, Permission { revision, ..permission });
         Ok(())
     }
 

@@ -12,17 +12,19 @@ mod error;
 mod memory;
 mod permission;
 mod replay;
+mod revision;
 mod subject;
 mod token;
 
 pub use client::{AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret};
-pub use client::{ClientSource, TokenFormat};
+pub use client::{ClientSource, TokenFormat, client_change};
 pub use client_key::ClientKey;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use permission::{Permission, PermissionRegistry, PermissionSource};
 pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
-pub use subject::{Subject, SubjectRegistry, SubjectSource};
+pub use revision::Revision;
+pub use subject::{Subject, SubjectRegistry, SubjectSource, subject_change};
 pub use token::{OpaqueToken, TokenDigest, TokenStore};
 
 /// Everything an authorization server needs of one backend.

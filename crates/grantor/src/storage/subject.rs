@@ -3,16 +3,35 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
-use crate::types::SubjectId;
+use super::{Revision, StoreError, revision::TRIES};
+use crate::{clock::UnixTime, types::SubjectId};
 
 /// Somebody a client may act for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Subject {
     /// The value of `sub`.
     pub id: SubjectId,
     /// For a disabled subject no token is issued.
     pub enabled: bool,
+    /// When it was registered; `None` if nobody has kept that.
+    pub created_at: Option<UnixTime>,
+    /// Which registration this is, and which state of it.
+    #[serde(skip)]
+    pub revision: Revision,
+}
+
+impl Subject {
+    /// An enabled subject.
+    pub fn new(id: SubjectId) -> Self {
+        Self { id, enabled: true, created_at: None, revision: Revision::default() }
+    }
+
+    /// The same subject, registered at this time.
+    #[must_use]
+    pub fn registered_at(self, created_at: UnixTime) -> Self {
+        Self { created_at: Some(created_at), ..self }
+    }
 }
 
 /// Authenticates the subject of an assertion: finds out whether it is somebody known.
@@ -27,10 +46,31 @@ pub trait SubjectSource: Send + Sync + 'static {
 pub trait SubjectRegistry: SubjectSource {
     /// Creates a subject, if and only if neither a subject nor a client has this name (RFC 9700 §4.15).
     async fn subject_create(&self, subject: Subject) -> Result<(), StoreError>;
-    /// Replaces a subject, if and only if there is one of this name.
+    /// Replaces the subject of this name, if and only if its revision is still the one that `subject` was read at; else
+    /// [`StoreError::Conflict`]. [`subject_change`] reads, changes and replaces.
     async fn subject_update(&self, subject: Subject) -> Result<(), StoreError>;
     /// Removes a subject with all permissions for it, if and only if there is one.
     async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError>;
     /// All subjects in order of their names.
     async fn subject_list(&self) -> Result<Vec<Subject>, StoreError>;
+}
+
+/// Changes a subject, as [`client_change`](super::client_change) does a client.
+///
+/// # Errors
+/// [`StoreError::Missing`] without such a subject; [`StoreError::Conflict`] if others change it all the time.
+pub async fn subject_change(
+    registry: &(impl SubjectRegistry + ?Sized),
+    id: &SubjectId,
+    mut change: impl FnMut(&mut Subject),
+) -> Result<Subject, StoreError> {
+    for _ in 0..TRIES {
+        let mut subject = registry.subject(id).await?.ok_or(StoreError::Missing("subject"))?;
+        change(&mut subject);
+        match registry.subject_update(subject.clone()).await {
+            Err(StoreError::Conflict(_)) => {}
+            replaced => return replaced.map(|()| subject),
+        }
+    }
+    Err(StoreError::Conflict("subject"))
 }

@@ -24,7 +24,7 @@ use grantor::{
     clock::{ManualClock, UnixTime},
     server::{AuthorizationServer, Builder, Decision, DecisionLog},
     storage::{Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, Permission, PermissionRegistry},
-    storage::{Subject, SubjectRegistry},
+    storage::{StoreError, Subject, SubjectRegistry, client_change},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope, SubjectId},
 };
 use http::{Request, StatusCode};
@@ -190,13 +190,19 @@ impl World {
         self.store.client_create(client).await.expect("a new name");
     }
 
+    /// Replaces the registration of a client, whatever it is now.
+    pub(crate) async fn replace(&self, client: Client) {
+        let replace = |old: &Client| Ok::<_, StoreError>(client.clone().with_revision(old.revision()));
+        client_change(&*self.store, client.id(), replace).await.expect("a known client");
+    }
+
     /// Registers a subject for whom `party` may act.
     pub(crate) async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
         let id = SubjectId::parse(subject).expect("a subject");
-        self.store.subject_create(Subject { id: id.clone(), enabled: true }).await.expect("a new name");
+        self.store.subject_create(Subject::new(id.clone())).await.expect("a new name");
         let client = ClientId::parse(&party.id).expect("a client");
         let scope = scope.map(|text| Scope::parse(text).expect("a scope"));
-        self.store.permission_create(Permission { client, subject: id, scope }).await.expect("a new permission");
+        self.store.permission_create(Permission::new(client, id, scope)).await.expect("a new permission");
     }
 
     /// Sends a form and holds the answer against the oracle.

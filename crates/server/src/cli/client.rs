@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, JwkError, JwkSet, VerificationKey},
-    storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat},
+    storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat, client_change},
     types::{ClientId, GrantType},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -93,10 +93,12 @@ enum Standing {
 }
 
 async fn enable(store: &SqliteStore, id: &ClientId, standing: Standing, output: Output) -> Result<(), Failure> {
-    let client = find(store, id).await?;
-    let mut metadata = client.metadata().clone();
-    metadata.enabled = standing == Standing::Enabled;
-    replace(store, Client::new(metadata, client.keys().to_vec(), client.secrets().to_vec())).await?;
+    let enable = |client: &Client| {
+        let mut metadata = client.metadata().clone();
+        metadata.enabled = standing == Standing::Enabled;
+        client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)
+    };
+    change(store, id, enable).await?;
     let word = if standing == Standing::Enabled { "enabled" } else { "disabled" };
     output.print(&json!({"client_id": id, "enabled": standing == Standing::Enabled}), format_args!("client {id} {word}"));
     Ok(())
@@ -197,11 +199,18 @@ impl View {
 
 /// The client, read afresh.
 async fn find(store: &SqliteStore, id: &ClientId) -> Result<Arc<Client>, Failure> {
-    store.client(id).await?.ok_or_else(|| Failure::failed(format!("client {id} does not exist")))
+    store.client(id).await?.ok_or_else(|| about(id, StoreError::Missing("client")))
 }
 
-async fn replace(store: &SqliteStore, client: Result<Client, grantor::storage::ClientError>) -> Result<(), Failure> {
-    Ok(store.client_update(client.map_err(Failure::usage)?).await?)
+/// Changes the client, however many others do so at the same time.
+async fn change(
+    store: &SqliteStore,
+    id: &ClientId,
+    change: impl FnMut(&Client) -> Result<Client, Failure>,
+) -> Result<Client, Failure> {
+    // Its name is in the error where there is none.
+    find(store, id).await?;
+    client_change(store, id, change).await
 }
 
 fn about(id: &ClientId, error: StoreError) -> Failure {

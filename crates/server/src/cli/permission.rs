@@ -2,12 +2,14 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
+    clock::Clock as _,
     storage::{Permission, PermissionRegistry as _, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
+use serde::Serialize;
 use serde_json::json;
 
-use super::{Failure, Global, client::join};
+use super::{CLOCK, Failure, Global, client::join, output::time};
 
 /// Say which client may act for which subject
 #[derive(Debug, Subcommand)]
@@ -41,13 +43,33 @@ pub struct Create {
     scopes: Vec<Scope>,
 }
 
+/// A permission as operators see it.
+#[derive(Serialize)]
+struct View {
+    client: ClientId,
+    subject: SubjectId,
+    scope: Option<Scope>,
+    created_at: Option<String>,
+}
+
+impl View {
+    fn of(permission: &Permission) -> Self {
+        Self {
+            client: permission.client.clone(),
+            subject: permission.subject.clone(),
+            scope: permission.scope.clone(),
+            created_at: permission.created_at.map(time),
+        }
+    }
+}
+
 impl PermissionCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (_, store) = global.open()?;
         let output = global.output();
         match self {
             Self::List => {
-                let permissions = store.permission_list().await?;
+                let permissions: Vec<View> = store.permission_list().await?.iter().map(View::of).collect();
                 output.print_list(&permissions, &["CLIENT", "SUBJECT", "SCOPE"], |permission| {
                     let scope = permission.scope.as_ref().map_or_else(|| "(the client's)".to_owned(), Scope::to_string);
                     vec![permission.client.to_string(), permission.subject.to_string(), scope]
@@ -55,11 +77,11 @@ impl PermissionCommand {
             }
             Self::Create(Create { pair: Pair { client, subject }, scopes }) => {
                 let scope = if scopes.is_empty() { None } else { Some(join(&scopes)?) };
-                let permission = Permission { client, subject, scope };
+                let permission = Permission::new(client, subject, scope).given_at(CLOCK.now());
                 let created = store.permission_create(permission.clone()).await;
                 created.map_err(|error| about(&permission.client, &permission.subject, error))?;
                 let text = format!("client {} may act for {}", permission.client, permission.subject);
-                output.print(&permission, text);
+                output.print(&View::of(&permission), text);
             }
             Self::Delete(Pair { client, subject }) => {
                 let deleted = store.permission_delete(&client, &subject).await;

@@ -2,12 +2,14 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    storage::{StoreError, Subject, SubjectRegistry as _},
+    clock::Clock as _,
+    storage::{StoreError, Subject, SubjectRegistry as _, subject_change},
     types::SubjectId,
 };
+use serde::Serialize;
 use serde_json::json;
 
-use super::{Failure, Global};
+use super::{CLOCK, Failure, Global, output::time};
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -34,13 +36,27 @@ pub struct Named {
     id: SubjectId,
 }
 
+/// A subject as operators see it.
+#[derive(Serialize)]
+struct View {
+    id: SubjectId,
+    enabled: bool,
+    created_at: Option<String>,
+}
+
+impl View {
+    fn of(subject: &Subject) -> Self {
+        Self { id: subject.id.clone(), enabled: subject.enabled, created_at: subject.created_at.map(time) }
+    }
+}
+
 impl SubjectCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (_, store) = global.open()?;
         let output = global.output();
         let (id, outcome, word) = match self {
             Self::List => {
-                let subjects = store.subject_list().await?;
+                let subjects: Vec<View> = store.subject_list().await?.iter().map(View::of).collect();
                 output.print_list(&subjects, &["SUBJECT", "STATE"], |subject| {
                     let state = if subject.enabled { "enabled" } else { "disabled" };
                     vec![subject.id.to_string(), state.to_owned()]
@@ -48,15 +64,15 @@ impl SubjectCommand {
                 return Ok(());
             }
             Self::Create(Named { id }) => {
-                let outcome = store.subject_create(Subject { id: id.clone(), enabled: true }).await;
+                let outcome = store.subject_create(Subject::new(id.clone()).registered_at(CLOCK.now())).await;
                 (id, outcome, "created")
             }
             Self::Disable(Named { id }) => {
-                let outcome = store.subject_update(Subject { id: id.clone(), enabled: false }).await;
+                let outcome = subject_change(&*store, &id, |subject| subject.enabled = false).await.map(drop);
                 (id, outcome, "disabled")
             }
             Self::Enable(Named { id }) => {
-                let outcome = store.subject_update(Subject { id: id.clone(), enabled: true }).await;
+                let outcome = subject_change(&*store, &id, |subject| subject.enabled = true).await.map(drop);
                 (id, outcome, "enabled")
             }
             Self::Delete(Named { id }) => {

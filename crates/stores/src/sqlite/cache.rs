@@ -1,15 +1,12 @@
 //! Parsed registrations at hand, so that the hot path never waits for the database, and the change log that empties them.
 //!
-//! A read that races with a change must not leave the old value behind: each forgetting raises a generation first, and a value
-//! read under an older generation is removed again after it was put in.
+//! A read that races with a change must not leave the old value behind, not even for a moment: each forgetting raises a generation, and
+//! a value that was read under an older one is not put in.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState},
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use grantor::{
@@ -121,7 +118,8 @@ pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Res
 }
 
 pub(super) struct Cache {
-    generation: AtomicU64,
+    /// Held to read while a value is put in, to write while values are forgotten.
+    generation: RwLock<u64>,
     pub(super) names: KnownNames,
     pub(super) clients: Entries<ClientId, Arc<Client>>,
     pub(super) subjects: Entries<SubjectId, Subject>,
@@ -131,7 +129,7 @@ pub(super) struct Cache {
 impl Cache {
     pub(super) fn new(names: KnownNames) -> Self {
         Self {
-            generation: AtomicU64::new(0),
+            generation: RwLock::new(0),
             names,
             clients: Entries::new(CAPACITY),
             subjects: Entries::new(CAPACITY),
@@ -149,20 +147,28 @@ impl Cache {
         if let Some(value) = entries.get(key) {
             return Ok(Some(value));
         }
-        let generation = self.generation.load(Ordering::SeqCst);
+        let before = *self.generation.read().unwrap_or_else(PoisonError::into_inner);
         let Some(value) = load()? else { return Ok(None) };
-        entries.insert(key.clone(), value.clone());
-        if self.generation.load(Ordering::SeqCst) != generation {
-            entries.remove(key);
+        let generation = self.generation.read().unwrap_or_else(PoisonError::into_inner);
+        if *generation == before {
+            entries.insert(key.clone(), value.clone());
         }
         Ok(Some(value))
     }
 
+    /// From then on nothing is put in that was read before. Held until what has to go is gone.
+    fn next_generation(&self) -> RwLockWriteGuard<'_, u64> {
+        let mut generation = self.generation.write().unwrap_or_else(PoisonError::into_inner);
+        *generation += 1;
+        generation
+    }
+
     /// Forgets what the changes touched. Answers whether the signing keys are among them.
     pub(super) fn forget(&self, changes: &[Change]) -> bool {
-        if !changes.is_empty() {
-            self.generation.fetch_add(1, Ordering::SeqCst);
+        if changes.is_empty() {
+            return false;
         }
+        let _generation = self.next_generation();
         let mut keys_changed = false;
         for change in changes {
             match (change.resource.as_str(), &change.client, &change.subject) {
@@ -176,7 +182,7 @@ impl Cache {
                 }
                 ("signing_key", ..) => keys_changed = true,
                 _ => {
-                    self.clear();
+                    self.remove_all();
                     keys_changed = true;
                 }
             }
@@ -185,7 +191,11 @@ impl Cache {
     }
 
     pub(super) fn clear(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        let _generation = self.next_generation();
+        self.remove_all();
+    }
+
+    fn remove_all(&self) {
         self.clients.clear();
         self.subjects.clear();
         self.permissions.clear();
@@ -198,6 +208,25 @@ mod tests {
 
     use super::*;
     use crate::sqlite::open::migrate;
+
+    #[test]
+    fn a_value_that_was_read_before_a_change_is_not_put_in() {
+        let cache = Cache::new(KnownNames::default());
+        let alice = SubjectId::parse("alice").expect("a subject");
+        let read = |changes: Vec<Change>| {
+            let load = || {
+                // The change is noticed after the row was read and before the value is put in.
+                cache.forget(&changes);
+                Ok(Some(Subject::new(alice.clone())))
+            };
+            cache.get_or_load(&cache.subjects, &alice, load).expect("read");
+            cache.subjects.get(&alice).is_some()
+        };
+        let change =
+            || Change { sequence: 1, resource: "subject".to_owned(), client: None, number: None, subject: Some(alice.clone()) };
+        assert!(!read(vec![change()]));
+        assert!(read(Vec::new()), "without a change it is");
+    }
 
     #[test]
     fn a_name_leads_to_the_row_it_has_now() {

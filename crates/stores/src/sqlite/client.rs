@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
+    revision::{self, expect_unchanged},
 };
 use crate::MasterKey;
 
@@ -60,8 +61,11 @@ fn create(connection: &Connection, master_key: &MasterKey, client: &Client) -> R
 
 fn update(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
-    let update = "UPDATE client SET metadata = ?2, keys = ?3 WHERE id = ?1";
-    expect_row(connection.execute(update, (id, to_json(client.metadata()), keys_to_json(client)))?, "client")?;
+    let update =
+        "UPDATE client SET metadata = ?4, keys = ?5, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
+    let (number, version) = revision::columns(client.revision());
+    let changed = connection.execute(update, (id, number, version, to_json(client.metadata()), keys_to_json(client)))?;
+    expect_unchanged(connection, changed, "client", id)?;
     connection.execute("DELETE FROM client_secret WHERE client = ?1", [id])?;
     write_secrets(connection, master_key, client)
 }
@@ -137,7 +141,7 @@ fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Clien
 macro_rules! select_client {
     ($place:literal) => {
         concat!(
-            "SELECT metadata, keys, secret.kind, value, expires_at FROM client ",
+            "SELECT metadata, keys, number, version, secret.kind, value, expires_at FROM client ",
             "LEFT JOIN client_secret AS secret ON secret.client = id WHERE ",
             $place,
             " ORDER BY position"
@@ -158,12 +162,13 @@ fn find(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) 
 fn load(mut rows: Rows<'_>, master_key: &MasterKey, id: &str) -> Result<Option<Arc<Client>>, Failure> {
     let Some(row) = rows.next()? else { return Ok(None) };
     let (metadata, keys) = (from_json(row.get_ref(0)?)?, keys(row.get_ref(1)?, id)?);
+    let revision = revision::read(row, 2)?;
     let mut secrets = Vec::from_iter(secret(row, master_key, id)?);
     while let Some(row) = rows.next()? {
         secrets.extend(secret(row, master_key, id)?);
     }
     let client = Client::new(metadata, keys, secrets);
-    Ok(Some(Arc::new(client.map_err(|error| unreadable("client", error))?)))
+    Ok(Some(Arc::new(client.map_err(|error| unreadable("client", error))?.with_revision(revision))))
 }
 
 fn from_json<'r, T: Deserialize<'r>>(column: ValueRef<'r>) -> Result<T, Failure> {
@@ -185,9 +190,9 @@ fn keys(column: ValueRef<'_>, id: &str) -> Result<Vec<ClientKey>, Failure> {
 
 /// The secret of a row, if it has one.
 fn secret(row: &Row<'_>, master_key: &MasterKey, id: &str) -> Result<Option<ClientSecret>, Failure> {
-    let Some(kind) = row.get::<_, Option<String>>(2)? else { return Ok(None) };
-    let value: Vec<u8> = row.get(3)?;
-    let expires_at = row.get::<_, Option<i64>>(4)?.map(UnixTime::from_millis);
+    let Some(kind) = row.get::<_, Option<String>>(4)? else { return Ok(None) };
+    let value: Vec<u8> = row.get(5)?;
+    let expires_at = row.get::<_, Option<i64>>(6)?.map(UnixTime::from_millis);
     if kind == "digest" {
         let digest = value.try_into().map_err(|_| unreadable("client secret", "not 32 octets"))?;
         return Ok(Some(ClientSecret::from_digest(digest, expires_at)));

@@ -13,6 +13,7 @@ mod open;
 mod permission;
 mod readers;
 mod replay;
+mod revision;
 mod signing_key;
 mod subject;
 mod sweeper;
@@ -79,8 +80,10 @@ impl SqliteStore {
         work: impl FnOnce(&Connection, &MasterKey) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let written = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await?;
+        let written = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await;
+        // Also where nothing was written: whoever was overtaken has to read anew.
         self.0.catch_up()?;
+        let written = written?;
         // From then on a request to any other process finds what was created here.
         tokio::time::sleep(LOOK_AGAIN * 2).await;
         Ok(written)

@@ -35,6 +35,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0009_claims_of_a_commit.sql")),
     M::up(include_str!("../../migrations/0010_keys_in_the_row.sql")),
     M::up(include_str!("../../migrations/0011_clients_by_number.sql")),
+    M::up(include_str!("../../migrations/0012_numbers.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use grantor::{
+    clock::UnixTime,
     storage::{Permission, PermissionRegistry, PermissionSource, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
@@ -10,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
+    revision,
 };
 
 #[async_trait]
@@ -45,8 +47,9 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
         connection.query_row(statement, [id], |_| Ok(())).optional()?.ok_or(StoreError::Missing(resource))?;
     }
     let scope = permission.scope.as_ref().map(Scope::to_string);
-    let insert = "INSERT INTO permission (client, subject, scope) VALUES (?1, ?2, ?3)";
-    on_constraint(connection.execute(insert, (client, subject, scope)), StoreError::Exists("permission"))?;
+    let insert = "INSERT INTO permission (client, subject, scope, created_at) VALUES (?1, ?2, ?3, ?4)";
+    let values = (client, subject, scope, permission.created_at.map(UnixTime::millis));
+    on_constraint(connection.execute(insert, values), StoreError::Exists("permission"))?;
     Ok(())
 }
 
@@ -55,14 +58,19 @@ fn delete(connection: &Connection, (client, subject): &(ClientId, SubjectId)) ->
     expect_row(connection.execute(statement, (client.as_str(), subject.as_str()))?, "permission")
 }
 
+macro_rules! select_permission {
+    ($which:literal) => {
+        concat!("SELECT client, subject, scope, created_at, number, version FROM permission ", $which)
+    };
+}
+
 fn load(connection: &Connection, (client, subject): &(ClientId, SubjectId)) -> Result<Option<Permission>, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT client, subject, scope FROM permission WHERE client = ?1 AND subject = ?2")?;
+    let mut statement = connection.prepare_cached(select_permission!("WHERE client = ?1 AND subject = ?2"))?;
     statement.query_row((client.as_str(), subject.as_str()), |row| Ok(permission(row))).optional()?.transpose()
 }
 
 fn list(connection: &Connection) -> Result<Vec<Permission>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT client, subject, scope FROM permission ORDER BY client, subject")?;
+    let mut statement = connection.prepare_cached(select_permission!("ORDER BY client, subject"))?;
     let mut rows = statement.query([])?;
     let mut permissions = Vec::new();
     while let Some(row) = rows.next()? {
@@ -73,9 +81,12 @@ fn list(connection: &Connection) -> Result<Vec<Permission>, Failure> {
 
 fn permission(row: &Row<'_>) -> Result<Permission, Failure> {
     let (client, subject, scope): (String, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(Permission {
-        client: ClientId::parse(&client).map_err(|error| unreadable("permission", error))?,
-        subject: SubjectId::parse(&subject).map_err(|error| unreadable("permission", error))?,
-        scope: scope.map(|scope| Scope::parse(&scope)).transpose().map_err(|error| unreadable("permission", error))?,
-    })
+    let mut permission = Permission::new(
+        ClientId::parse(&client).map_err(|error| unreadable("permission", error))?,
+        SubjectId::parse(&subject).map_err(|error| unreadable("permission", error))?,
+        scope.map(|scope| Scope::parse(&scope)).transpose().map_err(|error| unreadable("permission", error))?,
+    );
+    permission.created_at = row.get::<_, Option<i64>>(3)?.map(UnixTime::from_millis);
+    permission.revision = revision::read(row, 4)?;
+    Ok(permission)
 }

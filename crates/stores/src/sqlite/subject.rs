@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use grantor::{
+    clock::UnixTime,
     storage::{StoreError, Subject, SubjectRegistry, SubjectSource},
     types::SubjectId,
 };
@@ -10,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
+    revision::{self, expect_unchanged},
 };
 
 #[async_trait]
@@ -44,13 +46,16 @@ fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
     let id = subject.id.as_str();
     let taken = StoreError::Exists("client or subject");
     on_constraint(connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'subject')", [id]), taken)?;
-    connection.execute("INSERT INTO subject (id, enabled) VALUES (?1, ?2)", (id, subject.enabled))?;
+    let insert = "INSERT INTO subject (id, enabled, created_at) VALUES (?1, ?2, ?3)";
+    connection.execute(insert, (id, subject.enabled, subject.created_at.map(UnixTime::millis)))?;
     Ok(())
 }
 
 fn update(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
-    let statement = "UPDATE subject SET enabled = ?2 WHERE id = ?1";
-    expect_row(connection.execute(statement, (subject.id.as_str(), subject.enabled))?, "subject")
+    let id = subject.id.as_str();
+    let update = "UPDATE subject SET enabled = ?4, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
+    let (number, version) = revision::columns(subject.revision);
+    expect_unchanged(connection, connection.execute(update, (id, number, version, subject.enabled))?, "subject", id)
 }
 
 fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
@@ -59,12 +64,13 @@ fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
 }
 
 fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Subject>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT id, enabled FROM subject WHERE id = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT id, enabled, created_at, number, version FROM subject WHERE id = ?1")?;
     statement.query_row([id.as_str()], |row| Ok(subject(row))).optional()?.transpose()
 }
 
 fn list(connection: &Connection) -> Result<Vec<Subject>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT id, enabled FROM subject ORDER BY id")?;
+    let mut statement = connection.prepare_cached("SELECT id, enabled, created_at, number, version FROM subject ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut subjects = Vec::new();
     while let Some(row) = rows.next()? {
@@ -76,5 +82,9 @@ fn list(connection: &Connection) -> Result<Vec<Subject>, Failure> {
 fn subject(row: &Row<'_>) -> Result<Subject, Failure> {
     let id: String = row.get(0)?;
     let id = SubjectId::parse(&id).map_err(|error| unreadable("subject", error))?;
-    Ok(Subject { id, enabled: row.get(1)? })
+    let mut subject = Subject::new(id);
+    subject.enabled = row.get(1)?;
+    subject.created_at = row.get::<_, Option<i64>>(2)?.map(UnixTime::from_millis);
+    subject.revision = revision::read(row, 3)?;
+    Ok(subject)
 }

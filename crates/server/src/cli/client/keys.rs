@@ -6,6 +6,7 @@ use clap::Args;
 use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    keys::MAX_CANDIDATES,
     storage::{Client, ClientKey, ClientSecret},
     types::ClientId,
 };
@@ -14,9 +15,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    algorithm,
+    algorithm, change,
     create::{default_path, new_secret},
-    ending_after, find, read_jwks, replace,
+    ending_after, find, read_jwks,
 };
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
@@ -62,18 +63,24 @@ impl AddKey {
             (None, None) => Vec::new(),
         };
         let names: Vec<_> = added.iter().map(|key| key.key_id().map(str::to_owned)).collect();
-        let repeated = names.iter().flatten().find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));
-        if let Some(name) = repeated {
-            return Err(Failure::failed(format!("client {} has a key with kid {name} already", self.id)));
-        }
+        let added = ending_after(added, self.key_lifetime);
+        let (now, overlap) = (CLOCK.now(), self.overlap);
+        let add = |client: &Client| {
+            let repeated = names.iter().flatten().find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));
+            if let Some(name) = repeated {
+                return Err(Failure::failed(format!("client {} has a key with kid {name} already", client.id())));
+            }
+            let keys = still_live(client.keys(), overlap, now).into_iter().chain(added.iter().cloned()).collect();
+            client.changed(client.metadata().clone(), keys, client.secrets().to_vec()).map_err(Failure::usage)
+        };
+        // Before a key file is written.
+        add(&client)?;
         let path = self.out.unwrap_or_else(|| default_path(&self.id));
         if let Some(key) = &generated {
             let form = key_file::grantor_form(&config.issuer, &self.id, &client.metadata().auth_method, Some(key), None);
             key_file::write_new(&path, &form).map_err(Failure::usage)?;
         }
-        let before = still_live(client.keys(), self.overlap, CLOCK.now());
-        let keys = before.into_iter().chain(ending_after(added, self.key_lifetime)).collect();
-        replace(store, Client::new(client.metadata().clone(), keys, client.secrets().to_vec())).await?;
+        change(store, &self.id, add).await?;
         let file = generated.map(|_| path.display().to_string());
         let note = file.as_ref().map(|file| format!("; its key file is {file}")).unwrap_or_default();
         output.print(
@@ -103,12 +110,14 @@ pub struct RemoveKey {
 
 impl RemoveKey {
     pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
-        let client = find(store, &self.id).await?;
-        let (removed, kept): (Vec<_>, Vec<_>) = client.keys().iter().cloned().partition(|key| key.name() == self.kid);
-        if removed.is_empty() {
-            return Err(Failure::failed(format!("client {} has no key with kid {}", self.id, self.kid)));
-        }
-        replace(store, Client::new(client.metadata().clone(), kept, client.secrets().to_vec())).await?;
+        let remove = |client: &Client| {
+            let (removed, kept): (Vec<_>, Vec<_>) = client.keys().iter().cloned().partition(|key| key.name() == self.kid);
+            if removed.is_empty() {
+                return Err(Failure::failed(format!("client {} has no key with kid {}", self.id, self.kid)));
+            }
+            client.changed(client.metadata().clone(), kept, client.secrets().to_vec()).map_err(Failure::usage)
+        };
+        change(store, &self.id, remove).await?;
         output.print(&json!({"client_id": self.id, "removed": self.kid}), format_args!("key removed from client {}", self.id));
         Ok(())
     }
@@ -135,24 +144,43 @@ pub struct RotateSecret {
 impl RotateSecret {
     pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;
-        if client.secrets().is_empty() {
-            return Err(Failure::failed(format!("client {} has no secret", self.id)));
-        }
-        let now = CLOCK.now();
+        let (now, overlap) = (CLOCK.now(), self.overlap);
         let method = &client.metadata().auth_method;
         let secret: Zeroizing<String> = ClientSecret::generate();
         let new = new_secret(method, &secret, self.secret_lifetime.map(|lifetime| now.plus(lifetime)))?;
-        let end = now.plus(self.overlap);
-        let old = client.secrets().iter().filter(|old| old.is_live(now)).cloned();
-        let old = old.map(|old| old.ending_at(end)).filter(|old| old.is_live(now));
-        let secrets = std::iter::once(new).chain(old).collect();
-
+        let rotate = |client: &Client| {
+            let secrets = rotated(client, new.clone(), overlap, now)?;
+            client.changed(client.metadata().clone(), client.keys().to_vec(), secrets).map_err(Failure::usage)
+        };
+        // Before a key file is written.
+        rotate(&client)?;
         let path = self.out.unwrap_or_else(|| default_path(&self.id));
         let form = key_file::grantor_form(&config.issuer, &self.id, method, None, Some(&secret));
         key_file::write_new(&path, &form).map_err(Failure::usage)?;
-        replace(store, Client::new(client.metadata().clone(), client.keys().to_vec(), secrets)).await?;
+        change(store, &self.id, rotate).await?;
         let text = format!("client {} has a new secret; its key file is {}", self.id, path.display());
         output.print(&json!({"client_id": self.id, "key_file": path}), text);
         Ok(())
     }
+}
+
+/// The new secret and those before that are still live, each of which works until its end: the server tries no more than
+/// [`MAX_CANDIDATES`].
+fn rotated(client: &Client, new: ClientSecret, overlap: Duration, now: UnixTime) -> Result<Vec<ClientSecret>, Failure> {
+    if client.secrets().is_empty() {
+        return Err(Failure::failed(format!("client {} has no secret", client.id())));
+    }
+    let old = client.secrets().iter().filter(|old| old.is_live(now)).cloned();
+    let old = old.map(|old| old.ending_at(now.plus(overlap))).filter(|old| old.is_live(now));
+    let secrets: Vec<_> = std::iter::once(new).chain(old).collect();
+    if secrets.len() > MAX_CANDIDATES {
+        return Err(Failure::failed(format!(
+            "client {} would have {} live secrets, and the server tries {MAX_CANDIDATES}: rotate with a shorter --overlap, or wait \
+             until one has ended (grantor client show {})",
+            client.id(),
+            secrets.len(),
+            client.id()
+        )));
+    }
+    Ok(secrets)
 }

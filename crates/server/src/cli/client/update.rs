@@ -8,7 +8,7 @@ use grantor::{
 };
 use grantor_stores::sqlite::SqliteStore;
 
-use super::{FormatName, PolicyName, View, algorithm, create::join, find, grant_type, replace};
+use super::{FormatName, PolicyName, View, algorithm, change, create::join, grant_type};
 use crate::cli::{Failure, Output};
 
 /// Change a client: what is named is replaced, the rest stays
@@ -38,10 +38,15 @@ pub struct Update {
 
 impl Update {
     pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
-        let client = find(store, &self.id).await?;
+        let changed = change(store, &self.id, |client| self.apply(client)).await?;
+        output.print(&View::of(&changed), format_args!("client {} updated", self.id));
+        Ok(())
+    }
+
+    fn apply(&self, client: &Client) -> Result<Client, Failure> {
         let mut metadata = client.metadata().clone();
         if !self.grants.is_empty() {
-            metadata.grant_types = self.grants;
+            metadata.grant_types.clone_from(&self.grants);
         }
         if !self.scopes.is_empty() {
             metadata.scope = join(&self.scopes)?;
@@ -49,10 +54,6 @@ impl Update {
         metadata.audience_policy = self.audience_policy.map_or(metadata.audience_policy, Into::into);
         metadata.signing_algorithm = self.signing_alg.or(metadata.signing_algorithm);
         metadata.token_format = self.token_format.map_or(metadata.token_format, Into::into);
-        let changed = Client::new(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)?;
-        let view = View::of(&changed);
-        replace(store, Ok(changed)).await?;
-        output.print(&view, format_args!("client {} updated", self.id));
-        Ok(())
+        client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)
     }
 }
