@@ -250,9 +250,15 @@ impl Grant for Voucher {
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
         match form.required("voucher")? {
             "good" => Authorization::for_client(client.clone(), &VOUCHER),
+            "panics" => defect(),
             _ => Err(GrantError::Refused("the voucher is not valid")),
         }
     }
+}
+
+#[expect(clippy::panic, reason = "a defect of an extension")]
+fn defect() -> ! {
+    panic!("a defect of an extension")
 }
 
 /// A client authentication method of one's own: a badge in the form.
@@ -309,6 +315,10 @@ async fn grants_and_client_authentication_can_be_added() {
     for (form, error, rule, cause) in rows {
         world.send(&form).await.refused(cause, error, rule, cause);
     }
+    let defect = world.send(&form.clone().set("voucher", "panics")).await;
+    assert_eq!(defect.status, 500);
+    defect.refused("a panic is answered and recorded", "server_error", "defect", "a panic while the request was decided");
+    world.send(&form).await.granted("and the server goes on");
     let other = metadata("client-without-voucher", BADGE[0].clone());
     world.register(other, vec![], vec![]).await;
     let answer = world.send(&form.set("badge", "client-without-voucher")).await;

@@ -21,13 +21,16 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let json = cli.global.json;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(cli.run()),
-        Err(error) => Err(cli::Failure::failed(format!("no runtime could be started: {error}"))),
-    };
-    match outcome {
+    telemetry::panics::log();
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }
+}
+
+fn run(cli: cli::Cli) -> Result<(), cli::Failure> {
+    let _log = telemetry::lines::FlushAtEnd;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| cli::Failure::failed(format!("no runtime could be started: {error}")))?;
+    runtime.block_on(cli.run())
 }

@@ -281,6 +281,9 @@ pub enum TokenError {
     /// The sender failed too often, and is not heard for this long.
     #[error("too many failed attempts from there; heard again in {} ms", .0.as_millis())]
     Throttled(Duration),
+    /// The code that decides panicked: a defect of the server, or of one of its extensions.
+    #[error("a panic while the request was decided: a defect of the server")]
+    Panicked,
 }
 
 impl TokenError {
@@ -295,6 +298,7 @@ impl TokenError {
             Self::Issue(IssueError::Signing(_)) => ErrorCode::ServerError,
             Self::Issue(IssueError::Store(error)) => store_code(error),
             Self::Throttled(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Panicked => ErrorCode::ServerError,
         }
     }
 
@@ -304,7 +308,7 @@ impl TokenError {
             _ if self.store_error().is_some() || self.wait().is_some() => false,
             Self::ClientAuth(error) => !matches!(error, ClientAuthError::Missing),
             Self::Grant(error) => error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch),
-            Self::Form(_) | Self::Policy(_) | Self::Issue(_) | Self::Throttled(_) => false,
+            Self::Form(_) | Self::Policy(_) | Self::Issue(_) | Self::Throttled(_) | Self::Panicked => false,
         }
     }
 
@@ -318,7 +322,7 @@ impl TokenError {
             Self::Policy(PolicyError::ScopeTooWide { .. }) => "scope exceeds what is allowed",
             Self::Policy(PolicyError::UnknownResource(_)) => "resource is not served here",
             Self::Policy(PolicyError::SeveralResources) => "ask for one resource at a time",
-            Self::Issue(_) => store_text(self.code()),
+            Self::Issue(_) | Self::Panicked => store_text(self.code()),
             Self::Throttled(_) => "too many failed attempts; wait before the next",
         };
         text.into()
@@ -362,6 +366,7 @@ impl TokenError {
             Self::Policy(_) => "resource",
             Self::Issue(_) => "issue",
             Self::Throttled(_) => "throttled",
+            Self::Panicked => "defect",
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    panic::{self, AssertUnwindSafe},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context as TaskContext, Poll},
 };
@@ -101,7 +102,7 @@ where
     let mut record = Record { log: &*server.decisions, decision: Decision::new(endpoint.name(), line.context.now()) };
     let decision = &mut record.decision;
     let outcome = match &form {
-        Ok(form) => answer(server, endpoint, &parts, form, decision).await,
+        Ok(form) => caught(answer(server, endpoint, &parts, form, decision)).await,
         Err(error) => Err((*error).into()),
     };
     match (&outcome, &form) {
@@ -113,6 +114,16 @@ where
     let challenged = endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
     let challenge = if challenged { Challenge::Basic } else { Challenge::None };
     outcome.unwrap_or_else(|error| refusal(&error, decision, challenge))
+}
+
+/// Answers also where what decides panics: the request is refused, and its decision recorded. The panic itself is for the panic hook.
+async fn caught<T>(decided: impl Future<Output = Result<T, TokenError>>) -> Result<T, TokenError> {
+    let mut decided = pin!(decided);
+    poll_fn(|context| {
+        // What the panic left half-done is dropped with the future; a decision holds facts, each true by itself.
+        panic::catch_unwind(AssertUnwindSafe(|| decided.as_mut().poll(context))).unwrap_or(Poll::Ready(Err(TokenError::Panicked)))
+    })
+    .await
 }
 
 /// A decision that is recorded, however the request ends: one that is cut off while it is decided may have used up its assertion.

@@ -56,7 +56,19 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
+        let ended = store.clone();
+        let stop = async move {
+            tokio::select! {
+                () = stop => {}
+                () = ended.ended() => {}
+            }
+        };
         http::serve(listener, server, store.clone(), metrics, stop).await.map_err(Failure::failed)?;
+        if store.has_ended() {
+            return Err(Failure::failed(
+                "the thread that writes the database has ended; the log says why; start the server anew",
+            ));
+        }
         if let Some(scrapes) = scrapes {
             scrapes.abort();
         }

@@ -15,7 +15,7 @@ use super::{
     connection::{self, GRACE},
     workers::Workers,
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, telemetry::panics};
 
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -74,14 +74,20 @@ impl Answering {
             request.extensions_mut().insert(origin);
         }
         let endpoint = self.endpoint_name(request.uri().path());
-        let answer = pin!(within_time(self.respond(request)));
+        let answer = pin!(within_time(self.respond_always(request)));
         self.metrics.observe(endpoint, answer).await
+    }
+
+    /// Answers also where a defect of ours panics.
+    async fn respond_always(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let answer = panics::caught(self.respond(request)).await;
+        answer.unwrap_or_else(|| plain(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"server_error"}"#))
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
-            "/health/live" if reads => plain(StatusCode::OK, r#"{"status":"live"}"#),
+            "/health/live" if reads => live(&self.store),
             "/health/ready" if reads => ready(&self.store).await,
             _ => self.server.respond(request).await,
         }
@@ -104,6 +110,14 @@ async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Res
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
+    }
+}
+
+/// Live means that the process can go on: without the thread that writes to the database it has to be started anew.
+fn live(store: &SqliteStore) -> Response<Full<Bytes>> {
+    match store.has_ended() {
+        false => plain(StatusCode::OK, r#"{"status":"live"}"#),
+        true => plain(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"the storage has ended"}"#),
     }
 }
 

@@ -6,7 +6,7 @@ use grantor_stores::sqlite::SqliteStore;
 use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
 use tokio::sync::Mutex;
 
-use super::{Metrics, storage::StorageGauges};
+use super::{Metrics, log::LogCounter, storage::StorageGauges};
 
 /// Everything that is measured, under its names.
 pub struct Exposition {
@@ -28,6 +28,7 @@ impl Exposition {
         let help = "Seconds from the head of a request to its answer";
         registry.register("http_request_duration_seconds", help, metrics.latency.clone());
         registry.register_collector(Box::new(storage.clone()));
+        registry.register_collector(Box::new(LogCounter));
         Self { registry, storage, turn: Mutex::new(()) }
     }
 

@@ -5,6 +5,7 @@
 
 mod exposition;
 mod listener;
+mod log;
 mod storage;
 
 use std::{future::Future, time::Instant};

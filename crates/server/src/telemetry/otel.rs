@@ -25,7 +25,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use super::{LogFormat, is_json};
+use super::{LogFormat, is_json, lines::ToStandardError};
 
 /// What the spans are told from log lines by.
 const TARGET: &str = "grantor::request";
@@ -69,7 +69,7 @@ pub fn start(format: LogFormat, level: &str, collector: Option<&Uri>) -> Result<
         layer.with_location(false).with_threads(false).with_tracked_inactivity(false).with_filter(is_request.clone())
     });
     let filter = EnvFilter::builder().parse(level)?.and(is_request.not());
-    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = tracing_subscriber::fmt::layer().with_writer(|| ToStandardError).log_internal_errors(false);
     let log = match is_json(format) {
         true => log.json().flatten_event(true).with_filter(filter).boxed(),
         false => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).with_filter(filter).boxed(),

@@ -184,6 +184,15 @@ impl Server {
         self.raw(&[request.as_bytes(), body].concat())
     }
 
+    /// Asks another listener of the same process.
+    pub fn at(&self, address: SocketAddr, method: &str, path: &str) -> Answer {
+        let mut stream = TcpStream::connect(address).expect("the listener accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        read_answer(&mut stream)
+    }
+
     /// Sends octets and reads the answer until the server closes the connection.
     pub fn raw(&self, octets: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).expect("the server accepts");

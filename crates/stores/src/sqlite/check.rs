@@ -21,6 +21,16 @@ const WRITE: &str = "INSERT INTO meta (name, value) VALUES ('last_check', random
 pub(super) struct LastCheck(Mutex<Option<(Instant, Result<(), String>)>>);
 
 impl SqliteStore {
+    /// Whether the thread that writes has ended, by a defect: the process has to be started anew.
+    pub fn has_ended(&self) -> bool {
+        self.0.writer.has_ended()
+    }
+
+    /// Ready once [`SqliteStore::has_ended`].
+    pub async fn ended(&self) {
+        self.0.writer.ended().await;
+    }
+
     /// Whether the database can be read and written: for health checks. The answer is at most a second old.
     ///
     /// # Errors
@@ -58,6 +68,10 @@ fn cause(error: StoreError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use grantor::{
+        clock::{Clock as _, SystemClock},
+        storage::{Claim, ReplayGuard as _, ReplayKey},
+    };
     use rusqlite::Connection;
 
     use super::*;
@@ -74,12 +88,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_writer_that_has_ended_is_told() {
-        let (store, _directory) = open();
-        assert_eq!(store.check().await.map_err(cause), Ok(()));
-        let panicked = store.0.writer.execute(|_| -> rusqlite::Result<()> { panic!("a defect in a statement") }).await;
-        assert!(panicked.is_err());
-        assert_eq!(after_the_last_answer(&store).await, Err("the writer has ended".to_owned()));
+    async fn a_panic_in_a_job_costs_its_group_and_nothing_that_was_committed() {
+        let (store, directory) = open();
+        let key = |jti: &str| ReplayKey::new("issuer", jti);
+        let (now, until) = (SystemClock.now(), SystemClock.now().plus(Duration::from_secs(60)));
+        let claim = async |jti: &str| store.claim(key(jti), until, now, 2).await;
+        assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Fresh));
+        // The lock keeps the writer from its first job until the rest waits beside it: all are of one group.
+        let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
+        other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+        let work = store.0.writer.execute(|transaction| transaction.execute("DELETE FROM meta", []));
+        let defect = store.0.writer.execute(|_| -> rusqlite::Result<()> { panic!("a defect in a statement") });
+        let (work, beside, defect, ()) = tokio::join!(work, claim("beside"), defect, async {
+            other.execute_batch("ROLLBACK").expect("released");
+        });
+        assert!(work.is_err() && beside.is_err() && defect.is_err(), "{work:?} {beside:?} {defect:?}");
+        assert!(!store.has_ended());
+        assert_eq!(store.check().await.map_err(cause), Ok(()), "nothing was deleted, and the writer goes on");
+        assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Replayed));
+        assert_eq!(claim("beside").await.map_err(cause), Ok(Claim::Fresh), "it was never claimed");
+        assert_eq!(claim("a third").await.map_err(cause), Ok(Claim::OverQuota), "each is counted once");
+        store.flush().await.expect("no decision is waited for that is not there");
     }
 
     #[tokio::test]

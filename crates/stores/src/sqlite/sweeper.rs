@@ -36,6 +36,11 @@ impl Sweeper {
         now >= self.due || now.plus(EVERY) < self.due
     }
 
+    /// Lets the next groups go without it: after a panic, which may have been its own.
+    pub(super) fn put_off(&mut self) {
+        self.due = self.clock.now().plus(EVERY);
+    }
+
     /// What cannot be removed now is tried again the next time.
     pub(super) fn sweep(&mut self, transaction: &Connection, claims: &mut Claims) {
         let now = self.clock.now();

@@ -1,7 +1,11 @@
 //! The one writer: a thread that takes jobs from a queue and commits as many as wait in one transaction, so that concurrent
 //! requests share the wait for the disk. A job's answer goes out after the commit that holds its work.
+//!
+//! A panic in a job costs its group, not the thread: nothing of the group is committed, its jobs are refused, and the claims in force
+//! are read from the table again.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +17,7 @@ use std::{
 
 use grantor::{clock::Clock, storage::StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     decision::{self, DecisionRow, Retention},
@@ -53,6 +57,8 @@ pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
     decisions: SyncSender<DecisionRow>,
     counts: Arc<Counts>,
+    /// Closed when the thread ends.
+    running: watch::Receiver<()>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -67,10 +73,26 @@ impl Writer {
             sweeper: Sweeper::new(clock, retention),
             jobs: queue,
             decisions: decision_queue,
+            taken: 0,
             counts: counts.clone(),
         };
-        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || committing.run())?;
-        Ok(Self { jobs: Some(jobs), decisions, counts, thread: Some(thread) })
+        let (alive, running) = watch::channel(());
+        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
+            let _alive = alive;
+            committing.run();
+        })?;
+        Ok(Self { jobs: Some(jobs), decisions, counts, running, thread: Some(thread) })
+    }
+
+    /// Whether the thread has ended, and nothing can be written any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.running.has_changed().is_err()
+    }
+
+    /// Ready once the thread has ended.
+    pub(super) async fn ended(&self) {
+        let mut running = self.running.clone();
+        while running.changed().await.is_ok() {}
     }
 
     /// Records a decision soon, or drops it if too many are waiting.
@@ -170,7 +192,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // A panic in there was reported when it happened.
+            // Panics in there were reported when they happened.
             let _ = thread.join();
         }
     }
@@ -184,6 +206,9 @@ struct Counts {
     claims_held: AtomicU64,
 }
 
+/// A panic left a transaction open.
+struct CannotGoOn;
+
 /// The thread's side.
 struct Committing {
     connection: Connection,
@@ -191,6 +216,8 @@ struct Committing {
     sweeper: Sweeper,
     jobs: Receiver<Job>,
     decisions: Receiver<DecisionRow>,
+    /// Decisions of the current group.
+    taken: usize,
     counts: Arc<Counts>,
 }
 
@@ -206,13 +233,41 @@ impl Committing {
             if is_busy {
                 thread::sleep(GATHER);
             }
-            is_busy = self.commit_group(first) >= BUSY_GROUP;
+            is_busy = match self.try_group(first) {
+                Ok(done) => done >= BUSY_GROUP,
+                Err(CannotGoOn) => {
+                    return tracing::error!("the writer of the database ends: it could not roll back after a panic");
+                }
+            };
         }
+    }
+
+    /// As [`Committing::commit_group`]; a panic leaves everything as it was before the group. What panicked is a defect of ours.
+    fn try_group(&mut self, first: Option<Job>) -> Result<usize, CannotGoOn> {
+        if let Ok(done) = catch_unwind(AssertUnwindSafe(|| self.commit_group(first))) {
+            return Ok(done);
+        }
+        tracing::error!("a panic in the writer of the database: its group of jobs is refused");
+        // What the panic has left half-done in memory is thrown away. The table knows all that was committed.
+        self.claims = Claims::new();
+        self.sweeper.put_off();
+        self.decisions_done(self.taken);
+        // The transaction was rolled back when it was dropped; where that failed, nothing could be written any more.
+        match self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok() {
+            true => Ok(0),
+            false => Err(CannotGoOn),
+        }
+    }
+
+    /// The decisions of this group wait no longer; so many of them are lost.
+    fn decisions_done(&mut self, lost: usize) {
+        self.counts.decisions_dropped.fetch_add(lost as u64, Ordering::Relaxed);
+        self.counts.decisions_waiting.fetch_sub(std::mem::take(&mut self.taken) as u64, Ordering::SeqCst);
     }
 
     /// Records the decisions that are left, so that nothing is lost at shutdown.
     fn end(mut self) {
-        while self.commit_group(None) > 0 {}
+        while self.try_group(None).is_ok_and(|done| done > 0) {}
         let lost = self.decisions.try_iter().count();
         if lost > 0 {
             tracing::error!(lost, "the last decisions could not be recorded");
@@ -238,6 +293,7 @@ impl Committing {
         // Behind a rollback by SQLite itself, what is left waits for the next group.
         let goes_on = !transaction.is_autocommit();
         let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(if goes_on { DECISION_GROUP } else { 0 }).collect();
+        self.taken = decisions.len();
         let mut lost = decision::append(&transaction, &decisions);
         if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);
@@ -248,8 +304,7 @@ impl Committing {
             lost = decisions.len();
         }
         self.counts.claims_held.store(self.claims.len(), Ordering::Relaxed);
-        self.counts.decisions_dropped.fetch_add(lost as u64, Ordering::Relaxed);
-        self.counts.decisions_waiting.fetch_sub(decisions.len() as u64, Ordering::SeqCst);
+        self.decisions_done(lost);
         let count = answers.len() + decisions.len();
         for answer in answers {
             answer(committed.as_ref().copied());
@@ -277,4 +332,21 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Opt
 fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
     tracing::error!(%error, "no write transaction");
     jobs.for_each(drop);
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor::clock::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_the_thread_is_told() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let mut writer = Writer::start(connection, Arc::new(SystemClock), Retention::default()).expect("a thread");
+        assert!(!writer.has_ended());
+        drop(writer.jobs.take());
+        writer.ended().await;
+        assert!(writer.has_ended());
+    }
 }
