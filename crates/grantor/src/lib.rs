@@ -32,6 +32,7 @@ pub mod clock;
 pub mod discovery;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod file;
 #[cfg(feature = "server")]
 pub mod keys;
 #[cfg(feature = "resource")]

@@ -14,10 +14,9 @@ use crate::{
     throttle::{FailureThrottle, Thinned},
 };
 
-/// Opens the database in the data directory, creating it if there is none.
-pub fn open_store(data: &Path, config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
-    let options =
-        Options { signing_algorithm: config.token.signing_algorithm, retention: config.decisions, ..Options::default() };
+/// Opens the database in the data directory; what the configuration decides is decided by it, the rest by `options`.
+pub fn open_store(data: &Path, config: &Config, options: Options) -> Result<Arc<SqliteStore>, OpenError> {
+    let options = Options { signing_algorithm: config.token.signing_algorithm, retention: config.decisions, ..options };
     SqliteStore::open(data, &options).map(Arc::new)
 }
 

@@ -2,11 +2,16 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use grantor::jose::{Algorithm, PrivateJwk};
 use serde_json::{Map, Value, json};
-use support::{Finished, finished, grantor};
+use support::{Finished, JWT_BEARER, Server, finished, grantor};
 use tempfile::TempDir;
 
 /// A data directory without a server.
@@ -41,6 +46,27 @@ impl Desk {
     fn json(&self, arguments: &[&str]) -> Value {
         let text = self.ok(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| unreachable!("{arguments:?}: {error}: {text}"))
+    }
+
+    /// Every command that there is: its words, its help, and whether it is a leaf.
+    fn commands(&self) -> Vec<(Vec<String>, String, bool)> {
+        let mut waiting = vec![Vec::<String>::new()];
+        let mut found = Vec::new();
+        while let Some(command) = waiting.pop() {
+            let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+            let help = self.ok(&arguments);
+            let commands = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+            let before = waiting.len();
+            for line in commands.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   ")) {
+                let (name, text) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+                assert!(text.trim().len() > 5, "{command:?}: {name} has no text");
+                if name != "help" {
+                    waiting.push([&command[..], &[name.to_owned()]].concat());
+                }
+            }
+            found.push((command, help, waiting.len() == before));
+        }
+        found
     }
 
     fn key_file(&self, name: &str) -> Value {
@@ -125,6 +151,8 @@ fn a_usage_error_is_one_line_with_the_remedy() {
     desk.refuses(&create(&["--format", "google", "--generate-key", "ES256"]), 2, &["--format google", "RS256"]);
     desk.refuses(&create(&["--generate-key", "--signing-alg", "HS256"]), 2, &["HS256", "does not fit"]);
     desk.refuses(&create(&["--auth", "none", "--grant", "client-credentials"]), 2, &["client_credentials", "authenticate"]);
+    assert!(!desk.path().join("data").exists(), "what was refused has made no database");
+    desk.ok(&["subject", "create", "somebody"]);
     desk.refuses(&["key", "rotate", "--alg", "HS256"], 2, &["--alg HS256", "signed"]);
     desk.refuses(&["client", "list", "--config", "nowhere.toml"], 2, &["nowhere.toml"]);
     desk.refuses(&["client", "list", "--issuer", "http://as.example"], 2, &["'issuer'", "https"]);
@@ -164,6 +192,7 @@ fn keys_that_must_not_be_registered_are_refused() {
     let desk = Desk::new();
     let small = "a".repeat(170) + "E";
     let private = json!({"keys": [private_jwk(Es256)]}).to_string();
+    desk.ok(&["subject", "create", "somebody"]);
     let rows: [(&str, String, &[&str]); 17] = [
         ("private.jwks", private, &["private"]),
         ("oct.jwks", r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.to_owned(), &["key 0"]),
@@ -232,6 +261,71 @@ fn every_command_prints_json() {
     assert_eq!(assertion["assertion"].as_str().map(|jwt| jwt.split('.').count()), Some(3));
     is(&["client", "delete", "a"], "/deleted", "a".into());
     is(&["client", "list"], "/0/client_id", "p".into());
+}
+
+/// A directory that is mistyped is not taken for a new one.
+#[test]
+fn only_what_registers_something_new_makes_a_database() {
+    let desk = Desk::new();
+    desk.ok(&["client", "create", "a", "--generate-key"]);
+    let assertion = desk.ok(&["assertion", "mint", "--key", "a.json"]);
+    for arguments in [
+        &["client", "list"][..],
+        &["client", "list", "--audience"],
+        &["client", "show", "a"],
+        &["client", "disable", "a"],
+        &["client", "update", "a", "--scope", "x"],
+        &["client", "add-key", "a", "--generate-key", "--out", "new.json"],
+        &["client", "delete", "a"],
+        &["subject", "list"],
+        &["subject", "disable", "a"],
+        &["permission", "list"],
+        &["permission", "create", "a", "alice"],
+        &["key", "list"],
+        &["key", "rotate"],
+        &["decisions", "list"],
+        &["decisions", "show", "x"],
+        &["decisions", "tail"],
+        &["assertion", "explain", &assertion],
+    ] {
+        let elsewhere = ["--data", "tpyo"];
+        let run = |directory: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
+            finished(command.current_dir(desk.path()).args(arguments).args(directory).output().expect("the binary runs"))
+        };
+        let finished = run(&elsewhere);
+        assert_eq!(finished.status.code(), Some(1), "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains("no database in tpyo; name the right directory with --data"), "{}", finished.stderr);
+        assert!(!desk.path().join("tpyo").exists() && !desk.path().join("new.json").exists(), "{arguments:?} made something");
+    }
+    // A directory that is there is left as it is.
+    fs::create_dir(desk.path().join("empty")).expect("a directory");
+    let finished = finished(grantor(&desk.path().join("empty")).args(["client", "list"]).output().expect("the binary runs"));
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+    assert_eq!(fs::read_dir(desk.path().join("empty")).expect("a directory").count(), 0);
+    // What makes one says so.
+    let made = desk.run(&["subject", "create", "alice", "--data", "other"]);
+    assert!(made.status.success() && made.stderr.contains("a new one was made"), "{}", made.stderr);
+    assert!(desk.run(&["subject", "create", "bob", "--data", "other"]).stderr.is_empty());
+}
+
+/// As a secret that is mounted, beside which the database is made.
+#[test]
+fn the_master_key_may_be_elsewhere() {
+    let desk = Desk::new();
+    let elsewhere = ["--master-key", "secrets/key"];
+    let with = |arguments: &[&str]| desk.run(&[arguments, &elsewhere].concat());
+    fs::create_dir(desk.path().join("secrets")).expect("a directory");
+    let created = with(&["client", "create", "a", "--auth", "client_secret_jwt"]);
+    assert!(created.status.success(), "{}", created.stderr);
+    let mode = fs::metadata(desk.path().join("secrets/key")).expect("the key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!desk.path().join("data/master.key").exists());
+    assert!(with(&["client", "show", "a"]).status.success());
+    desk.refuses(&["client", "show", "a"], 1, &["data/master.key", "missing"]);
+    // Another database may be made with a key that is there already.
+    let another = with(&["subject", "create", "alice", "--data", "another"]);
+    assert!(another.status.success() && !desk.path().join("another/master.key").exists(), "{}", another.stderr);
 }
 
 #[test]
@@ -376,30 +470,115 @@ fn secrets_are_in_the_key_file_and_nowhere_else() {
 #[test]
 fn every_command_explains_itself() {
     let desk = Desk::new();
-    let mut waiting = vec![Vec::<String>::new()];
-    let mut seen = 0;
-    while let Some(command) = waiting.pop() {
-        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = desk.ok(&arguments);
+    let commands = desk.commands();
+    for (command, help, _) in &commands {
         assert!(
             help.contains("Usage: grantor") && help.lines().next().is_some_and(|line| line.len() > 10),
             "{command:?}: {help}"
         );
-        let commands = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
-        for line in commands.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   ")) {
-            let (name, text) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-            assert!(text.trim().len() > 5, "{command:?}: {name} has no text");
-            if name != "help" {
-                waiting.push([&command[..], &[name.to_owned()]].concat());
-            }
-        }
         let options = help.split_once("Options:\n").map_or("", |(_, rest)| rest);
         let flags = options.lines().filter(|line| line.trim_start().starts_with("--") || line.trim_start().starts_with('-'));
         assert!(flags.count() >= 5, "{command:?}: the global flags are there");
-        seen += 1;
     }
-    assert!(seen > 25, "{seen} commands");
+    assert!(commands.len() > 25, "{} commands", commands.len());
     assert!(desk.ok(&["--version"]).starts_with("grantor "));
+}
+
+/// What takes nothing that is printed, which exit code it leads to, and what is said about it.
+const SINKS: [(&str, i32, &str); 2] = [("a full disk", 1, "No space left on device"), ("a pipe without a reader", 141, "")];
+
+fn sink(name: &str) -> Stdio {
+    match name {
+        "a full disk" => fs::File::options().write(true).open("/dev/full").expect("a full device").into(),
+        _ => std::io::pipe().expect("a pipe").1.into(),
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_a_failure_of_every_command() {
+    let server = Server::start();
+    for number in ["1", "2"] {
+        for (id, arguments) in
+            [("a", &["--generate-key"][..]), ("s", &["--auth", "client_secret_basic"]), ("d", &["--auth", "none"])]
+        {
+            server.client(&format!("{id}{number}"), arguments);
+        }
+        for id in ["alice", "bob", "carol"] {
+            server.ok(&["subject", "create", &format!("{id}{number}")]);
+        }
+        server.ok(&["permission", "create", "a1", &format!("bob{number}")]);
+        let file = server.directory().join("key.jwks");
+        fs::write(&file, set(Algorithm::Es256, &[("kid", format!("k{number}").into())])).expect("written");
+        server.ok(&["client", "add-key", "a1", "--jwks", &file.to_string_lossy()]);
+    }
+    let assertion = server.ok(&["assertion", "mint", "--key", "a1.json"]);
+    let refused = server.token(&[("grant_type", JWT_BEARER), ("assertion", "x")]).decision_id();
+    server.decision(&refused);
+    // Of each command: arguments with which it prints something, and whether it has changed something by then. # is 1 or 2.
+    let rows: Vec<(&str, Vec<&str>, &str)> = vec![
+        ("demo", vec!["--once", "--listen", "127.0.0.1:0"], ""),
+        ("client create", vec!["c#", "--generate-key"], "client c# created; its key file is c#.json"),
+        ("client list", vec![], ""),
+        ("client show", vec!["a1"], ""),
+        ("client update", vec!["a1", "--scope", "x"], "client a1 updated"),
+        ("client disable", vec!["a2"], "client a2 disabled"),
+        ("client enable", vec!["a2"], "client a2 enabled"),
+        ("client delete", vec!["d#"], "client d# deleted"),
+        (
+            "client add-key",
+            vec!["a1", "--generate-key", "--out", "new#.json"],
+            "key added to client a1; its key file is new#.json",
+        ),
+        ("client remove-key", vec!["a1", "--kid", "k#"], "key removed from client a1"),
+        ("client rotate-secret", vec!["s1", "--out", "secret#.json"], "client s1 has a new secret; its key file is secret#.json"),
+        ("subject create", vec!["dora#"], "subject dora# created"),
+        ("subject list", vec![], ""),
+        ("subject disable", vec!["carol#"], "subject carol# disabled"),
+        ("subject enable", vec!["carol#"], "subject carol# enabled"),
+        ("subject delete", vec!["carol#"], "subject carol# deleted"),
+        ("permission create", vec!["a1", "alice#"], "client a1 may act for alice#"),
+        ("permission list", vec![], ""),
+        ("permission delete", vec!["a1", "bob#"], "client a1 may no longer act for bob#"),
+        ("key list", vec![], ""),
+        ("key rotate", vec![], "signs from"),
+        ("assertion mint", vec!["--key", "a1.json"], ""),
+        ("assertion explain", vec![&assertion], ""),
+        ("decisions list", vec![], ""),
+        ("decisions show", vec![&refused], ""),
+        ("token", vec!["--key", "a1.json"], ""),
+        ("doctor", vec![], ""),
+    ];
+    // These print nothing before something happens, or nothing at all.
+    let others = ["decisions tail", "serve"];
+    let leaves = Desk::new().commands().into_iter().filter(|(.., is_leaf)| *is_leaf).map(|(command, ..)| command.join(" "));
+    let unknown: Vec<_> = leaves.filter(|leaf| !others.contains(&&**leaf) && !rows.iter().any(|row| row.0 == leaf)).collect();
+    assert_eq!(unknown, Vec::<String>::new(), "commands without a row here");
+    for ((name, code, words), number) in SINKS.into_iter().zip(["1", "2"]) {
+        for (command, arguments, done) in &rows {
+            let arguments = command.split(' ').map(str::to_owned).chain(arguments.iter().map(|each| each.replace('#', number)));
+            let arguments: Vec<String> = arguments.collect();
+            let mut run = grantor(&server.data());
+            run.current_dir(server.directory()).args(["--issuer", &server.issuer]).args(&arguments).stdout(sink(name));
+            let finished = finished(run.output().expect("the binary runs"));
+            assert_eq!(finished.status.code(), Some(code), "{arguments:?} on {name}: {}", finished.stderr);
+            assert_eq!(finished.stderr.lines().count(), usize::from(code == 1), "{arguments:?} on {name}: {}", finished.stderr);
+            let says = |words: &str| finished.stderr.contains(words);
+            let done = code == 141 || says(&done.replace('#', number));
+            assert!(says(words) && done, "{arguments:?} on {name}: {}", finished.stderr);
+        }
+        for arguments in [&["--help"][..], &["client", "create", "--help"], &["--version"]] {
+            let mut run = grantor(&server.data());
+            let finished = finished(run.args(arguments).stdout(sink(name)).output().expect("the binary runs"));
+            assert_eq!(finished.status.code(), Some(code), "{arguments:?} on {name}: {}", finished.stderr);
+        }
+        let mut tail = grantor(&server.data());
+        let tail = tail.args(["decisions", "tail"]).stdout(sink(name)).stderr(Stdio::null());
+        let mut tail = tail.spawn().expect("the binary runs");
+        server.wait_until("the tail ends", || {
+            server.token(&[("grant_type", JWT_BEARER), ("assertion", "x")]);
+            tail.try_wait().expect("a status").is_some_and(|status| status.code() == Some(code))
+        });
+    }
 }
 
 #[test]

@@ -3,8 +3,11 @@
 //!
 //! * [`sqlite`]: one file, durable, the default.
 //! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt` secrets) before it reaches a disk.
+//! * [`Exposure`]: who else may read or write a file that holds secrets.
 
+mod exposure;
 mod master_key;
 pub mod sqlite;
 
+pub use exposure::Exposure;
 pub use master_key::{MasterKey, MasterKeyError};

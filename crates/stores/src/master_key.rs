@@ -1,14 +1,22 @@
-//! The master key: a file of 32 random octets beside the database, mode 0600, that opens the secrets inside it.
+//! The master key: a file of 32 random octets, beside the database unless another place is named, that opens the secrets inside it.
 
 use std::{
     fs,
     io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use grantor::jose::{base64url_decode, base64url_encode, crypto};
+use grantor::{
+    file,
+    jose::{base64url_decode, base64url_encode, crypto},
+};
 use zeroize::Zeroizing;
+
+use crate::Exposure;
+
+/// Octets read of a file, of which a key has 44.
+const LONGEST: u64 = 1024;
 
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +30,7 @@ pub enum MasterKeyError {
         /// What the operating system said.
         error: io::Error,
     },
-    /// Others may read the file.
+    /// Others than the owner and the groups of this process may read the file.
     #[error("{0}: others may read this file; run: chmod 600 {0}")]
     Permissions(PathBuf),
     /// The content is not a key.
@@ -38,7 +46,7 @@ pub enum MasterKeyError {
 pub struct MasterKey(crypto::SealingKey);
 
 impl MasterKey {
-    /// Reads the key from a file that its owner alone may read.
+    /// Reads the key from a file that its owner alone may read, or a group that this process belongs to.
     ///
     /// # Errors
     /// [`MasterKeyError`]
@@ -47,10 +55,12 @@ impl MasterKey {
             io::ErrorKind::NotFound => MasterKeyError::Missing(path.to_owned()),
             _ => MasterKeyError::Io { path: path.to_owned(), error },
         };
-        if fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
+        // The file that is read is the one that was looked at.
+        let opened = fs::File::open(path).map_err(io)?;
+        if Exposure::of(&opened.metadata().map_err(io)?).is_some() {
             return Err(MasterKeyError::Permissions(path.to_owned()));
         }
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(io)?);
+        let text = file::read_from(opened, LONGEST).and_then(file::text).map_err(io)?;
         let octets = base64url_decode(text.trim_end()).map(Zeroizing::new);
         let key = octets.and_then(|octets| <[u8; 32]>::try_from(octets.as_slice()).ok()).map(Zeroizing::new);
         key.map(|key| Self(crypto::SealingKey::new(&key))).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
@@ -73,7 +83,10 @@ impl MasterKey {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::hard_link(&unfinished, path)?;
-            fs::remove_file(&unfinished)
+            fs::remove_file(&unfinished)?;
+            // It is elsewhere, perhaps on another disk, than the database that is of no use without it.
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            fs::File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
         };
         write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
         Ok(Self(crypto::SealingKey::new(&key)))

@@ -189,9 +189,23 @@ fn a_master_key_that_others_may_read_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     drop(open(directory.path()));
     let path = directory.path().join("master.key");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
-    assert!(matches!(refusal(directory.path()), OpenError::MasterKey(MasterKeyError::Permissions(_))));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+    for mode in [0o604, 0o644, 0o602] {
+        set(mode);
+        let error = refusal(directory.path());
+        assert!(matches!(error, OpenError::MasterKey(MasterKeyError::Permissions(_))), "{mode:o}: {error}");
+    }
+    // A group of this process, as `fsGroup` gives it; the file was made by this process, and so has its group.
+    for mode in [0o640, 0o440, 0o660] {
+        set(mode);
+        drop(open(directory.path()));
+    }
+    // Only root may give it to a group that this process is not in.
+    if std::os::unix::fs::chown(&path, None, Some(4_242)).is_ok() {
+        set(0o640);
+        assert!(matches!(refusal(directory.path()), OpenError::MasterKey(MasterKeyError::Permissions(_))));
+    }
+    set(0o600);
     drop(open(directory.path()));
 }
 

@@ -77,8 +77,7 @@ impl Mint {
         let usage = if self.client_auth { Usage::ClientAuthentication } else { Usage::Grant };
         let audience = self.aud.as_deref().or(global.issuer.as_deref());
         let assertion = sign(&key, usage, self.sub.as_deref(), audience, self.scope.as_ref(), self.lifetime).await?;
-        global.output().print(&json!({"assertion": *assertion}), &*assertion);
-        Ok(())
+        global.output().print(&json!({"assertion": *assertion}), &*assertion)
     }
 }
 

@@ -26,6 +26,13 @@ use super::{CLOCK, Failure, Global, Output, output::time};
 pub enum ClientCommand {
     /// Register a client
     Create(create::Create),
+    #[command(flatten)]
+    Registered(Registered),
+}
+
+/// What is done with clients that are registered.
+#[derive(Debug, Subcommand)]
+pub enum Registered {
     /// List all clients
     List(List),
     /// Show one client
@@ -63,10 +70,18 @@ pub struct Named {
 
 impl ClientCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        match self {
+            Self::Create(command) => command.run(global).await,
+            Self::Registered(command) => command.run(global).await,
+        }
+    }
+}
+
+impl Registered {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
         let output = global.output();
         match self {
-            Self::Create(command) => command.run(&config, &store, output).await,
             Self::List(List { audience: true }) => audience::report(&config, &store, output).await,
             Self::List(List { audience: false }) => list(&store, output).await,
             Self::Show(Named { id }) => show(&*find(&store, &id).await?, output),
@@ -75,8 +90,7 @@ impl ClientCommand {
             Self::Enable(Named { id }) => enable(&store, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
                 store.client_delete(&id).await.map_err(|error| about(&id, error))?;
-                output.print(&json!({"deleted": id}), format_args!("client {id} deleted"));
-                Ok(())
+                output.done(&json!({"deleted": id}), format_args!("client {id} deleted"))
             }
             Self::AddKey(command) => command.run(&config, &store, output).await,
             Self::RemoveKey(command) => command.run(&store, output).await,
@@ -100,8 +114,7 @@ async fn enable(store: &SqliteStore, id: &ClientId, standing: Standing, output: 
     };
     change(store, id, enable).await?;
     let word = if standing == Standing::Enabled { "enabled" } else { "disabled" };
-    output.print(&json!({"client_id": id, "enabled": standing == Standing::Enabled}), format_args!("client {id} {word}"));
-    Ok(())
+    output.done(&json!({"client_id": id, "enabled": standing == Standing::Enabled}), format_args!("client {id} {word}"))
 }
 
 async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
@@ -117,15 +130,13 @@ async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
             client.scope.clone(),
             format!("{state}{ends}"),
         ]
-    });
-    Ok(())
+    })
 }
 
 fn show(client: &Client, output: Output) -> Result<(), Failure> {
     let view = View::of(client);
     let text = serde_json::to_string_pretty(&view).map_err(Failure::failed)?;
-    output.print(&view, text);
-    Ok(())
+    output.print(&view, text)
 }
 
 /// A client as operators see it, in the words of RFC 7591 §2. Never a secret.

@@ -84,8 +84,7 @@ impl DecisionsCommand {
                 let since = since.map(|since| UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64));
                 let found = store.decision_list(DecisionFilter { since, ..filter.into() }, limit).await?;
                 let records: Vec<Value> = found.iter().map(record).collect::<Result<_, _>>()?;
-                output.print_list(&records, &["TIME", "ID", "OUTCOME", "PARTY", "CAUSE"], row);
-                Ok(())
+                output.print_list(&records, &["TIME", "ID", "OUTCOME", "PARTY", "CAUSE"], row)
             }
             Self::Tail(filter) => tail(&store, filter.into(), output).await,
             Self::Show(Show { id }) => {
@@ -100,8 +99,7 @@ impl DecisionsCommand {
                 };
                 let text = described(&decision, explanation.as_ref(), nearest.as_ref());
                 decision["nearest_client"] = json!(nearest);
-                output.print(&decision, text);
-                Ok(())
+                output.print(&decision, text)
             }
         }
     }
@@ -123,7 +121,7 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
         for decision in store.decision_list(DecisionFilter { after: Some(after), ..filter.clone() }, u32::MAX).await? {
             after = decision.sequence;
             let decision = record(&decision)?;
-            output.print(&decision, row(&decision).join("  "));
+            output.print(&decision, row(&decision).join("  "))?;
         }
         tokio::select! {
             stopped = &mut interrupted => return stopped.map_err(Failure::failed),

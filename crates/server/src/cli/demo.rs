@@ -14,7 +14,7 @@ use grantor::{
     storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
-use grantor_stores::sqlite::SqliteStore;
+use grantor_stores::sqlite::{Options, SqliteStore};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use url::form_urlencoded;
@@ -60,7 +60,7 @@ impl Demo {
         let issuer = format!("http://{address}");
         let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address) };
         let config = Config::load(directory.path(), None, &overrides).map_err(Failure::usage)?;
-        let store = app::open_store(directory.path(), &config).map_err(Failure::failed)?;
+        let store = app::open_store(directory.path(), &config, Options::default()).map_err(Failure::failed)?;
         let metrics = Metrics::default();
         let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::failed)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -73,7 +73,7 @@ impl Demo {
         let show = Show { output: global.output(), http: HttpFetch::new().map_err(Failure::failed)?, issuer: config.issuer };
         show.main_job(&store, &key_path).await?;
         if !self.once {
-            show.invitation(&key_path);
+            show.invitation(&key_path)?;
             stop_signal().map_err(Failure::failed)?.await;
         }
         drop(stop);
@@ -106,31 +106,30 @@ impl Show {
             1,
             "a client was registered, its key pair generated; the server keeps the public half",
             &json!({"client_id": "billing", "auth": "private_key_jwt", "key_file": key_path}),
-        );
+        )?;
 
         let key = ClientCredential::read(key_path, BareKey::default())?;
         let assertion = sign(&key, Usage::Grant, None, None, None, Duration::from_secs(60)).await?;
-        self.step(2, "the client signs an assertion, locally", &decoded(&assertion));
+        self.step(2, "the client signs an assertion, locally", &decoded(&assertion))?;
 
         let grant_type = GrantType::JWT_BEARER;
         let form = [("grant_type", grant_type.as_str()), ("assertion", assertion.as_str())];
         let token = self.post("token", &form, None).await?;
         let access_token = token.1["access_token"].as_str().unwrap_or_default().to_owned();
         expect(token.0.is_success() && !access_token.is_empty(), "no token was issued")?;
-        self.step(3, "assertion in, access token out", &json!({"status": token.0.as_u16(), "body": token.1}));
+        self.step(3, "assertion in, access token out", &json!({"status": token.0.as_u16(), "body": token.1}))?;
 
         let claims = self.validate(&access_token).await?;
-        self.step(4, "an API validates the token with the server's public keys (GET /jwks), without calling home", &claims);
+        self.step(4, "an API validates the token with the server's public keys (GET /jwks), without calling home", &claims)?;
 
         let authorization = format!("Basic {}", STANDARD.encode(format!("reports-api:{}", *resource_server)));
         let found = self.post("introspect", &[("token", &access_token)], Some(&authorization)).await?;
         expect(found.1["active"] == true, "the token is not active")?;
-        self.step(5, "or asks the server about it (POST /introspect)", &found.1);
+        self.step(5, "or asks the server about it (POST /introspect)", &found.1)?;
 
         let replay = self.post("token", &form, None).await?;
         expect(replay.0 == 400 && replay.1["error"] == "invalid_grant", "the replay was not refused")?;
-        self.step(6, "the same assertion again is refused", &json!({"status": replay.0.as_u16(), "body": replay.1}));
-        Ok(())
+        self.step(6, "the same assertion again is refused", &json!({"status": replay.0.as_u16(), "body": replay.1}))
     }
 
     async fn post(
@@ -169,21 +168,21 @@ impl Show {
         Ok(decoded(access_token))
     }
 
-    fn step(&self, number: u8, title: &str, detail: &Value) {
+    fn step(&self, number: u8, title: &str, detail: &Value) -> Result<(), Failure> {
         let bold = anstyle::Style::new().bold();
         let pretty = serde_json::to_string_pretty(detail).unwrap_or_default().replace('\n', "\n   ");
         let text = format!("{bold}{number}. {title}{bold:#}\n   {pretty}\n");
-        self.output.print(&json!({"step": number, "title": title, "detail": detail}), text);
+        self.output.print(&json!({"step": number, "title": title, "detail": detail}), text)
     }
 
-    fn invitation(&self, key_path: &std::path::Path) {
+    fn invitation(&self, key_path: &std::path::Path) -> Result<(), Failure> {
         let text = format!(
             "The server runs on {issuer} until you press Ctrl-C. Try:\n\n  curl {issuer}/.well-known/oauth-authorization-server\n  \
              grantor token --key {key}\n",
             issuer = self.issuer,
             key = key_path.display()
         );
-        self.output.print(&json!({"serving": self.issuer.as_str(), "key_file": key_path}), text);
+        self.output.print(&json!({"serving": self.issuer.as_str(), "key_file": key_path}), text)
     }
 }
 

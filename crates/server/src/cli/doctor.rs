@@ -67,7 +67,7 @@ impl Doctor {
             let examination = Examination { key, issuer: &issuer, metadata: &metadata, grant: self.grant };
             examination.run(self.sub.as_deref(), self.scope.as_ref(), &mut report).await?;
         }
-        global.output().print(&report, &report);
+        global.output().print(&report, &report)?;
         match report.count() {
             0 => Ok(()),
             1 => Err(Failure::failed("something is wrong")),

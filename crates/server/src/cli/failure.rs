@@ -1,37 +1,53 @@
 //! How a command ends badly: one clear line on standard error, and the exit code.
 
-use std::{fmt::Display, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use serde_json::json;
+
+/// What shells show for a command that SIGPIPE ended: the reader of its output has gone away, as `head` does.
+const CLOSED_PIPE: u8 = 141;
 
 /// Why a command did not do as asked.
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
-    message: String,
+    /// What is said about it; nothing where nobody listens.
+    message: Option<String>,
 }
 
 impl Failure {
     /// The command line, a file or the configuration is wrong: exit 2.
     pub fn usage(message: impl Display) -> Self {
-        Self { code: 2, message: message.to_string() }
+        Self { code: 2, message: Some(message.to_string()) }
     }
 
     /// Refused, or failed: exit 1.
     pub fn failed(message: impl Display) -> Self {
-        Self { code: 1, message: message.to_string() }
+        Self { code: 1, message: Some(message.to_string()) }
     }
 
-    /// Says so on standard error.
+    /// Standard output does not take what was to be printed: exit 1; without a word and 141 where its reader has closed the pipe.
+    pub fn unprinted(what: impl Display, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self { code: CLOSED_PIPE, message: None },
+            _ => Self::failed(format_args!("{what} on standard output: {error}")),
+        }
+    }
+
+    /// Says so on standard error. Where that cannot be written, the exit code has to do.
     pub fn report(&self, json: bool) -> ExitCode {
-        // Whatever was quoted from a file must not move the cursor of a terminal.
-        let line: String = self.message.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
-        match json {
-            true => anstream::eprintln!("{}", json!({"error": line})),
-            false => {
-                let red = anstyle::AnsiColor::Red.on_default().bold();
-                anstream::eprintln!("{red}error:{red:#} {line}");
-            }
+        if let Some(message) = &self.message {
+            // Whatever was quoted from a file must not move the cursor of a terminal.
+            let line: String = message.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
+            let red = anstyle::AnsiColor::Red.on_default().bold();
+            let _ = match json {
+                true => writeln!(anstream::stderr(), "{}", json!({"error": line})),
+                false => writeln!(anstream::stderr(), "{red}error:{red:#} {line}"),
+            };
         }
         ExitCode::from(self.code)
     }

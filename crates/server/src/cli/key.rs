@@ -70,7 +70,7 @@ impl KeyCommand {
                 output.print_list(&keys, &["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"], |key| {
                     let until = key.published_until.clone().unwrap_or_default();
                     vec![key.kid.clone(), key.alg.to_owned(), key.state.to_owned(), key.signs_from.clone(), until]
-                });
+                })
             }
             Self::Rotate(Rotate { ahead, alg }) => {
                 let algorithm = alg.unwrap_or(config.token.signing_algorithm);
@@ -79,12 +79,11 @@ impl KeyCommand {
                 }
                 let overlap = config.token.lifetime + config.assertion.leeway;
                 let key = store.signing_key_rotate(algorithm, ahead, overlap).await?;
-                output.print(
+                output.done(
                     &View::of(&key),
                     format_args!("key {} signs from {} on ({algorithm})", key.key_id, time(key.signs_from)),
-                );
+                )
             }
         }
-        Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or failed, 2 usage.
+//! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or failed, 2 usage, 141 the reader of the
+//! output has gone away.
 
 mod assertion;
 mod client;
@@ -14,11 +15,11 @@ mod serve;
 mod subject;
 mod token;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::clock::SystemClock;
-use grantor_stores::sqlite::SqliteStore;
+use grantor_stores::sqlite::{Create, Options, SqliteStore};
 
 pub use failure::Failure;
 pub use output::Output;
@@ -55,6 +56,9 @@ pub struct Global {
     /// Directory of the database and the master key
     #[arg(long, global = true, value_name = "DIR", default_value = "./grantor-data")]
     data: PathBuf,
+    /// File of the master key [default: DIR/master.key]
+    #[arg(long, global = true, value_name = "FILE")]
+    master_key: Option<PathBuf>,
     /// Configuration file [default: DIR/grantor.toml, which need not exist]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -96,6 +100,14 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
+/// Prints help where it was asked for, or what is wrong with the command line.
+pub fn explain(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Err(unprinted) if !error.use_stderr() => Failure::unprinted("the help could not be printed", &unprinted).report(false),
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
+}
+
 impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> Result<(), Failure> {
@@ -127,10 +139,31 @@ impl Global {
 
     /// The configuration and the registry, for commands that change or list what is in it. Logs say warnings only.
     fn open(&self) -> Result<(Config, Arc<SqliteStore>), Failure> {
+        let config = self.start()?;
+        let store = self.open_store(&config, Create::Never)?;
+        Ok((config, store))
+    }
+
+    /// The configuration of a command.
+    fn start(&self) -> Result<Config, Failure> {
         let config = self.load_config(Overrides::default())?;
         telemetry::start(config.log.format, "warn").map_err(Failure::usage)?;
-        let store = app::open_store(&self.data, &config).map_err(Failure::failed)?;
-        Ok((config, store))
+        Ok(config)
+    }
+
+    /// The registry, for what may make a new one: `serve`, and the commands that register the first client or subject.
+    fn open_or_create(&self, config: &Config) -> Result<Arc<SqliteStore>, Failure> {
+        let is_new = !self.data.join("grantor.db").exists();
+        let store = self.open_store(config, Create::IfMissing)?;
+        if is_new {
+            tracing::warn!(data = %self.data.display(), "there was no database here; a new one was made");
+        }
+        Ok(store)
+    }
+
+    fn open_store(&self, config: &Config, create: Create) -> Result<Arc<SqliteStore>, Failure> {
+        let options = Options { create, master_key: self.master_key.clone(), ..Options::default() };
+        app::open_store(&self.data, config, options).map_err(Failure::failed)
     }
 }
 

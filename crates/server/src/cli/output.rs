@@ -1,9 +1,15 @@
-//! What commands print on standard output: text for people, or JSON for programs.
+//! What commands print on standard output: text for people, or JSON for programs. A result that cannot be printed is a failure, for
+//! nobody may take half of it for the whole; it is never a panic.
 
-use std::fmt::Display;
+use std::{
+    fmt::{self, Display},
+    io::{self, Write as _},
+};
 
 use grantor::clock::UnixTime;
 use serde::Serialize;
+
+use super::Failure;
 
 /// Where results go.
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +23,18 @@ impl Output {
     }
 
     /// Prints one result in the form that was asked for.
-    pub fn print(self, value: &impl Serialize, text: impl Display) {
-        match self.json {
-            true => anstream::println!("{}", serde_json::to_string(value).expect("results are JSON")),
-            false => anstream::println!("{text}"),
-        }
+    pub fn print(self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
+        self.write(value, text).map_err(|error| Failure::unprinted("the result could not be printed", &error))
+    }
+
+    /// As [`Output::print`], of a change: where that cannot be printed, the failure says that it was made all the same.
+    pub fn done(self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
+        self.write(value, &text)
+            .map_err(|error| Failure::unprinted(format_args!("{text}, but this could not be printed"), &error))
     }
 
     /// Prints a list: a JSON array, or a table with columns as wide as they need to be.
-    pub fn print_list<T: Serialize>(self, items: &[T], head: &[&str], row: impl Fn(&T) -> Vec<String>) {
+    pub fn print_list<T: Serialize>(self, items: &[T], head: &[&str], row: impl Fn(&T) -> Vec<String>) -> Result<(), Failure> {
         if self.json || items.is_empty() {
             return self.print(&items, "none");
         }
@@ -40,9 +49,24 @@ impl Output {
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         let bold = anstyle::Style::new().bold();
-        anstream::println!("{bold}{}{bold:#}", line(head.iter().map(|&cell| cell.to_owned()).collect()));
-        rows.into_iter().for_each(|row| anstream::println!("{}", line(row)));
+        let head = format!("{bold}{}{bold:#}", line(head.iter().map(|&cell| cell.to_owned()).collect()));
+        let lines: Vec<String> = std::iter::once(head).chain(rows.into_iter().map(line)).collect();
+        self.print(&items, lines.join("\n"))
     }
+
+    fn write(self, value: &impl Serialize, text: impl Display) -> io::Result<()> {
+        match self.json {
+            true => write(format_args!("{}\n", serde_json::to_string(value).expect("results are JSON"))),
+            false => write(format_args!("{text}\n")),
+        }
+    }
+}
+
+/// The one place that writes on standard output. What was written has left the process when this succeeds.
+pub fn write(text: fmt::Arguments<'_>) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_fmt(text)?;
+    stdout.flush()
 }
 
 /// A time as people read it, in UTC.

@@ -73,7 +73,7 @@ impl PermissionCommand {
                 output.print_list(&permissions, &["CLIENT", "SUBJECT", "SCOPE"], |permission| {
                     let scope = permission.scope.as_ref().map_or_else(|| "(the client's)".to_owned(), Scope::to_string);
                     vec![permission.client.to_string(), permission.subject.to_string(), scope]
-                });
+                })
             }
             Self::Create(Create { pair: Pair { client, subject }, scopes }) => {
                 let scope = if scopes.is_empty() { None } else { Some(join(&scopes)?) };
@@ -81,16 +81,15 @@ impl PermissionCommand {
                 let created = store.permission_create(permission.clone()).await;
                 created.map_err(|error| about(&permission.client, &permission.subject, error))?;
                 let text = format!("client {} may act for {}", permission.client, permission.subject);
-                output.print(&View::of(&permission), text);
+                output.done(&View::of(&permission), text)
             }
             Self::Delete(Pair { client, subject }) => {
                 let deleted = store.permission_delete(&client, &subject).await;
                 deleted.map_err(|error| about(&client, &subject, error))?;
                 let value = json!({"deleted": {"client": client, "subject": subject}});
-                output.print(&value, format_args!("client {client} may no longer act for {subject}"));
+                output.done(&value, format_args!("client {client} may no longer act for {subject}"))
             }
         }
-        Ok(())
     }
 }
 

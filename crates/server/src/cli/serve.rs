@@ -3,6 +3,7 @@
 use std::{future::Future, net::SocketAddr};
 
 use clap::Args;
+use grantor_stores::sqlite::Create;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -40,7 +41,7 @@ impl Serve {
         #[cfg(not(feature = "otel"))]
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
-        let store = app::open_store(&global.data, &config).map_err(Failure::failed)?;
+        let store = global.open_store(&config, Create::IfMissing)?;
         store.load_claims().await?;
         let metrics = Metrics::default();
         let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;

@@ -52,16 +52,18 @@ impl View {
 
 impl SubjectCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (_, store) = global.open()?;
+        let store = match &self {
+            Self::Create(_) => global.open_or_create(&global.start()?)?,
+            _ => global.open()?.1,
+        };
         let output = global.output();
         let (id, outcome, word) = match self {
             Self::List => {
                 let subjects: Vec<View> = store.subject_list().await?.iter().map(View::of).collect();
-                output.print_list(&subjects, &["SUBJECT", "STATE"], |subject| {
+                return output.print_list(&subjects, &["SUBJECT", "STATE"], |subject| {
                     let state = if subject.enabled { "enabled" } else { "disabled" };
                     vec![subject.id.to_string(), state.to_owned()]
                 });
-                return Ok(());
             }
             Self::Create(Named { id }) => {
                 let outcome = store.subject_create(Subject::new(id.clone()).registered_at(CLOCK.now())).await;
@@ -85,7 +87,6 @@ impl SubjectCommand {
             StoreError::Exists(_) => Failure::failed(format!("a client or subject named {id} exists already")),
             other => other.into(),
         })?;
-        output.print(&json!({"subject": id, "done": word}), format_args!("subject {id} {word}"));
-        Ok(())
+        output.done(&json!({"subject": id, "done": word}), format_args!("subject {id} {word}"))
     }
 }

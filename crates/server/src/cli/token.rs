@@ -69,8 +69,7 @@ impl Token {
         let source = self.asking.source(&key, server)?;
         let token = source.build().map_err(Failure::usage)?.token().await;
         let token = token.map_err(|error| failure(asked, error))?;
-        global.output().print(&answer(&token), token.expose());
-        Ok(())
+        global.output().print(&answer(&token), token.expose())
     }
 }
 

@@ -19,6 +19,9 @@ pub enum OpenError {
         /// What the operating system said.
         error: std::io::Error,
     },
+    /// There is none, and none was to be made.
+    #[error("no database in {0}; name the right directory with --data, or run `grantor serve` to make one")]
+    Absent(PathBuf),
     /// A file of something else.
     #[error("{0}: not a Grantor database; name another directory with --data")]
     Foreign(PathBuf),
@@ -46,7 +49,7 @@ pub enum OpenError {
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
     /// The master key belongs to another database.
-    #[error("{0}: this master key does not open the database beside it; restore the right one from a backup")]
+    #[error("{0}: this master key does not open the database; restore the right one from a backup")]
     WrongMasterKey(PathBuf),
     /// SQLite refused.
     #[error("{path}: {error}")]

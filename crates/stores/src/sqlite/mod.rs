@@ -33,7 +33,7 @@ use rusqlite::Connection;
 
 pub use decision::{DecisionFilter, Retention, StoredDecision};
 pub use error::OpenError;
-pub use open::Options;
+pub use open::{Create, Options};
 pub use signing_key::SigningKeyInfo;
 
 use self::{

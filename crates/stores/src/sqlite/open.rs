@@ -52,9 +52,23 @@ const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
 /// What the master key is tried on.
 const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
 
+/// Whether a database is made where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Create {
+    /// With a master key and a signing key.
+    #[default]
+    IfMissing,
+    /// A mistyped directory leaves nothing behind.
+    Never,
+}
+
 /// What may be chosen when a database is opened.
 #[derive(Clone)]
 pub struct Options {
+    /// Whether a database is made where there is none.
+    pub create: Create,
+    /// The file of the master key: `master.key` beside the database unless another is named.
+    pub master_key: Option<PathBuf>,
     /// The algorithm of the first signing key, made with a new database.
     pub signing_algorithm: Algorithm,
     /// How many decisions are kept, and for how long.
@@ -64,14 +78,20 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// ES256, the default retention, the operating system's clock.
+    /// A database is made if there is none, its master key beside it; ES256, the default retention, the operating system's clock.
     fn default() -> Self {
-        Self { signing_algorithm: Algorithm::Es256, retention: Retention::default(), clock: Arc::new(SystemClock) }
+        Self {
+            create: Create::default(),
+            master_key: None,
+            signing_algorithm: Algorithm::Es256,
+            retention: Retention::default(),
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
 impl SqliteStore {
-    /// Opens `grantor.db` in `directory` with the `master.key` beside it, and creates what does not exist yet, readable by its
+    /// Opens `grantor.db` in `directory` with its master key, and creates what does not exist yet unless told not to, readable by its
     /// owner alone. A new database gets a signing key.
     ///
     /// # Errors
@@ -79,12 +99,18 @@ impl SqliteStore {
     pub fn open(directory: &Path, options: &Options) -> Result<Self, OpenError> {
         let path = directory.join("grantor.db");
         let io = |error| OpenError::Io { path: directory.to_owned(), error };
+        if options.create == Create::Never && !path.try_exists().map_err(io)? {
+            return Err(OpenError::Absent(directory.to_owned()));
+        }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
         // Two processes that start at once must not both create.
         let lock = private_file(&directory.join("lock")).map_err(io)?;
         lock.lock().map_err(io)?;
         let is_new = inspect(&path)?;
-        let key_path = directory.join("master.key");
+        if is_new && options.create == Create::Never {
+            return Err(OpenError::Absent(directory.to_owned()));
+        }
+        let key_path = options.master_key.clone().unwrap_or_else(|| directory.join("master.key"));
         let master_key = match is_new && !key_path.exists() {
             true => MasterKey::create(&key_path)?,
             false => MasterKey::read(&key_path)?,

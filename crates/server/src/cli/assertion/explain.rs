@@ -43,7 +43,7 @@ impl Explain {
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(assertion.trim(), usage).await?;
         let nearest = nearest(&explanation, &store).await?;
-        global.output().print(&json!({"explanation": explanation, "nearest_client": nearest}), table(&explanation));
+        global.output().print(&json!({"explanation": explanation, "nearest_client": nearest}), table(&explanation))?;
         match (&explanation.cause, nearest) {
             (None, _) => Ok(()),
             (Some(cause), None) => Err(Failure::failed(format!("would be refused: {cause}"))),

@@ -50,8 +50,7 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
         let [issuer, token_endpoint, refused] = counts;
         let last = row.last_seen.clone().unwrap_or_default();
         vec![row.client_id.clone(), policy.to_owned(), issuer, token_endpoint, refused, last]
-    });
-    Ok(())
+    })
 }
 
 fn count(seen: &mut BTreeMap<String, Seen>, decision: &Value, token_endpoint: &str) {

@@ -13,13 +13,12 @@ use grantor::{
     storage::{AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret, ClientSource as _, StoreError},
     types::{AuthMethod, ClientId, GrantType, Scope},
 };
-use grantor_stores::sqlite::SqliteStore;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{FormatName, PolicyName, View, about, algorithm, ending_after, grant_type, read_jwks};
 use crate::{
-    cli::{CLOCK, Failure, Output, duration},
+    cli::{CLOCK, Failure, Global, duration, output::write},
     config::Config,
     key_file,
 };
@@ -110,15 +109,18 @@ enum FileForm {
 }
 
 impl Create {
-    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
-        if store.client(&self.id).await?.is_some() {
-            return Err(about(&self.id, StoreError::Exists("client")));
-        }
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let config = &global.start()?;
+        let output = global.output();
         let key = self.generate()?;
         let secret = self.auth.has_secret().then(ClientSecret::generate);
         let client = self.client(key.as_ref(), secret.as_ref())?;
         let view = View::of(&client);
         let file = self.key_file(config, key.as_ref(), secret.as_deref().map(String::as_str))?;
+        let store = global.open_or_create(config)?;
+        if store.client(&self.id).await?.is_some() {
+            return Err(about(&self.id, StoreError::Exists("client")));
+        }
         let path = self.out.clone().unwrap_or_else(|| default_path(&self.id));
         let to_stdout = path == Path::new("-");
         // The file first: a client whose key was lost would be of no use.
@@ -133,14 +135,15 @@ impl Create {
             return Err(about(&self.id, error));
         }
         match file {
-            Some(text) if to_stdout => anstream::print!("{}", *text),
+            Some(text) if to_stdout => {
+                write(format_args!("{}", *text)).map_err(|error| Failure::unprinted("the key could not be printed", &error))
+            }
             Some(_) => {
                 let text = format!("client {} created; its key file is {}", self.id, path.display());
-                output.print(&json!({"client": view, "key_file": path}), text);
+                output.done(&json!({"client": view, "key_file": path}), text)
             }
-            None => output.print(&json!({"client": view}), format_args!("client {} created", self.id)),
+            None => output.done(&json!({"client": view}), format_args!("client {} created", self.id)),
         }
-        Ok(())
     }
 
     fn generate(&self) -> Result<Option<PrivateJwk>, Failure> {

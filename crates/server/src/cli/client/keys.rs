@@ -83,11 +83,10 @@ impl AddKey {
         change(store, &self.id, add).await?;
         let file = generated.map(|_| path.display().to_string());
         let note = file.as_ref().map(|file| format!("; its key file is {file}")).unwrap_or_default();
-        output.print(
+        output.done(
             &json!({"client_id": self.id, "added": names, "key_file": file}),
             format_args!("key added to client {}{note}", self.id),
-        );
-        Ok(())
+        )
     }
 }
 
@@ -118,8 +117,7 @@ impl RemoveKey {
             client.changed(client.metadata().clone(), kept, client.secrets().to_vec()).map_err(Failure::usage)
         };
         change(store, &self.id, remove).await?;
-        output.print(&json!({"client_id": self.id, "removed": self.kid}), format_args!("key removed from client {}", self.id));
-        Ok(())
+        output.done(&json!({"client_id": self.id, "removed": self.kid}), format_args!("key removed from client {}", self.id))
     }
 }
 
@@ -159,8 +157,7 @@ impl RotateSecret {
         key_file::write_new(&path, &form).map_err(Failure::usage)?;
         change(store, &self.id, rotate).await?;
         let text = format!("client {} has a new secret; its key file is {}", self.id, path.display());
-        output.print(&json!({"client_id": self.id, "key_file": path}), text);
-        Ok(())
+        output.done(&json!({"client_id": self.id, "key_file": path}), text)
     }
 }
 

@@ -39,8 +39,7 @@ pub struct Update {
 impl Update {
     pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
         let changed = change(store, &self.id, |client| self.apply(client)).await?;
-        output.print(&View::of(&changed), format_args!("client {} updated", self.id));
-        Ok(())
+        output.done(&View::of(&changed), format_args!("client {} updated", self.id))
     }
 
     fn apply(&self, client: &Client) -> Result<Client, Failure> {
