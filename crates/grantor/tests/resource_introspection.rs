@@ -5,8 +5,9 @@ mod resource_support;
 
 use std::{
     error::Error,
+    num::NonZero,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -140,6 +141,7 @@ async fn an_answer_that_says_nothing_is_no_refusal_of_the_token() {
     for (row, reply) in replies {
         server.says(INTROSPECT, reply);
         unavailable(row, validator.validate(OPAQUE).await);
+        clock.advance(Duration::from_secs(1));
     }
     server.says(INTROSPECT, Reply::json(&active(&server)));
     accepted("nothing of it was kept", validator.validate(OPAQUE).await);
@@ -209,6 +211,68 @@ async fn many_requests_with_one_token_ask_once() {
             assert_eq!(task.await.expect("no panic"), answer);
         }
         assert_eq!(server.hits(INTROSPECT), 1, "{answer}");
+    }
+}
+
+/// Whoever waited for an answer that did not come does not ask in turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_shared_and_held_for_a_second() {
+    for (row, reply) in [
+        ("500", Reply::status(500)),
+        ("hang", Reply::Hang),
+        ("another audience", Reply::json(&json!({"active": true, "aud": "https://api.example/other"}))),
+    ] {
+        let server = Double::publishing(&[&keys::P256]).await;
+        server.says(INTROSPECT, reply);
+        let (validator, clock) =
+            server.validator(|builder| builder.introspection(introspection()).timeout(Duration::from_secs(2)));
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let validator = validator.clone();
+                tokio::spawn(async move { validator.validate(OPAQUE).await })
+            })
+            .collect();
+        for task in tasks {
+            refused(row, task.await.expect("no panic"));
+        }
+        clock.set(at(0.999));
+        refused(row, validator.validate(OPAQUE).await);
+        assert_eq!(server.hits(INTROSPECT), 1, "{row}");
+        server.says(INTROSPECT, Reply::json(&active(&server)));
+        accepted("another token is not meant", validator.validate("another").await);
+        clock.set(at(1.0));
+        accepted(row, validator.validate(OPAQUE).await);
+        assert_eq!(server.hits(INTROSPECT), 3, "{row}");
+    }
+}
+
+/// A flood of made-up tokens is no flood for the authorization server; whoever finds no place in time is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_questions_are_under_way_at_once() {
+    let server = Double::publishing(&[&keys::P256]).await;
+    let (validator, _) = server.validator(|builder| {
+        let introspection = introspection().at_once(NonZero::new(4).expect("not zero"));
+        builder.introspection(introspection).timeout(Duration::from_secs(2))
+    });
+    server.says(INTROSPECT, Reply::Hang);
+    let started = Instant::now();
+    let flood: Vec<_> = (0..200)
+        .map(|number| {
+            let validator = validator.clone();
+            tokio::spawn(async move { validator.validate(&format!("made-up-{number}")).await })
+        })
+        .collect();
+    let mut busy = 0;
+    for task in flood {
+        let source = unavailable("flood", task.await.expect("no panic"));
+        busy += usize::from(matches!(&*source, SourceError::Busy));
+    }
+    assert_eq!((server.hits(INTROSPECT), busy), (4, 196));
+    assert!(started.elapsed() < Duration::from_secs(20), "nobody waits longer than the timeout: {:?}", started.elapsed());
+    // The control: places are given back.
+    server.says(INTROSPECT, Reply::json(&active(&server)));
+    for number in 0..20 {
+        accepted("good", validator.validate(&format!("good-{number}")).await);
     }
 }
 

@@ -12,6 +12,7 @@ use grantor::{
     types::Scope,
 };
 use resource_support::{AUDIENCE, Jwt, Key, NOW, accepted, at, good_token, key_set, keys, parsed_key_set, quote, refused};
+use serde_json::{Value, json};
 
 const ISSUER: &str = "https://as.example";
 
@@ -48,7 +49,7 @@ async fn what_a_token_says_is_told() {
     assert_eq!((token.issuer(), token.audience().collect::<Vec<_>>()), (Some(ISSUER), vec![AUDIENCE]));
     assert_eq!(token.scope().to_string(), "invoices:read invoices:write");
     assert_eq!((token.issued_at(), token.expires_at()), (Some(at(0.0)), Some(at(600.0))));
-    assert_eq!(token.claim("groups"), Some(&serde_json::json!(["accounting"])));
+    assert_eq!(token.claim("groups"), Some(&json!(["accounting"])));
     assert!(token.allows(&Scope::parse("invoices:read").expect("a scope")));
     assert!(!token.allows(&Scope::parse("invoices:read invoices:delete").expect("a scope")));
     let shown = format!("{token:?}");
@@ -336,12 +337,90 @@ async fn the_plain_profile_takes_what_entra_keycloak_and_okta_issue() {
     accepted("at+jwt", plain.validate(&token(&keys::P256).sign(&keys::P256)).await);
     refuses(&plain, "another type", |jwt| jwt.header("typ", "\"client-authentication+jwt\""), "'typ' is").await;
     refuses(&plain, "ID token", |jwt| jwt.header("typ", "\"JWT\"").text("at_hash", "x"), "no access token").await;
-    for claim in ["iss", "sub", "aud", "exp"] {
+    for claim in ["iss", "aud", "exp"] {
         refuses(&plain, claim, |jwt| jwt.without(claim), &format!("claim '{claim}' is missing")).await;
     }
-    for value in ["1", "[1]", "[\"a b\", \" \"]"] {
+    for value in ["1", "[1]", "[\"a b\"]", "[\"\"]", "{\"a\":true}"] {
         refuses(&plain, value, |jwt| jwt.without("scope").claim("scp", value), "claim 'scp' is malformed").await;
+        refuses(&plain, value, |jwt| jwt.claim("scope", value), "claim 'scope' is malformed").await;
     }
+}
+
+/// Tokens that these servers issue to clients for themselves, claim by claim; only issuer, audience, scope and times are ours.
+#[tokio::test]
+async fn the_plain_profile_takes_machine_tokens_of_duende_spring_uaa_and_rauthy() {
+    let plain = builder(&clock()).profile(TokenProfile::PlainJwt).build().expect("a validator");
+    let issued = |header: Option<&str>, claims: Value| {
+        let kid = quote(keys::P256.key_id().expect("a key with a name"));
+        let jwt = Jwt::default().header("alg", quote("ES256")).header("kid", kid);
+        let jwt = header.into_iter().fold(jwt, |jwt, typ| jwt.header("typ", quote(typ)));
+        let jwt = jwt.text("iss", ISSUER).claim("iat", NOW.to_string()).claim("exp", (NOW + 600).to_string());
+        claims.as_object().expect("claims").iter().fold(jwt, |jwt, (name, value)| jwt.claim(name, value.to_string()))
+    };
+    // Duende IdentityServer: EmitScopesAsSpaceDelimitedStringInJwt is off by default; no subject where there is no user.
+    let duende = issued(
+        Some("at+jwt"),
+        json!({"nbf": NOW, "aud": AUDIENCE, "scope": ["invoices:read"], "client_id": "app", "jti": "5F1C0A93D31A0D2F"}),
+    );
+    let spring = issued(
+        None,
+        json!({"sub": "app", "aud": ["app", AUDIENCE], "nbf": NOW, "scope": ["invoices:read"], "jti": "d3f7c1a0-0f3b-4b53"}),
+    );
+    let uaa = issued(
+        Some("JWT"),
+        json!({
+            "jti": "67cc5918171f44a5b4adcdac7642ad6d", "sub": "app", "authorities": ["invoices:read"], "scope": ["invoices:read"],
+            "client_id": "app", "cid": "app", "azp": "app", "grant_type": "client_credentials", "rev_sig": "416147db",
+            "zid": "uaa", "aud": ["app", AUDIENCE]
+        }),
+    );
+    let rauthy = issued(
+        Some("JWT"),
+        json!({"nbf": NOW, "aud": AUDIENCE, "typ": "Bearer", "azp": "app", "scope": "invoices:read", "allowed_origins": []}),
+    );
+    let rows = [
+        ("duende", duende, None, Some("app")),
+        ("spring", spring, Some("app"), None),
+        ("uaa", uaa, Some("app"), Some("app")),
+        ("rauthy", rauthy, None, Some("app")),
+    ];
+    let strict = validator();
+    for (row, jwt, subject, client) in rows {
+        let token = accepted(row, plain.validate(&jwt.clone().sign(&keys::P256)).await);
+        assert_eq!(
+            (token.subject(), token.client_id(), token.scope().to_string().as_str()),
+            (subject, client, "invoices:read"),
+            "{row}"
+        );
+        refused(row, strict.validate(&jwt.clone().sign(&keys::P256)).await);
+        // Somebody has to be named, in every one of them.
+        let nobody = ["sub", "client_id", "cid", "azp"].into_iter().fold(jwt.clone(), |jwt, name| jwt.without(name));
+        assert_eq!(refused(row, plain.validate(&nobody.sign(&keys::P256)).await), "claim 'sub' is missing", "{row}");
+        let empty = jwt.text("sub", "");
+        assert_eq!(refused(row, plain.validate(&empty.sign(&keys::P256)).await), "claim 'sub' is missing", "{row}");
+    }
+    refuses(&strict, "no sub", |jwt| jwt.without("sub"), "claim 'sub' is missing").await;
+    refuses(&strict, "a list", |jwt| jwt.claim("scope", "[\"invoices:read\"]"), "claim 'scope' is malformed").await;
+}
+
+#[tokio::test]
+async fn a_token_for_any_name_of_the_resource_is_for_it() {
+    const OLD: &str = "invoices-api";
+    let both = builder(&clock()).audience(OLD).build().expect("a validator");
+    let one = validator();
+    for (aud, by_both, by_one) in [
+        (quote(AUDIENCE), true, true),
+        (quote(OLD), true, false),
+        (format!("[\"x\",{}]", quote(OLD)), true, false),
+        (quote("invoices"), false, false),
+        (quote("invoices-api2"), false, false),
+    ] {
+        let jwt = token(&keys::P256).claim("aud", aud.clone()).sign(&keys::P256);
+        assert_eq!((both.validate(&jwt).await.is_ok(), one.validate(&jwt).await.is_ok()), (by_both, by_one), "{aud}");
+    }
+    assert_eq!(both.audience(), AUDIENCE, "the first is its own");
+    let bad = builder(&clock()).audience("a\"b").build();
+    assert!(matches!(bad, Err(ValidatorError::Audience(bad)) if bad == "a\"b"));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use grantor_jose::{Algorithm, JwkSet};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
@@ -25,6 +26,9 @@ use crate::{
 /// Signatures that are accepted unless told otherwise. Ed25519 also under its older name EdDSA (RFC 9864).
 pub const DEFAULT_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::Ed25519];
+
+/// The longest wait for an introspection answer: its end has to be a moment that can be told.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 /// Why a validator cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +80,7 @@ impl ValidatorBuilder {
         Self {
             rules: Rules {
                 issuer,
-                audience,
+                audiences: vec![audience],
                 profile: TokenProfile::default(),
                 algorithms: DEFAULT_ALGORITHMS.to_vec(),
                 leeway: Duration::from_secs(30),
@@ -96,6 +100,14 @@ impl ValidatorBuilder {
             clock: Arc::new(SystemClock),
             fetch: None,
         }
+    }
+
+    /// Another name of this resource: a token for any of its names is for it. For a resource that is moving from one name to another,
+    /// or that authorization servers know by different ones. The first stays its own: [`Validator::audience`], and the realm of challenges.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.rules.audiences.push(audience.into());
+        self
     }
 
     /// Every token has to allow all of this. Scope of single routes: [`BearerLayer::require_scope`](super::BearerLayer).
@@ -226,7 +238,8 @@ impl ValidatorBuilder {
             tokens: introspection.tokens,
             active: introspection.active,
             inactive: introspection.inactive,
-            timeout: self.lives.timeout,
+            places: Semaphore::new(introspection.at_once.get()),
+            timeout: self.lives.timeout.min(LONGEST_TIMEOUT),
         });
         Ok(Validator(Arc::new(Inner {
             rules: self.rules,
@@ -240,8 +253,8 @@ impl ValidatorBuilder {
     }
 
     fn check(&self) -> Result<(), ValidatorError> {
-        if !is_quotable(&self.rules.audience) {
-            return Err(ValidatorError::Audience(self.rules.audience.clone()));
+        if let Some(bad) = self.rules.audiences.iter().find(|audience| !is_quotable(audience)) {
+            return Err(ValidatorError::Audience(bad.clone()));
         }
         if self.rules.algorithms.is_empty() {
             return Err(ValidatorError::NoAlgorithm);

@@ -9,8 +9,15 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle, PlaceholderGuard},
 };
 
-use super::{ValidatedToken, key_set::KeySet, refreshing::since};
+use super::{ValidatedToken, ValidationError, key_set::KeySet, refreshing::since};
 use crate::clock::UnixTime;
+
+/// For how long what came of asking about a token is the answer for everybody who brings it, where it is no plain "not active": whoever
+/// waited for it does not ask again in turn, and a failing issuer is not asked more because it fails.
+const FAILURE_HELD: Duration = Duration::from_secs(1);
+
+/// Most failures held. They are larger than the rest: a claim that is wrong is in them.
+const MAX_FAILURES: usize = 1024;
 
 /// An accepted token, for as long as it need not be looked at again.
 #[derive(Clone)]
@@ -67,11 +74,17 @@ pub(super) struct TokenCache {
     fingerprints: Fingerprints,
     accepted: Cache<Fingerprint, Seen>,
     inactive: Cache<Fingerprint, Life>,
+    failed: Cache<Fingerprint, (ValidationError, Life)>,
 }
 
 impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { fingerprints: Fingerprints::random(), accepted: Cache::new(capacity), inactive: Cache::new(capacity) }
+        Self {
+            fingerprints: Fingerprints::random(),
+            accepted: Cache::new(capacity),
+            inactive: Cache::new(capacity),
+            failed: Cache::new(capacity.min(MAX_FAILURES)),
+        }
     }
 
     /// The fingerprint of a token's text.
@@ -97,11 +110,19 @@ impl TokenCache {
         self.accepted.insert(fingerprint, seen);
     }
 
-    pub(super) fn is_inactive(&self, fingerprint: &Fingerprint, now: UnixTime) -> bool {
-        self.inactive.get(fingerprint).is_some_and(|life| life.includes(now))
+    /// Why the token was refused a moment ago, when the authorization server was asked about it.
+    pub(super) fn refused(&self, fingerprint: &Fingerprint, now: UnixTime) -> Option<ValidationError> {
+        if self.inactive.get(fingerprint).is_some_and(|life| life.includes(now)) {
+            return Some(ValidationError::Inactive);
+        }
+        self.failed.get(fingerprint).filter(|(_, life)| life.includes(now)).map(|(error, _)| error)
     }
 
-    pub(super) fn set_inactive(&self, fingerprint: Fingerprint, now: UnixTime, duration: Duration) {
-        self.inactive.insert(fingerprint, Life { from: now, duration });
+    /// Keeps why it is refused: that it is not active for `inactive`, anything else for a moment.
+    pub(super) fn refuse(&self, fingerprint: Fingerprint, error: &ValidationError, now: UnixTime, inactive: Duration) {
+        match error {
+            ValidationError::Inactive => self.inactive.insert(fingerprint, Life { from: now, duration: inactive }),
+            error => self.failed.insert(fingerprint, (error.clone(), Life { from: now, duration: FAILURE_HELD })),
+        }
     }
 }

@@ -48,10 +48,10 @@ pub enum ValidationError {
         got: String,
     },
     /// `aud` does not contain this resource (RFC 9068 §4).
-    #[error("claim 'aud' is {got:?}, expected {expected:?} among them")]
+    #[error("claim 'aud' is {got:?}, expected one of {expected:?} among them")]
     Audience {
-        /// This resource.
-        expected: String,
+        /// The names of this resource.
+        expected: Vec<String>,
         /// What the token says.
         got: Vec<String>,
     },
@@ -154,6 +154,10 @@ pub enum SourceError {
     /// The credentials for introspection could not be made.
     #[error("credentials for introspection: {0}")]
     Credentials(#[source] Box<dyn Error + Send + Sync>),
+    /// So many questions were under way to the authorization server that there was [no place](super::Introspection::at_once) for another
+    /// in time.
+    #[error("too many questions to the authorization server are under way")]
+    Busy,
     /// It took longer than [configured](super::ValidatorBuilder::timeout).
     #[error("the authorization server does not answer in time")]
     TimedOut,

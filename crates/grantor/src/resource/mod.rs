@@ -45,6 +45,7 @@
 //! | that a `kid` is unknown | 30 s | [`unknown_key_cooldown`](ValidatorBuilder::unknown_key_cooldown) |
 //! | an accepted JWT | until its `exp`; it is verified again after 5 minutes, and when the keys change | [`remember`](ValidatorBuilder::remember) |
 //! | that a token is active | 1 minute, where [introspection](Introspection) is asked | [`active_for`](Introspection::active_for) |
+//! | any other failure to learn about a token | 1 s | |
 //! | that a token is not active | 5 s | [`inactive_for`](Introspection::inactive_for) |
 //!
 //! A JWT that is validated here alone works until it expires, whatever happens to it at the issuer. Where revocation has to be honoured

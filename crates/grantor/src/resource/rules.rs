@@ -20,9 +20,11 @@ pub enum TokenProfile {
     /// issuer signs can be taken for an access token.
     #[default]
     Rfc9068,
-    /// JWTs of servers that do not follow RFC 9068 (yet): Microsoft Entra ID, Keycloak without its `at+jwt` option, Okta and many older
-    /// ones. `typ` may also be `JWT` or absent; `iat`, `jti` and the client may be absent. The client may be called `azp`,
-    /// `appid` or `cid`, the scope `scp`, as a string or a list.
+    /// JWTs of servers that do not follow RFC 9068 (yet): Microsoft Entra ID, Keycloak without its `at+jwt` option, Okta, Duende
+    /// IdentityServer, Spring Authorization Server, Cloud Foundry UAA, rauthy and many older ones. `typ` may also be `JWT` or absent;
+    /// `iat` and `jti` may be absent. The client may be called `azp`, `appid` or `cid`, the scope `scp`; the scope may be a string or
+    /// a list. One of subject and client has to be there: Duende and rauthy name only the client in a token that is for the client
+    /// itself. Then [`ValidatedToken::subject`] is `None` and not the client's name, which may also be a user's (RFC 9068 §5).
     ///
     /// The price: nothing tells an access token from other JWTs of the same issuer but what is in the claims. An ID token whose
     /// `aud` is this resource passes, unless it has a claim that only ID tokens have. So the audience must not be the
@@ -34,7 +36,8 @@ pub enum TokenProfile {
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub(super) issuer: String,
-    pub(super) audience: String,
+    /// This resource's names, its own first: a token for any of them is for it.
+    pub(super) audiences: Vec<String>,
     pub(super) profile: TokenProfile,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) leeway: Duration,
@@ -51,13 +54,22 @@ impl Rules {
         missing("iss", claims.issuer.is_none())?;
         missing("aud", claims.audience.is_none())?;
         missing("exp", claims.expires.is_none())?;
-        missing("sub", claims.subject.as_deref().is_none_or(str::is_empty))?;
+        missing("sub", !self.names_somebody(&claims)?)?;
         if self.profile == TokenProfile::Rfc9068 {
             missing("iat", claims.issued_at.is_none())?;
             missing("jti", claims.token_id.as_deref().is_none_or(str::is_empty))?;
             missing("client_id", !claims.other.contains("client_id"))?;
         }
         self.present(claims, now)
+    }
+
+    /// Whether it is said whom the token is about: by `sub`, or in a plain JWT by the client alone.
+    fn names_somebody(&self, claims: &Claims) -> Result<bool, ValidationError> {
+        match (&claims.subject, self.profile) {
+            (Some(subject), _) => Ok(!subject.is_empty()),
+            (None, TokenProfile::Rfc9068) => Ok(false),
+            (None, TokenProfile::PlainJwt) => Ok(self.client_claim(claims)?.is_some()),
+        }
     }
 
     /// Holds an introspection answer about an active token against the rules: what is there has to be right (RFC 7662 §2.2).
@@ -127,10 +139,10 @@ impl Rules {
     /// RFC 9068 §4: this resource is in the list; others may be too.
     fn audience(&self, claims: &Claims) -> Result<(), ValidationError> {
         let Some(audience) = &claims.audience else { return Ok(()) };
-        match audience.values().iter().any(|value| *value == self.audience) {
+        match audience.values().iter().any(|value| self.audiences.iter().any(|name| value == name)) {
             true => Ok(()),
             false => Err(ValidationError::Audience {
-                expected: self.audience.clone(),
+                expected: self.audiences.clone(),
                 got: audience.values().iter().map(ToString::to_string).collect(),
             }),
         }
@@ -165,21 +177,20 @@ impl Rules {
         }
     }
 
-    /// RFC 9068 §2.2.3
+    /// RFC 9068 §2.2.3; in a plain JWT also `scp`, and either as a list.
     fn scope_of(&self, claims: &Claims) -> Result<Scope, ValidationError> {
-        let parse = |claim, text: &str| Scope::parse(text).map_err(|_| ValidationError::MalformedClaim(claim));
-        let older = (self.profile == TokenProfile::PlainJwt).then(|| claims.other.get("scp")).flatten();
-        match (claims.other.get("scope"), older) {
-            (Some(Value::String(text)), _) => parse("scope", text),
-            (Some(_), _) => Err(ValidationError::MalformedClaim("scope")),
-            (None, Some(Value::String(text))) => parse("scp", text),
-            (None, Some(Value::Array(tokens))) => {
-                let tokens: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
-                parse("scp", &tokens.ok_or(ValidationError::MalformedClaim("scp"))?.join(" "))
-            }
-            (None, Some(_)) => Err(ValidationError::MalformedClaim("scp")),
-            (None, None) => Ok(Scope::default()),
-        }
+        let names: &[&'static str] = match self.profile {
+            TokenProfile::Rfc9068 => &["scope"],
+            TokenProfile::PlainJwt => &["scope", "scp"],
+        };
+        let found = names.iter().find_map(|&name| Some((name, claims.other.get(name)?)));
+        let Some((name, value)) = found else { return Ok(Scope::default()) };
+        let scope = match (value, self.profile) {
+            (Value::String(text), _) => Scope::parse(text).ok(),
+            (Value::Array(tokens), TokenProfile::PlainJwt) => scope_of_list(tokens),
+            _ => None,
+        };
+        scope.ok_or(ValidationError::MalformedClaim(name))
     }
 
     /// RFC 6750 §3.1, last: the token is good, but not for this.
@@ -189,4 +200,11 @@ impl Rules {
             false => Err(ValidationError::Scope { needed: needed.clone(), got: token.scope().clone() }),
         }
     }
+}
+
+/// The scope, if each element is one token of it.
+fn scope_of_list(tokens: &[Value]) -> Option<Scope> {
+    let tokens: Option<Vec<&str>> =
+        tokens.iter().map(|token| token.as_str().filter(|token| !token.is_empty() && !token.contains(' '))).collect();
+    Scope::parse(&tokens?.join(" ")).ok()
 }

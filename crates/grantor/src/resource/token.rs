@@ -26,7 +26,8 @@ impl ValidatedToken {
     }
 
     /// `sub`: whom the token is about (RFC 9068 §2.2); the client itself where nobody else is involved. Unique within the
-    /// issuer. Always there in a JWT; an introspection answer may leave it out (RFC 7662 §2.2).
+    /// issuer. Always there with [`TokenProfile::Rfc9068`](super::TokenProfile); a plain JWT may name the
+    /// [client](Self::client_id) alone, and an introspection answer may leave it out (RFC 7662 §2.2).
     pub fn subject(&self) -> Option<&str> {
         self.0.claims.subject.as_deref()
     }

@@ -4,6 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified, crypto::Fingerprint};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     SourceError, ValidatedToken, ValidationError, ValidatorBuilder,
@@ -41,6 +45,8 @@ pub(super) struct Asking {
     pub(super) tokens: IntrospectedTokens,
     pub(super) active: Duration,
     pub(super) inactive: Duration,
+    /// As many as questions may be under way at once.
+    pub(super) places: Semaphore,
     pub(super) timeout: Duration,
 }
 
@@ -98,9 +104,9 @@ impl Validator {
         self.0.keys.current().await.map(drop)
     }
 
-    /// This resource's own identifier.
+    /// This resource's own identifier: the one that the validator was built with first.
     pub fn audience(&self) -> &str {
-        &self.0.rules.audience
+        &self.0.rules.audiences[0]
     }
 
     /// The configured issuer.
@@ -175,41 +181,38 @@ impl Inner {
         fingerprint: Fingerprint,
         jwt: Option<(ValidatedToken, Arc<KeySet>)>,
     ) -> Result<ValidatedToken, ValidationError> {
-        let answer = async {
-            let turn = self.tokens.accepted_or_turn(&fingerprint).await;
-            // The wait for it may have been long.
-            let now = self.clock.now();
-            let turn = match turn {
-                Ok(seen) if seen.stands(now, jwt.as_ref().map(|(_, keys)| keys)) => return Ok(seen.token),
-                Ok(_) => None,
-                Err(turn) => Some(turn),
-            };
-            if self.tokens.is_inactive(&fingerprint, now) {
-                return Err(ValidationError::Inactive);
-            }
-            let described = self.described(asking, text, fingerprint, now).await?;
-            let (token, keys) = jwt.map_or((described, None), |(token, keys)| (token, Some(keys)));
-            // Refused only if somebody has put one there meanwhile, who has the same right to.
-            let _ = turn.map(|turn| turn.insert(self.seen(&token, keys, now, asking.active)));
-            Ok(token)
+        let deadline = Instant::now() + asking.timeout;
+        let turn = timeout_at(deadline, self.tokens.accepted_or_turn(&fingerprint)).await;
+        // The wait for it may have been long.
+        let now = self.clock.now();
+        let turn = match turn.map_err(|_| Arc::new(SourceError::TimedOut))? {
+            Ok(seen) if seen.stands(now, jwt.as_ref().map(|(_, keys)| keys)) => return Ok(seen.token),
+            Ok(_) => None,
+            Err(turn) => Some(turn),
         };
-        let answer = tokio::time::timeout(asking.timeout, answer).await;
-        answer.unwrap_or_else(|_| Err(Arc::new(SourceError::TimedOut).into()))
+        if let Some(error) = self.tokens.refused(&fingerprint, now) {
+            return Err(error);
+        }
+        let described = self.described(asking, text, deadline).await;
+        if let Err(error) = &described {
+            self.tokens.refuse(fingerprint, error, self.clock.now(), asking.inactive);
+        }
+        let (token, keys) = jwt.map_or((described?, None), |(token, keys)| (token, Some(keys)));
+        // Refused only if somebody has put one there meanwhile, who has the same right to.
+        let _ = turn.map(|turn| turn.insert(self.seen(&token, keys, now, asking.active)));
+        Ok(token)
     }
 
-    /// The token as the authorization server describes it.
-    async fn described(
-        &self,
-        asking: &Asking,
-        text: &str,
-        fingerprint: Fingerprint,
-        now: UnixTime,
-    ) -> Result<ValidatedToken, ValidationError> {
-        let answer = asking.introspector.ask(text, now).await;
-        if matches!(answer, Err(ValidationError::Inactive)) {
-            self.tokens.set_inactive(fingerprint, now, asking.inactive);
-        }
-        self.rules.check_active(answer?, now.date())
+    /// The token as the authorization server describes it. Whoever makes up tokens makes us ask, so only so many questions are under
+    /// way at once.
+    async fn described(&self, asking: &Asking, text: &str, deadline: Instant) -> Result<ValidatedToken, ValidationError> {
+        // Half of the time is left for the answer: a question that has no chance of one would only take a place.
+        let place = timeout_at(deadline - asking.timeout / 2, asking.places.acquire()).await;
+        let _place = place.map_err(|_| Arc::new(SourceError::Busy))?;
+        let now = self.clock.now();
+        let answer = timeout_at(deadline, asking.introspector.ask(text, now)).await;
+        let answer = answer.unwrap_or_else(|_| Err(Arc::new(SourceError::TimedOut).into()))?;
+        self.rules.check_active(answer, now.date())
     }
 
     fn seen(&self, token: &ValidatedToken, keys: Option<Arc<KeySet>>, now: UnixTime, duration: Duration) -> Seen {
