@@ -24,9 +24,10 @@ use grantor::{
     storage::{Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore},
     types::{AuthMethod, Issuer, Scope, ScopeError},
 };
-use http::{Request, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tower_http::cors::CorsLayer;
 
 /// Whose token the request came with. An extractor is four lines.
 struct Caller(ValidatedToken);
@@ -48,14 +49,27 @@ async fn create(Caller(token): Caller) -> (StatusCode, Json<Value>) {
     (StatusCode::CREATED, Json(json!({"created by": token.client_id()})))
 }
 
+/// The page in browsers that may call the API from its own origin.
+const PAGE: &str = "https://app.example";
+
 /// Reading needs one scope, writing another; the health check needs nothing.
+///
+/// The CORS layer is the last one, and so the outermost. A preflight (`OPTIONS`, sent by a browser before a request with a token) carries
+/// no token, so it has to be answered before the guard sees it; and a refusal by the guard needs the CORS headers too, or the page
+/// cannot read why.
 fn api(validator: Validator) -> Result<Router, ScopeError> {
+    let cors = CorsLayer::new()
+        .allow_origin(HeaderValue::from_static(PAGE))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::WWW_AUTHENTICATE]);
     let guard = BearerLayer::new(validator);
     let may = |scope| Ok(guard.clone().require_scope(Scope::parse(scope)?));
     Ok(Router::new()
         .route("/invoices", get(list).layer(may("invoices:read")?))
         .route("/invoices", post(create).layer(may("invoices:write")?))
-        .route("/health", get(|| async { "well" })))
+        .route("/health", get(|| async { "well" }))
+        .layer(cors))
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -112,6 +126,22 @@ async fn once() -> Result<(), Box<dyn Error>> {
 
     assert_eq!(call("GET", "/invoices", Some(format!("Bearer {token}x"))).await?.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(call("GET", "/health", None).await?.status(), StatusCode::OK);
+    preflight(&http, &format!("{audience}/invoices")).await
+}
+
+/// What the page's browser does: it asks without a token, and reads the guard's refusal.
+async fn preflight(http: &HttpFetch, url: &str) -> Result<(), Box<dyn Error>> {
+    let allowed = |answer: &Response<Bytes>| answer.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+    let asked = Request::options(url)
+        .header(header::ORIGIN, PAGE)
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization");
+    let answer = http.fetch(asked.body(Bytes::new())?, 64 * 1024).await?;
+    assert_eq!((answer.status(), allowed(&answer)), (StatusCode::OK, Some(HeaderValue::from_static(PAGE))));
+
+    let without_token = Request::get(url).header(header::ORIGIN, PAGE).body(Bytes::new())?;
+    let answer = http.fetch(without_token, 64 * 1024).await?;
+    assert_eq!((answer.status(), allowed(&answer)), (StatusCode::UNAUTHORIZED, Some(HeaderValue::from_static(PAGE))));
     Ok(())
 }
 

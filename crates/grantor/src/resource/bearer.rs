@@ -24,7 +24,7 @@ use crate::types::Scope;
 /// | nothing known: the authorization server does not answer | 503 | no challenge |
 ///
 /// The reason is logged with [`tracing`], and never told. Preflight requests of browsers carry no token: a CORS layer belongs
-/// outside of this one.
+/// outside of this one, as in `examples/protect_axum.rs`. There it answers preflights, and lets pages read the guard's refusals.
 ///
 /// ```
 /// use grantor::{resource::{BearerLayer, Validator}, types::Scope};
