@@ -4,7 +4,6 @@
 use std::{
     fmt, fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +19,7 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub enum KeyFileError {
     Exists(PathBuf),
+    NoDirectory(PathBuf),
     Io(PathBuf, io::Error),
 }
 
@@ -28,6 +28,9 @@ impl fmt::Display for KeyFileError {
         match self {
             Self::Exists(path) => {
                 write!(f, "key file {}: exists already and is never overwritten; name another with --out", path.display())
+            }
+            Self::NoDirectory(path) => {
+                write!(f, "key file {}: its directory does not exist; make it, or name another file with --out", path.display())
             }
             Self::Io(path, error) => write!(f, "key file {}: {error}", path.display()),
         }
@@ -92,15 +95,22 @@ fn pretty(value: &Value) -> Zeroizing<String> {
     Zeroizing::new(serde_json::to_string_pretty(value).expect("a key file is JSON") + "\n")
 }
 
-/// Writes a key file that must not exist yet, mode 0600.
+/// Writes a key file that must not exist yet, mode 0600. It is there whole and on the disk when this succeeds, and not at all otherwise.
 pub fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
-    let write = || {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        // Under another name first, which goes away with the value.
+        let mut file = tempfile::Builder::new().prefix(".key-").suffix(".new").tempfile_in(directory)?;
+        file.as_file_mut().write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|refused| refused.error)?;
+        // The name too, where the file system can do that.
+        let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
+        Ok(())
     };
-    write().map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => KeyFileError::Io(path.to_owned(), error),
-    })
+    match write() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyFileError::Exists(path.to_owned())),
+        Err(_) if !directory.exists() => Err(KeyFileError::NoDirectory(path.to_owned())),
+        written => written.map_err(|error| KeyFileError::Io(path.to_owned(), error)),
+    }
 }

@@ -393,6 +393,140 @@ fn key_files_are_private_and_never_overwritten() {
     assert_eq!(printed["client_id"], "c");
 }
 
+/// Of each command that makes a key: what it needs, and what it prints the key of.
+const KEY_MAKERS: [&[&str]; 3] = [
+    &["client", "create", "new", "--generate-key"],
+    &["client", "add-key", "a", "--generate-key"],
+    &["client", "rotate-secret", "s", "--overlap", "1h"],
+];
+
+fn registered(desk: &Desk) -> [Value; 3] {
+    let secrets = desk.json(&["client", "show", "s"])["secrets"].clone();
+    [desk.json(&["client", "list"]), desk.json(&["client", "show", "a"])["jwks"].clone(), secrets]
+}
+
+fn with_key_and_secret() -> Desk {
+    let desk = Desk::new();
+    desk.ok(&["client", "create", "a", "--generate-key"]);
+    desk.ok(&["client", "create", "s", "--auth", "client_secret_basic"]);
+    desk
+}
+
+#[test]
+fn a_key_that_cannot_be_printed_is_not_registered() {
+    let desk = with_key_and_secret();
+    let before = registered(&desk);
+    for arguments in KEY_MAKERS {
+        let run = |stdout: Stdio| {
+            let mut command = grantor(&desk.path().join("data"));
+            command.current_dir(desk.path()).args(arguments).args(["--out", "-"]).stdout(stdout);
+            finished(command.output().expect("the binary runs"))
+        };
+        for stdout in [sink("a full disk"), sink("a pipe without a reader"), Stdio::null()] {
+            let refused = run(stdout);
+            assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {}", refused.stderr);
+            assert!(refused.stderr.contains("nothing was registered"), "{arguments:?}: {}", refused.stderr);
+            assert_eq!(registered(&desk), before, "{arguments:?}");
+        }
+        let mut closed = Command::new("sh");
+        closed.args(["-c", "\"$@\" >&-", "sh", env!("CARGO_BIN_EXE_grantor"), "--data", "data"]).args(arguments);
+        let closed = closed.args(["--out", "-"]).current_dir(desk.path()).output().expect("a shell");
+        assert_eq!((closed.status.code(), registered(&desk)), (Some(1), before.clone()), "{arguments:?}");
+    }
+    for (arguments, index) in KEY_MAKERS.into_iter().zip(0..) {
+        let printed = desk.ok(&[arguments, &["--out", "-"]].concat());
+        let printed: Value = serde_json::from_str(&printed).expect("only the key file is printed");
+        assert_eq!(printed["client_id"], arguments[2]);
+        let after = registered(&desk);
+        assert_ne!(after[index], before[index], "{arguments:?}");
+        let kid = &printed["private_key"]["kid"];
+        assert!(index == 2 || desk.ok(&["client", "show", arguments[2]]).contains(kid.as_str().expect("a kid")), "{arguments:?}");
+    }
+    assert!(!desk.path().join("-").exists());
+}
+
+/// A limit on the size of files, as a disk that is full, lets nothing be written.
+#[test]
+fn a_key_file_that_cannot_be_written_leaves_nothing_behind() {
+    let server = Server::start();
+    server.client("a", &["--generate-key"]);
+    server.client("s", &["--auth", "client_secret_basic"]);
+    for (arguments, index) in KEY_MAKERS.into_iter().zip(0..) {
+        let out = format!("new{index}.json");
+        let files = || {
+            let names = fs::read_dir(server.directory()).expect("a directory").map(|entry| entry.expect("an entry").file_name());
+            names.map(|name| name.into_string().expect("UTF-8")).collect::<std::collections::BTreeSet<_>>()
+        };
+        let before = files();
+        let mut full = Command::new("sh");
+        full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_grantor")]);
+        full.arg("--data").arg(server.data()).args(arguments).args(["--out", &out]).current_dir(server.directory());
+        let full = finished(full.output().expect("a shell"));
+        assert_eq!(full.status.code(), Some(2), "{arguments:?}: {}", full.stderr);
+        assert!(full.stderr.contains(&format!("key file {out}: File too large")), "{}", full.stderr);
+        assert_eq!(files(), before, "{arguments:?}");
+        server.ok(&[arguments, &["--out", &out]].concat());
+        assert!(files().contains(&out), "the next try does it");
+    }
+    let nowhere = server.run(&["client", "create", "b", "--generate-key", "--out", "nowhere/b.json"]);
+    assert_eq!(nowhere.status.code(), Some(2), "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("nowhere/b.json: its directory does not exist"), "{}", nowhere.stderr);
+    assert!(!server.run(&["client", "show", "b"]).status.success(), "it was not registered");
+}
+
+/// What the database says decides: a change that it refused was not made; one that failed after its commit was.
+#[test]
+fn a_key_file_is_removed_only_if_its_key_is_certainly_not_registered() {
+    let desk = with_key_and_secret();
+    let execute = |sql: &str| {
+        let connection = rusqlite::Connection::open(desk.path().join("data/grantor.db")).expect("the database");
+        connection.execute_batch(sql).expect(sql);
+    };
+    for (arguments, event) in KEY_MAKERS.into_iter().zip(["INSERT", "UPDATE", "UPDATE"]) {
+        let run = |out: &str| desk.run(&[arguments, &["--out", out]].concat());
+        execute(&format!("CREATE TRIGGER broken BEFORE {event} ON client BEGIN SELECT raise(ABORT, 'broken'); END"));
+        let before = registered(&desk);
+        let refused = run("refused.json");
+        assert_eq!((refused.status.code(), registered(&desk)), (Some(1), before), "{arguments:?}: {}", refused.stderr);
+        assert!(!desk.path().join("refused.json").exists(), "{arguments:?}: {}", refused.stderr);
+        let printed = run("-");
+        assert!(!printed.status.success() && printed.stderr.contains("printed is worthless"), "{}", printed.stderr);
+        // Whoever reads the log of changes finds something unreadable there, after the commit.
+        let poison = "INSERT INTO change (resource, subject) VALUES ('client', CAST(x'ff' AS TEXT))";
+        execute(&format!("DROP TRIGGER broken; CREATE TRIGGER broken AFTER {event} ON client BEGIN {poison}; END"));
+        let kept = run("kept.json");
+        assert_eq!(kept.status.code(), Some(1), "{arguments:?}: {}", kept.stderr);
+        assert!(kept.stderr.contains("kept.json was kept"), "{arguments:?}: {}", kept.stderr);
+        execute("DROP TRIGGER broken; DELETE FROM change WHERE subject = CAST(x'ff' AS TEXT)");
+        let file = desk.key_file("kept.json");
+        let kid = file["private_key"]["kid"].as_str();
+        let shown = desk.ok(&["client", "show", arguments[2]]);
+        assert!(kid.is_none_or(|kid| shown.contains(kid)), "{arguments:?}: the key that was kept is registered: {shown}");
+        fs::remove_file(desk.path().join("kept.json")).expect("removed");
+        if event == "INSERT" {
+            desk.ok(&["client", "delete", "new"]);
+        }
+    }
+    assert_eq!(desk.json(&["client", "show", "s"])["secrets"].as_array().map(Vec::len), Some(2), "the secret was rotated once");
+}
+
+#[test]
+fn of_two_clients_with_one_key_file_one_is_registered() {
+    let desk = with_key_and_secret();
+    let spawn = |id: &str| {
+        let mut command = grantor(&desk.path().join("data"));
+        command.current_dir(desk.path()).args(["client", "create", id, "--generate-key", "--out", "both.json"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts")
+    };
+    let mut running = ["x", "y"].map(spawn);
+    let ended = running.each_mut().map(|child| child.wait().expect("it ends").success());
+    assert_eq!(ended.iter().filter(|success| **success).count(), 1);
+    let winner = if ended[0] { "x" } else { "y" };
+    assert_eq!(desk.key_file("both.json")["client_id"], winner);
+    let clients = desk.json(&["client", "list"]).to_string();
+    assert!(clients.contains(&format!("\"{winner}\"")) && desk.json(&["client", "list"]).as_array().map(Vec::len) == Some(3));
+}
+
 #[test]
 fn a_key_file_has_the_documented_members() {
     let desk = Desk::new();

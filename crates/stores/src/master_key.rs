@@ -84,9 +84,10 @@ impl MasterKey {
             file.sync_all()?;
             fs::hard_link(&unfinished, path)?;
             fs::remove_file(&unfinished)?;
-            // It is elsewhere, perhaps on another disk, than the database that is of no use without it.
+            // Its name too, where the file system can do that: the database, perhaps on another disk, is of no use without it.
             let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            fs::File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+            let _ = fs::File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
+            Ok(())
         };
         write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
         Ok(Self(crypto::SealingKey::new(&key)))

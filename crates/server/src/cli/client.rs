@@ -2,6 +2,7 @@
 
 mod audience;
 mod create;
+mod delivery;
 mod keys;
 mod update;
 

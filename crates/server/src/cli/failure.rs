@@ -38,6 +38,11 @@ impl Failure {
         }
     }
 
+    /// Says something more about it.
+    pub fn and(self, more: impl Display) -> Self {
+        Self { message: self.message.map(|message| format!("{message}; {more}")), ..self }
+    }
+
     /// Says so on standard error. Where that cannot be written, the exit code has to do.
     pub fn report(&self, json: bool) -> ExitCode {
         if let Some(message) = &self.message {

@@ -32,7 +32,7 @@ use grantor::{clock::Clock, storage::StoreError};
 use rusqlite::Connection;
 
 pub use decision::{DecisionFilter, Retention, StoredDecision};
-pub use error::OpenError;
+pub use error::{OpenError, left_unchanged};
 pub use open::{Create, Options};
 pub use signing_key::SigningKeyInfo;
 

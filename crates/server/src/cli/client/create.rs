@@ -1,10 +1,6 @@
 //! `grantor client create`
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use grantor::{
@@ -16,9 +12,9 @@ use grantor::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{FormatName, PolicyName, View, about, algorithm, ending_after, grant_type, read_jwks};
+use super::{FormatName, PolicyName, View, about, algorithm, delivery::Destination, ending_after, grant_type, read_jwks};
 use crate::{
-    cli::{CLOCK, Failure, Global, duration, output::write},
+    cli::{CLOCK, Failure, Global, duration},
     config::Config,
     key_file,
 };
@@ -121,28 +117,20 @@ impl Create {
         if store.client(&self.id).await?.is_some() {
             return Err(about(&self.id, StoreError::Exists("client")));
         }
-        let path = self.out.clone().unwrap_or_else(|| default_path(&self.id));
-        let to_stdout = path == Path::new("-");
-        // The file first: a client whose key was lost would be of no use.
-        if let Some(text) = file.as_ref().filter(|_| !to_stdout) {
-            key_file::write_new(&path, text).map_err(Failure::usage)?;
-        }
-        if let Err(error) = store.client_create(client).await {
-            if file.is_some() && !to_stdout {
-                // Nobody was told of the key in it.
-                let _ = fs::remove_file(&path);
-            }
-            return Err(about(&self.id, error));
-        }
-        match file {
-            Some(text) if to_stdout => {
-                write(format_args!("{}", *text)).map_err(|error| Failure::unprinted("the key could not be printed", &error))
-            }
-            Some(_) => {
-                let text = format!("client {} created; its key file is {}", self.id, path.display());
-                output.done(&json!({"client": view, "key_file": path}), text)
-            }
-            None => output.done(&json!({"client": view}), format_args!("client {} created", self.id)),
+        // The key first: a client whose key was lost would be of no use.
+        let delivered = file.map(|text| Destination::of(self.out.clone(), &self.id).deliver(&text)).transpose()?;
+        let created = store.client_create(client).await;
+        match (delivered, created) {
+            (Some(delivered), Err(error)) => Err(delivered.take_back(&self.id, error.into())),
+            (None, Err(error)) => Err(about(&self.id, error)),
+            (Some(delivered), Ok(())) => match delivered.path() {
+                Some(path) => {
+                    let text = format!("client {} created; its key file is {}", self.id, path.display());
+                    output.done(&json!({"client": view, "key_file": path}), text)
+                }
+                None => Ok(()),
+            },
+            (None, Ok(())) => output.done(&json!({"client": view}), format_args!("client {} created", self.id)),
         }
     }
 
@@ -223,10 +211,4 @@ pub(super) fn new_secret(
 pub(in crate::cli) fn join(scopes: &[Scope]) -> Result<Scope, Failure> {
     let tokens: Vec<&str> = scopes.iter().flat_map(Scope::tokens).collect();
     Scope::parse(&tokens.join(" ")).map_err(|error| Failure::usage(format!("--scope {error}")))
-}
-
-/// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
-pub(super) fn default_path(id: &ClientId) -> PathBuf {
-    let safe = |each: char| if each.is_alphanumeric() || ".@-_".contains(each) { each } else { '_' };
-    PathBuf::from(format!("{}.json", id.as_str().chars().map(safe).collect::<String>()))
 }

@@ -7,7 +7,7 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     keys::MAX_CANDIDATES,
-    storage::{Client, ClientKey, ClientSecret},
+    storage::{Client, ClientKey, ClientSecret, client_change},
     types::ClientId,
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 
 use super::{
     algorithm, change,
-    create::{default_path, new_secret},
+    create::new_secret,
+    delivery::{Destination, Unregistered},
     ending_after, find, read_jwks,
 };
 use crate::{
@@ -48,7 +49,7 @@ pub struct AddKey {
     /// How long the added key lives, such as 90d [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     key_lifetime: Option<Duration>,
-    /// Where the key file of a new pair goes [default: ID.json]
+    /// Where the key file of a new pair goes; - is standard output [default: ID.json]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -75,18 +76,23 @@ impl AddKey {
         };
         // Before a key file is written.
         add(&client)?;
-        let path = self.out.unwrap_or_else(|| default_path(&self.id));
-        if let Some(key) = &generated {
-            let form = key_file::grantor_form(&config.issuer, &self.id, &client.metadata().auth_method, Some(key), None);
-            key_file::write_new(&path, &form).map_err(Failure::usage)?;
+        let Some(key) = &generated else {
+            change(store, &self.id, add).await?;
+            let value = json!({"client_id": self.id, "added": names, "key_file": null});
+            return output.done(&value, format_args!("key added to client {}", self.id));
+        };
+        let form = key_file::grantor_form(&config.issuer, &self.id, &client.metadata().auth_method, Some(key), None);
+        let delivered = Destination::of(self.out, &self.id).deliver(&form)?;
+        if let Err(error) = client_change(store, &self.id, |client| add(client).map_err(Unregistered::Refused)).await {
+            return Err(delivered.take_back(&self.id, error));
         }
-        change(store, &self.id, add).await?;
-        let file = generated.map(|_| path.display().to_string());
-        let note = file.as_ref().map(|file| format!("; its key file is {file}")).unwrap_or_default();
-        output.done(
-            &json!({"client_id": self.id, "added": names, "key_file": file}),
-            format_args!("key added to client {}{note}", self.id),
-        )
+        match delivered.path() {
+            Some(path) => output.done(
+                &json!({"client_id": self.id, "added": names, "key_file": path}),
+                format_args!("key added to client {}; its key file is {}", self.id, path.display()),
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -134,7 +140,7 @@ pub struct RotateSecret {
     /// How long the new secret lives, such as 90d [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     secret_lifetime: Option<Duration>,
-    /// Where the new key file goes; it must not exist yet [default: ID.json]
+    /// Where the new key file goes, which must not exist yet; - is standard output [default: ID.json]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -152,12 +158,18 @@ impl RotateSecret {
         };
         // Before a key file is written.
         rotate(&client)?;
-        let path = self.out.unwrap_or_else(|| default_path(&self.id));
         let form = key_file::grantor_form(&config.issuer, &self.id, method, None, Some(&secret));
-        key_file::write_new(&path, &form).map_err(Failure::usage)?;
-        change(store, &self.id, rotate).await?;
-        let text = format!("client {} has a new secret; its key file is {}", self.id, path.display());
-        output.done(&json!({"client_id": self.id, "key_file": path}), text)
+        let delivered = Destination::of(self.out, &self.id).deliver(&form)?;
+        if let Err(error) = client_change(store, &self.id, |client| rotate(client).map_err(Unregistered::Refused)).await {
+            return Err(delivered.take_back(&self.id, error));
+        }
+        match delivered.path() {
+            Some(path) => output.done(
+                &json!({"client_id": self.id, "key_file": path}),
+                format_args!("client {} has a new secret; its key file is {}", self.id, path.display()),
+            ),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,0 +1,122 @@
+//! Handing over a new key or secret. It exists nowhere else, so it is where it is meant to be before it is registered: whatever happens
+//! then, no client is registered whose key is lost. What was handed over and not registered opens nothing.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use grantor::{storage::StoreError, types::ClientId};
+use grantor_stores::sqlite::left_unchanged;
+
+use super::about;
+use crate::{cli::Failure, key_file};
+
+/// Where a new key file goes.
+#[derive(Debug)]
+pub enum Destination {
+    File(PathBuf),
+    StandardOutput,
+}
+
+impl Destination {
+    /// What `--out` says, else `ID.json`.
+    pub fn of(out: Option<PathBuf>, id: &ClientId) -> Self {
+        match out {
+            Some(path) if path == Path::new("-") => Self::StandardOutput,
+            Some(path) => Self::File(path),
+            None => Self::File(default_path(id)),
+        }
+    }
+
+    /// Hands the key over. It has reached the disk, or has left the process, when this succeeds; otherwise nothing is left of it.
+    pub fn deliver(self, text: &str) -> Result<Delivered, Failure> {
+        match &self {
+            Self::File(path) => key_file::write_new(path, text).map_err(Failure::usage)?,
+            Self::StandardOutput => print(text).map_err(|error| {
+                Failure::failed(format!("standard output: {error}; nothing was registered, for the key would be lost"))
+            })?,
+        }
+        Ok(Delivered(self))
+    }
+}
+
+/// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
+fn default_path(id: &ClientId) -> PathBuf {
+    let safe = |each: char| if each.is_alphanumeric() || ".@-_".contains(each) { each } else { '_' };
+    PathBuf::from(format!("{}.json", id.as_str().chars().map(safe).collect::<String>()))
+}
+
+/// Prints a key. Also a closed pipe is an error here, and so is the device that keeps nothing, which stands in for a standard output
+/// that the shell has closed (`>&-`).
+fn print(text: &str) -> io::Result<()> {
+    let file = fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    if fs::metadata("/dev/null").is_ok_and(|null| file.metadata().is_ok_and(|file| file.rdev() == null.rdev())) {
+        return Err(io::Error::other("it is closed, or /dev/null"));
+    }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    // Only a file can be synced.
+    match file.metadata()?.is_file() {
+        true => file.sync_all(),
+        false => Ok(()),
+    }
+}
+
+/// A key that was handed over, to be registered now.
+#[derive(Debug)]
+pub struct Delivered(Destination);
+
+/// Why it is not registered, or perhaps is.
+pub enum Unregistered {
+    /// The client has changed since it was looked at.
+    Refused(Failure),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unregistered {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Delivered {
+    /// The key file, unless the key was printed.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Destination::File(path) => Some(path),
+            Destination::StandardOutput => None,
+        }
+    }
+
+    /// Takes the key back if it is certain that nothing was registered, and keeps it otherwise: the failure may have come after the
+    /// commit.
+    pub fn take_back(self, id: &ClientId, error: Unregistered) -> Failure {
+        let (failure, is_certain) = match error {
+            Unregistered::Refused(failure) => (failure, true),
+            Unregistered::Store(error) => {
+                let is_certain = left_unchanged(&error);
+                (about(id, error), is_certain)
+            }
+        };
+        match (self.0, is_certain) {
+            // Nobody was told of the key in it.
+            (Destination::File(path), true) => match fs::remove_file(&path) {
+                Ok(()) => failure,
+                Err(error) => failure.and(format_args!("the key in {} is worthless, and was not removed: {error}", path.display())),
+            },
+            (Destination::File(path), false) => failure.and(format_args!(
+                "whether the key was registered is not certain, so {} was kept: `grantor client show {id}` tells; remove the file \
+                 if it was not",
+                path.display()
+            )),
+            (Destination::StandardOutput, true) => failure.and("the key that was printed is worthless"),
+            (Destination::StandardOutput, false) => failure.and(format_args!(
+                "whether the key that was printed was registered is not certain: `grantor client show {id}` tells"
+            )),
+        }
+    }
+}
