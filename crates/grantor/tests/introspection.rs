@@ -10,10 +10,14 @@ use common::{
     keys, metadata,
 };
 use grantor::{
-    jose::{Algorithm, PrivateJwk, sign},
-    keys::KeyRing,
-    storage::{Client, ClientMetadata, ClientRegistry, SubjectRegistry, TokenFormat, subject_change},
-    types::{AuthMethod, SubjectId},
+    clock::UnixTime,
+    jose::{Algorithm, PrivateJwk, base64url_decode, sign},
+    keys::{KeyRing, OtherKey},
+    storage::{
+        Client, ClientMetadata, ClientRegistry, ClientSource, Permission, PermissionRegistry, SubjectRegistry, TokenFormat,
+        subject_change,
+    },
+    types::{AuthMethod, ClientId, SubjectId},
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -117,8 +121,10 @@ async fn whatever_is_no_access_token_of_this_server_is_inactive_without_a_reason
     let world = World::with(|builder| builder.signing_keys(std::sync::Arc::new(ring)));
     let party = world.party(Use::Grant).await;
     let good = token_of(&world, &party, &party.id.clone()).await;
+    let payload = base64url_decode(good.split('.').nth(1).expect("a payload")).expect("base64url");
+    let jti = serde_json::from_slice::<Value>(&payload).expect("JSON")["jti"].clone();
     let claims = json!({
-        "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "iat": NOW, "exp": NOW + 60, "jti": "1"
+        "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "iat": NOW, "exp": NOW + 60, "jti": jti
     });
     let own = |typ, claims: &Value| sign(&signing, typ, claims.to_string().as_bytes()).expect("a token");
     let other = |name: &str, value: Value| {
@@ -135,6 +141,8 @@ async fn whatever_is_no_access_token_of_this_server_is_inactive_without_a_reason
         other("iss", json!("https://other.example")),
         other("client_id", json!("no-client-of-ours")),
         other("exp", json!(NOW)),
+        other("jti", json!("1")),
+        other("jti", json!(jti.as_str().expect("a text").chars().rev().collect::<String>())),
         format!("{input}.{}", signature.chars().rev().collect::<String>()),
         format!("{good}x"),
         input.to_owned(),
@@ -149,6 +157,84 @@ async fn whatever_is_no_access_token_of_this_server_is_inactive_without_a_reason
         }
         assert_eq!(introspect(&world, &asker, &own(Some("at+jwt"), &claims)).await["active"], true);
         assert_eq!(introspect(&world, &asker, &good).await["active"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_permission_and_another_one_does_not_bring_it_back() {
+    for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+        let world = World::new();
+        let party = party_of(&world, format).await;
+        world.permit(&party, "somebody", None).await;
+        let token = token_of(&world, &party, "somebody").await;
+        let own = token_of(&world, &party, &party.id.clone()).await;
+        let asker = world.party(Use::PrivateKeyJwt).await;
+        assert_eq!(introspect(&world, &asker, &token).await["active"], true, "{format:?}");
+        let (client, subject) = (ClientId::parse(&party.id).expect("an id"), SubjectId::parse("somebody").expect("a subject"));
+        world.store.permission_delete(&client, &subject).await.expect("a permission");
+        assert_eq!(introspect(&world, &asker, &token).await, inactive(), "{format:?} withdrawn");
+        world.store.permission_create(Permission::new(client, subject, None)).await.expect("a permission");
+        assert_eq!(introspect(&world, &asker, &token).await, inactive(), "{format:?} given again");
+        assert_eq!(introspect(&world, &asker, &own).await["active"], true, "{format:?} its own token");
+        let new = token_of(&world, &party, "somebody").await;
+        assert_eq!(introspect(&world, &asker, &new).await["active"], true, "{format:?} under the new permission");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_registered_anew_inherits_no_token() {
+    for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+        let world = World::new();
+        let party = party_of(&world, format).await;
+        world.permit(&party, "somebody", None).await;
+        let asker = world.party(Use::PrivateKeyJwt).await;
+        let client = ClientId::parse(&party.id).expect("an id");
+        let about = token_of(&world, &party, "somebody").await;
+        let own = token_of(&world, &party, &party.id.clone()).await;
+
+        let subject = SubjectId::parse("somebody").expect("a subject");
+        world.store.subject_delete(&subject).await.expect("a subject");
+        world.permit(&party, "somebody", None).await;
+        assert_eq!(introspect(&world, &asker, &about).await, inactive(), "{format:?} another subject");
+        assert_eq!(introspect(&world, &asker, &own).await["active"], true, "{format:?} the same client");
+
+        let registered = world.store.client(&client).await.expect("read").expect("the client");
+        world.store.client_delete(&client).await.expect("a client");
+        world.register(registered.metadata().clone(), registered.keys().to_vec(), vec![]).await;
+        assert_eq!(introspect(&world, &asker, &own).await, inactive(), "{format:?} another client");
+        let new = token_of(&world, &party, &party.id.clone()).await;
+        assert_eq!(introspect(&world, &asker, &new).await["active"], true, "{format:?} its own token");
+    }
+}
+
+#[tokio::test]
+async fn a_retired_key_makes_no_token_of_now() {
+    let (old, new) =
+        (PrivateJwk::generate(Algorithm::Es256).expect("a key"), PrivateJwk::generate(Algorithm::Es256).expect("a key"));
+    let time = |seconds: i64| UnixTime::from_millis(seconds * 1000);
+    let retired = OtherKey::new(old.public(), None, Some(time(NOW - 10)));
+    let next = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let waiting = OtherKey::new(next.public(), Some(time(NOW + 10)), None);
+    let ring = std::sync::Arc::new(KeyRing::new(&new, [retired, waiting]).expect("a ring"));
+    let world = World::with(|builder| builder.signing_keys(std::sync::Arc::new(ring)));
+    let party = world.party(Use::Grant).await;
+    let good = token_of(&world, &party, &party.id.clone()).await;
+    let payload = base64url_decode(good.split('.').nth(1).expect("a payload")).expect("base64url");
+    let claims: Value = serde_json::from_slice(&payload).expect("JSON");
+    let asker = world.party(Use::PrivateKeyJwt).await;
+    for (key, issued_at, active) in [
+        (&old, NOW, false),
+        (&old, NOW - 4, false),
+        (&old, NOW - 5, true),
+        (&old, NOW - 60, true),
+        (&next, NOW, false),
+        (&next, NOW + 5, true),
+        (&new, NOW, true),
+    ] {
+        let mut claims = claims.clone();
+        claims["iat"] = json!(issued_at);
+        let token = sign(&key.signing_key().expect("a key"), Some("at+jwt"), claims.to_string().as_bytes()).expect("a token");
+        assert_eq!(introspect(&world, &asker, &token).await["active"], active, "{} {issued_at}", key.key_id());
     }
 }
 

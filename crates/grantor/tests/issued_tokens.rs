@@ -47,7 +47,7 @@ async fn access_tokens_are_those_of_rfc_9068() {
         let (header, mut claims) = verified(&world, answer.granted("a token")).await;
         assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("ES256")));
         let jti = claims.as_object_mut().expect("an object").remove("jti").expect("a jti");
-        assert!(jti.as_str().is_some_and(|jti| base64url_decode(jti).is_some_and(|octets| octets.len() == 16)), "{jti}");
+        assert!(jti.as_str().is_some_and(|jti| base64url_decode(jti).is_some_and(|octets| octets.len() >= 28)), "{jti}");
         let expected = json!({
             "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "iat": NOW, "exp": NOW + 3600, "scope": "read"
         });
@@ -83,7 +83,7 @@ async fn each_algorithm_signs_tokens_that_the_served_keys_verify() {
 async fn served_keys_are_public_for_signatures_and_named() {
     let older = PrivateJwk::generate(Algorithm::Rs256).expect("a key");
     let current = PrivateJwk::generate(Algorithm::Es256).expect("a key");
-    let ring = KeyRing::new(&current, [older.public()]).expect("a key ring");
+    let ring = KeyRing::new(&current, [older.public().into()]).expect("a key ring");
     let world = World::with(|builder| builder.signing_keys(Arc::new(Arc::new(ring))));
     let (text, set) = served_keys(&world).await;
     assert_eq!((set.keys.len(), set.skipped.len()), (2, 0));

@@ -141,7 +141,7 @@ async fn rotation_loses_no_token() {
     let old = world.keys.key_ring().published()[0].clone();
     let new = PrivateJwk::generate(Algorithm::Ed25519).expect("a key");
     let set = |ring: KeyRing| *world.keys.0.lock().expect("no panic while locked") = Arc::new(ring);
-    set(KeyRing::new(&new, [old]).expect("a ring"));
+    set(KeyRing::new(&new, [old.into()]).expect("a ring"));
     world.clock.set(at(30.0));
     let after = world.token().await;
     accepted("after", validator.validate(&after).await);

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    aead::{AES_256_GCM, AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     constant_time, digest,
     encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der},
     hmac, rand,
@@ -55,6 +55,11 @@ impl SealingKey {
     /// A key from 32 random octets.
     pub fn new(key: &[u8; 32]) -> Self {
         Self(RandomizedNonceKey::new(&AES_256_GCM, key).expect("AES-256 takes 32 octets"))
+    }
+
+    /// The same for values without number, one for each token: AES-256-GCM-SIV (RFC 8452), which bears a nonce that comes twice.
+    pub fn for_many(key: &[u8; 32]) -> Self {
+        Self(RandomizedNonceKey::new(&AES_256_GCM_SIV, key).expect("AES-256 takes 32 octets"))
     }
 
     /// Encrypts `secret`, readable only with the same `purpose`.

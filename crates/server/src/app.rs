@@ -33,6 +33,7 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) 
     let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
     AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.clone())
+        .token_ids(store.token_ids())
         .decisions((Thinned::new((TracingLog, store.clone())), metrics))
         .store(store)
         .settings(settings)

@@ -417,6 +417,50 @@ fn changes_made_at_once_are_all_in_force() {
 }
 
 #[test]
+fn a_key_that_is_revoked_takes_its_tokens_along_at_once() {
+    let server = Server::start();
+    let billing = server.client("billing", &["--generate-key"]).display().to_string();
+    let asker = server.client("api", &["--auth", "client_secret_post"]);
+    let asker: Value = serde_json::from_str(&fs::read_to_string(asker).expect("a key file")).expect("JSON");
+    let secret = asker["client_secret"].as_str().expect("a secret");
+    let token = || server.ok(&["token", "--key", &billing]).trim().to_owned();
+    let active = |token: &str| {
+        let form = [("token", token), ("client_id", "api"), ("client_secret", secret)];
+        server.post("/introspect", &form, &[]).json()["active"].as_bool().expect("an answer")
+    };
+    let keys = || -> Vec<(String, String)> {
+        let list: Value = serde_json::from_str(&server.ok(&["key", "list", "--json"])).expect("JSON");
+        let text = |key: &Value, name: &str| key[name].as_str().expect("a text").to_owned();
+        list.as_array().expect("a list").iter().map(|key| (text(key, "kid"), text(key, "state"))).collect()
+    };
+    let published = || server.send("GET", "/jwks", &[], b"").json()["keys"].as_array().expect("keys").len();
+    let before = token();
+    assert!(active(&before));
+    let leaked = keys()[0].0.clone();
+    server.ok(&["key", "revoke", &leaked]);
+    server.wait_until("the token is inactive", || !active(&before));
+    let left = keys();
+    assert!(left.len() == 1 && left[0].1 == "signing" && left[0].0 != leaked, "{left:?}");
+    assert!(active(&token()) && published() == 1);
+
+    // The next key is withdrawn before it signs: the one before goes on, for good.
+    server.ok(&["key", "rotate"]);
+    let next = keys().into_iter().find(|(_, state)| state == "next").expect("a next key").0;
+    server.ok(&["key", "revoke", &next]);
+    let stays = server.ok(&["key", "list", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&stays).expect("JSON")[0]["published_until"], Value::Null, "{stays}");
+    // The one that signs is withdrawn while the next one waits: that one signs at once.
+    server.ok(&["key", "rotate"]);
+    let signing = keys().into_iter().find(|(_, state)| state == "signing").expect("a key").0;
+    let last = token();
+    server.ok(&["key", "revoke", &signing]);
+    server.wait_until("the token is inactive", || !active(&last));
+    assert!(active(&token()) && keys().iter().all(|(_, state)| state == "signing"));
+    let unknown = server.run(&["key", "revoke", &signing]);
+    assert!(unknown.status.code() == Some(1) && unknown.stderr.contains("no key has the kid"), "{}", unknown.stderr);
+}
+
+#[test]
 fn a_fifth_live_secret_is_refused_and_each_of_four_works() {
     let server = Server::start();
     for method in ["client_secret_jwt", "client_secret_basic", "client_secret_post"] {

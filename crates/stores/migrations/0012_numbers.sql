@@ -67,6 +67,14 @@ CREATE TRIGGER permission_counted AFTER UPDATE ON permission WHEN new.version = 
     UPDATE permission SET version = version + 1 WHERE number = new.number;
 END;
 
+-- Until when a key signed: what it signs after that is no token of this server.
+ALTER TABLE signing_key ADD COLUMN signs_until INTEGER;
+DROP TRIGGER signing_key_changed;
+UPDATE signing_key SET signs_until = (
+    SELECT next.signs_from FROM signing_key AS next WHERE next.position > signing_key.position ORDER BY next.position LIMIT 1
+);
+CREATE TRIGGER signing_key_changed AFTER UPDATE ON signing_key BEGIN INSERT INTO change (resource) VALUES ('signing_key'); END;
+
 -- Whose tokens and revocations these are, by number: for the client's quota.
 ALTER TABLE token ADD COLUMN client INTEGER;
 ALTER TABLE revocation ADD COLUMN client INTEGER;

@@ -10,6 +10,7 @@ use std::{
 use grantor::{
     file,
     jose::{base64url_decode, base64url_encode, crypto},
+    server::TokenIds,
 };
 use zeroize::Zeroizing;
 
@@ -43,7 +44,10 @@ pub enum MasterKeyError {
 
 /// Encrypts and decrypts secrets. `Debug` shows nothing of it.
 #[derive(Debug)]
-pub struct MasterKey(crypto::SealingKey);
+pub struct MasterKey {
+    sealing: crypto::SealingKey,
+    token_ids: TokenIds,
+}
 
 impl MasterKey {
     /// Reads the key from a file that its owner alone may read, or a group that this process belongs to.
@@ -63,7 +67,7 @@ impl MasterKey {
         let text = file::read_from(opened, LONGEST).and_then(file::text).map_err(io)?;
         let octets = base64url_decode(text.trim_end()).map(Zeroizing::new);
         let key = octets.and_then(|octets| <[u8; 32]>::try_from(octets.as_slice()).ok()).map(Zeroizing::new);
-        key.map(|key| Self(crypto::SealingKey::new(&key))).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
+        key.map(|key| Self::new(&key)).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
     }
 
     /// Makes a new key and writes it to a file that must not exist yet, mode 0600.
@@ -90,14 +94,24 @@ impl MasterKey {
             Ok(())
         };
         write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
-        Ok(Self(crypto::SealingKey::new(&key)))
+        Ok(Self::new(&key))
+    }
+
+    fn new(key: &[u8; 32]) -> Self {
+        // The master key is random, so a digest of it and a purpose is a key of its own.
+        let token_ids = Zeroizing::new(crypto::sha256(&[b"grantor: jti of access tokens", key]));
+        Self { sealing: crypto::SealingKey::new(key), token_ids: TokenIds::new(&token_ids) }
+    }
+
+    pub(crate) fn token_ids(&self) -> &TokenIds {
+        &self.token_ids
     }
 
     pub(crate) fn seal(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
-        self.0.seal(purpose, secret)
+        self.sealing.seal(purpose, secret)
     }
 
     pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.0.open(purpose, sealed)
+        self.sealing.open(purpose, sealed)
     }
 }

@@ -6,4 +6,4 @@ mod ring;
 
 pub use decoy::Decoys;
 pub use resolver::{Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys};
-pub use ring::{KeyRing, SigningKeys};
+pub use ring::{KeyRing, OtherKey, OwnKey, SigningKeys};

@@ -7,7 +7,8 @@ use http::{Request, Response};
 
 use super::{
     ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost, Context, DecisionLog, Grant,
-    JwtBearer, PublicClient, Settings, Throttle, TracingLog, Unthrottled, response::Body, service::respond, token::Line,
+    JwtBearer, PublicClient, Settings, Throttle, TokenIds, TracingLog, Unthrottled, response::Body, service::respond,
+    token::Line,
 };
 use crate::{
     assertion::{Lifetimes, ServerIdentity, Verifier},
@@ -90,6 +91,7 @@ pub struct Builder {
     tokens: Option<Arc<dyn TokenStore>>,
     key_resolver: Arc<dyn KeyResolver>,
     signing_keys: Option<Arc<dyn SigningKeys>>,
+    token_ids: Option<TokenIds>,
     decisions: Box<dyn DecisionLog>,
     throttle: Box<dyn Throttle>,
     grants: Vec<Box<dyn Grant>>,
@@ -111,6 +113,7 @@ impl Builder {
             tokens: None,
             key_resolver: Arc::new(RegisteredKeys),
             signing_keys: None,
+            token_ids: None,
             decisions: Box::new(TracingLog),
             throttle: Box::new(Unthrottled),
             grants: Vec::new(),
@@ -178,6 +181,14 @@ impl Builder {
     #[must_use]
     pub fn signing_keys(mut self, keys: Arc<dyn SigningKeys>) -> Self {
         self.signing_keys = Some(keys);
+        self
+    }
+
+    /// Sets how the `jti` of access tokens is made. Default: [`TokenIds::random`], so that introspection knows the tokens of this
+    /// process only.
+    #[must_use]
+    pub fn token_ids(mut self, ids: TokenIds) -> Self {
+        self.token_ids = Some(ids);
         self
     }
 
@@ -269,6 +280,7 @@ impl Builder {
             tokens: self.tokens.ok_or(BuildError::Missing("a token store"))?,
             key_resolver: self.key_resolver,
             signing_keys,
+            token_ids: self.token_ids.unwrap_or_else(TokenIds::random),
             verifier: Verifier::new(replay, self.replay_quota, self.lifetimes),
             decoys: Decoys::new()?,
         };

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor_jose::Algorithm;
 
+use super::TokenIds;
 use crate::{
     assertion::{Profile, ServerIdentity, Terms, Verifier},
     clock::{Clock, UnixTime},
@@ -68,6 +69,7 @@ pub struct Context {
     pub(super) tokens: Arc<dyn TokenStore>,
     pub(super) key_resolver: Arc<dyn KeyResolver>,
     pub(super) signing_keys: Arc<dyn SigningKeys>,
+    pub(super) token_ids: TokenIds,
     pub(super) verifier: Verifier,
     pub(super) decoys: Decoys,
 }

@@ -8,7 +8,7 @@ use super::{
     client_auth,
     token::Line,
 };
-use crate::storage::StoreError;
+use crate::storage::{Revision, StoreError, TokenOrigin};
 
 /// RFC 7662 §2.2
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ pub(super) async fn introspect(line: &Line, form: &TokenForm, decision: &mut Dec
 
 async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreError> {
     let Some(token) = access_token::find(context, token).await? else { return Ok(None) };
-    if !parties_are_enabled(context, &token).await? {
+    if !is_in_force(context, &token).await? {
         return Ok(None);
     }
     Ok(Some(Active {
@@ -59,13 +59,30 @@ async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreE
     }))
 }
 
-/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once.
-async fn parties_are_enabled(context: &Context, token: &AccessToken) -> Result<bool, StoreError> {
-    if !context.clients.client(&token.client).await?.is_some_and(|client| client.metadata().enabled) {
+/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and so does a permission that was
+/// withdrawn. Another registration of the same name does not bring them back.
+async fn is_in_force(context: &Context, token: &AccessToken) -> Result<bool, StoreError> {
+    let Some(client) = context.clients.client(&token.client).await?.filter(|client| client.metadata().enabled) else {
+        return Ok(false);
+    };
+    if !token.is_of(&client) {
         return Ok(false);
     }
     if token.subject.as_str() == token.client.as_str() {
         return Ok(true);
     }
-    Ok(context.subjects.subject(&token.subject).await?.is_some_and(|subject| subject.enabled))
+    let Some(subject) = context.subjects.subject(&token.subject).await?.filter(|subject| subject.enabled) else {
+        return Ok(false);
+    };
+    let is_same = |number: Option<u64>, revision: Revision| number.is_none_or(|number| number == revision.number);
+    match token.origin {
+        Some(origin) if !is_same(origin.subject, subject.revision) => Ok(false),
+        // Issued by a grant of the embedder's own, under no permission.
+        Some(TokenOrigin { permission: None, .. }) => Ok(true),
+        origin => {
+            let permission = context.permissions.permission(&token.client, &token.subject).await?;
+            let number = origin.and_then(|origin| origin.permission);
+            Ok(permission.is_some_and(|permission| is_same(number, permission.revision)))
+        }
+    }
 }

@@ -28,6 +28,7 @@ mod revocation;
 mod service;
 mod throttle;
 mod token;
+mod token_id;
 
 pub use audit::{Decision, DecisionLog, Outcome, TracingLog};
 pub use builder::{AuthorizationServer, BuildError, Builder};
@@ -41,3 +42,4 @@ pub use grant::{Authorization, ClientAuthRequirement, ClientCredentials, Grant, 
 pub use issue::IssuedToken;
 pub use policy::Approval;
 pub use throttle::{Attempt, Throttle, Unthrottled};
+pub use token_id::TokenIds;

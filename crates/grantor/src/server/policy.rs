@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Authorization, Context, PolicyError, TokenForm};
 use crate::{
-    storage::Client,
+    storage::{Client, TokenOrigin},
     types::{Scope, SubjectId},
 };
 
@@ -17,6 +17,7 @@ pub struct Approval {
     subject: SubjectId,
     scope: Scope,
     audience: String,
+    origin: TokenOrigin,
 }
 
 impl Approval {
@@ -39,13 +40,18 @@ impl Approval {
     pub fn audience(&self) -> &str {
         &self.audience
     }
+
+    /// Which registrations it ends with.
+    pub(super) fn origin(&self) -> &TokenOrigin {
+        &self.origin
+    }
 }
 
 /// Approves, if and only if the requested scope is within the authorization and the resource is served. No scope requested
 /// means all that is allowed.
 pub(super) fn approve(context: &Context, form: &TokenForm, authorization: Authorization) -> Result<Approval, PolicyError> {
     let audience = audience(context, form)?;
-    let Authorization { client, subject, widest, requested } = authorization;
+    let Authorization { client, subject, widest, requested, origin } = authorization;
     let in_form = form.parameter("scope").map(Scope::parse).transpose().map_err(|_| PolicyError::MalformedScope)?;
     let scope = match in_form.or(requested) {
         None => widest,
@@ -56,7 +62,7 @@ pub(super) fn approve(context: &Context, form: &TokenForm, authorization: Author
             return Err(PolicyError::ScopeTooWide { allowed: widest.to_string(), beyond: beyond.join(" ") });
         }
     };
-    Ok(Approval { client, subject, scope, audience })
+    Ok(Approval { client, subject, scope, audience, origin })
 }
 
 /// The beginning of what was sent: enough to recognise a misspelling, too little for a secret that was sent in the wrong place.

@@ -27,7 +27,7 @@ pub(super) async fn revoke(line: &Line, form: &TokenForm, decision: &mut Decisio
 
 async fn revoke_own(context: &Context, client: &Client, token: &str) -> Result<(), StoreError> {
     match access_token::find(context, token).await? {
-        Some(token) if token.client == *client.id() => {
+        Some(token) if token.is_of(client) => {
             let until = UnixTime::from_millis(token.expires_at.saturating_mul(1000));
             context.tokens.token_revoke(token.digest, until).await
         }

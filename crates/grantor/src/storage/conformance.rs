@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Claim, Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
-    PermissionRegistry, ReplayKey, Revision, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenStore, client_change,
-    subject_change,
+    PermissionRegistry, ReplayKey, Revision, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenOrigin, TokenStore,
+    client_change, subject_change,
 };
 use crate::{
     clock::UnixTime,
@@ -348,6 +348,7 @@ pub async fn opaque_tokens_are_found_by_digest<S: Registry>(store: Arc<S>) {
         audience: "https://api.example".to_owned(),
         issued_at: NOW,
         expires_at: UnixTime::from_millis(NOW.millis() + 3_600_000),
+        origin: Some(TokenOrigin { client: 1, subject: Some(2), permission: None }),
     };
     store.token_create(TokenDigest::of("t"), token.clone()).await.expect("created");
     assert_eq!(TokenStore::token(&*store, &TokenDigest::of("t")).await.expect("the store answers"), Some(token));

@@ -26,6 +26,18 @@ impl TokenDigest {
     }
 }
 
+/// Which registrations an access token was issued for, by their numbers ([`Revision::number`](super::Revision)): it ends with them, also
+/// when others take over their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenOrigin {
+    /// The client.
+    pub client: u64,
+    /// The subject; `None` where the token is about the client itself, or a grant of the embedder's own knows no number.
+    pub subject: Option<u64>,
+    /// The permission that it was issued under.
+    pub permission: Option<u64>,
+}
+
 /// What an opaque access token stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpaqueToken {
@@ -41,6 +53,9 @@ pub struct OpaqueToken {
     pub issued_at: UnixTime,
     /// When it ends.
     pub expires_at: UnixTime,
+    /// Which registrations it was issued for; `None` in a record of an earlier version.
+    #[serde(default)]
+    pub origin: Option<TokenOrigin>,
 }
 
 /// Keeps opaque access tokens, and which access tokens of either form were revoked.

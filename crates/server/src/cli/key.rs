@@ -3,26 +3,46 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use grantor::jose::Algorithm;
+use grantor::{jose::Algorithm, storage::StoreError};
 use grantor_stores::sqlite::SigningKeyInfo;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{Failure, Global, client::algorithm, duration, output::time};
 
-/// List and rotate the server's signing keys
+/// List, rotate and withdraw the server's signing keys
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// List the keys that are published, the one that signs first
     List,
     /// Make a new key: published now, signing soon; the old one is published until its last token has expired
     Rotate(Rotate),
+    /// Withdraw a key that somebody else may have: at once, with every token that it signed
+    Revoke(Revoke),
+}
+
+/// Withdraw a key that somebody else may have: at once, with every token that it signed
+///
+/// The price: introspection calls every token that it signed inactive from the next request on, so that each client has to get a new one. An API
+/// that validates tokens by itself goes on accepting what the key signs until it reads the key set again. Where the key was the
+/// one that signs, the next one signs at once, or a new one.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  grantor key list
+  grantor key revoke 2nGq7cZkJ0VnS3w1")]
+pub struct Revoke {
+    /// `kid` of the key, as `grantor key list` has it
+    #[arg(allow_hyphen_values = true)]
+    kid: String,
 }
 
 /// Make a new key: published now, signing soon
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor key rotate
-  grantor key rotate --ahead 0s        the old key is known to somebody else: sign with the new one at once")]
+  grantor key rotate --ahead 0s        sign with the new key at once
+
+If the old key is known to somebody else, withdraw it: grantor key revoke KID")]
 pub struct Rotate {
     /// How long the new key is published before it signs: as long as APIs may cache the key set
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
@@ -71,6 +91,19 @@ impl KeyCommand {
                     let until = key.published_until.clone().unwrap_or_default();
                     vec![key.kid.clone(), key.alg.to_owned(), key.state.to_owned(), key.signs_from.clone(), until]
                 })
+            }
+            Self::Revoke(Revoke { kid }) => {
+                let left = store.signing_key_revoke(&kid, config.token.signing_algorithm).await;
+                let left = left.map_err(|error| match error {
+                    StoreError::Missing(_) => Failure::failed(format!("no key has the kid {kid}; see: grantor key list")),
+                    other => other.into(),
+                })?;
+                let signing = left.iter().find(|key| key.is_signing).map(|key| key.key_id.as_str()).unwrap_or_default();
+                let text = format!(
+                    "key {kid} is withdrawn, and {signing} signs; tokens that {kid} signed are inactive, so clients get new ones; APIs that \
+                     validate by themselves refuse them once they have read the key set again"
+                );
+                output.print(&json!({"revoked": kid, "keys": left.iter().map(View::of).collect::<Vec<_>>()}), text);
             }
             Self::Rotate(Rotate { ahead, alg }) => {
                 let algorithm = alg.unwrap_or(config.token.signing_algorithm);

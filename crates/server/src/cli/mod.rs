@@ -85,7 +85,7 @@ enum Command {
     /// Say which client may act for which subject
     #[command(subcommand)]
     Permission(permission::PermissionCommand),
-    /// List and rotate the server's signing keys
+    /// List, rotate and withdraw the server's signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Make and explain assertions

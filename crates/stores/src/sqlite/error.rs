@@ -60,13 +60,18 @@ pub enum OpenError {
         error: rusqlite::Error,
     },
     /// The content cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: {error}{}", because(error))]
     Content {
         /// The file.
         path: PathBuf,
         /// What could not be read.
         error: StoreError,
     },
+}
+
+/// What is behind an error, for a text that stands alone.
+fn because(error: &StoreError) -> String {
+    std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default()
 }
 
 /// An error of this module on its way to a [`StoreError`]: `?` on SQLite calls works without words.

@@ -9,6 +9,7 @@ mod claim_rows;
 mod client;
 mod decision;
 mod error;
+mod marks;
 mod open;
 mod permission;
 mod readers;
@@ -28,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grantor::{clock::Clock, storage::StoreError};
+use grantor::{clock::Clock, server::TokenIds, storage::StoreError};
 use rusqlite::Connection;
 
 pub use decision::{DecisionFilter, Retention, StoredDecision};
@@ -40,6 +41,7 @@ use self::{
     cache::{Cache, Change, KnownNames},
     check::LastCheck,
     error::failed,
+    marks::Marks,
     readers::Readers,
     signing_key::Ring,
     writer::Writer,
@@ -57,6 +59,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     cache: Cache,
     ring: Ring,
+    marks: Marks,
     last_check: LastCheck,
     /// The connection that reads the change log, and the last change read.
     changes: Mutex<(Connection, i64)>,
@@ -74,6 +77,11 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Makes the `jti` of access tokens under a key that comes from the master key: every process that opens this database knows them.
+    pub fn token_ids(&self) -> TokenIds {
+        self.0.master_key.token_ids().clone().since(self.0.marks.sealed_since())
+    }
+
     /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to this process.
     async fn write<T: Send + 'static>(
         &self,

@@ -17,7 +17,7 @@ use grantor::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Cache, Inner, KnownNames, LastCheck, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
+use super::{Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
 use crate::MasterKey;
 
 /// "GRNT": marks the file as ours.
@@ -135,6 +135,7 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
     let last: i64 = changes.query_row(newest, [], |row| row.get(0)).map_err(sqlite(&path))?;
     let checkpoints = connect_to_read(&path).map_err(sqlite(&path))?;
     let names = KnownNames::load(&changes).map_err(sqlite(&path))?;
+    let marks = Marks::load(&changes).map_err(sqlite(&path))?;
     let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
     let writer = Writer::start(connection, clock.clone(), options.retention);
     let io = |error| OpenError::Io { path: path.clone(), error };
@@ -146,6 +147,7 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         clock,
         cache: Cache::new(names),
         ring,
+        marks,
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
         checkpoints: Mutex::new(checkpoints),

@@ -7,19 +7,26 @@ use arc_swap::ArcSwap;
 use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk},
-    keys::{KeyRing, SigningKeys},
+    keys::{KeyRing, OtherKey, SigningKeys},
     storage::StoreError,
 };
 use rusqlite::Connection;
 
 use super::{
     SqliteStore,
-    error::{Failure, unreadable},
+    error::{Failure, expect_row, unreadable},
 };
 use crate::MasterKey;
 
-/// The keys of this moment, and when they will have to be read again because one begins to sign or ends.
-pub(super) struct Ring(ArcSwap<(Arc<KeyRing>, Option<UnixTime>)>);
+/// The keys of this moment.
+pub(super) struct Ring(ArcSwap<Moment>);
+
+/// What is so from one time on until another, when a key begins to sign or ends.
+struct Moment {
+    ring: Arc<KeyRing>,
+    from: UnixTime,
+    until: Option<UnixTime>,
+}
 
 impl Ring {
     pub(super) fn load(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Self, StoreError> {
@@ -31,8 +38,10 @@ impl Ring {
         Ok(())
     }
 
+    /// Whether the keys have to be read again, because it is later, or because the clock was set back.
     pub(super) fn is_due(&self, now: UnixTime) -> bool {
-        self.0.load().1.is_some_and(|due| due <= now)
+        let moment = self.0.load();
+        now < moment.from || moment.until.is_some_and(|until| until <= now)
     }
 }
 
@@ -55,7 +64,7 @@ pub struct SigningKeyInfo {
 
 impl SigningKeys for SqliteStore {
     fn key_ring(&self) -> Arc<KeyRing> {
-        self.0.ring.0.load().0.clone()
+        self.0.ring.0.load().ring.clone()
     }
 }
 
@@ -98,14 +107,62 @@ impl SqliteStore {
             is_signing: ahead.is_zero(),
         };
         self.write(move |connection, master_key| {
-            let retire = "UPDATE signing_key SET retires_at = ?1 WHERE retires_at IS NULL";
-            connection.execute(retire, [signs_from.plus(overlap).millis()]).map_err(Failure::from)?;
-            connection.execute("DELETE FROM signing_key WHERE retires_at < ?1", [now.millis()]).map_err(Failure::from)?;
+            let retire = "UPDATE signing_key SET retires_at = ?1, signs_until = ?2 WHERE retires_at IS NULL";
+            let (retires_at, signs_until) = (signs_from.plus(overlap).millis(), signs_from.millis());
+            connection.execute(retire, [retires_at, signs_until]).map_err(Failure::from)?;
+            let gone = now.millis().saturating_sub(KEPT_BEYOND_END);
+            connection.execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone]).map_err(Failure::from)?;
             Ok(insert(connection, master_key, &key, now, signs_from)?)
         })
         .await?;
         Ok(info)
     }
+
+    /// Removes a key at once: nothing that it signed is accepted here any more, and it is no longer published. Where it was the one
+    /// that signs, the next one signs from now on, or a new one. Answers the keys that are left, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if no key has this `kid`.
+    pub async fn signing_key_revoke(&self, key_id: &str, algorithm: Algorithm) -> Result<Vec<SigningKeyInfo>, StoreError> {
+        let now = self.0.clock.now();
+        let new = PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let key_id = key_id.to_owned();
+        self.write(move |connection, master_key| {
+            let removed = connection.execute("DELETE FROM signing_key WHERE kid = ?1", [&key_id]).map_err(Failure::from)?;
+            expect_row(removed, "signing key")?;
+            Ok(succeed(connection, master_key, &new, now)?)
+        })
+        .await?;
+        self.signing_key_list().await
+    }
+}
+
+/// How long a key is kept in the table after it is published no more, in milliseconds: a clock that is ahead for a while must not
+/// cost a key.
+const KEPT_BEYOND_END: i64 = 86_400_000;
+
+/// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait; else, where the newest is gone, the one
+/// that signs; else the new one. A key that has ceased to sign never signs again.
+fn succeed(connection: &Connection, master_key: &MasterKey, new: &PrivateJwk, now: UnixTime) -> Result<(), Failure> {
+    let signs = "signs_from <= ?1 AND (signs_until IS NULL OR signs_until > ?1)";
+    let signing: Option<i64> =
+        connection
+            .query_row(&format!("SELECT max(position) FROM signing_key WHERE {signs}"), [now.millis()], |row| row.get(0))?;
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(position) FROM signing_key WHERE signs_until IS NULL", [], |row| row.get(0))?;
+    match (signing, newest) {
+        (Some(_), Some(_)) => {}
+        (None, Some(newest)) => {
+            let start = "UPDATE signing_key SET signs_from = ?1 WHERE position = ?2";
+            connection.execute(start, [now.millis(), newest])?;
+        }
+        (Some(signing), None) => {
+            let stay = "UPDATE signing_key SET signs_until = NULL, retires_at = NULL WHERE position = ?1";
+            connection.execute(stay, [signing])?;
+        }
+        (None, None) => insert(connection, master_key, new, now, now)?,
+    }
+    Ok(())
 }
 
 /// Makes the first key, if there is none.
@@ -144,10 +201,15 @@ struct StoredKey {
     key: PrivateJwk,
     created_at: UnixTime,
     signs_from: UnixTime,
+    signs_until: Option<UnixTime>,
     retires_at: Option<UnixTime>,
 }
 
 impl StoredKey {
+    fn published(&self) -> OtherKey {
+        OtherKey::new(self.key.public(), Some(self.signs_from), self.signs_until)
+    }
+
     fn info(&self, is_signing: bool) -> SigningKeyInfo {
         SigningKeyInfo {
             key_id: self.key.key_id().to_owned(),
@@ -162,7 +224,7 @@ impl StoredKey {
 
 /// All keys that are published, newest first.
 fn read_keys(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Vec<StoredKey>, Failure> {
-    let query = "SELECT kid, sealed, created_at, signs_from, retires_at FROM signing_key
+    let query = "SELECT kid, sealed, created_at, signs_from, retires_at, signs_until FROM signing_key
         WHERE retires_at IS NULL OR retires_at > ?1 ORDER BY position DESC";
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([now.millis()])?;
@@ -176,27 +238,28 @@ fn read_keys(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> 
             created_at: UnixTime::from_millis(row.get(2)?),
             signs_from: UnixTime::from_millis(row.get(3)?),
             retires_at: row.get::<_, Option<i64>>(4)?.map(UnixTime::from_millis),
+            signs_until: row.get::<_, Option<i64>>(5)?.map(UnixTime::from_millis),
         });
     }
     Ok(keys)
 }
 
-/// The newest key whose time to sign has come.
+/// The newest key whose time to sign has come. Where the clock is before the time of all, the oldest: a clock that is wrong must not stop
+/// the server.
 fn signing_index(keys: &[StoredKey], now: UnixTime) -> Option<usize> {
-    keys.iter().position(|key| key.signs_from <= now)
+    keys.iter().position(|key| key.signs_from <= now).or(keys.len().checked_sub(1))
 }
 
-fn read_ring(
-    connection: &Connection,
-    master_key: &MasterKey,
-    now: UnixTime,
-) -> Result<(Arc<KeyRing>, Option<UnixTime>), StoreError> {
+fn read_ring(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Moment, StoreError> {
     let mut keys = read_keys(connection, master_key, now)?;
     let events = keys.iter().flat_map(|key| [Some(key.signs_from), key.retires_at]).flatten();
     let next_event = events.filter(|event| *event > now).min();
-    let signing = signing_index(&keys, now).ok_or_else(|| unreadable("signing keys", "none may sign yet"))?;
+    let signing = signing_index(&keys, now).ok_or_else(|| unreadable("signing keys", "there is none"))?;
     let current = keys.remove(signing);
-    let ring = KeyRing::new(&current.key, keys.iter().map(|other| other.key.public()));
+    if current.signs_from > now {
+        tracing::warn!(%now, signs_from = %current.signs_from, "the clock is before the first signing key: set the clock");
+    }
+    let ring = KeyRing::new(&current.key, keys.iter().map(StoredKey::published));
     let ring = ring.map_err(|error| unreadable("signing key", error))?;
-    Ok((Arc::new(ring), next_event))
+    Ok(Moment { ring: Arc::new(ring), from: now, until: next_event })
 }

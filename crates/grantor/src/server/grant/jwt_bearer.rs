@@ -11,7 +11,7 @@ use crate::{
     clock::UnixTime,
     keys::{Candidate, KeyKind},
     server::{Caller, Context, Decision, GrantError, TokenForm},
-    storage::Client,
+    storage::{Client, Permission, Subject},
     types::{GrantType, Scope, SubjectId},
 };
 
@@ -71,9 +71,10 @@ impl Grant for JwtBearer {
         let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(GrantError::Assertion)?;
         decision.used_assertion(&verified);
         let requested = scope_claim(&verified)?;
-        let permitted = permitted_scope(context, &issuer, verified.subject()).await?;
-        let subject = verified.subject().clone();
-        let authorization = Authorization::for_subject(issuer, &self.grant_type(), subject, permitted.as_ref())?;
+        let authorization = match permission(context, &issuer, verified.subject()).await? {
+            None => Authorization::for_client(issuer, &self.grant_type()),
+            Some((subject, permission)) => Authorization::permitted(issuer, &self.grant_type(), &subject, &permission),
+        }?;
         Ok(authorization.requesting(requested))
     }
 }
@@ -127,17 +128,21 @@ fn scope_claim(verified: &VerifiedAssertion) -> Result<Option<Scope>, GrantError
 }
 
 /// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is the client, or somebody enabled whom the client may act for. Answers the
-/// permission's scope, where it limits.
-async fn permitted_scope(context: &Context, client: &Client, subject: &SubjectId) -> Result<Option<Scope>, GrantError> {
+/// subject with the permission, unless it is the client.
+async fn permission(
+    context: &Context,
+    client: &Client,
+    subject: &SubjectId,
+) -> Result<Option<(Subject, Permission)>, GrantError> {
     if subject.as_str() == client.id().as_str() {
         return Ok(None);
     }
     match context.subjects().subject(subject).await? {
         None => Err(GrantError::UnknownSubject(subject.to_string())),
         Some(subject) if !subject.enabled => Err(GrantError::DisabledSubject),
-        Some(_) => match context.permissions().permission(client.id(), subject).await? {
+        Some(known) => match context.permissions().permission(client.id(), subject).await? {
             None => Err(GrantError::NoPermission(subject.to_string())),
-            Some(permission) => Ok(permission.scope),
+            Some(permission) => Ok(Some((known, permission))),
         },
     }
 }

@@ -12,7 +12,7 @@ pub use jwt_bearer::JwtBearer;
 
 use super::{Caller, Context, Decision, GrantError, TokenForm};
 use crate::{
-    storage::Client,
+    storage::{Client, Permission, Subject, TokenOrigin},
     types::{AuthMethod, GrantType, Scope, SubjectId},
 };
 
@@ -71,6 +71,7 @@ pub struct Authorization {
     pub(super) subject: SubjectId,
     pub(super) widest: Scope,
     pub(super) requested: Option<Scope>,
+    pub(super) origin: TokenOrigin,
 }
 
 impl Authorization {
@@ -98,7 +99,24 @@ impl Authorization {
         }
         let registered = &client.metadata().scope;
         let widest = limit.map_or_else(|| registered.clone(), |limit| registered.intersection(limit));
-        Ok(Self { client, subject, widest, requested: None })
+        let origin = TokenOrigin { client: client.revision().number, subject: None, permission: None };
+        Ok(Self { client, subject, widest, requested: None, origin })
+    }
+
+    /// Under a permission for a registered subject, within its scope: the token ends with both.
+    ///
+    /// # Errors
+    /// As for [`Authorization::for_client`].
+    pub fn permitted(
+        client: Arc<Client>,
+        grant: &GrantType,
+        subject: &Subject,
+        permission: &Permission,
+    ) -> Result<Self, GrantError> {
+        let mut permitted = Self::for_subject(client, grant, subject.id.clone(), permission.scope.as_ref())?;
+        permitted.origin.subject = Some(subject.revision.number);
+        permitted.origin.permission = Some(permission.revision.number);
+        Ok(permitted)
     }
 
     /// Takes `scope` for the requested one where the form has none. It never widens anything.

@@ -1,6 +1,6 @@
 //! JWT access tokens (RFC 9068 §2).
 
-use grantor_jose::{base64url_encode, crypto, sign};
+use grantor_jose::sign;
 use serde::Serialize;
 
 use super::Life;
@@ -28,7 +28,7 @@ pub(super) fn issue(context: &Context, approval: &Approval, life: Life) -> Resul
         client_id: approval.client().id().as_str(),
         iat: life.issued_at.seconds(),
         exp: life.expires_at.seconds(),
-        jti: base64url_encode(crypto::random_bytes::<16>()),
+        jti: context.token_ids.seal(approval.origin()),
         scope: approval.scope().to_string(),
     };
     let payload = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");

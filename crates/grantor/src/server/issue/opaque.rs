@@ -17,6 +17,7 @@ pub(super) async fn issue(context: &Context, approval: &Approval, life: Life) ->
         audience: approval.audience().to_owned(),
         issued_at: life.issued_at,
         expires_at: life.expires_at,
+        origin: Some(*approval.origin()),
     };
     context.tokens.token_create(TokenDigest::of(&token), record).await?;
     Ok(token)
