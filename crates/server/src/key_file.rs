@@ -11,15 +11,17 @@ use grantor::{
     jose::{Algorithm, PrivateJwk, json::Object},
     types::{AuthMethod, ClientId, Issuer},
 };
+use grantor_stores::Exposure;
 use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-/// Why a key file cannot be written.
+/// Why a key file cannot be written, or is not used.
 #[derive(Debug)]
 pub enum KeyFileError {
     Exists(PathBuf),
     NoDirectory(PathBuf),
+    Writable(PathBuf),
     Io(PathBuf, io::Error),
 }
 
@@ -28,6 +30,9 @@ impl fmt::Display for KeyFileError {
         match self {
             Self::Exists(path) => {
                 write!(f, "key file {}: exists already and is never overwritten; name another with --out", path.display())
+            }
+            Self::Writable(path) => {
+                write!(f, "key file {path}: others may change it; run: chmod 600 {path}", path = path.display())
             }
             Self::NoDirectory(path) => {
                 write!(f, "key file {}: its directory does not exist; make it, or name another file with --out", path.display())
@@ -93,6 +98,31 @@ pub fn google_form(issuer: &Issuer, client_id: &ClientId, key: &PrivateJwk) -> O
 
 fn pretty(value: &Value) -> Zeroizing<String> {
     Zeroizing::new(serde_json::to_string_pretty(value).expect("a key file is JSON") + "\n")
+}
+
+/// Refuses a key file that others may change, for they decide what is signed with whose key, and where it is sent. That others may read
+/// it is logged only: orchestrators mount secrets so that all users in a container can, and often there is one.
+pub fn check_access(path: &Path) -> Result<(), KeyFileError> {
+    match exposure(path) {
+        Some(Exposure::Writable) => Err(KeyFileError::Writable(path.to_owned())),
+        _ => {
+            warn_if_exposed(path);
+            Ok(())
+        }
+    }
+}
+
+/// Logs that others than the owner and the groups of this process may read or write a file with a private key.
+pub fn warn_if_exposed(path: &Path) {
+    if let Some(exposure) = exposure(path) {
+        tracing::warn!("key file {path}: others may {exposure} it; run: chmod 600 {path}", path = path.display());
+    }
+}
+
+/// A pipe or a terminal is not looked at.
+fn exposure(path: &Path) -> Option<Exposure> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Exposure::of(&metadata)
 }
 
 /// Writes a key file that must not exist yet, mode 0600. It is there whole and on the disk when this succeeds, and not at all otherwise.

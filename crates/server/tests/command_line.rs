@@ -26,10 +26,15 @@ impl Desk {
         self.0.path()
     }
 
-    /// Writes a file, and answers its name.
+    /// Writes a file for its owner alone, and answers its name.
     fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         fs::write(self.path().join(name), text).expect("a file");
+        self.chmod(name, 0o600);
         name.to_owned()
+    }
+
+    fn chmod(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path().join(name), fs::Permissions::from_mode(mode)).expect("chmod");
     }
 
     fn run(&self, arguments: &[&str]) -> Finished {
@@ -228,6 +233,41 @@ fn keys_that_must_not_be_registered_are_refused() {
 }
 
 #[test]
+fn no_file_is_read_beyond_its_limit() {
+    let desk = Desk::new();
+    let mebibyte = 1024 * 1024;
+    let padded = |text: &str, length: usize| text.to_owned() + &" ".repeat(length - text.len());
+    let set = set(Algorithm::Es256, &[]);
+    let create = |id: &'static str, file: &'static str| ["client", "create", id, "--jwks", file];
+    desk.file("longest.jwks", padded(&set, mebibyte));
+    desk.ok(&create("a", "longest.jwks"));
+    desk.file("longer.jwks", padded(&set, mebibyte + 1));
+    let too_long = "longer than 1048576 octets";
+    for file in ["longer.jwks", "/dev/zero"] {
+        desk.refuses(&create("b", file), 2, &["--jwks", file, too_long]);
+        desk.refuses(&["client", "add-key", "a", "--jwks", file], 2, &["--jwks", file, too_long]);
+    }
+    for (length, code) in [(mebibyte, 0), (mebibyte + 1, 2)] {
+        desk.file("long.toml", padded("#", length));
+        let finished = desk.run(&["client", "list", "--config", "long.toml"]);
+        assert_eq!(finished.status.code(), Some(code), "{}", finished.stderr);
+        assert_eq!(finished.stderr.contains(too_long), code == 2, "{}", finished.stderr);
+    }
+    desk.refuses(&["client", "list", "--config", "/dev/zero"], 2, &["configuration /dev/zero", too_long]);
+    let key = desk.file("long.key", padded(&"A".repeat(43), 1025));
+    desk.refuses(&["client", "list", "--master-key", &key], 1, &["long.key", "longer than 1024 octets"]);
+    for (certificate, key, named) in [("/dev/zero", "k", "tls.certificate"), ("certificate.pem", "/dev/zero", "tls.key")] {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        desk.file("certificate.pem", certified.cert.pem());
+        let configuration = format!("issuer = \"https://localhost\"\n[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"");
+        let configuration = desk.file("tls.toml", configuration);
+        let finished = desk.run(&["serve", "--config", &configuration, "--listen", "127.0.0.1:0"]);
+        assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
+        assert!(finished.stderr.contains(named) && finished.stderr.contains(too_long), "{}", finished.stderr);
+    }
+}
+
+#[test]
 fn every_command_prints_json() {
     let desk = Desk::new();
     let is = |arguments: &[&str], pointer: &str, value: Value| {
@@ -307,6 +347,34 @@ fn only_what_registers_something_new_makes_a_database() {
     let made = desk.run(&["subject", "create", "alice", "--data", "other"]);
     assert!(made.status.success() && made.stderr.contains("a new one was made"), "{}", made.stderr);
     assert!(desk.run(&["subject", "create", "bob", "--data", "other"]).stderr.is_empty());
+}
+
+#[test]
+fn a_key_file_that_others_may_read_is_used_with_a_warning_and_one_they_may_change_is_not() {
+    let desk = Desk::new();
+    // Nobody listens there.
+    desk.ok(&["client", "create", "a", "--generate-key", "--issuer", "http://127.0.0.1:1"]);
+    for (mode, warns, refuses) in [
+        (0o600, false, false),
+        (0o640, false, false),
+        (0o604, true, false),
+        (0o644, true, false),
+        (0o602, true, true),
+        (0o666, true, true),
+    ] {
+        desk.chmod("a.json", mode);
+        for (arguments, code) in [
+            (&["assertion", "mint", "--key", "a.json"][..], 0),
+            (&["token", "--key", "a.json"], 1),
+            (&["doctor", "--key", "a.json"], 1),
+        ] {
+            let finished = desk.run(arguments);
+            assert_eq!(finished.stderr.contains("chmod 600 a.json"), warns, "{arguments:?}, {mode:o}: {}", finished.stderr);
+            let expected = if refuses { 2 } else { code };
+            assert_eq!(finished.status.code(), Some(expected), "{arguments:?}, {mode:o}: {}", finished.stderr);
+            assert_eq!(finished.stderr.contains("others may change it"), refuses, "{arguments:?}, {mode:o}: {}", finished.stderr);
+        }
+    }
 }
 
 /// As a secret that is mounted, beside which the database is made.

@@ -18,7 +18,7 @@ use grantor::{
     types::{AuthMethod, ClientId},
 };
 use grantor_stores::{
-    MasterKeyError,
+    Exposure, MasterKeyError,
     sqlite::{OpenError, Options, SqliteStore},
 };
 use rusqlite::Connection;
@@ -210,6 +210,39 @@ fn a_master_key_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn a_database_that_others_may_read_or_change_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
+    // One that is in use has all its files.
+    let _store = open(directory.path());
+    for name in ["grantor.db", "grantor.db-wal", "grantor.db-shm", "lock"] {
+        let path = directory.path().join(name);
+        for (mode, exposure) in [(0o644, Exposure::Readable), (0o604, Exposure::Readable), (0o602, Exposure::Writable)] {
+            set(&path, mode);
+            let error = refusal(directory.path());
+            assert!(
+                matches!(&error, OpenError::Exposed { exposure: found, .. } if *found == exposure),
+                "{name} {mode:o}: {error}"
+            );
+            assert!(error.to_string().contains(&format!("chmod 600 {}", path.display())), "{error}");
+        }
+        for mode in [0o660, 0o600] {
+            set(&path, mode);
+            drop(open(directory.path()));
+        }
+    }
+    for mode in [0o777, 0o1777, 0o703, 0o702] {
+        set(directory.path(), mode);
+        let error = refusal(directory.path());
+        assert!(matches!(error, OpenError::OpenDirectory(_)) && error.to_string().contains("chmod 700"), "{mode:o}: {error}");
+    }
+    for mode in [0o755, 0o2770, 0o700] {
+        set(directory.path(), mode);
+        drop(open(directory.path()));
+    }
+}
+
+#[test]
 fn a_missing_malformed_or_foreign_master_key_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let other = tempfile::tempdir().expect("a temporary directory");
@@ -271,6 +304,7 @@ fn a_newer_foreign_or_damaged_database_is_refused_untouched() {
 fn a_start_that_was_killed_before_its_first_commit_can_be_repeated() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::write(directory.path().join("grantor.db"), b"").expect("written");
+    fs::set_permissions(directory.path().join("grantor.db"), fs::Permissions::from_mode(0o600)).expect("chmod");
     drop(open(directory.path()));
 }
 

@@ -73,6 +73,7 @@ impl AssertionCommand {
 
 impl Mint {
     async fn run(self, global: &Global) -> Result<(), Failure> {
+        Global::start_log()?;
         let key = ClientCredential::read(&self.key, self.bare)?;
         let usage = if self.client_auth { Usage::ClientAuthentication } else { Usage::Grant };
         let audience = self.aud.as_deref().or(global.issuer.as_deref());

@@ -6,11 +6,12 @@ mod delivery;
 mod keys;
 mod update;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     clock::{Clock as _, UnixTime},
+    file,
     jose::{Algorithm, JwkError, JwkSet, VerificationKey},
     storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat, client_change},
     types::{ClientId, GrantType},
@@ -299,9 +300,9 @@ fn ending_after(keys: Vec<Arc<VerificationKey>>, lifetime: Option<Duration>) -> 
 }
 
 /// The keys of a JWK Set file. A key this server cannot use is an error, but for key types it does not know (RFC 7517 §5).
-fn read_jwks(path: &PathBuf) -> Result<Vec<Arc<VerificationKey>>, Failure> {
+fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
-    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let text = file::read(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
     let set = JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))?;
     let unusable = set.skipped.iter().find(|(_, error)| !matches!(error, JwkError::Unsupported(_)));
     if let Some((index, error)) = unusable {

@@ -15,6 +15,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{Failure, client::algorithm};
+use crate::key_file;
 
 /// What a private key alone does not say.
 #[derive(Debug, Default, Args)]
@@ -41,6 +42,7 @@ pub enum ClientCredential {
 impl ClientCredential {
     /// Reads either; what is missing or too much is a usage error.
     pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
+        key_file::check_access(path).map_err(Failure::usage)?;
         if !is_bare(path) {
             if bare.iss.is_some() || bare.alg.is_some() || bare.kid.is_some() {
                 let problem = "--iss, --alg and --kid go with a private key alone (PEM or JWK); this is none";

@@ -50,6 +50,7 @@ pub struct Doctor {
 
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        Global::start_log()?;
         let key = self.key.as_deref().map(|path| ClientCredential::read(path, self.bare)).transpose()?;
         let file = key.as_ref().and_then(ClientCredential::file);
         let issuer = match (&global.issuer, file) {

@@ -26,7 +26,7 @@ pub use output::Output;
 
 use crate::{
     app,
-    config::{Config, Overrides},
+    config::{Config, LogFormat, Overrides},
     telemetry,
 };
 
@@ -142,6 +142,11 @@ impl Global {
         let config = self.start()?;
         let store = self.open_store(&config, Create::Never)?;
         Ok((config, store))
+    }
+
+    /// Logs warnings, for commands that need no configuration. What becomes of their requests they say themselves.
+    fn start_log() -> Result<(), Failure> {
+        telemetry::start(LogFormat::Auto, "warn,grantor::client=off").map_err(Failure::usage)
     }
 
     /// The configuration of a command.

@@ -64,6 +64,7 @@ pub enum GrantName {
 
 impl Token {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        Global::start_log()?;
         let key = ClientCredential::read(&self.key, self.bare)?;
         let (server, asked) = server(&key, global)?;
         let source = self.asking.source(&key, server)?;

@@ -5,14 +5,14 @@ mod observe;
 mod raw;
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::SocketAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use grantor::{assertion::Profile, jose::Algorithm, types::Issuer};
+use grantor::{assertion::Profile, file, jose::Algorithm, types::Issuer};
 use grantor_stores::sqlite::Retention;
 use serde::Deserialize;
 
@@ -112,9 +112,9 @@ impl Config {
     /// Reads `explicit`, which must exist, or `grantor.toml` in the data directory, which need not.
     pub fn load(data: &Path, explicit: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
         let path = explicit.map_or_else(|| data.join("grantor.toml"), Path::to_owned);
-        let text = match fs::read_to_string(&path) {
+        let text = match file::read_text(&path, file::DOCUMENT_BYTES) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && explicit.is_none() => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && explicit.is_none() => Default::default(),
             Err(error) => return Err(ConfigError::Unreadable(path, error)),
         };
         let mut raw = parse(&text).map_err(|problem| ConfigError::Syntax(path.clone(), problem))?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use grantor::file;
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsAcceptor,
@@ -24,6 +25,8 @@ use tokio_rustls::{
     },
     server::TlsStream,
 };
+
+use crate::key_file;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -125,12 +128,14 @@ fn stamp(files: &TlsFiles) -> Stamp {
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let path = |path: &Path| path.display().to_string();
     let unreadable = |problem: String| TlsError::Certificate { path: path(&files.certificate), problem };
-    let chain = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect);
+    let read = |path: &Path| file::read(path, file::DOCUMENT_BYTES).map_err(pem::Error::Io);
+    let chain = read(&files.certificate).and_then(|text| CertificateDer::pem_slice_iter(&text).collect());
     let chain: Vec<_> = chain.map_err(|error| unreadable(problem(&error)))?;
     if chain.is_empty() {
         return Err(unreadable("holds no certificate".to_owned()));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key);
+    key_file::warn_if_exposed(&files.key);
+    let key = read(&files.key).and_then(|text| PrivateKeyDer::from_pem_slice(&text));
     let key = key.map_err(|error| TlsError::Key { path: path(&files.key), problem: problem(&error) })?;
     CertifiedKey::from_der(chain, key, provider).map_err(|problem| TlsError::Pair { path: path(&files.key), problem })
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use grantor::storage::StoreError;
 use rusqlite::ErrorCode;
 
-use crate::MasterKeyError;
+use crate::{Exposure, MasterKeyError};
 
 /// Why a database is not opened. Each text names the file and the remedy; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,20 @@ pub enum OpenError {
     /// There is none, and none was to be made.
     #[error("no database in {0}; name the right directory with --data, or run `grantor serve` to make one")]
     Absent(PathBuf),
+    /// Others may put files into the directory.
+    #[error(
+        "{0}: others may write in this directory, and so replace the database; run: chmod 700 {0}, or name a directory in it with \
+         --data"
+    )]
+    OpenDirectory(PathBuf),
+    /// Others may read or write a file of the database.
+    #[error("{path}: others may {exposure} this file; run: chmod 600 {path}")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What they may do.
+        exposure: Exposure,
+    },
     /// A file of something else.
     #[error("{0}: not a Grantor database; name another directory with --data")]
     Foreign(PathBuf),

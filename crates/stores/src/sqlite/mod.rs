@@ -3,6 +3,7 @@
 //!
 //! What was answered is on disk: a claim or a token is answered only after the commit that holds it.
 
+mod access;
 mod cache;
 mod check;
 mod claim_rows;

@@ -17,7 +17,9 @@ use grantor::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::{Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Readers, Retention, Ring, SqliteStore, Writer, signing_key};
+use super::{
+    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Readers, Retention, Ring, SqliteStore, Writer, access, signing_key,
+};
 use crate::MasterKey;
 
 /// "GRNT": marks the file as ours.
@@ -103,10 +105,12 @@ impl SqliteStore {
             return Err(OpenError::Absent(directory.to_owned()));
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+        access::check_directory(directory)?;
         // Two processes that start at once must not both create.
         let lock = private_file(&directory.join("lock")).map_err(io)?;
         lock.lock().map_err(io)?;
         let is_new = inspect(&path)?;
+        access::check_files(directory)?;
         if is_new && options.create == Create::Never {
             return Err(OpenError::Absent(directory.to_owned()));
         }
