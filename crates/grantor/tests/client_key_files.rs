@@ -171,7 +171,7 @@ fn no_error_shows_what_a_member_is() {
 fn a_file_that_makes_no_source_says_where_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("billing.json");
-    assert!(matches!(TokenSource::from_key_file(&path), Err(KeyFileError::Io(..))));
+    assert!(matches!(TokenSource::from_key_file(&path), Err(KeyFileError::Text(..))));
     let rows = [
         with(secret_form("client_secret_basic"), "token_endpoint", json!("http://as.example/token")),
         secret_form("private_key_jwt"),

@@ -380,6 +380,35 @@ async fn no_redirect_is_followed() {
     assert_eq!(elsewhere.hits(JWKS), 0);
 }
 
+/// Whoever looks into the log learns which key the issuer has to mend.
+#[tokio::test]
+async fn a_malformed_key_of_the_issuer_is_named() {
+    let server = Double::publishing(&[&keys::P256]).await;
+    let good = key_set(&[&keys::P256, &keys::P384]);
+    let (validator, clock) = server.validator(times);
+    let token = server.token(&keys::P384).sign(&keys::P384);
+    for (row, member, value, reason) in [
+        ("short", "x", json!("AAAA"), "key parameter 'x' is malformed"),
+        ("wrong alg", "alg", json!("ES256"), "key parameter 'alg' is ES256, which does not fit the key's type"),
+        ("for encryption", "use", json!("enc"), "key is not for verifying signatures"),
+    ] {
+        let mut set = good.clone();
+        set["keys"][1][member] = value;
+        server.says(JWKS, Reply::json(&set));
+        clock.advance(Duration::from_secs(600));
+        let token = server.token(&keys::P384).claim("exp", "1900000000").sign(&keys::P384);
+        let expected = format!("key 1 of the issuer's set has this 'kid', and cannot be used: {reason}");
+        assert_eq!(refused(row, validator.validate(&token).await), expected);
+        let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+        accepted("the good one beside it", validator.validate(&token).await);
+        let unknown = server.token(&keys::P256).header("kid", "\"unknown\"").claim("exp", "1900000000").sign(&keys::P256);
+        assert_eq!(refused(row, validator.validate(&unknown).await), NO_KEY);
+    }
+    server.says(JWKS, Reply::json(&good));
+    let (fresh, _) = server.validator(times);
+    accepted("the control", fresh.validate(&token).await);
+}
+
 #[tokio::test]
 async fn an_empty_set_is_a_statement() {
     let server = Double::publishing(&[&keys::P256]).await;

@@ -192,7 +192,7 @@ pub enum SigningError {
     #[error(transparent)]
     Jwk(#[from] JwkError),
     /// The JWK has no private part.
-    #[error("key has no private part")]
+    #[error("a public JWK: it has no private part ('d'); sign with the private key that it belongs to")]
     NotPrivate,
     /// The private part contradicts the public one, or is malformed.
     #[error("private key is malformed or does not match its public part")]
@@ -200,16 +200,61 @@ pub enum SigningError {
     /// An RSA key without `alg`: say which one it signs with.
     #[error("key has no 'alg'; name the algorithm it signs with")]
     NoAlgorithm,
-    /// Not an unencrypted PKCS#8 RSA key in PEM.
-    #[error("not an unencrypted PKCS#8 RSA private key in PEM")]
-    Pem,
-    /// Not an unencrypted private key in PEM of a form that is read.
-    #[error("not an unencrypted private key in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, EC or Ed25519")]
-    PrivatePem,
+    /// The PEM holds no private key that is read.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// `use` says that the key is for something else, such as encryption.
+    #[error("key parameter 'use' says that the key is not for signatures")]
+    NotForSigning,
     /// Not a certificate in PEM.
     #[error("not a certificate in PEM")]
     CertificatePem,
     /// The cryptographic library failed.
     #[error("the cryptographic library refused to sign")]
     Crypto,
+}
+
+/// What a PEM text holds instead of one private key that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PemError {
+    /// Nothing.
+    #[error("it is empty")]
+    Empty,
+    /// No PEM.
+    #[error("no PEM: there is no line that begins with '-----BEGIN'")]
+    NoBlock,
+    /// A BEGIN line without its END line.
+    #[error("the PEM has no END line for its BEGIN line: it is cut off")]
+    Unfinished,
+    /// A public key alone.
+    #[error("a public key: sign with the private key that it belongs to")]
+    PublicKey,
+    /// A certificate alone.
+    #[error("a certificate without its private key: add the private key, or name the file that holds it")]
+    Certificate,
+    /// A certificate request alone.
+    #[error("a certificate request: name the file with the private key that it was made with")]
+    CertificateRequest,
+    /// Something else.
+    #[error("the PEM holds no private key")]
+    NoKey,
+    /// A private key that needs a passphrase.
+    #[error("the private key is encrypted, and no passphrase is asked for: decrypt it with 'openssl pkey -in FILE -out NEWFILE'")]
+    Encrypted,
+    /// OpenSSH's own format, which is no PKCS.
+    #[error("the private key is in OpenSSH's own format: convert a copy of it with 'ssh-keygen -p -m PKCS8 -f COPY'")]
+    OpenSsh,
+    /// More than one private key.
+    #[error("there are {0} private keys in it, and no saying which is meant: leave one")]
+    Several(usize),
+    /// An EC key on another curve.
+    #[error("an EC key on a curve that is not supported: P-256, P-384 and P-521 are")]
+    Curve,
+    /// A key of another type: DSA, X25519, Ed448, RSA for PSS only.
+    #[error("a private key of a type that is not supported: RSA, EC (P-256, P-384, P-521) and Ed25519 are")]
+    KeyType,
+    /// No base64, or not what the label says.
+    #[error("the private key in the PEM is damaged: what is between its BEGIN and END lines is not what the label says")]
+    Damaged,
 }

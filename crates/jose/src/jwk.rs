@@ -35,15 +35,9 @@ impl Jwk {
     /// # Errors
     /// [`JwkError`]; among them [`JwkError::Private`] for a private or symmetric key.
     pub fn parse(input: &[u8]) -> Result<Self, JwkError> {
-        Self::from_members(&json::members(input)?)
-    }
-
-    /// As [`Jwk::parse`], from JSON already read.
-    pub(crate) fn from_members(jwk: &Members<'_>) -> Result<Self, JwkError> {
-        match PRIVATE_MEMBERS.into_iter().find(|member| jwk.get(member).is_some()) {
-            Some(member) => Err(JwkError::Private(member)),
-            None => Self::public_half(jwk),
-        }
+        let jwk = json::members(input)?;
+        not_private(&jwk)?;
+        Self::public_half(&jwk)
     }
 
     /// The public half of a JWK that may be private.
@@ -191,6 +185,12 @@ impl Parameters {
     }
 }
 
+/// Refuses private and symmetric keys (RFC 7517 §9.3).
+pub(crate) fn not_private(jwk: &Members<'_>) -> Result<(), JwkError> {
+    let member = PRIVATE_MEMBERS.into_iter().find(|member| jwk.get(member).is_some());
+    member.map_or(Ok(()), |member| Err(JwkError::Private(member)))
+}
+
 fn text<'a>(jwk: &'a Members<'_>, name: &'static str) -> Result<Option<&'a str>, JwkError> {
     jwk.text(name, JwkError::Malformed(name))
 }
@@ -215,7 +215,7 @@ fn unsigned(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, JwkError> 
 }
 
 /// Whether `use` and `key_ops` allow verifying (RFC 7517 §4.2, §4.3).
-fn may_verify(jwk: &Members<'_>) -> Result<bool, JwkError> {
+pub(crate) fn may_verify(jwk: &Members<'_>) -> Result<bool, JwkError> {
     let key_use = text(jwk, "use")?;
     let operations = match jwk.get("key_ops") {
         None => None,

@@ -2,7 +2,8 @@
 
 use crate::{
     Jwk, JwkError, JwkSetError, VerificationKey,
-    json::{self, Node},
+    json::{self, Members, Node},
+    jwk::{may_verify, not_private},
 };
 
 /// The usable public keys of a set, and why the others were skipped.
@@ -10,8 +11,27 @@ use crate::{
 pub struct JwkSet {
     /// Keys ready to verify, in the order of the set.
     pub keys: Vec<VerificationKey>,
-    /// Position in the set (from 0) and reason of each key that is not used (RFC 7517 §5: the rest still works).
-    pub skipped: Vec<(usize, JwkError)>,
+    /// Each key that is not used (RFC 7517 §5: the rest still works).
+    pub skipped: Vec<SkippedKey>,
+}
+
+/// A key of a set that is not used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedKey {
+    /// Its position in the set, from 0.
+    pub index: usize,
+    /// Its `kid`, where that can be read.
+    pub key_id: Option<String>,
+    /// What is wrong with it.
+    pub reason: JwkError,
+}
+
+impl SkippedKey {
+    /// Whether the key is merely not for us: of a type or algorithm that is not known here, or for encryption. Nobody has to mend it.
+    pub fn is_for_others(&self) -> bool {
+        matches!(self.reason, JwkError::Unsupported(_) | JwkError::NotForVerification)
+    }
 }
 
 impl JwkSet {
@@ -31,13 +51,26 @@ impl JwkSet {
         let mut parsed = Self::default();
         for (index, node) in nodes.iter().enumerate() {
             let Node::Object(jwk) = node else { return Err(JwkSetError::NoKeys) };
-            let vetted = Jwk::from_members(jwk).and_then(|jwk| jwk.vet_briefly().map(|()| jwk));
-            match vetted.and_then(VerificationKey::from_jwk) {
+            match usable(jwk) {
                 Ok(key) => parsed.keys.push(key),
                 Err(error @ JwkError::Private(_)) => return Err(JwkSetError::Private { index, error }),
-                Err(error) => parsed.skipped.push((index, error)),
+                Err(reason) => {
+                    let key_id = jwk.get("kid").and_then(Node::as_text).map(str::to_owned);
+                    parsed.skipped.push(SkippedKey { index, key_id, reason });
+                }
             }
         }
         Ok(parsed)
     }
+}
+
+fn usable(jwk: &Members<'_>) -> Result<VerificationKey, JwkError> {
+    not_private(jwk)?;
+    // What is not for verifying is not judged either: the rules for signatures are not its rules.
+    if !may_verify(jwk)? {
+        return Err(JwkError::NotForVerification);
+    }
+    let jwk = Jwk::public_half(jwk)?;
+    jwk.vet_briefly()?;
+    VerificationKey::from_jwk(jwk)
 }

@@ -9,6 +9,7 @@ use crate::{
     crypto::{self, PrivateParts, Signer},
     json::{self, Members, Object},
     jwk::{octets, octets_of_length},
+    pem,
 };
 
 /// The private members of an RSA JWK in the order of [`PrivateParts::Rsa`] (RFC 7518 §6.3.2).
@@ -40,7 +41,7 @@ impl PrivateJwk {
     pub fn parse(input: &[u8], algorithm: Option<Algorithm>) -> Result<Self, SigningError> {
         let jwk = json::members(input).map_err(crate::JwkError::from)?;
         if jwk.get("use").is_some_and(|key_use| key_use.as_text() != Some("sig")) {
-            return Err(crate::JwkError::Use.into());
+            return Err(SigningError::NotForSigning);
         }
         let public = Jwk::public_half(&jwk)?;
         let algorithm = agree(public.algorithm(), algorithm)?;
@@ -48,35 +49,15 @@ impl PrivateJwk {
         Self::from_parts(algorithm, &private_parts(&jwk, public.key_type())?, key_id)
     }
 
-    /// Reads an unencrypted PKCS#8 RSA key in PEM, the form of service-account files.
+    /// Reads the one private key in a PEM text, of any form that tools write: PKCS#8 (`PRIVATE KEY`), PKCS#1 (`RSA PRIVATE KEY`)
+    /// or SEC 1 (`EC PRIVATE KEY`), unencrypted. What else is there is passed over: bag attributes and other text (RFC 7468 §5.2),
+    /// certificates. `algorithm` is needed for RSA, and must otherwise agree. Without `key_id` it is the RFC 7638 thumbprint.
     ///
     /// # Errors
-    /// [`SigningError::Pem`] if the text is something else.
-    pub fn from_rsa_pem(pem: &str, algorithm: Algorithm, key_id: Option<String>) -> Result<Self, SigningError> {
-        let (label, document) = pkcs8::SecretDocument::from_pem(pem).map_err(|_| SigningError::Pem)?;
-        let parts = crypto::rsa_parts_from_pkcs8(document.as_bytes()).filter(|_| label == "PRIVATE KEY");
-        Self::from_parts(algorithm, &parts.ok_or(SigningError::Pem)?, key_id)
-    }
-
-    /// Reads an unencrypted private key in PEM, of any form that tools write: PKCS#8 (`PRIVATE KEY`), PKCS#1 (`RSA PRIVATE KEY`)
-    /// or SEC 1 (`EC PRIVATE KEY`). `algorithm` is needed for RSA, and must otherwise agree. Without `key_id` it is the RFC 7638
-    /// thumbprint.
-    ///
-    /// # Errors
-    /// [`SigningError::PrivatePem`] if the text is something else, [`SigningError::NoAlgorithm`],
+    /// [`SigningError::Pem`] if there is no such key, or more than one; [`SigningError::NoAlgorithm`],
     /// [`crate::JwkError::AlgorithmMismatch`].
     pub fn from_pem(pem: &str, algorithm: Option<Algorithm>, key_id: Option<String>) -> Result<Self, SigningError> {
-        // `openssl ecparam -genkey` writes the curve first, in a block of its own.
-        let start = pem.find("-----BEGIN EC PRIVATE KEY-----").filter(|_| pem.contains("-----BEGIN EC PARAMETERS-----"));
-        let document = pkcs8::SecretDocument::from_pem(&pem[start.unwrap_or(0)..]);
-        let (label, document) = document.map_err(|_| SigningError::PrivatePem)?;
-        let parts = match label {
-            "PRIVATE KEY" => crypto::parts_from_pkcs8(document.as_bytes()),
-            "RSA PRIVATE KEY" => crypto::rsa_parts_from_pkcs1(document.as_bytes()),
-            "EC PRIVATE KEY" => crypto::ec_parts_from_sec1(document.as_bytes()),
-            _ => None,
-        };
-        let parts = parts.ok_or(SigningError::PrivatePem)?;
+        let parts = pem::private_parts(pem)?;
         let public = public_half(&to_json(&private_members(&parts)))?;
         Self::from_parts(agree(public.algorithm(), algorithm)?, &parts, key_id)
     }
@@ -147,8 +128,7 @@ impl fmt::Debug for PrivateJwk {
 /// # Errors
 /// [`SigningError::CertificatePem`]
 pub fn certificate_from_pem(pem: &str) -> Result<Vec<u8>, SigningError> {
-    let (label, document) = pkcs8::Document::from_pem(pem).map_err(|_| SigningError::CertificatePem)?;
-    if label == "CERTIFICATE" { Ok(document.into_vec()) } else { Err(SigningError::CertificatePem) }
+    pem::certificate(pem).ok_or(SigningError::CertificatePem)
 }
 
 fn to_json(jwk: &Object) -> Zeroizing<String> {

@@ -3,8 +3,8 @@
 
 use aws_lc_rs::hmac;
 use grantor_jose::{
-    Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PrivateJwk, RsaDefect, SigningError, SigningKey,
-    Unverified, VerificationKey, base64url_decode, base64url_encode, compact, sign, signing_input,
+    Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PemError, PrivateJwk, RsaDefect, SigningError,
+    SigningKey, Unverified, VerificationKey, base64url_decode, base64url_encode, compact, sign, signing_input,
 };
 use josekit::jwk::alg::{ec::EcCurve, ec::EcKeyPair, ed::EdCurve, ed::EdKeyPair, rsa::RsaKeyPair};
 use num_bigint::BigUint;
@@ -382,6 +382,35 @@ fn refuses_duplicate_members_in_a_key_and_in_a_set() {
 }
 
 /// RFC 7517 §5: a key that is not understood or not for this is skipped, and the others work.
+/// What a client publishes for others to encrypt to is no reason to refuse its signing keys, whatever it looks like.
+#[test]
+fn an_encryption_key_is_skipped_unseen() {
+    let good = with(p256(), "kid", "sig");
+    let base = || with(with(rsa(), "use", "enc"), "kid", "enc");
+    let x25519 = json!({"kty": "OKP", "crv": "X25519", "x": base64url_encode([9; 32]), "use": "enc", "kid": "enc"});
+    let mut by_operations = with(rsa(), "kid", "enc");
+    by_operations["key_ops"] = json!(["wrapKey", "encrypt"]);
+    for encryption in [
+        base(),
+        with(base(), "alg", "RSA-OAEP"),
+        with(base(), "n", number(128, 0xff, 1)),
+        with(base(), "n", "="),
+        x25519,
+        by_operations,
+    ] {
+        let set = JwkSet::parse(json!({"keys": [encryption, good]}).to_string().as_bytes()).expect("a set");
+        assert_eq!(set.keys.iter().map(VerificationKey::key_id).collect::<Vec<_>>(), [Some("sig")], "{encryption}");
+        let [skipped] = &set.skipped[..] else { panic!("{encryption}") };
+        assert_eq!((skipped.index, skipped.key_id.as_deref(), &skipped.reason), (0, Some("enc"), &JwkError::NotForVerification));
+        assert!(skipped.is_for_others());
+    }
+    // The control: a private one spoils the set all the same, and a signing key with the same defect is not for others.
+    let private = json!({"keys": [with(base(), "d", "AA"), good]}).to_string();
+    assert!(matches!(JwkSet::parse(private.as_bytes()), Err(JwkSetError::Private { index: 0, .. })));
+    let weak = json!({"keys": [with(rsa(), "n", number(128, 0xff, 1)), good]}).to_string();
+    assert!(!JwkSet::parse(weak.as_bytes()).expect("a set").skipped[0].is_for_others());
+}
+
 #[test]
 fn skips_unusable_keys_of_a_set_and_keeps_the_others() {
     let multiple_of_3 = next(modulus(), |number| (number % 6_u8) == BigUint::from(3_u8));
@@ -404,7 +433,8 @@ fn skips_unusable_keys_of_a_set_and_keeps_the_others() {
     let set = JwkSet::parse(json!({"keys": keys, "other": 1}).to_string().as_bytes()).expect("a set");
     assert_eq!(set.keys.iter().map(VerificationKey::key_id).collect::<Vec<_>>(), [Some("a"), Some("b")]);
     let expected: Vec<_> = unusable.into_iter().enumerate().map(|(at, (_, error))| (at + 1, error)).collect();
-    assert_eq!(set.skipped, expected);
+    let skipped: Vec<_> = set.skipped.iter().map(|skipped| (skipped.index, skipped.reason.clone())).collect();
+    assert_eq!(skipped, expected);
 }
 
 #[test]
@@ -638,7 +668,7 @@ ydy5cY7YIBi87w93IKLEdfnbJtoOPLUW0ITrJReOgo1cq9SbsxYawBgfp/gh6A56
 ";
 
 fn rsa_private() -> PrivateJwk {
-    PrivateJwk::from_rsa_pem(PEM, Algorithm::Rs256, None).expect("a PKCS#8 key")
+    PrivateJwk::from_pem(PEM, Some(Algorithm::Rs256), None).expect("a PKCS#8 key")
 }
 
 #[test]
@@ -649,7 +679,7 @@ fn reads_an_rsa_key_from_pem_and_writes_the_same_pem() {
     assert_eq!(key.key_id(), public.thumbprint());
     let pem = key.expose_rsa_pem().expect("an RSA key");
     assert_eq!(pem.as_str(), PEM);
-    let again = PrivateJwk::from_rsa_pem(&pem, Algorithm::Ps512, Some("mine".to_owned())).expect("our own PEM");
+    let again = PrivateJwk::from_pem(&pem, Some(Algorithm::Ps512), Some("mine".to_owned())).expect("our own PEM");
     assert_eq!((again.key_id(), again.algorithm(), again.public().thumbprint()), ("mine", Algorithm::Ps512, public.thumbprint()));
     for algorithm in [Algorithm::Es256, Algorithm::Ed25519] {
         assert!(PrivateJwk::generate(algorithm).expect("a key").expose_rsa_pem().is_none());
@@ -662,48 +692,12 @@ fn reads_the_pem_of_a_service_account_file() {
     let file = json!({"type": "service_account", "private_key_id": "b3f1", "private_key": PEM, "client_email": "a@b.example"});
     let file: Value = serde_json::from_str(&file.to_string()).expect("JSON");
     let text = |member: &str| file[member].as_str().expect("a string").to_owned();
-    let key = PrivateJwk::from_rsa_pem(&text("private_key"), Algorithm::Rs256, Some(text("private_key_id"))).expect("a key");
+    let key = PrivateJwk::from_pem(&text("private_key"), Some(Algorithm::Rs256), Some(text("private_key_id"))).expect("a key");
     let token = sign(&key.signing_key().expect("a signer"), Some("JWT"), b"{}").expect("a token");
     assert_eq!(Unverified::parse(&token).expect("a JWS").header().key_id(), Some("b3f1"));
     assert_eq!(accepts(&token, &read(&rsa()).expect("the public key")), Ok(()));
     for form in [PEM.trim_end().to_owned(), PEM.replace('\n', "\r\n")] {
-        assert!(PrivateJwk::from_rsa_pem(&form, Algorithm::Rs256, None).is_ok(), "{form}");
-    }
-}
-
-#[test]
-fn refuses_pem_that_is_no_pkcs8_rsa_key() {
-    let own = RsaKeyPair::from_pem(PEM).expect("the key");
-    let text = |pem: Vec<u8>| String::from_utf8(pem).expect("PEM is text");
-    let der = base64_of_pem(PEM);
-    // The same key, said to be for PSS only (RFC 4055 §1.2): another algorithm's key is not taken for one of rsaEncryption.
-    let rsa_encryption = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-    let at = der.windows(9).position(|window| window == rsa_encryption).expect("the key's algorithm");
-    let mut for_pss = der.clone();
-    for_pss[at + 8] = 0x0a;
-    let rows = [
-        ("empty", String::new()),
-        ("not PEM", "not PEM".to_owned()),
-        ("JSON", rsa_private().expose_json().to_owned()),
-        ("PKCS#1", text(own.to_traditional_pem_private_key())),
-        ("a public key", text(own.to_pem_public_key())),
-        ("an EC key", text(EcKeyPair::generate(EcCurve::P256).expect("a key").to_pem_private_key())),
-        ("an Ed25519 key", text(EdKeyPair::generate(EdCurve::Ed25519).expect("a key").to_pem_private_key())),
-        ("a key for PSS", pem_of("PRIVATE KEY", &for_pss)),
-        ("a PKCS#8 key labelled PKCS#1", PEM.replace("PRIVATE KEY", "RSA PRIVATE KEY")),
-        ("a label that says encrypted", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
-        ("truncated", pem_of("PRIVATE KEY", &der[..der.len() - 1])),
-        ("followed by an octet", pem_of("PRIVATE KEY", &[der.as_slice(), &[0]].concat())),
-    ];
-    for (what, pem) in rows {
-        assert_eq!(PrivateJwk::from_rsa_pem(&pem, Algorithm::Rs256, None).err(), Some(SigningError::Pem), "{what}");
-    }
-    assert!(PrivateJwk::from_rsa_pem(&pem_of("PRIVATE KEY", &der), Algorithm::Rs256, None).is_ok(), "the control");
-
-    let small = text(RsaKeyPair::generate(1024).expect("a key").to_pem_private_key());
-    assert!(PrivateJwk::from_rsa_pem(&small, Algorithm::Rs256, None).is_err(), "1024 bits");
-    for algorithm in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Hs256] {
-        assert!(PrivateJwk::from_rsa_pem(PEM, algorithm, None).is_err(), "{algorithm}");
+        assert!(PrivateJwk::from_pem(&form, Some(Algorithm::Rs256), None).is_ok(), "{form}");
     }
 }
 
@@ -748,27 +742,105 @@ fn reads_private_keys_of_every_type_and_form_in_pem() {
     }
 }
 
+/// `openssl pkcs12 -nodes` writes attributes before each block, and the certificate beside the key; mail and YAML indent and wrap.
 #[test]
-fn refuses_pem_that_is_no_private_key_of_ours() {
+fn what_stands_beside_the_private_key_is_passed_over() {
+    let certificate = pem_of("CERTIFICATE", &base64_of_pem(PEM));
+    let attributes =
+        "Bag Attributes\n    localKeyID: 54 69 6D\n    friendlyName: billing -----BEGIN of it\nKey Attributes: <No Attributes>\n";
+    let public = String::from_utf8(RsaKeyPair::from_pem(PEM).expect("the key").to_pem_public_key()).expect("PEM is text");
+    let one_line = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+        PEM.lines().filter(|line| !line.starts_with('-')).collect::<String>()
+    );
+    let expected = rsa_private().public().thumbprint();
+    for (what, pem) in [
+        ("bag attributes", format!("{attributes}{PEM}")),
+        (
+            "pkcs12 -nodes",
+            format!("{attributes}{PEM}{attributes}subject=CN = billing\nissuer=CN = ca\n{certificate}{certificate}"),
+        ),
+        ("certificate first", format!("{certificate}{PEM}")),
+        ("its public key beside it", format!("{public}{PEM}")),
+        ("text before and after", format!("# the key of billing\n\n{PEM}\nend")),
+        ("one line", one_line),
+        ("indented", PEM.lines().map(|line| format!("    {line}  \r\n")).collect()),
+        (
+            "PKCS#1",
+            String::from_utf8(RsaKeyPair::from_pem(PEM).expect("the key").to_traditional_pem_private_key()).expect("PEM is text"),
+        ),
+    ] {
+        let key = PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(key.public().thumbprint(), expected, "{what}");
+    }
+    // And the certificate of such a text is found, for its thumbprint.
+    let both = format!("{attributes}{PEM}{attributes}{certificate}");
+    assert_eq!(grantor_jose::certificate_from_pem(&both), Ok(base64_of_pem(PEM)));
+    assert_eq!(grantor_jose::certificate_from_pem(PEM), Err(SigningError::CertificatePem));
+}
+
+#[test]
+fn what_a_pem_holds_instead_of_a_private_key_is_said_by_name() {
     let text = |pem: Vec<u8>| String::from_utf8(pem).expect("PEM is text");
     let (own, der) = (RsaKeyPair::from_pem(PEM).expect("the key"), base64_of_pem(PEM));
     let ec = EcKeyPair::generate(EcCurve::P256).expect("a key");
+    let other_curve = EcKeyPair::generate(EcCurve::Secp256k1).expect("a key");
+    // The same key, said to be for PSS only (RFC 4055 §1.2): another algorithm's key is not taken for one of rsaEncryption.
+    let rsa_encryption = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+    let at = der.windows(9).position(|window| window == rsa_encryption).expect("the key's algorithm");
+    let mut for_pss = der.clone();
+    for_pss[at + 8] = 0x0a;
+    let certificate = pem_of("CERTIFICATE", &der);
+    let ec_der = base64_of_pem(&text(ec.to_pem_private_key()));
+    let legacy =
+        PEM.replace("PRIVATE KEY-----\nMII", "RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AA\n\nMII");
     let rows = [
-        ("empty", String::new()),
-        ("a public key", text(own.to_pem_public_key())),
-        ("PKCS#8 labelled PKCS#1", PEM.replace("PRIVATE KEY", "RSA PRIVATE KEY")),
-        ("encrypted", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
-        ("truncated", pem_of("PRIVATE KEY", &der[..der.len() - 1])),
-        ("another curve", text(EcKeyPair::generate(EcCurve::Secp256k1).expect("a key").to_pem_private_key())),
-        ("Ed448", text(EdKeyPair::generate(EdCurve::Ed448).expect("a key").to_pem_private_key())),
-        ("a certificate's label", text(ec.to_pem_private_key()).replace("PRIVATE KEY", "CERTIFICATE")),
+        ("empty", String::new(), PemError::Empty),
+        ("white", " \n".to_owned(), PemError::Empty),
+        ("not PEM", "not PEM".to_owned(), PemError::NoBlock),
+        ("JSON", rsa_private().expose_json().to_owned(), PemError::NoBlock),
+        ("a public key", text(own.to_pem_public_key()), PemError::PublicKey),
+        ("a PKCS#1 public key", text(own.to_traditional_pem_public_key()), PemError::PublicKey),
+        ("a certificate", certificate.clone(), PemError::Certificate),
+        ("a certificate's label", text(ec.to_pem_private_key()).replace("PRIVATE KEY", "CERTIFICATE"), PemError::Certificate),
+        ("a request", pem_of("CERTIFICATE REQUEST", &der), PemError::CertificateRequest),
+        ("parameters", pem_of("DH PARAMETERS", &der), PemError::NoKey),
+        ("encrypted", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), PemError::Encrypted),
+        (
+            "encrypted, with its certificate",
+            format!("{}{certificate}", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+            PemError::Encrypted,
+        ),
+        ("encrypted in the old way", legacy.replace("END PRIVATE", "END RSA PRIVATE"), PemError::Encrypted),
+        ("OpenSSH", pem_of("OPENSSH PRIVATE KEY", b"openssh-key-v1"), PemError::OpenSsh),
+        ("two keys", format!("{PEM}{}", text(ec.to_pem_private_key())), PemError::Several(2)),
+        ("another curve", text(other_curve.to_pem_private_key()), PemError::Curve),
+        ("another curve, SEC 1", text(other_curve.to_traditional_pem_private_key()), PemError::Curve),
+        ("Ed448", text(EdKeyPair::generate(EdCurve::Ed448).expect("a key").to_pem_private_key()), PemError::KeyType),
+        ("DSA", pem_of("DSA PRIVATE KEY", &der), PemError::KeyType),
+        ("a key for PSS", pem_of("PRIVATE KEY", &for_pss), PemError::KeyType),
+        ("PKCS#8 labelled PKCS#1", PEM.replace("PRIVATE KEY", "RSA PRIVATE KEY"), PemError::Damaged),
+        ("truncated", pem_of("PRIVATE KEY", &der[..der.len() - 1]), PemError::Damaged),
+        ("followed by an octet", pem_of("PRIVATE KEY", &[der.as_slice(), &[0]].concat()), PemError::Damaged),
+        ("a truncated EC key", pem_of("PRIVATE KEY", &ec_der[..ec_der.len() - 1]), PemError::Damaged),
+        ("no base64", "-----BEGIN PRIVATE KEY-----\n*\n-----END PRIVATE KEY-----\n".to_owned(), PemError::Damaged),
+        ("cut off", PEM[..PEM.len() - 30].to_owned(), PemError::Unfinished),
     ];
-    for (what, pem) in rows {
-        assert_eq!(PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).err(), Some(SigningError::PrivatePem), "{what}");
+    let mut words = Vec::new();
+    for (what, pem, expected) in rows {
+        assert_eq!(PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).err(), Some(SigningError::Pem(expected)), "{what}");
+        words.push(expected.to_string());
     }
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), 13, "each cause has words of its own: {words:#?}");
     assert!(PrivateJwk::from_pem(PEM, Some(Algorithm::Rs256), None).is_ok(), "the control");
     let small = text(RsaKeyPair::generate(1024).expect("a key").to_pem_private_key());
-    assert!(PrivateJwk::from_pem(&small, Some(Algorithm::Rs256), None).is_err(), "1024 bits");
+    let small = PrivateJwk::from_pem(&small, Some(Algorithm::Rs256), None).err();
+    assert_eq!(small, Some(JwkError::RsaBits(1024).into()));
+    for algorithm in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Hs256] {
+        assert!(PrivateJwk::from_pem(PEM, Some(algorithm), None).is_err(), "{algorithm}");
+    }
 }
 
 /// A header with members of the caller's, signed by somebody else.

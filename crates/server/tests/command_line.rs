@@ -171,8 +171,8 @@ fn a_usage_error_is_one_line_with_the_remedy() {
             desk.refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2, &[&[key], words].concat());
         };
         refuses("nowhere.json", &["No such file"]);
-        refuses(&desk.file("text.json", "hello"), &["not valid JSON"]);
-        refuses(&desk.file("array.json", "[]"), &["'type'", "not a JSON object"]);
+        refuses(&desk.file("text.json", "hello"), &["neither PEM", "JSON"]);
+        refuses(&desk.file("array.json", "[]"), &["neither a key file", "JWK"]);
         refuses(&desk.file("other.json", r#"{"type":"authorized_user"}"#), &["'type'", "service_account"]);
         refuses(&desk.file("short.json", r#"{"type":"grantor_client"}"#), &["'private_key'", "missing"]);
         let form = |key: Value| {
@@ -226,7 +226,15 @@ fn keys_that_must_not_be_registered_are_refused() {
     let known = set(Es256, &[]);
     let mixed = known.replacen("[{", "[{\"kty\":\"LATTICE\"},{", 1);
     desk.ok(&["client", "create", "a", "--jwks", &desk.file("mixed.jwks", mixed)]);
-    desk.ok(&["client", "create", "b", "--jwks", &desk.file("good.jwks", known)]);
+    desk.ok(&["client", "create", "b", "--jwks", &desk.file("good.jwks", known.clone())]);
+    // An encryption key beside it is not registered, and is no reason to refuse the other: whatever it looks like.
+    let encryption = "[{\"kty\":\"RSA\",\"use\":\"enc\",\"kid\":\"enc\",\"alg\":\"RSA-OAEP\",\"n\":\"AQ\",\"e\":\"AQAB\"},{";
+    let both = known.replacen("[{", encryption, 1);
+    desk.ok(&["client", "create", "c", "--jwks", &desk.file("both.jwks", both.clone())]);
+    let keys = desk.json(&["client", "show", "c"])["jwks"]["keys"].as_array().expect("keys").clone();
+    assert!(keys.len() == 1 && keys[0]["kid"] != "enc", "{keys:?}");
+    let weak = desk.file("weak.jwks", both.replacen("enc", "sig", 1).replacen("RSA-OAEP", "RS256", 1));
+    desk.refuses(&["client", "create", "d", "--jwks", &weak], 2, &["weak.jwks", "key 0", "bits"]);
     for name in ["private.jwks", "rsa1024.jwks"] {
         desk.refuses(&["client", "add-key", "a", "--jwks", name], 2, &["--jwks", name]);
     }
@@ -620,7 +628,7 @@ fn a_key_file_has_the_documented_members() {
     let pem = file["private_key"].as_str().expect("a text");
     let kid = file["private_key_id"].as_str().expect("a text").to_owned();
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n") && pem.ends_with("-----END PRIVATE KEY-----\n"));
-    let key = PrivateJwk::from_rsa_pem(pem, Algorithm::Rs256, Some(kid)).expect("a readable key");
+    let key = PrivateJwk::from_pem(pem, Some(Algorithm::Rs256), Some(kid)).expect("a readable key");
     let registered = desk.json(&["client", "show", "g@ci.example"]);
     assert_eq!(registered["jwks"]["keys"][0], Value::Object(key.public().to_object()), "the registered half belongs to it");
     desk.ok(&["assertion", "mint", "--key", "g@ci.example.json"]);

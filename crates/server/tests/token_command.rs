@@ -79,6 +79,121 @@ fn a_private_key_alone_mints_for_any_audience() {
     }
 }
 
+/// A key that comes through a pipe is there once.
+#[test]
+fn a_key_is_read_once_from_wherever_it_comes() {
+    let desk = Desk::new();
+    let server = Foreign::start(|_, _| {});
+    let key_file = json!({
+        "type": "grantor_client", "issuer": server.issuer, "token_endpoint": format!("{}/token", server.issuer),
+        "client_id": "billing", "private_key": serde_json::from_str::<Value>(desk.key.expose_json()).expect("JSON"),
+    });
+    desk.file("key.json", &key_file.to_string());
+    desk.file("mark.json", &format!("\u{feff}{key_file}"));
+    desk.file("mark.pem", &format!("\u{feff}{}", *desk.key.expose_rsa_pem().expect("RSA")));
+    let binary = env!("CARGO_BIN_EXE_grantor");
+    let bare = "--iss billing --alg RS256 --aud https://as.example";
+    for command in [
+        "token --key - < key.json".to_owned(),
+        "token --key /dev/stdin < key.json".to_owned(),
+        "token --key <(cat key.json)".to_owned(),
+        "token --key mark.json".to_owned(),
+        "doctor --key <(cat key.json)".to_owned(),
+        format!("assertion mint --key - {bare} < key.pem"),
+        format!("assertion mint --key <(cat key.pem) {bare}"),
+        format!("assertion mint --key mark.pem {bare}"),
+        "assertion mint --key <(cat key.jwk) --iss billing --aud https://as.example".to_owned(),
+    ] {
+        let shell = std::process::Command::new("bash")
+            .current_dir(desk.path())
+            .args(["-c", &format!("'{binary}' --data data {command}")])
+            .output();
+        let finished = finished(shell.expect("bash runs"));
+        assert!(finished.status.success() && !finished.stdout.is_empty(), "{command}: {}{}", finished.stdout, finished.stderr);
+    }
+}
+
+/// What people give for a private key, and what each is told: no two the same.
+#[test]
+fn a_file_that_holds_no_private_key_says_what_it_holds() {
+    let desk = Desk::new();
+    let openssl = |command: &str| {
+        let run =
+            std::process::Command::new("bash").current_dir(desk.path()).args(["-c", &format!("openssl {command}")]).output();
+        let run = run.expect("bash runs");
+        assert!(run.status.success(), "{command}: {}", String::from_utf8_lossy(&run.stderr));
+    };
+    openssl("pkey -in key.pem -pubout -out public.pem");
+    openssl("pkey -in key.pem -aes128 -passout pass:x -out encrypted.pem");
+    openssl("rsa -in key.pem -traditional -aes128 -passout pass:x -out legacy.pem");
+    openssl("req -x509 -new -key key.pem -subj /CN=billing -days 2 -out certificate.pem");
+    openssl("req -new -key key.pem -subj /CN=billing -out request.pem");
+    openssl("pkcs12 -export -inkey key.pem -in certificate.pem -passout pass:x -out key.p12");
+    openssl("pkcs12 -in key.p12 -passin pass:x -nodes -out bag.pem");
+    openssl("pkey -in key.pem -outform DER -out key.der");
+    openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out small.pem");
+    openssl("ecparam -name secp256k1 -genkey -noout -out curve.pem");
+    openssl("genpkey -algorithm X25519 -out x25519.pem");
+    let key = desk.key.expose_rsa_pem().expect("RSA");
+    desk.file("two.pem", &[key.as_str(), &key].concat());
+    desk.file("openssh.pem", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n");
+    desk.file("cut.pem", &key[..200]);
+    desk.file("damaged.pem", &key.replacen("MII", "MIK", 1));
+    desk.file("empty", "");
+    desk.file("text", "hello");
+    desk.file("set.json", &format!("{{\"keys\":[{}]}}", desk.key.expose_json()));
+    desk.file("public.jwk", &serde_json::to_string(&desk.key.public()).expect("JSON"));
+    desk.file("enc.jwk", &desk.key.expose_json().replacen('{', "{\"use\":\"enc\",", 1));
+    desk.file("other.json", "{\"a\":1}");
+    desk.file("broken.json", "{\"a\":");
+    desk.file("long", &" ".repeat(300_000));
+    std::fs::write(desk.path().join("utf16.pem"), b"\xff\xfe-\0-\0").expect("a file");
+    std::fs::create_dir(desk.path().join("directory")).expect("a directory");
+    let rows = [
+        ("public.pem", "a public key"),
+        ("encrypted.pem", "openssl pkey -in FILE"),
+        ("legacy.pem", "encrypted"),
+        ("certificate.pem", "certificate without its private key"),
+        ("request.pem", "certificate request"),
+        ("key.p12", "binary"),
+        ("key.der", "openssl pkey -inform DER"),
+        ("small.pem", "1024 bits"),
+        ("curve.pem", "P-256, P-384 and P-521"),
+        ("x25519.pem", "type that is not supported"),
+        ("two.pem", "2 private keys"),
+        ("openssh.pem", "ssh-keygen -p -m PKCS8"),
+        ("cut.pem", "cut off"),
+        ("damaged.pem", "damaged"),
+        ("empty", "is empty"),
+        ("text", "neither PEM"),
+        ("set.json", "JWK Set"),
+        ("public.jwk", "no private part"),
+        ("enc.jwk", "not for signatures"),
+        ("other.json", "neither a key file"),
+        ("broken.json", "begins like JSON"),
+        ("long", "longer than 65536 octets"),
+        ("utf16.pem", "UTF-16"),
+        ("directory", "is a directory"),
+        ("missing", "No such file"),
+    ];
+    let mint =
+        |file: &str| ["assertion", "mint", "--key", file, "--alg", "RS256", "--iss", "billing", "--aud", "a"].map(str::to_owned);
+    let mint = |file: &str| desk.run(&mint(file).each_ref().map(String::as_str));
+    let mut said = std::collections::BTreeSet::new();
+    for (file, words) in rows {
+        let refused = mint(file);
+        assert_eq!(refused.status.code(), Some(2), "{file}: {}", refused.stderr);
+        assert!(refused.stderr.contains(words) && refused.stderr.contains(file), "{file}: {}", refused.stderr);
+        said.insert(refused.stderr.replace(file, "FILE"));
+    }
+    // The two ways to encrypt and the two binary forms are told the same.
+    assert_eq!(said.len(), rows.len() - 2, "{said:#?}");
+    for file in ["key.pem", "bag.pem"] {
+        let minted = mint(file);
+        assert!(minted.status.success(), "{file}: {}", minted.stderr);
+    }
+}
+
 #[test]
 fn what_a_private_key_alone_does_not_say_has_to_be_said() {
     let desk = Desk::new();

@@ -3,7 +3,7 @@
 
 use std::{
     fmt::{self, Display},
-    fs, io, mem,
+    mem,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -15,8 +15,8 @@ use grantor_jose::{
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
-    Builder, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, ConfigError, JwtBearer, LocalKey, PrivateKeyJwt,
-    Server, TokenSource, preset,
+    Builder, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, ConfigError, JwtBearer, KeyText, KeyTextError,
+    KeyTextForm, LocalKey, PrivateKeyJwt, Server, TokenSource, preset,
 };
 use crate::types::{AuthMethod, ClientId};
 
@@ -61,9 +61,12 @@ pub struct KeyFile {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// It cannot be read.
+    /// It cannot be read, or is no key file.
     #[error("key file {}: {}", .0.display(), .1)]
-    Io(PathBuf, #[source] io::Error),
+    Text(PathBuf, #[source] KeyTextError),
+    /// It holds a key alone, and does not say whose that is.
+    #[error("key file {}: a private key alone (PEM or JWK) does not name its client and server; a key file does", .0.display())]
+    KeyAlone(PathBuf),
     /// The named member is missing or wrong.
     #[error("key file {}: member '{}': {}", .0.display(), .1, .2)]
     Member(PathBuf, &'static str, String),
@@ -76,10 +79,22 @@ impl KeyFile {
     /// Reads either form.
     ///
     /// # Errors
-    /// [`KeyFileError::Io`], [`KeyFileError::Member`]
+    /// [`KeyFileError`], but not [`KeyFileError::Config`]
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let text = fs::read(path).map(Zeroizing::new).map_err(|error| KeyFileError::Io(path.to_owned(), error))?;
-        Self::parse(&text).map_err(|(member, problem)| KeyFileError::Member(path.to_owned(), member, problem))
+        let text = KeyText::read(path).map_err(|error| KeyFileError::Text(path.to_owned(), error))?;
+        Self::from_text(&text, path)
+    }
+
+    /// Reads either form from a file that is read already; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// [`KeyFileError::KeyAlone`], [`KeyFileError::Member`]
+    pub fn from_text(text: &KeyText, path: &Path) -> Result<Self, KeyFileError> {
+        if text.form() != KeyTextForm::KeyFile {
+            return Err(KeyFileError::KeyAlone(path.to_owned()));
+        }
+        let parsed = Self::parse(text.expose().as_bytes());
+        parsed.map_err(|(member, problem)| KeyFileError::Member(path.to_owned(), member, problem))
     }
 
     /// Reads either form from memory: where the file comes from a secret store, for example. The error is the member that is missing or
@@ -88,6 +103,7 @@ impl KeyFile {
     /// # Errors
     /// As said.
     pub fn parse(text: &[u8]) -> Result<Self, (&'static str, String)> {
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         let mut document = Document(json::parse_object(text).map_err(|error| ("type", error.to_string()))?);
         match document.0.get("type").and_then(Value::as_str) {
             Some("grantor_client") => Self::from_grantor(&mut document),
@@ -125,7 +141,7 @@ impl KeyFile {
 
     fn from_service_account(document: &mut Document) -> Result<Self, Problem> {
         let pem = document.text("private_key")?.ok_or_else(|| missing("private_key"))?;
-        let key = PrivateJwk::from_rsa_pem(&pem, Algorithm::Rs256, document.optional("private_key_id")?);
+        let key = PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), document.optional("private_key_id")?);
         let token_uri: String = document.required("token_uri")?;
         Ok(Self {
             form: KeyFileForm::ServiceAccount,
@@ -264,7 +280,7 @@ impl Drop for Document {
     }
 }
 
-fn wipe(value: &mut Value) {
+pub(super) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(values) => values.iter_mut().for_each(wipe),

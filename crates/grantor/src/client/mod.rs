@@ -36,6 +36,7 @@ mod error;
 mod exchange;
 mod grant;
 mod key_file;
+mod key_text;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
@@ -54,6 +55,7 @@ pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::Retry;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
 pub use key_file::{Credential, KeyFile, KeyFileError, KeyFileForm};
+pub use key_text::{KeyText, KeyTextError, KeyTextForm};
 pub use layer::{Authorized, Resend};
 pub use preset::Preset;
 pub use request::{TokenRequest, Wanted};

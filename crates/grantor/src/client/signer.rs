@@ -8,7 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use grantor_jose::{Algorithm, PrivateJwk, SigningError, SigningKey, base64url_encode, crypto, json::Object};
-use zeroize::Zeroizing;
+
+use super::{KeyText, KeyTextError, KeyTextForm};
 
 /// Signs assertions with one key. [`LocalKey`] does it in this process; implement it for a KMS or a hardware module that keeps
 /// the key to itself.
@@ -56,9 +57,12 @@ pub enum SignerError {
     /// The key in this process cannot sign.
     #[error(transparent)]
     Local(#[from] SigningError),
-    /// The file with the key cannot be read.
+    /// The file with the key cannot be read, or holds none.
     #[error("key {}: {}", .0.display(), .1)]
-    File(PathBuf, #[source] std::io::Error),
+    File(PathBuf, #[source] KeyTextError),
+    /// The file is a key file, which says more than a key: [`KeyFile`](super::KeyFile) reads it.
+    #[error("it is a key file, and a private key alone (PEM or JWK) is expected")]
+    KeyFile,
     /// A signer elsewhere failed.
     #[error("signer: {0}")]
     Remote(#[source] Box<dyn Error + Send + Sync>),
@@ -121,13 +125,22 @@ impl LocalKey {
     /// Reads a file that holds a private key in PEM or as a JWK, and nothing else.
     ///
     /// # Errors
-    /// [`SignerError::File`], [`SignerError::Local`]
+    /// [`SignerError::File`], [`SignerError::KeyFile`], [`SignerError::Local`]
     pub fn from_file(path: impl AsRef<Path>, algorithm: Option<Algorithm>) -> Result<Self, SignerError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| SignerError::File(path.to_owned(), error))?;
-        let text = Zeroizing::new(text);
-        let is_jwk = text.trim_start().starts_with('{');
-        Ok(if is_jwk { Self::from_jwk(text.as_bytes(), algorithm)? } else { Self::from_pem(&text, algorithm)? })
+        Self::from_text(&KeyText::read(path).map_err(|error| SignerError::File(path.to_owned(), error))?, algorithm)
+    }
+
+    /// As [`LocalKey::from_file`], of a file that is read already.
+    ///
+    /// # Errors
+    /// [`SignerError::KeyFile`], [`SignerError::Local`]
+    pub fn from_text(text: &KeyText, algorithm: Option<Algorithm>) -> Result<Self, SignerError> {
+        match text.form() {
+            KeyTextForm::Jwk => Ok(Self::from_jwk(text.expose().as_bytes(), algorithm)?),
+            KeyTextForm::Pem => Ok(Self::from_pem(text.expose(), algorithm)?),
+            KeyTextForm::KeyFile => Err(SignerError::KeyFile),
+        }
     }
 
     /// A client secret, for `client_secret_jwt` only: elsewhere an HMAC key is no client's key.

@@ -3,7 +3,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkSetError, JwsError};
+use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwkSetError, JwsError};
 use http::StatusCode;
 
 use crate::{discovery::DiscoveryError, fetch::FetchError, types::Scope};
@@ -33,6 +33,14 @@ pub enum ValidationError {
     /// The issuer publishes no key of this `kid`, or none for this algorithm.
     #[error("no key of the issuer has this 'kid'")]
     UnknownKey,
+    /// The issuer publishes a key of this `kid`, and it cannot be used.
+    #[error("key {index} of the issuer's set has this 'kid', and cannot be used: {reason}")]
+    UnusableKey {
+        /// Its position in the set, from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: JwkError,
+    },
     /// A required claim is absent (RFC 9068 §2.2).
     #[error("claim '{0}' is missing")]
     MissingClaim(&'static str),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantor_jose::{Header, Jwk, JwkSet, JwsError, Unverified, VerificationKey};
+use grantor_jose::{Header, Jwk, JwkSet, JwsError, SkippedKey, Unverified, VerificationKey};
 
 use super::{SourceError, ValidationError, refreshing::Refreshing, source::KeySource};
 
@@ -11,17 +11,20 @@ const MAX_TRIES: usize = 4;
 
 /// The usable public keys of one moment, parsed once.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<VerificationKey>);
+pub(super) struct KeySet {
+    keys: Vec<VerificationKey>,
+    skipped: Vec<SkippedKey>,
+}
 
 impl KeySet {
     pub(super) fn new(set: JwkSet) -> Arc<Self> {
-        Arc::new(Self(set.keys))
+        Arc::new(Self { keys: set.keys, skipped: set.skipped })
     }
 
     /// The `previous` set if it has the same keys, so that a set that is the same is the same pointer.
     pub(super) fn replacing(previous: Option<&Arc<Self>>, set: JwkSet) -> Arc<Self> {
         let jwks = |keys: &[VerificationKey]| -> Vec<Option<Jwk>> { keys.iter().map(|key| key.jwk().cloned()).collect() };
-        match previous.filter(|previous| jwks(&previous.0) == jwks(&set.keys)) {
+        match previous.filter(|previous| jwks(&previous.keys) == jwks(&set.keys) && previous.skipped == set.skipped) {
             Some(previous) => previous.clone(),
             None => Self::new(set),
         }
@@ -33,9 +36,18 @@ impl KeySet {
     }
 
     fn candidates(&self, header: &Header) -> impl Iterator<Item = &VerificationKey> {
-        self.0.iter().filter(move |key| match header.key_id() {
+        self.keys.iter().filter(move |key| match header.key_id() {
             Some(key_id) => key.key_id() == Some(key_id),
             None => key.accepts(header.algorithm()),
+        })
+    }
+
+    /// Why none of these keys is it: the one with the token's `kid` cannot be used, or there is none.
+    fn unknown(&self, header: &Header) -> ValidationError {
+        let named = header.key_id().and_then(|kid| self.skipped.iter().find(|skipped| skipped.key_id.as_deref() == Some(kid)));
+        named.map_or(ValidationError::UnknownKey, |skipped| ValidationError::UnusableKey {
+            index: skipped.index,
+            reason: skipped.reason.clone(),
         })
     }
 
@@ -63,8 +75,10 @@ impl Keys {
     pub(super) async fn verify(&self, jws: &Unverified<'_>) -> Result<Arc<KeySet>, ValidationError> {
         let mut keys = self.current().await?;
         if !keys.knows(jws.header()) {
-            let other = self.other_than(&keys).await?;
-            keys = other.filter(|other| other.knows(jws.header())).ok_or(ValidationError::UnknownKey)?;
+            keys = self.other_than(&keys).await?.unwrap_or(keys);
+            if !keys.knows(jws.header()) {
+                return Err(keys.unknown(jws.header()));
+            }
         }
         keys.verify(jws)?;
         Ok(keys)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantor_jose::JwkSet;
+use grantor_jose::{JwkSet, SkippedKey};
 use http::{HeaderMap, Request, StatusCode, header};
 use url::Url;
 
@@ -75,8 +75,8 @@ impl Load for KeySource {
         let url = self.place.url("jwks_uri", |metadata| metadata.jwks_uri.as_ref()).await.map_err(SourceError::Metadata)?;
         let answer = get(&*self.fetch, &url).await?;
         let set = JwkSet::parse(answer.body()).map_err(|error| SourceError::Keys { url: url.to_string(), error })?;
-        for (index, reason) in &set.skipped {
-            tracing::debug!(%url, index, %reason, "a key of the set is not used");
+        for SkippedKey { index, key_id, reason, .. } in set.skipped.iter().filter(|skipped| !skipped.is_for_others()) {
+            tracing::warn!(%url, index, kid = key_id, %reason, "a key of the issuer's set cannot be used");
         }
         Ok(Loaded { document: KeySet::replacing(previous, set), max_age: max_age(answer.headers()) })
     }

@@ -40,7 +40,7 @@ pub enum AssertionCommand {
   curl -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \\
        -d assertion=\"$(grantor assertion mint --key billing.json)\" http://127.0.0.1:8080/token")]
 pub struct Mint {
-    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --aud
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --aud; - is standard input
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     clock::{Clock as _, UnixTime},
     file,
-    jose::{Algorithm, JwkError, JwkSet, VerificationKey},
+    jose::{Algorithm, JwkSet, VerificationKey},
     storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat, client_change},
     types::{ClientId, GrantType},
 };
@@ -299,20 +299,21 @@ fn ending_after(keys: Vec<Arc<VerificationKey>>, lifetime: Option<Duration>) -> 
     keys.into_iter().map(|key| ClientKey::new(key, expires_at)).collect()
 }
 
-/// The keys of a JWK Set file. A key this server cannot use is an error, but for key types it does not know (RFC 7517 §5).
+/// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for others: of a type it does not know
+/// (RFC 7517 §5), or for encryption.
 fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
     let text = file::read(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
     let set = JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))?;
-    let unusable = set.skipped.iter().find(|(_, error)| !matches!(error, JwkError::Unsupported(_)));
-    if let Some((index, error)) = unusable {
-        return Err(wrong(format!("key {index} of the set: {error}")));
+    if let Some(unusable) = set.skipped.iter().find(|skipped| !skipped.is_for_others()) {
+        return Err(wrong(format!("key {} of the set: {}", unusable.index, unusable.reason)));
     }
     for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
         jwk.vet().map_err(|error| wrong(format!("key {}: {error}", jwk.key_id().unwrap_or("without kid"))))?;
     }
     if set.keys.is_empty() {
-        return Err(wrong("there is no usable key in it".to_owned()));
+        let reasons = set.skipped.iter().map(|skipped| format!("; key {}: {}", skipped.index, skipped.reason));
+        return Err(wrong(format!("there is no usable key in it{}", reasons.collect::<String>())));
     }
     Ok(set.keys.into_iter().map(Arc::new).collect())
 }

@@ -1,18 +1,20 @@
 //! What a command signs or authenticates with: a key file, or a private key alone and the client it belongs to.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Display,
+    io,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use grantor::{
     client::{
-        Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential, JwtBearer, KeyFile, LocalKey,
-        NoneAuth, PrivateKeyJwt, Signer as _,
+        Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential, JwtBearer, KeyFile, KeyText,
+        KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
     },
     jose::Algorithm,
     types::{AuthMethod, ClientId},
 };
-use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::{Failure, client::algorithm};
 use crate::key_file;
@@ -35,24 +37,27 @@ pub struct BareKey {
 pub enum ClientCredential {
     /// A key file says everything.
     File(KeyFile),
-    /// A private key alone, which is read again for each signer.
-    Bare { client_id: ClientId, path: PathBuf, algorithm: Option<Algorithm>, key_id: Option<String> },
+    /// A private key alone, of which each signer is made.
+    Bare { client_id: ClientId, path: PathBuf, text: KeyText, algorithm: Option<Algorithm>, key_id: Option<String> },
 }
 
 impl ClientCredential {
-    /// Reads either; what is missing or too much is a usage error.
+    /// Reads either, from standard input where the file is called `-`; what is missing or too much is a usage error.
     pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
         key_file::check_access(path).map_err(Failure::usage)?;
-        if !is_bare(path) {
+        let named = |problem: &dyn Display| Failure::usage(format!("key file {}: {problem}", path.display()));
+        // Once, and before anything else: a pipe gives its text once.
+        let text = if path == Path::new("-") { KeyText::from_reader(io::stdin().lock()) } else { KeyText::read(path) };
+        let text = text.map_err(|error| named(&error))?;
+        if text.form() == KeyTextForm::KeyFile {
             if bare.iss.is_some() || bare.alg.is_some() || bare.kid.is_some() {
-                let problem = "--iss, --alg and --kid go with a private key alone (PEM or JWK); this is none";
-                return Err(Failure::usage(format!("key file {}: {problem}", path.display())));
+                return Err(named(&"--iss, --alg and --kid go with a private key alone (PEM or JWK); this is none"));
             }
-            return KeyFile::read(path).map(Self::File).map_err(Failure::usage);
+            return KeyFile::from_text(&text, path).map(Self::File).map_err(Failure::usage);
         }
-        let missing = || format!("key file {}: a private key alone does not name its client; say --iss CLIENT", path.display());
-        let client_id = bare.iss.ok_or_else(|| Failure::usage(missing()))?;
-        let key = Self::Bare { client_id, path: path.to_owned(), algorithm: bare.alg, key_id: bare.kid };
+        let missing = "a private key alone does not name its client; say --iss CLIENT";
+        let client_id = bare.iss.ok_or_else(|| named(&missing))?;
+        let key = Self::Bare { client_id, path: path.to_owned(), text, algorithm: bare.alg, key_id: bare.kid };
         key.signer()?;
         Ok(key)
     }
@@ -90,8 +95,8 @@ impl ClientCredential {
     pub fn signer(&self) -> Result<LocalKey, Failure> {
         match self {
             Self::File(file) => file.signer().map_err(Failure::usage),
-            Self::Bare { path, algorithm, key_id, .. } => {
-                let key = LocalKey::from_file(path, *algorithm);
+            Self::Bare { path, text, algorithm, key_id, .. } => {
+                let key = LocalKey::from_text(text, *algorithm);
                 let key = key.map_err(|error| Failure::usage(format!("key file {}: {error}", path.display())))?;
                 Ok(match key_id {
                     Some(key_id) => key.with_key_id(key_id),
@@ -136,12 +141,4 @@ impl ClientCredential {
             }
         })
     }
-}
-
-/// Whether the file holds a private key and nothing else. What cannot be read is left to the reader of key files to complain about.
-fn is_bare(path: &Path) -> bool {
-    let Ok(text) = std::fs::read_to_string(path).map(Zeroizing::new) else { return false };
-    let jwk =
-        || serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("kty").is_some() && value.get("type").is_none());
-    text.contains("-----BEGIN ") && !text.trim_start().starts_with('{') || jwk()
 }

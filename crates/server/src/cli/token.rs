@@ -22,7 +22,7 @@ use super::{
   grantor token --key key.pem --alg RS256 --kid 2026-01 --iss billing --issuer https://login.example/realms/a --grant client-credentials
   curl -H \"Authorization: Bearer $(grantor token --key billing.json)\" https://api.example/invoices")]
 pub struct Token {
-    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer; - is standard input
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(flatten)]

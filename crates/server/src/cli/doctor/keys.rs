@@ -52,12 +52,11 @@ fn judge(url: &str, document: &[u8], report: &mut Report) {
             return report.wrong("keys", format!("{url}: {error}"), "It has to be a JWK Set (RFC 7517 §5).");
         }
     };
-    for (index, error) in &set.skipped {
-        let message = format!("{url}: key {index} of the set: {error}");
-        match error {
-            JwkError::Unsupported(_) | JwkError::NotForVerification => {
-                report.note("keys", message, "It is passed over (RFC 7517 §5).");
-            }
+    for skipped in &set.skipped {
+        let name = skipped.key_id.as_ref().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
+        let message = format!("{url}: key {}{name} of the set: {}", skipped.index, skipped.reason);
+        match &skipped.reason {
+            _ if skipped.is_for_others() => report.note("keys", message, "It is passed over (RFC 7517 §5)."),
             JwkError::RsaBits(bits) if *bits < 2048 => {
                 report.wrong("keys", message, "It is too weak to trust what it signs: replace it by a key of 2048 bits or more.");
             }
