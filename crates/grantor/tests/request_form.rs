@@ -157,9 +157,20 @@ async fn credentials_and_choices_are_refused_in_the_query() {
         let form = party.good_form();
         let moved = Form { uri: format!("/token?{}", form.body()), pairs: vec![], ..form.clone() };
         world.send(&moved).await.refused("all of it", "invalid_request", "form", "belong in the request body");
-        for name in
-            ["grant_type", "assertion", "client_id", "client_secret", "client_assertion", "client%5Fassertion_type", "scope"]
-        {
+        for name in [
+            "grant_type",
+            "assertion",
+            "client_id",
+            "client_secret",
+            "client_assertion",
+            "client%5Fassertion_type",
+            "scope",
+            "token",
+            "refresh_token",
+            "code",
+            "subject_token",
+            "password",
+        ] {
             let queried = Form { uri: format!("/token?a=b&{name}=some-value"), ..form.clone() };
             world.send(&queried).await.refused(name, "invalid_request", "form", "belong in the request body");
         }
@@ -205,7 +216,7 @@ async fn other_methods_are_not_allowed() {
     let mut answer = world.server.respond(Request::post("/jwks").body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(
         (answer.status(), &answer.headers()[header::ALLOW]),
-        (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD".parse().expect("a value"))
+        (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD, OPTIONS".parse().expect("a value"))
     );
     for path in ["/", "/token/", "/Token", "//token", "/token%20", "/.well-known/openid-configuration"] {
         let mut request = party.good_form().request();

@@ -14,9 +14,33 @@ pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
 const MAX_PARAMETERS: usize = 64;
 /// The only parameters that may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
-/// Parameters that carry credentials or choose what happens: never taken from the URI, and refused there (RFC 6749 §2.3.1).
-const NEVER_IN_QUERY: [&str; 8] =
-    ["grant_type", "assertion", "scope", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
+/// Parameters that carry credentials or choose what happens: never taken from the URI, and refused there (RFC 6749 §2.3.1), for a URI
+/// is logged by whatever it passes. Those of grants that others may add are among them.
+const NEVER_IN_QUERY: [&str; 23] = [
+    "grant_type",
+    "scope",
+    "resource",
+    "audience",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "assertion",
+    "token",
+    "token_type_hint",
+    "access_token",
+    "refresh_token",
+    "subject_token",
+    "subject_token_type",
+    "actor_token",
+    "actor_token_type",
+    "code",
+    "code_verifier",
+    "device_code",
+    "auth_req_id",
+    "username",
+    "password",
+];
 
 /// What the Authorization header said.
 #[derive(Default)]
@@ -230,7 +254,7 @@ mod tests {
             TokenForm::parse(Some(query), &headers(&[("content-type", "application/x-www-form-urlencoded")]), b"").map(drop)
         };
         assert_eq!(with("foo=bar"), Ok(()));
-        for query in ["client_secret=x", "a=b&%63lient_id=x", "assertion"] {
+        for query in ["client_secret=x", "a=b&%63lient_id=x", "assertion", "token=x", "refresh_token=", "code=x"] {
             assert_eq!(with(query), Err(FormError::ParameterInQuery), "{query}");
         }
     }

@@ -84,6 +84,10 @@ fn h09_parameters_come_by_post_and_in_the_body() {
             let path = format!("/token?{body}");
             refused("H09 in the query", &path, &[("Content-Type", FORM)], sent, (400, "invalid_request"), query);
         }
+        for path in ["/token", "/introspect", "/revoke"] {
+            let path = format!("{path}?token=abc");
+            refused("F15 a token in the query", &path, &[("Content-Type", FORM)], &body, (400, "invalid_request"), query);
+        }
         refused("H09 one name", "/token?%73cope=read", &[("Content-Type", FORM)], &body, (400, "invalid_request"), query);
         passes("H09 control: none of the refusals used it", &[("Content-Type", FORM)], &body);
     }
