@@ -37,6 +37,7 @@ async fn the_standard_server_tells_all_it_can_do() {
         "issuer": "https://as.example",
         "token_endpoint": "https://as.example/token",
         "jwks_uri": "https://as.example/jwks",
+        "response_types_supported": [],
         "grant_types_supported": ["urn:ietf:params:oauth:grant-type:jwt-bearer", "client_credentials"],
         "token_endpoint_auth_methods_supported":
             ["private_key_jwt", "client_secret_jwt", "client_secret_basic", "client_secret_post", "none"],
@@ -131,8 +132,36 @@ async fn an_issuer_with_a_path_has_its_documents_where_rfc_8414_puts_them() {
         let form = Form { uri: path.to_owned(), ..Form::new("client_credentials") };
         assert_eq!(server.respond(form.request()).await.status(), status, "{path}");
     }
-    for (path, status) in [("/tenant/jwks", StatusCode::OK), (PATH, StatusCode::NOT_FOUND), ("/jwks", StatusCode::NOT_FOUND)] {
+    for path in ["/.well-known/openid-configuration/tenant", "/tenant/.well-known/openid-configuration"] {
+        assert_eq!(self::document(&server, path).await, document, "the same at {path}");
+    }
+    for (path, status) in [
+        ("/tenant/jwks", StatusCode::OK),
+        ("/.well-known/openid-configuration", StatusCode::NOT_FOUND),
+        (PATH, StatusCode::NOT_FOUND),
+        ("/jwks", StatusCode::NOT_FOUND),
+    ] {
         let request = Request::get(path).body(Full::<Bytes>::default()).expect("a request");
         assert_eq!(server.respond(request).await.status(), status, "{path}");
+    }
+}
+
+/// Pages of any origin may read what is public; the rest has no header for them (`h18_no_origin_is_allowed`).
+#[tokio::test]
+async fn documents_may_be_read_by_pages_of_any_origin() {
+    let world = World::new();
+    for path in [PATH, "/.well-known/openid-configuration", "/jwks"] {
+        for (method, status) in [("GET", StatusCode::OK), ("OPTIONS", StatusCode::NO_CONTENT)] {
+            let request = Request::builder().method(method).uri(path).header("origin", "https://app.example");
+            let response = world.server.respond(request.body(Full::<Bytes>::default()).expect("a request")).await;
+            assert_eq!(response.status(), status, "{method} {path}");
+            assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{method} {path}");
+        }
+    }
+    for path in ["/token", "/introspect", "/revoke"] {
+        let request = Request::options(path).header("origin", "https://app.example").body(Full::<Bytes>::default());
+        let response = world.server.respond(request.expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(response.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN), None, "{path}");
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Paths {
     pub(super) revocation: String,
     pub(super) jwks: String,
     pub(super) metadata: String,
+    /// Two more places of the same document.
+    pub(super) openid_metadata: [String; 2],
 }
 
 impl AuthorizationServer {
@@ -268,6 +270,7 @@ impl Builder {
             revocation: self.issuer.endpoint_path("revoke"),
             jwks: self.issuer.endpoint_path("jwks"),
             metadata: self.issuer.metadata_path(),
+            openid_metadata: self.issuer.openid_metadata_paths(),
         };
         let replay = self.replay.ok_or(BuildError::Missing("a replay guard"))?;
         let context = Context {

@@ -1,5 +1,5 @@
 //! Authorization server metadata (RFC 8414 §2): what is registered, and nothing else. What would be empty is
-//! left out (§3.2), `response_types_supported` among it.
+//! left out (§3.2), but for `response_types_supported`, which is required and empty where nobody is sent here by a browser.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +18,7 @@ pub(super) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation_endpoint: Option<String>,
     jwks_uri: String,
+    response_types_supported: [&'static str; 0],
     grant_types_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     token_endpoint_auth_methods_supported: Vec<String>,
@@ -45,6 +46,7 @@ pub(super) fn document(line: &Line) -> Metadata {
         introspection_endpoint: (!at_introspection.is_empty()).then(|| identity.issuer().endpoint("introspect")),
         revocation_endpoint: (!at_revocation.is_empty()).then(|| identity.issuer().endpoint("revoke")),
         jwks_uri: identity.issuer().endpoint("jwks"),
+        response_types_supported: [],
         grant_types_supported: line.grants.iter().map(|grant| grant.grant_type().to_string()).collect(),
         token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_token),
         token_endpoint_auth_methods_supported: names(&at_token),

@@ -61,11 +61,26 @@ pub(super) fn introspection(active: Option<Active>) -> Response<Body> {
     }
 }
 
-/// Public and the same for everybody: caches may keep it for a moment.
+/// Public and the same for everybody: caches may keep it for a moment, and pages of any origin may read it.
 pub(super) fn document(body: &impl Serialize) -> Response<Body> {
     let mut response = json(StatusCode::OK, body);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
     response.headers_mut().remove(header::PRAGMA);
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// What a browser asks before a page reads a [`document`] in a way of its own, with further headers say. No other endpoint has this:
+/// credentials are not for pages.
+pub(super) fn preflight() -> Response<Body> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
     response
 }
 
