@@ -156,25 +156,177 @@ fn a_connection_on_which_nothing_is_asked_is_cut_off() {
     });
 }
 
+/// A request whose body the server waits for.
+fn busy(server: &Server) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).expect("the system accepts");
+    let head = format!("POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: {FORM}\r\nContent-Length: 9\r\n");
+    write!(stream, "{head}Expect: 100-continue\r\n\r\n").expect("sent");
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).expect("an answer");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
 #[test]
-fn connections_beyond_the_limit_wait_for_their_turn() {
+fn connections_beyond_the_limit_wait_while_all_are_busy() {
     let server = Server::start_with("[limits]\nconnections = 4");
-    thread::sleep(Duration::from_millis(200));
-    let idle = || TcpStream::connect(server.address).expect("the system accepts");
-    let mut open: Vec<_> = (0..4).map(|_| idle()).collect();
-    thread::sleep(Duration::from_millis(200));
-    let mut waiting = idle();
+    let mut open: Vec<_> = (0..4).map(|_| busy(&server)).collect();
+    let mut waiting = TcpStream::connect(server.address).expect("the system accepts");
     waiting.write_all(b"GET /health/live HTTP/1.1\r\nHost: as\r\nConnection: close\r\n\r\n").expect("sent");
     waiting.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
     assert!(waiting.read(&mut [0; 1]).is_err(), "no place is free");
     drop(open.pop());
     waiting.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
     assert_eq!(read_answer(&mut waiting).status, 200, "a place was free");
+}
 
+/// All places are held with one cheap request now and then, or by clients that take no answers; others are served nevertheless, and
+/// requests that are under way go on.
+#[test]
+fn the_quietest_connection_makes_room_for_a_new_one() {
+    use support::frames::{Frames, Window};
+    let server = Server::start_with("[limits]\nconnections = 6");
+    let mut quiet: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+            stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: as\r\n\r\n").expect("sent");
+            assert!(stream.read(&mut [0; 1024]).expect("an answer") > 0);
+            stream
+        })
+        .collect();
+    let mut unread = Frames::open(server.address, Window::Closed);
+    unread.get("/jwks");
+    let mut busy = [busy(&server), busy(&server)];
+    for round in 0..20 {
+        let started = Instant::now();
+        assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "{round}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{round} took {:?}", started.elapsed());
+    }
+    assert!(until_closed(&mut quiet[0], Duration::from_secs(5)) < Duration::from_secs(5), "the quietest went");
+    for stream in &mut busy {
+        stream.write_all(b"a=1&b=234").expect("sent");
+        let mut octets = [0; 12];
+        stream.read_exact(&mut octets).expect("an answer");
+        assert_eq!(&octets, b"HTTP/1.1 400", "what was under way was answered");
+    }
+}
+
+/// One connection has as many requests under way as HTTP/2 allows; others are heard beside it.
+#[test]
+fn requests_under_way_are_bounded_over_all_connections() {
+    use support::frames::{Frames, Window};
+    let server = Server::start_with("[limits]\nconnections = 20\nrequests = 30");
+    let mut greedy: Vec<_> = (0..4).map(|_| Frames::open(server.address, Window::Open)).collect();
+    greedy.iter_mut().for_each(|frames| (0..16).for_each(|_| _ = frames.post(0)));
+    server.wait_until("others are heard", || server.send("GET", "/health/live", &[], b"").status == 200);
+    // Half of the places, and the even part of each connection that came later.
+    let more: Vec<_> = (0..15).map(|_| busy(&server)).collect();
+    server.wait_until("all places are taken", || {
+        let answer = server.send("GET", "/jwks", &[], b"");
+        answer.status == 503 && answer.header("retry-after") == Some("1")
+    });
+    drop((greedy, more));
+    server.wait_until("places are free again", || server.send("GET", "/jwks", &[], b"").status == 200);
+}
+
+/// RFC 9112 §3.2
+#[test]
+fn a_request_without_exactly_one_host_is_refused() {
+    let server = Server::start();
+    for (head, status) in [
+        ("GET /jwks HTTP/1.1\r\nHost: as\r\n", 200),
+        ("GET /jwks HTTP/1.1\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: as\r\nHost: as\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost:\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: a b\r\n", 400),
+        ("GET http://as/jwks HTTP/1.1\r\n", 400),
+        ("GET /jwks HTTP/1.0\r\n", 200),
+        ("GET /jwks HTTP/1.0\r\nHost: as\r\nHost: as\r\n", 400),
+    ] {
+        assert_eq!(server.raw(format!("{head}Connection: close\r\n\r\n").as_bytes()).status, status, "{head}");
+    }
+}
+
+#[test]
+fn a_head_has_at_most_a_hundred_fields_and_16_kib() {
+    let server = Server::start();
+    // Host, Connection and Content-Length are sent, too.
+    for (fields, status) in [(97, 200), (98, 431)] {
+        let headers = vec![("x", "1"); fields];
+        assert_eq!(server.send("GET", "/jwks", &headers, b"").status, status, "{fields}");
+        block_on(async {
+            let mut request = get(&server, "/jwks");
+            for _ in 0..fields + 3 {
+                request.headers_mut().append("x", "1".parse().expect("a header value"));
+            }
+            assert_eq!(ask(&mut http2(&server).await, request).await.expect("an answer").0, status, "{fields}");
+        });
+    }
+    for (octets, status) in [(15_000, 200), (17_000, 431)] {
+        assert_eq!(server.send("GET", "/jwks", &[("x", &"a".repeat(octets))], b"").status, status, "{octets}");
+    }
+}
+
+/// Holds what `attack` opens for as long as the server lets it, and compares its memory with what was sent.
+fn holds_little<T>(what: &str, attack: impl FnOnce(&Server) -> (Vec<T>, usize)) {
+    let server = Server::start();
+    // The claims and the allocator's first pages are not the attack's.
+    assert_eq!(server.send("GET", "/health/ready", &[], b"").status, 200);
+    let before = server.resident();
+    let (held, sent) = attack(&server);
+    let mut most = 0;
     let started = Instant::now();
-    let _full = idle();
-    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "those who ask nothing do not keep others out");
-    assert!(started.elapsed() < Duration::from_secs(15), "took {:?}", started.elapsed());
+    while started.elapsed() < Duration::from_secs(2) {
+        most = most.max(server.resident());
+        thread::sleep(Duration::from_millis(20));
+    }
+    let grown = most.saturating_sub(before);
+    println!("{what}: {} KiB sent, {} KiB more memory, {} before", sent / 1024, grown / 1024, before / 1024);
+    assert!(most < 4 * sent + (64 << 20), "{what}: {sent} octets sent, {most} octets of memory, {before} before");
+    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "{what}: others are served");
+    drop(held);
+}
+
+#[test]
+fn hostile_requests_take_no_more_memory_than_four_times_what_was_sent() {
+    use support::frames::{Frames, Window};
+    let http2 = |server: &Server, connections: usize, window: Window, each: &dyn Fn(&mut Frames)| {
+        let mut open: Vec<_> = (0..connections).map(|_| Frames::open(server.address, window)).collect();
+        open.iter_mut().for_each(each);
+        let sent = open.iter().map(Frames::sent).sum();
+        (open, sent)
+    };
+    // As many fields as were held by the thousand, as many as fit into the head, as many as are taken.
+    for fields in [1900, 450, 95] {
+        holds_little(&format!("{fields} fields"), |server| {
+            http2(server, 20, Window::Open, &|frames| (0..100).for_each(|_| _ = frames.post(fields)))
+        });
+    }
+    holds_little("answers that nobody takes", |server| {
+        http2(server, 200, Window::Closed, &|frames| (0..100).for_each(|_| _ = frames.get("/jwks")))
+    });
+    holds_little("refusals that nobody reads", |server| {
+        http2(server, 200, Window::Closed, &|frames| (0..1000).for_each(|_| _ = frames.get("/nowhere")))
+    });
+    holds_little("bodies in pieces of one octet", |server| {
+        http2(server, 20, Window::Open, &|frames| {
+            let streams: Vec<_> = (0..10).map(|_| frames.post(0)).collect();
+            (0..1000).for_each(|_| streams.iter().for_each(|stream| frames.data(*stream, b"a")));
+        })
+    });
+    holds_little("HTTP/1.1 heads", |server| {
+        let head = format!("POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: {FORM}\r\nContent-Length: 60000\r\n");
+        let request = format!("{head}{}\r\na", "x: 1\r\n".repeat(95));
+        let open = |_| {
+            let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+            stream.write_all(request.as_bytes()).expect("sent");
+            stream
+        };
+        let open: Vec<_> = (0..500).map(open).collect();
+        let sent = open.len() * request.len();
+        (open, sent)
+    });
 }
 
 /// A certificate of this server's names, and its key, as files.

@@ -28,14 +28,14 @@ use super::{
 use crate::{
     app,
     config::{Config, LogFormat, Overrides},
-    http::{self, Listener, Proxy},
+    http::{self, Listener, Proxy, Room},
     key_file,
     metrics::Metrics,
     telemetry,
 };
 
-/// Open connections at once.
-const CONNECTIONS: u32 = 64;
+/// For one who looks at it on this machine.
+const ROOM: Room = Room { connections: 64, per_address: 64, requests: 256 };
 
 /// Largest answer read, in octets.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -58,7 +58,7 @@ impl Demo {
         let listener = self.bind().await?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         let issuer = format!("http://{address}");
-        let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address) };
+        let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address), ..Overrides::default() };
         let config = Config::load(directory.path(), None, &overrides).map_err(Failure::usage)?;
         let store = app::open_store(directory.path(), &config, Options::default()).map_err(Failure::failed)?;
         let metrics = Metrics::default();
@@ -89,7 +89,7 @@ impl Demo {
 }
 
 async fn bind(address: SocketAddr) -> io::Result<Listener> {
-    Listener::bind(address, CONNECTIONS, None, Proxy::Absent).await
+    Listener::bind(address, ROOM, None, Proxy::Absent).await
 }
 
 /// Does one step after the other, and prints each.

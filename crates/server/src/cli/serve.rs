@@ -30,11 +30,18 @@ pub struct Serve {
     /// Address to listen on [default: the configuration's, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// A proxy in front terminates TLS and alone reaches this server: its word about senders is taken
+    #[arg(long)]
+    behind_proxy: bool,
 }
 
 impl Serve {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let config = global.load_config(Overrides { listen: self.listen, ..Overrides::default() })?;
+        let config = global.load_config(Overrides {
+            listen: self.listen,
+            behind_proxy: self.behind_proxy.then_some(true),
+            ..Overrides::default()
+        })?;
         #[cfg(feature = "otel")]
         let traces =
             telemetry::otel::start(config.log.format, &config.log.level, config.otel.as_ref()).map_err(Failure::usage)?;
@@ -51,7 +58,7 @@ impl Serve {
             Some(address) => Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone())).await?),
             None => None,
         };
-        let listener = Listener::bind(config.listen, config.limits.connections, tls, config.proxy).await;
+        let listener = Listener::bind(config.listen, config.limits.room, tls, config.proxy).await;
         let listener = listener.map_err(|error| {
             Failure::failed(format!("cannot listen on {}: {error}; choose another address with --listen", config.listen))
         })?;

@@ -2,6 +2,7 @@
 //! remedy.
 
 mod observe;
+mod proxy;
 mod raw;
 
 use std::{
@@ -17,7 +18,7 @@ use grantor_stores::sqlite::Retention;
 use serde::Deserialize;
 
 use self::raw::RawConfig;
-use crate::http::{Proxy, TlsFiles};
+use crate::http::{Proxy, Room, TlsFiles};
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -35,6 +36,7 @@ pub enum LogFormat {
 pub struct Overrides {
     pub issuer: Option<String>,
     pub listen: Option<SocketAddr>,
+    pub behind_proxy: Option<bool>,
 }
 
 /// The configuration, checked.
@@ -56,7 +58,7 @@ pub struct Config {
 
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
-    pub connections: u32,
+    pub room: Room,
     /// Failures in a minute of one client at one address.
     pub client_failures: NonZeroU32,
     /// Failures in a minute of everybody at one address.
@@ -128,9 +130,9 @@ impl Config {
         let issuer = overrides.issuer.clone().or(raw.issuer).unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
         let issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
         let listen = overrides.listen.unwrap_or(raw.listen);
-        let proxy = if raw.behind_proxy { Proxy::InFront } else { Proxy::Absent };
+        let proxy = proxy::proxy(overrides.behind_proxy.unwrap_or(raw.behind_proxy), raw.proxy)?;
         let tls = raw.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key });
-        check_listen(&issuer, listen, proxy, tls.as_ref())?;
+        check_listen(&issuer, listen, &proxy, tls.as_ref())?;
         #[cfg_attr(
             not(feature = "otel"),
             allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error")
@@ -158,27 +160,24 @@ fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
 }
 
 /// RFC 6749 §3.2: credentials never travel in the clear, and the issuer is the way they travel.
-fn check_listen(issuer: &Issuer, listen: SocketAddr, proxy: Proxy, tls: Option<&TlsFiles>) -> Result<(), ConfigError> {
+fn check_listen(issuer: &Issuer, listen: SocketAddr, proxy: &Proxy, tls: Option<&TlsFiles>) -> Result<(), ConfigError> {
     match (proxy, tls) {
         (Proxy::Absent, None) if !listen.ip().is_loopback() => {
             let problem = format!(
                 "{listen} is reachable from outside without TLS; listen on a loopback address, or name a certificate under [tls], or \
-                 set behind_proxy = true if a proxy in front of it terminates TLS"
+                 set behind_proxy = true (--behind-proxy) if a proxy in front of it terminates TLS"
             );
             Err(value("listen", problem))
         }
         (Proxy::Absent, Some(_)) if issuer.as_str().starts_with("http:") => {
             Err(value("issuer", format!("{issuer:?} says http, but [tls] is set; make it an https URL")))
         }
-        (Proxy::Absent | Proxy::InFront, _) => Ok(()),
+        (Proxy::Absent | Proxy::InFront(_), _) => Ok(()),
     }
 }
 
 fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
-    let connections = match raw.connections {
-        1..=1_000_000 => raw.connections,
-        other => return Err(value("limits.connections", format!("{other} is not between 1 and 1000000"))),
-    };
+    let room = room(raw)?;
     let failures = |key, failures| match failures {
         0..=1_000_000 => Ok(NonZeroU32::new(failures).unwrap_or(NonZeroU32::MAX)),
         other => Err(value(key, format!("{other} is not between 0 and 1000000; 0 is no limit"))),
@@ -194,7 +193,20 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
         }
         entries => entries,
     };
-    Ok(LimitsConfig { connections, client_failures, address_failures, replay_entries })
+    Ok(LimitsConfig { room, client_failures, address_failures, replay_entries })
+}
+
+/// A quarter of the connections for one address, and two requests a connection, unless said otherwise.
+fn room(raw: &raw::Limits) -> Result<Room, ConfigError> {
+    let within = |key, number| match number {
+        1..=1_000_000 => Ok(number),
+        other => Err(value(key, format!("{other} is not between 1 and 1000000"))),
+    };
+    let connections = within("limits.connections", raw.connections)?;
+    let per_address = raw.connections_per_address.unwrap_or(connections.div_ceil(4));
+    let per_address = within("limits.connections_per_address", per_address)?;
+    let requests = raw.requests.unwrap_or(connections.saturating_mul(2).clamp(256, 1_000_000));
+    Ok(Room { connections, per_address, requests: within("limits.requests", requests)? })
 }
 
 fn assertion(profile: Profile, raw: raw::Assertion) -> Result<AssertionConfig, ConfigError> {

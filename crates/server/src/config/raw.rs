@@ -9,6 +9,7 @@ use grantor::{assertion::Profile, storage::DEFAULT_REPLAY_QUOTA};
 use serde::Deserialize;
 
 use super::LogFormat;
+use crate::http::ForwardedHeader;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +19,7 @@ pub struct RawConfig {
     pub behind_proxy: bool,
     pub profile: Profile,
     pub tls: Option<Tls>,
+    pub proxy: Option<Proxy>,
     pub limits: Limits,
     pub assertion: Assertion,
     pub token: Token,
@@ -35,6 +37,7 @@ impl Default for RawConfig {
             behind_proxy: false,
             profile: Profile::Default,
             tls: None,
+            proxy: None,
             limits: Limits::default(),
             assertion: Assertion::default(),
             token: Token::default(),
@@ -53,10 +56,20 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Proxy {
+    pub trusted: Option<Vec<String>>,
+    pub hops: Option<u8>,
+    pub header: ForwardedHeader,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     pub connections: u32,
+    pub connections_per_address: Option<u32>,
+    pub requests: Option<u32>,
     pub client_failures_per_minute: u32,
     pub address_failures_per_minute: u32,
     pub replay_entries_per_issuer: u64,
@@ -66,6 +79,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_address: None,
+            requests: None,
             client_failures_per_minute: 20,
             address_failures_per_minute: 200,
             replay_entries_per_issuer: DEFAULT_REPLAY_QUOTA,

@@ -1,10 +1,8 @@
 //! One connection: TLS where it is configured, then HTTP/1.1 or HTTP/2 as the client chooses, and an end for those who ask nothing.
 
-use std::{convert::Infallible, future::Future, time::Duration};
+use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
 
-use bytes::Bytes;
 use http::{Request, Response, Version, header};
-use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -17,7 +15,11 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::Tls;
+use super::{
+    Tls,
+    admission::{Held, MAX_FIELDS},
+    guests::Seat,
+};
 
 /// How long a client may take for the TLS handshake, and again for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,10 +27,14 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const QUIET_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long what is under way may go on once a connection is to end.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
-/// Largest request head, and largest chunk of a body read at once.
-const MAX_HEAD_BYTES: u32 = 64 * 1024;
+/// How long a connection without a request may take to end when another wants its place.
+const GRACE_FOR_THE_IDLE: Duration = Duration::from_secs(1);
+/// Largest request head, and largest chunk of a body read at once. HTTP/2 counts 32 octets more for each field (RFC 9113 §6.5.2).
+const MAX_HEAD_BYTES: u32 = 16 * 1024;
 /// Most requests at once on one HTTP/2 connection; RFC 9113 §6.5.2 wants no fewer.
 const MAX_STREAMS: u32 = 100;
+/// The same for a connection beside many others: a hundred streams take 300 KiB for as long as the connection lasts.
+const MAX_STREAMS_OF_MANY: u32 = 16;
 /// How much of one HTTP/2 request body may wait unread.
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// How much of all bodies on one HTTP/2 connection may wait unread.
@@ -36,54 +42,65 @@ const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 /// How often a quiet HTTP/2 client is asked whether it is there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// Serves a connection until the client or `stop` ends it, or the client is too slow.
-pub(super) async fn run<A, F>(stream: TcpStream, tls: Option<Tls>, answer: A, mut stop: watch::Receiver<()>)
+/// What becomes of a request: the answer in time, kept apart so that a connection holds its memory only while it is made; or one
+/// at once.
+pub(super) type Answer = Result<Pin<Box<dyn Future<Output = Response<Held>> + Send>>, Response<Held>>;
+
+/// Serves a connection until the client or `stop` ends it, the client is too slow, or its seat is wanted by another.
+pub(super) async fn run<A>(stream: TcpStream, tls: Option<Tls>, seat: Seat, answer: A, mut stop: watch::Receiver<()>)
 where
-    A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    A: Fn(Request<Incoming>) -> Answer,
 {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let Some(tls) = tls else { return speak(stream, answer, stop).await };
+    let Some(tls) = tls else { return speak(stream, &seat, answer, stop).await };
     let shaken = tokio::select! {
         shaken = timeout(HEADER_TIMEOUT, tls.accept(stream)) => shaken,
         _ = stop.changed() => return,
+        () = seat.guest().asked_to_leave() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => speak(stream, answer, stop).await,
+        Ok(Ok(stream)) => speak(stream, &seat, answer, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
         Err(_) => tracing::debug!("TLS handshake timed out"),
     }
 }
 
 /// Speaks whichever HTTP the first octets are.
-async fn speak<I, A, F>(stream: I, answer: A, mut stop: watch::Receiver<()>)
+async fn speak<I, A>(stream: I, seat: &Seat, answer: A, mut stop: watch::Receiver<()>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    A: Fn(Request<Incoming>) -> Answer,
 {
     let (deadline, quiet) = watch::channel(Instant::now() + HEADER_TIMEOUT);
     let service = service_fn(move |request: Request<Incoming>| {
         deadline.send_replace(Instant::now() + QUIET_TIMEOUT);
+        seat.stir();
         let version = request.version();
         let answer = answer(request);
-        async move { Ok::<_, Infallible>(suited(version, answer.await)) }
+        async move {
+            let response = match answer {
+                Ok(answer) => answer.await,
+                Err(refused) => refused,
+            };
+            Ok::<_, Infallible>(suited(version, response))
+        }
     });
-    let builder = builder();
+    let builder = builder(if seat.is_one_of_few { MAX_STREAMS } else { MAX_STREAMS_OF_MANY });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
-        ended = &mut connection => Some(ended),
+        ended = &mut connection => Ok(ended),
         // The sender is gone when the server stops.
-        _ = stop.changed() => None,
-        () = passed(quiet) => None,
+        _ = stop.changed() => Err(GRACE),
+        () = passed(quiet) => Err(GRACE),
+        () = seat.guest().asked_to_leave() => Err(GRACE_FOR_THE_IDLE),
     };
     let ended = match ended {
-        Some(ended) => Ok(ended),
-        None => {
+        Ok(ended) => Ok(ended),
+        Err(grace) => {
             connection.as_mut().graceful_shutdown();
-            timeout(GRACE, connection).await
+            timeout(grace, connection).await
         }
     };
     match ended {
@@ -93,16 +110,21 @@ where
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(streams: u32) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD_BYTES as usize);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES as usize)
+        .max_headers(MAX_FIELDS);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY)
         .max_header_list_size(MAX_HEAD_BYTES)
-        .max_concurrent_streams(MAX_STREAMS)
+        .max_concurrent_streams(streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
     builder
@@ -120,7 +142,7 @@ async fn passed(deadline: watch::Receiver<Instant>) {
 }
 
 /// RFC 9113 §8.2.2: HTTP/2 knows no `Connection` header.
-fn suited(version: Version, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+fn suited(version: Version, mut response: Response<Held>) -> Response<Held> {
     if version == Version::HTTP_2 {
         response.headers_mut().remove(header::CONNECTION);
     }

@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::net::TcpListener;
 
-use super::{Proxy, Tls};
+use super::{
+    Origin, Proxy, Tls,
+    guests::{Guests, Room, Seat},
+};
 
 /// How long no connection is accepted after one could not be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -20,22 +20,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A bound socket and what is known about the way to it.
 pub struct Listener {
     socket: TcpListener,
-    slots: Arc<Semaphore>,
-    connections: u32,
+    guests: Arc<Guests>,
+    /// How many connections there may be.
+    pub(super) room: Room,
     /// Serves TLS with this, else in the clear.
     pub(super) tls: Option<Tls>,
     /// Whom to believe about where a request comes from.
-    pub(super) proxy: Proxy,
+    pub(super) proxy: Arc<Proxy>,
 }
 
-/// A place among the connections that may be open at once; free again when dropped.
-pub(super) type Slot = OwnedSemaphorePermit;
-
 impl Listener {
-    /// Binds the socket. At most `connections` are open at once: further ones wait in the system's queue, and cost nothing here.
-    pub async fn bind(address: SocketAddr, connections: u32, tls: Option<Tls>, proxy: Proxy) -> io::Result<Self> {
+    /// Binds the socket. When all places are taken, the quietest connection makes room for one new one at a time; further ones
+    /// wait in the system's queue, and cost nothing here.
+    pub async fn bind(address: SocketAddr, room: Room, tls: Option<Tls>, proxy: Proxy) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
-        Ok(Self { socket, slots: Arc::new(Semaphore::new(connections as usize)), connections, tls, proxy })
+        Ok(Self { socket, guests: Guests::new(room), room, tls, proxy: Arc::new(proxy) })
     }
 
     /// The address, with the port that was chosen where none was asked for.
@@ -43,32 +42,35 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// The next connection, once there is room for it.
+    /// The next connection, once there is room for it. Those beyond an address's part are closed.
     ///
     /// It belongs to no runtime yet: the one that serves it takes it over.
-    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr, Slot) {
+    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr, Seat) {
         loop {
-            match self.try_accept().await {
-                Ok(accepted) => return accepted,
+            let (stream, peer) = match self.try_accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: give connections time to end.
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
                 }
+            };
+            match self.guests.seat(Origin::of_peer(peer, &self.proxy)).await {
+                Some(seat) => return (stream, peer, seat),
+                None => tracing::debug!(%peer, "an address has its part of the connections"),
             }
         }
     }
 
-    async fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr, Slot)> {
-        let slot = self.slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+    async fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = self.socket.accept().await?;
-        Ok((stream.into_std()?, peer, slot))
+        Ok((stream.into_std()?, peer))
     }
 
     /// Takes no more connections; ready when all have ended.
     pub(super) async fn close(self) {
         drop(self.socket);
-        // Never closed, so this cannot fail.
-        let _ = self.slots.acquire_many(self.connections).await;
+        self.guests.all_gone().await;
     }
 }

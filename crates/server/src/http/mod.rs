@@ -1,13 +1,16 @@
 //! HTTP, both directions.
 
+mod admission;
 mod connection;
+mod guests;
 mod listener;
 mod origin;
 mod server;
 mod tls;
 mod workers;
 
+pub use guests::Room;
 pub use listener::Listener;
-pub use origin::{Origin, Proxy};
+pub use origin::{Chain, ForwardedHeader, Origin, Proxy};
 pub use server::serve;
 pub use tls::{Tls, TlsFiles};

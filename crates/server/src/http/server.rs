@@ -12,7 +12,9 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     Listener, Origin, Proxy,
-    connection::{self, GRACE},
+    admission::{Held, Place, Places, Refusal, check_head},
+    connection::{self, Answer, GRACE},
+    guests::Guest,
     workers::Workers,
 };
 use crate::{metrics::Metrics, telemetry::panics};
@@ -30,22 +32,23 @@ pub async fn serve(
 ) -> io::Result<()> {
     let mut workers = Workers::start()?;
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
-    let answering = Arc::new(Answering { server, store, metrics, proxy: listener.proxy });
+    let places = Places::new(listener.room);
+    let answering = Arc::new(Answering { server, store, metrics, proxy: listener.proxy.clone(), places });
     let (stopping, stopped) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
-        let (stream, peer, slot) = tokio::select! {
+        let (stream, peer, seat) = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         let (answering, tls, stopped) = (answering.clone(), listener.tls.clone(), stopped.clone());
         workers.spawn(async move {
-            let answer = move |request| answering.clone().answer(peer, request);
+            let guest = seat.guest().clone();
+            let answer = move |request| answering.admit(peer, &guest, request);
             match TcpStream::from_std(stream) {
-                Ok(stream) => connection::run(stream, tls, answer, stopped).await,
+                Ok(stream) => connection::run(stream, tls, seat, answer, stopped).await,
                 Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
             }
-            drop(slot);
         });
     }
     tracing::info!("shutting down");
@@ -64,23 +67,43 @@ struct Answering {
     server: AuthorizationServer,
     store: Arc<SqliteStore>,
     metrics: Metrics,
-    proxy: Proxy,
+    proxy: Arc<Proxy>,
+    places: Arc<Places>,
 }
 
 impl Answering {
-    /// Answers a request in time, and counts it.
-    async fn answer(self: Arc<Self>, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
-        if let Some(origin) = Origin::of(peer, self.proxy, request.headers()) {
+    /// Answers a request, or refuses it. Of its head no more is kept than will be read: the answer waits for its turn on this core, and
+    /// for the body.
+    fn admit(self: &Arc<Self>, peer: SocketAddr, guest: &Arc<Guest>, mut request: Request<Incoming>) -> Answer {
+        let place = match check_head(&request).and_then(|()| self.places.take(guest)) {
+            Ok(place) => place,
+            Err(refusal) => return Err(self.refuse(refusal, &request)),
+        };
+        if let Some(origin) = self.proxy.sender(peer, request.headers()).and_then(Origin::of) {
             request.extensions_mut().insert(origin);
         }
+        AuthorizationServer::forget_unread(request.headers_mut());
+        Ok(Box::pin(self.clone().answer(request, place)))
+    }
+
+    fn refuse(&self, refusal: Refusal, request: &Request<Incoming>) -> Response<Held> {
+        let response = refusal.response();
+        self.metrics.refused(self.endpoint_name(request.uri().path()), response.status());
+        response
+    }
+
+    /// Answers a request in time, and counts it.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, place: Place) -> Response<Held> {
         let endpoint = self.endpoint_name(request.uri().path());
-        let answer = pin!(within_time(self.respond_always(request)));
-        self.metrics.observe(endpoint, answer).await
+        // By reference: a future that is handed on by value is in memory at each place it was handed to.
+        let answer = pin!(self.respond_always(request));
+        self.metrics.observe(endpoint, within_time(answer)).await.map(|body| Held::new(body, place))
     }
 
     /// Answers also where a defect of ours panics.
     async fn respond_always(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let answer = panics::caught(self.respond(request)).await;
+        let answer = pin!(self.respond(request));
+        let answer = panics::caught(answer).await;
         answer.unwrap_or_else(|| plain(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"server_error"}"#))
     }
 

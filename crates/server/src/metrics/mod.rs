@@ -11,7 +11,7 @@ mod storage;
 use std::{future::Future, time::Instant};
 
 use grantor::server::{Decision, DecisionLog, Outcome};
-use http::Response;
+use http::{Response, StatusCode};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -73,6 +73,11 @@ impl Metrics {
         self.latency.get_or_create(&EndpointLabel { endpoint }).observe(started.elapsed().as_secs_f64());
         self.answers.get_or_create(&AnswerLabels { endpoint, status: response.status().as_u16() }).inc();
         response
+    }
+
+    /// Counts an answer to a request that was not looked at.
+    pub fn refused(&self, endpoint: &'static str, status: StatusCode) {
+        self.answers.get_or_create(&AnswerLabels { endpoint, status: status.as_u16() }).inc();
     }
 }
 
