@@ -285,8 +285,6 @@ fn holds_little<T>(what: &str, attack: impl FnOnce(&Server) -> (Vec<T>, usize)) 
         most = most.max(server.resident());
         thread::sleep(Duration::from_millis(20));
     }
-    let grown = most.saturating_sub(before);
-    println!("{what}: {} KiB sent, {} KiB more memory, {} before", sent / 1024, grown / 1024, before / 1024);
     assert!(most < 4 * sent + (64 << 20), "{what}: {sent} octets sent, {most} octets of memory, {before} before");
     assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "{what}: others are served");
     drop(held);
