@@ -31,15 +31,18 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// An answer without a body: a client that takes no answers must not make us keep any.
-    pub(super) fn response(self) -> Response<Held> {
-        let status = match self {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
             Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Host => StatusCode::BAD_REQUEST,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        };
+        }
+    }
+
+    /// An answer without a body: a client that takes no answers must not make us keep any.
+    pub(super) fn response(self) -> Response<Held> {
         let mut response = Response::new(Held { body: Full::default(), place: None });
-        *response.status_mut() = status;
+        *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self == Self::Busy {

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Tls,
-    admission::{Held, MAX_FIELDS},
+    admission::{Held, MAX_FIELDS, Refusal},
     guests::Seat,
 };
 
@@ -42,9 +42,8 @@ const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 /// How often a quiet HTTP/2 client is asked whether it is there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// What becomes of a request: the answer in time, kept apart so that a connection holds its memory only while it is made; or one
-/// at once.
-pub(super) type Answer = Result<Pin<Box<dyn Future<Output = Response<Held>> + Send>>, Response<Held>>;
+/// What becomes of a request: an answer, kept apart so that a connection holds its memory only while it is made; or a refusal.
+pub(super) type Answer = Result<Pin<Box<dyn Future<Output = Response<Held>> + Send>>, Refusal>;
 
 /// Serves a connection until the client or `stop` ends it, the client is too slow, or its seat is wanted by another.
 pub(super) async fn run<A>(stream: TcpStream, tls: Option<Tls>, seat: Seat, answer: A, mut stop: watch::Receiver<()>)
@@ -82,7 +81,7 @@ where
         async move {
             let response = match answer {
                 Ok(answer) => answer.await,
-                Err(refused) => refused,
+                Err(refusal) => refusal.response(),
             };
             Ok::<_, Infallible>(suited(version, response))
         }

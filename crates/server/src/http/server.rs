@@ -12,7 +12,7 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     Listener, Origin, Proxy,
-    admission::{Held, Place, Places, Refusal, check_head},
+    admission::{Held, Place, Places, check_head},
     connection::{self, Answer, GRACE},
     guests::Guest,
     workers::Workers,
@@ -77,19 +77,16 @@ impl Answering {
     fn admit(self: &Arc<Self>, peer: SocketAddr, guest: &Arc<Guest>, mut request: Request<Incoming>) -> Answer {
         let place = match check_head(&request).and_then(|()| self.places.take(guest)) {
             Ok(place) => place,
-            Err(refusal) => return Err(self.refuse(refusal, &request)),
+            Err(refusal) => {
+                self.metrics.refused(self.endpoint_name(request.uri().path()), refusal.status());
+                return Err(refusal);
+            }
         };
         if let Some(origin) = self.proxy.sender(peer, request.headers()).and_then(Origin::of) {
             request.extensions_mut().insert(origin);
         }
         AuthorizationServer::forget_unread(request.headers_mut());
         Ok(Box::pin(self.clone().answer(request, place)))
-    }
-
-    fn refuse(&self, refusal: Refusal, request: &Request<Incoming>) -> Response<Held> {
-        let response = refusal.response();
-        self.metrics.refused(self.endpoint_name(request.uri().path()), response.status());
-        response
     }
 
     /// Answers a request in time, and counts it.
