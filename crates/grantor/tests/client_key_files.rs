@@ -3,9 +3,18 @@
 
 mod client_support;
 
-use client_support::Server;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use client_support::{Server, clock, refusal, token};
 use grantor::{
-    client::{ConfigError, Credential, KeyFile, KeyFileError, TokenSource},
+    client::{
+        AccessToken, ConfigError, Credential, KeyFile, KeyFileError, KeyText, KeyTextError, KeyTextForm, LocalKey, TokenError,
+        TokenSource,
+    },
     jose::{Algorithm, PrivateJwk},
     types::AuthMethod,
 };
@@ -187,4 +196,153 @@ fn a_file_that_makes_no_source_says_where_it_is() {
     assert!(matches!(parsed.client_auth().err(), Some(ConfigError::AuthMethod(_))));
     std::fs::write(&path, secret_form("client_secret_basic").to_string()).expect("a file");
     assert!(TokenSource::from_key_file(&path).is_ok(), "the control");
+}
+
+/// A server that takes assertions of one key, which a test changes; and a source with a key file for it.
+struct Rotation {
+    server: Server,
+    taken: Arc<Mutex<String>>,
+    directory: tempfile::TempDir,
+}
+
+impl Rotation {
+    async fn start() -> Self {
+        let taken = Arc::<Mutex<String>>::default();
+        let known = Arc::clone(&taken);
+        let server = Server::start(move |number, asked| {
+            let is_known = asked.jwt("assertion").header["kid"] == known.lock().expect("no panic").as_str();
+            async move { if is_known { token(&format!("token-{number}"), 3600) } else { refusal(400, "invalid_grant") } }
+        });
+        Self { server: server.await, taken, directory: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("billing.json")
+    }
+
+    /// Puts a key file where the last one is.
+    fn writes(&self, key: &PrivateJwk) {
+        let file = with(grantor_form(key), "token_endpoint", json!(self.server.token_endpoint()));
+        std::fs::write(self.path(), file.to_string()).expect("a file");
+    }
+
+    fn takes(&self, key: &PrivateJwk) {
+        key.key_id().clone_into(&mut self.taken.lock().expect("no panic"));
+    }
+
+    /// Asks for a new token, and answers how many requests that took.
+    async fn fetches(&self, source: &TokenSource) -> (Result<AccessToken, TokenError>, usize) {
+        let before = self.server.count();
+        let token = source.token().await;
+        if let Ok(token) = &token {
+            source.invalidate(token);
+        }
+        (token, self.server.count() - before)
+    }
+}
+
+fn new_key() -> PrivateJwk {
+    PrivateJwk::generate(Algorithm::Es256).expect("a key")
+}
+
+#[tokio::test]
+async fn a_key_file_that_has_changed_is_read_again() {
+    let rotation = Rotation::start().await;
+    let (old, new) = (new_key(), new_key());
+    rotation.writes(&old);
+    rotation.takes(&old);
+    let clock = clock();
+    let source = TokenSource::key_file(rotation.path()).expect("a key file").clock(clock.clone()).build().expect("a source");
+    let (token, requests) = rotation.fetches(&source).await;
+    assert!(token.is_ok() && requests == 1, "{token:?}");
+
+    // What is new is used without a refusal.
+    clock.advance(Duration::from_secs(60));
+    std::fs::remove_file(rotation.path()).expect("there is one");
+    rotation.writes(&new);
+    rotation.takes(&new);
+    let (token, requests) = rotation.fetches(&source).await;
+    assert!(token.is_ok() && requests == 1, "{token:?}");
+    rotation.server.last().jwt("assertion").is_by(&new);
+
+    // What is broken or for somebody else is not: the key that is known is used on.
+    let stranger =
+        with(with(grantor_form(&old), "client_id", json!("other")), "token_endpoint", json!(rotation.server.token_endpoint()));
+    for bad in ["{\"type\":".to_owned(), String::new(), stranger.to_string()] {
+        clock.advance(Duration::from_secs(60));
+        std::fs::write(rotation.path(), &bad).expect("a file");
+        let (token, requests) = rotation.fetches(&source).await;
+        assert!(token.is_ok() && requests == 1, "{bad}: {token:?}");
+        rotation.server.last().jwt("assertion").is_by(&new);
+    }
+    std::fs::remove_file(rotation.path()).expect("there is one");
+    clock.advance(Duration::from_secs(60));
+    assert!(rotation.fetches(&source).await.0.is_ok(), "without a file");
+}
+
+#[tokio::test]
+async fn a_refusal_has_the_key_file_read_again_once() {
+    let rotation = Rotation::start().await;
+    let (old, new, lost) = (new_key(), new_key(), new_key());
+    rotation.writes(&old);
+    rotation.takes(&old);
+    let clock = clock();
+    let source = TokenSource::key_file(rotation.path()).expect("a key file").clock(clock.clone()).build().expect("a source");
+    assert!(rotation.fetches(&source).await.0.is_ok());
+
+    // A change that nothing about the file tells: written within the grain of its time, as long as before.
+    let modified = std::fs::metadata(rotation.path()).and_then(|metadata| metadata.modified()).expect("a time");
+    rotation.writes(&new);
+    let file = std::fs::File::options().write(true).open(rotation.path()).expect("the file");
+    file.set_modified(modified).expect("a time");
+    clock.advance(Duration::from_secs(60));
+    let (token, requests) = rotation.fetches(&source).await;
+    assert!(token.is_ok() && requests == 1, "the old key is still taken: {token:?}");
+    rotation.takes(&new);
+    clock.advance(Duration::from_secs(60));
+    let (token, requests) = rotation.fetches(&source).await;
+    assert!(token.is_ok() && requests == 2, "refused with the old key, and asked again with the new one: {token:?}");
+
+    // A refusal of the key that is in the file is one.
+    rotation.takes(&lost);
+    clock.advance(Duration::from_secs(60));
+    let (token, requests) = rotation.fetches(&source).await;
+    assert_eq!((token.expect_err("refused").oauth_code(), requests), (Some("invalid_grant"), 1));
+}
+
+/// A pipe gives its text once: reading it again would wait for ever.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_file_that_is_a_pipe_is_read_once() {
+    let rotation = Rotation::start().await;
+    let (key, other) = (new_key(), new_key());
+    rotation.takes(&key);
+    let pipe = rotation.path();
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let file = with(grantor_form(&key), "token_endpoint", json!(rotation.server.token_endpoint())).to_string();
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, file)
+    });
+    let clock = clock();
+    let source = TokenSource::key_file(&pipe).expect("a key file").clock(clock.clone()).build().expect("a source");
+    writer.join().expect("no panic").expect("written");
+    assert!(rotation.fetches(&source).await.0.is_ok());
+    rotation.takes(&other);
+    clock.advance(Duration::from_secs(60));
+    let (token, requests) = tokio::time::timeout(Duration::from_secs(20), rotation.fetches(&source)).await.expect("nobody waits");
+    assert!(token.is_err() && requests == 1, "{token:?}");
+}
+
+/// Editors of some systems put a byte order mark in front.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let key = new_key();
+    let text = format!("\u{feff}{}", grantor_form(&key));
+    assert!(KeyFile::parse(text.as_bytes()).is_ok());
+    let text = KeyText::parse(format!("\u{feff}{}", key.expose_json()).as_bytes()).expect("a key");
+    assert_eq!(text.form(), KeyTextForm::Jwk);
+    assert!(LocalKey::from_text(&text, None).is_ok() && !format!("{text:?}").contains("\"d\""));
+    assert!(matches!(KeyText::parse(b"\xff\xfe{\0}\0"), Err(KeyTextError::Utf16)));
 }

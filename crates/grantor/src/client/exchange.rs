@@ -8,7 +8,8 @@ use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::{
-    AccessToken, ClientAuth, Grant, Server, TokenError, TokenRequest, TokenType, Wanted,
+    AccessToken, ClientAuth, Server, TokenError, TokenRequest, TokenType, Wanted,
+    credentials::{Credentials, Supply},
     token::{self, MAX_ANSWER_BYTES},
 };
 use crate::{
@@ -51,7 +52,8 @@ impl Default for Retry {
 /// Everything that a token request is made of.
 pub(super) struct Exchange {
     pub server: Server,
-    pub grant: Box<dyn Grant>,
+    pub supply: Supply,
+    /// In place of that of the supply.
     pub client_auth: Option<Box<dyn ClientAuth>>,
     pub parameters: Vec<(String, String)>,
     pub accepted: Vec<TokenType>,
@@ -82,12 +84,22 @@ impl Exchange {
     }
 
     async fn tries(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
+        let mut credentials = self.supply.fresh().await;
+        let mut renewed = None;
         let mut number = 1;
         loop {
-            let failure = match self.once(wanted).await {
+            let failure = match self.once(wanted, &credentials).await {
                 Ok(token) => return Ok(token),
                 Err(failure) => failure,
             };
+            // Once in a fetch: what is refused with the credential that is there now is refused.
+            if renewed.is_none() && is_about_the_credential(&failure.error) {
+                renewed = self.supply.other_than(&credentials).await;
+                if let Some(other) = &renewed {
+                    credentials = other.clone();
+                    continue;
+                }
+            }
             let backoff = backoff(self.retry.first_wait, self.retry.longest_wait, number);
             let wait = failure.retry_after.map_or(backoff, |wait| wait.max(backoff));
             if number >= self.retry.tries || !failure.error.is_transient() || wait > self.retry.longest_wait {
@@ -99,11 +111,11 @@ impl Exchange {
         }
     }
 
-    async fn once(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
+    async fn once(&self, wanted: &Wanted, credentials: &Credentials) -> Result<AccessToken, Failure> {
         let endpoint = self.endpoint().await?;
         let now = self.clock.now();
-        let request =
-            self.request(wanted, now).await?.into_http(&endpoint).map_err(|error| crate::fetch::FetchError::transport(&error))?;
+        let request = self.request(wanted, credentials, now).await?;
+        let request = request.into_http(&endpoint).map_err(|error| crate::fetch::FetchError::transport(&error))?;
         let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await?;
         let retry_after = match answer.status() {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seconds(answer.headers().get(header::RETRY_AFTER)),
@@ -112,20 +124,25 @@ impl Exchange {
         token::read(answer, now, &self.accepted).map_err(|error| Failure { error, retry_after })
     }
 
-    async fn request<'a>(&'a self, wanted: &'a Wanted, now: UnixTime) -> Result<TokenRequest<'a>, TokenError> {
+    async fn request<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        credentials: &Credentials,
+        now: UnixTime,
+    ) -> Result<TokenRequest<'a>, TokenError> {
         let mut request = TokenRequest::new(&self.server, wanted, now);
         for (name, value) in &self.parameters {
             request.set(name.clone(), value.as_str());
         }
-        request.set("grant_type", self.grant.grant_type().as_str());
+        request.set("grant_type", credentials.grant.grant_type().as_str());
         if let Some(scope) = request.scope().filter(|scope| !scope.is_empty()) {
             request.set("scope", scope.to_string());
         }
         if let Some(resource) = request.resource() {
             request.set("resource", resource);
         }
-        self.grant.fill(&mut request).await?;
-        if let Some(client_auth) = &self.client_auth {
+        credentials.grant.fill(&mut request).await?;
+        if let Some(client_auth) = self.client_auth.as_ref().or(credentials.client_auth.as_ref()) {
             client_auth.authenticate(&mut request).await?;
         }
         Ok(request)
@@ -157,6 +174,11 @@ impl Exchange {
             }
         }
     }
+}
+
+/// Whether the server does not know the key or secret (RFC 6749 §5.2); it may have been replaced.
+fn is_about_the_credential(error: &TokenError) -> bool {
+    matches!(error.oauth_code(), Some("invalid_client" | "invalid_grant"))
 }
 
 /// The wait after this many failures: doubling from `first` up to `longest`, and cut by up to a half at random so that many

@@ -15,8 +15,8 @@ use grantor_jose::{
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
-    Builder, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, ConfigError, JwtBearer, KeyText, KeyTextError,
-    KeyTextForm, LocalKey, PrivateKeyJwt, Server, TokenSource, preset,
+    Builder, ClientAuth, ClientCredentials, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, ConfigError, JwtBearer,
+    KeyText, KeyTextError, KeyTextForm, LocalKey, PrivateKeyJwt, Server, credentials::Credentials, preset,
 };
 use crate::types::{AuthMethod, ClientId};
 
@@ -70,6 +70,9 @@ pub enum KeyFileError {
     /// The named member is missing or wrong.
     #[error("key file {}: member '{}': {}", .0.display(), .1, .2)]
     Member(PathBuf, &'static str, String),
+    /// When it was read again, it was for another client or server.
+    #[error("key file {}: it is for another client or server than it was; start the program anew to use it", .0.display())]
+    Others(PathBuf),
     /// What it says does not make a token source.
     #[error("key file {}: {}", .0.display(), .1)]
     Config(PathBuf, #[source] ConfigError),
@@ -218,15 +221,22 @@ impl KeyFile {
         })
     }
 
-    /// A source of tokens: with a private key by the JWT bearer grant, with a secret by client credentials.
+    /// A source of tokens: with a private key by the JWT bearer grant, with a secret by client credentials. It knows the credential that
+    /// was read, and not the file: [`TokenSource::key_file`](super::TokenSource::key_file) makes one that reads it again.
     ///
     /// # Errors
     /// [`ConfigError`]
     pub fn source(&self) -> Result<Builder, ConfigError> {
-        Ok(match &self.credential {
-            Credential::PrivateKey(_) => TokenSource::jwt_bearer(self.server()?, self.jwt_bearer()?),
-            Credential::Secret(_) => TokenSource::client_credentials(self.server()?, self.client_auth()?),
-        })
+        let (server, credentials) = self.credentials()?;
+        Ok(Builder::with(server, credentials))
+    }
+
+    pub(super) fn credentials(&self) -> Result<(Server, Credentials), ConfigError> {
+        let credentials = match &self.credential {
+            Credential::PrivateKey(_) => Credentials { grant: Box::new(self.jwt_bearer()?), client_auth: None },
+            Credential::Secret(_) => Credentials { grant: Box::new(ClientCredentials), client_auth: Some(self.client_auth()?) },
+        };
+        Ok((self.server()?, credentials))
     }
 }
 

@@ -32,6 +32,7 @@ mod access;
 mod assertion;
 mod auth;
 pub mod blocking;
+mod credentials;
 mod error;
 mod exchange;
 mod grant;

@@ -7,8 +7,9 @@ use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
 use super::{
-    AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeyFile, KeyFileError, Retry, Server, TokenError,
+    AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeyFileError, Retry, Server, TokenError,
     TokenType, Wanted,
+    credentials::{self, Credentials, Supply},
     exchange::Exchange,
     slot::{Slot, Timing},
 };
@@ -53,14 +54,28 @@ pub struct TokenSource {
 
 impl TokenSource {
     /// From a key file: Grantor's own form, or that of service accounts (Google's). With a private key by the JWT bearer grant, with
-    /// a secret by client credentials. [`KeyFile::source`] gives the builder.
+    /// a secret by client credentials. [`TokenSource::key_file`] gives the builder.
     ///
     /// # Errors
     /// [`KeyFileError`]
     pub fn from_key_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
-        let source = KeyFile::read(path)?.source().and_then(Builder::build);
-        source.map_err(|error| KeyFileError::Config(path.to_owned(), error))
+        Self::key_file(path)?.build().map_err(|error| KeyFileError::Config(path.to_owned(), error))
+    }
+
+    /// As [`TokenSource::from_key_file`], with settings to change.
+    ///
+    /// The file is read again when a token is fetched and it has changed since, and once more if the server then refuses the credential
+    /// (`invalid_client`, `invalid_grant`): a new key is used from the next token on, without a restart. A file that cannot be read
+    /// then, or is for another client or server, is passed over. A token that is kept costs no look at the file.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]
+    pub fn key_file(path: impl AsRef<Path>) -> Result<Builder, KeyFileError> {
+        let path = path.as_ref();
+        let (file, origin) = credentials::Origin::read(path)?;
+        let source = file.source().map_err(|error| KeyFileError::Config(path.to_owned(), error))?;
+        Ok(Builder { origin, ..source })
     }
 
     /// Tokens for signed assertions (RFC 7523 §2.1).
@@ -134,10 +149,12 @@ impl TokenSource {
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exchange = &self.exchange;
+        let credentials = exchange.supply.current();
+        let client_auth = exchange.client_auth.as_ref().or(credentials.client_auth.as_ref());
         f.debug_struct("TokenSource")
             .field("server", &exchange.server)
-            .field("grant", &exchange.grant.grant_type())
-            .field("client_auth", &exchange.client_auth.as_ref().map(|client_auth| client_auth.method()))
+            .field("grant", &credentials.grant.grant_type())
+            .field("client_auth", &client_auth.map(|client_auth| client_auth.method()))
             .finish_non_exhaustive()
     }
 }
@@ -146,7 +163,10 @@ impl fmt::Debug for TokenSource {
 #[must_use]
 pub struct Builder {
     server: Server,
-    grant: Box<dyn Grant>,
+    credentials: Credentials,
+    /// Where the credentials come from, if they may change there.
+    origin: Option<credentials::Origin>,
+    /// In place of that in the credentials.
     client_auth: Option<Box<dyn ClientAuth>>,
     wanted: Wanted,
     parameters: Vec<(String, String)>,
@@ -161,13 +181,18 @@ pub struct Builder {
 impl Builder {
     /// Tokens from `server` by `grant`.
     pub fn new(server: Server, grant: impl Grant) -> Self {
+        Self::with(server, Credentials { grant: Box::new(grant), client_auth: None })
+    }
+
+    pub(super) fn with(server: Server, credentials: Credentials) -> Self {
         let timing = Timing {
             refresh_ahead: Duration::from_secs(300),
-            assumed_lifetime: grant.token_lifetime().unwrap_or(Duration::from_secs(300)),
+            assumed_lifetime: credentials.grant.token_lifetime().unwrap_or(Duration::from_secs(300)),
         };
         Self {
             server,
-            grant: Box::new(grant),
+            credentials,
+            origin: None,
             client_auth: None,
             wanted: Wanted::new(),
             parameters: Vec::new(),
@@ -250,10 +275,10 @@ impl Builder {
     /// # Errors
     /// [`ConfigError`]
     pub fn build(self) -> Result<TokenSource, ConfigError> {
-        self.grant.check(&self.server)?;
-        match &self.client_auth {
+        self.credentials.check(&self.server)?;
+        match self.client_auth.as_ref().or(self.credentials.client_auth.as_ref()) {
             Some(client_auth) => client_auth.check(&self.server)?,
-            None if self.grant.grant_type() == GrantType::CLIENT_CREDENTIALS => {
+            None if self.credentials.grant.grant_type() == GrantType::CLIENT_CREDENTIALS => {
                 return Err(ConfigError::NoClientAuth(GrantType::CLIENT_CREDENTIALS));
             }
             None => {}
@@ -264,7 +289,7 @@ impl Builder {
         };
         let exchange = Exchange {
             server: self.server,
-            grant: self.grant,
+            supply: Supply::new(self.credentials, self.origin),
             client_auth: self.client_auth,
             parameters: self.parameters,
             accepted: self.accepted,
