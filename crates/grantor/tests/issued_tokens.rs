@@ -164,7 +164,12 @@ struct Away;
 
 #[async_trait::async_trait]
 impl TokenStore for Away {
-    async fn token_create(&self, _: TokenDigest, _: grantor::storage::OpaqueToken) -> Result<(), StoreError> {
+    async fn token_create(
+        &self,
+        _: TokenDigest,
+        _: grantor::storage::OpaqueToken,
+        _: u64,
+    ) -> Result<grantor::storage::Put, StoreError> {
         Err(StoreError::Unavailable("the token store is on holiday".into()))
     }
 
@@ -172,11 +177,16 @@ impl TokenStore for Away {
         Ok(None)
     }
 
-    async fn token_revoke(&self, _: TokenDigest, _: grantor::clock::UnixTime) -> Result<(), StoreError> {
+    async fn token_revoke(
+        &self,
+        _: TokenDigest,
+        _: grantor::storage::Revocation,
+        _: u64,
+    ) -> Result<grantor::storage::Put, StoreError> {
         Err(StoreError::Unavailable("the token store is on holiday".into()))
     }
 
-    async fn token_is_revoked(&self, _: &TokenDigest) -> Result<bool, StoreError> {
+    async fn token_is_revoked(&self, _: &TokenDigest, _: grantor::clock::UnixTime) -> Result<bool, StoreError> {
         Err(StoreError::Unavailable("the token store is on holiday".into()))
     }
 }

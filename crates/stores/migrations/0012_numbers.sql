@@ -67,6 +67,11 @@ CREATE TRIGGER permission_counted AFTER UPDATE ON permission WHEN new.version = 
     UPDATE permission SET version = version + 1 WHERE number = new.number;
 END;
 
+-- tag: a server finds out by it that the row it read last is another one now, because the database was replaced by an earlier one.
+ALTER TABLE change ADD COLUMN tag INTEGER NOT NULL DEFAULT 0;
+UPDATE change SET tag = random();
+CREATE TRIGGER change_tagged AFTER INSERT ON change BEGIN UPDATE change SET tag = random() WHERE sequence = new.sequence; END;
+
 -- Until when a key signed: what it signs after that is no token of this server.
 ALTER TABLE signing_key ADD COLUMN signs_until INTEGER;
 DROP TRIGGER signing_key_changed;

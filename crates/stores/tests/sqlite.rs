@@ -13,7 +13,8 @@ use grantor::{
     jose::Algorithm,
     keys::SigningKeys,
     storage::{
-        Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, ClientSource, DEFAULT_REPLAY_QUOTA, ReplayGuard, ReplayKey,
+        Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, ClientSource, DEFAULT_REPLAY_QUOTA, Put, ReplayGuard,
+        ReplayKey, Revocation, StoreError, TokenDigest, TokenStore,
     },
     types::{AuthMethod, ClientId},
 };
@@ -26,7 +27,8 @@ use tempfile::TempDir;
 
 async fn empty() -> (Arc<SqliteStore>, TempDir) {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    (Arc::new(open(directory.path())), directory)
+    let clock = Arc::new(ManualClock::new(grantor::storage::conformance::NOW));
+    (Arc::new(open_with_clock(directory.path(), clock).expect("the store opens")), directory)
 }
 
 grantor::store_suite!(empty);
@@ -122,24 +124,104 @@ async fn a_new_key_is_published_before_it_signs_and_an_old_one_until_its_tokens_
 }
 
 #[tokio::test]
-async fn expired_claims_are_removed_and_live_ones_stay() {
+async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+    let start = UnixTime::from_millis(1_800_000_000_000);
+    let clock = Arc::new(ManualClock::new(start));
+    let until = |number: u32| start.plus(Duration::from_secs(if number < 90 { 60 } else { 6000 }));
+    let claim = async |store: &SqliteStore, number: u32| {
+        let key = ReplayKey::new("issuer", &number.to_string());
+        store.claim(key, until(number), clock.now(), DEFAULT_REPLAY_QUOTA).await
+    };
+    let reader = || Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    let rows = || reader().query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     for number in 0..100 {
-        let until = clock.now().plus(Duration::from_secs(if number < 90 { 60 } else { 600 }));
-        let claim = store.claim(ReplayKey::new("issuer", &number.to_string()), until, clock.now(), DEFAULT_REPLAY_QUOTA).await;
-        assert_eq!(claim.expect("claimed"), Claim::Fresh);
+        assert_eq!(claim(&store, number).await.expect("claimed"), Claim::Fresh);
     }
-    clock.advance(Duration::from_secs(120));
-    // The next group of jobs is followed by a sweep.
-    let last = store
-        .claim(ReplayKey::new("issuer", "last"), clock.now().plus(Duration::from_secs(60)), clock.now(), DEFAULT_REPLAY_QUOTA)
-        .await;
+    let before = rows();
+    // Two hours ahead for a moment: nothing is removed, and what was used stays used.
+    clock.advance(Duration::from_secs(7200));
+    let last = store.claim(ReplayKey::new("issuer", "last"), clock.now().plus(Duration::from_secs(60)), clock.now(), 1000).await;
     assert_eq!(last.expect("claimed"), Claim::Fresh);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(rows(), before + 1);
+    clock.set(start);
+    assert_eq!(claim(&store, 0).await.expect("decided"), Claim::Replayed);
+    drop(store);
+
+    // A start is believed: what has ended is removed, and the rest stays.
+    clock.advance(Duration::from_secs(120));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    within_a_second(async || rows() < before).await;
+    assert_eq!(claim(&store, 95).await.expect("decided"), Claim::Replayed);
+    drop(store);
+
+    // If that start was wrong, what may have been removed is refused, and the rest is decided.
+    clock.set(start);
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    assert!(matches!(claim(&store, 0).await, Err(StoreError::Unavailable(_))), "used before");
+    assert!(matches!(claim(&store, 89).await, Err(StoreError::Unavailable(_))), "used before");
+    assert_eq!(claim(&store, 95).await.expect("decided"), Claim::Replayed);
+    assert_eq!(claim(&store, 1000).await.expect("decided"), Claim::Fresh, "it ends later than what was removed");
+}
+
+#[tokio::test]
+async fn a_claim_that_waited_longer_than_it_is_remembered_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let start = UnixTime::from_millis(1_800_000_000_000);
+    let clock = Arc::new(ManualClock::new(start.plus(Duration::from_secs(61))));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let claim = async |seconds: u64| {
+        let until = start.plus(Duration::from_secs(seconds));
+        store.claim(ReplayKey::new("issuer", "jti"), until, start, DEFAULT_REPLAY_QUOTA).await
+    };
+    assert!(matches!(claim(60).await, Err(StoreError::Unavailable(_))));
+    assert_eq!(claim(62).await.expect("decided"), Claim::Fresh);
+}
+
+#[tokio::test]
+async fn a_revocation_that_may_have_been_removed_counts_as_one() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let start = UnixTime::from_millis(1_800_000_000_000);
+    let clock = Arc::new(ManualClock::new(start));
+    let (until, digest) = (start.plus(Duration::from_secs(60)), TokenDigest::of("t"));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let revocation = Revocation { client: 1, at: start, until };
+    assert_eq!(store.token_revoke(digest, revocation, 10).await.expect("revoked"), Put::Kept);
+    drop(store);
+    clock.advance(Duration::from_secs(7200));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     let reader = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
-    let rows = || reader.query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");
-    within_a_second(async || rows() == 11).await;
+    let rows = || reader.query_row("SELECT count(*) FROM revocation", [], |row| row.get::<_, i64>(0)).expect("a count");
+    within_a_second(async || rows() == 0).await;
+    drop(store);
+    clock.set(start);
+    let store = open_with_clock(directory.path(), clock).expect("the store opens");
+    assert!(store.token_is_revoked(&digest, until).await.expect("decided"));
+    let later = start.plus(Duration::from_secs(9000));
+    assert!(!store.token_is_revoked(&TokenDigest::of("u"), later).await.expect("decided"), "one that ends later");
+}
+
+#[tokio::test]
+async fn the_keys_follow_a_clock_that_goes_ahead_and_back() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let start = UnixTime::from_millis(1_800_000_000_000);
+    let clock = Arc::new(ManualClock::new(start));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let first = store.key_ring().signing().key_id().map(str::to_owned);
+    store.signing_key_rotate(Algorithm::Es256, Duration::ZERO, Duration::from_secs(3600)).await.expect("rotated");
+    assert_eq!(store.key_ring().published().len(), 2);
+    clock.advance(Duration::from_secs(7200));
+    within_a_second(async || store.key_ring().published().len() == 1).await;
+    clock.set(start);
+    within_a_second(async || store.key_ring().published().len() == 2).await;
+    drop(store);
+
+    // Before the first key: the oldest signs, and nothing is refused.
+    clock.set(UnixTime::from_millis(start.millis() - 86_400_000));
+    let store = open_with_clock(directory.path(), clock).expect("the store opens");
+    assert_eq!(store.key_ring().signing().key_id().map(str::to_owned), first);
 }
 
 #[tokio::test]

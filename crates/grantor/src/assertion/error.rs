@@ -1,6 +1,6 @@
 //! Which rule an assertion broke: the private cause in full, and the little of it that the public may read.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::{Algorithm, ClaimsError, JwsError};
 
@@ -111,6 +111,10 @@ pub enum AssertionError {
     /// The issuer has used up its part of the replay guard for now. The assertion was not used.
     #[error("jti: the issuer has {0} used assertions that have not expired yet, which is its quota")]
     OverQuota(u64),
+    /// Uses were lost when the storage was restored, and this assertion may have been used before that. New ones are taken when
+    /// this time has passed.
+    #[error("iat: not issued after the storage was restored; newly issued ones are taken in {} ms", .0.as_millis())]
+    BeforeFence(Duration),
     /// The replay guard could not answer; the assertion is refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,6 +138,7 @@ impl AssertionError {
             Self::IssuedInFuture { .. } | Self::TooOld { .. } => "iat",
             Self::Replayed => "replay",
             Self::OverQuota(_) => "replay_quota",
+            Self::BeforeFence(_) => "fence",
             Self::Store(_) => "storage",
         }
     }
@@ -166,6 +171,7 @@ impl AssertionError {
             Self::TooOld { maximum, .. } => format!("issued more than {maximum} s ago by our clock").into(),
             Self::EndsBeforeStart(claim) => format!("exp is not after {claim}").into(),
             Self::Replayed => "jti was used before; each assertion needs a new one".into(),
+            Self::BeforeFence(_) => "the server was restored from a backup; send an assertion issued after that".into(),
             Self::OverQuota(_) => "too many assertions that have not expired; use access tokens until they expire".into(),
         })
     }

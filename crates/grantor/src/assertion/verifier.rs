@@ -113,6 +113,7 @@ impl Verifier {
     ) -> Result<VerifiedAssertion, AssertionError> {
         let Checked { key, subject, end, replay_key } = self.check(&assertion, expectation, now)?;
         if let Some(replay_key) = replay_key {
+            self.check_fence(&assertion.claims, now)?;
             match self.replay.claim(replay_key, end, now, self.replay_quota).await? {
                 Claim::Fresh => {}
                 Claim::Replayed => return Err(AssertionError::Replayed),
@@ -132,10 +133,28 @@ impl Verifier {
         expectation: &Expectation<'_>,
         now: UnixTime,
     ) -> Result<(), AssertionError> {
-        match self.check(assertion, expectation, now)?.replay_key {
+        let replay_key = self.check(assertion, expectation, now)?.replay_key;
+        if replay_key.is_some() {
+            self.check_fence(&assertion.claims, now)?;
+        }
+        match replay_key {
             Some(replay_key) if self.replay.is_claimed(replay_key, now).await? => Err(AssertionError::Replayed),
             _ => Ok(()),
         }
+    }
+
+    /// Where uses have been lost, an assertion is refused that may have been used before: unless it was issued after that, by its
+    /// `iat` or, without one, because it could not live that long.
+    fn check_fence(&self, claims: &Claims, now: UnixTime) -> Result<(), AssertionError> {
+        let Some(fence) = self.replay.fence() else { return Ok(()) };
+        let fence_date = fence.date().seconds();
+        let is_later = match (claims.issued_at, claims.expires) {
+            (Some(issued_at), _) => issued_at.seconds() > fence_date,
+            (None, Some(expires)) => expires.seconds() > fence_date + self.lifetimes.maximum.as_secs_f64(),
+            (None, None) => false,
+        };
+        let left = u64::try_from(fence.millis().saturating_sub(now.millis())).unwrap_or_default();
+        if is_later { Ok(()) } else { Err(AssertionError::BeforeFence(Duration::from_millis(left))) }
     }
 
     /// How old and how young an assertion may be.

@@ -27,6 +27,11 @@ pub(super) struct AccessToken {
 }
 
 impl AccessToken {
+    /// When it expires.
+    pub(super) fn end(&self) -> UnixTime {
+        UnixTime::from_millis(self.expires_at.saturating_mul(1000))
+    }
+
     /// Whether it was issued to this client, and not to an earlier one of the same name.
     pub(super) fn is_of(&self, client: &Client) -> bool {
         self.client == *client.id() && self.origin.is_none_or(|origin| origin.client == client.revision().number)
@@ -41,7 +46,7 @@ pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessT
         Err(_) => context.tokens.token(&digest).await?.map(|record| from_record(record, digest)),
     };
     match found.filter(|token| context.now().seconds() < token.expires_at) {
-        Some(token) if !context.tokens.token_is_revoked(&token.digest).await? => Ok(Some(token)),
+        Some(token) if !context.tokens.token_is_revoked(&token.digest, token.end()).await? => Ok(Some(token)),
         _ => Ok(None),
     }
 }

@@ -14,7 +14,9 @@ use crate::{
     assertion::{Lifetimes, ServerIdentity, Verifier},
     clock::{Clock, SystemClock},
     keys::{Decoys, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
-    storage::{ClientSource, DEFAULT_REPLAY_QUOTA, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore},
+    storage::{
+        ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore,
+    },
     types::{AuthMethod, GrantType, Issuer},
 };
 
@@ -91,6 +93,7 @@ pub struct Builder {
     replay: Option<Arc<dyn ReplayGuard>>,
     replay_quota: u64,
     tokens: Option<Arc<dyn TokenStore>>,
+    token_quota: u64,
     key_resolver: Arc<dyn KeyResolver>,
     signing_keys: Option<Arc<dyn SigningKeys>>,
     token_ids: Option<TokenIds>,
@@ -113,6 +116,7 @@ impl Builder {
             replay: None,
             replay_quota: DEFAULT_REPLAY_QUOTA,
             tokens: None,
+            token_quota: DEFAULT_TOKEN_QUOTA,
             key_resolver: Arc::new(RegisteredKeys),
             signing_keys: None,
             token_ids: None,
@@ -169,6 +173,14 @@ impl Builder {
     #[must_use]
     pub fn tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
         self.tokens = Some(tokens);
+        self
+    }
+
+    /// Sets how many opaque tokens, and how many revocations, of one client may be in force at once. Beyond, it is told to wait (429)
+    /// until some have expired. Default: [`DEFAULT_TOKEN_QUOTA`].
+    #[must_use]
+    pub fn token_quota(mut self, quota: u64) -> Self {
+        self.token_quota = quota;
         self
     }
 
@@ -281,6 +293,7 @@ impl Builder {
             subjects: self.subjects.ok_or(BuildError::Missing("subjects"))?,
             permissions: self.permissions.ok_or(BuildError::Missing("permissions"))?,
             tokens: self.tokens.ok_or(BuildError::Missing("a token store"))?,
+            token_quota: self.token_quota,
             key_resolver: self.key_resolver,
             signing_keys,
             token_ids: self.token_ids.unwrap_or_else(TokenIds::random),

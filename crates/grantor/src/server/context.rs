@@ -67,6 +67,7 @@ pub struct Context {
     pub(super) subjects: Arc<dyn SubjectSource>,
     pub(super) permissions: Arc<dyn PermissionSource>,
     pub(super) tokens: Arc<dyn TokenStore>,
+    pub(super) token_quota: u64,
     pub(super) key_resolver: Arc<dyn KeyResolver>,
     pub(super) signing_keys: Arc<dyn SigningKeys>,
     pub(super) token_ids: TokenIds,

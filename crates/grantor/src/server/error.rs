@@ -252,6 +252,9 @@ pub enum IssueError {
     /// Signing failed.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The client has as many opaque tokens, or revocations, in force as it may have. Nothing was recorded.
+    #[error("the client has {0} opaque tokens or revocations in force, which is its quota")]
+    OverQuota(u64),
     /// The token store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -297,7 +300,7 @@ impl TokenError {
             Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => ErrorCode::InvalidTarget,
             Self::Issue(IssueError::Signing(_)) => ErrorCode::ServerError,
             Self::Issue(IssueError::Store(error)) => store_code(error),
-            Self::Throttled(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Issue(IssueError::OverQuota(_)) | Self::Throttled(_) => ErrorCode::TemporarilyUnavailable,
             Self::Panicked => ErrorCode::ServerError,
         }
     }
@@ -333,7 +336,17 @@ impl TokenError {
         match self {
             Self::Throttled(wait) => Some(*wait),
             Self::ClientAuth(ClientAuthError::Assertion(AssertionError::OverQuota(_)))
-            | Self::Grant(GrantError::Assertion(AssertionError::OverQuota(_))) => Some(QUOTA_WAIT),
+            | Self::Grant(GrantError::Assertion(AssertionError::OverQuota(_)))
+            | Self::Issue(IssueError::OverQuota(_)) => Some(QUOTA_WAIT),
+            _ => None,
+        }
+    }
+
+    /// When an assertion that is newly issued is taken again, if it is for the storage that this one was not.
+    pub(super) fn fence_wait(&self) -> Option<Duration> {
+        match self {
+            Self::ClientAuth(ClientAuthError::Assertion(AssertionError::BeforeFence(wait)))
+            | Self::Grant(GrantError::Assertion(AssertionError::BeforeFence(wait))) => Some(*wait),
             _ => None,
         }
     }
@@ -384,7 +397,9 @@ fn client_auth_code(error: &ClientAuthError) -> ErrorCode {
         ClientAuthError::Store(error)
         | ClientAuthError::Key(KeyError::Store(error))
         | ClientAuthError::Assertion(AssertionError::Store(error)) => store_code(error),
-        ClientAuthError::Assertion(AssertionError::OverQuota(_)) => ErrorCode::TemporarilyUnavailable,
+        ClientAuthError::Assertion(AssertionError::OverQuota(_) | AssertionError::BeforeFence(_)) => {
+            ErrorCode::TemporarilyUnavailable
+        }
         _ => ErrorCode::InvalidClient,
     }
 }
@@ -397,7 +412,7 @@ fn grant_code(error: &GrantError) -> ErrorCode {
         GrantError::Store(error)
         | GrantError::Key(KeyError::Store(error))
         | GrantError::Assertion(AssertionError::Store(error)) => store_code(error),
-        GrantError::Assertion(AssertionError::OverQuota(_)) => ErrorCode::TemporarilyUnavailable,
+        GrantError::Assertion(AssertionError::OverQuota(_) | AssertionError::BeforeFence(_)) => ErrorCode::TemporarilyUnavailable,
         _ => ErrorCode::InvalidGrant,
     }
 }

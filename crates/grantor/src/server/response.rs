@@ -117,7 +117,7 @@ pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge
 
 /// RFC 9110 §10.2.3: whole seconds, rounded up.
 fn retry_after(error: &TokenError) -> HeaderValue {
-    error.wait().map_or(HeaderValue::from_static("1"), |wait| (wait.as_secs() + 1).into())
+    error.wait().or(error.fence_wait()).map_or(HeaderValue::from_static("1"), |wait| (wait.as_secs() + 1).into())
 }
 
 /// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words might not.

@@ -3,10 +3,7 @@
 use super::{
     ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm, access_token, client_auth, token::Line,
 };
-use crate::{
-    clock::UnixTime,
-    storage::{Client, StoreError},
-};
+use crate::storage::{Client, Put, Revocation};
 
 /// Which client authentication revocation takes: every method, `none` among them (RFC 7009 §2.1).
 pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
@@ -20,16 +17,20 @@ pub(super) async fn revoke(line: &Line, form: &TokenForm, decision: &mut Decisio
     let caller = client_auth::authenticate(&line.client_auth, context, form, &client_auth_requirement(), decision).await?;
     let token = form.required("token")?;
     match caller.client() {
-        Some(client) => Ok(revoke_own(context, client, token).await.map_err(IssueError::Store)?),
+        Some(client) => Ok(revoke_own(context, client, token).await?),
         None => Ok(()),
     }
 }
 
-async fn revoke_own(context: &Context, client: &Client, token: &str) -> Result<(), StoreError> {
+async fn revoke_own(context: &Context, client: &Client, token: &str) -> Result<(), IssueError> {
     match access_token::find(context, token).await? {
         Some(token) if token.is_of(client) => {
-            let until = UnixTime::from_millis(token.expires_at.saturating_mul(1000));
-            context.tokens.token_revoke(token.digest, until).await
+            let until = token.end();
+            let revocation = Revocation { client: client.revision().number, at: context.now(), until };
+            match context.tokens.token_revoke(token.digest, revocation, context.token_quota).await? {
+                Put::Kept => Ok(()),
+                Put::OverQuota => Err(IssueError::OverQuota(context.token_quota)),
+            }
         }
         _ => Ok(()),
     }

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Claim, Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA, OpaqueToken, Permission,
-    PermissionRegistry, ReplayKey, Revision, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenOrigin, TokenStore,
-    client_change, subject_change,
+    PermissionRegistry, Put, ReplayKey, Revision, Revocation, Store, StoreError, Subject, SubjectRegistry, TokenDigest,
+    TokenOrigin, TokenStore, client_change, subject_change,
 };
 use crate::{
     clock::UnixTime,
@@ -42,6 +42,9 @@ macro_rules! store_suite {
             an_issuer_over_its_quota_claims_nothing
             opaque_tokens_are_found_by_digest
             a_revoked_token_stays_revoked
+            a_client_over_its_quota_keeps_no_more_tokens
+            a_client_over_its_quota_keeps_no_more_revocations
+            no_use_is_fresh_that_may_have_been_forgotten
         );
     };
     (@tests $make:path: $($law:ident)*) => {
@@ -55,7 +58,8 @@ macro_rules! store_suite {
     };
 }
 
-const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+/// The time at which the laws are tried: a backend that has a clock gets one that says so.
+pub const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 const QUOTA: u64 = DEFAULT_REPLAY_QUOTA;
 
 fn id(text: &str) -> ClientId {
@@ -350,7 +354,8 @@ pub async fn opaque_tokens_are_found_by_digest<S: Registry>(store: Arc<S>) {
         expires_at: UnixTime::from_millis(NOW.millis() + 3_600_000),
         origin: Some(TokenOrigin { client: 1, subject: Some(2), permission: None }),
     };
-    store.token_create(TokenDigest::of("t"), token.clone()).await.expect("created");
+    let put = store.token_create(TokenDigest::of("t"), token.clone(), QUOTA).await.expect("created");
+    assert_eq!(put, Put::Kept);
     assert_eq!(TokenStore::token(&*store, &TokenDigest::of("t")).await.expect("the store answers"), Some(token));
     assert_eq!(TokenStore::token(&*store, &TokenDigest::of("u")).await.expect("the store answers"), None);
 }
@@ -358,10 +363,64 @@ pub async fn opaque_tokens_are_found_by_digest<S: Registry>(store: Arc<S>) {
 /// Revoking is remembered, for the one token, and may be repeated.
 pub async fn a_revoked_token_stays_revoked<S: Registry>(store: Arc<S>) {
     let until = UnixTime::from_millis(NOW.millis() + 60_000);
-    assert!(!store.token_is_revoked(&TokenDigest::of("t")).await.expect("the store answers"));
+    let revocation = Revocation { client: 1, at: NOW, until };
+    assert!(!store.token_is_revoked(&TokenDigest::of("t"), until).await.expect("the store answers"));
     for _ in 0..2 {
-        store.token_revoke(TokenDigest::of("t"), until).await.expect("revoked");
-        assert!(store.token_is_revoked(&TokenDigest::of("t")).await.expect("the store answers"));
+        let put = store.token_revoke(TokenDigest::of("t"), revocation, QUOTA).await.expect("revoked");
+        assert_eq!(put, Put::Kept);
+        assert!(store.token_is_revoked(&TokenDigest::of("t"), until).await.expect("the store answers"));
     }
-    assert!(!store.token_is_revoked(&TokenDigest::of("u")).await.expect("the store answers"));
+    assert!(!store.token_is_revoked(&TokenDigest::of("u"), until).await.expect("the store answers"));
+}
+
+/// One client cannot fill the store with tokens: others still get theirs, and it gets more when some have ended.
+pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Registry>(store: Arc<S>) {
+    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
+    let create = async |client: u64, name: &str, now| {
+        let token = OpaqueToken {
+            client: id("a"),
+            subject: subject_id("b"),
+            scope: Scope::default(),
+            audience: "https://api.example".to_owned(),
+            issued_at: at(now),
+            expires_at: at(now + 60),
+            origin: Some(TokenOrigin { client, subject: None, permission: None }),
+        };
+        store.token_create(TokenDigest::of(name), token, 3).await.expect("the store answers")
+    };
+    for name in ["1", "2", "3"] {
+        assert_eq!(create(1, name, 0).await, Put::Kept);
+    }
+    assert_eq!(create(1, "4", 0).await, Put::OverQuota);
+    assert_eq!(TokenStore::token(&*store, &TokenDigest::of("4")).await.expect("the store answers"), None);
+    assert_eq!(create(2, "5", 0).await, Put::Kept);
+}
+
+/// Nor with revocations.
+pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: Registry>(store: Arc<S>) {
+    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+    let revoke = async |client, name: &str| {
+        let revocation = Revocation { client, at: NOW, until };
+        store.token_revoke(TokenDigest::of(name), revocation, 3).await.expect("the store answers")
+    };
+    for name in ["1", "2", "3"] {
+        assert_eq!(revoke(1, name).await, Put::Kept);
+    }
+    assert_eq!(revoke(1, "4").await, Put::OverQuota);
+    assert!(!store.token_is_revoked(&TokenDigest::of("4"), until).await.expect("the store answers"));
+    assert_eq!(revoke(2, "5").await, Put::Kept);
+}
+
+/// A clock that was two hours ahead for a moment does not let a used assertion in again, also where what has ended is forgotten then.
+pub async fn no_use_is_fresh_that_may_have_been_forgotten<S: Registry>(store: Arc<S>) {
+    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
+    let claim = async |jti: &str, until, now| store.claim(ReplayKey::new("a", jti), at(until), at(now), 3).await;
+    for jti in ["1", "2", "3"] {
+        assert_eq!(claim(jti, 60, 0).await.expect("the store answers"), Claim::Fresh);
+    }
+    // Over its quota, the issuer is counted anew.
+    let _ = claim("4", 7260, 7200).await;
+    for jti in ["1", "2", "3"] {
+        assert!(!matches!(claim(jti, 60, 1).await, Ok(Claim::Fresh)), "{jti}");
+    }
 }

@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission, PermissionRegistry, PermissionSource,
-    ReplayGuard, ReplayKey, Revision, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
+    Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission, PermissionRegistry, PermissionSource, Put,
+    ReplayGuard, ReplayKey, Revision, Revocation, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
@@ -28,12 +28,14 @@ struct State {
     clients: BTreeMap<ClientId, Arc<Client>>,
     subjects: BTreeMap<SubjectId, Subject>,
     permissions: BTreeMap<(ClientId, SubjectId), Permission>,
-    tokens: HashMap<TokenDigest, OpaqueToken>,
-    revocations: HashMap<TokenDigest, UnixTime>,
+    tokens: Expiring<OpaqueToken>,
+    revocations: Expiring<()>,
     claims: HashMap<ReplayKey, UnixTime>,
     /// Claims of each issuer, ended ones among them until they are looked for.
     claimed_by: HashMap<IssuerTag, u64>,
     claims_swept_at: Option<UnixTime>,
+    /// What ended up to then may be forgotten.
+    swept_to: Option<UnixTime>,
     /// Claims after which expired ones are looked for: twice as many as were alive the last time.
     sweep_at: usize,
 }
@@ -55,6 +57,7 @@ const RECOUNT_AFTER: Duration = Duration::from_secs(10);
 impl State {
     /// Forgets the claims that have ended.
     fn sweep_claims(&mut self, now: UnixTime) {
+        self.swept_to = self.swept_to.max(Some(now));
         self.claims.retain(|_, end| *end >= now);
         self.claimed_by.clear();
         for key in self.claims.keys() {
@@ -62,6 +65,10 @@ impl State {
         }
         self.sweep_at = (self.claims.len() * 2).max(1024);
         self.claims_swept_at = Some(now);
+    }
+
+    fn may_be_gone(&self, until: UnixTime) -> bool {
+        self.swept_to.is_some_and(|swept_to| until <= swept_to)
     }
 
     fn is_over_quota(&self, issuer: IssuerTag, quota: u64) -> bool {
@@ -205,6 +212,9 @@ impl ReplayGuard for MemoryStore {
         if state.claims.get(&key).is_some_and(|end| *end >= now) {
             return Ok(Claim::Replayed);
         }
+        if state.may_be_gone(until) {
+            return Err(StoreError::Unavailable("the clock was ahead: this use may be forgotten".into()));
+        }
         let recount = state.is_over_quota(key.issuer(), quota)
             && state.claims_swept_at.is_none_or(|swept_at| swept_at.plus(RECOUNT_AFTER) <= now);
         if recount || state.claims.len() >= state.sweep_at {
@@ -226,28 +236,77 @@ impl ReplayGuard for MemoryStore {
 
 #[async_trait]
 impl TokenStore for MemoryStore {
-    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken) -> Result<(), StoreError> {
-        let mut state = self.state();
-        if state.tokens.len() >= 1024 && state.tokens.len().is_power_of_two() {
-            let now = token.issued_at;
-            state.tokens.retain(|_, token| token.expires_at > now);
-            state.revocations.retain(|_, until| *until > now);
-        }
-        state.tokens.insert(digest, token);
-        Ok(())
+    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken, quota: u64) -> Result<Put, StoreError> {
+        let client = token.origin.map(|origin| origin.client);
+        let (now, until) = (token.issued_at, token.expires_at);
+        Ok(self.state().tokens.put(digest, Kept { client, until, value: token }, now, quota))
     }
 
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError> {
-        Ok(self.state().tokens.get(digest).cloned())
+        Ok(self.state().tokens.records.get(digest).map(|kept| kept.value.clone()))
     }
 
-    async fn token_revoke(&self, digest: TokenDigest, until: UnixTime) -> Result<(), StoreError> {
-        self.state().revocations.insert(digest, until);
-        Ok(())
+    async fn token_revoke(&self, digest: TokenDigest, revocation: Revocation, quota: u64) -> Result<Put, StoreError> {
+        let Revocation { client, at, until } = revocation;
+        Ok(self.state().revocations.put(digest, Kept { client: Some(client), until, value: () }, at, quota))
     }
 
-    async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
-        Ok(self.state().revocations.contains_key(digest))
+    async fn token_is_revoked(&self, digest: &TokenDigest, until: UnixTime) -> Result<bool, StoreError> {
+        let state = self.state();
+        let may_be_gone = state.revocations.swept_to.is_some_and(|swept_to| until <= swept_to);
+        Ok(may_be_gone || state.revocations.records.contains_key(digest))
+    }
+}
+
+/// Records that end, counted by client.
+#[derive(Debug)]
+struct Expiring<T> {
+    records: HashMap<TokenDigest, Kept<T>>,
+    by_client: HashMap<u64, u64>,
+    /// What ended before may be gone.
+    swept_to: Option<UnixTime>,
+}
+
+#[derive(Debug)]
+struct Kept<T> {
+    client: Option<u64>,
+    until: UnixTime,
+    value: T,
+}
+
+impl<T> Default for Expiring<T> {
+    fn default() -> Self {
+        Self { records: HashMap::new(), by_client: HashMap::new(), swept_to: None }
+    }
+}
+
+impl<T> Expiring<T> {
+    fn put(&mut self, digest: TokenDigest, record: Kept<T>, now: UnixTime, quota: u64) -> Put {
+        let client = record.client;
+        let recount = self.is_full(client, quota) && self.swept_to.is_none_or(|swept_to| swept_to.plus(RECOUNT_AFTER) <= now);
+        if recount || (self.records.len() >= 1024 && self.records.len().is_power_of_two()) {
+            self.sweep(now);
+        }
+        if self.is_full(client, quota) {
+            return Put::OverQuota;
+        }
+        if self.records.insert(digest, record).is_none() {
+            client.into_iter().for_each(|client| *self.by_client.entry(client).or_default() += 1);
+        }
+        Put::Kept
+    }
+
+    fn is_full(&self, client: Option<u64>, quota: u64) -> bool {
+        client.and_then(|client| self.by_client.get(&client)).is_some_and(|held| *held >= quota)
+    }
+
+    fn sweep(&mut self, now: UnixTime) {
+        self.swept_to = self.swept_to.max(Some(now));
+        self.records.retain(|_, record| record.until > now);
+        self.by_client.clear();
+        for client in self.records.values().filter_map(|record| record.client) {
+            *self.by_client.entry(client).or_default() += 1;
+        }
     }
 }
 

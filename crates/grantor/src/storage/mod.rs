@@ -25,7 +25,7 @@ pub use permission::{Permission, PermissionRegistry, PermissionSource};
 pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
 pub use revision::Revision;
 pub use subject::{Subject, SubjectRegistry, SubjectSource, subject_change};
-pub use token::{OpaqueToken, TokenDigest, TokenOrigin, TokenStore};
+pub use token::{DEFAULT_TOKEN_QUOTA, OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore};
 
 /// Everything an authorization server needs of one backend.
 pub trait Store: ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore {}

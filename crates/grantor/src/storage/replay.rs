@@ -59,9 +59,18 @@ pub trait ReplayGuard: Send + Sync + 'static {
     /// Claims `key` in one atomic step: [`Claim::Fresh`] if and only if no claim of it with an end at or after `now` is
     /// recorded, by any node that shares the backend. The record is kept until `until` at least, and never evicted before.
     ///
+    /// A backend that may have removed this very claim already, because its clock was ahead for a while, answers
+    /// [`StoreError::Unavailable`], and never [`Claim::Fresh`].
+    ///
     /// An issuer with `quota` claims in force gets [`Claim::OverQuota`], so that no party can fill the backend; it is counted
     /// again at the latest ten seconds after claims have ended.
     async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError>;
+
+    /// The time before which uses may have been lost, as when a backup was restored: an assertion is taken only if it was certainly
+    /// issued after it. `None` if none was ever lost.
+    fn fence(&self) -> Option<UnixTime> {
+        None
+    }
 
     /// Whether [`ReplayGuard::claim`] would answer [`Claim::Replayed`] now. Claims nothing: for explanations, never for decisions.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError>;

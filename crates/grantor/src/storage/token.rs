@@ -58,16 +58,43 @@ pub struct OpaqueToken {
     pub origin: Option<TokenOrigin>,
 }
 
+/// How keeping something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Put {
+    /// It is recorded, durably where the backend is durable.
+    Kept,
+    /// Its client has as much in force as it may have. Nothing is recorded.
+    OverQuota,
+}
+
+/// A client gives a token back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The number of the client ([`TokenOrigin::client`]).
+    pub client: u64,
+    /// When it did.
+    pub at: UnixTime,
+    /// When the token would have expired.
+    pub until: UnixTime,
+}
+
+/// How many opaque tokens, and how many revocations, of one client may be in force at once where nothing else is set: 100,000.
+pub const DEFAULT_TOKEN_QUOTA: u64 = 100_000;
+
 /// Keeps opaque access tokens, and which access tokens of either form were revoked.
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
-    /// Records a token. When this returns, the token may be answered.
-    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken) -> Result<(), StoreError>;
+    /// Records a token, unless its client (by [`TokenOrigin::client`]) has `quota` of them in force. When this answers
+    /// [`Put::Kept`], the token may be answered. A client over its quota is counted again ten seconds later at the latest.
+    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken, quota: u64) -> Result<Put, StoreError>;
     /// The token with this digest, if and only if it is recorded; an expired one may be gone.
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError>;
 
-    /// Records that the token with this digest is revoked, until it would have expired. When this returns, it is in force.
-    async fn token_revoke(&self, digest: TokenDigest, until: UnixTime) -> Result<(), StoreError>;
-    /// Whether [`TokenStore::token_revoke`] was called for this digest; a record past its end may be gone.
-    async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError>;
+    /// Records that the token with this digest is revoked, until it would have expired, unless its client has `quota` revocations in
+    /// force. When this answers [`Put::Kept`], it is in force.
+    async fn token_revoke(&self, digest: TokenDigest, revocation: Revocation, quota: u64) -> Result<Put, StoreError>;
+    /// Whether [`TokenStore::token_revoke`] was called for this digest, or the record of a token that ends at `until` may have been
+    /// removed already, because the clock was ahead for a while.
+    async fn token_is_revoked(&self, digest: &TokenDigest, until: UnixTime) -> Result<bool, StoreError>;
 }

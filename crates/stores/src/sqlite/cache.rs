@@ -14,7 +14,7 @@ use grantor::{
     types::{ClientId, SubjectId},
 };
 use quick_cache::sync::Cache as Entries;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 /// Digests of the names of all clients, as far as known, and the number of each one's row: a name that is not among them needs no
 /// read, so that a stranger cannot make the database work, and the time of a refusal does not tell who is registered. Removed names
@@ -77,7 +77,6 @@ const CAPACITY: usize = 100_000;
 
 /// One row of the change log.
 pub(super) struct Change {
-    sequence: i64,
     resource: String,
     client: Option<ClientId>,
     /// The number of the client's row now, if there is one.
@@ -86,23 +85,86 @@ pub(super) struct Change {
 }
 
 impl Change {
+    fn everything() -> Self {
+        Self { resource: String::new(), client: None, number: None, subject: None }
+    }
+
     /// Whether changes were missed, so that anything may have changed.
     pub(super) fn is_everything(&self) -> bool {
         self.resource.is_empty()
     }
 }
 
-/// The changes after `last`, and the newest sequence number.
-pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Result<(Vec<Change>, i64)> {
+/// How far the change log was read: the last row, and its tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    sequence: i64,
+    tag: i64,
+}
+
+impl Position {
+    /// The end of the log.
+    pub(super) fn newest(connection: &Connection) -> rusqlite::Result<Self> {
+        let query = "SELECT sequence, tag FROM change ORDER BY sequence DESC LIMIT 1";
+        let position = |row: &Row<'_>| Ok(Self { sequence: row.get(0)?, tag: row.get(1)? });
+        Ok(connection.prepare_cached(query)?.query_row([], position).optional()?.unwrap_or_default())
+    }
+
+    /// What became of this row.
+    fn state(self, connection: &Connection) -> rusqlite::Result<RowState> {
+        let mut statement = connection.prepare_cached("SELECT tag FROM change WHERE sequence = ?1")?;
+        let tag: Option<i64> = statement.query_row([self.sequence], |row| row.get(0)).optional()?;
+        Ok(match tag {
+            Some(tag) if tag == self.tag => RowState::There,
+            None if self.sequence == 0 => RowState::There,
+            None if Self::newest(connection)?.sequence > self.sequence => RowState::Pruned,
+            Some(_) | None => RowState::Replaced,
+        })
+    }
+}
+
+enum RowState {
+    There,
+    /// More changes came than are kept.
+    Pruned,
+    /// The database is an earlier one now.
+    Replaced,
+}
+
+/// What is new in the change log.
+pub(super) struct News {
+    pub(super) changes: Vec<Change>,
+    pub(super) position: Position,
+    /// Whether the database was replaced by an earlier one.
+    pub(super) went_back: bool,
+}
+
+/// What is new behind a position. Where changes were missed, one that means everything.
+pub(super) fn news(connection: &Connection, last: Position) -> rusqlite::Result<News> {
+    let (missed, went_back) = match last.state(connection)? {
+        RowState::There => (false, false),
+        RowState::Pruned => (true, false),
+        RowState::Replaced => (true, true),
+    };
+    let (changes, position) = match missed {
+        true => (vec![Change::everything()], Position::newest(connection)?),
+        false => changes_since(connection, last)?,
+    };
+    Ok(News { changes, position, went_back })
+}
+
+/// The changes after `last`, and the newest position.
+fn changes_since(connection: &Connection, last: Position) -> rusqlite::Result<(Vec<Change>, Position)> {
     let mut statement = connection.prepare_cached(
-        "SELECT sequence, resource, change.client, subject, number FROM change LEFT JOIN client ON client.id = change.client \
+        "SELECT sequence, resource, change.client, subject, number, tag FROM change LEFT JOIN client ON client.id = change.client \
          WHERE sequence > ?1 ORDER BY sequence",
     )?;
-    let rows = statement.query_map([last], |row| {
+    let mut position = last;
+    let rows = statement.query_map([last.sequence], |row| {
+        position = Position { sequence: row.get(0)?, tag: row.get(5)? };
         let client: Option<String> = row.get(2)?;
         let subject: Option<String> = row.get(3)?;
         Ok(Change {
-            sequence: row.get(0)?,
             resource: row.get(1)?,
             client: client.and_then(|client| ClientId::parse(&client).ok()),
             number: row.get(4)?,
@@ -110,11 +172,7 @@ pub(super) fn changes_since(connection: &Connection, last: i64) -> rusqlite::Res
         })
     })?;
     let changes = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    let newest = changes.last().map_or(last, |change| change.sequence);
-    // A gap at the start means that changes were pruned unread: forget everything.
-    let pruned = changes.first().is_some_and(|first| first.sequence != last + 1);
-    let forget_all = Change { sequence: newest, resource: String::new(), client: None, number: None, subject: None };
-    Ok((if pruned { vec![forget_all] } else { changes }, newest))
+    Ok((changes, position))
 }
 
 pub(super) struct Cache {
@@ -210,6 +268,39 @@ mod tests {
     use crate::sqlite::open::migrate;
 
     #[test]
+    fn a_log_that_goes_back_or_is_pruned_means_everything() {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        migrate(&mut connection, Path::new("")).expect("migrated");
+        let change = |count: usize| {
+            for _ in 0..count {
+                connection.execute("INSERT INTO change (resource) VALUES ('signing_key')", []).expect("written");
+            }
+        };
+        let look = |last| {
+            let News { changes, position, went_back } = news(&connection, last).expect("read");
+            ((changes.len(), changes.iter().any(Change::is_everything), went_back), position)
+        };
+        change(5);
+        let (seen, last) = look(Position::default());
+        assert_eq!(seen, (5, false, false));
+        change(2);
+        let (seen, last) = look(last);
+        assert_eq!(seen, (2, false, false));
+        assert_eq!(look(last).0, (0, false, false));
+        // A backup of when there were five is restored, and three changes follow: the same numbers, other rows.
+        connection.execute("DELETE FROM change WHERE sequence > 5", []).expect("deleted");
+        connection.execute("UPDATE sqlite_sequence SET seq = 5 WHERE name = 'change'", []).expect("set back");
+        assert_eq!(look(last).0, (1, true, true), "shorter");
+        change(3);
+        let (seen, last) = look(last);
+        assert_eq!(seen, (1, true, true), "as long as before, and longer");
+        change(1);
+        assert_eq!(look(last).0, (1, false, false));
+        connection.execute("DELETE FROM change WHERE sequence < 9", []).expect("pruned");
+        assert_eq!(look(last).0, (1, true, false));
+    }
+
+    #[test]
     fn a_value_that_was_read_before_a_change_is_not_put_in() {
         let cache = Cache::new(KnownNames::default());
         let alice = SubjectId::parse("alice").expect("a subject");
@@ -222,8 +313,7 @@ mod tests {
             cache.get_or_load(&cache.subjects, &alice, load).expect("read");
             cache.subjects.get(&alice).is_some()
         };
-        let change =
-            || Change { sequence: 1, resource: "subject".to_owned(), client: None, number: None, subject: Some(alice.clone()) };
+        let change = || Change { resource: "subject".to_owned(), client: None, number: None, subject: Some(alice.clone()) };
         assert!(!read(vec![change()]));
         assert!(read(Vec::new()), "without a change it is");
     }
@@ -239,12 +329,12 @@ mod tests {
         };
         add(5, "old");
         let cache = Cache::new(KnownNames::load(&connection).expect("read"));
-        let (_, last) = changes_since(&connection, 0).expect("read");
+        let last = Position::newest(&connection).expect("read");
         assert_eq!((cache.names.number("old"), cache.names.number("new")), (Some(5), None));
         add(6, "new");
         connection.execute("DELETE FROM party WHERE name = 'old'", []).expect("deleted");
         add(7, "old");
-        cache.forget(&changes_since(&connection, last).expect("read").0);
+        cache.forget(&news(&connection, last).expect("read").changes);
         assert_eq!((cache.names.number("old"), cache.names.number("new")), (Some(7), Some(6)));
     }
 }

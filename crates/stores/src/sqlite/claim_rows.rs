@@ -2,7 +2,7 @@
 
 use grantor::{clock::UnixTime, storage::ReplayKey};
 use rusqlite::{
-    Connection,
+    Connection, OptionalExtension as _,
     types::{FromSqlError, Type, ValueRef},
 };
 
@@ -45,6 +45,12 @@ pub(super) fn append(connection: &Connection, claims: &mut [NewClaim]) -> rusqli
     Ok(last)
 }
 
+/// The last position that was ever given, whether its row is still there or not.
+pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut statement = connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'replay'")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
 /// Reads every claim behind a position, in force or not. Answers the position of the last, if there are any.
 pub(super) fn read_after(
     connection: &Connection,
@@ -74,10 +80,10 @@ pub(super) fn contain(connection: &Connection, key: ReplayKey, now: UnixTime) ->
     Ok(false)
 }
 
-/// Removes rows of which every claim has ended, a bounded number.
-pub(super) fn sweep(connection: &Connection, now: i64, most: i64) -> rusqlite::Result<()> {
+/// Removes rows of which every claim has ended, a bounded number. Answers how many.
+pub(super) fn sweep(connection: &Connection, now: i64, most: i64) -> rusqlite::Result<usize> {
     let delete = "DELETE FROM replay WHERE sequence IN (SELECT sequence FROM replay WHERE until < ?1 LIMIT ?2)";
-    connection.prepare_cached(delete)?.execute((now, most)).map(drop)
+    connection.prepare_cached(delete)?.execute((now, most))
 }
 
 /// The claims in a row.

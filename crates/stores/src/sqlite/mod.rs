@@ -13,10 +13,12 @@ mod error;
 mod marks;
 mod open;
 mod permission;
+mod quota;
 mod readers;
 mod replay;
 mod revision;
 mod signing_key;
+mod steady;
 mod subject;
 mod sweeper;
 mod token;
@@ -39,10 +41,11 @@ pub use open::{Create, Options};
 pub use signing_key::SigningKeyInfo;
 
 use self::{
-    cache::{Cache, Change, KnownNames},
+    cache::{Cache, Change, KnownNames, News, Position},
     check::LastCheck,
     error::failed,
     marks::Marks,
+    quota::Quota,
     readers::Readers,
     signing_key::Ring,
     writer::Writer,
@@ -60,10 +63,12 @@ struct Inner {
     clock: Arc<dyn Clock>,
     cache: Cache,
     ring: Ring,
-    marks: Marks,
+    marks: Arc<Marks>,
+    tokens: Quota,
+    revocations: Quota,
     last_check: LastCheck,
-    /// The connection that reads the change log, and the last change read.
-    changes: Mutex<(Connection, i64)>,
+    /// The connection that reads the change log, and how far it did.
+    changes: Mutex<(Connection, Position)>,
     /// The connection that moves the write-ahead log into the database file.
     checkpoints: Mutex<Connection>,
     opened: Instant,
@@ -129,17 +134,21 @@ impl Inner {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let (connection, last) = &mut *changes;
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let looked = match cache::changes_since(connection, *last) {
-            Ok((found, newest)) => {
+        let looked = match cache::news(connection, *last) {
+            Ok(News { changes, position, went_back }) => {
                 // First forget: should what follows fail, nothing stale is left in force.
-                let keys_changed = self.cache.forget(&found);
-                if found.iter().any(Change::is_everything) {
+                let keys_changed = self.cache.forget(&changes);
+                if changes.iter().any(Change::is_everything) {
                     self.cache.names.add_all(connection).map_err(failed)?;
+                    self.marks.reload(connection).map_err(failed)?;
+                }
+                if went_back {
+                    self.writer.went_back()?;
                 }
                 if keys_changed || self.ring.is_due(self.clock.now()) {
                     self.ring.reload(connection, &self.master_key, self.clock.now())?;
                 }
-                *last = newest;
+                *last = position;
                 Ok(())
             }
             Err(error) => {

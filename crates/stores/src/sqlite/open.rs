@@ -18,7 +18,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Readers, Retention, Ring, SqliteStore, Writer, access, signing_key,
+    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, SqliteStore, Writer, access,
+    signing_key,
+    token::{COUNT_REVOCATIONS, COUNT_TOKENS},
 };
 use crate::MasterKey;
 
@@ -75,6 +77,8 @@ pub struct Options {
     pub signing_algorithm: Algorithm,
     /// How many decisions are kept, and for how long.
     pub retention: Retention,
+    /// How far ahead of this clock a sender's may be: 30 s.
+    pub leeway: Duration,
     /// Who tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -87,6 +91,7 @@ impl Default for Options {
             master_key: None,
             signing_algorithm: Algorithm::Es256,
             retention: Retention::default(),
+            leeway: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
         }
     }
@@ -135,13 +140,12 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
     transaction.commit().map_err(sqlite(&path))?;
 
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
-    let newest = "SELECT coalesce(max(sequence), 0) FROM change";
-    let last: i64 = changes.query_row(newest, [], |row| row.get(0)).map_err(sqlite(&path))?;
+    let last = Position::newest(&changes).map_err(sqlite(&path))?;
     let checkpoints = connect_to_read(&path).map_err(sqlite(&path))?;
     let names = KnownNames::load(&changes).map_err(sqlite(&path))?;
-    let marks = Marks::load(&changes).map_err(sqlite(&path))?;
+    let marks = Arc::new(Marks::load(&changes).map_err(sqlite(&path))?);
     let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
-    let writer = Writer::start(connection, clock.clone(), options.retention);
+    let writer = Writer::start(connection, options, marks.clone());
     let io = |error| OpenError::Io { path: path.clone(), error };
     let writer = writer.map_err(io)?;
     let inner = Arc::new(Inner {
@@ -152,6 +156,8 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         cache: Cache::new(names),
         ring,
         marks,
+        tokens: Quota::new(COUNT_TOKENS),
+        revocations: Quota::new(COUNT_REVOCATIONS),
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
         checkpoints: Mutex::new(checkpoints),

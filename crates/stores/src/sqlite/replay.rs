@@ -1,11 +1,11 @@
 //! Replay claims in SQLite. Those in force are kept in memory, where they are decided; the table, to whose end those of each commit are
 //! written, keeps them for the next start and tells other processes. The answer waits for the commit.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use grantor::{
-    clock::UnixTime,
+    clock::{Clock, UnixTime},
     storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError},
 };
 use rusqlite::{Connection, Transaction};
@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 use super::{
     SqliteStore,
     claim_rows::{self, NewClaim},
+    error::failed,
+    marks::Marks,
     writer::unavailable,
 };
 
@@ -28,6 +30,10 @@ impl ReplayGuard for SqliteStore {
         let (answer, answered) = oneshot::channel();
         self.0.writer.claim(ClaimJob { key, until, now, quota, answer })?;
         answered.await.map_err(|_| unavailable("the writer could not write"))?
+    }
+
+    fn fence(&self) -> Option<UnixTime> {
+        self.0.marks.fence()
     }
 
     /// Reads every claim in force.
@@ -64,7 +70,13 @@ pub(super) struct ClaimJob {
 /// The claims in force, and some that have ended.
 pub(super) struct Claims {
     shards: Vec<HashMap<Key, UnixTime>>,
-    held_by: HashMap<IssuerTag, u64>,
+    held_by: HashMap<IssuerTag, Held>,
+    marks: Arc<Marks>,
+    clock: Arc<dyn Clock>,
+    /// How far ahead of ours a sender's clock may be.
+    leeway: Duration,
+    /// When this transaction began.
+    now: UnixTime,
     /// Position in the table up to which everything is known: with what this transaction wrote, and without.
     known: i64,
     committed: i64,
@@ -76,13 +88,25 @@ pub(super) struct Claims {
     recounted_at: Option<UnixTime>,
 }
 
+/// An issuer's claims that are in memory.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    claims: u64,
+    /// Those that had ended when they were last counted.
+    ended: u64,
+}
+
 /// The issuer's tag, and 128 bits of the rest.
 type Key = [u8; 24];
 
 impl Claims {
     /// None, until [`Claims::catch_up`].
-    pub(super) fn new() -> Self {
+    pub(super) fn new(marks: Arc<Marks>, clock: Arc<dyn Clock>, leeway: Duration) -> Self {
         Self {
+            now: clock.now(),
+            marks,
+            clock,
+            leeway,
             shards: vec![HashMap::new(); SHARDS],
             held_by: HashMap::new(),
             known: 0,
@@ -94,10 +118,19 @@ impl Claims {
         }
     }
 
+    /// Forgets everything, to read it again: after a panic has left it half-done.
+    pub(super) fn start_anew(&mut self) {
+        *self = Self::new(self.marks.clone(), self.clock.clone(), self.leeway);
+    }
+
     /// Reads what others have claimed, once in a transaction: nobody adds to it before that ends.
     pub(super) fn catch_up(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if self.caught_up {
             return Ok(());
+        }
+        self.now = self.clock.now();
+        if claim_rows::newest(connection)? < self.known {
+            self.went_back(connection)?;
         }
         let last = claim_rows::read_after(connection, self.known, |key, until| self.insert(key, until))?;
         self.known = last.unwrap_or(self.known);
@@ -106,16 +139,29 @@ impl Claims {
         Ok(())
     }
 
+    /// The database is an earlier one now: a backup was restored, and uses were lost with what came after it. Those in memory stay.
+    pub(super) fn went_back(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        tracing::warn!("the database was replaced by an earlier one: assertions issued before now are refused");
+        self.known = 0;
+        self.marks.reload(connection)?;
+        self.marks.raise_fence(connection, self.clock.now(), self.leeway)
+    }
+
     /// Decides, until the transaction ends by [`Claims::commit`].
-    pub(super) fn claim(&mut self, connection: &Connection, job: &ClaimJob) -> rusqlite::Result<Claim> {
-        self.catch_up(connection)?;
+    pub(super) fn claim(&mut self, connection: &Connection, job: &ClaimJob) -> Result<Claim, StoreError> {
+        self.catch_up(connection).map_err(failed)?;
         let (short, shard) = split(job.key);
         if self.shards[shard].get(&short).is_some_and(|until| *until >= job.now) {
             return Ok(Claim::Replayed);
         }
+        if job.until < self.now {
+            return Err(unavailable("the claim waited longer than its assertion is remembered"));
+        }
+        if self.marks.may_be_gone(job.until) {
+            return Err(unavailable("the clock was ahead for a while, and this use may have been forgotten; set the clock"));
+        }
         if self.is_over_quota(job) && self.recounted_at.is_none_or(|at| at.plus(RECOUNT_AFTER) <= job.now) {
-            (0..SHARDS).for_each(|_| self.sweep_some(job.now));
-            self.recounted_at = Some(job.now);
+            self.recount(job.now);
         }
         if self.is_over_quota(job) {
             return Ok(Claim::OverQuota);
@@ -162,8 +208,18 @@ impl Claims {
         }
     }
 
+    /// Counts for each issuer those that have ended, and forgets none: this time may be wrong.
+    fn recount(&mut self, now: UnixTime) {
+        self.held_by.values_mut().for_each(|held| held.ended = 0);
+        for (key, _) in self.shards.iter().flatten().filter(|(_, until)| **until < now) {
+            self.held_by.entry(issuer(key)).or_default().ended += 1;
+        }
+        self.recounted_at = Some(now);
+    }
+
     /// Forgets those of the next shard that have ended.
     pub(super) fn sweep_some(&mut self, now: UnixTime) {
+        self.marks.forgets(now);
         let held_by = &mut self.held_by;
         self.shards[self.sweep_next].retain(|key, until| {
             let in_force = *until >= now;
@@ -183,20 +239,21 @@ impl Claims {
     fn insert(&mut self, key: ReplayKey, until: UnixTime) {
         let (short, shard) = split(key);
         if self.shards[shard].insert(short, until).is_none() {
-            *self.held_by.entry(key.issuer()).or_default() += 1;
+            self.held_by.entry(key.issuer()).or_default().claims += 1;
         }
     }
 
     fn is_over_quota(&self, job: &ClaimJob) -> bool {
-        self.held_by.get(&job.key.issuer()).is_some_and(|held| *held >= job.quota)
+        self.held_by.get(&job.key.issuer()).is_some_and(|held| held.claims - held.ended.min(held.claims) >= job.quota)
     }
 }
 
 /// One claim less of this issuer.
-fn release(held_by: &mut HashMap<IssuerTag, u64>, issuer: IssuerTag) {
+fn release(held_by: &mut HashMap<IssuerTag, Held>, issuer: IssuerTag) {
     if let Some(held) = held_by.get_mut(&issuer) {
-        *held -= 1;
-        if *held == 0 {
+        held.claims -= 1;
+        held.ended = held.ended.saturating_sub(1);
+        if held.claims == 0 {
             held_by.remove(&issuer);
         }
     }
@@ -221,9 +278,16 @@ fn issuer(key: &Key) -> IssuerTag {
 
 #[cfg(test)]
 mod tests {
+    use grantor::clock::ManualClock;
+
     use super::{super::claim_rows::tests::table, *};
 
     const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+    fn none() -> Claims {
+        let clock = Arc::new(ManualClock::new(NOW));
+        Claims::new(Arc::default(), clock, Duration::from_secs(30))
+    }
 
     fn claim(claims: &mut Claims, connection: &Connection, jti: &str) -> Claim {
         let (answer, _) = oneshot::channel();
@@ -239,7 +303,7 @@ mod tests {
     #[test]
     fn what_is_rolled_back_was_never_claimed() {
         let mut connection = table();
-        let mut claims = Claims::new();
+        let mut claims = none();
         for committed in [false, true] {
             let transaction = connection.transaction().expect("a transaction");
             assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Fresh, "{committed}");
@@ -254,13 +318,13 @@ mod tests {
             assert_eq!(rows, Ok(i64::from(committed)));
         }
         assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
-        assert_eq!(claims.held_by.values().sum::<u64>(), 2);
+        assert_eq!(claims.held_by.values().map(|held| held.claims).sum::<u64>(), 2);
     }
 
     #[test]
     fn what_others_claim_is_known_in_the_next_transaction() {
         let connection = table();
-        let (mut ours, mut theirs) = (Claims::new(), Claims::new());
+        let (mut ours, mut theirs) = (none(), none());
         assert_eq!(claim(&mut ours, &connection, "1"), Claim::Fresh);
         commit(&mut ours, &connection);
         assert_eq!(claim(&mut theirs, &connection, "1"), Claim::Replayed);
@@ -270,7 +334,7 @@ mod tests {
         // Positions are never used twice, or a claim made after all had been removed would be overlooked.
         commit(&mut ours, &connection);
         connection.execute("DELETE FROM replay", []).expect("removed");
-        let mut third = Claims::new();
+        let mut third = none();
         assert_eq!(claim(&mut third, &connection, "3"), Claim::Fresh);
         commit(&mut third, &connection);
         assert_eq!(claim(&mut ours, &connection, "3"), Claim::Replayed);
@@ -288,7 +352,7 @@ mod tests {
     #[test]
     fn what_has_ended_is_forgotten() {
         let connection = table();
-        let mut claims = Claims::new();
+        let mut claims = none();
         assert_eq!(claim(&mut claims, &connection, "1"), Claim::Fresh);
         (0..SHARDS).for_each(|_| claims.sweep_some(NOW.plus(Duration::from_secs(60))));
         assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);

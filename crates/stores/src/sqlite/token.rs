@@ -1,23 +1,34 @@
-//! Opaque tokens in SQLite.
+//! Opaque tokens and revocations in SQLite.
 
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    storage::{OpaqueToken, StoreError, TokenDigest, TokenStore},
+    storage::{OpaqueToken, Put, Revocation, StoreError, TokenDigest, TokenStore},
 };
 use rusqlite::OptionalExtension as _;
 
 use super::{SqliteStore, error::unreadable};
 
+/// Counts the tokens of a client that end at a time or later.
+pub(super) const COUNT_TOKENS: &str = "SELECT count(*) FROM token WHERE client = ?1 AND expires_at >= ?2";
+/// Counts the revocations of a client that end at a time or later.
+pub(super) const COUNT_REVOCATIONS: &str = "SELECT count(*) FROM revocation WHERE client = ?1 AND until >= ?2";
+
 #[async_trait]
 impl TokenStore for SqliteStore {
-    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken) -> Result<(), StoreError> {
+    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken, quota: u64) -> Result<Put, StoreError> {
+        let client = token.origin.map(|origin| column(origin.client));
+        if let Some(client) = client
+            && !self.0.tokens.take(&self.0.readers, client, token.issued_at, quota)?
+        {
+            return Ok(Put::OverQuota);
+        }
         let record = serde_json::to_string(&token).expect("a token record is JSON");
-        let insert = "INSERT INTO token (digest, record, expires_at) VALUES (?1, ?2, ?3)";
+        let insert = "INSERT INTO token (digest, record, expires_at, client) VALUES (?1, ?2, ?3, ?4)";
         let inserted = self.0.writer.execute(move |transaction| {
-            transaction.prepare_cached(insert)?.execute((digest.as_bytes(), record, token.expires_at.millis()))
+            transaction.prepare_cached(insert)?.execute((digest.as_bytes(), record, token.expires_at.millis(), client))
         });
-        inserted.await.map(drop)
+        inserted.await.map(|_| Put::Kept)
     }
 
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError> {
@@ -30,19 +41,30 @@ impl TokenStore for SqliteStore {
         record.map(parse).transpose()
     }
 
-    async fn token_revoke(&self, digest: TokenDigest, until: UnixTime) -> Result<(), StoreError> {
-        let insert = "INSERT INTO revocation (digest, until) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    async fn token_revoke(&self, digest: TokenDigest, revocation: Revocation, quota: u64) -> Result<Put, StoreError> {
+        let (client, until) = (column(revocation.client), revocation.until.millis());
+        if !self.0.revocations.take(&self.0.readers, client, revocation.at, quota)? {
+            return Ok(Put::OverQuota);
+        }
+        let insert = "INSERT INTO revocation (digest, until, client) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         let inserted = self
             .0
             .writer
-            .execute(move |connection| connection.prepare_cached(insert)?.execute((digest.as_bytes(), until.millis())));
-        inserted.await.map(drop)
+            .execute(move |connection| connection.prepare_cached(insert)?.execute((digest.as_bytes(), until, client)));
+        inserted.await.map(|_| Put::Kept)
     }
 
-    async fn token_is_revoked(&self, digest: &TokenDigest) -> Result<bool, StoreError> {
+    async fn token_is_revoked(&self, digest: &TokenDigest, until: UnixTime) -> Result<bool, StoreError> {
+        if self.0.marks.may_be_gone(until) {
+            return Ok(true);
+        }
         let query = "SELECT EXISTS (SELECT 1 FROM revocation WHERE digest = ?1)";
         self.0
             .readers
             .read_here(|connection| Ok(connection.prepare_cached(query)?.query_row([digest.as_bytes()], |row| row.get(0))?))
     }
+}
+
+fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

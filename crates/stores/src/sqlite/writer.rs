@@ -15,13 +15,15 @@ use std::{
     time::Duration,
 };
 
-use grantor::{clock::Clock, storage::StoreError};
+use grantor::storage::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    decision::{self, DecisionRow, Retention},
+    decision::{self, DecisionRow},
     error::commit_failed,
+    marks::Marks,
+    open::Options,
     replay::{ClaimJob, Claims},
     sweeper::Sweeper,
 };
@@ -63,14 +65,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>, retention: Retention) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, options: &Options, marks: Arc<Marks>) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
         let counts = Arc::<Counts>::default();
         let committing = Committing {
             connection,
-            claims: Claims::new(),
-            sweeper: Sweeper::new(clock, retention),
+            claims: Claims::new(marks.clone(), options.clock.clone(), options.leeway),
+            sweeper: Sweeper::new(options.clock.clone(), marks, options.retention),
             jobs: queue,
             decisions: decision_queue,
             taken: 0,
@@ -147,6 +149,16 @@ impl Writer {
     /// Has a claim decided; its job is answered after the commit.
     pub(super) fn claim(&self, job: ClaimJob) -> Result<(), StoreError> {
         self.send(Job::Claim(job))
+    }
+
+    /// Has it noted that the database is an earlier one now. Nobody waits for it.
+    pub(super) fn went_back(&self) -> Result<(), StoreError> {
+        self.send(Job::Work(Box::new(|transaction, claims| {
+            if let Err(error) = claims.went_back(transaction) {
+                tracing::error!(%error, "it could not be recorded that the database was replaced");
+            }
+            Box::new(|_| ())
+        })))
     }
 
     /// Waits until the claims in force are in memory.
@@ -249,7 +261,7 @@ impl Committing {
         }
         tracing::error!("a panic in the writer of the database: its group of jobs is refused");
         // What the panic has left half-done in memory is thrown away. The table knows all that was committed.
-        self.claims = Claims::new();
+        self.claims.start_anew();
         self.sweeper.put_off();
         self.decisions_done(self.taken);
         // The transaction was rolled back when it was dropped; where that failed, nothing could be written any more.
@@ -322,7 +334,7 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Opt
     Some(match job {
         Job::Work(work) => work(transaction, claims),
         Job::Claim(job) => {
-            let outcome = claims.claim(transaction, &job).map_err(super::failed);
+            let outcome = claims.claim(transaction, &job);
             Box::new(move |committed| answer(job.answer, committed, outcome))
         }
     })
@@ -336,14 +348,13 @@ fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
 
 #[cfg(test)]
 mod tests {
-    use grantor::clock::SystemClock;
 
     use super::*;
 
     #[tokio::test]
     async fn the_end_of_the_thread_is_told() {
         let connection = Connection::open_in_memory().expect("a database");
-        let mut writer = Writer::start(connection, Arc::new(SystemClock), Retention::default()).expect("a thread");
+        let mut writer = Writer::start(connection, &Options::default(), Arc::default()).expect("a thread");
         assert!(!writer.has_ended());
         drop(writer.jobs.take());
         writer.ended().await;

@@ -5,7 +5,7 @@ use grantor_jose::{base64url_encode, crypto};
 use super::Life;
 use crate::{
     server::{Approval, Context, IssueError},
-    storage::{OpaqueToken, TokenDigest},
+    storage::{OpaqueToken, Put, TokenDigest},
 };
 
 pub(super) async fn issue(context: &Context, approval: &Approval, life: Life) -> Result<String, IssueError> {
@@ -19,6 +19,8 @@ pub(super) async fn issue(context: &Context, approval: &Approval, life: Life) ->
         expires_at: life.expires_at,
         origin: Some(*approval.origin()),
     };
-    context.tokens.token_create(TokenDigest::of(&token), record).await?;
-    Ok(token)
+    match context.tokens.token_create(TokenDigest::of(&token), record, context.token_quota).await? {
+        Put::Kept => Ok(token),
+        Put::OverQuota => Err(IssueError::OverQuota(context.token_quota)),
+    }
 }
