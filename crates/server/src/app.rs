@@ -16,7 +16,12 @@ use crate::{
 
 /// Opens the database in the data directory; what the configuration decides is decided by it, the rest by `options`.
 pub fn open_store(data: &Path, config: &Config, options: Options) -> Result<Arc<SqliteStore>, OpenError> {
-    let options = Options { signing_algorithm: config.token.signing_algorithm, retention: config.decisions, ..options };
+    let options = Options {
+        signing_algorithm: config.token.signing_algorithm,
+        retention: config.decisions,
+        leeway: config.assertion.leeway,
+        ..options
+    };
     SqliteStore::open(data, &options).map(Arc::new)
 }
 
@@ -39,6 +44,7 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) 
         .settings(settings)
         .lifetimes(lifetimes)
         .replay_quota(config.limits.replay_entries)
+        .token_quota(config.limits.tokens)
         .throttle(FailureThrottle::new(&config.limits))
         .standard()
         .build()

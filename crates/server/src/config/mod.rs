@@ -65,6 +65,8 @@ pub struct LimitsConfig {
     pub address_failures: NonZeroU32,
     /// Used assertions of one issuer that are remembered at once.
     pub replay_entries: u64,
+    /// Opaque tokens of one client that are kept at once, and revocations.
+    pub tokens: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -184,6 +186,10 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
     };
     let client_failures = failures("limits.client_failures_per_minute", raw.client_failures_per_minute)?;
     let address_failures = failures("limits.address_failures_per_minute", raw.address_failures_per_minute)?;
+    let tokens = match raw.tokens_per_client {
+        0 => return Err(value("limits.tokens_per_client", "0 would refuse every opaque token; the default is 100000")),
+        tokens => tokens,
+    };
     let replay_entries = match raw.replay_entries_per_issuer {
         0 => {
             return Err(value(
@@ -193,7 +199,7 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
         }
         entries => entries,
     };
-    Ok(LimitsConfig { room, client_failures, address_failures, replay_entries })
+    Ok(LimitsConfig { room, client_failures, address_failures, replay_entries, tokens })
 }
 
 /// A quarter of the connections for one address, and two requests a connection, unless said otherwise.
@@ -305,6 +311,7 @@ mod tests {
             ("[limits]\nconnections = 0", "limits.connections", "between 1"),
             ("[limits]\nclient_failures_per_minute = 2000000", "limits.client_failures_per_minute", "0 is no limit"),
             ("[limits]\nreplay_entries_per_issuer = 0", "limits.replay_entries_per_issuer", "1000000"),
+            ("[limits]\ntokens_per_client = 0", "limits.tokens_per_client", "100000"),
             ("[metrics]\nlisten = \"0.0.0.0:9464\"", "metrics.listen", "allow_remote"),
             ("[tls]\ncertificate = \"a.pem\"", "tls", "missing field `key`"),
             ("[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"", "issuer", "https"),

@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use grantor::{assertion::Profile, storage::DEFAULT_REPLAY_QUOTA};
+use grantor::{
+    assertion::Profile,
+    storage::{DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA},
+};
 use serde::Deserialize;
 
 use super::LogFormat;
@@ -73,6 +76,7 @@ pub struct Limits {
     pub client_failures_per_minute: u32,
     pub address_failures_per_minute: u32,
     pub replay_entries_per_issuer: u64,
+    pub tokens_per_client: u64,
 }
 
 impl Default for Limits {
@@ -84,6 +88,7 @@ impl Default for Limits {
             client_failures_per_minute: 20,
             address_failures_per_minute: 200,
             replay_entries_per_issuer: DEFAULT_REPLAY_QUOTA,
+            tokens_per_client: DEFAULT_TOKEN_QUOTA,
         }
     }
 }

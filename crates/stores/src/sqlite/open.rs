@@ -18,8 +18,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, SqliteStore, Writer, access,
-    signing_key,
+    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, SqliteStore, Writer,
+    access, signing_key,
     token::{COUNT_REVOCATIONS, COUNT_TOKENS},
 };
 use crate::MasterKey;
