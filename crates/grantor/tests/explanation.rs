@@ -1,10 +1,17 @@
-//! Explanations: the one broken rule is named, nothing is used up, and the server then decides just so.
+//! What is kept of a decision: the one broken rule is named, nothing is used up by asking, and the server then decides just so. Nothing
+//! that is sent makes a record long, moves a terminal's cursor, or is kept if it may be a credential.
 #![cfg(feature = "server")]
 
 mod common;
 
-use common::{Jwt, NOW, TOKEN_ENDPOINT, Use, World, keys};
-use grantor::assertion::{Explanation, Usage, Verdict};
+use common::{Form, JWT_BEARER, Jwt, NOW, TOKEN_ENDPOINT, Use, World, keys, with_client_assertion};
+use grantor::{
+    assertion::{Explanation, Usage, Verdict},
+    jose::{base64url_encode, crypto},
+    server::{Decision, Outcome},
+    storage::{Subject, SubjectRegistry},
+    types::{GrantType, SubjectId},
+};
 
 fn usage(of: Use) -> Option<Usage> {
     Some(if of == Use::Grant { Usage::Grant } else { Usage::ClientAuthentication })
@@ -101,7 +108,7 @@ async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
         assert_eq!(tried(&explanation), [format!("registered key 2 of {id} (thumbprint {thumbprint})")]);
         assert_eq!(explanation.clock.map(|clock| (clock.since_issued, clock.until_expiry)), Some((None, Some(60.0))));
         let granted = world.send(&second.form(&token)).await;
-        assert_eq!(granted.decision.key_source, Some(format!("registered key 2 of {id}")));
+        assert_eq!(granted.decision.key_source.map(|source| source.to_string()), Some(format!("registered key 2 of {id}")));
         let unknown = explain(&second.jwt().header("kid", "\"x\"").sign(&second.key)).await;
         assert_eq!((broken_rule(&unknown), tried(&unknown)), (Some("key"), Vec::new()), "no key was tried");
     }
@@ -146,4 +153,151 @@ async fn a_forged_signature_and_a_foreign_algorithm_are_told_apart() {
     let party = party.await;
     let explanation = world.server.explain(&party.jwt().sign(&party.key), None).await.expect("the store answers");
     assert_eq!(broken_rule(&explanation), Some("alg"), "{explanation:?}");
+}
+
+/// The cause of a refusal.
+fn cause(decision: &Decision) -> &str {
+    match &decision.outcome {
+        Outcome::Refused { cause, .. } => cause,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+#[tokio::test]
+async fn refusals_that_no_rule_of_the_assertion_explains_have_a_row_too() {
+    let world = World::with(|builder| builder.replay_quota(1));
+    let failed = |decision: &Decision| broken_rule(decision.explanation.as_ref().expect("an explanation")).map(str::to_owned);
+    for usage in Use::CLIENT {
+        let party = world.party(usage).await;
+        let other = world.send(&party.good_form().with("client_id", "another-client")).await;
+        other.refused("client_id", "invalid_client", "client", "client_id does not match the credentials: got \"another-client\"");
+        assert_eq!(failed(&other.decision).as_deref(), Some("client"));
+        let two = world.send(&party.good_form().with("client_secret", "guess")).await;
+        assert_eq!(failed(&two.decision).as_deref(), Some("client"));
+        let over_quota = world.send(&party.good_form()).await;
+        over_quota.refused("quota", "temporarily_unavailable", "replay_quota", "quota");
+        assert_eq!(failed(&over_quota.decision).as_deref(), Some("replay_quota"));
+    }
+    let party = world.party(Use::Grant).await;
+    let named = world.send(&party.good_form().with("client_id", "another-client")).await;
+    assert_eq!(failed(&named.decision).as_deref(), Some("caller"));
+    let narrow = world.party_with(Use::Grant, keys::P256.clone(), |client| common::without_grant(client, &GrantType::JWT_BEARER)).await;
+    assert_eq!(failed(&world.send(&narrow.good_form()).await.decision).as_deref(), Some("grant"));
+}
+
+/// What is explained is what was decided, rows of the subject, the permission and the scope among them.
+#[tokio::test]
+async fn a_grant_is_explained_to_its_end() {
+    type Change = fn(Jwt) -> Jwt;
+    let world = World::new();
+    let party = world.party(Use::Grant).await;
+    world.permit(&party, "employee", Some("read")).await;
+    for (name, enabled) in [("stranger", true), ("retired", false)] {
+        let mut subject = Subject::new(SubjectId::parse(name).expect("a subject"));
+        subject.enabled = enabled;
+        world.store.subject_create(subject).await.expect("a new name");
+    }
+    let rows: [(&str, Option<&str>, Change); 7] = [
+        ("itself", None, |jwt| jwt.text("scope", "write")),
+        ("a permitted subject", None, |jwt| jwt.text("sub", "employee").text("scope", "read")),
+        ("an unknown subject", Some("subject"), |jwt| jwt.text("sub", "nobody")),
+        ("a disabled subject", Some("subject"), |jwt| jwt.text("sub", "retired")),
+        ("a subject without permission", Some("permission"), |jwt| jwt.text("sub", "stranger")),
+        ("a scope beyond the permission's", Some("scope"), |jwt| jwt.text("sub", "employee").text("scope", "write")),
+        ("a scope claim that is none", Some("scope_claim"), |jwt| jwt.claim("scope", "7")),
+    ];
+    for (row, rule, change) in rows {
+        let token = change(party.jwt()).sign(&party.key);
+        let explanation = world.server.explain(&token, None).await.expect("the store answers");
+        assert_eq!(broken_rule(&explanation), rule, "{row}: {explanation:?}");
+        let answer = world.send(&party.form(&token)).await;
+        let decided = answer.decision.explanation.as_ref();
+        assert_eq!(decided.and_then(broken_rule), rule, "{row}: {:?}", answer.decision);
+        assert_eq!(decided.map(|decided| &decided.checks), rule.map(|_| &explanation.checks), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn the_record_holds_what_was_sent() {
+    let world = World::new();
+    let party = world.party(Use::Grant).await;
+    let twice = JWT_BEARER.replace(':', "%3A");
+    let good = party.good_form();
+    for (form, cause_of_it) in [
+        (good.clone().set("grant_type", &twice), format!("grant_type is not supported: got \"{twice}\"")),
+        (good.clone().set_header("content-type", "text/html"), "got [\"text/html\"]".to_owned()),
+        (good.clone().with("assertion", "x"), "a parameter is repeated: \"assertion\"".to_owned()),
+        (good.clone().with("scope", "read\twrite"), "scope is malformed: got \"read\\u{9}write\"".to_owned()),
+        (party.good_form().with("resource", "https://api.example"), "resource \"https://api.example\" is not served".to_owned()),
+        (good.clone().set_header("content-encoding", "gzip"), "got \"gzip\"".to_owned()),
+    ] {
+        let answer = world.send(&form).await;
+        assert!(cause(&answer.decision).contains(&cause_of_it), "{cause_of_it}: {:?}", answer.decision);
+    }
+    world.send(&party.good_form()).await.granted("control");
+}
+
+/// Every place in which a text can be sent.
+fn everywhere(party: &common::Party, text: &str) -> Vec<Form> {
+    let forged = common::Key::generate(party.key.algorithm);
+    let claims = ["iss", "sub", "aud", "scope", "jti"];
+    let values = serde_json::to_string(&vec![text; 40]).expect("JSON");
+    let mut jwts: Vec<Jwt> = claims.into_iter().map(|claim| party.jwt().text(claim, text)).collect();
+    jwts.extend(["kid", "typ"].map(|name| party.jwt().header(name, common::quote(text))));
+    jwts.push(party.jwt().claim("aud", values));
+    let all = claims.into_iter().fold(party.jwt(), |jwt, claim| jwt.text(claim, text));
+    jwts.push(["kid", "typ"].into_iter().fold(all, |jwt, name| jwt.header(name, common::quote(text))));
+    let credentials = Form::new("client_credentials");
+    let mut forms: Vec<Form> = jwts
+        .iter()
+        .flat_map(|jwt| [jwt.clone().sign(&party.key), jwt.clone().sign(&forged)])
+        .flat_map(|token| [Form::new(JWT_BEARER).with("assertion", &token), with_client_assertion(credentials.clone(), &token)])
+        .collect();
+    for name in ["grant_type", "assertion", "scope", "resource", "client_id", "client_assertion", "client_assertion_type", "x"] {
+        forms.push(party.good_form().set(name, text));
+        forms.push(party.good_form().set(name, text).with(name, text));
+        forms.push(credentials.clone().set(name, text).with("client_secret", "guess"));
+    }
+    forms.push(party.good_form().with(text, "").with(text, ""));
+    forms.push(credentials.clone().basic(text, "guess"));
+    forms.push(credentials.basic("guess", text));
+    forms
+}
+
+#[tokio::test]
+async fn whatever_is_sent_the_record_is_short_and_moves_no_cursor() {
+    let world = World::new();
+    let long = "x".repeat(100);
+    let of_all_parts: String = ["billing", "\"", "\\", "\u{9b}2J", "\u{202e}", "\u{2028}", " "].concat().repeat(200);
+    for usage in Use::PUBLIC_KEY {
+        let party = world.party_with(usage, keys::P256.clone(), |client| client.id = long.parse().expect("a name")).await;
+        for text in ["\u{7f}", "\"", "\\", "\u{ffff}", "\u{1f600}", "\u{202e}", "\u{2028}", "a ", "\n\u{1b}[2J", &of_all_parts] {
+            let text = text.repeat(3_000 / text.len());
+            for form in everywhere(&party, &text) {
+                // The oracle holds the record against its limit.
+                let decision = world.send(&form).await.decision;
+                let hidden = |each: char| each.is_control() || matches!(each, '\u{202e}' | '\u{2028}');
+                assert!(!decision.record().chars().any(hidden), "{decision:?}");
+            }
+        }
+        world.send(&party.good_form()).await.granted("control");
+        let id = grantor::types::ClientId::parse(&party.id).expect("a name");
+        grantor::storage::ClientRegistry::client_delete(&*world.store, &id).await.expect("deleted");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_in_the_wrong_field_is_not_kept() {
+    let world = World::new();
+    for usage in Use::PUBLIC_KEY {
+        let party = world.party(usage).await;
+        let secret = base64url_encode(&crypto::random_bytes::<48>());
+        let token = party.jwt().sign(&common::Key::generate(party.key.algorithm));
+        for credential in [&secret, &token, &format!("Bearer {token}")] {
+            for form in everywhere(&party, credential) {
+                let record = world.send(&form).await.decision.record();
+                assert!(!record.contains(credential.as_str()) && !record.contains(&credential[credential.len() - 43..]), "{record}");
+            }
+        }
+    }
 }

@@ -92,7 +92,7 @@ async fn keys_can_come_from_elsewhere() {
         }
         let world = World::with(|builder| builder.key_resolver(Arc::new(TheseKeys(Err(())))));
         let answer = world.send(&world.party(usage).await.good_form()).await;
-        answer.refused("no answer", "temporarily_unavailable", "key", "the key server does not answer");
+        answer.refused("no answer", "temporarily_unavailable", "storage", "the key server does not answer");
     }
 }
 
@@ -138,8 +138,8 @@ async fn subjects_and_permissions_can_come_from_elsewhere() {
         ("employee-retired", "invalid_grant", "sub", "subject is disabled"),
         ("employee-private", "invalid_grant", "permission", "no permission"),
         ("customer-1", "invalid_grant", "sub", "is not known"),
-        ("employee-crash", "server_error", "grant", "storage failed: the directory crashed"),
-        ("employee-broken", "temporarily_unavailable", "grant", "storage is not available: the directory is away"),
+        ("employee-crash", "server_error", "storage", "storage failed: the directory crashed"),
+        ("employee-broken", "temporarily_unavailable", "storage", "storage is not available: the directory is away"),
     ] {
         send(subject).await.refused(subject, error, rule, cause);
     }
@@ -160,15 +160,16 @@ async fn a_failing_registry_is_not_the_clients_fault() {
     let world = World::with(|builder| builder.clients(Arc::new(NoRegistry)));
     let party = |usage, key: &Arc<Key>| Party { id: "any-client".to_owned(), usage, key: key.clone() };
     let forms = [
-        (party(Use::Grant, &keys::P256).good_form(), "grant"),
-        (party(Use::Grant, &keys::P256).good_form().with("client_id", "any-client"), "client"),
-        (party(Use::PrivateKeyJwt, &keys::P256).good_form(), "client"),
-        (party(Use::ClientSecretJwt, &keys::SECRET).good_form(), "client"),
-        (Form::new("client_credentials").basic("any-client", "any-secret"), "client"),
-        (Form::new("client_credentials").with("client_id", "any-client").with("client_secret", "any-secret"), "client"),
+        party(Use::Grant, &keys::P256).good_form(),
+        party(Use::Grant, &keys::P256).good_form().with("client_id", "any-client"),
+        party(Use::PrivateKeyJwt, &keys::P256).good_form(),
+        party(Use::ClientSecretJwt, &keys::SECRET).good_form(),
+        Form::new("client_credentials").basic("any-client", "any-secret"),
+        Form::new("client_credentials").with("client_id", "any-client").with("client_secret", "any-secret"),
     ];
-    for (form, rule) in forms {
-        world.send(&form).await.refused(rule, "temporarily_unavailable", rule, "storage is not available: the registry is away");
+    for form in forms {
+        let cause = "storage is not available: the registry is away";
+        world.send(&form).await.refused("away", "temporarily_unavailable", "storage", cause);
     }
 }
 
@@ -289,7 +290,7 @@ impl ClientAuthentication for Badge {
         let id = form.parameter("badge").unwrap_or_default();
         decision.claims_client(id);
         let client = context.client(id).await.map_err(ClientAuthError::Store)?;
-        client.map(|client| (client, BADGE[0].clone())).ok_or_else(|| ClientAuthError::UnknownClient(id.to_owned()))
+        client.map(|client| (client, BADGE[0].clone())).ok_or_else(|| ClientAuthError::UnknownClient(id.into()))
     }
 }
 

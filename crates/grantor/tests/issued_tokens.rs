@@ -196,7 +196,7 @@ async fn an_opaque_token_that_cannot_be_recorded_is_not_answered() {
     let world = World::with(|builder| builder.tokens(Arc::new(Away)));
     let party = opaque_party(&world).await;
     let answer = world.send(&party.good_form()).await;
-    answer.refused("away", "temporarily_unavailable", "issue", "storage is not available: the token store is on holiday");
+    answer.refused("away", "temporarily_unavailable", "storage", "storage is not available: the token store is on holiday");
     assert_eq!(answer.description(), "the server cannot decide right now; try again");
     let party = world.party(Use::Grant).await;
     world.send(&party.good_form()).await.granted("a JWT needs no store");

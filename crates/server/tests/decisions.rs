@@ -105,3 +105,110 @@ fn an_unknown_issuer_is_told_from_a_misspelt_one() {
     let good = server.run(&["assertion", "explain", &mint(&server, &key, &[])]);
     assert_eq!(good.status.code(), Some(0), "the control: {}", good.stderr);
 }
+
+/// What a terminal would act on, or a reader would not see.
+fn is_hidden(each: char) -> bool {
+    (each.is_control() && each != '\n') || matches!(each, '\u{200e}' | '\u{202e}' | '\u{2066}' | '\u{2028}' | '\u{feff}')
+}
+
+#[test]
+fn nothing_that_a_stranger_sent_moves_the_cursor_of_whoever_reads_decisions() {
+    let server = Server::start();
+    let hostile = "bill\u{9b}2J\u{202e}ing\u{2028}\u{200e}\u{7f}\u{1b}[2J";
+    let sent = server.token(&[("grant_type", "client_credentials"), ("client_id", hostile), ("client_secret", "x")]);
+    let grant = server.token(&[("grant_type", hostile)]);
+    server.wait_until("recorded", || server.ok(&["--json", "decisions", "list"]).matches("\"id\"").count() == 2);
+    // As records were kept that were made before names were escaped.
+    let record = serde_json::json!({
+        "id": "old", "at": 1_800_000_000_000_i64, "endpoint": "token", "claimed_client": hostile,
+        "outcome": {"outcome": "refused", "error": "invalid_client", "rule": "client", "cause": hostile},
+    });
+    let database = rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
+    let insert = "INSERT INTO decision (id, at, refused, rule, party, record) VALUES ('old', 1800000000000, 1, 'client', 'x', ?)";
+    database.execute(insert, [record.to_string()]).expect("inserted");
+    let (sent, grant) = (sent.decision_id(), grant.decision_id());
+    for arguments in [
+        &["decisions", "list"][..],
+        &["decisions", "show", &sent],
+        &["decisions", "show", &grant],
+        &["decisions", "show", "old"],
+        &["decisions", "show", hostile],
+        &["decisions", "list", "--party", hostile],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let finished = server.run(&[json, arguments].concat());
+            let printed = finished.stdout + &finished.stderr;
+            assert!(!printed.is_empty() && !printed.chars().any(is_hidden), "{arguments:?}: {printed:?}");
+        }
+    }
+    let listed: Vec<Value> = serde_json::from_str(&server.ok(&["--json", "decisions", "list"])).expect("JSON");
+    assert_eq!(listed[2]["claimed_client"], hostile, "JSON says the same in escapes");
+}
+
+#[test]
+fn a_credential_in_the_wrong_field_is_kept_nowhere() {
+    let server = Server::start_with("log.level = \"debug\"");
+    let path = server.client("billing", &["--auth", "client_secret_basic"]);
+    let file: Value = serde_json::from_slice(&std::fs::read(path).expect("a key file")).expect("JSON");
+    let secret = file["client_secret"].as_str().expect("a secret");
+    let key = server.client("orders", &["--generate-key"]);
+    let token = mint(&server, &key, &[]);
+    let basic = |id: &str, secret: &str| {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+    };
+    let mut ids = Vec::new();
+    for credential in [secret, &token] {
+        let swapped = basic(credential, "billing");
+        let form = [("grant_type", "client_credentials")];
+        ids.push(server.post("/token", &form, &[("Authorization", &swapped)]).decision_id());
+        for name in ["grant_type", "client_id", "scope", "resource", "client_assertion_type", "client_assertion", "assertion"] {
+            for grant in ["client_credentials", support::JWT_BEARER] {
+                let form = [("grant_type", grant), (name, credential), ("client_secret", "x")];
+                let form = if name == "grant_type" { &form[1..] } else { &form[..] };
+                ids.push(server.token(form).decision_id());
+            }
+        }
+        ids.push(server.token(&[(credential, "x")]).decision_id());
+        ids.push(server.post(&format!("/{credential}"), &form, &[]).decision_id());
+        ids.push(server.post("/introspect", &[("token", credential), ("client_id", credential)], &[]).decision_id());
+    }
+    assert_eq!(server.post("/token", &[("grant_type", "client_credentials")], &[("Authorization", &basic("billing", secret))]).status, 200);
+    ids.iter().filter(|id| !id.is_empty()).for_each(|id| drop(server.decision(id)));
+    server.wait_until("recorded", || server.ok(&["decisions", "list", "--limit", "1000"]).lines().count() > ids.len() - 2);
+    let log = serde_json::to_string(&server.log()).expect("JSON");
+    for file in ["grantor.db", "grantor.db-wal"] {
+        let octets = std::fs::read(server.data().join(file)).expect("a file of the database");
+        let kept = String::from_utf8_lossy(&octets).into_owned() + &log;
+        for credential in [secret, &token] {
+            for (at, part) in [("its beginning", &credential[..20]), ("its end", &credential[credential.len() - 20..])] {
+                assert!(!kept.contains(part), "{at} is in {file} or in the log");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_assertion_is_explained_as_the_server_decides_it() {
+    let server = Server::start();
+    let key = server.client("billing", &["--generate-key", "--scope", "read"]);
+    server.ok(&["subject", "create", "alice"]);
+    let send = |assertion: &str| server.token(&[("grant_type", support::JWT_BEARER), ("assertion", assertion)]);
+    for (arguments, rule) in [
+        (&["--sub", "nobody"][..], Some("subject")),
+        (&["--sub", "alice"], Some("permission")),
+        (&["--scope", "write"], Some("scope")),
+        (&["--scope", "read"], None),
+    ] {
+        let assertion = mint(&server, &key, arguments);
+        let explained = server.run(&["--json", "assertion", "explain", &assertion]);
+        assert_eq!(explained.status.success(), rule.is_none(), "{arguments:?}: {}", explained.stderr);
+        let checks = serde_json::from_str::<Value>(&explained.stdout).expect("JSON")["explanation"]["checks"].clone();
+        let failed: Vec<_> = checks.as_array().expect("rows").iter().filter(|check| check["verdict"] == "fail").collect();
+        assert_eq!(failed.first().map(|check| check["rule"].as_str().expect("a name")), rule, "{arguments:?}: {failed:?}");
+        assert_eq!((failed.len(), send(&assertion).status == 200), (usize::from(rule.is_some()), rule.is_none()), "{arguments:?}");
+    }
+    let with_a_line_break = mint(&server, &key, &[]) + "\n";
+    assert!(!server.run(&["assertion", "explain", &with_a_line_break]).status.success());
+    assert_eq!(send(&with_a_line_break).status, 400, "the server decides just so");
+}

@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::{Algorithm, ClaimsError, JwsError};
 
-use crate::storage::StoreError;
+use crate::{storage::StoreError, types::Shown};
 
 /// Why an assertion is refused. The text is the private cause: it names what was expected and what came.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum AssertionError {
     #[error("typ: expected none, JWT or, for client authentication, client-authentication+jwt; got {got:?}")]
     WrongType {
         /// `typ`
-        got: String,
+        got: Shown,
     },
     /// A required claim is absent.
     #[error("claim '{0}' is missing")]
@@ -45,25 +45,25 @@ pub enum AssertionError {
     #[error("iss: expected {expected:?}, got {got:?}")]
     WrongIssuer {
         /// The party whose key verified.
-        expected: String,
+        expected: Shown,
         /// `iss`
-        got: String,
+        got: Shown,
     },
     /// RFC 7523 §3 (2)
     #[error("sub: expected the client {expected:?}, got {got:?}")]
     WrongSubject {
         /// The client.
-        expected: String,
+        expected: Shown,
         /// `sub`
-        got: String,
+        got: Shown,
     },
     /// RFC 7523 §3 (3), RFC 10070 §4
-    #[error("aud: expected one of {expected:?} as sole value, got {got:?}")]
+    #[error("aud: expected one of {expected:?} as sole value, got {got}")]
     WrongAudience {
         /// What is accepted.
         expected: Vec<String>,
         /// `aud`
-        got: Vec<String>,
+        got: Shown,
     },
     /// FAPI 2.0 §5.3.2.1 (8)
     #[error("aud: expected a plain string, got an array")]

@@ -81,6 +81,11 @@ pub struct Expectation<'a> {
 }
 
 impl<'a> Expectation<'a> {
+    /// The keys that the signature is held against.
+    pub(crate) fn into_keys(self) -> Vec<Candidate> {
+        self.keys
+    }
+
     /// Client authentication: `iss` and `sub` are the client, the audience is the issuer identifier alone unless the client is
     /// registered with the legacy policy (RFC 10070 §4), `jti` is required (OpenID Connect Core §9).
     pub fn client_authentication(terms: Terms<'a>, client: &'a Client, keys: Vec<Candidate>) -> Self {

@@ -1,4 +1,7 @@
 //! An assertion explained: every rule in order, whether it holds, what was expected and what came.
+//!
+//! A refusal is explained by exactly one failing row. What has no row of its own where all goes well (a storage that failed, a quota
+//! that is used up) gets one at the place where it happened.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,10 +9,17 @@ use grantor_jose::{Audience, Claims, Jwk, NumericDate};
 use serde::{Deserialize, Serialize};
 
 use super::{Assertion, Expectation, Lifetimes, Usage, expectation::SubjectRule};
-use crate::{clock::UnixTime, keys::Candidate};
+use crate::{
+    clock::UnixTime,
+    keys::Candidate,
+    types::{ClientId, Shown},
+};
 
-/// The rules in the order in which they are checked, named as [`super::AssertionError::rule`] names them, and their sources.
-const RULES: [(&str, &str); 16] = [
+/// A rule and its source.
+type Rule = (&'static str, &'static str);
+
+/// The rules of every assertion in the order in which they are checked, and their sources.
+const RULES: [Rule; 16] = [
     ("jws", "RFC 7515 §5.2"),
     ("claims", "RFC 7519 §7.2"),
     ("issuer", "RFC 7523 §3 (1)"),
@@ -27,6 +37,23 @@ const RULES: [(&str, &str); 16] = [
     ("jti", "RFC 7523 §3 (7)"),
     ("replay", "RFC 7523 §3 (7)"),
 ];
+
+/// What follows for a grant: what the assertion asks for.
+const GRANT_RULES: [Rule; 4] = [
+    ("subject", "RFC 7523 §3 (2)"),
+    ("permission", "RFC 7521 §6.3"),
+    ("grant", "RFC 6749 §5.2"),
+    ("scope", "RFC 6749 §3.3"),
+];
+
+/// The rule that an assertion was refused for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// It has a row.
+    Rule(&'static str),
+    /// It gets a row of its own, before that of the rule `before`, which was not reached; `None` is behind all.
+    Beside { rule: &'static str, before: Option<&'static str> },
+}
 
 /// How a rule went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +95,9 @@ pub struct KeyTried {
 
 impl KeyTried {
     fn of(candidate: &Candidate, issuer: &str) -> Self {
-        let key_id = candidate.key.key_id().map(str::to_owned);
+        let key_id = candidate.key.key_id().map(cell);
         let unnamed = candidate.key.jwk().filter(|_| key_id.is_none());
-        Self { key_id, thumbprint: unnamed.map(Jwk::thumbprint), source: candidate.source_of(issuer) }
+        Self { key_id, thumbprint: unnamed.map(Jwk::thumbprint), source: cell(&candidate.source_of(issuer)) }
     }
 }
 
@@ -78,7 +105,7 @@ impl KeyTried {
 impl fmt::Display for KeyTried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.key_id, &self.thumbprint) {
-            (Some(key_id), _) => write!(f, "{} (kid {key_id:?})", self.source),
+            (Some(key_id), _) => write!(f, "{} (kid \"{key_id}\")", self.source),
             (None, Some(thumbprint)) => write!(f, "{} (thumbprint {thumbprint})", self.source),
             (None, None) => f.write_str(&self.source),
         }
@@ -128,14 +155,15 @@ impl Explanation {
         Self::written(known, None, None)
     }
 
-    /// Writes the table of an assertion that broke `rule`.
-    pub(crate) fn refused(known: &Known<'_>, rule: &str, cause: String) -> Self {
-        Self::written(known, Some(rule), Some(cause))
+    /// Writes the table of an assertion that was refused.
+    pub(crate) fn refused(known: &Known<'_>, broken: Broken, cause: &str) -> Self {
+        Self::written(known, Some(broken), Some(cause))
     }
 
-    fn written(known: &Known<'_>, broken: Option<&str>, cause: Option<String>) -> Self {
+    fn written(known: &Known<'_>, broken: Option<Broken>, cause: Option<&str>) -> Self {
         let keys = known.keys();
         let checks = known.checks(broken, &keys);
+        let cause = cause.map(|cause| Shown::known(cause, MAX_CAUSE_BYTES).to_string());
         Self { usage: known.usage, cause, keys, clock: known.clock(), checks }
     }
 
@@ -160,22 +188,42 @@ impl Known<'_> {
         Some(ClockDifference { now: self.now, since_issued, until_expiry: ahead(claims.expires) })
     }
 
-    fn checks(&self, broken: Option<&str>, keys: &[KeyTried]) -> Vec<Check> {
-        let position = broken.and_then(|broken| RULES.iter().position(|(rule, _)| *rule == broken));
-        let verdict = |index: usize| match position {
-            Some(broken) if index == broken => Verdict::Fail,
-            Some(broken) if index > broken => Verdict::NotReached,
+    /// The rows, and which of them failed.
+    fn rows(&self, broken: Option<Broken>) -> (Vec<Rule>, Option<usize>) {
+        let mut rows = RULES.to_vec();
+        if self.usage == Usage::Grant {
+            rows.extend(GRANT_RULES);
+        }
+        let position = |rows: &[Rule], rule| rows.iter().position(|(row, _)| *row == rule);
+        let (rule, before) = match broken {
+            None => return (rows, None),
+            Some(Broken::Rule(rule)) => (rule, None),
+            Some(Broken::Beside { rule, before }) => (rule, before),
+        };
+        if let Some(index) = position(&rows, rule) {
+            return (rows, Some(index));
+        }
+        let index = before.and_then(|before| position(&rows, before)).unwrap_or(rows.len());
+        rows.insert(index, (rule, ""));
+        (rows, Some(index))
+    }
+
+    fn checks(&self, broken: Option<Broken>, keys: &[KeyTried]) -> Vec<Check> {
+        let (rows, failed) = self.rows(broken);
+        let verdict = |index: usize| match failed {
+            Some(failed) if index == failed => Verdict::Fail,
+            Some(failed) if index > failed => Verdict::NotReached,
             _ => Verdict::Pass,
         };
-        let check = |(index, &(rule, source)): (usize, &(&'static str, &'static str))| {
+        let check = |(index, (rule, source)): (usize, Rule)| {
             let verdict = verdict(index);
             let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
             let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
             let expected = expectation.map(|expectation| self.expected(rule, expectation, keys)).unwrap_or_default();
             let got = assertion.map(|assertion| self.got(rule, assertion)).unwrap_or_default();
-            Check { rule: rule.into(), source: source.into(), verdict, expected, got }
+            Check { rule: rule.into(), source: source.into(), verdict, expected: cell(&expected), got: cell(&got) }
         };
-        RULES.iter().enumerate().map(check).collect()
+        rows.into_iter().enumerate().map(check).collect()
     }
 
     fn expected(&self, rule: &str, expectation: &Expectation<'_>, keys: &[KeyTried]) -> String {
@@ -202,6 +250,10 @@ impl Known<'_> {
             "jti" if expectation.token_id_required => "present, at most 255 octets".to_owned(),
             "jti" => "absent, or at most 255 octets".to_owned(),
             "replay" => "a jti not used before".to_owned(),
+            "subject" => "the client itself, or a known and enabled subject".to_owned(),
+            "permission" => "none if the subject is the client itself, else one for the subject".to_owned(),
+            "grant" => "a client that is registered for this grant".to_owned(),
+            "scope" => "no more than the client, and the permission, allow".to_owned(),
             _ => String::new(),
         }
     }
@@ -209,11 +261,12 @@ impl Known<'_> {
     fn got(&self, rule: &str, assertion: &Assertion<'_>) -> String {
         let (header, claims) = (assertion.header(), assertion.dangerously_unverified_claims());
         match rule {
-            "issuer" | "iss" => quoted(claims.issuer.as_deref()),
-            "key" => header.key_id().map_or_else(|| "no kid".to_owned(), |key_id| format!("kid {key_id:?}")),
+            "issuer" | "iss" => self.party(claims.issuer.as_deref()),
+            "key" => header.key_id().map_or_else(|| "no kid".to_owned(), |key_id| format!("kid {:?}", self.key_name(key_id))),
             "alg" => header.algorithm().to_string(),
             "typ" => quoted(header.typ()),
-            "sub" => quoted(claims.subject.as_deref()),
+            "sub" | "subject" => self.party(claims.subject.as_deref()),
+            "scope" => quoted(claims.other.get("scope").and_then(serde_json::Value::as_str)),
             "aud" => audience(claims),
             "exp" => self.distance(claims.expires),
             "nbf" => self.distance(claims.not_before),
@@ -221,6 +274,23 @@ impl Known<'_> {
             // Records hold a digest of it, never the jti itself.
             "jti" => claims.token_id.as_ref().map_or_else(absent, |token_id| format!("present, {} octets", token_id.len())),
             _ => String::new(),
+        }
+    }
+
+    /// A name from the assertion: whole where it is the registered party's.
+    fn party(&self, name: Option<&str>) -> String {
+        match (name, self.expectation) {
+            (Some(name), Some(expectation)) if name == expectation.issuer => format!("{:?}", Shown::known(name, ClientId::MAX_BYTES)),
+            _ => quoted(name),
+        }
+    }
+
+    /// A `kid` from the assertion: whole where it is a registered key's.
+    fn key_name(&self, key_id: &str) -> Shown {
+        let mut keys = self.expectation.iter().flat_map(|expectation| &expectation.keys);
+        match keys.any(|candidate| candidate.key.key_id() == Some(key_id)) {
+            true => Shown::known(key_id, MAX_CELL_BYTES),
+            false => Shown::of(key_id),
         }
     }
 
@@ -240,17 +310,25 @@ fn absent() -> String {
     "(absent)".to_owned()
 }
 
-/// A text that anybody may have written: its beginning, escaped.
+/// Most octets of an expected or a received value.
+const MAX_CELL_BYTES: usize = 192;
+/// Most octets of the cause.
+const MAX_CAUSE_BYTES: usize = 512;
+
+/// What stands in a row: escaped, and cut.
+fn cell(text: &str) -> String {
+    Shown::known(text, MAX_CELL_BYTES).to_string()
+}
+
+/// A text that anybody may have written.
 fn quoted(text: Option<&str>) -> String {
-    text.map_or_else(absent, |text| format!("{:?}", text.chars().take(128).collect::<String>()))
+    text.map_or_else(absent, |text| format!("{:?}", Shown::of(text)))
 }
 
 fn audience(claims: &Claims) -> String {
     match &claims.audience {
         None => absent(),
         Some(Audience::One(one)) => quoted(Some(one)),
-        Some(Audience::Many(many)) => {
-            format!("[{}]", many.iter().take(4).map(|one| quoted(Some(one))).collect::<Vec<_>>().join(", "))
-        }
+        Some(Audience::Many(many)) => Shown::list(many.iter().map(|one| one.as_str())).to_string(),
     }
 }

@@ -23,7 +23,7 @@ pub use error::AssertionError;
 #[cfg(feature = "server")]
 pub use expectation::{Expectation, ServerIdentity, Terms, Usage};
 #[cfg(feature = "server")]
-pub(crate) use explanation::Known;
+pub(crate) use explanation::{Broken, Known};
 #[cfg(feature = "server")]
 pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;

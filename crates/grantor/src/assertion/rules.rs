@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantor_jose::{Audience, Claims, Header, NumericDate};
 
 use super::{AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Usage, expectation::SubjectRule};
-use crate::types::SubjectId;
+use crate::types::{Shown, SubjectId};
 
 /// Longest `jti`, in octets.
 pub const MAX_TOKEN_ID_BYTES: usize = 255;
@@ -31,7 +31,7 @@ impl Default for Lifetimes {
 pub(super) fn typ(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     let named = expectation.usage == Usage::ClientAuthentication && header.typ_is(CLIENT_AUTHENTICATION_TYP);
     match header.typ() {
-        Some(typ) if !header.typ_is("JWT") && !named => Err(AssertionError::WrongType { got: typ.to_owned() }),
+        Some(typ) if !header.typ_is("JWT") && !named => Err(AssertionError::WrongType { got: typ.into() }),
         _ => Ok(()),
     }
 }
@@ -41,7 +41,9 @@ pub(super) fn issuer(claims: &Claims, expectation: &Expectation<'_>) -> Result<(
     match &claims.issuer {
         None => Err(AssertionError::MissingClaim("iss")),
         Some(issuer) if issuer == expectation.issuer => Ok(()),
-        Some(issuer) => Err(AssertionError::WrongIssuer { expected: expectation.issuer.to_owned(), got: issuer.to_string() }),
+        Some(issuer) => {
+            Err(AssertionError::WrongIssuer { expected: registered(expectation.issuer), got: issuer.as_str().into() })
+        }
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) fn subject(claims: &Claims, expectation: &Expectation<'_>) -> Result<
         (None, _) => return Err(AssertionError::MissingClaim("sub")),
     };
     if expectation.subject == SubjectRule::IsIssuer && subject != expectation.issuer {
-        return Err(AssertionError::WrongSubject { expected: expectation.issuer.to_owned(), got: subject.to_owned() });
+        return Err(AssertionError::WrongSubject { expected: registered(expectation.issuer), got: subject.into() });
     }
     SubjectId::parse(subject).map_err(|error| AssertionError::MalformedClaim { claim: "sub", error: error.to_string() })
 }
@@ -68,9 +70,14 @@ pub(super) fn audience(claims: &Claims, expectation: &Expectation<'_>) -> Result
         Some(sole) if expectation.audiences.contains(&sole) => Ok(()),
         _ => Err(AssertionError::WrongAudience {
             expected: expectation.audiences.iter().map(|&audience| audience.to_owned()).collect(),
-            got: audience.values().iter().map(ToString::to_string).collect(),
+            got: Shown::list(audience.values().iter().map(|value| value.as_str())),
         }),
     }
+}
+
+/// The name of a registered party.
+fn registered(name: &str) -> Shown {
+    Shown::known(name, Shown::MAX_BYTES)
 }
 
 /// RFC 7523 §3 (4): `exp` is present, not past, and not unreasonably far ahead. Answers when the assertion ends for good.

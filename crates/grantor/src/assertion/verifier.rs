@@ -123,7 +123,7 @@ impl Verifier {
         Ok(VerifiedAssertion { claims: assertion.claims, subject, key, replay_key })
     }
 
-    /// Finds out what [`Verifier::verify`] would answer, and claims nothing.
+    /// Finds out what [`Verifier::verify`] would answer, and claims nothing. Answers whom the assertion is about.
     ///
     /// # Errors
     /// As for [`Verifier::verify`].
@@ -132,14 +132,14 @@ impl Verifier {
         assertion: &Assertion<'_>,
         expectation: &Expectation<'_>,
         now: UnixTime,
-    ) -> Result<(), AssertionError> {
-        let replay_key = self.check(assertion, expectation, now)?.replay_key;
-        if replay_key.is_some() {
+    ) -> Result<SubjectId, AssertionError> {
+        let checked = self.check(assertion, expectation, now)?;
+        if checked.replay_key.is_some() {
             self.check_fence(&assertion.claims, now)?;
         }
-        match replay_key {
+        match checked.replay_key {
             Some(replay_key) if self.replay.is_claimed(replay_key, now).await? => Err(AssertionError::Replayed),
-            _ => Ok(()),
+            _ => Ok(checked.subject),
         }
     }
 

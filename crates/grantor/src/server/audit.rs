@@ -1,6 +1,7 @@
 //! Why a request was granted or refused: one record for each, under the id that the answer carries.
 //!
-//! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest.
+//! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest. What a stranger sent is in it as
+//! [`Shown`] shows it.
 
 use std::sync::Arc;
 
@@ -10,9 +11,11 @@ use tracing::Level;
 
 use super::{Approval, TokenError};
 use crate::{
-    assertion::{Explanation, VerifiedAssertion},
+    assertion::{Explanation, Usage, VerifiedAssertion},
     clock::UnixTime,
-    types::{AuthMethod, ClientId, CorrelationId, GrantType, Scope, SubjectId},
+    keys::{Candidate, KeyKind},
+    storage::Client,
+    types::{AuthMethod, ClientId, CorrelationId, GrantType, Scope, Shown, SubjectId},
 };
 
 /// What was decided about one request. Filled in by the stages as they go.
@@ -31,25 +34,37 @@ pub struct Decision {
     /// How it authenticated.
     pub auth_method: Option<AuthMethod>,
     /// The client that the request claimed to come from. Not proven.
-    pub claimed_client: Option<String>,
+    pub claimed_client: Option<Shown>,
     /// The issuer that the grant assertion claimed. Not proven.
-    pub claimed_issuer: Option<String>,
+    pub claimed_issuer: Option<Shown>,
     /// Whom the token is about.
     pub subject: Option<SubjectId>,
     /// The `kid` of the last key that verified.
-    pub key_id: Option<String>,
+    pub key_id: Option<Shown>,
     /// Where that key comes from, such as `registered key 2 of billing`.
-    pub key_source: Option<String>,
+    pub key_source: Option<Shown>,
     /// The digest of the last (issuer, jti) that was used up.
     pub token_id_digest: Option<String>,
     /// The scope granted.
     pub scope: Option<Scope>,
     /// The audience of the client's authentication JWT.
-    pub audience: Option<String>,
+    pub audience: Option<Shown>,
     /// How it ended.
     pub outcome: Outcome,
     /// Of an assertion that was refused: every rule, expected and got.
     pub explanation: Option<Explanation>,
+    /// What the last assertion was held against.
+    #[serde(skip)]
+    held: Option<Held>,
+}
+
+/// What a stage held an assertion against: from this, and not from the registry of a later moment, its refusal is explained.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) usage: Usage,
+    pub(super) client: Arc<Client>,
+    pub(super) kind: KeyKind,
+    pub(super) keys: Vec<Candidate>,
 }
 
 /// How a request ended.
@@ -91,17 +106,43 @@ impl Decision {
             audience: None,
             outcome: Outcome::Undecided,
             explanation: None,
+            held: None,
         }
     }
 
     /// The request says that it comes from this client.
     pub fn claims_client(&mut self, id: &str) {
-        self.claimed_client = Some(excerpt(id));
+        self.claimed_client = Some(Shown::of(id));
+    }
+
+    /// The client that the request says it comes from is registered: its whole name may be kept.
+    pub(super) fn claims_registered(&mut self, client: &Client) {
+        keep_whole(&mut self.claimed_client, client);
     }
 
     /// The grant assertion says that this party issued it.
     pub fn claims_issuer(&mut self, issuer: &str) {
-        self.claimed_issuer = Some(excerpt(issuer));
+        self.claimed_issuer = Some(Shown::of(issuer));
+    }
+
+    /// As [`Decision::claims_registered`], for the issuer of a grant assertion.
+    pub(super) fn claims_registered_issuer(&mut self, client: &Client) {
+        keep_whole(&mut self.claimed_issuer, client);
+    }
+
+    /// An assertion was held against this.
+    pub(super) fn held(&mut self, held: Held) {
+        self.held = Some(held);
+    }
+
+    /// What the last assertion for this usage was held against.
+    pub(super) fn what_held(&self, usage: Usage) -> Option<&Held> {
+        self.held.as_ref().filter(|held| held.usage == usage)
+    }
+
+    /// The token is to be about this subject, which is known.
+    pub(super) fn is_about(&mut self, subject: &SubjectId) {
+        self.subject = Some(subject.clone());
     }
 
     /// This client proved who it is, or is public.
@@ -112,16 +153,15 @@ impl Decision {
 
     /// The client authenticated with this assertion.
     pub(super) fn authenticated_by(&mut self, assertion: &VerifiedAssertion) {
-        self.audience = assertion.claims().audience.as_ref().and_then(|audience| audience.sole()).map(str::to_owned);
+        self.audience = assertion.claims().audience.as_ref().and_then(|audience| audience.sole()).map(Shown::of);
         self.used_assertion(assertion);
     }
 
     /// This assertion verified, and its `jti` is used up.
     pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
-        self.key_id = assertion.key().key_id().map(str::to_owned);
-        self.key_source = Some(assertion.key_source());
+        self.key_id = assertion.key().key_id().map(registered);
+        self.key_source = Some(registered(&assertion.key_source()));
         self.token_id_digest = assertion.replay_key().map(|key| base64url_encode(key.as_bytes()));
-        self.subject = Some(assertion.subject().clone());
     }
 
     pub(super) fn approved(&mut self, approval: &Approval) {
@@ -138,12 +178,42 @@ impl Decision {
         self.explanation = explanation;
         self.outcome = Outcome::Refused { error: error.code().as_str(), rule: error.rule(), cause: cause(error) };
     }
+
+    /// The record as JSON, at most [`Decision::MAX_BYTES`] octets whatever the request was.
+    pub fn record(&self) -> String {
+        let json = |decision: &Self| serde_json::to_string(decision).expect("a decision is JSON");
+        let record = json(self);
+        if record.len() <= Self::MAX_BYTES {
+            return record;
+        }
+        // Long registered names, each repeated for every key, can do this.
+        let explanation = self.explanation.clone().map(|explanation| Explanation { keys: Vec::new(), ..explanation });
+        let shorter = json(&Self { explanation, ..self.clone() });
+        if shorter.len() <= Self::MAX_BYTES {
+            return shorter;
+        }
+        json(&Self { explanation: None, scope: None, ..self.clone() })
+    }
+
+    /// Most octets of a record as JSON.
+    pub const MAX_BYTES: usize = 8 * 1024;
 }
 
-/// The beginning of a claimed name: long enough to recognise, short enough not to flood a log.
-fn excerpt(text: &str) -> String {
-    text.chars().take(128).collect()
+/// Nearly all registered names are kept whole already.
+fn keep_whole(claimed: &mut Option<Shown>, client: &Client) {
+    let name = client.id().as_str();
+    if claimed.as_ref().is_none_or(|claimed| claimed != name) {
+        *claimed = Some(registered(name));
+    }
 }
+
+/// A registered name: whole, and escaped.
+fn registered(text: &str) -> Shown {
+    Shown::known(text, ClientId::MAX_BYTES)
+}
+
+/// Most octets of a cause.
+const MAX_CAUSE_BYTES: usize = 768;
 
 /// The error with what the storage says about it, bounded: it may quote claims.
 fn cause(error: &TokenError) -> String {
@@ -153,7 +223,7 @@ fn cause(error: &TokenError) -> String {
         text = format!("{text}: {error}");
         source = error.source();
     }
-    text.chars().take(1024).collect()
+    Shown::known(&text, MAX_CAUSE_BYTES).to_string()
 }
 
 /// Receives each decision, once, before the answer goes out. It must not block.
@@ -199,11 +269,11 @@ impl DecisionLog for TracingLog {
                     grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
                     client = decision.client.as_ref().map(ClientId::as_str),
                     auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
-                    claimed_client = decision.claimed_client,
-                    claimed_issuer = decision.claimed_issuer,
+                    claimed_client = decision.claimed_client.as_ref().map(Shown::as_str),
+                    claimed_issuer = decision.claimed_issuer.as_ref().map(Shown::as_str),
                     subject = decision.subject.as_ref().map(SubjectId::as_str),
-                    key_id = decision.key_id,
-                    key_source = decision.key_source,
+                    key_id = decision.key_id.as_ref().map(Shown::as_str),
+                    key_source = decision.key_source.as_ref().map(Shown::as_str),
                     token_id_digest = decision.token_id_digest,
                     scope = decision.scope.as_ref().map(Scope::to_string),
                     error,
@@ -216,6 +286,32 @@ impl DecisionLog for TracingLog {
         match decision.outcome {
             Outcome::Granted => line!(Level::DEBUG),
             Outcome::Refused { .. } | Outcome::Undecided => line!(Level::INFO),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assertion::{Check, KeyTried, Verdict};
+
+    #[test]
+    fn a_record_that_would_be_too_long_loses_what_explains_it_and_never_the_cause() {
+        let mut decision = Decision::new("token", UnixTime::from_millis(0));
+        let cause = "\"".repeat(MAX_CAUSE_BYTES);
+        decision.outcome = Outcome::Refused { error: "invalid_grant", rule: "aud", cause: cause.clone() };
+        let long = || "\"".repeat(500);
+        let keys = (0..4).map(|_| KeyTried { key_id: Some(long()), thumbprint: None, source: long() }).collect();
+        let check = |expected| Check { rule: "aud".into(), source: "".into(), verdict: Verdict::Fail, expected, got: String::new() };
+        let mut explanation = Explanation { usage: Usage::Grant, cause: None, keys, clock: None, checks: vec![check(long())] };
+        for (rows, is_explained) in [(1, true), (20, false)] {
+            explanation.checks = (0..rows).map(|_| check(long())).collect();
+            decision.explanation = Some(explanation.clone());
+            assert!(serde_json::to_string(&decision).expect("JSON").len() > Decision::MAX_BYTES);
+            let record = decision.record();
+            assert!(record.len() <= Decision::MAX_BYTES, "{}", record.len());
+            let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+            assert_eq!((record["outcome"]["cause"].as_str(), record["explanation"].is_object()), (Some(&*cause), is_explained));
         }
     }
 }

@@ -4,7 +4,12 @@ use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::SigningError;
 
-use crate::{assertion::AssertionError, keys::KeyError, storage::StoreError, types::AuthMethod};
+use crate::{
+    assertion::AssertionError,
+    keys::KeyError,
+    storage::StoreError,
+    types::{AuthMethod, Shown},
+};
 
 /// The error codes this server answers with (RFC 6749 §5.2, RFC 8707 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,33 +52,33 @@ impl ErrorCode {
 }
 
 /// The request's form is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormError {
-    /// Not exactly one Content-Type of a UTF-8 form.
-    #[error("content type is not application/x-www-form-urlencoded")]
-    ContentType,
+    /// Not exactly one Content-Type of a UTF-8 form, but these.
+    #[error("content type is not application/x-www-form-urlencoded: got {0}")]
+    ContentType(Shown),
     /// A compressed body.
-    #[error("content encoding is not supported")]
-    ContentEncoding,
+    #[error("content encoding is not supported: got {0:?}")]
+    ContentEncoding(Shown),
     /// More than 64 KiB.
     #[error("request is too large")]
     TooLarge,
     /// The body stopped coming.
     #[error("request body was not received")]
     Incomplete,
-    /// A bad escape, or not UTF-8.
-    #[error("form is not correctly encoded")]
-    Encoding,
-    /// A parameter occurs twice (RFC 6749 §3.2).
-    #[error("a parameter is repeated")]
-    DuplicateParameter,
+    /// A bad escape, or not UTF-8, in the parameter of this name.
+    #[error("form is not correctly encoded: {0:?}")]
+    Encoding(Shown),
+    /// The parameter of this name occurs twice (RFC 6749 §3.2).
+    #[error("a parameter is repeated: {0:?}")]
+    DuplicateParameter(Shown),
     /// More than 64 parameters.
     #[error("too many parameters")]
     TooManyParameters,
     /// Parameters in the request URI (RFC 6749 §2.3.1).
-    #[error("parameters belong in the request body")]
-    ParameterInQuery,
+    #[error("parameters belong in the request body: {0} is in the query")]
+    ParameterInQuery(&'static str),
     /// Two Authorization headers.
     #[error("more than one Authorization header")]
     DuplicateAuthorization,
@@ -81,8 +86,27 @@ pub enum FormError {
     #[error("parameter {0} is missing")]
     MissingParameter(&'static str),
     /// No grant is registered under this `grant_type`.
-    #[error("grant_type is not supported")]
-    UnsupportedGrantType,
+    #[error("grant_type is not supported: got {0:?}")]
+    UnsupportedGrantType(Shown),
+}
+
+impl FormError {
+    /// The public reason: the rule in fixed words, without what was sent.
+    fn public_text(&self) -> Cow<'static, str> {
+        match self {
+            Self::ContentType(_) => "content type is not application/x-www-form-urlencoded".into(),
+            Self::ContentEncoding(_) => "content encoding is not supported".into(),
+            Self::Encoding(_) => "form is not correctly encoded".into(),
+            Self::DuplicateParameter(_) => "a parameter is repeated".into(),
+            Self::ParameterInQuery(_) => "parameters belong in the request body".into(),
+            Self::UnsupportedGrantType(_) => "grant_type is not supported".into(),
+            Self::TooLarge
+            | Self::Incomplete
+            | Self::TooManyParameters
+            | Self::DuplicateAuthorization
+            | Self::MissingParameter(_) => self.to_string().into(),
+        }
+    }
 }
 
 /// Client authentication failed.
@@ -108,17 +132,17 @@ pub enum ClientAuthError {
     #[error("parameter '{0}' is missing beside the other half of the pair")]
     IncompletePair(&'static str),
     /// `client_assertion_type` is not that of a JWT.
-    #[error("client_assertion_type is not jwt-bearer")]
-    WrongAssertionType,
+    #[error("client_assertion_type is not jwt-bearer: got {0:?}")]
+    WrongAssertionType(Shown),
     /// `client_id` names another client than the credentials do (RFC 7521 §4.2).
-    #[error("client_id does not match the credentials")]
-    ClientIdMismatch,
+    #[error("client_id does not match the credentials: got {0:?}")]
+    ClientIdMismatch(Shown),
     /// The JWT has no `iss`.
     #[error("claim 'iss' is missing")]
     NoIssuer,
     /// No such client.
     #[error("client {0:?} is not registered")]
-    UnknownClient(String),
+    UnknownClient(Shown),
     /// An operator has disabled the client.
     #[error("client is disabled")]
     DisabledClient,
@@ -155,14 +179,14 @@ pub enum GrantError {
     #[error(transparent)]
     Form(#[from] FormError),
     /// A `client_id` without credentials beside the assertion names another client than its issuer.
-    #[error("client_id does not match the issuer of the assertion")]
-    ClientIdMismatch,
+    #[error("client_id does not match the issuer of the assertion: got {0:?}")]
+    ClientIdMismatch(Shown),
     /// The assertion has no `iss`.
     #[error("claim 'iss' is missing")]
     NoIssuer,
     /// `iss` is nobody known.
     #[error("issuer {0:?} is not registered")]
-    UnknownIssuer(String),
+    UnknownIssuer(Shown),
     /// An operator has disabled the issuer.
     #[error("issuer is disabled")]
     DisabledIssuer,
@@ -170,9 +194,9 @@ pub enum GrantError {
     #[error("caller {caller:?} is not the issuer {issuer:?}")]
     CallerIsNotIssuer {
         /// Who called.
-        caller: String,
+        caller: Shown,
         /// Who signed.
-        issuer: String,
+        issuer: Shown,
     },
     /// No key to verify the assertion with.
     #[error("key: {0}")]
@@ -182,19 +206,19 @@ pub enum GrantError {
     Assertion(AssertionError),
     /// `sub` is neither the client nor anybody known.
     #[error("subject {0:?} is not known")]
-    UnknownSubject(String),
+    UnknownSubject(Shown),
     /// An operator has disabled the subject.
     #[error("subject is disabled")]
     DisabledSubject,
     /// The client holds no permission for the subject.
     #[error("client holds no permission for subject {0:?}")]
-    NoPermission(String),
+    NoPermission(Shown),
     /// The client is not registered for this grant.
     #[error("client is not registered for this grant")]
     NotAllowed,
     /// The `scope` claim is no scope.
-    #[error("the 'scope' claim is malformed")]
-    MalformedScopeClaim,
+    #[error("the 'scope' claim is malformed: got {0:?}")]
+    MalformedScopeClaim(Shown),
     /// A custom grant's own reason, in fixed words that may be shown.
     #[error("{0}")]
     Refused(&'static str),
@@ -205,17 +229,17 @@ pub enum GrantError {
 
 impl GrantError {
     /// Whether the assertion itself was refused, and not what it asks for.
-    pub(super) fn is_about_assertion(&self) -> bool {
+    fn is_about_assertion(&self) -> bool {
         match self {
             Self::NoIssuer | Self::UnknownIssuer(_) | Self::DisabledIssuer | Self::Key(_) | Self::Assertion(_) => true,
             Self::Form(_)
-            | Self::ClientIdMismatch
+            | Self::ClientIdMismatch(_)
             | Self::CallerIsNotIssuer { .. }
             | Self::UnknownSubject(_)
             | Self::DisabledSubject
             | Self::NoPermission(_)
             | Self::NotAllowed
-            | Self::MalformedScopeClaim
+            | Self::MalformedScopeClaim(_)
             | Self::Refused(_)
             | Self::Store(_) => false,
         }
@@ -227,19 +251,19 @@ impl GrantError {
 #[non_exhaustive]
 pub enum PolicyError {
     /// `scope` is no scope (RFC 6749 §3.3).
-    #[error("scope is malformed")]
-    MalformedScope,
+    #[error("scope is malformed: got {0:?}")]
+    MalformedScope(Shown),
     /// More than the client, or the permission, allows.
     #[error("scope: allowed {allowed:?}, requested also {beyond:?}")]
     ScopeTooWide {
         /// What could be granted.
-        allowed: String,
-        /// The beginnings of what was asked for beyond.
-        beyond: String,
+        allowed: Shown,
+        /// What was asked for beyond.
+        beyond: Shown,
     },
     /// `resource` is no absolute URI, has a fragment, or is not served (RFC 8707 §2).
     #[error("resource {0:?} is not served")]
-    UnknownResource(String),
+    UnknownResource(Shown),
     /// More than one `resource`: a token is for one (RFC 9068 §3).
     #[error("more than one resource")]
     SeveralResources,
@@ -296,12 +320,10 @@ impl TokenError {
             Self::Form(error) | Self::Grant(GrantError::Form(error)) => form_code(error),
             Self::ClientAuth(error) => client_auth_code(error),
             Self::Grant(error) => grant_code(error),
-            Self::Policy(PolicyError::MalformedScope | PolicyError::ScopeTooWide { .. }) => ErrorCode::InvalidScope,
-            Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => ErrorCode::InvalidTarget,
-            Self::Issue(IssueError::Signing(_)) => ErrorCode::ServerError,
+            Self::Policy(error) => policy_code(error),
+            Self::Issue(IssueError::Signing(_)) | Self::Panicked => ErrorCode::ServerError,
             Self::Issue(IssueError::Store(error)) => store_code(error),
             Self::Issue(IssueError::OverQuota(_)) | Self::Throttled(_) => ErrorCode::TemporarilyUnavailable,
-            Self::Panicked => ErrorCode::ServerError,
         }
     }
 
@@ -310,25 +332,21 @@ impl TokenError {
         match self {
             _ if self.store_error().is_some() || self.wait().is_some() => false,
             Self::ClientAuth(error) => !matches!(error, ClientAuthError::Missing),
-            Self::Grant(error) => error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch),
+            Self::Grant(error) => error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch(_)),
             Self::Form(_) | Self::Policy(_) | Self::Issue(_) | Self::Throttled(_) | Self::Panicked => false,
         }
     }
 
     /// The public reason: fixed words, and nothing that would tell an unauthenticated caller who is registered (law 6).
     pub fn public_text(&self) -> Cow<'static, str> {
-        let text = match self {
-            Self::Form(error) | Self::Grant(GrantError::Form(error)) => return error.to_string().into(),
-            Self::ClientAuth(error) => return client_auth_text(error),
-            Self::Grant(error) => return grant_text(error),
-            Self::Policy(PolicyError::MalformedScope) => "scope is malformed",
-            Self::Policy(PolicyError::ScopeTooWide { .. }) => "scope exceeds what is allowed",
-            Self::Policy(PolicyError::UnknownResource(_)) => "resource is not served here",
-            Self::Policy(PolicyError::SeveralResources) => "ask for one resource at a time",
-            Self::Issue(_) | Self::Panicked => store_text(self.code()),
-            Self::Throttled(_) => "too many failed attempts; wait before the next",
-        };
-        text.into()
+        match self {
+            Self::Form(error) | Self::Grant(GrantError::Form(error)) => error.public_text(),
+            Self::ClientAuth(error) => client_auth_text(error),
+            Self::Grant(error) => grant_text(error),
+            Self::Policy(error) => policy_text(error).into(),
+            Self::Issue(_) | Self::Panicked => store_text(self.code()).into(),
+            Self::Throttled(_) => "too many failed attempts; wait before the next".into(),
+        }
     }
 
     /// How long the sender has to wait before it is worth trying again, if it sent too much.
@@ -338,7 +356,7 @@ impl TokenError {
             Self::ClientAuth(ClientAuthError::Assertion(AssertionError::OverQuota(_)))
             | Self::Grant(GrantError::Assertion(AssertionError::OverQuota(_)))
             | Self::Issue(IssueError::OverQuota(_)) => Some(QUOTA_WAIT),
-            _ => None,
+            Self::Form(_) | Self::ClientAuth(_) | Self::Grant(_) | Self::Policy(_) | Self::Issue(_) | Self::Panicked => None,
         }
     }
 
@@ -347,7 +365,13 @@ impl TokenError {
         match self {
             Self::ClientAuth(ClientAuthError::Assertion(AssertionError::BeforeFence(wait)))
             | Self::Grant(GrantError::Assertion(AssertionError::BeforeFence(wait))) => Some(*wait),
-            _ => None,
+            Self::Form(_)
+            | Self::ClientAuth(_)
+            | Self::Grant(_)
+            | Self::Policy(_)
+            | Self::Issue(_)
+            | Self::Throttled(_)
+            | Self::Panicked => None,
         }
     }
 
@@ -360,67 +384,169 @@ impl TokenError {
             | Self::Grant(GrantError::Store(error) | GrantError::Key(KeyError::Store(error)))
             | Self::Grant(GrantError::Assertion(InAssertion(error)))
             | Self::Issue(IssueError::Store(error)) => Some(error),
-            _ => None,
+            Self::Form(_)
+            | Self::ClientAuth(_)
+            | Self::Grant(_)
+            | Self::Policy(_)
+            | Self::Issue(IssueError::Signing(_) | IssueError::OverQuota(_))
+            | Self::Throttled(_)
+            | Self::Panicked => None,
         }
     }
 
     /// The short name of the broken rule, for logs and metrics.
     pub fn rule(&self) -> &'static str {
         match self {
-            Self::Form(_) | Self::Grant(GrantError::Form(_)) => "form",
-            Self::ClientAuth(ClientAuthError::Assertion(error)) | Self::Grant(GrantError::Assertion(error)) => error.rule(),
-            Self::ClientAuth(ClientAuthError::Key(_)) | Self::Grant(GrantError::Key(_)) => "key",
-            Self::ClientAuth(_) => "client",
-            Self::Grant(GrantError::UnknownIssuer(_) | GrantError::DisabledIssuer | GrantError::NoIssuer) => "iss",
-            Self::Grant(GrantError::UnknownSubject(_) | GrantError::DisabledSubject) => "sub",
-            Self::Grant(GrantError::NoPermission(_)) => "permission",
-            Self::Grant(_) => "grant",
-            Self::Policy(PolicyError::MalformedScope | PolicyError::ScopeTooWide { .. }) => "scope",
-            Self::Policy(_) => "resource",
-            Self::Issue(_) => "issue",
+            Self::Form(_) => "form",
+            Self::ClientAuth(error) => error.rule(),
+            Self::Grant(error) => error.rule(),
+            Self::Policy(PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. }) => "scope",
+            Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => "resource",
+            Self::Issue(IssueError::Signing(_) | IssueError::OverQuota(_)) => "issue",
+            Self::Issue(IssueError::Store(_)) => "storage",
             Self::Throttled(_) => "throttled",
             Self::Panicked => "defect",
         }
     }
 }
 
+impl ClientAuthError {
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::Assertion(error) => error.rule(),
+            Self::Store(_) | Self::Key(KeyError::Store(_)) => "storage",
+            Self::Key(_) => "key",
+            Self::Missing
+            | Self::SeveralMechanisms
+            | Self::SeveralMechanismsWithAssertion
+            | Self::NotOffered
+            | Self::UnreadableHeader(_)
+            | Self::IncompletePair(_)
+            | Self::WrongAssertionType(_)
+            | Self::ClientIdMismatch(_)
+            | Self::NoIssuer
+            | Self::UnknownClient(_)
+            | Self::DisabledClient
+            | Self::WrongMethod { .. }
+            | Self::MethodNotAccepted(_)
+            | Self::WrongSecret => "client",
+        }
+    }
+}
+
+impl GrantError {
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::Form(_) => "form",
+            Self::Assertion(error) => error.rule(),
+            Self::Store(_) | Self::Key(KeyError::Store(_)) => "storage",
+            Self::Key(_) => "key",
+            Self::UnknownIssuer(_) | Self::DisabledIssuer | Self::NoIssuer => "iss",
+            Self::UnknownSubject(_) | Self::DisabledSubject => "sub",
+            Self::NoPermission(_) => "permission",
+            Self::ClientIdMismatch(_)
+            | Self::CallerIsNotIssuer { .. }
+            | Self::NotAllowed
+            | Self::MalformedScopeClaim(_)
+            | Self::Refused(_) => "grant",
+        }
+    }
+}
+
 fn form_code(error: &FormError) -> ErrorCode {
     match error {
-        FormError::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
-        _ => ErrorCode::InvalidRequest,
+        FormError::UnsupportedGrantType(_) => ErrorCode::UnsupportedGrantType,
+        FormError::ContentType(_)
+        | FormError::ContentEncoding(_)
+        | FormError::TooLarge
+        | FormError::Incomplete
+        | FormError::Encoding(_)
+        | FormError::DuplicateParameter(_)
+        | FormError::TooManyParameters
+        | FormError::ParameterInQuery(_)
+        | FormError::DuplicateAuthorization
+        | FormError::MissingParameter(_) => ErrorCode::InvalidRequest,
     }
 }
 
 fn client_auth_code(error: &ClientAuthError) -> ErrorCode {
     match error {
         ClientAuthError::SeveralMechanisms => ErrorCode::InvalidRequest,
-        ClientAuthError::Store(error)
-        | ClientAuthError::Key(KeyError::Store(error))
-        | ClientAuthError::Assertion(AssertionError::Store(error)) => store_code(error),
-        ClientAuthError::Assertion(AssertionError::OverQuota(_) | AssertionError::BeforeFence(_)) => {
-            ErrorCode::TemporarilyUnavailable
-        }
-        _ => ErrorCode::InvalidClient,
+        ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)) => store_code(error),
+        ClientAuthError::Assertion(error) => assertion_code(error, ErrorCode::InvalidClient),
+        ClientAuthError::Missing
+        | ClientAuthError::SeveralMechanismsWithAssertion
+        | ClientAuthError::NotOffered
+        | ClientAuthError::UnreadableHeader(_)
+        | ClientAuthError::IncompletePair(_)
+        | ClientAuthError::WrongAssertionType(_)
+        | ClientAuthError::ClientIdMismatch(_)
+        | ClientAuthError::NoIssuer
+        | ClientAuthError::UnknownClient(_)
+        | ClientAuthError::DisabledClient
+        | ClientAuthError::WrongMethod { .. }
+        | ClientAuthError::MethodNotAccepted(_)
+        | ClientAuthError::WrongSecret
+        | ClientAuthError::Key(_) => ErrorCode::InvalidClient,
     }
 }
 
 fn grant_code(error: &GrantError) -> ErrorCode {
     match error {
+        GrantError::Form(error) => form_code(error),
         GrantError::NotAllowed => ErrorCode::UnauthorizedClient,
-        GrantError::ClientIdMismatch => ErrorCode::InvalidClient,
-        GrantError::MalformedScopeClaim => ErrorCode::InvalidScope,
-        GrantError::Store(error)
-        | GrantError::Key(KeyError::Store(error))
-        | GrantError::Assertion(AssertionError::Store(error)) => store_code(error),
-        GrantError::Assertion(AssertionError::OverQuota(_) | AssertionError::BeforeFence(_)) => ErrorCode::TemporarilyUnavailable,
-        _ => ErrorCode::InvalidGrant,
+        GrantError::ClientIdMismatch(_) => ErrorCode::InvalidClient,
+        GrantError::MalformedScopeClaim(_) => ErrorCode::InvalidScope,
+        GrantError::Store(error) | GrantError::Key(KeyError::Store(error)) => store_code(error),
+        GrantError::Assertion(error) => assertion_code(error, ErrorCode::InvalidGrant),
+        GrantError::NoIssuer
+        | GrantError::UnknownIssuer(_)
+        | GrantError::DisabledIssuer
+        | GrantError::CallerIsNotIssuer { .. }
+        | GrantError::Key(_)
+        | GrantError::UnknownSubject(_)
+        | GrantError::DisabledSubject
+        | GrantError::NoPermission(_)
+        | GrantError::Refused(_) => ErrorCode::InvalidGrant,
+    }
+}
+
+/// `refused` is the code of a broken rule, which depends on what the assertion was used for.
+fn assertion_code(error: &AssertionError, refused: ErrorCode) -> ErrorCode {
+    match error {
+        AssertionError::Store(error) => store_code(error),
+        AssertionError::OverQuota(_) | AssertionError::BeforeFence(_) => ErrorCode::TemporarilyUnavailable,
+        AssertionError::Jws(_)
+        | AssertionError::Claims(_)
+        | AssertionError::WrongAlgorithm { .. }
+        | AssertionError::WrongType { .. }
+        | AssertionError::MissingClaim(_)
+        | AssertionError::MalformedClaim { .. }
+        | AssertionError::WrongIssuer { .. }
+        | AssertionError::WrongSubject { .. }
+        | AssertionError::WrongAudience { .. }
+        | AssertionError::AudienceArray
+        | AssertionError::Expired { .. }
+        | AssertionError::ExpiresTooLate { .. }
+        | AssertionError::NotYetValid { .. }
+        | AssertionError::IssuedInFuture { .. }
+        | AssertionError::TooOld { .. }
+        | AssertionError::EndsBeforeStart(_)
+        | AssertionError::Replayed => refused,
+    }
+}
+
+fn policy_code(error: &PolicyError) -> ErrorCode {
+    match error {
+        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => ErrorCode::InvalidScope,
+        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => ErrorCode::InvalidTarget,
     }
 }
 
 fn store_code(error: &StoreError) -> ErrorCode {
     match error {
         StoreError::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
-        _ => ErrorCode::ServerError,
+        StoreError::Failed(_) | StoreError::Exists(_) | StoreError::Conflict(_) | StoreError::Missing(_) => ErrorCode::ServerError,
     }
 }
 
@@ -432,28 +558,63 @@ fn store_text(code: ErrorCode) -> &'static str {
 }
 
 fn client_auth_text(error: &ClientAuthError) -> Cow<'static, str> {
-    match (client_auth_code(error), error) {
-        (_, ClientAuthError::Assertion(error)) if error.public_text().is_some() => error.public_text().unwrap_or_default(),
-        (ErrorCode::InvalidClient, ClientAuthError::Missing) => "this grant requires client authentication".into(),
-        (ErrorCode::InvalidClient, ClientAuthError::SeveralMechanismsWithAssertion) | (ErrorCode::InvalidRequest, _) => {
-            "use one client authentication mechanism at a time".into()
+    let text = match error {
+        ClientAuthError::Assertion(error) => return assertion_text(error, "client authentication failed"),
+        ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)) => store_text(store_code(error)),
+        ClientAuthError::Missing => "this grant requires client authentication",
+        ClientAuthError::SeveralMechanisms | ClientAuthError::SeveralMechanismsWithAssertion => {
+            "use one client authentication mechanism at a time"
         }
-        (ErrorCode::InvalidClient, _) => "client authentication failed".into(),
-        (code, _) => store_text(code).into(),
-    }
+        ClientAuthError::NotOffered
+        | ClientAuthError::UnreadableHeader(_)
+        | ClientAuthError::IncompletePair(_)
+        | ClientAuthError::WrongAssertionType(_)
+        | ClientAuthError::ClientIdMismatch(_)
+        | ClientAuthError::NoIssuer
+        | ClientAuthError::UnknownClient(_)
+        | ClientAuthError::DisabledClient
+        | ClientAuthError::WrongMethod { .. }
+        | ClientAuthError::MethodNotAccepted(_)
+        | ClientAuthError::WrongSecret
+        | ClientAuthError::Key(_) => "client authentication failed",
+    };
+    text.into()
 }
 
 fn grant_text(error: &GrantError) -> Cow<'static, str> {
-    match (grant_code(error), error) {
-        (_, GrantError::Assertion(error)) if error.public_text().is_some() => error.public_text().unwrap_or_default(),
-        (_, GrantError::Refused(reason)) => (*reason).into(),
-        (_, GrantError::UnknownSubject(_) | GrantError::DisabledSubject | GrantError::NoPermission(_)) => {
-            "the client may not act for this subject".into()
+    let text = match error {
+        GrantError::Form(error) => return error.public_text(),
+        GrantError::Assertion(error) => return assertion_text(error, "the assertion is not acceptable"),
+        GrantError::Store(error) | GrantError::Key(KeyError::Store(error)) => store_text(store_code(error)),
+        GrantError::Refused(reason) => reason,
+        GrantError::UnknownSubject(_) | GrantError::DisabledSubject | GrantError::NoPermission(_) => {
+            "the client may not act for this subject"
         }
-        (ErrorCode::InvalidScope, _) => "the scope claim is malformed".into(),
-        (ErrorCode::UnauthorizedClient, _) => "the client may not use this grant".into(),
-        (ErrorCode::InvalidClient, _) => "client authentication failed".into(),
-        (ErrorCode::InvalidGrant, _) => "the assertion is not acceptable".into(),
-        (code, _) => store_text(code).into(),
+        GrantError::MalformedScopeClaim(_) => "the scope claim is malformed",
+        GrantError::NotAllowed => "the client may not use this grant",
+        GrantError::ClientIdMismatch(_) => "client authentication failed",
+        GrantError::NoIssuer
+        | GrantError::UnknownIssuer(_)
+        | GrantError::DisabledIssuer
+        | GrantError::CallerIsNotIssuer { .. }
+        | GrantError::Key(_) => "the assertion is not acceptable",
+    };
+    text.into()
+}
+
+/// `before` is what is said of rules that come before the signature has verified.
+fn assertion_text(error: &AssertionError, before: &'static str) -> Cow<'static, str> {
+    match error {
+        AssertionError::Store(error) => store_text(store_code(error)).into(),
+        error => error.public_text().unwrap_or(before.into()),
+    }
+}
+
+fn policy_text(error: &PolicyError) -> &'static str {
+    match error {
+        PolicyError::MalformedScope(_) => "scope is malformed",
+        PolicyError::ScopeTooWide { .. } => "scope exceeds what is allowed",
+        PolicyError::UnknownResource(_) => "resource is not served here",
+        PolicyError::SeveralResources => "ask for one resource at a time",
     }
 }

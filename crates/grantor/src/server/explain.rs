@@ -1,102 +1,128 @@
-//! Explaining an assertion: what the server would decide about it, rule by rule, without using it up.
+//! Explaining an assertion: what the server decided, or would decide, about it, rule by rule.
+//!
+//! A refusal is explained from what its stage held: nothing is looked up again, later, when it may be different.
 
 use std::sync::Arc;
 
-use super::{AuthorizationServer, Context, TokenError, TokenForm};
+use super::{
+    Authorization, AuthorizationServer, ClientAuthError, Context, Decision, GrantError, PolicyError, TokenError, TokenForm,
+    audit::Held,
+    grant, policy,
+};
 use crate::{
-    assertion::{Assertion, AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
+    assertion::{Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
     clock::UnixTime,
-    keys::{Candidate, KeyError, KeyKind},
+    keys::{KeyError, KeyKind},
     storage::{Client, StoreError},
+    types::{GrantType, Shown, SubjectId},
 };
 
 impl AuthorizationServer {
     /// What the server would decide about this assertion now, and why. Claims no `jti`. Without a `usage` the header's `typ` tells:
-    /// client authentication if it says so, else a grant. Subject, permission and scope are not part of it.
+    /// client authentication if it says so, else a grant, of which subject, permission and scope are part.
     ///
     /// # Errors
     /// [`StoreError`] if the registry or the replay guard fails.
     pub async fn explain(&self, token: &str, usage: Option<Usage>) -> Result<Explanation, StoreError> {
         let context = &self.0.line.context;
-        explain(context, token, usage, context.now(), None).await
+        rehearsed(context, token, usage, context.now()).await
     }
 }
 
-/// Explains the assertion that a request was refused for, as it stood when the request was read; `None` if the request was refused
-/// for something else, or the registry fails now.
-pub(super) async fn refusal(
-    context: &Context,
-    form: &TokenForm,
-    error: &TokenError,
-    decided_at: UnixTime,
-) -> Option<Explanation> {
-    let (usage, parameter) = match error {
-        TokenError::ClientAuth(_) => (Usage::ClientAuthentication, "client_assertion"),
-        TokenError::Grant(error) if error.is_about_assertion() => (Usage::Grant, "assertion"),
-        _ => return None,
+/// Explains the assertion that a request was refused for; `None` if the request was refused for something else.
+pub(super) fn refusal(context: &Context, form: &TokenForm, error: &TokenError, decision: &Decision) -> Option<Explanation> {
+    let (usage, parameter, broken) = match error {
+        TokenError::ClientAuth(error) => (Usage::ClientAuthentication, "client_assertion", client_auth_rule(error)),
+        TokenError::Grant(error) => (Usage::Grant, "assertion", grant_rule(error, decision.what_held(Usage::Grant))),
+        TokenError::Policy(error) => (Usage::Grant, "assertion", policy_rule(error)),
+        TokenError::Form(_) | TokenError::Issue(_) | TokenError::Throttled(_) | TokenError::Panicked => return None,
     };
-    let token = form.parameter(parameter)?;
-    explain(context, token, Some(usage), decided_at, Some((error.rule(), error.to_string()))).await.ok()
+    if usage == Usage::Grant && decision.grant_type != Some(GrantType::JWT_BEARER) {
+        return None;
+    }
+    let assertion = Assertion::parse(form.parameter(parameter)?).ok();
+    let explained = Explained { context, usage, assertion: assertion.as_ref(), now: decision.at };
+    Some(explained.table(decision.what_held(usage), Some((broken, error.to_string()))))
 }
 
-/// `decided` is the broken rule and its cause where the server has decided already; else the assertion is rehearsed.
-async fn explain(
-    context: &Context,
-    token: &str,
-    usage: Option<Usage>,
-    now: UnixTime,
-    decided: Option<(&str, String)>,
-) -> Result<Explanation, StoreError> {
-    let lifetimes = context.verifier().lifetimes();
-    let mut known = Known { usage: usage.unwrap_or(Usage::Grant), assertion: None, expectation: None, lifetimes, now };
+/// What the server would decide.
+async fn rehearsed(context: &Context, token: &str, usage: Option<Usage>, now: UnixTime) -> Result<Explanation, StoreError> {
+    let explained = Explained { context, usage: usage.unwrap_or(Usage::Grant), assertion: None, now };
     let assertion = match Assertion::parse(token) {
         Ok(assertion) => assertion,
-        Err(error) => return Ok(Explanation::refused(&known, error.rule(), error.to_string())),
+        Err(error) => return Ok(explained.table(None, Some((assertion_rule(&error), error.to_string())))),
     };
-    if usage.is_none() && assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP) {
-        known.usage = Usage::ClientAuthentication;
-    }
-    known.assertion = Some(&assertion);
-    let (client, kind, keys) = match party(context, &assertion, known.usage, now).await? {
-        Ok(party) => party,
-        Err((rule, cause)) => return Ok(Explanation::refused(&known, rule, cause)),
+    let says_client_authentication = usage.is_none() && assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP);
+    let usage = if says_client_authentication { Usage::ClientAuthentication } else { explained.usage };
+    let explained = Explained { usage, assertion: Some(&assertion), ..explained };
+    let held = match held(context, &assertion, usage, now).await {
+        Ok(held) => held,
+        Err(Refusal::Store(error)) => return Err(error),
+        Err(Refusal::Rule(broken, cause)) => return Ok(explained.table(None, Some((broken, cause)))),
     };
-    let terms = context.terms(kind);
-    let expectation = match known.usage {
-        Usage::Grant => Expectation::grant(terms, &client, keys),
-        Usage::ClientAuthentication => Expectation::client_authentication(terms, &client, keys),
+    let refused = match would_refuse(context, &assertion, &held, now).await {
+        Ok(()) => None,
+        Err(Refusal::Store(error)) => return Err(error),
+        Err(Refusal::Rule(broken, cause)) => Some((broken, cause)),
     };
-    known.expectation = Some(&expectation);
-    if let Some((rule, cause)) = decided {
-        return Ok(Explanation::refused(&known, rule, cause));
-    }
-    match context.verifier().rehearse(&assertion, &expectation, now).await {
-        Ok(()) => Ok(Explanation::accepted(&known)),
-        Err(AssertionError::Store(error)) => Err(error),
-        Err(error) => Ok(Explanation::refused(&known, error.rule(), error.to_string())),
+    Ok(explained.table(Some(&held), refused))
+}
+
+/// Why an assertion would be refused, or why nobody can tell.
+enum Refusal {
+    Rule(Broken, String),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 
-/// Who issued an assertion, and what it may be verified with; else the broken rule and its cause.
-type Party = Result<(Arc<Client>, KeyKind, Vec<Candidate>), (&'static str, String)>;
+impl From<AssertionError> for Refusal {
+    fn from(error: AssertionError) -> Self {
+        match error {
+            AssertionError::Store(error) => Self::Store(error),
+            error => Self::Rule(assertion_rule(&error), error.to_string()),
+        }
+    }
+}
 
-async fn party(context: &Context, assertion: &Assertion<'_>, usage: Usage, now: UnixTime) -> Result<Party, StoreError> {
+impl From<GrantError> for Refusal {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::Store(error) => Self::Store(error),
+            error => Self::Rule(grant_rule(&error, None), error.to_string()),
+        }
+    }
+}
+
+impl From<PolicyError> for Refusal {
+    fn from(error: PolicyError) -> Self {
+        Self::Rule(policy_rule(&error), error.to_string())
+    }
+}
+
+/// Who issued an assertion, and what it may be verified with.
+async fn held(context: &Context, assertion: &Assertion<'_>, usage: Usage, now: UnixTime) -> Result<Held, Refusal> {
+    let refused = |rule, cause: String| Err(Refusal::Rule(Broken::Rule(rule), cause));
     let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {
-        return Ok(Err(("issuer", "claim 'iss' is missing".to_owned())));
+        return refused("issuer", "claim 'iss' is missing".to_owned());
     };
     let client = match context.client(issuer).await? {
-        None => return Ok(Err(("issuer", format!("no client {issuer:?} is registered")))),
-        Some(client) if !client.metadata().enabled => return Ok(Err(("issuer", "the client is disabled".to_owned()))),
+        None => return refused("issuer", format!("no client {:?} is registered", Shown::of(issuer))),
+        Some(client) if !client.metadata().enabled => return refused("issuer", "the client is disabled".to_owned()),
         Some(client) => client,
     };
     let Some(kind) = key_kind(&client, usage) else {
         let method = &client.metadata().auth_method;
-        return Ok(Err(("method", format!("the client authenticates with {method}, not with an assertion"))));
+        return refused("method", format!("the client authenticates with {method}, not with an assertion"));
     };
     match context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await {
-        Ok(keys) => Ok(Ok((client, kind, keys))),
-        Err(KeyError::Store(error)) => Err(error),
-        Err(error) => Ok(Err(("key", error.to_string()))),
+        Ok(keys) => Ok(Held { usage, client, kind, keys }),
+        Err(KeyError::Store(error)) => Err(error.into()),
+        Err(error) => refused("key", error.to_string()),
     }
 }
 
@@ -105,5 +131,296 @@ fn key_kind(client: &Client, usage: Usage) -> Option<KeyKind> {
     match usage {
         Usage::Grant => Some(KeyKind::Public),
         Usage::ClientAuthentication => KeyKind::of_method(&client.metadata().auth_method),
+    }
+}
+
+/// Goes the way of a request with this assertion and nothing else in it.
+async fn would_refuse(context: &Context, assertion: &Assertion<'_>, held: &Held, now: UnixTime) -> Result<(), Refusal> {
+    let subject = context.verifier().rehearse(assertion, &expectation(context, held), now).await?;
+    match held.usage {
+        Usage::Grant => {
+            let authorization = entitled(context, assertion, &held.client, &subject).await?;
+            policy::approve(context, &TokenForm::default(), authorization)?;
+        }
+        Usage::ClientAuthentication => {
+            let method = &held.client.metadata().auth_method;
+            if !context.settings().profile.accepts_method(method) {
+                let error = ClientAuthError::MethodNotAccepted(method.clone());
+                return Err(Refusal::Rule(client_auth_rule(&error), error.to_string()));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn entitled(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    client: &Arc<Client>,
+    subject: &SubjectId,
+) -> Result<Authorization, GrantError> {
+    grant::entitle(context, client.clone(), subject, assertion.dangerously_unverified_claims()).await
+}
+
+fn expectation<'h>(context: &'h Context, held: &'h Held) -> Expectation<'h> {
+    let terms = context.terms(held.kind);
+    match held.usage {
+        Usage::Grant => Expectation::grant(terms, &held.client, held.keys.clone()),
+        Usage::ClientAuthentication => Expectation::client_authentication(terms, &held.client, held.keys.clone()),
+    }
+}
+
+/// An assertion, if it is one, and what it was used for.
+struct Explained<'a> {
+    context: &'a Context,
+    usage: Usage,
+    assertion: Option<&'a Assertion<'a>>,
+    now: UnixTime,
+}
+
+impl Explained<'_> {
+    /// Writes the table.
+    fn table(&self, held: Option<&Held>, refused: Option<(Broken, String)>) -> Explanation {
+        let expectation = held.map(|held| expectation(self.context, held));
+        let known = Known {
+            usage: self.usage,
+            assertion: self.assertion,
+            expectation: expectation.as_ref(),
+            lifetimes: self.context.verifier().lifetimes(),
+            now: self.now,
+        };
+        match refused {
+            None => Explanation::accepted(&known),
+            Some((broken, cause)) => Explanation::refused(&known, broken, &cause),
+        }
+    }
+}
+
+/// The row that fails where client authentication was refused.
+fn client_auth_rule(error: &ClientAuthError) -> Broken {
+    match error {
+        ClientAuthError::Missing
+        | ClientAuthError::SeveralMechanisms
+        | ClientAuthError::SeveralMechanismsWithAssertion
+        | ClientAuthError::NotOffered
+        | ClientAuthError::UnreadableHeader(_)
+        | ClientAuthError::IncompletePair(_)
+        | ClientAuthError::WrongAssertionType(_) => Broken::Beside { rule: "client", before: Some("jws") },
+        ClientAuthError::NoIssuer | ClientAuthError::UnknownClient(_) | ClientAuthError::DisabledClient => Broken::Rule("issuer"),
+        ClientAuthError::Store(_) => Broken::Beside { rule: "storage", before: Some("issuer") },
+        ClientAuthError::WrongMethod { .. } => Broken::Rule("method"),
+        ClientAuthError::Key(error) => key_rule(error),
+        ClientAuthError::Assertion(error) => assertion_rule(error),
+        ClientAuthError::ClientIdMismatch(_) | ClientAuthError::MethodNotAccepted(_) | ClientAuthError::WrongSecret => {
+            Broken::Beside { rule: "client", before: None }
+        }
+    }
+}
+
+/// The row that fails where a grant was refused; what is held, if the issuer and its keys had been found.
+fn grant_rule(error: &GrantError, held: Option<&Held>) -> Broken {
+    match error {
+        GrantError::Form(_) => Broken::Beside { rule: "form", before: Some("jws") },
+        GrantError::ClientIdMismatch(_) | GrantError::CallerIsNotIssuer { .. } => {
+            Broken::Beside { rule: "caller", before: Some("issuer") }
+        }
+        GrantError::NoIssuer | GrantError::UnknownIssuer(_) | GrantError::DisabledIssuer => Broken::Rule("issuer"),
+        GrantError::Key(error) => key_rule(error),
+        GrantError::Assertion(error) => assertion_rule(error),
+        GrantError::MalformedScopeClaim(_) => Broken::Beside { rule: "scope_claim", before: Some("subject") },
+        GrantError::UnknownSubject(_) | GrantError::DisabledSubject => Broken::Rule("subject"),
+        GrantError::NoPermission(_) => Broken::Rule("permission"),
+        GrantError::NotAllowed | GrantError::Refused(_) => Broken::Rule("grant"),
+        GrantError::Store(_) => Broken::Beside { rule: "storage", before: Some(held.map_or("issuer", |_| "subject")) },
+    }
+}
+
+fn policy_rule(error: &PolicyError) -> Broken {
+    match error {
+        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => Broken::Rule("scope"),
+        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => Broken::Beside { rule: "resource", before: Some("scope") },
+    }
+}
+
+fn key_rule(error: &KeyError) -> Broken {
+    match error {
+        KeyError::Store(_) => Broken::Beside { rule: "storage", before: Some("key") },
+        KeyError::UnknownKeyId
+        | KeyError::NoKeyForAlgorithm(_)
+        | KeyError::KeyExpired { .. }
+        | KeyError::KeyUnusable { .. }
+        | KeyError::SecretExpired => Broken::Rule("key"),
+    }
+}
+
+/// The row of a rule has the name of the rule.
+fn assertion_rule(error: &AssertionError) -> Broken {
+    match error {
+        AssertionError::Store(_) => Broken::Beside { rule: error.rule(), before: Some("replay") },
+        AssertionError::BeforeFence(_) => Broken::Beside { rule: error.rule(), before: Some("replay") },
+        AssertionError::OverQuota(_) => Broken::Beside { rule: error.rule(), before: Some("subject") },
+        AssertionError::Jws(_)
+        | AssertionError::Claims(_)
+        | AssertionError::WrongAlgorithm { .. }
+        | AssertionError::WrongType { .. }
+        | AssertionError::MissingClaim(_)
+        | AssertionError::MalformedClaim { .. }
+        | AssertionError::WrongIssuer { .. }
+        | AssertionError::WrongSubject { .. }
+        | AssertionError::WrongAudience { .. }
+        | AssertionError::AudienceArray
+        | AssertionError::Expired { .. }
+        | AssertionError::ExpiresTooLate { .. }
+        | AssertionError::NotYetValid { .. }
+        | AssertionError::IssuedInFuture { .. }
+        | AssertionError::TooOld { .. }
+        | AssertionError::EndsBeforeStart(_)
+        | AssertionError::Replayed => Broken::Rule(error.rule()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwsError};
+
+    use super::*;
+    use crate::{
+        assertion::{Lifetimes, Verdict},
+        keys::KeySource,
+        server::{FormError, IssueError},
+        types::AuthMethod,
+    };
+
+    /// The rule of the one row that fails.
+    fn failing_row(usage: Usage, broken: Broken) -> String {
+        let lifetimes = Lifetimes { leeway: Duration::ZERO, maximum: Duration::ZERO };
+        let known = Known { usage, assertion: None, expectation: None, lifetimes, now: UnixTime::from_millis(0) };
+        let explanation = Explanation::refused(&known, broken, "a cause");
+        let verdicts: Vec<_> = explanation.checks.iter().map(|check| check.verdict).collect();
+        let failed = verdicts.iter().position(|verdict| *verdict == Verdict::Fail).expect("a row fails");
+        assert!(verdicts[..failed].iter().all(|verdict| *verdict == Verdict::Pass), "{broken:?}: {verdicts:?}");
+        assert!(verdicts[failed + 1..].iter().all(|verdict| *verdict == Verdict::NotReached), "{broken:?}: {verdicts:?}");
+        explanation.checks[failed].rule.to_string()
+    }
+
+    fn store() -> StoreError {
+        StoreError::Unavailable("away".into())
+    }
+
+    fn key_errors() -> Vec<(KeyError, &'static str)> {
+        vec![
+            (KeyError::UnknownKeyId, "key"),
+            (KeyError::NoKeyForAlgorithm(Algorithm::Es256), "key"),
+            (KeyError::KeyExpired { source_of_key: KeySource::Registered(0), seconds_ago: 1 }, "key"),
+            (KeyError::KeyUnusable { source_of_key: KeySource::Registered(0), error: JwkError::Point }, "key"),
+            (KeyError::SecretExpired, "key"),
+            (KeyError::Store(store()), "storage"),
+        ]
+    }
+
+    fn assertion_errors() -> Vec<(AssertionError, &'static str)> {
+        let got = || Shown::of("x");
+        vec![
+            (AssertionError::Jws(JwsError::Segments), "jws"),
+            (AssertionError::Jws(JwsError::Signature), "signature"),
+            (AssertionError::Jws(JwsError::AlgorithmNotForKey(Algorithm::Es256)), "alg"),
+            (AssertionError::Claims(ClaimsError::Json(JsonError::Syntax)), "claims"),
+            (AssertionError::WrongAlgorithm { expected: String::new(), got: Algorithm::Es256 }, "alg"),
+            (AssertionError::WrongType { got: got() }, "typ"),
+            (AssertionError::MissingClaim("jti"), "jti"),
+            (AssertionError::MalformedClaim { claim: "sub", error: String::new() }, "sub"),
+            (AssertionError::WrongIssuer { expected: got(), got: got() }, "iss"),
+            (AssertionError::WrongSubject { expected: got(), got: got() }, "sub"),
+            (AssertionError::WrongAudience { expected: Vec::new(), got: got() }, "aud"),
+            (AssertionError::AudienceArray, "aud"),
+            (AssertionError::Expired { seconds_ago: 1.0 }, "exp"),
+            (AssertionError::ExpiresTooLate { seconds_ahead: 1.0, maximum: 1 }, "exp"),
+            (AssertionError::NotYetValid { seconds_ahead: 1.0 }, "nbf"),
+            (AssertionError::IssuedInFuture { seconds_ahead: 1.0 }, "iat"),
+            (AssertionError::TooOld { seconds: 1.0, maximum: 1 }, "iat"),
+            (AssertionError::EndsBeforeStart("iat"), "exp"),
+            (AssertionError::Replayed, "replay"),
+            (AssertionError::BeforeFence(Duration::ZERO), "fence"),
+            (AssertionError::OverQuota(1), "replay_quota"),
+            (AssertionError::Store(store()), "storage"),
+        ]
+    }
+
+    #[test]
+    fn every_refusal_of_client_authentication_has_one_failing_row() {
+        let got = || Shown::of("x");
+        let method = || AuthMethod::NONE;
+        let own = [
+            (ClientAuthError::Missing, "client"),
+            (ClientAuthError::SeveralMechanisms, "client"),
+            (ClientAuthError::SeveralMechanismsWithAssertion, "client"),
+            (ClientAuthError::NotOffered, "client"),
+            (ClientAuthError::UnreadableHeader("why"), "client"),
+            (ClientAuthError::IncompletePair("client_id"), "client"),
+            (ClientAuthError::WrongAssertionType(got()), "client"),
+            (ClientAuthError::ClientIdMismatch(got()), "client"),
+            (ClientAuthError::NoIssuer, "issuer"),
+            (ClientAuthError::UnknownClient(got()), "issuer"),
+            (ClientAuthError::DisabledClient, "issuer"),
+            (ClientAuthError::WrongMethod { expected: method(), got: method() }, "method"),
+            (ClientAuthError::MethodNotAccepted(method()), "client"),
+            (ClientAuthError::WrongSecret, "client"),
+            (ClientAuthError::Store(store()), "storage"),
+        ];
+        let keys = key_errors().into_iter().map(|(error, row)| (ClientAuthError::Key(error), row));
+        let assertions = assertion_errors().into_iter().map(|(error, row)| (ClientAuthError::Assertion(error), row));
+        for (error, row) in own.into_iter().chain(keys).chain(assertions) {
+            assert_eq!(failing_row(Usage::ClientAuthentication, client_auth_rule(&error)), row, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_a_grant_has_one_failing_row() {
+        let got = || Shown::of("x");
+        let own = [
+            (GrantError::Form(FormError::MissingParameter("assertion")), "form"),
+            (GrantError::ClientIdMismatch(got()), "caller"),
+            (GrantError::NoIssuer, "issuer"),
+            (GrantError::UnknownIssuer(got()), "issuer"),
+            (GrantError::DisabledIssuer, "issuer"),
+            (GrantError::CallerIsNotIssuer { caller: got(), issuer: got() }, "caller"),
+            (GrantError::UnknownSubject(got()), "subject"),
+            (GrantError::DisabledSubject, "subject"),
+            (GrantError::NoPermission(got()), "permission"),
+            (GrantError::NotAllowed, "grant"),
+            (GrantError::MalformedScopeClaim(got()), "scope_claim"),
+            (GrantError::Refused("why"), "grant"),
+            (GrantError::Store(store()), "storage"),
+        ];
+        let keys = key_errors().into_iter().map(|(error, row)| (GrantError::Key(error), row));
+        let assertions = assertion_errors().into_iter().map(|(error, row)| (GrantError::Assertion(error), row));
+        for (error, row) in own.into_iter().chain(keys).chain(assertions) {
+            assert_eq!(failing_row(Usage::Grant, grant_rule(&error, None)), row, "{error:?}");
+        }
+        for (error, row) in [
+            (PolicyError::MalformedScope(got()), "scope"),
+            (PolicyError::ScopeTooWide { allowed: got(), beyond: got() }, "scope"),
+            (PolicyError::UnknownResource(got()), "resource"),
+            (PolicyError::SeveralResources, "resource"),
+        ] {
+            assert_eq!(failing_row(Usage::Grant, policy_rule(&error)), row, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_failing_storage_is_one_rule_wherever_it_fails() {
+        for error in [
+            TokenError::ClientAuth(ClientAuthError::Store(store())),
+            TokenError::ClientAuth(ClientAuthError::Key(KeyError::Store(store()))),
+            TokenError::ClientAuth(ClientAuthError::Assertion(AssertionError::Store(store()))),
+            TokenError::Grant(GrantError::Store(store())),
+            TokenError::Grant(GrantError::Key(KeyError::Store(store()))),
+            TokenError::Grant(GrantError::Assertion(AssertionError::Store(store()))),
+            TokenError::Issue(IssueError::Store(store())),
+        ] {
+            assert_eq!((error.rule(), error.code().as_str()), ("storage", "temporarily_unavailable"), "{error:?}");
+        }
     }
 }

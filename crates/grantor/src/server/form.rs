@@ -3,10 +3,11 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use zeroize::Zeroizing;
 
 use super::FormError;
+use crate::types::Shown;
 
 /// Largest form, in octets.
 pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -77,7 +78,7 @@ impl TokenForm {
         check_content_type(headers)?;
         check_query(query)?;
         let mut form = Self { authorization: authorization(headers)?, ..Self::default() };
-        let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding)?;
+        let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding("the body".into()))?;
         for pair in body.split('&').filter(|pair| !pair.is_empty()) {
             form.add(pair)?;
         }
@@ -89,9 +90,10 @@ impl TokenForm {
             return Err(FormError::TooManyParameters);
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name)?, decode(value)?);
+        let badly_encoded = |BadEncoding| FormError::Encoding(name.into());
+        let (name, value) = (decode(name).map_err(badly_encoded)?, decode(value).map_err(badly_encoded)?);
         if !REPEATABLE.contains(&name.as_str()) && self.parameters.iter().any(|(known, _)| *known == name) {
-            return Err(FormError::DuplicateParameter);
+            return Err(FormError::DuplicateParameter(name.as_str().into()));
         }
         self.parameters.push((name, value));
         Ok(())
@@ -135,39 +137,51 @@ impl fmt::Debug for TokenForm {
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(FormError::ContentEncoding);
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        return Err(FormError::ContentEncoding(shown(encoding)));
     }
+    let wrong = || {
+        let values: Vec<_> = headers.get_all(header::CONTENT_TYPE).iter().map(|value| value.to_str().unwrap_or("not ASCII")).collect();
+        FormError::ContentType(Shown::list(values.into_iter()))
+    };
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(FormError::ContentType) };
-    let value = value.to_str().map_err(|_| FormError::ContentType)?.to_ascii_lowercase();
+    let (Some(value), None) = (values.next(), values.next()) else { return Err(wrong()) };
+    let value = value.to_str().map_err(|_| wrong())?.to_ascii_lowercase();
     let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
     let utf8 = ["", "charset=utf-8", "charset=\"utf-8\""].contains(&parameters.trim());
-    if essence.trim() == "application/x-www-form-urlencoded" && utf8 { Ok(()) } else { Err(FormError::ContentType) }
+    if essence.trim() == "application/x-www-form-urlencoded" && utf8 { Ok(()) } else { Err(wrong()) }
+}
+
+fn shown(value: &HeaderValue) -> Shown {
+    value.to_str().unwrap_or("not ASCII").into()
 }
 
 fn check_query(query: Option<&str>) -> Result<(), FormError> {
-    let names = query.unwrap_or_default().split('&').map(|pair| decode(pair.split('=').next().unwrap_or_default()));
-    for name in names {
-        if NEVER_IN_QUERY.contains(&name?.as_str()) {
-            return Err(FormError::ParameterInQuery);
+    for pair in query.unwrap_or_default().split('&') {
+        let name = pair.split('=').next().unwrap_or_default();
+        let name = decode(name).map_err(|BadEncoding| FormError::Encoding(name.into()))?;
+        if let Some(name) = NEVER_IN_QUERY.iter().find(|never| **never == *name) {
+            return Err(FormError::ParameterInQuery(name));
         }
     }
     Ok(())
 }
 
+/// A bad escape, or not UTF-8.
+struct BadEncoding;
+
 /// Decodes `application/x-www-form-urlencoded` once: `+` is a space, every `%` starts an octet, the result is UTF-8.
-fn decode(text: &str) -> Result<Zeroizing<String>, FormError> {
+fn decode(text: &str) -> Result<Zeroizing<String>, BadEncoding> {
     // Nothing to decode in most texts, in assertions above all.
     if !text.as_bytes().contains(&b'%') && !text.as_bytes().contains(&b'+') {
         return Ok(Zeroizing::new(text.to_owned()));
     }
     let is_escape = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
     if !text.split('%').skip(1).all(is_escape) {
-        return Err(FormError::Encoding);
+        return Err(BadEncoding);
     }
     let spaced = Zeroizing::new(text.replace('+', " "));
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map_err(|_| FormError::Encoding)?;
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map_err(|_| BadEncoding)?;
     Ok(Zeroizing::new(decoded.into_owned()))
 }
 
@@ -224,12 +238,12 @@ mod tests {
 
     #[test]
     fn refuses_duplicates_bad_escapes_and_floods() {
-        assert_eq!(refusal("a=1&a=1"), FormError::DuplicateParameter);
-        assert_eq!(refusal("a=1&a="), FormError::DuplicateParameter);
-        assert_eq!(refusal("a=1&%61=2"), FormError::DuplicateParameter);
+        assert_eq!(refusal("a=1&a=1"), FormError::DuplicateParameter("a".into()));
+        assert_eq!(refusal("a=1&a="), FormError::DuplicateParameter("a".into()));
+        assert_eq!(refusal("a=1&%61=2"), FormError::DuplicateParameter("a".into()));
         assert!(parse("resource=a&resource=b").is_ok());
-        for body in ["a=%zz", "a=%", "a=%2", "a=%ff", "%zz=a", "a=%+1"] {
-            assert_eq!(refusal(body), FormError::Encoding, "{body}");
+        for (body, name) in [("a=%zz", "a"), ("a=%", "a"), ("a=%2", "a"), ("a=%ff", "a"), ("%zz=a", "%zz"), ("a=%+1", "a")] {
+            assert_eq!(refusal(body), FormError::Encoding(name.into()), "{body}");
         }
         let flood = |count: usize| (0..count).map(|index| format!("p{index}=1")).collect::<Vec<_>>().join("&");
         assert!(parse(&flood(MAX_PARAMETERS)).is_ok());
@@ -243,9 +257,10 @@ mod tests {
             assert_eq!(with(value), Ok(()), "{value}");
         }
         for value in ["application/json", "text/[html]", "</><script>", "application/x-www-form-urlencoded;charset=latin1", ""] {
-            assert_eq!(with(value), Err(FormError::ContentType), "{value}");
+            assert_eq!(with(value), Err(FormError::ContentType(Shown::list([value].into_iter()))), "{value}");
         }
-        assert_eq!(TokenForm::parse(None, &HeaderMap::new(), b"").map(drop), Err(FormError::ContentType));
+        let none = FormError::ContentType(Shown::list([].into_iter()));
+        assert_eq!(TokenForm::parse(None, &HeaderMap::new(), b"").map(drop), Err(none));
     }
 
     #[test]
@@ -254,8 +269,15 @@ mod tests {
             TokenForm::parse(Some(query), &headers(&[("content-type", "application/x-www-form-urlencoded")]), b"").map(drop)
         };
         assert_eq!(with("foo=bar"), Ok(()));
-        for query in ["client_secret=x", "a=b&%63lient_id=x", "assertion", "token=x", "refresh_token=", "code=x"] {
-            assert_eq!(with(query), Err(FormError::ParameterInQuery), "{query}");
+        for (query, name) in [
+            ("client_secret=x", "client_secret"),
+            ("a=b&%63lient_id=x", "client_id"),
+            ("assertion", "assertion"),
+            ("token=x", "token"),
+            ("refresh_token=", "refresh_token"),
+            ("code=x", "code"),
+        ] {
+            assert_eq!(with(query), Err(FormError::ParameterInQuery(name)), "{query}");
         }
     }
 

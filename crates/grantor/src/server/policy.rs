@@ -7,7 +7,7 @@ use url::Url;
 use super::{Authorization, Context, PolicyError, TokenForm};
 use crate::{
     storage::{Client, TokenOrigin},
-    types::{Scope, SubjectId},
+    types::{Scope, Shown, SubjectId},
 };
 
 /// A token that may be issued. Only policy makes one.
@@ -52,22 +52,18 @@ impl Approval {
 pub(super) fn approve(context: &Context, form: &TokenForm, authorization: Authorization) -> Result<Approval, PolicyError> {
     let audience = audience(context, form)?;
     let Authorization { client, subject, widest, requested, origin } = authorization;
-    let in_form = form.parameter("scope").map(Scope::parse).transpose().map_err(|_| PolicyError::MalformedScope)?;
+    let parse = |text: &str| Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()));
+    let in_form = form.parameter("scope").map(parse).transpose()?;
     let scope = match in_form.or(requested) {
         None => widest,
         Some(requested) if requested.is_subset(&widest) => requested,
         Some(requested) => {
             let beyond = requested.tokens().filter(|token| !widest.tokens().any(|allowed| allowed == *token));
-            let beyond: Vec<String> = beyond.map(excerpt).collect();
-            return Err(PolicyError::ScopeTooWide { allowed: widest.to_string(), beyond: beyond.join(" ") });
+            let beyond = Shown::of(&beyond.collect::<Vec<_>>().join(" "));
+            return Err(PolicyError::ScopeTooWide { allowed: Shown::known(&widest.to_string(), Shown::MAX_BYTES), beyond });
         }
     };
     Ok(Approval { client, subject, scope, audience, origin })
-}
-
-/// The beginning of what was sent: enough to recognise a misspelling, too little for a secret that was sent in the wrong place.
-fn excerpt(text: &str) -> String {
-    text.chars().take(32).collect()
 }
 
 fn audience(context: &Context, form: &TokenForm) -> Result<String, PolicyError> {
@@ -79,7 +75,7 @@ fn audience(context: &Context, form: &TokenForm) -> Result<String, PolicyError> 
         (Some(resource), None) => {
             let well_formed = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
             let served = well_formed && settings.resources.iter().any(|known| known == resource);
-            if served { Ok(resource.to_owned()) } else { Err(PolicyError::UnknownResource(excerpt(resource))) }
+            if served { Ok(resource.to_owned()) } else { Err(PolicyError::UnknownResource(resource.into())) }
         }
     }
 }

@@ -128,11 +128,11 @@ where
     let outcome = match &form {
         // Apart, so that a request whose body does not come takes a fifth of the memory.
         Ok(form) => caught(Box::pin(answer(server, endpoint, &parts, form, decision))).await,
-        Err(error) => Err((*error).into()),
+        Err(error) => Err(error.clone().into()),
     };
     match (&outcome, &form) {
         (Ok(_), _) => decision.granted(),
-        (Err(error), Ok(form)) => decision.refused(error, explain::refusal(&line.context, form, error, decision.at).await),
+        (Err(error), Ok(form)) => decision.refused(error, explain::refusal(&line.context, form, error, decision)),
         (Err(error), Err(_)) => decision.refused(error, None),
     }
     // RFC 7662 §2.3: whoever may not introspect is always challenged.

@@ -27,7 +27,7 @@ impl Line {
     fn grant(&self, form: &TokenForm, decision: &mut Decision) -> Result<&dyn Grant, FormError> {
         let asked = form.required("grant_type")?;
         let grant = self.grants.iter().find(|grant| grant.grant_type().as_str() == asked);
-        let grant = grant.ok_or(FormError::UnsupportedGrantType)?;
+        let grant = grant.ok_or_else(|| FormError::UnsupportedGrantType(asked.into()))?;
         decision.grant_type = Some(grant.grant_type());
         Ok(&**grant)
     }

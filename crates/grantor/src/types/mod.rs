@@ -4,6 +4,7 @@ mod identifier;
 mod issuer;
 mod method;
 mod scope;
+mod shown;
 
 pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 #[cfg(feature = "fetch")]
@@ -11,3 +12,4 @@ pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 pub use method::{AuthMethod, GrantType, NameError};
 pub use scope::{Scope, ScopeError};
+pub use shown::{Shown, escaped, escaped_json};

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use grantor::{
+    assertion::Verdict,
     jose::base64url_decode,
     server::{Decision, Outcome},
 };
@@ -37,6 +38,8 @@ impl Answer {
             is_challenged: form.is_challenged() || form.uri == "/introspect",
         };
         answer.is_never_stored();
+        answer.has_a_small_record_without_credentials(form);
+        answer.is_explained_by_one_row();
         if answer.status != StatusCode::OK {
             answer.says_fixed_words_only();
             answer.repeats_nothing_of(form, &text);
@@ -87,6 +90,24 @@ impl Answer {
             "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
+    }
+
+    /// The record is what the database and the log get.
+    fn has_a_small_record_without_credentials(&self, form: &Form) {
+        let record = serde_json::to_string(&self.decision).expect("JSON");
+        assert_eq!(record, self.decision.record(), "nothing has to be left out");
+        assert!(record.len() <= Decision::MAX_BYTES, "{} octets: {record}", record.len());
+        let is_credential = |name: &str| ["assertion", "client_assertion", "client_secret"].contains(&name);
+        for (_, value) in form.pairs.iter().filter(|(name, value)| is_credential(name) && value.len() >= 20) {
+            assert!(!record.contains(value.as_str()), "{record} holds {value}");
+        }
+    }
+
+    /// A refusal that is explained is explained by exactly one failing row.
+    fn is_explained_by_one_row(&self) {
+        let Some(explanation) = &self.decision.explanation else { return };
+        let failed: Vec<_> = explanation.checks.iter().filter(|check| check.verdict == Verdict::Fail).collect();
+        assert_eq!(failed.len(), 1, "{:?}: {explanation:?}", self.decision.outcome);
     }
 
     fn is_never_stored(&self) {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use grantor::{
     assertion::Explanation,
     clock::{Clock as _, UnixTime},
-    types::ClientId,
+    types::{ClientId, escaped, escaped_json},
 };
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore, StoredDecision};
 use serde_json::{Value, json};
@@ -15,9 +15,11 @@ use super::{
     CLOCK, Failure, Global, Output,
     assertion::{nearest, table},
     duration,
-    output::time,
+    output::{self, time},
 };
 
+/// Decisions read at once.
+pub const PAGE: u32 = 256;
 /// How often `tail` looks for new decisions.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -82,9 +84,7 @@ impl DecisionsCommand {
         match self {
             Self::List(List { filter, since, limit }) => {
                 let since = since.map(|since| UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64));
-                let found = store.decision_list(DecisionFilter { since, ..filter.into() }, limit).await?;
-                let records: Vec<Value> = found.iter().map(record).collect::<Result<_, _>>()?;
-                output.print_list(&records, &["TIME", "ID", "OUTCOME", "PARTY", "CAUSE"], row)
+                list(&store, DecisionFilter { since, ..filter.into() }, limit, global).await
             }
             Self::Tail(filter) => tail(&store, filter.into(), output).await,
             Self::Show(Show { id }) => {
@@ -112,20 +112,70 @@ impl From<Filter> for DecisionFilter {
     }
 }
 
+/// Prints the newest decisions, page by page: no number of them has to fit into memory.
+async fn list(store: &SqliteStore, filter: DecisionFilter, limit: u32, global: &Global) -> Result<(), Failure> {
+    let mut after = store.decision_before(filter.clone(), limit).await?;
+    let mut printed = Printed { output: global.output(), is_json: global.json, pages: 0 };
+    loop {
+        let page = store.decision_page(DecisionFilter { after: Some(after), ..filter.clone() }, PAGE).await?;
+        let Some(last) = page.last() else { return printed.end() };
+        after = last.sequence;
+        printed.page(&page.iter().map(record).collect::<Result<Vec<Value>, _>>()?)?;
+    }
+}
+
+/// A list under way: a JSON array, or a table.
+struct Printed {
+    output: Output,
+    is_json: bool,
+    pages: usize,
+}
+
+impl Printed {
+    fn page(&mut self, records: &[Value]) -> Result<(), Failure> {
+        let is_first = self.pages == 0;
+        self.pages += 1;
+        match self.is_json {
+            true => records.iter().enumerate().try_for_each(|(number, record)| {
+                let before = if is_first && number == 0 { '[' } else { ',' };
+                printed(format_args!("{before}{}", escaped_json(&record.to_string())))
+            }),
+            false => {
+                let head: &[&str] = if is_first { &["TIME", "ID", "OUTCOME", "FROM", "PARTY", "CAUSE"] } else { &[""; 6] };
+                self.output.print_list(records, head, row)
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        match self.pages {
+            0 => self.output.print(&[(); 0], "none"),
+            _ if self.is_json => printed(format_args!("]\n")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn printed(text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    output::write(text).map_err(|error| Failure::unprinted("the result could not be printed", &error))
+}
+
 async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Result<(), Failure> {
     let newest = store.decision_list(DecisionFilter::default(), 1).await?;
     let mut after = newest.first().map_or(0, |decision| decision.sequence);
     let interrupted = tokio::signal::ctrl_c();
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
-        for decision in store.decision_list(DecisionFilter { after: Some(after), ..filter.clone() }, u32::MAX).await? {
+        let page = store.decision_page(DecisionFilter { after: Some(after), ..filter.clone() }, PAGE).await?;
+        for decision in &page {
             after = decision.sequence;
-            let decision = record(&decision)?;
-            output.print(&decision, row(&decision).join("  "))?;
+            let decision = record(decision)?;
+            output.print(&decision, row(&decision).iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join("  "))?;
         }
+        let pause = if page.len() < PAGE as usize { LOOK_EVERY } else { Duration::ZERO };
         tokio::select! {
             stopped = &mut interrupted => return stopped.map_err(Failure::failed),
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -146,12 +196,10 @@ fn row(decision: &Value) -> Vec<String> {
         time(UnixTime::from_millis(decision["at"].as_i64().unwrap_or_default())),
         text(&decision["id"]),
         format!("{} {}", text(&decision["endpoint"]), text(&outcome["outcome"])),
+        text(&decision["sender"]),
         parties.into_iter().find(|party| !party.is_empty()).unwrap_or_default(),
         cause,
     ]
-    .into_iter()
-    .map(|cell| cell.chars().map(|each| if each.is_control() { ' ' } else { each }).collect())
-    .collect()
 }
 
 fn explanation(decision: &Value) -> Option<Explanation> {
@@ -164,7 +212,7 @@ fn described(decision: &Value, explanation: Option<&Explanation>, nearest: Optio
     if let Some(members) = plain.as_object_mut() {
         members.remove("explanation");
     }
-    let plain = serde_json::to_string_pretty(&plain).expect("a decision is JSON");
+    let plain = escaped_json(&serde_json::to_string_pretty(&plain).expect("a decision is JSON"));
     let table = explanation.map(|explanation| format!("\n\n{}", table(explanation))).unwrap_or_default();
     let nearest = nearest.map(|nearest| format!("\nnearest client: {nearest}")).unwrap_or_default();
     format!("{plain}{table}{nearest}")

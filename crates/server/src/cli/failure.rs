@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use grantor::types::escaped;
 use serde_json::json;
 
 /// What shells show for a command that SIGPIPE ended: the reader of its output has gone away, as `head` does.
@@ -47,7 +48,7 @@ impl Failure {
     pub fn report(&self, json: bool) -> ExitCode {
         if let Some(message) = &self.message {
             // Whatever was quoted from a file must not move the cursor of a terminal.
-            let line: String = message.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
+            let line = escaped(&message.replace(['\n', '\r', '\t'], " "));
             let red = anstyle::AnsiColor::Red.on_default().bold();
             let _ = match json {
                 true => writeln!(anstream::stderr(), "{}", json!({"error": line})),

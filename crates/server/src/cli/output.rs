@@ -6,7 +6,10 @@ use std::{
     io::{self, Write as _},
 };
 
-use grantor::clock::UnixTime;
+use grantor::{
+    clock::UnixTime,
+    types::{escaped, escaped_json},
+};
 use serde::Serialize;
 
 use super::Failure;
@@ -38,7 +41,8 @@ impl Output {
         if self.json || items.is_empty() {
             return self.print(&items, "none");
         }
-        let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+        let escaped_row = |item: &T| row(item).iter().map(|cell| escaped(cell)).collect();
+        let rows: Vec<Vec<String>> = items.iter().map(escaped_row).collect();
         let width = |column: usize| {
             let cells = rows.iter().map(|row| row[column].chars().count());
             cells.chain([head[column].len()]).max().unwrap_or_default()
@@ -56,10 +60,32 @@ impl Output {
 
     fn write(self, value: &impl Serialize, text: impl Display) -> io::Result<()> {
         match self.json {
-            true => write(format_args!("{}\n", serde_json::to_string(value).expect("results are JSON"))),
-            false => write(format_args!("{text}\n")),
+            true => write(format_args!("{}\n", escaped_json(&serde_json::to_string(value).expect("results are JSON")))),
+            false => write(format_args!("{}\n", for_terminal(&text.to_string()))),
         }
     }
+}
+
+/// Text of which nothing moves a cursor or turns a line around: only line breaks and styles (`ESC [ digits m`) are not escaped, which no
+/// name or cell has in it.
+fn for_terminal(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (number, part) in text.split("\u{1b}[").enumerate() {
+        let style = part.split_once('m').filter(|(style, _)| style.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'));
+        let rest = match style {
+            Some((style, rest)) if number > 0 => {
+                shown += &format!("\u{1b}[{style}m");
+                rest
+            }
+            _ if number > 0 => {
+                shown += &escaped("\u{1b}[");
+                part
+            }
+            _ => part,
+        };
+        shown += &rest.split('\n').map(escaped).collect::<Vec<_>>().join("\n");
+    }
+    shown
 }
 
 /// The one place that writes on standard output. What was written has left the process when this succeeds.
@@ -72,4 +98,16 @@ pub fn write(text: fmt::Arguments<'_>) -> io::Result<()> {
 /// A time as people read it, in UTC.
 pub fn time(at: UnixTime) -> String {
     jiff::Timestamp::from_second(at.seconds()).map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn styles_and_line_breaks_are_left_and_nothing_else_that_a_terminal_acts_on() {
+        assert_eq!(for_terminal("\u{1b}[1mbold\u{1b}[0m\nnext"), "\u{1b}[1mbold\u{1b}[0m\nnext");
+        let escaped = "\\u{1b}[2J \\u{9b}2J \\u{202e} \\u{2028} \\u{7f} \\u{1b}c \\u{1b}[1";
+        assert_eq!(for_terminal("\u{1b}[2J \u{9b}2J \u{202e} \u{2028} \u{7f} \u{1b}c \u{1b}[1"), escaped);
+    }
 }

@@ -6,6 +6,7 @@ use grantor::{
     clock::UnixTime,
     server::{Decision, DecisionLog, Outcome},
     storage::StoreError,
+    types::Shown,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
 
@@ -70,13 +71,14 @@ impl DecisionRow {
             Outcome::Granted | Outcome::Undecided => None,
         };
         let client = decision.client.as_ref().map(ToString::to_string);
+        let claimed = |name: &Option<Shown>| name.as_ref().map(ToString::to_string);
         Self {
             id: decision.id.to_string(),
             at: decision.at.millis(),
             refused: rule.is_some(),
             rule,
-            party: client.or_else(|| decision.claimed_issuer.clone()).or_else(|| decision.claimed_client.clone()),
-            record: serde_json::to_string(decision).expect("a decision is JSON"),
+            party: client.or_else(|| claimed(&decision.claimed_issuer)).or_else(|| claimed(&decision.claimed_client)),
+            record: decision.record(),
         }
     }
 
@@ -138,11 +140,62 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`]
     pub async fn decision_list(&self, filter: DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, StoreError> {
-        self.0.readers.read(move |connection| list(connection, &filter, limit)).await
+        let mut found = self.0.readers.read(move |connection| select(connection, &filter, Order::NewestFirst, limit)).await?;
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The oldest decisions that pass the filter, at most `limit`, oldest first: to read on behind them, ask for those after the last.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn decision_page(&self, filter: DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, StoreError> {
+        self.0.readers.read(move |connection| select(connection, &filter, Order::OldestFirst, limit)).await
+    }
+
+    /// The position behind which the newest decisions are that pass the filter, at most `newest` of them.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn decision_before(&self, filter: DecisionFilter, newest: u32) -> Result<i64, StoreError> {
+        self.0.readers.read(move |connection| before(connection, &filter, newest)).await
     }
 }
 
-fn list(connection: &Connection, filter: &DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, Failure> {
+/// Which end of the table is read from.
+#[derive(Clone, Copy)]
+enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+fn select(connection: &Connection, filter: &DecisionFilter, order: Order, limit: u32) -> Result<Vec<StoredDecision>, Failure> {
+    let order = match order {
+        Order::OldestFirst => "ASC",
+        Order::NewestFirst => "DESC",
+    };
+    let decision = |row: &Row<'_>| Ok(StoredDecision { sequence: row.get(0)?, record: row.get(1)? });
+    filtered(filter, |wanted, values| {
+        let query = format!("SELECT sequence, record FROM decision WHERE {wanted} ORDER BY sequence {order} LIMIT ?");
+        let mut statement = connection.prepare_cached(&query)?;
+        Ok(statement.query_map([values, &[&limit]].concat().as_slice(), decision)?.collect::<rusqlite::Result<_>>()?)
+    })
+}
+
+fn before(connection: &Connection, filter: &DecisionFilter, newest: u32) -> Result<i64, Failure> {
+    filtered(filter, |wanted, values| {
+        let query = format!("SELECT sequence FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?");
+        let mut statement = connection.prepare_cached(&query)?;
+        let found = statement.query_row([values, &[&newest]].concat().as_slice(), |row| row.get(0)).optional()?;
+        Ok(found.unwrap_or(0))
+    })
+}
+
+/// Calls `query` with the condition of this filter and its values.
+fn filtered<T>(
+    filter: &DecisionFilter,
+    query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let since = filter.since.map(UnixTime::millis);
     let conditions: [(&str, Option<&dyn ToSql>); 6] = [
         ("refused = ?", filter.refused.then_some(&true)),
@@ -154,14 +207,8 @@ fn list(connection: &Connection, filter: &DecisionFilter, limit: u32) -> Result<
     ];
     let used: Vec<_> = conditions.into_iter().filter_map(|(condition, value)| Some((condition, value?))).collect();
     let wanted = used.iter().fold("1".to_owned(), |all, (condition, _)| format!("{all} AND {condition}"));
-    let query = format!("SELECT sequence, record FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT ?");
-    let mut values: Vec<&dyn ToSql> = used.iter().map(|(_, value)| *value).collect();
-    values.push(&limit);
-    let mut statement = connection.prepare_cached(&query)?;
-    let decision = |row: &Row<'_>| Ok(StoredDecision { sequence: row.get(0)?, record: row.get(1)? });
-    let mut found = statement.query_map(values.as_slice(), decision)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    found.reverse();
-    Ok(found)
+    let values: Vec<&dyn ToSql> = used.iter().map(|(_, value)| *value).collect();
+    query(&wanted, &values)
 }
 
 /// Removes what is beyond the retention from the beginning, a bounded number of rows at a time. Reads no more rows than it removes,

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
-    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation},
+    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation, Usage},
     clock::UnixTime,
     keys::{Candidate, KeyKind},
-    server::{ClientAuthError, Context, Decision, TokenForm},
+    server::{ClientAuthError, Context, Decision, TokenForm, audit::Held},
     storage::Client,
     types::AuthMethod,
 };
@@ -45,7 +45,7 @@ impl ClientAuthentication for ClientAssertion {
         let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(ClientAuthError::NoIssuer)?;
         decision.claims_client(issuer);
         let now = context.now();
-        let (client, kind, keys) = match party(context, issuer, &assertion, now).await {
+        let (client, kind, keys) = match party(context, issuer, &assertion, now, decision).await {
             Ok(party) => party,
             Err(error) => {
                 // Whether the party is unknown, disabled or without this key must not show in the time it takes.
@@ -54,7 +54,9 @@ impl ClientAuthentication for ClientAssertion {
             }
         };
         let expectation = Expectation::client_authentication(context.terms(kind), &client, keys);
-        let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(ClientAuthError::Assertion)?;
+        let verified = context.verifier().verify(assertion, &expectation, now).await;
+        decision.held(Held { usage: Usage::ClientAuthentication, client: client.clone(), kind, keys: expectation.into_keys() });
+        let verified = verified.map_err(ClientAuthError::Assertion)?;
         decision.authenticated_by(&verified);
         let method = client.metadata().auth_method.clone();
         Ok((client, method))
@@ -67,8 +69,9 @@ async fn party(
     issuer: &str,
     assertion: &Assertion<'_>,
     now: UnixTime,
+    decision: &mut Decision,
 ) -> Result<(Arc<Client>, KeyKind, Vec<Candidate>), ClientAuthError> {
-    let client = registered(context, issuer, &METHODS).await?;
+    let client = registered(context, issuer, &METHODS, decision).await?;
     let method = &client.metadata().auth_method;
     let kind = KeyKind::of_method(method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
     let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
@@ -82,6 +85,6 @@ fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
         Some(CLIENT_ASSERTION_TYPE) => {
             form.parameter("client_assertion").ok_or(ClientAuthError::IncompletePair("client_assertion"))
         }
-        Some(_) => Err(ClientAuthError::WrongAssertionType),
+        Some(other) => Err(ClientAuthError::WrongAssertionType(other.into())),
     }
 }

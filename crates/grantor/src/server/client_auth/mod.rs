@@ -160,22 +160,32 @@ fn unproven(form: &TokenForm) -> Result<Caller, ClientAuthError> {
     match form.parameter("client_id").map(ClientId::parse) {
         None => Ok(Caller(Kind::Anonymous)),
         Some(Ok(id)) => Ok(Caller(Kind::Claimed(id))),
-        Some(Err(_)) => Err(ClientAuthError::ClientIdMismatch),
+        Some(Err(_)) => Err(mismatch(form)),
     }
 }
 
 /// RFC 7521 §4.2: `client_id` is unnecessary beside credentials, but must agree with them.
 fn check_client_id(form: &TokenForm, client: &Client) -> Result<(), ClientAuthError> {
     match form.parameter("client_id") {
-        Some(id) if id != client.id().as_str() => Err(ClientAuthError::ClientIdMismatch),
+        Some(id) if id != client.id().as_str() => Err(mismatch(form)),
         _ => Ok(()),
     }
 }
 
+fn mismatch(form: &TokenForm) -> ClientAuthError {
+    ClientAuthError::ClientIdMismatch(form.parameter("client_id").unwrap_or_default().into())
+}
+
 /// The enabled client of this name, if it is registered for one of `methods`.
-async fn registered(context: &Context, id: &str, methods: &[AuthMethod]) -> Result<Arc<Client>, ClientAuthError> {
+async fn registered(
+    context: &Context,
+    id: &str,
+    methods: &[AuthMethod],
+    decision: &mut Decision,
+) -> Result<Arc<Client>, ClientAuthError> {
     let client = context.client(id).await.map_err(ClientAuthError::Store)?;
-    let client = client.ok_or_else(|| ClientAuthError::UnknownClient(id.to_owned()))?;
+    let client = client.ok_or_else(|| ClientAuthError::UnknownClient(id.into()))?;
+    decision.claims_registered(&client);
     if !client.metadata().enabled {
         return Err(ClientAuthError::DisabledClient);
     }

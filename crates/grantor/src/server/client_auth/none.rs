@@ -39,6 +39,6 @@ impl ClientAuthentication for PublicClient {
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
         let id = form.parameter("client_id").ok_or(ClientAuthError::Missing)?;
         decision.claims_client(id);
-        Ok((registered(context, id, &METHODS).await?, AuthMethod::NONE))
+        Ok((registered(context, id, &METHODS, decision).await?, AuthMethod::NONE))
     }
 }

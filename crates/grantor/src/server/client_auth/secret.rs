@@ -84,7 +84,7 @@ async fn check(
     decision: &mut Decision,
 ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
     decision.claims_client(id);
-    let client = registered(context, id, method).await?;
+    let client = registered(context, id, method, decision).await?;
     let now = context.now();
     let [method] = method;
     match client.secrets().iter().any(|stored| stored.matches(secret, now)) {

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use grantor_jose::Claims;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    assertion::{Assertion, Expectation, VerifiedAssertion},
+    assertion::{Assertion, Expectation, Usage},
     clock::UnixTime,
     keys::{Candidate, KeyKind},
-    server::{Caller, Context, Decision, GrantError, TokenForm},
+    server::{Caller, Context, Decision, GrantError, TokenForm, audit::Held},
     storage::{Client, Permission, Subject},
-    types::{GrantType, Scope, SubjectId},
+    types::{GrantType, Scope, Shown, SubjectId},
 };
 
 /// The JWT bearer grant, the client being the issuer.
@@ -68,15 +69,30 @@ impl Grant for JwtBearer {
             }
         };
         let expectation = Expectation::grant(context.terms(KeyKind::Public), &issuer, keys);
-        let verified = context.verifier().verify(assertion, &expectation, now).await.map_err(GrantError::Assertion)?;
+        let verified = context.verifier().verify(assertion, &expectation, now).await;
+        let keys = expectation.into_keys();
+        decision.held(Held { usage: Usage::Grant, client: issuer.clone(), kind: KeyKind::Public, keys });
+        let verified = verified.map_err(GrantError::Assertion)?;
         decision.used_assertion(&verified);
-        let requested = scope_claim(&verified)?;
-        let authorization = match permission(context, &issuer, verified.subject()).await? {
-            None => Authorization::for_client(issuer, &self.grant_type()),
-            Some((subject, permission)) => Authorization::permitted(issuer, &self.grant_type(), &subject, &permission),
-        }?;
-        Ok(authorization.requesting(requested))
+        let authorization = entitle(context, issuer, verified.subject(), verified.claims()).await?;
+        decision.is_about(&authorization.subject);
+        Ok(authorization)
     }
+}
+
+/// What the claims of an assertion that verified entitle its issuer to, about this subject.
+pub(in crate::server) async fn entitle(
+    context: &Context,
+    issuer: Arc<Client>,
+    subject: &SubjectId,
+    claims: &Claims,
+) -> Result<Authorization, GrantError> {
+    let requested = scope_claim(claims)?;
+    let authorization = match permission(context, &issuer, subject).await? {
+        None => Authorization::for_client(issuer, &GrantType::JWT_BEARER),
+        Some((subject, permission)) => Authorization::permitted(issuer, &GrantType::JWT_BEARER, &subject, &permission),
+    }?;
+    Ok(authorization.requesting(requested))
 }
 
 /// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. Answers the keys that the assertion may be
@@ -104,7 +120,8 @@ async fn issuing_client(
     let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(GrantError::NoIssuer)?;
     decision.claims_issuer(issuer);
     check_caller(caller, issuer)?;
-    let client = context.client(issuer).await?.ok_or_else(|| GrantError::UnknownIssuer(issuer.to_owned()))?;
+    let client = context.client(issuer).await?.ok_or_else(|| GrantError::UnknownIssuer(issuer.into()))?;
+    decision.claims_registered_issuer(&client);
     if client.metadata().enabled { Ok(client) } else { Err(GrantError::DisabledIssuer) }
 }
 
@@ -113,17 +130,18 @@ fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
     let named = caller.client().map(|client| client.id()).or(caller.claimed_id());
     match named {
         Some(id) if id.as_str() != issuer && caller.authenticated().is_some() => {
-            Err(GrantError::CallerIsNotIssuer { caller: id.to_string(), issuer: issuer.to_owned() })
+            Err(GrantError::CallerIsNotIssuer { caller: id.as_str().into(), issuer: issuer.into() })
         }
-        Some(id) if id.as_str() != issuer => Err(GrantError::ClientIdMismatch),
+        Some(id) if id.as_str() != issuer => Err(GrantError::ClientIdMismatch(id.as_str().into())),
         _ => Ok(()),
     }
 }
 
 /// A `scope` claim is the requested scope where the form has none, as service-account libraries send it.
-fn scope_claim(verified: &VerifiedAssertion) -> Result<Option<Scope>, GrantError> {
-    let Some(claim) = verified.claims().other.get("scope") else { return Ok(None) };
-    let scope = claim.as_str().and_then(|text| Scope::parse(text).ok()).ok_or(GrantError::MalformedScopeClaim)?;
+fn scope_claim(claims: &Claims) -> Result<Option<Scope>, GrantError> {
+    let Some(claim) = claims.other.get("scope") else { return Ok(None) };
+    let malformed = || GrantError::MalformedScopeClaim(claim.as_str().map_or_else(|| Shown::of(&claim.to_string()), Shown::of));
+    let scope = claim.as_str().and_then(|text| Scope::parse(text).ok()).ok_or_else(malformed)?;
     Ok(if scope.is_empty() { None } else { Some(scope) })
 }
 
@@ -138,10 +156,10 @@ async fn permission(
         return Ok(None);
     }
     match context.subjects().subject(subject).await? {
-        None => Err(GrantError::UnknownSubject(subject.to_string())),
+        None => Err(GrantError::UnknownSubject(subject.as_str().into())),
         Some(subject) if !subject.enabled => Err(GrantError::DisabledSubject),
         Some(known) => match context.permissions().permission(client.id(), subject).await? {
-            None => Err(GrantError::NoPermission(subject.to_string())),
+            None => Err(GrantError::NoPermission(Shown::known(subject.as_str(), Shown::MAX_BYTES))),
             Some(permission) => Ok(Some((known, permission))),
         },
     }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 pub use client_credentials::ClientCredentials;
 pub use jwt_bearer::JwtBearer;
+pub(super) use jwt_bearer::entitle;
 
 use super::{Caller, Context, Decision, GrantError, TokenForm};
 use crate::{

@@ -6,7 +6,7 @@ use clap::Args;
 use grantor::{
     assertion::{Check, ClockDifference, Explanation, Usage, Verdict},
     storage::ClientRegistry as _,
-    types::ClientId,
+    types::{ClientId, escaped},
 };
 use serde_json::json;
 
@@ -21,7 +21,9 @@ const MAX_INPUT: u64 = 64 * 1024;
 
 /// Say of every rule whether an assertion keeps it, without using it up
 ///
-/// Answers what the server on this data directory would decide now. Subject, permission and scope are not part of it.
+/// Answers what the server on this data directory would decide now about a request with this assertion and nothing else in it: of a grant
+/// the subject, the permission and the scope too. White space is not left out, for the server does not; only the line break at the end of
+/// standard input is not part of the assertion.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor assertion explain eyJhbGciOiJFUzI1NiIs...
@@ -41,7 +43,7 @@ impl Explain {
         let assertion = self.read()?;
         let server = app::build_server(&config, store.clone(), Metrics::default()).map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
-        let explanation = server.explain(assertion.trim(), usage).await?;
+        let explanation = server.explain(&assertion, usage).await?;
         let nearest = nearest(&explanation, &store).await?;
         global.output().print(&json!({"explanation": explanation, "nearest_client": nearest}), table(&explanation))?;
         match (&explanation.cause, nearest) {
@@ -60,7 +62,8 @@ impl Explain {
         let mut text = String::new();
         let read = std::io::stdin().take(MAX_INPUT).read_to_string(&mut text);
         read.map_err(|error| Failure::usage(format!("standard input: {error}")))?;
-        Ok(text)
+        // The end of the line that a command before has printed.
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
 }
 
@@ -94,10 +97,10 @@ fn line(check: &Check) -> String {
         Verdict::Fail => ("FAIL", AnsiColor::Red.on_default().bold()),
         Verdict::NotReached => ("-", Style::new().dimmed()),
     };
-    let mut line = format!("{style}{word:4}{style:#}  {:9}  {:17}", check.rule, check.source);
+    let mut line = format!("{style}{word:4}{style:#}  {:12}  {:17}", check.rule, check.source);
     for (name, text) in [("got", &check.got), ("expected", &check.expected)] {
         if !text.is_empty() {
-            line += &format!("  {name} {text}");
+            line += &format!("  {name} {}", escaped(text));
         }
     }
     line.trim_end().to_owned()
@@ -110,6 +113,7 @@ pub async fn nearest(
 ) -> Result<Option<ClientId>, Failure> {
     let unknown = explanation.checks.iter().find(|check| check.rule == "issuer" && check.verdict == Verdict::Fail);
     let Some(unknown) = unknown else { return Ok(None) };
+    // Of a long name, or of one that may be a secret, only parts are kept: nothing is near to it.
     let got = unknown.got.trim_matches('"');
     let clients = store.client_list().await?;
     let distances = clients.iter().map(|client| (strsim::damerau_levenshtein(client.id().as_str(), got), client.id()));

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    cli::{Failure, Output, output::time},
+    cli::{Failure, Output, decisions::PAGE, output::time},
     config::Config,
 };
 
@@ -39,9 +39,15 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
         last_seen: None,
     };
     let mut seen: BTreeMap<String, Seen> = clients.iter().map(|client| (client.id().to_string(), new(client))).collect();
-    for decision in store.decision_list(DecisionFilter::default(), u32::MAX).await? {
-        let decision: Value = serde_json::from_str(&decision.record).unwrap_or_default();
-        count(&mut seen, &decision, &config.issuer.endpoint("token"));
+    let mut filter = DecisionFilter { after: Some(0), ..DecisionFilter::default() };
+    loop {
+        let page = store.decision_page(filter.clone(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        filter.after = Some(last.sequence);
+        for decision in &page {
+            let decision: Value = serde_json::from_str(&decision.record).unwrap_or_default();
+            count(&mut seen, &decision, &config.issuer.endpoint("token"));
+        }
     }
     let rows: Vec<Seen> = seen.into_values().collect();
     output.print_list(&rows, &["CLIENT", "POLICY", "ISSUER", "TOKEN ENDPOINT", "REFUSED", "LAST SEEN"], |row| {

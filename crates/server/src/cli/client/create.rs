@@ -12,12 +12,7 @@ use grantor::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{
-    FormatName, PolicyName, View, about, algorithm,
-    delivery::Destination,
-    ending_after, grant_type,
-    public_keys::{PublicKeys, check_keys, check_signing_algorithm},
-};
+use super::{FormatName, PolicyName, View, about, algorithm, delivery::Destination, ending_after, grant_type, read_jwks};
 use crate::{
     cli::{CLOCK, Failure, Global, duration},
     config::Config,
@@ -32,7 +27,6 @@ use crate::{
 #[command(after_help = "Examples:
   grantor client create billing --generate-key
   grantor client create partner --jwks partner-jwks.json --scope 'orders:read'
-  grantor client create bank --pem bank-certificate.pem
   grantor client create legacy --auth client_secret_basic --out legacy.json
   grantor client create pipeline@ci.example --generate-key --format google")]
 pub struct Create {
@@ -42,10 +36,11 @@ pub struct Create {
     #[arg(long, value_enum, default_value_t = AuthName::PrivateKeyJwt, value_name = "METHOD")]
     auth: AuthName,
     /// Make a key pair, for ES256 unless another algorithm is named (for Ed25519 some libraries want the name EdDSA)
-    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "", conflicts_with = "jwks")]
     generate_key: Option<String>,
-    #[command(flatten)]
-    keys: PublicKeys,
+    /// Register the public keys of a JWK Set file
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
     /// Grant it may use: jwt-bearer, client-credentials [default: both]
     #[arg(long = "grant", value_name = "NAME", value_parser = grant_type)]
     grants: Vec<GrantType>,
@@ -116,8 +111,6 @@ impl Create {
         let key = self.generate()?;
         let secret = self.auth.has_secret().then(ClientSecret::generate);
         let client = self.client(key.as_ref(), secret.as_ref())?;
-        check_keys(&config.assertion, client.keys())?;
-        check_signing_algorithm(&config.assertion, &client)?;
         let view = View::of(&client);
         let file = self.key_file(config, key.as_ref(), secret.as_deref().map(String::as_str))?;
         let store = global.open_or_create(config)?;
@@ -174,13 +167,13 @@ impl Create {
         }
         let expires_at = self.secret_lifetime.map(|lifetime| now.plus(lifetime));
         let secret = secret.map(|secret| new_secret(&metadata.auth_method, secret, expires_at)).transpose()?;
-        let keys = match (self.keys.read()?, key) {
-            (Some(keys), _) => keys,
+        let keys = match (&self.jwks, key) {
+            (Some(path), _) => read_jwks(path)?,
             (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
             (None, None) => Vec::new(),
         };
         if self.auth == AuthName::PrivateKeyJwt && keys.is_empty() {
-            return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, --jwks FILE or --pem FILE"));
+            return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, or --jwks FILE"));
         }
         let keys = ending_after(keys, self.key_lifetime);
         Client::new(metadata, keys, secret.into_iter().collect()).map_err(Failure::usage)
