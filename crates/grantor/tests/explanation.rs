@@ -159,7 +159,7 @@ async fn a_forged_signature_and_a_foreign_algorithm_are_told_apart() {
 fn cause(decision: &Decision) -> &str {
     match &decision.outcome {
         Outcome::Refused { cause, .. } => cause,
-        outcome => panic!("{outcome:?}"),
+        Outcome::Granted | Outcome::Undecided => "not refused",
     }
 }
 
@@ -170,7 +170,12 @@ async fn refusals_that_no_rule_of_the_assertion_explains_have_a_row_too() {
     for usage in Use::CLIENT {
         let party = world.party(usage).await;
         let other = world.send(&party.good_form().with("client_id", "another-client")).await;
-        other.refused("client_id", "invalid_client", "client", "client_id does not match the credentials: got \"another-client\"");
+        other.refused(
+            "client_id",
+            "invalid_client",
+            "client",
+            "client_id does not match the credentials: got \"another-client\"",
+        );
         assert_eq!(failed(&other.decision).as_deref(), Some("client"));
         let two = world.send(&party.good_form().with("client_secret", "guess")).await;
         assert_eq!(failed(&two.decision).as_deref(), Some("client"));
@@ -181,7 +186,8 @@ async fn refusals_that_no_rule_of_the_assertion_explains_have_a_row_too() {
     let party = world.party(Use::Grant).await;
     let named = world.send(&party.good_form().with("client_id", "another-client")).await;
     assert_eq!(failed(&named.decision).as_deref(), Some("caller"));
-    let narrow = world.party_with(Use::Grant, keys::P256.clone(), |client| common::without_grant(client, &GrantType::JWT_BEARER)).await;
+    let narrow =
+        world.party_with(Use::Grant, keys::P256.clone(), |client| common::without_grant(client, &GrantType::JWT_BEARER)).await;
     assert_eq!(failed(&world.send(&narrow.good_form()).await.decision).as_deref(), Some("grant"));
 }
 
@@ -291,12 +297,15 @@ async fn a_credential_in_the_wrong_field_is_not_kept() {
     let world = World::new();
     for usage in Use::PUBLIC_KEY {
         let party = world.party(usage).await;
-        let secret = base64url_encode(&crypto::random_bytes::<48>());
+        let secret = base64url_encode(crypto::random_bytes::<48>());
         let token = party.jwt().sign(&common::Key::generate(party.key.algorithm));
         for credential in [&secret, &token, &format!("Bearer {token}")] {
             for form in everywhere(&party, credential) {
                 let record = world.send(&form).await.decision.record();
-                assert!(!record.contains(credential.as_str()) && !record.contains(&credential[credential.len() - 43..]), "{record}");
+                assert!(
+                    !record.contains(credential.as_str()) && !record.contains(&credential[credential.len() - 43..]),
+                    "{record}"
+                );
             }
         }
     }

@@ -163,7 +163,7 @@ fn a_credential_in_the_wrong_field_is_kept_nowhere() {
         let form = [("grant_type", "client_credentials")];
         ids.push(server.post("/token", &form, &[("Authorization", &swapped)]).decision_id());
         for name in ["grant_type", "client_id", "scope", "resource", "client_assertion_type", "client_assertion", "assertion"] {
-            for grant in ["client_credentials", support::JWT_BEARER] {
+            for grant in ["client_credentials", JWT_BEARER] {
                 let form = [("grant_type", grant), (name, credential), ("client_secret", "x")];
                 let form = if name == "grant_type" { &form[1..] } else { &form[..] };
                 ids.push(server.token(form).decision_id());
@@ -173,7 +173,10 @@ fn a_credential_in_the_wrong_field_is_kept_nowhere() {
         ids.push(server.post(&format!("/{credential}"), &form, &[]).decision_id());
         ids.push(server.post("/introspect", &[("token", credential), ("client_id", credential)], &[]).decision_id());
     }
-    assert_eq!(server.post("/token", &[("grant_type", "client_credentials")], &[("Authorization", &basic("billing", secret))]).status, 200);
+    assert_eq!(
+        server.post("/token", &[("grant_type", "client_credentials")], &[("Authorization", &basic("billing", secret))]).status,
+        200
+    );
     ids.iter().filter(|id| !id.is_empty()).for_each(|id| drop(server.decision(id)));
     server.wait_until("recorded", || server.ok(&["decisions", "list", "--limit", "1000"]).lines().count() > ids.len() - 2);
     let log = serde_json::to_string(&server.log()).expect("JSON");
@@ -193,7 +196,7 @@ fn an_assertion_is_explained_as_the_server_decides_it() {
     let server = Server::start();
     let key = server.client("billing", &["--generate-key", "--scope", "read"]);
     server.ok(&["subject", "create", "alice"]);
-    let send = |assertion: &str| server.token(&[("grant_type", support::JWT_BEARER), ("assertion", assertion)]);
+    let send = |assertion: &str| server.token(&[("grant_type", JWT_BEARER), ("assertion", assertion)]);
     for (arguments, rule) in [
         (&["--sub", "nobody"][..], Some("subject")),
         (&["--sub", "alice"], Some("permission")),
@@ -206,7 +209,11 @@ fn an_assertion_is_explained_as_the_server_decides_it() {
         let checks = serde_json::from_str::<Value>(&explained.stdout).expect("JSON")["explanation"]["checks"].clone();
         let failed: Vec<_> = checks.as_array().expect("rows").iter().filter(|check| check["verdict"] == "fail").collect();
         assert_eq!(failed.first().map(|check| check["rule"].as_str().expect("a name")), rule, "{arguments:?}: {failed:?}");
-        assert_eq!((failed.len(), send(&assertion).status == 200), (usize::from(rule.is_some()), rule.is_none()), "{arguments:?}");
+        assert_eq!(
+            (failed.len(), send(&assertion).status == 200),
+            (usize::from(rule.is_some()), rule.is_none()),
+            "{arguments:?}"
+        );
     }
     let with_a_line_break = mint(&server, &key, &[]) + "\n";
     assert!(!server.run(&["assertion", "explain", &with_a_line_break]).status.success());

@@ -39,12 +39,8 @@ const RULES: [Rule; 16] = [
 ];
 
 /// What follows for a grant: what the assertion asks for.
-const GRANT_RULES: [Rule; 4] = [
-    ("subject", "RFC 7523 §3 (2)"),
-    ("permission", "RFC 7521 §6.3"),
-    ("grant", "RFC 6749 §5.2"),
-    ("scope", "RFC 6749 §3.3"),
-];
+const GRANT_RULES: [Rule; 4] =
+    [("subject", "RFC 7523 §3 (2)"), ("permission", "RFC 7521 §6.3"), ("grant", "RFC 6749 §5.2"), ("scope", "RFC 6749 §3.3")];
 
 /// The rule that an assertion was refused for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,7 +276,9 @@ impl Known<'_> {
     /// A name from the assertion: whole where it is the registered party's.
     fn party(&self, name: Option<&str>) -> String {
         match (name, self.expectation) {
-            (Some(name), Some(expectation)) if name == expectation.issuer => format!("{:?}", Shown::known(name, ClientId::MAX_BYTES)),
+            (Some(name), Some(expectation)) if name == expectation.issuer => {
+                format!("{:?}", Shown::known(name, ClientId::MAX_BYTES))
+            }
             _ => quoted(name),
         }
     }

@@ -302,7 +302,8 @@ mod tests {
         decision.outcome = Outcome::Refused { error: "invalid_grant", rule: "aud", cause: cause.clone() };
         let long = || "\"".repeat(500);
         let keys = (0..4).map(|_| KeyTried { key_id: Some(long()), thumbprint: None, source: long() }).collect();
-        let check = |expected| Check { rule: "aud".into(), source: "".into(), verdict: Verdict::Fail, expected, got: String::new() };
+        let check =
+            |expected| Check { rule: "aud".into(), source: "".into(), verdict: Verdict::Fail, expected, got: String::new() };
         let mut explanation = Explanation { usage: Usage::Grant, cause: None, keys, clock: None, checks: vec![check(long())] };
         for (rows, is_explained) in [(1, true), (20, false)] {
             explanation.checks = (0..rows).map(|_| check(long())).collect();

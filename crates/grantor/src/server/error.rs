@@ -546,7 +546,9 @@ fn policy_code(error: &PolicyError) -> ErrorCode {
 fn store_code(error: &StoreError) -> ErrorCode {
     match error {
         StoreError::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
-        StoreError::Failed(_) | StoreError::Exists(_) | StoreError::Conflict(_) | StoreError::Missing(_) => ErrorCode::ServerError,
+        StoreError::Failed(_) | StoreError::Exists(_) | StoreError::Conflict(_) | StoreError::Missing(_) => {
+            ErrorCode::ServerError
+        }
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use super::{
     Authorization, AuthorizationServer, ClientAuthError, Context, Decision, GrantError, PolicyError, TokenError, TokenForm,
-    audit::Held,
-    grant, policy,
+    audit::Held, grant, policy,
 };
 use crate::{
     assertion::{Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
@@ -238,7 +237,9 @@ fn grant_rule(error: &GrantError, held: Option<&Held>) -> Broken {
 fn policy_rule(error: &PolicyError) -> Broken {
     match error {
         PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => Broken::Rule("scope"),
-        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => Broken::Beside { rule: "resource", before: Some("scope") },
+        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => {
+            Broken::Beside { rule: "resource", before: Some("scope") }
+        }
     }
 }
 

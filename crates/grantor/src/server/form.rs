@@ -141,7 +141,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
         return Err(FormError::ContentEncoding(shown(encoding)));
     }
     let wrong = || {
-        let values: Vec<_> = headers.get_all(header::CONTENT_TYPE).iter().map(|value| value.to_str().unwrap_or("not ASCII")).collect();
+        let values: Vec<_> =
+            headers.get_all(header::CONTENT_TYPE).iter().map(|value| value.to_str().unwrap_or("not ASCII")).collect();
         FormError::ContentType(Shown::list(values.into_iter()))
     };
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();

@@ -221,11 +221,13 @@ mod tests {
     #[test]
     fn of_a_secret_or_a_token_little_is_left() {
         for _ in 0..2_000 {
-            let secret = base64url_encode(&crypto::random_bytes::<48>());
-            let jwt = format!("eyJhbGciOiJFUzI1NiJ9.{}.{secret}", base64url_encode(&crypto::random_bytes::<96>()));
+            let secret = base64url_encode(crypto::random_bytes::<48>());
+            let jwt = format!("eyJhbGciOiJFUzI1NiJ9.{}.{secret}", base64url_encode(crypto::random_bytes::<96>()));
             for credential in [secret.clone(), format!("id:{secret}"), jwt] {
                 let shown = Shown::of(&credential);
-                let longest = |part: &str| (0..part.len()).all(|start| part[start..].len() < 20 || !shown.as_str().contains(&part[start..][..20]));
+                let longest = |part: &str| {
+                    (0..part.len()).all(|start| part[start..].len() < 20 || !shown.as_str().contains(&part[start..][..20]))
+                };
                 assert!(longest(&credential) && !shown.as_str().contains(&secret), "{credential}: {shown}");
                 assert!(shown.as_str().ends_with(&format!("({} octets)", credential.len())), "{shown}");
             }
@@ -234,7 +236,9 @@ mod tests {
 
     #[test]
     fn what_is_long_is_cut_after_it_was_escaped_and_its_length_is_told() {
-        for text in ["\u{7f}".repeat(12_000), "\u{ffff}".repeat(4_000), "\"".repeat(12_000), "a ".repeat(6_000), "é-".repeat(4_000)] {
+        for text in
+            ["\u{7f}".repeat(12_000), "\u{ffff}".repeat(4_000), "\"".repeat(12_000), "a ".repeat(6_000), "é-".repeat(4_000)]
+        {
             let shown = Shown::of(&text);
             assert!(shown.as_str().ends_with(&format!("… ({} octets)", text.len())), "{shown}");
             assert!(shown.as_str().len() <= Shown::MAX_BYTES + 20, "{shown}");

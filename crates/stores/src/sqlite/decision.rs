@@ -192,10 +192,7 @@ fn before(connection: &Connection, filter: &DecisionFilter, newest: u32) -> Resu
 }
 
 /// Calls `query` with the condition of this filter and its values.
-fn filtered<T>(
-    filter: &DecisionFilter,
-    query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+fn filtered<T>(filter: &DecisionFilter, query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>) -> Result<T, Failure> {
     let since = filter.since.map(UnixTime::millis);
     let conditions: [(&str, Option<&dyn ToSql>); 6] = [
         ("refused = ?", filter.refused.then_some(&true)),
