@@ -240,6 +240,139 @@ fn keys_that_must_not_be_registered_are_refused() {
     }
 }
 
+/// Public keys as partners hand them out, made by another program.
+fn openssl(desk: &Desk, command: &str) {
+    let mut openssl = Command::new("sh");
+    let output = openssl.args(["-c", &format!("openssl {command}")]).current_dir(desk.path()).output().expect("a shell");
+    assert!(output.status.success(), "openssl {command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_public_key_in_pem_or_the_key_of_a_certificate_is_registered() {
+    let desk = Desk::new();
+    // Nobody listens there.
+    let issuer = ["--issuer", "http://127.0.0.1:1"];
+    for (name, generate, alg) in [
+        ("rsa", "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", "RS256"),
+        ("p256", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", "ES256"),
+        ("p384", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", "ES384"),
+        ("ed", "genpkey -algorithm ED25519", "Ed25519"),
+    ] {
+        openssl(&desk, &format!("{generate} -out {name}.key"));
+        openssl(&desk, &format!("pkey -in {name}.key -pubout -out {name}.spki"));
+        openssl(&desk, &format!("req -x509 -key {name}.key -subj /CN={name} -days 1 -out {name}.crt"));
+        openssl(&desk, &format!("x509 -in {name}.crt -text -out {name}.text"));
+        if name == "rsa" {
+            openssl(&desk, &format!("rsa -in {name}.key -RSAPublicKey_out -out {name}.pkcs1"));
+        }
+        // A chain: the leaf first, others after it.
+        let certificate = fs::read_to_string(desk.path().join(format!("{name}.crt"))).expect("a certificate");
+        let other = rcgen::generate_simple_self_signed(["other".to_owned()]).expect("a certificate").cert.pem();
+        desk.file(&format!("{name}.chain"), format!("{certificate}{other}"));
+        for form in ["spki", "crt", "text", "chain", "pkcs1"] {
+            let (file, id) = (format!("{name}.{form}"), format!("{name}-{form}"));
+            if !desk.path().join(&file).exists() {
+                continue;
+            }
+            desk.ok(&["client", "create", &id, "--pem", &file, "--kid", "2026-01"]);
+            let key = desk.json(&["client", "show", &id])["jwks"]["keys"][0].clone();
+            assert_eq!(key["kid"], "2026-01", "{file}");
+            // What its private half signs verifies with it.
+            let mint = ["assertion", "mint", "--key", &format!("{name}.key"), "--alg", alg, "--iss", &id, "--kid", "2026-01"];
+            let assertion = desk.ok(&[&mint[..], &["--aud", "http://127.0.0.1:1"], &issuer].concat());
+            desk.ok(&[&["assertion", "explain", assertion.trim()], &issuer[..]].concat());
+        }
+    }
+    desk.ok(&["client", "create", "named", "--pem", "p256.spki"]);
+    let shown = desk.json(&["client", "show", "named"]);
+    assert_eq!(shown["jwks"]["keys"][0]["kid"].as_str().map(str::len), Some(43), "the thumbprint: {shown}");
+    desk.ok(&["client", "add-key", "named", "--pem", "rsa.crt"]);
+    desk.refuses(&["client", "add-key", "named", "--pem", "rsa.spki"], 1, &["has a key with kid", "already"]);
+    assert_eq!(desk.json(&["client", "show", "named"])["jwks"]["keys"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_file_without_one_good_public_key_in_pem_is_refused() {
+    let desk = Desk::new();
+    for (name, command) in [
+        ("private.pem", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out private.pem"),
+        ("good.pem", "pkey -in private.pem -pubout -out good.pem"),
+        ("compressed.pem", "ec -in private.pem -pubout -conv_form compressed -out compressed.pem"),
+        ("x25519.pem", "genpkey -algorithm X25519 | openssl pkey -pubout -out x25519.pem"),
+        ("small.pem", "genrsa 1024 | openssl rsa -pubout -out small.pem"),
+        ("pss.pem", "genpkey -algorithm RSA-PSS | openssl pkey -pubout -out pss.pem"),
+        ("k256.pem", "ecparam -name secp256k1 -genkey -noout | openssl ec -pubout -out k256.pem"),
+    ] {
+        openssl(&desk, command);
+        assert!(desk.path().join(name).exists(), "{command}");
+    }
+    let good = fs::read_to_string(desk.path().join("good.pem")).expect("a key");
+    desk.file("both.pem", format!("{good}{}", fs::read_to_string(desk.path().join("private.pem")).expect("a key")));
+    desk.file("two.pem", format!("{good}{good}"));
+    desk.file("cut.pem", &good[..good.len() - 40]);
+    desk.file("letters.pem", good.replace("MFk", "M?k"));
+    desk.file("label.pem", good.replace("PUBLIC KEY", "CERTIFICATE"));
+    desk.file("text.pem", "hello");
+    for (file, words) in [
+        ("private.pem", "private key"),
+        ("both.pem", "private key"),
+        ("two.pem", "2 public keys"),
+        ("cut.pem", "PUBLIC KEY is malformed"),
+        ("letters.pem", "PUBLIC KEY is malformed"),
+        ("label.pem", "CERTIFICATE is malformed"),
+        ("text.pem", "no public key in PEM"),
+        ("compressed.pem", "PUBLIC KEY is malformed"),
+        ("x25519.pem", "1.3.101.110 is not supported"),
+        ("pss.pem", "1.2.840.113549.1.1.10 is not supported"),
+        ("k256.pem", "1.3.132.0.10 is not supported"),
+        ("small.pem", "1024 bits"),
+    ] {
+        desk.refuses(&["client", "create", "a", "--pem", file], 2, &["--pem", file, words]);
+    }
+    assert!(!desk.path().join("data").exists(), "none was registered");
+    desk.ok(&["client", "create", "a", "--pem", "good.pem"]);
+}
+
+/// A server says at registration what it would say at the first request.
+#[test]
+fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
+    use Algorithm::{Es256, Es512, Ps512, Rs256};
+    let desk = Desk::new();
+    let es512 = desk.file("es512.jwks", set(Es512, &[("kid", "five".into())]));
+    let ps512 = desk.file("ps512.jwks", set(Ps512, &[("kid", "five".into())]));
+    let rsa = desk.file("rsa.jwks", set(Rs256, &[("alg", Value::Null)]));
+    let key = "'assertion.algorithms'";
+    desk.refuses(&["client", "create", "a", "--jwks", &es512], 2, &["key five", "ES512", key, "name it there"]);
+    desk.refuses(&["client", "create", "a", "--jwks", &ps512], 2, &["key five", "PS512", key]);
+    desk.refuses(&["client", "create", "a", "--generate-key", "ES512"], 2, &["ES512", key]);
+    desk.refuses(&["client", "create", "a", "--generate-key", "--signing-alg", "ES512"], 2, &["--signing-alg ES512", key]);
+    desk.refuses(&["client", "create", "a", "--generate-key", "--signing-alg", "RS256"], 2, &["--signing-alg RS256", "none of"]);
+    assert!(!desk.path().join("data").exists() && !desk.path().join("a.json").exists(), "nothing was made");
+    desk.ok(&["client", "create", "a", "--generate-key", "--signing-alg", "ES256"]);
+    desk.ok(&["client", "create", "r", "--jwks", &rsa, "--signing-alg", "PS256"]);
+    desk.ok(&["client", "create", "s", "--auth", "client_secret_jwt", "--signing-alg", "HS512"]);
+    desk.refuses(&["client", "add-key", "a", "--jwks", &es512], 2, &["key five", key]);
+    desk.refuses(&["client", "add-key", "a", "--generate-key", "ES512", "--out", "b.json"], 2, &["ES512", key]);
+    desk.refuses(&["client", "update", "a", "--signing-alg", "ES512"], 2, &["--signing-alg ES512", key]);
+    desk.refuses(&["client", "update", "a", "--signing-alg", "RS256"], 2, &["--signing-alg RS256", "none of"]);
+    assert!(!desk.path().join("b.json").exists());
+    // The same with a server that takes them.
+    let wide = desk.file("wide.toml", "[assertion]\nalgorithms = [\"ES256\", \"ES512\"]");
+    let wide = ["--config", &wide];
+    desk.ok(&[&["client", "add-key", "a", "--jwks", &es512], &wide[..]].concat());
+    desk.ok(&[&["client", "update", "a", "--signing-alg", "ES512"], &wide[..]].concat());
+    desk.refuses(&[&["client", "create", "c", "--jwks", &rsa], &wide[..]].concat(), 2, &["for RSA", "ES256, ES512"]);
+    let strict = desk.file("strict.toml", "profile = \"fapi2\"");
+    let es384 = desk.file("es384.jwks", set(Algorithm::Es384, &[]));
+    let es256 = desk.file("es256.jwks", set(Es256, &[]));
+    let create = |id: &'static str, file: &'static str| ["client", "create", id, "--jwks", file];
+    assert_eq!((&*es384, &*es256), ("es384.jwks", "es256.jwks"));
+    let strict = ["--config", &strict];
+    desk.refuses(&[&create("d", "es384.jwks"), &strict[..]].concat(), 2, &["profile fapi2 does not allow ES384"]);
+    desk.ok(&[&create("d", "es256.jwks"), &strict[..]].concat());
+    desk.ok(&create("e", "es384.jwks"));
+}
+
 #[test]
 fn no_file_is_read_beyond_its_limit() {
     let desk = Desk::new();
@@ -721,6 +854,10 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         fs::write(&file, set(Algorithm::Es256, &[("kid", format!("k{number}").into())])).expect("written");
         server.ok(&["client", "add-key", "a1", "--jwks", &file.to_string_lossy()]);
     }
+    server.ok(&["key", "rotate", "--ahead", "0s"]);
+    server.ok(&["key", "rotate", "--ahead", "0s"]);
+    let keys: Value = serde_json::from_str(&server.ok(&["key", "list", "--json"])).expect("JSON");
+    let retired = |key: usize| keys[key]["kid"].as_str().expect("a kid").to_owned();
     let assertion = server.ok(&["assertion", "mint", "--key", "a1.json"]);
     let refused = server.token(&[("grant_type", JWT_BEARER), ("assertion", "x")]).decision_id();
     server.decision(&refused);
@@ -751,6 +888,7 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("permission delete", vec!["a1", "bob#"], "client a1 may no longer act for bob#"),
         ("key list", vec![], ""),
         ("key rotate", vec![], "signs from"),
+        ("key revoke", vec!["retired#"], "is withdrawn"),
         ("assertion mint", vec!["--key", "a1.json"], ""),
         ("assertion explain", vec![&assertion], ""),
         ("decisions list", vec![], ""),
@@ -766,6 +904,7 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
     for ((name, code, words), number) in SINKS.into_iter().zip(["1", "2"]) {
         for (command, arguments, done) in &rows {
             let arguments = command.split(' ').map(str::to_owned).chain(arguments.iter().map(|each| each.replace('#', number)));
+            let arguments = arguments.map(|each| each.replace("retired1", &retired(1)).replace("retired2", &retired(2)));
             let arguments: Vec<String> = arguments.collect();
             let mut run = grantor(&server.data());
             run.current_dir(server.directory()).args(["--issuer", &server.issuer]).args(&arguments).stdout(sink(name));

@@ -4,15 +4,15 @@ mod audience;
 mod create;
 mod delivery;
 mod keys;
+mod public_keys;
 mod update;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     clock::{Clock as _, UnixTime},
-    file,
-    jose::{Algorithm, JwkSet, VerificationKey},
+    jose::{Algorithm, VerificationKey},
     storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat, client_change},
     types::{ClientId, GrantType},
 };
@@ -87,7 +87,7 @@ impl Registered {
             Self::List(List { audience: true }) => audience::report(&config, &store, output).await,
             Self::List(List { audience: false }) => list(&store, output).await,
             Self::Show(Named { id }) => show(&*find(&store, &id).await?, output),
-            Self::Update(command) => command.run(&store, output).await,
+            Self::Update(command) => command.run(&config, &store, output).await,
             Self::Disable(Named { id }) => enable(&store, &id, Standing::Disabled, output).await,
             Self::Enable(Named { id }) => enable(&store, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
@@ -297,23 +297,4 @@ pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
 fn ending_after(keys: Vec<Arc<VerificationKey>>, lifetime: Option<Duration>) -> Vec<ClientKey> {
     let expires_at = lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
     keys.into_iter().map(|key| ClientKey::new(key, expires_at)).collect()
-}
-
-/// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for others: of a type it does not know
-/// (RFC 7517 §5), or for encryption.
-fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
-    let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
-    let text = file::read(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
-    let set = JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))?;
-    if let Some(unusable) = set.skipped.iter().find(|skipped| !skipped.is_for_others()) {
-        return Err(wrong(format!("key {} of the set: {}", unusable.index, unusable.reason)));
-    }
-    for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
-        jwk.vet().map_err(|error| wrong(format!("key {}: {error}", jwk.key_id().unwrap_or("without kid"))))?;
-    }
-    if set.keys.is_empty() {
-        let reasons = set.skipped.iter().map(|skipped| format!("; key {}: {}", skipped.index, skipped.reason));
-        return Err(wrong(format!("there is no usable key in it{}", reasons.collect::<String>())));
-    }
-    Ok(set.keys.into_iter().map(Arc::new).collect())
 }

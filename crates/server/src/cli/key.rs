@@ -103,7 +103,7 @@ impl KeyCommand {
                     "key {kid} is withdrawn, and {signing} signs; tokens that {kid} signed are inactive, so clients get new ones; APIs that \
                      validate by themselves refuse them once they have read the key set again"
                 );
-                output.print(&json!({"revoked": kid, "keys": left.iter().map(View::of).collect::<Vec<_>>()}), text)
+                output.done(&json!({"revoked": kid, "keys": left.iter().map(View::of).collect::<Vec<_>>()}), text)
             }
             Self::Rotate(Rotate { ahead, alg }) => {
                 let algorithm = alg.unwrap_or(config.token.signing_algorithm);

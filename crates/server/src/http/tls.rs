@@ -134,10 +134,12 @@ fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certifie
     if chain.is_empty() {
         return Err(unreadable("holds no certificate".to_owned()));
     }
-    key_file::warn_if_exposed(&files.key);
     let key = read(&files.key).and_then(|text| PrivateKeyDer::from_pem_slice(&text));
     let key = key.map_err(|error| TlsError::Key { path: path(&files.key), problem: problem(&error) })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|problem| TlsError::Pair { path: path(&files.key), problem })
+    let certified = CertifiedKey::from_der(chain, key, provider);
+    let certified = certified.map_err(|problem| TlsError::Pair { path: path(&files.key), problem })?;
+    key_file::warn_if_exposed(&files.key);
+    Ok(certified)
 }
 
 fn problem(error: &pem::Error) -> String {

@@ -12,7 +12,12 @@ use grantor::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{FormatName, PolicyName, View, about, algorithm, delivery::Destination, ending_after, grant_type, read_jwks};
+use super::{
+    FormatName, PolicyName, View, about, algorithm,
+    delivery::Destination,
+    ending_after, grant_type,
+    public_keys::{PublicKeys, check_keys, check_signing_algorithm},
+};
 use crate::{
     cli::{CLOCK, Failure, Global, duration},
     config::Config,
@@ -27,6 +32,7 @@ use crate::{
 #[command(after_help = "Examples:
   grantor client create billing --generate-key
   grantor client create partner --jwks partner-jwks.json --scope 'orders:read'
+  grantor client create bank --pem bank-certificate.pem
   grantor client create legacy --auth client_secret_basic --out legacy.json
   grantor client create pipeline@ci.example --generate-key --format google")]
 pub struct Create {
@@ -36,11 +42,10 @@ pub struct Create {
     #[arg(long, value_enum, default_value_t = AuthName::PrivateKeyJwt, value_name = "METHOD")]
     auth: AuthName,
     /// Make a key pair, for ES256 unless another algorithm is named (for Ed25519 some libraries want the name EdDSA)
-    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "", conflicts_with = "jwks")]
+    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "")]
     generate_key: Option<String>,
-    /// Register the public keys of a JWK Set file
-    #[arg(long, value_name = "FILE")]
-    jwks: Option<PathBuf>,
+    #[command(flatten)]
+    keys: PublicKeys,
     /// Grant it may use: jwt-bearer, client-credentials [default: both]
     #[arg(long = "grant", value_name = "NAME", value_parser = grant_type)]
     grants: Vec<GrantType>,
@@ -111,6 +116,8 @@ impl Create {
         let key = self.generate()?;
         let secret = self.auth.has_secret().then(ClientSecret::generate);
         let client = self.client(key.as_ref(), secret.as_ref())?;
+        check_keys(&config.assertion, client.keys())?;
+        check_signing_algorithm(&config.assertion, &client)?;
         let view = View::of(&client);
         let file = self.key_file(config, key.as_ref(), secret.as_deref().map(String::as_str))?;
         let store = global.open_or_create(config)?;
@@ -167,13 +174,13 @@ impl Create {
         }
         let expires_at = self.secret_lifetime.map(|lifetime| now.plus(lifetime));
         let secret = secret.map(|secret| new_secret(&metadata.auth_method, secret, expires_at)).transpose()?;
-        let keys = match (&self.jwks, key) {
-            (Some(path), _) => read_jwks(path)?,
+        let keys = match (self.keys.read()?, key) {
+            (Some(keys), _) => keys,
             (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
             (None, None) => Vec::new(),
         };
         if self.auth == AuthName::PrivateKeyJwt && keys.is_empty() {
-            return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, or --jwks FILE"));
+            return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, --jwks FILE or --pem FILE"));
         }
         let keys = ending_after(keys, self.key_lifetime);
         Client::new(metadata, keys, secret.into_iter().collect()).map_err(Failure::usage)

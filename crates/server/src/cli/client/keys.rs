@@ -18,7 +18,8 @@ use super::{
     algorithm, change,
     create::new_secret,
     delivery::{Destination, Unregistered},
-    ending_after, find, read_jwks,
+    ending_after, find,
+    public_keys::{PublicKeys, check_keys},
 };
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
@@ -26,22 +27,22 @@ use crate::{
     key_file,
 };
 
-/// Add a public key: of a JWK Set file, or of a new pair
+/// Add a public key: of a JWK Set file, in PEM, or of a new pair
 ///
 /// The keys before go on working, for ever or, with --overlap, that much longer.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor client add-key billing --jwks new-keys.json
+  grantor client add-key billing --pem new-certificate.pem --kid 2027
   grantor client add-key billing --generate-key ES256 --out billing-2027.json
   grantor client add-key billing --generate-key --key-lifetime 90d --overlap 7d --out billing-2027.json")]
 pub struct AddKey {
     /// Client identifier
     id: ClientId,
-    /// Register the public keys of a JWK Set file
-    #[arg(long, value_name = "FILE", required_unless_present = "generate_key", conflicts_with = "generate_key")]
-    jwks: Option<PathBuf>,
+    #[command(flatten)]
+    keys: PublicKeys,
     /// Make a key pair, for ES256 unless another algorithm is named
-    #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "ES256", value_parser = algorithm)]
+    #[arg(long, value_name = "ALG", required_unless_present_any = ["jwks", "pem"], num_args = 0..=1, default_missing_value = "ES256", value_parser = algorithm)]
     generate_key: Option<Algorithm>,
     /// How long the keys before still work, such as 7d [default: as long as they would]
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -58,13 +59,14 @@ impl AddKey {
     pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;
         let generated = self.generate_key.map(PrivateJwk::generate).transpose().map_err(Failure::usage)?;
-        let added = match (&self.jwks, &generated) {
-            (Some(path), _) => read_jwks(path)?,
+        let added = match (self.keys.read()?, &generated) {
+            (Some(keys), _) => keys,
             (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
             (None, None) => Vec::new(),
         };
         let names: Vec<_> = added.iter().map(|key| key.key_id().map(str::to_owned)).collect();
         let added = ending_after(added, self.key_lifetime);
+        check_keys(&config.assertion, &added)?;
         let (now, overlap) = (CLOCK.now(), self.overlap);
         let add = |client: &Client| {
             let repeated = names.iter().flatten().find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));

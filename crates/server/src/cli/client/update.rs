@@ -8,8 +8,11 @@ use grantor::{
 };
 use grantor_stores::sqlite::SqliteStore;
 
-use super::{FormatName, PolicyName, View, algorithm, change, create::join, grant_type};
-use crate::cli::{Failure, Output};
+use super::{FormatName, PolicyName, View, algorithm, change, create::join, grant_type, public_keys::check_signing_algorithm};
+use crate::{
+    cli::{Failure, Output},
+    config::Config,
+};
 
 /// Change a client: what is named is replaced, the rest stays
 #[derive(Debug, Args)]
@@ -37,12 +40,12 @@ pub struct Update {
 }
 
 impl Update {
-    pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
-        let changed = change(store, &self.id, |client| self.apply(client)).await?;
+    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+        let changed = change(store, &self.id, |client| self.apply(config, client)).await?;
         output.done(&View::of(&changed), format_args!("client {} updated", self.id))
     }
 
-    fn apply(&self, client: &Client) -> Result<Client, Failure> {
+    fn apply(&self, config: &Config, client: &Client) -> Result<Client, Failure> {
         let mut metadata = client.metadata().clone();
         if !self.grants.is_empty() {
             metadata.grant_types.clone_from(&self.grants);
@@ -53,6 +56,10 @@ impl Update {
         metadata.audience_policy = self.audience_policy.map_or(metadata.audience_policy, Into::into);
         metadata.signing_algorithm = self.signing_alg.or(metadata.signing_algorithm);
         metadata.token_format = self.token_format.map_or(metadata.token_format, Into::into);
-        client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)
+        let changed = client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)?;
+        if self.signing_alg.is_some() {
+            check_signing_algorithm(&config.assertion, &changed)?;
+        }
+        Ok(changed)
     }
 }

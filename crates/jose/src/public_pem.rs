@@ -1,0 +1,189 @@
+//! Reading a public key in PEM, in the forms in which partners hand theirs out: SPKI (RFC 5280 §4.1.2.7), PKCS#1 (RFC 8017 §A.1.1), or
+//! inside a certificate, of which nothing but the key is looked at.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use pkcs8::{
+    ObjectIdentifier,
+    der::{self, Decode as _, Reader as _, SliceReader, Tag, Tagged as _, asn1::AnyRef},
+    spki::SubjectPublicKeyInfoRef,
+};
+use serde_json::{Value, json};
+
+use crate::{Curve, Jwk, JwkError, base64url};
+
+/// RFC 5480 §2.1.1
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// RFC 8410 §3
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// RFC 5480 §2.1.1.1
+const CURVES: [(ObjectIdentifier, Curve); 3] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::P384),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::P521),
+];
+/// Members of a certificate between its version and its key: serial number, signature, issuer, validity, subject.
+const BEFORE_KEY: usize = 5;
+
+/// Why a text holds no public key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublicPemError {
+    /// No block of a form that is read.
+    #[error("no public key in PEM: expected a block PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE")]
+    Absent,
+    /// A private key, which nobody but its owner should have.
+    #[error("it holds a private key; register its public half only, and replace the key if others have seen the file")]
+    Private,
+    /// Several keys, or a key beside certificates: which is meant is not said.
+    #[error("it holds {0} public keys; expected one, or a certificate with its chain after it")]
+    Several(usize),
+    /// The block is cut off, or is not base64 of the structure that its label names.
+    #[error("its block {0} is malformed")]
+    Malformed(&'static str),
+    /// A key for something else.
+    #[error("its algorithm {0} is not supported; RSA, EC on P-256, P-384 and P-521, and Ed25519 are")]
+    Algorithm(String),
+    /// The key is refused.
+    #[error(transparent)]
+    Jwk(#[from] JwkError),
+}
+
+/// The public key in a text in PEM, without `kid`: the key of the first certificate, where there is a chain of them. Whether a
+/// certificate has expired, and who signed it, is not looked at.
+///
+/// # Errors
+/// [`PublicPemError`]
+pub fn public_key_from_pem(text: &str) -> Result<Jwk, PublicPemError> {
+    let mut blocks = Vec::new();
+    for start in text.split("-----BEGIN ").skip(1) {
+        let (label, rest) = start.split_once("-----").unwrap_or((start, ""));
+        match label {
+            _ if label.ends_with("PRIVATE KEY") => return Err(PublicPemError::Private),
+            "PUBLIC KEY" => blocks.push(("PUBLIC KEY", rest)),
+            "RSA PUBLIC KEY" => blocks.push(("RSA PUBLIC KEY", rest)),
+            "CERTIFICATE" => blocks.push(("CERTIFICATE", rest)),
+            _ => {}
+        }
+    }
+    let are_certificates = blocks.iter().all(|(label, _)| *label == "CERTIFICATE");
+    match *blocks {
+        [] => Err(PublicPemError::Absent),
+        [(label, rest), ..] if blocks.len() == 1 || are_certificates => key_of_block(label, rest),
+        _ => Err(PublicPemError::Several(blocks.len())),
+    }
+}
+
+fn key_of_block(label: &'static str, rest: &str) -> Result<Jwk, PublicPemError> {
+    let malformed = || PublicPemError::Malformed(label);
+    let (base64, _) = rest.split_once("-----END ").ok_or_else(malformed)?;
+    let base64: String = base64.split_ascii_whitespace().collect();
+    let der = STANDARD.decode(base64).map_err(|_| malformed())?;
+    let jwk = match label {
+        "RSA PUBLIC KEY" => rsa(&der).map_err(|_| malformed())?,
+        "CERTIFICATE" => of_spki(&key_of_certificate(&der).map_err(|_| malformed())?, malformed)?,
+        _ => of_spki(&SubjectPublicKeyInfoRef::try_from(&*der).map_err(|_| malformed())?, malformed)?,
+    };
+    Ok(Jwk::parse(jwk.to_string().as_bytes())?)
+}
+
+/// RFC 5280 §4.1
+fn key_of_certificate(der: &[u8]) -> der::Result<SubjectPublicKeyInfoRef<'_>> {
+    let certificate = AnyRef::from_der(der)?;
+    certificate.tag().assert_eq(Tag::Sequence)?;
+    let signed = AnyRef::decode(&mut SliceReader::new(certificate.value())?)?;
+    signed.tag().assert_eq(Tag::Sequence)?;
+    let mut members = SliceReader::new(signed.value())?;
+    if members.peek_byte().is_some_and(|tag| tag & 0xc0 == 0x80) {
+        AnyRef::decode(&mut members)?;
+    }
+    for _ in 0..BEFORE_KEY {
+        AnyRef::decode(&mut members)?;
+    }
+    SubjectPublicKeyInfoRef::decode(&mut members)
+}
+
+fn of_spki(key: &SubjectPublicKeyInfoRef<'_>, malformed: impl Fn() -> PublicPemError) -> Result<Value, PublicPemError> {
+    let unsupported = |oid: ObjectIdentifier| PublicPemError::Algorithm(oid.to_string());
+    let bits = key.subject_public_key.as_bytes().ok_or_else(&malformed)?;
+    match key.algorithm.oid {
+        pkcs1::ALGORITHM_OID => rsa(bits).map_err(|_| malformed()),
+        ED25519 => Ok(json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(bits)})),
+        EC => {
+            let named = key.algorithm.parameters_oid().map_err(|_| malformed())?;
+            let curve = CURVES.iter().find(|(oid, _)| *oid == named).ok_or_else(|| unsupported(named))?.1;
+            // SEC 1 §2.3.3: 4 and both coordinates. Tools write no other form unless told to.
+            let point = bits.strip_prefix(&[4]).filter(|point| point.len() == 2 * curve.coordinate_bytes());
+            let (x, y) = point.ok_or_else(malformed)?.split_at(curve.coordinate_bytes());
+            Ok(json!({"kty": "EC", "crv": curve.name(), "x": base64url::encode(x), "y": base64url::encode(y)}))
+        }
+        other => Err(unsupported(other)),
+    }
+}
+
+fn rsa(der: &[u8]) -> der::Result<Value> {
+    let key = pkcs1::RsaPublicKeyRef::from_der(der)?;
+    let number = |number: &der::asn1::UintRef<'_>| base64url::encode(number.as_bytes());
+    Ok(json!({"kty": "RSA", "n": number(&key.modulus), "e": number(&key.public_exponent)}))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Self-signed, and long expired.
+    const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBbTCCAROgAwIBAgIUDCNxfbJ2s8XBCmXySGDlPq9aagswCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBdDAeFw0yNjExMjcwMzE5MzNaFw0yNjExMjgwMzE5MzNaMAwx
+CjAIBgNVBAMMAXQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAR0LP+cqRJNcl8t
+yAZPv5wL7IH6JlEOkJ3RtyL/2vAxz3nURwB5GgsvrUuxd4iRQX0H3iZWlWTA6H2T
+hwcDi94ro1MwUTAdBgNVHQ4EFgQUB7XW7RMn4H3yWaupXox+tmRxWwgwHwYDVR0j
+BBgwFoAUB7XW7RMn4H3yWaupXox+tmRxWwgwDwYDVR0TAQH/BAUwAwEB/zAKBggq
+hkjOPQQDAgNIADBFAiEA59C7qkYRMYGjg/0WCpaHcRoQRNAP8tBMuiA5gF9qL2EC
+IAl/VVF9/QAsn0QgeIaecPk7VxBwpYONjlmQC0HeH92k
+-----END CERTIFICATE-----
+";
+    /// Its key.
+    const KEY: &str = "\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEdCz/nKkSTXJfLcgGT7+cC+yB+iZR
+DpCd0bci/9rwMc951EcAeRoLL61LsXeIkUF9B94mVpVkwOh9k4cHA4veKw==
+-----END PUBLIC KEY-----
+";
+
+    #[test]
+    fn a_certificate_has_the_key_that_it_was_made_for() {
+        let key = public_key_from_pem(KEY).expect("a key");
+        assert_eq!((key.algorithm(), key.key_id()), (Some(crate::Algorithm::Es256), None));
+        for text in [
+            CERTIFICATE.to_owned(),
+            format!("\u{feff}Bag Attributes\r\n{}", CERTIFICATE.replace('\n', "\r\n")),
+            CERTIFICATE.repeat(3),
+        ] {
+            assert_eq!(public_key_from_pem(&text), Ok(key.clone()), "{text}");
+        }
+        assert_eq!(public_key_from_pem(&KEY.repeat(2)), Err(PublicPemError::Several(2)));
+        assert_eq!(public_key_from_pem(&format!("{KEY}{CERTIFICATE}")), Err(PublicPemError::Several(2)));
+        let encrypted = KEY.replace("PUBLIC KEY", "ENCRYPTED PRIVATE KEY");
+        assert_eq!(public_key_from_pem(&format!("{CERTIFICATE}{encrypted}")), Err(PublicPemError::Private));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_and_no_der_panics(text in any::<String>(), mut der in prop::collection::vec(any::<u8>(), 0..300), at in 0..400_usize) {
+            let _ = public_key_from_pem(&text);
+            let label = if at % 2 == 0 { "CERTIFICATE" } else { "PUBLIC KEY" };
+            let block = |der: &[u8]| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der));
+            let _ = public_key_from_pem(&block(&der));
+            let base64: String = CERTIFICATE.lines().filter(|line| !line.starts_with('-')).collect();
+            let whole = STANDARD.decode(base64).expect("base64");
+            der.truncate(3);
+            let place = at.min(whole.len() - der.len());
+            let changed = [&whole[..place], &der[..], &whole[place + der.len()..]].concat();
+            let _ = public_key_from_pem(&block(&changed));
+            let _ = public_key_from_pem(&block(&changed[..place]));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Public keys that clients made themselves: read from their files, and registered only if this server would ever take what they sign.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use grantor::{
+    file,
+    jose::{Algorithm, Jwk, JwkSet, VerificationKey, public_key_from_pem},
+    storage::{Client, ClientKey},
+};
+
+use crate::{cli::Failure, config::AssertionConfig};
+
+/// Where they are read from.
+#[derive(Debug, Args)]
+pub struct PublicKeys {
+    /// Register the public keys of a JWK Set file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["generate_key", "pem"])]
+    jwks: Option<PathBuf>,
+    /// Register a public key in PEM: PUBLIC KEY, RSA PUBLIC KEY, or the key of a CERTIFICATE, whose expiry and chain are not checked
+    #[arg(long, value_name = "FILE", conflicts_with = "generate_key")]
+    pem: Option<PathBuf>,
+    /// `kid` with which the client will name the key in PEM [default: its thumbprint (RFC 7638)]
+    #[arg(long, value_name = "KID", requires = "pem", allow_hyphen_values = true)]
+    kid: Option<String>,
+}
+
+impl PublicKeys {
+    /// The keys of the file that was named, if one was.
+    pub fn read(&self) -> Result<Option<Vec<Arc<VerificationKey>>>, Failure> {
+        match (&self.jwks, &self.pem) {
+            (Some(path), _) => read_jwks(path).map(Some),
+            (None, Some(path)) => read_pem(path, self.kid.as_deref()).map(|key| Some(vec![Arc::new(key)])),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for others: of a type it does not know
+/// (RFC 7517 §5), or for encryption.
+fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
+    let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
+    let text = file::read(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let set = JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    if let Some(unusable) = set.skipped.iter().find(|skipped| !skipped.is_for_others()) {
+        return Err(wrong(format!("key {} of the set: {}", unusable.index, unusable.reason)));
+    }
+    for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
+        jwk.vet().map_err(|error| wrong(format!("key {}: {error}", jwk.key_id().unwrap_or("without kid"))))?;
+    }
+    if set.keys.is_empty() {
+        let reasons = set.skipped.iter().map(|skipped| format!("; key {}: {}", skipped.index, skipped.reason));
+        return Err(wrong(format!("there is no usable key in it{}", reasons.collect::<String>())));
+    }
+    Ok(set.keys.into_iter().map(Arc::new).collect())
+}
+
+fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failure> {
+    let wrong = |problem: String| Failure::usage(format!("--pem {}: {problem}", path.display()));
+    let text = file::read_text(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let jwk = public_key_from_pem(&text).map_err(|error| wrong(error.to_string()))?;
+    let key_id = key_id.map_or_else(|| jwk.thumbprint(), str::to_owned);
+    let key = |jwk: Jwk| jwk.vet().and_then(|()| VerificationKey::from_jwk(jwk));
+    key(jwk.with_key_id(key_id)).map_err(|error| wrong(error.to_string()))
+}
+
+/// Refuses keys whose signatures this server would never take.
+pub fn check_keys(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
+    for (registered, key) in keys.iter().filter_map(|key| Some((key, key.usable().ok()?))) {
+        if assertion.algorithms.iter().any(|algorithm| key.accepts(*algorithm)) {
+            continue;
+        }
+        let own = key.jwk().and_then(Jwk::algorithm);
+        let what = own.map_or("RSA", Algorithm::name);
+        return Err(Failure::usage(format!(
+            "key {}: nothing signed with it would be accepted, for it is for {what}; {}",
+            registered.name(),
+            allowed(assertion, own)
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses an algorithm that this server does not take, or that none of the client's keys is for.
+pub fn check_signing_algorithm(assertion: &AssertionConfig, client: &Client) -> Result<(), Failure> {
+    // A secret is for all HMAC algorithms.
+    let Some(algorithm) = client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()) else { return Ok(()) };
+    if !assertion.algorithms.iter().any(|allowed| allowed.is_same_as(algorithm)) {
+        return Err(Failure::usage(format!(
+            "--signing-alg {algorithm}: no assertion signed with it would be accepted; {}",
+            allowed(assertion, Some(algorithm))
+        )));
+    }
+    let fits = |key: &ClientKey| key.usable().is_ok_and(|key| key.accepts(algorithm));
+    if !client.keys().is_empty() && !client.keys().iter().any(fits) {
+        let problem = "none of the client's keys is for it; name the algorithm of a key, or add one for it first";
+        return Err(Failure::usage(format!("--signing-alg {algorithm}: {problem}")));
+    }
+    Ok(())
+}
+
+/// What the configuration says, and what can be done about it.
+fn allowed(assertion: &AssertionConfig, wanted: Option<Algorithm>) -> String {
+    let names = assertion.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ");
+    let remedy = match wanted {
+        Some(wanted) if !assertion.profile.accepts_algorithm(wanted) => format!("profile fapi2 does not allow {wanted}"),
+        Some(wanted) => format!("to accept {wanted}, name it there"),
+        None => "to accept the key, name one for RSA there".to_owned(),
+    };
+    format!("configuration key 'assertion.algorithms' has {names}: {remedy}")
+}
