@@ -1,6 +1,8 @@
 //! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a program can bring an HTTP client
 //! of its own; [`HttpFetch`] is the one used where it brings none.
 
+mod obstacle;
+
 use std::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
@@ -8,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use url::Url;
 
+use self::obstacle::Cause;
+pub use self::obstacle::Obstacle;
 use crate::types::is_loopback;
 
 /// How long [`HttpFetch`] waits for a whole answer.
@@ -52,7 +56,15 @@ impl FetchError {
 
     /// From the error of an HTTP client, of which only the innermost cause tells something new.
     pub fn transport(error: &(dyn Error + 'static)) -> Self {
-        Self::Transport(innermost(error).to_string().into())
+        Self::Transport(Box::new(Cause::of(error)))
+    }
+
+    /// What stood between the request and its answer, if it can be told.
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        match self {
+            Self::Transport(cause) => cause.downcast_ref::<Cause>()?.obstacle,
+            _ => None,
+        }
     }
 }
 
@@ -82,8 +94,8 @@ pub struct HttpFetch {
 }
 
 impl HttpFetch {
-    /// A client without open connections. Where the operating system has no root certificates, as in a bare container, it trusts
-    /// nobody, and reaches http URLs of loopback hosts only.
+    /// A client without open connections. It trusts what `SSL_CERT_FILE` and `SSL_CERT_DIR` name or, where neither is set, the roots of
+    /// the operating system. Where there are none, as in a bare container, it trusts nobody, and reaches http URLs of loopback hosts only.
     ///
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up.

@@ -227,6 +227,7 @@ fn keys_that_must_not_be_registered_are_refused() {
     let mixed = known.replacen("[{", "[{\"kty\":\"LATTICE\"},{", 1);
     desk.ok(&["client", "create", "a", "--jwks", &desk.file("mixed.jwks", mixed)]);
     desk.ok(&["client", "create", "b", "--jwks", &desk.file("good.jwks", known.clone())]);
+    desk.ok(&["client", "create", "m", "--jwks", &desk.file("mark.jwks", format!("\u{feff}{known}"))]);
     // An encryption key beside it is not registered, and is no reason to refuse the other: whatever it looks like.
     let encryption = "[{\"kty\":\"RSA\",\"use\":\"enc\",\"kid\":\"enc\",\"alg\":\"RSA-OAEP\",\"n\":\"AQ\",\"e\":\"AQAB\"},{";
     let both = known.replacen("[{", encryption, 1);
@@ -238,6 +239,32 @@ fn keys_that_must_not_be_registered_are_refused() {
     for name in ["private.jwks", "rsa1024.jwks"] {
         desk.refuses(&["client", "add-key", "a", "--jwks", name], 2, &["--jwks", name]);
     }
+}
+
+/// A new reader of files has to say how much it reads: what is read without a limit is found here.
+#[test]
+fn one_function_reads_files() {
+    let mut waiting = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
+    let mut found = Vec::new();
+    let mut seen = 0;
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("tests") {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("grantor/src/file.rs") {
+                let text = fs::read_to_string(&path).expect("a source");
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains(".take("));
+                let reads = ["fs::read(", "read_to_string(", "read_to_end(", "pem_file_iter(", "from_pem_file("];
+                found.extend(
+                    lines.filter(|line| reads.iter().any(|read| line.contains(read))).map(|line| format!("{path:?}: {line}")),
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(found.is_empty() && seen > 150, "{seen} files: {found:?}");
 }
 
 /// Public keys as partners hand them out, made by another program.

@@ -179,7 +179,7 @@ fn metadata_that_is_missing_misplaced_or_broken_is_told_apart() {
     let run = |arguments: &[&str]| finished(grantor(directory.path()).arg("doctor").args(arguments).output().expect("it runs"));
     let silent = run(&["--issuer", "http://127.0.0.1:1"]);
     assert_eq!(silent.status.code(), Some(1));
-    assert!(silent.stdout.contains("Connection refused") && silent.stdout.contains("Is the server running"), "{}", silent.stdout);
+    assert!(silent.stdout.contains("Connection refused") && silent.stdout.contains("is the server running"), "{}", silent.stdout);
     for (arguments, word) in [
         (&["--issuer", "http://as.example"] as &[&str], "https"),
         (&["--issuer", "https://as.example?a"], "query"),
@@ -340,4 +340,87 @@ fn a_key_file_for_another_server_is_noticed() {
     let wrong = visit.wrong(&["--key", &visit.key(elsewhere)]);
     assert_eq!(wrong[0].0, "key file");
     assert!(wrong[0].1.contains("token_endpoint") && wrong[1..].iter().all(|(check, ..)| check == "token"), "{wrong:?}");
+}
+
+/// A CA of the operator's own.
+struct OwnCa {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    directory: TempDir,
+}
+
+impl OwnCa {
+    fn new(name: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut ca = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+        ca.distinguished_name.push(rcgen::DnType::CommonName, name);
+        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = ca.self_signed(&key).expect("a certificate");
+        std::fs::write(directory.path().join("ca.pem"), certificate.pem()).expect("written");
+        Self { issuer: rcgen::Issuer::new(ca, key), directory }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+
+    /// A server with a certificate for this name, valid in these years.
+    fn server(&self, name: &str, years: std::ops::Range<i32>) -> Server {
+        let mut leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        leaf.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = leaf.signed_by(&key, &self.issuer).expect("a certificate");
+        let write = |file: &str, text: String| {
+            let path = self.directory.path().join(file);
+            std::fs::write(&path, text).expect("written");
+            path
+        };
+        let (certificate, key) = (write("certificate.pem", certificate.pem()), write("key.pem", key.serialize_pem()));
+        Server::start_with(&format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n"))
+    }
+}
+
+#[test]
+fn each_way_to_get_no_answer_has_its_remedy() {
+    let (ca, other, made_anew) = (OwnCa::new("Own CA"), OwnCa::new("Other CA"), OwnCa::new("Own CA"));
+    let good = ca.server("127.0.0.1", 2020..4000);
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = |issuer: &str, variable: &str, trusted: &std::path::Path| {
+        let mut command = grantor(directory.path());
+        let command = command.args(["doctor", "--json", "--issuer", issuer]);
+        let command = command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").env(variable, trusted);
+        finished(command.output().expect("the binary runs"))
+    };
+    // The controls: both variables of OpenSSL name what is trusted.
+    for (variable, trusted) in [("SSL_CERT_FILE", ca.path()), ("SSL_CERT_DIR", ca.directory.path().to_owned())] {
+        let well = run(&good.issuer, variable, &trusted);
+        assert!(well.status.success(), "{variable}: {}{}", well.stdout, well.stderr);
+    }
+    let expired = ca.server("127.0.0.1", 2020..2021);
+    let early = ca.server("127.0.0.1", 3990..4000);
+    let elsewhere = ca.server("as.example", 2020..4000);
+    let (plain, closing) = (Server::start(), Foreign::start(|_, _| {}));
+    let unused = support::free_address();
+    let long = format!("https://{}.invalid", "a".repeat(64));
+    for (issuer, trusted, cause, remedy) in [
+        (&*good.issuer, other.path(), "UnknownIssuer", "SSL_CERT_FILE=ca.pem"),
+        (&good.issuer, made_anew.path(), "BadSignature", "SSL_CERT_FILE=ca.pem"),
+        (&good.issuer, directory.path().join("nowhere.pem"), "UnknownIssuer", "SSL_CERT_FILE=ca.pem"),
+        (&expired.issuer, ca.path(), "expired", "Renew the certificate"),
+        (&early.issuer, ca.path(), "not valid yet", "The certificate begins later"),
+        (&elsewhere.issuer, ca.path(), "as.example", "The certificate is for other names"),
+        (&plain.issuer.replace("http:", "https:"), ca.path(), "InvalidContentType", "does not speak TLS"),
+        (&closing.issuer.replace("http:", "https:"), ca.path(), "handshake eof", "does not speak TLS"),
+        (&format!("https://{unused}"), ca.path(), "Connection refused", "Nothing listens there"),
+        // No label may be so long, so that nobody is asked.
+        (&long, ca.path(), "invalid dns name", "The name is not known here"),
+    ] {
+        let ill = run(issuer, "SSL_CERT_FILE", &trusted);
+        let report: Value = serde_json::from_str(&ill.stdout).unwrap_or_else(|_| unreachable!("{}", ill.stderr));
+        let wrong = of(&report, "wrong");
+        let [(check, message, told)] = &wrong[..] else { unreachable!("{issuer}: {wrong:#?}") };
+        assert!(check == "metadata" && message.contains(cause) && told.contains(remedy), "{issuer}: {wrong:#?}");
+        assert!(!told.contains("Is the server running"), "{told}");
+    }
 }

@@ -3,6 +3,7 @@
 mod credential;
 mod keys;
 mod metadata;
+mod obstacle;
 mod report;
 
 use std::path::PathBuf;

@@ -44,7 +44,8 @@ impl PublicKeys {
 fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
     let text = file::read(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
-    let set = JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    // Some editors write a byte order mark (RFC 8259 §8.1).
+    let set = JwkSet::parse(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).map_err(|error| wrong(error.to_string()))?;
     if let Some(unusable) = set.skipped.iter().find(|skipped| !skipped.is_for_others()) {
         return Err(wrong(format!("key {} of the set: {}", unusable.index, unusable.reason)));
     }

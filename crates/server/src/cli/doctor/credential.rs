@@ -7,7 +7,7 @@ use grantor::{
     types::{AuthMethod, GrantType, Scope},
 };
 
-use super::{Report, metadata::Metadata};
+use super::{Report, metadata::Metadata, obstacle};
 use crate::cli::{Failure, credential::ClientCredential, token::GrantName};
 
 /// A key, and the server it is held against.
@@ -257,6 +257,7 @@ fn remedy(tries: &[(String, TokenError)]) -> String {
                       decisions show ID`, with the id in its answer.";
     match tries {
         [(_, error)] if is_about_the_assertion(error) => registered.to_owned(),
+        [(_, TokenError::Fetch(error))] => obstacle::remedy(error, "Is the server running, and can it be reached from here?"),
         [(_, TokenError::Refused(_))] => {
             "Ask for what the server's operator allows to the client, or let the operator allow it.".to_owned()
         }

@@ -12,6 +12,7 @@ use http::{Request, StatusCode, header};
 use super::{
     Report,
     metadata::{MAX_DOCUMENT_BYTES, Metadata},
+    obstacle::remedy,
 };
 
 /// Reads the key set that the metadata names, and says what is wrong with it.
@@ -26,17 +27,20 @@ pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report
     };
     match read(fetch, url).await {
         Ok(document) => judge(url, &document, report),
-        Err(problem) => report.wrong("keys", format!("{url}: {problem}"), "APIs read it to verify the server's tokens."),
+        Err((problem, remedy)) => report.wrong("keys", format!("{url}: {problem}"), remedy),
     }
 }
 
-async fn read(fetch: &HttpFetch, url: &str) -> Result<Bytes, String> {
+/// The key set; otherwise what is wrong, and what can be done about it.
+async fn read(fetch: &HttpFetch, url: &str) -> Result<Bytes, (String, String)> {
+    const WHY: &str = "APIs read it to verify the server's tokens.";
     let request = Request::get(url).header(header::ACCEPT, "application/json").body(Bytes::new());
-    let request = request.map_err(|error| error.to_string())?;
-    let answer = fetch.fetch(request, MAX_DOCUMENT_BYTES).await.map_err(|error| error.to_string())?;
+    let request = request.map_err(|error| (error.to_string(), WHY.to_owned()))?;
+    let answer = fetch.fetch(request, MAX_DOCUMENT_BYTES).await;
+    let answer = answer.map_err(|error| (error.to_string(), format!("{WHY} {}", remedy(&error, "")).trim_end().to_owned()))?;
     match answer.status() {
         StatusCode::OK => Ok(answer.into_body()),
-        status => Err(status.to_string()),
+        status => Err((status.to_string(), WHY.to_owned())),
     }
 }
 

@@ -11,13 +11,16 @@ use grantor::{
 };
 use http::{HeaderMap, Request, StatusCode, header};
 
-use super::{Report, report::Verdict};
+use super::{Report, obstacle::remedy, report::Verdict};
 use crate::cli::{CLOCK, Failure};
 
 /// Largest document read, in octets.
 pub const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 /// How far clocks may be apart: what Grantor allows by default, and others about.
 const LEEWAY: Duration = Duration::from_secs(30);
+
+/// What is asked where there is no answer, and nothing says why.
+const RUNNING: &str = "Is the server running, and can it be reached from here under this name?";
 
 /// What could be learned.
 #[derive(Debug, Default)]
@@ -33,7 +36,8 @@ enum Place {
     Document(Object),
     Absent(StatusCode),
     Bad(String),
-    Unreachable(String),
+    /// What is wrong, and what can be done about it.
+    Unreachable(String, String),
 }
 
 impl Metadata {
@@ -42,7 +46,7 @@ impl Metadata {
         let places = well_known(issuer).map_err(Failure::usage)?;
         let (first, clock) = read(fetch, &places[0]).await;
         let (second, second_clock) = match &first {
-            Place::Unreachable(_) => (Place::Absent(StatusCode::NOT_FOUND), None),
+            Place::Unreachable(..) => (Place::Absent(StatusCode::NOT_FOUND), None),
             _ => read(fetch, &places[1]).await,
         };
         let Some(document) = choose(first, second, &places, report) else { return Ok(Self::default()) };
@@ -79,11 +83,11 @@ impl Metadata {
 /// Fetches one place; answers also by how many seconds its clock is ahead of ours.
 async fn read(fetch: &HttpFetch, url: &str) -> (Place, Option<i64>) {
     let request = Request::get(url).header(header::ACCEPT, "application/json").body(Bytes::new());
-    let Ok(request) = request else { return (Place::Unreachable("not a URL".to_owned()), None) };
+    let Ok(request) = request else { return (Place::Unreachable("not a URL".to_owned(), RUNNING.to_owned()), None) };
     let before = CLOCK.now();
     let answer = match fetch.fetch(request, MAX_DOCUMENT_BYTES).await {
         Ok(answer) => answer,
-        Err(error) => return (Place::Unreachable(error.to_string()), None),
+        Err(error) => return (Place::Unreachable(error.to_string(), remedy(&error, RUNNING)), None),
     };
     let clock = ahead(answer.headers(), before, CLOCK.now());
     let place = match answer.status() {
@@ -115,7 +119,7 @@ fn said(place: &Place) -> String {
     match place {
         Place::Absent(status) => status.to_string(),
         Place::Bad(why) => format!("200 with what is no metadata ({why})"),
-        Place::Document(_) | Place::Unreachable(_) => String::new(),
+        Place::Document(_) | Place::Unreachable(..) => String::new(),
     }
 }
 
@@ -136,8 +140,7 @@ fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &m
             report.note("metadata", message, format!("Clients that know RFC 8414 only look at {oauth}: serve it there too."));
             Some(document)
         }
-        (Place::Unreachable(why), _) => {
-            let remedy = "Is the server running, and can it be reached from here under this name?";
+        (Place::Unreachable(why, remedy), _) => {
             report.wrong("metadata", format!("{oauth}: {why}"), remedy);
             None
         }
@@ -145,7 +148,11 @@ fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &m
             report.wrong("metadata", format!("{oauth}: {why}"), "The answer has to be one JSON object (RFC 8414 §3.2).");
             None
         }
-        (Place::Absent(_), Place::Bad(why) | Place::Unreachable(why)) => {
+        (Place::Absent(_), Place::Unreachable(why, remedy)) => {
+            report.wrong("metadata", format!("{openid}: {why}"), remedy);
+            None
+        }
+        (Place::Absent(_), Place::Bad(why)) => {
             report.wrong("metadata", format!("{openid}: {why}"), "The answer has to be one JSON object (RFC 8414 §3.2).");
             None
         }
