@@ -48,6 +48,27 @@ async fn each_client_may_use_the_method_it_registered_and_no_other() {
     }
 }
 
+/// The time that a long secret takes must not tell who is there: it is refused before anybody is looked up.
+#[tokio::test]
+async fn a_secret_longer_than_any_is_refused_whoever_is_meant() {
+    for method in [&METHODS[2], &METHODS[3]] {
+        let world = world_with("client-with-secret", method).await;
+        let answer = async |id: &str, octets: usize| {
+            let (secret, form) = ("x".repeat(octets), Form::new("client_credentials"));
+            let form = match *method == METHODS[2] {
+                true => form.basic(id, &secret),
+                false => form.with("client_id", id).with("client_secret", &secret),
+            };
+            world.send(&form).await
+        };
+        for id in ["client-with-secret", "nobody-of-ours"] {
+            is_refused(&answer(id, 1025).await, id, "client secret is longer than any");
+        }
+        is_refused(&answer("client-with-secret", 1024).await, "the control", "client secret is wrong");
+        is_refused(&answer("nobody-of-ours", 1024).await, "the control", "is not registered");
+    }
+}
+
 #[tokio::test]
 async fn the_decision_names_the_client_and_its_method() {
     for method in &METHODS[..4] {

@@ -197,6 +197,52 @@ fn an_unknown_client_takes_as_long_as_a_wrong_secret() {
     cannot_be_told_apart(&server, "client_secret_basic, slowly", 401, SLOWLY, &cases[1..3]);
 }
 
+/// Neither a long secret nor the number of a client's secrets shows: a secret is digested once, whoever is meant, and not at all if it is
+/// longer than any.
+#[test]
+fn a_long_secret_and_many_secrets_take_as_long_as_an_unknown_client() {
+    let server = Server::start();
+    let known = |id: &str, rotations| {
+        server.client(id, &["--auth", "client_secret_post"]);
+        for number in 0..rotations {
+            server.ok(&["client", "rotate-secret", id, "--overlap", "1d", "--out", &format!("{id}-{number}.json")]);
+        }
+    };
+    known("one", 0);
+    known("four", 3);
+    let request = |id: &str, secret: &str| {
+        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        Request(None, form.map(|(name, value)| (name, value.to_owned())).into())
+    };
+    for (what, octets) in [("as long as ours", 64), ("60 KB", 60_000)] {
+        let secret = "x".repeat(octets);
+        let of = |id: &'static str| {
+            let secret = secret.clone();
+            case(id, move |_| request(id, &secret))
+        };
+        cannot_be_told_apart(&server, what, 400, AT_ONCE, &[of("none"), of("one"), of("four")]);
+    }
+}
+
+/// The MAC of a long assertion takes long: as long for nobody as for a client with one secret or four.
+#[test]
+fn a_long_assertion_with_a_mac_takes_as_long_for_nobody() {
+    let server = Server::start();
+    for id in ["one", "four"] {
+        server.client(id, &["--auth", "client_secret_jwt"]);
+    }
+    for number in 0..3 {
+        server.ok(&["client", "rotate-secret", "four", "--overlap", "1d", "--out", &format!("four-{number}.json")]);
+    }
+    let key = SigningKey::from_secret(&[7; 64], Algorithm::Hs256).expect("a secret");
+    let of = |id: &'static str| {
+        let claims = serde_json::json!({"iss": id, "sub": id, "aud": server.issuer, "jti": "x", "exp": 4_000_000_000_u64, "pad": "x".repeat(11_000)});
+        let assertion = grantor::jose::sign(&key, None, claims.to_string().as_bytes()).expect("an assertion");
+        case(id, move |_| form("private_key_jwt", &assertion))
+    };
+    cannot_be_told_apart(&server, "client_secret_jwt", 400, AT_ONCE, &[of("none"), of("one"), of("four")]);
+}
+
 /// A key as it is, or under the `kid` of another.
 fn signing_key(json: &Value, key_id: Option<&str>) -> SigningKey {
     let mut jwk = json.clone();

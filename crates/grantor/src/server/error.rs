@@ -160,6 +160,9 @@ pub enum ClientAuthError {
     /// The secret is wrong or has expired.
     #[error("client secret is wrong or has expired")]
     WrongSecret,
+    /// The secret is longer than any; nobody was looked up.
+    #[error("client secret is longer than any")]
+    OverlongSecret,
     /// No key to verify the assertion with.
     #[error("key: {0}")]
     Key(KeyError),
@@ -429,7 +432,8 @@ impl ClientAuthError {
             | Self::DisabledClient
             | Self::WrongMethod { .. }
             | Self::MethodNotAccepted(_)
-            | Self::WrongSecret => "client",
+            | Self::WrongSecret
+            | Self::OverlongSecret => "client",
         }
     }
 }
@@ -487,6 +491,7 @@ fn client_auth_code(error: &ClientAuthError) -> ErrorCode {
         | ClientAuthError::WrongMethod { .. }
         | ClientAuthError::MethodNotAccepted(_)
         | ClientAuthError::WrongSecret
+        | ClientAuthError::OverlongSecret
         | ClientAuthError::Key(_) => ErrorCode::InvalidClient,
     }
 }
@@ -578,6 +583,7 @@ fn client_auth_text(error: &ClientAuthError) -> Cow<'static, str> {
         | ClientAuthError::WrongMethod { .. }
         | ClientAuthError::MethodNotAccepted(_)
         | ClientAuthError::WrongSecret
+        | ClientAuthError::OverlongSecret
         | ClientAuthError::Key(_) => "client authentication failed",
     };
     text.into()

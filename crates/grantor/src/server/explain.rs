@@ -210,9 +210,10 @@ fn client_auth_rule(error: &ClientAuthError) -> Broken {
         ClientAuthError::WrongMethod { .. } => Broken::Rule("method"),
         ClientAuthError::Key(error) => key_rule(error),
         ClientAuthError::Assertion(error) => assertion_rule(error),
-        ClientAuthError::ClientIdMismatch(_) | ClientAuthError::MethodNotAccepted(_) | ClientAuthError::WrongSecret => {
-            Broken::Beside { rule: "client", before: None }
-        }
+        ClientAuthError::ClientIdMismatch(_)
+        | ClientAuthError::MethodNotAccepted(_)
+        | ClientAuthError::WrongSecret
+        | ClientAuthError::OverlongSecret => Broken::Beside { rule: "client", before: None },
     }
 }
 
@@ -368,6 +369,7 @@ mod tests {
             (ClientAuthError::WrongMethod { expected: method(), got: method() }, "method"),
             (ClientAuthError::MethodNotAccepted(method()), "client"),
             (ClientAuthError::WrongSecret, "client"),
+            (ClientAuthError::OverlongSecret, "client"),
             (ClientAuthError::Store(store()), "storage"),
         ];
         let keys = key_errors().into_iter().map(|(error, row)| (ClientAuthError::Key(error), row));

@@ -136,7 +136,7 @@ impl ClientSecret {
     }
 
     /// Keeps only the SHA-256 digest: for `client_secret_basic` and `client_secret_post`. A random secret of 384 bits needs no
-    /// slow hash.
+    /// slow hash. One longer than [`PresentedSecret::MAX_BYTES`] never matches.
     pub fn digest(secret: &str, expires_at: Option<UnixTime>) -> Self {
         Self::from_digest(crypto::sha256(&[secret.as_bytes()]), expires_at)
     }
@@ -156,10 +156,9 @@ impl ClientSecret {
     }
 
     /// Whether `presented` is this secret and `now` is before its end. Takes the same time for every wrong secret.
-    pub fn matches(&self, presented: &str, now: UnixTime) -> bool {
+    pub fn matches(&self, presented: &PresentedSecret, now: UnixTime) -> bool {
         let SecretValue::Digest(digest) = &self.value else { return false };
-        let same = crypto::constant_time_eq(digest, &crypto::sha256(&[presented.as_bytes()]));
-        same && self.is_live(now)
+        crypto::constant_time_eq(digest, &presented.0) && self.is_live(now)
     }
 
     /// The HMAC key, of a readable secret before its end.
@@ -195,6 +194,26 @@ impl ClientSecret {
     /// Whether `now` is before its end.
     pub fn is_live(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// The digest of a secret that somebody presents: taken once, whether or not there is anything to compare it with, so that the time does
+/// not tell how many secrets a client has, nor whether there is such a client.
+pub struct PresentedSecret([u8; 32]);
+
+impl PresentedSecret {
+    /// Octets of the longest secret that is looked at; the server's own have 64.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// `None` if the secret is longer than any.
+    pub fn of(secret: &str) -> Option<Self> {
+        (secret.len() <= Self::MAX_BYTES).then(|| Self(crypto::sha256(&[secret.as_bytes()])))
+    }
+}
+
+impl std::fmt::Debug for PresentedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PresentedSecret(..)")
     }
 }
 

@@ -16,7 +16,9 @@ mod revision;
 mod subject;
 mod token;
 
-pub use client::{AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret};
+pub use client::{
+    AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret, PresentedSecret,
+};
 pub use client::{ClientSource, TokenFormat, client_change};
 pub use client_key::ClientKey;
 pub use error::StoreError;

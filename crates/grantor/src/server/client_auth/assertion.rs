@@ -45,7 +45,7 @@ impl ClientAuthentication for ClientAssertion {
         let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(ClientAuthError::NoIssuer)?;
         decision.claims_client(issuer);
         let now = context.now();
-        let (client, kind, keys) = match party(context, issuer, &assertion, now, decision).await {
+        let (client, kind, mut keys) = match party(context, issuer, &assertion, now, decision).await {
             Ok(party) => party,
             Err(error) => {
                 // Whether the party is unknown, disabled or without this key must not show in the time it takes.
@@ -53,9 +53,15 @@ impl ClientAuthentication for ClientAssertion {
                 return Err(error);
             }
         };
+        let own = keys.len();
+        if kind == KeyKind::Secret {
+            context.decoys().fill(&mut keys);
+        }
         let expectation = Expectation::client_authentication(context.terms(kind), &client, keys);
         let verified = context.verifier().verify(assertion, &expectation, now).await;
-        decision.held(Held { usage: Usage::ClientAuthentication, client: client.clone(), kind, keys: expectation.into_keys() });
+        let mut keys = expectation.into_keys();
+        keys.truncate(own);
+        decision.held(Held { usage: Usage::ClientAuthentication, client: client.clone(), kind, keys });
         let verified = verified.map_err(ClientAuthError::Assertion)?;
         decision.authenticated_by(&verified);
         let method = client.metadata().auth_method.clone();

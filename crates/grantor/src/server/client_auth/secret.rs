@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
     server::{AuthorizationHeader, ClientAuthError, Context, Decision, TokenForm},
-    storage::Client,
+    storage::{Client, PresentedSecret},
     types::AuthMethod,
 };
 
@@ -84,10 +84,12 @@ async fn check(
     decision: &mut Decision,
 ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
     decision.claims_client(id);
+    // Before anybody is looked up: the work must not depend on who is there.
+    let presented = PresentedSecret::of(secret).ok_or(ClientAuthError::OverlongSecret)?;
     let client = registered(context, id, method, decision).await?;
     let now = context.now();
     let [method] = method;
-    match client.secrets().iter().any(|stored| stored.matches(secret, now)) {
+    match client.secrets().iter().any(|stored| stored.matches(&presented, now)) {
         true => Ok((client, method.clone())),
         false => Err(ClientAuthError::WrongSecret),
     }
