@@ -14,14 +14,19 @@ use crate::{
     throttle::{FailureThrottle, Thinned},
 };
 
-/// Opens the database in the data directory; what the configuration decides is decided by it, the rest by `options`.
-pub fn open_store(data: &Path, config: &Config, options: Options) -> Result<Arc<SqliteStore>, OpenError> {
-    let options = Options {
+/// How a database is opened or restored: what the configuration decides, and the rest as it is.
+pub fn store_options(config: &Config, options: Options) -> Options {
+    Options {
         signing_algorithm: config.token.signing_algorithm,
         retention: config.decisions,
         leeway: config.assertion.leeway,
         ..options
-    };
+    }
+}
+
+/// Opens the database in the data directory; what the configuration decides is decided by it, the rest by `options`.
+pub fn open_store(data: &Path, config: &Config, options: Options) -> Result<Arc<SqliteStore>, OpenError> {
+    let options = store_options(config, options);
     SqliteStore::open(data, &options).map(Arc::new)
 }
 

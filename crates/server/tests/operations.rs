@@ -487,3 +487,47 @@ fn a_fifth_live_secret_is_refused_and_each_of_four_works() {
         server.ok(&["token", "--grant", "client-credentials", "--key", &file.display().to_string()]);
     }
 }
+
+#[test]
+fn a_restored_backup_lets_no_used_assertion_in_again() {
+    let mut server = Server::start_with("[assertion]\nleeway_seconds = 0");
+    let key = signing_key(&server.client("billing", &["--generate-key"]));
+    let backup = server.directory().join("backup.db").display().to_string();
+    server.ok(&["backup", &backup]);
+    assert!(server.run(&["backup", &backup]).stderr.contains("never overwritten"));
+    let used = assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(60));
+    let send = |server: &Server, assertion: &str| server.token(&[("grant_type", JWT_BEARER), ("assertion", assertion)]);
+    assert_eq!(send(&server, &used).status, 200);
+    let unsent = assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(60));
+    server.ok(&["subject", "create", "late"]);
+    let subjects = |server: &Server| server.ok(&["subject", "list", "--json"]);
+
+    let refused = server.run(&["restore", &backup]);
+    assert!(refused.status.code() == Some(2) && refused.stderr.contains("--replace"), "{}", refused.stderr);
+    assert!(subjects(&server).contains("late"));
+    // While it runs.
+    server.ok(&["restore", &backup, "--replace"]);
+    assert!(!subjects(&server).contains("late"));
+    server.wait_until("assertions of before are refused", || send(&server, &unsent).status == 503);
+    let answer = send(&server, &unsent);
+    assert!(answer.error() == "temporarily_unavailable" && answer.header("retry-after").is_some());
+    assert_eq!(server.decision(&answer.decision_id())["rule"], "fence");
+    let new = || assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(60));
+    server.wait_until("a new one is taken", || send(&server, &new()).status == 200);
+
+    // Over what a killed server left: its log is not applied to the backup.
+    server.ok(&["subject", "create", "late"]);
+    let again = new();
+    server.wait_until("taken", || [200, 400].contains(&send(&server, &again).status));
+    server.kill();
+    server.ok(&["restore", &backup, "--replace"]);
+    let server = server.restart();
+    assert!(!subjects(&server).contains("late"));
+    for used in [&used, &unsent, &again] {
+        assert_eq!(send(&server, used).status, 503, "used before the restore");
+    }
+    server.wait_until("a new one is taken", || {
+        let assertion = assertion(&server.issuer, "billing", "billing", &key, Duration::from_secs(60));
+        send(&server, &assertion).status == 200
+    });
+}

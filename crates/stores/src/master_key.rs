@@ -75,10 +75,22 @@ impl MasterKey {
     /// # Errors
     /// [`MasterKeyError::Io`]
     pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
+        let key = Self::prepare(path)?;
+        Self::keep(path)?;
+        Ok(key)
+    }
+
+    /// Under which name a key is written before it is kept.
+    pub(crate) fn unfinished(path: &Path) -> PathBuf {
+        path.with_extension("key.new")
+    }
+
+    /// Makes a new key and writes it to a file beside the one that it is for, which [`MasterKey::keep`] makes of it: once there is
+    /// something that it opens.
+    pub(crate) fn prepare(path: &Path) -> Result<Self, MasterKeyError> {
         let key = Zeroizing::new(crypto::random_bytes::<32>());
         let text = Zeroizing::new(format!("{}\n", base64url_encode(key.as_slice())));
-        // Under another name first: whenever the process is killed, the file is whole or absent.
-        let unfinished = path.with_extension("key.new");
+        let unfinished = Self::unfinished(path);
         let write = || {
             // One that was left may be the same file under both names: it is unlinked, never truncated.
             fs::remove_file(&unfinished)
@@ -86,15 +98,29 @@ impl MasterKey {
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::hard_link(&unfinished, path)?;
-            fs::remove_file(&unfinished)?;
-            // Its name too, where the file system can do that: the database, perhaps on another disk, is of no use without it.
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let _ = fs::File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
+            sync_directory(path);
             Ok(())
         };
         write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
         Ok(Self::new(&key))
+    }
+
+    /// Gives a key that was prepared its name. Without one, nothing has to be done.
+    pub(crate) fn keep(path: &Path) -> Result<(), MasterKeyError> {
+        let unfinished = Self::unfinished(path);
+        if !unfinished.exists() {
+            return Ok(());
+        }
+        // A link does not replace a key that is there: what was left beside it goes.
+        let keep = || {
+            if !path.exists() {
+                fs::hard_link(&unfinished, path)?;
+            }
+            fs::remove_file(&unfinished)
+        };
+        keep().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
+        sync_directory(path);
+        Ok(())
     }
 
     fn new(key: &[u8; 32]) -> Self {
@@ -114,4 +140,10 @@ impl MasterKey {
     pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.sealing.open(purpose, sealed)
     }
+}
+
+/// The name of a file too, where the file system can do that: the database, perhaps on another disk, is of no use without its key.
+pub(crate) fn sync_directory(file: &Path) {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let _ = fs::File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
 }

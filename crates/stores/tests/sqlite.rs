@@ -20,7 +20,7 @@ use grantor::{
 };
 use grantor_stores::{
     Exposure, MasterKeyError,
-    sqlite::{OpenError, Options, SqliteStore},
+    sqlite::{OpenError, Options, Restored, SqliteStore},
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -201,6 +201,171 @@ async fn a_revocation_that_may_have_been_removed_counts_as_one() {
     assert!(store.token_is_revoked(&digest, until).await.expect("decided"));
     let later = start.plus(Duration::from_secs(9000));
     assert!(!store.token_is_revoked(&TokenDigest::of("u"), later).await.expect("decided"), "one that ends later");
+}
+
+/// A world in which a backup was made, and then an assertion was used and a client registered.
+struct BackedUp {
+    directory: TempDir,
+    clock: Arc<ManualClock>,
+    store: SqliteStore,
+    used: ReplayKey,
+}
+
+impl BackedUp {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+        let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+        store.client_create(client("early", AuthMethod::NONE, vec![])).await.expect("created");
+        store.backup(&directory.path().join("backup")).expect("backed up");
+        let used = ReplayKey::new("issuer", "used");
+        let world = Self { directory, clock, store, used };
+        assert_eq!(world.claim(&world.store).await.expect("claimed"), Claim::Fresh);
+        world.store.client_create(client("late", AuthMethod::NONE, vec![])).await.expect("created");
+        world
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    async fn claim(&self, store: &SqliteStore) -> Result<Claim, StoreError> {
+        let now = self.clock.now();
+        store.claim(self.used, now.plus(Duration::from_secs(60)), now, DEFAULT_REPLAY_QUOTA).await
+    }
+
+    fn open(&self) -> SqliteStore {
+        open_with_clock(self.path(), self.clock.clone()).expect("the store opens")
+    }
+
+    fn restore(&self) -> Result<Restored, OpenError> {
+        let options = Options { clock: self.clock.clone(), ..Options::default() };
+        SqliteStore::restore(self.path(), &self.path().join("backup"), &options)
+    }
+
+    /// Assertions of before are refused from half a minute ahead of now.
+    fn expect_fence(&self, store: &SqliteStore) {
+        assert_eq!(store.fence(), Some(self.clock.now().plus(Duration::from_secs(30))));
+    }
+}
+
+async fn knows(store: &SqliteStore, name: &str) -> bool {
+    store.client(&id(name)).await.expect("read").is_some()
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_while_a_server_runs() {
+    let world = BackedUp::new().await;
+    assert_eq!(world.store.fence(), None);
+    let late = world.store.client(&id("late")).await.expect("read").expect("there").revision().number;
+    world.restore().expect("restored");
+    within_a_second(async || !knows(&world.store, "late").await).await;
+    within_a_second(async || world.store.fence().is_some()).await;
+    world.expect_fence(&world.store);
+    assert!(knows(&world.store, "early").await);
+    assert_eq!(world.claim(&world.store).await.expect("decided"), Claim::Replayed, "the process remembers");
+
+    // Later changes are followed, and no number is given again.
+    let other = world.open();
+    world.expect_fence(&other);
+    other.client_create(client("later", AuthMethod::NONE, vec![])).await.expect("created");
+    within_a_second(async || knows(&world.store, "later").await).await;
+    let later = other.client(&id("later")).await.expect("read").expect("there").revision().number;
+    assert!(later > late, "{later} {late}");
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_over_what_a_killed_server_left() {
+    let world = BackedUp::new().await;
+    // As after kill -9: the log stays beside the file.
+    let crashed = tempfile::tempdir().expect("a temporary directory");
+    for name in ["grantor.db", "grantor.db-wal", "master.key", "backup"] {
+        fs::copy(world.path().join(name), crashed.path().join(name)).expect("copied");
+    }
+    let options = Options { clock: world.clock.clone(), ..Options::default() };
+    SqliteStore::restore(crashed.path(), &crashed.path().join("backup"), &options).expect("restored");
+    let store = open_with_clock(crashed.path(), world.clock.clone()).expect("the store opens");
+    assert!(knows(&store, "early").await && !knows(&store, "late").await);
+    world.expect_fence(&store);
+}
+
+#[tokio::test]
+async fn a_database_replaced_by_hand_is_noticed() {
+    // While the server runs, through SQLite.
+    let world = BackedUp::new().await;
+    let backup = Connection::open(world.path().join("backup")).expect("the backup");
+    let mut live = Connection::open(world.path().join("grantor.db")).expect("the database");
+    rusqlite::backup::Backup::new(&backup, &mut live).expect("a copy").step(-1).expect("copied");
+    within_a_second(async || world.store.fence().is_some()).await;
+    within_a_second(async || !knows(&world.store, "late").await).await;
+    world.store.client_create(client("after", AuthMethod::NONE, vec![])).await.expect("created");
+    assert!(knows(&world.store, "after").await);
+    assert_eq!(world.claim(&world.store).await.expect("decided"), Claim::Replayed, "the process remembers");
+
+    // While no server runs, by copying a file.
+    let world = BackedUp::new().await;
+    let BackedUp { directory, clock, store, used } = world;
+    drop(store);
+    fs::copy(directory.path().join("backup"), directory.path().join("grantor.db")).expect("copied");
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let world = BackedUp { directory, clock, store, used };
+    world.expect_fence(&world.store);
+
+    // The control: the same database, opened again.
+    let world = BackedUp::new().await;
+    drop(world.store);
+    let store = open_with_clock(world.directory.path(), world.clock.clone()).expect("the store opens");
+    assert_eq!(store.fence(), None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_restored_changes_nothing() {
+    let world = BackedUp::new().await;
+    let exists = world.store.backup(&world.path().join("backup")).expect_err("a backup is there");
+    assert!(exists.to_string().contains("never overwritten"), "{exists}");
+    fs::write(world.path().join("foreign"), "something else, and long enough to be a database").expect("written");
+    let options = Options { clock: world.clock.clone(), ..Options::default() };
+    let foreign = SqliteStore::restore(world.path(), &world.path().join("foreign"), &options).expect_err("no database");
+    assert!(matches!(foreign, OpenError::Foreign(_)), "{foreign}");
+    let absent = SqliteStore::restore(world.path(), &world.path().join("absent"), &options).expect_err("no file");
+    assert!(matches!(absent, OpenError::Foreign(_) | OpenError::Io { .. }), "{absent}");
+    let other = tempfile::tempdir().expect("a temporary directory");
+    drop(open(other.path()));
+    let wrong = SqliteStore::restore(other.path(), &world.path().join("backup"), &options).expect_err("another key");
+    assert!(matches!(wrong, OpenError::WrongMasterKey(_)), "{wrong}");
+    assert!(!other.path().join("grantor.db.restoring").exists());
+    assert!(knows(&world.store, "late").await && world.store.fence().is_none());
+}
+
+#[tokio::test]
+async fn a_damaged_or_lost_database_is_brought_back() {
+    let world = BackedUp::new().await;
+    drop(world.open());
+    let BackedUp { directory, clock, store, used } = world;
+    drop(store);
+    let path = directory.path().join("grantor.db");
+    let mut octets = fs::read(&path).expect("the file");
+    octets[4096..8192].fill(0xa5);
+    fs::write(&path, octets).expect("damaged");
+    assert!(matches!(open_with_clock(directory.path(), clock.clone()), Err(OpenError::Damaged { .. })));
+    let options = Options { clock: clock.clone(), ..Options::default() };
+    let restored = SqliteStore::restore(directory.path(), &directory.path().join("backup"), &options).expect("restored");
+    assert!(restored.set_aside.expect("kept").exists());
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    assert!(knows(&store, "early").await);
+    drop(store);
+
+    // A master key without a database is a database that was lost, and not a new server.
+    fs::remove_file(&path).expect("removed");
+    let lost = open_with_clock(directory.path(), clock.clone()).expect_err("no database");
+    assert!(matches!(lost, OpenError::Lost { .. }) && lost.to_string().contains("grantor restore"), "{lost}");
+    fs::write(&path, "").expect("an empty file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
+    assert!(matches!(open_with_clock(directory.path(), clock.clone()), Err(OpenError::Lost { .. })));
+    SqliteStore::restore(directory.path(), &directory.path().join("backup"), &options).expect("restored");
+    let world = BackedUp { store: open_with_clock(directory.path(), clock.clone()).expect("it opens"), directory, clock, used };
+    assert!(knows(&world.store, "early").await);
+    world.expect_fence(&world.store);
 }
 
 #[tokio::test]

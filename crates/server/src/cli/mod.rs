@@ -2,6 +2,7 @@
 //! output has gone away.
 
 mod assertion;
+mod backup;
 mod client;
 mod credential;
 mod decisions;
@@ -94,6 +95,10 @@ enum Command {
     /// Find out why requests were granted or refused
     #[command(subcommand)]
     Decisions(decisions::DecisionsCommand),
+    /// Write a copy of the database to a file, while servers go on
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database
+    Restore(backup::Restore),
     /// Get an access token with a key file, from any authorization server
     Token(token::Token),
     /// Find out what is wrong with a server, or between it and a key
@@ -121,6 +126,8 @@ impl Cli {
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
+            Command::Backup(command) => command.run(&global).await,
+            Command::Restore(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
             Command::Doctor(command) => command.run(&global).await,
         }

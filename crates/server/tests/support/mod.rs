@@ -105,10 +105,20 @@ impl Server {
         server
     }
 
-    /// Ends the process at once, as a power failure would (SIGKILL), and starts it again on the same directory and port.
+    /// Ends the process at once and starts it again on the same directory and port.
     pub fn kill_and_restart(mut self) -> Self {
+        self.kill();
+        self.restart()
+    }
+
+    /// Ends the process at once, as a power failure would (SIGKILL).
+    pub fn kill(&mut self) {
         self.child.kill().expect("SIGKILL");
         self.child.wait().expect("the process ends");
+    }
+
+    /// Starts a process that has ended again, on the same directory and port.
+    pub fn restart(self) -> Self {
         Self::start_on(self.directory.clone(), self.address)
     }
 

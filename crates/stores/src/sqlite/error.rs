@@ -22,6 +22,17 @@ pub enum OpenError {
     /// There is none, and none was to be made.
     #[error("no database in {0}; name the right directory with --data, or run `grantor serve` to make one")]
     Absent(PathBuf),
+    /// There is a master key, but the database that it opens is gone.
+    #[error(
+        "{path}: the database is missing or empty, but its master key {key} is there; bring it back with: grantor restore FILE, or, \
+         to start anew, move the master key away"
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// The master key.
+        key: PathBuf,
+    },
     /// Others may put files into the directory.
     #[error(
         "{0}: others may write in this directory, and so replace the database; run: chmod 700 {0}, or name a directory in it with \

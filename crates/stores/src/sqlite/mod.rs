@@ -4,6 +4,7 @@
 //! What was answered is on disk: a claim or a token is answered only after the commit that holds it.
 
 mod access;
+mod backup;
 mod cache;
 mod check;
 mod claim_rows;
@@ -17,6 +18,7 @@ mod quota;
 mod readers;
 mod replay;
 mod revision;
+mod seen;
 mod signing_key;
 mod steady;
 mod subject;
@@ -35,6 +37,7 @@ use std::{
 use grantor::{clock::Clock, server::TokenIds, storage::StoreError};
 use rusqlite::Connection;
 
+pub use backup::{BackupError, Restored};
 pub use decision::{DecisionFilter, Retention, StoredDecision};
 pub use error::{OpenError, left_unchanged};
 pub use open::{Create, Options};
@@ -45,8 +48,10 @@ use self::{
     check::LastCheck,
     error::failed,
     marks::Marks,
+    open::Checkpoints,
     quota::Quota,
     readers::Readers,
+    seen::Seen,
     signing_key::Ring,
     writer::Writer,
 };
@@ -70,7 +75,8 @@ struct Inner {
     /// The connection that reads the change log, and how far it did.
     changes: Mutex<(Connection, Position)>,
     /// The connection that moves the write-ahead log into the database file.
-    checkpoints: Mutex<Connection>,
+    checkpoints: Mutex<Checkpoints>,
+    seen: Seen,
     opened: Instant,
     /// When the change log was last read, in milliseconds after `opened`.
     looked_at: AtomicU64,

@@ -18,7 +18,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, SqliteStore, Writer,
+    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, Seen, SqliteStore, Writer,
     access, signing_key,
     token::{COUNT_REVOCATIONS, COUNT_TOKENS},
 };
@@ -47,6 +47,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// Pages in the log from which on the writer does it, while requests wait: it starts the log anew, and finds little left to move.
 const LOG_PAGES: i32 = 4000;
+/// Pages that cannot be moved out of the log, 64 MiB, from which on somebody is told.
+const HELD_UP: i64 = 16_384;
+/// How often.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 /// Memory for pages that are written again and again: negative, for SQLite to read it as KiB.
@@ -109,35 +113,75 @@ impl SqliteStore {
         if options.create == Create::Never && !path.try_exists().map_err(io)? {
             return Err(OpenError::Absent(directory.to_owned()));
         }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
-        access::check_directory(directory)?;
         // Two processes that start at once must not both create.
-        let lock = private_file(&directory.join("lock")).map_err(io)?;
-        lock.lock().map_err(io)?;
+        let lock = lock(directory)?;
         let is_new = inspect(&path)?;
         access::check_files(directory)?;
         if is_new && options.create == Create::Never {
             return Err(OpenError::Absent(directory.to_owned()));
         }
-        let key_path = options.master_key.clone().unwrap_or_else(|| directory.join("master.key"));
-        let master_key = match is_new && !key_path.exists() {
-            true => MasterKey::create(&key_path)?,
-            false => MasterKey::read(&key_path)?,
+        let key_path = master_key_path(directory, options);
+        let master_key = match is_new {
+            false => master_key(directory, options)?,
+            true if !key_path.exists() => MasterKey::prepare(&key_path)?,
+            // A key that all nodes are given is there before the first database.
+            true if options.master_key.is_some() => MasterKey::read(&key_path)?,
+            true => return Err(OpenError::Lost { path, key: key_path }),
         };
         private_file(&path).map_err(io)?;
         let mut connection = connect_to_write(&path).map_err(sqlite(&path))?;
         migrate(&mut connection, &path)?;
-        check_master_key(&connection, &master_key).map_err(sqlite(&path))?.ok_or(OpenError::WrongMasterKey(key_path))?;
-        start(path, connection, master_key, options)
+        check_master_key(&connection, &master_key).map_err(sqlite(&path))?.ok_or(OpenError::WrongMasterKey(key_path.clone()))?;
+        // The database that it opens is there.
+        MasterKey::keep(&key_path)?;
+        let store = start(directory, path, connection, master_key, options);
+        drop(lock);
+        store
     }
 }
 
-fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, options: &Options) -> Result<SqliteStore, OpenError> {
+/// Makes the directory if there is none, and keeps other processes from opening, making or restoring a database in it.
+pub(super) fn lock(directory: &Path) -> Result<fs::File, OpenError> {
+    let io = |error| OpenError::Io { path: directory.to_owned(), error };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+    access::check_directory(directory)?;
+    let lock = private_file(&directory.join("lock")).map_err(io)?;
+    lock.lock().map_err(io)?;
+    Ok(lock)
+}
+
+/// Where the master key is.
+pub(super) fn master_key_path(directory: &Path, options: &Options) -> PathBuf {
+    options.master_key.clone().unwrap_or_else(|| directory.join("master.key"))
+}
+
+/// The master key of a database that is there. A first start that was killed may have left it unfinished.
+pub(super) fn master_key(directory: &Path, options: &Options) -> Result<MasterKey, OpenError> {
+    let path = master_key_path(directory, options);
+    let unfinished = MasterKey::unfinished(&path);
+    let is_unfinished = !path.exists() && unfinished.exists();
+    Ok(MasterKey::read(if is_unfinished { &unfinished } else { &path })?)
+}
+
+fn start(
+    directory: &Path,
+    path: PathBuf,
+    mut connection: Connection,
+    master_key: MasterKey,
+    options: &Options,
+) -> Result<SqliteStore, OpenError> {
     let clock = options.clock.clone();
     let content = |error| OpenError::Content { path: path.clone(), error };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite(&path))?;
     signing_key::ensure(&transaction, &master_key, options.signing_algorithm, clock.now()).map_err(content)?;
+    let seen = Seen::in_directory(directory);
+    if seen.is_ahead_of(&transaction).map_err(sqlite(&path))? {
+        tracing::warn!("the database is an earlier one than was here before: assertions issued before now are refused");
+        let raised = Marks::load(&transaction).and_then(|marks| marks.raise_fence(&transaction, clock.now(), options.leeway));
+        raised.map_err(sqlite(&path))?;
+    }
     transaction.commit().map_err(sqlite(&path))?;
+    seen.note(&connection);
 
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
     let last = Position::newest(&changes).map_err(sqlite(&path))?;
@@ -160,7 +204,8 @@ fn start(path: PathBuf, mut connection: Connection, master_key: MasterKey, optio
         revocations: Quota::new(COUNT_REVOCATIONS),
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
-        checkpoints: Mutex::new(checkpoints),
+        checkpoints: Mutex::new(Checkpoints { connection: checkpoints, warned: None }),
+        seen,
         opened: Instant::now(),
         looked_at: AtomicU64::new(0),
     });
@@ -192,16 +237,41 @@ fn look(inner: &Inner) {
     }
 }
 
-/// Moves what was committed into the database file, as far as nobody has to wait for it.
-fn checkpoint(inner: &Inner) {
-    let connection = inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-        tracing::warn!(%error, "the write-ahead log cannot be moved into the database");
+/// The connection that moves the write-ahead log, and when it was last said that somebody keeps it from doing so.
+pub(super) struct Checkpoints {
+    connection: Connection,
+    warned: Option<Instant>,
+}
+
+impl Drop for Inner {
+    /// A store that is used for a moment has no thread that does it.
+    fn drop(&mut self) {
+        self.seen.note(&self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).connection);
     }
 }
 
+/// Moves what was committed into the database file, as far as nobody has to wait for it.
+fn checkpoint(inner: &Inner) {
+    let mut checkpoints = inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+    let moved = checkpoints.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        // Pages in the log, and of them those that were moved.
+        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    });
+    match moved {
+        Ok((pages, done)) if pages - done > HELD_UP => {
+            if checkpoints.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                tracing::warn!(pages, "the write-ahead log grows: another process keeps a read transaction open; end it");
+                checkpoints.warned = Some(Instant::now());
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
+    }
+    inner.seen.note(&checkpoints.connection);
+}
+
 /// Looks at the file without changing it. Answers whether there is nothing yet.
-fn inspect(path: &Path) -> Result<bool, OpenError> {
+pub(super) fn inspect(path: &Path) -> Result<bool, OpenError> {
     let size = match fs::metadata(path) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
@@ -278,7 +348,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
 }
 
 /// Proves that the master key is the one this database was made with, writing nothing if it is not; a new database gets its proof.
-fn check_master_key(connection: &Connection, master_key: &MasterKey) -> rusqlite::Result<Option<()>> {
+pub(super) fn check_master_key(connection: &Connection, master_key: &MasterKey) -> rusqlite::Result<Option<()>> {
     let (purpose, text) = PROOF;
     let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
     let proof: Option<Vec<u8>> = connection.query_row(query, [], |row| row.get(0)).optional()?;
@@ -290,11 +360,11 @@ fn check_master_key(connection: &Connection, master_key: &MasterKey) -> rusqlite
 }
 
 /// Creates the file if there is none, for its owner alone: SQLite gives its own files the same mode.
-fn private_file(path: &Path) -> std::io::Result<fs::File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -312,6 +382,6 @@ pub(super) fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
+pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
     move |error| OpenError::Sqlite { path: path.to_owned(), error }
 }

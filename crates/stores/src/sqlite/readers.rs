@@ -1,7 +1,7 @@
 //! Reads that the cache could not answer, on connections of their own.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -25,6 +25,11 @@ const KEPT: usize = 8;
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, free: Arc::default() }
+    }
+
+    /// The database.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Reads on a thread where it may take its time.

@@ -1,0 +1,249 @@
+//! Backups: a consistent copy while servers run, and bringing one back so that running servers notice, nothing of the database before is
+//! applied to it, and no assertion is accepted a second time because its use was lost.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use grantor::clock::UnixTime;
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
+
+use super::{
+    Marks, OpenError, Options, SqliteStore,
+    open::{self, sqlite},
+    seen::Seen,
+};
+use crate::master_key::sync_directory;
+
+/// How long a restore waits for a server that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon it tries again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The file is there already, and might be the only backup.
+    #[error("{0}: exists already and is never overwritten; name another file")]
+    Exists(PathBuf),
+    /// The file cannot be written.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// SQLite refused.
+    #[error("{path}: {error}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// Assertions that were not certainly issued after this are refused from now on.
+    pub fence: UnixTime,
+    /// Where the database of before is, if it was damaged.
+    pub set_aside: Option<PathBuf>,
+}
+
+impl SqliteStore {
+    /// Writes a copy of the database as it is now to a file that must not exist yet, mode 0600, while servers go on. The master key is
+    /// not in it. Blocks until the copy is on the disk.
+    ///
+    /// # Errors
+    /// [`BackupError`]; then there is no such file.
+    pub fn backup(&self, file: &Path) -> Result<(), BackupError> {
+        if file.exists() {
+            return Err(BackupError::Exists(file.to_owned()));
+        }
+        // Under another name first: a file of the right name is whole.
+        let mut unfinished = file.as_os_str().to_owned();
+        unfinished.push(".unfinished");
+        let unfinished = PathBuf::from(unfinished);
+        let written = self.write_backup(&unfinished, file);
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    fn write_backup(&self, unfinished: &Path, file: &Path) -> Result<(), BackupError> {
+        let failed = |error| BackupError::Sqlite { path: unfinished.to_owned(), error };
+        let io = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists(file.to_owned()),
+            _ => BackupError::Io { path: file.to_owned(), error },
+        };
+        remove_if_there(unfinished).map_err(io)?;
+        let opened = open::private_file(unfinished).map_err(io)?;
+        let source = open::connect_to_read(self.0.readers.path()).map_err(failed)?;
+        let mut copy = Connection::open(unfinished).map_err(failed)?;
+        copy_all(&source, &mut copy).map_err(failed)?;
+        // One file, without a log beside it.
+        copy.pragma_update(None, "journal_mode", "DELETE").map_err(failed)?;
+        copy.close().map_err(|(_, error)| failed(error))?;
+        opened.sync_all().map_err(io)?;
+        fs::hard_link(unfinished, file).map_err(io)?;
+        fs::remove_file(unfinished).map_err(io)?;
+        sync_directory(file);
+        Ok(())
+    }
+
+    /// Puts a backup in the place of the database in `directory`, in one step, for running servers too. What was registered, decided and
+    /// used since the backup is gone; so that no assertion is accepted twice, those issued before now are refused from then on.
+    ///
+    /// # Errors
+    /// [`OpenError`] about the backup, the master key or the database; then nothing was changed.
+    pub fn restore(directory: &Path, backup: &Path, options: &Options) -> Result<Restored, OpenError> {
+        let io = |error| OpenError::Io { path: directory.to_owned(), error };
+        let path = directory.join("grantor.db");
+        let place = Place { directory, path: &path };
+        let lock = open::lock(directory)?;
+        let copy = directory.join("grantor.db.restoring");
+        place.remove(&copy).map_err(io)?;
+        let prepared = place.prepare(backup, &copy, options);
+        let restored = prepared.and_then(|fence| Ok(Restored { fence, set_aside: place.replace_by(&copy)? }));
+        place.remove(&copy).map_err(io)?;
+        drop(lock);
+        restored
+    }
+}
+
+/// Where the database is.
+struct Place<'p> {
+    directory: &'p Path,
+    path: &'p Path,
+}
+
+impl Place<'_> {
+    /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in it.
+    fn prepare(&self, backup: &Path, copy: &Path, options: &Options) -> Result<UnixTime, OpenError> {
+        if open::inspect(backup)? {
+            return Err(OpenError::Foreign(backup.to_owned()));
+        }
+        let master_key = open::master_key(self.directory, options)?;
+        let failed = sqlite(copy);
+        open::private_file(copy).map_err(|error| OpenError::Io { path: copy.to_owned(), error })?;
+        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let source = Connection::open_with_flags(backup, read_only).map_err(sqlite(backup))?;
+        copy_all(&source, &mut Connection::open(copy).map_err(&failed)?).map_err(&failed)?;
+        let mut connection = open::connect_to_write(copy).map_err(&failed)?;
+        open::migrate(&mut connection, copy)?;
+        let key_path = open::master_key_path(self.directory, options);
+        open::check_master_key(&connection, &master_key).map_err(&failed)?.ok_or(OpenError::WrongMasterKey(key_path))?;
+        let fence = mark(&connection, &self.numbers(), options).map_err(&failed)?;
+        connection.pragma_update(None, "journal_mode", "DELETE").map_err(&failed)?;
+        Ok(fence)
+    }
+
+    /// The numbers that the database of now has given, where it can be read.
+    fn numbers(&self) -> Vec<(String, i64)> {
+        let read = || {
+            let connection = open::connect_to_read(self.path)?;
+            let mut statement = connection.prepare("SELECT name, seq FROM sqlite_sequence")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        if self.path.exists() { read().unwrap_or_default() } else { Vec::new() }
+    }
+
+    /// Puts the copy in the database's place. Answers where the database of before is, if SQLite could not write into it.
+    fn replace_by(&self, copy: &Path) -> Result<Option<PathBuf>, OpenError> {
+        let set_aside = match open::inspect(self.path) {
+            // By SQLite, in one transaction: what a crashed server left in its log is applied to the old database, never to this one.
+            Ok(false) => {
+                let failed = sqlite(self.path);
+                let source = open::connect_to_read(copy).map_err(&failed)?;
+                let mut database = open::connect_to_write(self.path).map_err(&failed)?;
+                copy_all(&source, &mut database).map_err(&failed)?;
+                return Ok(None);
+            }
+            Ok(true) => None,
+            Err(OpenError::Damaged { .. }) => Some(self.set_aside()?),
+            Err(other) => return Err(other),
+        };
+        let io = |error| OpenError::Io { path: self.path.to_owned(), error };
+        // A log of no database any more.
+        self.remove(self.path).map_err(io)?;
+        fs::rename(copy, self.path).map_err(io)?;
+        sync_directory(self.path);
+        Seen::in_directory(self.directory).forget();
+        Ok(set_aside)
+    }
+
+    /// Renames what is there, with the files beside it, to names that nothing has yet.
+    fn set_aside(&self) -> Result<PathBuf, OpenError> {
+        let name = (1..).map(|number| self.directory.join(format!("grantor.db.damaged-{number}"))).find(|name| !name.exists());
+        let name = name.expect("there are more numbers than files");
+        for suffix in SUFFIXES {
+            let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+            match fs::rename(with(self.path), with(&name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(OpenError::Io { path: self.path.to_owned(), error });
+                }
+                _ => {}
+            }
+        }
+        Ok(name)
+    }
+
+    /// Removes a database with the files beside it, as far as they are there.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        SUFFIXES.iter().try_for_each(|suffix| remove_if_there(Path::new(&format!("{}{suffix}", path.display()))))
+    }
+}
+
+/// The database, and what SQLite keeps beside it.
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// Raises the fence, and sees to it that servers take note and that no number is given again.
+fn mark(connection: &Connection, given: &[(String, i64)], options: &Options) -> rusqlite::Result<UnixTime> {
+    for (table, number) in given {
+        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
+        if connection.execute(raise, (table, number))? == 0 {
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (table, number))?;
+        }
+    }
+    // Whoever reads this change forgets everything.
+    connection.execute("INSERT INTO change (resource) VALUES ('')", [])?;
+    let marks = Marks::load(connection)?;
+    marks.raise_fence(connection, options.clock.now(), options.leeway)?;
+    Ok(marks.fence().unwrap_or_else(|| options.clock.now()))
+}
+
+/// All pages in one step, so that nothing changes in between.
+fn copy_all(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    let backup = Backup::new(source, target)?;
+    loop {
+        match backup.step(-1)? {
+            StepResult::Done => return Ok(()),
+            _ if started.elapsed() >= PATIENCE => {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, Some("another process writes all the time".to_owned())));
+            }
+            _ => thread::sleep(PAUSE),
+        }
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
