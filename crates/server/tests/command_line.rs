@@ -922,6 +922,7 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("decisions show", vec![&refused], ""),
         ("token", vec!["--key", "a1.json"], ""),
         ("doctor", vec![], ""),
+        ("health", vec![], ""),
     ];
     // These print nothing before something happens, or nothing at all.
     let others = ["decisions tail", "serve"];

@@ -349,11 +349,20 @@ impl Certificate {
 
     /// Writes a new pair over the one before; answers the certificate.
     fn renew(&self) -> Vec<u8> {
+        self.renew_for(1975, 4096)
+    }
+
+    /// As [`Certificate::renew`], valid between these years.
+    fn renew_for(&self, from: i32, until: i32) -> Vec<u8> {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let pair = rcgen::generate_simple_self_signed(names).expect("a certificate");
-        fs::write(self.path("certificate.pem"), pair.cert.pem()).expect("written");
-        fs::write(self.path("key.pem"), pair.signing_key.serialize_pem()).expect("written");
-        pair.cert.der().to_vec()
+        let mut parameters = rcgen::CertificateParams::new(names).expect("names");
+        parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        fs::write(self.path("certificate.pem"), certificate.pem()).expect("written");
+        fs::write(self.path("key.pem"), key.serialize_pem()).expect("written");
+        certificate.der().to_vec()
     }
 
     fn configuration(&self) -> String {
@@ -426,6 +435,39 @@ fn a_renewed_certificate_is_taken_up_and_a_bad_one_is_not() {
     let again = certificate.renew();
     server.wait_until("the next good one is shown", || certificate.is_shown(&server, &again));
     assert!(!certificate.is_shown(&server, &renewed), "control");
+}
+
+/// It is served all the same: clients may have pinned it, and nothing else is there.
+#[test]
+fn a_certificate_out_of_its_time_is_reported_at_the_start_and_when_it_is_taken_up() {
+    let certificate = Certificate::new();
+    certificate.renew_for(1975, 2001);
+    let metrics = free_address();
+    let server = Server::start_with(&format!("{}[metrics]\nlisten = \"{metrics}\"", certificate.configuration()));
+    let reported = |until: &str, word: &str| {
+        server.log().iter().any(|line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            line["level"] == "WARN" && line["until"] == until && message.contains(word)
+        })
+    };
+    assert!(reported("2001-01-01T00:00:00Z", "has expired"), "{:?}", server.log());
+    let expires = || {
+        let mut stream = TcpStream::connect(metrics).expect("a listener");
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: as\r\n\r\n").expect("sent");
+        let text = read_answer(&mut stream).body;
+        let line = text.lines().find_map(|line| line.strip_prefix("grantor_tls_certificate_expires_seconds ")).map(str::to_owned);
+        line.and_then(|value| value.parse::<i64>().ok())
+    };
+    assert_eq!(expires(), Some(978_307_200));
+    certificate.renew_for(4000, 4096);
+    server.signal("HUP");
+    server.wait_until("the next is reported", || reported("4096-01-01T00:00:00Z", "not valid yet"));
+    let good = certificate.renew_for(1975, 4096);
+    server.signal("HUP");
+    server.wait_until("a good one is shown", || certificate.is_shown(&server, &good));
+    assert_eq!(expires(), Some(67_090_118_400));
+    let reports = server.log().iter().filter(|line| line["until"].is_string()).count();
+    assert_eq!(reports, 2, "control: a good one is not reported");
 }
 
 #[test]

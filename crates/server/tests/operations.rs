@@ -531,3 +531,114 @@ fn a_restored_backup_lets_no_used_assertion_in_again() {
         send(&server, &assertion).status == 200
     });
 }
+
+/// A command in another shell, which knows the data directory and nothing else.
+fn elsewhere(server: &Server, arguments: &[&str]) -> Finished {
+    finished(grantor(&server.data()).current_dir(server.directory()).args(arguments).output().expect("it runs"))
+}
+
+/// The issuer that `client create` writes for who has no flags.
+fn written_issuer(server: &Server, id: &str) -> String {
+    let created = elsewhere(server, &["client", "create", id, "--generate-key"]);
+    assert!(created.status.success(), "{}", created.stderr);
+    let file: Value =
+        serde_json::from_slice(&fs::read(server.directory().join(format!("{id}.json"))).expect("a key file")).expect("JSON");
+    file["issuer"].as_str().expect("an issuer").to_owned()
+}
+
+#[test]
+fn commands_speak_of_the_server_that_was_last_started() {
+    let address = free_address();
+    let port = format!(":{}", address.port());
+    let issuer = format!("http://{address}");
+    // The issuer follows the address, and the command knows both.
+    let server = Server::start_as(address, &["--listen", &port], &[]);
+    let metadata = server.send("GET", "/.well-known/oauth-authorization-server", &[], b"").json();
+    assert_eq!(metadata["issuer"], issuer.as_str());
+    assert_eq!(written_issuer(&server, "billing"), issuer);
+    let token = elsewhere(&server, &["token", "--key", "billing.json"]);
+    assert!(token.status.success(), "the key file is of use: {}", token.stderr);
+
+    // A flag says another issuer: so do key files. Control: unless the file says yet another, which the server then warns of.
+    let address = free_address();
+    let listen = address.to_string();
+    let flags = ["--listen", listen.as_str(), "--issuer", "https://as.example"];
+    let server = Server::start_as(address, &flags, &[]);
+    assert_eq!(written_issuer(&server, "billing"), "https://as.example");
+    let is_warned = |server: &Server| server.log().iter().any(|line| line["configured"] == "https://configured.example");
+    fs::write(server.data().join("grantor.toml"), "issuer = \"https://configured.example\"").expect("written");
+    assert!(!is_warned(&server));
+    let server = server.kill_and_restart();
+    server.wait_until("the difference is said", || is_warned(&server));
+    assert_eq!(written_issuer(&server, "orders"), "https://configured.example");
+}
+
+#[test]
+fn the_environment_configures_a_server_and_flags_win() {
+    let (address, other) = (free_address(), free_address());
+    let (listen, elsewhere) = (address.to_string(), other.to_string());
+    let variables = [
+        ("GRANTOR_ISSUER", "https://as.example"),
+        ("GRANTOR_LISTEN", elsewhere.as_str()),
+        ("GRANTOR_TOKEN_RESOURCES", "https://a.example, https://b.example"),
+        ("GRANTOR_BEHIND_PROXY", ""),
+        ("GRANTOR_SERVICE_HOST", "10.0.0.1"),
+    ];
+    let server = Server::start_as(address, &["--listen", &listen], &variables);
+    let metadata = server.send("GET", "/.well-known/oauth-authorization-server", &[], b"").json();
+    assert_eq!(metadata["issuer"], "https://as.example");
+    assert!(TcpStream::connect(other).is_err(), "the flag wins");
+
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join("grantor.toml"), "[limits]\nconnections = 7").expect("written");
+    for (name, value, words) in [
+        ("GRANTOR_ISUER", "https://as.example", &["GRANTOR_ISUER", "GRANTOR_ISSUER"][..]),
+        ("GRANTOR_LIMITS_CONNECTIONS", "0", &["limits.connections", "between 1"]),
+        ("GRANTOR_LISTEN", "nowhere", &["GRANTOR_LISTEN", "socket address"]),
+        ("GRANTOR_TLS_CERTIFICATE", "a.pem", &["GRANTOR_TLS_CERTIFICATE", "missing field `key`"]),
+        ("GRANTOR_ISSUER_FILE", "/nowhere/issuer", &["GRANTOR_ISSUER_FILE", "/nowhere/issuer"]),
+    ] {
+        let mut command = grantor(directory.path());
+        let refused = finished(command.args(["client", "list"]).env(name, value).output().expect("it runs"));
+        assert_refuses(name, &refused, 2, words);
+    }
+}
+
+#[test]
+fn health_tells_whether_a_server_is_ready() {
+    let address = free_address();
+    let mut server = Server::start_as(address, &["--listen", &address.to_string()], &[]);
+    for arguments in [&["health"][..], &["health", "--live"], &["health", "--url", &format!("http://{address}")]] {
+        let healthy = elsewhere(&server, arguments);
+        assert!(healthy.status.success() && healthy.stdout.contains("answers 200"), "{arguments:?}: {}", healthy.stderr);
+    }
+    let lost = elsewhere(&server, &["health", "--url", &format!("http://{address}/nowhere")]);
+    assert_refuses("not found", &lost, 1, &["answers 404"]);
+    server.terminate();
+    assert_refuses("ended", &elsewhere(&server, &["health"]), 1, &[&address.to_string(), "refused"]);
+}
+
+/// systemd's protocol of sd_notify(3), and a signal that ended the process before.
+#[test]
+fn a_supervisor_is_told_and_a_hangup_ends_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let told = || {
+        let mut octets = [0; 256];
+        let length = socket.recv(&mut octets).expect("word");
+        String::from_utf8_lossy(&octets[..length]).trim().to_owned()
+    };
+    let address = free_address();
+    let variables = [("NOTIFY_SOCKET", path.to_str().expect("UTF-8"))];
+    let mut server = Server::start_as(address, &["--listen", &address.to_string()], &variables);
+    assert_eq!(told(), "READY=1");
+    server.signal("HUP");
+    server.wait_until("the signal is seen", || {
+        server.log().iter().any(|line| line["message"].as_str().is_some_and(|message| message.starts_with("SIGHUP")))
+    });
+    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200);
+    assert_eq!(server.terminate().code(), Some(0));
+    assert_eq!(told(), "STOPPING=1");
+}

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     app,
-    config::{Config, LogFormat, Overrides},
+    config::{Config, Environment, LogFormat, Overrides},
     http::{self, Listener, Proxy, Room},
     key_file,
     metrics::Metrics,
@@ -59,7 +59,7 @@ impl Demo {
         let address = listener.local_addr().map_err(Failure::failed)?;
         let issuer = format!("http://{address}");
         let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address), ..Overrides::default() };
-        let config = Config::load(directory.path(), None, &overrides).map_err(Failure::usage)?;
+        let config = Config::load(directory.path(), None, &Environment::default(), &overrides).map_err(Failure::usage)?;
         let store = app::open_store(directory.path(), &config, Options::default()).map_err(Failure::failed)?;
         let metrics = Metrics::default();
         let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::failed)?;

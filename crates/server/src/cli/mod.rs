@@ -9,6 +9,7 @@ mod decisions;
 mod demo;
 mod doctor;
 mod failure;
+mod health;
 mod key;
 mod output;
 mod permission;
@@ -27,7 +28,7 @@ pub use output::Output;
 
 use crate::{
     app,
-    config::{Config, LogFormat, Overrides},
+    config::{Config, Environment, LogFormat, Overrides},
     telemetry,
 };
 
@@ -52,18 +53,19 @@ pub struct Cli {
 }
 
 /// Flags that go with every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Directory of the database and the master key
-    #[arg(long, global = true, value_name = "DIR", default_value = "./grantor-data")]
+    #[arg(long, global = true, value_name = "DIR", env = "GRANTOR_DATA", default_value = "./grantor-data")]
     data: PathBuf,
     /// File of the master key [default: DIR/master.key]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "GRANTOR_MASTER_KEY")]
     master_key: Option<PathBuf>,
     /// Configuration file [default: DIR/grantor.toml, which need not exist]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "GRANTOR_CONFIG")]
     config: Option<PathBuf>,
-    /// Issuer identifier of the server [default: the configuration's, else http://127.0.0.1:8080]
+    /// Issuer identifier of the server [default: the configuration's, else that of the server that was last started on DIR, else
+    /// http://127.0.0.1:8080]
     #[arg(long, global = true, value_name = "URL")]
     issuer: Option<String>,
     /// Print JSON
@@ -103,6 +105,8 @@ enum Command {
     Token(token::Token),
     /// Find out what is wrong with a server, or between it and a key
     Doctor(doctor::Doctor),
+    /// Ask a running server whether it is ready
+    Health(health::Health),
 }
 
 /// Prints help where it was asked for, or what is wrong with the command line.
@@ -130,6 +134,7 @@ impl Cli {
             Command::Restore(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
             Command::Doctor(command) => command.run(&global).await,
+            Command::Health(command) => command.run(&global).await,
         }
     }
 }
@@ -141,7 +146,8 @@ impl Global {
 
     fn load_config(&self, overrides: Overrides) -> Result<Config, Failure> {
         let overrides = Overrides { issuer: self.issuer.clone(), ..overrides };
-        Config::load(&self.data, self.config.as_deref(), &overrides).map_err(Failure::usage)
+        let environment = Environment::of_process().map_err(Failure::usage)?;
+        Config::load(&self.data, self.config.as_deref(), &environment, &overrides).map_err(Failure::usage)
     }
 
     /// The configuration and the registry, for commands that change or list what is in it. Logs say warnings only.

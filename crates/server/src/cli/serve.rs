@@ -1,9 +1,13 @@
 //! `grantor serve`
 
-use std::{future::Future, net::SocketAddr};
+use std::{
+    future::Future,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use clap::Args;
 use grantor_stores::sqlite::Create;
+use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -13,7 +17,7 @@ use tokio::{
 use super::{Failure, Global};
 use crate::{
     app,
-    config::Overrides,
+    config::{Config, LastStart, Overrides, Purpose},
     http::{self, Listener, Tls},
     metrics::{self, Exposition, Metrics},
     telemetry,
@@ -28,7 +32,7 @@ A server reachable from outside needs TLS: a certificate under [tls] in grantor.
 behind_proxy = true tells.")]
 pub struct Serve {
     /// Address to listen on [default: the configuration's, else 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     listen: Option<SocketAddr>,
     /// A proxy in front terminates TLS and alone reaches this server: its word about senders is taken
     #[arg(long)]
@@ -37,9 +41,10 @@ pub struct Serve {
 
 impl Serve {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let config = global.load_config(Overrides {
+        let mut config = global.load_config(Overrides {
             listen: self.listen,
             behind_proxy: self.behind_proxy.then_some(true),
+            purpose: Purpose::Serve,
             ..Overrides::default()
         })?;
         #[cfg(feature = "otel")]
@@ -51,18 +56,23 @@ impl Serve {
         let store = global.open_store(&config, Create::IfMissing)?;
         store.load_claims().await?;
         let metrics = Metrics::default();
-        let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
         let stop = stop_signal().map_err(Failure::failed)?;
         let tls = config.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;
+        let hangups = tokio::spawn(reload_on_hangup(tls.clone()).map_err(Failure::failed)?);
         let scrapes = match config.metrics {
-            Some(address) => Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone())).await?),
+            Some(address) => {
+                Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone(), tls.as_ref().map(Tls::expires))).await?)
+            }
             None => None,
         };
-        let listener = Listener::bind(config.listen, config.limits.room, tls, config.proxy).await;
+        let listener = Listener::bind(config.listen, config.limits.room, tls, config.proxy.clone()).await;
         let listener = listener.map_err(|error| {
             Failure::failed(format!("cannot listen on {}: {error}; choose another address with --listen", config.listen))
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
+        config.listens_on(address).map_err(Failure::usage)?;
+        let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
+        global.tell_commands(&config);
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
         let ended = store.clone();
         let stop = async move {
@@ -70,13 +80,16 @@ impl Serve {
                 () = stop => {}
                 () = ended.ended() => {}
             }
+            tell_supervisor(NotifyState::Stopping);
         };
+        tell_supervisor(NotifyState::Ready);
         http::serve(listener, server, store.clone(), metrics, stop).await.map_err(Failure::failed)?;
         if store.has_ended() {
             return Err(Failure::failed(
                 "the thread that writes the database has ended; the log says why; start the server anew",
             ));
         }
+        hangups.abort();
         if let Some(scrapes) = scrapes {
             scrapes.abort();
         }
@@ -87,6 +100,37 @@ impl Serve {
     }
 }
 
+/// An address, or `:9000` for that port on this machine.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').and_then(|port| port.parse().ok());
+    let local = port.map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    local
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| "expected an address such as 127.0.0.1:8080, or a port such as :8080".to_owned())
+}
+
+impl Global {
+    /// Leaves word of which server this is, for commands that nothing else tells. Where they are told otherwise, says so: what they
+    /// write into key files would be of no use.
+    fn tell_commands(&self, config: &Config) {
+        let start = LastStart { issuer: config.issuer.to_string(), listen: config.listen };
+        if let Err(error) = start.write(&self.data) {
+            tracing::warn!(%error, "commands cannot be told which issuer this server is; set issuer in grantor.toml");
+        }
+        let theirs = Self { issuer: None, ..self.clone() }.load_config(Overrides::default());
+        if let Ok(theirs) = theirs
+            && theirs.issuer != config.issuer
+        {
+            tracing::warn!(
+                issuer = %config.issuer,
+                configured = %theirs.issuer,
+                "this server's issuer comes from a flag and is not the configured one, which `client create` writes into key files; set \
+                 issuer in grantor.toml or GRANTOR_ISSUER"
+            );
+        }
+    }
+}
+
 /// Answers scrapes on a task of their own.
 async fn listen_for_scrapes(address: SocketAddr, exposition: Exposition) -> Result<JoinHandle<()>, Failure> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -94,6 +138,26 @@ async fn listen_for_scrapes(address: SocketAddr, exposition: Exposition) -> Resu
     })?;
     tracing::info!(%address, "metrics");
     Ok(tokio::spawn(metrics::serve(listener, exposition)))
+}
+
+/// Tells systemd, where it started this process and waits for word (sd_notify(3)).
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}
+
+/// Reads the TLS files again on each SIGHUP: supervisors send it for that, and a terminal that is closed sends it too.
+fn reload_on_hangup(tls: Option<Tls>) -> std::io::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            match &tls {
+                Some(tls) => tls.reload(),
+                None => tracing::info!("SIGHUP: there are no TLS files to read again; all else is read at the start"),
+            }
+        }
+    })
 }
 
 /// Ready on SIGINT or SIGTERM.

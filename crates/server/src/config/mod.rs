@@ -1,13 +1,15 @@
-//! Configuration: `grantor.toml`, then flags, over safe defaults. Everything is checked at start; an error names the key and the
+//! Configuration: `grantor.toml`, then the environment, then flags, over safe defaults. Everything is checked at start; an error names the key and the
 //! remedy.
 
+mod environment;
+mod last_start;
 mod observe;
 mod proxy;
 mod raw;
 
 use std::{
     fmt, io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
@@ -15,9 +17,13 @@ use std::{
 
 use grantor::{assertion::Profile, file, jose::Algorithm, types::Issuer};
 use grantor_stores::sqlite::Retention;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use self::raw::RawConfig;
+pub use self::{environment::Environment, last_start::LastStart};
+use self::{
+    environment::{EnvironmentError, Laid},
+    raw::RawConfig,
+};
 use crate::http::{Proxy, Room, TlsFiles};
 
 /// How logs look.
@@ -37,6 +43,17 @@ pub struct Overrides {
     pub issuer: Option<String>,
     pub listen: Option<SocketAddr>,
     pub behind_proxy: Option<bool>,
+    pub purpose: Purpose,
+}
+
+/// What the configuration is read for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve: how it is reached is checked.
+    Serve,
+    /// To speak about a server. If nothing names it, it is the one that was last started.
+    #[default]
+    Command,
 }
 
 /// The configuration, checked.
@@ -98,6 +115,8 @@ pub enum ConfigError {
     Unreadable(PathBuf, io::Error),
     /// The file is not TOML, or has a key or type that does not exist: the parser's words, which name line and key.
     Syntax(PathBuf, String),
+    /// A variable makes no sense.
+    Environment(EnvironmentError),
     /// A value that makes no sense.
     Value { key: &'static str, problem: String },
 }
@@ -107,6 +126,7 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Unreadable(path, error) => write!(f, "configuration {}: {error}", path.display()),
             Self::Syntax(path, message) => write!(f, "configuration {}: {message}", path.display()),
+            Self::Environment(error) => error.fmt(f),
             Self::Value { key, problem } => write!(f, "configuration key '{key}': {problem}"),
         }
     }
@@ -114,27 +134,49 @@ impl fmt::Display for ConfigError {
 
 impl Config {
     /// Reads `explicit`, which must exist, or `grantor.toml` in the data directory, which need not.
-    pub fn load(data: &Path, explicit: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
+    pub fn load(
+        data: &Path,
+        explicit: Option<&Path>,
+        environment: &Environment,
+        overrides: &Overrides,
+    ) -> Result<Self, ConfigError> {
         let path = explicit.map_or_else(|| data.join("grantor.toml"), Path::to_owned);
         let text = match file::read_text(&path, file::DOCUMENT_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && explicit.is_none() => Default::default(),
             Err(error) => return Err(ConfigError::Unreadable(path, error)),
         };
-        let mut raw = parse(&text).map_err(|problem| ConfigError::Syntax(path.clone(), problem))?;
+        let mut raw = merge(&path, &text, environment)?;
         // Relative files are beside the configuration, wherever the process was started.
         let beside = |file: &mut PathBuf| *file = path.with_file_name(&*file);
         raw.tls.iter_mut().for_each(|tls| [&mut tls.certificate, &mut tls.key].into_iter().for_each(beside));
-        Self::check(raw, overrides)
+        let last = match overrides.purpose {
+            Purpose::Serve => None,
+            Purpose::Command => LastStart::read(data),
+        };
+        Self::check(raw, overrides, last)
     }
 
-    fn check(raw: RawConfig, overrides: &Overrides) -> Result<Self, ConfigError> {
-        let issuer = overrides.issuer.clone().or(raw.issuer).unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+    /// The port is known now, if none was asked for: an issuer that follows the address follows it there.
+    pub fn listens_on(&mut self, address: SocketAddr) -> Result<(), ConfigError> {
+        if self.issuer.as_str() == issuer_at(self.listen) {
+            let issuer = issuer_at(address);
+            self.issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
+        }
+        self.listen = address;
+        Ok(())
+    }
+
+    fn check(raw: RawConfig, overrides: &Overrides, last: Option<LastStart>) -> Result<Self, ConfigError> {
+        let (last_issuer, last_listen) = last.map(|last| (last.issuer, last.listen)).unzip();
+        let listen = overrides.listen.or(raw.listen).or(last_listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let issuer = overrides.issuer.clone().or(raw.issuer).or(last_issuer).unwrap_or_else(|| issuer_at(listen));
         let issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
-        let listen = overrides.listen.unwrap_or(raw.listen);
         let proxy = proxy::proxy(overrides.behind_proxy.unwrap_or(raw.behind_proxy), raw.proxy)?;
         let tls = raw.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key });
-        check_listen(&issuer, listen, &proxy, tls.as_ref())?;
+        if overrides.purpose == Purpose::Serve {
+            check_listen(&issuer, listen, &proxy, tls.as_ref())?;
+        }
         #[cfg_attr(
             not(feature = "otel"),
             allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error")
@@ -154,6 +196,20 @@ impl Config {
             #[cfg(feature = "otel")]
             otel,
         })
+    }
+}
+
+/// The issuer of a server that nobody gave a name: this machine, with the port that is listened on.
+fn issuer_at(listen: SocketAddr) -> String {
+    let host = match listen.ip() {
+        address if address.is_loopback() => address,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    match SocketAddr::new(host, listen.port()) {
+        // A URL in normal form does not name the port that everybody takes.
+        address if address.port() == 80 => format!("http://{}", address.to_string().trim_end_matches(":80")),
+        address => format!("http://{address}"),
     }
 }
 
@@ -260,8 +316,32 @@ fn seconds(key: &'static str, seconds: u64, least: u64, most: u64) -> Result<Dur
     }
 }
 
+/// The file, and the environment over it.
+fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig, ConfigError> {
+    let syntax = |problem| ConfigError::Syntax(path.to_owned(), problem);
+    if environment.is_empty() {
+        return parse(text).map_err(syntax);
+    }
+    let mut table: toml::Table = parse(text).map_err(syntax)?;
+    let laid = environment.lay_over(&mut table).map_err(ConfigError::Environment)?;
+    let error = match table.clone().try_into() {
+        Ok(raw) => return Ok(raw),
+        Err(error) => error,
+    };
+    // A variable is to blame if all is well without it. Otherwise the file is, if it is wrong by itself: its error names the line.
+    let is_to_blame = |laid: &&Laid| laid.taken_away(&table).try_into::<RawConfig>().is_ok();
+    match (laid.iter().find(is_to_blame).or(laid.first()), parse::<RawConfig>(text)) {
+        (Some(laid), Ok(_)) => Err(ConfigError::Environment(EnvironmentError::Value {
+            name: laid.name.clone(),
+            problem: error.message().replace('\n', ", "),
+        })),
+        (_, Err(problem)) => Err(syntax(problem)),
+        (None, Ok(raw)) => Ok(raw),
+    }
+}
+
 /// Reads TOML. The error, on one line, quotes the line that is wrong, and so its key.
-fn parse(text: &str) -> Result<RawConfig, String> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let message = error.message().replace('\n', ", ");
         let Some(span) = error.span() else { return message };
@@ -277,7 +357,8 @@ mod tests {
 
     fn check(text: &str) -> Result<Config, String> {
         let raw = parse(text)?;
-        Config::check(raw, &Overrides::default()).map_err(|error| error.to_string())
+        let overrides = Overrides { purpose: Purpose::Serve, ..Overrides::default() };
+        Config::check(raw, &overrides, None).map_err(|error| error.to_string())
     }
 
     #[test]

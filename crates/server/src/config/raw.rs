@@ -1,4 +1,4 @@
-//! The file as written, before anything is checked. Unknown keys are errors: a misspelt setting must not be silently ignored.
+//! The file as written and the environment over it, before anything is checked. Unknown keys are errors: a misspelt setting must not be silently ignored.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -18,7 +18,7 @@ use crate::http::ForwardedHeader;
 #[serde(deny_unknown_fields, default)]
 pub struct RawConfig {
     pub issuer: Option<String>,
-    pub listen: SocketAddr,
+    pub listen: Option<SocketAddr>,
     pub behind_proxy: bool,
     pub profile: Profile,
     pub tls: Option<Tls>,
@@ -36,7 +36,7 @@ impl Default for RawConfig {
     fn default() -> Self {
         Self {
             issuer: None,
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: None,
             behind_proxy: false,
             profile: Profile::Default,
             tls: None,

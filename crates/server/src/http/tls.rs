@@ -1,4 +1,4 @@
-//! TLS: a certificate and its key from two files, taken up again when the files change.
+//! TLS: a certificate and its key from two files, taken up again when the files change. What is served out of its time is reported.
 
 use std::{
     fs, io,
@@ -9,8 +9,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use grantor::file;
-use tokio::net::TcpStream;
+use grantor::{
+    clock::{Clock as _, SystemClock},
+    file,
+};
+use jiff::Timestamp;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::{net::TcpStream, sync::Notify};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -65,6 +70,9 @@ pub struct Tls {
     current: Arc<Current>,
     files: TlsFiles,
     loaded: Stamp,
+    validity: Validity,
+    expires: Gauge,
+    look: Arc<Notify>,
 }
 
 /// The certificate of the moment, for new connections.
@@ -82,11 +90,27 @@ impl Tls {
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let loaded = stamp(&files);
-        let current = Arc::new(Current(ArcSwap::from_pointee(certified_key(&files, &provider)?)));
+        let key = certified_key(&files, &provider)?;
+        let validity = Validity::of(&key);
+        let current = Arc::new(Current(ArcSwap::from_pointee(key)));
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let mut config = config.map_err(TlsError::Protocol)?.with_no_client_auth().with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), current, files, loaded })
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let expires = Gauge::default();
+        expires.set(validity.until);
+        validity.report(&files);
+        Ok(Self { acceptor, current, files, loaded, validity, expires, look: Arc::default() })
+    }
+
+    /// When what is served ends, in seconds since 1970.
+    pub fn expires(&self) -> Gauge {
+        self.expires.clone()
+    }
+
+    /// Has the files read again at once.
+    pub fn reload(&self) {
+        self.look.notify_one();
     }
 
     /// Shakes hands.
@@ -95,23 +119,84 @@ impl Tls {
     }
 
     /// Takes up new files for ever. Files that make no certificate are reported, once for each change, and the one before stays.
-    pub(super) async fn follow(self) {
-        let mut loaded = self.loaded;
+    pub(super) async fn follow(mut self) {
+        let mut standing = self.validity.standing();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            let is_wanted = tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+                () = self.look.notified() => true,
+            };
             let found = stamp(&self.files);
-            if found == loaded {
-                continue;
-            }
-            loaded = found;
-            match certified_key(&self.files, self.acceptor.config().crypto_provider()) {
-                Ok(key) => {
-                    self.current.0.store(Arc::new(key));
-                    tracing::info!(certificate = %self.files.certificate.display(), "took up a new certificate");
-                }
-                Err(error) => tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays"),
+            if found != self.loaded || is_wanted {
+                self.loaded = found;
+                self.take_up();
+                standing = self.validity.standing();
+            } else if self.validity.standing() != standing {
+                standing = self.validity.standing();
+                self.validity.report(&self.files);
             }
         }
+    }
+
+    fn take_up(&mut self) {
+        match certified_key(&self.files, self.acceptor.config().crypto_provider()) {
+            Ok(key) => {
+                self.validity = Validity::of(&key);
+                self.expires.set(self.validity.until);
+                self.current.0.store(Arc::new(key));
+                tracing::info!(certificate = %self.files.certificate.display(), "took up a new certificate");
+                self.validity.report(&self.files);
+            }
+            Err(error) => tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays"),
+        }
+    }
+}
+
+/// From when and until when clients accept a chain, in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Validity {
+    from: i64,
+    until: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    NotYet,
+    Good,
+    Expired,
+}
+
+impl Validity {
+    /// Of all certificates together. One whose times cannot be read counts as always good: that is for clients to judge.
+    fn of(key: &CertifiedKey) -> Self {
+        let times = key.cert.iter().filter_map(|der| {
+            let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+            let validity = certificate.validity();
+            Some((validity.not_before.timestamp(), validity.not_after.timestamp()))
+        });
+        times.fold(Self { from: i64::MIN, until: i64::MAX }, |all, (from, until)| Self {
+            from: all.from.max(from),
+            until: all.until.min(until),
+        })
+    }
+
+    fn standing(self) -> Standing {
+        match SystemClock.now().seconds() {
+            now if now < self.from => Standing::NotYet,
+            now if now > self.until => Standing::Expired,
+            _ => Standing::Good,
+        }
+    }
+
+    fn report(self, files: &TlsFiles) {
+        let date = |seconds| Timestamp::from_second(seconds).map_or_else(|_| "unknown".to_owned(), |date| date.to_string());
+        let problem = match self.standing() {
+            Standing::Good => return,
+            Standing::NotYet => "the certificate is not valid yet",
+            Standing::Expired => "the certificate has expired",
+        };
+        let (certificate, from, until) = (files.certificate.display(), date(self.from), date(self.until));
+        tracing::warn!(%certificate, from, until, "{problem}: clients refuse the connection; renew it, or set the clock right");
     }
 }
 

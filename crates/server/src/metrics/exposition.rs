@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use grantor_stores::sqlite::SqliteStore;
-use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
+use prometheus_client::{
+    encoding::text,
+    metrics::{gauge::Gauge, info::Info},
+    registry::Registry,
+};
 use tokio::sync::Mutex;
 
 use super::{Metrics, log::LogCounter, storage::StorageGauges};
@@ -18,7 +22,8 @@ pub struct Exposition {
 
 impl Exposition {
     /// Names what `metrics` counts and what `store` knows.
-    pub fn new(metrics: &Metrics, store: Arc<SqliteStore>) -> Self {
+    /// `certificate_expires` is there where TLS is served.
+    pub fn new(metrics: &Metrics, store: Arc<SqliteStore>, certificate_expires: Option<Gauge>) -> Self {
         let storage = StorageGauges::new(store);
         let mut registry = Registry::with_prefix("grantor");
         registry.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -27,6 +32,10 @@ impl Exposition {
         registry.register("http_answers", "HTTP answers, by endpoint and status", metrics.answers.clone());
         let help = "Seconds from the head of a request to its answer";
         registry.register("http_request_duration_seconds", help, metrics.latency.clone());
+        if let Some(expires) = certificate_expires {
+            let help = "When the certificate that is served ends, in seconds since 1970";
+            registry.register("tls_certificate_expires_seconds", help, expires);
+        }
         registry.register_collector(Box::new(storage.clone()));
         registry.register_collector(Box::new(LogCounter));
         Self { registry, storage, turn: Mutex::new(()) }

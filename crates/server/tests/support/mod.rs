@@ -86,11 +86,21 @@ impl Server {
         let configuration = std::fs::read_to_string(directory.path().join("data/grantor.toml")).unwrap_or_default();
         let scheme = if configuration.contains("[tls]") { "https" } else { "http" };
         let issuer = format!("{scheme}://{address}");
-        let mut child = grantor(&directory.path().join("data"))
-            .args(["serve", "--listen", &address.to_string(), "--issuer", &issuer])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        let mut command = grantor(&directory.path().join("data"));
+        command.args(["serve", "--listen", &address.to_string(), "--issuer", &issuer]);
+        Self::spawn(directory, address, issuer, command)
+    }
+
+    /// Starts `grantor serve` on a new directory with these arguments and variables, which have it listen at `address`.
+    pub fn start_as(address: SocketAddr, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        let mut command = grantor(&directory.path().join("data"));
+        command.arg("serve").args(arguments).envs(variables.iter().copied());
+        Self::spawn(directory, address, format!("http://{address}"), command)
+    }
+
+    fn spawn(directory: Arc<TempDir>, address: SocketAddr, issuer: String, mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let log = Arc::<Mutex<Vec<Value>>>::default();
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let kept = log.clone();
@@ -127,6 +137,12 @@ impl Server {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
         self.child.wait().expect("the process ends")
+    }
+
+    /// Sends the process a signal such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill").success());
     }
 
     pub fn pid(&self) -> u32 {
