@@ -1,15 +1,14 @@
 //! The environment over the file: each key of `grantor.toml` has a variable, named by section and key.
 
-use std::{env, fs::File, io::Read as _, path::Path};
+use std::{env, path::Path};
 
+use grantor::file;
 use toml::{Table, Value};
 
 /// How the variables begin.
 const PREFIX: &str = "GRANTOR_";
 /// A variable of this ending names a file that holds the value.
 const FROM_FILE: &str = "_FILE";
-/// Largest value in a file.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
 /// Variables that are no keys of the file: the command line's own, and those of the project's tests.
 const OTHERS: [&str; 4] = ["GRANTOR_DATA", "GRANTOR_CONFIG", "GRANTOR_MASTER_KEY", "GRANTOR_VECTORS"];
 
@@ -27,7 +26,7 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its name and its kind. A test holds this
 /// against what the file may say.
-const KEYS: [(&str, &str, Kind); 29] = [
+const KEYS: [(&str, &str, Kind); 30] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "behind_proxy", Kind::Truth),
@@ -43,6 +42,7 @@ const KEYS: [(&str, &str, Kind); 29] = [
     ("limits", "client_failures_per_minute", Kind::Whole),
     ("limits", "address_failures_per_minute", Kind::Whole),
     ("limits", "replay_entries_per_issuer", Kind::Whole),
+    ("limits", "tokens_per_client", Kind::Whole),
     ("assertion", "algorithms", Kind::List),
     ("assertion", "leeway_seconds", Kind::Whole),
     ("assertion", "maximum_lifetime_seconds", Kind::Whole),
@@ -219,11 +219,8 @@ impl Kind {
 /// The value in a file, without the line break that editors put at the end.
 fn read(name: &str, path: &str) -> Result<String, EnvironmentError> {
     let wrong = |problem: String| EnvironmentError::File { name: name.to_owned(), path: path.to_owned(), problem };
-    let mut text = String::new();
-    let file = File::open(Path::new(path)).map_err(|error| wrong(error.to_string()))?;
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    let text = file::read_text(Path::new(path), file::KEY_BYTES).map_err(|error| wrong(error.to_string()))?;
     match text.trim_end_matches(['\r', '\n']) {
-        _ if text.len() as u64 > MAX_FILE_BYTES => Err(wrong(format!("is larger than {MAX_FILE_BYTES} octets"))),
         "" => Err(wrong("is empty".to_owned())),
         value => Ok(value.to_owned()),
     }

@@ -2,6 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, path::Path};
 
+use grantor::file;
 use serde::{Deserialize, Serialize};
 
 /// Its name in the data directory.
@@ -19,7 +20,7 @@ pub struct LastStart {
 impl LastStart {
     /// `None` where no server was started yet, or what is there cannot be read: it is a help, and nothing depends on it.
     pub fn read(data: &Path) -> Option<Self> {
-        let text = fs::read(data.join(FILE)).ok()?;
+        let text = file::read(&data.join(FILE), file::KEY_BYTES).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
