@@ -642,3 +642,38 @@ fn a_supervisor_is_told_and_a_hangup_ends_nothing() {
     assert_eq!(server.terminate().code(), Some(0));
     assert_eq!(told(), "STOPPING=1");
 }
+
+#[test]
+fn what_a_registration_would_be_sorry_for_is_refused_or_said() {
+    let server = Server::start();
+    server.client("billing", &["--generate-key", "--scope", "read"]);
+    let reserved = server.run(&["client", "update", "billing", "--scope", "grantor:admin"]);
+    assert!(reserved.status.code() == Some(2) && reserved.stderr.contains("the server's own"), "{}", reserved.stderr);
+    let reserved = server.run(&["client", "create", "other", "--auth", "none", "--grant", "jwt-bearer", "--scope", "grantor:x"]);
+    assert!(reserved.status.code() == Some(2) && !server.ok(&["client", "list"]).contains("other"), "{}", reserved.stderr);
+    server.ok(&["client", "update", "billing", "--scope", "grantors:read"]);
+
+    let alike = server.run(&["subject", "create", "biIling"]);
+    assert!(alike.status.success() && alike.stderr.contains("looks like another one"), "{}", alike.stderr);
+    let unlike = server.run(&["subject", "create", "somebody"]);
+    assert!(unlike.status.success() && unlike.stderr.is_empty(), "{}", unlike.stderr);
+
+    // An assertion without kid is verified with four keys at most.
+    let nameless = |count: usize| {
+        let jwk = || {
+            let key = grantor::jose::PrivateJwk::generate(grantor::jose::Algorithm::Es256).expect("a key").public();
+            let mut jwk = serde_json::to_value(key).expect("JSON");
+            jwk.as_object_mut().expect("an object").remove("kid");
+            jwk
+        };
+        let file = server.directory().join(format!("{count}.json"));
+        let keys: Vec<_> = (0..count).map(|_| jwk()).collect();
+        fs::write(&file, serde_json::json!({"keys": keys}).to_string()).expect("written");
+        file.display().to_string()
+    };
+    let five = server.run(&["client", "create", "nameless", "--jwks", &nameless(5)]);
+    assert!(five.status.code() == Some(2) && five.stderr.contains("5 keys without a kid for ES256"), "{}", five.stderr);
+    server.ok(&["client", "create", "nameless", "--jwks", &nameless(4)]);
+    let fifth = server.run(&["client", "add-key", "nameless", "--jwks", &nameless(1)]);
+    assert!(fifth.status.code() == Some(2) && fifth.stderr.contains("5 keys without a kid"), "{}", fifth.stderr);
+}

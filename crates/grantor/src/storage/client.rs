@@ -217,6 +217,9 @@ impl std::fmt::Debug for PresentedSecret {
     }
 }
 
+/// How the scopes begin that mean power over this server.
+const RESERVED_SCOPE: &str = "grantor:";
+
 /// Why a registration makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -236,6 +239,9 @@ pub enum ClientError {
     /// No grant at all.
     #[error("at least one grant type is needed")]
     NoGrant,
+    /// A scope that is kept for what it will mean.
+    #[error("scope {0}: scopes that begin with {RESERVED_SCOPE} are the server's own and cannot be registered")]
+    ReservedScope(String),
     /// The signing algorithm does not fit the method.
     #[error("signing algorithm {0} does not fit the client authentication method")]
     SigningAlgorithm(Algorithm),
@@ -256,6 +262,15 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub fn new(metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) -> Result<Self, ClientError> {
+        check_scope(&metadata.scope, &Scope::default())?;
+        Self::from_stored(metadata, keys, secrets)
+    }
+
+    /// What a store finds. It may have a scope that could not be registered today.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn from_stored(metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) -> Result<Self, ClientError> {
         let method = &metadata.auth_method;
         let is = |names: &[AuthMethod]| names.contains(method);
         let has_kind = |digest: bool| secrets.iter().any(|secret| secret.stored_digest().is_some() == digest);
@@ -330,12 +345,23 @@ impl Client {
         keys: Vec<ClientKey>,
         secrets: Vec<ClientSecret>,
     ) -> Result<Self, ClientError> {
-        Ok(Self::new(metadata, keys, secrets)?.with_revision(self.revision))
+        // What was registered before the rule may stay, so that such a client can still be disabled.
+        check_scope(&metadata.scope, &self.metadata.scope)?;
+        Ok(Self::from_stored(metadata, keys, secrets)?.with_revision(self.revision))
     }
 
     /// Takes the registration apart.
     pub fn into_parts(self) -> (ClientMetadata, Vec<ClientKey>, Vec<ClientSecret>) {
         (self.metadata, self.keys, self.secrets)
+    }
+}
+
+/// No scope of the server's own is registered, but for those that are there.
+fn check_scope(scope: &Scope, registered: &Scope) -> Result<(), ClientError> {
+    let is_new = |token: &&str| !registered.tokens().any(|registered| registered == *token);
+    match scope.tokens().filter(is_new).find(|token| token.starts_with(RESERVED_SCOPE)) {
+        Some(token) => Err(ClientError::ReservedScope(token.to_owned())),
+        None => Ok(()),
     }
 }
 

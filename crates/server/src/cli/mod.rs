@@ -11,6 +11,7 @@ mod doctor;
 mod failure;
 mod health;
 mod key;
+mod look_alike;
 mod output;
 mod permission;
 mod serve;

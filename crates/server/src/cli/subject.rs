@@ -9,7 +9,7 @@ use grantor::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, output::time};
+use super::{CLOCK, Failure, Global, look_alike, output::time};
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -66,6 +66,7 @@ impl SubjectCommand {
                 });
             }
             Self::Create(Named { id }) => {
+                look_alike::warn(&store, id.as_str()).await?;
                 let outcome = store.subject_create(Subject::new(id.clone()).registered_at(CLOCK.now())).await;
                 (id, outcome, "created")
             }

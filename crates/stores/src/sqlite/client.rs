@@ -167,7 +167,7 @@ fn load(mut rows: Rows<'_>, master_key: &MasterKey, id: &str) -> Result<Option<A
     while let Some(row) = rows.next()? {
         secrets.extend(secret(row, master_key, id)?);
     }
-    let client = Client::new(metadata, keys, secrets);
+    let client = Client::from_stored(metadata, keys, secrets);
     Ok(Some(Arc::new(client.map_err(|error| unreadable("client", error))?.with_revision(revision))))
 }
 

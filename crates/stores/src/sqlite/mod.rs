@@ -89,6 +89,19 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
+    /// The names of all clients and subjects.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn names(&self) -> Result<Vec<String>, StoreError> {
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare("SELECT name FROM party ORDER BY name")?;
+            let names = statement.query_map([], |row| row.get(0))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        };
+        self.0.readers.read(read).await
+    }
+
     /// Makes the `jti` of access tokens under a key that comes from the master key: every process that opens this database knows them.
     pub fn token_ids(&self) -> TokenIds {
         self.0.master_key.token_ids().clone().since(self.0.marks.sealed_since())

@@ -19,7 +19,7 @@ use super::{
     public_keys::{PublicKeys, check_keys, check_signing_algorithm},
 };
 use crate::{
-    cli::{CLOCK, Failure, Global, duration},
+    cli::{CLOCK, Failure, Global, duration, look_alike},
     config::Config,
     key_file,
 };
@@ -124,6 +124,7 @@ impl Create {
         if store.client(&self.id).await?.is_some() {
             return Err(about(&self.id, StoreError::Exists("client")));
         }
+        look_alike::warn(&store, self.id.as_str()).await?;
         // The key first: a client whose key was lost would be of no use.
         let delivered = file.map(|text| Destination::of(self.out.clone(), &self.id).deliver(&text)).transpose()?;
         let created = store.client_create(client).await;

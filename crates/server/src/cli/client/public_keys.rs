@@ -7,12 +7,17 @@ use std::{
 
 use clap::Args;
 use grantor::{
+    clock::Clock as _,
     file,
     jose::{Algorithm, Jwk, JwkSet, VerificationKey, public_key_from_pem},
+    keys::MAX_CANDIDATES,
     storage::{Client, ClientKey},
 };
 
-use crate::{cli::Failure, config::AssertionConfig};
+use crate::{
+    cli::{CLOCK, Failure},
+    config::AssertionConfig,
+};
 
 /// Where they are read from.
 #[derive(Debug, Args)]
@@ -68,8 +73,27 @@ fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failur
     key(jwk.with_key_id(key_id)).map_err(|error| wrong(error.to_string()))
 }
 
+/// Refuses keys that would not be tried: an assertion without `kid`, or with one that several keys have, is verified with the first
+/// [`MAX_CANDIDATES`] that fit.
+pub fn check_candidates(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
+    for algorithm in &assertion.algorithms {
+        let fits = |key: &&ClientKey| key.is_live(CLOCK.now()) && key.usable().is_ok_and(|key| key.accepts(*algorithm));
+        for key in keys.iter().filter(fits) {
+            let alike = keys.iter().filter(fits).filter(|other| other.key_id() == key.key_id()).count();
+            if alike > MAX_CANDIDATES {
+                let named = key.key_id().map_or("without a kid".to_owned(), |name| format!("with kid {name}"));
+                return Err(Failure::usage(format!(
+                    "{alike} keys {named} for {algorithm}: the server tries {MAX_CANDIDATES}; give each key a kid of its own"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Refuses keys whose signatures this server would never take.
 pub fn check_keys(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
+    check_candidates(assertion, keys)?;
     for (registered, key) in keys.iter().filter_map(|key| Some((key, key.usable().ok()?))) {
         if assertion.algorithms.iter().any(|algorithm| key.accepts(*algorithm)) {
             continue;
