@@ -9,13 +9,16 @@ use http::{HeaderMap, Request, StatusCode, header};
 use serde::Deserialize;
 use url::Url;
 
-use crate::fetch::{Fetch, FetchError, checked_url};
+use crate::{
+    fetch::{Fetch, FetchError, checked_url},
+    types::Shown,
+};
 
 /// Largest metadata document read, in octets.
 const MAX_METADATA_BYTES: usize = 256 * 1024;
 
-/// Most characters of a stranger's issuer identifier that are repeated in an error.
-const MAX_SHOWN_CHARS: usize = 300;
+/// Most octets of what a server says that are repeated in an error.
+const MAX_SHOWN_BYTES: usize = 300;
 
 /// What an authorization server says about itself. All URLs are ones that credentials may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,14 +172,14 @@ impl ServerMetadata {
 
     fn interpret(issuer: &str, url: &str, document: &Object) -> Result<Self, DiscoveryError> {
         let wrong = |member, problem: String| {
-            let problem = problem.chars().take(MAX_SHOWN_CHARS).collect();
+            let problem = shown(&problem);
             DiscoveryError::Member { url: url.to_owned(), member, problem }
         };
         let got: String = member(document, "issuer")
             .map_err(|problem| wrong("issuer", problem))?
             .ok_or_else(|| wrong("issuer", "missing".to_owned()))?;
         if got != issuer {
-            let got = got.chars().take(MAX_SHOWN_CHARS).collect();
+            let got = shown(&got);
             return Err(DiscoveryError::OtherIssuer { url: url.to_owned(), expected: issuer.to_owned(), got });
         }
         let endpoint = |name| {
@@ -199,7 +202,11 @@ impl ServerMetadata {
 /// What an answer says that it is, shortened.
 fn content_type(headers: &HeaderMap) -> String {
     let text = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    text.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect()
+    shown(&text.unwrap_or_default())
+}
+
+fn shown(text: &str) -> String {
+    Shown::known(text, MAX_SHOWN_BYTES).to_string()
 }
 
 /// A member, if it is there and not null.

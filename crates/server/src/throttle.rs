@@ -18,9 +18,10 @@ use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, MonotonicClock},
     nanos::Nanos,
-    state::{InMemoryState, NotKeyed, StateStore},
+    state::StateStore,
 };
 use grantor::server::{Attempt, Decision, DecisionLog, Outcome, Throttle};
+use http::Extensions;
 use quick_cache::sync::Cache;
 
 use crate::{config::LimitsConfig, http::Origin};
@@ -34,13 +35,20 @@ pub struct FailureThrottle {
     digest: RandomState,
     parties: Budgets,
     addresses: Budgets,
+    /// Requests that cannot be read or carry no credentials, by address.
+    unreadable: Budgets,
 }
 
 impl FailureThrottle {
     /// With these budgets.
     pub fn new(limits: &LimitsConfig) -> Self {
-        let (parties, addresses) = (Budgets::new(limits.client_failures), Budgets::new(limits.address_failures));
-        Self { digest: RandomState::new(), parties, addresses }
+        let budgets = |limit| Budgets::new(Quota::per_minute(limit));
+        Self {
+            digest: RandomState::new(),
+            parties: budgets(limits.client_failures),
+            addresses: budgets(limits.address_failures),
+            unreadable: budgets(limits.address_failures),
+        }
     }
 
     /// The address, and what is claimed there.
@@ -76,43 +84,57 @@ impl Throttle for FailureThrottle {
             self.parties.restore(self.party(origin, attempt));
         }
     }
+
+    /// As many as failures, in a budget of their own: garbage from an address must not keep a client there from being heard, nor a
+    /// guesser from being stopped.
+    fn unreadable(&self, extensions: &Extensions) -> Option<Duration> {
+        let address = self.digest.hash_one(extensions.get::<Origin>()?);
+        let wait = self.unreadable.wait(address);
+        self.unreadable.spend(address);
+        wait
+    }
 }
 
-/// How many decisions about senders that have to wait are kept in a second.
+/// How many cheap decisions about one address and for one rule are kept in a second.
 const KEPT_A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 
-/// Passes decisions on; of those about senders that have to wait, only some: whoever does not wait must not be able to push the
-/// rest out of the log. All of them are counted elsewhere, by metrics.
+/// Passes decisions on; of those that cost their sender nothing (malformed, without credentials, from one who does not wait) only some of
+/// each address and rule. One address must not be able to push the rest out of the log. All are counted elsewhere, by metrics.
 pub struct Thinned<L> {
     log: L,
-    limiter: RateLimiter<NotKeyed, InMemoryState, MonotonicClock>,
+    digest: RandomState,
+    kept: Budgets,
 }
 
 impl<L> Thinned<L> {
     pub fn new(log: L) -> Self {
-        Self { log, limiter: RateLimiter::direct_with_clock(Quota::per_second(KEPT_A_SECOND), MonotonicClock) }
+        Self { log, digest: RandomState::new(), kept: Budgets::new(Quota::per_second(KEPT_A_SECOND)) }
+    }
+
+    fn is_kept(&self, decision: &Decision) -> bool {
+        let Outcome::Refused { rule, .. } = decision.outcome else { return true };
+        !decision.is_cheap() || self.kept.spend(self.digest.hash_one((decision.sender.and_then(Origin::of), rule)))
     }
 }
 
 impl<L: DecisionLog> DecisionLog for Thinned<L> {
     fn record(&self, decision: &Decision) {
-        let waits = matches!(decision.outcome, Outcome::Refused { rule: "throttled", .. });
-        if !waits || self.limiter.check().is_ok() {
+        if self.is_kept(decision) {
             self.log.record(decision);
         }
     }
 }
 
-/// A budget of failures for each sender.
+/// A budget for each sender.
 struct Budgets {
     limiter: RateLimiter<Access, Spent, MonotonicClock>,
     spent: Spent,
 }
 
 impl Budgets {
-    fn new(limit: NonZeroU32) -> Self {
+    fn new(quota: Quota) -> Self {
         let spent = Spent(Arc::new(Cache::new(REMEMBERED)));
-        Self { limiter: RateLimiter::new(Quota::per_minute(limit), spent.clone(), MonotonicClock), spent }
+        Self { limiter: RateLimiter::new(quota, spent.clone(), MonotonicClock), spent }
     }
 
     fn knows(&self, sender: u64) -> bool {
@@ -125,9 +147,9 @@ impl Budgets {
         looked.err().map(|until| until.wait_time_from(MonotonicClock.now()))
     }
 
-    fn spend(&self, sender: u64) {
-        // Requests that were under way at once may find nothing left; the budget is spent either way.
-        let _ = self.limiter.check_key(&Access::Spend(sender));
+    /// Whether there was something left. Requests that were under way at once may find nothing; the budget is spent either way.
+    fn spend(&self, sender: u64) -> bool {
+        self.limiter.check_key(&Access::Spend(sender)).is_ok()
     }
 
     fn restore(&self, sender: u64) {
@@ -177,7 +199,7 @@ mod tests {
     use super::*;
 
     fn budgets(limit: u32) -> Budgets {
-        Budgets::new(NonZeroU32::new(limit).expect("a limit"))
+        Budgets::new(Quota::per_minute(NonZeroU32::new(limit).expect("a limit")))
     }
 
     #[test]
@@ -203,7 +225,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let budgets = budgets(1);
-        (0..4 * REMEMBERED as u64).for_each(|sender| budgets.spend(sender));
+        (0..4 * REMEMBERED as u64).for_each(|sender| assert!(budgets.spend(sender)));
         assert!(budgets.spent.0.len() <= REMEMBERED, "{}", budgets.spent.0.len());
     }
 }

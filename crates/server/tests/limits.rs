@@ -588,6 +588,44 @@ fn one_who_does_not_wait_cannot_push_the_other_decisions_out() {
     assert!((10..200).contains(&throttled), "{throttled} of 200");
 }
 
+/// Sends so many requests that prove nothing, malformed ones and ones without credentials; answers how many were refused as such.
+fn garbage(guessed: &Guessed, from: &str, count: usize) -> usize {
+    let form = |number: usize| if number.is_multiple_of(2) { ("a", "") } else { ("grant_type", "client_credentials") };
+    let statuses = (0..count).map(|number| guessed.server.post("/token", &[form(number)], &[("X-Forwarded-For", from)]).status);
+    statuses.filter(|status| *status == 400).count()
+}
+
+#[test]
+fn garbage_is_slowed_down_where_it_comes_from_and_shuts_out_nobody() {
+    let guessed = Guessed::start("address_failures_per_minute = 40");
+    let here = "198.51.100.1";
+    let heard = garbage(&guessed, here, 200);
+    assert!((40..60).contains(&heard), "{heard}");
+    let slowed = guessed.server.post("/token", &[("a", "")], &[("X-Forwarded-For", here)]);
+    assert_eq!((slowed.status, slowed.error().as_str()), (429, "temporarily_unavailable"), "{slowed:?}");
+    assert!(slowed.header("retry-after").is_some());
+    assert!(guessed.works(here, 0), "a client at that address");
+    assert_eq!(guessed.ask(here, "billing", "guess").error(), "invalid_client", "whose failures are counted apart");
+    assert_eq!(garbage(&guessed, ELSEWHERE, 10), 10, "control: elsewhere");
+}
+
+#[test]
+fn garbage_from_one_address_pushes_no_decision_out_and_each_decision_names_its_sender() {
+    let guessed = Guessed::start("client_failures_per_minute = 0\naddress_failures_per_minute = 0");
+    assert_eq!(garbage(&guessed, "198.51.100.1", 300), 300);
+    let forged: Vec<String> = (0..50).map(|_| guessed.ask(ELSEWHERE, "billing", "guess").decision_id()).collect();
+    assert_eq!(garbage(&guessed, "2001:db8::7", 1), 1);
+    let listed = || serde_json::from_str::<Vec<Value>>(&guessed.server.ok(&["--json", "decisions", "list", "--limit", "1000"]));
+    let from = |sender: &str| listed().expect("JSON").iter().filter(|decision| decision["sender"] == sender).count();
+    guessed.server.wait_until("recorded", || from("2001:db8::7") == 1);
+    let kept = from("198.51.100.1");
+    assert!((20..200).contains(&kept), "{kept} of 300");
+    assert_eq!(from(ELSEWHERE), 50, "all of them");
+    assert_eq!(guessed.server.decision(&forged[0])["sender"], ELSEWHERE);
+    let list = guessed.server.ok(&["decisions", "list"]);
+    assert!(list.contains("FROM") && list.contains(ELSEWHERE), "{list}");
+}
+
 #[test]
 fn one_party_cannot_fill_the_replay_store() {
     let server = Server::start_with("[limits]\nreplay_entries_per_issuer = 2");

@@ -104,7 +104,7 @@ async fn nothing_is_lost_when_the_store_is_closed_and_opened_again() {
 async fn no_more_than_the_retention_is_kept() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = clock();
-    let retention = Retention { rows: 10, age: Duration::from_secs(3600) };
+    let retention = Retention { rows: 10, age: Duration::from_secs(3600), ..Retention::default() };
     let world = World::open(directory.path(), clock.clone(), retention);
     for _ in 0..25 {
         world.refused(GRANT).await;
@@ -130,4 +130,46 @@ async fn no_more_than_the_retention_is_kept() {
     // What it says at a start is believed.
     let world = World::open(directory.path(), clock.clone(), retention);
     swept_to(&world, 0).await;
+}
+
+#[tokio::test]
+async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = clock();
+    let retention = Retention { octets: 20_000, ..Retention::default() };
+    let world = World::open(directory.path(), clock.clone(), retention);
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    let octets = || {
+        let sum = "SELECT coalesce(sum(octet_length(record)), 0) FROM decision";
+        connection.query_row(sum, [], |row| row.get::<_, i64>(0)).expect("a sum")
+    };
+    for round in 0..3 {
+        for _ in 0..200 {
+            world.refused(GRANT).await;
+        }
+        world.store.flush().await.expect("flushed");
+        for _ in 0..100 {
+            // A group of jobs is followed by a sweep when one is due.
+            clock.advance(Duration::from_millis(100));
+            world.store.check().await.expect("written");
+            if octets() <= 20_000 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!((10_000..=20_000).contains(&octets()), "{round}: {}", octets());
+    }
+    let all = world.list(DecisionFilter::default()).await;
+    let before = world.store.decision_before(DecisionFilter::default(), 7).await.expect("a position");
+    let filter = DecisionFilter { after: Some(before), ..DecisionFilter::default() };
+    assert_eq!(world.store.decision_page(filter, 1000).await.expect("a page"), all[all.len() - 7..]);
+    let mut filter = DecisionFilter { after: Some(0), ..DecisionFilter::default() };
+    let mut paged = Vec::new();
+    while let page = world.store.decision_page(filter.clone(), 10).await.expect("a page")
+        && !page.is_empty()
+    {
+        filter.after = page.last().map(|last| last.sequence);
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
 }

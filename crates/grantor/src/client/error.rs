@@ -1,11 +1,7 @@
 //! Why there is no token. What a server said is shown escaped and shortened: it may have been written to deceive whoever reads
 //! the log.
 
-use std::{
-    fmt::{self, Write as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use grantor_jose::{JsonError, SigningError};
 use http::StatusCode;
@@ -14,7 +10,7 @@ use super::SignerError;
 use crate::{
     discovery::DiscoveryError,
     fetch::FetchError,
-    types::{AuthMethod, GrantType},
+    types::{AuthMethod, GrantType, Shown},
 };
 
 /// Why a source cannot be built.
@@ -76,7 +72,7 @@ pub enum TokenError {
     #[error("the server's metadata has no token_endpoint")]
     NoTokenEndpoint,
     /// The answer is not `application/json` (RFC 6749 §5.1).
-    #[error("the token answer has content type {}, expected application/json", Shown(.0))]
+    #[error("the token answer has content type {}, expected application/json", shown(.0))]
     ContentType(String),
     /// The answer is not JSON, or has members twice.
     #[error("token answer: {0}")]
@@ -90,7 +86,7 @@ pub enum TokenError {
         expected: &'static str,
     },
     /// A token of a type that was not asked for, and whose use is not understood (RFC 6749 §7.1).
-    #[error("the token is of type {}, which is not accepted", Shown(.0))]
+    #[error("the token is of type {}, which is not accepted", shown(.0))]
     TokenType(String),
     /// The credential could not be signed.
     #[error(transparent)]
@@ -173,12 +169,12 @@ pub struct OAuthError {
 
 impl fmt::Display for OAuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused with {}: {}", self.status.as_u16(), Shown(&self.code))?;
+        write!(f, "refused with {}: {}", self.status.as_u16(), shown(&self.code))?;
         if let Some(description) = &self.description {
-            write!(f, ": {}", Shown(description))?;
+            write!(f, ": {}", shown(description))?;
         }
         match &self.uri {
-            Some(uri) => write!(f, " (see {})", Shown(uri)),
+            Some(uri) => write!(f, " (see {})", shown(uri)),
             None => Ok(()),
         }
     }
@@ -186,23 +182,12 @@ impl fmt::Display for OAuthError {
 
 impl std::error::Error for OAuthError {}
 
-/// A server's text as it may be shown: control and invisible characters escaped, at most [`Shown::MAX_CHARS`] characters.
-struct Shown<'a>(&'a str);
+/// Most octets of a server's text that are shown.
+const MAX_SHOWN_BYTES: usize = 300;
 
-impl Shown<'_> {
-    const MAX_CHARS: usize = 300;
-}
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for char in self.0.chars().take(Self::MAX_CHARS) {
-            match char {
-                '"' | '\'' => f.write_char(char)?,
-                _ => write!(f, "{}", char.escape_debug())?,
-            }
-        }
-        if self.0.chars().nth(Self::MAX_CHARS).is_some() { f.write_str("...") } else { Ok(()) }
-    }
+/// A server's text as it may be shown: escaped and cut.
+fn shown(text: &str) -> Shown {
+    Shown::known(text, MAX_SHOWN_BYTES)
 }
 
 #[cfg(test)]
@@ -220,10 +205,11 @@ mod tests {
         let shown = TokenError::Refused(Arc::new(error)).to_string();
         assert!(!shown.chars().any(|char| char.is_control() || char == '\u{202e}'), "{shown:?}");
         assert!(
-            shown.starts_with(r"refused with 400: invalid_grant\u{1b}[31m: a\r\nINFO all is well \u{202e}\0\u{9b}1m xxx"),
+            shown
+                .starts_with(r"refused with 400: invalid_grant\u{1b}[31m: a\u{d}\u{a}INFO all is well \u{202e}\u{0}\u{9b}1m xxx"),
             "{shown}"
         );
-        assert!(shown.len() < 500 && shown.ends_with(r"... (see https://as.example/\u{7})"), "{shown}");
+        assert!(shown.len() < 500 && shown.ends_with(r"xx… (2029 octets) (see https://as.example/\u{7})"), "{shown}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest. What a stranger sent is in it as
 //! [`Shown`] shows it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use grantor_jose::base64url_encode;
 use serde::Serialize;
@@ -27,6 +27,8 @@ pub struct Decision {
     pub at: UnixTime,
     /// What was asked for: `token`, `introspection` or `revocation`.
     pub endpoint: &'static str,
+    /// The address that the request was sent from, as far as it is known.
+    pub sender: Option<IpAddr>,
     /// The grant, once known.
     pub grant_type: Option<GrantType>,
     /// The client that authenticated, or that the token is for.
@@ -56,7 +58,13 @@ pub struct Decision {
     /// What the last assertion was held against.
     #[serde(skip)]
     held: Option<Held>,
+    #[serde(skip)]
+    is_cheap: bool,
 }
+
+/// The address that a request was sent from. The embedder puts one into the request's extensions, if it knows; decisions name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sender(pub IpAddr);
 
 /// What a stage held an assertion against: from this, and not from the registry of a later moment, its refusal is explained.
 #[derive(Clone, Debug)]
@@ -88,11 +96,12 @@ pub enum Outcome {
 
 impl Decision {
     /// A new record.
-    pub(super) fn new(endpoint: &'static str, at: UnixTime) -> Self {
+    pub(super) fn new(endpoint: &'static str, at: UnixTime, sender: Option<Sender>) -> Self {
         Self {
             id: CorrelationId::new(at),
             at,
             endpoint,
+            sender: sender.map(|Sender(address)| address),
             grant_type: None,
             client: None,
             auth_method: None,
@@ -107,7 +116,14 @@ impl Decision {
             outcome: Outcome::Undecided,
             explanation: None,
             held: None,
+            is_cheap: false,
         }
+    }
+
+    /// Whether anybody can have any number of such decisions made at no cost: of requests that cannot be read or carry no credentials,
+    /// and of senders that have to wait. A log keeps these last, so that they push nothing else out.
+    pub fn is_cheap(&self) -> bool {
+        self.is_cheap
     }
 
     /// The request says that it comes from this client.
@@ -176,6 +192,7 @@ impl Decision {
 
     pub(super) fn refused(&mut self, error: &TokenError, explanation: Option<Explanation>) {
         self.explanation = explanation;
+        self.is_cheap = error.proves_nothing() || matches!(error, TokenError::Throttled(_));
         self.outcome = Outcome::Refused { error: error.code().as_str(), rule: error.rule(), cause: cause(error) };
     }
 
@@ -266,6 +283,7 @@ impl DecisionLog for TracingLog {
                     id = decision.id.as_str(),
                     at = decision.at.millis(),
                     endpoint = decision.endpoint,
+                    sender = decision.sender.map(tracing::field::display),
                     grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
                     client = decision.client.as_ref().map(ClientId::as_str),
                     auth_method = decision.auth_method.as_ref().map(AuthMethod::as_str),
@@ -297,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_record_that_would_be_too_long_loses_what_explains_it_and_never_the_cause() {
-        let mut decision = Decision::new("token", UnixTime::from_millis(0));
+        let mut decision = Decision::new("token", UnixTime::from_millis(0), None);
         let cause = "\"".repeat(MAX_CAUSE_BYTES);
         decision.outcome = Outcome::Refused { error: "invalid_grant", rule: "aud", cause: cause.clone() };
         let long = || "\"".repeat(500);

@@ -340,6 +340,11 @@ impl TokenError {
         }
     }
 
+    /// Whether the request could not be read, or carried no credentials: it says nothing of which anything could be proven.
+    pub(super) fn proves_nothing(&self) -> bool {
+        matches!(self, Self::Form(_) | Self::Grant(GrantError::Form(_)) | Self::ClientAuth(ClientAuthError::Missing))
+    }
+
     /// The public reason: fixed words, and nothing that would tell an unauthenticated caller who is registered (law 6).
     pub fn public_text(&self) -> Cow<'static, str> {
         match self {

@@ -30,7 +30,7 @@ mod throttle;
 mod token;
 mod token_id;
 
-pub use audit::{Decision, DecisionLog, Outcome, TracingLog};
+pub use audit::{Decision, DecisionLog, Outcome, Sender, TracingLog};
 pub use builder::{AuthorizationServer, BuildError, Builder};
 pub use client_auth::{
     Caller, ClientAssertion, ClientAuthentication, ClientSecretBasic, ClientSecretPost, Mechanism, PublicClient,

@@ -123,13 +123,15 @@ where
     AuthorizationServer::forget_unread(&mut parts.headers);
     let line = &server.line;
     let form = read_form(&parts, body).await;
-    let mut record = Record { log: &*server.decisions, decision: Decision::new(endpoint.name(), line.context.now()) };
+    let sender = parts.extensions.get().copied();
+    let mut record = Record { log: &*server.decisions, decision: Decision::new(endpoint.name(), line.context.now(), sender) };
     let decision = &mut record.decision;
     let outcome = match &form {
         // Apart, so that a request whose body does not come takes a fifth of the memory.
         Ok(form) => caught(Box::pin(answer(server, endpoint, &parts, form, decision))).await,
         Err(error) => Err(error.clone().into()),
     };
+    let outcome = outcome.map_err(|error| throttle::slow_down(&*server.throttle, &parts.extensions, error));
     match (&outcome, &form) {
         (Ok(_), _) => decision.granted(),
         (Err(error), Ok(form)) => decision.refused(error, explain::refusal(&line.context, form, error, decision)),

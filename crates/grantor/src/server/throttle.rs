@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 
 use http::Extensions;
 
-use super::{AuthorizationHeader, Decision, TokenError, TokenForm};
+use super::{AuthorizationHeader, Decision, FormError, TokenError, TokenForm};
 use crate::assertion::Assertion;
 
 /// Counts failures, and says who failed too often. Its methods must not block.
@@ -18,6 +18,13 @@ pub trait Throttle: Send + Sync + 'static {
 
     /// This attempt was granted what it asked for.
     fn succeeded(&self, attempt: &Attempt<'_>);
+
+    /// A request that cannot be read, or carries no credentials, came with these extensions: how long its sender has to wait, if it sends
+    /// too many such. Only these are then answered so: they cost next to nothing, and who sends them must not shut out others.
+    fn unreadable(&self, extensions: &Extensions) -> Option<Duration> {
+        let _ = extensions;
+        None
+    }
 }
 
 /// Hears everybody, always.
@@ -78,6 +85,18 @@ pub(super) fn check(throttle: &dyn Throttle, attempt: &Attempt<'_>, decision: &m
         decision.claims_client(&party);
     }
     Err(TokenError::Throttled(wait))
+}
+
+/// Tells those who send too much that proves nothing to wait, instead of what is wrong with it.
+pub(super) fn slow_down(throttle: &dyn Throttle, extensions: &Extensions, error: TokenError) -> TokenError {
+    if !error.proves_nothing() {
+        return error;
+    }
+    match (throttle.unreadable(extensions), &error) {
+        // These end their connection, whoever sent them.
+        (_, TokenError::Form(FormError::TooLarge | FormError::Incomplete)) | (None, _) => error,
+        (Some(wait), _) => TokenError::Throttled(wait),
+    }
 }
 
 /// Tells how the attempt ended. A refusal for anything but the sender's proof counts neither way.

@@ -295,7 +295,7 @@ fn token(raw: raw::Token) -> Result<TokenConfig, ConfigError> {
 
 fn decisions(raw: raw::Decisions) -> Result<Retention, ConfigError> {
     let age = seconds("decisions.days", raw.days.saturating_mul(86_400), 86_400, 3650 * 86_400)?;
-    Ok(Retention { rows: raw.rows, age })
+    Ok(Retention { rows: raw.rows, octets: raw.megabytes.saturating_mul(1024 * 1024), age })
 }
 
 fn log(raw: raw::Log) -> LogConfig {

@@ -126,12 +126,13 @@ impl Default for Token {
 #[serde(deny_unknown_fields, default)]
 pub struct Decisions {
     pub rows: u64,
+    pub megabytes: u64,
     pub days: u64,
 }
 
 impl Default for Decisions {
     fn default() -> Self {
-        Self { rows: 100_000, days: 30 }
+        Self { rows: 100_000, megabytes: 256, days: 30 }
     }
 }
 

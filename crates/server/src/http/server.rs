@@ -3,7 +3,7 @@
 use std::{error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use grantor::server::AuthorizationServer;
+use grantor::server::{AuthorizationServer, Sender};
 use grantor_stores::sqlite::SqliteStore;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -82,7 +82,11 @@ impl Answering {
                 return Err(refusal);
             }
         };
-        if let Some(origin) = self.proxy.sender(peer, request.headers()).and_then(Origin::of) {
+        let sender = self.proxy.sender(peer, request.headers());
+        if let Some(address) = sender {
+            request.extensions_mut().insert(Sender(address));
+        }
+        if let Some(origin) = sender.and_then(Origin::of) {
             request.extensions_mut().insert(origin);
         }
         AuthorizationServer::forget_unread(request.headers_mut());

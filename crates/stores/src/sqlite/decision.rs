@@ -17,14 +17,16 @@ use super::{SqliteStore, error::Failure};
 pub struct Retention {
     /// Most rows.
     pub rows: u64,
+    /// Most octets of all records.
+    pub octets: u64,
     /// Longest age.
     pub age: Duration,
 }
 
 impl Default for Retention {
-    /// 100,000 decisions, 30 days.
+    /// 100,000 decisions, 256 MiB, 30 days.
     fn default() -> Self {
-        Self { rows: 100_000, age: Duration::from_secs(30 * 86_400) }
+        Self { rows: 100_000, octets: 256 * 1024 * 1024, age: Duration::from_secs(30 * 86_400) }
     }
 }
 
@@ -62,9 +64,21 @@ pub(super) struct DecisionRow {
     rule: Option<&'static str>,
     party: Option<String>,
     record: String,
+    is_cheap: bool,
 }
 
 impl DecisionRow {
+    /// How much memory it takes to wait.
+    pub(super) fn octets(&self) -> u64 {
+        let party = self.party.as_ref().map_or(0, String::len);
+        (size_of::<Self>() + self.id.len() + party + self.record.len()) as u64
+    }
+
+    /// Whether anybody can have any number of such made: these are dropped first.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.is_cheap
+    }
+
     fn new(decision: &Decision) -> Self {
         let rule = match &decision.outcome {
             Outcome::Refused { rule, .. } => Some(*rule),
@@ -79,27 +93,41 @@ impl DecisionRow {
             rule,
             party: client.or_else(|| claimed(&decision.claimed_issuer)).or_else(|| claimed(&decision.claimed_client)),
             record: decision.record(),
+            is_cheap: decision.is_cheap(),
         }
     }
 
-    fn columns(&self) -> [&dyn ToSql; COLUMNS] {
-        [&self.id, &self.at, &self.refused, &self.rule, &self.party, &self.record]
+    fn columns<'r>(&'r self, total: &'r i64) -> [&'r dyn ToSql; COLUMNS] {
+        [&self.id, &self.at, &self.refused, &self.rule, &self.party, &self.record, total]
     }
 }
 
 /// Columns of a row that are written.
-const COLUMNS: usize = 6;
+const COLUMNS: usize = 7;
 /// Rows in a statement: one for several costs less than several.
 const ROWS: [usize; 3] = [16, 4, 1];
 
 /// Writes the decisions to the end of the table. Answers how many could not be recorded.
 pub(super) fn append(connection: &Connection, mut decisions: &[DecisionRow]) -> usize {
+    if decisions.is_empty() {
+        return 0;
+    }
+    let mut total = match total(connection) {
+        Ok(total) => total,
+        Err(error) => {
+            tracing::warn!(%error, "decisions could not be recorded");
+            return decisions.len();
+        }
+    };
     let mut lost = 0;
     for rows in ROWS {
         while let Some((some, rest)) = decisions.split_at_checked(rows) {
-            if let Err(error) = insert(connection, some) {
-                tracing::warn!(%error, "decisions could not be recorded");
-                lost += rows;
+            match insert(connection, some, total) {
+                Ok(now) => total = now,
+                Err(error) => {
+                    tracing::warn!(%error, "decisions could not be recorded");
+                    lost += rows;
+                }
             }
             decisions = rest;
         }
@@ -107,11 +135,26 @@ pub(super) fn append(connection: &Connection, mut decisions: &[DecisionRow]) -> 
     lost
 }
 
-fn insert(connection: &Connection, decisions: &[DecisionRow]) -> rusqlite::Result<()> {
-    let rows = vec!["(?, ?, ?, ?, ?, ?)"; decisions.len()].join(", ");
-    let insert = format!("INSERT INTO decision (id, at, refused, rule, party, record) VALUES {rows}");
-    let values = params_from_iter(decisions.iter().flat_map(DecisionRow::columns));
-    connection.prepare_cached(&insert)?.execute(values).map(drop)
+/// Octets of the records up to and including the last row: what is in the table is this less that of the first.
+fn total(connection: &Connection) -> rusqlite::Result<i64> {
+    let last = "SELECT total FROM decision ORDER BY sequence DESC LIMIT 1";
+    Ok(connection.prepare_cached(last)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Answers the total behind these rows; `total` is that before them.
+fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rusqlite::Result<i64> {
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?)"; decisions.len()].join(", ");
+    let insert = format!("INSERT INTO decision (id, at, refused, rule, party, record, total) VALUES {rows}");
+    let totals: Vec<i64> = decisions
+        .iter()
+        .scan(total, |total, decision| {
+            *total = total.saturating_add_unsigned(decision.record.len() as u64);
+            Some(*total)
+        })
+        .collect();
+    let values = decisions.iter().zip(&totals).flat_map(|(decision, total)| decision.columns(total));
+    connection.prepare_cached(&insert)?.execute(params_from_iter(values))?;
+    Ok(totals.last().copied().unwrap_or(total))
 }
 
 impl DecisionLog for SqliteStore {
@@ -217,6 +260,17 @@ pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, mos
         WHERE sequence <= (SELECT coalesce(max(sequence), 0) FROM decision) - ?1 ORDER BY sequence LIMIT ?2)";
     connection.prepare_cached(too_many)?.execute((rows, most))?;
 
+    let octets = i64::try_from(retention.octets).unwrap_or(i64::MAX);
+    let first = "SELECT total - octet_length(record) FROM decision ORDER BY sequence LIMIT 1";
+    let first: Option<i64> = connection.prepare_cached(first)?.query_row([], |row| row.get(0)).optional()?;
+    let end = total(connection)?.saturating_sub(octets);
+    if first.is_some_and(|before| before < end) {
+        let too_much = "DELETE FROM decision WHERE sequence IN (
+            SELECT sequence FROM (SELECT sequence, total, record FROM decision ORDER BY sequence LIMIT ?2)
+            WHERE total - octet_length(record) < ?1)";
+        connection.prepare_cached(too_much)?.execute((end, most))?;
+    }
+
     let end = now.saturating_sub(i64::try_from(retention.age.as_millis()).unwrap_or(i64::MAX));
     let oldest = "SELECT at FROM decision ORDER BY sequence LIMIT 1";
     let oldest: Option<i64> = connection.prepare_cached(oldest)?.query_row([], |row| row.get(0)).optional()?;
@@ -226,4 +280,58 @@ pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, mos
         connection.prepare_cached(too_old)?.execute((end, most))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor::clock::{Clock as _, SystemClock};
+
+    use super::*;
+    use crate::sqlite::Options;
+
+    fn row(id: &str, length: usize, is_cheap: bool) -> DecisionRow {
+        let record = "x".repeat(length);
+        DecisionRow {
+            id: id.to_owned(),
+            at: SystemClock.now().millis(),
+            refused: true,
+            rule: None,
+            party: None,
+            record,
+            is_cheap,
+        }
+    }
+
+    /// What is recorded of what came while nothing could be written: cheap decisions, then dear ones, of so many octets each.
+    async fn recorded(cheap: usize, dear: usize, length: usize) -> (usize, usize) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
+        let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
+        other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+        (0..cheap).for_each(|_| store.0.writer.record(row("cheap", length, true)));
+        (0..dear).for_each(|_| store.0.writer.record(row("dear", length, false)));
+        other.execute_batch("ROLLBACK").expect("released");
+        store.flush().await.expect("flushed");
+        let count = |id: &str| {
+            let query = "SELECT count(*) FROM decision WHERE id = ?";
+            other.query_row(query, [id], |row| row.get::<_, i64>(0)).expect("a number") as usize
+        };
+        let found = (count("cheap"), count("dear"));
+        assert_eq!(store.decisions_dropped() as usize, cheap + dear - found.0 - found.1);
+        // A total is the octets up to and including its row.
+        let sum = "SELECT (SELECT sum(octet_length(record)) FROM decision) - max(total) FROM decision";
+        assert_eq!(other.query_row(sum, [], |row| row.get::<_, i64>(0)), Ok(0));
+        found
+    }
+
+    #[tokio::test]
+    async fn cheap_decisions_leave_room_for_the_rest_in_number_and_in_octets() {
+        let (cheap, dear) = recorded(20_000, 5_000, 10).await;
+        // What the writer takes before it finds the database locked makes room for more.
+        assert!((8_192..=8_192 + 512).contains(&cheap) && dear == 5_000, "{cheap} {dear}");
+        let (cheap, dear) = recorded(4_000, 800, 8_000).await;
+        assert!((1_000..1_700).contains(&cheap) && dear == 800, "{cheap} {dear}");
+        let (cheap, dear) = recorded(0, 4_000, 8_000).await;
+        assert!(cheap == 0 && (2_000..2_800).contains(&dear), "{dear}");
+    }
 }

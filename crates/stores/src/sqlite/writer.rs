@@ -39,6 +39,8 @@ const QUEUE: usize = 8192;
 const GROUP: usize = 256;
 /// Decisions that may wait to be recorded. Beyond, they are dropped and counted.
 const DECISION_QUEUE: usize = 16_384;
+/// Octets of decisions that may wait, and those of one more.
+const DECISION_OCTETS: u64 = 16 * 1024 * 1024;
 /// Most decisions recorded beside one group of jobs, so that no claim waits long behind them.
 const DECISION_GROUP: usize = 512;
 /// How long decisions wait for a group of jobs to go with.
@@ -97,11 +99,20 @@ impl Writer {
         while running.changed().await.is_ok() {}
     }
 
-    /// Records a decision soon, or drops it if too many are waiting.
+    /// Records a decision soon, or drops it if too many are waiting, or too long ones. The second half of the room is for those that
+    /// cost their sender something.
     pub(super) fn record(&self, decision: DecisionRow) {
-        self.counts.decisions_waiting.fetch_add(1, Ordering::SeqCst);
-        if self.decisions.try_send(decision).is_err() {
-            self.counts.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
+        let counts = &self.counts;
+        let (waiting, octets) =
+            (counts.decisions_waiting.load(Ordering::Relaxed), counts.decision_octets.load(Ordering::Relaxed));
+        let part = if decision.is_cheap() { 2 } else { 1 };
+        let has_room = waiting < DECISION_QUEUE as u64 / part && octets < DECISION_OCTETS / part;
+        let size = decision.octets();
+        counts.decisions_waiting.fetch_add(1, Ordering::SeqCst);
+        counts.decision_octets.fetch_add(size, Ordering::Relaxed);
+        if !has_room || self.decisions.try_send(decision).is_err() {
+            counts.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
+            counts.decision_octets.fetch_sub(size, Ordering::Relaxed);
             if self.counts.decisions_dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 tracing::warn!("decisions are dropped: more come in than can be recorded");
             }
@@ -214,6 +225,7 @@ impl Drop for Writer {
 #[derive(Default)]
 struct Counts {
     decisions_waiting: AtomicU64,
+    decision_octets: AtomicU64,
     decisions_dropped: AtomicU64,
     claims_held: AtomicU64,
 }
@@ -306,6 +318,7 @@ impl Committing {
         let goes_on = !transaction.is_autocommit();
         let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(if goes_on { DECISION_GROUP } else { 0 }).collect();
         self.taken = decisions.len();
+        self.counts.decision_octets.fetch_sub(decisions.iter().map(DecisionRow::octets).sum(), Ordering::Relaxed);
         let mut lost = decision::append(&transaction, &decisions);
         if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);

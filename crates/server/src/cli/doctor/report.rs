@@ -3,9 +3,10 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
+use grantor::types::Shown;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// Characters of a message.
+/// Octets of a message.
 const LONGEST: usize = 1000;
 
 /// How it is.
@@ -52,7 +53,8 @@ impl Report {
     }
 
     fn add(&mut self, check: &'static str, verdict: Verdict, message: String, remedy: Option<String>) {
-        let message = shown(&message);
+        // Much of it was written by a server, perhaps to deceive.
+        let message = Shown::known(&message, LONGEST).to_string();
         self.findings.push(Finding { check, verdict, message, remedy });
     }
 
@@ -60,22 +62,6 @@ impl Report {
     pub fn count(&self) -> usize {
         self.findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count()
     }
-}
-
-/// Much of a message was written by a server, perhaps to deceive: what moves a cursor or turns text around is escaped, and no more than
-/// [`LONGEST`] characters are shown.
-fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for char in text.chars().take(LONGEST) {
-        match char {
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                shown.extend(char.escape_unicode());
-            }
-            _ if char.is_control() => shown.extend(char.escape_unicode()),
-            _ => shown.push(char),
-        }
-    }
-    if text.chars().nth(LONGEST).is_some() { shown + "..." } else { shown }
 }
 
 impl Serialize for Report {
