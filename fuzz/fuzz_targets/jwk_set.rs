@@ -44,8 +44,8 @@ fn members(input: &[u8]) -> Option<Vec<Object>> {
 fn check(set: &JwkSet, members: &[Object]) {
     assert!(members.len() <= JwkSet::MAX_KEYS);
     assert!(!members.iter().any(|key| PRIVATE.iter().any(|name| key.contains_key(*name))), "a private key was overlooked");
-    assert!(set.skipped.is_sorted_by(|(a, _), (b, _)| a < b), "{:?}", set.skipped);
-    let is_used = |index: &usize| !set.skipped.iter().any(|(skipped, _)| skipped == index);
+    assert!(set.skipped.is_sorted_by(|a, b| a.index < b.index), "{:?}", set.skipped);
+    let is_used = |index: &usize| !set.skipped.iter().any(|skipped| skipped.index == *index);
     let used: Vec<usize> = (0..members.len()).filter(is_used).collect();
     assert_eq!((used.len(), used.len() + set.skipped.len()), (set.keys.len(), members.len()));
 

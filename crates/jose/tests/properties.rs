@@ -196,6 +196,19 @@ proptest! {
     }
 
     #[test]
+    fn pem_that_looks_right_is_a_key_or_an_error(
+        pieces in vec(prop_oneof![
+            Just("-----BEGIN ".to_owned()), Just("-----END ".to_owned()), Just("PRIVATE KEY-----".to_owned()),
+            Just("EC ".to_owned()), Just("RSA ".to_owned()), Just("ENCRYPTED ".to_owned()), Just("CERTIFICATE-----".to_owned()),
+            Just("\n".to_owned()), Just("Proc-Type: 4,ENCRYPTED\n".to_owned()), "[A-Za-z0-9+/=]{0,90}", any::<String>(),
+        ], 0..20),
+        algorithm in prop_oneof![Just(None), Just(Some(Algorithm::Rs256)), Just(Some(Algorithm::Es256))],
+    ) {
+        let text = pieces.concat();
+        let _ = (PrivateJwk::from_pem(&text, algorithm, None), grantor_jose::certificate_from_pem(&text));
+    }
+
+    #[test]
     fn parsing_never_panics_on_text_that_looks_right(text in object_text(), payload in object_text(), tail in "[.A-Za-z0-9_=-]{0,90}") {
         let token = format!("{}.{}.{tail}", base64url_encode(&text), base64url_encode(&payload));
         if let Ok(parsed) = Unverified::parse(&token) {
