@@ -299,6 +299,14 @@ impl VerificationKey {
         }
     }
 
+    /// How many octets the modulus of an RSA key has, and each of its signatures with it (RFC 8017 §8); other keys have none.
+    pub fn modulus_bytes(&self) -> Option<usize> {
+        match self.jwk()?.parameters {
+            Parameters::Rsa { ref n, .. } => Some(n.len()),
+            _ => None,
+        }
+    }
+
     /// Whether this key may verify signatures of `algorithm`: the algorithm fits the key, and is the one it is bound to.
     pub fn accepts(&self, algorithm: Algorithm) -> bool {
         let fits = match &self.material {

@@ -87,6 +87,11 @@ impl<'a> Unverified<'a> {
         Ok(Verified { header: self.header.into_owned(), payload: self.decoded })
     }
 
+    /// How many octets the signature has.
+    pub fn signature_bytes(&self) -> usize {
+        self.decoded.len() - self.payload_bytes
+    }
+
     /// The first of several keys that is for the header's `alg` and with which the signature verifies.
     ///
     /// # Errors

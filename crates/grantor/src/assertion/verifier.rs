@@ -35,6 +35,11 @@ impl<'a> Assertion<'a> {
         self.jws.header()
     }
 
+    /// How many octets the signature has.
+    pub(crate) fn signature_bytes(&self) -> usize {
+        self.jws.signature_bytes()
+    }
+
     /// The first of these keys with which the signature verifies: for work whose outcome decides nothing.
     pub(crate) fn verified_by<'k>(&self, keys: impl Iterator<Item = &'k VerificationKey>) -> Option<&'k VerificationKey> {
         self.jws.verified_by(keys).ok()

@@ -53,6 +53,7 @@ impl ClientAuthentication for ClientAssertion {
                 return Err(error);
             }
         };
+        context.decoys().verify_beside(&assertion, &keys);
         let own = keys.len();
         if kind == KeyKind::Secret {
             context.decoys().fill(&mut keys);

@@ -68,6 +68,7 @@ impl Grant for JwtBearer {
                 return Err(error);
             }
         };
+        context.decoys().verify_beside(&assertion, &keys);
         let expectation = Expectation::grant(context.terms(KeyKind::Public), &issuer, keys);
         let verified = context.verifier().verify(assertion, &expectation, now).await;
         let keys = expectation.into_keys();
