@@ -125,6 +125,12 @@ fn exposure(path: &Path) -> Option<Exposure> {
     Exposure::of(&metadata)
 }
 
+/// Without the temporary name that tempfile adds.
+fn of_system(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    inner.map_or(error, io::Error::from_raw_os_error)
+}
+
 /// Writes a key file that must not exist yet, mode 0600. It is there whole and on the disk when this succeeds, and not at all otherwise.
 pub fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -141,6 +147,6 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
     match write() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyFileError::Exists(path.to_owned())),
         Err(_) if !directory.exists() => Err(KeyFileError::NoDirectory(path.to_owned())),
-        written => written.map_err(|error| KeyFileError::Io(path.to_owned(), error)),
+        written => written.map_err(|error| KeyFileError::Io(path.to_owned(), of_system(error))),
     }
 }

@@ -710,6 +710,46 @@ fn a_key_file_that_cannot_be_written_leaves_nothing_behind() {
     assert!(!server.run(&["client", "show", "b"]).status.success(), "it was not registered");
 }
 
+#[test]
+fn a_command_that_is_killed_loses_no_key_of_a_registered_client() {
+    let desk = with_key_and_secret();
+    let started = std::time::Instant::now();
+    desk.ok(&["client", "create", "whole", "--generate-key"]);
+    let whole = started.elapsed();
+    for try_ in 0..30 {
+        let (id, out) = (format!("k{try_}"), format!("k{try_}.json"));
+        let mut command = grantor(&desk.path().join("data"));
+        command.current_dir(desk.path()).args(["client", "create", &id, "--generate-key", "--out", &out]);
+        let mut running = command.stdout(Stdio::null()).spawn().expect("the binary starts");
+        // Whenever that is: before the key file, between it and the commit, or after.
+        std::thread::sleep(whole * try_ / 30);
+        running.kill().expect("SIGKILL");
+        running.wait().expect("it ends");
+    }
+    for client in desk.json(&["client", "list"]).as_array().expect("a list") {
+        let id = client["client_id"].as_str().expect("a client_id");
+        if id.starts_with('k') {
+            assert_eq!(desk.key_file(&format!("{id}.json"))["private_key"]["kid"], client["keys"][0]["name"], "{id}");
+        }
+    }
+}
+
+/// Who was told of damage would bring back a backup.
+#[test]
+fn a_database_on_a_full_disk_is_not_called_damaged() {
+    let desk = with_key_and_secret();
+    let limited = |command: &str| {
+        let script = format!("trap '' XFSZ; {command}; exec \"$@\"");
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_grantor"), "--data", "data", "client", "list"]);
+        finished(limited.current_dir(desk.path()).output().expect("a shell"))
+    };
+    let full = limited("ulimit -f 0");
+    assert_eq!(full.status.code(), Some(1), "{}", full.stderr);
+    assert!(full.stderr.contains("grantor.db: disk I/O error") && !full.stderr.contains("damaged"), "{}", full.stderr);
+    assert!(limited("ulimit -f 100000").status.success(), "the same with room");
+}
+
 /// What the database says decides: a change that it refused was not made; one that failed after its commit was.
 #[test]
 fn a_key_file_is_removed_only_if_its_key_is_certainly_not_registered() {
@@ -921,16 +961,19 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("decisions list", vec![], ""),
         ("decisions show", vec![&refused], ""),
         ("token", vec!["--key", "a1.json"], ""),
+        ("backup", vec!["copy#.db"], "copy#.db written"),
         ("doctor", vec![], ""),
         ("health", vec![], ""),
+        // Last, for what came before is gone then, and assertions are refused for a while.
+        ("restore", vec!["--replace", "copy#.db"], "copy#.db restored"),
     ];
     // These print nothing before something happens, or nothing at all.
     let others = ["decisions tail", "serve"];
     let leaves = Desk::new().commands().into_iter().filter(|(.., is_leaf)| *is_leaf).map(|(command, ..)| command.join(" "));
     let unknown: Vec<_> = leaves.filter(|leaf| !others.contains(&&**leaf) && !rows.iter().any(|row| row.0 == leaf)).collect();
     assert_eq!(unknown, Vec::<String>::new(), "commands without a row here");
-    for ((name, code, words), number) in SINKS.into_iter().zip(["1", "2"]) {
-        for (command, arguments, done) in &rows {
+    for (command, arguments, done) in &rows {
+        for ((name, code, words), number) in SINKS.into_iter().zip(["1", "2"]) {
             let arguments = command.split(' ').map(str::to_owned).chain(arguments.iter().map(|each| each.replace('#', number)));
             let arguments = arguments.map(|each| each.replace("retired1", &retired(1)).replace("retired2", &retired(2)));
             let arguments: Vec<String> = arguments.collect();
@@ -943,6 +986,8 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
             let done = code == 141 || says(&done.replace('#', number));
             assert!(says(words) && done, "{arguments:?} on {name}: {}", finished.stderr);
         }
+    }
+    for (name, code, _) in SINKS {
         for arguments in [&["--help"][..], &["client", "create", "--help"], &["--version"]] {
             let mut run = grantor(&server.data());
             let finished = finished(run.args(arguments).stdout(sink(name)).output().expect("the binary runs"));

@@ -27,7 +27,7 @@ impl Backup {
         store.backup(&self.file).map_err(Failure::failed)?;
         let octets = std::fs::metadata(&self.file).map(|metadata| metadata.len()).unwrap_or_default();
         let text = format!("{} written ({octets} octets); keep the master key too, in another place", self.file.display());
-        global.output().print(&json!({"backup": self.file, "octets": octets}), text)
+        global.output().done(&json!({"backup": self.file, "octets": octets}), text)
     }
 }
 
@@ -68,6 +68,6 @@ impl Restore {
             time(fence),
             aside.unwrap_or_default()
         );
-        global.output().print(&json!({"restored": self.file, "fence": time(fence), "set_aside": set_aside}), text)
+        global.output().done(&json!({"restored": self.file, "fence": time(fence), "set_aside": set_aside}), text)
     }
 }

@@ -14,7 +14,7 @@ use grantor::{
     clock::{Clock, SystemClock},
     jose::Algorithm,
 };
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use super::{
@@ -296,7 +296,8 @@ pub(super) fn inspect(path: &Path) -> Result<bool, OpenError> {
         Ok((number("application_id")?, number("user_version")?, sound))
     };
     let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
-    let (application, version, sound) = look().map_err(|error: rusqlite::Error| damaged(error.to_string()))?;
+    let unread = |error: rusqlite::Error| if is_damage(&error) { damaged(error.to_string()) } else { sqlite(path)(error) };
+    let (application, version, sound) = look().map_err(unread)?;
     let known = MIGRATIONS.len() as i64;
     match () {
         () if application == 0 && version == 0 && sound == "ok" && is_blank(path) => Ok(true),
@@ -304,6 +305,18 @@ pub(super) fn inspect(path: &Path) -> Result<bool, OpenError> {
         () if version > known => Err(OpenError::Newer { path: path.to_owned(), found: version, known }),
         () if sound != "ok" => Err(damaged(sound)),
         () => Ok(false),
+    }
+}
+
+/// A disk that is full, or files that cannot be opened, are no reason to bring back a backup.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    const SHORT_READ: i32 = 522;
+    match error.sqlite_error() {
+        Some(failure) => {
+            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) || failure.extended_code == SHORT_READ
+        }
+        // A value of another type than SQLite has there.
+        None => true,
     }
 }
 

@@ -7,7 +7,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use grantor::file;
 use rusqlite::Connection;
+
+/// Octets read of the file, of which two numbers have 40.
+const LONGEST: u64 = 64;
 
 /// The file.
 pub(super) struct Seen {
@@ -46,7 +50,7 @@ impl Seen {
 
     /// Whether the database has not come as far as it once had.
     pub(super) fn is_ahead_of(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        let before = fs::read_to_string(&self.path).ok().as_deref().and_then(Progress::parse);
+        let before = file::read_text(&self.path, LONGEST).ok().and_then(|text| Progress::parse(&text));
         Ok(before.is_some_and(|before| Progress::of(connection).is_ok_and(|now| now.is_behind(before))))
     }
 
