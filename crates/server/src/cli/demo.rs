@@ -71,13 +71,20 @@ impl Demo {
 
         let key_path = directory.path().join("billing.json");
         let show = Show { output: global.output(), http: HttpFetch::new().map_err(Failure::failed)?, issuer: config.issuer };
-        show.main_job(&store, &key_path).await?;
+        let shown = self.show(&show, &store, &key_path).await;
+        // Also where something could not be shown: the directory goes last.
+        drop(stop);
+        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)?;
+        shown
+    }
+
+    async fn show(&self, show: &Show, store: &Arc<SqliteStore>, key_path: &std::path::Path) -> Result<(), Failure> {
+        show.main_job(store, key_path).await?;
         if !self.once {
-            show.invitation(&key_path)?;
+            show.invitation(key_path)?;
             stop_signal().map_err(Failure::failed)?.await;
         }
-        drop(stop);
-        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
+        Ok(())
     }
 
     async fn bind(&self) -> Result<Listener, Failure> {
