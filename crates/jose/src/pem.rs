@@ -1,5 +1,5 @@
-//! Which private key is in a PEM text (RFC 7468): one, unencrypted, and whatever else tools write beside it. What else a file holds is
-//! told by name, because the name leads to the remedy.
+//! The blocks of a PEM text (RFC 7468), and which private key is in it: one, unencrypted, and whatever else tools write beside it. What
+//! else a file holds is told by name, because the name leads to the remedy.
 
 use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
@@ -13,15 +13,16 @@ use crate::{
 const LINE: usize = 64;
 
 /// What is between BEGIN and END, and what the label says that it is.
-struct Block<'t> {
-    label: &'t str,
-    body: &'t str,
+pub(crate) struct Block<'t> {
+    pub(crate) label: &'t str,
+    /// `None` where there is no END.
+    body: Option<&'t str>,
 }
 
 /// The parameters of the one private key in `text`: PKCS#8, PKCS#1 or SEC 1. Text outside of the blocks is passed over (RFC 7468 §5.2:
 /// bag attributes, for example), and so are certificates, public keys and parameters beside the key.
 pub(crate) fn private_parts(text: &str) -> Result<PrivateParts, PemError> {
-    let blocks = blocks(text)?;
+    let blocks = blocks(text);
     let mut private = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY"));
     match (private.next(), private.count()) {
         (Some(block), 0) => block.private_parts(),
@@ -32,7 +33,7 @@ pub(crate) fn private_parts(text: &str) -> Result<PrivateParts, PemError> {
 
 /// The DER of the first certificate in `text`, wherever it stands.
 pub(crate) fn certificate(text: &str) -> Option<Vec<u8>> {
-    let blocks = blocks(text).ok()?;
+    let blocks = blocks(text);
     let block = blocks.iter().find(|block| block.label == "CERTIFICATE")?;
     Some(block.document()?.as_bytes().to_vec())
 }
@@ -49,29 +50,30 @@ fn what_it_is_instead(text: &str, blocks: &[Block<'_>]) -> PemError {
     }
 }
 
-fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
+/// The blocks of a text, in their order. A BEGIN line begins a line.
+pub(crate) fn blocks(text: &str) -> Vec<Block<'_>> {
     const BEGIN: &str = "-----BEGIN ";
-    const DASHES: &str = "-----";
     let mut blocks = Vec::new();
-    let mut rest = text;
+    // Some editors write a byte order mark.
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while let Some(at) = rest.find(BEGIN) {
         let begins_a_line = rest[..at].bytes().next_back().is_none_or(|before| before.is_ascii_whitespace());
         rest = &rest[at + BEGIN.len()..];
-        let Some((label, body)) = rest.split_once(DASHES).filter(|(label, _)| begins_a_line && !label.contains('\n')) else {
-            continue;
-        };
-        let end = body.find(&format!("-----END {label}-----")).ok_or(PemError::Unfinished)?;
-        blocks.push(Block { label, body: &body[..end] });
-        rest = &body[end..];
+        let label = rest.split_once("-----").filter(|(label, _)| begins_a_line && !label.contains('\n'));
+        let Some((label, after)) = label else { continue };
+        let body = after.split_once(&format!("-----END {label}-----")).map(|(body, _)| body);
+        blocks.push(Block { label, body });
+        rest = &after[body.map_or(0, str::len)..];
     }
-    Ok(blocks)
+    blocks
 }
 
 impl Block<'_> {
     fn private_parts(&self) -> Result<PrivateParts, PemError> {
+        let body = self.body.ok_or(PemError::Unfinished)?;
         let read: fn(&[u8]) -> Result<PrivateParts, PemError> = match self.label {
             // RFC 1421 §4.6.1.1, which OpenSSL still writes.
-            _ if self.body.contains("Proc-Type:") && self.body.contains("ENCRYPTED") => return Err(PemError::Encrypted),
+            _ if body.contains("Proc-Type:") && body.contains("ENCRYPTED") => return Err(PemError::Encrypted),
             "ENCRYPTED PRIVATE KEY" => return Err(PemError::Encrypted),
             "OPENSSH PRIVATE KEY" => return Err(PemError::OpenSsh),
             "PRIVATE KEY" => from_pkcs8,
@@ -83,8 +85,8 @@ impl Block<'_> {
     }
 
     /// The DER. Lines may have any length, and spaces around them: text that went through a mail or a YAML file has.
-    fn document(&self) -> Option<SecretDocument> {
-        let base64: Zeroizing<String> = Zeroizing::new(self.body.split_ascii_whitespace().collect());
+    pub(crate) fn document(&self) -> Option<SecretDocument> {
+        let base64: Zeroizing<String> = Zeroizing::new(self.body?.split_ascii_whitespace().collect());
         let mut pem = Zeroizing::new(String::with_capacity(base64.len() + base64.len() / LINE + 2 * LINE + 2 * self.label.len()));
         pem.push_str(&format!("-----BEGIN {}-----\n", self.label));
         let mut left = base64.as_str();

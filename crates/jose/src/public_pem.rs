@@ -1,7 +1,6 @@
 //! Reading a public key in PEM, in the forms in which partners hand theirs out: SPKI (RFC 5280 §4.1.2.7), PKCS#1 (RFC 8017 §A.1.1), or
 //! inside a certificate, of which nothing but the key is looked at.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pkcs8::{
     ObjectIdentifier,
     der::{self, Decode as _, Reader as _, SliceReader, Tag, Tagged as _, asn1::AnyRef},
@@ -9,7 +8,10 @@ use pkcs8::{
 };
 use serde_json::{Value, json};
 
-use crate::{Curve, Jwk, JwkError, base64url};
+use crate::{
+    Curve, Jwk, JwkError, base64url,
+    pem::{self, Block},
+};
 
 /// RFC 5480 §2.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -54,34 +56,32 @@ pub enum PublicPemError {
 /// # Errors
 /// [`PublicPemError`]
 pub fn public_key_from_pem(text: &str) -> Result<Jwk, PublicPemError> {
-    let mut blocks = Vec::new();
-    for start in text.split("-----BEGIN ").skip(1) {
-        let (label, rest) = start.split_once("-----").unwrap_or((start, ""));
-        match label {
-            _ if label.ends_with("PRIVATE KEY") => return Err(PublicPemError::Private),
-            "PUBLIC KEY" => blocks.push(("PUBLIC KEY", rest)),
-            "RSA PUBLIC KEY" => blocks.push(("RSA PUBLIC KEY", rest)),
-            "CERTIFICATE" => blocks.push(("CERTIFICATE", rest)),
+    let mut found = Vec::new();
+    for block in pem::blocks(text) {
+        match block.label {
+            label if label.ends_with("PRIVATE KEY") => return Err(PublicPemError::Private),
+            "PUBLIC KEY" => found.push(("PUBLIC KEY", block)),
+            "RSA PUBLIC KEY" => found.push(("RSA PUBLIC KEY", block)),
+            "CERTIFICATE" => found.push(("CERTIFICATE", block)),
             _ => {}
         }
     }
-    let are_certificates = blocks.iter().all(|(label, _)| *label == "CERTIFICATE");
-    match *blocks {
+    let are_certificates = found.iter().all(|(label, _)| *label == "CERTIFICATE");
+    match &found[..] {
         [] => Err(PublicPemError::Absent),
-        [(label, rest), ..] if blocks.len() == 1 || are_certificates => key_of_block(label, rest),
-        _ => Err(PublicPemError::Several(blocks.len())),
+        [(label, block), ..] if found.len() == 1 || are_certificates => key_of_block(label, block),
+        _ => Err(PublicPemError::Several(found.len())),
     }
 }
 
-fn key_of_block(label: &'static str, rest: &str) -> Result<Jwk, PublicPemError> {
+fn key_of_block(label: &'static str, block: &Block<'_>) -> Result<Jwk, PublicPemError> {
     let malformed = || PublicPemError::Malformed(label);
-    let (base64, _) = rest.split_once("-----END ").ok_or_else(malformed)?;
-    let base64: String = base64.split_ascii_whitespace().collect();
-    let der = STANDARD.decode(base64).map_err(|_| malformed())?;
+    let document = block.document().ok_or_else(malformed)?;
+    let der = document.as_bytes();
     let jwk = match label {
-        "RSA PUBLIC KEY" => rsa(&der).map_err(|_| malformed())?,
-        "CERTIFICATE" => of_spki(&key_of_certificate(&der).map_err(|_| malformed())?, malformed)?,
-        _ => of_spki(&SubjectPublicKeyInfoRef::try_from(&*der).map_err(|_| malformed())?, malformed)?,
+        "RSA PUBLIC KEY" => rsa(der).map_err(|_| malformed())?,
+        "CERTIFICATE" => of_spki(&key_of_certificate(der).map_err(|_| malformed())?, malformed)?,
+        _ => of_spki(&SubjectPublicKeyInfoRef::try_from(der).map_err(|_| malformed())?, malformed)?,
     };
     Ok(Jwk::parse(jwk.to_string().as_bytes())?)
 }
@@ -128,6 +128,7 @@ fn rsa(der: &[u8]) -> der::Result<Value> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
     use proptest::prelude::*;
 
     use super::*;
