@@ -396,7 +396,10 @@ fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
     assert_eq!((&*es384, &*es256), ("es384.jwks", "es256.jwks"));
     let strict = ["--config", &strict];
     desk.refuses(&[&create("d", "es384.jwks"), &strict[..]].concat(), 2, &["profile fapi2 does not allow ES384"]);
+    let secret = ["client", "create", "d", "--auth", "client_secret_basic"];
+    desk.refuses(&[&secret, &strict[..]].concat(), 2, &["--auth client_secret_basic", "'profile'", "private_key_jwt only"]);
     desk.ok(&[&create("d", "es256.jwks"), &strict[..]].concat());
+    desk.ok(&["client", "create", "f", "--auth", "client_secret_basic"]);
     desk.ok(&create("e", "es384.jwks"));
 }
 

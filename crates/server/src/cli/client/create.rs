@@ -116,6 +116,7 @@ impl Create {
         let key = self.generate()?;
         let secret = self.auth.has_secret().then(ClientSecret::generate);
         let client = self.client(key.as_ref(), secret.as_ref())?;
+        self.check_method(config)?;
         check_keys(&config.assertion, client.keys())?;
         check_signing_algorithm(&config.assertion, &client)?;
         let view = View::of(&client);
@@ -140,6 +141,16 @@ impl Create {
             },
             (None, Ok(())) => output.done(&json!({"client": view}), format_args!("client {} created", self.id)),
         }
+    }
+
+    /// Refuses a secret that this server would never take.
+    fn check_method(&self, config: &Config) -> Result<(), Failure> {
+        let method = self.auth.method();
+        if self.auth.has_secret() && !config.assertion.profile.accepts_method(&method) {
+            let problem = "configuration key 'profile' says fapi2, with which clients authenticate with private_key_jwt only";
+            return Err(Failure::usage(format!("--auth {method}: {problem}; register a key instead")));
+        }
+        Ok(())
     }
 
     fn generate(&self) -> Result<Option<PrivateJwk>, Failure> {
