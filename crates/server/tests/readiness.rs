@@ -4,7 +4,7 @@ mod support;
 
 use std::{
     fs::{self, OpenOptions},
-    io,
+    io::{self, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
@@ -152,6 +152,24 @@ fn a_log_that_cannot_be_written_stops_nothing() {
         }
     });
     drop(never_read);
+}
+
+#[test]
+fn a_command_ends_although_nobody_reads_what_it_says() {
+    let (never_read, mut pipe) = io::pipe().expect("a pipe");
+    let full = pipe.try_clone().expect("another end");
+    // Fills the pipe, and waits for its reader, which goes away at the end.
+    let filling = thread::spawn(move || pipe.write_all(&vec![b'x'; 1024 * 1024]));
+    let started = Instant::now();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut failing = grantor(directory.path()).args(["serve", "--issuer", "no URL"]).stderr(full).spawn().expect("a process");
+    while failing.try_wait().expect("a status").is_none() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it waits for a reader");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(failing.wait().expect("it has ended").code(), Some(2));
+    drop(never_read);
+    assert!(filling.join().expect("no panic").is_err());
 }
 
 #[test]

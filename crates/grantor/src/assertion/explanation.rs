@@ -263,7 +263,7 @@ impl Known<'_> {
             "typ" => quoted(header.typ()),
             "sub" | "subject" => self.party(claims.subject.as_deref()),
             "scope" => quoted(claims.other.get("scope").and_then(serde_json::Value::as_str)),
-            "aud" => audience(claims),
+            "aud" => self.audience(claims),
             "exp" => self.distance(claims.expires),
             "nbf" => self.distance(claims.not_before),
             "iat" => self.distance(claims.issued_at),
@@ -280,6 +280,17 @@ impl Known<'_> {
                 format!("{:?}", Shown::known(name, ClientId::MAX_BYTES))
             }
             _ => quoted(name),
+        }
+    }
+
+    /// The audience: whole where it is this server.
+    fn audience(&self, claims: &Claims) -> String {
+        let is_ours = |name: &str| self.expectation.is_some_and(|expectation| expectation.audiences.contains(&name));
+        match &claims.audience {
+            None => absent(),
+            Some(Audience::One(one)) if is_ours(one) => format!("{:?}", Shown::known(one, MAX_CELL_BYTES)),
+            Some(Audience::One(one)) => quoted(Some(one)),
+            Some(Audience::Many(many)) => Shown::list(many.iter().map(|one| one.as_str())).to_string(),
         }
     }
 
@@ -323,10 +334,3 @@ fn quoted(text: Option<&str>) -> String {
     text.map_or_else(absent, |text| format!("{:?}", Shown::of(text)))
 }
 
-fn audience(claims: &Claims) -> String {
-    match &claims.audience {
-        None => absent(),
-        Some(Audience::One(one)) => quoted(Some(one)),
-        Some(Audience::Many(many)) => Shown::list(many.iter().map(|one| one.as_str())).to_string(),
-    }
-}

@@ -169,7 +169,9 @@ impl Decision {
 
     /// The client authenticated with this assertion.
     pub(super) fn authenticated_by(&mut self, assertion: &VerifiedAssertion) {
-        self.audience = assertion.claims().audience.as_ref().and_then(|audience| audience.sole()).map(Shown::of);
+        // One of this server's own names.
+        let audience = assertion.claims().audience.as_ref().and_then(|audience| audience.sole());
+        self.audience = audience.map(|audience| Shown::known(audience, MAX_AUDIENCE_BYTES));
         self.used_assertion(assertion);
     }
 
@@ -229,6 +231,8 @@ fn registered(text: &str) -> Shown {
     Shown::known(text, ClientId::MAX_BYTES)
 }
 
+/// Most octets of the audience.
+const MAX_AUDIENCE_BYTES: usize = 512;
 /// Most octets of a cause.
 const MAX_CAUSE_BYTES: usize = 768;
 

@@ -4,6 +4,9 @@ use std::{
     fmt::Display,
     io::{self, Write as _},
     process::ExitCode,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use grantor::types::escaped;
@@ -50,12 +53,28 @@ impl Failure {
             // Whatever was quoted from a file must not move the cursor of a terminal.
             let line = escaped(&message.replace(['\n', '\r', '\t'], " "));
             let red = anstyle::AnsiColor::Red.on_default().bold();
-            let _ = match json {
-                true => writeln!(anstream::stderr(), "{}", json!({"error": line})),
-                false => writeln!(anstream::stderr(), "{red}error:{red:#} {line}"),
+            let text = match json {
+                true => json!({"error": line}).to_string(),
+                false => format!("{red}error:{red:#} {line}"),
             };
+            within_time(move || drop(writeln!(anstream::stderr(), "{text}")));
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// How long standard error may take for the last line. A reader that stalls must not keep the process from ending.
+const LAST_LINE_TIMEOUT: Duration = Duration::from_secs(1);
+
+fn within_time(work: impl FnOnce() + Send + 'static) {
+    let (done, end) = mpsc::channel();
+    let started = thread::Builder::new().spawn(move || {
+        work();
+        // Whoever waited may have gone away.
+        let _ = done.send(());
+    });
+    if started.is_ok() {
+        let _ = end.recv_timeout(LAST_LINE_TIMEOUT);
     }
 }
 

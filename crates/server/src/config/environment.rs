@@ -26,7 +26,7 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its name and its kind. A test holds this
 /// against what the file may say.
-const KEYS: [(&str, &str, Kind); 30] = [
+const KEYS: [(&str, &str, Kind); 31] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "behind_proxy", Kind::Truth),
@@ -51,6 +51,7 @@ const KEYS: [(&str, &str, Kind); 30] = [
     ("token", "audience", Kind::Text),
     ("token", "resources", Kind::List),
     ("decisions", "rows", Kind::Whole),
+    ("decisions", "megabytes", Kind::Whole),
     ("decisions", "days", Kind::Whole),
     ("log", "format", Kind::Text),
     ("log", "level", Kind::Text),

@@ -284,6 +284,8 @@ pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, mos
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use grantor::clock::{Clock as _, SystemClock};
 
     use super::*;
@@ -322,6 +324,21 @@ mod tests {
         let sum = "SELECT (SELECT sum(octet_length(record)) FROM decision) - max(total) FROM decision";
         assert_eq!(other.query_row(sum, [], |row| row.get::<_, i64>(0)), Ok(0));
         found
+    }
+
+    #[test]
+    fn decisions_are_recorded_as_fast_as_the_disk_takes_them() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
+        let reader = Connection::open(directory.path().join("grantor.db")).expect("a connection");
+        let started = Instant::now();
+        (0..10_000).for_each(|_| store.0.writer.record(row("dear", 10, false)));
+        let count = || reader.query_row("SELECT count(*) FROM decision", [], |row| row.get::<_, i64>(0)).expect("a number");
+        while count() < 10_000 {
+            // At one commit in 200 ms it would take four seconds.
+            assert!(started.elapsed() < Duration::from_secs(3), "{} recorded", count());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Read as _,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     thread,
@@ -222,7 +223,8 @@ fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> s
         loop {
             thread::sleep(pause);
             match inner.upgrade() {
-                Some(inner) => work(&inner),
+                // A panic, which the panic hook tells of, must not be the last look.
+                Some(inner) => drop(catch_unwind(AssertUnwindSafe(|| work(&inner)))),
                 None => return,
             }
         }

@@ -43,7 +43,7 @@ const DECISION_QUEUE: usize = 16_384;
 const DECISION_OCTETS: u64 = 16 * 1024 * 1024;
 /// Most decisions recorded beside one group of jobs, so that no claim waits long behind them.
 const DECISION_GROUP: usize = 512;
-/// How long decisions wait for a group of jobs to go with.
+/// How long decisions wait for a group of jobs to go with; where more wait than one commit takes, they do not.
 const DECISION_WAIT: Duration = Duration::from_millis(200);
 
 /// What is done in a transaction.
@@ -249,7 +249,8 @@ impl Committing {
     fn run(mut self) {
         let mut is_busy = false;
         loop {
-            let first = match self.jobs.recv_timeout(DECISION_WAIT) {
+            let has_more = self.counts.decisions_waiting.load(Ordering::Relaxed) >= DECISION_GROUP as u64;
+            let first = match self.jobs.recv_timeout(if has_more { GATHER } else { DECISION_WAIT }) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
