@@ -333,4 +333,3 @@ fn cell(text: &str) -> String {
 fn quoted(text: Option<&str>) -> String {
     text.map_or_else(absent, |text| format!("{:?}", Shown::of(text)))
 }
-

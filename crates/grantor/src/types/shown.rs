@@ -241,7 +241,10 @@ mod tests {
         let mut plain = 0;
         for _ in 0..20_000 {
             let noise = String::from_utf8_lossy(&crypto::random_bytes::<6>()).into_owned();
-            let letters: String = crypto::random_bytes::<60>().iter().map(|byte| char::from(b"abcdefgh-./:_ x0A"[usize::from(byte % 17)])).collect();
+            let letters: String = crypto::random_bytes::<60>()
+                .iter()
+                .map(|byte| char::from(b"abcdefgh-./:_ x0A"[usize::from(byte % 17)]))
+                .collect();
             for text in [letters.clone(), letters + &noise, noise] {
                 if is_plain(&text) {
                     plain += 1;
