@@ -16,7 +16,7 @@ use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
     fetch::{Fetch, FetchError},
-    resource::{Authenticate, BasicCredentials, Introspection, IntrospectionRequest, SourceError, Validator},
+    resource::{Authenticate, BasicCredentials, Introspection, IntrospectionRequest, SourceError, TokenProfile, Validator},
 };
 use http::{HeaderValue, header};
 use resource_support::{AUDIENCE, Double, INTROSPECT, JWKS, METADATA, NOW, Reply, accepted, at, keys, refused, unavailable};
@@ -111,6 +111,23 @@ async fn what_the_server_says_has_to_be_right() {
         let got = refused(&row, validator(&server, introspection()).0.validate(OPAQUE).await);
         assert!(got.contains(reason), "{row}: {got}");
     }
+}
+
+/// As of JWTs: what a server writes as a list there it may write so here.
+#[tokio::test]
+async fn the_plain_profile_takes_a_scope_as_a_list_and_any_name_of_the_resource() {
+    let server = saying(|answer| {
+        answer["scope"] = json!(["invoices:read", "invoices:write"]);
+        answer["aud"] = "invoices-api".into();
+    })
+    .await;
+    let (plain, _) = server
+        .validator(|builder| builder.introspection(introspection()).profile(TokenProfile::PlainJwt).audience("invoices-api"));
+    assert_eq!(accepted("plain", plain.validate(OPAQUE).await).scope().to_string(), "invoices:read invoices:write");
+    let (strict, _) = server.validator(|builder| builder.introspection(introspection()).audience("invoices-api"));
+    assert_eq!(refused("strict", strict.validate(OPAQUE).await), "claim 'scope' is malformed");
+    let (one, _) = server.validator(|builder| builder.introspection(introspection()).profile(TokenProfile::PlainJwt));
+    assert!(refused("one name", one.validate(OPAQUE).await).starts_with("claim 'aud' is"));
 }
 
 #[tokio::test]

@@ -91,7 +91,9 @@ impl Origin {
         let file = KeyFile::from_text(&text, path)?;
         // Taken before the text: what is written between the two is seen as a change.
         let seen = stamp.ok().flatten().map(|stamp| Mutex::new(Seen { stamp, digest: digest(&text) }));
-        let origin = seen.map(|seen| Self { path: path.to_owned(), names: names(&file), seen });
+        // The working directory may be another one later. Links are not followed here: they are how orchestrators replace files.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let origin = seen.map(|seen| Self { path, names: names(&file), seen });
         Ok((file, origin))
     }
 

@@ -51,6 +51,12 @@
 //! A JWT that is validated here alone works until it expires, whatever happens to it at the issuer. Where revocation has to be honoured
 //! sooner, [`Introspection::of_every_token`] asks.
 //!
+//! # What strangers can cause
+//!
+//! A made-up JWT costs one look at the issuer's keys per [cooldown](ValidatorBuilder::unknown_key_cooldown), at most. A made-up opaque token has
+//! to be asked about: [32 questions](Introspection::at_once) are under way at once, requests with the same token share one, and what cannot
+//! be asked in time is answered 503.
+//!
 //! # What is refused
 //!
 //! Keys inside a token (`jwk`, `jku`, `x5c`, `x5u`) are never read; HMAC algorithms cannot be configured; a fetched key set that contains
