@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use grantor::jose::{Algorithm, PrivateJwk};
 use serde_json::{Value, json};
@@ -365,14 +365,15 @@ impl OwnCa {
     }
 
     /// A server with a certificate for this name, valid in these years.
-    fn server(&self, name: &str, years: std::ops::Range<i32>) -> Server {
+    fn server(&self, name: &str, years: Range<i32>) -> Server {
         let mut leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("parameters");
         leaf.not_before = rcgen::date_time_ymd(years.start, 1, 1);
         leaf.not_after = rcgen::date_time_ymd(years.end, 1, 1);
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = leaf.signed_by(&key, &self.issuer).expect("a certificate");
+        // Of each its own: a server takes up files that change.
         let write = |file: &str, text: String| {
-            let path = self.directory.path().join(file);
+            let path = self.directory.path().join(format!("{name}-{}-{file}", years.start));
             std::fs::write(&path, text).expect("written");
             path
         };
@@ -384,7 +385,7 @@ impl OwnCa {
 #[test]
 fn each_way_to_get_no_answer_has_its_remedy() {
     let (ca, other, made_anew) = (OwnCa::new("Own CA"), OwnCa::new("Other CA"), OwnCa::new("Own CA"));
-    let good = ca.server("127.0.0.1", 2020..4000);
+    let good = ca.server("127.0.0.1", 2019..4000);
     let directory = tempfile::tempdir().expect("a directory");
     let run = |issuer: &str, variable: &str, trusted: &std::path::Path| {
         let mut command = grantor(directory.path());
@@ -397,6 +398,17 @@ fn each_way_to_get_no_answer_has_its_remedy() {
         let well = run(&good.issuer, variable, &trusted);
         assert!(well.status.success(), "{variable}: {}{}", well.stdout, well.stderr);
     }
+    // The command that asks for a token says so too.
+    let key = good.client("billing", &["--generate-key"]);
+    let token = |trusted: &std::path::Path| {
+        let mut command = grantor(directory.path());
+        command.args(["token", "--key"]).arg(&key).env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", trusted);
+        finished(command.output().expect("the binary runs"))
+    };
+    assert!(token(&ca.path()).status.success());
+    let refused = token(&other.path());
+    assert!(refused.stderr.contains("UnknownIssuer") && refused.stderr.contains("SSL_CERT_FILE=ca.pem"), "{}", refused.stderr);
+    assert_eq!((refused.status.code(), refused.stderr.lines().count()), (Some(1), 1), "{}", refused.stderr);
     let expired = ca.server("127.0.0.1", 2020..2021);
     let early = ca.server("127.0.0.1", 3990..4000);
     let elsewhere = ca.server("as.example", 2020..4000);

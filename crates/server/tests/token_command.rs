@@ -34,6 +34,9 @@ impl Desk {
 
     fn file(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).expect("a file");
+        // Else a warning says that others may read it.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(self.path().join(name), private).expect("chmod");
     }
 
     fn path(&self) -> &Path {

@@ -14,6 +14,7 @@ use grantor::{
     types::Scope,
 };
 
+pub use self::obstacle::remedy;
 use self::{credential::Examination, metadata::Metadata, report::Report};
 use super::{
     Failure, Global,

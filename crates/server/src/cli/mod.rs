@@ -160,7 +160,7 @@ impl Global {
 
     /// Logs warnings, for commands that need no configuration. What becomes of their requests they say themselves.
     fn start_log() -> Result<(), Failure> {
-        telemetry::start(LogFormat::Auto, "warn,grantor::client=off").map_err(Failure::usage)
+        telemetry::start(LogFormat::Auto, "warn,grantor::client=off,grantor::fetch=off").map_err(Failure::usage)
     }
 
     /// The configuration of a command.

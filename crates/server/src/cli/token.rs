@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Failure, Global,
     credential::{BareKey, ClientCredential},
+    doctor::remedy,
 };
 
 /// Get an access token with a key file, from any authorization server
@@ -153,6 +154,9 @@ fn failure(asked: &str, error: TokenError) -> Failure {
         // RFC 6749 §7.1: a token of a type that is not understood is not used.
         TokenError::TokenType(_) | TokenError::Member { member: "token_type", .. } => {
             Failure::failed(format!("expected a Bearer token in the answer of {asked}: {error}"))
+        }
+        TokenError::Fetch(cause) if cause.obstacle().is_some() => {
+            Failure::failed(format!("{asked}: {cause}")).and(remedy(&cause, ""))
         }
         error => Failure::failed(format!("{asked}: {error}")),
     }
