@@ -215,6 +215,20 @@ fn the_quietest_connection_makes_room_for_a_new_one() {
     }
 }
 
+/// The other way to hold all places: the system gives out fewer than the configuration allows.
+#[test]
+fn the_quietest_makes_room_also_where_files_cannot_be_opened() {
+    let server = Server::start_with_descriptors(60);
+    let warns = |words: &str| server.log().iter().any(|line| line["message"].as_str().is_some_and(|said| said.contains(words)));
+    assert!(warns("raise the limit"), "{:?}", server.log());
+    let held: Vec<_> = (0..80).map(|_| TcpStream::connect(server.address).expect("the system accepts")).collect();
+    server.wait_until("no more are accepted", || warns("could not be accepted"));
+    let started = Instant::now();
+    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200);
+    assert!(started.elapsed() < Duration::from_secs(8), "before those who ask nothing are cut off: {:?}", started.elapsed());
+    drop(held);
+}
+
 /// One connection has as many requests under way as HTTP/2 allows; others are heard beside it.
 #[test]
 fn requests_under_way_are_bounded_over_all_connections() {
@@ -552,6 +566,29 @@ fn guessing_at_a_client_is_slowed_down_where_it_comes_from_and_nowhere_else() {
         guessed.ask(here, "billing", "guess").header("retry-after").and_then(|wait| wait.parse().ok()).expect("a wait");
     thread::sleep(Duration::from_secs(wait));
     assert!(guessed.works(here, 0), "after waiting as told");
+}
+
+/// With one entry believed, everybody behind the outer proxy would be one sender, and one of them could shut out all others.
+#[test]
+fn behind_several_proxies_each_client_is_told_from_the_others() {
+    const OUTER: &str = "10.1.1.1";
+    for (proxy, header, entry) in [
+        ("hops = 2", "X-Forwarded-For", ""),
+        ("trusted = [\"127.0.0.1\", \"10.0.0.0/8\"]", "X-Forwarded-For", ""),
+        ("trusted = [\"127.0.0.0/8\", \"10.1.1.1\"]\nheader = \"forwarded\"", "Forwarded", "for="),
+    ] {
+        let guessed = Guessed::start(&format!("client_failures_per_minute = 5\n[proxy]\n{proxy}"));
+        let ask = |client: &str, secret: &str| {
+            let form = [("grant_type", "client_credentials"), ("client_id", "billing"), ("client_secret", secret)];
+            let forwarded = format!("{entry}192.0.2.99, {entry}{client}, {entry}{OUTER}");
+            guessed.server.post("/token", &form, &[(header, &forwarded)]).status
+        };
+        for _ in 0..6 {
+            ask("198.51.100.1", "guess");
+        }
+        assert_eq!(ask("198.51.100.1", "guess"), 429, "{proxy}");
+        assert_eq!(ask("198.51.100.2", &guessed.secrets[0]), 200, "{proxy}: another client behind the same proxy");
+    }
 }
 
 /// RFC 7523 §3: the same for those who forge assertions.

@@ -16,12 +16,14 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::guests::{Guest, Room};
 
+/// Largest request head, and largest chunk of a body read at once.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Most fields in the head of a request.
-pub(super) const MAX_FIELDS: usize = 100;
+pub const MAX_FIELDS: usize = 100;
 
 /// Why a request is answered without being looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// More fields than anybody needs, each of which takes memory.
     TooManyFields,
     /// It does not say once and clearly which host is meant (RFC 9112 §3.2, RFC 9113 §8.3.1).
@@ -31,7 +33,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn status(self) -> StatusCode {
+    pub fn status(self) -> StatusCode {
         match self {
             Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Host => StatusCode::BAD_REQUEST,
@@ -55,7 +57,7 @@ impl Refusal {
 }
 
 /// Looks at the head alone.
-pub(super) fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
+pub fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
     if request.headers().len() > MAX_FIELDS {
         return Err(Refusal::TooManyFields);
     }

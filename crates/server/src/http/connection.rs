@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Tls,
-    admission::{Held, MAX_FIELDS, Refusal},
+    admission::{Held, MAX_FIELDS, MAX_HEAD_BYTES, Refusal},
     guests::Seat,
 };
 
@@ -29,8 +29,6 @@ const QUIET_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long a connection without a request may take to end when another wants its place.
 const GRACE_FOR_THE_IDLE: Duration = Duration::from_secs(1);
-/// Largest request head, and largest chunk of a body read at once. HTTP/2 counts 32 octets more for each field (RFC 9113 §6.5.2).
-const MAX_HEAD_BYTES: u32 = 16 * 1024;
 /// Most requests at once on one HTTP/2 connection; RFC 9113 §6.5.2 wants no fewer.
 const MAX_STREAMS: u32 = 100;
 /// The same for a connection beside many others: a hundred streams take 300 KiB for as long as the connection lasts.
@@ -115,14 +113,15 @@ fn builder(streams: u32) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES as usize)
+        .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_FIELDS);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY)
-        .max_header_list_size(MAX_HEAD_BYTES)
+        // With 32 octets more for each field (RFC 9113 §6.5.2).
+        .max_header_list_size(MAX_HEAD_BYTES as u32)
         .max_concurrent_streams(streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);

@@ -114,6 +114,14 @@ impl Guests {
         Seat { guests: self.clone(), number, guest, is_one_of_few }
     }
 
+    /// Asks the quietest connection to go, for another reason than that all places are taken.
+    pub(super) fn make_room(&self) {
+        let mut open = self.lock();
+        if open.leaving == 0 {
+            open.ask_quietest(None);
+        }
+    }
+
     /// Ready when all connections have ended.
     pub(super) async fn all_gone(&self) {
         loop {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use super::{
@@ -16,6 +17,8 @@ use super::{
 
 /// How long no connection is accepted after one could not be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Files and sockets beside the clients' connections: the database, its readers, metrics, the log.
+const DESCRIPTORS_BESIDE: u64 = 128;
 
 /// A bound socket and what is known about the way to it.
 pub struct Listener {
@@ -33,6 +36,7 @@ impl Listener {
     /// Binds the socket. When all places are taken, the quietest connection makes room for one new one at a time; further ones
     /// wait in the system's queue, and cost nothing here.
     pub async fn bind(address: SocketAddr, room: Room, tls: Option<Tls>, proxy: Proxy) -> io::Result<Self> {
+        allow_descriptors(room.connections);
         let socket = TcpListener::bind(address).await?;
         Ok(Self { socket, guests: Guests::new(room), room, tls, proxy: Arc::new(proxy) })
     }
@@ -50,8 +54,9 @@ impl Listener {
             let (stream, peer) = match self.try_accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: give connections time to end.
+                    // Out of file descriptors, most likely: have a connection end, and give it time.
                     tracing::warn!(%error, "a connection could not be accepted");
+                    self.guests.make_room();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -72,5 +77,25 @@ impl Listener {
     pub(super) async fn close(self) {
         drop(self.socket);
         self.guests.all_gone().await;
+    }
+}
+
+/// Has the system allow a descriptor for each connection, as far as it lets itself be asked: many allow a thousand unless a process
+/// says that it needs more.
+fn allow_descriptors(connections: u32) {
+    let wanted = u64::from(connections) + DESCRIPTORS_BESIDE;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let allowed = maximum.unwrap_or(u64::MAX);
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted.min(allowed)), maximum })
+    {
+        tracing::warn!(%error, "the number of open files could not be raised");
+    }
+    if allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "this process may not open as many files as limits.connections needs; lower it, or raise the limit (LimitNOFILE, ulimit -n)"
+        );
     }
 }

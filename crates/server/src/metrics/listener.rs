@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::Exposition;
+use crate::http::{MAX_FIELDS, MAX_HEAD_BYTES, check_head};
 
 /// What OpenMetrics calls its text format.
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -51,7 +52,7 @@ async fn answer(stream: TcpStream, exposition: Arc<Exposition>) {
         async move { Ok::<_, Infallible>(respond(&exposition, &request).await) }
     });
     let mut connection = http1::Builder::new();
-    connection.timer(TokioTimer::new()).keep_alive(false);
+    connection.timer(TokioTimer::new()).keep_alive(false).max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_FIELDS);
     let connection = connection.serve_connection(TokioIo::new(stream), service);
     match timeout(CONNECTION_TIMEOUT, connection).await {
         Ok(Ok(())) => {}
@@ -61,6 +62,11 @@ async fn answer(stream: TcpStream, exposition: Arc<Exposition>) {
 }
 
 async fn respond(exposition: &Exposition, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Err(refusal) = check_head(request) {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = refusal.status();
+        return response;
+    }
     let reads = [Method::GET, Method::HEAD].contains(request.method());
     let mut response = match request.uri().path() {
         "/metrics" if reads => Response::new(Full::from(exposition.text().await)),

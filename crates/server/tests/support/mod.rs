@@ -139,6 +139,16 @@ impl Server {
         self.child.wait().expect("the process ends")
     }
 
+    /// Starts on a new directory as a process that may open no more than so many files.
+    pub fn start_with_descriptors(number: u32) -> Self {
+        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        let address = free_address();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {number}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_grantor"), "serve"]);
+        command.args(["--listen", &address.to_string()]).arg("--data").arg(directory.path().join("data"));
+        Self::spawn(directory, address, format!("http://{address}"), command)
+    }
+
     /// Sends the process a signal such as `HUP`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
