@@ -261,7 +261,8 @@ mod tests {
             let guests = guests.clone();
             async move { guests.seat(address(4)).await }
         });
-        seats[2].guest().asked_to_leave().await;
+        let asked = tokio::time::timeout(Duration::from_secs(10), seats[2].guest().asked_to_leave()).await;
+        asked.expect("asked to go");
         assert!(!seats[0].guest().was_asked.load(Ordering::Relaxed) && !seats[1].guest().was_asked.load(Ordering::Relaxed));
         drop(seats.pop());
         assert!(newcomer.await.expect("not ended").is_some());
