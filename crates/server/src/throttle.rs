@@ -97,23 +97,34 @@ impl Throttle for FailureThrottle {
 
 /// How many cheap decisions about one address and for one rule are kept in a second.
 const KEPT_A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+/// How many of them are kept at once of requests that are malformed or without credentials: more than anybody makes by hand, who wants
+/// to see each.
+const KEPT_AT_ONCE: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 
 /// Passes decisions on; of those that cost their sender nothing (malformed, without credentials, from one who does not wait) only some of
 /// each address and rule. One address must not be able to push the rest out of the log. All are counted elsewhere, by metrics.
 pub struct Thinned<L> {
     log: L,
     digest: RandomState,
-    kept: Budgets,
+    /// Of those who do not wait.
+    impatient: Budgets,
+    garbage: Budgets,
 }
 
 impl<L> Thinned<L> {
     pub fn new(log: L) -> Self {
-        Self { log, digest: RandomState::new(), kept: Budgets::new(Quota::per_second(KEPT_A_SECOND)) }
+        let quota = Quota::per_second(KEPT_A_SECOND);
+        let (impatient, garbage) = (Budgets::new(quota), Budgets::new(quota.allow_burst(KEPT_AT_ONCE)));
+        Self { log, digest: RandomState::new(), impatient, garbage }
     }
 
     fn is_kept(&self, decision: &Decision) -> bool {
-        let Outcome::Refused { rule, .. } = decision.outcome else { return true };
-        !decision.is_cheap() || self.kept.spend(self.digest.hash_one((decision.sender.and_then(Origin::of), rule)))
+        let rule = match decision.outcome {
+            Outcome::Refused { rule, .. } if decision.is_cheap() => rule,
+            _ => return true,
+        };
+        let budgets = if rule == "throttled" { &self.impatient } else { &self.garbage };
+        budgets.spend(self.digest.hash_one((decision.sender.and_then(Origin::of), rule)))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use grantor::types::Shown;
 /// assert_eq!(Shown::of("https://billing.example/v2").as_str(), "https://billing.example/v2");
-/// assert_eq!(Shown::of("GOCSPX-kX3vT9qLmW2").as_str(), "GOCS…-kX3v… (18 octets)");
+/// assert_eq!(Shown::of("GOCSPX-kX3vT9qLmW2").as_str(), "GOCSPX-kX3v… (18 octets)");
 /// assert_eq!(Shown::of("a\u{202e}b\u{1b}").as_str(), "a\\u{202e}b\\u{1b}");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
