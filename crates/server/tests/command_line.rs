@@ -311,6 +311,13 @@ fn a_public_key_in_pem_or_the_key_of_a_certificate_is_registered() {
         }
     }
     desk.ok(&["client", "create", "named", "--pem", "p256.spki"]);
+    for (id, flag, text) in [("piped", "--pem", "p256.spki"), ("piped-set", "--jwks", "set.jwks")] {
+        desk.file("set.jwks", set(Algorithm::Es256, &[]));
+        let mut command = grantor(&desk.path().join("data"));
+        command.current_dir(desk.path()).args(["client", "create", id, flag, "-"]);
+        let piped = command.stdin(fs::File::open(desk.path().join(text)).expect("a file")).output().expect("the binary runs");
+        assert!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
+    }
     let shown = desk.json(&["client", "show", "named"]);
     assert_eq!(shown["jwks"]["keys"][0]["kid"].as_str().map(str::len), Some(43), "the thumbprint: {shown}");
     desk.ok(&["client", "add-key", "named", "--pem", "rsa.crt"]);
@@ -340,6 +347,8 @@ fn a_file_without_one_good_public_key_in_pem_is_refused() {
     desk.file("letters.pem", good.replace("MFk", "M?k"));
     desk.file("label.pem", good.replace("PUBLIC KEY", "CERTIFICATE"));
     desk.file("text.pem", "hello");
+    desk.file("set.jwks", set(Algorithm::Es256, &[]));
+    desk.refuses(&["client", "create", "a", "--jwks", "good.pem"], 2, &["--jwks good.pem", "name it with --pem"]);
     for (file, words) in [
         ("private.pem", "private key"),
         ("both.pem", "private key"),
@@ -348,6 +357,7 @@ fn a_file_without_one_good_public_key_in_pem_is_refused() {
         ("letters.pem", "PUBLIC KEY is malformed"),
         ("label.pem", "CERTIFICATE is malformed"),
         ("text.pem", "no public key in PEM"),
+        ("set.jwks", "name a JWK Set with --jwks"),
         ("compressed.pem", "PUBLIC KEY is malformed"),
         ("x25519.pem", "1.3.101.110 is not supported"),
         ("pss.pem", "1.2.840.113549.1.1.10 is not supported"),
@@ -382,6 +392,13 @@ fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
     desk.refuses(&["client", "add-key", "a", "--generate-key", "ES512", "--out", "b.json"], 2, &["ES512", key]);
     desk.refuses(&["client", "update", "a", "--signing-alg", "ES512"], 2, &["--signing-alg ES512", key]);
     desk.refuses(&["client", "update", "a", "--signing-alg", "RS256"], 2, &["--signing-alg RS256", "none of"]);
+    // Who changes it adds a key first, and is told what is missing.
+    let added = desk.run(&["client", "add-key", "a", "--jwks", &rsa]);
+    assert!(added.status.success() && added.stderr.contains("grantor client update a --signing-alg"), "{}", added.stderr);
+    desk.ok(&["client", "update", "a", "--signing-alg", "RS256"]);
+    desk.ok(&["client", "update", "a", "--signing-alg", "ES256"]);
+    let fitting = desk.file("more.jwks", set(Es256, &[]));
+    assert!(desk.run(&["client", "add-key", "a", "--jwks", &fitting]).stderr.is_empty());
     assert!(!desk.path().join("b.json").exists());
     // The same with a server that takes them.
     let wide = desk.file("wide.toml", "[assertion]\nalgorithms = [\"ES256\", \"ES512\"]");

@@ -19,7 +19,7 @@ use super::{
     create::new_secret,
     delivery::{Destination, Unregistered},
     ending_after, find,
-    public_keys::{PublicKeys, check_candidates, check_keys},
+    public_keys::{PublicKeys, check_candidates, check_keys, warn_of_unused_keys},
 };
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
@@ -79,6 +79,7 @@ impl AddKey {
         };
         // Before a key file is written.
         add(&client)?;
+        warn_of_unused_keys(&client, &added);
         let Some(key) = &generated else {
             change(store, &self.id, add).await?;
             let value = json!({"client_id": self.id, "added": names, "key_file": null});

@@ -1,6 +1,7 @@
 //! Public keys that clients made themselves: read from their files, and registered only if this server would ever take what they sign.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,6 +14,7 @@ use grantor::{
     keys::MAX_CANDIDATES,
     storage::{Client, ClientKey},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     cli::{CLOCK, Failure},
@@ -22,10 +24,11 @@ use crate::{
 /// Where they are read from.
 #[derive(Debug, Args)]
 pub struct PublicKeys {
-    /// Register the public keys of a JWK Set file
+    /// Register the public keys of a JWK Set file; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["generate_key", "pem"])]
     jwks: Option<PathBuf>,
-    /// Register a public key in PEM: PUBLIC KEY, RSA PUBLIC KEY, or the key of a CERTIFICATE, whose expiry and chain are not checked
+    /// Register a public key in PEM: PUBLIC KEY, RSA PUBLIC KEY, or the key of a CERTIFICATE, whose expiry and chain are not checked; - is standard
+    /// input
     #[arg(long, value_name = "FILE", conflicts_with = "generate_key")]
     pem: Option<PathBuf>,
     /// `kid` with which the client will name the key in PEM [default: its thumbprint (RFC 7638)]
@@ -44,11 +47,22 @@ impl PublicKeys {
     }
 }
 
+/// `-` is standard input.
+fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    match path == Path::new("-") {
+        true => file::read_from(io::stdin().lock(), file::DOCUMENT_BYTES),
+        false => file::read(path, file::DOCUMENT_BYTES),
+    }
+}
+
 /// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for others: of a type it does not know
 /// (RFC 7517 §5), or for encryption.
 fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
-    let text = file::read(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let text = read_file(path).map_err(|error| wrong(error.to_string()))?;
+    if text.starts_with(b"-----BEGIN ") {
+        return Err(wrong("it is PEM; name it with --pem".to_owned()));
+    }
     // Some editors write a byte order mark (RFC 8259 §8.1).
     let set = JwkSet::parse(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).map_err(|error| wrong(error.to_string()))?;
     if let Some(unusable) = set.skipped.iter().find(|skipped| !skipped.is_for_others()) {
@@ -66,7 +80,10 @@ fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
 
 fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--pem {}: {problem}", path.display()));
-    let text = file::read_text(path, file::DOCUMENT_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let text = read_file(path).and_then(file::text).map_err(|error| wrong(error.to_string()))?;
+    if text.trim_start().starts_with('{') {
+        return Err(wrong("it is JSON; name a JWK Set with --jwks".to_owned()));
+    }
     let jwk = public_key_from_pem(&text).map_err(|error| wrong(error.to_string()))?;
     let key_id = key_id.map_or_else(|| jwk.thumbprint(), str::to_owned);
     let key = |jwk: Jwk| jwk.vet().and_then(|()| VerificationKey::from_jwk(jwk));
@@ -125,6 +142,19 @@ pub fn check_signing_algorithm(assertion: &AssertionConfig, client: &Client) -> 
         return Err(Failure::usage(format!("--signing-alg {algorithm}: {problem}")));
     }
     Ok(())
+}
+
+/// Warns of added keys that the client's registered algorithm keeps from being used. No refusal: who changes the algorithm of a client adds
+/// a key for the new one first.
+pub fn warn_of_unused_keys(client: &Client, added: &[ClientKey]) {
+    let Some(algorithm) = client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()) else { return };
+    for key in added.iter().filter(|key| !key.usable().is_ok_and(|key| key.accepts(algorithm))) {
+        tracing::warn!(
+            "key {} is not used while client {id} signs with {algorithm} only; change that with: grantor client update {id} --signing-alg ALG",
+            key.name(),
+            id = client.id()
+        );
+    }
 }
 
 /// What the configuration says, and what can be done about it.
