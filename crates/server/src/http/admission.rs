@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, heade
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::guests::{Guest, Room};
+use super::guests::{Guest, Guests, Room};
 
 /// Largest request head, and largest chunk of a body read at once.
 pub const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -92,12 +92,13 @@ pub(super) struct Places {
     limit: u32,
     /// What one connection may have once half of the places are taken.
     even_part: u32,
+    guests: Arc<Guests>,
 }
 
 impl Places {
-    pub(super) fn new(room: Room) -> Arc<Self> {
+    pub(super) fn new(room: Room, guests: Arc<Guests>) -> Arc<Self> {
         let even_part = (room.requests / room.connections.max(1)).max(1);
-        Arc::new(Self { taken: AtomicU32::new(0), limit: room.requests, even_part })
+        Arc::new(Self { taken: AtomicU32::new(0), limit: room.requests, even_part, guests })
     }
 
     /// A place for a request on this connection. While half of them are free, a connection may have as many as HTTP/2 allows it;
@@ -107,6 +108,9 @@ impl Places {
         let own = guest.under_way.fetch_add(1, Ordering::Relaxed);
         let place = Place { places: self.clone(), guest: guest.clone() };
         let is_over_part = taken >= self.limit / 2 && own >= self.even_part;
+        if taken >= self.limit {
+            self.guests.make_room_for_requests();
+        }
         if taken >= self.limit || is_over_part { Err(Refusal::Busy) } else { Ok(place) }
     }
 }

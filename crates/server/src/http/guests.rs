@@ -16,6 +16,9 @@ use super::Origin;
 /// How long a full house waits before it looks again for a connection that has become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// How many connections are asked to go at once because requests find no place.
+const LEAVING_AT_ONCE: usize = 32;
+
 /// How much there may be at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -104,7 +107,7 @@ impl Guests {
             was_asked: AtomicBool::new(false),
             leave: Notify::new(),
         });
-        let is_one_of_few = open.guests.len() < self.room.connections.div_ceil(16) as usize;
+        let is_one_of_few = open.guests.len() < self.room.connections.div_ceil(32) as usize;
         let number = open.next;
         open.next += 1;
         open.guests.insert(number, guest.clone());
@@ -119,6 +122,14 @@ impl Guests {
         let mut open = self.lock();
         if open.leaving == 0 {
             open.ask_quietest(None);
+        }
+    }
+
+    /// Asks the quietest of those to go that take none of their answers: each keeps the place of a request.
+    pub(super) fn make_room_for_requests(&self) {
+        let mut open = self.lock();
+        if open.leaving < LEAVING_AT_ONCE {
+            open.ask(|guest| guest.answered.load(Ordering::Relaxed) > 0);
         }
     }
 
@@ -151,8 +162,11 @@ impl Open {
     /// Asks the connection to go on which nothing is under way and nothing was asked for longest: of this address, or of all. Says
     /// whether there was one.
     fn ask_quietest(&mut self, origin: Option<Origin>) -> bool {
-        let of_origin = |guest: &&Arc<Guest>| origin.is_none() || guest.origin == origin;
-        let idle = self.guests.values().filter(of_origin).filter(|guest| guest.is_idle());
+        self.ask(|guest| origin.is_none() || guest.origin == origin)
+    }
+
+    fn ask(&mut self, is_meant: impl Fn(&Guest) -> bool) -> bool {
+        let idle = self.guests.values().filter(|guest| guest.is_idle() && is_meant(guest));
         let Some(quietest) = idle.min_by_key(|guest| guest.last.load(Ordering::Relaxed)).cloned() else { return false };
         quietest.was_asked.store(true, Ordering::Relaxed);
         quietest.leave.notify_one();

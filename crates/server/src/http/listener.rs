@@ -23,7 +23,7 @@ const DESCRIPTORS_BESIDE: u64 = 128;
 /// A bound socket and what is known about the way to it.
 pub struct Listener {
     socket: TcpListener,
-    guests: Arc<Guests>,
+    pub(super) guests: Arc<Guests>,
     /// How many connections there may be.
     pub(super) room: Room,
     /// Serves TLS with this, else in the clear.

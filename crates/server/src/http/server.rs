@@ -32,7 +32,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let mut workers = Workers::start()?;
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
-    let places = Places::new(listener.room);
+    let places = Places::new(listener.room, listener.guests.clone());
     let answering = Arc::new(Answering { server, store, metrics, proxy: listener.proxy.clone(), places });
     let (stopping, stopped) = watch::channel(());
     let mut stop = pin!(stop);

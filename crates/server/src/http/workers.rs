@@ -60,6 +60,8 @@ impl Workers {
         let Some(chosen) = in_turn.min_by_key(|&index| self.workers[index].open.load(Ordering::Relaxed)) else { return };
         let worker = &self.workers[chosen];
         let open = Open::count(&worker.open);
+        // On the heap: what is awaited by value is in memory twice, for as long as a connection lasts.
+        let task = Box::pin(task);
         worker.handle.spawn(async move {
             task.await;
             drop(open);
