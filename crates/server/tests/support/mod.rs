@@ -132,6 +132,14 @@ impl Server {
         Self::start_on(self.directory.clone(), self.address)
     }
 
+    /// Starts a process that has ended again, by a shell that does this and then becomes it: `exec "$0" "$@"` is in the script.
+    pub fn restart_in(self, script: &str, variables: &[(&str, &Path)]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(env!("CARGO_BIN_EXE_grantor")).arg("--data").arg(self.data());
+        shell.args(["serve", "--listen", &self.address.to_string(), "--issuer", &self.issuer]).envs(variables.iter().copied());
+        Self::spawn(self.directory.clone(), self.address, self.issuer.clone(), shell)
+    }
+
     /// Asks the process to end (SIGTERM) and waits for it.
     pub fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();

@@ -1,0 +1,193 @@
+//! The clock is wrong for a while, in either direction, in a running server or at its start.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+use crate::{
+    load::Load,
+    oracle::{Fate, Kept},
+    shim::Clock,
+    support::grantor,
+    world::{Use, World, run},
+};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// A server under a clock that can be set.
+fn clocked(test: &str) -> Option<(World, Clock)> {
+    match Clock::new() {
+        Ok(clock) => {
+            let world = clock.restart(World::start());
+            Some((world, clock))
+        }
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "SKIPPED {test}: no library for the clock: {why}");
+            None
+        }
+    }
+}
+
+/// The `kid`s in `/jwks`.
+fn published(world: &World) -> Vec<String> {
+    let set = world.wire.get("/jwks").json();
+    let keys = set["keys"].as_array().expect("keys").iter();
+    keys.map(|key| key["kid"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// What the server's clock says, by the record of a decision.
+fn is_at(world: &World, seconds: i64) {
+    use grantor::clock::{Clock as _, SystemClock};
+    let answer = world.server.token(&[("grant_type", "client_credentials"), ("client_id", "nobody"), ("client_secret", "x")]);
+    let at = world.server.decision(&answer.decision_id())["at"].as_i64().expect("a time");
+    let off = at / 1000 - SystemClock.now().seconds() - seconds;
+    assert!(off.abs() < 5, "the clock is {off} s away from where it was set");
+}
+
+/// Used assertions are not accepted, and revoked tokens not active, whatever the clock says.
+fn lets_nothing_in(world: &World, kept: &Kept, what: &str) {
+    for used in &kept.used {
+        let answer = world.wire.use_assertion(used.usage, &used.assertion);
+        assert!([400, 503].contains(&answer.status), "{what}: a used assertion: {answer:?}");
+    }
+    for token in kept.tokens.iter().filter(|token| token.fate == Fate::Revoked) {
+        let (answer, _) = world.wire.about("/introspect", &world.clients[token.client], &token.text);
+        // No answer is not a wrong one: the introspecting client's own assertion may have to wait.
+        assert!(answer.status == 503 || answer.json()["active"] == false, "{what}: a revoked token: {answer:?}");
+    }
+}
+
+/// The clock steps under load, which is what sweeps.
+#[test]
+fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
+    let Some((world, clock)) = clocked("no_step_of_the_clock_under_load_lets_a_used_assertion_in_again") else { return };
+    let before = world.control();
+    let keys = published(&world);
+    let mut all = before;
+    for step in [2 * HOUR, -2 * HOUR, 10 * DAY, -10 * DAY, 400] {
+        // Some of the load asks while the clock is set.
+        let load = Load::begin(&world);
+        load.goes_on(&world, "before the step");
+        clock.set(step);
+        world.wire.set_clock(step * 1000);
+        match step > 0 {
+            true => load.goes_on(&world, &format!("with the clock {step} s ahead, at the clients as well")),
+            false => load.is_heard(&world, &format!("with the clock {step} s off, at the clients as well")),
+        }
+        serves_or_says_why(&world, &format!("{step} s off"));
+        is_at(&world, step);
+        lets_nothing_in(&world, &all, &format!("{step}"));
+        clock.set(0);
+        world.wire.set_clock(0);
+        load.goes_on(&world, "with the clock set right");
+        let kept = load.end();
+        // What was made by one clock and read by the other is refused, and rightly so.
+        assert!(kept.refused.iter().all(|answer| [400, 429, 503].contains(&answer.status)), "{step}: {:?}", kept.refused);
+        assert!(kept.unsure.is_empty() && kept.unregistered.is_empty(), "{step}: {kept:?}");
+        let back = Kept { tokens: Vec::new(), ..kept };
+        lets_nothing_in(&world, &back, &format!("back from {step}"));
+        assert_eq!(back.subjects_missing(&world), Vec::<String>::new(), "{step}");
+        all.used.extend(back.used);
+        assert_eq!(published(&world), keys, "after {step} s");
+    }
+    lets_nothing_in(&world, &all, "after all");
+    world.serves("after all");
+    let world = clock.restart(world);
+    lets_nothing_in(&world, &all, "after all, started anew");
+    world.serves("after all, started anew");
+}
+
+/// A start believes its clock, for nothing tells otherwise: what that clock says has ended is removed. When it is set back, what may
+/// have been removed is refused.
+#[test]
+fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
+    let Some((mut world, clock)) = clocked("no_start_under_a_wrong_clock_lets_a_used_assertion_in_again") else { return };
+    let kept = world.control();
+    for step in [-DAY, -2 * HOUR, 2 * HOUR] {
+        clock.set(step);
+        world.wire.set_clock(step * 1000);
+        world = clock.restart(world);
+        is_at(&world, step);
+        serves_or_says_why(&world, &format!("started {step} s off"));
+        lets_nothing_in(&world, &kept, &format!("started {step} s off"));
+        if step < 0 {
+            clock.set(0);
+            world.wire.set_clock(0);
+            lets_nothing_in(&world, &kept, &format!("set right from {step} s"));
+            world.serves(&format!("set right from {step} s"));
+        }
+        clock.set(0);
+        world.wire.set_clock(0);
+        world = clock.restart(world);
+        lets_nothing_in(&world, &kept, &format!("started anew after {step} s"));
+        match step < 0 {
+            true => kept.holds(&world, &format!("started anew after {step} s")),
+            false => assert_eq!(serves_or_says_why(&world, "set back from a start ahead"), [503, 503]),
+        }
+    }
+    assert_eq!(kept.subjects_missing(&world), Vec::<String>::new());
+}
+
+/// Each client is granted a token, or told to come back, and the record says that it is the clock: nothing is decided about uses that
+/// end before what may have been forgotten.
+fn serves_or_says_why(world: &World, what: &str) -> Vec<u16> {
+    let ask = |client| {
+        let answer = world.wire.use_assertion(Use::Grant, &world.wire.assertion(client, Use::Grant));
+        if answer.status != 200 {
+            assert_eq!((answer.status, answer.error().as_str()), (503, "temporarily_unavailable"), "{what}: {answer:?}");
+            let cause = world.server.decision(&answer.decision_id())["cause"].as_str().map(str::to_owned).unwrap_or_default();
+            assert!(cause.contains("the clock was ahead"), "{what}: {cause}");
+        }
+        answer.status
+    };
+    let answers = world.clients.iter().map(ask).collect();
+    assert_eq!((world.ready(), world.live()), (200, 200), "{what}");
+    answers
+}
+
+/// B5, F20: before the first signing key, commands work and the key set is whole.
+#[test]
+fn commands_and_keys_work_with_a_clock_that_is_behind() {
+    let Some((world, clock)) = clocked("commands_and_keys_work_with_a_clock_that_is_behind") else { return };
+    let kept = world.control();
+    world.server.ok(&["key", "rotate", "--ahead", "0s"]);
+    world.server.wait_until("two keys are published", || published(&world).len() == 2);
+    let keys = published(&world);
+    for step in [0, -HOUR, -DAY, -400 * DAY] {
+        clock.set(step);
+        world.wire.set_clock(step * 1000);
+        let file = |name: &str| world.server.directory().join(format!("{name}{step}")).display().to_string();
+        let (client, subject) = (format!("client{step}"), format!("late{step}"));
+        for arguments in [
+            &["client", "create", &client, "--generate-key", "--out", &file("key")][..],
+            &["client", "list"],
+            &["client", "show", "billing"],
+            &["client", "disable", &client],
+            &["client", "enable", &client],
+            &["subject", "create", &subject],
+            &["permission", "create", "billing", &subject],
+            &["permission", "list"],
+            &["key", "list"],
+            &["decisions", "list"],
+            &["assertion", "mint", "--key", &file("key")],
+            &["backup", &file("backup")],
+        ] {
+            let mut command = grantor(&world.server.data());
+            let finished = run(clock.over(command.args(["--issuer", &world.wire.issuer]).args(arguments)));
+            assert!(finished.status.success(), "{step} {arguments:?}: {}", finished.stderr);
+        }
+        let published = published(&world);
+        assert!(keys.iter().all(|key| published.contains(key)), "{step}: {published:?} of {keys:?}");
+        serves_or_says_why(&world, &format!("{step} s off"));
+    }
+    clock.set(0);
+    world.wire.set_clock(0);
+    let list: Value = serde_json::from_str(&world.server.ok(&["--json", "subject", "list"])).expect("JSON");
+    for step in [0, -HOUR, -DAY, -400 * DAY] {
+        assert!(list.to_string().contains(&format!("\"late{step}\"")), "{step}: {list}");
+    }
+    kept.holds(&world, "set right");
+    let world = clock.restart(world);
+    kept.holds(&world, "set right, and started anew");
+}
