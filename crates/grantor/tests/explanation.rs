@@ -4,13 +4,18 @@
 
 mod common;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use common::{Form, JWT_BEARER, Jwt, NOW, TOKEN_ENDPOINT, Use, World, keys, with_client_assertion};
 use grantor::{
     assertion::{Explanation, Usage, Verdict},
     jose::{base64url_encode, crypto},
     server::{Decision, Outcome},
-    storage::{Subject, SubjectRegistry},
-    types::{GrantType, SubjectId},
+    storage::{Client, ClientSource, StoreError, Subject, SubjectRegistry},
+    types::{ClientId, GrantType, SubjectId},
 };
 
 fn usage(of: Use) -> Option<Usage> {
@@ -191,6 +196,38 @@ async fn refusals_that_no_rule_of_the_assertion_explains_have_a_row_too() {
     assert_eq!(failed(&world.send(&narrow.good_form()).await.decision).as_deref(), Some("grant"));
 }
 
+/// Knows one client, and counts how often it is asked.
+struct Counting(Arc<Client>, Arc<AtomicUsize>);
+
+#[async_trait::async_trait]
+impl ClientSource for Counting {
+    async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Ok((id == self.0.id()).then(|| self.0.clone()))
+    }
+}
+
+/// A registry that is asked later may answer otherwise, and a source of keys may be a server far away.
+#[tokio::test]
+async fn a_refusal_is_explained_without_asking_again() {
+    for usage in Use::PUBLIC_KEY {
+        let id = "client-that-is-counted";
+        let client = Client::new(common::metadata(id, usage.method()), vec![keys::P256.public().into()], vec![]);
+        let asked = Arc::<AtomicUsize>::default();
+        let counting = Arc::new(Counting(Arc::new(client.expect("a client")), asked.clone()));
+        let world = World::with(|builder| builder.clients(counting));
+        let party = common::Party { id: id.to_owned(), usage, key: keys::P256.clone() };
+        let asked_for = async |jwt: Jwt| {
+            let before = asked.load(Ordering::Relaxed);
+            let answer = world.send(&party.form(&jwt.sign(&party.key))).await;
+            (answer.decision.explanation.map(|it| it.keys.len()), asked.load(Ordering::Relaxed) - before)
+        };
+        let (_, granted) = asked_for(party.jwt()).await;
+        assert_eq!(asked_for(party.jwt().text("aud", "https://other.example")).await, (Some(1), granted), "{usage:?}");
+        assert_eq!(asked_for(party.jwt().text("iss", "nobody")).await, (Some(0), granted), "{usage:?}");
+    }
+}
+
 /// What is explained is what was decided, rows of the subject, the permission and the scope among them.
 #[tokio::test]
 async fn a_grant_is_explained_to_its_end() {
@@ -287,7 +324,7 @@ async fn whatever_is_sent_the_record_is_short_and_moves_no_cursor() {
             }
         }
         world.send(&party.good_form()).await.granted("control");
-        let id = grantor::types::ClientId::parse(&party.id).expect("a name");
+        let id = ClientId::parse(&party.id).expect("a name");
         grantor::storage::ClientRegistry::client_delete(&*world.store, &id).await.expect("deleted");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -259,12 +260,18 @@ impl TokenStore for MemoryStore {
 }
 
 /// Records that end, counted by client.
-#[derive(Debug)]
 struct Expiring<T> {
     records: HashMap<TokenDigest, Kept<T>>,
     by_client: HashMap<u64, u64>,
     /// What ended before may be gone.
     swept_to: Option<UnixTime>,
+}
+
+/// The records.
+impl<T: fmt::Debug> fmt::Debug for Expiring<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.records.fmt(f)
+    }
 }
 
 #[derive(Debug)]

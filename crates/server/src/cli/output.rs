@@ -52,9 +52,11 @@ impl Output {
             let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
+        // A table that goes on has none.
+        let has_head = head.iter().any(|cell| !cell.is_empty());
         let bold = anstyle::Style::new().bold();
         let head = format!("{bold}{}{bold:#}", line(head.iter().map(|&cell| cell.to_owned()).collect()));
-        let lines: Vec<String> = std::iter::once(head).chain(rows.into_iter().map(line)).collect();
+        let lines: Vec<String> = has_head.then_some(head).into_iter().chain(rows.into_iter().map(line)).collect();
         self.print(&items, lines.join("\n"))
     }
 
