@@ -84,6 +84,7 @@ impl Arsenal {
             1 => form(&grant_form(&self.used.lock().unwrap_or_else(PoisonError::into_inner))),
             2 => form(&grant_form(MALFORMED[number / KINDS % MALFORMED.len()])),
             OVERSIZED => request(self.address, &"A".repeat(100_000)),
+            WIDE => form_request(self.address, &format!("{origin}{}", "x: 1\r\n".repeat(200)), "grant_type=client_credentials"),
             4 => form(&format!("grant_type=client_credentials&client_id=nobody-{number}&client_secret=guess")),
             _ => {
                 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -116,8 +117,10 @@ impl Arsenal {
     }
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 const OVERSIZED: usize = 3;
+/// More fields in the head than are taken.
+const WIDE: usize = 5;
 
 fn is_oversized(number: usize) -> bool {
     number / 2 % KINDS == OVERSIZED

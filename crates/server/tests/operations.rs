@@ -605,6 +605,19 @@ fn the_environment_configures_a_server_and_flags_win() {
 }
 
 #[test]
+fn a_flag_tells_of_a_proxy_in_front() {
+    for (flags, status) in [(&["--behind-proxy"][..], 429), (&[], 400)] {
+        let address = free_address();
+        let listen = address.to_string();
+        let arguments = [&["--listen", listen.as_str()], flags].concat();
+        let server = Server::start_as(address, &arguments, &[("GRANTOR_LIMITS_CLIENT_FAILURES_PER_MINUTE", "1")]);
+        let form = [("grant_type", "client_credentials"), ("client_id", "nobody"), ("client_secret", "guess")];
+        let ask = || server.post("/token", &form, &[("X-Forwarded-For", "198.51.100.1")]).status;
+        assert_eq!((ask(), ask()), (400, status), "{flags:?}");
+    }
+}
+
+#[test]
 fn health_tells_whether_a_server_is_ready() {
     let address = free_address();
     let mut server = Server::start_as(address, &["--listen", &address.to_string()], &[]);

@@ -369,6 +369,16 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_that_nobody_named_follows_the_address() {
+        let issuer = |text: &str| check(text).expect(text).issuer.to_string();
+        assert_eq!(issuer("listen = \"127.0.0.1:9107\""), "http://127.0.0.1:9107");
+        assert_eq!(issuer("listen = \"[::1]:9107\""), "http://[::1]:9107");
+        assert_eq!(issuer("listen = \"127.0.0.1:80\""), "http://127.0.0.1");
+        assert_eq!(issuer("listen = \"0.0.0.0:9107\"\nbehind_proxy = true"), "http://127.0.0.1:9107");
+        assert_eq!(issuer("listen = \"127.0.0.1:9107\"\nissuer = \"https://as.example\""), "https://as.example");
+    }
+
+    #[test]
     fn metrics_are_off_until_their_section_is_there() {
         let listen = |text: &str| check(text).expect(text).metrics.map(|address| address.to_string());
         assert_eq!(listen(""), None);
@@ -393,6 +403,12 @@ mod tests {
             ("[limits]\nclient_failures_per_minute = 2000000", "limits.client_failures_per_minute", "0 is no limit"),
             ("[limits]\nreplay_entries_per_issuer = 0", "limits.replay_entries_per_issuer", "1000000"),
             ("[limits]\ntokens_per_client = 0", "limits.tokens_per_client", "100000"),
+            ("[limits]\nrequests = 0", "limits.requests", "between 1"),
+            ("[limits]\nconnections_per_address = 0", "limits.connections_per_address", "between 1"),
+            ("[proxy]\ntrusted = [\"nowhere\"]", "proxy.trusted", "10.0.0.0/8"),
+            ("[proxy]\ntrusted = []", "proxy.trusted", "leave it out"),
+            ("[proxy]\nhops = 0", "proxy.hops", "0 is no proxy"),
+            ("[proxy]\nheader = \"via\"", "header", "x-forwarded-for"),
             ("[metrics]\nlisten = \"0.0.0.0:9464\"", "metrics.listen", "allow_remote"),
             ("[tls]\ncertificate = \"a.pem\"", "tls", "missing field `key`"),
             ("[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"", "issuer", "https"),
@@ -402,6 +418,7 @@ mod tests {
             assert!(!error.contains('\n'), "{error}");
         }
         assert!(check("listen = \"0.0.0.0:80\"\nbehind_proxy = true").is_ok());
+        assert!(check("listen = \"0.0.0.0:80\"\n[proxy]\ntrusted = [\"10.0.0.0/8\", \"127.0.0.1\"]").is_ok());
         let tls = "issuer = \"https://as.example\"\nlisten = \"0.0.0.0:443\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"";
         assert!(check(tls).is_ok());
     }
