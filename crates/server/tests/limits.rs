@@ -8,7 +8,10 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -306,13 +309,24 @@ fn holds_little<T>(what: &str, attack: impl FnOnce(&Server) -> (Vec<T>, usize)) 
     // The claims and the allocator's first pages are not the attack's.
     assert_eq!(server.send("GET", "/health/ready", &[], b"").status, 200);
     let before = server.resident();
-    let (held, sent) = attack(&server);
-    let mut most = 0;
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(2) {
-        most = most.max(server.resident());
-        thread::sleep(Duration::from_millis(20));
-    }
+    let (attacked, most) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (held, sent) = thread::scope(|scope| {
+        // While it lasts, and for two seconds more.
+        scope.spawn(|| {
+            let (started, mut ended) = (Instant::now(), None);
+            while started.elapsed() < Duration::from_secs(60)
+                && ended.is_none_or(|end: Instant| end.elapsed() < Duration::from_secs(2))
+            {
+                most.fetch_max(server.resident(), Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(20));
+                ended = ended.or_else(|| attacked.load(Ordering::SeqCst).then(Instant::now));
+            }
+        });
+        let attack = attack(&server);
+        attacked.store(true, Ordering::SeqCst);
+        attack
+    });
+    let most = most.into_inner();
     assert!(most < 4 * sent + (64 << 20), "{what}: {sent} octets sent, {most} octets of memory, {before} before");
     assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "{what}: others are served");
     drop(held);
@@ -356,6 +370,66 @@ fn hostile_requests_take_no_more_memory_than_four_times_what_was_sent() {
         let open: Vec<_> = (0..500).map(open).collect();
         let sent = open.len() * request.len();
         (open, sent)
+    });
+}
+
+#[test]
+fn requests_behind_each_other_whose_answers_nobody_reads_take_little_memory() {
+    for path in ["/jwks", "/nowhere"] {
+        holds_little(&format!("{path} behind each other"), |server| {
+            let requests = format!("GET {path} HTTP/1.1\r\nHost: as\r\n\r\n").repeat(1000);
+            let open = |_| {
+                let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+                // What is not taken within this time is not sent.
+                stream.set_write_timeout(Some(Duration::from_millis(10))).expect("a timeout");
+                let sent = requests.as_bytes().chunks(4096).map_while(|piece| stream.write(piece).ok()).sum::<usize>();
+                (stream, sent)
+            };
+            let (open, sent): (Vec<_>, Vec<usize>) = (0..200).map(open).unzip();
+            (open, sent.into_iter().sum())
+        });
+    }
+}
+
+/// A grant whose issuer is long, and longer when it is escaped.
+fn long_claims(number: usize) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let issuer = format!("{number}{}", "\u{7f}".repeat(12_000));
+    let segments = [r#"{"alg":"ES256"}"#.to_owned(), serde_json::json!({"iss": issuer, "sub": issuer}).to_string()];
+    grant_form(&format!("{}.AA", segments.map(|segment| URL_SAFE_NO_PAD.encode(segment)).join(".")))
+}
+
+#[test]
+fn long_claims_take_no_more_memory_than_four_times_what_was_sent() {
+    const REQUESTS: usize = 800;
+    let octets: usize = (0..REQUESTS).map(|number| long_claims(number).len()).sum();
+    holds_little("long claims over HTTP/1.1", |server| {
+        thread::scope(|scope| {
+            for worker in 0..8 {
+                scope.spawn(move || {
+                    for number in (worker..REQUESTS).step_by(8) {
+                        let answer = server.send("POST", "/token", &[("Content-Type", FORM)], long_claims(number).as_bytes());
+                        assert_eq!(answer.status, 400, "{answer:?}");
+                    }
+                });
+            }
+        });
+        (Vec::<()>::new(), octets)
+    });
+    holds_little("long claims over HTTP/2", |server| {
+        block_on(async {
+            let mut senders = Vec::new();
+            for _ in 0..8 {
+                senders.push(http2(server).await);
+            }
+            let mut all = tokio::task::JoinSet::new();
+            for number in 0..REQUESTS {
+                let (mut sender, request) = (senders[number % 8].clone(), post(server, long_claims(number)));
+                all.spawn(async move { ask(&mut sender, request).await.expect("an answer").0 });
+            }
+            assert!(all.join_all().await.into_iter().all(|status| status == StatusCode::BAD_REQUEST));
+            (senders, octets)
+        })
     });
 }
 
