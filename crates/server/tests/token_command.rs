@@ -271,8 +271,8 @@ fn this_machine_is_reached_without_root_certificates() {
     let arguments = ["token", "--key", "key.jwk", "--iss", "billing", "--issuer", &server.issuer];
     command.current_dir(desk.path()).args(arguments).env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
     let finished = finished(command.output().expect("the binary runs"));
-    assert_eq!((finished.status.code(), finished.stdout.as_str()), (Some(0), "the-token\n"), "{}", finished.stderr);
-    assert!(finished.stderr.contains("no https connection will be possible"), "{}", finished.stderr);
+    // Nothing is said about roots where none are needed.
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("the-token\n", ""));
 }
 
 #[test]
