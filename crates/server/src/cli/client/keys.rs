@@ -19,7 +19,7 @@ use super::{
     create::new_secret,
     delivery::{Destination, Unregistered},
     ending_after, find,
-    public_keys::{PublicKeys, check_candidates, check_keys, warn_of_unused_keys},
+    public_keys::{PublicKeys, check_keys, warn_of_untried, warn_of_unused_keys},
 };
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
@@ -73,12 +73,11 @@ impl AddKey {
             if let Some(name) = repeated {
                 return Err(Failure::failed(format!("client {} has a key with kid {name} already", client.id())));
             }
-            let keys: Vec<_> = still_live(client.keys(), overlap, now).into_iter().chain(added.iter().cloned()).collect();
-            check_candidates(&config.assertion, &keys)?;
+            let keys = still_live(client.keys(), overlap, now).into_iter().chain(added.iter().cloned()).collect();
             client.changed(client.metadata().clone(), keys, client.secrets().to_vec()).map_err(Failure::usage)
         };
         // Before a key file is written.
-        add(&client)?;
+        warn_of_untried(&config.assertion, add(&client)?.keys());
         warn_of_unused_keys(&client, &added);
         let Some(key) = &generated else {
             change(store, &self.id, add).await?;

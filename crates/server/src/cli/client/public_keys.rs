@@ -90,27 +90,23 @@ fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failur
     key(jwk.with_key_id(key_id)).map_err(|error| wrong(error.to_string()))
 }
 
-/// Refuses keys that would not be tried: an assertion without `kid`, or with one that several keys have, is verified with the first
+/// Warns of keys that may not be tried: an assertion without `kid`, or with one that several keys have, is verified with the first
 /// [`MAX_CANDIDATES`] that fit.
-pub fn check_candidates(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
+pub fn warn_of_untried(assertion: &AssertionConfig, keys: &[ClientKey]) {
     for algorithm in &assertion.algorithms {
         let fits = |key: &&ClientKey| key.is_live(CLOCK.now()) && key.usable().is_ok_and(|key| key.accepts(*algorithm));
-        for key in keys.iter().filter(fits) {
-            let alike = keys.iter().filter(fits).filter(|other| other.key_id() == key.key_id()).count();
-            if alike > MAX_CANDIDATES {
-                let named = key.key_id().map_or("without a kid".to_owned(), |name| format!("with kid {name}"));
-                return Err(Failure::usage(format!(
-                    "{alike} keys {named} for {algorithm}: the server tries {MAX_CANDIDATES}; give each key a kid of its own"
-                )));
-            }
+        let alike = |one: &ClientKey| keys.iter().filter(fits).filter(|other| other.key_id() == one.key_id()).count();
+        if let Some(key) = keys.iter().filter(fits).find(|key| alike(key) > MAX_CANDIDATES) {
+            let (count, tried) = (alike(key), MAX_CANDIDATES);
+            let kid = key.key_id();
+            return tracing::warn!(kid, count, tried, %algorithm, "not all of these keys are tried: give each a kid of its own");
         }
     }
-    Ok(())
 }
 
 /// Refuses keys whose signatures this server would never take.
 pub fn check_keys(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
-    check_candidates(assertion, keys)?;
+    warn_of_untried(assertion, keys);
     for (registered, key) in keys.iter().filter_map(|key| Some((key, key.usable().ok()?))) {
         if assertion.algorithms.iter().any(|algorithm| key.accepts(*algorithm)) {
             continue;
