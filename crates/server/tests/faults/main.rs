@@ -14,4 +14,5 @@ mod lock;
 mod log;
 mod oracle;
 mod shim;
+mod start;
 mod world;
