@@ -396,13 +396,13 @@ fn requests_behind_each_other_whose_answers_nobody_reads_take_little_memory() {
 fn long_claims(number: usize) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let issuer = format!("{number}{}", "\u{7f}".repeat(12_000));
-    let segments = [r#"{"alg":"ES256"}"#.to_owned(), serde_json::json!({"iss": issuer, "sub": issuer}).to_string()];
+    let segments = [r#"{"alg":"ES256"}"#.to_owned(), serde_json::json!({"iss": issuer, "sub": "a"}).to_string()];
     grant_form(&format!("{}.AA", segments.map(|segment| URL_SAFE_NO_PAD.encode(segment)).join(".")))
 }
 
 #[test]
 fn long_claims_take_no_more_memory_than_four_times_what_was_sent() {
-    const REQUESTS: usize = 3500;
+    const REQUESTS: usize = 3000;
     let octets: usize = (0..REQUESTS).map(|number| long_claims(number).len()).sum();
     // The decisions wait, for nothing can be written.
     let lock = |server: &Server| {
