@@ -40,6 +40,12 @@ impl UnixTime {
         NumericDate::from_seconds(self.0 as f64 / 1000.0)
     }
 
+    /// Earlier by `duration`.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// Later by `duration`.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

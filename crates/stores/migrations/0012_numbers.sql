@@ -80,6 +80,12 @@ UPDATE signing_key SET signs_until = (
 );
 CREATE TRIGGER signing_key_changed AFTER UPDATE ON signing_key BEGIN INSERT INTO change (resource) VALUES ('signing_key'); END;
 
+-- Keys that were withdrawn, so that no backup brings them back. Milliseconds since 1970.
+CREATE TABLE withdrawn_key (
+    kid          TEXT PRIMARY KEY,
+    withdrawn_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Whose tokens and revocations these are, by number: for the client's quota.
 ALTER TABLE token ADD COLUMN client INTEGER;
 ALTER TABLE revocation ADD COLUMN client INTEGER;

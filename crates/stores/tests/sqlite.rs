@@ -20,7 +20,7 @@ use grantor::{
 };
 use grantor_stores::{
     Exposure, MasterKeyError,
-    sqlite::{OpenError, Options, Restored, SqliteStore},
+    sqlite::{OpenError, Options, Restored, Revocations, SqliteStore, Upkeep},
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -155,15 +155,44 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     within_a_second(async || rows() < before).await;
     assert_eq!(claim(&store, 95).await.expect("decided"), Claim::Replayed);
-    drop(store);
+    assert_eq!(store.fence(), None);
+    // Another process has the right clock: what may have been removed is refused there at once.
+    let right = Arc::new(ManualClock::new(start));
+    let options = Options { clock: right.clone(), upkeep: Upkeep::ByOthers, ..Options::default() };
+    let other = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    let used = other.claim(ReplayKey::new("issuer", "0"), until(0), start, DEFAULT_REPLAY_QUOTA).await;
+    assert!(matches!(used, Err(StoreError::Unavailable(_))), "{used:?}");
+    drop((store, other));
 
-    // If that start was wrong, what may have been removed is refused, and the rest is decided.
+    // That start was wrong: whatever was used was used before now, and what is issued from now on is decided again.
     clock.set(start);
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
-    assert!(matches!(claim(&store, 0).await, Err(StoreError::Unavailable(_))), "used before");
-    assert!(matches!(claim(&store, 89).await, Err(StoreError::Unavailable(_))), "used before");
+    assert_eq!(store.fence(), Some(start.plus(Duration::from_secs(30))));
     assert_eq!(claim(&store, 95).await.expect("decided"), Claim::Replayed);
-    assert_eq!(claim(&store, 1000).await.expect("decided"), Claim::Fresh, "it ends later than what was removed");
+    assert_eq!(claim(&store, 1000).await.expect("decided"), Claim::Fresh);
+    let soon =
+        store.claim(ReplayKey::new("issuer", "soon"), start.plus(Duration::from_secs(60)), start, DEFAULT_REPLAY_QUOTA).await;
+    assert_eq!(soon.expect("decided"), Claim::Fresh, "no outage");
+}
+
+#[tokio::test]
+async fn a_running_server_finds_out_that_its_clock_was_ahead() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let start = UnixTime::from_millis(1_800_000_000_000);
+    let clock = Arc::new(ManualClock::new(start.plus(Duration::from_secs(7200))));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let until = clock.now().plus(Duration::from_secs(1));
+    let claimed = store.claim(ReplayKey::new("issuer", "1"), until, clock.now(), DEFAULT_REPLAY_QUOTA).await;
+    assert_eq!(claimed.expect("decided"), Claim::Fresh);
+    let reader = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
+    let rows = || reader.query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");
+    drop(store);
+    clock.advance(Duration::from_secs(20));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    within_a_second(async || rows() == 0).await;
+    assert_eq!(store.fence(), None);
+    clock.set(start);
+    within_a_second(async || store.fence() == Some(start.plus(Duration::from_secs(30)))).await;
 }
 
 #[tokio::test]
@@ -181,26 +210,38 @@ async fn a_claim_that_waited_longer_than_it_is_remembered_is_refused() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_may_have_been_removed_counts_as_one() {
+async fn no_wrong_clock_brings_a_revoked_token_back() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let start = UnixTime::from_millis(1_800_000_000_000);
     let clock = Arc::new(ManualClock::new(start));
+    let open = |upkeep| {
+        let options = Options { clock: clock.clone(), upkeep, ..Options::default() };
+        SqliteStore::open(directory.path(), &options).expect("the store opens")
+    };
     let (until, digest) = (start.plus(Duration::from_secs(60)), TokenDigest::of("t"));
-    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let server = open_with_clock(directory.path(), Arc::new(ManualClock::new(start))).expect("the store opens");
     let revocation = Revocation { client: 1, at: start, until };
-    assert_eq!(store.token_revoke(digest, revocation, 10).await.expect("revoked"), Put::Kept);
-    drop(store);
-    clock.advance(Duration::from_secs(7200));
-    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    assert_eq!(server.token_revoke(digest, revocation, 10).await.expect("revoked"), Put::Kept);
+    let is_revoked = async |store: &SqliteStore| store.token_is_revoked(&digest, start).await.expect("decided");
     let reader = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
     let rows = || reader.query_row("SELECT count(*) FROM revocation", [], |row| row.get::<_, i64>(0)).expect("a count");
+
+    // Two hours ahead, and a command that is two days ahead, remove nothing.
+    clock.advance(Duration::from_secs(7200));
+    drop(open(Upkeep::Here));
+    clock.advance(Duration::from_secs(2 * 86_400));
+    drop(open(Upkeep::ByOthers));
+    assert!(rows() == 1 && is_revoked(&server).await);
+    // A server that is two days ahead does; that is known to the one that is right.
+    let ahead = open(Upkeep::Here);
     within_a_second(async || rows() == 0).await;
-    drop(store);
-    clock.set(start);
-    let store = open_with_clock(directory.path(), clock).expect("the store opens");
-    assert!(store.token_is_revoked(&digest, until).await.expect("decided"));
-    let later = start.plus(Duration::from_secs(9000));
-    assert!(!store.token_is_revoked(&TokenDigest::of("u"), later).await.expect("decided"), "one that ends later");
+    assert!(is_revoked(&server).await);
+    drop((ahead, server));
+    clock.set(start.plus(Duration::from_secs(5)));
+    let server = open(Upkeep::Here);
+    assert!(is_revoked(&server).await, "after a start with the right clock too");
+    let later = start.plus(Duration::from_secs(6));
+    assert!(!server.token_is_revoked(&TokenDigest::of("u"), later).await.expect("decided"), "one that is issued later");
 }
 
 /// A world in which a backup was made, and then an assertion was used and a client registered.

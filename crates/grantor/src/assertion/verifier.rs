@@ -120,7 +120,8 @@ impl Verifier {
         if let Some(replay_key) = replay_key {
             self.check_fence(&assertion.claims, now)?;
             match self.replay.claim(replay_key, end, now, self.replay_quota).await? {
-                Claim::Fresh => {}
+                // Once more: uses may have been lost while this one was recorded.
+                Claim::Fresh => self.check_fence(&assertion.claims, now)?,
                 Claim::Replayed => return Err(AssertionError::Replayed),
                 Claim::OverQuota => return Err(AssertionError::OverQuota(self.replay_quota)),
             }

@@ -2,11 +2,11 @@
 
 use grantor_jose::{Claims, Unverified};
 
-use super::Context;
+use super::{Context, token_id::Claimed};
 use crate::{
     clock::UnixTime,
-    storage::{Client, OpaqueToken, StoreError, TokenDigest, TokenOrigin},
-    types::{ClientId, SubjectId},
+    storage::{Client, OpaqueToken, Revision, StoreError, TokenDigest, TokenOrigin},
+    types::{ClientId, Scope, SubjectId},
 };
 
 /// An access token of this server that has neither expired nor been revoked.
@@ -15,7 +15,7 @@ pub(super) struct AccessToken {
     pub(super) client: ClientId,
     pub(super) subject: SubjectId,
     pub(super) audience: String,
-    pub(super) scope: String,
+    pub(super) scope: Scope,
     pub(super) issued_at: i64,
     pub(super) expires_at: i64,
     /// `jti`, of a JWT.
@@ -27,6 +27,11 @@ pub(super) struct AccessToken {
 }
 
 impl AccessToken {
+    /// When it was issued.
+    pub(super) fn start(&self) -> UnixTime {
+        UnixTime::from_millis(self.issued_at.saturating_mul(1000))
+    }
+
     /// When it expires.
     pub(super) fn end(&self) -> UnixTime {
         UnixTime::from_millis(self.expires_at.saturating_mul(1000))
@@ -34,7 +39,22 @@ impl AccessToken {
 
     /// Whether it was issued to this client, and not to an earlier one of the same name.
     pub(super) fn is_of(&self, client: &Client) -> bool {
-        self.client == *client.id() && self.origin.is_none_or(|origin| origin.client == client.revision().number)
+        self.client == *client.id()
+            && self.is_under(|origin| Some(origin.client), client.revision(), Some(client.metadata().created_at))
+    }
+
+    /// Whether it was issued for this registration: by its number or, where an earlier version issued it and told none, because the
+    /// registration is older.
+    pub(super) fn is_under(
+        &self,
+        number: impl FnOnce(TokenOrigin) -> Option<u64>,
+        revision: Revision,
+        created_at: Option<UnixTime>,
+    ) -> bool {
+        match self.origin {
+            Some(origin) => number(origin).is_none_or(|number| number == revision.number),
+            None => created_at.is_none_or(|created_at| created_at.seconds() <= self.issued_at),
+        }
     }
 }
 
@@ -46,7 +66,7 @@ pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessT
         Err(_) => context.tokens.token(&digest).await?.map(|record| from_record(record, digest)),
     };
     match found.filter(|token| context.now().seconds() < token.expires_at) {
-        Some(token) if !context.tokens.token_is_revoked(&token.digest, token.end()).await? => Ok(Some(token)),
+        Some(token) if !context.tokens.token_is_revoked(&token.digest, token.start()).await? => Ok(Some(token)),
         _ => Ok(None),
     }
 }
@@ -65,23 +85,27 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
     }
     let text = |name: &str| claims.other.get(name)?.as_str();
     let token_id = claims.token_id.as_deref()?;
-    let issued_at = claims.issued_at?.seconds() as i64;
-    let issued = UnixTime::from_millis(issued_at.saturating_mul(1000));
-    // Whoever has a key that signs no more, or not yet, cannot make tokens of now with it.
-    if !key.signs_at(issued) {
-        return None;
-    }
-    let origin = context.token_ids.open(token_id);
-    if origin.is_none() && !context.token_ids.takes_unsealed(issued, context.now()) {
+    let claimed = Claimed {
+        client: text("client_id")?,
+        subject: claims.subject.as_deref()?,
+        audience: claims.audience.as_ref()?.sole()?,
+        scope: text("scope").unwrap_or_default(),
+        issued_at: claims.issued_at?.seconds() as i64,
+        expires_at: claims.expires?.seconds() as i64,
+    };
+    let issued_at = UnixTime::from_millis(claimed.issued_at.saturating_mul(1000));
+    let origin = context.token_ids.open(token_id, &claimed);
+    // What a key signs that signs no more, or not yet, is no token of this server; nor is one without a jti that was made for it.
+    if !key.signs_at(issued_at) || (origin.is_none() && !context.token_ids.takes_unsealed(issued_at, context.now())) {
         return None;
     }
     Some(AccessToken {
-        client: ClientId::parse(text("client_id")?).ok()?,
-        subject: SubjectId::parse(claims.subject.as_deref()?).ok()?,
-        audience: claims.audience.as_ref()?.sole()?.to_owned(),
-        scope: text("scope").unwrap_or_default().to_owned(),
-        issued_at,
-        expires_at: claims.expires?.seconds() as i64,
+        client: ClientId::parse(claimed.client).ok()?,
+        subject: SubjectId::parse(claimed.subject).ok()?,
+        audience: claimed.audience.to_owned(),
+        scope: Scope::parse(claimed.scope).ok()?,
+        issued_at: claimed.issued_at,
+        expires_at: claimed.expires_at,
         digest: TokenDigest::of(token_id),
         token_id: Some(token_id.to_owned()),
         origin,
@@ -93,7 +117,7 @@ fn from_record(record: OpaqueToken, digest: TokenDigest) -> AccessToken {
         client: record.client,
         subject: record.subject,
         audience: record.audience,
-        scope: record.scope.to_string(),
+        scope: record.scope,
         issued_at: record.issued_at.seconds(),
         expires_at: record.expires_at.seconds(),
         token_id: None,

@@ -8,7 +8,10 @@ use super::{
     client_auth,
     token::Line,
 };
-use crate::storage::{Revision, StoreError, TokenOrigin};
+use crate::{
+    storage::{Permission, StoreError},
+    types::Scope,
+};
 
 /// RFC 7662 §2.2
 #[derive(Debug, Serialize)]
@@ -42,9 +45,7 @@ pub(super) async fn introspect(line: &Line, form: &TokenForm, decision: &mut Dec
 
 async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreError> {
     let Some(token) = access_token::find(context, token).await? else { return Ok(None) };
-    if !is_in_force(context, &token).await? {
-        return Ok(None);
-    }
+    let Some(scope) = scope_in_force(context, &token).await? else { return Ok(None) };
     Ok(Some(Active {
         active: true,
         client_id: token.client.to_string(),
@@ -54,35 +55,40 @@ async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreE
         iat: token.issued_at,
         exp: token.expires_at,
         token_type: "Bearer",
-        scope: token.scope,
+        scope: scope.to_string(),
         jti: token.token_id,
     }))
 }
 
 /// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and so does a permission that was
-/// withdrawn. Another registration of the same name does not bring them back.
-async fn is_in_force(context: &Context, token: &AccessToken) -> Result<bool, StoreError> {
+/// withdrawn. Another registration of the same name does not bring them back. Answers how much of the token's scope client and permission
+/// still allow; `None` if the token is not active.
+async fn scope_in_force(context: &Context, token: &AccessToken) -> Result<Option<Scope>, StoreError> {
     let Some(client) = context.clients.client(&token.client).await?.filter(|client| client.metadata().enabled) else {
-        return Ok(false);
+        return Ok(None);
     };
     if !token.is_of(&client) {
-        return Ok(false);
+        return Ok(None);
     }
+    let scope = token.scope.intersection(&client.metadata().scope);
     if token.subject.as_str() == token.client.as_str() {
-        return Ok(true);
+        return Ok(Some(scope));
     }
     let Some(subject) = context.subjects.subject(&token.subject).await?.filter(|subject| subject.enabled) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let is_same = |number: Option<u64>, revision: Revision| number.is_none_or(|number| number == revision.number);
-    match token.origin {
-        Some(origin) if !is_same(origin.subject, subject.revision) => Ok(false),
-        // Issued by a grant of the embedder's own, under no permission.
-        Some(TokenOrigin { permission: None, .. }) => Ok(true),
-        origin => {
-            let permission = context.permissions.permission(&token.client, &token.subject).await?;
-            let number = origin.and_then(|origin| origin.permission);
-            Ok(permission.is_some_and(|permission| is_same(number, permission.revision)))
-        }
+    if !token.is_under(|origin| origin.subject, subject.revision, subject.created_at) {
+        return Ok(None);
     }
+    if token.origin.is_some_and(|origin| origin.permission.is_none()) {
+        // Issued by a grant of the embedder's own, under no permission.
+        return Ok(Some(scope));
+    }
+    let permission = context.permissions.permission(&token.client, &token.subject).await?;
+    let is_same =
+        |permission: &Permission| token.is_under(|origin| origin.permission, permission.revision, permission.created_at);
+    Ok(permission.filter(is_same).map(|permission| match permission.scope {
+        Some(limit) => scope.intersection(&limit),
+        None => scope,
+    }))
 }

@@ -1,7 +1,7 @@
 //! The `jti` of an access token: which registrations the token was issued for, sealed.
 //!
 //! So a token ends with its client, subject or permission, although nothing is written when it is issued and no claim tells numbers. It
-//! also takes more than a signing key to make a token that introspection calls active.
+//! also takes more than a signing key to make a token that introspection calls active: the other claims are bound to it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +15,23 @@ use crate::{clock::UnixTime, storage::TokenOrigin};
 
 /// How long tokens of an earlier version may have been made to live.
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
-/// What is sealed is good for this only.
-const PURPOSE: &str = "jti of an access token";
+/// The claims that a `jti` belongs to: moved to another token, it does not open.
+pub(super) struct Claimed<'c> {
+    pub(super) client: &'c str,
+    pub(super) subject: &'c str,
+    pub(super) audience: &'c str,
+    pub(super) scope: &'c str,
+    pub(super) issued_at: i64,
+    pub(super) expires_at: i64,
+}
+
+impl Claimed<'_> {
+    /// All of them in one text. None of these claims has a line break in it.
+    fn purpose(&self) -> String {
+        let Self { client, subject, audience, scope, issued_at, expires_at } = self;
+        format!("jti of an access token\n{client}\n{subject}\n{audience}\n{scope}\n{issued_at}\n{expires_at}")
+    }
+}
 
 /// Seals the origin of a token into its `jti`, and reads it back. Cloning it shares the key.
 ///
@@ -44,19 +59,19 @@ impl TokenIds {
         Self { since: Some(since), ..self }
     }
 
-    /// A new `jti`, which no other token has.
-    pub(super) fn seal(&self, origin: &TokenOrigin) -> String {
+    /// A new `jti`, which no other token has, for the token with these claims.
+    pub(super) fn seal(&self, origin: &TokenOrigin, claimed: &Claimed<'_>) -> String {
         let mut numbers = Vec::with_capacity(16);
         for number in [Some(origin.client), origin.subject, origin.permission] {
             // 0 is none.
             put(&mut numbers, number.map_or(0, |number| number.saturating_add(1)));
         }
-        base64url_encode(self.key.seal(PURPOSE, &numbers))
+        base64url_encode(self.key.seal(&claimed.purpose(), &numbers))
     }
 
-    /// The origin, if [`TokenIds::seal`] made this `jti`.
-    pub(super) fn open(&self, token_id: &str) -> Option<TokenOrigin> {
-        let numbers = self.key.open(PURPOSE, &base64url_decode(token_id)?)?;
+    /// The origin, if [`TokenIds::seal`] made this `jti` for a token with these claims.
+    pub(super) fn open(&self, token_id: &str, claimed: &Claimed<'_>) -> Option<TokenOrigin> {
+        let numbers = self.key.open(&claimed.purpose(), &base64url_decode(token_id)?)?;
         let mut rest = &numbers[..];
         let mut take = || take(&mut rest).map(|number| number.checked_sub(1));
         Some(TokenOrigin { client: take()??, subject: take()?, permission: take()? })
@@ -94,6 +109,8 @@ fn take(octets: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const CLAIMED: Claimed<'_> = Claimed { client: "a", subject: "a", audience: "a", scope: "a", issued_at: 1, expires_at: 2 };
+
     #[test]
     fn an_origin_comes_back_and_under_another_key_not() {
         let ids = TokenIds::random();
@@ -102,12 +119,22 @@ mod tests {
             TokenOrigin { client: 1, subject: Some(0), permission: Some(127) },
             TokenOrigin { client: u64::MAX >> 1, subject: Some(128), permission: Some(1 << 40) },
         ] {
-            let sealed = ids.seal(&origin);
-            assert_eq!(ids.open(&sealed), Some(origin));
-            assert_ne!(ids.seal(&origin), sealed, "no two tokens have one jti");
-            assert_eq!(TokenIds::random().open(&sealed), None);
-            assert_eq!(ids.open(&sealed[1..]), None);
+            let sealed = ids.seal(&origin, &CLAIMED);
+            assert_eq!(ids.open(&sealed, &CLAIMED), Some(origin));
+            assert_ne!(ids.seal(&origin, &CLAIMED), sealed, "no two tokens have one jti");
+            assert_eq!(TokenIds::random().open(&sealed, &CLAIMED), None);
+            assert_eq!(ids.open(&sealed[1..], &CLAIMED), None);
+            for other in [
+                Claimed { client: "b", ..CLAIMED },
+                Claimed { subject: "b", ..CLAIMED },
+                Claimed { audience: "b", ..CLAIMED },
+                Claimed { scope: "b", ..CLAIMED },
+                Claimed { issued_at: 2, ..CLAIMED },
+                Claimed { expires_at: 3, ..CLAIMED },
+            ] {
+                assert_eq!(ids.open(&sealed, &other), None);
+            }
         }
-        assert_eq!(ids.open("bm90IG91cnM"), None);
+        assert_eq!(ids.open("bm90IG91cnM", &CLAIMED), None);
     }
 }

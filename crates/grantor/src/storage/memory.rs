@@ -252,12 +252,13 @@ impl TokenStore for MemoryStore {
         Ok(self.state().revocations.put(digest, Kept { client: Some(client), until, value: () }, at, quota))
     }
 
-    async fn token_is_revoked(&self, digest: &TokenDigest, until: UnixTime) -> Result<bool, StoreError> {
-        let state = self.state();
-        let may_be_gone = state.revocations.swept_to.is_some_and(|swept_to| until <= swept_to);
-        Ok(may_be_gone || state.revocations.records.contains_key(digest))
+    async fn token_is_revoked(&self, digest: &TokenDigest, _: UnixTime) -> Result<bool, StoreError> {
+        Ok(self.state().revocations.records.contains_key(digest))
     }
 }
+
+/// How much longer a record is kept than it lasts: a clock that is ahead for a while brings no revoked token back.
+const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
 
 /// Records that end, counted by client.
 struct Expiring<T> {
@@ -309,9 +310,9 @@ impl<T> Expiring<T> {
 
     fn sweep(&mut self, now: UnixTime) {
         self.swept_to = self.swept_to.max(Some(now));
-        self.records.retain(|_, record| record.until > now);
+        self.records.retain(|_, record| record.until.plus(KEPT_BEYOND_END) > now);
         self.by_client.clear();
-        for client in self.records.values().filter_map(|record| record.client) {
+        for client in self.records.values().filter(|record| record.until > now).filter_map(|record| record.client) {
             *self.by_client.entry(client).or_default() += 1;
         }
     }

@@ -94,7 +94,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Records that the token with this digest is revoked, until it would have expired, unless its client has `quota` revocations in
     /// force. When this answers [`Put::Kept`], it is in force.
     async fn token_revoke(&self, digest: TokenDigest, revocation: Revocation, quota: u64) -> Result<Put, StoreError>;
-    /// Whether [`TokenStore::token_revoke`] was called for this digest, or the record of a token that ends at `until` may have been
-    /// removed already, because the clock was ahead for a while.
-    async fn token_is_revoked(&self, digest: &TokenDigest, until: UnixTime) -> Result<bool, StoreError>;
+    /// Whether [`TokenStore::token_revoke`] was called for this digest, or may have been for a token issued then: the backend
+    /// may have lost that, as when a backup was restored, or the clock was far ahead for a while.
+    async fn token_is_revoked(&self, digest: &TokenDigest, issued_at: UnixTime) -> Result<bool, StoreError>;
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use grantor_stores::sqlite::{Options, Restored, SqliteStore};
+use grantor_stores::sqlite::{Options, Restored, Revocations, SqliteStore};
 use serde_json::json;
 
 use super::{Failure, Global, output::time};
@@ -59,15 +59,24 @@ impl Restore {
         }
         let options = app::store_options(&config, Options { master_key: global.master_key.clone(), ..Options::default() });
         let restored = SqliteStore::restore(&global.data, &self.file, &options).map_err(Failure::failed)?;
-        let Restored { fence, set_aside, .. } = restored;
+        let Restored { fence, revocations, set_aside, .. } = restored;
         let aside =
             set_aside.as_ref().map(|path| format!("; the damaged database is now {}, start servers anew", path.display()));
         let text = format!(
-            "{} restored; assertions issued before {} are refused{}",
+            "{} restored; assertions issued before {} are refused; {}{}",
             self.file.display(),
             time(fence),
+            match revocations {
+                Revocations::Kept => "tokens and signing keys that were revoked since the backup stay so",
+                Revocations::Unknown => {
+                    "what was revoked since the backup is not known: tokens issued before now are inactive, and a signing key that has \
+                     leaked since has to be revoked again (grantor key revoke)"
+                }
+            },
             aside.unwrap_or_default()
         );
-        global.output().done(&json!({"restored": self.file, "fence": time(fence), "set_aside": set_aside}), text)
+        let revocations = if revocations == Revocations::Kept { "kept" } else { "unknown" };
+        let value = json!({"restored": self.file, "fence": time(fence), "revocations": revocations, "set_aside": set_aside});
+        global.output().done(&value, text)
     }
 }

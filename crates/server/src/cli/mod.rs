@@ -22,7 +22,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::clock::SystemClock;
-use grantor_stores::sqlite::{Create, Options, SqliteStore};
+use grantor_stores::sqlite::{Create, Options, SqliteStore, Upkeep};
 
 pub use failure::Failure;
 pub use output::Output;
@@ -154,7 +154,7 @@ impl Global {
     /// The configuration and the registry, for commands that change or list what is in it. Logs say warnings only.
     fn open(&self) -> Result<(Config, Arc<SqliteStore>), Failure> {
         let config = self.start()?;
-        let store = self.open_store(&config, Create::Never)?;
+        let store = self.open_store(&config, Create::Never, Upkeep::ByOthers)?;
         Ok((config, store))
     }
 
@@ -173,15 +173,15 @@ impl Global {
     /// The registry, for what may make a new one: `serve`, and the commands that register the first client or subject.
     fn open_or_create(&self, config: &Config) -> Result<Arc<SqliteStore>, Failure> {
         let is_new = !self.data.join("grantor.db").exists();
-        let store = self.open_store(config, Create::IfMissing)?;
+        let store = self.open_store(config, Create::IfMissing, Upkeep::ByOthers)?;
         if is_new {
             tracing::warn!(data = %self.data.display(), "there was no database here; a new one was made");
         }
         Ok(store)
     }
 
-    fn open_store(&self, config: &Config, create: Create) -> Result<Arc<SqliteStore>, Failure> {
-        let options = Options { create, master_key: self.master_key.clone(), ..Options::default() };
+    fn open_store(&self, config: &Config, create: Create, upkeep: Upkeep) -> Result<Arc<SqliteStore>, Failure> {
+        let options = Options { create, upkeep, master_key: self.master_key.clone(), ..Options::default() };
         app::open_store(&self.data, config, options).map_err(Failure::failed)
     }
 }

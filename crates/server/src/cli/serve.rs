@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use grantor_stores::sqlite::Create;
+use grantor_stores::sqlite::{Create, Upkeep};
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
@@ -53,7 +53,7 @@ impl Serve {
         #[cfg(not(feature = "otel"))]
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
-        let store = global.open_store(&config, Create::IfMissing)?;
+        let store = global.open_store(&config, Create::IfMissing, Upkeep::Here)?;
         store.load_claims().await?;
         let metrics = Metrics::default();
         let stop = stop_signal().map_err(Failure::failed)?;

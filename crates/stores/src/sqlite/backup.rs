@@ -3,6 +3,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -17,10 +18,13 @@ use rusqlite::{
 use super::{
     Marks, OpenError, Options, SqliteStore,
     open::{self, sqlite},
-    seen::Seen,
+    seen::{Numbers, Seen, go_on_from, numbers_of},
+    signing_key,
 };
 use crate::master_key::sync_directory;
 
+/// Octets of a page of our databases: SQLite's default.
+const PAGE_SIZE: u32 = 4096;
 /// How long a restore waits for a server that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How soon it tries again.
@@ -57,8 +61,20 @@ pub enum BackupError {
 pub struct Restored {
     /// Assertions that were not certainly issued after this are refused from now on.
     pub fence: UnixTime,
+    /// Whether the database of before told which tokens and signing keys had been revoked since the backup: they stay so. Where it could
+    /// not be read, tokens issued before now are inactive, and a signing key that had leaked has to be revoked again.
+    pub revocations: Revocations,
     /// Where the database of before is, if it was damaged.
     pub set_aside: Option<PathBuf>,
+}
+
+/// What became of the revocations since the backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocations {
+    /// They stay in force.
+    Kept,
+    /// They are not known.
+    Unknown,
 }
 
 impl SqliteStore {
@@ -77,7 +93,9 @@ impl SqliteStore {
         let unfinished = PathBuf::from(unfinished);
         let written = self.write_backup(&unfinished, file);
         if written.is_err() {
-            let _ = fs::remove_file(&unfinished);
+            for suffix in SUFFIXES {
+                let _ = fs::remove_file(format!("{}{suffix}", unfinished.display()));
+            }
         }
         written
     }
@@ -89,7 +107,8 @@ impl SqliteStore {
             _ => BackupError::Io { path: file.to_owned(), error },
         };
         remove_if_there(unfinished).map_err(io)?;
-        let opened = open::private_file(unfinished).map_err(io)?;
+        // A file of this run, in whatever directory it is: not one that somebody else has put there.
+        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(unfinished).map_err(io)?;
         let source = open::connect_to_read(self.0.readers.path()).map_err(failed)?;
         let mut copy = Connection::open(unfinished).map_err(failed)?;
         copy_all(&source, &mut copy).map_err(failed)?;
@@ -116,7 +135,8 @@ impl SqliteStore {
         let copy = directory.join("grantor.db.restoring");
         place.remove(&copy).map_err(io)?;
         let prepared = place.prepare(backup, &copy, options);
-        let restored = prepared.and_then(|fence| Ok(Restored { fence, set_aside: place.replace_by(&copy)? }));
+        let restored =
+            prepared.and_then(|(fence, revocations)| Ok(Restored { fence, revocations, set_aside: place.replace_by(&copy)? }));
         place.remove(&copy).map_err(io)?;
         drop(lock);
         restored
@@ -130,8 +150,8 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in it.
-    fn prepare(&self, backup: &Path, copy: &Path, options: &Options) -> Result<UnixTime, OpenError> {
+    /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in it, and what is known of revocations.
+    fn prepare(&self, backup: &Path, copy: &Path, options: &Options) -> Result<(UnixTime, Revocations), OpenError> {
         if open::inspect(backup)? {
             return Err(OpenError::Foreign(backup.to_owned()));
         }
@@ -140,25 +160,51 @@ impl Place<'_> {
         open::private_file(copy).map_err(|error| OpenError::Io { path: copy.to_owned(), error })?;
         let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let source = Connection::open_with_flags(backup, read_only).map_err(sqlite(backup))?;
-        copy_all(&source, &mut Connection::open(copy).map_err(&failed)?).map_err(&failed)?;
+        let mut unmarked = Connection::open(copy).map_err(&failed)?;
+        copy_all(&source, &mut unmarked).map_err(&failed)?;
+        // SQLite copies pages, so they have to be of one size.
+        let resize = format!("PRAGMA journal_mode = DELETE; PRAGMA page_size = {PAGE_SIZE}; VACUUM;");
+        unmarked.execute_batch(&resize).map_err(&failed)?;
+        drop(unmarked);
         let mut connection = open::connect_to_write(copy).map_err(&failed)?;
         open::migrate(&mut connection, copy)?;
         let key_path = open::master_key_path(self.directory, options);
         open::check_master_key(&connection, &master_key).map_err(&failed)?.ok_or(OpenError::WrongMasterKey(key_path))?;
-        let fence = mark(&connection, &self.numbers(), options).map_err(&failed)?;
+        let revocations = self.take_over_revocations(&connection).map_err(&failed)?;
+        let fence = mark(&connection, &self.numbers(), revocations, options).map_err(&failed)?;
+        let content = |error| OpenError::Content { path: copy.to_owned(), error };
+        signing_key::remove_withdrawn(&connection, &master_key, options.signing_algorithm, options.clock.now())
+            .map_err(content)?;
         connection.pragma_update(None, "journal_mode", "DELETE").map_err(&failed)?;
-        Ok(fence)
+        Ok((fence, revocations))
     }
 
-    /// The numbers that the database of now has given, where it can be read.
-    fn numbers(&self) -> Vec<(String, i64)> {
-        let read = || {
-            let connection = open::connect_to_read(self.path)?;
-            let mut statement = connection.prepare("SELECT name, seq FROM sqlite_sequence")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        if self.path.exists() { read().unwrap_or_default() } else { Vec::new() }
+    /// What was revoked since the backup stays revoked, where the database of now can be read.
+    fn take_over_revocations(&self, copy: &Connection) -> rusqlite::Result<Revocations> {
+        if !matches!(open::inspect(self.path), Ok(false)) {
+            return Ok(Revocations::Unknown);
+        }
+        let version: i64 = open::connect_to_read(self.path)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version < open::MIGRATIONS.len() as i64 {
+            // It has no table of withdrawn keys yet.
+            return Ok(Revocations::Unknown);
+        }
+        copy.execute("ATTACH ?1 AS now", [self.path.to_string_lossy()])?;
+        let taken = copy.execute_batch(
+            "INSERT OR IGNORE INTO main.revocation SELECT * FROM now.revocation;
+             INSERT OR IGNORE INTO main.withdrawn_key SELECT * FROM now.withdrawn_key;
+             UPDATE main.meta SET value = (SELECT value FROM now.meta WHERE name = 'sealed_since') WHERE name = 'sealed_since';",
+        );
+        copy.execute("DETACH now", [])?;
+        taken.map(|()| Revocations::Kept)
+    }
+
+    /// The numbers that were given in this directory, as far as the database of now can be read or was noted. Where neither is so,
+    /// nobody knows them: the next ones are far away.
+    fn numbers(&self) -> Numbers {
+        let read = || open::connect_to_read(self.path).and_then(|connection| numbers_of(&connection));
+        let now = if self.path.exists() { read().ok() } else { None };
+        now.unwrap_or_else(|| Seen::in_directory(self.directory).numbers())
     }
 
     /// Puts the copy in the database's place. Answers where the database of before is, if SQLite could not write into it.
@@ -181,7 +227,6 @@ impl Place<'_> {
         self.remove(self.path).map_err(io)?;
         fs::rename(copy, self.path).map_err(io)?;
         sync_directory(self.path);
-        Seen::in_directory(self.directory).forget();
         Ok(set_aside)
     }
 
@@ -210,19 +255,23 @@ impl Place<'_> {
 /// The database, and what SQLite keeps beside it.
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
+/// How far the numbers jump where it is not known which were given.
+const FAR: i64 = 1 << 20;
+
 /// Raises the fence, and sees to it that servers take note and that no number is given again.
-fn mark(connection: &Connection, given: &[(String, i64)], options: &Options) -> rusqlite::Result<UnixTime> {
-    for (table, number) in given {
-        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
-        if connection.execute(raise, (table, number))? == 0 {
-            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (table, number))?;
-        }
+fn mark(connection: &Connection, given: &Numbers, revocations: Revocations, options: &Options) -> rusqlite::Result<UnixTime> {
+    match given.is_empty() {
+        true => drop(connection.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [FAR])?),
+        false => go_on_from(connection, given)?,
     }
     // Whoever reads this change forgets everything.
     connection.execute("INSERT INTO change (resource) VALUES ('')", [])?;
-    let marks = Marks::load(connection)?;
-    marks.raise_fence(connection, options.clock.now(), options.leeway)?;
-    Ok(marks.fence().unwrap_or_else(|| options.clock.now()))
+    let (now, marks) = (options.clock.now(), Marks::load(connection)?);
+    marks.raise_fence(connection, now, options.leeway)?;
+    if revocations == Revocations::Unknown {
+        marks.raise_token_fence(connection, now)?;
+    }
+    Ok(marks.fence().unwrap_or(now))
 }
 
 /// All pages in one step, so that nothing changes in between.

@@ -37,10 +37,10 @@ use std::{
 use grantor::{clock::Clock, server::TokenIds, storage::StoreError};
 use rusqlite::Connection;
 
-pub use backup::{BackupError, Restored};
+pub use backup::{BackupError, Restored, Revocations};
 pub use decision::{DecisionFilter, Retention, StoredDecision};
 pub use error::{OpenError, left_unchanged};
-pub use open::{Create, Options};
+pub use open::{Create, Options, Upkeep};
 pub use signing_key::SigningKeyInfo;
 
 use self::{
@@ -162,7 +162,7 @@ impl Inner {
                     self.marks.reload(connection).map_err(failed)?;
                 }
                 if went_back {
-                    self.writer.went_back()?;
+                    self.writer.went_back(self.seen.numbers())?;
                 }
                 if keys_changed || self.ring.is_due(self.clock.now()) {
                     self.ring.reload(connection, &self.master_key, self.clock.now())?;

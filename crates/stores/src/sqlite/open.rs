@@ -14,13 +14,17 @@ use std::{
 use grantor::{
     clock::{Clock, SystemClock},
     jose::Algorithm,
+    storage::StoreError,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use super::{
     Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, Seen, SqliteStore, Writer,
-    access, signing_key,
+    access,
+    error::failed,
+    seen::go_on_from,
+    signing_key,
     token::{COUNT_REVOCATIONS, COUNT_TOKENS},
 };
 use crate::MasterKey;
@@ -71,6 +75,16 @@ pub enum Create {
     Never,
 }
 
+/// Who removes what has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upkeep {
+    /// This store, as long as it is open.
+    #[default]
+    Here,
+    /// Servers: a command that is run for a moment, perhaps with another clock than theirs, leaves it to them.
+    ByOthers,
+}
+
 /// What may be chosen when a database is opened.
 #[derive(Clone)]
 pub struct Options {
@@ -82,6 +96,8 @@ pub struct Options {
     pub signing_algorithm: Algorithm,
     /// How many decisions are kept, and for how long.
     pub retention: Retention,
+    /// Who removes what has ended.
+    pub upkeep: Upkeep,
     /// How far ahead of this clock a sender's may be: 30 s.
     pub leeway: Duration,
     /// Who tells the time.
@@ -96,6 +112,7 @@ impl Default for Options {
             master_key: None,
             signing_algorithm: Algorithm::Es256,
             retention: Retention::default(),
+            upkeep: Upkeep::default(),
             leeway: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
         }
@@ -112,7 +129,10 @@ impl SqliteStore {
         let path = directory.join("grantor.db");
         let io = |error| OpenError::Io { path: directory.to_owned(), error };
         if options.create == Create::Never && !path.try_exists().map_err(io)? {
-            return Err(OpenError::Absent(directory.to_owned()));
+            let key = master_key_path(directory, options);
+            // A mistyped directory has no key either.
+            let is_lost = options.master_key.is_none() && key.exists();
+            return Err(if is_lost { OpenError::Lost { path, key } } else { OpenError::Absent(directory.to_owned()) });
         }
         // Two processes that start at once must not both create.
         let lock = lock(directory)?;
@@ -176,13 +196,8 @@ fn start(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite(&path))?;
     signing_key::ensure(&transaction, &master_key, options.signing_algorithm, clock.now()).map_err(content)?;
     let seen = Seen::in_directory(directory);
-    if seen.is_ahead_of(&transaction).map_err(sqlite(&path))? {
-        tracing::warn!("the database is an earlier one than was here before: assertions issued before now are refused");
-        let raised = Marks::load(&transaction).and_then(|marks| marks.raise_fence(&transaction, clock.now(), options.leeway));
-        raised.map_err(sqlite(&path))?;
-    }
+    look_back(&transaction, &seen, options).map_err(sqlite(&path))?;
     transaction.commit().map_err(sqlite(&path))?;
-    seen.note(&connection);
 
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
     let last = Position::newest(&changes).map_err(sqlite(&path))?;
@@ -232,11 +247,20 @@ fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> s
     thread::Builder::new().name(name.to_owned()).spawn(repeat).map(drop)
 }
 
-/// Looks for changes by other processes.
+/// Looks for changes by other processes, and whether the database is an earlier one now.
 fn look(inner: &Inner) {
-    if let Err(error) = inner.catch_up() {
+    if let Err(error) = inner.catch_up().and_then(|()| look_for_the_past(inner)) {
         tracing::error!(%error, "changes to the registry cannot be read");
     }
+}
+
+/// The change log does not tell of it where nothing was registered since the backup.
+fn look_for_the_past(inner: &Inner) -> Result<(), StoreError> {
+    let changes = inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
+    if inner.seen.is_ahead_of(&changes.0).map_err(failed)? {
+        inner.writer.went_back(inner.seen.numbers())?;
+    }
+    Ok(())
 }
 
 /// The connection that moves the write-ahead log, and when it was last said that somebody keeps it from doing so.
@@ -245,10 +269,28 @@ pub(super) struct Checkpoints {
     warned: Option<Instant>,
 }
 
+/// What a start finds out about the past: a database that is an earlier one than was here before, and a clock that was ahead.
+fn look_back(transaction: &Connection, seen: &Seen, options: &Options) -> rusqlite::Result<()> {
+    let (now, marks) = (options.clock.now(), Marks::load(transaction)?);
+    if seen.is_ahead_of(transaction)? {
+        tracing::warn!(
+            "the database is an earlier one than was here before: assertions and tokens issued before now are refused"
+        );
+        marks.raise_fence(transaction, now, options.leeway)?;
+        marks.raise_token_fence(transaction, now)?;
+        go_on_from(transaction, &seen.numbers())?;
+    }
+    match options.upkeep {
+        Upkeep::Here => marks.check_clock(transaction, now, options.leeway),
+        Upkeep::ByOthers => Ok(()),
+    }
+}
+
 impl Drop for Inner {
     /// A store that is used for a moment has no thread that does it.
     fn drop(&mut self) {
-        self.seen.note(&self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).connection);
+        // A database that cannot be read now was not changed by this store either.
+        let _ = self.seen.is_ahead_of(&self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).connection);
     }
 }
 
@@ -269,7 +311,6 @@ fn checkpoint(inner: &Inner) {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
     }
-    inner.seen.note(&checkpoints.connection);
 }
 
 /// Looks at the file without changing it. Answers whether there is nothing yet.

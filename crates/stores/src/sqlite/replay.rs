@@ -80,6 +80,8 @@ pub(super) struct Claims {
     /// Position in the table up to which everything is known: with what this transaction wrote, and without.
     known: i64,
     committed: i64,
+    /// The version of the database, as others made it, that is known.
+    version: Option<i64>,
     /// Whether this transaction has read what others claimed before it.
     caught_up: bool,
     /// What this transaction claimed, and has to write.
@@ -111,6 +113,7 @@ impl Claims {
             held_by: HashMap::new(),
             known: 0,
             committed: 0,
+            version: None,
             caught_up: false,
             uncommitted: Vec::new(),
             sweep_next: 0,
@@ -129,22 +132,35 @@ impl Claims {
             return Ok(());
         }
         self.now = self.clock.now();
+        let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.version != Some(version) {
+            self.read_others(connection)?;
+            self.version = Some(version);
+        }
+        self.caught_up = true;
+        Ok(())
+    }
+
+    /// Other connections have written since the last time.
+    fn read_others(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.marks.reload(connection)?;
         if claim_rows::newest(connection)? < self.known {
             self.went_back(connection)?;
         }
         let last = claim_rows::read_after(connection, self.known, |key, until| self.insert(key, until))?;
         self.known = last.unwrap_or(self.known);
         self.committed = self.known;
-        self.caught_up = true;
         Ok(())
     }
 
     /// The database is an earlier one now: a backup was restored, and uses were lost with what came after it. Those in memory stay.
     pub(super) fn went_back(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        tracing::warn!("the database was replaced by an earlier one: assertions issued before now are refused");
+        tracing::warn!("the database was replaced by an earlier one: assertions and tokens issued before now are refused");
         self.known = 0;
+        self.version = None;
         self.marks.reload(connection)?;
-        self.marks.raise_fence(connection, self.clock.now(), self.leeway)
+        self.marks.raise_fence(connection, self.clock.now(), self.leeway)?;
+        self.marks.raise_token_fence(connection, self.clock.now())
     }
 
     /// Decides, until the transaction ends by [`Claims::commit`].
@@ -323,21 +339,24 @@ mod tests {
 
     #[test]
     fn what_others_claim_is_known_in_the_next_transaction() {
-        let connection = table();
-        let (mut ours, mut theirs) = (none(), none());
-        assert_eq!(claim(&mut ours, &connection, "1"), Claim::Fresh);
-        commit(&mut ours, &connection);
-        assert_eq!(claim(&mut theirs, &connection, "1"), Claim::Replayed);
-        assert_eq!(claim(&mut theirs, &connection, "2"), Claim::Fresh);
-        commit(&mut theirs, &connection);
-        assert_eq!(claim(&mut ours, &connection, "2"), Claim::Replayed);
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("database");
+        table().backup("main", &path, None).expect("copied");
+        let open = || (none(), Connection::open(&path).expect("a connection"));
+        let ((mut ours, our_connection), (mut theirs, their_connection)) = (open(), open());
+        assert_eq!(claim(&mut ours, &our_connection, "1"), Claim::Fresh);
+        commit(&mut ours, &our_connection);
+        assert_eq!(claim(&mut theirs, &their_connection, "1"), Claim::Replayed);
+        assert_eq!(claim(&mut theirs, &their_connection, "2"), Claim::Fresh);
+        commit(&mut theirs, &their_connection);
+        assert_eq!(claim(&mut ours, &our_connection, "2"), Claim::Replayed);
         // Positions are never used twice, or a claim made after all had been removed would be overlooked.
-        commit(&mut ours, &connection);
-        connection.execute("DELETE FROM replay", []).expect("removed");
-        let mut third = none();
-        assert_eq!(claim(&mut third, &connection, "3"), Claim::Fresh);
-        commit(&mut third, &connection);
-        assert_eq!(claim(&mut ours, &connection, "3"), Claim::Replayed);
+        commit(&mut ours, &our_connection);
+        their_connection.execute("DELETE FROM replay", []).expect("removed");
+        let (mut third, third_connection) = open();
+        assert_eq!(claim(&mut third, &third_connection, "3"), Claim::Fresh);
+        commit(&mut third, &third_connection);
+        assert_eq!(claim(&mut ours, &our_connection, "3"), Claim::Replayed);
     }
 
     #[test]

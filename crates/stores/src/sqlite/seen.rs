@@ -1,79 +1,84 @@
-//! How far the database of this directory had come, in a file beside it: a copy put in its place by hand is noticed at the next start,
-//! because it has not come as far.
+//! How far the database of this directory had come, in a file beside it: a copy put in its place by hand is noticed, because it has not
+//! come as far, and no number is given again.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
-use grantor::file;
 use rusqlite::Connection;
 
-/// Octets read of the file, of which two numbers have 40.
-const LONGEST: u64 = 64;
+/// The last number of each table that gives numbers, as `sqlite_sequence` has it. They only grow.
+pub(super) type Numbers = BTreeMap<String, i64>;
 
-/// The file.
+/// The file, and what this process knows beyond it.
 pub(super) struct Seen {
     path: PathBuf,
-    written: Mutex<Option<Progress>>,
-}
-
-/// The last numbers of the tables that only grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Progress {
-    change: i64,
-    replay: i64,
-}
-
-impl Progress {
-    fn of(connection: &Connection) -> rusqlite::Result<Self> {
-        let query = "SELECT coalesce(max(seq) FILTER (WHERE name = 'change'), 0), coalesce(max(seq) FILTER (WHERE name = 'replay'), 0) \
-                     FROM sqlite_sequence";
-        connection.prepare_cached(query)?.query_row([], |row| Ok(Self { change: row.get(0)?, replay: row.get(1)? }))
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (change, replay) = text.trim_end().split_once(' ')?;
-        Some(Self { change: change.parse().ok()?, replay: replay.parse().ok()? })
-    }
-
-    fn is_behind(self, other: Self) -> bool {
-        self.change < other.change || self.replay < other.replay
-    }
+    highest: Mutex<Numbers>,
 }
 
 impl Seen {
+    /// What was written down in this directory. A file that cannot be read says nothing.
     pub(super) fn in_directory(directory: &Path) -> Self {
-        Self { path: directory.join("seen"), written: Mutex::default() }
+        let path = directory.join("seen");
+        let highest = fs::read_to_string(&path).map(|text| parse(&text)).unwrap_or_default();
+        Self { path, highest: Mutex::new(highest) }
     }
 
-    /// Whether the database has not come as far as it once had.
+    /// The highest numbers that are known to have been given.
+    pub(super) fn numbers(&self) -> Numbers {
+        self.highest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the database has not come as far as it once had. What it has now, if more, is written down; a note that cannot be written is
+    /// worth a line in the log, no more.
     pub(super) fn is_ahead_of(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        let before = file::read_text(&self.path, LONGEST).ok().and_then(|text| Progress::parse(&text));
-        Ok(before.is_some_and(|before| Progress::of(connection).is_ok_and(|now| now.is_behind(before))))
+        let now = numbers_of(connection)?;
+        let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_ahead = WATCHED.iter().any(|table| now.get(*table) < highest.get(*table));
+        let mut higher = highest.clone();
+        for (table, number) in now {
+            let known = higher.entry(table).or_default();
+            *known = number.max(*known);
+        }
+        if higher != *highest || !self.path.exists() {
+            let text: String = higher.iter().map(|(table, number)| format!("{table} {number}\n")).collect();
+            if let Err(error) = fs::write(&self.path, text) {
+                tracing::warn!(path = %self.path.display(), %error, "it could not be written down how far the database has come");
+            }
+            *highest = higher;
+        }
+        Ok(is_ahead)
     }
+}
 
-    /// Writes down how far the database has come. A note that cannot be written is worth a line in the log, no more.
-    pub(super) fn note(&self, connection: &Connection) {
-        let noted = Progress::of(connection).map_err(|error| error.to_string()).and_then(|now| self.write(now));
-        if let Err(error) = noted {
-            tracing::warn!(path = %self.path.display(), error, "it could not be written down how far the database has come");
+/// The tables by which a database that went back is told: their rows are not seen in any other way.
+const WATCHED: [&str; 2] = ["change", "replay"];
+
+fn parse(text: &str) -> Numbers {
+    let number = |line: &str| {
+        let (table, number) = line.split_once(' ')?;
+        Some((table.to_owned(), number.parse().ok()?))
+    };
+    text.lines().filter_map(number).collect()
+}
+
+/// The last numbers that a database has given.
+pub(super) fn numbers_of(connection: &Connection) -> rusqlite::Result<Numbers> {
+    let mut statement = connection.prepare_cached("SELECT name, seq FROM sqlite_sequence")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// No number is given again.
+pub(super) fn go_on_from(connection: &Connection, given: &Numbers) -> rusqlite::Result<()> {
+    for (table, number) in given {
+        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
+        if connection.execute(raise, (table, number))? == 0 {
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (table, number))?;
         }
     }
-
-    fn write(&self, now: Progress) -> Result<(), String> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if *written == Some(now) {
-            return Ok(());
-        }
-        fs::write(&self.path, format!("{} {}\n", now.change, now.replay)).map_err(|error| error.to_string())?;
-        *written = Some(now);
-        Ok(())
-    }
-
-    /// Another database is in the directory.
-    pub(super) fn forget(&self) {
-        let _ = fs::remove_file(&self.path);
-    }
+    Ok(())
 }

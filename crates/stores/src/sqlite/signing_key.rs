@@ -107,9 +107,12 @@ impl SqliteStore {
             is_signing: ahead.is_zero(),
         };
         self.write(move |connection, master_key| {
-            let retire = "UPDATE signing_key SET retires_at = ?1, signs_until = ?2 WHERE retires_at IS NULL";
+            // None signs longer than until then, whatever was planned before; one that would begin later never does.
+            let retire = "UPDATE signing_key SET retires_at = min(coalesce(retires_at, ?1), ?1), \
+                          signs_until = min(coalesce(signs_until, ?2), ?2)";
             let (retires_at, signs_until) = (signs_from.plus(overlap).millis(), signs_from.millis());
             connection.execute(retire, [retires_at, signs_until]).map_err(Failure::from)?;
+            connection.execute("DELETE FROM signing_key WHERE signs_from > signs_until", []).map_err(Failure::from)?;
             let gone = now.millis().saturating_sub(KEPT_BEYOND_END);
             connection.execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone]).map_err(Failure::from)?;
             Ok(insert(connection, master_key, &key, now, signs_from)?)
@@ -130,6 +133,8 @@ impl SqliteStore {
         self.write(move |connection, master_key| {
             let removed = connection.execute("DELETE FROM signing_key WHERE kid = ?1", [&key_id]).map_err(Failure::from)?;
             expect_row(removed, "signing key")?;
+            let withdraw = "INSERT OR IGNORE INTO withdrawn_key (kid, withdrawn_at) VALUES (?1, ?2)";
+            connection.execute(withdraw, (&key_id, now.millis())).map_err(Failure::from)?;
             Ok(succeed(connection, master_key, &new, now)?)
         })
         .await?;
@@ -140,6 +145,21 @@ impl SqliteStore {
 /// How long a key is kept in the table after it is published no more, in milliseconds: a clock that is ahead for a while must not
 /// cost a key.
 const KEPT_BEYOND_END: i64 = 86_400_000;
+
+/// Removes the keys that were withdrawn after this backup was made, and sees to it that one signs.
+pub(super) fn remove_withdrawn(
+    connection: &Connection,
+    master_key: &MasterKey,
+    algorithm: Algorithm,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    let remove = "DELETE FROM signing_key WHERE kid IN (SELECT kid FROM withdrawn_key)";
+    if connection.execute(remove, []).map_err(super::failed)? > 0 {
+        let new = PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        succeed(connection, master_key, &new, now)?;
+    }
+    Ok(())
+}
 
 /// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait; else, where the newest is gone, the one
 /// that signs; else the new one. A key that has ceased to sign never signs again.
@@ -244,10 +264,11 @@ fn read_keys(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> 
     Ok(keys)
 }
 
-/// The newest key whose time to sign has come. Where the clock is before the time of all, the oldest: a clock that is wrong must not stop
+/// The newest key whose time to sign it is. Where the clock is before the time of all, the oldest: a clock that is wrong must not stop
 /// the server.
 fn signing_index(keys: &[StoredKey], now: UnixTime) -> Option<usize> {
-    keys.iter().position(|key| key.signs_from <= now).or(keys.len().checked_sub(1))
+    let signs = |key: &StoredKey| key.signs_from <= now && key.signs_until.is_none_or(|until| now < until);
+    keys.iter().position(signs).or(keys.len().checked_sub(1))
 }
 
 fn read_ring(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Moment, StoreError> {

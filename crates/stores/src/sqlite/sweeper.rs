@@ -11,13 +11,16 @@ use rusqlite::Connection;
 use super::{
     claim_rows,
     decision::{self, Retention},
-    marks::Marks,
+    marks::{KEPT_BEYOND_END, Marks},
+    open::{Options, Upkeep},
     replay::Claims,
     steady::Steady,
 };
 
 /// How often.
 const EVERY: Duration = Duration::from_millis(100);
+/// How long ago something has to have ended to be removed.
+const MARGIN: Duration = Duration::from_secs(10);
 /// Most rows of a table at a time: more than can be added in that time.
 const ROWS: i64 = 2_500;
 /// Changes kept for servers to read; one that fell further behind forgets its whole cache.
@@ -28,17 +31,30 @@ pub(super) struct Sweeper {
     clock: Arc<dyn Clock>,
     steady: Steady,
     marks: Arc<Marks>,
+    leeway: Duration,
+    upkeep: Upkeep,
     retention: Retention,
     due: UnixTime,
 }
 
 impl Sweeper {
-    pub(super) fn new(clock: Arc<dyn Clock>, marks: Arc<Marks>, retention: Retention) -> Self {
-        let now = clock.now();
-        Self { due: now, steady: Steady::new(now, Instant::now()), clock, marks, retention }
+    pub(super) fn new(options: &Options, marks: Arc<Marks>) -> Self {
+        let now = options.clock.now();
+        Self {
+            clock: options.clock.clone(),
+            steady: Steady::new(now, Instant::now()),
+            marks,
+            leeway: options.leeway,
+            upkeep: options.upkeep,
+            retention: options.retention,
+            due: now,
+        }
     }
 
     pub(super) fn is_due(&self) -> bool {
+        if self.upkeep == Upkeep::ByOthers {
+            return false;
+        }
         let now = self.clock.now();
         // The second: the clock was set back.
         now >= self.due || now.plus(EVERY) < self.due
@@ -53,7 +69,11 @@ impl Sweeper {
     pub(super) fn sweep(&mut self, transaction: &Connection, claims: &mut Claims) {
         let now = self.clock.now();
         self.due = now.plus(EVERY);
-        let now = self.steady.believe(now, Instant::now());
+        if let Err(error) = self.marks.check_clock(transaction, now, self.leeway) {
+            tracing::error!(%error, "it could not be recorded that the clock was ahead");
+        }
+        // A clock that is set back a little is nothing to speak of.
+        let now = self.steady.believe(now, Instant::now()).minus(MARGIN);
         claims.sweep_some(now);
         if let Err(error) = self.sweep_tables(transaction, now) {
             tracing::warn!(%error, "what has ended could not be removed");
@@ -61,17 +81,16 @@ impl Sweeper {
     }
 
     fn sweep_tables(&self, transaction: &Connection, now: UnixTime) -> rusqlite::Result<()> {
-        let mut removed = claim_rows::sweep(transaction, now.millis(), ROWS)?;
-        for statement in [
-            "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)",
-            "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)",
-        ] {
-            removed += transaction.prepare_cached(statement)?.execute((now.millis(), ROWS))?;
-        }
-        if removed > 0 {
+        let claims = claim_rows::sweep(transaction, now.millis(), ROWS)?;
+        let revocations = "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)";
+        let ended = now.minus(KEPT_BEYOND_END).millis();
+        let revocations = transaction.prepare_cached(revocations)?.execute((ended, ROWS))?;
+        if claims + revocations > 0 {
             // A clock that was ahead at the start of the process is found out later, when it is set back.
             self.marks.removes(transaction, now)?;
         }
+        let tokens = "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)";
+        transaction.prepare_cached(tokens)?.execute((now.millis(), ROWS))?;
         decision::sweep(transaction, self.retention, now.millis(), ROWS)?;
         let newest = "SELECT coalesce(max(sequence), 0) FROM change";
         let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");

@@ -54,14 +54,15 @@ impl TokenStore for SqliteStore {
         inserted.await.map(|_| Put::Kept)
     }
 
-    async fn token_is_revoked(&self, digest: &TokenDigest, until: UnixTime) -> Result<bool, StoreError> {
-        if self.0.marks.may_be_gone(until) {
-            return Ok(true);
-        }
+    async fn token_is_revoked(&self, digest: &TokenDigest, issued_at: UnixTime) -> Result<bool, StoreError> {
         let query = "SELECT EXISTS (SELECT 1 FROM revocation WHERE digest = ?1)";
-        self.0
-            .readers
-            .read_here(|connection| Ok(connection.prepare_cached(query)?.query_row([digest.as_bytes()], |row| row.get(0))?))
+        let is_recorded = self.0.readers.read_here(|connection| {
+            // Whoever else removes revocations has said so in the state that is read here.
+            let transaction = connection.unchecked_transaction()?;
+            self.0.marks.reload(&transaction)?;
+            Ok(transaction.prepare_cached(query)?.query_row([digest.as_bytes()], |row| row.get::<_, bool>(0))?)
+        })?;
+        Ok(is_recorded || self.0.marks.may_have_been_revoked(issued_at, self.0.clock.now()))
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     marks::Marks,
     open::Options,
     replay::{ClaimJob, Claims},
+    seen::{Numbers, go_on_from},
     sweeper::Sweeper,
 };
 
@@ -74,7 +75,7 @@ impl Writer {
         let committing = Committing {
             connection,
             claims: Claims::new(marks.clone(), options.clock.clone(), options.leeway),
-            sweeper: Sweeper::new(options.clock.clone(), marks, options.retention),
+            sweeper: Sweeper::new(options, marks),
             jobs: queue,
             decisions: decision_queue,
             taken: 0,
@@ -163,9 +164,10 @@ impl Writer {
     }
 
     /// Has it noted that the database is an earlier one now. Nobody waits for it.
-    pub(super) fn went_back(&self) -> Result<(), StoreError> {
-        self.send(Job::Work(Box::new(|transaction, claims| {
-            if let Err(error) = claims.went_back(transaction) {
+    pub(super) fn went_back(&self, given: Numbers) -> Result<(), StoreError> {
+        self.send(Job::Work(Box::new(move |transaction, claims| {
+            let noted = claims.went_back(transaction).and_then(|()| go_on_from(transaction, &given));
+            if let Err(error) = noted {
                 tracing::error!(%error, "it could not be recorded that the database was replaced");
             }
             Box::new(|_| ())

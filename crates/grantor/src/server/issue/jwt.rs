@@ -4,7 +4,7 @@ use grantor_jose::sign;
 use serde::Serialize;
 
 use super::Life;
-use crate::server::{Approval, Context, IssueError};
+use crate::server::{Approval, Context, IssueError, token_id::Claimed};
 
 /// RFC 9068 §2.2
 #[derive(Serialize)]
@@ -16,20 +16,30 @@ struct AccessTokenClaims<'a> {
     iat: i64,
     exp: i64,
     jti: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
 }
 
 pub(super) fn issue(context: &Context, approval: &Approval, life: Life) -> Result<String, IssueError> {
+    let scope = approval.scope().to_string();
+    let claimed = Claimed {
+        client: approval.client().id().as_str(),
+        subject: approval.subject().as_str(),
+        audience: approval.audience(),
+        scope: &scope,
+        issued_at: life.issued_at.seconds(),
+        expires_at: life.expires_at.seconds(),
+    };
+    let jti = context.token_ids.seal(approval.origin(), &claimed);
     let claims = AccessTokenClaims {
         iss: context.identity().issuer().as_str(),
-        sub: approval.subject().as_str(),
-        aud: approval.audience(),
-        client_id: approval.client().id().as_str(),
-        iat: life.issued_at.seconds(),
-        exp: life.expires_at.seconds(),
-        jti: context.token_ids.seal(approval.origin()),
-        scope: approval.scope().to_string(),
+        sub: claimed.subject,
+        aud: claimed.audience,
+        client_id: claimed.client,
+        iat: claimed.issued_at,
+        exp: claimed.expires_at,
+        jti,
+        scope: claimed.scope,
     };
     let payload = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");
     let ring = context.signing_keys.key_ring();
