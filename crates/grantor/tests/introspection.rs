@@ -13,11 +13,12 @@ use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk, base64url_decode, sign},
     keys::{KeyRing, OtherKey},
+    server::TokenIds,
     storage::{
         Client, ClientMetadata, ClientRegistry, ClientSource, Permission, PermissionRegistry, SubjectRegistry, TokenFormat,
         subject_change,
     },
-    types::{AuthMethod, ClientId, SubjectId},
+    types::{AuthMethod, ClientId, Scope, SubjectId},
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -122,10 +123,8 @@ async fn whatever_is_no_access_token_of_this_server_is_inactive_without_a_reason
     let party = world.party(Use::Grant).await;
     let good = token_of(&world, &party, &party.id.clone()).await;
     let payload = base64url_decode(good.split('.').nth(1).expect("a payload")).expect("base64url");
-    let jti = serde_json::from_slice::<Value>(&payload).expect("JSON")["jti"].clone();
-    let claims = json!({
-        "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "iat": NOW, "exp": NOW + 60, "jti": jti
-    });
+    let claims: Value = serde_json::from_slice(&payload).expect("JSON");
+    let jti = claims["jti"].clone();
     let own = |typ, claims: &Value| sign(&signing, typ, claims.to_string().as_bytes()).expect("a token");
     let other = |name: &str, value: Value| {
         let mut claims = claims.clone();
@@ -141,6 +140,12 @@ async fn whatever_is_no_access_token_of_this_server_is_inactive_without_a_reason
         other("iss", json!("https://other.example")),
         other("client_id", json!("no-client-of-ours")),
         other("exp", json!(NOW)),
+        // Whoever has the key and a token of their own cannot make another one of it.
+        other("exp", json!(NOW + 7200)),
+        other("iat", json!(NOW - 1)),
+        other("scope", json!("administrate")),
+        other("aud", json!("https://other.example")),
+        other("sub", json!("somebody")),
         other("jti", json!("1")),
         other("jti", json!(jti.as_str().expect("a text").chars().rev().collect::<String>())),
         format!("{input}.{}", signature.chars().rev().collect::<String>()),
@@ -216,11 +221,14 @@ async fn a_retired_key_makes_no_token_of_now() {
     let next = PrivateJwk::generate(Algorithm::Es256).expect("a key");
     let waiting = OtherKey::new(next.public(), Some(time(NOW + 10)), None);
     let ring = std::sync::Arc::new(KeyRing::new(&new, [retired, waiting]).expect("a ring"));
-    let world = World::with(|builder| builder.signing_keys(std::sync::Arc::new(ring)));
-    let party = world.party(Use::Grant).await;
-    let good = token_of(&world, &party, &party.id.clone()).await;
-    let payload = base64url_decode(good.split('.').nth(1).expect("a payload")).expect("base64url");
-    let claims: Value = serde_json::from_slice(&payload).expect("JSON");
+    // Tokens of an earlier version, so that keys alone decide.
+    let ids = TokenIds::random().since(time(NOW + 60));
+    let world = World::with(|builder| builder.signing_keys(std::sync::Arc::new(ring)).token_ids(ids));
+    let old_enough = |metadata: &mut ClientMetadata| metadata.created_at = time(NOW - 3600);
+    let party = world.party_with(Use::Grant, keys::P256.clone(), old_enough).await;
+    let claims = json!({
+        "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "exp": NOW + 3600, "jti": "1"
+    });
     let asker = world.party(Use::PrivateKeyJwt).await;
     for (key, issued_at, active) in [
         (&old, NOW, false),
@@ -235,6 +243,45 @@ async fn a_retired_key_makes_no_token_of_now() {
         claims["iat"] = json!(issued_at);
         let token = sign(&key.signing_key().expect("a key"), Some("at+jwt"), claims.to_string().as_bytes()).expect("a token");
         assert_eq!(introspect(&world, &asker, &token).await["active"], active, "{} {issued_at}", key.key_id());
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_an_earlier_version_is_not_that_of_a_client_registered_later() {
+    let time = |seconds: i64| UnixTime::from_millis(seconds * 1000);
+    let server_key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let ring = std::sync::Arc::new(KeyRing::new(&server_key, []).expect("a ring"));
+    let ids = TokenIds::random().since(time(NOW + 60));
+    let world = World::with(|builder| builder.signing_keys(std::sync::Arc::new(ring)).token_ids(ids));
+    let asker = world.party(Use::PrivateKeyJwt).await;
+    for (registered_at, active) in [(NOW - 60, true), (NOW - 10, true), (NOW - 9, false), (NOW, false)] {
+        let created = |metadata: &mut ClientMetadata| metadata.created_at = time(registered_at);
+        let party = world.party_with(Use::Grant, keys::P256.clone(), created).await;
+        let claims = json!({
+            "iss": ISSUER, "sub": party.id, "aud": ISSUER, "client_id": party.id, "iat": NOW - 10, "exp": NOW + 60, "jti": "1"
+        });
+        let token = sign(&server_key.signing_key().expect("a key"), Some("at+jwt"), claims.to_string().as_bytes());
+        assert_eq!(introspect(&world, &asker, &token.expect("a token")).await["active"], active, "{registered_at}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_of_a_tokens_scope_is_told_than_is_still_allowed() {
+    for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
+        let world = World::new();
+        let party = party_of(&world, format).await;
+        world.permit(&party, "somebody", None).await;
+        let tokens = [token_of(&world, &party, "somebody").await, token_of(&world, &party, &party.id.clone()).await];
+        let asker = world.party(Use::PrivateKeyJwt).await;
+        for scope in ["read write", "read", "write", ""] {
+            let client = world.store.client(&ClientId::parse(&party.id).expect("an id")).await.expect("read").expect("there");
+            let metadata = ClientMetadata { scope: Scope::parse(scope).expect("a scope"), ..client.metadata().clone() };
+            world.replace(Client::new(metadata, client.keys().to_vec(), vec![]).expect("a client")).await;
+            for token in &tokens {
+                let described = introspect(&world, &asker, token).await;
+                assert_eq!((&described["active"], described["scope"].as_str().unwrap_or_default()), (&json!(true), scope));
+            }
+        }
     }
 }
 

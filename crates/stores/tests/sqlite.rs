@@ -410,6 +410,109 @@ async fn a_damaged_or_lost_database_is_brought_back() {
 }
 
 #[tokio::test]
+async fn a_database_that_went_back_without_a_change_of_the_registry_is_noticed() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    // It claims nothing itself.
+    let other = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    store.backup(&directory.path().join("backup")).expect("backed up");
+    let claimed = store.claim(ReplayKey::new("issuer", "used"), clock.now().plus(Duration::from_secs(60)), clock.now(), 10).await;
+    assert_eq!(claimed.expect("decided"), Claim::Fresh);
+    let seen = || fs::read_to_string(directory.path().join("seen")).expect("a note");
+    within_a_second(async || seen().contains("replay 1")).await;
+    let backup = Connection::open(directory.path().join("backup")).expect("the backup");
+    let mut live = Connection::open(directory.path().join("grantor.db")).expect("the database");
+    rusqlite::backup::Backup::new(&backup, &mut live).expect("a copy").step(-1).expect("copied");
+    within_a_second(async || store.fence().is_some() && other.fence().is_some()).await;
+}
+
+#[tokio::test]
+async fn no_number_is_given_again_whatever_was_put_in_the_place_of_the_database() {
+    for replaced in ["by hand", "lost", "damaged"] {
+        let world = BackedUp::new().await;
+        let late = world.store.client(&id("late")).await.expect("read").expect("there").revision().number;
+        let BackedUp { directory, clock, store, .. } = world;
+        drop(store);
+        let path = directory.path().join("grantor.db");
+        let options = Options { clock: clock.clone(), ..Options::default() };
+        let restore = || SqliteStore::restore(directory.path(), &directory.path().join("backup"), &options).expect("restored");
+        match replaced {
+            "by hand" => drop(fs::copy(directory.path().join("backup"), &path).expect("copied")),
+            "lost" => {
+                fs::remove_file(&path).expect("removed");
+                assert_eq!(restore().revocations, Revocations::Unknown);
+            }
+            _ => {
+                let mut octets = fs::read(&path).expect("the file");
+                octets[4096..8192].fill(0xa5);
+                fs::write(&path, octets).expect("damaged");
+                assert_eq!(restore().revocations, Revocations::Unknown);
+            }
+        }
+        let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+        store.client_create(client("late", AuthMethod::NONE, vec![])).await.expect("created");
+        let anew = store.client(&id("late")).await.expect("read").expect("there").revision().number;
+        assert!(anew > late, "{replaced}: {anew} {late}");
+        // Which tokens were revoked is not known.
+        let before = UnixTime::from_millis(clock.now().millis() - 1000);
+        assert!(store.token_is_revoked(&TokenDigest::of("t"), before).await.expect("decided"), "{replaced}");
+        let after = clock.now().plus(Duration::from_secs(1));
+        assert!(!store.token_is_revoked(&TokenDigest::of("t"), after).await.expect("decided"), "{replaced}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_revoked_since_the_backup_stays_revoked() {
+    let world = BackedUp::new().await;
+    let now = world.clock.now();
+    let leaked = world.store.key_ring().signing().key_id().expect("a kid").to_owned();
+    let revocation = Revocation { client: 1, at: now, until: now.plus(Duration::from_secs(60)) };
+    assert_eq!(world.store.token_revoke(TokenDigest::of("t"), revocation, 10).await.expect("revoked"), Put::Kept);
+    world.store.signing_key_revoke(&leaked, Algorithm::Es256).await.expect("revoked");
+    assert_eq!(world.restore().expect("restored").revocations, Revocations::Kept);
+    let store = world.open();
+    assert!(store.key_ring().published().iter().all(|key| key.key_id() != Some(&leaked)));
+    assert!(store.key_ring().signing().key_id() != Some(&leaked));
+    let is_revoked = async |token| store.token_is_revoked(&TokenDigest::of(token), now).await.expect("decided");
+    assert!(is_revoked("t").await && !is_revoked("u").await);
+}
+
+#[tokio::test]
+async fn a_backup_with_pages_of_another_size_is_restored() {
+    let world = BackedUp::new().await;
+    let backup = Connection::open(world.path().join("backup")).expect("the backup");
+    backup.execute_batch("PRAGMA page_size = 1024; VACUUM;").expect("smaller pages");
+    drop(backup);
+    world.restore().expect("restored");
+    let store = world.open();
+    assert!(knows(&store, "early").await && !knows(&store, "late").await);
+}
+
+#[tokio::test]
+async fn a_key_that_ceased_to_sign_never_signs_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let signing = || store.key_ring().signing().key_id().expect("a kid").to_owned();
+    let rotate = async |ahead| {
+        clock.advance(Duration::from_secs(1));
+        store.signing_key_rotate(Algorithm::Es256, ahead, Duration::from_secs(3600)).await.expect("rotated").key_id
+    };
+    let first = signing();
+    let planned = rotate(Duration::from_secs(60)).await;
+    let new = rotate(Duration::ZERO).await;
+    assert_eq!(signing(), new);
+    let published: Vec<_> = store.key_ring().published().iter().filter_map(|key| key.key_id().map(str::to_owned)).collect();
+    assert!(!published.contains(&planned), "it would never have signed");
+    store.signing_key_revoke(&new, Algorithm::Es256).await.expect("revoked");
+    assert!(![&first, &planned, &new].contains(&&signing()));
+    clock.advance(Duration::from_secs(120));
+    let successor = signing();
+    within_a_second(async || ![&first, &planned, &new].contains(&&signing()) && signing() == successor).await;
+}
+
+#[tokio::test]
 async fn the_keys_follow_a_clock_that_goes_ahead_and_back() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let start = UnixTime::from_millis(1_800_000_000_000);
