@@ -1,15 +1,20 @@
 //! The clock is wrong for a while, in either direction, in a running server or at its start.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Stdio},
+};
 
 use serde_json::Value;
 
 use crate::{
     load::Load,
+    lock::other,
     oracle::{Fate, Kept},
     shim::Clock,
-    support::grantor,
-    world::{Use, World, run},
+    support::{free_address, grantor},
+    world::{Use, Wire, World, run},
 };
 
 const HOUR: i64 = 3600;
@@ -47,12 +52,16 @@ fn is_at(world: &World, seconds: i64) {
 
 /// Used assertions are not accepted, and revoked tokens not active, whatever the clock says.
 fn lets_nothing_in(world: &World, kept: &Kept, what: &str) {
+    lets_nothing_in_at(&world.wire, world, kept, what);
+}
+
+fn lets_nothing_in_at(wire: &Wire, world: &World, kept: &Kept, what: &str) {
     for used in &kept.used {
-        let answer = world.wire.use_assertion(used.usage, &used.assertion);
+        let answer = wire.use_assertion(used.usage, &used.assertion);
         assert!([400, 503].contains(&answer.status), "{what}: a used assertion: {answer:?}");
     }
     for token in kept.tokens.iter().filter(|token| token.fate == Fate::Revoked) {
-        let (answer, _) = world.wire.about("/introspect", &world.clients[token.client], &token.text);
+        let (answer, _) = wire.about("/introspect", &world.clients[token.client], &token.text);
         // No answer is not a wrong one: the introspecting client's own assertion may have to wait.
         assert!(answer.status == 503 || answer.json()["active"] == false, "{what}: a revoked token: {answer:?}");
     }
@@ -191,4 +200,70 @@ fn commands_and_keys_work_with_a_clock_that_is_behind() {
     kept.holds(&world, "set right");
     let world = clock.restart(world);
     kept.holds(&world, "set right, and started anew");
+}
+
+/// A command is a start, too: while the clock is ahead for a moment, it removes what a running server still goes by.
+#[test]
+fn a_command_under_a_wrong_clock_brings_back_nothing() {
+    let Some((world, clock)) = clocked("a_command_under_a_wrong_clock_brings_back_nothing") else { return };
+    let kept = world.control();
+    clock.set(2 * HOUR);
+    let mut command = grantor(&world.server.data());
+    let finished = run(clock.over(command.args(["subject", "create", "meanwhile"])));
+    assert!(finished.status.success(), "{}", finished.stderr);
+    clock.set(0);
+    lets_nothing_in(&world, &kept, "after the command");
+    assert_eq!(kept.subjects_missing(&world), Vec::<String>::new());
+}
+
+/// A further server on the same database. Killed when dropped.
+struct Further(Child, SocketAddr);
+
+impl Further {
+    fn start(world: &World, clock: &Clock) -> Self {
+        let (address, mut serve) = (free_address(), grantor(&world.server.data()));
+        serve.args(["serve", "--listen", &address.to_string(), "--issuer", &world.wire.issuer]).stderr(Stdio::null());
+        let further = Self(clock.over(&mut serve).spawn().expect("the binary starts"), address);
+        world.server.wait_until("it listens", || TcpStream::connect(address).is_ok());
+        further
+    }
+}
+
+impl Drop for Further {
+    fn drop(&mut self) {
+        // Already gone is fine.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Of three servers on one database one is started with a clock that is ahead, and removes what the others still go by: what one has
+/// accepted shortly before, and another has not looked at yet.
+#[test]
+fn a_server_with_a_wrong_clock_beside_others_brings_back_nothing() {
+    let Some((world, right)) = clocked("a_server_with_a_wrong_clock_beside_others_brings_back_nothing") else { return };
+    let wrong = Clock::new().expect("as the one before");
+    let beside = Further::start(&world, &right);
+    let kept = world.control();
+    wrong.set(2 * HOUR);
+    let ahead = Further::start(&world, &wrong);
+    let ask = |address, offset| {
+        let wire = world.wire.at(address);
+        wire.set_clock(offset);
+        let status = wire.use_assertion(Use::Grant, &wire.assertion(&world.clients[0], Use::Grant)).status;
+        wire.set_clock(0);
+        status
+    };
+    // Each request gives it occasion to remove some.
+    world.server.wait_until("it works by its own clock", || ask(ahead.1, 2 * HOUR * 1000) == 200);
+    let rows = || other(&world).query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");
+    world.server.wait_until("it has removed claims", || ask(ahead.1, 2 * HOUR * 1000) > 0 && rows() < 20);
+    for address in [beside.1, world.server.address] {
+        lets_nothing_in_at(&world.wire.at(address), &world, &kept, "beside a server that is ahead");
+    }
+    drop(ahead);
+    for address in [beside.1, world.server.address] {
+        lets_nothing_in_at(&world.wire.at(address), &world, &kept, "after a server that was ahead");
+    }
+    serves_or_says_why(&world, "after a server that was ahead");
 }

@@ -127,6 +127,11 @@ impl Wire {
         self.offset.store(offset, Ordering::SeqCst);
     }
 
+    /// To another server of the same issuer.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// An assertion made now, by the clients' clock.
     pub fn assertion(&self, client: &Client, usage: Use) -> String {
         let typ = match usage {
