@@ -30,7 +30,7 @@ fn a_backup_holds_what_was_answered_before_and_stops_nobody() {
     before.and(kept).holds(&world, "backup");
 }
 
-/// What was used, before the backup or since, is refused; what was registered or revoked before it is there.
+/// What was used or revoked, before the backup or since, is refused; what was registered before it is there.
 fn survives(world: &World, before: &Kept, since: &Kept, what: &str) {
     for kept in [before, since] {
         for used in &kept.used {
@@ -39,7 +39,7 @@ fn survives(world: &World, before: &Kept, since: &Kept, what: &str) {
         }
     }
     assert_eq!(before.subjects_missing(world), Vec::<String>::new(), "{what}");
-    for token in before.tokens.iter().filter(|token| token.fate == Fate::Revoked) {
+    for token in before.tokens.iter().chain(&since.tokens).filter(|token| token.fate == Fate::Revoked) {
         let (answer, _) = world.wire.about("/introspect", &world.clients[token.client], &token.text);
         assert_eq!(answer.json()["active"], false, "{what}: {answer:?}");
     }
