@@ -63,14 +63,14 @@ impl SealingKey {
     }
 
     /// Encrypts `secret`, readable only with the same `purpose`.
-    pub fn seal(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, purpose: &[u8], secret: &[u8]) -> Vec<u8> {
         let mut sealed = secret.to_vec();
         let nonce = self.0.seal_in_place_append_tag(Aad::from(purpose), &mut sealed).expect("sealing fails only beyond 64 GiB");
         [&nonce.as_ref()[..], &sealed].concat()
     }
 
     /// Decrypts what [`SealingKey::seal`] made; `None` for another key, another purpose or altered octets.
-    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, purpose: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut buffer = Zeroizing::new(sealed.to_vec());
@@ -376,13 +376,13 @@ mod tests {
     #[test]
     fn sealed_secrets_open_only_for_their_key_and_purpose() {
         let key = SealingKey::new(&random_bytes());
-        let mut sealed = key.seal("signing key a", b"secret");
-        assert_eq!(key.open("signing key a", &sealed).as_deref().map(Vec::as_slice), Some(&b"secret"[..]));
-        assert!(key.open("signing key b", &sealed).is_none());
-        assert!(SealingKey::new(&random_bytes()).open("signing key a", &sealed).is_none());
+        let mut sealed = key.seal(b"signing key a", b"secret");
+        assert_eq!(key.open(b"signing key a", &sealed).as_deref().map(Vec::as_slice), Some(&b"secret"[..]));
+        assert!(key.open(b"signing key b", &sealed).is_none());
+        assert!(SealingKey::new(&random_bytes()).open(b"signing key a", &sealed).is_none());
         sealed[NONCE_LEN] ^= 1;
-        assert!(key.open("signing key a", &sealed).is_none());
-        assert!(key.open("signing key a", &sealed[..5]).is_none());
+        assert!(key.open(b"signing key a", &sealed).is_none());
+        assert!(key.open(b"signing key a", &sealed[..5]).is_none());
     }
 
     #[test]

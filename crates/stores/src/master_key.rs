@@ -134,11 +134,11 @@ impl MasterKey {
     }
 
     pub(crate) fn seal(&self, purpose: &str, secret: &[u8]) -> Vec<u8> {
-        self.sealing.seal(purpose, secret)
+        self.sealing.seal(purpose.as_bytes(), secret)
     }
 
     pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.sealing.open(purpose, sealed)
+        self.sealing.open(purpose.as_bytes(), sealed)
     }
 }
 

@@ -75,6 +75,10 @@ impl Shown {
     /// Shows a text in which no stranger's credential can be, such as a registered name: whole, but escaped, and cut after `most`
     /// octets.
     pub fn known(text: &str, most: usize) -> Self {
+        // Nearly all are: nothing is escaped that is not a character of its own.
+        if text.len() <= most && text.bytes().all(|each| matches!(each, b' '..=b'~')) {
+            return Self(text.to_owned());
+        }
         let mut shown = String::with_capacity(text.len().min(most));
         for each in text.chars() {
             let before = shown.len();

@@ -8,6 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use grantor::file;
 use rusqlite::Connection;
 
 /// The last number of each table that gives numbers, as `sqlite_sequence` has it. They only grow.
@@ -23,7 +24,7 @@ impl Seen {
     /// What was written down in this directory. A file that cannot be read says nothing.
     pub(super) fn in_directory(directory: &Path) -> Self {
         let path = directory.join("seen");
-        let highest = fs::read_to_string(&path).map(|text| parse(&text)).unwrap_or_default();
+        let highest = file::read_text(&path, LONGEST).map(|text| parse(&text)).unwrap_or_default();
         Self { path, highest: Mutex::new(highest) }
     }
 
@@ -54,6 +55,8 @@ impl Seen {
     }
 }
 
+/// Octets read of the file, which has a short line for each table.
+const LONGEST: u64 = 4096;
 /// The tables by which a database that went back is told: their rows are not seen in any other way.
 const WATCHED: [&str; 2] = ["change", "replay"];
 
