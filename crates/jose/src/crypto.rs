@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    aead::{AES_128_GCM_SIV, AES_256_GCM, Aad, MAX_TAG_LEN, NONCE_LEN, Nonce, RandomizedNonceKey},
     constant_time, digest,
     encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der},
     hmac, rand,
@@ -57,16 +57,19 @@ impl SealingKey {
         Self(RandomizedNonceKey::new(&AES_256_GCM, key).expect("AES-256 takes 32 octets"))
     }
 
-    /// The same for values without number, one for each token: AES-256-GCM-SIV (RFC 8452), which bears a nonce that comes twice.
-    pub fn for_many(key: &[u8; 32]) -> Self {
-        Self(RandomizedNonceKey::new(&AES_256_GCM_SIV, key).expect("AES-256 takes 32 octets"))
+    /// The same for values without number, one for each token: AES-128-GCM-SIV (RFC 8452), which bears a nonce that comes twice.
+    pub fn for_many(key: &[u8; 16]) -> Self {
+        Self(RandomizedNonceKey::new(&AES_128_GCM_SIV, key).expect("AES-128 takes 16 octets"))
     }
 
     /// Encrypts `secret`, readable only with the same `purpose`.
     pub fn seal(&self, purpose: &[u8], secret: &[u8]) -> Vec<u8> {
-        let mut sealed = secret.to_vec();
+        let mut sealed = Vec::with_capacity(NONCE_LEN + secret.len() + MAX_TAG_LEN);
+        sealed.extend_from_slice(secret);
         let nonce = self.0.seal_in_place_append_tag(Aad::from(purpose), &mut sealed).expect("sealing fails only beyond 64 GiB");
-        [&nonce.as_ref()[..], &sealed].concat()
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.rotate_right(NONCE_LEN);
+        sealed
     }
 
     /// Decrypts what [`SealingKey::seal`] made; `None` for another key, another purpose or altered octets.

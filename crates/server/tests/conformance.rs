@@ -30,6 +30,11 @@ fn problems(document: &str, last: u16, source: impl Fn(&str) -> Option<String>) 
                 problems.extend(check_peer_case(&cells[1..], &source).iter().map(|problem| format!("{}: {problem}", cells[0])));
                 continue;
             }
+            _ if is_fault(cells[0]) => {
+                let found = check_fault(&cells[1..], &source);
+                problems.extend(found.iter().map(|problem| format!("{}: {problem}", cells[0])));
+                continue;
+            }
             Some(ids) => ids.for_each(|id| *rows.entry(id).or_default() += 1),
             None => problems.push(format!("{:?} is no requirement", cells[0])),
         }
@@ -52,6 +57,24 @@ fn ids(cell: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = cell.split_once('-').unwrap_or((cell, cell));
     let range = number(first)?..=number(last)?;
     (!range.is_empty()).then_some(range)
+}
+
+/// `F1` and the like: a fault that was found.
+fn is_fault(cell: &str) -> bool {
+    let kinds = ["F", "L", "I", "J", "E", "B"];
+    kinds.iter().any(|kind| cell.strip_prefix(kind).is_some_and(|number| number.parse::<u16>().is_ok()))
+}
+
+/// What is wrong with a row of the faults that were found: what holds now, functions and tests.
+fn check_fault(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    match cells {
+        [holds, enforced, tested] if !holds.is_empty() => {
+            let mut problems = unresolved(enforced, &source, defines);
+            problems.extend(unresolved(tested, &source, has_test));
+            problems
+        }
+        _ => vec!["is not what holds, its functions and its tests".to_owned()],
+    }
 }
 
 /// What is wrong with a row of the cases that other servers test: P, a case, and tests or why there is none.

@@ -125,8 +125,9 @@ impl MasterKey {
 
     fn new(key: &[u8; 32]) -> Self {
         // The master key is random, so a digest of it and a purpose is a key of its own.
-        let token_ids = Zeroizing::new(crypto::sha256(&[b"grantor: jti of access tokens", key]));
-        Self { sealing: crypto::SealingKey::new(key), token_ids: TokenIds::new(&token_ids) }
+        let digest = Zeroizing::new(crypto::sha256(&[b"grantor: jti of access tokens", key]));
+        let token_ids = digest.first_chunk().expect("a digest has more than 16 octets");
+        Self { sealing: crypto::SealingKey::new(key), token_ids: TokenIds::new(token_ids) }
     }
 
     pub(crate) fn token_ids(&self) -> &TokenIds {

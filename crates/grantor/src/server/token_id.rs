@@ -50,8 +50,8 @@ pub struct TokenIds {
 }
 
 impl TokenIds {
-    /// With a key of 32 random octets that is used for nothing else.
-    pub fn new(key: &[u8; 32]) -> Self {
+    /// With a key of 16 random octets that is used for nothing else.
+    pub fn new(key: &[u8; 16]) -> Self {
         Self { key: Arc::new(SealingKey::for_many(key)), since: None }
     }
 
