@@ -247,18 +247,11 @@ fn a_rotated_signing_key_is_published_as_long_as_its_tokens_live() {
 
 /// `grantor serve` on this directory, which is expected to end at once.
 fn serve(data: &Path, arguments: &[&str]) -> Finished {
-    let mut command = grantor(data);
-    command.arg("serve").args(arguments);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
-    let pid = child.id().to_string();
-    // If it does start to serve, this ends it; the assertions then fail.
-    let watchdog = thread::spawn(move || {
-        thread::sleep(Duration::from_secs(8));
-        drop(Command::new("kill").args(["-TERM", &pid]).stderr(std::process::Stdio::null()).status());
-    });
-    let output = finished(child.wait_with_output().expect("it ends"));
-    drop(watchdog);
-    output
+    let grantor = grantor(data);
+    // If it does start to serve, it is ended; the assertions then fail.
+    let mut command = Command::new("timeout");
+    command.arg("8").arg(grantor.get_program()).args(grantor.get_args()).arg("serve").args(arguments);
+    finished(command.output().expect("it ends"))
 }
 
 /// Exit code and one line that says `error:` and all of these words.

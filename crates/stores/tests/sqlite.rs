@@ -442,6 +442,8 @@ async fn no_number_is_given_again_whatever_was_put_in_the_place_of_the_database(
             "lost" => {
                 fs::remove_file(&path).expect("removed");
                 assert_eq!(restore().revocations, Revocations::Unknown);
+                // Once more: what was not known then is not known now.
+                assert_eq!(restore().revocations, Revocations::Kept);
             }
             _ => {
                 let mut octets = fs::read(&path).expect("the file");

@@ -153,14 +153,18 @@ impl Verifier {
     /// `iat` or, without one, because it could not live that long.
     fn check_fence(&self, claims: &Claims, now: UnixTime) -> Result<(), AssertionError> {
         let Some(fence) = self.replay.fence() else { return Ok(()) };
-        let fence_date = fence.date().seconds();
-        let is_later = match (claims.issued_at, claims.expires) {
-            (Some(issued_at), _) => issued_at.seconds() > fence_date,
-            (None, Some(expires)) => expires.seconds() > fence_date + self.lifetimes.maximum.as_secs_f64(),
-            (None, None) => false,
+        // How far this one is from being taken; another of the same lifetime will be, so much later.
+        let seconds = match (claims.issued_at, claims.expires) {
+            (Some(issued_at), _) => fence.date().seconds() - issued_at.seconds(),
+            (None, Some(expires)) => fence.plus(self.lifetimes.maximum).date().seconds() - expires.seconds(),
+            (None, None) => self.lifetimes.maximum.as_secs_f64(),
         };
-        let left = u64::try_from(fence.millis().saturating_sub(now.millis())).unwrap_or_default();
-        if is_later { Ok(()) } else { Err(AssertionError::BeforeFence(Duration::from_millis(left))) }
+        if seconds < 0.0 {
+            return Ok(());
+        }
+        let left = fence.plus(self.lifetimes.maximum).millis().saturating_sub(now.millis());
+        let longest = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        Err(AssertionError::BeforeFence(Duration::try_from_secs_f64(seconds).unwrap_or(longest).min(longest)))
     }
 
     /// How old and how young an assertion may be.

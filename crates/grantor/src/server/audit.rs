@@ -120,8 +120,8 @@ impl Decision {
         }
     }
 
-    /// Whether anybody can have any number of such decisions made at no cost: of requests that cannot be read or carry no credentials,
-    /// and of senders that have to wait. A log keeps these last, so that they push nothing else out.
+    /// Whether causing this decision cost the sender nothing: the request was malformed, had no credentials, or was throttled. Logs drop
+    /// these first.
     pub fn is_cheap(&self) -> bool {
         self.is_cheap
     }

@@ -19,8 +19,8 @@ pub trait Throttle: Send + Sync + 'static {
     /// This attempt was granted what it asked for.
     fn succeeded(&self, attempt: &Attempt<'_>);
 
-    /// A request that cannot be read, or carries no credentials, came with these extensions: how long its sender has to wait, if it sends
-    /// too many such. Only these are then answered so: they cost next to nothing, and who sends them must not shut out others.
+    /// Counts a request that could not be read or had no credentials. Answers how long its sender has to wait, if it sent too many of
+    /// them. Other requests of that sender are not affected.
     fn unreadable(&self, extensions: &Extensions) -> Option<Duration> {
         let _ = extensions;
         None

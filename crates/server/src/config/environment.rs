@@ -1,6 +1,6 @@
 //! The environment over the file: each key of `grantor.toml` has a variable, named by section and key.
 
-use std::{env, path::Path};
+use std::{env, net::IpAddr, path::Path};
 
 use grantor::file;
 use toml::{Table, Value};
@@ -107,7 +107,7 @@ impl Environment {
     pub fn lay_over(&self, table: &mut Table) -> Result<Vec<Laid>, EnvironmentError> {
         let mut laid = Vec::new();
         for (name, value) in &self.0 {
-            if OTHERS.contains(&name.as_str()) || is_service_link(name) {
+            if OTHERS.contains(&name.as_str()) || is_service_link(name, value) {
                 continue;
             }
             let (key, value) = match Key::named(name) {
@@ -233,14 +233,15 @@ fn unknown(name: &str) -> EnvironmentError {
     EnvironmentError::Unknown { name: name.to_owned(), nearest: near.map(|(_, known)| known) }
 }
 
-/// What Kubernetes tells each container about a service whose name begins with `grantor`: not ours to know.
-fn is_service_link(name: &str) -> bool {
+/// What Kubernetes tells each container about a service whose name begins with `grantor`: not ours to know. Told by the value too, so that a
+/// key that is misspelt is not taken for one.
+fn is_service_link(name: &str, value: &str) -> bool {
     let is_port = |part: &str| {
         part.split('_').next().is_some_and(|port| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()))
     };
-    name.ends_with("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || name.ends_with("_PORT")
+    (name.ends_with("_SERVICE_HOST") && value.parse::<IpAddr>().is_ok())
+        || (name.contains("_SERVICE_PORT") && value.parse::<u16>().is_ok())
+        || (name.ends_with("_PORT") && (value.starts_with("tcp://") || value.starts_with("udp://")))
         || name.split("_PORT_").skip(1).any(is_port)
 }
 

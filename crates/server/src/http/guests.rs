@@ -19,6 +19,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How many connections are asked to go at once because requests find no place.
 const LEAVING_AT_ONCE: usize = 32;
 
+/// Connections that an address may have beyond its part, while others of its own are going.
+const LEAVING_OF_AN_ADDRESS: u32 = 8;
+
 /// How much there may be at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -41,7 +44,7 @@ pub(super) struct Guests {
 #[derive(Default)]
 struct Open {
     guests: HashMap<u64, Arc<Guest>>,
-    /// Connections of each address, without those that were asked to go.
+    /// Connections of each address, those that were asked to go among them.
     addresses: HashMap<Origin, u32>,
     next: u64,
     leaving: usize,
@@ -82,7 +85,10 @@ impl Guests {
             let freed = self.freed.notified();
             {
                 let mut open = self.lock();
-                if origin.is_some_and(|origin| open.held_by(origin) >= self.room.per_address) && !open.ask_quietest(origin) {
+                let held = origin.map_or(0, |origin| open.held_by(origin));
+                // Whoever opens connections faster than they go has its part all the same.
+                let is_over = held >= self.room.per_address.saturating_add(LEAVING_OF_AN_ADDRESS);
+                if is_over || (held >= self.room.per_address && origin.is_some() && !open.ask_quietest(origin)) {
                     return None;
                 }
                 if open.guests.len() < self.room.connections as usize {
@@ -171,7 +177,6 @@ impl Open {
         quietest.was_asked.store(true, Ordering::Relaxed);
         quietest.leave.notify_one();
         self.leaving += 1;
-        self.uncount(quietest.origin);
         true
     }
 
@@ -212,9 +217,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = self.guests.lock();
         open.guests.remove(&self.number);
-        match self.guest.was_asked.load(Ordering::Relaxed) {
-            true => open.leaving -= 1,
-            false => open.uncount(self.guest.origin),
+        open.uncount(self.guest.origin);
+        if self.guest.was_asked.load(Ordering::Relaxed) {
+            open.leaving -= 1;
         }
         drop(open);
         self.guests.freed.notify_waiters();

@@ -97,7 +97,7 @@ impl Chain {
         let mut sender = None;
         for entry in self.header.entries(headers).into_iter().rev().take(hops) {
             // What cannot be read hides who it is, and what stands left of it is nobody's word.
-            sender = Some(self.header.address(entry)?.to_canonical());
+            sender = Some(self.header.address(&entry)?.to_canonical());
             if self.hops.is_none() && sender.is_some_and(|sender| !self.trusts(sender)) {
                 break;
             }
@@ -114,10 +114,15 @@ impl ForwardedHeader {
         }
     }
 
-    /// The entries from the left: lines of one name are one list (RFC 9110 §5.3).
-    fn entries(self, headers: &HeaderMap) -> Vec<&str> {
-        let lines = headers.get_all(self.name()).iter().map(|line| line.to_str().unwrap_or_default());
-        lines.flat_map(|line| split(line, ',')).map(str::trim).collect()
+    /// The entries from the left: lines of one name are one list (RFC 9110 §5.3). What a client wrote in front must not take along what
+    /// its proxy wrote behind: octets that are no text, or a quotation mark that is never closed.
+    fn entries(self, headers: &HeaderMap) -> Vec<String> {
+        let lines = headers.get_all(self.name()).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+        let entries = |line: &str| match (self, split(line, ',')) {
+            (Self::Forwarded, Some(entries)) => entries.into_iter().map(|entry| entry.trim().to_owned()).collect(),
+            _ => line.split(',').map(|entry| entry.trim().to_owned()).collect::<Vec<_>>(),
+        };
+        lines.flat_map(|line| entries(&line)).collect()
     }
 
     fn address(self, entry: &str) -> Option<IpAddr> {
@@ -128,17 +133,17 @@ impl ForwardedHeader {
                     let (name, value) = pair.split_once('=')?;
                     name.trim().eq_ignore_ascii_case("for").then(|| value.trim().to_owned())
                 };
-                let value = split(entry, ';').into_iter().find_map(value)?;
+                let value = split(entry, ';')?.into_iter().find_map(value)?;
                 node(value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&value))
             }
         }
     }
 }
 
-/// The parts between separators, those within quotation marks left alone (RFC 9110 §5.6.4).
-fn split(text: &str, separator: char) -> Vec<&str> {
+/// The parts between separators, those within quotation marks left alone (RFC 9110 §5.6.4). `None` if a quotation mark is not closed.
+fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut is_quoted, mut is_escaped) = (false, false);
-    text.split(move |each: char| {
+    let parts = text.split(|each: char| {
         let ends = each == separator && !is_quoted;
         match each {
             _ if is_escaped => is_escaped = false,
@@ -147,8 +152,9 @@ fn split(text: &str, separator: char) -> Vec<&str> {
             _ => {}
         }
         ends
-    })
-    .collect()
+    });
+    let parts = parts.collect();
+    (!is_quoted).then_some(parts)
 }
 
 /// An address with or without a port (RFC 7239 §6).
@@ -200,6 +206,8 @@ mod tests {
             ("127.0.0.1", &one, &["[2001:db8::1:2:3:4]:443"], Some("2001:db8::")),
             ("127.0.0.1", &one, &["2001:db8::1"], Some("2001:db8::")),
             ("::ffff:192.0.2.1", &Proxy::Absent, &[], Some("192.0.2.1")),
+            ("192.0.2.1", &one, &["\", 198.51.100.7"], Some("198.51.100.7")),
+            ("192.0.2.1", &one, &["\u{e9}, 198.51.100.7"], Some("198.51.100.7")),
             ("192.0.2.1", &one, &[], None),
             ("192.0.2.1", &one, &["unknown"], None),
             ("192.0.2.1", &one, &["198.51.100.7, unknown"], None),
@@ -243,6 +251,9 @@ mod tests {
             (&["for=203.0.113.9", "proto=https; FOR=\"198.51.100.7:4711\"", "for=10.0.0.2"], Some("198.51.100.7")),
             (&["for=\"[2001:db8::1:2:3:4]:443\""], Some("2001:db8::")),
             (&["for=\"[2001:db8::1]\";host=\"a,b;for=203.0.113.9\""], Some("2001:db8::")),
+            (&["for=\", for=198.51.100.7"], Some("198.51.100.7")),
+            (&["for=\"\\\", for=198.51.100.7, for=10.0.0.2"], Some("198.51.100.7")),
+            (&["for=\", for=\"[2001:db8::1]:443\""], Some("2001:db8::")),
             (&["for=_hidden, for=10.0.0.2"], None),
             (&["for=198.51.100.7, for=unknown"], None),
             (&["proto=https"], None),

@@ -74,5 +74,6 @@ fn a_registration_that_is_killed_is_whole_or_none() {
         assert_eq!(again.status.success(), !shown.status.success(), "{id}: {}", again.stderr);
     }
     assert!(whole < 12, "the first was killed at once");
+    world.server.ok(&["client", "create", "not-killed", "--generate-key", "--out", "not-killed.json"]);
     kept.holds(&world, "commands killed");
 }

@@ -137,7 +137,10 @@ impl SqliteStore {
         let prepared = place.prepare(backup, &copy, options);
         let restored =
             prepared.and_then(|(fence, revocations)| Ok(Restored { fence, revocations, set_aside: place.replace_by(&copy)? }));
-        place.remove(&copy).map_err(io)?;
+        if let Err(error) = place.remove(&copy) {
+            // What was done is done.
+            tracing::warn!(path = %copy.display(), %error, "this copy could not be removed");
+        }
         drop(lock);
         restored
     }
@@ -193,7 +196,10 @@ impl Place<'_> {
         let taken = copy.execute_batch(
             "INSERT OR IGNORE INTO main.revocation SELECT * FROM now.revocation;
              INSERT OR IGNORE INTO main.withdrawn_key SELECT * FROM now.withdrawn_key;
-             UPDATE main.meta SET value = (SELECT value FROM now.meta WHERE name = 'sealed_since') WHERE name = 'sealed_since';",
+             UPDATE main.meta SET value = (SELECT value FROM now.meta WHERE name = 'sealed_since') WHERE name = 'sealed_since';
+             INSERT INTO main.meta SELECT name, value FROM now.meta WHERE name IN ('token_fence', 'swept_to')
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value
+             WHERE CAST(CAST(excluded.value AS TEXT) AS INTEGER) > CAST(CAST(value AS TEXT) AS INTEGER);",
         );
         copy.execute("DETACH now", [])?;
         taken.map(|()| Revocations::Kept)

@@ -256,8 +256,14 @@ fn look(inner: &Inner) {
 
 /// The change log does not tell of it where nothing was registered since the backup.
 fn look_for_the_past(inner: &Inner) -> Result<(), StoreError> {
-    let changes = inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
-    if inner.seen.is_ahead_of(&changes.0).map_err(failed)? {
+    let is_ahead = {
+        // Not the connection of the change log: a request may wait for that.
+        let checkpoints = inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another process may have found out before.
+        inner.marks.reload(&checkpoints.connection).map_err(failed)?;
+        inner.seen.is_ahead_of(&checkpoints.connection).map_err(failed)?
+    };
+    if is_ahead {
         inner.writer.went_back(inner.seen.numbers())?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -45,13 +45,22 @@ impl Seen {
             *known = number.max(*known);
         }
         if higher != *highest || !self.path.exists() {
-            let text: String = higher.iter().map(|(table, number)| format!("{table} {number}\n")).collect();
-            if let Err(error) = fs::write(&self.path, text) {
-                tracing::warn!(path = %self.path.display(), %error, "it could not be written down how far the database has come");
+            match self.write(&higher) {
+                Ok(()) => *highest = higher,
+                Err(error) => {
+                    tracing::warn!(path = %self.path.display(), %error, "it could not be written down how far the database has come");
+                }
             }
-            *highest = higher;
         }
         Ok(is_ahead)
+    }
+
+    /// Whole or not at all: a disk that is full must not cost what was known.
+    fn write(&self, numbers: &Numbers) -> io::Result<()> {
+        let text: String = numbers.iter().map(|(table, number)| format!("{table} {number}\n")).collect();
+        let part = self.path.with_extension("part");
+        fs::write(&part, text)?;
+        fs::rename(&part, &self.path)
     }
 }
 

@@ -249,9 +249,10 @@ struct Committing {
 
 impl Committing {
     fn run(mut self) {
-        let mut is_busy = false;
+        let (mut is_busy, mut is_stuck) = (false, false);
         loop {
-            let has_more = self.counts.decisions_waiting.load(Ordering::Relaxed) >= DECISION_GROUP as u64;
+            // Where nothing can be written now, haste is of no use.
+            let has_more = !is_stuck && self.counts.decisions_waiting.load(Ordering::Relaxed) >= DECISION_GROUP as u64;
             let first = match self.jobs.recv_timeout(if has_more { GATHER } else { DECISION_WAIT }) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -261,7 +262,10 @@ impl Committing {
                 thread::sleep(GATHER);
             }
             is_busy = match self.try_group(first) {
-                Ok(done) => done >= BUSY_GROUP,
+                Ok(done) => {
+                    is_stuck = done == 0;
+                    done >= BUSY_GROUP
+                }
                 Err(CannotGoOn) => {
                     return tracing::error!("the writer of the database ends: it could not roll back after a panic");
                 }

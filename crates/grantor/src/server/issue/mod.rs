@@ -5,14 +5,13 @@ mod opaque;
 
 use std::{fmt, time::Duration};
 
-use zeroize::Zeroizing;
-
 use super::{Approval, Context, Decision, IssueError};
 use crate::{clock::UnixTime, storage::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.
 pub struct IssuedToken {
-    access_token: Zeroizing<String>,
+    // Not wiped: it is copied into a body that goes to the network.
+    access_token: String,
     lifetime: Duration,
     scope: Scope,
 }
@@ -57,5 +56,5 @@ pub(super) async fn issue(context: &Context, approval: Approval, decision: &mut 
         TokenFormat::Opaque => opaque::issue(context, &approval, life).await?,
     };
     decision.approved(&approval);
-    Ok(IssuedToken { access_token: Zeroizing::new(access_token), lifetime, scope: approval.scope().clone() })
+    Ok(IssuedToken { access_token, lifetime, scope: approval.scope().clone() })
 }
