@@ -119,9 +119,13 @@ impl<L> Thinned<L> {
     }
 
     fn is_kept(&self, decision: &Decision) -> bool {
+        if !decision.is_cheap() {
+            return true;
+        }
         let rule = match decision.outcome {
-            Outcome::Refused { rule, .. } if decision.is_cheap() => rule,
-            _ => return true,
+            Outcome::Refused { rule, .. } => rule,
+            Outcome::Granted => "granted",
+            Outcome::Undecided => "undecided",
         };
         let budgets = if rule == "throttled" { &self.impatient } else { &self.garbage };
         budgets.spend(self.digest.hash_one((decision.sender.and_then(Origin::of), rule)))

@@ -277,6 +277,12 @@ fn a_request_without_exactly_one_host_is_refused() {
         ("GET /jwks HTTP/1.1\r\nHost:\r\n", 400),
         ("GET /jwks HTTP/1.1\r\nHost: a b\r\n", 400),
         ("GET http://as/jwks HTTP/1.1\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: [::1]:8080\r\n", 200),
+        ("GET /jwks HTTP/1.1\r\nHost: [::1]x\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: [::1]80\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: []\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: [x]\r\n", 400),
+        ("GET /jwks HTTP/1.1\r\nHost: 12@12\r\n", 400),
         ("GET /jwks HTTP/1.0\r\n", 200),
         ("GET /jwks HTTP/1.0\r\nHost: as\r\nHost: as\r\n", 400),
     ] {
@@ -760,6 +766,17 @@ fn garbage_from_one_address_pushes_no_decision_out_and_each_decision_names_its_s
     assert_eq!(guessed.server.decision(&forged[0])["sender"], ELSEWHERE);
     let list = guessed.server.ok(&["decisions", "list"]);
     assert!(list.contains("FROM") && list.contains(ELSEWHERE), "{list}");
+
+    // What a public client asks for anybody can.
+    guessed.server.ok(&["client", "create", "public", "--auth", "none"]);
+    for _ in 0..700 {
+        let form = [("client_id", "public"), ("token", "unknown")];
+        let answer = guessed.server.post("/revoke", &form, &[("X-Forwarded-For", "198.51.100.9")]);
+        assert_eq!(answer.status, 200);
+    }
+    guessed.server.wait_until("recorded", || from("198.51.100.9") >= 500);
+    let public = from("198.51.100.9");
+    assert!(public < 650, "{public} of 700");
 }
 
 #[test]

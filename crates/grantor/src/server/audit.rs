@@ -116,7 +116,7 @@ impl Decision {
             outcome: Outcome::Undecided,
             explanation: None,
             held: None,
-            is_cheap: false,
+            is_cheap: true,
         }
     }
 
@@ -165,6 +165,8 @@ impl Decision {
     pub(super) fn authenticated(&mut self, client: &ClientId, method: &AuthMethod) {
         self.client = Some(client.clone());
         self.auth_method = Some(method.clone());
+        // Anybody can name a public client.
+        self.is_cheap &= *method == AuthMethod::NONE;
     }
 
     /// The client authenticated with this assertion.
@@ -175,14 +177,21 @@ impl Decision {
         self.used_assertion(assertion);
     }
 
+    /// The token that the request is about is the caller's own.
+    pub(super) fn found_own_token(&mut self) {
+        self.is_cheap = false;
+    }
+
     /// This assertion verified, and its `jti` is used up.
     pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
+        self.is_cheap = false;
         self.key_id = assertion.key().key_id().map(registered);
         self.key_source = Some(registered(&assertion.key_source()));
         self.token_id_digest = assertion.replay_key().map(|key| base64url_encode(key.as_bytes()));
     }
 
     pub(super) fn approved(&mut self, approval: &Approval) {
+        self.is_cheap = false;
         self.client = Some(approval.client().id().clone());
         self.subject = Some(approval.subject().clone());
         self.scope = Some(approval.scope().clone());

@@ -17,14 +17,15 @@ pub(super) async fn revoke(line: &Line, form: &TokenForm, decision: &mut Decisio
     let caller = client_auth::authenticate(&line.client_auth, context, form, &client_auth_requirement(), decision).await?;
     let token = form.required("token")?;
     match caller.client() {
-        Some(client) => Ok(revoke_own(context, client, token).await?),
+        Some(client) => Ok(revoke_own(context, client, token, decision).await?),
         None => Ok(()),
     }
 }
 
-async fn revoke_own(context: &Context, client: &Client, token: &str) -> Result<(), IssueError> {
+async fn revoke_own(context: &Context, client: &Client, token: &str, decision: &mut Decision) -> Result<(), IssueError> {
     match access_token::find(context, token).await? {
         Some(token) if token.is_of(client) => {
+            decision.found_own_token();
             let until = token.end();
             let revocation = Revocation { client: client.revision().number, at: context.now(), until };
             match context.tokens.token_revoke(token.digest, revocation, context.token_quota).await? {

@@ -27,6 +27,8 @@ const KEPT: usize = 4;
 const LONG_RUN: usize = 32;
 /// Most characters of a word.
 const LONGEST_WORD: usize = 24;
+/// Most short runs with digits or capitals that are shown: an IPv6 address has eight.
+const MOST_ODD_RUNS: usize = 9;
 /// Most values of a list that are shown.
 const MOST_VALUES: usize = 4;
 
@@ -39,6 +41,10 @@ impl Shown {
     pub fn of(text: &str) -> Self {
         if is_plain(text) {
             return Self(text.to_owned());
+        }
+        if is_taken_apart(text) {
+            let beginning: String = text.chars().take(KEPT).collect();
+            return Self(format!("{}… ({} octets)", escaped(&beginning), text.len()));
         }
         let mut shown = String::with_capacity(text.len().min(Self::MAX_BYTES));
         let mut is_masked = false;
@@ -171,17 +177,27 @@ fn is_hidden(each: char) -> bool {
 
 /// Whether a text is shown as it is, as most names are: found out in one go, for every request that says who it is from.
 fn is_plain(text: &str) -> bool {
-    let (mut run, mut has_only_small_letters) = (0, true);
+    let (mut run, mut has_only_small_letters, mut runs) = (0, true, 0);
     text.len() <= Shown::MAX_BYTES
         && text.bytes().all(|byte| {
             if !byte.is_ascii_alphanumeric() {
                 (run, has_only_small_letters) = (0, true);
-                return matches!(byte, b' '..=b'~');
+                runs += 1;
+                return matches!(byte, b' '..=b'~') && runs <= MOST_ODD_RUNS;
             }
             run += 1;
             has_only_small_letters &= byte.is_ascii_lowercase();
             run <= if has_only_small_letters { LONGEST_WORD } else { KEPT }
         })
+}
+
+/// Whether a text may be a secret with something between its characters: more short runs with digits or capitals than a name has.
+fn is_taken_apart(text: &str) -> bool {
+    let runs = text.split(|each: char| !each.is_alphanumeric());
+    let is_odd = |run: &&str| {
+        run.chars().take(KEPT + 1).count() <= KEPT && run.contains(|each: char| each.is_numeric() || each.is_uppercase())
+    };
+    runs.filter(is_odd).nth(MOST_ODD_RUNS).is_some()
 }
 
 /// The next piece of a text that is not empty, and whether it is shown as it is.
@@ -241,11 +257,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_with_something_between_its_characters_is_not_shown() {
+        let secret = base64url_encode(crypto::random_bytes::<48>());
+        let encoded: String = secret.bytes().map(|octet| format!("%25{octet:02X}")).collect();
+        let spaced: String = secret.chars().flat_map(|each| [each, ' ']).collect();
+        let in_fours: String = secret.as_bytes().chunks(4).map(|four| format!("{} ", String::from_utf8_lossy(four))).collect();
+        for hidden in [encoded, spaced, in_fours] {
+            let shown = Shown::of(&hidden).to_string();
+            assert!(shown.len() < 40 && shown.ends_with("octets)"), "{shown}");
+        }
+        for name in ["2001:db8:1:2:3:4:5:6", "10.0.0.1:8080"] {
+            assert_eq!(Shown::of(name), name);
+        }
+    }
+
+    #[test]
     fn a_text_that_is_taken_for_plain_would_be_shown_whole_piece_by_piece() {
         let mut plain = 0;
         for _ in 0..20_000 {
             let noise = String::from_utf8_lossy(&crypto::random_bytes::<6>()).into_owned();
-            let letters: String = crypto::random_bytes::<60>()
+            let letters: String = crypto::random_bytes::<20>()
                 .iter()
                 .map(|byte| char::from(b"abcdefgh-./:_ x0A"[usize::from(byte % 17)]))
                 .collect();

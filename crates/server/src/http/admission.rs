@@ -1,6 +1,7 @@
 //! Which requests are looked at: those with a sound head, and as many at once as there are places for.
 
 use std::{
+    net::Ipv6Addr,
     pin::Pin,
     sync::{
         Arc,
@@ -68,22 +69,34 @@ pub fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
 }
 
 fn is_clear_about_host(version: Version, target: Option<&Authority>, headers: &HeaderMap) -> bool {
+    if target.is_some_and(|target| !is_host(target)) {
+        return false;
+    }
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (None, _) => return target.is_some() && version == Version::HTTP_2 || version < Version::HTTP_11,
         (Some(_), Some(_)) => return false,
         (Some(host), None) => host,
     };
-    let is_host = |authority: &Authority| {
-        let port = authority.as_str().strip_prefix(authority.host());
-        let is_port = |port: &str| port.bytes().skip(1).all(|digit| digit.is_ascii_digit());
-        // A user before the host leaves none.
-        !authority.host().is_empty() && port.is_some_and(is_port)
-    };
     match Authority::try_from(host.as_bytes()) {
         Ok(host) if is_host(&host) => version != Version::HTTP_2 || target.is_none_or(|target| *target == host),
         _ => false,
     }
+}
+
+/// A host and perhaps a port, and nobody in front of it (RFC 9110 §4.2.4, RFC 9113 §8.3.1); what stands in brackets is an IPv6 address.
+fn is_host(authority: &Authority) -> bool {
+    let host = authority.host();
+    let is_name = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty(),
+    };
+    // A user before the host leaves none of it.
+    let port = authority.as_str().strip_prefix(host);
+    let is_port = |port: &str| {
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    is_name && !authority.as_str().contains('@') && port.is_some_and(is_port)
 }
 
 /// The requests that may be under way at once, over all connections.
