@@ -243,5 +243,5 @@ fn traces_that_could_not_be_sent_are_refused() {
     fs::write(server.data().join("grantor.toml"), "[otel]\nendpoint = \"http://127.0.0.1:4318\"").expect("a configuration");
     let refused = server.run(&["serve"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(refused.stderr.contains("'otel'") && refused.stderr.contains("cargo feature otel"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("'otel.endpoint'") && refused.stderr.contains("cargo feature otel"), "{}", refused.stderr);
 }

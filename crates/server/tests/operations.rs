@@ -597,6 +597,61 @@ fn the_environment_configures_a_server_and_flags_win() {
     }
 }
 
+/// Whatever takes a file of secrets for its configuration says where the mistake is, and nothing of what the file holds.
+#[test]
+fn no_error_of_the_configuration_repeats_a_secret() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let made = finished(grantor(&data).args(["subject", "create", "alice"]).output().expect("it runs"));
+    assert!(made.status.success(), "{}", made.stderr);
+    let file = |name: &str, text: &str| {
+        fs::write(directory.path().join(name), text).expect("written");
+        directory.path().join(name).to_string_lossy().into_owned()
+    };
+    let master_key = data.join("master.key").to_string_lossy().into_owned();
+    let jwk = file("private.jwk", r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#);
+    let password = file("password", "correct horse battery staple");
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v\n-----END PRIVATE KEY-----\n";
+    let pem_file = file("key.pem", pem);
+    let lines = |name: &str| file(name, &format!("[tls]\ncertificate = \"a.pem\"\nkey = \"\"\"{pem}\"\"\""));
+    let (pem_in_toml, digits) = (lines("pem.toml"), file("digits", "20261127"));
+    let secrets = [
+        fs::read_to_string(&master_key).expect("a key").trim().to_owned(),
+        "nWGxne_9WmC6".into(),
+        "correct horse".into(),
+        "MC4CAQAw".into(),
+        "20261127".into(),
+    ];
+    for (name, value, words) in [
+        ("GRANTOR_CONFIG", master_key.as_str(), &["line 1"][..]),
+        ("GRANTOR_CONFIG", &jwk, &["line 1"]),
+        ("GRANTOR_CONFIG", &pem_file, &["line 1"]),
+        ("GRANTOR_CONFIG", &pem_in_toml, &["'tls.key'", "several lines"]),
+        ("GRANTOR_LIMITS_REQUESTS_FILE", &master_key, &["GRANTOR_LIMITS_REQUESTS_FILE", "not a whole number"]),
+        ("GRANTOR_LIMITS_REQUESTS_FILE", &digits, &["GRANTOR_LIMITS_REQUESTS_FILE", "between 1"]),
+        ("GRANTOR_BEHIND_PROXY_FILE", &password, &["GRANTOR_BEHIND_PROXY_FILE", "neither true nor false"]),
+        ("GRANTOR_ISSUER_FILE", &jwk, &["GRANTOR_ISSUER_FILE", "absolute URL"]),
+        ("GRANTOR_ISSUER_FILE", &password, &["GRANTOR_ISSUER_FILE", "absolute URL"]),
+        ("GRANTOR_PROFILE_FILE", &password, &["GRANTOR_PROFILE_FILE", "expected", "fapi2"]),
+        ("GRANTOR_LISTEN_FILE", &password, &["GRANTOR_LISTEN_FILE"]),
+        ("GRANTOR_PROXY_TRUSTED_FILE", &master_key, &["GRANTOR_PROXY_TRUSTED_FILE", "10.0.0.0/8"]),
+        ("GRANTOR_TOKEN_SIGNING_ALGORITHM_FILE", &password, &["GRANTOR_TOKEN_SIGNING_ALGORITHM_FILE", "ES256"]),
+        ("GRANTOR_TLS_KEY_FILE", &pem_file, &["GRANTOR_TLS_KEY_FILE", "not the path"]),
+        ("GRANTOR_ISSUER", &secrets[0], &["'issuer'", "… (43 octets)"]),
+        ("GRANTOR_ISSUER_FILE", &secrets[0], &["GRANTOR_ISSUER_FILE", "… (43 octets)"]),
+        ("GRANTOR_PROFILE", &secrets[0], &["GRANTOR_PROFILE", "fapi2"]),
+        ("GRANTOR_LIMITS_REQUESTS", &secrets[0], &["GRANTOR_LIMITS_REQUESTS", "not a whole number"]),
+        // Controls: what is no secret is said.
+        ("GRANTOR_ISSUER", "http://as.example", &["\"http://as.example\" must use https"]),
+        ("GRANTOR_CONFIG", &file("typo.toml", "[limits]\nrequests = many"), &["line 2, 'requests'"]),
+    ] {
+        let refused = finished(grantor(&data).args(["client", "list"]).env(name, value).output().expect("it runs"));
+        assert_refuses(name, &refused, 2, words);
+        let told = secrets.iter().find(|secret| refused.stderr.contains(secret.as_str()));
+        assert_eq!(told, None, "{name}: {}", refused.stderr);
+    }
+}
+
 #[test]
 fn a_flag_tells_of_a_proxy_in_front() {
     for (flags, status) in [(&["--behind-proxy"][..], 429), (&[], 400)] {

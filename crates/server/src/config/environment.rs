@@ -2,13 +2,15 @@
 
 use std::{env, net::IpAddr, path::Path};
 
-use grantor::file;
+use grantor::{file, types::Shown};
 use toml::{Table, Value};
 
 /// How the variables begin.
 const PREFIX: &str = "GRANTOR_";
 /// A variable of this ending names a file that holds the value.
 const FROM_FILE: &str = "_FILE";
+/// What stands in an error for what such a file holds. It is never quoted: the file may be another than was meant, with a secret in it.
+pub const UNQUOTED: &str = "what the file holds";
 /// Variables that are no keys of the file: the command line's own, and those of the project's tests.
 const OTHERS: [&str; 4] = ["GRANTOR_DATA", "GRANTOR_CONFIG", "GRANTOR_MASTER_KEY", "GRANTOR_VECTORS"];
 
@@ -67,14 +69,14 @@ pub enum EnvironmentError {
     Unknown { name: String, nearest: Option<String> },
     #[error("environment variable {0} is not UTF-8")]
     NotText(String),
-    #[error("environment variable {name}: {value:?} is not a whole number")]
+    #[error("environment variable {name}: {value} is not a whole number")]
     NotWhole { name: String, value: String },
-    #[error("environment variable {name}: {value:?} is neither true nor false")]
+    #[error("environment variable {name}: {value} is neither true nor false")]
     NotTruth { name: String, value: String },
     #[error("environment variables {name} and {name}_FILE say the same thing twice; keep one of them")]
     Twice { name: String },
-    #[error("environment variable {name}: {path}: {problem}")]
-    File { name: String, path: String, problem: String },
+    #[error("environment variable {name}: {path:?}: {problem}")]
+    File { name: String, path: Shown, problem: String },
     #[error("environment variable {name}: {problem}")]
     Value { name: String, problem: String },
 }
@@ -110,20 +112,33 @@ impl Environment {
             if OTHERS.contains(&name.as_str()) || is_service_link(name, value) {
                 continue;
             }
-            let (key, value) = match Key::named(name) {
-                Some(key) => (key, value.clone()),
+            let (key, value, is_from_file) = match Key::named(name) {
+                Some(key) => (key, value.clone(), false),
                 None => match name.strip_suffix(FROM_FILE).and_then(Key::named) {
-                    Some(key) => (key, read(name, value)?),
+                    Some(key) => (key, read(name, value)?, true),
                     None => return Err(unknown(name)),
                 },
             };
             if laid.iter().any(|laid: &Laid| laid.key == key) {
                 return Err(EnvironmentError::Twice { name: key.variable() });
             }
-            let value = key.kind.read(name, value)?;
-            laid.push(Laid { name: name.clone(), key, before: key.put(table, value) });
+            let quoted = if is_from_file { UNQUOTED.to_owned() } else { format!("{:?}", Shown::of(&value)) };
+            let value = key.kind.read(name, value, quoted)?;
+            if let (Kind::Path, true, Value::String(path)) = (key.kind, is_from_file, &value)
+                && !Path::new(path).exists()
+            {
+                let problem = format!("{UNQUOTED} is not the path of a file that is there");
+                return Err(EnvironmentError::Value { name: name.clone(), problem });
+            }
+            laid.push(Laid { name: name.clone(), is_from_file, key, before: key.put(table, value) });
         }
         Ok(laid)
+    }
+
+    /// The variable that names the file with the value of this key, written `section.name`, if one does.
+    pub fn file_variable(&self, key: &str) -> Option<String> {
+        let variable = format!("{PREFIX}{}{FROM_FILE}", key.replace('.', "_").to_ascii_uppercase());
+        self.0.iter().any(|(name, _)| *name == variable).then_some(variable)
     }
 }
 
@@ -131,6 +146,7 @@ impl Environment {
 #[derive(Debug)]
 pub struct Laid {
     pub name: String,
+    pub is_from_file: bool,
     key: Key,
     before: Option<Value>,
 }
@@ -192,22 +208,25 @@ impl Key {
 }
 
 impl Kind {
-    fn read(self, name: &str, value: String) -> Result<Value, EnvironmentError> {
+    /// `quoted` is what an error says of the value.
+    fn read(self, name: &str, value: String, quoted: String) -> Result<Value, EnvironmentError> {
         let name = || name.to_owned();
         Ok(match self {
             Self::Text => Value::String(value),
             Self::Path => match std::path::absolute(&value) {
                 Ok(path) => Value::String(path.to_string_lossy().into_owned()),
-                Err(error) => return Err(EnvironmentError::File { name: name(), path: value, problem: error.to_string() }),
+                Err(error) => {
+                    return Err(EnvironmentError::Value { name: name(), problem: format!("{quoted} is no path: {error}") });
+                }
             },
             Self::Whole => match value.trim().parse() {
                 Ok(number) => Value::Integer(number),
-                Err(_) => return Err(EnvironmentError::NotWhole { name: name(), value }),
+                Err(_) => return Err(EnvironmentError::NotWhole { name: name(), value: quoted }),
             },
             Self::Truth => match value.trim().to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => Value::Boolean(true),
                 "false" | "0" | "no" | "off" => Value::Boolean(false),
-                _ => return Err(EnvironmentError::NotTruth { name: name(), value }),
+                _ => return Err(EnvironmentError::NotTruth { name: name(), value: quoted }),
             },
             Self::List => {
                 let items = value.split([',', ' ', '\n']).map(str::trim).filter(|item| !item.is_empty());
@@ -219,7 +238,7 @@ impl Kind {
 
 /// The value in a file, without the line break that editors put at the end.
 fn read(name: &str, path: &str) -> Result<String, EnvironmentError> {
-    let wrong = |problem: String| EnvironmentError::File { name: name.to_owned(), path: path.to_owned(), problem };
+    let wrong = |problem: String| EnvironmentError::File { name: name.to_owned(), path: Shown::of(path), problem };
     let text = file::read_text(Path::new(path), file::KEY_BYTES).map_err(|error| wrong(error.to_string()))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(wrong("is empty".to_owned())),
@@ -305,7 +324,7 @@ mod tests {
     fn a_value_may_be_in_a_file() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("issuer").to_string_lossy().into_owned();
-        assert!(laid("", &[("GRANTOR_ISSUER_FILE", &path)]).is_err_and(|error| error.to_string().contains(&path)));
+        assert!(laid("", &[("GRANTOR_ISSUER_FILE", &path)]).is_err_and(|error| error.to_string().contains("No such file")));
         std::fs::write(&path, "https://as.example\n").expect("written");
         assert_eq!(laid("", &[("GRANTOR_ISSUER_FILE", &path)]), Ok("issuer = \"https://as.example\"".parse().expect("TOML")));
         let twice = laid("", &[("GRANTOR_ISSUER", "https://as.example"), ("GRANTOR_ISSUER_FILE", &path)]);

@@ -15,7 +15,12 @@ use std::{
     time::Duration,
 };
 
-use grantor::{assertion::Profile, file, jose::Algorithm, types::Issuer};
+use grantor::{
+    assertion::Profile,
+    file,
+    jose::Algorithm,
+    types::{Issuer, Shown},
+};
 use grantor_stores::sqlite::Retention;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -117,8 +122,8 @@ pub enum ConfigError {
     Syntax(PathBuf, String),
     /// A variable makes no sense.
     Environment(EnvironmentError),
-    /// A value that makes no sense.
-    Value { key: &'static str, problem: String },
+    /// A value that makes no sense, and the value where the problem is about it.
+    Value { key: &'static str, given: Option<String>, problem: String },
 }
 
 impl fmt::Display for ConfigError {
@@ -127,7 +132,26 @@ impl fmt::Display for ConfigError {
             Self::Unreadable(path, error) => write!(f, "configuration {}: {error}", path.display()),
             Self::Syntax(path, message) => write!(f, "configuration {}: {message}", path.display()),
             Self::Environment(error) => error.fmt(f),
-            Self::Value { key, problem } => write!(f, "configuration key '{key}': {problem}"),
+            Self::Value { key, given: Some(given), problem } => {
+                write!(f, "configuration key '{key}': {:?} {problem}", Shown::of(given))
+            }
+            Self::Value { key, given: None, problem } => write!(f, "configuration key '{key}': {problem}"),
+        }
+    }
+}
+
+impl ConfigError {
+    /// What a file holds that a variable names may be a secret of another purpose: it is not quoted, and the variable is named instead.
+    fn without_text_of_files(self, environment: &Environment, overrides: &Overrides) -> Self {
+        match self {
+            Self::Value { key: "issuer", .. } if overrides.issuer.is_some() => self,
+            Self::Value { key, given: Some(given), problem } => match environment.file_variable(key) {
+                Some(name) => {
+                    Self::Environment(EnvironmentError::Value { name, problem: format!("{} {problem}", environment::UNQUOTED) })
+                }
+                None => Self::Value { key, given: Some(given), problem },
+            },
+            other => other,
         }
     }
 }
@@ -154,14 +178,14 @@ impl Config {
             Purpose::Serve => None,
             Purpose::Command => LastStart::read(data),
         };
-        Self::check(raw, overrides, last)
+        Self::check(raw, overrides, last).map_err(|error| error.without_text_of_files(environment, overrides))
     }
 
     /// The port is known now, if none was asked for: an issuer that follows the address follows it there.
     pub fn listens_on(&mut self, address: SocketAddr) -> Result<(), ConfigError> {
         if self.issuer.as_str() == issuer_at(self.listen) {
             let issuer = issuer_at(address);
-            self.issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
+            self.issuer = Issuer::parse(&issuer).map_err(|error| value_of("issuer", &issuer, error.to_string()))?;
         }
         self.listen = address;
         Ok(())
@@ -171,9 +195,9 @@ impl Config {
         let (last_issuer, last_listen) = last.map(|last| (last.issuer, last.listen)).unzip();
         let listen = overrides.listen.or(raw.listen).or(last_listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
         let issuer = overrides.issuer.clone().or(raw.issuer).or(last_issuer).unwrap_or_else(|| issuer_at(listen));
-        let issuer = Issuer::parse(&issuer).map_err(|error| value("issuer", format!("{issuer:?} {error}")))?;
+        let issuer = Issuer::parse(&issuer).map_err(|error| value_of("issuer", &issuer, error.to_string()))?;
         let proxy = proxy::proxy(overrides.behind_proxy.unwrap_or(raw.behind_proxy), raw.proxy)?;
-        let tls = raw.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key });
+        let tls = raw.tls.map(tls_files).transpose()?;
         if overrides.purpose == Purpose::Serve {
             check_listen(&issuer, listen, &proxy, tls.as_ref())?;
         }
@@ -214,7 +238,22 @@ fn issuer_at(listen: SocketAddr) -> String {
 }
 
 fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
-    ConfigError::Value { key, problem: problem.into() }
+    ConfigError::Value { key, given: None, problem: problem.into() }
+}
+
+/// As [`value`]: the value is quoted before the problem, as strangers' texts are.
+fn value_of(key: &'static str, given: impl ToString, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key, given: Some(given.to_string()), problem: problem.into() }
+}
+
+/// Paths are quoted whole by whatever cannot open them; a key in PEM that stands where its path belongs must not be.
+fn tls_files(raw: raw::Tls) -> Result<TlsFiles, ConfigError> {
+    for (key, path) in [("tls.certificate", &raw.certificate), ("tls.key", &raw.key)] {
+        if path.to_string_lossy().contains('\n') {
+            return Err(value(key, "holds several lines; name the path of a PEM file"));
+        }
+    }
+    Ok(TlsFiles { certificate: raw.certificate, key: raw.key })
 }
 
 /// RFC 6749 §3.2: credentials never travel in the clear, and the issuer is the way they travel.
@@ -228,7 +267,7 @@ fn check_listen(issuer: &Issuer, listen: SocketAddr, proxy: &Proxy, tls: Option<
             Err(value("listen", problem))
         }
         (Proxy::Absent, Some(_)) if issuer.as_str().starts_with("http:") => {
-            Err(value("issuer", format!("{issuer:?} says http, but [tls] is set; make it an https URL")))
+            Err(value_of("issuer", issuer, "says http, but [tls] is set; make it an https URL"))
         }
         (Proxy::Absent | Proxy::InFront(_), _) => Ok(()),
     }
@@ -238,7 +277,7 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
     let room = room(raw)?;
     let failures = |key, failures| match failures {
         0..=1_000_000 => Ok(NonZeroU32::new(failures).unwrap_or(NonZeroU32::MAX)),
-        other => Err(value(key, format!("{other} is not between 0 and 1000000; 0 is no limit"))),
+        other => Err(value_of(key, other, "is not between 0 and 1000000; 0 is no limit")),
     };
     let client_failures = failures("limits.client_failures_per_minute", raw.client_failures_per_minute)?;
     let address_failures = failures("limits.address_failures_per_minute", raw.address_failures_per_minute)?;
@@ -262,7 +301,7 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
 fn room(raw: &raw::Limits) -> Result<Room, ConfigError> {
     let within = |key, number| match number {
         1..=1_000_000 => Ok(number),
-        other => Err(value(key, format!("{other} is not between 1 and 1000000"))),
+        other => Err(value_of(key, other, "is not between 1 and 1000000")),
     };
     let connections = within("limits.connections", raw.connections)?;
     let per_address = raw.connections_per_address.unwrap_or(connections.div_ceil(4));
@@ -306,13 +345,13 @@ fn log(raw: raw::Log) -> LogConfig {
 fn signature_algorithm(key: &'static str, name: &str) -> Result<Algorithm, ConfigError> {
     let found = Algorithm::from_name(name).filter(|algorithm| !algorithm.is_mac());
     let known = || Algorithm::ALL.iter().filter(|algorithm| !algorithm.is_mac()).map(|algorithm| algorithm.name());
-    found.ok_or_else(|| value(key, format!("{name:?} is not one of {}", known().collect::<Vec<_>>().join(", "))))
+    found.ok_or_else(|| value_of(key, name, format!("is not one of {}", known().collect::<Vec<_>>().join(", "))))
 }
 
 fn seconds(key: &'static str, seconds: u64, least: u64, most: u64) -> Result<Duration, ConfigError> {
     match (least..=most).contains(&seconds) {
         true => Ok(Duration::from_secs(seconds)),
-        false => Err(value(key, format!("{seconds} is not between {least} and {most}"))),
+        false => Err(value_of(key, seconds, format!("is not between {least} and {most}"))),
     }
 }
 
@@ -330,25 +369,55 @@ fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig
     };
     // A variable is to blame if all is well without it. Otherwise the file is, if it is wrong by itself: its error names the line.
     let is_to_blame = |laid: &&Laid| laid.taken_away(&table).try_into::<RawConfig>().is_ok();
-    match (laid.iter().find(is_to_blame).or(laid.first()), parse::<RawConfig>(text)) {
-        (Some(laid), Ok(_)) => Err(ConfigError::Environment(EnvironmentError::Value {
-            name: laid.name.clone(),
-            problem: error.message().replace('\n', ", "),
-        })),
+    let blamed = laid.iter().find(is_to_blame);
+    match (blamed.or(laid.first()), parse::<RawConfig>(text)) {
+        (Some(first), Ok(_)) => {
+            let is_from_file = blamed.map_or(&*laid, std::slice::from_ref).iter().any(|laid| laid.is_from_file);
+            let problem = if is_from_file { unquoted(error.message()) } else { shown(error.message()) };
+            Err(ConfigError::Environment(EnvironmentError::Value { name: first.name.clone(), problem }))
+        }
         (_, Err(problem)) => Err(syntax(problem)),
         (None, Ok(raw)) => Ok(raw),
     }
 }
 
-/// Reads TOML. The error, on one line, quotes the line that is wrong, and so its key.
+/// Reads TOML. The error, on one line, names the line that is wrong and what it sets. It does not quote it: the file may be another than
+/// was meant, with a key in it.
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
-        let message = error.message().replace('\n', ", ");
+        let message = shown(error.message());
         let Some(span) = error.span() else { return message };
         let number = text[..span.start].matches('\n').count();
-        let line = text.lines().nth(number).unwrap_or_default().trim();
-        format!("line {}, {line:?}: {message}", number + 1)
+        let named = text.lines().nth(number).and_then(set_by).map(|name| format!(", '{name}'")).unwrap_or_default();
+        format!("line {}{named}: {message}", number + 1)
     })
+}
+
+/// The key or section that a line of TOML sets, if it is a word such as ours are.
+fn set_by(line: &str) -> Option<&str> {
+    let section = line.trim().strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (name, _) = section.or_else(|| line.split_once('='))?;
+    let name = name.trim();
+    let is_word = name.bytes().all(|each| each.is_ascii_lowercase() || each == b'_') && Shown::of(name) == name;
+    (is_word && !name.is_empty()).then_some(name)
+}
+
+/// How parsers say what they expected, behind what they found.
+const EXPECTED: &str = ", expected ";
+
+/// A parser's message, of which only what it expected is sure to be its own words.
+fn shown(message: &str) -> String {
+    let message = message.replace('\n', ", ");
+    match message.rsplit_once(EXPECTED) {
+        Some((found, expected)) => format!("{}{EXPECTED}{expected}", Shown::of(found)),
+        None => Shown::of(&message).to_string(),
+    }
+}
+
+/// A parser's message without what it found.
+fn unquoted(message: &str) -> String {
+    let expected = message.rsplit_once(EXPECTED).map(|(_, expected)| format!("{EXPECTED}{expected}")).unwrap_or_default();
+    format!("{} is no value of this key{expected}", environment::UNQUOTED)
 }
 
 #[cfg(test)]

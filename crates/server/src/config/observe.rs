@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{ConfigError, raw, value};
+use super::{ConfigError, raw, value, value_of};
 
 /// Where metrics are served, if anywhere. Who can read them learns how busy the server is and how it is attacked.
 pub fn metrics(raw: Option<raw::Metrics>) -> Result<Option<SocketAddr>, ConfigError> {
@@ -24,7 +24,7 @@ pub fn metrics(raw: Option<raw::Metrics>) -> Result<Option<SocketAddr>, ConfigEr
 #[cfg(feature = "otel")]
 pub fn otel(raw: Option<raw::Otel>) -> Result<Option<http::Uri>, ConfigError> {
     let Some(raw) = raw else { return Ok(None) };
-    let refused = || value("otel.endpoint", format!("{:?} is not an http or https URL", raw.endpoint));
+    let refused = || value_of("otel.endpoint", &raw.endpoint, "is not an http or https URL");
     let endpoint: http::Uri = raw.endpoint.parse().map_err(|_| refused())?;
     match endpoint.scheme_str() {
         Some("http" | "https") if endpoint.query().is_none() => Ok(Some(endpoint)),
@@ -36,14 +36,11 @@ pub fn otel(raw: Option<raw::Otel>) -> Result<Option<http::Uri>, ConfigError> {
 #[cfg(not(feature = "otel"))]
 pub fn otel(raw: Option<raw::Otel>) -> Result<(), ConfigError> {
     match raw {
-        Some(raw) => Err(value(
-            "otel",
-            format!(
-                "no traces can be sent to {:?}: this program was built without the cargo feature otel; remove the section, or build \
-                 with --features otel",
-                raw.endpoint
-            ),
-        )),
+        Some(raw) => {
+            let problem = "would be sent no traces: this program was built without the cargo feature otel; remove the section, or \
+                           build with --features otel";
+            Err(value_of("otel.endpoint", raw.endpoint, problem))
+        }
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, num::NonZeroU8};
 
 use ipnet::IpNet;
 
-use super::{ConfigError, raw, value};
+use super::{ConfigError, raw, value, value_of};
 use crate::http::{Chain, Proxy};
 
 /// `behind_proxy` is the short form: one proxy, whatever its address.
@@ -32,5 +32,5 @@ pub fn proxy(behind_one: bool, raw: Option<raw::Proxy>) -> Result<Proxy, ConfigE
 fn network(text: &str) -> Result<IpNet, ConfigError> {
     let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address.to_canonical()));
     let network = text.parse().ok().or_else(address);
-    network.ok_or_else(|| value("proxy.trusted", format!("{text:?} is not an address or network such as 10.0.0.0/8")))
+    network.ok_or_else(|| value_of("proxy.trusted", text, "is not an address or network such as 10.0.0.0/8"))
 }
