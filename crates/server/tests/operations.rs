@@ -293,6 +293,7 @@ fn a_wrong_configuration_stops_the_start() {
         ("[assertion]\nalgorithms = [\"HS256\"]", &["'assertion.algorithms'", "RS256"]),
         ("[assertion]\nalgorithms = []", &["'assertion.algorithms'", "at least one"]),
         ("[log]\nlevel = \"not=a=level\"", &["'log.level'"]),
+        ("[log]\nlevel = \"warning\"", &["'log.level'", "warn is the nearest"]),
         ("[log]\nformat = \"xml\"", &["grantor.toml", "format"]),
     ] {
         fs::write(directory.path().join("grantor.toml"), text).expect("a file");

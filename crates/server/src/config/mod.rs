@@ -29,7 +29,10 @@ use self::{
     environment::{EnvironmentError, Laid},
     raw::RawConfig,
 };
-use crate::http::{Proxy, Room, TlsFiles};
+use crate::{
+    http::{Proxy, Room, TlsFiles},
+    telemetry,
+};
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -215,7 +218,7 @@ impl Config {
             assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,
             decisions: decisions(raw.decisions)?,
-            log: log(raw.log),
+            log: log(raw.log)?,
             metrics: observe::metrics(raw.metrics)?,
             #[cfg(feature = "otel")]
             otel,
@@ -337,8 +340,11 @@ fn decisions(raw: raw::Decisions) -> Result<Retention, ConfigError> {
     Ok(Retention { rows: raw.rows, octets: raw.megabytes.saturating_mul(1024 * 1024), age })
 }
 
-fn log(raw: raw::Log) -> LogConfig {
-    LogConfig { format: raw.format, level: raw.level }
+fn log(raw: raw::Log) -> Result<LogConfig, ConfigError> {
+    match telemetry::level_problem(&raw.level) {
+        Some(problem) => Err(value_of("log.level", raw.level, problem)),
+        None => Ok(LogConfig { format: raw.format, level: raw.level }),
+    }
 }
 
 /// An asymmetric algorithm by name.
