@@ -4,6 +4,7 @@ mod support;
 
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
@@ -143,6 +144,23 @@ fn clap_refuses_malformed_flags() {
         assert!(finished.stdout.is_empty() && !finished.stderr.is_empty(), "{arguments:?}");
     }
     assert!(!desk.path().join("data").exists(), "nothing was created");
+}
+
+/// A pipe that is full and that nobody reads keeps no process from ending, whatever is wrong.
+#[test]
+fn no_error_waits_for_a_standard_error_that_stalls() {
+    let desk = Desk::new();
+    for arguments in [&["nonsense"][..], &["client", "show"], &["client", "show", "nobody"]] {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        // As much as a pipe holds.
+        writer.write_all(&[b' '; 64 * 1024]).expect("filled");
+        let grantor = grantor(&desk.path().join("data"));
+        let mut command = Command::new("timeout");
+        command.arg("8").arg(grantor.get_program()).args(grantor.get_args()).args(arguments);
+        let status = command.stderr(writer).status().expect("it runs");
+        assert!(matches!(status.code(), Some(1 | 2)), "{arguments:?}: {status}");
+        drop(reader);
+    }
 }
 
 #[test]

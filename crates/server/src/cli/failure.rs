@@ -66,7 +66,8 @@ impl Failure {
 /// How long standard error may take for the last line. A reader that stalls must not keep the process from ending.
 const LAST_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-fn within_time(work: impl FnOnce() + Send + 'static) {
+/// Does what may block on standard error, and goes on when it does.
+pub fn within_time(work: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
     let started = thread::Builder::new().spawn(move || {
         work();

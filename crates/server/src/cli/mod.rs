@@ -18,7 +18,7 @@ mod serve;
 mod subject;
 mod token;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::clock::SystemClock;
@@ -112,9 +112,15 @@ enum Command {
 
 /// Prints help where it was asked for, or what is wrong with the command line.
 pub fn explain(error: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    if error.use_stderr() {
+        let text = error.render();
+        failure::within_time(move || drop(write!(anstream::stderr(), "{}", text.ansi())));
+        return code;
+    }
     match error.print() {
-        Err(unprinted) if !error.use_stderr() => Failure::unprinted("the help could not be printed", &unprinted).report(false),
-        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+        Err(unprinted) => Failure::unprinted("the help could not be printed", &unprinted).report(false),
+        Ok(()) => code,
     }
 }
 
