@@ -567,6 +567,47 @@ fn commands_speak_of_the_server_that_was_last_started() {
     assert_eq!(written_issuer(&server, "orders"), "https://configured.example");
 }
 
+/// It is a help only: whatever stands in its place stops and delays no command, and nothing is written through it.
+#[test]
+fn a_last_start_that_makes_no_sense_is_as_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let issuer = |id: &str| {
+        let out = directory.path().join(format!("{id}.json"));
+        let mut command = Command::new("timeout");
+        let grantor = grantor(&data);
+        command.arg("8").arg(grantor.get_program()).args(grantor.get_args());
+        let created = command.args(["client", "create", id, "--generate-key", "--out"]).arg(&out).output();
+        let created = finished(created.expect("it runs"));
+        assert!(created.status.success(), "{id}: {}: {}", created.status, created.stderr);
+        let file: Value = serde_json::from_slice(&fs::read(out).expect("a key file")).expect("JSON");
+        file["issuer"].as_str().expect("an issuer").to_owned()
+    };
+    assert_eq!(issuer("none"), "http://127.0.0.1:8080");
+    let last = data.join("last-start.json");
+    for (id, said, expected) in [
+        ("good", "http://127.0.0.1:9107", "http://127.0.0.1:9107"),
+        ("no-url", "nonsense", "http://127.0.0.1:8080"),
+        ("no-issuer", "http://as.example", "http://127.0.0.1:8080"),
+    ] {
+        fs::write(&last, format!(r#"{{"issuer":"{said}","listen":"127.0.0.1:9107"}}"#)).expect("written");
+        assert_eq!(issuer(id), expected, "{id}");
+    }
+    fs::remove_file(&last).expect("removed");
+    assert!(Command::new("mkfifo").arg(&last).status().expect("it runs").success());
+    assert_eq!(issuer("pipe"), "http://127.0.0.1:8080");
+
+    let address = free_address();
+    let server = Server::start_as(address, &["--listen", &address.to_string()], &[]);
+    let (victim, part) = (directory.path().join("victim"), server.data().join("last-start.part"));
+    fs::write(&victim, "untouched").expect("written");
+    std::os::unix::fs::symlink(&victim, &part).expect("a link");
+    fs::remove_file(server.data().join("last-start.json")).expect("removed");
+    let server = server.kill_and_restart();
+    server.wait_until("the start is noted", || server.data().join("last-start.json").is_file());
+    assert_eq!(fs::read_to_string(&victim).expect("a file"), "untouched");
+}
+
 #[test]
 fn the_environment_configures_a_server_and_flags_win() {
     let (address, other) = (free_address(), free_address());
@@ -676,6 +717,8 @@ fn health_tells_whether_a_server_is_ready() {
     }
     let lost = elsewhere(&server, &["health", "--url", &format!("http://{address}/nowhere")]);
     assert_refuses("not found", &lost, 1, &["answers 404"]);
+    let other = elsewhere(&server, &["health", "--url", &format!("http://{address}/jwks")]);
+    assert_refuses("another document", &other, 1, &["answers 200, but not"]);
     server.terminate();
     assert_refuses("ended", &elsewhere(&server, &["health"]), 1, &[&address.to_string(), "refused"]);
 }
