@@ -56,10 +56,19 @@ impl Health {
         let answer = answer.map_err(|_| Failure::failed(format!("{url} does not answer within {} s", PATIENCE.as_secs())))?;
         let (status, body) = answer.map_err(|error| Failure::failed(format!("{url}: {error}")))?;
         match status.as_str() {
+            "200" if !says_health(&body) => {
+                let problem = "answers 200, but not what a grantor server says of its health; name its URL with --url";
+                Err(Failure::failed(format!("{url} {problem}")))
+            }
             "200" => global.output().print(&json!({"url": url.as_str(), "status": 200}), format_args!("{url} answers 200")),
             _ => Err(Failure::failed(format!("{url} answers {status}: {}", body.trim()))),
         }
     }
+}
+
+/// Whether this is what a server says that is ready, or lives. A line of it is enough: a proxy may send it in chunks.
+fn says_health(body: &str) -> bool {
+    body.lines().any(|line| matches!(line.trim(), r#"{"status":"ready"}"# | r#"{"status":"live"}"#))
 }
 
 /// The address that the server listens on, from this machine.
