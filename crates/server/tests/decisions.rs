@@ -65,6 +65,34 @@ fn decisions_are_listed_by_filter_and_survive_a_restart() {
     assert_eq!(server.run(&["decisions", "show", "nothing"]).status.code(), Some(1));
 }
 
+/// Damage to one record hides no other.
+#[test]
+fn a_record_that_is_damaged_is_left_out_of_a_list() {
+    let mut server = Server::start();
+    let key = server.client("billing", &["--generate-key"]);
+    for _ in 0..3 {
+        assert_eq!(server.token(&[("grant_type", JWT_BEARER), ("assertion", &mint(&server, &key, &[]))]).status, 200);
+    }
+    assert!(server.terminate().success());
+    let database = rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
+    let ids = |text: &str| -> Vec<String> {
+        let decisions: Vec<Value> = serde_json::from_str(text).expect("a list");
+        decisions.iter().map(|decision| decision["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let whole = ids(&server.ok(&["decisions", "list", "--json"]));
+    assert_eq!(whole.len(), 3);
+    for (id, record) in [(&whole[0], "{"), (&whole[1], "5")] {
+        let spoilt = database.execute("UPDATE decision SET record = ?1 WHERE id = ?2", [record, id]);
+        assert_eq!(spoilt.expect("spoilt"), 1);
+        let shown = server.run(&["decisions", "show", id]);
+        assert!(shown.status.code() == Some(1) && shown.stderr.contains("no JSON object"), "{}", shown.stderr);
+    }
+    let listed = server.run(&["decisions", "list", "--json"]);
+    assert_eq!(ids(&listed.stdout), whole[2..], "{}", listed.stderr);
+    assert_eq!(listed.stderr.matches("left out").count(), 2, "{}", listed.stderr);
+    assert!(server.ok(&["decisions", "list"]).contains(&whole[2]));
+}
+
 #[test]
 fn who_still_sends_the_token_endpoint_is_reported() {
     let server = Server::start();

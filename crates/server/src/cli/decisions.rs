@@ -120,7 +120,7 @@ async fn list(store: &SqliteStore, filter: DecisionFilter, limit: u32, global: &
         let page = store.decision_page(DecisionFilter { after: Some(after), ..filter.clone() }, PAGE).await?;
         let Some(last) = page.last() else { return printed.end() };
         after = last.sequence;
-        printed.page(&page.iter().map(record).collect::<Result<Vec<Value>, _>>()?)?;
+        printed.page(&page.iter().filter_map(readable).collect::<Vec<Value>>())?;
     }
 }
 
@@ -133,6 +133,9 @@ struct Printed {
 
 impl Printed {
     fn page(&mut self, records: &[Value]) -> Result<(), Failure> {
+        if records.is_empty() {
+            return Ok(());
+        }
         let is_first = self.pages == 0;
         self.pages += 1;
         match self.is_json {
@@ -169,7 +172,7 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
         let page = store.decision_page(DecisionFilter { after: Some(after), ..filter.clone() }, PAGE).await?;
         for decision in &page {
             after = decision.sequence;
-            let decision = record(decision)?;
+            let Some(decision) = readable(decision) else { continue };
             output.print(&decision, row(&decision).iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join("  "))?;
         }
         let pause = if page.len() < PAGE as usize { LOOK_EVERY } else { Duration::ZERO };
@@ -181,7 +184,17 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
 }
 
 fn record(decision: &StoredDecision) -> Result<Value, Failure> {
-    serde_json::from_str(&decision.record).map_err(|error| Failure::failed(format!("a stored decision is not JSON: {error}")))
+    let object = serde_json::from_str(&decision.record).map(Value::Object);
+    object.map_err(|error| Failure::failed(format!("a stored decision is no JSON object: {error}")))
+}
+
+/// One of many. That one is damaged must not hide the others.
+fn readable(decision: &StoredDecision) -> Option<Value> {
+    let read = record(decision);
+    if read.is_err() {
+        tracing::warn!(sequence = decision.sequence, "a stored decision is no JSON object, and is left out");
+    }
+    read.ok()
 }
 
 fn row(decision: &Value) -> Vec<String> {
