@@ -352,6 +352,8 @@ fn a_file_without_one_good_public_key_in_pem_is_refused() {
         ("compressed.pem", "ec -in private.pem -pubout -conv_form compressed -out compressed.pem"),
         ("x25519.pem", "genpkey -algorithm X25519 | openssl pkey -pubout -out x25519.pem"),
         ("small.pem", "genrsa 1024 | openssl rsa -pubout -out small.pem"),
+        ("spki.der", "pkey -in private.pem -pubout -outform DER -out spki.der"),
+        ("cert.der", "req -x509 -key private.pem -subj /CN=a -outform DER -out cert.der"),
         ("pss.pem", "genpkey -algorithm RSA-PSS | openssl pkey -pubout -out pss.pem"),
         ("k256.pem", "ecparam -name secp256k1 -genkey -noout | openssl ec -pubout -out k256.pem"),
     ] {
@@ -369,6 +371,8 @@ fn a_file_without_one_good_public_key_in_pem_is_refused() {
     desk.refuses(&["client", "create", "a", "--jwks", "good.pem"], 2, &["--jwks good.pem", "name it with --pem"]);
     for (file, words) in [
         ("private.pem", "private key"),
+        ("spki.der", "it is binary (DER?)"),
+        ("cert.der", "openssl x509 -inform DER"),
         ("both.pem", "private key"),
         ("two.pem", "2 public keys"),
         ("cut.pem", "PUBLIC KEY is malformed"),

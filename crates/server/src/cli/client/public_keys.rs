@@ -78,9 +78,15 @@ fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     Ok(set.keys.into_iter().map(Arc::new).collect())
 }
 
+/// What is no text is most often the same thing in another form.
+const BINARY: &str = "it is binary (DER?): convert it to PEM, with 'openssl x509 -inform DER -in FILE -out NEWFILE' for a certificate \
+                      or 'openssl pkey -pubin -inform DER -in FILE -out NEWFILE' for a public key";
+
 fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--pem {}: {problem}", path.display()));
-    let text = read_file(path).and_then(file::text).map_err(|error| wrong(error.to_string()))?;
+    let octets = read_file(path).map_err(|error| wrong(error.to_string()))?;
+    // DER is an ASN.1 SEQUENCE: a long one is no UTF-8, but a short one may be.
+    let text = file::text(octets).ok().filter(|text| !text.contains('\0')).ok_or_else(|| wrong(BINARY.to_owned()))?;
     if text.trim_start().starts_with('{') {
         return Err(wrong("it is JSON; name a JWK Set with --jwks".to_owned()));
     }
