@@ -178,7 +178,11 @@ fn busy(server: &Server) -> TcpStream {
 #[test]
 fn connections_beyond_the_limit_wait_while_all_are_busy() {
     let server = Server::start_with("[limits]\nconnections = 4");
-    let mut open: Vec<_> = (0..4).map(|_| busy(&server)).collect();
+    let key = client(&server, "billing");
+    let assertions: Vec<_> = (0..4).map(|_| mint(&server, &key)).collect();
+    // No grant is decided, for nothing can be written.
+    let locked = lock(&server);
+    let mut open: Vec<_> = assertions.iter().map(|assertion| begun(&server, &grant_form(assertion), usize::MAX)).collect();
     let mut waiting = TcpStream::connect(server.address).expect("the system accepts");
     waiting.write_all(b"GET /health/live HTTP/1.1\r\nHost: as\r\nConnection: close\r\n\r\n").expect("sent");
     waiting.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
@@ -186,6 +190,81 @@ fn connections_beyond_the_limit_wait_while_all_are_busy() {
     drop(open.pop());
     waiting.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
     assert_eq!(read_answer(&mut waiting).status, 200, "a place was free");
+    drop(locked);
+}
+
+/// A token request of which so many octets of the body were sent.
+fn begun(server: &Server, form: &str, octets: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).expect("the system accepts");
+    let (sent, length) = (&form[..octets.min(form.len())], form.len());
+    let head = format!("POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(format!("{head}{sent}").as_bytes()).expect("sent");
+    stream
+}
+
+/// Has nothing be written until this is dropped.
+fn lock(server: &Server) -> Connection {
+    let other = Connection::open(server.data().join("grantor.db")).expect("a connection");
+    other.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    other
+}
+
+/// More clients than there are places begin a request, send no more of it, and come again as soon as they are sent away: others are
+/// served beside them. A client that is slow keeps its place while nobody wants it.
+#[test]
+fn slow_bodies_make_room_for_others_and_are_taken_where_there_is_room() {
+    let server = Server::start_with("[limits]\nconnections = 16");
+    let form = "a=1".repeat(100);
+    let stop = AtomicBool::new(false);
+    let kept_waiting = thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| {
+                let limit = Duration::from_secs(20);
+                while !stop.load(Ordering::SeqCst) {
+                    let mut stream = begun(&server, &form, 1);
+                    stream.set_read_timeout(Some(limit)).expect("a timeout");
+                    let _ = stream.read(&mut [0; 1]);
+                }
+            });
+        }
+        thread::sleep(Duration::from_secs(1));
+        let honest = |_| {
+            let started = Instant::now();
+            let status = server.send("GET", "/health/live", &[], b"").status;
+            (started.elapsed(), status)
+        };
+        let kept_waiting = (0..10).map(honest).find(|(time, status)| *time > Duration::from_secs(2) || *status != 200);
+        stop.store(true, Ordering::SeqCst);
+        kept_waiting
+    });
+    assert_eq!(kept_waiting, None);
+
+    let mut slow = begun(&server, &form[..10], 1);
+    for octet in form[1..10].bytes() {
+        assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200);
+        thread::sleep(Duration::from_millis(300));
+        slow.write_all(&[octet]).expect("the connection is open");
+    }
+    let mut octets = [0; 12];
+    slow.read_exact(&mut octets).expect("an answer");
+    assert_eq!(&octets, b"HTTP/1.1 400", "control: nobody wanted the place");
+}
+
+/// Also the head may be what does not come.
+#[test]
+fn slow_heads_make_room_for_others() {
+    let server = Server::start_with("[limits]\nconnections = 16");
+    let slow = |_| {
+        let mut stream = TcpStream::connect(server.address).expect("the system accepts");
+        stream.write_all(b"GET /health/live HTTP/1.1\r\n").expect("sent");
+        stream
+    };
+    let held: Vec<_> = (0..24).map(slow).collect();
+    let started = Instant::now();
+    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    drop(held);
 }
 
 /// All places are held with one cheap request now and then, or by clients that take no answers; others are served nevertheless, and
@@ -411,12 +490,6 @@ fn long_claims_take_no_more_memory_than_four_times_what_was_sent() {
     const REQUESTS: usize = 3000;
     let octets: usize = (0..REQUESTS).map(|number| long_claims(number).len()).sum();
     // The decisions wait, for nothing can be written.
-    let lock = |server: &Server| {
-        let other = Connection::open(server.data().join("grantor.db")).expect("a connection");
-        other.busy_timeout(Duration::from_secs(5)).expect("a timeout");
-        other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-        other
-    };
     holds_little("long claims over HTTP/1.1", |server| {
         let locked = lock(server);
         thread::scope(|scope| {

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, uri::Authority};
 use http_body_util::Full;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::guests::{Guest, Guests, Room};
 
@@ -138,6 +138,58 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
         self.guest.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of a request, which tells its connection when something comes and when all is there.
+pub(super) struct Coming {
+    body: Incoming,
+    /// Whose it is; `None` for an empty one.
+    guest: Option<Arc<Guest>>,
+    /// Counted as waited for.
+    is_awaited: bool,
+}
+
+impl Coming {
+    pub(super) fn new(body: Incoming, guest: &Arc<Guest>) -> Self {
+        let guest = (!body.is_end_stream()).then(|| guest.clone());
+        Self { body, guest, is_awaited: false }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        if let (Some(guest), true) = (&self.guest, self.is_awaited) {
+            guest.got_body();
+        }
+    }
+}
+
+impl Body for Coming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(guest) = &self.guest {
+            match &polled {
+                Poll::Pending if !self.is_awaited => {
+                    guest.awaits_body();
+                    self.is_awaited = true;
+                }
+                Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(|data| !data.is_empty()) => guest.stir(),
+                _ => {}
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -73,7 +73,7 @@ where
     let (deadline, quiet) = watch::channel(Instant::now() + HEADER_TIMEOUT);
     let service = service_fn(move |request: Request<Incoming>| {
         deadline.send_replace(Instant::now() + QUIET_TIMEOUT);
-        seat.stir();
+        seat.guest().stir();
         let version = request.version();
         let answer = answer(request);
         async move {
@@ -91,7 +91,11 @@ where
         // The sender is gone when the server stops.
         _ = stop.changed() => Err(GRACE),
         () = passed(quiet) => Err(GRACE),
-        () = seat.guest().asked_to_leave() => Err(GRACE_FOR_THE_IDLE),
+        () = seat.guest().asked_to_leave() => match seat.guest().is_awaited() {
+            // At once, or each of those who send nothing would keep the next one waiting for the grace.
+            true => return tracing::debug!("a connection whose client kept others waiting was cut off"),
+            false => Err(GRACE_FOR_THE_IDLE),
+        },
     };
     let ended = match ended {
         Ok(ended) => Ok(ended),

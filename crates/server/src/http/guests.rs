@@ -16,6 +16,12 @@ use super::Origin;
 /// How long a full house waits before it looks again for a connection that has become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// What has been quiet this long goes before all that has not; a connection has this long to ask something.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// A body that brought octets within this time is still on its way, and its connection is not asked to go.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
 /// How many connections are asked to go at once because requests find no place.
 const LEAVING_AT_ONCE: usize = 32;
 
@@ -58,10 +64,35 @@ pub(super) struct Guest {
     pub(super) under_way: AtomicU32,
     /// Of them, those whose answers were not taken yet: that is the client's affair, and keeps no place from others.
     pub(super) answered: AtomicU32,
-    /// When the last request began or the connection was opened, in microseconds since the listener was.
+    /// Requests under way whose bodies are waited for: that is the client's affair as well.
+    awaited: AtomicU32,
+    /// When the listener was opened.
+    started: Instant,
+    /// When the connection was opened, in microseconds since the listener was.
+    opened: u64,
+    /// When a request last began or brought a part of its body, or the connection was opened, in microseconds since the listener was.
     last: AtomicU64,
     was_asked: AtomicBool,
     leave: Notify,
+}
+
+/// What a connection does while others want its place.
+enum Doing {
+    /// A request is being decided, or it was asked to go already.
+    Business,
+    /// The rest of a body is waited for.
+    Sending,
+    /// Something was asked and answered.
+    Resting,
+    /// Nothing was asked yet.
+    Arriving,
+}
+
+/// How many of a kind there are, and the quietest of them.
+#[derive(Clone, Copy, Default)]
+struct Kind<'a> {
+    count: usize,
+    quietest: Option<(u64, &'a Arc<Guest>)>,
 }
 
 /// A place among the connections that may be open at once; free again when dropped.
@@ -88,7 +119,7 @@ impl Guests {
                 let held = origin.map_or(0, |origin| open.held_by(origin));
                 // Whoever opens connections faster than they go has its part all the same.
                 let is_over = held >= self.room.per_address.saturating_add(LEAVING_OF_AN_ADDRESS);
-                if is_over || (held >= self.room.per_address && origin.is_some() && !open.ask_quietest(origin)) {
+                if is_over || (held >= self.room.per_address && origin.is_some() && !open.ask_quietest(origin, self.now())) {
                     return None;
                 }
                 if open.guests.len() < self.room.connections as usize {
@@ -96,7 +127,7 @@ impl Guests {
                 }
                 // One at a time: who was asked to go may need a moment.
                 if open.leaving == 0 {
-                    open.ask_quietest(None);
+                    open.ask_quietest(None, self.now());
                 }
             }
             // Passed in vain if no connection is idle yet.
@@ -105,14 +136,7 @@ impl Guests {
     }
 
     fn enter(self: &Arc<Self>, open: &mut Open, origin: Option<Origin>) -> Seat {
-        let guest = Arc::new(Guest {
-            origin,
-            under_way: AtomicU32::new(0),
-            answered: AtomicU32::new(0),
-            last: AtomicU64::new(self.now()),
-            was_asked: AtomicBool::new(false),
-            leave: Notify::new(),
-        });
+        let guest = Arc::new(Guest::new(origin, self.started, self.now()));
         let is_one_of_few = open.guests.len() < self.room.connections.div_ceil(32) as usize;
         let number = open.next;
         open.next += 1;
@@ -127,7 +151,7 @@ impl Guests {
     pub(super) fn make_room(&self) {
         let mut open = self.lock();
         if open.leaving == 0 {
-            open.ask_quietest(None);
+            open.ask_quietest(None, self.now());
         }
     }
 
@@ -135,7 +159,7 @@ impl Guests {
     pub(super) fn make_room_for_requests(&self) {
         let mut open = self.lock();
         if open.leaving < LEAVING_AT_ONCE {
-            open.ask(|guest| guest.answered.load(Ordering::Relaxed) > 0);
+            open.ask_quietest_reader();
         }
     }
 
@@ -151,8 +175,7 @@ impl Guests {
     }
 
     fn now(&self) -> u64 {
-        // Half a million years fit.
-        self.started.elapsed().as_micros() as u64
+        micros(self.started.elapsed())
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -165,17 +188,43 @@ impl Open {
         self.addresses.get(&origin).copied().unwrap_or_default()
     }
 
-    /// Asks the connection to go on which nothing is under way and nothing was asked for longest: of this address, or of all. Says
-    /// whether there was one.
-    fn ask_quietest(&mut self, origin: Option<Origin>) -> bool {
-        self.ask(|guest| origin.is_none() || guest.origin == origin)
+    /// Asks a connection to go on which nothing is being decided: of this address, or of all. Says whether there was one.
+    ///
+    /// The first to go is the one that was quiet longest. If none was for a second, the kind goes that holds more of the places:
+    /// bodies that do not come, or connections between two requests. A connection that was just accepted never goes.
+    fn ask_quietest(&mut self, origin: Option<Origin>, now: u64) -> bool {
+        let [mut sending, mut resting, mut arriving] = [Kind::default(); 3];
+        for guest in self.guests.values().filter(|guest| origin.is_none() || guest.origin == origin) {
+            match guest.doing() {
+                Doing::Business => {}
+                Doing::Sending => sending.add(guest),
+                Doing::Resting => resting.add(guest),
+                Doing::Arriving => arriving.add(guest),
+            }
+        }
+        let for_long = [&sending, &resting, &arriving].into_iter().filter_map(|kind| kind.quiet_for(QUIET, now));
+        let chosen = for_long.min_by_key(|(last, _)| *last).or_else(|| match sending.count > resting.count {
+            true => sending.quiet_for(ON_ITS_WAY, now),
+            false => resting.quietest,
+        });
+        let chosen = chosen.map(|(_, guest)| guest.clone());
+        self.ask(chosen)
     }
 
-    fn ask(&mut self, is_meant: impl Fn(&Guest) -> bool) -> bool {
-        let idle = self.guests.values().filter(|guest| guest.is_idle() && is_meant(guest));
-        let Some(quietest) = idle.min_by_key(|guest| guest.last.load(Ordering::Relaxed)).cloned() else { return false };
-        quietest.was_asked.store(true, Ordering::Relaxed);
-        quietest.leave.notify_one();
+    /// Asks the quietest of those to go that take none of their answers.
+    fn ask_quietest_reader(&mut self) {
+        let mut unread = Kind::default();
+        let is_meant =
+            |guest: &&Arc<Guest>| guest.answered.load(Ordering::Relaxed) > 0 && matches!(guest.doing(), Doing::Resting);
+        self.guests.values().filter(is_meant).for_each(|guest| unread.add(guest));
+        let chosen = unread.quietest.map(|(_, guest)| guest.clone());
+        self.ask(chosen);
+    }
+
+    fn ask(&mut self, chosen: Option<Arc<Guest>>) -> bool {
+        let Some(guest) = chosen else { return false };
+        guest.was_asked.store(true, Ordering::Relaxed);
+        guest.leave.notify_one();
         self.leaving += 1;
         true
     }
@@ -191,25 +240,86 @@ impl Open {
 }
 
 impl Guest {
+    fn new(origin: Option<Origin>, started: Instant, now: u64) -> Self {
+        Self {
+            origin,
+            under_way: AtomicU32::new(0),
+            answered: AtomicU32::new(0),
+            awaited: AtomicU32::new(0),
+            started,
+            opened: now,
+            last: AtomicU64::new(now),
+            was_asked: AtomicBool::new(false),
+            leave: Notify::new(),
+        }
+    }
+
     /// Ready when the place is wanted by another.
     pub(super) async fn asked_to_leave(&self) {
         self.leave.notified().await;
     }
 
-    fn is_idle(&self) -> bool {
-        let is_busy = self.under_way.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed);
-        !is_busy && !self.was_asked.load(Ordering::Relaxed)
+    /// Whether the client owes the rest of a body, or a first request, and nothing else would be lost with the connection.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_with_client() && (self.awaited.load(Ordering::Relaxed) > 0 || !self.has_asked())
     }
+
+    /// The client did something.
+    pub(super) fn stir(&self) {
+        self.last.store(micros(self.started.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Something of a body is missing, until [`Guest::got_body`] is called.
+    pub(super) fn awaits_body(&self) {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn got_body(&self) {
+        self.awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn doing(&self) -> Doing {
+        match () {
+            () if self.was_asked.load(Ordering::Relaxed) || !self.is_with_client() => Doing::Business,
+            () if self.awaited.load(Ordering::Relaxed) > 0 => Doing::Sending,
+            () if self.has_asked() => Doing::Resting,
+            () => Doing::Arriving,
+        }
+    }
+
+    fn is_with_client(&self) -> bool {
+        let theirs = self.answered.load(Ordering::Relaxed) + self.awaited.load(Ordering::Relaxed);
+        self.under_way.load(Ordering::Relaxed) <= theirs
+    }
+
+    fn has_asked(&self) -> bool {
+        self.last.load(Ordering::Relaxed) != self.opened
+    }
+}
+
+impl<'a> Kind<'a> {
+    fn add(&mut self, guest: &'a Arc<Guest>) {
+        self.count += 1;
+        let last = guest.last.load(Ordering::Relaxed);
+        if self.quietest.is_none_or(|(least, _)| last < least) {
+            self.quietest = Some((last, guest));
+        }
+    }
+
+    /// The quietest, if it was quiet for so long.
+    fn quiet_for(&self, time: Duration, now: u64) -> Option<(u64, &'a Arc<Guest>)> {
+        self.quietest.filter(|(last, _)| last.saturating_add(micros(time)) <= now)
+    }
+}
+
+/// Half a million years fit.
+fn micros(time: Duration) -> u64 {
+    time.as_micros() as u64
 }
 
 impl Seat {
     pub(super) fn guest(&self) -> &Arc<Guest> {
         &self.guest
-    }
-
-    /// A request begins.
-    pub(super) fn stir(&self) {
-        self.guest.last.store(self.guests.now(), Ordering::Relaxed);
     }
 }
 
@@ -247,6 +357,10 @@ mod tests {
         let guests = Guests::new(Room { connections: 8, per_address: 2, requests: 8 });
         let [first, second] =
             [seat(&guests, address(1)).await, seat(&guests, address(1)).await].map(|seat| seat.expect("a place"));
+        for seat in [&first, &second] {
+            // A request later than the connection.
+            seat.guest().last.store(seat.guest().opened + 1, Ordering::Relaxed);
+        }
         first.guest().under_way.store(1, Ordering::Relaxed);
         second.guest().under_way.store(1, Ordering::Relaxed);
         assert!(seat(&guests, address(1)).await.is_none(), "the part is used up, and nothing is idle");
@@ -285,5 +399,41 @@ mod tests {
         assert!(!seats[0].guest().was_asked.load(Ordering::Relaxed) && !seats[1].guest().was_asked.load(Ordering::Relaxed));
         drop(seats.pop());
         assert!(newcomer.await.expect("not ended").is_some());
+    }
+
+    /// Each row: how long ago the client did something (ms), how long ago the connection was opened, and whether a body is waited for.
+    #[tokio::test]
+    async fn who_goes_first() {
+        for (rows, expected) in [
+            // Quiet for more than a second: the quietest, whatever it does.
+            (&[(1_200, 5_000, false), (1_500, 5_000, true), (10, 10, false)][..], Some(1)),
+            (&[(1_500, 5_000, false), (1_200, 5_000, true), (10, 10, false)], Some(0)),
+            (&[(1_200, 5_000, true), (1_500, 1_500, false)], Some(1)),
+            // Else the kind that holds more places, a body only when it pauses.
+            (&[(900, 5_000, false), (300, 5_000, true), (400, 5_000, true)], Some(2)),
+            (&[(900, 5_000, false), (100, 5_000, true), (200, 5_000, true)], None),
+            (&[(300, 5_000, false), (900, 5_000, true)], Some(0)),
+            // Nothing was asked yet.
+            (&[(900, 900, false), (800, 800, false)], None),
+        ] {
+            let guests = Guests::new(Room { connections: 3, per_address: 3, requests: 8 });
+            let now = 1_000_000_000;
+            let mut seats = Vec::new();
+            for _ in rows {
+                seats.push(seat(&guests, None).await.expect("a place"));
+            }
+            let mut open = guests.lock();
+            for (seat, (last, opened, is_sending)) in seats.iter().zip(rows) {
+                let mut guest = Guest::new(None, guests.started, now - opened * 1_000);
+                guest.last = AtomicU64::new(now - last * 1_000);
+                guest.under_way = AtomicU32::new(u32::from(*is_sending));
+                guest.awaited = AtomicU32::new(u32::from(*is_sending));
+                open.guests.insert(seat.number, Arc::new(guest));
+            }
+            assert_eq!(open.ask_quietest(None, now), expected.is_some(), "{rows:?}");
+            let asked = seats.iter().position(|seat| open.guests[&seat.number].was_asked.load(Ordering::Relaxed));
+            assert_eq!(asked, expected, "{rows:?}");
+            drop(open);
+        }
     }
 }

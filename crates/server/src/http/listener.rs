@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{
     Origin, Proxy, Tls,
@@ -17,6 +17,8 @@ use super::{
 
 /// How long no connection is accepted after one could not be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that wait in the system's queue. Beyond it, the system drops the first packet, and a client sends it again after a second.
+const QUEUE: u32 = 1024;
 /// Files and sockets beside the clients' connections: the database, its readers, metrics, the log.
 const DESCRIPTORS_BESIDE: u64 = 128;
 
@@ -37,7 +39,11 @@ impl Listener {
     /// wait in the system's queue, and cost nothing here.
     pub async fn bind(address: SocketAddr, room: Room, tls: Option<Tls>, proxy: Proxy) -> io::Result<Self> {
         allow_descriptors(room.connections);
-        let socket = TcpListener::bind(address).await?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restart must not wait for connections of the process before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(QUEUE)?;
         Ok(Self { socket, guests: Guests::new(room), room, tls, proxy: Arc::new(proxy) })
     }
 

@@ -12,7 +12,7 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     Listener, Origin, Proxy,
-    admission::{Held, Place, Places, check_head},
+    admission::{Coming, Held, Place, Places, check_head},
     connection::{self, Answer, GRACE},
     guests::Guest,
     workers::Workers,
@@ -90,11 +90,12 @@ impl Answering {
             request.extensions_mut().insert(origin);
         }
         AuthorizationServer::forget_unread(request.headers_mut());
+        let request = request.map(|body| Coming::new(body, guest));
         Ok(Box::pin(self.clone().answer(request, place)))
     }
 
     /// Answers a request in time, and counts it.
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, place: Place) -> Response<Held> {
+    async fn answer(self: Arc<Self>, request: Request<Coming>, place: Place) -> Response<Held> {
         let endpoint = self.endpoint_name(request.uri().path());
         // By reference: a future that is handed on by value is in memory at each place it was handed to.
         let answer = pin!(self.respond_always(request));
@@ -102,13 +103,13 @@ impl Answering {
     }
 
     /// Answers also where a defect of ours panics.
-    async fn respond_always(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond_always(&self, request: Request<Coming>) -> Response<Full<Bytes>> {
         let answer = pin!(self.respond(request));
         let answer = panics::caught(answer).await;
         answer.unwrap_or_else(|| plain(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"server_error"}"#))
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Coming>) -> Response<Full<Bytes>> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
             "/health/live" if reads => live(&self.store),
