@@ -31,6 +31,9 @@ const HONEST_ADDRESS: &str = "X-Forwarded-For: 192.0.2.1\r\n";
 const CRAWLERS: usize = 32;
 /// Connections of the other attackers.
 const ATTACKERS: usize = 16;
+/// Assertions a second at most, unless told otherwise: claims live two minutes, and more of them would be what grows, and beyond the quota of
+/// an issuer.
+const MOST_A_SECOND: f64 = 4_000.0;
 /// How much the last third of the memory samples may exceed the first.
 const SLACK_KIB: u64 = 8 * 1024;
 
@@ -62,7 +65,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let (server, signer) = Server::start(options.algorithm, CONFIGURATION)?;
     server.register_secret_client("guessed")?;
     let capacity = capacity(&server, &signer, options)?;
-    let rate = options.rate.unwrap_or(capacity * 0.5);
+    let rate = options.rate.unwrap_or((capacity * 0.5).min(MOST_A_SECOND));
     println!(
         "{} assertions at {rate:.0} a second ({capacity:.0} without a pause), {} connections; then {} attacks for each 100, and \
          {CRAWLERS} connections that crawl",
