@@ -136,6 +136,9 @@ impl fmt::Debug for TokenForm {
     }
 }
 
+/// The one media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         return Err(FormError::ContentEncoding(shown(encoding)));
@@ -147,10 +150,14 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
     };
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(wrong()) };
+    // What nearly everybody sends.
+    if value == FORM {
+        return Ok(());
+    }
     let value = value.to_str().map_err(|_| wrong())?.to_ascii_lowercase();
     let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
     let utf8 = ["", "charset=utf-8", "charset=\"utf-8\""].contains(&parameters.trim());
-    if essence.trim() == "application/x-www-form-urlencoded" && utf8 { Ok(()) } else { Err(wrong()) }
+    if essence.trim() == FORM && utf8 { Ok(()) } else { Err(wrong()) }
 }
 
 fn shown(value: &HeaderValue) -> Shown {
@@ -158,7 +165,8 @@ fn shown(value: &HeaderValue) -> Shown {
 }
 
 fn check_query(query: Option<&str>) -> Result<(), FormError> {
-    for pair in query.unwrap_or_default().split('&') {
+    let Some(query) = query else { return Ok(()) };
+    for pair in query.split('&') {
         let name = pair.split('=').next().unwrap_or_default();
         let name = decode(name).map_err(|BadEncoding| FormError::Encoding(name.into()))?;
         if let Some(name) = NEVER_IN_QUERY.iter().find(|never| **never == *name) {
