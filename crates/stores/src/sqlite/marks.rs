@@ -11,7 +11,8 @@ use rusqlite::Connection;
 /// How much longer a revocation is kept than its token lives: a clock that is ahead by no more brings no token back.
 pub(super) const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
 
-/// The times in force, in milliseconds since 1970, read without a lock; 0 is none.
+/// The times in force, in milliseconds since 1970, read without a lock; 0 is none. All only grow but `swept_to`, which a clock that is
+/// found to have been ahead sets back.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// When tokens began to tell their origin.

@@ -7,8 +7,12 @@ use super::error::Failure;
 
 /// As the columns hold it.
 pub(super) fn columns(revision: Revision) -> (i64, i64) {
-    let column = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     (column(revision.number), column(revision.version))
+}
+
+/// A number that counts from 1, as a column holds it.
+pub(super) fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// From the two columns that begin at `first`.

@@ -7,7 +7,7 @@ use grantor::{
 };
 use rusqlite::OptionalExtension as _;
 
-use super::{SqliteStore, error::unreadable};
+use super::{SqliteStore, error::unreadable, revision::column};
 
 /// Counts the tokens of a client that end at a time or later.
 pub(super) const COUNT_TOKENS: &str = "SELECT count(*) FROM token WHERE client = ?1 AND expires_at >= ?2";
@@ -64,8 +64,4 @@ impl TokenStore for SqliteStore {
         })?;
         Ok(is_recorded || self.0.marks.may_have_been_revoked(issued_at, self.0.clock.now()))
     }
-}
-
-fn column(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
