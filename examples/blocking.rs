@@ -28,7 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // All that a client needs; `blocking::TokenSource::from_key_file("billing.json")` does the same from a key file.
     let grant = JwtBearer::new("billing", LocalKey::new(&key)?);
-    let source = blocking::TokenSource::new(TokenSource::jwt_bearer(Server::discover(issuer)?, grant).build()?)?;
+    let source = blocking::TokenSource::new(
+        TokenSource::jwt_bearer(Server::discover(issuer)?, grant).build()?,
+    )?;
 
     // However many threads ask, there is one request, and one token.
     let workers: Vec<_> = (0..8)
@@ -43,10 +45,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let reading = source.token_for(Wanted::new().scope("invoices:read".parse()?))?;
-    assert_eq!(reading.scope().map(ToString::to_string).as_deref(), Some("invoices:read"));
+    assert_eq!(
+        reading.scope().map(ToString::to_string).as_deref(),
+        Some("invoices:read")
+    );
 
     // On a request of any HTTP client that speaks `http`.
-    let (mut request, ()) = http::Request::get("https://api.example/invoices").body(())?.into_parts();
+    let (mut request, ()) = http::Request::get("https://api.example/invoices")
+        .body(())?
+        .into_parts();
     source.authorize(&mut request)?;
     assert!(request.headers["authorization"].is_sensitive());
     Ok(())
@@ -57,23 +64,43 @@ fn start_server(key: &PrivateJwk) -> Result<String, Box<dyn Error>> {
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(serve(public, sender)).expect("a server");
     });
     Ok(receiver.recv()?)
 }
 
-async fn serve(public: Arc<VerificationKey>, started: mpsc::Sender<String>) -> Result<(), Box<dyn Error>> {
+async fn serve(
+    public: Arc<VerificationKey>,
+    started: mpsc::Sender<String>,
+) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let issuer = Issuer::parse(&format!("http://{}", listener.local_addr()?))?;
     let store = Arc::new(MemoryStore::new());
-    let mut billing = ClientMetadata::new("billing".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+    let mut billing = ClientMetadata::new(
+        "billing".parse()?,
+        AuthMethod::PRIVATE_KEY_JWT,
+        SystemClock.now(),
+    );
     billing.scope = Scope::parse("invoices:read invoices:write")?;
-    store.client_create(Client::new(billing, vec![public.into()], vec![])?).await?;
-    let service = TowerToHyperService::new(AuthorizationServer::builder(issuer.clone()).store(store).standard().build()?);
+    store
+        .client_create(Client::new(billing, vec![public.into()], vec![])?)
+        .await?;
+    let service = TowerToHyperService::new(
+        AuthorizationServer::builder(issuer.clone())
+            .store(store)
+            .standard()
+            .build()?,
+    );
     started.send(issuer.to_string())?;
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service.clone()),
+        );
     }
 }

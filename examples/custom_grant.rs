@@ -15,7 +15,8 @@ use grantor::{
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     server::{
-        Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision, Grant, GrantError, TokenForm,
+        Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision,
+        Grant, GrantError, TokenForm,
     },
     storage::{Client, ClientMetadata, ClientRegistry, MemoryStore},
     types::{AuthMethod, GrantType, Issuer, Scope},
@@ -69,31 +70,51 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let metadata = Request::get("/.well-known/oauth-authorization-server").body(Full::default())?;
     let (_, metadata) = send(&server, metadata).await?;
-    let grants = metadata["grant_types_supported"].as_array().ok_or("no grant types")?;
-    assert!(grants.contains(&Voucher::TYPE.as_str().into()), "the metadata follows");
+    let grants = metadata["grant_types_supported"]
+        .as_array()
+        .ok_or("no grant types")?;
+    assert!(
+        grants.contains(&Voucher::TYPE.as_str().into()),
+        "the metadata follows"
+    );
 
     let (status, answer) = send(&server, voucher_request(&key, "spring-sale")?).await?;
-    assert_eq!((status, &answer["scope"]), (StatusCode::OK, &"catalogue".into()));
+    assert_eq!(
+        (status, &answer["scope"]),
+        (StatusCode::OK, &"catalogue".into())
+    );
     assert!(answer["access_token"].is_string());
 
     let (status, answer) = send(&server, voucher_request(&key, "made-up")?).await?;
-    assert_eq!((status, &answer["error"]), (StatusCode::BAD_REQUEST, &"invalid_grant".into()));
+    assert_eq!(
+        (status, &answer["error"]),
+        (StatusCode::BAD_REQUEST, &"invalid_grant".into())
+    );
     Ok(())
 }
 
 /// Registers the client `kiosk` for the voucher grant, and answers its private key.
 async fn register_kiosk(store: &MemoryStore) -> Result<PrivateJwk, Box<dyn Error>> {
     let key = PrivateJwk::generate(Algorithm::Es256)?;
-    let mut kiosk = ClientMetadata::new("kiosk".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+    let mut kiosk = ClientMetadata::new(
+        "kiosk".parse()?,
+        AuthMethod::PRIVATE_KEY_JWT,
+        SystemClock.now(),
+    );
     kiosk.grant_types = vec![Voucher::TYPE];
     kiosk.scope = Scope::parse("catalogue")?;
     let public = VerificationKey::from_jwk(key.public())?;
-    store.client_create(Client::new(kiosk, vec![public.into()], vec![])?).await?;
+    store
+        .client_create(Client::new(kiosk, vec![public.into()], vec![])?)
+        .await?;
     Ok(key)
 }
 
 /// The request of the grant, authenticated by `private_key_jwt`.
-fn voucher_request(key: &PrivateJwk, voucher: &str) -> Result<Request<Full<Bytes>>, Box<dyn Error>> {
+fn voucher_request(
+    key: &PrivateJwk,
+    voucher: &str,
+) -> Result<Request<Full<Bytes>>, Box<dyn Error>> {
     let assertion = NewAssertion {
         issuer: "kiosk",
         subject: "kiosk",
@@ -106,13 +127,23 @@ fn voucher_request(key: &PrivateJwk, voucher: &str) -> Result<Request<Full<Bytes
         .append_pair("grant_type", Voucher::TYPE.as_str())
         .append_pair("voucher", voucher)
         .append_pair("client_assertion_type", CLIENT_ASSERTION_TYPE)
-        .append_pair("client_assertion", &assertion.sign(&key.signing_key()?, SystemClock.now())?)
+        .append_pair(
+            "client_assertion",
+            &assertion.sign(&key.signing_key()?, SystemClock.now())?,
+        )
         .finish();
-    let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+    let request =
+        Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
     Ok(request.body(Full::from(form))?)
 }
 
-async fn send(server: &AuthorizationServer, request: Request<Full<Bytes>>) -> Result<(StatusCode, Value), Box<dyn Error>> {
+async fn send(
+    server: &AuthorizationServer,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Value), Box<dyn Error>> {
     let (parts, body) = server.respond(request).await.into_parts();
-    Ok((parts.status, serde_json::from_slice(&body.collect().await?.to_bytes())?))
+    Ok((
+        parts.status,
+        serde_json::from_slice(&body.collect().await?.to_bytes())?,
+    ))
 }

@@ -37,7 +37,12 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        parts.extensions.get().cloned().map(Self).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+        parts
+            .extensions
+            .get()
+            .cloned()
+            .map(Self)
+            .ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
@@ -46,7 +51,10 @@ async fn list(Caller(token): Caller) -> Json<Value> {
 }
 
 async fn create(Caller(token): Caller) -> (StatusCode, Json<Value>) {
-    (StatusCode::CREATED, Json(json!({"created by": token.client_id()})))
+    (
+        StatusCode::CREATED,
+        Json(json!({"created by": token.client_id()})),
+    )
 }
 
 /// The page in browsers that may call the API from its own origin.
@@ -92,19 +100,28 @@ async fn once() -> Result<(), Box<dyn Error>> {
     let (listener, issuer) = listen().await?;
     let (api_listener, audience) = listen().await?;
     let server = authorization_server(&issuer, &audience).await?;
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback_service(server)).await });
+    tokio::spawn(
+        async move { axum::serve(listener, Router::new().fallback_service(server)).await },
+    );
     let validator = Validator::builder(&issuer, &audience).build()?;
     let api = api(validator)?;
     tokio::spawn(async move { axum::serve(api_listener, api).await });
 
     let http = HttpFetch::new()?;
     let form = "grant_type=client_credentials&client_id=billing&client_secret=a-secret";
-    let request = Request::post(format!("{issuer}/token")).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let answer: Value = serde_json::from_slice(http.fetch(request.body(form.into())?, 64 * 1024).await?.body())?;
+    let request = Request::post(format!("{issuer}/token"))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer: Value = serde_json::from_slice(
+        http.fetch(request.body(form.into())?, 64 * 1024)
+            .await?
+            .body(),
+    )?;
     let token = answer["access_token"].as_str().ok_or("no access token")?;
 
     let call = async |method: &str, path: &str, authorization: Option<String>| {
-        let mut request = Request::builder().method(method).uri(format!("{audience}{path}"));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{audience}{path}"));
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
@@ -113,35 +130,64 @@ async fn once() -> Result<(), Box<dyn Error>> {
     let good = || Some(format!("Bearer {token}"));
 
     let answer = call("GET", "/invoices", good()).await?;
-    assert_eq!(serde_json::from_slice::<Value>(answer.body())?["asked by"], "billing");
+    assert_eq!(
+        serde_json::from_slice::<Value>(answer.body())?["asked by"],
+        "billing"
+    );
 
     let answer = call("POST", "/invoices", good()).await?;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     let challenge = answer.headers()[header::WWW_AUTHENTICATE].to_str()?;
-    assert!(challenge.contains("insufficient_scope") && challenge.contains("scope=\"invoices:write\""));
+    assert!(
+        challenge.contains("insufficient_scope") && challenge.contains("scope=\"invoices:write\"")
+    );
 
     let answer = call("GET", "/invoices", None).await?;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.headers()[header::WWW_AUTHENTICATE].to_str()?, format!("Bearer realm=\"{audience}\""));
+    assert_eq!(
+        answer.headers()[header::WWW_AUTHENTICATE].to_str()?,
+        format!("Bearer realm=\"{audience}\"")
+    );
 
-    assert_eq!(call("GET", "/invoices", Some(format!("Bearer {token}x"))).await?.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        call("GET", "/invoices", Some(format!("Bearer {token}x")))
+            .await?
+            .status(),
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(call("GET", "/health", None).await?.status(), StatusCode::OK);
     preflight(&http, &format!("{audience}/invoices")).await
 }
 
 /// What the page's browser does: it asks without a token, and reads the guard's refusal.
 async fn preflight(http: &HttpFetch, url: &str) -> Result<(), Box<dyn Error>> {
-    let allowed = |answer: &Response<Bytes>| answer.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+    let allowed = |answer: &Response<Bytes>| {
+        answer
+            .headers()
+            .get(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+            .cloned()
+    };
     let asked = Request::options(url)
         .header(header::ORIGIN, PAGE)
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
         .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization");
     let answer = http.fetch(asked.body(Bytes::new())?, 64 * 1024).await?;
-    assert_eq!((answer.status(), allowed(&answer)), (StatusCode::OK, Some(HeaderValue::from_static(PAGE))));
+    assert_eq!(
+        (answer.status(), allowed(&answer)),
+        (StatusCode::OK, Some(HeaderValue::from_static(PAGE)))
+    );
 
-    let without_token = Request::get(url).header(header::ORIGIN, PAGE).body(Bytes::new())?;
+    let without_token = Request::get(url)
+        .header(header::ORIGIN, PAGE)
+        .body(Bytes::new())?;
     let answer = http.fetch(without_token, 64 * 1024).await?;
-    assert_eq!((answer.status(), allowed(&answer)), (StatusCode::UNAUTHORIZED, Some(HeaderValue::from_static(PAGE))));
+    assert_eq!(
+        (answer.status(), allowed(&answer)),
+        (
+            StatusCode::UNAUTHORIZED,
+            Some(HeaderValue::from_static(PAGE))
+        )
+    );
     Ok(())
 }
 
@@ -152,11 +198,31 @@ async fn listen() -> Result<(TcpListener, String), Box<dyn Error>> {
 }
 
 /// Grantor with one client, which may read.
-async fn authorization_server(issuer: &str, audience: &str) -> Result<AuthorizationServer, Box<dyn Error>> {
-    let mut billing = ClientMetadata::new("billing".parse()?, AuthMethod::CLIENT_SECRET_POST, SystemClock.now());
+async fn authorization_server(
+    issuer: &str,
+    audience: &str,
+) -> Result<AuthorizationServer, Box<dyn Error>> {
+    let mut billing = ClientMetadata::new(
+        "billing".parse()?,
+        AuthMethod::CLIENT_SECRET_POST,
+        SystemClock.now(),
+    );
     billing.scope = Scope::parse("invoices:read")?;
     let store = Arc::new(MemoryStore::new());
-    store.client_create(Client::new(billing, vec![], vec![ClientSecret::digest("a-secret", None)])?).await?;
-    let settings = Settings { default_audience: Some(audience.to_owned()), ..Settings::default() };
-    Ok(AuthorizationServer::builder(Issuer::parse(issuer)?).store(store).settings(settings).standard().build()?)
+    store
+        .client_create(Client::new(
+            billing,
+            vec![],
+            vec![ClientSecret::digest("a-secret", None)],
+        )?)
+        .await?;
+    let settings = Settings {
+        default_audience: Some(audience.to_owned()),
+        ..Settings::default()
+    };
+    Ok(AuthorizationServer::builder(Issuer::parse(issuer)?)
+        .store(store)
+        .settings(settings)
+        .standard()
+        .build()?)
 }

@@ -36,9 +36,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (api, calls) = serve_api().await?;
 
     // All that a client needs.
-    let source =
-        TokenSource::jwt_bearer(Server::discover(issuer.as_str())?, JwtBearer::new("billing", LocalKey::new(&key)?)).build()?;
-    let http = ClientBuilder::new(reqwest::Client::new()).with(ApiAccess::new(source.clone(), api.parse()?)).build();
+    let source = TokenSource::jwt_bearer(
+        Server::discover(issuer.as_str())?,
+        JwtBearer::new("billing", LocalKey::new(&key)?),
+    )
+    .build()?;
+    let http = ClientBuilder::new(reqwest::Client::new())
+        .with(ApiAccess::new(source.clone(), api.parse()?))
+        .build();
 
     let answer = http.get(format!("{api}/invoices")).send().await?;
     assert_eq!(answer.status(), StatusCode::OK);
@@ -46,7 +51,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The API refuses the token: a new one is fetched, and the request sent once more.
     calls.store(1, Ordering::Relaxed);
-    let answer = http.post(format!("{api}/invoices")).body("42 EUR").send().await?;
+    let answer = http
+        .post(format!("{api}/invoices"))
+        .body("42 EUR")
+        .send()
+        .await?;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_ne!(source.token().await?.expose(), first.expose());
 
@@ -61,14 +70,26 @@ async fn serve(key: &PrivateJwk) -> Result<Issuer, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let issuer = Issuer::parse(&format!("http://{}", listener.local_addr()?))?;
     let store = Arc::new(MemoryStore::new());
-    let billing = ClientMetadata::new("billing".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+    let billing = ClientMetadata::new(
+        "billing".parse()?,
+        AuthMethod::PRIVATE_KEY_JWT,
+        SystemClock.now(),
+    );
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
-    store.client_create(Client::new(billing, vec![public.into()], vec![])?).await?;
-    let server = AuthorizationServer::builder(issuer.clone()).store(store).standard().build()?;
+    store
+        .client_create(Client::new(billing, vec![public.into()], vec![])?)
+        .await?;
+    let server = AuthorizationServer::builder(issuer.clone())
+        .store(store)
+        .standard()
+        .build()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = TowerToHyperService::new(server.clone());
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service),
+            );
         }
     });
     Ok(issuer)
@@ -89,9 +110,16 @@ async fn serve_api() -> Result<(String, Arc<AtomicU32>), Box<dyn Error>> {
                     Some(_) if !is_refused => StatusCode::OK,
                     _ => StatusCode::UNAUTHORIZED,
                 };
-                async move { Response::builder().status(status).body(Full::<Bytes>::default()) }
+                async move {
+                    Response::builder()
+                        .status(status)
+                        .body(Full::<Bytes>::default())
+                }
             });
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service),
+            );
         }
     });
     Ok((url, refusals))

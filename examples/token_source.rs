@@ -27,25 +27,46 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // All that a client needs.
     let source = TokenSource::from_key_file(&key_file)?;
     let token = source.token().await?;
-    assert_eq!(token.scope().map(ToString::to_string).as_deref(), Some("invoices:read invoices:write"));
+    assert_eq!(
+        token.scope().map(ToString::to_string).as_deref(),
+        Some("invoices:read invoices:write")
+    );
 
     // The next ones are the same token, until shortly before it ends.
     assert_eq!(source.token().await?.expose(), token.expose());
 
     // Less than all: a token of its own.
-    let reading = source.token_for(Wanted::new().scope("invoices:read".parse()?)).await?;
+    let reading = source
+        .token_for(Wanted::new().scope("invoices:read".parse()?))
+        .await?;
     assert_ne!(reading.expose(), token.expose());
-    assert_eq!(reading.scope().map(ToString::to_string).as_deref(), Some("invoices:read"));
+    assert_eq!(
+        reading.scope().map(ToString::to_string).as_deref(),
+        Some("invoices:read")
+    );
 
     // On a request. Should the API answer 401, `source.invalidate(&used)` makes the next token a new one.
-    let (mut request, ()) = http::Request::get("https://api.example/invoices").body(())?.into_parts();
+    let (mut request, ()) = http::Request::get("https://api.example/invoices")
+        .body(())?
+        .into_parts();
     let used = source.authorize(&mut request).await?;
-    assert_eq!(request.headers["authorization"], format!("Bearer {}", used.expose()).as_str());
+    assert_eq!(
+        request.headers["authorization"],
+        format!("Bearer {}", used.expose()).as_str()
+    );
 
     // What is refused says why.
-    let refused = source.token_for(Wanted::new().scope("payroll:read".parse()?)).await.expect_err("not registered for it");
+    let refused = source
+        .token_for(Wanted::new().scope("payroll:read".parse()?))
+        .await
+        .expect_err("not registered for it");
     assert_eq!(refused.oauth_code(), Some("invalid_scope"));
-    assert!(refused.to_string().starts_with("refused with 400: invalid_scope: scope exceeds what is allowed"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .starts_with("refused with 400: invalid_scope: scope exceeds what is allowed"),
+        "{refused}"
+    );
     Ok(())
 }
 
@@ -56,10 +77,16 @@ async fn serve_and_register(key_file: &std::path::Path) -> Result<(), Box<dyn Er
     let store = Arc::new(MemoryStore::new());
 
     let key = PrivateJwk::generate(Algorithm::Es256)?;
-    let mut billing = ClientMetadata::new("billing".parse()?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+    let mut billing = ClientMetadata::new(
+        "billing".parse()?,
+        AuthMethod::PRIVATE_KEY_JWT,
+        SystemClock.now(),
+    );
     billing.scope = Scope::parse("invoices:read invoices:write")?;
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
-    store.client_create(Client::new(billing, vec![public.into()], vec![])?).await?;
+    store
+        .client_create(Client::new(billing, vec![public.into()], vec![])?)
+        .await?;
     let private_key: serde_json::Value = serde_json::from_str(key.expose_json())?;
     let text = json!({
         "type": "grantor_client", "issuer": issuer.as_str(), "token_endpoint": issuer.endpoint("token"),
@@ -67,10 +94,16 @@ async fn serve_and_register(key_file: &std::path::Path) -> Result<(), Box<dyn Er
     });
     std::fs::write(key_file, text.to_string())?;
 
-    let service = TowerToHyperService::new(AuthorizationServer::builder(issuer).store(store).standard().build()?);
+    let service = TowerToHyperService::new(
+        AuthorizationServer::builder(issuer)
+            .store(store)
+            .standard()
+            .build()?,
+    );
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service.clone());
             tokio::spawn(connection);
         }
     });

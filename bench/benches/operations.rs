@@ -18,11 +18,17 @@ use grantor::{
     client::{ClientSecretPost, Server, TokenSource},
     clock::{Clock as _, SystemClock, UnixTime},
     fetch::{Fetch, FetchError},
-    jose::{Algorithm, Claims, Jwk, JwkSet, PrivateJwk, SigningKey, Unverified, VerificationKey, json::Object, sign},
+    jose::{
+        Algorithm, Claims, Jwk, JwkSet, PrivateJwk, SigningKey, Unverified, VerificationKey,
+        json::Object, sign,
+    },
     keys::{Candidate, KeySource},
     resource::Validator,
     server::{AuthorizationServer, Settings, TokenForm},
-    storage::{Claim, Client, ClientMetadata, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError},
+    storage::{
+        Claim, Client, ClientMetadata, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey,
+        StoreError,
+    },
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
@@ -42,26 +48,86 @@ struct Operation {
 }
 
 const OPERATIONS: &[Operation] = &[
-    Operation { name: "jose: parse RS256", prepare: parse },
-    Operation { name: "jose: claims", prepare: claims },
-    Operation { name: "jose: read a key, ES256", prepare: || read_key(Algorithm::Es256) },
-    Operation { name: "jose: read a key, RS256", prepare: || read_key(Algorithm::Rs256) },
-    Operation { name: "jose: parse and verify RS256", prepare: || verify(Algorithm::Rs256) },
-    Operation { name: "jose: parse and verify ES256", prepare: || verify(Algorithm::Es256) },
-    Operation { name: "jose: parse and verify Ed25519", prepare: || verify(Algorithm::Ed25519) },
-    Operation { name: "jose: parse and verify HS256", prepare: || verify(Algorithm::Hs256) },
-    Operation { name: "jose: sign RS256", prepare: || signature(Algorithm::Rs256) },
-    Operation { name: "jose: sign ES256", prepare: || signature(Algorithm::Es256) },
-    Operation { name: "jose: sign Ed25519", prepare: || signature(Algorithm::Ed25519) },
-    Operation { name: "jose: sign HS256", prepare: || signature(Algorithm::Hs256) },
-    Operation { name: "verifier: RS256 assertion, without replay", prepare: verifier },
-    Operation { name: "form: parse a grant request", prepare: form },
-    Operation { name: "replay: claim in memory", prepare: claim_in_memory },
-    Operation { name: "replay: 64 claims at once in SQLite", prepare: claim_in_sqlite },
-    Operation { name: "server: RS256 grant to ES256 JWT, without HTTP and replay", prepare: server },
-    Operation { name: "client: a token that is kept", prepare: token_source },
-    Operation { name: "resource: a new token, RS256", prepare: new_token },
-    Operation { name: "resource: a token that is known", prepare: known_token },
+    Operation {
+        name: "jose: parse RS256",
+        prepare: parse,
+    },
+    Operation {
+        name: "jose: claims",
+        prepare: claims,
+    },
+    Operation {
+        name: "jose: read a key, ES256",
+        prepare: || read_key(Algorithm::Es256),
+    },
+    Operation {
+        name: "jose: read a key, RS256",
+        prepare: || read_key(Algorithm::Rs256),
+    },
+    Operation {
+        name: "jose: parse and verify RS256",
+        prepare: || verify(Algorithm::Rs256),
+    },
+    Operation {
+        name: "jose: parse and verify ES256",
+        prepare: || verify(Algorithm::Es256),
+    },
+    Operation {
+        name: "jose: parse and verify Ed25519",
+        prepare: || verify(Algorithm::Ed25519),
+    },
+    Operation {
+        name: "jose: parse and verify HS256",
+        prepare: || verify(Algorithm::Hs256),
+    },
+    Operation {
+        name: "jose: sign RS256",
+        prepare: || signature(Algorithm::Rs256),
+    },
+    Operation {
+        name: "jose: sign ES256",
+        prepare: || signature(Algorithm::Es256),
+    },
+    Operation {
+        name: "jose: sign Ed25519",
+        prepare: || signature(Algorithm::Ed25519),
+    },
+    Operation {
+        name: "jose: sign HS256",
+        prepare: || signature(Algorithm::Hs256),
+    },
+    Operation {
+        name: "verifier: RS256 assertion, without replay",
+        prepare: verifier,
+    },
+    Operation {
+        name: "form: parse a grant request",
+        prepare: form,
+    },
+    Operation {
+        name: "replay: claim in memory",
+        prepare: claim_in_memory,
+    },
+    Operation {
+        name: "replay: 64 claims at once in SQLite",
+        prepare: claim_in_sqlite,
+    },
+    Operation {
+        name: "server: RS256 grant to ES256 JWT, without HTTP and replay",
+        prepare: server,
+    },
+    Operation {
+        name: "client: a token that is kept",
+        prepare: token_source,
+    },
+    Operation {
+        name: "resource: a new token, RS256",
+        prepare: new_token,
+    },
+    Operation {
+        name: "resource: a token that is known",
+        prepare: known_token,
+    },
 ];
 
 impl fmt::Display for Operation {
@@ -72,9 +138,17 @@ impl fmt::Display for Operation {
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["count", name, times] => {
-            let operation = OPERATIONS.iter().find(|operation| operation.name == *name).expect("an operation of this name");
+            let operation = OPERATIONS
+                .iter()
+                .find(|operation| operation.name == *name)
+                .expect("an operation of this name");
             let mut work = (operation.prepare)();
             // What is done once only.
             work();
@@ -101,11 +175,18 @@ fn operation(bencher: Bencher<'_, '_>, operation: &Operation) {
 fn key_pair(algorithm: Algorithm) -> (SigningKey, VerificationKey) {
     if algorithm.is_mac() {
         let secret = [7; 64];
-        let verification = VerificationKey::from_secret(&secret, Some(algorithm)).expect("a secret");
-        return (SigningKey::from_secret(&secret, algorithm).expect("a secret"), verification);
+        let verification =
+            VerificationKey::from_secret(&secret, Some(algorithm)).expect("a secret");
+        return (
+            SigningKey::from_secret(&secret, algorithm).expect("a secret"),
+            verification,
+        );
     }
     let private = PrivateJwk::generate(algorithm).expect("a key");
-    (private.signing_key().expect("a key"), VerificationKey::from_jwk(private.public()).expect("a key"))
+    (
+        private.signing_key().expect("a key"),
+        VerificationKey::from_jwk(private.public()).expect("a key"),
+    )
 }
 
 fn assertion(key: &SigningKey) -> String {
@@ -127,26 +208,46 @@ fn parse() -> Work {
 
 fn claims() -> Work {
     let token = assertion(&key_pair(Algorithm::Rs256).0);
-    let payload = Unverified::parse(&token).expect("a JWS").dangerously_unverified_payload().to_vec();
+    let payload = Unverified::parse(&token)
+        .expect("a JWS")
+        .dangerously_unverified_payload()
+        .to_vec();
     Box::new(move || drop(black_box(Claims::parse(&payload).expect("claims"))))
 }
 
 fn read_key(algorithm: Algorithm) -> Work {
     let public = PrivateJwk::generate(algorithm).expect("a key").public();
     let text = serde_json::to_vec(&public).expect("a JWK is JSON");
-    Box::new(move || drop(black_box(Jwk::parse(&text).and_then(VerificationKey::from_jwk).expect("a key"))))
+    Box::new(move || {
+        drop(black_box(
+            Jwk::parse(&text)
+                .and_then(VerificationKey::from_jwk)
+                .expect("a key"),
+        ))
+    })
 }
 
 fn verify(algorithm: Algorithm) -> Work {
     let (signing, verification) = key_pair(algorithm);
     let token = assertion(&signing);
-    Box::new(move || drop(black_box(Unverified::parse(&token).expect("a JWS").verify(&verification).expect("a signature"))))
+    Box::new(move || {
+        drop(black_box(
+            Unverified::parse(&token)
+                .expect("a JWS")
+                .verify(&verification)
+                .expect("a signature"),
+        ))
+    })
 }
 
 fn signature(algorithm: Algorithm) -> Work {
     let (signing, _) = key_pair(algorithm);
     let payload = [b'a'; 250];
-    Box::new(move || drop(black_box(sign(&signing, Some("at+jwt"), &payload).expect("a signature"))))
+    Box::new(move || {
+        drop(black_box(
+            sign(&signing, Some("at+jwt"), &payload).expect("a signature"),
+        ))
+    })
 }
 
 fn verifier() -> Work {
@@ -158,18 +259,31 @@ fn verifier() -> Work {
     let settings = Settings::default();
     let verifier = Verifier::new(Arc::new(Forgetful), QUOTA, Lifetimes::default());
     Box::new(move || {
-        let terms = Terms { identity: &identity, algorithms: &settings.assertion_algorithms, profile: settings.profile };
-        let candidate = Candidate { key: key.clone(), source: KeySource::Registered(1) };
+        let terms = Terms {
+            identity: &identity,
+            algorithms: &settings.assertion_algorithms,
+            profile: settings.profile,
+        };
+        let candidate = Candidate {
+            key: key.clone(),
+            source: KeySource::Registered(1),
+        };
         let expectation = Expectation::grant(terms, &client, vec![candidate]);
         let assertion = Assertion::parse(&token).expect("an assertion");
-        drop(black_box(at_once(verifier.verify(assertion, &expectation, SystemClock.now())).expect("verified")));
+        drop(black_box(
+            at_once(verifier.verify(assertion, &expectation, SystemClock.now())).expect("verified"),
+        ));
     })
 }
 
 fn form() -> Work {
     let body = grant_form(&assertion(&key_pair(Algorithm::Rs256).0));
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, FORM)]);
-    Box::new(move || drop(black_box(TokenForm::parse(None, &headers, body.as_bytes()).expect("a form"))))
+    Box::new(move || {
+        drop(black_box(
+            TokenForm::parse(None, &headers, body.as_bytes()).expect("a form"),
+        ))
+    })
 }
 
 fn claim_in_memory() -> Work {
@@ -177,7 +291,10 @@ fn claim_in_memory() -> Work {
     let mut number = 0_u64;
     Box::new(move || {
         number += 1;
-        let (now, key) = (SystemClock.now(), ReplayKey::new("billing", &number.to_string()));
+        let (now, key) = (
+            SystemClock.now(),
+            ReplayKey::new("billing", &number.to_string()),
+        );
         let claim = at_once(store.claim(key, now.plus(Duration::from_secs(60)), now, QUOTA));
         assert_eq!(claim.expect("a claim"), Claim::Fresh);
     })
@@ -195,8 +312,16 @@ fn claim_in_sqlite() -> Work {
             let mut claims = JoinSet::new();
             for _ in 0..64 {
                 number += 1;
-                let (store, key, now) = (store.clone(), ReplayKey::new("billing", &number.to_string()), SystemClock.now());
-                claims.spawn(async move { store.claim(key, now.plus(Duration::from_secs(60)), now, QUOTA).await });
+                let (store, key, now) = (
+                    store.clone(),
+                    ReplayKey::new("billing", &number.to_string()),
+                    SystemClock.now(),
+                );
+                claims.spawn(async move {
+                    store
+                        .claim(key, now.plus(Duration::from_secs(60)), now, QUOTA)
+                        .await
+                });
             }
             for claim in claims.join_all().await {
                 assert_eq!(claim.expect("a claim"), Claim::Fresh);
@@ -208,12 +333,19 @@ fn claim_in_sqlite() -> Work {
 fn server() -> Work {
     let (signing, verification) = key_pair(Algorithm::Rs256);
     let store = Arc::new(MemoryStore::new());
-    at_once(store.client_create(client(verification.jwk().expect("a public key").clone()))).expect("registered");
-    let server = AuthorizationServer::builder(issuer()).store(store).replay(Arc::new(Forgetful)).standard().build();
+    at_once(store.client_create(client(verification.jwk().expect("a public key").clone())))
+        .expect("registered");
+    let server = AuthorizationServer::builder(issuer())
+        .store(store)
+        .replay(Arc::new(Forgetful))
+        .standard()
+        .build();
     let server = server.expect("a server");
     let body = Bytes::from(grant_form(&assertion(&signing)));
     Box::new(move || {
-        let request = Request::post("/token").header(header::CONTENT_TYPE, FORM).body(Full::new(body.clone()));
+        let request = Request::post("/token")
+            .header(header::CONTENT_TYPE, FORM)
+            .body(Full::new(body.clone()));
         let response = at_once(server.respond(request.expect("a request")));
         assert_eq!(response.status(), 200);
     })
@@ -221,7 +353,8 @@ fn server() -> Work {
 
 fn token_source() -> Work {
     let server = Server::at("https://as.example/token").expect("a URL");
-    let source = TokenSource::client_credentials(server, ClientSecretPost::new("billing", "secret"));
+    let source =
+        TokenSource::client_credentials(server, ClientSecretPost::new("billing", "secret"));
     let source = source.fetch(Arc::new(SameToken)).build().expect("a source");
     runtime().block_on(source.token()).expect("a token");
     Box::new(move || drop(black_box(at_once(source.token()).expect("a token"))))
@@ -230,7 +363,10 @@ fn token_source() -> Work {
 /// A guard that remembers this many tokens, and `count` tokens for it.
 fn guard(algorithm: Algorithm, remembered: usize, count: usize) -> (Validator, Vec<String>) {
     let private = PrivateJwk::generate(algorithm).expect("a key");
-    let keys = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&private.public()).expect("a JWK is JSON"));
+    let keys = format!(
+        r#"{{"keys":[{}]}}"#,
+        serde_json::to_string(&private.public()).expect("a JWK is JSON")
+    );
     let keys = JwkSet::parse(keys.as_bytes()).expect("keys");
     let key = private.signing_key().expect("a key");
     let now = SystemClock.now().seconds();
@@ -241,8 +377,13 @@ fn guard(algorithm: Algorithm, remembered: usize, count: usize) -> (Validator, V
         );
         sign(&key, Some("at+jwt"), claims.as_bytes()).expect("a token")
     };
-    let builder = Validator::builder(ISSUER, audience).key_set(keys).remember(Duration::from_secs(300), remembered);
-    (builder.build().expect("a validator"), (0..count).map(token).collect())
+    let builder = Validator::builder(ISSUER, audience)
+        .key_set(keys)
+        .remember(Duration::from_secs(300), remembered);
+    (
+        builder.build().expect("a validator"),
+        (0..count).map(token).collect(),
+    )
 }
 
 /// Nearly every token has been forgotten when its turn comes again: the cache keeps a few that it has met twice.
@@ -251,19 +392,27 @@ fn new_token() -> Work {
     let mut turns = (0..tokens.len()).cycle();
     Box::new(move || {
         let token = &tokens[turns.next().expect("endless")];
-        drop(black_box(at_once(validator.validate(token)).expect("valid")));
+        drop(black_box(
+            at_once(validator.validate(token)).expect("valid"),
+        ));
     })
 }
 
 fn known_token() -> Work {
     let (validator, tokens) = guard(Algorithm::Es256, 10, 1);
-    Box::new(move || drop(black_box(at_once(validator.validate(&tokens[0])).expect("valid"))))
+    Box::new(move || {
+        drop(black_box(
+            at_once(validator.validate(&tokens[0])).expect("valid"),
+        ))
+    })
 }
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 fn grant_form(assertion: &str) -> String {
-    format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}")
+    format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"
+    )
 }
 
 fn issuer() -> Issuer {
@@ -273,11 +422,19 @@ fn issuer() -> Issuer {
 fn client(key: Jwk) -> Client {
     let id = ClientId::parse("billing").expect("a client_id");
     let metadata = ClientMetadata::new(id, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
-    Client::new(metadata, vec![VerificationKey::from_jwk(key).expect("a key").into()], Vec::new()).expect("a client")
+    Client::new(
+        metadata,
+        vec![VerificationKey::from_jwk(key).expect("a key").into()],
+        Vec::new(),
+    )
+    .expect("a client")
 }
 
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// The result of what never waits.
@@ -293,7 +450,13 @@ struct Forgetful;
 
 #[async_trait]
 impl ReplayGuard for Forgetful {
-    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime, _: u64) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        _: ReplayKey,
+        _: UnixTime,
+        _: UnixTime,
+        _: u64,
+    ) -> Result<Claim, StoreError> {
         Ok(Claim::Fresh)
     }
 
@@ -308,9 +471,13 @@ struct SameToken;
 #[async_trait]
 impl Fetch for SameToken {
     async fn fetch(&self, _: Request<Bytes>, _: usize) -> Result<Response<Bytes>, FetchError> {
-        let json = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
+        let json =
+            r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
         let mut response = Response::new(Bytes::from(json));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         Ok(response)
     }
 }

@@ -42,11 +42,18 @@ pub struct Options {
 
 /// Prints the tables, and writes them where that is asked for.
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let peers = if options.without_peers { None } else { Some(Peers::install()?) };
+    let peers = if options.without_peers {
+        None
+    } else {
+        Some(Peers::install()?)
+    };
     let mut contestants = Contestant::all(peers.as_ref())?;
     if let Some(text) = &options.only {
-        let row = |contestant: &Contestant| [contestant.row.server, contestant.row.exchange].join(" ");
-        contestants.retain(|contestant| contestant.row.kind == Kind::Floor || row(contestant).contains(text.as_str()));
+        let row =
+            |contestant: &Contestant| [contestant.row.server, contestant.row.exchange].join(" ");
+        contestants.retain(|contestant| {
+            contestant.row.kind == Kind::Floor || row(contestant).contains(text.as_str())
+        });
     }
     let results = rounds(&contestants, options)?;
     let section = section(&results);
@@ -77,14 +84,29 @@ struct Results<'a> {
     resident_kib: u64,
 }
 
-fn rounds<'a>(contestants: &'a [Contestant], options: &Options) -> Result<Vec<Results<'a>>, Box<dyn Error>> {
-    let tokens = options.tokens.unwrap_or(if options.quick { 1000 } else { 10_000 });
+fn rounds<'a>(
+    contestants: &'a [Contestant],
+    options: &Options,
+) -> Result<Vec<Results<'a>>, Box<dyn Error>> {
+    let tokens = options
+        .tokens
+        .unwrap_or(if options.quick { 1000 } else { 10_000 });
     let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
-    let new = |contestant| Results { contestant, full: Vec::new(), half: Vec::new(), same: Vec::new(), resident_kib: 0 };
+    let new = |contestant| Results {
+        contestant,
+        full: Vec::new(),
+        half: Vec::new(),
+        same: Vec::new(),
+        resident_kib: 0,
+    };
     let mut results: Vec<Results<'_>> = contestants.iter().map(new).collect();
     for contestant in contestants {
         // Peers get faster for some thousand requests, as they are compiled.
-        let requests = contestant.requests(if contestant.row.kind.is_peer() { tokens } else { tokens.div_ceil(5) })?;
+        let requests = contestant.requests(if contestant.row.kind.is_peer() {
+            tokens
+        } else {
+            tokens.div_ceil(5)
+        })?;
         Run::measure(contestant.process(), contestant.load(), requests)?;
     }
     for round in 1..=rounds {
@@ -104,7 +126,11 @@ impl Results<'_> {
         let Contestant { row, .. } = self.contestant;
         let (process, load) = (self.contestant.process(), self.contestant.load());
         let requests = |tokens: usize| self.contestant.requests(tokens);
-        let many = if row.kind.is_peer() { tokens.div_ceil(5) } else { tokens };
+        let many = if row.kind.is_peer() {
+            tokens.div_ceil(5)
+        } else {
+            tokens
+        };
         let full = Run::measure(process, load, requests(many)?)?;
         let half = Run::measure_at(process, load, full.rate / 2.0, requests(many)?)?;
         let same = Run::measure_at(process, load, SAME_RATE, requests(tokens.div_ceil(20))?)?;
@@ -145,7 +171,9 @@ fn section(results: &[Results<'_>]) -> Section {
         "start ms",
         "MiB at start / after",
     ]);
-    let floor = results.iter().find(|results| results.contestant.row.kind == Kind::Floor);
+    let floor = results
+        .iter()
+        .find(|results| results.contestant.row.kind == Kind::Floor);
     for results in results {
         let cpu = results.cpu();
         let start = results.contestant.start();
@@ -153,13 +181,19 @@ fn section(results: &[Results<'_>]) -> Section {
             results.contestant.row.server.to_owned(),
             results.contestant.row.exchange.to_owned(),
             format!("{:.1} ({:.1} to {:.1})", cpu.median, cpu.least, cpu.most),
-            floor.map_or_else(String::new, |floor| format!("{:.2}", results.times(floor, |run| run.cpu_micros))),
+            floor.map_or_else(String::new, |floor| {
+                format!("{:.2}", results.times(floor, |run| run.cpu_micros))
+            }),
             format!("{:.0}", results.full(|run| run.rate).median),
             format!("{:.2}", results.full(|run| run.p99_millis).median),
             latencies(&results.half),
             latencies(&results.same),
             format!("{:.0}", start.time.as_secs_f64() * 1e3),
-            format!("{:.1} / {:.1}", start.resident_kib as f64 / 1024.0, results.resident_kib as f64 / 1024.0),
+            format!(
+                "{:.1} / {:.1}",
+                start.resident_kib as f64 / 1024.0,
+                results.resident_kib as f64 / 1024.0
+            ),
         ]);
     }
     let mut text = format!("{}\n\n{table}\n", report::machine());
@@ -168,21 +202,40 @@ fn section(results: &[Results<'_>]) -> Section {
         text += &wanted(results, floor);
     }
     let bar = |results: &Results<'_>| {
-        (format!("{}: {}", results.contestant.row.server, results.contestant.row.exchange), results.cpu())
+        (
+            format!(
+                "{}: {}",
+                results.contestant.row.server, results.contestant.row.exchange
+            ),
+            results.cpu(),
+        )
     };
-    let picture = bars("Server CPU time per token, microseconds", &results.iter().map(bar).collect::<Vec<_>>());
-    Section { text, picture: ("performance.svg", picture) }
+    let picture = bars(
+        "Server CPU time per token, microseconds",
+        &results.iter().map(bar).collect::<Vec<_>>(),
+    );
+    Section {
+        text,
+        picture: ("performance.svg", picture),
+    }
 }
 
 /// Medians of the 50th and the 99th percentiles.
 fn latencies(runs: &[Run]) -> String {
     let median = |figure: fn(&Run) -> f64| Spread::of(runs.iter().map(figure)).median;
-    format!("{:.2} / {:.2}", median(|run| run.p50_millis), median(|run| run.p99_millis))
+    format!(
+        "{:.2} / {:.2}",
+        median(|run| run.p50_millis),
+        median(|run| run.p99_millis)
+    )
 }
 
 /// The proof that the generator does not hold the server back.
 fn generator(floor: &Results<'_>) -> String {
-    let (rate, own) = (floor.full(|run| run.rate).median, floor.full(|run| run.generator_micros).median);
+    let (rate, own) = (
+        floor.full(|run| run.rate).median,
+        floor.full(|run| run.generator_micros).median,
+    );
     let server = rate * floor.cpu().median / 1e4;
     format!(
         "The load generator is one thread. At the floor's {rate:.0} tokens/s with {CONNECTIONS} connections it spends {own:.1} us a \
@@ -193,25 +246,68 @@ fn generator(floor: &Results<'_>) -> String {
 
 /// What was measured, beside what it is meant to be.
 fn wanted(results: &[Results<'_>], floor: &Results<'_>) -> String {
-    let of = |kind: Kind| results.iter().filter(move |results| results.contestant.row.kind == kind);
-    let (Some(durable), Some(memory)) = (of(Kind::Durable).next(), of(Kind::Memory).next()) else { return String::new() };
+    let of = |kind: Kind| {
+        results
+            .iter()
+            .filter(move |results| results.contestant.row.kind == kind)
+    };
+    let (Some(durable), Some(memory)) = (of(Kind::Durable).next(), of(Kind::Memory).next()) else {
+        return String::new();
+    };
     let mut table = Table::new(&["RS256 assertion -> ES256 JWT", "measured", "wanted"]);
-    let mut row =
-        |what: &str, measured: f64, wanted: &str| table.row([what.to_owned(), format!("{measured:.2}"), wanted.to_owned()]);
-    row("CPU per token, durable replay / floor", durable.times(floor, |run| run.cpu_micros), "<= 1.5");
-    row("CPU per token, memory replay / floor", memory.times(floor, |run| run.cpu_micros), "<= 1.25");
+    let mut row = |what: &str, measured: f64, wanted: &str| {
+        table.row([what.to_owned(), format!("{measured:.2}"), wanted.to_owned()])
+    };
+    row(
+        "CPU per token, durable replay / floor",
+        durable.times(floor, |run| run.cpu_micros),
+        "<= 1.5",
+    );
+    row(
+        "CPU per token, memory replay / floor",
+        memory.times(floor, |run| run.cpu_micros),
+        "<= 1.25",
+    );
     // Like with like, and then a peer that forgets with a Grantor that does not.
-    for (own, kind) in [(memory, Kind::PeerMemory), (durable, Kind::PeerDurable), (durable, Kind::PeerMemory)] {
-        let cpu = of(kind).map(|peer| peer.times(own, |run| run.cpu_micros)).reduce(f64::min);
-        let rate = of(kind).map(|peer| own.times(peer, |run| run.rate)).reduce(f64::min);
+    for (own, kind) in [
+        (memory, Kind::PeerMemory),
+        (durable, Kind::PeerDurable),
+        (durable, Kind::PeerMemory),
+    ] {
+        let cpu = of(kind)
+            .map(|peer| peer.times(own, |run| run.cpu_micros))
+            .reduce(f64::min);
+        let rate = of(kind)
+            .map(|peer| own.times(peer, |run| run.rate))
+            .reduce(f64::min);
         if let (Some(cpu), Some(rate)) = (cpu, rate) {
             let [own_name, name] = [own.contestant.row.kind, kind].map(Kind::replay);
-            row(&format!("CPU per token, the thriftier peer with {name} / Grantor with {own_name}"), cpu, ">= 8");
-            row(&format!("tokens/s at 64, Grantor with {own_name} / the faster peer with {name}"), rate, ">= 5");
+            row(
+                &format!("CPU per token, the thriftier peer with {name} / Grantor with {own_name}"),
+                cpu,
+                ">= 8",
+            );
+            row(
+                &format!("tokens/s at 64, Grantor with {own_name} / the faster peer with {name}"),
+                rate,
+                ">= 5",
+            );
         }
     }
-    row("p99 at half load, durable, ms", Spread::of(durable.half.iter().map(|run| run.p99_millis)).median, "<= 5");
-    row("start to first token, 10 clients, ms", durable.contestant.start().time.as_secs_f64() * 1e3, "<= 200");
-    row("resident after start, 10 clients, MiB", durable.contestant.start().resident_kib as f64 / 1024.0, "<= 40");
+    row(
+        "p99 at half load, durable, ms",
+        Spread::of(durable.half.iter().map(|run| run.p99_millis)).median,
+        "<= 5",
+    );
+    row(
+        "start to first token, 10 clients, ms",
+        durable.contestant.start().time.as_secs_f64() * 1e3,
+        "<= 200",
+    );
+    row(
+        "resident after start, 10 clients, MiB",
+        durable.contestant.start().resident_kib as f64 / 1024.0,
+        "<= 40",
+    );
     format!("\n{table}")
 }

@@ -45,18 +45,46 @@ pub enum Kind {
     PeerDurable,
 }
 
-const FLOOR: Row = Row { server: "floor: bare hyper", exchange: RSA_GRANT, kind: Kind::Floor, usage: Use::Grant };
-const MEMORY: Row = Row { server: "Grantor embedded, memory replay", kind: Kind::Memory, ..FLOOR };
+const FLOOR: Row = Row {
+    server: "floor: bare hyper",
+    exchange: RSA_GRANT,
+    kind: Kind::Floor,
+    usage: Use::Grant,
+};
+const MEMORY: Row = Row {
+    server: "Grantor embedded, memory replay",
+    kind: Kind::Memory,
+    ..FLOOR
+};
 const AUTHLIB: [Row; 2] = [
-    Row { server: "Authlib, 2 workers, memory replay", kind: Kind::PeerMemory, ..FLOOR },
-    Row { server: "Authlib, 2 workers, SQLite replay", kind: Kind::PeerDurable, ..FLOOR },
+    Row {
+        server: "Authlib, 2 workers, memory replay",
+        kind: Kind::PeerMemory,
+        ..FLOOR
+    },
+    Row {
+        server: "Authlib, 2 workers, SQLite replay",
+        kind: Kind::PeerDurable,
+        ..FLOOR
+    },
 ];
 const OIDC_PROVIDER: [Row; 2] = [
-    Row { server: "node-oidc-provider, 2 processes, memory replay", kind: Kind::PeerMemory, ..BY_CLIENT_ASSERTION },
-    Row { server: "node-oidc-provider, 2 processes, SQLite replay", kind: Kind::PeerDurable, ..BY_CLIENT_ASSERTION },
+    Row {
+        server: "node-oidc-provider, 2 processes, memory replay",
+        kind: Kind::PeerMemory,
+        ..BY_CLIENT_ASSERTION
+    },
+    Row {
+        server: "node-oidc-provider, 2 processes, SQLite replay",
+        kind: Kind::PeerDurable,
+        ..BY_CLIENT_ASSERTION
+    },
 ];
-const BY_CLIENT_ASSERTION: Row =
-    Row { exchange: "RS256 private_key_jwt -> ES256 JWT", usage: Use::ClientAuthentication, ..FLOOR };
+const BY_CLIENT_ASSERTION: Row = Row {
+    exchange: "RS256 private_key_jwt -> ES256 JWT",
+    usage: Use::ClientAuthentication,
+    ..FLOOR
+};
 const RSA_GRANT: &str = "RS256 grant -> ES256 JWT";
 
 impl Kind {
@@ -96,7 +124,10 @@ struct Host {
 enum Running {
     Grantor(Server),
     /// With its settings and its log.
-    Other(Process, #[expect(dead_code, reason = "lives as long as the server")] TempDir),
+    Other(
+        Process,
+        #[expect(dead_code, reason = "lives as long as the server")] TempDir,
+    ),
 }
 
 /// What a start cost.
@@ -111,14 +142,21 @@ pub struct Start {
 impl Contestant {
     /// Starts everybody, peers included if they are there.
     pub fn all(peers: Option<&Peers>) -> Result<Vec<Self>, Box<dyn Error>> {
-        let mut all = vec![Self::inside("floor", FLOOR)?, Self::inside("memory", MEMORY)?];
+        let mut all = vec![
+            Self::inside("floor", FLOOR)?,
+            Self::inside("memory", MEMORY)?,
+        ];
         all.extend(durable()?);
         let Some(peers) = peers else { return Ok(all) };
         for row in AUTHLIB {
-            all.push(Self::other(row, |settings, file| Ok(peers.authlib(settings, file)))?);
+            all.push(Self::other(row, |settings, file| {
+                Ok(peers.authlib(settings, file))
+            })?);
         }
         for row in OIDC_PROVIDER {
-            all.push(Self::other(row, |settings, _| peers.oidc_provider(settings))?);
+            all.push(Self::other(row, |settings, _| {
+                peers.oidc_provider(settings)
+            })?);
         }
         Ok(all)
     }
@@ -132,12 +170,20 @@ impl Contestant {
     }
 
     pub fn load(&self) -> Load {
-        Load { address: self.process().address(), connections: CONNECTIONS }
+        Load {
+            address: self.process().address(),
+            connections: CONNECTIONS,
+        }
     }
 
     /// Signs, and writes requests with it.
     pub fn requests(&self, count: usize) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
-        Ok(self.signer.presign(count)?.iter().map(|assertion| self.row.usage.request(self.load(), assertion)).collect())
+        Ok(self
+            .signer
+            .presign(count)?
+            .iter()
+            .map(|assertion| self.row.usage.request(self.load(), assertion))
+            .collect())
     }
 
     /// A server that is a command of this program.
@@ -145,7 +191,10 @@ impl Contestant {
         Self::other(row, |_, file| {
             let mut program = Command::new(std::env::current_exe()?);
             program.args(["serve", command]).arg(file);
-            Ok(Installed { command: program, input: String::new() })
+            Ok(Installed {
+                command: program,
+                input: String::new(),
+            })
         })
     }
 
@@ -161,23 +210,58 @@ impl Contestant {
         fs::write(&file, serde_json::to_vec(&settings)?)?;
         let Installed { mut command, input } = installed(&settings, &file)?;
         let first = signer.presign(1)?;
-        let process = Process::start(&mut command, &input, settings.address(), &directory.path().join("log"))?;
+        let process = Process::start(
+            &mut command,
+            &input,
+            settings.address(),
+            &directory.path().join("log"),
+        )?;
         let host = Host::new(Running::Other(process, directory), row.usage, &first)?;
-        Ok(Self { row, signer, host: Rc::new(host) })
+        Ok(Self {
+            row,
+            signer,
+            host: Rc::new(host),
+        })
     }
 }
 
-const DURABLE: Row = Row { server: "Grantor, durable replay (SQLite)", kind: Kind::Durable, ..FLOOR };
+const DURABLE: Row = Row {
+    server: "Grantor, durable replay (SQLite)",
+    kind: Kind::Durable,
+    ..FLOOR
+};
 /// What clients of the server with SQLite ask for, and how they are registered.
 const EXCHANGES: [(Row, &[&str]); 5] = [
     (DURABLE, &["--generate-key", "RS256"]),
-    (Row { exchange: "ES256 grant -> ES256 JWT", ..DURABLE }, &["--generate-key", "ES256"]),
-    (Row { exchange: "Ed25519 grant -> ES256 JWT", ..DURABLE }, &["--generate-key", "Ed25519"]),
     (
-        Row { exchange: "HS256 client_secret_jwt -> ES256 JWT", usage: Use::ClientAuthentication, ..DURABLE },
+        Row {
+            exchange: "ES256 grant -> ES256 JWT",
+            ..DURABLE
+        },
+        &["--generate-key", "ES256"],
+    ),
+    (
+        Row {
+            exchange: "Ed25519 grant -> ES256 JWT",
+            ..DURABLE
+        },
+        &["--generate-key", "Ed25519"],
+    ),
+    (
+        Row {
+            exchange: "HS256 client_secret_jwt -> ES256 JWT",
+            usage: Use::ClientAuthentication,
+            ..DURABLE
+        },
         &["--auth", "client_secret_jwt"],
     ),
-    (Row { exchange: "RS256 grant -> opaque", ..DURABLE }, &["--generate-key", "RS256", "--token-format", "opaque"]),
+    (
+        Row {
+            exchange: "RS256 grant -> opaque",
+            ..DURABLE
+        },
+        &["--generate-key", "RS256", "--token-format", "opaque"],
+    ),
 ];
 
 /// One server with SQLite and ten clients, some of which never ask.
@@ -185,12 +269,22 @@ fn durable() -> Result<Vec<Contestant>, Box<dyn Error>> {
     let installation = Installation::new("")?;
     let mut signers = Vec::new();
     for number in 0..CLIENTS {
-        let options = EXCHANGES.get(number).map_or(&["--generate-key"][..], |(_, options)| options);
+        let options = EXCHANGES
+            .get(number)
+            .map_or(&["--generate-key"][..], |(_, options)| options);
         signers.push(installation.register(&format!("bench-{number}"), options)?);
     }
     let first = signers[0].presign(1)?;
-    let host = Rc::new(Host::new(Running::Grantor(installation.serve()?), DURABLE.usage, &first)?);
-    let contestant = |((row, _), signer): (&(Row, _), Signer)| Contestant { row: *row, signer, host: host.clone() };
+    let host = Rc::new(Host::new(
+        Running::Grantor(installation.serve()?),
+        DURABLE.usage,
+        &first,
+    )?);
+    let contestant = |((row, _), signer): (&(Row, _), Signer)| Contestant {
+        row: *row,
+        signer,
+        host: host.clone(),
+    };
     Ok(EXCHANGES.iter().zip(signers).map(contestant).collect())
 }
 
@@ -198,7 +292,9 @@ impl Use {
     fn request(self, load: Load, assertion: &str) -> Vec<u8> {
         match self {
             Self::Grant => request(load.address, assertion),
-            Self::ClientAuthentication => form_request(load.address, "", &client_credentials_form(assertion)),
+            Self::ClientAuthentication => {
+                form_request(load.address, "", &client_credentials_form(assertion))
+            }
         }
     }
 }
@@ -207,7 +303,10 @@ impl Host {
     /// A server that was just started, asked for its first token.
     fn new(server: Running, usage: Use, assertions: &[String]) -> Result<Self, Box<dyn Error>> {
         let process = server.process();
-        let load = Load { address: process.address(), connections: 1 };
+        let load = Load {
+            address: process.address(),
+            connections: 1,
+        };
         let start = Start::of(process, &usage.request(load, &assertions[0]))?;
         Ok(Self { server, start })
     }
@@ -216,13 +315,21 @@ impl Host {
 impl Start {
     /// Asks for the first token.
     pub fn of(process: &Process, request: &[u8]) -> Result<Self, Box<dyn Error>> {
-        let answer = Load { address: process.address(), connections: 1 }.ask(request);
+        let answer = Load {
+            address: process.address(),
+            connections: 1,
+        }
+        .ask(request);
         let time = process.spawned().elapsed();
-        let answer = answer.map_err(|error| format!("no token: {error}\nthe server: {}", process.said()))?;
+        let answer =
+            answer.map_err(|error| format!("no token: {error}\nthe server: {}", process.said()))?;
         if !answer.contains("\"access_token\"") {
             return Err(format!("an answer without a token: {answer}").into());
         }
-        Ok(Self { time, resident_kib: process.resident_kib()? })
+        Ok(Self {
+            time,
+            resident_kib: process.resident_kib()?,
+        })
     }
 }
 

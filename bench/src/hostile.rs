@@ -81,14 +81,23 @@ impl Arsenal {
         let form = |body: &str| form_request(self.address, &origin, body);
         match number / 2 % KINDS {
             0 => form(&grant_form(&self.forged[number % self.forged.len()])),
-            1 => form(&grant_form(&self.used.lock().unwrap_or_else(PoisonError::into_inner))),
+            1 => form(&grant_form(
+                &self.used.lock().unwrap_or_else(PoisonError::into_inner),
+            )),
             2 => form(&grant_form(MALFORMED[number / KINDS % MALFORMED.len()])),
             OVERSIZED => request(self.address, &"A".repeat(100_000)),
-            WIDE => form_request(self.address, &format!("{origin}{}", "x: 1\r\n".repeat(200)), "grant_type=client_credentials"),
-            4 => form(&format!("grant_type=client_credentials&client_id=nobody-{number}&client_secret=guess")),
+            WIDE => form_request(
+                self.address,
+                &format!("{origin}{}", "x: 1\r\n".repeat(200)),
+                "grant_type=client_credentials",
+            ),
+            4 => form(&format!(
+                "grant_type=client_credentials&client_id=nobody-{number}&client_secret=guess"
+            )),
             _ => {
                 use base64::{Engine as _, engine::general_purpose::STANDARD};
-                let credentials = STANDARD.encode(format!("{}:guess-{number}", self.guessed_client));
+                let credentials =
+                    STANDARD.encode(format!("{}:guess-{number}", self.guessed_client));
                 let headers = format!("{origin}Authorization: Basic {credentials}\r\n");
                 form_request(self.address, &headers, "grant_type=client_credentials")
             }
@@ -97,10 +106,14 @@ impl Arsenal {
 
     /// Sends a head, or a body, one octet a second, until the server has enough of it.
     pub async fn crawl(&self, number: usize) {
-        let Ok(mut stream) = TcpStream::connect(self.address).await else { return };
+        let Ok(mut stream) = TcpStream::connect(self.address).await else {
+            return;
+        };
         let start = match number % 2 {
             0 => "POST /token HTTP/1.1\r\nHost: as\r\nX-Slow: ".to_owned(),
-            _ => String::from_utf8_lossy(&form_request(self.address, "", &"a".repeat(1000))).trim_end_matches('a').to_owned(),
+            _ => String::from_utf8_lossy(&form_request(self.address, "", &"a".repeat(1000)))
+                .trim_end_matches('a')
+                .to_owned(),
         };
         if stream.write_all(start.as_bytes()).await.is_err() {
             return;

@@ -38,7 +38,10 @@ impl Outcome {
     /// The latency below which this part of the answers came.
     pub fn quantile(&self, part: f64) -> Duration {
         let index = (self.latencies.len() as f64 * part) as usize;
-        self.latencies.get(index.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or_default()
+        self.latencies
+            .get(index.min(self.latencies.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Answers a second.
@@ -53,7 +56,10 @@ type Due = (Instant, Vec<u8>);
 impl Load {
     /// Grant requests with these assertions.
     pub fn grants(&self, assertions: &[String]) -> Vec<Vec<u8>> {
-        assertions.iter().map(|assertion| request(self.address, assertion)).collect()
+        assertions
+            .iter()
+            .map(|assertion| request(self.address, assertion))
+            .collect()
     }
 
     /// Sends every request once, as soon as a connection is free. Any answer but 200 is an error: a refusal is cheaper than a token.
@@ -101,7 +107,11 @@ impl Load {
         runtime()?.block_on(async {
             let mut connection = Connection::open(self.address).await?;
             match connection.ask(request).await? {
-                200 => Ok(connection.answer().split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()),
+                200 => Ok(connection
+                    .answer()
+                    .split_once("\r\n\r\n")
+                    .map(|(_, body)| body.to_owned())
+                    .unwrap_or_default()),
                 _ => Err(connection.answer().into()),
             }
         })
@@ -115,7 +125,9 @@ impl Load {
         let cpu_before = cpu_time(process::id())?;
         let started = Instant::now();
         let mut latencies = runtime.block_on(async {
-            let workers: Vec<_> = (0..self.connections).map(|_| tokio::spawn(connection())).collect();
+            let workers: Vec<_> = (0..self.connections)
+                .map(|_| tokio::spawn(connection()))
+                .collect();
             let mut latencies = Vec::new();
             for worker in workers {
                 latencies.extend(worker.await??);
@@ -124,7 +136,11 @@ impl Load {
         })?;
         let elapsed = started.elapsed();
         latencies.sort_unstable();
-        Ok(Outcome { elapsed, generator_cpu: cpu_time(process::id())? - cpu_before, latencies })
+        Ok(Outcome {
+            elapsed,
+            generator_cpu: cpu_time(process::id())? - cpu_before,
+            latencies,
+        })
     }
 }
 
@@ -140,7 +156,9 @@ pub fn request(address: SocketAddr, assertion: &str) -> Vec<u8> {
 
 /// The body of a grant request.
 pub fn grant_form(assertion: &str) -> String {
-    format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}")
+    format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"
+    )
 }
 
 /// The body of a client credentials request by a client that authenticates with an assertion.
@@ -162,7 +180,10 @@ pub fn form_request(address: SocketAddr, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// Sends what is next until nothing is; how long each answer took.
-async fn connection(address: SocketAddr, next: impl AsyncFn() -> Option<Due>) -> io::Result<Vec<Duration>> {
+async fn connection(
+    address: SocketAddr,
+    next: impl AsyncFn() -> Option<Due>,
+) -> io::Result<Vec<Duration>> {
     let mut connection = Connection::open(address).await?;
     let mut latencies = Vec::new();
     while let Some((due, request)) = next().await {
@@ -184,7 +205,10 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(4096),
+        })
     }
 
     /// Sends one request and reads its answer to the end; the status.
@@ -195,14 +219,19 @@ impl Connection {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+                continue;
+            };
             let head = std::str::from_utf8(&self.buffer[..end]).map_err(io::Error::other)?;
             let length = head.lines().find_map(content_length);
             let length = length.ok_or_else(|| io::Error::other("an answer without a length"))?;
             if self.buffer.len() < end + 4 + length {
                 continue;
             }
-            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+            let status = head
+                .split(' ')
+                .nth(1)
+                .and_then(|status| status.parse().ok());
             return status.ok_or_else(|| io::Error::other("an answer without a status"));
         }
     }
@@ -215,5 +244,9 @@ impl Connection {
 
 fn content_length(line: &str) -> Option<usize> {
     let (name, value) = line.split_once(':')?;
-    if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
+    if name.eq_ignore_ascii_case("content-length") {
+        value.trim().parse().ok()
+    } else {
+        None
+    }
 }

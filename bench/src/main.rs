@@ -88,8 +88,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Command::Compare(options) => compare::run(&options),
         Command::Scale(options) => scale::run(&options),
         Command::Soak(options) => return soak::run(&options),
-        Command::Serve { what: Served::Floor, settings } => floor::run(&Settings::read(&settings)?).map(|never| match never {}),
-        Command::Serve { what: Served::Memory, settings } => memory::run(&Settings::read(&settings)?).map(|never| match never {}),
+        Command::Serve {
+            what: Served::Floor,
+            settings,
+        } => floor::run(&Settings::read(&settings)?).map(|never| match never {}),
+        Command::Serve {
+            what: Served::Memory,
+            settings,
+        } => memory::run(&Settings::read(&settings)?).map(|never| match never {}),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

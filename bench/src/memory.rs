@@ -18,12 +18,23 @@ pub fn run(settings: &Settings) -> Result<Infallible, Box<dyn Error>> {
     let store = Arc::new(MemoryStore::new());
     let runtime = Builder::new_current_thread().build()?;
     for client in &settings.clients {
-        let metadata = ClientMetadata::new(ClientId::parse(&client.client_id)?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+        let metadata = ClientMetadata::new(
+            ClientId::parse(&client.client_id)?,
+            AuthMethod::PRIVATE_KEY_JWT,
+            SystemClock.now(),
+        );
         let keys = JwkSet::parse(client.jwks.to_string().as_bytes())?.keys;
-        let client = Client::new(metadata, keys.into_iter().map(ClientKey::from).collect(), Vec::new())?;
+        let client = Client::new(
+            metadata,
+            keys.into_iter().map(ClientKey::from).collect(),
+            Vec::new(),
+        )?;
         runtime.block_on(store.client_create(client))?;
     }
-    let server = AuthorizationServer::builder(Issuer::parse(&settings.issuer)?).store(store).standard().build()?;
+    let server = AuthorizationServer::builder(Issuer::parse(&settings.issuer)?)
+        .store(store)
+        .standard()
+        .build()?;
     serve(settings.address(), move |request| {
         let server = server.clone();
         async move { server.respond(request).await }

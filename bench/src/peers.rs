@@ -8,7 +8,10 @@ use std::{
 
 use crate::{contestant::Installed, installed, settings::Settings};
 
-const PINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/grantor/tests/third_party_servers");
+const PINS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../crates/grantor/tests/third_party_servers"
+);
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 /// Where the peers are installed.
@@ -20,27 +23,63 @@ pub struct Peers {
 impl Peers {
     /// Installs what is not installed yet.
     pub fn install() -> Result<Self, Box<dyn Error>> {
-        let remedy = |problem| format!("the peers cannot be installed (leave them out with --without-peers): {problem}");
+        let remedy = |problem| {
+            format!(
+                "the peers cannot be installed (leave them out with --without-peers): {problem}"
+            )
+        };
         let python = installed::interpreter(Path::new(PINS)).map_err(remedy)?;
         let node_packages = installed::node_packages(Path::new(PINS), &python).map_err(remedy)?;
-        Ok(Self { python, node_packages })
+        Ok(Self {
+            python,
+            node_packages,
+        })
     }
 
     /// Authlib in Flask under gunicorn, 2 workers.
     pub fn authlib(&self, settings: &Settings, file: &Path) -> Installed {
         let mut command = Command::new(&self.python);
         // Threads keep connections alive, which workers without do not.
-        let workers = ["--workers", "2", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "75", "--preload"];
-        command.args(["-B", "-m", "gunicorn", "--bind", &settings.address().to_string(), "--log-level", "warning"]);
-        command.args(workers).args(["--chdir", SCRIPTS, "authlib_wsgi:app"]).env("SETTINGS", file);
-        Installed { command, input: String::new() }
+        let workers = [
+            "--workers",
+            "2",
+            "--worker-class",
+            "gthread",
+            "--threads",
+            "8",
+            "--keep-alive",
+            "75",
+            "--preload",
+        ];
+        command.args([
+            "-B",
+            "-m",
+            "gunicorn",
+            "--bind",
+            &settings.address().to_string(),
+            "--log-level",
+            "warning",
+        ]);
+        command
+            .args(workers)
+            .args(["--chdir", SCRIPTS, "authlib_wsgi:app"])
+            .env("SETTINGS", file);
+        Installed {
+            command,
+            input: String::new(),
+        }
     }
 
     /// node-oidc-provider, a cluster of 2.
     pub fn oidc_provider(&self, settings: &Settings) -> Result<Installed, Box<dyn Error>> {
         let mut command = Command::new(self.python.with_file_name("node"));
         command.arg(Path::new(SCRIPTS).join("oidc_provider_cluster.js"));
-        command.current_dir(&self.node_packages).env("NODE_ENV", "production");
-        Ok(Installed { command, input: serde_json::to_string(settings)? })
+        command
+            .current_dir(&self.node_packages)
+            .env("NODE_ENV", "production");
+        Ok(Installed {
+            command,
+            input: serde_json::to_string(settings)?,
+        })
     }
 }

@@ -38,45 +38,80 @@ impl Iterator for Numbers {
 /// was worth anything.
 pub fn open(data: &Path) -> Result<Connection, Box<dyn Error>> {
     let connection = Connection::open(data.join("grantor.db"))?;
-    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;")?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;",
+    )?;
     Ok(connection)
 }
 
 /// Registers clients, each with an ES256 key of its own; who signs as them in as many draws.
-pub fn add_clients(connection: &mut Connection, issuer: &str, count: usize, draws: usize) -> Result<Vec<Signer>, Box<dyn Error>> {
-    let drawn: Vec<usize> = Numbers(7).take(draws).map(|number| (number % count.max(1) as u64) as usize).collect();
-    let mut signers: HashMap<usize, Option<Signer>> = drawn.iter().map(|&number| (number, None)).collect();
+pub fn add_clients(
+    connection: &mut Connection,
+    issuer: &str,
+    count: usize,
+    draws: usize,
+) -> Result<Vec<Signer>, Box<dyn Error>> {
+    let drawn: Vec<usize> = Numbers(7)
+        .take(draws)
+        .map(|number| (number % count.max(1) as u64) as usize)
+        .collect();
+    let mut signers: HashMap<usize, Option<Signer>> =
+        drawn.iter().map(|&number| (number, None)).collect();
     let transaction = connection.transaction()?;
     for from in (0..count).step_by(CHUNK) {
         let keys = on_all_cores(CHUNK.min(count - from), |share| {
-            share.map(|_| PrivateJwk::generate(Algorithm::Es256)).collect::<Result<Vec<_>, SigningError>>()
+            share
+                .map(|_| PrivateJwk::generate(Algorithm::Es256))
+                .collect::<Result<Vec<_>, SigningError>>()
         })?;
         for (number, key) in (from..).zip(keys) {
             let id = format!("client-{number:07}");
-            let metadata = ClientMetadata::new(ClientId::parse(&id)?, AuthMethod::PRIVATE_KEY_JWT, SystemClock.now());
+            let metadata = ClientMetadata::new(
+                ClientId::parse(&id)?,
+                AuthMethod::PRIVATE_KEY_JWT,
+                SystemClock.now(),
+            );
             let metadata = serde_json::to_string(&metadata)?;
             let jwk = serde_json::to_string(&key.public())?;
-            transaction.prepare_cached("INSERT INTO party (name, kind) VALUES (?1, 'client')")?.execute([&id])?;
+            transaction
+                .prepare_cached("INSERT INTO party (name, kind) VALUES (?1, 'client')")?
+                .execute([&id])?;
             let insert = "INSERT INTO client (id, metadata, keys) \
                 VALUES (?1, ?2, json_array(json_object('jwk', json(?3), 'expires_at', NULL)))";
-            transaction.prepare_cached(insert)?.execute([&id, &metadata, &jwk])?;
+            transaction
+                .prepare_cached(insert)?
+                .execute([&id, &metadata, &jwk])?;
             if let Some(signer) = signers.get_mut(&number) {
-                *signer = Some(Signer { client: id, audience: issuer.to_owned(), key: Key::Private(Arc::new(key)) });
+                *signer = Some(Signer {
+                    client: id,
+                    audience: issuer.to_owned(),
+                    key: Key::Private(Arc::new(key)),
+                });
             }
         }
     }
     // Servers that ran at the time would have read these; a sweep would remove them one by one.
-    transaction.execute("DELETE FROM change WHERE sequence < (SELECT max(sequence) FROM change)", [])?;
+    transaction.execute(
+        "DELETE FROM change WHERE sequence < (SELECT max(sequence) FROM change)",
+        [],
+    )?;
     transaction.commit()?;
-    Ok(drawn.iter().filter_map(|number| signers.get(number).cloned().flatten()).collect())
+    Ok(drawn
+        .iter()
+        .filter_map(|number| signers.get(number).cloned().flatten())
+        .collect())
 }
 
 /// Records uses of assertions that are in force for most of an hour, [`CLAIMS`] in a row.
 pub fn add_replay_entries(connection: &mut Connection, count: usize) -> Result<(), Box<dyn Error>> {
     let transaction = connection.transaction()?;
     {
-        let mut insert = transaction.prepare("INSERT INTO replay (until, claims) VALUES (?1, ?2)")?;
-        let end = SystemClock.now().plus(Duration::from_secs(50 * 60)).millis();
+        let mut insert =
+            transaction.prepare("INSERT INTO replay (until, claims) VALUES (?1, ?2)")?;
+        let end = SystemClock
+            .now()
+            .plus(Duration::from_secs(50 * 60))
+            .millis();
         let mut numbers = Numbers(11);
         for first in (0..count).step_by(CLAIMS) {
             let claims = CLAIMS.min(count - first);
@@ -85,7 +120,10 @@ pub fn add_replay_entries(connection: &mut Connection, count: usize) -> Result<(
             for _ in 0..claims {
                 // The issuer's tag, what tells its assertions apart, and until when.
                 let issuer = Numbers(numbers.next().unwrap_or_default() % ISSUERS).next();
-                issuer.into_iter().chain(numbers.by_ref().take(3)).for_each(|number| row.extend(number.to_be_bytes()));
+                issuer
+                    .into_iter()
+                    .chain(numbers.by_ref().take(3))
+                    .for_each(|number| row.extend(number.to_be_bytes()));
                 row.extend(until.to_be_bytes());
             }
             insert.execute((until, row))?;

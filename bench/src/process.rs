@@ -25,19 +25,39 @@ pub struct Process {
 
 impl Process {
     /// Starts a server, tells it `input` on its standard input, and waits until it accepts connections at `address`.
-    pub fn start(command: &mut Command, input: &str, address: SocketAddr, log: &Path) -> Result<Self, Box<dyn Error>> {
+    pub fn start(
+        command: &mut Command,
+        input: &str,
+        address: SocketAddr,
+        log: &Path,
+    ) -> Result<Self, Box<dyn Error>> {
         let spawned = Instant::now();
         let file = File::create(log)?;
-        command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
-        let child = command.spawn().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
-        let mut process = Self { child, address, spawned, log: log.to_owned() };
+        command
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let child = command
+            .spawn()
+            .map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+        let mut process = Self {
+            child,
+            address,
+            spawned,
+            log: log.to_owned(),
+        };
         if let Some(stdin) = &mut process.child.stdin {
             // One that has already ended is noticed below.
             let _ = writeln!(stdin, "{input}");
         }
         while TcpStream::connect(address).is_err() {
             if spawned.elapsed() > PATIENCE || process.child.try_wait()?.is_some() {
-                return Err(format!("{:?} does not accept connections: {}", command.get_program(), process.said()).into());
+                return Err(format!(
+                    "{:?} does not accept connections: {}",
+                    command.get_program(),
+                    process.said()
+                )
+                .into());
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -56,7 +76,9 @@ impl Process {
     /// What it wrote: its last kilobytes.
     pub fn said(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
-        log.get(log.len().saturating_sub(2000)..).unwrap_or(&log).to_owned()
+        log.get(log.len().saturating_sub(2000)..)
+            .unwrap_or(&log)
+            .to_owned()
     }
 
     /// User and system time so far, of all threads of all its processes.
@@ -68,7 +90,10 @@ impl Process {
     pub fn resident_kib(&self) -> Result<u64, Box<dyn Error>> {
         match self.family()?.as_slice() {
             [only] => kib(*only, "status", "VmRSS:"),
-            several => several.iter().map(|process| kib(*process, "smaps_rollup", "Pss:")).sum(),
+            several => several
+                .iter()
+                .map(|process| kib(*process, "smaps_rollup", "Pss:"))
+                .sum(),
         }
     }
 
@@ -76,10 +101,23 @@ impl Process {
     fn family(&self) -> Result<Vec<u32>, Box<dyn Error>> {
         let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
         for entry in fs::read_dir("/proc")? {
-            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some(process) = entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
             // One that has ended meanwhile is nobody's child.
             let Ok(stat) = stat(process) else { continue };
-            children.entry(stat.get(1).and_then(|parent| parent.parse().ok()).unwrap_or_default()).or_default().push(process);
+            children
+                .entry(
+                    stat.get(1)
+                        .and_then(|parent| parent.parse().ok())
+                        .unwrap_or_default(),
+                )
+                .or_default()
+                .push(process);
         }
         let mut family = vec![self.child.id()];
         let mut next = 0;
@@ -102,7 +140,12 @@ impl Drop for Process {
 /// User and system time of a process so far, all threads, with those of children it has waited for (proc_pid_stat(5), fields 14 to
 /// 17).
 pub fn cpu_time(process: u32) -> Result<Duration, Box<dyn Error>> {
-    let ticks: u64 = stat(process)?.iter().skip(11).take(4).map(|field| field.parse::<u64>()).sum::<Result<_, _>>()?;
+    let ticks: u64 = stat(process)?
+        .iter()
+        .skip(11)
+        .take(4)
+        .map(|field| field.parse::<u64>())
+        .sum::<Result<_, _>>()?;
     // USER_HZ, which Linux fixes at 100 for every process that looks.
     Ok(Duration::from_millis(ticks * 10))
 }
@@ -110,12 +153,17 @@ pub fn cpu_time(process: u32) -> Result<Duration, Box<dyn Error>> {
 /// The fields of `/proc/PID/stat` from the third on: the second may hold anything.
 fn stat(process: u32) -> Result<Vec<String>, Box<dyn Error>> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let (_, fields) = stat.rsplit_once(") ").ok_or("unexpected format of /proc/PID/stat")?;
+    let (_, fields) = stat
+        .rsplit_once(") ")
+        .ok_or("unexpected format of /proc/PID/stat")?;
     Ok(fields.split(' ').map(str::to_owned).collect())
 }
 
 fn kib(process: u32, file: &str, name: &str) -> Result<u64, Box<dyn Error>> {
     let text = fs::read_to_string(format!("/proc/{process}/{file}"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name} in /proc/PID/{file}"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .ok_or_else(|| format!("no {name} in /proc/PID/{file}"))?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -21,12 +21,21 @@ pub struct Run {
 
 impl Run {
     /// Sends these requests, each connection one after the other.
-    pub fn measure(server: &Process, load: Load, requests: Vec<Vec<u8>>) -> Result<Self, Box<dyn Error>> {
+    pub fn measure(
+        server: &Process,
+        load: Load,
+        requests: Vec<Vec<u8>>,
+    ) -> Result<Self, Box<dyn Error>> {
         Self::of(server, requests, |requests| load.run(requests))
     }
 
     /// Sends these requests at this rate.
-    pub fn measure_at(server: &Process, load: Load, rate: f64, requests: Vec<Vec<u8>>) -> Result<Self, Box<dyn Error>> {
+    pub fn measure_at(
+        server: &Process,
+        load: Load,
+        rate: f64,
+        requests: Vec<Vec<u8>>,
+    ) -> Result<Self, Box<dyn Error>> {
         Self::of(server, requests, |requests| load.run_at(rate, requests))
     }
 
@@ -37,7 +46,8 @@ impl Run {
     ) -> Result<Self, Box<dyn Error>> {
         let tokens = requests.len() as f64;
         let before = server.cpu_time()?;
-        let outcome = send(requests).map_err(|error| format!("{error}\nthe server: {}", server.said()))?;
+        let outcome =
+            send(requests).map_err(|error| format!("{error}\nthe server: {}", server.said()))?;
         let used = server.cpu_time()? - before;
         Ok(Self {
             cpu_micros: used.as_secs_f64() * 1e6 / tokens,

@@ -44,7 +44,14 @@ pub struct Options {
 
 impl Options {
     pub fn new(quick: bool, write: bool) -> Self {
-        Self { quick, write, rounds: None, tokens: None, clients: None, entries: None }
+        Self {
+            quick,
+            write,
+            rounds: None,
+            tokens: None,
+            clients: None,
+            entries: None,
+        }
     }
 
     fn rounds(&self) -> usize {
@@ -52,18 +59,45 @@ impl Options {
     }
 
     fn tokens(&self) -> usize {
-        self.tokens.unwrap_or(if self.quick { 1000 } else { 10_000 })
+        self.tokens
+            .unwrap_or(if self.quick { 1000 } else { 10_000 })
     }
 
     /// The first is the smallest, with which the others are compared.
     fn sizes(&self) -> Vec<Size> {
         let (clients, entries): (&[usize], &[usize]) = match self.quick {
             true => (&[1000], &[10_000]),
-            false => (&[1000, 100_000, 1_000_000], &[100_000, 1_000_000, 10_000_000]),
+            false => (
+                &[1000, 100_000, 1_000_000],
+                &[100_000, 1_000_000, 10_000_000],
+            ),
         };
-        let clients = self.clients.as_deref().unwrap_or(clients).iter().map(|&clients| Size { clients, entries: 0 });
-        let entries = self.entries.as_deref().unwrap_or(entries).iter().map(|&entries| Size { clients: FEW_CLIENTS, entries });
-        [Size { clients: FEW_CLIENTS, entries: 0 }].into_iter().chain(clients).chain(entries).collect()
+        let clients = self
+            .clients
+            .as_deref()
+            .unwrap_or(clients)
+            .iter()
+            .map(|&clients| Size {
+                clients,
+                entries: 0,
+            });
+        let entries = self
+            .entries
+            .as_deref()
+            .unwrap_or(entries)
+            .iter()
+            .map(|&entries| Size {
+                clients: FEW_CLIENTS,
+                entries,
+            });
+        [Size {
+            clients: FEW_CLIENTS,
+            entries: 0,
+        }]
+        .into_iter()
+        .chain(clients)
+        .chain(entries)
+        .collect()
     }
 }
 
@@ -88,7 +122,11 @@ struct Sized {
 
 /// Prints the table, and writes it where that is asked for.
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let mut all = options.sizes().into_iter().map(|size| Sized::start(size, options)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = options
+        .sizes()
+        .into_iter()
+        .map(|size| Sized::start(size, options))
+        .collect::<Result<Vec<_>, _>>()?;
     for sized in &mut all {
         sized.turn(options.tokens() / 2)?;
     }
@@ -107,7 +145,11 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let section = section(&all);
     println!("{}", section.text());
-    if options.write { section.write("scale") } else { Ok(()) }
+    if options.write {
+        section.write("scale")
+    } else {
+        Ok(())
+    }
 }
 
 impl Sized {
@@ -117,7 +159,12 @@ impl Sized {
         installation.register("first", &["--generate-key"])?;
         let draws = 1 + options.tokens() / 2 + options.tokens() * options.rounds();
         let mut connection = population::open(&installation.data())?;
-        let signers = population::add_clients(&mut connection, installation.issuer(), size.clients - 1, draws)?;
+        let signers = population::add_clients(
+            &mut connection,
+            installation.issuer(),
+            size.clients - 1,
+            draws,
+        )?;
         population::add_replay_entries(&mut connection, size.entries)?;
         drop(connection);
         let database_bytes = fs::metadata(installation.data().join("grantor.db"))?.len();
@@ -125,7 +172,10 @@ impl Sized {
         let first: Vec<Signer> = signers.by_ref().take(1).collect();
         let first = presign_each(&first)?;
         let server = installation.serve()?;
-        let start = Start::of(&server.process, &request(server.process.address(), &first[0]))?;
+        let start = Start::of(
+            &server.process,
+            &request(server.process.address(), &first[0]),
+        )?;
         println!(
             "{} clients and {} entries, {} MiB: first token {:.0} ms after start, {:.1} MiB resident",
             size.clients,
@@ -134,13 +184,28 @@ impl Sized {
             start.time.as_secs_f64() * 1e3,
             start.resident_kib as f64 / 1024.0
         );
-        Ok(Self { size, server, start, database_bytes, signers, runs: Vec::new(), resident_kib: 0 })
+        Ok(Self {
+            size,
+            server,
+            start,
+            database_bytes,
+            signers,
+            runs: Vec::new(),
+            resident_kib: 0,
+        })
     }
 
     fn turn(&mut self, tokens: usize) -> Result<Run, Box<dyn Error>> {
         let signers: Vec<Signer> = self.signers.by_ref().take(tokens).collect();
-        let load = Load { address: self.server.process.address(), connections: CONNECTIONS };
-        Run::measure(&self.server.process, load, load.grants(&presign_each(&signers)?))
+        let load = Load {
+            address: self.server.process.address(),
+            connections: CONNECTIONS,
+        };
+        Run::measure(
+            &self.server.process,
+            load,
+            load.grants(&presign_each(&signers)?),
+        )
     }
 
     fn cpu(&self) -> impl Iterator<Item = f64> {
@@ -166,13 +231,24 @@ fn section(all: &[Sized]) -> Section {
             grouped(sized.size.entries),
             format!("{:.1} ({:.1} to {:.1})", cpu.median, cpu.least, cpu.most),
             format!("{:.2}", times(sized.cpu(), all[0].cpu())),
-            format!("{:.0}", Spread::of(sized.runs.iter().map(|run| run.rate)).median),
+            format!(
+                "{:.0}",
+                Spread::of(sized.runs.iter().map(|run| run.rate)).median
+            ),
             format!("{:.0}", milliseconds(sized.start.time)),
-            format!("{:.1} / {:.1}", sized.start.resident_kib as f64 / 1024.0, sized.resident_kib as f64 / 1024.0),
+            format!(
+                "{:.1} / {:.1}",
+                sized.start.resident_kib as f64 / 1024.0,
+                sized.resident_kib as f64 / 1024.0
+            ),
             format!("{:.1}", sized.database_bytes as f64 / 1048576.0),
         ]);
     }
-    let text = format!("{table}{}{}", each(all, "client", |size| size.clients), each(all, "replay entry", |size| size.entries));
+    let text = format!(
+        "{table}{}{}",
+        each(all, "client", |size| size.clients),
+        each(all, "replay entry", |size| size.entries)
+    );
     let curve = |title, is_of: fn(&Size) -> bool, count: fn(&Size) -> usize| Curve {
         title,
         points: all
@@ -181,17 +257,34 @@ fn section(all: &[Sized]) -> Section {
             .map(|sized| (count(&sized.size), Spread::of(sized.cpu())))
             .collect(),
     };
-    let clients = curve("registered clients, each with a key of its own", |size| size.entries == 0, |size| size.clients);
-    let entries = curve("live replay entries in SQLite", |size| size.clients == FEW_CLIENTS, |size| size.entries);
-    let picture = curves("Server CPU time per token, microseconds, by what there is to look through", &[clients, entries]);
-    Section { text, picture: ("performance-scale.svg", picture) }
+    let clients = curve(
+        "registered clients, each with a key of its own",
+        |size| size.entries == 0,
+        |size| size.clients,
+    );
+    let entries = curve(
+        "live replay entries in SQLite",
+        |size| size.clients == FEW_CLIENTS,
+        |size| size.entries,
+    );
+    let picture = curves(
+        "Server CPU time per token, microseconds, by what there is to look through",
+        &[clients, entries],
+    );
+    Section {
+        text,
+        picture: ("performance-scale.svg", picture),
+    }
 }
 
 /// What one more costs, from the most that were measured.
 fn each(all: &[Sized], name: &str, count: fn(&Size) -> usize) -> String {
-    let Some(most) = all.iter().max_by_key(|sized| count(&sized.size)) else { return String::new() };
+    let Some(most) = all.iter().max_by_key(|sized| count(&sized.size)) else {
+        return String::new();
+    };
     let more = (count(&most.size) - count(&all[0].size)) as f64;
-    let memory = (most.start.resident_kib as f64 - all[0].start.resident_kib as f64) * 1024.0 / more;
+    let memory =
+        (most.start.resident_kib as f64 - all[0].start.resident_kib as f64) * 1024.0 / more;
     let disk = (most.database_bytes as f64 - all[0].database_bytes as f64) / more;
     format!(
         "\nA {name} costs {memory:.0} bytes of memory after start and {disk:.0} bytes of disk, at {}.\n",

@@ -24,22 +24,30 @@ where
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let mut workers = Workers::start()?;
-    Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        loop {
-            let stream = listener.accept().await?.0.into_std()?;
-            let answer = answer.clone();
-            workers.spawn(async move {
-                let Ok(stream) = TcpStream::from_std(stream) else { return };
-                // Without it answers wait for more to send; a connection that cannot be set so is slow, and is measured as that.
-                let _ = stream.set_nodelay(true);
-                let service = service_fn(move |request| {
-                    let answer = answer(request);
-                    async { Ok::<_, Infallible>(answer.await) }
+    Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let listener = TcpListener::bind(address).await?;
+            loop {
+                let stream = listener.accept().await?.0.into_std()?;
+                let answer = answer.clone();
+                workers.spawn(async move {
+                    let Ok(stream) = TcpStream::from_std(stream) else {
+                        return;
+                    };
+                    // Without it answers wait for more to send; a connection that cannot be set so is slow, and is measured as that.
+                    let _ = stream.set_nodelay(true);
+                    let service = service_fn(move |request| {
+                        let answer = answer(request);
+                        async { Ok::<_, Infallible>(answer.await) }
+                    });
+                    // Whoever hangs up ends the connection; there is nobody to tell.
+                    let _ = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
-                // Whoever hangs up ends the connection; there is nobody to tell.
-                let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    })
+            }
+        })
 }

@@ -32,7 +32,11 @@ impl Installation {
         fs::create_dir(directory.path().join("data"))?;
         fs::write(directory.path().join("data/grantor.toml"), configuration)?;
         let address = free_address()?;
-        Ok(Self { directory, address, issuer: format!("http://{address}") })
+        Ok(Self {
+            directory,
+            address,
+            issuer: format!("http://{address}"),
+        })
     }
 
     pub fn issuer(&self) -> &str {
@@ -48,7 +52,11 @@ impl Installation {
     pub fn register(&self, id: &str, options: &[&str]) -> Result<Signer, Box<dyn Error>> {
         let out = self.directory.path().join(format!("{id}.json"));
         let mut create = self.command()?;
-        create.args(["client", "create", id]).args(options).arg("--out").arg(&out);
+        create
+            .args(["client", "create", id])
+            .args(options)
+            .arg("--out")
+            .arg(&out);
         let output = create.output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
@@ -56,22 +64,40 @@ impl Installation {
         let key_file: Value = serde_json::from_slice(&fs::read(&out)?)?;
         let key = match key_file["client_secret"].as_str() {
             Some(secret) => Key::Secret(secret.into()),
-            None => Key::Private(Arc::new(PrivateJwk::parse(key_file["private_key"].to_string().as_bytes(), None)?)),
+            None => Key::Private(Arc::new(PrivateJwk::parse(
+                key_file["private_key"].to_string().as_bytes(),
+                None,
+            )?)),
         };
-        Ok(Signer { client: id.to_owned(), audience: self.issuer.clone(), key })
+        Ok(Signer {
+            client: id.to_owned(),
+            audience: self.issuer.clone(),
+            key,
+        })
     }
 
     /// Starts the server, and waits until it accepts connections.
     pub fn serve(self) -> Result<Server, Box<dyn Error>> {
         let mut command = self.command()?;
         command.args(["serve", "--listen", &self.address.to_string()]);
-        let process = Process::start(&mut command, "", self.address, &self.directory.path().join("log"))?;
-        Ok(Server { process, installation: self })
+        let process = Process::start(
+            &mut command,
+            "",
+            self.address,
+            &self.directory.path().join("log"),
+        )?;
+        Ok(Server {
+            process,
+            installation: self,
+        })
     }
 
     fn command(&self) -> Result<Command, Box<dyn Error>> {
         let mut command = Command::new(binary()?);
-        command.arg("--data").arg(self.data()).args(["--issuer", &self.issuer]);
+        command
+            .arg("--data")
+            .arg(self.data())
+            .args(["--issuer", &self.issuer]);
         Ok(command)
     }
 }
@@ -84,7 +110,10 @@ pub struct Server {
 
 impl Server {
     /// One client with a key for `algorithm`, and who signs as it.
-    pub fn start(algorithm: Algorithm, configuration: &str) -> Result<(Self, Signer), Box<dyn Error>> {
+    pub fn start(
+        algorithm: Algorithm,
+        configuration: &str,
+    ) -> Result<(Self, Signer), Box<dyn Error>> {
         let installation = Installation::new(configuration)?;
         let signer = installation.register("bench", &["--generate-key", algorithm.name()])?;
         Ok((installation.serve()?, signer))
@@ -92,7 +121,9 @@ impl Server {
 
     /// Registers a further client, with a secret, which nobody will ever know.
     pub fn register_secret_client(&self, id: &str) -> Result<(), Box<dyn Error>> {
-        self.installation.register(id, &["--auth", "client_secret_basic"]).map(drop)
+        self.installation
+            .register(id, &["--auth", "client_secret_basic"])
+            .map(drop)
     }
 }
 
@@ -104,9 +135,16 @@ pub fn free_address() -> Result<SocketAddr, Box<dyn Error>> {
 /// `grantor` as built by the same cargo profile, in the directory of this program.
 fn binary() -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::current_exe()?.with_file_name("grantor");
-    let profile = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("release");
+    let profile = path
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str())
+        .unwrap_or("release");
     match path.exists() {
         true => Ok(path),
-        false => Err(format!("build the server first: cargo build --profile {profile} -p grantor-server").into()),
+        false => Err(format!(
+            "build the server first: cargo build --profile {profile} -p grantor-server"
+        )
+        .into()),
     }
 }

@@ -37,16 +37,33 @@ impl Settings {
     /// A free port, and `clients` clients with RSA keys; who signs as the first.
     pub fn new(clients: usize, replay: Option<PathBuf>) -> Result<(Self, Signer), Box<dyn Error>> {
         let address = free_address()?;
-        let keys = (0..clients).map(|_| PrivateJwk::generate(Algorithm::Rs256)).collect::<Result<Vec<_>, _>>()?;
+        let keys = (0..clients)
+            .map(|_| PrivateJwk::generate(Algorithm::Rs256))
+            .collect::<Result<Vec<_>, _>>()?;
         let client = |(number, key): (usize, &PrivateJwk)| {
             let jwks = json!({"keys": [key.public().to_object()]});
-            Client { client_id: format!("bench-{number}"), jwks }
+            Client {
+                client_id: format!("bench-{number}"),
+                jwks,
+            }
         };
         let issuer = format!("http://{address}");
         let registered = keys.iter().enumerate().map(client).collect();
-        let settings = Self { issuer: issuer.clone(), port: address.port(), clients: registered, replay };
+        let settings = Self {
+            issuer: issuer.clone(),
+            port: address.port(),
+            clients: registered,
+            replay,
+        };
         let first = keys.into_iter().next().ok_or("no clients")?;
-        Ok((settings, Signer { client: "bench-0".to_owned(), audience: issuer, key: Key::Private(Arc::new(first)) }))
+        Ok((
+            settings,
+            Signer {
+                client: "bench-0".to_owned(),
+                audience: issuer,
+                key: Key::Private(Arc::new(first)),
+            },
+        ))
     }
 
     pub fn read(path: &Path) -> Result<Self, Box<dyn Error>> {

@@ -42,14 +42,19 @@ impl Key {
 impl Signer {
     /// Signs with another key, and says it were the same client.
     pub fn with(&self, key: PrivateJwk) -> Self {
-        Self { key: Key::Private(Arc::new(key)), ..self.clone() }
+        Self {
+            key: Key::Private(Arc::new(key)),
+            ..self.clone()
+        }
     }
 
     /// Signs on all cores.
     pub fn presign(&self, count: usize) -> Result<Vec<String>, Box<dyn Error>> {
         on_all_cores(count, |share| {
             let key = self.key.signing_key()?;
-            (0..share.len()).map(|_| self.sign(&key, PRESIGNED_LIFETIME)).collect()
+            (0..share.len())
+                .map(|_| self.sign(&key, PRESIGNED_LIFETIME))
+                .collect()
         })
     }
 
@@ -58,7 +63,9 @@ impl Signer {
         let (sender, receiver) = mpsc::channel(256);
         let signer = self.clone();
         thread::spawn(move || {
-            let Ok(key) = signer.key.signing_key() else { return };
+            let Ok(key) = signer.key.signing_key() else {
+                return;
+            };
             while let Ok(assertion) = signer.sign(&key, STREAMED_LIFETIME) {
                 if sender.blocking_send(assertion).is_err() {
                     return;
@@ -84,7 +91,10 @@ impl Signer {
 /// One assertion by each of these.
 pub fn presign_each(signers: &[Signer]) -> Result<Vec<String>, Box<dyn Error>> {
     on_all_cores(signers.len(), |share| {
-        signers[share].iter().map(|signer| signer.sign(&signer.key.signing_key()?, PRESIGNED_LIFETIME)).collect()
+        signers[share]
+            .iter()
+            .map(|signer| signer.sign(&signer.key.signing_key()?, PRESIGNED_LIFETIME))
+            .collect()
     })
 }
 

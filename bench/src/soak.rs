@@ -71,7 +71,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
          {CRAWLERS} connections that crawl",
         options.algorithm, options.connections, options.hostile
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (alone, attacked) = runtime.block_on(phases(&server.process, &signer, options, rate))?;
     Ok(judge(&alone, &attacked, options))
 }
@@ -79,14 +81,22 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 /// Tokens a second where every connection asks again as soon as it is answered.
 fn capacity(server: &Server, signer: &Signer, options: &Options) -> Result<f64, Box<dyn Error>> {
     const TOKENS: usize = 4000;
-    let load = Load { address: server.process.address(), connections: options.connections };
+    let load = Load {
+        address: server.process.address(),
+        connections: options.connections,
+    };
     let requests = |tokens| Ok::<_, Box<dyn Error>>(load.grants(&signer.presign(tokens)?));
     load.run(requests(TOKENS / 4)?)?;
     Ok(load.run(requests(TOKENS)?)?.rate())
 }
 
 /// The same honest clients all the time, first alone, then under attack.
-async fn phases(server: &Process, signer: &Signer, options: &Options, rate: f64) -> Result<(Phase, Phase), Box<dyn Error>> {
+async fn phases(
+    server: &Process,
+    signer: &Signer,
+    options: &Options,
+    rate: f64,
+) -> Result<(Phase, Phase), Box<dyn Error>> {
     let stage = Arc::new(Stage::default());
     let (queue, requests) = mpsc::unbounded_channel();
     let requests = Arc::new(tokio::sync::Mutex::new(requests));
@@ -104,7 +114,9 @@ async fn phases(server: &Process, signer: &Signer, options: &Options, rate: f64)
 
     let arsenal = Arc::new(Arsenal {
         address: server.address(),
-        forged: signer.with(PrivateJwk::generate(options.algorithm)?).presign(64)?,
+        forged: signer
+            .with(PrivateJwk::generate(options.algorithm)?)
+            .presign(64)?,
         used: stage.used.clone(),
         guessed_client: "guessed",
     });
@@ -156,12 +168,18 @@ struct Due {
 
 /// Puts requests into the queue at the times when they are due, whether or not earlier ones are answered: who waits for a slow
 /// server asks less of it, and would not notice.
-async fn ask_steadily(rate: f64, mut assertions: Receiver<String>, queue: mpsc::UnboundedSender<Due>) {
+async fn ask_steadily(
+    rate: f64,
+    mut assertions: Receiver<String>,
+    queue: mpsc::UnboundedSender<Due>,
+) {
     let (started, mut sent) = (Instant::now(), 0);
     loop {
         while sent < (started.elapsed().as_secs_f64() * rate) as u64 {
             let since = started + Duration::from_secs_f64(sent as f64 / rate);
-            let Some(assertion) = assertions.recv().await else { return };
+            let Some(assertion) = assertions.recv().await else {
+                return;
+            };
             if queue.send(Due { since, assertion }).is_err() {
                 return;
             }
@@ -172,10 +190,16 @@ async fn ask_steadily(rate: f64, mut assertions: Receiver<String>, queue: mpsc::
 }
 
 /// Takes requests from the queue, one at a time.
-async fn honest(address: std::net::SocketAddr, requests: Arc<tokio::sync::Mutex<UnboundedReceiver<Due>>>, stage: Arc<Stage>) {
+async fn honest(
+    address: std::net::SocketAddr,
+    requests: Arc<tokio::sync::Mutex<UnboundedReceiver<Due>>>,
+    stage: Arc<Stage>,
+) {
     let mut connection = None;
     loop {
-        let Some(due) = requests.lock().await.recv().await else { return };
+        let Some(due) = requests.lock().await.recv().await else {
+            return;
+        };
         let request = form_request(address, HONEST_ADDRESS, &grant_form(&due.assertion));
         let outcome = async {
             let open = match &mut connection {
@@ -183,7 +207,14 @@ async fn honest(address: std::net::SocketAddr, requests: Arc<tokio::sync::Mutex<
                 None => connection.insert(Connection::open(address).await?),
             };
             let status = open.ask(&request).await?;
-            Ok::<_, std::io::Error>((status, if status == 200 { String::new() } else { open.answer() }))
+            Ok::<_, std::io::Error>((
+                status,
+                if status == 200 {
+                    String::new()
+                } else {
+                    open.answer()
+                },
+            ))
         };
         match outcome.await {
             Ok((200, _)) => {
@@ -222,7 +253,9 @@ async fn attacker(first: usize, rate: f64, arsenal: Arc<Arsenal>, stage: Arc<Sta
             Outcome::Unexpected(status) => {
                 tally.unexpected += 1;
                 tally.server_errors += u64::from(status >= 500);
-                tally.complaint.get_or_insert(format!("attack {number} was answered with {status}"));
+                tally
+                    .complaint
+                    .get_or_insert(format!("attack {number} was answered with {status}"));
             }
         });
     }
@@ -247,7 +280,12 @@ struct Phase {
 
 impl Phase {
     /// Looks once a second, and prints a row each minute, or a third of the phase where that is shorter.
-    async fn observe(name: &str, length: Duration, server: &Process, stage: &Stage) -> Result<Self, Box<dyn Error>> {
+    async fn observe(
+        name: &str,
+        length: Duration,
+        server: &Process,
+        stage: &Stage,
+    ) -> Result<Self, Box<dyn Error>> {
         let mut phase = Self::default();
         let started = Instant::now();
         let (step, mut row_ends) = (length.div_f64(3.0).min(Duration::from_secs(60)), 1);
@@ -258,7 +296,12 @@ impl Phase {
             if started.elapsed() >= step * row_ends {
                 let mut tally = Tally::default();
                 stage.note(|current| std::mem::swap(current, &mut tally));
-                row(&format!("{name} {row_ends}"), &mut tally, row_began.elapsed(), phase.resident.last().copied());
+                row(
+                    &format!("{name} {row_ends}"),
+                    &mut tally,
+                    row_began.elapsed(),
+                    phase.resident.last().copied(),
+                );
                 phase.p99s.push(tally.quantile(0.99));
                 phase.all.add(tally);
                 row_ends += 1;
@@ -271,7 +314,10 @@ impl Phase {
 
     /// The median of the rows' 99th percentiles: something else that keeps the machine busy for a minute spoils one row only.
     fn p99(&self) -> f64 {
-        self.p99s.get(self.p99s.len() / 2).copied().unwrap_or(f64::NAN)
+        self.p99s
+            .get(self.p99s.len() / 2)
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 
     /// The means of the first and of the last third of the samples, the first fifth being warm-up.
@@ -279,7 +325,10 @@ impl Phase {
         let samples = &self.resident[self.resident.len() / 5..];
         let third = samples.len().div_ceil(3);
         let mean = |part: &[u64]| part.iter().sum::<u64>() / (part.len() as u64).max(1);
-        (mean(&samples[..third.min(samples.len())]), mean(&samples[samples.len().saturating_sub(third)..]))
+        (
+            mean(&samples[..third.min(samples.len())]),
+            mean(&samples[samples.len().saturating_sub(third)..]),
+        )
     }
 }
 
@@ -298,7 +347,9 @@ impl Tally {
     /// In milliseconds; the latencies are sorted.
     fn quantile(&self, part: f64) -> f64 {
         let index = (self.latencies.len() as f64 * part) as usize;
-        self.latencies.get(index.min(self.latencies.len().saturating_sub(1))).map_or(f64::NAN, |micros| f64::from(*micros) / 1e3)
+        self.latencies
+            .get(index.min(self.latencies.len().saturating_sub(1)))
+            .map_or(f64::NAN, |micros| f64::from(*micros) / 1e3)
     }
 }
 
@@ -320,23 +371,39 @@ fn row(name: &str, tally: &mut Tally, elapsed: Duration, resident: Option<u64>) 
 fn judge(alone: &Phase, attacked: &Phase, options: &Options) -> ExitCode {
     let both = [&alone.all, &attacked.all];
     let total = |count: fn(&Tally) -> u64| both.iter().map(|tally| count(tally)).sum::<u64>();
-    let (granted, failures) = (total(|tally| tally.latencies.len() as u64), total(|tally| tally.honest_failures));
-    let (errors, unexpected) = (total(|tally| tally.server_errors), total(|tally| tally.unexpected));
+    let (granted, failures) = (
+        total(|tally| tally.latencies.len() as u64),
+        total(|tally| tally.honest_failures),
+    );
+    let (errors, unexpected) = (
+        total(|tally| tally.server_errors),
+        total(|tally| tally.unexpected),
+    );
     let (early, late) = attacked.memory();
     let [quiet, busy] = [alone, attacked].map(Phase::p99);
     let mut verdicts = vec![
         (errors == 0, format!("{errors} answers 5xx")),
-        (failures == 0 && granted > 0, format!("{granted} honest requests granted, {failures} not")),
-        (unexpected == 0, format!("{unexpected} attacks neither refused nor throttled")),
+        (
+            failures == 0 && granted > 0,
+            format!("{granted} honest requests granted, {failures} not"),
+        ),
+        (
+            unexpected == 0,
+            format!("{unexpected} attacks neither refused nor throttled"),
+        ),
         (
             late <= early + SLACK_KIB.max(early / 10),
-            format!("resident memory {early} KiB in the first third after warm-up, {late} KiB in the last"),
+            format!(
+                "resident memory {early} KiB in the first third after warm-up, {late} KiB in the last"
+            ),
         ),
     ];
     if !options.no_timing {
         verdicts.push((
             busy <= 2.0 * quiet,
-            format!("honest p99 {quiet:.2} ms alone, {busy:.2} ms under attack (medians of the rows)"),
+            format!(
+                "honest p99 {quiet:.2} ms alone, {busy:.2} ms under attack (medians of the rows)"
+            ),
         ));
     }
     for (holds, what) in &verdicts {
@@ -345,5 +412,9 @@ fn judge(alone: &Phase, attacked: &Phase, options: &Options) -> ExitCode {
     for complaint in both.iter().filter_map(|tally| tally.complaint.as_ref()) {
         println!("first complaint: {complaint}");
     }
-    if verdicts.iter().all(|(holds, _)| *holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if verdicts.iter().all(|(holds, _)| *holds) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

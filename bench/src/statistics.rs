@@ -14,12 +14,22 @@ impl Spread {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-        Self { median: at(values.len() / 2), least: at(0), most: at(values.len().saturating_sub(1)) }
+        Self {
+            median: at(values.len() / 2),
+            least: at(0),
+            most: at(values.len().saturating_sub(1)),
+        }
     }
 }
 
 /// How many times as much the first is as the second: the median of what it was in each round, because the machine's speed changes from
 /// one round to the next.
 pub fn times(first: impl IntoIterator<Item = f64>, second: impl IntoIterator<Item = f64>) -> f64 {
-    Spread::of(first.into_iter().zip(second).map(|(first, second)| first / second)).median
+    Spread::of(
+        first
+            .into_iter()
+            .zip(second)
+            .map(|(first, second)| first / second),
+    )
+    .median
 }

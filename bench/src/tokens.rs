@@ -26,7 +26,9 @@ pub struct Options {
 
 /// A signature algorithm by its name.
 pub fn algorithm(name: &str) -> Result<Algorithm, &'static str> {
-    Algorithm::from_name(name).filter(|algorithm| !algorithm.is_mac()).ok_or("not a signature algorithm")
+    Algorithm::from_name(name)
+        .filter(|algorithm| !algorithm.is_mac())
+        .ok_or("not a signature algorithm")
 }
 
 /// Prints the table.
@@ -36,8 +38,12 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "{} assertion -> ES256 access token, durable replay (SQLite, synchronous=FULL), {} tokens a run, {} connections",
         options.algorithm, options.tokens, options.connections
     );
-    let load = Load { address: server.process.address(), connections: options.connections };
-    let measure = |tokens| Run::measure(&server.process, load, load.grants(&signer.presign(tokens)?));
+    let load = Load {
+        address: server.process.address(),
+        connections: options.connections,
+    };
+    let measure =
+        |tokens| Run::measure(&server.process, load, load.grants(&signer.presign(tokens)?));
     measure(options.tokens / 10)?;
     let mut runs = Vec::new();
     for number in 1..=options.runs {
@@ -56,7 +62,10 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             p99_millis: median(|run| run.p99_millis),
         },
     );
-    println!("resident memory of the server: {} KiB", server.process.resident_kib()?);
+    println!(
+        "resident memory of the server: {} KiB",
+        server.process.resident_kib()?
+    );
     Ok(())
 }
 

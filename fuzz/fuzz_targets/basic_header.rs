@@ -15,12 +15,19 @@ fuzz_target!(|input: &[u8]| {
         match read(&[&value]).expect("one header is no refusal of the form") {
             AuthorizationHeader::Absent => panic!("the header was overlooked"),
             AuthorizationHeader::Basic { id, secret } => {
-                assert_eq!((id.clone(), secret.to_string()), spelt(&value), "another reading");
+                assert_eq!(
+                    (id.clone(), secret.to_string()),
+                    spelt(&value),
+                    "another reading"
+                );
                 is_read_back(&id, &secret);
             }
             AuthorizationHeader::Unreadable(reason) => assert!(!reason.is_empty()),
         }
-        assert!(matches!(read(&[&value, &value]), Err(FormError::DuplicateAuthorization)));
+        assert!(matches!(
+            read(&[&value, &value]),
+            Err(FormError::DuplicateAuthorization)
+        ));
     }
     if let Ok(Some((id, secret))) = std::str::from_utf8(input).map(|text| text.split_once('\n')) {
         is_read_back(id, secret);
@@ -29,22 +36,37 @@ fuzz_target!(|input: &[u8]| {
 
 fn read(values: &[&HeaderValue]) -> Result<AuthorizationHeader, FormError> {
     let mut headers = HeaderMap::new();
-    headers.append(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.append(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
     for value in values {
         headers.append(header::AUTHORIZATION, (*value).clone());
     }
     TokenForm::parse(None, &headers, b"").map(|form| match form.authorization() {
         AuthorizationHeader::Absent => AuthorizationHeader::Absent,
-        AuthorizationHeader::Basic { id, secret } => AuthorizationHeader::Basic { id: id.clone(), secret: secret.clone() },
+        AuthorizationHeader::Basic { id, secret } => AuthorizationHeader::Basic {
+            id: id.clone(),
+            secret: secret.clone(),
+        },
         AuthorizationHeader::Unreadable(reason) => AuthorizationHeader::Unreadable(reason),
     })
 }
 
 /// The credentials as other libraries read them.
 fn spelt(value: &HeaderValue) -> (String, String) {
-    let (scheme, credentials) = value.to_str().expect("ASCII").split_once(' ').expect("a space");
+    let (scheme, credentials) = value
+        .to_str()
+        .expect("ASCII")
+        .split_once(' ')
+        .expect("a space");
     assert!(scheme.eq_ignore_ascii_case("Basic"));
-    let decoded = String::from_utf8(STANDARD.decode(credentials.trim_matches(' ')).expect("base64")).expect("UTF-8");
+    let decoded = String::from_utf8(
+        STANDARD
+            .decode(credentials.trim_matches(' '))
+            .expect("base64"),
+    )
+    .expect("UTF-8");
     let (id, secret) = decoded.split_once(':').expect("a colon");
     (form_decoded(id), form_decoded(secret))
 }
@@ -52,13 +74,24 @@ fn spelt(value: &HeaderValue) -> (String, String) {
 /// As the value of a form with one parameter.
 fn form_decoded(text: &str) -> String {
     let form = format!("value={}", text.replace('&', "%26"));
-    form_urlencoded::parse(form.as_bytes()).map(|(_, value)| value.into_owned()).collect()
+    form_urlencoded::parse(form.as_bytes())
+        .map(|(_, value)| value.into_owned())
+        .collect()
 }
 
 fn is_read_back(id: &str, secret: &str) {
     let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let header = format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))));
+    let header = format!(
+        "Basic {}",
+        STANDARD.encode(format!("{}:{}", encode(id), encode(secret)))
+    );
     let header = HeaderValue::from_str(&header).expect("base64 is ASCII");
-    let Ok(AuthorizationHeader::Basic { id: got_id, secret: got_secret }) = read(&[&header]) else { panic!("{header:?}") };
+    let Ok(AuthorizationHeader::Basic {
+        id: got_id,
+        secret: got_secret,
+    }) = read(&[&header])
+    else {
+        panic!("{header:?}")
+    };
     assert_eq!((got_id.as_str(), got_secret.as_str()), (id, secret));
 }

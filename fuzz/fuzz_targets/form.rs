@@ -12,17 +12,32 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
 
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
-const NEVER_IN_QUERY: [&str; 8] =
-    ["grant_type", "assertion", "scope", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
+const NEVER_IN_QUERY: [&str; 8] = [
+    "grant_type",
+    "assertion",
+    "scope",
+    "resource",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
 
 fuzz_target!(|input: &[u8]| {
-    let Some((query, headers, body)) = request(input) else { return };
+    let Some((query, headers, body)) = request(input) else {
+        return;
+    };
     let pairs: Vec<_> = form_urlencoded::parse(body).collect();
     match TokenForm::parse(query, &headers, body) {
         Ok(form) => {
             check_headers(&form, &headers);
             let in_query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-            assert!(!in_query.into_iter().any(|(name, _)| NEVER_IN_QUERY.contains(&&*name)), "{query:?}");
+            assert!(
+                !in_query
+                    .into_iter()
+                    .any(|(name, _)| NEVER_IN_QUERY.contains(&&*name)),
+                "{query:?}"
+            );
             check_parameters(&form, &pairs);
             reads_back(&form, &headers, &pairs);
         }
@@ -45,7 +60,10 @@ fn request(input: &[u8]) -> Option<(Option<&str>, HeaderMap, &[u8])> {
         }
         let colon = line.iter().position(|octet| *octet == b':')?;
         let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-        headers.append(name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?);
+        headers.append(
+            name,
+            HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?,
+        );
     }
 }
 
@@ -56,33 +74,62 @@ fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn check_headers(form: &TokenForm, headers: &HeaderMap) {
     let content_types: Vec<_> = headers.get_all(header::CONTENT_TYPE).iter().collect();
-    let [content_type] = content_types[..] else { panic!("{content_types:?}") };
-    assert!(content_type.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("application/x-www-form-urlencoded")));
+    let [content_type] = content_types[..] else {
+        panic!("{content_types:?}")
+    };
+    assert!(content_type.to_str().is_ok_and(|value| {
+        value
+            .to_ascii_lowercase()
+            .contains("application/x-www-form-urlencoded")
+    }));
     let authorizations = headers.get_all(header::AUTHORIZATION).iter().count();
-    assert_eq!(authorizations, usize::from(!matches!(form.authorization(), AuthorizationHeader::Absent)));
+    assert_eq!(
+        authorizations,
+        usize::from(!matches!(form.authorization(), AuthorizationHeader::Absent))
+    );
 }
 
 type Pairs<'a> = [(Cow<'a, str>, Cow<'a, str>)];
 
 fn check_parameters(form: &TokenForm, pairs: &Pairs<'_>) {
     assert!(pairs.len() <= 64 && !repeated(pairs));
-    for (name, value) in pairs.iter().filter(|(name, _)| !REPEATABLE.contains(&&**name)) {
-        assert_eq!(form.parameter(name), Some(&**value).filter(|value| !value.is_empty()), "{name}");
+    for (name, value) in pairs
+        .iter()
+        .filter(|(name, _)| !REPEATABLE.contains(&&**name))
+    {
+        assert_eq!(
+            form.parameter(name),
+            Some(&**value).filter(|value| !value.is_empty()),
+            "{name}"
+        );
     }
-    let resources = pairs.iter().filter(|(name, value)| name == "resource" && !value.is_empty());
+    let resources = pairs
+        .iter()
+        .filter(|(name, value)| name == "resource" && !value.is_empty());
     assert!(form.resources().eq(resources.map(|(_, value)| &**value)));
 }
 
 fn repeated(pairs: &Pairs<'_>) -> bool {
-    let names = || pairs.iter().map(|(name, _)| name).filter(|name| !REPEATABLE.contains(&&***name));
-    names().enumerate().any(|(at, name)| names().take(at).any(|earlier| earlier == name))
+    let names = || {
+        pairs
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !REPEATABLE.contains(&&***name))
+    };
+    names()
+        .enumerate()
+        .any(|(at, name)| names().take(at).any(|earlier| earlier == name))
 }
 
 /// The same form in another library's spelling is the same form.
 fn reads_back(form: &TokenForm, headers: &HeaderMap, pairs: &Pairs<'_>) {
     let body = Serializer::new(String::new()).extend_pairs(pairs).finish();
     let again = TokenForm::parse(None, headers, body.as_bytes()).expect("a form in plain spelling");
-    assert!(pairs.iter().all(|(name, _)| again.parameter(name) == form.parameter(name)));
+    assert!(
+        pairs
+            .iter()
+            .all(|(name, _)| again.parameter(name) == form.parameter(name))
+    );
     assert!(again.resources().eq(form.resources()));
     assert_eq!(format!("{again:?}"), format!("{form:?}"));
 }

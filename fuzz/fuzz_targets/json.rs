@@ -13,18 +13,30 @@ fuzz_target!(|input: &[u8]| {
     let shape = Shape::of_text(input);
     match (json::parse(input), lax) {
         (Ok(value), lax) => {
-            assert_eq!(Some(&value), lax.as_ref(), "another value than serde_json's");
+            assert_eq!(
+                Some(&value),
+                lax.as_ref(),
+                "another value than serde_json's"
+            );
             assert_eq!(Shape::of_value(&value), shape, "a member was lost");
-            assert!(shape.depth <= MAX_DEPTH && shape.members + shape.elements <= MAX_ITEMS, "{shape:?}");
+            assert!(
+                shape.depth <= MAX_DEPTH && shape.members + shape.elements <= MAX_ITEMS,
+                "{shape:?}"
+            );
             reads_back(&value);
         }
         (Err(JsonError::DuplicateMember), Some(lax)) => {
             assert!(Shape::of_value(&lax).members < shape.members);
             let deep = [&b"[[[[[[[["[..], input, b"]]]]]]]]"].concat();
-            assert!(json::parse(&deep).is_err(), "a duplicate was overlooked further down");
+            assert!(
+                json::parse(&deep).is_err(),
+                "a duplicate was overlooked further down"
+            );
         }
         (Err(JsonError::TooDeep), Some(_)) => assert!(shape.depth > MAX_DEPTH, "{shape:?}"),
-        (Err(JsonError::TooManyItems), Some(_)) => assert!(shape.members + shape.elements > MAX_ITEMS, "{shape:?}"),
+        (Err(JsonError::TooManyItems), Some(_)) => {
+            assert!(shape.members + shape.elements > MAX_ITEMS, "{shape:?}")
+        }
         (Err(error), Some(_)) => panic!("{error} of what serde_json reads"),
         (Err(_), None) => (),
     }
@@ -40,12 +52,18 @@ fn reads_back(value: &Value) {
 
 fn is_close(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_close(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_close(a, b))
+        }
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| is_close(a, b)))
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(name, a)| b.get(name).is_some_and(|b| is_close(a, b)))
         }
         (Value::Number(a), Value::Number(b)) if a.is_f64() => {
-            let (Some(a), Some(b)) = (a.as_f64(), b.as_f64()) else { return false };
+            let (Some(a), Some(b)) = (a.as_f64(), b.as_f64()) else {
+                return false;
+            };
             (a - b).abs() <= a.abs() * 8.0 * f64::EPSILON
         }
         _ => a == b,
@@ -63,8 +81,13 @@ struct Shape {
 impl Shape {
     /// Outside strings, every member has a colon. A list that is not empty has one element more than commas.
     fn of_text(text: &[u8]) -> Self {
-        let mut shape = Self { depth: 0, members: 0, elements: 0 };
-        let (mut open, mut in_string, mut escaped, mut list_begins) = (Vec::new(), false, false, false);
+        let mut shape = Self {
+            depth: 0,
+            members: 0,
+            elements: 0,
+        };
+        let (mut open, mut in_string, mut escaped, mut list_begins) =
+            (Vec::new(), false, false, false);
         for &octet in text {
             if in_string {
                 in_string = escaped || octet != b'"';
@@ -92,8 +115,18 @@ impl Shape {
     fn of_value(value: &Value) -> Self {
         let (inner, members, elements): (Vec<Self>, usize, usize) = match value {
             Value::Array(values) => (values.iter().map(Self::of_value).collect(), 0, values.len()),
-            Value::Object(values) => (values.values().map(Self::of_value).collect(), values.len(), 0),
-            _ => return Self { depth: 0, members: 0, elements: 0 },
+            Value::Object(values) => (
+                values.values().map(Self::of_value).collect(),
+                values.len(),
+                0,
+            ),
+            _ => {
+                return Self {
+                    depth: 0,
+                    members: 0,
+                    elements: 0,
+                };
+            }
         };
         Self {
             depth: 1 + inner.iter().map(|shape| shape.depth).max().unwrap_or(0),

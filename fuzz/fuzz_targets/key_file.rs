@@ -16,23 +16,40 @@ use serde_json::Value;
 mod key_file;
 
 fuzz_target!(|input: &[u8]| {
-    let Ok(file) = KeyFile::parse(input) else { return };
-    is_what_it_says(&file, &serde_json::from_slice(input).expect("a key file that was read is JSON"));
+    let Ok(file) = KeyFile::parse(input) else {
+        return;
+    };
+    is_what_it_says(
+        &file,
+        &serde_json::from_slice(input).expect("a key file that was read is JSON"),
+    );
     match &file.credential {
         Credential::PrivateKey(key) => check_key(key),
         Credential::Secret(secret) => assert_eq!(file.signing_key().is_ok(), secret.len() >= 32),
     }
-    let Ok(issuer) = Issuer::parse(&file.audience) else { return };
+    let Ok(issuer) = Issuer::parse(&file.audience) else {
+        return;
+    };
     let (key, secret) = match &file.credential {
         Credential::PrivateKey(key) => (Some(key), None),
         Credential::Secret(secret) => (None, Some(secret.as_str())),
     };
     let written = key_file::grantor_form(&issuer, &file.client_id, &file.auth_method, key, secret);
-    is_same(&file, &KeyFile::parse(written.as_bytes()).unwrap_or_else(|(member, problem)| panic!("{member}: {problem}")));
+    is_same(
+        &file,
+        &KeyFile::parse(written.as_bytes())
+            .unwrap_or_else(|(member, problem)| panic!("{member}: {problem}")),
+    );
     let written = key.filter(|key| key.algorithm() == Algorithm::Rs256);
-    if let Some(written) = written.and_then(|key| key_file::google_form(&issuer, &file.client_id, key)) {
-        let again = KeyFile::parse(written.as_bytes()).unwrap_or_else(|(member, problem)| panic!("{member}: {problem}"));
-        assert_eq!((&again.client_id, key_id(&again)), (&file.client_id, key_id(&file)));
+    if let Some(written) =
+        written.and_then(|key| key_file::google_form(&issuer, &file.client_id, key))
+    {
+        let again = KeyFile::parse(written.as_bytes())
+            .unwrap_or_else(|(member, problem)| panic!("{member}: {problem}"));
+        assert_eq!(
+            (&again.client_id, key_id(&again)),
+            (&file.client_id, key_id(&file))
+        );
     }
 });
 
@@ -44,14 +61,32 @@ fn is_what_it_says(file: &KeyFile, lax: &Value) {
         false => ["client_email", "token_uri", "token_uri"],
     };
     assert_eq!(lax[client_id], file.client_id.as_str());
-    assert_eq!((&lax[audience], &lax[endpoint]), (&file.audience.as_str().into(), &file.token_endpoint.as_str().into()));
+    assert_eq!(
+        (&lax[audience], &lax[endpoint]),
+        (
+            &file.audience.as_str().into(),
+            &file.token_endpoint.as_str().into()
+        )
+    );
     match &file.credential {
         Credential::Secret(secret) => assert_eq!(lax["client_secret"], secret.as_str()),
         Credential::PrivateKey(key) => {
-            let key_id = if is_own { &lax["private_key"]["kid"] } else { &lax["private_key_id"] };
+            let key_id = if is_own {
+                &lax["private_key"]["kid"]
+            } else {
+                &lax["private_key_id"]
+            };
             assert!(key_id.is_null() || key_id == key.key_id(), "{key_id}");
-            for name in [&lax["alg"], &lax["private_key"]["alg"]].into_iter().filter_map(Value::as_str).filter(|_| is_own) {
-                assert!(Algorithm::from_name(name).is_some_and(|algorithm| algorithm.is_same_as(key.algorithm())), "{name}");
+            for name in [&lax["alg"], &lax["private_key"]["alg"]]
+                .into_iter()
+                .filter_map(Value::as_str)
+                .filter(|_| is_own)
+            {
+                assert!(
+                    Algorithm::from_name(name)
+                        .is_some_and(|algorithm| algorithm.is_same_as(key.algorithm())),
+                    "{name}"
+                );
             }
         }
     }
@@ -59,20 +94,38 @@ fn is_what_it_says(file: &KeyFile, lax: &Value) {
 
 fn check_key(key: &PrivateJwk) {
     let signing = key.signing_key().expect("a key that was read signs");
-    assert_eq!((signing.key_id(), signing.algorithm()), (Some(key.key_id()), key.algorithm()));
+    assert_eq!(
+        (signing.key_id(), signing.algorithm()),
+        (Some(key.key_id()), key.algorithm())
+    );
     let token = sign(&signing, Some("JWT"), b"{}").expect("a token");
     let public = key.public().to_object();
-    assert!(!["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|name| public.contains_key(*name)), "the private half is out");
+    assert!(
+        !["d", "p", "q", "dp", "dq", "qi", "k"]
+            .iter()
+            .any(|name| public.contains_key(*name)),
+        "the private half is out"
+    );
     // A key may be marked for other uses than verifying; such a one cannot be registered.
     if let Ok(public) = VerificationKey::from_jwk(key.public()) {
-        assert!(Unverified::parse(&token).and_then(|parsed| parsed.verify(&public)).is_ok(), "{token}");
+        assert!(
+            Unverified::parse(&token)
+                .and_then(|parsed| parsed.verify(&public))
+                .is_ok(),
+            "{token}"
+        );
     }
 }
 
 fn is_same(a: &KeyFile, b: &KeyFile) {
-    assert_eq!((&a.client_id, &a.audience, &a.auth_method), (&b.client_id, &b.audience, &b.auth_method));
+    assert_eq!(
+        (&a.client_id, &a.audience, &a.auth_method),
+        (&b.client_id, &b.audience, &b.auth_method)
+    );
     match (&a.credential, &b.credential) {
-        (Credential::PrivateKey(a), Credential::PrivateKey(b)) => assert_eq!(a.expose_json(), b.expose_json()),
+        (Credential::PrivateKey(a), Credential::PrivateKey(b)) => {
+            assert_eq!(a.expose_json(), b.expose_json())
+        }
         (Credential::Secret(a), Credential::Secret(b)) => assert_eq!(a.as_str(), b.as_str()),
         _ => panic!("another kind of credential"),
     }

@@ -26,7 +26,11 @@ mod tests {
     #[test]
     fn both_halves_are_encoded_for_every_decoder() {
         let value = credentials("a b:c", "p+q%\u{e9} r");
-        let encoded = value.to_str().expect("ASCII").strip_prefix("Basic ").expect("Basic");
+        let encoded = value
+            .to_str()
+            .expect("ASCII")
+            .strip_prefix("Basic ")
+            .expect("Basic");
         let pair = String::from_utf8(STANDARD.decode(encoded).expect("base64")).expect("UTF-8");
         assert_eq!(pair, "a%20b%3Ac:p%2Bq%25%C3%A9%20r");
         assert!(value.is_sensitive());

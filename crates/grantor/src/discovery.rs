@@ -45,7 +45,9 @@ pub struct ServerMetadata {
 #[non_exhaustive]
 pub enum DiscoveryError {
     /// The issuer identifier is no URL that metadata may be read from.
-    #[error("issuer {0:?}: expected an https URL (http for loopback hosts) without query and fragment")]
+    #[error(
+        "issuer {0:?}: expected an https URL (http for loopback hosts) without query and fragment"
+    )]
     Issuer(String),
     /// There was no answer.
     #[error("metadata of {url}: {error}")]
@@ -105,17 +107,29 @@ impl DiscoveryError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fetch { error, .. } => error.is_transient(),
-            Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
             // A server that cannot answer now at its one place has nothing at the other.
             Self::Nowhere(first, second) => first.is_transient() || second.is_transient(),
-            Self::Issuer(_) | Self::Json { .. } | Self::Member { .. } | Self::OtherIssuer { .. } => false,
+            Self::Issuer(_)
+            | Self::Json { .. }
+            | Self::Member { .. }
+            | Self::OtherIssuer { .. } => false,
         }
     }
 
     /// Whether there is no metadata at a place, rather than bad metadata: the other place may have it. Many servers answer 200 and a
     /// page to whatever path they do not know.
     fn is_no_metadata(&self) -> bool {
-        matches!(self, Self::Status { .. } | Self::Json { error: JsonError::Syntax | JsonError::NotAnObject, .. })
+        matches!(
+            self,
+            Self::Status { .. }
+                | Self::Json {
+                    error: JsonError::Syntax | JsonError::NotAnObject,
+                    ..
+                }
+        )
     }
 }
 
@@ -139,7 +153,11 @@ pub enum EndpointError {
 pub fn endpoint_url(issuer: &str, text: &str) -> Result<Url, EndpointError> {
     let url = checked_url(text)?;
     let issuer_is_clear = checked_url(issuer).is_ok_and(|issuer| issuer.scheme() == "http");
-    if url.scheme() == "https" || issuer_is_clear { Ok(url) } else { Err(EndpointError::Clear(text.to_owned())) }
+    if url.scheme() == "https" || issuer_is_clear {
+        Ok(url)
+    } else {
+        Err(EndpointError::Clear(text.to_owned()))
+    }
 }
 
 impl ServerMetadata {
@@ -150,41 +168,76 @@ impl ServerMetadata {
     pub async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Self, DiscoveryError> {
         let [first, second] = well_known(issuer)?;
         match Self::read(fetch, issuer, &first).await {
-            Err(first) if first.is_no_metadata() => match Self::read(fetch, issuer, &second).await {
-                Err(second) if second.is_no_metadata() => Err(DiscoveryError::Nowhere(Box::new(first), Box::new(second))),
-                found => found,
-            },
+            Err(first) if first.is_no_metadata() => {
+                match Self::read(fetch, issuer, &second).await {
+                    Err(second) if second.is_no_metadata() => {
+                        Err(DiscoveryError::Nowhere(Box::new(first), Box::new(second)))
+                    }
+                    found => found,
+                }
+            }
             found => found,
         }
     }
 
     async fn read(fetch: &dyn Fetch, issuer: &str, url: &str) -> Result<Self, DiscoveryError> {
-        let failed = |error| DiscoveryError::Fetch { url: url.to_owned(), error };
-        let request = Request::get(url).header(header::ACCEPT, "application/json").body(Bytes::new());
+        let failed = |error| DiscoveryError::Fetch {
+            url: url.to_owned(),
+            error,
+        };
+        let request = Request::get(url)
+            .header(header::ACCEPT, "application/json")
+            .body(Bytes::new());
         let request = request.map_err(|_| DiscoveryError::Issuer(issuer.to_owned()))?;
-        let answer = fetch.fetch(request, MAX_METADATA_BYTES).await.map_err(failed)?;
+        let answer = fetch
+            .fetch(request, MAX_METADATA_BYTES)
+            .await
+            .map_err(failed)?;
         if answer.status() != StatusCode::OK {
-            return Err(DiscoveryError::Status { url: url.to_owned(), status: answer.status() });
+            return Err(DiscoveryError::Status {
+                url: url.to_owned(),
+                status: answer.status(),
+            });
         }
-        let not_json = |error| DiscoveryError::Json { url: url.to_owned(), content_type: content_type(answer.headers()), error };
-        Self::interpret(issuer, url, &json::parse_object(answer.body()).map_err(not_json)?)
+        let not_json = |error| DiscoveryError::Json {
+            url: url.to_owned(),
+            content_type: content_type(answer.headers()),
+            error,
+        };
+        Self::interpret(
+            issuer,
+            url,
+            &json::parse_object(answer.body()).map_err(not_json)?,
+        )
     }
 
     fn interpret(issuer: &str, url: &str, document: &Object) -> Result<Self, DiscoveryError> {
         let wrong = |member, problem: String| {
             let problem = shown(&problem);
-            DiscoveryError::Member { url: url.to_owned(), member, problem }
+            DiscoveryError::Member {
+                url: url.to_owned(),
+                member,
+                problem,
+            }
         };
         let got: String = member(document, "issuer")
             .map_err(|problem| wrong("issuer", problem))?
             .ok_or_else(|| wrong("issuer", "missing".to_owned()))?;
         if got != issuer {
             let got = shown(&got);
-            return Err(DiscoveryError::OtherIssuer { url: url.to_owned(), expected: issuer.to_owned(), got });
+            return Err(DiscoveryError::OtherIssuer {
+                url: url.to_owned(),
+                expected: issuer.to_owned(),
+                got,
+            });
         }
         let endpoint = |name| {
-            let text: Option<String> = member(document, name).map_err(|problem| wrong(name, problem))?;
-            text.map(|text| endpoint_url(issuer, &text).map_err(|error| wrong(name, error.to_string()))).transpose()
+            let text: Option<String> =
+                member(document, name).map_err(|problem| wrong(name, problem))?;
+            text.map(|text| {
+                endpoint_url(issuer, &text).map_err(|error| wrong(name, error.to_string()))
+            })
+            .transpose()
         };
         let names = |name| member(document, name).map_err(|problem| wrong(name, problem));
         Ok(Self {
@@ -193,7 +246,9 @@ impl ServerMetadata {
             jwks_uri: endpoint("jwks_uri")?,
             introspection_endpoint: endpoint("introspection_endpoint")?,
             token_endpoint_auth_methods: names("token_endpoint_auth_methods_supported")?,
-            token_endpoint_auth_signing_algorithms: names("token_endpoint_auth_signing_alg_values_supported")?,
+            token_endpoint_auth_signing_algorithms: names(
+                "token_endpoint_auth_signing_alg_values_supported",
+            )?,
             grant_types: names("grant_types_supported")?,
         })
     }
@@ -201,7 +256,9 @@ impl ServerMetadata {
 
 /// What an answer says that it is, shortened.
 fn content_type(headers: &HeaderMap) -> String {
-    let text = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let text = headers
+        .get(header::CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     shown(&text.unwrap_or_default())
 }
 
@@ -211,7 +268,9 @@ fn shown(text: &str) -> String {
 
 /// A member, if it is there and not null.
 fn member<'d, T: Deserialize<'d>>(document: &'d Object, name: &str) -> Result<Option<T>, String> {
-    document.get(name).map_or(Ok(None), |value| Option::deserialize(value).map_err(|error| error.to_string()))
+    document.get(name).map_or(Ok(None), |value| {
+        Option::deserialize(value).map_err(|error| error.to_string())
+    })
 }
 
 /// Where the metadata of an issuer may be: RFC 8414 §3.1, and OpenID Connect Discovery 1.0 §4.
@@ -224,9 +283,15 @@ pub fn well_known(issuer: &str) -> Result<[String; 2], DiscoveryError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refused());
     }
-    let (origin, path) = (url.origin().ascii_serialization(), url.path().trim_end_matches('/'));
+    let (origin, path) = (
+        url.origin().ascii_serialization(),
+        url.path().trim_end_matches('/'),
+    );
     let oauth = format!("{origin}/.well-known/oauth-authorization-server{path}");
-    Ok([oauth, format!("{origin}{path}/.well-known/openid-configuration")])
+    Ok([
+        oauth,
+        format!("{origin}{path}/.well-known/openid-configuration"),
+    ])
 }
 
 #[cfg(test)]
@@ -252,15 +317,30 @@ mod tests {
             "signed_metadata":"e30.e30.","x":1}"#,
         );
         let metadata = metadata.expect("metadata");
-        assert_eq!(metadata.token_endpoint.map(|url| url.to_string()).as_deref(), Some("https://as.example/t"));
+        assert_eq!(
+            metadata
+                .token_endpoint
+                .map(|url| url.to_string())
+                .as_deref(),
+            Some("https://as.example/t")
+        );
         assert_eq!(metadata.jwks_uri, None);
     }
 
     #[test]
     fn another_issuer_is_refused() {
-        for got in ["https://evil.example", "https://as.example/", "https://AS.example", ""] {
-            let document = format!(r#"{{"issuer":"{got}","token_endpoint":"https://as.example/t"}}"#);
-            assert!(matches!(parse(&document), Err(DiscoveryError::OtherIssuer { .. })), "{got}");
+        for got in [
+            "https://evil.example",
+            "https://as.example/",
+            "https://AS.example",
+            "",
+        ] {
+            let document =
+                format!(r#"{{"issuer":"{got}","token_endpoint":"https://as.example/t"}}"#);
+            assert!(
+                matches!(parse(&document), Err(DiscoveryError::OtherIssuer { .. })),
+                "{got}"
+            );
         }
     }
 
@@ -269,12 +349,24 @@ mod tests {
         for (document, expected) in [
             (r#"{"token_endpoint":"https://as.example/t"}"#, "issuer"),
             (r#"{"issuer":1}"#, "issuer"),
-            (r#"{"issuer":"https://as.example","token_endpoint":"http://as.example/t"}"#, "token_endpoint"),
-            (r#"{"issuer":"https://as.example","jwks_uri":["https://as.example/t"]}"#, "jwks_uri"),
-            (r#"{"issuer":"https://as.example","grant_types_supported":"x"}"#, "grant_types_supported"),
+            (
+                r#"{"issuer":"https://as.example","token_endpoint":"http://as.example/t"}"#,
+                "token_endpoint",
+            ),
+            (
+                r#"{"issuer":"https://as.example","jwks_uri":["https://as.example/t"]}"#,
+                "jwks_uri",
+            ),
+            (
+                r#"{"issuer":"https://as.example","grant_types_supported":"x"}"#,
+                "grant_types_supported",
+            ),
         ] {
             let error = parse(document).expect_err(document);
-            assert!(matches!(error, DiscoveryError::Member { member, .. } if member == expected), "{document}: {error}");
+            assert!(
+                matches!(error, DiscoveryError::Member { member, .. } if member == expected),
+                "{document}: {error}"
+            );
         }
     }
 
@@ -291,7 +383,10 @@ mod tests {
                 ("http://127.0.0.1:8080", "http://127.0.0.1:8080/x", true),
                 ("http://127.0.0.1:8080", "https://as.example/x", true),
             ] {
-                let parsed = parse_of(issuer, &serde_json::json!({"issuer": issuer, member: endpoint}).to_string());
+                let parsed = parse_of(
+                    issuer,
+                    &serde_json::json!({"issuer": issuer, member: endpoint}).to_string(),
+                );
                 assert_eq!(parsed.is_ok(), good, "{issuer} {member} {endpoint}");
                 if let Err(error) = parsed {
                     let named = matches!(error, DiscoveryError::Member { member: got, .. } if got == member);
@@ -319,10 +414,18 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Fetch for Answers {
-        async fn fetch(&self, _: Request<Bytes>, _: usize) -> Result<http::Response<Bytes>, FetchError> {
+        async fn fetch(
+            &self,
+            _: Request<Bytes>,
+            _: usize,
+        ) -> Result<http::Response<Bytes>, FetchError> {
             let (status, body) = self.0.lock().expect("no panic").remove(0);
-            let answer = http::Response::builder().status(status).header("content-type", "text/html");
-            Ok(answer.body(Bytes::from_static(body.as_bytes())).expect("an answer"))
+            let answer = http::Response::builder()
+                .status(status)
+                .header("content-type", "text/html");
+            Ok(answer
+                .body(Bytes::from_static(body.as_bytes()))
+                .expect("an answer"))
         }
     }
 
@@ -333,37 +436,70 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_cannot_answer_now_is_not_one_without_metadata() {
-        for (first, second, transient) in [(503, 404, true), (429, 404, true), (404, 404, false), (404, 503, true)] {
-            let error = discover([(first, ""), (second, "")]).await.expect_err("no metadata");
+        for (first, second, transient) in [
+            (503, 404, true),
+            (429, 404, true),
+            (404, 404, false),
+            (404, 503, true),
+        ] {
+            let error = discover([(first, ""), (second, "")])
+                .await
+                .expect_err("no metadata");
             assert_eq!(error.is_transient(), transient, "{first} {second}");
             assert!(matches!(&error, DiscoveryError::Nowhere(..)), "{error}");
             let shown = error.to_string();
-            assert!(shown.contains(&first.to_string()) && shown.contains(&second.to_string()), "{shown}");
+            assert!(
+                shown.contains(&first.to_string()) && shown.contains(&second.to_string()),
+                "{shown}"
+            );
         }
     }
 
     #[tokio::test]
     async fn a_page_at_the_first_place_does_not_hide_the_document_at_the_second() {
         const GOOD: &str = r#"{"issuer":"https://as.example"}"#;
-        for page in ["<!DOCTYPE html><title>Sign in</title>", "", "[]", "null", "\"ok\""] {
+        for page in [
+            "<!DOCTYPE html><title>Sign in</title>",
+            "",
+            "[]",
+            "null",
+            "\"ok\"",
+        ] {
             assert!(discover([(200, page), (200, GOOD)]).await.is_ok(), "{page}");
-            let error = discover([(200, page), (404, "")]).await.expect_err("nothing").to_string();
-            for words in ["oauth-authorization-server", "text/html", "openid-configuration", "404"] {
+            let error = discover([(200, page), (404, "")])
+                .await
+                .expect_err("nothing")
+                .to_string();
+            for words in [
+                "oauth-authorization-server",
+                "text/html",
+                "openid-configuration",
+                "404",
+            ] {
                 assert!(error.contains(words), "{page}: {error}");
             }
         }
         // What is bad metadata is not made good by another document.
-        for bad in
-            [r#"{"issuer":"https://evil.example"}"#, r#"{"issuer":"https://as.example","issuer":"https://as.example"}"#, "{}"]
-        {
+        for bad in [
+            r#"{"issuer":"https://evil.example"}"#,
+            r#"{"issuer":"https://as.example","issuer":"https://as.example"}"#,
+            "{}",
+        ] {
             let error = discover([(200, bad), (200, GOOD)]).await.expect_err(bad);
-            assert!(!matches!(error, DiscoveryError::Nowhere(..)), "{bad}: {error}");
+            assert!(
+                !matches!(error, DiscoveryError::Nowhere(..)),
+                "{bad}: {error}"
+            );
         }
     }
 
     #[test]
     fn the_well_known_part_goes_before_the_path_and_for_openid_behind_it() {
-        let places = |issuer| well_known(issuer).map(|places| places.join(" ")).map_err(drop);
+        let places = |issuer| {
+            well_known(issuer)
+                .map(|places| places.join(" "))
+                .map_err(drop)
+        };
         assert_eq!(
             places("https://as.example/tenant"),
             Ok("https://as.example/.well-known/oauth-authorization-server/tenant https://as.example/tenant/.well-known/openid-configuration".to_owned())
@@ -373,7 +509,12 @@ mod tests {
             Ok("https://as.example/.well-known/oauth-authorization-server https://as.example/.well-known/openid-configuration"
                 .to_owned())
         );
-        for bad in ["http://as.example", "https://as.example?x", "https://as.example#x", "x"] {
+        for bad in [
+            "http://as.example",
+            "https://as.example?x",
+            "https://as.example#x",
+            "x",
+        ] {
             assert_eq!(places(bad), Err(()), "{bad}");
         }
     }

@@ -27,7 +27,11 @@ pub trait Fetch: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`FetchError`]; an answer of any status is an answer.
-    async fn fetch(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, FetchError>;
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, FetchError>;
 }
 
 /// Why there is no answer.
@@ -81,7 +85,11 @@ pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     let url = Url::parse(text).map_err(|_| refused())?;
     let loopback = is_loopback(&url.host().ok_or_else(refused)?);
     let encrypted_or_local = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    if encrypted_or_local && url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(refused()) }
+    if encrypted_or_local && url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(refused())
+    }
 }
 
 /// The default: pooled connections, TLS by rustls with the operating system's roots, the system's proxy settings for what is
@@ -112,7 +120,10 @@ impl HttpFetch {
             settings().tls_certs_only([]).build()
         });
         let direct = settings().no_proxy().tls_certs_only([]).build();
-        Ok(Self { client: client.map_err(failed)?, direct: direct.map_err(failed)? })
+        Ok(Self {
+            client: client.map_err(failed)?,
+            direct: direct.map_err(failed)?,
+        })
     }
 }
 
@@ -124,9 +135,17 @@ impl fmt::Debug for HttpFetch {
 
 #[async_trait]
 impl Fetch for HttpFetch {
-    async fn fetch(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, FetchError> {
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
         let url = checked_url(&request.uri().to_string())?;
-        let client = if url.scheme() == "https" { &self.client } else { &self.direct };
+        let client = if url.scheme() == "https" {
+            &self.client
+        } else {
+            &self.direct
+        };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
         let mut answer = client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
@@ -144,7 +163,11 @@ impl Fetch for HttpFetch {
 }
 
 fn failed(error: reqwest::Error) -> FetchError {
-    if error.is_timeout() { FetchError::TimedOut } else { FetchError::transport(&error) }
+    if error.is_timeout() {
+        FetchError::TimedOut
+    } else {
+        FetchError::transport(&error)
+    }
 }
 
 #[cfg(test)]
@@ -153,9 +176,12 @@ mod tests {
 
     #[test]
     fn credentials_go_where_nobody_listens() {
-        for good in
-            ["https://as.example/token", "http://127.0.0.1:8080/token", "http://[::1]/token", "http://localhost/token?a=b"]
-        {
+        for good in [
+            "https://as.example/token",
+            "http://127.0.0.1:8080/token",
+            "http://[::1]/token",
+            "http://localhost/token?a=b",
+        ] {
             assert!(checked_url(good).is_ok(), "{good}");
         }
         for bad in [

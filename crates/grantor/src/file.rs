@@ -37,12 +37,19 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<Zeroizing<String>> {
 /// As [`read`].
 pub fn read_from(source: impl Read, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     // Room for all of it from the start: memory that grows would leave parts of a secret behind.
-    let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let room = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
     let mut octets = Zeroizing::new(Vec::with_capacity(room));
-    source.take(limit.saturating_add(1)).read_to_end(&mut octets)?;
+    source
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut octets)?;
     match octets.len() < room {
         true => Ok(octets),
-        false => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {limit} octets"))),
+        false => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("longer than {limit} octets"),
+        )),
     }
 }
 
@@ -51,7 +58,8 @@ pub fn read_from(source: impl Read, limit: u64) -> io::Result<Zeroizing<Vec<u8>>
 /// # Errors
 /// [`io::ErrorKind::InvalidData`]
 pub fn text(octets: Zeroizing<Vec<u8>>) -> io::Result<Zeroizing<String>> {
-    let text = std::str::from_utf8(&octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let text = std::str::from_utf8(&octets)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -64,11 +72,20 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
         std::fs::write(&path, "12345678").expect("written");
-        assert_eq!(**read_text(&path, 8).expect("as long as it may be"), *"12345678");
-        assert_eq!(read(&path, 7).expect_err("longer").kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(
+            **read_text(&path, 8).expect("as long as it may be"),
+            *"12345678"
+        );
+        assert_eq!(
+            read(&path, 7).expect_err("longer").kind(),
+            io::ErrorKind::FileTooLarge
+        );
         let endless = read(Path::new("/dev/zero"), KEY_BYTES).expect_err("without an end");
         assert_eq!(endless.to_string(), "longer than 65536 octets");
         std::fs::write(&path, [0xff]).expect("written");
-        assert_eq!(read_text(&path, 8).expect_err("not UTF-8").kind(), io::ErrorKind::InvalidData);
+        assert_eq!(
+            read_text(&path, 8).expect_err("not UTF-8").kind(),
+            io::ErrorKind::InvalidData
+        );
     }
 }

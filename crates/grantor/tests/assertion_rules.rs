@@ -27,7 +27,14 @@ async fn each_use() -> Vec<(World, Party)> {
 async fn refuses_values(claim: &str, rows: &[(&str, Reason<'_>)]) {
     for (world, party) in each_use().await {
         for (json, reason) in rows {
-            world.refuses(&party, &format!("{claim}: {json}"), |jwt| jwt.claim(claim, *json), *reason).await;
+            world
+                .refuses(
+                    &party,
+                    &format!("{claim}: {json}"),
+                    |jwt| jwt.claim(claim, *json),
+                    *reason,
+                )
+                .await;
         }
     }
 }
@@ -35,10 +42,20 @@ async fn refuses_values(claim: &str, rows: &[(&str, Reason<'_>)]) {
 /// Refuses an assertion without this claim, and one in which it has another JSON type: wrong type is never absent.
 async fn refuses_absence_and_wrong_types(claim: &'static str, absent: Reason<'_>, values: &[&str]) {
     for (world, party) in each_use().await {
-        world.refuses(&party, &format!("no {claim}"), |jwt| jwt.without(claim), absent).await;
+        world
+            .refuses(
+                &party,
+                &format!("no {claim}"),
+                |jwt| jwt.without(claim),
+                absent,
+            )
+            .await;
     }
     let cause = format!("assertion: claim '{claim}' is not a");
-    let rows: Vec<_> = values.iter().map(|value| (*value, Same("claims", cause.as_str()))).collect();
+    let rows: Vec<_> = values
+        .iter()
+        .map(|value| (*value, Same("claims", cause.as_str())))
+        .collect();
     refuses_values(claim, &rows).await;
 }
 
@@ -47,7 +64,10 @@ const NO_NUMBER: [&str; 5] = ["\"9999999999\"", "null", "true", "[1]", "{}"];
 
 #[tokio::test]
 async fn rejects_assertion_without_issuer() {
-    let absent = Each { grant: ("iss", "claim 'iss' is missing"), client: ("client", "claim 'iss' is missing") };
+    let absent = Each {
+        grant: ("iss", "claim 'iss' is missing"),
+        client: ("client", "claim 'iss' is missing"),
+    };
     refuses_absence_and_wrong_types("iss", absent, &NO_STRING).await;
 }
 
@@ -58,7 +78,16 @@ async fn rejects_assertion_without_subject() {
 
 #[tokio::test]
 async fn rejects_assertion_without_audience() {
-    let values = ["1", "null", "true", "{}", "[1]", "[null]", "[\"https://as.example\",1]", "[[\"https://as.example\"]]"];
+    let values = [
+        "1",
+        "null",
+        "true",
+        "{}",
+        "[1]",
+        "[null]",
+        "[\"https://as.example\",1]",
+        "[[\"https://as.example\"]]",
+    ];
     refuses_absence_and_wrong_types("aud", Same("aud", "claim 'aud' is missing"), &values).await;
 }
 
@@ -76,15 +105,25 @@ async fn rejects_assertion_without_token_id() {
 async fn rejects_dates_that_are_no_numbers() {
     for claim in ["iat", "nbf"] {
         let cause = format!("claim '{claim}' is not a number");
-        refuses_values(claim, &NO_NUMBER.map(|value| (value, Same("claims", cause.as_str())))).await;
+        refuses_values(
+            claim,
+            &NO_NUMBER.map(|value| (value, Same("claims", cause.as_str()))),
+        )
+        .await;
     }
 }
 
 #[tokio::test]
 async fn accepts_assertion_without_the_optional_claims() {
     for (world, party) in each_use().await {
-        world.accepts(&party, "no iat", |jwt| jwt.without("iat")).await;
-        world.accepts(&party, "unknown claims", |jwt| jwt.claim("cnf", "{\"a\":[1]}").claim("x", "null")).await;
+        world
+            .accepts(&party, "no iat", |jwt| jwt.without("iat"))
+            .await;
+        world
+            .accepts(&party, "unknown claims", |jwt| {
+                jwt.claim("cnf", "{\"a\":[1]}").claim("x", "null")
+            })
+            .await;
     }
 }
 
@@ -92,8 +131,18 @@ async fn accepts_assertion_without_the_optional_claims() {
 async fn rejects_claims_that_are_repeated() {
     for (world, party) in each_use().await {
         for claim in ["iss", "sub", "aud", "exp", "jti", "x"] {
-            let again = |jwt: Jwt| jwt.claim(claim, NOW.to_string()).claim_again(claim, NOW.to_string());
-            world.refuses(&party, claim, again, Same("claims", "duplicate member name")).await;
+            let again = |jwt: Jwt| {
+                jwt.claim(claim, NOW.to_string())
+                    .claim_again(claim, NOW.to_string())
+            };
+            world
+                .refuses(
+                    &party,
+                    claim,
+                    again,
+                    Same("claims", "duplicate member name"),
+                )
+                .await;
         }
     }
 }
@@ -102,9 +151,14 @@ async fn rejects_claims_that_are_repeated() {
 async fn compares_issuer_to_the_letter() {
     for usage in Use::ALL {
         let world = World::new();
-        let key = if usage == Use::ClientSecretJwt { keys::SECRET.clone() } else { keys::P256.clone() };
+        let key = if usage == Use::ClientSecretJwt {
+            keys::SECRET.clone()
+        } else {
+            keys::P256.clone()
+        };
         let named = |metadata: &mut grantor::storage::ClientMetadata| {
-            metadata.id = ClientId::parse("https://client.example/caf\u{e9}").expect("an identifier");
+            metadata.id =
+                ClientId::parse("https://client.example/caf\u{e9}").expect("an identifier");
         };
         let party = world.party_with(usage, key, named).await;
         for other in [
@@ -120,7 +174,10 @@ async fn compares_issuer_to_the_letter() {
             "",
         ] {
             let both = |jwt: Jwt| jwt.text("iss", other).text("sub", other);
-            let reason = Each { grant: ("iss", "is not registered"), client: ("client", "is not registered") };
+            let reason = Each {
+                grant: ("iss", "is not registered"),
+                client: ("client", "is not registered"),
+            };
             world.refuses(&party, other, both, reason).await;
         }
     }
@@ -130,11 +187,30 @@ async fn compares_issuer_to_the_letter() {
 async fn rejects_assertion_that_another_client_signed() {
     for (world, party) in each_use().await {
         let victim = match party.usage {
-            Use::ClientSecretJwt => world.party_with(party.usage, common::Key::secret(&"v".repeat(64)), |_| ()).await,
-            usage => world.party_with(usage, keys::P256_OTHER.clone(), |_| ()).await,
+            Use::ClientSecretJwt => {
+                world
+                    .party_with(party.usage, common::Key::secret(&"v".repeat(64)), |_| ())
+                    .await
+            }
+            usage => {
+                world
+                    .party_with(usage, keys::P256_OTHER.clone(), |_| ())
+                    .await
+            }
         };
-        let impersonate = |jwt: Jwt| jwt.without_header("kid").text("iss", &victim.id).text("sub", &victim.id);
-        world.refuses(&party, "the victim's name", impersonate, Same("signature", "signature does not verify")).await;
+        let impersonate = |jwt: Jwt| {
+            jwt.without_header("kid")
+                .text("iss", &victim.id)
+                .text("sub", &victim.id)
+        };
+        world
+            .refuses(
+                &party,
+                "the victim's name",
+                impersonate,
+                Same("signature", "signature does not verify"),
+            )
+            .await;
     }
 }
 
@@ -143,16 +219,41 @@ async fn rejects_subject_that_the_client_may_not_be() {
     for (world, party) in each_use().await {
         world.permit(&party, "user-of-this-client", None).await;
         let other = world.party(Use::Grant).await;
-        for (subject, cause) in [(&*other.id, "is not known"), ("nobody-in-particular", "is not known"), ("", "is empty")] {
+        for (subject, cause) in [
+            (&*other.id, "is not known"),
+            ("nobody-in-particular", "is not known"),
+            ("", "is empty"),
+        ] {
             let client = ("sub", "sub: expected the client");
             let change = |jwt: Jwt| jwt.text("sub", subject);
-            world.refuses(&party, subject, change, Each { grant: ("sub", cause), client }).await;
+            world
+                .refuses(
+                    &party,
+                    subject,
+                    change,
+                    Each {
+                        grant: ("sub", cause),
+                        client,
+                    },
+                )
+                .await;
         }
         if party.usage == Use::Grant {
-            world.accepts(&party, "a permitted subject", |jwt| jwt.text("sub", "user-of-this-client")).await;
+            world
+                .accepts(&party, "a permitted subject", |jwt| {
+                    jwt.text("sub", "user-of-this-client")
+                })
+                .await;
         } else {
             let change = |jwt: Jwt| jwt.text("sub", "user-of-this-client");
-            world.refuses(&party, "a permitted subject", change, Same("sub", "sub: expected the client")).await;
+            world
+                .refuses(
+                    &party,
+                    "a permitted subject",
+                    change,
+                    Same("sub", "sub: expected the client"),
+                )
+                .await;
         }
     }
 }
@@ -161,9 +262,18 @@ async fn rejects_subject_that_the_client_may_not_be() {
 async fn rejects_subject_that_no_log_could_hold() {
     for (world, party) in each_use().await {
         let long = "x".repeat(256);
-        for (subject, cause) in [("a\u{0}b-nul", "control characters"), ("a\r\nb-lines", "control"), (&*long, "255 octets")] {
-            let reason = Each { grant: ("sub", cause), client: ("sub", "sub: expected the client") };
-            world.refuses(&party, cause, |jwt| jwt.text("sub", subject), reason).await;
+        for (subject, cause) in [
+            ("a\u{0}b-nul", "control characters"),
+            ("a\r\nb-lines", "control"),
+            (&*long, "255 octets"),
+        ] {
+            let reason = Each {
+                grant: ("sub", cause),
+                client: ("sub", "sub: expected the client"),
+            };
+            world
+                .refuses(&party, cause, |jwt| jwt.text("sub", subject), reason)
+                .await;
         }
     }
 }
@@ -171,8 +281,14 @@ async fn rejects_subject_that_no_log_could_hold() {
 #[tokio::test]
 async fn accepts_this_servers_issuer_as_sole_audience() {
     for (world, party) in each_use().await {
-        world.accepts(&party, "a string", |jwt| jwt.text("aud", ISSUER)).await;
-        world.accepts(&party, "an array of one", |jwt| jwt.claim("aud", format!("[{}]", quote(ISSUER)))).await;
+        world
+            .accepts(&party, "a string", |jwt| jwt.text("aud", ISSUER))
+            .await;
+        world
+            .accepts(&party, "an array of one", |jwt| {
+                jwt.claim("aud", format!("[{}]", quote(ISSUER)))
+            })
+            .await;
     }
 }
 
@@ -196,7 +312,10 @@ async fn rejects_assertion_for_another_audience() {
         format!("[{issuer},{issuer}]"),
         format!("[\"https://evil.example\",{issuer}]"),
     ];
-    let rows: Vec<_> = rows.iter().map(|json| (json.as_str(), Same("aud", "aud: expected one of"))).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|json| (json.as_str(), Same("aud", "aud: expected one of")))
+        .collect();
     refuses_values("aud", &rows).await;
 }
 
@@ -204,12 +323,22 @@ async fn rejects_assertion_for_another_audience() {
 async fn token_endpoint_as_audience_is_for_grants_and_legacy_clients() {
     let to_endpoint = |jwt: Jwt| jwt.text("aud", TOKEN_ENDPOINT);
     for (world, party) in each_use().await {
-        let legacy =
-            world.party_with(party.usage, party.key.clone(), |metadata| metadata.audience_policy = AudiencePolicy::Legacy);
+        let legacy = world.party_with(party.usage, party.key.clone(), |metadata| {
+            metadata.audience_policy = AudiencePolicy::Legacy
+        });
         world.accepts(&legacy.await, "legacy", to_endpoint).await;
         match party.usage {
             Use::Grant => drop(world.accepts(&party, "grant", to_endpoint).await),
-            _ => world.refuses(&party, "strict", to_endpoint, Same("aud", "aud: expected one of")).await,
+            _ => {
+                world
+                    .refuses(
+                        &party,
+                        "strict",
+                        to_endpoint,
+                        Same("aud", "aud: expected one of"),
+                    )
+                    .await
+            }
         }
     }
 }
@@ -220,7 +349,11 @@ async fn explains_the_audience_once_the_signature_has_verified() {
     let party = world.party(Use::PrivateKeyJwt).await;
     let jwt = party.jwt().text("aud", TOKEN_ENDPOINT);
     let answer = world.send(&party.form(&jwt.sign(&party.key))).await;
-    assert!(answer.description().contains("audience policy legacy"), "{}", answer.description());
+    assert!(
+        answer.description().contains("audience policy legacy"),
+        "{}",
+        answer.description()
+    );
     let forged = world.send(&party.form(&jwt.sign(&keys::P256_OTHER))).await;
     assert_eq!(forged.description(), "client authentication failed");
 }
@@ -228,20 +361,59 @@ async fn explains_the_audience_once_the_signature_has_verified() {
 #[tokio::test]
 async fn service_account_profile_loosens_grants_of_that_client_alone() {
     let world = World::new();
-    let google = |metadata: &mut grantor::storage::ClientMetadata| metadata.assertion_profile = AssertionProfile::ServiceAccount;
-    let loose = |jwt: Jwt| jwt.without("sub").without("jti").text("aud", "https://oauth2.googleapis.com/token");
-    let party = world.party_with(Use::Grant, keys::RSA.clone(), google).await;
+    let google = |metadata: &mut grantor::storage::ClientMetadata| {
+        metadata.assertion_profile = AssertionProfile::ServiceAccount
+    };
+    let loose = |jwt: Jwt| {
+        jwt.without("sub")
+            .without("jti")
+            .text("aud", "https://oauth2.googleapis.com/token")
+    };
+    let party = world
+        .party_with(Use::Grant, keys::RSA.clone(), google)
+        .await;
     world.accepts(&party, "all three liberties", loose).await;
-    world.refuses(&party, "another audience", |jwt| loose(jwt).text("aud", "https://evil.example"), Same("aud", "aud:")).await;
-    let client = Party { usage: Use::PrivateKeyJwt, ..party };
+    world
+        .refuses(
+            &party,
+            "another audience",
+            |jwt| loose(jwt).text("aud", "https://evil.example"),
+            Same("aud", "aud:"),
+        )
+        .await;
+    let client = Party {
+        usage: Use::PrivateKeyJwt,
+        ..party
+    };
     for (claim, change) in [("sub", "sub"), ("jti", "jti")] {
         let cause = format!("claim '{claim}' is missing");
-        world.refuses(&client, claim, |jwt| jwt.without(change), Same(claim, &cause)).await;
+        world
+            .refuses(
+                &client,
+                claim,
+                |jwt| jwt.without(change),
+                Same(claim, &cause),
+            )
+            .await;
     }
     let fixed = |jwt: Jwt| jwt.text("aud", "https://oauth2.googleapis.com/token");
-    world.refuses(&client, "audience", fixed, Same("aud", "aud: expected one of")).await;
+    world
+        .refuses(
+            &client,
+            "audience",
+            fixed,
+            Same("aud", "aud: expected one of"),
+        )
+        .await;
     let standard = world.party(Use::Grant).await;
-    world.refuses(&standard, "audience of a standard client", fixed, Same("aud", "aud: expected one of")).await;
+    world
+        .refuses(
+            &standard,
+            "audience of a standard client",
+            fixed,
+            Same("aud", "aud: expected one of"),
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -257,7 +429,11 @@ async fn rejects_token_ids_that_cannot_be_remembered() {
     ];
     refuses_values("jti", &rows).await;
     for (world, party) in each_use().await {
-        world.accepts(&party, "the longest jti", |jwt| jwt.claim("jti", longest.as_str())).await;
+        world
+            .accepts(&party, "the longest jti", |jwt| {
+                jwt.claim("jti", longest.as_str())
+            })
+            .await;
     }
 }
 
@@ -265,13 +441,25 @@ async fn rejects_token_ids_that_cannot_be_remembered() {
 async fn typ_is_absent_or_names_this_kind_of_jwt() {
     for (world, party) in each_use().await {
         for typ in ["JWT", "jwt", "application/jwt"] {
-            world.accepts(&party, typ, |jwt| jwt.header("typ", quote(typ))).await;
+            world
+                .accepts(&party, typ, |jwt| jwt.header("typ", quote(typ)))
+                .await;
         }
-        world.accepts(&party, "no typ", |jwt| jwt.without_header("typ")).await;
-        for typ in ["client-authentication+jwt", "Client-Authentication+JWT", "application/client-authentication+jwt"] {
+        world
+            .accepts(&party, "no typ", |jwt| jwt.without_header("typ"))
+            .await;
+        for typ in [
+            "client-authentication+jwt",
+            "Client-Authentication+JWT",
+            "application/client-authentication+jwt",
+        ] {
             let change = |jwt: Jwt| jwt.header("typ", quote(typ));
             match party.usage {
-                Use::Grant => world.refuses(&party, typ, change, Same("typ", "typ: expected none, JWT")).await,
+                Use::Grant => {
+                    world
+                        .refuses(&party, typ, change, Same("typ", "typ: expected none, JWT"))
+                        .await
+                }
                 _ => drop(world.accepts(&party, typ, change).await),
             }
         }
@@ -284,7 +472,9 @@ async fn rejects_jwts_of_another_kind() {
     for (world, party) in each_use().await {
         for typ in kinds.split(' ').chain([""]) {
             let change = |jwt: Jwt| jwt.header("typ", quote(typ));
-            world.refuses(&party, typ, change, Same("typ", "typ: expected none, JWT")).await;
+            world
+                .refuses(&party, typ, change, Same("typ", "typ: expected none, JWT"))
+                .await;
         }
     }
 }
@@ -305,14 +495,32 @@ async fn rejects_headers_that_change_processing_and_ignores_the_unknown() {
     ];
     for (world, party) in each_use().await {
         for (name, json, cause) in rows {
-            world.refuses(&party, name, |jwt| jwt.header(name, json), Same("jws", cause)).await;
+            world
+                .refuses(
+                    &party,
+                    name,
+                    |jwt| jwt.header(name, json),
+                    Same("jws", cause),
+                )
+                .await;
         }
         for name in ["alg", "typ", "x"] {
-            let again = |jwt: Jwt| jwt.header(name, quote("JWT")).header_again(name, quote("JWT"));
-            world.refuses(&party, name, again, Same("jws", "duplicate member name")).await;
+            let again = |jwt: Jwt| {
+                jwt.header(name, quote("JWT"))
+                    .header_again(name, quote("JWT"))
+            };
+            world
+                .refuses(&party, name, again, Same("jws", "duplicate member name"))
+                .await;
         }
-        let pointers = |jwt: Jwt| jwt.header("jku", quote("https://evil.example/jwks")).header("x5u", "7").header("jwk", "{}");
-        world.accepts(&party, "pointers to keys are not followed", pointers).await;
+        let pointers = |jwt: Jwt| {
+            jwt.header("jku", quote("https://evil.example/jwks"))
+                .header("x5u", "7")
+                .header("jwk", "{}")
+        };
+        world
+            .accepts(&party, "pointers to keys are not followed", pointers)
+            .await;
     }
 }
 
@@ -342,14 +550,24 @@ async fn rejects_what_is_no_single_compact_jws() {
             (".".repeat(20_000), "jws", "too large"),
             (party.key.jws("null", b"{}"), "jws", "not a JSON object"),
             (party.key.jws("{}", b"{}"), "jws", "'alg' is missing"),
-            (party.key.jws(&header, b"[\"text\"]"), "claims", "not a JSON object"),
+            (
+                party.key.jws(&header, b"[\"text\"]"),
+                "claims",
+                "not a JSON object",
+            ),
             (party.key.jws(&header, b"text"), "claims", "not valid JSON"),
             (party.key.jws(&header, b"{} {}"), "claims", "not valid JSON"),
             (party.key.jws(&header, b""), "claims", "not valid JSON"),
         ];
         for (token, rule, cause) in rows {
-            world.send(&party.form(&token)).await.refused(&token, party.usage.error(), rule, cause);
+            world
+                .send(&party.form(&token))
+                .await
+                .refused(&token, party.usage.error(), rule, cause);
         }
-        world.send(&party.form(&good)).await.granted("the good assertion was not used up");
+        world
+            .send(&party.form(&good))
+            .await
+            .granted("the good assertion was not used up");
     }
 }

@@ -17,14 +17,28 @@ use serde_json::Value;
 fn claims(answer: &Answer) -> Value {
     let token = answer.granted("a token");
     let payload = token.split('.').nth(1).expect("three segments");
-    serde_json::from_slice(&grantor::jose::base64url_decode(payload).expect("base64url")).expect("JSON")
+    serde_json::from_slice(&grantor::jose::base64url_decode(payload).expect("base64url"))
+        .expect("JSON")
 }
 
 /// What was granted: the same in the answer, in the token and in the decision.
 fn granted_scope(answer: &Answer) -> String {
-    let scope = answer.body.get("scope").map(|scope| scope.as_str().expect("a text").to_owned()).unwrap_or_default();
-    assert_eq!(claims(answer).get("scope").and_then(Value::as_str).unwrap_or_default(), scope);
-    assert_eq!(answer.decision.scope.as_ref().map(Scope::to_string), Some(scope.clone()));
+    let scope = answer
+        .body
+        .get("scope")
+        .map(|scope| scope.as_str().expect("a text").to_owned())
+        .unwrap_or_default();
+    assert_eq!(
+        claims(answer)
+            .get("scope")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+        scope
+    );
+    assert_eq!(
+        answer.decision.scope.as_ref().map(Scope::to_string),
+        Some(scope.clone())
+    );
     scope
 }
 
@@ -33,11 +47,22 @@ async fn a_scope_within_the_registered_one_is_granted_as_requested() {
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
-        for (requested, granted) in [("read", "read"), ("write read", "read write"), ("read read", "read"), ("", "read write")] {
-            let answer = world.send(&party.good_form().with("scope", requested)).await;
+        for (requested, granted) in [
+            ("read", "read"),
+            ("write read", "read write"),
+            ("read read", "read"),
+            ("", "read write"),
+        ] {
+            let answer = world
+                .send(&party.good_form().with("scope", requested))
+                .await;
             assert_eq!(granted_scope(&answer), granted, "{requested}");
         }
-        assert_eq!(granted_scope(&world.send(&party.good_form()).await), "read write", "no scope: all that is allowed");
+        assert_eq!(
+            granted_scope(&world.send(&party.good_form()).await),
+            "read write",
+            "no scope: all that is allowed"
+        );
     }
 }
 
@@ -46,11 +71,27 @@ async fn a_scope_beyond_the_registered_one_is_refused() {
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
-        for requested in ["administrate", "read administrate", "READ", "readwrite", "read,write"] {
-            let answer = world.send(&party.good_form().with("scope", requested)).await;
-            answer.refused(requested, "invalid_scope", "scope", "scope: allowed \"read write\", requested also \"");
+        for requested in [
+            "administrate",
+            "read administrate",
+            "READ",
+            "readwrite",
+            "read,write",
+        ] {
+            let answer = world
+                .send(&party.good_form().with("scope", requested))
+                .await;
+            answer.refused(
+                requested,
+                "invalid_scope",
+                "scope",
+                "scope: allowed \"read write\", requested also \"",
+            );
         }
-        world.send(&party.good_form().with("scope", "read")).await.granted("read");
+        world
+            .send(&party.good_form().with("scope", "read"))
+            .await
+            .granted("read");
     }
 }
 
@@ -76,7 +117,10 @@ async fn a_malformed_scope_is_refused() {
             let answer = world.send(&party.good_form().with("scope", scope)).await;
             answer.refused(scope, "invalid_scope", "scope", "scope is malformed");
         }
-        world.send(&party.good_form().with("scope", "read write")).await.granted("read write");
+        world
+            .send(&party.good_form().with("scope", "read write"))
+            .await
+            .granted("read write");
     }
 }
 
@@ -84,18 +128,37 @@ async fn a_malformed_scope_is_refused() {
 async fn a_client_without_scope_gets_a_token_without_scope() {
     for usage in Use::ALL {
         let world = World::new();
-        let key = if usage == Use::ClientSecretJwt { keys::SECRET.clone() } else { keys::P256.clone() };
-        let party = world.party_with(usage, key, |metadata| metadata.scope = Scope::default()).await;
+        let key = if usage == Use::ClientSecretJwt {
+            keys::SECRET.clone()
+        } else {
+            keys::P256.clone()
+        };
+        let party = world
+            .party_with(usage, key, |metadata| metadata.scope = Scope::default())
+            .await;
         let answer = world.send(&party.good_form()).await;
-        assert_eq!((answer.body.get("scope"), claims(&answer).get("scope")), (None, None));
-        world.send(&party.good_form().with("scope", "read")).await.refused("read", "invalid_scope", "scope", "allowed \"\"");
+        assert_eq!(
+            (answer.body.get("scope"), claims(&answer).get("scope")),
+            (None, None)
+        );
+        world
+            .send(&party.good_form().with("scope", "read"))
+            .await
+            .refused("read", "invalid_scope", "scope", "allowed \"\"");
     }
 }
 
-async fn grant_with_scope_claim(world: &World, party: &Party, claim: &str, form: Option<&str>) -> Answer {
+async fn grant_with_scope_claim(
+    world: &World,
+    party: &Party,
+    claim: &str,
+    form: Option<&str>,
+) -> Answer {
     let token = party.jwt().claim("scope", claim).sign(&party.key);
     let request = party.form(&token);
-    world.send(&form.map_or(request.clone(), |scope| request.with("scope", scope))).await
+    world
+        .send(&form.map_or(request.clone(), |scope| request.with("scope", scope)))
+        .await
 }
 
 #[tokio::test]
@@ -120,18 +183,38 @@ async fn a_scope_claim_never_widens() {
     let world = World::new();
     let party = world.party(Use::Grant).await;
     let wide = grant_with_scope_claim(&world, &party, "\"read administrate\"", None).await;
-    wide.refused("claim", "invalid_scope", "scope", "requested also \"administrate\"");
-    let wide = grant_with_scope_claim(&world, &party, "\"administrate\"", Some("administrate")).await;
-    wide.refused("claim and form", "invalid_scope", "scope", "requested also \"administrate\"");
+    wide.refused(
+        "claim",
+        "invalid_scope",
+        "scope",
+        "requested also \"administrate\"",
+    );
+    let wide =
+        grant_with_scope_claim(&world, &party, "\"administrate\"", Some("administrate")).await;
+    wide.refused(
+        "claim and form",
+        "invalid_scope",
+        "scope",
+        "requested also \"administrate\"",
+    );
     for malformed in ["1", "null", "[\"read\"]", "\" read\"", "\"read  write\""] {
         let answer = grant_with_scope_claim(&world, &party, malformed, None).await;
-        answer.refused(malformed, "invalid_scope", "grant", "the 'scope' claim is malformed");
+        answer.refused(
+            malformed,
+            "invalid_scope",
+            "grant",
+            "the 'scope' claim is malformed",
+        );
     }
     granted_scope(&grant_with_scope_claim(&world, &party, "\"read\"", None).await);
     for usage in Use::CLIENT {
         let party = world.party(usage).await;
         let answer = grant_with_scope_claim(&world, &party, "\"administrate\"", None).await;
-        assert_eq!(granted_scope(&answer), "read write", "for client authentication it means nothing");
+        assert_eq!(
+            granted_scope(&answer),
+            "read write",
+            "for client authentication it means nothing"
+        );
     }
 }
 
@@ -139,7 +222,9 @@ async fn a_scope_claim_never_widens() {
 async fn a_permission_limits_the_scope_for_its_subject() {
     let world = World::new();
     let party = world.party(Use::Grant).await;
-    world.permit(&party, "reader-subject", Some("read administrate")).await;
+    world
+        .permit(&party, "reader-subject", Some("read administrate"))
+        .await;
     world.permit(&party, "unlimited-subject", None).await;
     world.permit(&party, "empty-subject", Some("")).await;
     for (subject, requested, granted) in [
@@ -153,7 +238,9 @@ async fn a_permission_limits_the_scope_for_its_subject() {
         ("empty-subject", Some("read"), None),
     ] {
         let form = party.form(&party.jwt().text("sub", subject).sign(&party.key));
-        let answer = world.send(&requested.map_or(form.clone(), |scope| form.with("scope", scope))).await;
+        let answer = world
+            .send(&requested.map_or(form.clone(), |scope| form.with("scope", scope)))
+            .await;
         match granted {
             Some(granted) => {
                 assert_eq!(granted_scope(&answer), granted, "{subject} {requested:?}");
@@ -170,10 +257,18 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
     let [party, other] = [world.party(Use::Grant).await, world.party(Use::Grant).await];
     world.permit(&party, "subject-of-this-client", None).await;
     world.permit(&other, "subject-of-other-client", None).await;
-    let send = async |subject: &str| world.send(&party.form(&party.jwt().text("sub", subject).sign(&party.key))).await;
+    let send = async |subject: &str| {
+        world
+            .send(&party.form(&party.jwt().text("sub", subject).sign(&party.key)))
+            .await
+    };
     send("subject-of-this-client").await.granted("permitted");
     let refused = [
-        ("subject-of-other-client", "permission", "no permission for subject"),
+        (
+            "subject-of-other-client",
+            "permission",
+            "no permission for subject",
+        ),
         ("Subject-of-this-client", "sub", "is not known"),
         ("nobody-at-all", "sub", "is not known"),
         (&*other.id, "sub", "is not known"),
@@ -185,22 +280,41 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         words.push(answer.description().to_owned());
     }
     let id = SubjectId::parse("subject-of-this-client").expect("a subject");
-    subject_change(&*world.store, &id, |subject| subject.enabled = false).await.expect("a known subject");
+    subject_change(&*world.store, &id, |subject| subject.enabled = false)
+        .await
+        .expect("a known subject");
     let answer = send("subject-of-this-client").await;
     answer.refused("disabled", "invalid_grant", "sub", "subject is disabled");
     words.push(answer.description().to_owned());
     words.dedup();
-    assert_eq!(words, ["the client may not act for this subject"], "a client cannot find out who exists");
-    subject_change(&*world.store, &id, |subject| subject.enabled = true).await.expect("a known subject");
-    send("subject-of-this-client").await.granted("enabled again");
-    world.store.subject_delete(&id).await.expect("a known subject");
-    send("subject-of-this-client").await.refused("deleted", "invalid_grant", "sub", "is not known");
+    assert_eq!(
+        words,
+        ["the client may not act for this subject"],
+        "a client cannot find out who exists"
+    );
+    subject_change(&*world.store, &id, |subject| subject.enabled = true)
+        .await
+        .expect("a known subject");
+    send("subject-of-this-client")
+        .await
+        .granted("enabled again");
+    world
+        .store
+        .subject_delete(&id)
+        .await
+        .expect("a known subject");
+    send("subject-of-this-client")
+        .await
+        .refused("deleted", "invalid_grant", "sub", "is not known");
 }
 
 const API: &str = "https://api.example/v1?tenant=a";
 
 fn with_resources(world: impl FnOnce(Settings) -> World) -> World {
-    world(Settings { resources: vec![API.to_owned(), "urn:example:api".to_owned()], ..Settings::default() })
+    world(Settings {
+        resources: vec![API.to_owned(), "urn:example:api".to_owned()],
+        ..Settings::default()
+    })
 }
 
 #[tokio::test]
@@ -209,10 +323,16 @@ async fn a_resource_that_is_served_becomes_the_audience() {
         let world = with_resources(|settings| World::with(|builder| builder.settings(settings)));
         let party = world.party(usage).await;
         for resource in [API, "urn:example:api"] {
-            let answer = world.send(&party.good_form().with("resource", resource)).await;
+            let answer = world
+                .send(&party.good_form().with("resource", resource))
+                .await;
             assert_eq!(claims(&answer)["aud"], resource);
         }
-        assert_eq!(claims(&world.send(&party.good_form()).await)["aud"], common::ISSUER, "without resource");
+        assert_eq!(
+            claims(&world.send(&party.good_form()).await)["aud"],
+            common::ISSUER,
+            "without resource"
+        );
     }
 }
 
@@ -230,14 +350,31 @@ async fn other_resources_are_refused() {
             "not-a-uri",
             "urn:example:api/",
         ] {
-            let answer = world.send(&party.good_form().with("resource", resource)).await;
+            let answer = world
+                .send(&party.good_form().with("resource", resource))
+                .await;
             answer.refused(resource, "invalid_target", "resource", "is not served");
         }
         for second in [API, "urn:example:api", "https://other.example/api"] {
-            let answer = world.send(&party.good_form().with("resource", API).with("resource", second)).await;
-            answer.refused(second, "invalid_target", "resource", "more than one resource");
+            let answer = world
+                .send(
+                    &party
+                        .good_form()
+                        .with("resource", API)
+                        .with("resource", second),
+                )
+                .await;
+            answer.refused(
+                second,
+                "invalid_target",
+                "resource",
+                "more than one resource",
+            );
         }
-        world.send(&party.good_form().with("resource", API).with("resource", "")).await.granted("an empty one counts as omitted");
+        world
+            .send(&party.good_form().with("resource", API).with("resource", ""))
+            .await
+            .granted("an empty one counts as omitted");
     }
 }
 
@@ -253,8 +390,14 @@ async fn settings_name_the_default_audience_and_the_lifetime() {
         let party = world.party(usage).await;
         let answer = world.send(&party.good_form()).await;
         let claims = claims(&answer);
-        assert_eq!((answer.body["expires_in"].as_u64(), &claims["aud"]), (Some(120), &Value::from("https://default.example")));
-        assert_eq!(claims["exp"].as_i64().zip(claims["iat"].as_i64()), Some((common::NOW + 120, common::NOW)));
+        assert_eq!(
+            (answer.body["expires_in"].as_u64(), &claims["aud"]),
+            (Some(120), &Value::from("https://default.example"))
+        );
+        assert_eq!(
+            claims["exp"].as_i64().zip(claims["iat"].as_i64()),
+            Some((common::NOW + 120, common::NOW))
+        );
     }
 }
 
@@ -262,8 +405,13 @@ async fn settings_name_the_default_audience_and_the_lifetime() {
 async fn refused_requests_store_no_token() {
     let world = World::new();
     let opaque = |metadata: &mut ClientMetadata| metadata.token_format = TokenFormat::Opaque;
-    let party = world.party_with(Use::Grant, keys::P256.clone(), opaque).await;
-    world.send(&party.good_form().with("scope", "administrate")).await.refused("wide", "invalid_scope", "scope", "allowed");
+    let party = world
+        .party_with(Use::Grant, keys::P256.clone(), opaque)
+        .await;
+    world
+        .send(&party.good_form().with("scope", "administrate"))
+        .await
+        .refused("wide", "invalid_scope", "scope", "allowed");
     let store = format!("{:?}", world.store);
     assert!(store.contains("tokens: {}"), "{store}");
     world.send(&party.good_form()).await.granted("within");

@@ -33,7 +33,10 @@ async fn rejects_an_assertion_the_second_time() {
         let form = party.good_form();
         world.send(&form).await.granted("the first time");
         for _ in 0..2 {
-            world.send(&form).await.refused("again", usage.error(), REPLAYED.0, REPLAYED.1);
+            world
+                .send(&form)
+                .await
+                .refused("again", usage.error(), REPLAYED.0, REPLAYED.1);
         }
         world.send(&party.good_form()).await.granted("a new jti");
     }
@@ -44,8 +47,13 @@ async fn rejects_a_token_id_in_another_assertion_by_the_same_issuer() {
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
-        world.accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id")).await;
-        let other = party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 61).to_string());
+        world
+            .accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id"))
+            .await;
+        let other = party
+            .jwt()
+            .text("jti", "the-same-token-id")
+            .claim("exp", (NOW + 61).to_string());
         let answer = world.send(&party.form(&other.sign(&party.key))).await;
         answer.refused("same jti, other exp", usage.error(), REPLAYED.0, REPLAYED.1);
     }
@@ -56,10 +64,25 @@ async fn rejects_one_assertion_in_both_uses() {
     for first in Use::PUBLIC_KEY {
         let world = World::new();
         let party = world.party(first).await;
-        let second = Party { usage: if first == Use::Grant { Use::PrivateKeyJwt } else { Use::Grant }, ..party.clone() };
+        let second = Party {
+            usage: if first == Use::Grant {
+                Use::PrivateKeyJwt
+            } else {
+                Use::Grant
+            },
+            ..party.clone()
+        };
         let token = party.jwt().sign(&party.key);
-        world.send(&party.form(&token)).await.granted("the first use");
-        world.send(&second.form(&token)).await.refused("the other use", second.usage.error(), REPLAYED.0, REPLAYED.1);
+        world
+            .send(&party.form(&token))
+            .await
+            .granted("the first use");
+        world.send(&second.form(&token)).await.refused(
+            "the other use",
+            second.usage.error(),
+            REPLAYED.0,
+            REPLAYED.1,
+        );
     }
 }
 
@@ -69,7 +92,10 @@ async fn rejects_one_assertion_as_client_and_grant_of_one_request() {
     let party = world.party(Use::Grant).await;
     let [one, other] = [party.jwt(), party.jwt()].map(|jwt| jwt.sign(&party.key));
     let twice = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &one), &one);
-    world.send(&twice).await.refused("twice the same", "invalid_grant", REPLAYED.0, REPLAYED.1);
+    world
+        .send(&twice)
+        .await
+        .refused("twice the same", "invalid_grant", REPLAYED.0, REPLAYED.1);
     let [fresh, _] = [party.jwt(), party.jwt()].map(|jwt| jwt.sign(&party.key));
     let two = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &other), &fresh);
     world.send(&two).await.granted("two assertions");
@@ -81,19 +107,52 @@ async fn a_refused_assertion_never_uses_up_its_token_id() {
         let world = World::new();
         let party = world.party(usage).await;
         let good = party.jwt();
-        let forger = if usage == Use::ClientSecretJwt { common::Key::secret(&"f".repeat(64)) } else { keys::P256_OTHER.clone() };
+        let forger = if usage == Use::ClientSecretJwt {
+            common::Key::secret(&"f".repeat(64))
+        } else {
+            keys::P256_OTHER.clone()
+        };
         let rows = [
             ("signature", good.sign(&forger)),
-            ("typ", good.clone().header("typ", "\"at+jwt\"").sign(&party.key)),
-            ("aud", good.clone().text("aud", "https://evil.example").sign(&party.key)),
-            ("exp", good.clone().claim("exp", (NOW - 60).to_string()).sign(&party.key)),
-            ("nbf", good.clone().claim("nbf", (NOW + 50).to_string()).sign(&party.key)),
-            ("iat", good.clone().claim("iat", (NOW + 50).to_string()).sign(&party.key)),
+            (
+                "typ",
+                good.clone().header("typ", "\"at+jwt\"").sign(&party.key),
+            ),
+            (
+                "aud",
+                good.clone()
+                    .text("aud", "https://evil.example")
+                    .sign(&party.key),
+            ),
+            (
+                "exp",
+                good.clone()
+                    .claim("exp", (NOW - 60).to_string())
+                    .sign(&party.key),
+            ),
+            (
+                "nbf",
+                good.clone()
+                    .claim("nbf", (NOW + 50).to_string())
+                    .sign(&party.key),
+            ),
+            (
+                "iat",
+                good.clone()
+                    .claim("iat", (NOW + 50).to_string())
+                    .sign(&party.key),
+            ),
         ];
         for (rule, token) in rows {
-            world.send(&party.form(&token)).await.refused(rule, usage.error(), rule, "");
+            world
+                .send(&party.form(&token))
+                .await
+                .refused(rule, usage.error(), rule, "");
         }
-        world.send(&party.form(&good.sign(&party.key))).await.granted("the same jti, now good");
+        world
+            .send(&party.form(&good.sign(&party.key)))
+            .await
+            .granted("the same jti, now good");
     }
 }
 
@@ -104,9 +163,19 @@ async fn a_stranger_cannot_use_up_an_assertion_in_its_own_name() {
     let token = owner.jwt().sign(&owner.key);
     let own = thief.jwt().sign(&thief.key);
     let stolen = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &token), &own);
-    world.send(&stolen).await.refused("stolen", "invalid_grant", "grant", "is not the issuer");
-    let named = Form::new(JWT_BEARER).with("assertion", &token).with("client_id", &thief.id);
-    world.send(&named).await.refused("named", "invalid_client", "grant", "does not match the issuer");
+    world
+        .send(&stolen)
+        .await
+        .refused("stolen", "invalid_grant", "grant", "is not the issuer");
+    let named = Form::new(JWT_BEARER)
+        .with("assertion", &token)
+        .with("client_id", &thief.id);
+    world.send(&named).await.refused(
+        "named",
+        "invalid_client",
+        "grant",
+        "does not match the issuer",
+    );
     world.send(&owner.form(&token)).await.granted("the owner");
 }
 
@@ -117,8 +186,14 @@ async fn a_request_that_fails_after_verification_has_used_its_assertion_up() {
         let party = world.party(usage).await;
         let form = party.good_form();
         let wide = form.clone().with("scope", "administrate");
-        world.send(&wide).await.refused("too wide", "invalid_scope", "scope", "scope: allowed");
-        world.send(&form).await.refused("again", usage.error(), REPLAYED.0, REPLAYED.1);
+        world
+            .send(&wide)
+            .await
+            .refused("too wide", "invalid_scope", "scope", "scope: allowed");
+        world
+            .send(&form)
+            .await
+            .refused("again", usage.error(), REPLAYED.0, REPLAYED.1);
     }
 }
 
@@ -127,7 +202,11 @@ async fn token_ids_of_two_clients_do_not_collide() {
     for usage in Use::ALL {
         let world = World::new();
         for party in [world.party(usage).await, world.party(usage).await] {
-            world.accepts(&party, "the same jti", |jwt| jwt.text("jti", "the-same-token-id")).await;
+            world
+                .accepts(&party, "the same jti", |jwt| {
+                    jwt.text("jti", "the-same-token-id")
+                })
+                .await;
         }
     }
 }
@@ -141,7 +220,10 @@ async fn token_ids_are_compared_to_the_letter() {
             world.accepts(&party, jti, |jwt| jwt.text("jti", jti)).await;
         }
         let escaped = party.jwt().claim("jti", r#""caf\u00e9""#);
-        world.send(&party.form(&escaped.sign(&party.key))).await.refused("escaped", usage.error(), REPLAYED.0, REPLAYED.1);
+        world
+            .send(&party.form(&escaped.sign(&party.key)))
+            .await
+            .refused("escaped", usage.error(), REPLAYED.0, REPLAYED.1);
     }
 }
 
@@ -153,12 +235,23 @@ async fn a_use_is_remembered_until_expiry_plus_leeway() {
         let form = party.good_form();
         world.send(&form).await.granted("the first time");
         world.set_clock(89.999);
-        world.send(&form).await.refused("while it could be valid", usage.error(), REPLAYED.0, REPLAYED.1);
+        world.send(&form).await.refused(
+            "while it could be valid",
+            usage.error(),
+            REPLAYED.0,
+            REPLAYED.1,
+        );
         world.set_clock(90.0);
-        world.send(&form).await.refused("after that", usage.error(), "exp", "expired");
+        world
+            .send(&form)
+            .await
+            .refused("after that", usage.error(), "exp", "expired");
         world.set_clock(91.0);
         let fresh = party.jwt().claim("exp", (NOW + 120).to_string());
-        world.send(&party.form(&fresh.sign(&party.key))).await.granted("a new assertion");
+        world
+            .send(&party.form(&fresh.sign(&party.key)))
+            .await
+            .granted("a new assertion");
     }
 }
 
@@ -167,13 +260,29 @@ async fn a_token_id_may_come_again_once_its_first_assertion_is_over() {
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
-        world.accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id")).await;
-        let later = || party.jwt().text("jti", "the-same-token-id").claim("exp", (NOW + 200).to_string()).sign(&party.key);
+        world
+            .accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id"))
+            .await;
+        let later = || {
+            party
+                .jwt()
+                .text("jti", "the-same-token-id")
+                .claim("exp", (NOW + 200).to_string())
+                .sign(&party.key)
+        };
         world.set_clock(120.0);
         let answer = world.send(&party.form(&later())).await;
-        answer.refused("within 30 s after the first one's end", usage.error(), REPLAYED.0, REPLAYED.1);
+        answer.refused(
+            "within 30 s after the first one's end",
+            usage.error(),
+            REPLAYED.0,
+            REPLAYED.1,
+        );
         world.set_clock(120.001);
-        world.send(&party.form(&later())).await.granted("after that");
+        world
+            .send(&party.form(&later()))
+            .await
+            .granted("after that");
     }
 }
 
@@ -185,7 +294,10 @@ async fn clock_going_back_does_not_free_a_used_assertion() {
         let form = party.good_form();
         world.send(&form).await.granted("the first time");
         world.set_clock(-20.0);
-        world.send(&form).await.refused("earlier", usage.error(), REPLAYED.0, REPLAYED.1);
+        world
+            .send(&form)
+            .await
+            .refused("earlier", usage.error(), REPLAYED.0, REPLAYED.1);
     }
 }
 
@@ -209,7 +321,11 @@ async fn sixty_four_concurrent_uses_give_exactly_one_token() {
             statuses.push(task.await.expect("no panic"));
         }
         let count = |status| statuses.iter().filter(|known| **known == status).count();
-        assert_eq!((count(StatusCode::OK), count(StatusCode::BAD_REQUEST)), (1, 63), "{usage:?}");
+        assert_eq!(
+            (count(StatusCode::OK), count(StatusCode::BAD_REQUEST)),
+            (1, 63),
+            "{usage:?}"
+        );
     }
 }
 
@@ -226,13 +342,33 @@ async fn a_party_over_its_quota_waits_and_the_others_do_not() {
             let answer = world.send(&refused).await;
             let cause = "jti: the issuer has 2 used assertions that have not expired yet";
             answer.refused("three", "temporarily_unavailable", "replay_quota", cause);
-            assert_eq!(answer.headers.get("retry-after").map(|value| value.as_bytes()), Some(&b"61"[..]));
+            assert_eq!(
+                answer
+                    .headers
+                    .get("retry-after")
+                    .map(|value| value.as_bytes()),
+                Some(&b"61"[..])
+            );
         }
-        world.send(&used).await.refused("a replay is one, quota or not", usage.error(), REPLAYED.0, REPLAYED.1);
-        world.send(&other.good_form()).await.granted("another party");
+        world.send(&used).await.refused(
+            "a replay is one, quota or not",
+            usage.error(),
+            REPLAYED.0,
+            REPLAYED.1,
+        );
+        world
+            .send(&other.good_form())
+            .await
+            .granted("another party");
         world.clock.advance(Duration::from_secs(121));
-        let later = party.jwt().claim("iat", (NOW + 121).to_string()).claim("exp", (NOW + 181).to_string());
-        world.send(&party.form(&later.sign(&party.key))).await.granted("when the first two have ended");
+        let later = party
+            .jwt()
+            .claim("iat", (NOW + 121).to_string())
+            .claim("exp", (NOW + 181).to_string());
+        world
+            .send(&party.form(&later.sign(&party.key)))
+            .await
+            .granted("when the first two have ended");
     }
 }
 
@@ -241,7 +377,13 @@ struct Silent;
 
 #[async_trait]
 impl ReplayGuard for Silent {
-    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime, _: u64) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        _: ReplayKey,
+        _: UnixTime,
+        _: UnixTime,
+        _: u64,
+    ) -> Result<Claim, StoreError> {
         std::future::pending().await
     }
 
@@ -259,9 +401,15 @@ async fn a_request_that_is_cut_off_while_it_claims_leaves_a_record() {
         let request = tokio::time::timeout(Duration::from_millis(100), world.send(&form));
         assert!(request.await.is_err(), "the guard does not answer");
         let [decision] = <[_; 1]>::try_from(world.log.take()).expect("exactly one decision");
-        assert!(matches!(decision.outcome, Outcome::Undecided), "{decision:?}");
+        assert!(
+            matches!(decision.outcome, Outcome::Undecided),
+            "{decision:?}"
+        );
         let named = [&decision.claimed_client, &decision.claimed_issuer];
-        assert!(named.into_iter().flatten().any(|name| *name == *party.id), "{decision:?}");
+        assert!(
+            named.into_iter().flatten().any(|name| *name == *party.id),
+            "{decision:?}"
+        );
     }
 }
 
@@ -275,14 +423,25 @@ async fn a_clock_that_is_set_back_opens_nothing() {
         world.send(&used).await.granted("the first time");
         // What is over is swept when the store makes room.
         world.set_clock(95.0);
-        let late = |jwt: Jwt| jwt.claim("iat", (NOW + 95).to_string()).claim("exp", (NOW + 155).to_string());
+        let late = |jwt: Jwt| {
+            jwt.claim("iat", (NOW + 95).to_string())
+                .claim("exp", (NOW + 155).to_string())
+        };
         for _ in 0..2000 {
             let key = ReplayKey::new(&party.id, &common::new_token_id());
-            world.store.claim(key, at(200.0), at(95.0), u64::MAX).await.map(drop).expect("claimed");
+            world
+                .store
+                .claim(key, at(200.0), at(95.0), u64::MAX)
+                .await
+                .map(drop)
+                .expect("claimed");
         }
         world.accepts(&party, "control: another", late).await;
         world.set_clock(85.0);
-        world.send(&used).await.refused("the second time", usage.error(), REPLAYED.0, REPLAYED.1);
+        world
+            .send(&used)
+            .await
+            .refused("the second time", usage.error(), REPLAYED.0, REPLAYED.1);
     }
 }
 
@@ -292,7 +451,13 @@ struct Broken(fn(Box<dyn Error + Send + Sync>) -> StoreError);
 
 #[async_trait]
 impl ReplayGuard for Broken {
-    async fn claim(&self, _: ReplayKey, _: UnixTime, _: UnixTime, _: u64) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        _: ReplayKey,
+        _: UnixTime,
+        _: UnixTime,
+        _: u64,
+    ) -> Result<Claim, StoreError> {
         Err(self.0("the replay store broke".into()))
     }
 
@@ -304,8 +469,16 @@ impl ReplayGuard for Broken {
 #[tokio::test]
 async fn a_failing_guard_never_lets_a_token_out() {
     let rows = [
-        (Broken(StoreError::Unavailable), "temporarily_unavailable", "storage is not available: the replay store broke"),
-        (Broken(StoreError::Failed), "server_error", "storage failed: the replay store broke"),
+        (
+            Broken(StoreError::Unavailable),
+            "temporarily_unavailable",
+            "storage is not available: the replay store broke",
+        ),
+        (
+            Broken(StoreError::Failed),
+            "server_error",
+            "storage failed: the replay store broke",
+        ),
     ];
     for usage in Use::ALL {
         for (broken, code, cause) in rows {
@@ -313,8 +486,15 @@ async fn a_failing_guard_never_lets_a_token_out() {
             let party = world.party(usage).await;
             let answer = world.send(&party.good_form()).await;
             answer.refused(code, code, "storage", cause);
-            assert_eq!(answer.headers.get("retry-after").is_some(), code == "temporarily_unavailable");
-            assert!(!answer.body.to_string().contains("replay store"), "{}", answer.body);
+            assert_eq!(
+                answer.headers.get("retry-after").is_some(),
+                code == "temporarily_unavailable"
+            );
+            assert!(
+                !answer.body.to_string().contains("replay store"),
+                "{}",
+                answer.body
+            );
         }
     }
 }
@@ -324,8 +504,16 @@ async fn a_failing_guard_is_not_asked_about_a_bad_assertion() {
     for usage in Use::ALL {
         let world = World::with(|builder| builder.replay(Arc::new(Broken(StoreError::Failed))));
         let party = world.party(usage).await;
-        let token = party.jwt().text("aud", "https://evil.example").sign(&party.key);
-        world.send(&party.form(&token)).await.refused("wrong audience", usage.error(), "aud", "aud: expected one of");
+        let token = party
+            .jwt()
+            .text("aud", "https://evil.example")
+            .sign(&party.key);
+        world.send(&party.form(&token)).await.refused(
+            "wrong audience",
+            usage.error(),
+            "aud",
+            "aud: expected one of",
+        );
     }
 }
 
@@ -339,7 +527,13 @@ struct Shared {
 
 #[async_trait]
 impl ReplayGuard for Shared {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        key: ReplayKey,
+        until: UnixTime,
+        now: UnixTime,
+        quota: u64,
+    ) -> Result<Claim, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.ends.lock().expect("no panic").insert(until);
         self.store.claim(key, until, now, quota).await
@@ -357,18 +551,30 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
         let [one, two] = [0, 1].map(|_| World::with(|builder| builder.replay(shared.clone())));
         let party = one.party(usage).await;
         let (metadata, keys, secrets) = match usage {
-            Use::ClientSecretJwt => {
-                (common::metadata(&party.id, usage.method()), vec![], vec![common::readable(party.key.text(), None)])
-            }
-            _ => (common::metadata(&party.id, usage.method()), vec![party.key.public().into()], vec![]),
+            Use::ClientSecretJwt => (
+                common::metadata(&party.id, usage.method()),
+                vec![],
+                vec![common::readable(party.key.text(), None)],
+            ),
+            _ => (
+                common::metadata(&party.id, usage.method()),
+                vec![party.key.public().into()],
+                vec![],
+            ),
         };
         two.register(metadata, keys, secrets).await;
         let form = party.good_form();
         one.send(&form).await.granted("on the first node");
-        two.send(&form).await.refused("on the second node", usage.error(), REPLAYED.0, REPLAYED.1);
+        two.send(&form)
+            .await
+            .refused("on the second node", usage.error(), REPLAYED.0, REPLAYED.1);
         assert_eq!(shared.asked.load(Ordering::Relaxed), 2);
         let ends = shared.ends.lock().expect("no panic").clone();
-        assert_eq!(ends, HashSet::from([at(120.0)]), "kept until 30 s after exp + leeway");
+        assert_eq!(
+            ends,
+            HashSet::from([at(120.0)]),
+            "kept until 30 s after exp + leeway"
+        );
     }
 }
 
@@ -382,12 +588,26 @@ async fn decisions_hold_a_digest_of_the_token_id_and_never_the_assertion() {
         let digest = base64url_encode(ReplayKey::new(&party.id, jti).as_bytes());
         for used in [Some(digest), None] {
             let answer = world.send(&form).await;
-            let key_id = used.as_ref().and(party.key.key_id()).map(|key_id| grantor::types::Shown::known(key_id, 255));
-            assert_eq!((&answer.decision.token_id_digest, &answer.decision.key_id), (&used, &key_id), "{usage:?}");
+            let key_id = used
+                .as_ref()
+                .and(party.key.key_id())
+                .map(|key_id| grantor::types::Shown::known(key_id, 255));
+            assert_eq!(
+                (&answer.decision.token_id_digest, &answer.decision.key_id),
+                (&used, &key_id),
+                "{usage:?}"
+            );
             let record = serde_json::to_string(&answer.decision).expect("JSON");
-            let assertion = form.value(if usage == Use::Grant { "assertion" } else { "client_assertion" });
+            let assertion = form.value(if usage == Use::Grant {
+                "assertion"
+            } else {
+                "client_assertion"
+            });
             let signature = assertion.rsplit('.').next().expect("segments");
-            assert!(!record.contains(jti) && !record.contains(signature) && record.contains(&party.id), "{record}");
+            assert!(
+                !record.contains(jti) && !record.contains(signature) && record.contains(&party.id),
+                "{record}"
+            );
         }
     }
 }

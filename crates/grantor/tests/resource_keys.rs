@@ -12,7 +12,9 @@ use grantor::{
     resource::{SourceError, ValidatorBuilder},
 };
 use http::header;
-use resource_support::{Double, JWKS, METADATA, Reply, accepted, at, key_set, keys, refused, unavailable};
+use resource_support::{
+    Double, JWKS, METADATA, Reply, accepted, at, key_set, keys, refused, unavailable,
+};
 use serde_json::{Value, json};
 
 const NO_KEY: &str = "no key of the issuer has this 'kid'";
@@ -24,18 +26,29 @@ fn times(builder: ValidatorBuilder) -> ValidatorBuilder {
 }
 
 fn impatient(builder: ValidatorBuilder) -> ValidatorBuilder {
-    let builder = builder.keys_for(Duration::from_secs(60), Duration::from_secs(600)).stale_keys_for(Duration::from_secs(1200));
-    builder.unknown_key_cooldown(Duration::from_secs(30)).timeout(Duration::from_secs(2))
+    let builder = builder
+        .keys_for(Duration::from_secs(60), Duration::from_secs(600))
+        .stale_keys_for(Duration::from_secs(1200));
+    builder
+        .unknown_key_cooldown(Duration::from_secs(30))
+        .timeout(Duration::from_secs(2))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_first_requests_ask_once() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, _) = server.validator(times);
-    assert_eq!(server.hits(METADATA), 0, "nothing is asked before a token comes");
+    assert_eq!(
+        server.hits(METADATA),
+        0,
+        "nothing is asked before a token comes"
+    );
     let tasks: Vec<_> = (0..200)
         .map(|number| {
-            let (validator, token) = (validator.clone(), server.token(&keys::P256).text("jti", &number.to_string()));
+            let (validator, token) = (
+                validator.clone(),
+                server.token(&keys::P256).text("jti", &number.to_string()),
+            );
             tokio::spawn(async move { validator.validate(&token.sign(&keys::P256)).await })
         })
         .collect();
@@ -54,7 +67,10 @@ async fn what_is_refused_anyway_asks_for_nothing() {
     let expired = server.token(&keys::P256).sign(&keys::P256);
     clock.set(at(2000.0));
     assert!(refused("expired", validator.validate(&expired).await).starts_with("expired"));
-    let foreign = server.token(&keys::P256).text("iss", "https://evil.example").sign(&keys::P256);
+    let foreign = server
+        .token(&keys::P256)
+        .text("iss", "https://evil.example")
+        .sign(&keys::P256);
     assert!(refused("foreign", validator.validate(&foreign).await).starts_with("claim 'iss'"));
     assert_eq!((server.hits(METADATA), server.hits(JWKS)), (0, 0));
 }
@@ -69,18 +85,31 @@ async fn a_new_key_works_at_once_and_a_removed_one_no_longer_than_configured() {
 
     server.publishes(&[&keys::P256, &keys::ED25519]);
     clock.set(at(29.0));
-    assert_eq!(refused("within the cooldown", validator.validate(&new).await), NO_KEY);
+    assert_eq!(
+        refused("within the cooldown", validator.validate(&new).await),
+        NO_KEY
+    );
     clock.set(at(30.0));
     accepted("new", validator.validate(&new).await);
-    accepted("old, the other key still there", validator.validate(&old).await);
+    accepted(
+        "old, the other key still there",
+        validator.validate(&old).await,
+    );
     assert_eq!(server.hits(JWKS), 2);
 
     server.publishes(&[&keys::ED25519]);
     clock.set(at(30.0 + 449.0));
     accepted("old, within its time", validator.validate(&old).await);
-    assert_eq!(server.hits(JWKS), 2, "not asked before three quarters of the time");
+    assert_eq!(
+        server.hits(JWKS),
+        2,
+        "not asked before three quarters of the time"
+    );
     clock.set(at(30.0 + 600.0));
-    assert_eq!(refused("old, after its time", validator.validate(&old).await), NO_KEY);
+    assert_eq!(
+        refused("old, after its time", validator.validate(&old).await),
+        NO_KEY
+    );
     accepted("new", validator.validate(&new).await);
 }
 
@@ -88,13 +117,22 @@ async fn a_new_key_works_at_once_and_a_removed_one_no_longer_than_configured() {
 async fn keys_in_use_are_refreshed_in_the_background() {
     let server = Double::publishing(&[&keys::P256, &keys::ED25519]).await;
     let (validator, clock) = server.validator(times);
-    let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("exp", "1900000000")
+        .sign(&keys::P256);
     accepted("first", validator.validate(&token).await);
     server.publishes(&[&keys::ED25519]);
     clock.set(at(450.0));
-    accepted("answered with what there is", validator.validate(&token).await);
+    accepted(
+        "answered with what there is",
+        validator.validate(&token).await,
+    );
     server.hits_become(JWKS, 2).await;
-    assert_eq!(refused("a moment later", validator.validate(&token).await), NO_KEY);
+    assert_eq!(
+        refused("a moment later", validator.validate(&token).await),
+        NO_KEY
+    );
 }
 
 #[tokio::test]
@@ -110,7 +148,8 @@ async fn the_life_the_server_wants_is_clamped() {
     ] {
         let server = Double::publishing(&[&keys::P256]).await;
         let reply = |key| {
-            let reply = Reply::json(&key_set(&[key])).with_header(header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT");
+            let reply = Reply::json(&key_set(&[key]))
+                .with_header(header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT");
             match cache_control {
                 Some(value) => reply.with_header(header::CACHE_CONTROL, value),
                 None => reply,
@@ -118,14 +157,21 @@ async fn the_life_the_server_wants_is_clamped() {
         };
         let (validator, clock) = server.validator(times);
         server.says(JWKS, reply(&keys::P256));
-        let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+        let token = server
+            .token(&keys::P256)
+            .claim("exp", "1900000000")
+            .sign(&keys::P256);
         accepted("first", validator.validate(&token).await);
         server.says(JWKS, reply(&keys::ED25519));
         clock.set(at(life * 3.0 / 4.0 - 1.0));
         accepted("young", validator.validate(&token).await);
         assert_eq!(server.hits(JWKS), 1, "{cache_control:?}");
         clock.set(at(life));
-        assert_eq!(refused("removed", validator.validate(&token).await), NO_KEY, "{cache_control:?}");
+        assert_eq!(
+            refused("removed", validator.validate(&token).await),
+            NO_KEY,
+            "{cache_control:?}"
+        );
         assert_eq!(server.hits(JWKS), 2, "{cache_control:?}");
     }
 }
@@ -140,7 +186,9 @@ async fn a_storm_of_unknown_keys_asks_once_per_cooldown() {
     let storm = |round: usize| {
         let tasks: Vec<_> = (0..10_000)
             .map(|number| {
-                let jwt = server.token(&keys::P256).header("kid", format!("\"{round}-{number}\""));
+                let jwt = server
+                    .token(&keys::P256)
+                    .header("kid", format!("\"{round}-{number}\""));
                 let validator = validator.clone();
                 // One signature for all: it is not looked at.
                 let token = jwt.sign(&keys::SECRET);
@@ -162,7 +210,12 @@ async fn a_storm_of_unknown_keys_asks_once_per_cooldown() {
     server.publishes(&[&keys::P256, &keys::ED25519]);
     storm(3).await;
     assert_eq!(server.hits(JWKS), 3);
-    accepted("a new key, all the while", validator.validate(&server.token(&keys::ED25519).sign(&keys::ED25519)).await);
+    accepted(
+        "a new key, all the while",
+        validator
+            .validate(&server.token(&keys::ED25519).sign(&keys::ED25519))
+            .await,
+    );
     assert!(server.hits(METADATA) <= 2, "{}", server.hits(METADATA));
 }
 
@@ -170,7 +223,10 @@ async fn a_storm_of_unknown_keys_asks_once_per_cooldown() {
 async fn stale_keys_are_used_while_nobody_answers_and_then_no_more() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
-    let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("exp", "1900000000")
+        .sign(&keys::P256);
     accepted("fresh", validator.validate(&token).await);
     server.says(JWKS, Reply::status(500));
     for seconds in [599.0, 600.0, 601.0, 1200.0, 1799.0] {
@@ -180,7 +236,10 @@ async fn stale_keys_are_used_while_nobody_answers_and_then_no_more() {
     }
     clock.set(at(1800.0));
     let source = unavailable("too old", validator.validate(&token).await);
-    assert!(matches!(&*source, SourceError::Status { status, .. } if *status == 500), "{source}");
+    assert!(
+        matches!(&*source, SourceError::Status { status, .. } if *status == 500),
+        "{source}"
+    );
     let hits = server.hits(JWKS);
     for _ in 0..10 {
         unavailable("not asked again at once", validator.validate(&token).await);
@@ -196,7 +255,12 @@ async fn a_key_that_cannot_be_asked_for_is_not_called_unknown() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let new = server.token(&keys::ED25519).sign(&keys::ED25519);
-    accepted("old", validator.validate(&server.token(&keys::P256).sign(&keys::P256)).await);
+    accepted(
+        "old",
+        validator
+            .validate(&server.token(&keys::P256).sign(&keys::P256))
+            .await,
+    );
     server.says(JWKS, Reply::status(500));
     clock.set(at(30.0));
     for _ in 0..10 {
@@ -212,22 +276,36 @@ async fn a_key_that_cannot_be_asked_for_is_not_called_unknown() {
 async fn a_server_that_hangs_costs_one_wait() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, clock) = server.validator(impatient);
-    let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("exp", "1900000000")
+        .sign(&keys::P256);
     accepted("fresh", validator.validate(&token).await);
     server.says(JWKS, Reply::Hang);
     clock.set(at(601.0));
     let start = Instant::now();
     accepted("after one wait", validator.validate(&token).await);
-    assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
     let start = Instant::now();
     for seconds in [602.0, 620.0, 640.0] {
         clock.set(at(seconds));
         accepted("without a wait", validator.validate(&token).await);
     }
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
 
     let (cold, _) = server.validator(impatient);
-    assert!(matches!(&*unavailable("cold", cold.validate(&token).await), SourceError::TimedOut));
+    assert!(matches!(
+        &*unavailable("cold", cold.validate(&token).await),
+        SourceError::TimedOut
+    ));
 }
 
 #[tokio::test]
@@ -247,38 +325,65 @@ async fn a_request_that_gives_up_does_not_undo_the_fetch() {
 async fn an_accepted_token_is_looked_at_again_when_the_keys_change() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
-    let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("exp", "1900000000")
+        .sign(&keys::P256);
     accepted("seen", validator.validate(&token).await);
     server.publishes(&[&keys::ED25519]);
     clock.set(at(31.0));
     let unknown = server.token(&keys::RSA).sign(&keys::RSA);
-    assert_eq!(refused("makes us ask", validator.validate(&unknown).await), NO_KEY);
-    assert_eq!(refused("seen, but the key has gone", validator.validate(&token).await), NO_KEY);
+    assert_eq!(
+        refused("makes us ask", validator.validate(&unknown).await),
+        NO_KEY
+    );
+    assert_eq!(
+        refused(
+            "seen, but the key has gone",
+            validator.validate(&token).await
+        ),
+        NO_KEY
+    );
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_does_no_harm() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
-    let token = server.token(&keys::P256).claim("iat", "0").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("iat", "0")
+        .sign(&keys::P256);
     accepted("first", validator.validate(&token).await);
     server.publishes(&[&keys::ED25519]);
     clock.set(at(-100_000.0));
-    assert_eq!(refused("asked again", validator.validate(&token).await), NO_KEY);
+    assert_eq!(
+        refused("asked again", validator.validate(&token).await),
+        NO_KEY
+    );
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_far_does_not_keep_keys_for_ever() {
     let server = Double::publishing(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
-    let token = server.token(&keys::P256).claim("iat", "0").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("iat", "0")
+        .sign(&keys::P256);
     accepted("first", validator.validate(&token).await);
     server.says(JWKS, Reply::status(500));
     clock.set(at(-1200.0));
-    accepted("the control: as far as stale keys are used", validator.validate(&token).await);
+    accepted(
+        "the control: as far as stale keys are used",
+        validator.validate(&token).await,
+    );
     clock.set(at(-1200.001));
     let source = unavailable("further", validator.validate(&token).await);
-    assert!(matches!(&*source, SourceError::Status { status, .. } if *status == 500), "{source}");
+    assert!(
+        matches!(&*source, SourceError::Status { status, .. } if *status == 500),
+        "{source}"
+    );
     server.publishes(&[&keys::P256]);
     clock.set(at(-1210.0));
     accepted("back again", validator.validate(&token).await);
@@ -288,19 +393,34 @@ async fn a_clock_that_is_set_back_far_does_not_keep_keys_for_ever() {
 /// that another waits for.
 #[test]
 fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
-    for (row, path, seconds) in [("first keys", JWKS, 0.0), ("first metadata", METADATA, 0.0), ("behind", JWKS, 450.0)] {
+    for (row, path, seconds) in [
+        ("first keys", JWKS, 0.0),
+        ("first metadata", METADATA, 0.0),
+        ("behind", JWKS, 450.0),
+    ] {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let server = runtime.block_on(Double::publishing(&[&keys::P256]));
         let url = format!("{}{JWKS}", server.issuer).parse().expect("a URL");
-        let (validator, clock) =
-            server.validator(|builder| if path == JWKS { impatient(builder).jwks_uri(url) } else { impatient(builder) });
-        let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+        let (validator, clock) = server.validator(|builder| {
+            if path == JWKS {
+                impatient(builder).jwks_uri(url)
+            } else {
+                impatient(builder)
+            }
+        });
+        let token = server
+            .token(&keys::P256)
+            .claim("exp", "1900000000")
+            .sign(&keys::P256);
         if seconds > 0.0 {
             accepted(row, runtime.block_on(validator.validate(&token)));
             clock.set(at(seconds));
         }
         server.says(path, Reply::Hang);
-        let stuck = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let stuck = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let (caller, first) = (validator.clone(), token.clone());
         stuck.spawn(async move { caller.validate(&first).await });
         stuck.block_on(server.hits_become(path, server.hits(path) + 1));
@@ -310,24 +430,38 @@ fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
         clock.set(at(seconds + 600.0));
         let start = Instant::now();
         accepted(row, runtime.block_on(validator.validate(&token)));
-        assert!(start.elapsed() < Duration::from_secs(8), "{row}: {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(8),
+            "{row}: {:?}",
+            start.elapsed()
+        );
 
         // Driven again, the first load times out, and what has been found since stands.
         stuck.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
         let hits = server.hits(JWKS);
-        let new = server.token(&keys::ED25519).claim("exp", "1900000000").sign(&keys::ED25519);
+        let new = server
+            .token(&keys::ED25519)
+            .claim("exp", "1900000000")
+            .sign(&keys::ED25519);
         accepted(row, runtime.block_on(validator.validate(&new)));
         assert_eq!(server.hits(JWKS), hits, "{row}");
         server.publishes(&[&keys::ED25519]);
         clock.set(at(seconds + 1200.0));
-        assert_eq!(refused(row, runtime.block_on(validator.validate(&token))), NO_KEY, "the control: keys are still refreshed");
+        assert_eq!(
+            refused(row, runtime.block_on(validator.validate(&token))),
+            NO_KEY,
+            "the control: keys are still refreshed"
+        );
     }
 }
 
 /// What the server says instead of its keys, and why that is not used.
 async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&SourceError) -> bool) {
     let server = Double::publishing(&[&keys::P256]).await;
-    let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("exp", "1900000000")
+        .sign(&keys::P256);
     let (validator, clock) = server.validator(impatient);
     accepted(row, validator.validate(&token).await);
 
@@ -336,9 +470,15 @@ async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&SourceError) 
     let source = unavailable(row, cold.validate(&token).await);
     assert!(is_reason(&source), "{row}: {source}");
     clock.set(at(601.0));
-    accepted("the keys of before still work", validator.validate(&token).await);
+    accepted(
+        "the keys of before still work",
+        validator.validate(&token).await,
+    );
     clock.set(at(1801.0));
-    assert!(is_reason(&unavailable(row, validator.validate(&token).await)), "{row}");
+    assert!(
+        is_reason(&unavailable(row, validator.validate(&token).await)),
+        "{row}"
+    );
 }
 
 #[tokio::test]
@@ -346,8 +486,15 @@ async fn a_set_with_private_keys_is_refused_and_not_kept() {
     for (member, value) in [("d", "AA"), ("k", "AA"), ("p", "AA")] {
         let mut set = key_set(&[&keys::P256, &keys::ED25519]);
         set["keys"][1][member] = value.into();
-        let is_private =
-            |source: &SourceError| matches!(source, SourceError::Keys { error: JwkSetError::Private { index: 1, .. }, .. });
+        let is_private = |source: &SourceError| {
+            matches!(
+                source,
+                SourceError::Keys {
+                    error: JwkSetError::Private { index: 1, .. },
+                    ..
+                }
+            )
+        };
         refuses_keys(member, Reply::json(&set), is_private).await;
     }
 }
@@ -355,17 +502,30 @@ async fn a_set_with_private_keys_is_refused_and_not_kept() {
 #[tokio::test]
 async fn what_is_no_key_set_is_refused() {
     let is_keys = |source: &SourceError| matches!(source, SourceError::Keys { .. });
-    for body in [json!({}), json!([]), json!({"keys": 1}), json!({"keys": vec![json!({}); 101]})] {
+    for body in [
+        json!({}),
+        json!([]),
+        json!({"keys": 1}),
+        json!({"keys": vec![json!({}); 101]}),
+    ] {
         refuses_keys(&body.to_string(), Reply::json(&body), is_keys).await;
     }
     refuses_keys("endless", Reply::Endless, |source| {
-        matches!(source, SourceError::Fetch { error: FetchError::TooLong(_), .. } | SourceError::TimedOut)
+        matches!(
+            source,
+            SourceError::Fetch {
+                error: FetchError::TooLong(_),
+                ..
+            } | SourceError::TimedOut
+        )
     })
     .await;
-    refuses_keys("hang", Reply::Hang, |source| matches!(source, SourceError::TimedOut)).await;
+    refuses_keys("hang", Reply::Hang, |source| {
+        matches!(source, SourceError::TimedOut)
+    })
+    .await;
     for status in [201, 204, 304, 401, 404, 503] {
-        let is_status =
-            |source: &SourceError| matches!(source, SourceError::Status { status: got, .. } if got.as_u16() == status);
+        let is_status = |source: &SourceError| matches!(source, SourceError::Status { status: got, .. } if got.as_u16() == status);
         refuses_keys(&status.to_string(), Reply::status(status), is_status).await;
     }
 }
@@ -388,20 +548,46 @@ async fn a_malformed_key_of_the_issuer_is_named() {
     let (validator, clock) = server.validator(times);
     let token = server.token(&keys::P384).sign(&keys::P384);
     for (row, member, value, reason) in [
-        ("short", "x", json!("AAAA"), "key parameter 'x' is malformed"),
-        ("wrong alg", "alg", json!("ES256"), "key parameter 'alg' is ES256, which does not fit the key's type"),
-        ("for encryption", "use", json!("enc"), "key is not for verifying signatures"),
+        (
+            "short",
+            "x",
+            json!("AAAA"),
+            "key parameter 'x' is malformed",
+        ),
+        (
+            "wrong alg",
+            "alg",
+            json!("ES256"),
+            "key parameter 'alg' is ES256, which does not fit the key's type",
+        ),
+        (
+            "for encryption",
+            "use",
+            json!("enc"),
+            "key is not for verifying signatures",
+        ),
     ] {
         let mut set = good.clone();
         set["keys"][1][member] = value;
         server.says(JWKS, Reply::json(&set));
         clock.advance(Duration::from_secs(600));
-        let token = server.token(&keys::P384).claim("exp", "1900000000").sign(&keys::P384);
-        let expected = format!("key 1 of the issuer's set has this 'kid', and cannot be used: {reason}");
+        let token = server
+            .token(&keys::P384)
+            .claim("exp", "1900000000")
+            .sign(&keys::P384);
+        let expected =
+            format!("key 1 of the issuer's set has this 'kid', and cannot be used: {reason}");
         assert_eq!(refused(row, validator.validate(&token).await), expected);
-        let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+        let token = server
+            .token(&keys::P256)
+            .claim("exp", "1900000000")
+            .sign(&keys::P256);
         accepted("the good one beside it", validator.validate(&token).await);
-        let unknown = server.token(&keys::P256).header("kid", "\"unknown\"").claim("exp", "1900000000").sign(&keys::P256);
+        let unknown = server
+            .token(&keys::P256)
+            .header("kid", "\"unknown\"")
+            .claim("exp", "1900000000")
+            .sign(&keys::P256);
         assert_eq!(refused(row, validator.validate(&unknown).await), NO_KEY);
     }
     server.says(JWKS, Reply::json(&good));
@@ -412,7 +598,10 @@ async fn a_malformed_key_of_the_issuer_is_named() {
 #[tokio::test]
 async fn an_empty_set_is_a_statement() {
     let server = Double::publishing(&[&keys::P256]).await;
-    let token = server.token(&keys::P256).claim("exp", "1900000000").sign(&keys::P256);
+    let token = server
+        .token(&keys::P256)
+        .claim("exp", "1900000000")
+        .sign(&keys::P256);
     let (validator, clock) = server.validator(times);
     accepted("before", validator.validate(&token).await);
     server.publishes(&[]);
@@ -432,22 +621,51 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
         (
             "another issuer",
             |metadata| metadata["issuer"] = "https://evil.example".into(),
-            |source| matches!(source, SourceError::Discovery(DiscoveryError::OtherIssuer { .. })),
+            |source| {
+                matches!(
+                    source,
+                    SourceError::Discovery(DiscoveryError::OtherIssuer { .. })
+                )
+            },
         ),
         (
             "no issuer",
             |metadata| metadata["issuer"] = Value::Null,
-            |source| matches!(source, SourceError::Discovery(DiscoveryError::Member { member: "issuer", .. })),
+            |source| {
+                matches!(
+                    source,
+                    SourceError::Discovery(DiscoveryError::Member {
+                        member: "issuer",
+                        ..
+                    })
+                )
+            },
         ),
         (
             "keys in the clear",
             |metadata| metadata["jwks_uri"] = "http://keys.example/jwks".into(),
-            |source| matches!(source, SourceError::Discovery(DiscoveryError::Member { member: "jwks_uri", .. })),
+            |source| {
+                matches!(
+                    source,
+                    SourceError::Discovery(DiscoveryError::Member {
+                        member: "jwks_uri",
+                        ..
+                    })
+                )
+            },
         ),
         (
             "no keys",
             |metadata| metadata["jwks_uri"] = Value::Null,
-            |source| matches!(source, SourceError::NotInMetadata { member: "jwks_uri", .. }),
+            |source| {
+                matches!(
+                    source,
+                    SourceError::NotInMetadata {
+                        member: "jwks_uri",
+                        ..
+                    }
+                )
+            },
         ),
     ];
     for (row, change, is_reason) in rows {
@@ -474,6 +692,11 @@ async fn keys_can_be_read_from_a_place_of_their_own() {
     let server = Double::publishing(&[&keys::P256]).await;
     let url = format!("{}{JWKS}", server.issuer).parse().expect("a URL");
     let (validator, _) = server.validator(|builder| times(builder).jwks_uri(url));
-    accepted("good", validator.validate(&server.token(&keys::P256).sign(&keys::P256)).await);
+    accepted(
+        "good",
+        validator
+            .validate(&server.token(&keys::P256).sign(&keys::P256))
+            .await,
+    );
     assert_eq!((server.hits(METADATA), server.hits(JWKS)), (0, 1));
 }

@@ -48,19 +48,33 @@ impl World {
     async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let issuer = format!("http://{}", listener.local_addr().expect("an address"));
-        let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::new(at(0.0))));
+        let (store, clock) = (
+            Arc::new(MemoryStore::new()),
+            Arc::new(ManualClock::new(at(0.0))),
+        );
         let ring = KeyRing::generate(Algorithm::Es256).expect("a key");
         let keys = Arc::new(Rotating(Mutex::new(Arc::new(ring))));
         let server = AuthorizationServer::builder(Issuer::parse(&issuer).expect("an issuer"))
             .store(store.clone())
             .signing_keys(keys.clone())
             .clock(clock.clone())
-            .settings(Settings { default_audience: Some(AUDIENCE.to_owned()), ..Settings::default() })
+            .settings(Settings {
+                default_audience: Some(AUDIENCE.to_owned()),
+                ..Settings::default()
+            })
             .standard()
             .build()
             .expect("a server");
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback_service(server)).await });
-        Self { issuer, store, keys, clock, http: HttpFetch::new().expect("a client") }
+        tokio::spawn(async move {
+            axum::serve(listener, axum::Router::new().fallback_service(server)).await
+        });
+        Self {
+            issuer,
+            store,
+            keys,
+            clock,
+            http: HttpFetch::new().expect("a client"),
+        }
     }
 
     async fn register(&self, id: &str, format: TokenFormat) {
@@ -72,28 +86,40 @@ impl World {
         metadata.grant_types = vec![GrantType::CLIENT_CREDENTIALS];
         metadata.scope = Scope::parse("invoices:read").expect("a scope");
         metadata.token_format = format;
-        let client = Client::new(metadata, vec![], vec![ClientSecret::digest("secret", None)]).expect("a client");
+        let client = Client::new(metadata, vec![], vec![ClientSecret::digest("secret", None)])
+            .expect("a client");
         self.store.client_create(client).await.expect("a new name");
     }
 
     async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> (StatusCode, Bytes) {
         let mut form = Serializer::new(String::new());
-        form.append_pair("client_id", "billing").append_pair("client_secret", "secret").extend_pairs(parameters);
-        let request = Request::post(format!("{}{path}", self.issuer)).header("content-type", "application/x-www-form-urlencoded");
+        form.append_pair("client_id", "billing")
+            .append_pair("client_secret", "secret")
+            .extend_pairs(parameters);
+        let request = Request::post(format!("{}{path}", self.issuer))
+            .header("content-type", "application/x-www-form-urlencoded");
         let request = request.body(form.finish().into()).expect("a request");
-        let answer = self.http.fetch(request, 64 * 1024).await.expect("an answer");
+        let answer = self
+            .http
+            .fetch(request, 64 * 1024)
+            .await
+            .expect("an answer");
         (answer.status(), answer.into_body())
     }
 
     async fn token(&self) -> String {
-        let (status, body) = self.post("/token", &[("grant_type", "client_credentials")]).await;
+        let (status, body) = self
+            .post("/token", &[("grant_type", "client_credentials")])
+            .await;
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(status, 200, "{body}");
         body["access_token"].as_str().expect("a token").to_owned()
     }
 
     fn validator(&self, change: impl FnOnce(ValidatorBuilder) -> ValidatorBuilder) -> Validator {
-        change(Validator::builder(&self.issuer, AUDIENCE).clock(self.clock.clone())).build().expect("a validator")
+        change(Validator::builder(&self.issuer, AUDIENCE).clock(self.clock.clone()))
+            .build()
+            .expect("a validator")
     }
 }
 
@@ -103,19 +129,31 @@ async fn tokens_of_both_formats_are_accepted_until_they_are_revoked() {
         let world = World::new().await;
         world.register("billing", format).await;
         world.register("api", TokenFormat::Jwt).await;
-        let introspection = Introspection::new(BasicCredentials::new("api", "secret")).active_for(Duration::from_secs(30));
-        let asking = world.validator(|builder| builder.introspection(introspection.of_every_token()));
+        let introspection = Introspection::new(BasicCredentials::new("api", "secret"))
+            .active_for(Duration::from_secs(30));
+        let asking =
+            world.validator(|builder| builder.introspection(introspection.of_every_token()));
         let text = world.token().await;
         let token = accepted("issued", asking.validate(&text).await);
-        assert_eq!((token.subject(), token.client_id()), (Some("billing"), Some("billing")));
+        assert_eq!(
+            (token.subject(), token.client_id()),
+            (Some("billing"), Some("billing"))
+        );
         assert_eq!(token.scope().to_string(), "invoices:read");
         assert!(token.audience().eq([AUDIENCE]));
 
         assert_eq!(world.post("/revoke", &[("token", &text)]).await.0, 200);
         world.clock.set(at(29.999));
-        accepted("believed for the configured time", asking.validate(&text).await);
+        accepted(
+            "believed for the configured time",
+            asking.validate(&text).await,
+        );
         world.clock.set(at(30.0));
-        assert_eq!(refused("revoked", asking.validate(&text).await), INACTIVE, "{format:?}");
+        assert_eq!(
+            refused("revoked", asking.validate(&text).await),
+            INACTIVE,
+            "{format:?}"
+        );
         accepted("another token", asking.validate(&world.token().await).await);
     }
 }
@@ -125,9 +163,17 @@ async fn a_token_for_another_resource_is_refused() {
     let world = World::new().await;
     world.register("billing", TokenFormat::Jwt).await;
     let text = world.token().await;
-    accepted("the control", world.validator(|builder| builder).validate(&text).await);
-    let other = Validator::builder(&world.issuer, "https://api.example/other").clock(world.clock.clone()).build();
-    assert!(refused("aud", other.expect("a validator").validate(&text).await).starts_with("claim 'aud'"));
+    accepted(
+        "the control",
+        world.validator(|builder| builder).validate(&text).await,
+    );
+    let other = Validator::builder(&world.issuer, "https://api.example/other")
+        .clock(world.clock.clone())
+        .build();
+    assert!(
+        refused("aud", other.expect("a validator").validate(&text).await)
+            .starts_with("claim 'aud'")
+    );
 }
 
 #[tokio::test]
@@ -145,10 +191,19 @@ async fn rotation_loses_no_token() {
     world.clock.set(at(30.0));
     let after = world.token().await;
     accepted("after", validator.validate(&after).await);
-    accepted("before, its key is still published", validator.validate(&before).await);
+    accepted(
+        "before, its key is still published",
+        validator.validate(&before).await,
+    );
 
     set(KeyRing::new(&new, []).expect("a ring"));
     world.clock.set(at(630.0));
-    assert!(refused("before, its key has gone", validator.validate(&before).await).contains("no key of the issuer"));
+    assert!(
+        refused(
+            "before, its key has gone",
+            validator.validate(&before).await
+        )
+        .contains("no key of the issuer")
+    );
     accepted("after", validator.validate(&after).await);
 }

@@ -18,19 +18,31 @@ fn at(uri: &str, form: Form, token: &str) -> Form {
 }
 
 async fn revoke(world: &World, party: &Party, token: &str) {
-    let answer = world.send_plain(&at("/revoke", party.good_form(), token)).await;
+    let answer = world
+        .send_plain(&at("/revoke", party.good_form(), token))
+        .await;
     assert_eq!((answer.0.as_u16(), answer.1.as_str()), (200, ""));
 }
 
 async fn is_active(world: &World, token: &str) -> bool {
     let asker = world.party(Use::PrivateKeyJwt).await;
-    let answer = world.send(&at("/introspect", asker.good_form(), token)).await;
+    let answer = world
+        .send(&at("/introspect", asker.good_form(), token))
+        .await;
     answer.body["active"].as_bool().expect("RFC 7662 §2.2")
 }
 
 async fn owner_and_token(world: &World, format: TokenFormat) -> (Party, String) {
-    let party = world.party_with(Use::PrivateKeyJwt, keys::P256.clone(), |metadata| metadata.token_format = format).await;
-    let token = world.send(&party.good_form()).await.granted("a token").to_owned();
+    let party = world
+        .party_with(Use::PrivateKeyJwt, keys::P256.clone(), |metadata| {
+            metadata.token_format = format
+        })
+        .await;
+    let token = world
+        .send(&party.good_form())
+        .await
+        .granted("a token")
+        .to_owned();
     (party, token)
 }
 
@@ -75,7 +87,10 @@ async fn a_rewritten_ecdsa_signature_does_not_escape_revocation() {
     let (owner, token) = owner_and_token(&world, TokenFormat::Jwt).await;
     let rewritten = keys::with_other_s(&token);
     assert_ne!(rewritten, token);
-    assert!(is_active(&world, &rewritten).await, "the control: the rewritten signature verifies");
+    assert!(
+        is_active(&world, &rewritten).await,
+        "the control: the rewritten signature verifies"
+    );
     revoke(&world, &owner, &token).await;
     assert!(!is_active(&world, &rewritten).await);
 }
@@ -85,10 +100,27 @@ async fn the_rules_of_client_authentication_hold_here_too() {
     let world = World::new();
     let (owner, token) = owner_and_token(&world, TokenFormat::Jwt).await;
     let form = at("/revoke", owner.good_form(), &token);
-    let refused = |answer: Answer, error: &str| assert_eq!(answer.body["error"], error, "{}", answer.body);
-    refused(world.send(&form.clone().without("client_assertion")).await, "invalid_client");
-    refused(world.send(&form.clone().without("client_assertion").without("client_assertion_type")).await, "invalid_client");
-    refused(world.send(&form.clone().without("token")).await, "invalid_request");
+    let refused =
+        |answer: Answer, error: &str| assert_eq!(answer.body["error"], error, "{}", answer.body);
+    refused(
+        world.send(&form.clone().without("client_assertion")).await,
+        "invalid_client",
+    );
+    refused(
+        world
+            .send(
+                &form
+                    .clone()
+                    .without("client_assertion")
+                    .without("client_assertion_type"),
+            )
+            .await,
+        "invalid_client",
+    );
+    refused(
+        world.send(&form.clone().without("token")).await,
+        "invalid_request",
+    );
     assert!(is_active(&world, &token).await);
 
     let used = at("/revoke", owner.good_form(), &token);
@@ -101,9 +133,21 @@ async fn the_rules_of_client_authentication_hold_here_too() {
 async fn a_public_client_may_revoke() {
     let world = World::new();
     let id = "public-client";
-    world.store.client_create(client(metadata(id, METHODS[4].clone()))).await.expect("a new name");
-    let token = world.send(&common::credentials::grant_form(id)).await.granted("a token").to_owned();
-    let form = at("/revoke", with_credentials(Form::new("x"), id, &METHODS[4]), &token);
+    world
+        .store
+        .client_create(client(metadata(id, METHODS[4].clone())))
+        .await
+        .expect("a new name");
+    let token = world
+        .send(&common::credentials::grant_form(id))
+        .await
+        .granted("a token")
+        .to_owned();
+    let form = at(
+        "/revoke",
+        with_credentials(Form::new("x"), id, &METHODS[4]),
+        &token,
+    );
     assert_eq!(world.send_plain(&form).await.0, 200);
     assert!(!is_active(&world, &token).await);
 }
@@ -134,7 +178,12 @@ async fn an_assertion_used_for_a_token_does_not_revoke_it() {
     let used = owner.good_form();
     let token = world.send(&used).await.granted("a token").to_owned();
     let answer = world.send(&at("/revoke", used, &token)).await;
-    answer.refused("used at the token endpoint", "invalid_client", "replay", "jti: used before");
+    answer.refused(
+        "used at the token endpoint",
+        "invalid_client",
+        "replay",
+        "jti: used before",
+    );
     assert!(is_active(&world, &token).await);
     revoke(&world, &owner, &token).await;
     assert!(!is_active(&world, &token).await, "with a new one");

@@ -17,7 +17,13 @@ enum Verdict {
 
 use Verdict::{Bad, Good};
 
-async fn judge(world: &World, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt, verdict: Verdict) {
+async fn judge(
+    world: &World,
+    party: &Party,
+    row: &str,
+    change: impl FnOnce(Jwt) -> Jwt,
+    verdict: Verdict,
+) {
     match verdict {
         Good => drop(world.accepts(party, row, change).await),
         Bad(rule, cause) => world.refuses(party, row, change, Same(rule, cause)).await,
@@ -49,25 +55,58 @@ async fn an_assertion_is_good_until_expiry_plus_leeway() {
         let world = World::new();
         let party = world.party(usage).await;
         for (millis, verdict) in rows {
-            judge(&world, &party, &format!("exp {millis} ms"), |jwt| jwt.without("iat").claim("exp", date(millis)), verdict)
-                .await;
+            judge(
+                &world,
+                &party,
+                &format!("exp {millis} ms"),
+                |jwt| jwt.without("iat").claim("exp", date(millis)),
+                verdict,
+            )
+            .await;
         }
     }
 }
 
 #[tokio::test]
 async fn without_leeway_now_must_be_before_expiry() {
-    let lifetimes = Lifetimes { leeway: Duration::ZERO, ..Lifetimes::default() };
-    let rows = [(1, Good), (0, Bad("exp", "exp: expired 0 s ago")), (-1, Bad("exp", "exp: expired 0 s ago"))];
+    let lifetimes = Lifetimes {
+        leeway: Duration::ZERO,
+        ..Lifetimes::default()
+    };
+    let rows = [
+        (1, Good),
+        (0, Bad("exp", "exp: expired 0 s ago")),
+        (-1, Bad("exp", "exp: expired 0 s ago")),
+    ];
     for usage in Use::ALL {
         let world = World::with(|builder| builder.lifetimes(lifetimes));
         let party = world.party(usage).await;
         for (millis, verdict) in rows {
-            judge(&world, &party, &format!("exp {millis} ms"), |jwt| jwt.without("iat").claim("exp", date(millis)), verdict)
-                .await;
+            judge(
+                &world,
+                &party,
+                &format!("exp {millis} ms"),
+                |jwt| jwt.without("iat").claim("exp", date(millis)),
+                verdict,
+            )
+            .await;
         }
-        judge(&world, &party, "nbf now", |jwt| jwt.claim("nbf", date(0)), Good).await;
-        judge(&world, &party, "nbf 1 ms", |jwt| jwt.claim("nbf", date(1)), Bad("nbf", "nbf: not valid for another")).await;
+        judge(
+            &world,
+            &party,
+            "nbf now",
+            |jwt| jwt.claim("nbf", date(0)),
+            Good,
+        )
+        .await;
+        judge(
+            &world,
+            &party,
+            "nbf 1 ms",
+            |jwt| jwt.claim("nbf", date(1)),
+            Bad("nbf", "nbf: not valid for another"),
+        )
+        .await;
     }
 }
 
@@ -78,23 +117,51 @@ async fn the_same_assertion_expires_as_the_clock_moves() {
         let party = world.party(usage).await;
         let [in_time, late] = [party.good_form(), party.good_form()];
         world.set_clock(89.999);
-        world.send(&in_time).await.granted("one millisecond before exp + leeway");
+        world
+            .send(&in_time)
+            .await
+            .granted("one millisecond before exp + leeway");
         world.set_clock(90.0);
-        world.send(&late).await.refused("at exp + leeway", usage.error(), "exp", "exp: expired 30 s ago");
+        world.send(&late).await.refused(
+            "at exp + leeway",
+            usage.error(),
+            "exp",
+            "exp: expired 30 s ago",
+        );
     }
 }
 
 #[tokio::test]
 async fn expiry_is_at_most_one_hour_plus_leeway_ahead() {
     let late = Bad("exp", "exp: expected at most 3600 s ahead");
-    let rows = [(3_600_000, Good), (3_630_000, Good), (3_630_001, late), (3_631_000, late), (86_400_000, late)];
+    let rows = [
+        (3_600_000, Good),
+        (3_630_000, Good),
+        (3_630_001, late),
+        (3_631_000, late),
+        (86_400_000, late),
+    ];
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
         for (millis, verdict) in rows {
-            judge(&world, &party, &format!("exp {millis} ms"), |jwt| jwt.claim("exp", date(millis)), verdict).await;
+            judge(
+                &world,
+                &party,
+                &format!("exp {millis} ms"),
+                |jwt| jwt.claim("exp", date(millis)),
+                verdict,
+            )
+            .await;
             let without = |jwt: Jwt| jwt.without("iat").claim("exp", date(millis));
-            judge(&world, &party, &format!("exp {millis} ms, no iat"), without, verdict).await;
+            judge(
+                &world,
+                &party,
+                &format!("exp {millis} ms, no iat"),
+                without,
+                verdict,
+            )
+            .await;
         }
     }
 }
@@ -102,7 +169,14 @@ async fn expiry_is_at_most_one_hour_plus_leeway_ahead() {
 #[tokio::test]
 async fn not_before_has_come_but_for_leeway() {
     let early = Bad("nbf", "nbf: not valid for another");
-    let rows = [(-86_400_000, Good), (0, Good), (8_000, Good), (30_000, Good), (30_001, early), (65_000, early)];
+    let rows = [
+        (-86_400_000, Good),
+        (0, Good),
+        (8_000, Good),
+        (30_000, Good),
+        (30_001, early),
+        (65_000, early),
+    ];
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
@@ -145,11 +219,28 @@ async fn an_assertion_ends_after_it_starts() {
         for claim in ["iat", "nbf"] {
             let cause = format!("exp: not after {claim}");
             for (start, end) in [(10_000, 9_000), (10_000, 10_000), (0, -1)] {
-                let change = |jwt: Jwt| jwt.without("iat").claim(claim, date(start)).claim("exp", date(end));
-                world.refuses(&party, &format!("{claim} {start} exp {end}"), change, Same("exp", &cause)).await;
+                let change = |jwt: Jwt| {
+                    jwt.without("iat")
+                        .claim(claim, date(start))
+                        .claim("exp", date(end))
+                };
+                world
+                    .refuses(
+                        &party,
+                        &format!("{claim} {start} exp {end}"),
+                        change,
+                        Same("exp", &cause),
+                    )
+                    .await;
             }
-            let change = |jwt: Jwt| jwt.without("iat").claim(claim, date(10_000)).claim("exp", date(10_001));
-            world.accepts(&party, "one millisecond of life", change).await;
+            let change = |jwt: Jwt| {
+                jwt.without("iat")
+                    .claim(claim, date(10_000))
+                    .claim("exp", date(10_001))
+            };
+            world
+                .accepts(&party, "one millisecond of life", change)
+                .await;
         }
     }
 }
@@ -194,7 +285,14 @@ async fn numbers_of_every_spelling_are_judged_by_their_value() {
         let world = World::new();
         let party = world.party(usage).await;
         for (number, verdict) in rows {
-            judge(&world, &party, number, |jwt| jwt.without("iat").claim("exp", number), verdict).await;
+            judge(
+                &world,
+                &party,
+                number,
+                |jwt| jwt.without("iat").claim("exp", number),
+                verdict,
+            )
+            .await;
         }
     }
 }
@@ -204,7 +302,12 @@ async fn extreme_dates_of_other_claims_are_refused_without_flooding_the_answer()
     for usage in Use::ALL {
         let world = World::new();
         let party = world.party(usage).await;
-        for (claim, number) in [("nbf", "1e308"), ("iat", "1e308"), ("iat", "-1e308"), ("exp", "-1e308")] {
+        for (claim, number) in [
+            ("nbf", "1e308"),
+            ("iat", "1e308"),
+            ("iat", "-1e308"),
+            ("exp", "-1e308"),
+        ] {
             let jwt = party.jwt().claim(claim, number);
             let answer = world.send(&party.form(&jwt.sign(&party.key))).await;
             answer.refused(number, usage.error(), claim, claim);

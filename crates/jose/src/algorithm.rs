@@ -38,7 +38,9 @@ impl Curve {
 
     /// The curve with this `crv` value, if it is one of the three.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::P256, Self::P384, Self::P521].into_iter().find(|curve| curve.name() == name)
+        [Self::P256, Self::P384, Self::P521]
+            .into_iter()
+            .find(|curve| curve.name() == name)
     }
 
     /// Octets of one coordinate, full length (RFC 7518 §6.2.1.2).
@@ -157,7 +159,8 @@ impl Algorithm {
 
     /// Whether both names mean the same computation: equal, or the two names of Ed25519 (RFC 9864 §2.2).
     pub fn is_same_as(self, other: Self) -> bool {
-        self == other || (self.key_type() == KeyType::Ed25519 && other.key_type() == KeyType::Ed25519)
+        self == other
+            || (self.key_type() == KeyType::Ed25519 && other.key_type() == KeyType::Ed25519)
     }
 }
 
@@ -182,7 +185,17 @@ mod tests {
 
     #[test]
     fn names_are_compared_to_the_letter() {
-        for name in ["none", "None", "rs256", "RS256 ", "RS1", "HS1", "ES256K", "", "RS256,HS256"] {
+        for name in [
+            "none",
+            "None",
+            "rs256",
+            "RS256 ",
+            "RS1",
+            "HS1",
+            "ES256K",
+            "",
+            "RS256,HS256",
+        ] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
         }
     }

@@ -12,7 +12,8 @@ use base64::{Engine as _, engine::general_purpose::NO_PAD};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-static ENGINE: LazyLock<GeneralPurpose> = LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD));
+static ENGINE: LazyLock<GeneralPurpose> =
+    LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD));
 
 /// Encodes without padding.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {

@@ -53,7 +53,12 @@ struct Reading {
 }
 
 impl Reading {
-    fn put<T>(&mut self, bit: u32, value: Result<T, ClaimsError>, field: impl FnOnce(&mut Claims) -> &mut Option<T>) {
+    fn put<T>(
+        &mut self,
+        bit: u32,
+        value: Result<T, ClaimsError>,
+        field: impl FnOnce(&mut Claims) -> &mut Option<T>,
+    ) {
         self.twice |= self.seen & 1 << bit != 0;
         self.seen |= 1 << bit;
         match value {
@@ -69,9 +74,15 @@ impl<'a> Gather<'a> for Reading {
             "iss" => self.put(0, string("iss", node), |claims| &mut claims.issuer),
             "sub" => self.put(1, string("sub", node), |claims| &mut claims.subject),
             "aud" => self.put(2, Audience::parse(node), |claims| &mut claims.audience),
-            "exp" => self.put(3, NumericDate::parse("exp", node), |claims| &mut claims.expires),
-            "nbf" => self.put(4, NumericDate::parse("nbf", node), |claims| &mut claims.not_before),
-            "iat" => self.put(5, NumericDate::parse("iat", node), |claims| &mut claims.issued_at),
+            "exp" => self.put(3, NumericDate::parse("exp", node), |claims| {
+                &mut claims.expires
+            }),
+            "nbf" => self.put(4, NumericDate::parse("nbf", node), |claims| {
+                &mut claims.not_before
+            }),
+            "iat" => self.put(5, NumericDate::parse("iat", node), |claims| {
+                &mut claims.issued_at
+            }),
             "jti" => self.put(6, string("jti", node), |claims| &mut claims.token_id),
             _ => self.claims.other.0.push((name.into(), node.into())),
         }
@@ -89,7 +100,9 @@ pub struct OtherClaims(Vec<(SmolStr, Value)>);
 impl OtherClaims {
     /// The claim of this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        self.iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
     }
 
     /// Whether there is a claim of this name.
@@ -106,7 +119,10 @@ impl OtherClaims {
 fn string(claim: &'static str, node: Node<'_>) -> Result<SmolStr, ClaimsError> {
     match node {
         Node::Text(text) => Ok(text.into()),
-        _ => Err(ClaimsError::WrongType { claim, expected: "a string" }),
+        _ => Err(ClaimsError::WrongType {
+            claim,
+            expected: "a string",
+        }),
     }
 }
 
@@ -123,10 +139,17 @@ impl Audience {
     fn parse(node: Node<'_>) -> Result<Self, ClaimsError> {
         let text = |node| match node {
             Node::Text(text) => Ok(text.into()),
-            _ => Err(ClaimsError::WrongType { claim: "aud", expected: "a string or an array of strings" }),
+            _ => Err(ClaimsError::WrongType {
+                claim: "aud",
+                expected: "a string or an array of strings",
+            }),
         };
         match node {
-            Node::Array(nodes) => nodes.into_iter().map(text).collect::<Result<_, _>>().map(Self::Many),
+            Node::Array(nodes) => nodes
+                .into_iter()
+                .map(text)
+                .collect::<Result<_, _>>()
+                .map(Self::Many),
             node => text(node).map(Self::One),
         }
     }
@@ -158,7 +181,10 @@ impl NumericDate {
             Node::Scalar(value) => value.as_f64().filter(|seconds| seconds.is_finite()),
             _ => None,
         };
-        seconds.map(Self).ok_or(ClaimsError::WrongType { claim, expected: "a number of seconds since 1970" })
+        seconds.map(Self).ok_or(ClaimsError::WrongType {
+            claim,
+            expected: "a number of seconds since 1970",
+        })
     }
 
     /// From whole and fractional seconds.
@@ -193,18 +219,31 @@ mod tests {
         for claim in ["iss", "sub", "jti"] {
             for value in rows {
                 let result = parse(&format!("{{\"{claim}\":{value}}}"));
-                assert_eq!(result, Err(ClaimsError::WrongType { claim, expected: "a string" }), "{claim} {value}");
+                assert_eq!(
+                    result,
+                    Err(ClaimsError::WrongType {
+                        claim,
+                        expected: "a string"
+                    }),
+                    "{claim} {value}"
+                );
             }
         }
         for claim in ["exp", "nbf", "iat"] {
             for value in ["\"9999999999\"", "null", "true", "[]", "{}"] {
                 let result = parse(&format!("{{\"{claim}\":{value}}}"));
-                assert!(matches!(result, Err(ClaimsError::WrongType { .. })), "{claim} {value}");
+                assert!(
+                    matches!(result, Err(ClaimsError::WrongType { .. })),
+                    "{claim} {value}"
+                );
             }
         }
         for value in ["1", "null", "{}", "[\"a\",1]", "[null]", "[[\"a\"]]"] {
             assert!(
-                matches!(parse(&format!("{{\"aud\":{value}}}")), Err(ClaimsError::WrongType { claim: "aud", .. })),
+                matches!(
+                    parse(&format!("{{\"aud\":{value}}}")),
+                    Err(ClaimsError::WrongType { claim: "aud", .. })
+                ),
                 "{value}"
             );
         }
@@ -212,7 +251,12 @@ mod tests {
 
     #[test]
     fn numeric_dates_keep_fractions_and_extremes() {
-        let expires = |value: &str| parse(&format!("{{\"exp\":{value}}}")).expect("claims").expires.map(NumericDate::seconds);
+        let expires = |value: &str| {
+            parse(&format!("{{\"exp\":{value}}}"))
+                .expect("claims")
+                .expires
+                .map(NumericDate::seconds)
+        };
         for (text, seconds) in [
             ("1731725141.5", 1731725141.5),
             ("1E+9", 1e9),
@@ -225,12 +269,20 @@ mod tests {
         ] {
             assert_eq!(expires(text), Some(seconds), "{text}");
         }
-        assert_eq!(parse(r#"{"exp":1e400}"#), Err(ClaimsError::Json(crate::JsonError::Syntax)));
+        assert_eq!(
+            parse(r#"{"exp":1e400}"#),
+            Err(ClaimsError::Json(crate::JsonError::Syntax))
+        );
     }
 
     #[test]
     fn an_audience_is_sole_as_a_string_or_an_array_of_one() {
-        let sole = |text: &str| parse(text).expect("claims").audience.and_then(|audience| audience.sole().map(str::to_owned));
+        let sole = |text: &str| {
+            parse(text)
+                .expect("claims")
+                .audience
+                .and_then(|audience| audience.sole().map(str::to_owned))
+        };
         assert_eq!(sole(r#"{"aud":"a"}"#), Some("a".to_owned()));
         assert_eq!(sole(r#"{"aud":["a"]}"#), Some("a".to_owned()));
         assert_eq!(sole(r#"{"aud":["a","a"]}"#), None);
@@ -252,13 +304,25 @@ mod tests {
             ("jti", "\"a\"", "1"),
             ("x", "1", "\"a\""),
         ] {
-            assert!(parse(&format!("{{\"{name}\":{right}{others}}}")).is_ok(), "{name}");
+            assert!(
+                parse(&format!("{{\"{name}\":{right}{others}}}")).is_ok(),
+                "{name}"
+            );
             let escaped = format!("\\u{:04x}{}", name.as_bytes()[0], &name[1..]);
             for second in [name, escaped.as_str()] {
-                for (one, other) in [(right, right), (right, wrong), (wrong, right), (wrong, wrong)] {
+                for (one, other) in [
+                    (right, right),
+                    (right, wrong),
+                    (wrong, right),
+                    (wrong, wrong),
+                ] {
                     for between in ["", others.as_str()] {
                         let text = format!("{{\"{name}\":{one}{between},\"{second}\":{other}}}");
-                        assert_eq!(parse(&text), Err(ClaimsError::Json(DuplicateMember)), "{text}");
+                        assert_eq!(
+                            parse(&text),
+                            Err(ClaimsError::Json(DuplicateMember)),
+                            "{text}"
+                        );
                     }
                 }
             }
@@ -280,7 +344,10 @@ mod tests {
             let refusal = json::parse_object(text.as_bytes()).expect_err(text);
             assert_eq!(parse(text), Err(ClaimsError::Json(refusal)), "{text}");
         }
-        assert!(matches!(parse(r#"{"iss":1,"sub":2,"x":0}"#), Err(ClaimsError::WrongType { claim: "iss", .. })));
+        assert!(matches!(
+            parse(r#"{"iss":1,"sub":2,"x":0}"#),
+            Err(ClaimsError::WrongType { claim: "iss", .. })
+        ));
     }
 
     proptest! {

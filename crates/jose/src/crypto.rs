@@ -10,8 +10,9 @@ use aws_lc_rs::{
     hmac, rand,
     rsa::{KeyPairComponents, KeySize},
     signature::{
-        self as sig, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, Ed25519KeyPair, KeyPair as _,
-        ParsedPublicKey, RsaEncoding, RsaKeyPair, RsaParameters, RsaPublicKeyComponents,
+        self as sig, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm,
+        Ed25519KeyPair, KeyPair as _, ParsedPublicKey, RsaEncoding, RsaKeyPair, RsaParameters,
+        RsaPublicKeyComponents,
     },
 };
 use polyval::{Polyval, universal_hash::UniversalHash as _};
@@ -66,7 +67,10 @@ impl SealingKey {
     pub fn seal(&self, purpose: &[u8], secret: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(NONCE_LEN + secret.len() + MAX_TAG_LEN);
         sealed.extend_from_slice(secret);
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(purpose), &mut sealed).expect("sealing fails only beyond 64 GiB");
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(purpose), &mut sealed)
+            .expect("sealing fails only beyond 64 GiB");
         sealed.extend_from_slice(nonce.as_ref());
         sealed.rotate_right(NONCE_LEN);
         sealed
@@ -77,7 +81,11 @@ impl SealingKey {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut buffer = Zeroizing::new(sealed.to_vec());
-        let length = self.0.open_in_place(nonce, Aad::from(purpose), &mut buffer).ok()?.len();
+        let length = self
+            .0
+            .open_in_place(nonce, Aad::from(purpose), &mut buffer)
+            .ok()?
+            .len();
         buffer.truncate(length);
         Some(buffer)
     }
@@ -122,21 +130,57 @@ type Row<V, S> = (&'static V, &'static S, &'static digest::Algorithm);
 
 fn rsa_parameters(algorithm: Algorithm) -> Option<Row<RsaParameters, dyn RsaEncoding>> {
     Some(match algorithm {
-        Algorithm::Rs256 => (&sig::RSA_PKCS1_2048_8192_SHA256, &sig::RSA_PKCS1_SHA256, &digest::SHA256),
-        Algorithm::Rs384 => (&sig::RSA_PKCS1_2048_8192_SHA384, &sig::RSA_PKCS1_SHA384, &digest::SHA384),
-        Algorithm::Rs512 => (&sig::RSA_PKCS1_2048_8192_SHA512, &sig::RSA_PKCS1_SHA512, &digest::SHA512),
-        Algorithm::Ps256 => (&sig::RSA_PSS_2048_8192_SHA256, &sig::RSA_PSS_SHA256, &digest::SHA256),
-        Algorithm::Ps384 => (&sig::RSA_PSS_2048_8192_SHA384, &sig::RSA_PSS_SHA384, &digest::SHA384),
-        Algorithm::Ps512 => (&sig::RSA_PSS_2048_8192_SHA512, &sig::RSA_PSS_SHA512, &digest::SHA512),
+        Algorithm::Rs256 => (
+            &sig::RSA_PKCS1_2048_8192_SHA256,
+            &sig::RSA_PKCS1_SHA256,
+            &digest::SHA256,
+        ),
+        Algorithm::Rs384 => (
+            &sig::RSA_PKCS1_2048_8192_SHA384,
+            &sig::RSA_PKCS1_SHA384,
+            &digest::SHA384,
+        ),
+        Algorithm::Rs512 => (
+            &sig::RSA_PKCS1_2048_8192_SHA512,
+            &sig::RSA_PKCS1_SHA512,
+            &digest::SHA512,
+        ),
+        Algorithm::Ps256 => (
+            &sig::RSA_PSS_2048_8192_SHA256,
+            &sig::RSA_PSS_SHA256,
+            &digest::SHA256,
+        ),
+        Algorithm::Ps384 => (
+            &sig::RSA_PSS_2048_8192_SHA384,
+            &sig::RSA_PSS_SHA384,
+            &digest::SHA384,
+        ),
+        Algorithm::Ps512 => (
+            &sig::RSA_PSS_2048_8192_SHA512,
+            &sig::RSA_PSS_SHA512,
+            &digest::SHA512,
+        ),
         _ => return None,
     })
 }
 
 fn ec_parameters(curve: Curve) -> Row<EcdsaVerificationAlgorithm, EcdsaSigningAlgorithm> {
     match curve {
-        Curve::P256 => (&sig::ECDSA_P256_SHA256_FIXED, &sig::ECDSA_P256_SHA256_FIXED_SIGNING, &digest::SHA256),
-        Curve::P384 => (&sig::ECDSA_P384_SHA384_FIXED, &sig::ECDSA_P384_SHA384_FIXED_SIGNING, &digest::SHA384),
-        Curve::P521 => (&sig::ECDSA_P521_SHA512_FIXED, &sig::ECDSA_P521_SHA512_FIXED_SIGNING, &digest::SHA512),
+        Curve::P256 => (
+            &sig::ECDSA_P256_SHA256_FIXED,
+            &sig::ECDSA_P256_SHA256_FIXED_SIGNING,
+            &digest::SHA256,
+        ),
+        Curve::P384 => (
+            &sig::ECDSA_P384_SHA384_FIXED,
+            &sig::ECDSA_P384_SHA384_FIXED_SIGNING,
+            &digest::SHA384,
+        ),
+        Curve::P521 => (
+            &sig::ECDSA_P521_SHA512_FIXED,
+            &sig::ECDSA_P521_SHA512_FIXED_SIGNING,
+            &digest::SHA512,
+        ),
     }
 }
 
@@ -152,37 +196,53 @@ fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
 /// A key ready to verify: the work that depends only on the key is done.
 #[derive(Debug)]
 pub(crate) enum Verifier {
-    Rsa { n: Box<[u8]>, e: Box<[u8]>, parsed: Box<[OnceLock<Option<ParsedPublicKey>>; 6]> },
+    Rsa {
+        n: Box<[u8]>,
+        e: Box<[u8]>,
+        parsed: Box<[OnceLock<Option<ParsedPublicKey>>; 6]>,
+    },
     Ec(ParsedPublicKey, &'static digest::Algorithm),
     Ed25519(ParsedPublicKey),
 }
 
 impl Verifier {
     pub(crate) fn rsa(n: &[u8], e: &[u8]) -> Self {
-        Self::Rsa { n: n.into(), e: e.into(), parsed: Default::default() }
+        Self::Rsa {
+            n: n.into(),
+            e: e.into(),
+            parsed: Default::default(),
+        }
     }
 
     /// `None` unless (x, y) is a point of the curve.
     pub(crate) fn ec(curve: Curve, x: &[u8], y: &[u8]) -> Option<Self> {
         let point = [&[4], x, y].concat();
         let (parameters, _, hash) = ec_parameters(curve);
-        ParsedPublicKey::new(parameters, point).ok().map(|key| Self::Ec(key, hash))
+        ParsedPublicKey::new(parameters, point)
+            .ok()
+            .map(|key| Self::Ec(key, hash))
     }
 
     /// `None` for what [`ed25519_point_is_unsafe`] names. An `x` that decodes to no point is taken and verifies nothing:
     /// the library decodes it only then.
     pub(crate) fn ed25519(x: &[u8]) -> Option<Self> {
         let safe = !ed25519_point_is_unsafe(x);
-        ParsedPublicKey::new(&sig::ED25519, x).ok().filter(|_| safe).map(Self::Ed25519)
+        ParsedPublicKey::new(&sig::ED25519, x)
+            .ok()
+            .filter(|_| safe)
+            .map(Self::Ed25519)
     }
 
     /// Whether `signature` over `message` verifies under `algorithm`, which the caller has matched with the key.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Rsa { .. } => self.rsa_key(algorithm).is_some_and(|(key, hash)| verify_hashed(key, hash, message, signature)),
+            Self::Rsa { .. } => self
+                .rsa_key(algorithm)
+                .is_some_and(|(key, hash)| verify_hashed(key, hash, message, signature)),
             Self::Ec(key, hash) => verify_hashed(key, hash, message, signature),
             Self::Ed25519(key) => {
-                !signature.get(..32).is_none_or(ed25519_point_is_unsafe) && key.verify_sig(message, signature).is_ok()
+                !signature.get(..32).is_none_or(ed25519_point_is_unsafe)
+                    && key.verify_sig(message, signature).is_ok()
             }
         }
     }
@@ -192,23 +252,38 @@ impl Verifier {
         !matches!(self, Self::Rsa { .. }) || self.rsa_key(algorithm).is_some()
     }
 
-    fn rsa_key(&self, algorithm: Algorithm) -> Option<(&ParsedPublicKey, &'static digest::Algorithm)> {
-        let Self::Rsa { n, e, parsed } = self else { return None };
+    fn rsa_key(
+        &self,
+        algorithm: Algorithm,
+    ) -> Option<(&ParsedPublicKey, &'static digest::Algorithm)> {
+        let Self::Rsa { n, e, parsed } = self else {
+            return None;
+        };
         let (parameters, _, hash) = rsa_parameters(algorithm)?;
-        let key =
-            parsed[algorithm as usize].get_or_init(|| RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok());
+        let key = parsed[algorithm as usize].get_or_init(|| {
+            RsaPublicKeyComponents { n, e }
+                .to_parsed_public_key(parameters)
+                .ok()
+        });
         key.as_ref().map(|key| (key, hash))
     }
 }
 
 /// The message is hashed here, because the library would do it through a context on the heap.
-fn verify_hashed(key: &ParsedPublicKey, hash: &'static digest::Algorithm, message: &[u8], signature: &[u8]) -> bool {
-    key.verify_digest_sig(&digest::digest(hash, message), signature).is_ok()
+fn verify_hashed(
+    key: &ParsedPublicKey,
+    hash: &'static digest::Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    key.verify_digest_sig(&digest::digest(hash, message), signature)
+        .is_ok()
 }
 
 /// Verifies a MAC in constant time.
 pub(crate) fn verify_mac(algorithm: Algorithm, secret: &[u8], message: &[u8], tag: &[u8]) -> bool {
-    hmac_algorithm(algorithm).is_some_and(|hash| hmac::verify(&hmac::Key::new(hash, secret), message, tag).is_ok())
+    hmac_algorithm(algorithm)
+        .is_some_and(|hash| hmac::verify(&hmac::Key::new(hash, secret), message, tag).is_ok())
 }
 
 /// Encodings of points that no honest key or signature has: the eight of small order, and y at or above the field prime.
@@ -221,12 +296,14 @@ fn ed25519_point_is_unsafe(point: &[u8]) -> bool {
         // p - 1
         le(0xec, 0xff, 0x7f),
         [
-            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac,
-            0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
         ],
         [
-            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53,
-            0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
         ],
     ];
     const fn le(first: u8, middle: u8, last: u8) -> [u8; 32] {
@@ -235,7 +312,9 @@ fn ed25519_point_is_unsafe(point: &[u8]) -> bool {
         bytes[31] = last;
         bytes
     }
-    let Ok(mut y) = <[u8; 32]>::try_from(point) else { return true };
+    let Ok(mut y) = <[u8; 32]>::try_from(point) else {
+        return true;
+    };
     y[31] &= 0x7f;
     let at_least_p = y[31] == 0x7f && y[1..31].iter().all(|&byte| byte == 0xff) && y[0] >= 0xed;
     at_least_p || SMALL_ORDER_Y.contains(&y)
@@ -243,9 +322,20 @@ fn ed25519_point_is_unsafe(point: &[u8]) -> bool {
 
 /// The private parameters of a key pair, big-endian, with the public ones.
 pub(crate) enum PrivateParts {
-    Rsa { n: Vec<u8>, e: Vec<u8>, crt: Zeroizing<[Vec<u8>; 6]> },
-    Ec { x: Vec<u8>, y: Vec<u8>, d: Zeroizing<Vec<u8>> },
-    Ed25519 { x: Vec<u8>, d: Zeroizing<Vec<u8>> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+        crt: Zeroizing<[Vec<u8>; 6]>,
+    },
+    Ec {
+        x: Vec<u8>,
+        y: Vec<u8>,
+        d: Zeroizing<Vec<u8>>,
+    },
+    Ed25519 {
+        x: Vec<u8>,
+        d: Zeroizing<Vec<u8>>,
+    },
 }
 
 /// A key ready to sign.
@@ -262,23 +352,44 @@ impl Signer {
         match (parts, algorithm.key_type()) {
             (PrivateParts::Rsa { n, e, crt }, KeyType::Rsa) => {
                 let [d, p, q, dp, dq, qi] = crt.each_ref().map(Vec::as_slice);
-                let public_key = RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() };
-                let components = KeyPairComponents { public_key, d, p, q, dP: dp, dQ: dq, qInv: qi };
-                Some(Self::Rsa(RsaKeyPair::from_components(&components).ok()?, rsa_parameters(algorithm)?.1))
+                let public_key = RsaPublicKeyComponents {
+                    n: n.as_slice(),
+                    e: e.as_slice(),
+                };
+                let components = KeyPairComponents {
+                    public_key,
+                    d,
+                    p,
+                    q,
+                    dP: dp,
+                    dQ: dq,
+                    qInv: qi,
+                };
+                Some(Self::Rsa(
+                    RsaKeyPair::from_components(&components).ok()?,
+                    rsa_parameters(algorithm)?.1,
+                ))
             }
             (PrivateParts::Ec { x, y, d }, KeyType::Ec(curve)) => {
                 let point = [&[4], x.as_slice(), y].concat();
-                EcdsaKeyPair::from_private_key_and_public_key(ec_parameters(curve).1, d, &point).ok().map(Self::Ec)
+                EcdsaKeyPair::from_private_key_and_public_key(ec_parameters(curve).1, d, &point)
+                    .ok()
+                    .map(Self::Ec)
             }
             (PrivateParts::Ed25519 { x, d }, KeyType::Ed25519) => {
-                Ed25519KeyPair::from_seed_and_public_key(d, x).ok().map(Self::Ed25519)
+                Ed25519KeyPair::from_seed_and_public_key(d, x)
+                    .ok()
+                    .map(Self::Ed25519)
             }
             _ => None,
         }
     }
 
     pub(crate) fn mac(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
-        Some(Self::Mac(Box::new(hmac::Key::new(hmac_algorithm(algorithm)?, secret))))
+        Some(Self::Mac(Box::new(hmac::Key::new(
+            hmac_algorithm(algorithm)?,
+            secret,
+        ))))
     }
 
     /// The signature in JOSE form (ECDSA as R || S, RFC 7518 §3.4).
@@ -290,7 +401,10 @@ impl Signer {
                 key.sign(*encoding, &random, message, &mut signature).ok()?;
                 Some(signature)
             }
-            Self::Ec(key) => key.sign(&random, message).ok().map(|signature| signature.as_ref().to_vec()),
+            Self::Ec(key) => key
+                .sign(&random, message)
+                .ok()
+                .map(|signature| signature.as_ref().to_vec()),
             Self::Ed25519(key) => Some(key.sign(message).as_ref().to_vec()),
             Self::Mac(key) => Some(hmac::sign(key, message).as_ref().to_vec()),
         }
@@ -304,7 +418,9 @@ pub(crate) fn generate(algorithm: Algorithm) -> Option<PrivateParts> {
             let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048).ok()?.as_der().ok()?;
             rsa_parts_from_pkcs8(der.as_ref())
         }
-        KeyType::Ec(curve) => ec_parts(&EcdsaKeyPair::generate(ec_parameters(curve).1).ok()?, curve),
+        KeyType::Ec(curve) => {
+            ec_parts(&EcdsaKeyPair::generate(ec_parameters(curve).1).ok()?, curve)
+        }
         KeyType::Ed25519 => ed25519_parts(&Ed25519KeyPair::generate().ok()?),
         KeyType::Oct => None,
     }
@@ -312,13 +428,24 @@ pub(crate) fn generate(algorithm: Algorithm) -> Option<PrivateParts> {
 
 fn ec_parts(pair: &EcdsaKeyPair, curve: Curve) -> Option<PrivateParts> {
     let d: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().ok()?;
-    let (x, y) = pair.public_key().as_ref().get(1..)?.split_at(curve.coordinate_bytes());
-    Some(PrivateParts::Ec { x: x.to_vec(), y: y.to_vec(), d: Zeroizing::new(d.as_ref().to_vec()) })
+    let (x, y) = pair
+        .public_key()
+        .as_ref()
+        .get(1..)?
+        .split_at(curve.coordinate_bytes());
+    Some(PrivateParts::Ec {
+        x: x.to_vec(),
+        y: y.to_vec(),
+        d: Zeroizing::new(d.as_ref().to_vec()),
+    })
 }
 
 fn ed25519_parts(pair: &Ed25519KeyPair) -> Option<PrivateParts> {
     let seed: Curve25519SeedBin<'_> = pair.seed().ok()?.as_be_bytes().ok()?;
-    Some(PrivateParts::Ed25519 { x: pair.public_key().as_ref().to_vec(), d: Zeroizing::new(seed.as_ref().to_vec()) })
+    Some(PrivateParts::Ed25519 {
+        x: pair.public_key().as_ref().to_vec(),
+        d: Zeroizing::new(seed.as_ref().to_vec()),
+    })
 }
 
 /// Reads the parameters of an unencrypted PKCS#8 key of any type offered here (RFC 5958, RFC 8410 §7).
@@ -334,14 +461,20 @@ pub(crate) fn ec_parts_from_sec1(der: &[u8]) -> Option<PrivateParts> {
 }
 
 /// The parts of a key pair on whichever curve it can be read for.
-fn ec_parts_by(read: impl Fn(&'static EcdsaSigningAlgorithm) -> Option<EcdsaKeyPair>) -> Option<PrivateParts> {
+fn ec_parts_by(
+    read: impl Fn(&'static EcdsaSigningAlgorithm) -> Option<EcdsaKeyPair>,
+) -> Option<PrivateParts> {
     let read = |curve| ec_parts(&read(ec_parameters(curve).1)?, curve);
-    [Curve::P256, Curve::P384, Curve::P521].into_iter().find_map(read)
+    [Curve::P256, Curve::P384, Curve::P521]
+        .into_iter()
+        .find_map(read)
 }
 
 /// Reads the parameters of an unencrypted PKCS#8 RSA key (RFC 5958).
 pub(crate) fn rsa_parts_from_pkcs8(der: &[u8]) -> Option<PrivateParts> {
-    let info = pkcs8::PrivateKeyInfoRef::try_from(der).ok().filter(|info| info.algorithm.oid == pkcs1::ALGORITHM_OID)?;
+    let info = pkcs8::PrivateKeyInfoRef::try_from(der)
+        .ok()
+        .filter(|info| info.algorithm.oid == pkcs1::ALGORITHM_OID)?;
     rsa_parts_from_pkcs1(info.private_key.as_bytes())
 }
 
@@ -365,7 +498,9 @@ pub(crate) fn rsa_parts_from_pkcs1(der: &[u8]) -> Option<PrivateParts> {
 
 /// The PKCS#8 DER of an RSA signer.
 pub(crate) fn rsa_pkcs8(signer: &Signer) -> Option<Zeroizing<Vec<u8>>> {
-    let Signer::Rsa(pair, _) = signer else { return None };
+    let Signer::Rsa(pair, _) = signer else {
+        return None;
+    };
     let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
     Some(Zeroizing::new(der.as_ref().to_vec()))
 }
@@ -380,9 +515,18 @@ mod tests {
     fn sealed_secrets_open_only_for_their_key_and_purpose() {
         let key = SealingKey::new(&random_bytes());
         let mut sealed = key.seal(b"signing key a", b"secret");
-        assert_eq!(key.open(b"signing key a", &sealed).as_deref().map(Vec::as_slice), Some(&b"secret"[..]));
+        assert_eq!(
+            key.open(b"signing key a", &sealed)
+                .as_deref()
+                .map(Vec::as_slice),
+            Some(&b"secret"[..])
+        );
         assert!(key.open(b"signing key b", &sealed).is_none());
-        assert!(SealingKey::new(&random_bytes()).open(b"signing key a", &sealed).is_none());
+        assert!(
+            SealingKey::new(&random_bytes())
+                .open(b"signing key a", &sealed)
+                .is_none()
+        );
         sealed[NONCE_LEN] ^= 1;
         assert!(key.open(b"signing key a", &sealed).is_none());
         assert!(key.open(b"signing key a", &sealed[..5]).is_none());
@@ -402,7 +546,10 @@ mod tests {
         }
         assert!(fingerprints.of(&text) != Fingerprints::random().of(&text));
         for (one, other) in [(0, 1), (1, 2), (15, 16), (16, 32), (31, 33)] {
-            assert!(fingerprints.of(&vec![0; one]) != fingerprints.of(&vec![0; other]), "{one} and {other} zeros");
+            assert!(
+                fingerprints.of(&vec![0; one]) != fingerprints.of(&vec![0; other]),
+                "{one} and {other} zeros"
+            );
         }
     }
 

@@ -129,7 +129,9 @@ pub enum JwkError {
     #[error("RSA key has {0} bits; 2048 to 8192 are allowed")]
     RsaBits(usize),
     /// RSA exponent even, below 3 or above 2^32.
-    #[error("key parameter 'e' must be odd, at least 3 and below 2^32; make a new key, 65537 is usual")]
+    #[error(
+        "key parameter 'e' must be odd, at least 3 and below 2^32; make a new key, 65537 is usual"
+    )]
     RsaExponent,
     /// An RSA modulus that can be factored.
     #[error("key parameter 'n' {0}; make a new key")]
@@ -192,7 +194,9 @@ pub enum SigningError {
     #[error(transparent)]
     Jwk(#[from] JwkError),
     /// The JWK has no private part.
-    #[error("a public JWK: it has no private part ('d'); sign with the private key that it belongs to")]
+    #[error(
+        "a public JWK: it has no private part ('d'); sign with the private key that it belongs to"
+    )]
     NotPrivate,
     /// The private part contradicts the public one, or is malformed.
     #[error("private key is malformed or does not match its public part")]
@@ -231,7 +235,9 @@ pub enum PemError {
     #[error("a public key: sign with the private key that it belongs to")]
     PublicKey,
     /// A certificate alone.
-    #[error("a certificate without its private key: add the private key, or name the file that holds it")]
+    #[error(
+        "a certificate without its private key: add the private key, or name the file that holds it"
+    )]
     Certificate,
     /// A certificate request alone.
     #[error("a certificate request: name the file with the private key that it was made with")]
@@ -240,10 +246,14 @@ pub enum PemError {
     #[error("the PEM holds no private key")]
     NoKey,
     /// A private key that needs a passphrase.
-    #[error("the private key is encrypted, and no passphrase is asked for: decrypt it with 'openssl pkey -in FILE -out NEWFILE'")]
+    #[error(
+        "the private key is encrypted, and no passphrase is asked for: decrypt it with 'openssl pkey -in FILE -out NEWFILE'"
+    )]
     Encrypted,
     /// OpenSSH's own format, which is no PKCS.
-    #[error("the private key is in OpenSSH's own format: convert a copy of it with 'ssh-keygen -p -m PKCS8 -f COPY'")]
+    #[error(
+        "the private key is in OpenSSH's own format: convert a copy of it with 'ssh-keygen -p -m PKCS8 -f COPY'"
+    )]
     OpenSsh,
     /// More than one private key.
     #[error("there are {0} private keys in it, and no saying which is meant: leave one")]
@@ -252,9 +262,13 @@ pub enum PemError {
     #[error("an EC key on a curve that is not supported: P-256, P-384 and P-521 are")]
     Curve,
     /// A key of another type: DSA, X25519, Ed448, RSA for PSS only.
-    #[error("a private key of a type that is not supported: RSA, EC (P-256, P-384, P-521) and Ed25519 are")]
+    #[error(
+        "a private key of a type that is not supported: RSA, EC (P-256, P-384, P-521) and Ed25519 are"
+    )]
     KeyType,
     /// No base64, or not what the label says.
-    #[error("the private key in the PEM is damaged: what is between its BEGIN and END lines is not what the label says")]
+    #[error(
+        "the private key in the PEM is damaged: what is between its BEGIN and END lines is not what the label says"
+    )]
     Damaged,
 }

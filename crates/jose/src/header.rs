@@ -47,7 +47,9 @@ impl Header {
     /// Whether `typ` is this media type: without regard to case, `application/` implied where there is no slash
     /// (RFC 7515 §4.1.9).
     pub fn typ_is(&self, media_type: &str) -> bool {
-        self.typ.as_deref().is_some_and(|typ| bare(typ).eq_ignore_ascii_case(bare(media_type)))
+        self.typ
+            .as_deref()
+            .is_some_and(|typ| bare(typ).eq_ignore_ascii_case(bare(media_type)))
     }
 }
 
@@ -61,7 +63,10 @@ pub struct KnownHeader {
 impl KnownHeader {
     /// Only what was read is known.
     pub(crate) fn new(segment: &str, header: Header) -> Self {
-        Self { segment: segment.into(), header }
+        Self {
+            segment: segment.into(),
+            header,
+        }
     }
 
     /// What `segment` says, if it is this one.
@@ -86,7 +91,10 @@ fn refuse_what_changes_processing(header: &Members<'_>) -> Result<(), HeaderErro
         ("zip", HeaderError::Compressed),
         ("enc", HeaderError::Encrypted),
     ];
-    if let Some((_, error)) = refused.into_iter().find(|(name, _)| header.get(name).is_some()) {
+    if let Some((_, error)) = refused
+        .into_iter()
+        .find(|(name, _)| header.get(name).is_some())
+    {
         return Err(error);
     }
     match text(header, "cty")? {
@@ -107,7 +115,10 @@ mod tests {
     fn reads_alg_kid_and_typ_and_ignores_the_rest() {
         let header = Header::parse(br#"{"alg":"\u0052S256","kid":"1","typ":"JWT","jku":"https://evil.example","jwk":{},"x":1}"#);
         let header = header.expect("a plain header");
-        assert_eq!((header.algorithm(), header.key_id(), header.typ()), (Algorithm::Rs256, Some("1"), Some("JWT")));
+        assert_eq!(
+            (header.algorithm(), header.key_id(), header.typ()),
+            (Algorithm::Rs256, Some("1"), Some("JWT"))
+        );
     }
 
     #[test]
@@ -120,19 +131,40 @@ mod tests {
             (r#"{"alg":"none"}"#, HeaderError::UnknownAlgorithm),
             (r#"{"alg":"nOnE"}"#, HeaderError::UnknownAlgorithm),
             (r#"{"alg":"RS256","kid":1}"#, HeaderError::WrongType("kid")),
-            (r#"{"alg":"RS256","kid":null}"#, HeaderError::WrongType("kid")),
+            (
+                r#"{"alg":"RS256","kid":null}"#,
+                HeaderError::WrongType("kid"),
+            ),
             (r#"{"alg":"RS256","typ":{}}"#, HeaderError::WrongType("typ")),
             (r#"{"alg":"RS256","crit":[]}"#, HeaderError::Critical),
-            (r#"{"alg":"RS256","crit":["exp"],"exp":1}"#, HeaderError::Critical),
-            (r#"{"alg":"RS256","b64":true}"#, HeaderError::UnencodedPayload),
-            (r#"{"alg":"RS256","b64":false}"#, HeaderError::UnencodedPayload),
+            (
+                r#"{"alg":"RS256","crit":["exp"],"exp":1}"#,
+                HeaderError::Critical,
+            ),
+            (
+                r#"{"alg":"RS256","b64":true}"#,
+                HeaderError::UnencodedPayload,
+            ),
+            (
+                r#"{"alg":"RS256","b64":false}"#,
+                HeaderError::UnencodedPayload,
+            ),
             (r#"{"alg":"RS256","zip":"DEF"}"#, HeaderError::Compressed),
             (r#"{"alg":"RS256","enc":"A128GCM"}"#, HeaderError::Encrypted),
             (r#"{"alg":"RS256","cty":"JWT"}"#, HeaderError::Nested),
-            (r#"{"alg":"RS256","cty":"application/jwt"}"#, HeaderError::Nested),
-            (r#"{"alg":"RS256","cty":"APPLICATION/Jwt"}"#, HeaderError::Nested),
+            (
+                r#"{"alg":"RS256","cty":"application/jwt"}"#,
+                HeaderError::Nested,
+            ),
+            (
+                r#"{"alg":"RS256","cty":"APPLICATION/Jwt"}"#,
+                HeaderError::Nested,
+            ),
             (r#"{"alg":"RS256","cty":1}"#, HeaderError::WrongType("cty")),
-            (r#"{"alg":"none","alg":"RS256"}"#, HeaderError::Json(crate::JsonError::DuplicateMember)),
+            (
+                r#"{"alg":"none","alg":"RS256"}"#,
+                HeaderError::Json(crate::JsonError::DuplicateMember),
+            ),
             (r#"null"#, HeaderError::Json(crate::JsonError::NotAnObject)),
         ];
         for (text, error) in rows {
@@ -142,8 +174,12 @@ mod tests {
 
     #[test]
     fn typ_is_a_media_type() {
-        for typ in ["client-authentication+jwt", "application/Client-Authentication+JWT"] {
-            let header = Header::parse(format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#).as_bytes()).expect("a header");
+        for typ in [
+            "client-authentication+jwt",
+            "application/Client-Authentication+JWT",
+        ] {
+            let header = Header::parse(format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#).as_bytes())
+                .expect("a header");
             assert!(header.typ_is("client-authentication+jwt"), "{typ}");
             assert!(!header.typ_is("JWT"), "{typ}");
         }

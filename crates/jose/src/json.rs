@@ -33,7 +33,9 @@ pub fn parse_object(input: &[u8]) -> Result<Object, JsonError> {
 /// [`JsonError`] as for [`parse_object`], any type of value allowed at the top.
 pub fn parse(input: &[u8]) -> Result<Value, JsonError> {
     let budget = Budget::full();
-    budget.read(input, Strict::outermost(&budget)).map(Value::from)
+    budget
+        .read(input, Strict::outermost(&budget))
+        .map(Value::from)
 }
 
 /// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the input.
@@ -46,7 +48,13 @@ pub(crate) fn gather<'a, G: Gather<'a>>(input: &'a [u8]) -> Result<G, JsonError>
     let budget = Budget::full();
     let gathered = budget.read(input, Outermost(Strict::outermost(&budget), PhantomData));
     // What is no object may be no JSON either.
-    gathered.map_err(|error| if error == JsonError::NotAnObject { parse(input).err().unwrap_or(error) } else { error })
+    gathered.map_err(|error| {
+        if error == JsonError::NotAnObject {
+            parse(input).err().unwrap_or(error)
+        } else {
+            error
+        }
+    })
 }
 
 /// What is made of an object's members, in the order they were sent.
@@ -88,12 +96,17 @@ impl Default for Members<'_> {
 
 impl<'a> Members<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
-        self.0.iter().find(|member| member.0 == name).map(|member| &member.1)
+        self.0
+            .iter()
+            .find(|member| member.0 == name)
+            .map(|member| &member.1)
     }
 
     /// The text of this member, `None` if there is no such member, the error if it is something else.
     pub(crate) fn text<E>(&self, name: &str, wrong_type: E) -> Result<Option<&str>, E> {
-        self.get(name).map(|node| node.as_text().ok_or(wrong_type)).transpose()
+        self.get(name)
+            .map(|node| node.as_text().ok_or(wrong_type))
+            .transpose()
     }
 }
 
@@ -132,7 +145,10 @@ impl<'a> IntoIterator for Members<'a> {
 
 impl From<Members<'_>> for Object {
     fn from(members: Members<'_>) -> Self {
-        members.into_iter().map(|(name, node)| (name.into_owned(), node.into())).collect()
+        members
+            .into_iter()
+            .map(|(name, node)| (name.into_owned(), node.into()))
+            .collect()
     }
 }
 
@@ -155,14 +171,23 @@ struct Budget {
 
 impl Budget {
     fn full() -> Self {
-        Self { items: Cell::new(MAX_ITEMS), broken: Cell::new(None) }
+        Self {
+            items: Cell::new(MAX_ITEMS),
+            broken: Cell::new(None),
+        }
     }
 
     /// Reads what `seed`, which spends this budget, is for.
-    fn read<'a, S: DeserializeSeed<'a>>(&self, input: &'a [u8], seed: S) -> Result<S::Value, JsonError> {
+    fn read<'a, S: DeserializeSeed<'a>>(
+        &self,
+        input: &'a [u8],
+        seed: S,
+    ) -> Result<S::Value, JsonError> {
         let text = str::from_utf8(input).map_err(|_| JsonError::Syntax)?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let read = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+        let read = seed
+            .deserialize(&mut deserializer)
+            .and_then(|value| deserializer.end().map(|()| value));
         read.map_err(|error| match self.broken.take() {
             Some(broken) => broken,
             // An error of data that is none of ours: `Outermost` has met another type of value.
@@ -199,11 +224,18 @@ impl<'a> Strict<'a> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth {
             MAX_DEPTH => Err(self.budget.refuse(JsonError::TooDeep)),
-            depth => Ok(Self { depth: depth + 1, ..self }),
+            depth => Ok(Self {
+                depth: depth + 1,
+                ..self
+            }),
         }
     }
 
-    fn gather<'de, G: Gather<'de>, A: MapAccess<'de>>(self, mut gathered: G, mut access: A) -> Result<G, A::Error> {
+    fn gather<'de, G: Gather<'de>, A: MapAccess<'de>>(
+        self,
+        mut gathered: G,
+        mut access: A,
+    ) -> Result<G, A::Error> {
         let inner = self.deeper()?;
         while let Some(name) = access.next_key_seed(Name)? {
             self.budget.spend()?;
@@ -331,25 +363,50 @@ mod tests {
     use proptest::prelude::*;
 
     fn nested(depth: usize) -> String {
-        format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
+        format!(
+            "{{\"a\":{}{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
     }
 
     #[test]
     fn refuses_duplicates_at_every_level_also_when_escaped() {
         assert!(parse_object(br#"{"a":1,"b":{"a":2}}"#).is_ok());
-        for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"{"b":[{"a":1,"a":2}]}"#] {
-            assert_eq!(parse_object(text.as_bytes()), Err(JsonError::DuplicateMember), "{text}");
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"b":[{"a":1,"a":2}]}"#,
+        ] {
+            assert_eq!(
+                parse_object(text.as_bytes()),
+                Err(JsonError::DuplicateMember),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn refuses_duplicates_among_few_members_and_among_many() {
         for count in [2, FEW, FEW + 1, 1000] {
-            let names = |last: usize| (1..count).chain([last]).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>().join(",");
-            assert_eq!(parse_object(format!("{{{}}}", names(count)).as_bytes()).map(|object| object.len()), Ok(count));
+            let names = |last: usize| {
+                (1..count)
+                    .chain([last])
+                    .map(|name| format!("\"{name}\":0"))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            };
+            assert_eq!(
+                parse_object(format!("{{{}}}", names(count)).as_bytes()).map(|object| object.len()),
+                Ok(count)
+            );
             for earlier in [1, count.div_ceil(2), count - 1] {
                 let text = format!("{{{}}}", names(earlier));
-                assert_eq!(parse_object(text.as_bytes()), Err(JsonError::DuplicateMember), "{earlier} of {count}");
+                assert_eq!(
+                    parse_object(text.as_bytes()),
+                    Err(JsonError::DuplicateMember),
+                    "{earlier} of {count}"
+                );
             }
         }
     }
@@ -357,27 +414,64 @@ mod tests {
     #[test]
     fn depth_and_items_are_bounded_at_the_limit() {
         assert!(parse_object(nested(MAX_DEPTH).as_bytes()).is_ok());
-        assert_eq!(parse_object(nested(MAX_DEPTH + 1).as_bytes()), Err(JsonError::TooDeep));
-        assert_eq!(parse_object(nested(100_000).as_bytes()), Err(JsonError::TooDeep));
+        assert_eq!(
+            parse_object(nested(MAX_DEPTH + 1).as_bytes()),
+            Err(JsonError::TooDeep)
+        );
+        assert_eq!(
+            parse_object(nested(100_000).as_bytes()),
+            Err(JsonError::TooDeep)
+        );
         let array = |count: usize| format!("{{\"a\":[{}0]}}", "0,".repeat(count - 1));
         assert!(parse_object(array(MAX_ITEMS - 1).as_bytes()).is_ok());
-        assert_eq!(parse_object(array(MAX_ITEMS).as_bytes()), Err(JsonError::TooManyItems));
+        assert_eq!(
+            parse_object(array(MAX_ITEMS).as_bytes()),
+            Err(JsonError::TooManyItems)
+        );
     }
 
     #[test]
     fn refuses_what_is_not_one_object() {
         for text in ["[]", "\"x\"", "1", "null", "true"] {
-            assert_eq!(parse_object(text.as_bytes()), Err(JsonError::NotAnObject), "{text}");
+            assert_eq!(
+                parse_object(text.as_bytes()),
+                Err(JsonError::NotAnObject),
+                "{text}"
+            );
         }
-        for text in ["", "{} {}", "{}x", "{\"a\":1,}", "{'a':1}", "{\"a\":NaN}", "\u{feff}{}", "{\"a\":1e400}", "{/**/}"] {
-            assert_eq!(parse_object(text.as_bytes()), Err(JsonError::Syntax), "{text}");
+        for text in [
+            "",
+            "{} {}",
+            "{}x",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "{\"a\":NaN}",
+            "\u{feff}{}",
+            "{\"a\":1e400}",
+            "{/**/}",
+        ] {
+            assert_eq!(
+                parse_object(text.as_bytes()),
+                Err(JsonError::Syntax),
+                "{text}"
+            );
         }
         assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonError::Syntax));
         for text in ["[", "[1,]", "[] x", "1 2", "\"a", "nul"] {
-            assert_eq!(parse_object(text.as_bytes()), Err(JsonError::Syntax), "{text:?}");
+            assert_eq!(
+                parse_object(text.as_bytes()),
+                Err(JsonError::Syntax),
+                "{text:?}"
+            );
         }
-        assert_eq!(parse_object(br#"[{"a":1,"a":2}]"#), Err(JsonError::DuplicateMember));
-        assert_eq!(parse_object("[".repeat(100_000).as_bytes()), Err(JsonError::TooDeep));
+        assert_eq!(
+            parse_object(br#"[{"a":1,"a":2}]"#),
+            Err(JsonError::DuplicateMember)
+        );
+        assert_eq!(
+            parse_object("[".repeat(100_000).as_bytes()),
+            Err(JsonError::TooDeep)
+        );
     }
 
     proptest! {

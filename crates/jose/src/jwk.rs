@@ -24,9 +24,18 @@ pub struct Jwk {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Parameters {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
-    Ed25519 { x: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    Ec {
+        curve: Curve,
+        x: Vec<u8>,
+        y: Vec<u8>,
+    },
+    Ed25519 {
+        x: Vec<u8>,
+    },
 }
 
 impl Jwk {
@@ -48,10 +57,17 @@ impl Jwk {
             None => parameters.only_algorithm(),
         };
         match algorithm {
-            Some(algorithm) if algorithm.key_type() != parameters.key_type() => Err(JwkError::AlgorithmMismatch(algorithm)),
+            Some(algorithm) if algorithm.key_type() != parameters.key_type() => {
+                Err(JwkError::AlgorithmMismatch(algorithm))
+            }
             _ => {
                 let key_id = text(jwk, "kid")?.map(str::to_owned);
-                Ok(Self { parameters, key_id, algorithm, verifies: may_verify(jwk)? })
+                Ok(Self {
+                    parameters,
+                    key_id,
+                    algorithm,
+                    verifies: may_verify(jwk)?,
+                })
             }
         }
     }
@@ -64,7 +80,10 @@ impl Jwk {
     /// The same key under another `kid`.
     #[must_use]
     pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
-        Self { key_id: Some(key_id.into()), ..self }
+        Self {
+            key_id: Some(key_id.into()),
+            ..self
+        }
     }
 
     /// The one algorithm this key is for: its `alg`, else the only one its curve allows. `None` for RSA without `alg`.
@@ -79,7 +98,8 @@ impl Jwk {
 
     /// The SHA-256 thumbprint in base64url: a name for the key made of the key itself (RFC 7638 §3).
     pub fn thumbprint(&self) -> String {
-        let canonical = serde_json::to_vec(&self.parameters.members()).expect("a map of strings is JSON");
+        let canonical =
+            serde_json::to_vec(&self.parameters.members()).expect("a map of strings is JSON");
         base64url::encode(crypto::sha256(&[&canonical]))
     }
 
@@ -91,23 +111,40 @@ impl Jwk {
     pub fn vet(&self) -> Result<(), JwkError> {
         self.vet_briefly()?;
         match &self.parameters {
-            Parameters::Rsa { n, .. } if rsa_modulus::is_prime(n) => Err(JwkError::RsaModulus(RsaDefect::Prime)),
+            Parameters::Rsa { n, .. } if rsa_modulus::is_prime(n) => {
+                Err(JwkError::RsaModulus(RsaDefect::Prime))
+            }
             _ => Ok(()),
         }
     }
 
     /// As [`Jwk::vet`], but for the prime numbers: 0.3 ms.
     pub(crate) fn vet_briefly(&self) -> Result<(), JwkError> {
-        let Parameters::Rsa { n, .. } = &self.parameters else { return Ok(()) };
+        let Parameters::Rsa { n, .. } = &self.parameters else {
+            return Ok(());
+        };
         rsa_modulus::cheap_defect(n).map_or(Ok(()), |defect| Err(JwkError::RsaModulus(defect)))
     }
 
     /// The JWK as a JSON object, with `use: sig`.
     pub fn to_object(&self) -> Object {
         let mut jwk = self.parameters.members();
-        let optional = [("kid", self.key_id.clone()), ("alg", self.algorithm.map(|algorithm| algorithm.name().to_owned()))];
-        jwk.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
-        jwk.insert("use".to_owned(), if self.verifies { "sig" } else { "enc" }.into());
+        let optional = [
+            ("kid", self.key_id.clone()),
+            (
+                "alg",
+                self.algorithm.map(|algorithm| algorithm.name().to_owned()),
+            ),
+        ];
+        jwk.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?.into()))),
+        );
+        jwk.insert(
+            "use".to_owned(),
+            if self.verifies { "sig" } else { "enc" }.into(),
+        );
         jwk
     }
 }
@@ -126,10 +163,16 @@ impl Parameters {
                 let curve = text(jwk, "crv")?.ok_or(JwkError::Missing("crv"))?;
                 let curve = Curve::from_name(curve).ok_or(JwkError::Unsupported("crv"))?;
                 let coordinate = |name| octets_of_length(jwk, name, curve.coordinate_bytes());
-                Ok(Self::Ec { curve, x: coordinate("x")?, y: coordinate("y")? })
+                Ok(Self::Ec {
+                    curve,
+                    x: coordinate("x")?,
+                    y: coordinate("y")?,
+                })
             }
             "OKP" => match text(jwk, "crv")?.ok_or(JwkError::Missing("crv"))? {
-                "Ed25519" => Ok(Self::Ed25519 { x: octets_of_length(jwk, "x", 32)? }),
+                "Ed25519" => Ok(Self::Ed25519 {
+                    x: octets_of_length(jwk, "x", 32)?,
+                }),
                 _ => Err(JwkError::Unsupported("crv")),
             },
             _ => Err(JwkError::Unsupported("kty")),
@@ -164,9 +207,15 @@ impl Parameters {
     fn only_algorithm(&self) -> Option<Algorithm> {
         match self {
             Self::Rsa { .. } => None,
-            Self::Ec { curve: Curve::P256, .. } => Some(Algorithm::Es256),
-            Self::Ec { curve: Curve::P384, .. } => Some(Algorithm::Es384),
-            Self::Ec { curve: Curve::P521, .. } => Some(Algorithm::Es512),
+            Self::Ec {
+                curve: Curve::P256, ..
+            } => Some(Algorithm::Es256),
+            Self::Ec {
+                curve: Curve::P384, ..
+            } => Some(Algorithm::Es384),
+            Self::Ec {
+                curve: Curve::P521, ..
+            } => Some(Algorithm::Es512),
             Self::Ed25519 { .. } => Some(Algorithm::Ed25519),
         }
     }
@@ -177,17 +226,31 @@ impl Parameters {
         let members = match self {
             Self::Rsa { n, e } => vec![("e", encode(e)), ("kty", "RSA".into()), ("n", encode(n))],
             Self::Ec { curve, x, y } => {
-                vec![("crv", curve.name().into()), ("kty", "EC".into()), ("x", encode(x)), ("y", encode(y))]
+                vec![
+                    ("crv", curve.name().into()),
+                    ("kty", "EC".into()),
+                    ("x", encode(x)),
+                    ("y", encode(y)),
+                ]
             }
-            Self::Ed25519 { x } => vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", encode(x))],
+            Self::Ed25519 { x } => vec![
+                ("crv", "Ed25519".into()),
+                ("kty", "OKP".into()),
+                ("x", encode(x)),
+            ],
         };
-        members.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect()
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::String(value)))
+            .collect()
     }
 }
 
 /// Refuses private and symmetric keys (RFC 7517 §9.3).
 pub(crate) fn not_private(jwk: &Members<'_>) -> Result<(), JwkError> {
-    let member = PRIVATE_MEMBERS.into_iter().find(|member| jwk.get(member).is_some());
+    let member = PRIVATE_MEMBERS
+        .into_iter()
+        .find(|member| jwk.get(member).is_some());
     member.map_or(Ok(()), |member| Err(JwkError::Private(member)))
 }
 
@@ -202,8 +265,18 @@ pub(crate) fn octets(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, J
 }
 
 /// As [`octets`], of exactly this length: a coordinate or private scalar keeps its leading zeros (RFC 7518 §6.2.1.2).
-pub(crate) fn octets_of_length(jwk: &Members<'_>, name: &'static str, length: usize) -> Result<Vec<u8>, JwkError> {
-    octets(jwk, name).and_then(|octets| if octets.len() == length { Ok(octets) } else { Err(JwkError::Malformed(name)) })
+pub(crate) fn octets_of_length(
+    jwk: &Members<'_>,
+    name: &'static str,
+    length: usize,
+) -> Result<Vec<u8>, JwkError> {
+    octets(jwk, name).and_then(|octets| {
+        if octets.len() == length {
+            Ok(octets)
+        } else {
+            Err(JwkError::Malformed(name))
+        }
+    })
 }
 
 /// As [`octets`], a positive number without leading zeros (RFC 7518 §2, Base64urlUInt).
@@ -225,8 +298,12 @@ pub(crate) fn may_verify(jwk: &Members<'_>) -> Result<bool, JwkError> {
         }
         Some(_) => return Err(JwkError::Malformed("key_ops")),
     };
-    let by_operations = operations.as_ref().is_none_or(|names| names.contains(&"verify"));
-    let repeated = operations.as_ref().is_some_and(|names| (1..names.len()).any(|at| names[..at].contains(&names[at])));
+    let by_operations = operations
+        .as_ref()
+        .is_none_or(|names| names.contains(&"verify"));
+    let repeated = operations
+        .as_ref()
+        .is_some_and(|names| (1..names.len()).any(|at| names[..at].contains(&names[at])));
     match key_use {
         _ if repeated => Err(JwkError::Use),
         Some("enc") if operations.is_some() && by_operations => Err(JwkError::Use),
@@ -266,7 +343,13 @@ impl VerificationKey {
         if !verifier.is_usable(jwk.algorithm.unwrap_or(Algorithm::Rs256)) {
             return Err(JwkError::RsaRefused);
         }
-        Ok(Self { only: jwk.algorithm, material: Material::Public { verifier, jwk: Box::new(jwk) } })
+        Ok(Self {
+            only: jwk.algorithm,
+            material: Material::Public {
+                verifier,
+                jwk: Box::new(jwk),
+            },
+        })
     }
 
     /// Prepares a shared secret for HMAC: for `only` this algorithm, or for each whose minimum the secret reaches.
@@ -281,9 +364,16 @@ impl VerificationKey {
             return Err(JwkError::AlgorithmMismatch(algorithm));
         }
         if secret.len() < needed {
-            return Err(JwkError::WeakSecret { algorithm, needed, got: secret.len() });
+            return Err(JwkError::WeakSecret {
+                algorithm,
+                needed,
+                got: secret.len(),
+            });
         }
-        Ok(Self { material: Material::Secret(Zeroizing::new(secret.to_vec())), only })
+        Ok(Self {
+            material: Material::Secret(Zeroizing::new(secret.to_vec())),
+            only,
+        })
     }
 
     /// `kid`; a secret has none.
@@ -311,23 +401,38 @@ impl VerificationKey {
     pub fn accepts(&self, algorithm: Algorithm) -> bool {
         let fits = match &self.material {
             Material::Public { jwk, .. } => algorithm.key_type() == jwk.key_type(),
-            Material::Secret(secret) => algorithm.is_mac() && secret.len() >= algorithm.minimum_secret_bytes(),
+            Material::Secret(secret) => {
+                algorithm.is_mac() && secret.len() >= algorithm.minimum_secret_bytes()
+            }
         };
         fits && self.only.is_none_or(|only| only.is_same_as(algorithm))
     }
 
     /// Verifies `signature` over `message`, if and only if the key [accepts](Self::accepts) `algorithm`.
-    pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), JwsError> {
+    pub(crate) fn verify(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), JwsError> {
         if !self.accepts(algorithm) {
             return Err(JwsError::AlgorithmNotForKey(algorithm));
         }
-        let right_length = algorithm.signature_bytes().is_none_or(|length| length == signature.len());
+        let right_length = algorithm
+            .signature_bytes()
+            .is_none_or(|length| length == signature.len());
         let verifies = right_length
             && match &self.material {
                 Material::Public { verifier, .. } => verifier.verify(algorithm, message, signature),
-                Material::Secret(secret) => crypto::verify_mac(algorithm, secret, message, signature),
+                Material::Secret(secret) => {
+                    crypto::verify_mac(algorithm, secret, message, signature)
+                }
             };
-        if verifies { Ok(()) } else { Err(JwsError::Signature) }
+        if verifies {
+            Ok(())
+        } else {
+            Err(JwsError::Signature)
+        }
     }
 }
 
@@ -339,7 +444,14 @@ impl AsRef<Self> for VerificationKey {
 
 impl std::fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = if self.jwk().is_some() { "public" } else { "secret" };
-        f.debug_struct("VerificationKey").field("kind", &kind).field("kid", &self.key_id()).finish_non_exhaustive()
+        let kind = if self.jwk().is_some() {
+            "public"
+        } else {
+            "secret"
+        };
+        f.debug_struct("VerificationKey")
+            .field("kind", &kind)
+            .field("kid", &self.key_id())
+            .finish_non_exhaustive()
     }
 }

@@ -30,7 +30,10 @@ pub struct SkippedKey {
 impl SkippedKey {
     /// Whether the key is merely not for us: of a type or algorithm that is not known here, or for encryption. Nobody has to mend it.
     pub fn is_for_others(&self) -> bool {
-        matches!(self.reason, JwkError::Unsupported(_) | JwkError::NotForVerification)
+        matches!(
+            self.reason,
+            JwkError::Unsupported(_) | JwkError::NotForVerification
+        )
     }
 }
 
@@ -44,19 +47,29 @@ impl JwkSet {
     /// [`JwkSetError`] if this is no key set, or if any key in it is private or symmetric.
     pub fn parse(input: &[u8]) -> Result<Self, JwkSetError> {
         let set = json::members(input)?;
-        let Some(Node::Array(nodes)) = set.get("keys") else { return Err(JwkSetError::NoKeys) };
+        let Some(Node::Array(nodes)) = set.get("keys") else {
+            return Err(JwkSetError::NoKeys);
+        };
         if nodes.len() > Self::MAX_KEYS {
             return Err(JwkSetError::TooMany(Self::MAX_KEYS));
         }
         let mut parsed = Self::default();
         for (index, node) in nodes.iter().enumerate() {
-            let Node::Object(jwk) = node else { return Err(JwkSetError::NoKeys) };
+            let Node::Object(jwk) = node else {
+                return Err(JwkSetError::NoKeys);
+            };
             match usable(jwk) {
                 Ok(key) => parsed.keys.push(key),
-                Err(error @ JwkError::Private(_)) => return Err(JwkSetError::Private { index, error }),
+                Err(error @ JwkError::Private(_)) => {
+                    return Err(JwkSetError::Private { index, error });
+                }
                 Err(reason) => {
                     let key_id = jwk.get("kid").and_then(Node::as_text).map(str::to_owned);
-                    parsed.skipped.push(SkippedKey { index, key_id, reason });
+                    parsed.skipped.push(SkippedKey {
+                        index,
+                        key_id,
+                        reason,
+                    });
                 }
             }
         }

@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use memchr::memchr_iter;
 
-use crate::{Algorithm, Header, JwsError, KnownHeader, SigningError, SigningKey, VerificationKey, base64url, json::Object};
+use crate::{
+    Algorithm, Header, JwsError, KnownHeader, SigningError, SigningKey, VerificationKey, base64url,
+    json::Object,
+};
 
 /// Longest compact JWS that is looked at, in octets.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -50,13 +53,21 @@ impl<'a> Unverified<'a> {
         let header_bytes = header.len();
         let header = match known.and_then(|known| known.says(header)) {
             Some(known) => Cow::Borrowed(known),
-            None => Cow::Owned(Header::parse(&base64url::decode(header).ok_or(JwsError::Base64("header"))?)?),
+            None => Cow::Owned(Header::parse(
+                &base64url::decode(header).ok_or(JwsError::Base64("header"))?,
+            )?),
         };
         let mut decoded = Vec::with_capacity(payload.len() + signature.len());
         base64url::decode_onto(&mut decoded, payload).ok_or(JwsError::Base64("payload"))?;
         let payload_bytes = decoded.len();
         base64url::decode_onto(&mut decoded, signature).ok_or(JwsError::Base64("signature"))?;
-        Ok(Self { header, header_bytes, signing_input, decoded, payload_bytes })
+        Ok(Self {
+            header,
+            header_bytes,
+            signing_input,
+            decoded,
+            payload_bytes,
+        })
     }
 
     /// The header, to choose the key by.
@@ -67,7 +78,10 @@ impl<'a> Unverified<'a> {
     /// The header, for [`Unverified::parse_knowing`] the next time; `None` if it was known this time.
     pub fn header_to_know(&self) -> Option<KnownHeader> {
         match &self.header {
-            Cow::Owned(header) => Some(KnownHeader::new(&self.signing_input[..self.header_bytes], header.clone())),
+            Cow::Owned(header) => Some(KnownHeader::new(
+                &self.signing_input[..self.header_bytes],
+                header.clone(),
+            )),
             Cow::Borrowed(_) => None,
         }
     }
@@ -84,7 +98,10 @@ impl<'a> Unverified<'a> {
     pub fn verify(mut self, key: &VerificationKey) -> Result<Verified, JwsError> {
         self.check(key)?;
         self.decoded.truncate(self.payload_bytes);
-        Ok(Verified { header: self.header.into_owned(), payload: self.decoded })
+        Ok(Verified {
+            header: self.header.into_owned(),
+            payload: self.decoded,
+        })
     }
 
     /// How many octets the signature has.
@@ -96,7 +113,10 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// The last key's error; [`JwsError::Signature`] if there is no key.
-    pub fn verified_by<K: AsRef<VerificationKey>>(&self, keys: impl IntoIterator<Item = K>) -> Result<K, JwsError> {
+    pub fn verified_by<K: AsRef<VerificationKey>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<K, JwsError> {
         let mut refusal = JwsError::Signature;
         for key in keys {
             match self.check(key.as_ref()) {
@@ -109,20 +129,30 @@ impl<'a> Unverified<'a> {
 
     fn check(&self, key: &VerificationKey) -> Result<(), JwsError> {
         let signature = &self.decoded[self.payload_bytes..];
-        key.verify(self.header.algorithm(), self.signing_input.as_bytes(), signature)
+        key.verify(
+            self.header.algorithm(),
+            self.signing_input.as_bytes(),
+            signature,
+        )
     }
 }
 
 impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("Unverified")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
     }
 }
 
 fn segments(token: &str) -> Result<(&str, &str, &str), JwsError> {
     let mut dots = memchr_iter(b'.', token.as_bytes());
     match (dots.next(), dots.next(), dots.count()) {
-        (Some(first), Some(second), 0) => Ok((&token[..first], &token[first + 1..second], &token[second + 1..])),
+        (Some(first), Some(second), 0) => Ok((
+            &token[..first],
+            &token[first + 1..second],
+            &token[second + 1..],
+        )),
         (Some(_), Some(_), 2) => Err(JwsError::Encrypted),
         _ if token.trim_start().starts_with('{') => Err(JwsError::JsonSerialization),
         _ => Err(JwsError::Segments),
@@ -154,7 +184,10 @@ impl Verified {
 /// [`SigningError::Crypto`] if the cryptographic library fails.
 pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<String, SigningError> {
     let parameters = [("kid", key.key_id()), ("typ", typ)];
-    let header = parameters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+    let header = parameters
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+        .collect();
     let input = signing_input(key.algorithm(), header, payload);
     let signature = key.sign(input.as_bytes())?;
     Ok(compact(input, &signature))

@@ -43,11 +43,15 @@ mod wycheproof_tests;
 pub use algorithm::{Algorithm, Curve, KeyType};
 pub use base64url::{decode as base64url_decode, encode as base64url_encode};
 pub use claims::{Audience, Claims, NumericDate, OtherClaims};
-pub use error::{ClaimsError, HeaderError, JsonError, JwkError, JwkSetError, JwsError, PemError, SigningError};
+pub use error::{
+    ClaimsError, HeaderError, JsonError, JwkError, JwkSetError, JwsError, PemError, SigningError,
+};
 pub use header::{Header, KnownHeader};
 pub use jwk::{Jwk, VerificationKey};
 pub use jwk_set::{JwkSet, SkippedKey};
-pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, compact, sign, signing_input};
+pub use jws::{
+    MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, compact, sign, signing_input,
+};
 pub use private_jwk::{PrivateJwk, SigningKey, certificate_from_pem};
 pub use public_pem::{PublicPemError, public_key_from_pem};
 pub use rsa_modulus::RsaDefect;

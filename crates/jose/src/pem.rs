@@ -23,7 +23,9 @@ pub(crate) struct Block<'t> {
 /// bag attributes, for example), and so are certificates, public keys and parameters beside the key.
 pub(crate) fn private_parts(text: &str) -> Result<PrivateParts, PemError> {
     let blocks = blocks(text);
-    let mut private = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY"));
+    let mut private = blocks
+        .iter()
+        .filter(|block| block.label.ends_with("PRIVATE KEY"));
     match (private.next(), private.count()) {
         (Some(block), 0) => block.private_parts(),
         (Some(_), others) => Err(PemError::Several(others + 1)),
@@ -57,11 +59,20 @@ pub(crate) fn blocks(text: &str) -> Vec<Block<'_>> {
     // Some editors write a byte order mark.
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while let Some(at) = rest.find(BEGIN) {
-        let begins_a_line = rest[..at].bytes().next_back().is_none_or(|before| before.is_ascii_whitespace());
+        let begins_a_line = rest[..at]
+            .bytes()
+            .next_back()
+            .is_none_or(|before| before.is_ascii_whitespace());
         rest = &rest[at + BEGIN.len()..];
-        let label = rest.split_once("-----").filter(|(label, _)| begins_a_line && !label.contains('\n'));
-        let Some((label, after)) = label else { continue };
-        let body = after.split_once(&format!("-----END {label}-----")).map(|(body, _)| body);
+        let label = rest
+            .split_once("-----")
+            .filter(|(label, _)| begins_a_line && !label.contains('\n'));
+        let Some((label, after)) = label else {
+            continue;
+        };
+        let body = after
+            .split_once(&format!("-----END {label}-----"))
+            .map(|(body, _)| body);
         blocks.push(Block { label, body });
         rest = &after[body.map_or(0, str::len)..];
     }
@@ -73,7 +84,9 @@ impl Block<'_> {
         let body = self.body.ok_or(PemError::Unfinished)?;
         let read: fn(&[u8]) -> Result<PrivateParts, PemError> = match self.label {
             // RFC 1421 §4.6.1.1, which OpenSSL still writes.
-            _ if body.contains("Proc-Type:") && body.contains("ENCRYPTED") => return Err(PemError::Encrypted),
+            _ if body.contains("Proc-Type:") && body.contains("ENCRYPTED") => {
+                return Err(PemError::Encrypted);
+            }
             "ENCRYPTED PRIVATE KEY" => return Err(PemError::Encrypted),
             "OPENSSH PRIVATE KEY" => return Err(PemError::OpenSsh),
             "PRIVATE KEY" => from_pkcs8,
@@ -86,8 +99,11 @@ impl Block<'_> {
 
     /// The DER. Lines may have any length, and spaces around them: text that went through a mail or a YAML file has.
     pub(crate) fn document(&self) -> Option<SecretDocument> {
-        let base64: Zeroizing<String> = Zeroizing::new(self.body?.split_ascii_whitespace().collect());
-        let mut pem = Zeroizing::new(String::with_capacity(base64.len() + base64.len() / LINE + 2 * LINE + 2 * self.label.len()));
+        let base64: Zeroizing<String> =
+            Zeroizing::new(self.body?.split_ascii_whitespace().collect());
+        let mut pem = Zeroizing::new(String::with_capacity(
+            base64.len() + base64.len() / LINE + 2 * LINE + 2 * self.label.len(),
+        ));
         pem.push_str(&format!("-----BEGIN {}-----\n", self.label));
         let mut left = base64.as_str();
         while !left.is_empty() {
@@ -97,7 +113,9 @@ impl Block<'_> {
             left = rest;
         }
         pem.push_str(&format!("-----END {}-----\n", self.label));
-        SecretDocument::from_pem(&pem).ok().map(|(_, document)| document)
+        SecretDocument::from_pem(&pem)
+            .ok()
+            .map(|(_, document)| document)
     }
 }
 
@@ -124,5 +142,9 @@ fn unread_ec(der: &[u8]) -> PemError {
     const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
     const P521: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
     let names = |oid: &[u8]| der.windows(oid.len()).any(|window| window == oid);
-    if [P256, P384, P521].into_iter().any(names) { PemError::Damaged } else { PemError::Curve }
+    if [P256, P384, P521].into_iter().any(names) {
+        PemError::Damaged
+    } else {
+        PemError::Curve
+    }
 }

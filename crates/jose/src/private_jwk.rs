@@ -31,7 +31,11 @@ impl PrivateJwk {
         if algorithm.is_mac() {
             return Err(SigningError::NoAlgorithm);
         }
-        Self::from_parts(algorithm, &crypto::generate(algorithm).ok_or(SigningError::Crypto)?, None)
+        Self::from_parts(
+            algorithm,
+            &crypto::generate(algorithm).ok_or(SigningError::Crypto)?,
+            None,
+        )
     }
 
     /// Reads a private JWK. `algorithm` is needed for an RSA key without `alg`, and must otherwise agree.
@@ -40,7 +44,10 @@ impl PrivateJwk {
     /// [`SigningError`]: not private, malformed, halves that do not belong together, or no algorithm.
     pub fn parse(input: &[u8], algorithm: Option<Algorithm>) -> Result<Self, SigningError> {
         let jwk = json::members(input).map_err(crate::JwkError::from)?;
-        if jwk.get("use").is_some_and(|key_use| key_use.as_text() != Some("sig")) {
+        if jwk
+            .get("use")
+            .is_some_and(|key_use| key_use.as_text() != Some("sig"))
+        {
             return Err(SigningError::NotForSigning);
         }
         let public = Jwk::public_half(&jwk)?;
@@ -56,13 +63,21 @@ impl PrivateJwk {
     /// # Errors
     /// [`SigningError::Pem`] if there is no such key, or more than one; [`SigningError::NoAlgorithm`],
     /// [`crate::JwkError::AlgorithmMismatch`].
-    pub fn from_pem(pem: &str, algorithm: Option<Algorithm>, key_id: Option<String>) -> Result<Self, SigningError> {
+    pub fn from_pem(
+        pem: &str,
+        algorithm: Option<Algorithm>,
+        key_id: Option<String>,
+    ) -> Result<Self, SigningError> {
         let parts = pem::private_parts(pem)?;
         let public = public_half(&to_json(&private_members(&parts)))?;
         Self::from_parts(agree(public.algorithm(), algorithm)?, &parts, key_id)
     }
 
-    fn from_parts(algorithm: Algorithm, parts: &PrivateParts, key_id: Option<String>) -> Result<Self, SigningError> {
+    fn from_parts(
+        algorithm: Algorithm,
+        parts: &PrivateParts,
+        key_id: Option<String>,
+    ) -> Result<Self, SigningError> {
         Signer::from_parts(algorithm, parts).ok_or(SigningError::Inconsistent)?;
         let mut jwk = private_members(parts);
         jwk.insert("alg".to_owned(), algorithm.name().into());
@@ -72,7 +87,11 @@ impl PrivateJwk {
         };
         jwk.insert("kid".to_owned(), key_id.into());
         let json = to_json(&jwk);
-        Ok(Self { public: public_half(&json)?, json, algorithm })
+        Ok(Self {
+            public: public_half(&json)?,
+            json,
+            algorithm,
+        })
     }
 
     /// The public half, to register with a server.
@@ -87,7 +106,9 @@ impl PrivateJwk {
 
     /// `kid`
     pub fn key_id(&self) -> &str {
-        self.public.key_id().expect("every private JWK is given a kid when made")
+        self.public
+            .key_id()
+            .expect("every private JWK is given a kid when made")
     }
 
     /// The private JWK as JSON. It is the secret: write it where only its owner reads.
@@ -107,7 +128,11 @@ impl PrivateJwk {
     /// # Errors
     /// [`SigningError::Inconsistent`] if the library does not take the key.
     pub fn signing_key(&self) -> Result<SigningKey, SigningError> {
-        Ok(SigningKey { algorithm: self.algorithm, key_id: Some(self.key_id().to_owned()), signer: self.signer()? })
+        Ok(SigningKey {
+            algorithm: self.algorithm,
+            key_id: Some(self.key_id().to_owned()),
+            signer: self.signer()?,
+        })
     }
 
     fn signer(&self) -> Result<Signer, SigningError> {
@@ -119,7 +144,9 @@ impl PrivateJwk {
 
 impl fmt::Debug for PrivateJwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateJwk").field("public", &self.public).finish_non_exhaustive()
+        f.debug_struct("PrivateJwk")
+            .field("public", &self.public)
+            .finish_non_exhaustive()
     }
 }
 
@@ -141,7 +168,9 @@ fn public_half(jwk: &str) -> Result<Jwk, crate::JwkError> {
 
 fn agree(of_key: Option<Algorithm>, asked: Option<Algorithm>) -> Result<Algorithm, SigningError> {
     match (of_key, asked) {
-        (Some(key), Some(asked)) if !key.is_same_as(asked) => Err(crate::JwkError::AlgorithmMismatch(key).into()),
+        (Some(key), Some(asked)) if !key.is_same_as(asked) => {
+            Err(crate::JwkError::AlgorithmMismatch(key).into())
+        }
         (_, Some(algorithm)) | (Some(algorithm), None) => Ok(algorithm),
         (None, None) => Err(SigningError::NoAlgorithm),
     }
@@ -157,15 +186,24 @@ fn private_parts(jwk: &Members<'_>, key_type: KeyType) -> Result<PrivateParts, S
             for (part, name) in crt.iter_mut().zip(RSA_PRIVATE) {
                 *part = octets(jwk, name)?;
             }
-            PrivateParts::Rsa { n: octets(jwk, "n")?, e: octets(jwk, "e")?, crt }
+            PrivateParts::Rsa {
+                n: octets(jwk, "n")?,
+                e: octets(jwk, "e")?,
+                crt,
+            }
         }
         KeyType::Ec(curve) => {
             let scalar = |name| octets_of_length(jwk, name, curve.coordinate_bytes());
-            PrivateParts::Ec { x: scalar("x")?, y: scalar("y")?, d: Zeroizing::new(scalar("d")?) }
+            PrivateParts::Ec {
+                x: scalar("x")?,
+                y: scalar("y")?,
+                d: Zeroizing::new(scalar("d")?),
+            }
         }
-        KeyType::Ed25519 | KeyType::Oct => {
-            PrivateParts::Ed25519 { x: octets(jwk, "x")?, d: Zeroizing::new(octets_of_length(jwk, "d", 32)?) }
-        }
+        KeyType::Ed25519 | KeyType::Oct => PrivateParts::Ed25519 {
+            x: octets(jwk, "x")?,
+            d: Zeroizing::new(octets_of_length(jwk, "d", 32)?),
+        },
     })
 }
 
@@ -174,18 +212,41 @@ fn private_members(parts: &PrivateParts) -> Object {
     let members: Vec<(&str, String)> = match parts {
         PrivateParts::Rsa { n, e, crt } => {
             let private = RSA_PRIVATE.into_iter().zip(crt.iter().map(encode));
-            [("kty", "RSA".to_owned()), ("n", encode(n)), ("e", encode(e))].into_iter().chain(private).collect()
+            [
+                ("kty", "RSA".to_owned()),
+                ("n", encode(n)),
+                ("e", encode(e)),
+            ]
+            .into_iter()
+            .chain(private)
+            .collect()
         }
         PrivateParts::Ec { x, y, d } => {
-            let curve = [Curve::P256, Curve::P384, Curve::P521].into_iter().find(|curve| curve.coordinate_bytes() == x.len());
+            let curve = [Curve::P256, Curve::P384, Curve::P521]
+                .into_iter()
+                .find(|curve| curve.coordinate_bytes() == x.len());
             let curve = curve.expect("coordinates have the length of their curve");
-            vec![("kty", "EC".into()), ("crv", curve.name().into()), ("x", encode(x)), ("y", encode(y)), ("d", encode(d))]
+            vec![
+                ("kty", "EC".into()),
+                ("crv", curve.name().into()),
+                ("x", encode(x)),
+                ("y", encode(y)),
+                ("d", encode(d)),
+            ]
         }
         PrivateParts::Ed25519 { x, d } => {
-            vec![("kty", "OKP".into()), ("crv", "Ed25519".into()), ("x", encode(x)), ("d", encode(d))]
+            vec![
+                ("kty", "OKP".into()),
+                ("crv", "Ed25519".into()),
+                ("x", encode(x)),
+                ("d", encode(d)),
+            ]
         }
     };
-    members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect()
 }
 
 /// A key ready to sign with its one algorithm.
@@ -203,7 +264,11 @@ impl SigningKey {
     pub fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, SigningError> {
         crate::VerificationKey::from_secret(secret, Some(algorithm))?;
         let signer = Signer::mac(algorithm, secret).ok_or(SigningError::Crypto)?;
-        Ok(Self { algorithm, key_id: None, signer })
+        Ok(Self {
+            algorithm,
+            key_id: None,
+            signer,
+        })
     }
 
     /// The algorithm this key signs with.
@@ -227,6 +292,9 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("alg", &self.algorithm).field("kid", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("alg", &self.algorithm)
+            .field("kid", &self.key_id)
+            .finish_non_exhaustive()
     }
 }

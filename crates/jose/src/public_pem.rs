@@ -19,7 +19,10 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// RFC 5480 §2.1.1.1
 const CURVES: [(ObjectIdentifier, Curve); 3] = [
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256),
+    (
+        ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
+        Curve::P256,
+    ),
     (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::P384),
     (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::P521),
 ];
@@ -34,7 +37,9 @@ pub enum PublicPemError {
     #[error("no public key in PEM: expected a block PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE")]
     Absent,
     /// A private key, which nobody but its owner should have.
-    #[error("it holds a private key; register its public half only, and replace the key if others have seen the file")]
+    #[error(
+        "it holds a private key; register its public half only, and replace the key if others have seen the file"
+    )]
     Private,
     /// Several keys, or a key beside certificates: which is meant is not said.
     #[error("it holds {0} public keys; expected one, or a certificate with its chain after it")]
@@ -43,7 +48,9 @@ pub enum PublicPemError {
     #[error("its block {0} is malformed")]
     Malformed(&'static str),
     /// A key for something else.
-    #[error("its algorithm {0} is not supported; RSA, EC on P-256, P-384 and P-521, and Ed25519 are")]
+    #[error(
+        "its algorithm {0} is not supported; RSA, EC on P-256, P-384 and P-521, and Ed25519 are"
+    )]
     Algorithm(String),
     /// The key is refused.
     #[error(transparent)]
@@ -80,8 +87,14 @@ fn key_of_block(label: &'static str, block: &Block<'_>) -> Result<Jwk, PublicPem
     let der = document.as_bytes();
     let jwk = match label {
         "RSA PUBLIC KEY" => rsa(der).map_err(|_| malformed())?,
-        "CERTIFICATE" => of_spki(&key_of_certificate(der).map_err(|_| malformed())?, malformed)?,
-        _ => of_spki(&SubjectPublicKeyInfoRef::try_from(der).map_err(|_| malformed())?, malformed)?,
+        "CERTIFICATE" => of_spki(
+            &key_of_certificate(der).map_err(|_| malformed())?,
+            malformed,
+        )?,
+        _ => of_spki(
+            &SubjectPublicKeyInfoRef::try_from(der).map_err(|_| malformed())?,
+            malformed,
+        )?,
     };
     Ok(Jwk::parse(jwk.to_string().as_bytes())?)
 }
@@ -102,7 +115,10 @@ fn key_of_certificate(der: &[u8]) -> der::Result<SubjectPublicKeyInfoRef<'_>> {
     SubjectPublicKeyInfoRef::decode(&mut members)
 }
 
-fn of_spki(key: &SubjectPublicKeyInfoRef<'_>, malformed: impl Fn() -> PublicPemError) -> Result<Value, PublicPemError> {
+fn of_spki(
+    key: &SubjectPublicKeyInfoRef<'_>,
+    malformed: impl Fn() -> PublicPemError,
+) -> Result<Value, PublicPemError> {
     let unsupported = |oid: ObjectIdentifier| PublicPemError::Algorithm(oid.to_string());
     let bits = key.subject_public_key.as_bytes().ok_or_else(&malformed)?;
     match key.algorithm.oid {
@@ -110,11 +126,21 @@ fn of_spki(key: &SubjectPublicKeyInfoRef<'_>, malformed: impl Fn() -> PublicPemE
         ED25519 => Ok(json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(bits)})),
         EC => {
             let named = key.algorithm.parameters_oid().map_err(|_| malformed())?;
-            let curve = CURVES.iter().find(|(oid, _)| *oid == named).ok_or_else(|| unsupported(named))?.1;
+            let curve = CURVES
+                .iter()
+                .find(|(oid, _)| *oid == named)
+                .ok_or_else(|| unsupported(named))?
+                .1;
             // SEC 1 §2.3.3: 4 and both coordinates. Tools write no other form unless told to.
-            let point = bits.strip_prefix(&[4]).filter(|point| point.len() == 2 * curve.coordinate_bytes());
-            let (x, y) = point.ok_or_else(malformed)?.split_at(curve.coordinate_bytes());
-            Ok(json!({"kty": "EC", "crv": curve.name(), "x": base64url::encode(x), "y": base64url::encode(y)}))
+            let point = bits
+                .strip_prefix(&[4])
+                .filter(|point| point.len() == 2 * curve.coordinate_bytes());
+            let (x, y) = point
+                .ok_or_else(malformed)?
+                .split_at(curve.coordinate_bytes());
+            Ok(
+                json!({"kty": "EC", "crv": curve.name(), "x": base64url::encode(x), "y": base64url::encode(y)}),
+            )
         }
         other => Err(unsupported(other)),
     }
@@ -157,18 +183,33 @@ DpCd0bci/9rwMc951EcAeRoLL61LsXeIkUF9B94mVpVkwOh9k4cHA4veKw==
     #[test]
     fn a_certificate_has_the_key_that_it_was_made_for() {
         let key = public_key_from_pem(KEY).expect("a key");
-        assert_eq!((key.algorithm(), key.key_id()), (Some(crate::Algorithm::Es256), None));
+        assert_eq!(
+            (key.algorithm(), key.key_id()),
+            (Some(crate::Algorithm::Es256), None)
+        );
         for text in [
             CERTIFICATE.to_owned(),
-            format!("\u{feff}Bag Attributes\r\n{}", CERTIFICATE.replace('\n', "\r\n")),
+            format!(
+                "\u{feff}Bag Attributes\r\n{}",
+                CERTIFICATE.replace('\n', "\r\n")
+            ),
             CERTIFICATE.repeat(3),
         ] {
             assert_eq!(public_key_from_pem(&text), Ok(key.clone()), "{text}");
         }
-        assert_eq!(public_key_from_pem(&KEY.repeat(2)), Err(PublicPemError::Several(2)));
-        assert_eq!(public_key_from_pem(&format!("{KEY}{CERTIFICATE}")), Err(PublicPemError::Several(2)));
+        assert_eq!(
+            public_key_from_pem(&KEY.repeat(2)),
+            Err(PublicPemError::Several(2))
+        );
+        assert_eq!(
+            public_key_from_pem(&format!("{KEY}{CERTIFICATE}")),
+            Err(PublicPemError::Several(2))
+        );
         let encrypted = KEY.replace("PUBLIC KEY", "ENCRYPTED PRIVATE KEY");
-        assert_eq!(public_key_from_pem(&format!("{CERTIFICATE}{encrypted}")), Err(PublicPemError::Private));
+        assert_eq!(
+            public_key_from_pem(&format!("{CERTIFICATE}{encrypted}")),
+            Err(PublicPemError::Private)
+        );
     }
 
     proptest! {

@@ -29,8 +29,11 @@ impl fmt::Display for RsaDefect {
 
 /// Primes below 2^12, which n is tried with.
 static SMALL_PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    let is_prime =
-        |number: &u32| (2..).take_while(|factor| factor * factor <= *number).all(|factor| !number.is_multiple_of(factor));
+    let is_prime = |number: &u32| {
+        (2..)
+            .take_while(|factor| factor * factor <= *number)
+            .all(|factor| !number.is_multiple_of(factor))
+    };
     (2..4096).filter(is_prime).collect()
 });
 /// Modulo every prime up to here, the moduli of that generator are powers of 65537: it built them so, from 2048 bits on. One sound
@@ -39,11 +42,19 @@ const LAST_ROCA_PRIME: u32 = 701;
 
 /// What division by small primes finds out about a modulus, big-endian.
 pub(crate) fn cheap_defect(modulus: &[u8]) -> Option<RsaDefect> {
-    let words: Vec<u64> =
-        modulus.rchunks(4).rev().map(|word| word.iter().fold(0, |sum, &octet| sum << 8 | u64::from(octet))).collect();
+    let words: Vec<u64> = modulus
+        .rchunks(4)
+        .rev()
+        .map(|word| {
+            word.iter()
+                .fold(0, |sum, &octet| sum << 8 | u64::from(octet))
+        })
+        .collect();
     let mut is_roca = true;
     for &prime in SMALL_PRIMES.iter() {
-        let rest = words.iter().fold(0, |rest, word| (rest << 32 | word) % u64::from(prime)) as u32;
+        let rest = words
+            .iter()
+            .fold(0, |rest, word| (rest << 32 | word) % u64::from(prime)) as u32;
         if rest == 0 {
             return Some(RsaDefect::SmallFactor(prime));
         }

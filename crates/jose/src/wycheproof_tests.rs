@@ -21,11 +21,16 @@ fn count(tally: &mut Tally, outcome: &'static str) {
 
 fn hex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "odd hex");
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex"))
+        .collect()
 }
 
 fn octets(value: &Value, name: &str) -> Vec<u8> {
-    hex(value[name].as_str().unwrap_or_else(|| panic!("no '{name}'")))
+    hex(value[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no '{name}'")))
 }
 
 fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
@@ -64,8 +69,17 @@ fn ed25519_key(x: &[u8]) -> Result<VerificationKey, JwkError> {
 
 /// Judges one Wycheproof case: `valid` must verify, `invalid` must not, `acceptable` may do either.
 fn judge(file: &str, test: &Value, key: &VerificationKey, algorithm: Algorithm, tally: &mut Tally) {
-    let signature = octets(test, if test.get("tag").is_some() { "tag" } else { "sig" });
-    let verifies = key.verify(algorithm, &octets(test, "msg"), &signature).is_ok();
+    let signature = octets(
+        test,
+        if test.get("tag").is_some() {
+            "tag"
+        } else {
+            "sig"
+        },
+    );
+    let verifies = key
+        .verify(algorithm, &octets(test, "msg"), &signature)
+        .is_ok();
     let case = format!("{file} {}: {}", test["tcId"], test["comment"]);
     match test["result"].as_str() {
         Some("valid") => assert!(verifies, "valid, but refused: {case}"),
@@ -79,22 +93,46 @@ fn judge(file: &str, test: &Value, key: &VerificationKey, algorithm: Algorithm, 
 #[test]
 fn judges_fixed_length_ecdsa_as_wycheproof_does() {
     let rows = [
-        ("ecdsa_secp256r1_sha256_p1363", Algorithm::Es256, Curve::P256, (173, 89)),
-        ("ecdsa_secp384r1_sha384_p1363", Algorithm::Es384, Curve::P384, (193, 87)),
-        ("ecdsa_secp521r1_sha512_p1363", Algorithm::Es512, Curve::P521, (231, 87)),
+        (
+            "ecdsa_secp256r1_sha256_p1363",
+            Algorithm::Es256,
+            Curve::P256,
+            (173, 89),
+        ),
+        (
+            "ecdsa_secp384r1_sha384_p1363",
+            Algorithm::Es384,
+            Curve::P384,
+            (193, 87),
+        ),
+        (
+            "ecdsa_secp521r1_sha512_p1363",
+            Algorithm::Es512,
+            Curve::P521,
+            (231, 87),
+        ),
     ];
     for (file, algorithm, curve, (accepted, refused)) in rows {
-        let Some(groups) = vectors::wycheproof(file) else { return };
+        let Some(groups) = vectors::wycheproof(file) else {
+            return;
+        };
         let mut tally = Tally::new();
         for (group, tests) in groups {
             let key = ec_key(&group["publicKey"], curve);
             if let published @ Value::Object(_) = &group["publicKeyJwk"] {
-                let published = Jwk::parse(published.to_string().as_bytes()).expect("Wycheproof's JWKs are sound");
+                let published = Jwk::parse(published.to_string().as_bytes())
+                    .expect("Wycheproof's JWKs are sound");
                 assert_eq!(key.jwk().map(Jwk::thumbprint), Some(published.thumbprint()));
             }
-            tests.iter().for_each(|test| judge(file, test, &key, algorithm, &mut tally));
+            tests
+                .iter()
+                .for_each(|test| judge(file, test, &key, algorithm, &mut tally));
         }
-        assert_eq!(tally, Tally::from([("accepted", accepted), ("refused", refused)]), "{file}");
+        assert_eq!(
+            tally,
+            Tally::from([("accepted", accepted), ("refused", refused)]),
+            "{file}"
+        );
     }
 }
 
@@ -114,28 +152,60 @@ fn fixed_length_of_valid_der(der: &[u8], curve: Curve) -> Vec<u8> {
 #[test]
 fn refuses_every_der_encoded_ecdsa_signature_also_those_valid_as_der() {
     let rows = [
-        ("ecdsa_secp256r1_sha256", Algorithm::Es256, Curve::P256, (174, 310)),
-        ("ecdsa_secp384r1_sha384", Algorithm::Es384, Curve::P384, (194, 310)),
-        ("ecdsa_secp521r1_sha512", Algorithm::Es512, Curve::P521, (232, 310)),
+        (
+            "ecdsa_secp256r1_sha256",
+            Algorithm::Es256,
+            Curve::P256,
+            (174, 310),
+        ),
+        (
+            "ecdsa_secp384r1_sha384",
+            Algorithm::Es384,
+            Curve::P384,
+            (194, 310),
+        ),
+        (
+            "ecdsa_secp521r1_sha512",
+            Algorithm::Es512,
+            Curve::P521,
+            (232, 310),
+        ),
     ];
     for (file, algorithm, curve, (valid, invalid)) in rows {
-        let Some(groups) = vectors::wycheproof(file) else { return };
+        let Some(groups) = vectors::wycheproof(file) else {
+            return;
+        };
         let mut tally = Tally::new();
         for (group, tests) in groups {
             let key = ec_key(&group["publicKey"], curve);
             for test in tests {
                 let (message, der) = (octets(&test, "msg"), octets(&test, "sig"));
-                assert!(key.verify(algorithm, &message, &der).is_err(), "{file} {}", test["tcId"]);
+                assert!(
+                    key.verify(algorithm, &message, &der).is_err(),
+                    "{file} {}",
+                    test["tcId"]
+                );
                 let is_valid = test["result"] == "valid";
-                count(&mut tally, if is_valid { "valid DER" } else { "invalid DER" });
+                count(
+                    &mut tally,
+                    if is_valid { "valid DER" } else { "invalid DER" },
+                );
                 // The control: the same signature verifies once R and S stand as RFC 7518 §3.4 wants them.
                 if is_valid {
                     let fixed = fixed_length_of_valid_der(&der, curve);
-                    assert!(key.verify(algorithm, &message, &fixed).is_ok(), "{file} {} as R || S", test["tcId"]);
+                    assert!(
+                        key.verify(algorithm, &message, &fixed).is_ok(),
+                        "{file} {} as R || S",
+                        test["tcId"]
+                    );
                 }
             }
         }
-        assert_eq!(tally, Tally::from([("valid DER", valid), ("invalid DER", invalid)]), "{file}");
+        assert_eq!(
+            tally,
+            Tally::from([("valid DER", valid), ("invalid DER", invalid)]),
+            "{file}"
+        );
     }
 }
 
@@ -154,14 +224,22 @@ fn judges_rsa_pkcs1_as_wycheproof_does() {
         ("rsa_signature_8192_sha256", Algorithm::Rs256, (7, 251)),
     ];
     for (file, algorithm, (accepted, refused)) in rows {
-        let Some(groups) = vectors::wycheproof(file) else { return };
+        let Some(groups) = vectors::wycheproof(file) else {
+            return;
+        };
         let mut tally = Tally::new();
         for (group, tests) in groups {
             let key = rsa_key(&group["publicKey"], Some(algorithm));
-            tests.iter().for_each(|test| judge(file, test, &key, algorithm, &mut tally));
+            tests
+                .iter()
+                .for_each(|test| judge(file, test, &key, algorithm, &mut tally));
         }
         // The one `acceptable` case of each file lacks the NULL parameter, which RFC 8017 §A.2.4 wants: it is refused.
-        assert_eq!(tally, Tally::from([("accepted", accepted), ("refused", refused)]), "{file}");
+        assert_eq!(
+            tally,
+            Tally::from([("accepted", accepted), ("refused", refused)]),
+            "{file}"
+        );
     }
 }
 
@@ -176,21 +254,35 @@ fn judges_rsa_pss_as_wycheproof_does() {
         ("rsa_pss_4096_sha512_mgf1_64", Algorithm::Ps512, (132, 47)),
     ];
     for (file, algorithm, (accepted, refused)) in rows {
-        let Some(groups) = vectors::wycheproof(file) else { return };
+        let Some(groups) = vectors::wycheproof(file) else {
+            return;
+        };
         let mut tally = Tally::new();
         for (group, tests) in groups {
             let key = rsa_key(&group["publicKey"], Some(algorithm));
-            tests.iter().for_each(|test| judge(file, test, &key, algorithm, &mut tally));
+            tests
+                .iter()
+                .for_each(|test| judge(file, test, &key, algorithm, &mut tally));
         }
-        assert_eq!(tally, Tally::from([("accepted", accepted), ("refused", refused)]), "{file}");
+        assert_eq!(
+            tally,
+            Tally::from([("accepted", accepted), ("refused", refused)]),
+            "{file}"
+        );
     }
 }
 
 /// All 150 are correct PSS signatures; JOSE has only those whose MGF1 hash is the message's and whose salt is as long as it.
 #[test]
 fn refuses_pss_parameters_that_jose_does_not_have() {
-    let Some(groups) = vectors::wycheproof("rsa_pss_misc") else { return };
-    let jose = [("SHA-256", 32, Algorithm::Ps256), ("SHA-384", 48, Algorithm::Ps384), ("SHA-512", 64, Algorithm::Ps512)];
+    let Some(groups) = vectors::wycheproof("rsa_pss_misc") else {
+        return;
+    };
+    let jose = [
+        ("SHA-256", 32, Algorithm::Ps256),
+        ("SHA-384", 48, Algorithm::Ps384),
+        ("SHA-512", 64, Algorithm::Ps512),
+    ];
     let mut tally = Tally::new();
     for (group, tests) in groups {
         let key = rsa_key(&group["publicKey"], None);
@@ -200,28 +292,59 @@ fn refuses_pss_parameters_that_jose_does_not_have() {
         let expected = jose.into_iter().find(fits).map(|row| row.2);
         for test in tests {
             let (message, signature) = (octets(&test, "msg"), octets(&test, "sig"));
-            let accepting: Vec<_> =
-                Algorithm::ALL.into_iter().filter(|algorithm| key.verify(*algorithm, &message, &signature).is_ok()).collect();
-            assert_eq!(accepting, Vec::from_iter(expected), "{} {}", test["tcId"], group["sha"]);
-            let reason = if group["sha"] != group["mgfSha"] { "refused: MGF1 hash" } else { "refused: hash or salt length" };
-            count(&mut tally, if expected.is_some() { "accepted" } else { reason });
+            let accepting: Vec<_> = Algorithm::ALL
+                .into_iter()
+                .filter(|algorithm| key.verify(*algorithm, &message, &signature).is_ok())
+                .collect();
+            assert_eq!(
+                accepting,
+                Vec::from_iter(expected),
+                "{} {}",
+                test["tcId"],
+                group["sha"]
+            );
+            let reason = if group["sha"] != group["mgfSha"] {
+                "refused: MGF1 hash"
+            } else {
+                "refused: hash or salt length"
+            };
+            count(
+                &mut tally,
+                if expected.is_some() {
+                    "accepted"
+                } else {
+                    reason
+                },
+            );
         }
     }
-    let expected = [("accepted", 3), ("refused: MGF1 hash", 120), ("refused: hash or salt length", 27)];
+    let expected = [
+        ("accepted", 3),
+        ("refused: MGF1 hash", 120),
+        ("refused: hash or salt length", 27),
+    ];
     assert_eq!(tally, Tally::from(expected));
 }
 
 #[test]
 fn judges_ed25519_as_wycheproof_does() {
-    let Some(groups) = vectors::wycheproof("ed25519") else { return };
+    let Some(groups) = vectors::wycheproof("ed25519") else {
+        return;
+    };
     let mut tally = Tally::new();
     for (group, tests) in groups {
-        let key = ed25519_key(&octets(&group["publicKey"], "pk")).expect("Wycheproof's Ed25519 keys are sound");
+        let key = ed25519_key(&octets(&group["publicKey"], "pk"))
+            .expect("Wycheproof's Ed25519 keys are sound");
         for algorithm in [Algorithm::Ed25519, Algorithm::EdDsa] {
-            tests.iter().for_each(|test| judge("ed25519", test, &key, algorithm, &mut tally));
+            tests
+                .iter()
+                .for_each(|test| judge("ed25519", test, &key, algorithm, &mut tally));
         }
     }
-    assert_eq!(tally, Tally::from([("accepted", 2 * 88), ("refused", 2 * 63)]));
+    assert_eq!(
+        tally,
+        Tally::from([("accepted", 2 * 88), ("refused", 2 * 63)])
+    );
 }
 
 /// What each flag of CCTV's edge cases asks for. Our rule is that of ed25519-dalek's `verify_strict`:
@@ -233,21 +356,40 @@ fn judges_ed25519_as_wycheproof_does() {
 /// * `reencoded_k` occurs only together with a non-canonical point.
 #[test]
 fn refuses_ed25519_edge_cases_by_flag() {
-    let Some(cases) = vectors::json("cctv-ed25519/ed25519vectors.json") else { return };
+    let Some(cases) = vectors::json("cctv-ed25519/ed25519vectors.json") else {
+        return;
+    };
     let mut tally = Tally::new();
     for case in cases.as_array().expect("an array") {
-        let has = |flag: &str| case["flags"].as_array().is_some_and(|flags| flags.iter().any(|other| other == flag));
+        let has = |flag: &str| {
+            case["flags"]
+                .as_array()
+                .is_some_and(|flags| flags.iter().any(|other| other == flag))
+        };
         let key = ed25519_key(&octets(case, "key"));
         let unsafe_key = has("low_order_A") || has("non_canonical_A");
-        assert_eq!(key.as_ref().err(), unsafe_key.then_some(&JwkError::Point), "{}", case["number"]);
+        assert_eq!(
+            key.as_ref().err(),
+            unsafe_key.then_some(&JwkError::Point),
+            "{}",
+            case["number"]
+        );
         let Ok(key) = key else {
             count(&mut tally, "refused: key");
             continue;
         };
         let message = case["msg"].as_str().expect("a message").as_bytes();
-        let verifies = key.verify(Algorithm::Ed25519, message, &octets(case, "sig")).is_ok();
+        let verifies = key
+            .verify(Algorithm::Ed25519, message, &octets(case, "sig"))
+            .is_ok();
         let unsafe_point = has("low_order_R") || has("non_canonical_R");
-        assert_eq!(verifies, !unsafe_point && !has("low_order_residue"), "{} {}", case["number"], case["flags"]);
+        assert_eq!(
+            verifies,
+            !unsafe_point && !has("low_order_residue"),
+            "{} {}",
+            case["number"],
+            case["flags"]
+        );
         count(
             &mut tally,
             match (unsafe_point, verifies) {
@@ -257,22 +399,35 @@ fn refuses_ed25519_edge_cases_by_flag() {
             },
         );
     }
-    let expected = [("accepted", 43), ("refused: R", 282), ("refused: key", 526), ("refused: residue", 63)];
+    let expected = [
+        ("accepted", 43),
+        ("refused: R", 282),
+        ("refused: key", 526),
+        ("refused: residue", 63),
+    ];
     assert_eq!(tally, Tally::from(expected));
 }
 
 /// The twelve cases of "Taming the many EdDSAs" (eprint 2020/1244, table 5).
 #[test]
 fn refuses_the_ed25519_speccheck_cases() {
-    let Some(cases) = vectors::json("ed25519-speccheck/cases.json") else { return };
+    let Some(cases) = vectors::json("ed25519-speccheck/cases.json") else {
+        return;
+    };
     // 0 to 2: small order A or R. 6, 7: S >= L. 8, 9: non-canonical R. 10, 11: non-canonical A of small order.
     // 3 to 5: mixed order; 3 verifies with and without the cofactor, 4 and 5 only with it. Nothing forbids either answer.
     let must_refuse = [0, 1, 2, 6, 7, 8, 9, 10, 11];
     let cases = cases.as_array().expect("an array");
     assert_eq!(cases.len(), 12);
     for (index, case) in cases.iter().enumerate() {
-        let verifies = ed25519_key(&octets(case, "pub_key"))
-            .is_ok_and(|key| key.verify(Algorithm::Ed25519, &octets(case, "message"), &octets(case, "signature")).is_ok());
+        let verifies = ed25519_key(&octets(case, "pub_key")).is_ok_and(|key| {
+            key.verify(
+                Algorithm::Ed25519,
+                &octets(case, "message"),
+                &octets(case, "signature"),
+            )
+            .is_ok()
+        });
         assert!(!(verifies && must_refuse.contains(&index)), "{index}");
     }
 }
@@ -280,9 +435,15 @@ fn refuses_the_ed25519_speccheck_cases() {
 /// Half of the published tags are truncated, which JOSE does not know: each of those is refused, `valid` or not.
 #[test]
 fn judges_full_length_hmac_as_wycheproof_does() {
-    let rows = [("hmac_sha256", Algorithm::Hs256), ("hmac_sha384", Algorithm::Hs384), ("hmac_sha512", Algorithm::Hs512)];
+    let rows = [
+        ("hmac_sha256", Algorithm::Hs256),
+        ("hmac_sha384", Algorithm::Hs384),
+        ("hmac_sha512", Algorithm::Hs512),
+    ];
     for (file, algorithm) in rows {
-        let Some(groups) = vectors::wycheproof(file) else { return };
+        let Some(groups) = vectors::wycheproof(file) else {
+            return;
+        };
         let mut tally = Tally::new();
         for (group, tests) in groups {
             let full = group["tagSize"] == algorithm.minimum_secret_bytes() * 8;
@@ -291,29 +452,56 @@ fn judges_full_length_hmac_as_wycheproof_does() {
                 match VerificationKey::from_secret(&secret, Some(algorithm)) {
                     Err(error) => {
                         let needed = algorithm.minimum_secret_bytes();
-                        assert_eq!(error, JwkError::WeakSecret { algorithm, needed, got: secret.len() });
+                        assert_eq!(
+                            error,
+                            JwkError::WeakSecret {
+                                algorithm,
+                                needed,
+                                got: secret.len()
+                            }
+                        );
                         count(&mut tally, "refused: weak secret");
                     }
                     Ok(key) if full => judge(file, &test, &key, algorithm, &mut tally),
                     Ok(key) => {
-                        assert!(key.verify(algorithm, &octets(&test, "msg"), &octets(&test, "tag")).is_err());
+                        assert!(
+                            key.verify(algorithm, &octets(&test, "msg"), &octets(&test, "tag"))
+                                .is_err()
+                        );
                         count(&mut tally, "refused: truncated tag");
                     }
                 }
             }
         }
-        let expected = [("accepted", 30), ("refused", 54), ("refused: truncated tag", 84), ("refused: weak secret", 6)];
+        let expected = [
+            ("accepted", 30),
+            ("refused", 54),
+            ("refused: truncated tag", 84),
+            ("refused: weak secret", 6),
+        ];
         assert_eq!(tally, Tally::from(expected), "{file}");
     }
 }
 
 #[test]
 fn refuses_keys_on_curves_jose_does_not_offer_here() {
-    for (file, crv) in [("ecdsa_secp256k1_sha256_p1363", "secp256k1"), ("ed448", "Ed448")] {
-        let Some(groups) = vectors::wycheproof(file) else { return };
+    for (file, crv) in [
+        ("ecdsa_secp256k1_sha256_p1363", "secp256k1"),
+        ("ed448", "Ed448"),
+    ] {
+        let Some(groups) = vectors::wycheproof(file) else {
+            return;
+        };
         let mut refused = 0;
-        for members in groups.iter().filter_map(|(group, _)| group.get("publicKeyJwk")) {
-            assert_eq!(jwk(members.clone()).err(), Some(JwkError::Unsupported("crv")), "{crv} {members}");
+        for members in groups
+            .iter()
+            .filter_map(|(group, _)| group.get("publicKeyJwk"))
+        {
+            assert_eq!(
+                jwk(members.clone()).err(),
+                Some(JwkError::Unsupported("crv")),
+                "{crv} {members}"
+            );
             refused += 1;
         }
         assert!(refused >= 1, "{file}");
@@ -324,11 +512,20 @@ fn refuses_keys_on_curves_jose_does_not_offer_here() {
 /// The equation holds for both; only the look at R tells them apart.
 #[test]
 fn refuses_a_typed_in_ed25519_signature_with_r_of_small_order() {
-    let key = ed25519_key(&hex("ef75b20e7540e3dff77404193652ba2bd13df99c1508eee1515e27ae25f28076")).expect("a sound key");
+    let key = ed25519_key(&hex(
+        "ef75b20e7540e3dff77404193652ba2bd13df99c1508eee1515e27ae25f28076",
+    ))
+    .expect("a sound key");
     let honest = "b62cf890de42c413b11b1411c9f01f1c4d77aa87ef182258d1251f69af2a350640657f1cb030f12543549bbabd848dc6403d354e7c99c4d0dcee9f63c9033b00";
     let identity = "0100000000000000000000000000000000000000000000000000000000000000330b30d6c1f07511e2208d233b6a34d4ed7109da2dea615bcd97daee3a842704";
-    assert!(key.verify(Algorithm::Ed25519, b"ed25519vectors 5", &hex(honest)).is_ok());
-    assert!(key.verify(Algorithm::Ed25519, b"ed25519vectors 7", &hex(identity)).is_err());
+    assert!(
+        key.verify(Algorithm::Ed25519, b"ed25519vectors 5", &hex(honest))
+            .is_ok()
+    );
+    assert!(
+        key.verify(Algorithm::Ed25519, b"ed25519vectors 7", &hex(identity))
+            .is_err()
+    );
 }
 
 /// Without the published vectors: one typed-in signature of two families, and the same one changed in its last octet.
@@ -344,12 +541,17 @@ fn accepts_a_typed_in_signature_and_refuses_it_changed() {
     signature[63] ^= 1;
     assert!(key.verify(Algorithm::Ed25519, &[0x72], &signature).is_err());
     // RFC 4231 §4.8, test case 7: the one whose key is long enough for RFC 7518 §3.2.
-    let key = VerificationKey::from_secret(&[0xaa; 131], Some(Algorithm::Hs256)).expect("a long secret");
-    let message = b"This is a test using a larger than block-size key and a larger than block-size data. \
+    let key =
+        VerificationKey::from_secret(&[0xaa; 131], Some(Algorithm::Hs256)).expect("a long secret");
+    let message =
+        b"This is a test using a larger than block-size key and a larger than block-size data. \
         The key needs to be hashed before being used by the HMAC algorithm.";
     let mut tag = hex("9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
     assert!(key.verify(Algorithm::Hs256, message, &tag).is_ok());
-    assert!(key.verify(Algorithm::Hs256, message, &tag[..16]).is_err(), "truncated");
+    assert!(
+        key.verify(Algorithm::Hs256, message, &tag[..16]).is_err(),
+        "truncated"
+    );
     tag[31] ^= 1;
     assert!(key.verify(Algorithm::Hs256, message, &tag).is_err());
 }

@@ -6,31 +6,43 @@ mod vectors;
 use std::{fs, path::Path};
 
 use grantor_jose::{
-    Claims, ClaimsError, Header, HeaderError, JsonError, Jwk, JwkSet, JwsError, Unverified, base64url_encode, json,
+    Claims, ClaimsError, Header, HeaderError, JsonError, Jwk, JwkSet, JwsError, Unverified,
+    base64url_encode, json,
 };
 use serde_json::Value;
 
 /// Files that RFC 8259 allows and this crate refuses: the suite's only two with a repeated member name.
-const DUPLICATES: [&str; 2] = ["y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"];
+const DUPLICATES: [&str; 2] = [
+    "y_object_duplicated_key.json",
+    "y_object_duplicated_key_and_value.json",
+];
 
 /// Every file below a directory of the suite: name and content.
 fn files(directory: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let directory = vectors::directory()?.join("jsontestsuite").join(directory);
     let entries = fs::read_dir(&directory).expect("the suite is among the vectors");
     let read = |path: &Path| fs::read(path).expect("a readable file");
-    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let name = |path: &Path| {
+        path.file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned()
+    };
     let paths = entries.map(|entry| entry.expect("an entry").path());
     Some(paths.map(|path| (name(&path), read(&path))).collect())
 }
 
 /// Whether a header made of these octets is one: the token's other segments are sound.
 fn header(content: &[u8]) -> Result<Header, JwsError> {
-    Unverified::parse(&format!("{}.e30.AA", base64url_encode(content))).map(|token| token.header().clone())
+    Unverified::parse(&format!("{}.e30.AA", base64url_encode(content)))
+        .map(|token| token.header().clone())
 }
 
 #[test]
 fn accepts_what_must_be_accepted_except_duplicates() {
-    let Some(files) = files("test_parsing") else { return };
+    let Some(files) = files("test_parsing") else {
+        return;
+    };
     let mut seen = 0;
     for (name, content) in files.iter().filter(|(name, _)| name.starts_with("y_")) {
         seen += 1;
@@ -43,7 +55,11 @@ fn accepts_what_must_be_accepted_except_duplicates() {
         assert_eq!(parsed.as_ref(), Ok(&reference), "{name}");
         match reference {
             Value::Object(object) => assert_eq!(json::parse_object(content), Ok(object), "{name}"),
-            _ => assert_eq!(json::parse_object(content), Err(JsonError::NotAnObject), "{name}"),
+            _ => assert_eq!(
+                json::parse_object(content),
+                Err(JsonError::NotAnObject),
+                "{name}"
+            ),
         }
     }
     assert_eq!(seen, 95);
@@ -51,7 +67,9 @@ fn accepts_what_must_be_accepted_except_duplicates() {
 
 #[test]
 fn refuses_what_must_be_refused_in_every_place() {
-    let Some(files) = files("test_parsing") else { return };
+    let Some(files) = files("test_parsing") else {
+        return;
+    };
     let mut seen = 0;
     for (name, content) in files.iter().filter(|(name, _)| name.starts_with("n_")) {
         seen += 1;
@@ -66,13 +84,23 @@ fn refuses_what_must_be_refused_in_every_place() {
 
 #[test]
 fn accepts_nothing_that_the_reference_parser_refuses() {
-    let (Some(parsing), Some(transform)) = (files("test_parsing"), files("test_transform")) else { return };
+    let (Some(parsing), Some(transform)) = (files("test_parsing"), files("test_transform")) else {
+        return;
+    };
     let (mut seen, mut accepted) = (0, 0);
-    for (name, content) in parsing.iter().filter(|(name, _)| name.starts_with("i_")).chain(&transform) {
+    for (name, content) in parsing
+        .iter()
+        .filter(|(name, _)| name.starts_with("i_"))
+        .chain(&transform)
+    {
         seen += 1;
         if let Ok(value) = json::parse(content) {
             accepted += 1;
-            assert_eq!(serde_json::from_slice::<Value>(content).ok(), Some(value), "{name}");
+            assert_eq!(
+                serde_json::from_slice::<Value>(content).ok(),
+                Some(value),
+                "{name}"
+            );
         }
     }
     assert_eq!(seen, 35 + 22);
@@ -81,12 +109,18 @@ fn accepts_nothing_that_the_reference_parser_refuses() {
 
 #[test]
 fn refuses_the_same_key_twice_but_not_two_spellings_of_a_letter() {
-    let Some(files) = files("test_transform") else { return };
+    let Some(files) = files("test_transform") else {
+        return;
+    };
     let mut seen = 0;
     for (name, content) in files.iter().filter(|(name, _)| name.starts_with("object_")) {
         seen += 1;
         // Member names are compared without normalisation (RFC 7515 §5.3): NFC and NFD of one letter are two names.
-        let expected = if name.contains("_nf") { None } else { Some(JsonError::DuplicateMember) };
+        let expected = if name.contains("_nf") {
+            None
+        } else {
+            Some(JsonError::DuplicateMember)
+        };
         assert_eq!(json::parse(content).err(), expected, "{name}");
     }
     assert_eq!(seen, 5);
@@ -94,8 +128,13 @@ fn refuses_the_same_key_twice_but_not_two_spellings_of_a_letter() {
 
 #[test]
 fn refuses_lone_surrogates_and_bad_utf8_rather_than_replacing_them() {
-    let Some(files) = files("test_transform") else { return };
-    for (name, content) in files.iter().filter(|(name, _)| name.contains("invalid_codepoint")) {
+    let Some(files) = files("test_transform") else {
+        return;
+    };
+    for (name, content) in files
+        .iter()
+        .filter(|(name, _)| name.contains("invalid_codepoint"))
+    {
         assert_eq!(json::parse(content), Err(JsonError::Syntax), "{name}");
     }
 }
@@ -104,8 +143,16 @@ fn refuses_lone_surrogates_and_bad_utf8_rather_than_replacing_them() {
 fn refuses_depth_bombs_before_descending() {
     for open in ["[", "{\"\":", "[{\"\":"] {
         let bomb = open.repeat(100_000);
-        assert_eq!(json::parse(bomb.as_bytes()), Err(JsonError::TooDeep), "{open}");
-        assert_eq!(Claims::parse(format!("{{\"iss\":{bomb}").as_bytes()), Err(ClaimsError::Json(JsonError::TooDeep)), "{open}");
+        assert_eq!(
+            json::parse(bomb.as_bytes()),
+            Err(JsonError::TooDeep),
+            "{open}"
+        );
+        assert_eq!(
+            Claims::parse(format!("{{\"iss\":{bomb}").as_bytes()),
+            Err(ClaimsError::Json(JsonError::TooDeep)),
+            "{open}"
+        );
     }
 }
 
@@ -134,7 +181,11 @@ fn judges_typed_in_files_of_each_kind() {
         "true",
         "\t{\r\n}",
     ] {
-        assert_eq!(json::parse(text.as_bytes()).ok(), serde_json::from_str(text).ok(), "{text}");
+        assert_eq!(
+            json::parse(text.as_bytes()).ok(),
+            serde_json::from_str(text).ok(),
+            "{text}"
+        );
         assert!(json::parse(text.as_bytes()).is_ok(), "{text}");
     }
     for text in [
@@ -179,10 +230,24 @@ fn judges_typed_in_files_of_each_kind() {
         "[\u{c}]",
         "\0",
     ] {
-        assert_eq!(json::parse(text.as_bytes()), Err(JsonError::Syntax), "{text:?}");
-        assert_eq!(header(text.as_bytes()).err(), Some(JwsError::Header(HeaderError::Json(JsonError::Syntax))), "{text:?}");
+        assert_eq!(
+            json::parse(text.as_bytes()),
+            Err(JsonError::Syntax),
+            "{text:?}"
+        );
+        assert_eq!(
+            header(text.as_bytes()).err(),
+            Some(JwsError::Header(HeaderError::Json(JsonError::Syntax))),
+            "{text:?}"
+        );
     }
-    for octets in [&b"\"\xff\""[..], b"\"\xc0\xaf\"", b"\"\xed\xa0\x80\"", b"\"\xf4\x90\x80\x80\"", b"\xff\xfe[\0]\0"] {
+    for octets in [
+        &b"\"\xff\""[..],
+        b"\"\xc0\xaf\"",
+        b"\"\xed\xa0\x80\"",
+        b"\"\xf4\x90\x80\x80\"",
+        b"\xff\xfe[\0]\0",
+    ] {
         assert_eq!(json::parse(octets), Err(JsonError::Syntax), "{octets:?}");
     }
 }

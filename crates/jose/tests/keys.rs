@@ -3,8 +3,9 @@
 
 use aws_lc_rs::hmac;
 use grantor_jose::{
-    Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PemError, PrivateJwk, RsaDefect, SigningError,
-    SigningKey, Unverified, VerificationKey, base64url_decode, base64url_encode, compact, sign, signing_input,
+    Algorithm, Curve, Jwk, JwkError, JwkSet, JwkSetError, JwsError, KeyType, PemError, PrivateJwk,
+    RsaDefect, SigningError, SigningKey, Unverified, VerificationKey, base64url_decode,
+    base64url_encode, compact, sign, signing_input,
 };
 use josekit::jwk::alg::{ec::EcCurve, ec::EcKeyPair, ed::EdCurve, ed::EdKeyPair, rsa::RsaKeyPair};
 use num_bigint::BigUint;
@@ -12,7 +13,9 @@ use serde_json::{Value, json};
 
 /// Every algorithm with a public key.
 fn signature_algorithms() -> impl Iterator<Item = Algorithm> {
-    Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_mac())
+    Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| !algorithm.is_mac())
 }
 
 /// RFC 7515 §A.2.
@@ -43,7 +46,9 @@ fn with(mut jwk: Value, member: &str, value: impl Into<Value>) -> Value {
 }
 
 fn without(mut jwk: Value, member: &str) -> Value {
-    jwk.as_object_mut().expect("a JWK is an object").remove(member);
+    jwk.as_object_mut()
+        .expect("a JWK is an object")
+        .remove(member);
     jwk
 }
 
@@ -71,9 +76,12 @@ fn accepts_the_keys_that_the_refusals_start_from() {
     for jwk in [rsa(), p256(), ed25519()] {
         assert_eq!(refusal(&jwk), None, "{jwk}");
         // Members that say nothing about verification are not read, whatever they hold.
-        for (member, value) in
-            [("x5c", json!(["!"])), ("x5u", json!("file:///etc/passwd")), ("exp", json!(1)), ("p2", json!(null))]
-        {
+        for (member, value) in [
+            ("x5c", json!(["!"])),
+            ("x5u", json!("file:///etc/passwd")),
+            ("exp", json!(1)),
+            ("p2", json!(null)),
+        ] {
             assert_eq!(refusal(&with(jwk.clone(), member, value)), None, "{member}");
         }
     }
@@ -84,23 +92,48 @@ fn refuses_private_and_symmetric_members_in_a_public_key() {
     for member in ["d", "k", "p", "q", "dp", "dq", "qi", "oth"] {
         for jwk in [rsa(), p256(), ed25519(), json!({"kty": "oct"}), json!({})] {
             for value in [json!("AQ"), json!(""), json!(null), json!([])] {
-                assert_eq!(refusal(&with(jwk.clone(), member, value)), Some(JwkError::Private(member)), "{member} {jwk}");
+                assert_eq!(
+                    refusal(&with(jwk.clone(), member, value)),
+                    Some(JwkError::Private(member)),
+                    "{member} {jwk}"
+                );
             }
         }
     }
     // Without its secret an `oct` is only a type that is not offered.
-    assert_eq!(refusal(&json!({"kty": "oct", "alg": "HS256"})), Some(JwkError::Unsupported("kty")));
+    assert_eq!(
+        refusal(&json!({"kty": "oct", "alg": "HS256"})),
+        Some(JwkError::Unsupported("kty"))
+    );
 }
 
 #[test]
 fn refuses_rsa_keys_outside_2048_to_8192_bits() {
-    for (octets, first, bits) in [(256, 0x80, 2048), (257, 0x01, 2049), (384, 0x80, 3072), (1024, 0xff, 8192)] {
-        assert_eq!(refusal(&with(rsa(), "n", number(octets, first, 1))), None, "{bits}");
+    for (octets, first, bits) in [
+        (256, 0x80, 2048),
+        (257, 0x01, 2049),
+        (384, 0x80, 3072),
+        (1024, 0xff, 8192),
+    ] {
+        assert_eq!(
+            refusal(&with(rsa(), "n", number(octets, first, 1))),
+            None,
+            "{bits}"
+        );
     }
-    for (octets, first, bits) in
-        [(1, 1, 1), (64, 0x80, 512), (128, 0xff, 1024), (256, 0x7f, 2047), (256, 0x40, 2047), (1025, 0x01, 8193)]
-    {
-        assert_eq!(refusal(&with(rsa(), "n", number(octets, first, 1))), Some(JwkError::RsaBits(bits)), "{bits}");
+    for (octets, first, bits) in [
+        (1, 1, 1),
+        (64, 0x80, 512),
+        (128, 0xff, 1024),
+        (256, 0x7f, 2047),
+        (256, 0x40, 2047),
+        (1025, 0x01, 8193),
+    ] {
+        assert_eq!(
+            refusal(&with(rsa(), "n", number(octets, first, 1))),
+            Some(JwkError::RsaBits(bits)),
+            "{bits}"
+        );
     }
 }
 
@@ -124,14 +157,24 @@ fn refuses_unsafe_rsa_moduli_and_exponents() {
         ("n", "+/+/", JwkError::Malformed("n")),
     ];
     for (member, value, error) in rows {
-        assert_eq!(refusal(&with(rsa(), member, value)), Some(error), "{member} {value}");
+        assert_eq!(
+            refusal(&with(rsa(), member, value)),
+            Some(error),
+            "{member} {value}"
+        );
     }
-    assert_eq!(refusal(&with(rsa(), "n", number(257, 0, 1))), Some(JwkError::Malformed("n")), "a leading zero");
+    assert_eq!(
+        refusal(&with(rsa(), "n", number(257, 0, 1))),
+        Some(JwkError::Malformed("n")),
+        "a leading zero"
+    );
 }
 
 /// The modulus of [`rsa`].
 fn modulus() -> BigUint {
-    BigUint::from_bytes_be(&base64url_decode(rsa()["n"].as_str().expect("a text")).expect("base64url"))
+    BigUint::from_bytes_be(
+        &base64url_decode(rsa()["n"].as_str().expect("a text")).expect("base64url"),
+    )
 }
 
 /// What registration says to [`rsa`] with another modulus.
@@ -146,7 +189,9 @@ fn defect(defect: RsaDefect) -> Result<(), JwkError> {
 
 /// The next number up that `is_so`.
 fn next(start: BigUint, is_so: impl Fn(&BigUint) -> bool) -> BigUint {
-    std::iter::successors(Some(start), |number| Some(number + 1_u8)).find(is_so).expect("some number is")
+    std::iter::successors(Some(start), |number| Some(number + 1_u8))
+        .find(is_so)
+        .expect("some number is")
 }
 
 #[test]
@@ -154,9 +199,14 @@ fn refuses_rsa_moduli_with_a_small_factor() {
     assert_eq!(vetted(&modulus()), Ok(()), "the control");
     for prime in [2_u32, 3, 5, 257, 2053, 4091, 4093] {
         let multiple = next(modulus(), |number| {
-            number % prime == BigUint::ZERO && !(2..prime).any(|factor| number % factor == BigUint::ZERO)
+            number % prime == BigUint::ZERO
+                && !(2..prime).any(|factor| number % factor == BigUint::ZERO)
         });
-        assert_eq!(vetted(&multiple), defect(RsaDefect::SmallFactor(prime)), "{prime}");
+        assert_eq!(
+            vetted(&multiple),
+            defect(RsaDefect::SmallFactor(prime)),
+            "{prime}"
+        );
     }
 }
 
@@ -172,9 +222,15 @@ fn refuses_rsa_moduli_of_the_roca_generator() {
     };
     // Some have a small factor beyond 701, and are refused for that.
     let judged = (1..30).map(|k| vetted(&(factor(1234, k) * factor(5678, k + 1))));
-    assert!(judged.filter(|judged| *judged == defect(RsaDefect::Roca)).count() > 10);
+    assert!(
+        judged
+            .filter(|judged| *judged == defect(RsaDefect::Roca))
+            .count()
+            > 10
+    );
     // The control: the same, but one remainder is no power of 65537.
-    let mut odd_ones = (1..11_u8).map(|times| factor(1234, 1) * factor(5678, 2) + &primorial / 11_u8 * times);
+    let mut odd_ones =
+        (1..11_u8).map(|times| factor(1234, 1) * factor(5678, 2) + &primorial / 11_u8 * times);
     assert!(odd_ones.any(|modulus| vetted(&modulus) == Ok(())));
 }
 
@@ -182,16 +238,29 @@ fn refuses_rsa_moduli_of_the_roca_generator() {
 #[test]
 fn vetting_refuses_prime_moduli() {
     assert_eq!(vetted(&modulus()), Ok(()));
-    assert_eq!(Jwk::parse(p256().to_string().as_bytes()).expect("a key").vet(), Ok(()));
+    assert_eq!(
+        Jwk::parse(p256().to_string().as_bytes())
+            .expect("a key")
+            .vet(),
+        Ok(())
+    );
     // The largest prime of 2048 bits.
-    assert_eq!(vetted(&(BigUint::from(2_u8).pow(2048) - 1557_u16)), defect(RsaDefect::Prime));
+    assert_eq!(
+        vetted(&(BigUint::from(2_u8).pow(2048) - 1557_u16)),
+        defect(RsaDefect::Prime)
+    );
 }
 
 /// The points of each curve with x = 0, and the same points with x written as the field prime (RFC 8725 §3.4).
 #[test]
 fn refuses_coordinates_that_are_not_reduced() {
     let rows = [
-        ("P-256", 32, "ZkhceA4vg9ckM71dhKBrtlQcKvMdrocXKL-FahdPk_Q", "_____wAAAAEAAAAAAAAAAAAAAAD_______________8"),
+        (
+            "P-256",
+            32,
+            "ZkhceA4vg9ckM71dhKBrtlQcKvMdrocXKL-FahdPk_Q",
+            "_____wAAAAEAAAAAAAAAAAAAAAD_______________8",
+        ),
         (
             "P-384",
             48,
@@ -206,9 +275,14 @@ fn refuses_coordinates_that_are_not_reduced() {
         ),
     ];
     for (crv, octets, y, p) in rows {
-        let point = json!({"kty": "EC", "crv": crv, "x": base64url_encode(vec![0; octets]), "y": y});
+        let point =
+            json!({"kty": "EC", "crv": crv, "x": base64url_encode(vec![0; octets]), "y": y});
         assert_eq!(refusal(&point), None, "{crv}: a point, if an unlikely one");
-        assert_eq!(refusal(&with(point, "x", p)), Some(JwkError::Point), "{crv}");
+        assert_eq!(
+            refusal(&with(point, "x", p)),
+            Some(JwkError::Point),
+            "{crv}"
+        );
     }
 }
 
@@ -218,7 +292,11 @@ fn refuses_what_is_no_point_of_its_curve() {
     let rows = [
         with(p256(), "y", p256()["x"].clone()),
         with(p256(), "x", p256()["y"].clone()),
-        with(with(p256(), "x", p256()["y"].clone()), "y", p256()["x"].clone()),
+        with(
+            with(p256(), "x", p256()["y"].clone()),
+            "y",
+            p256()["x"].clone(),
+        ),
         with(p256(), "y", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a4"),
         // The point at infinity has no affine coordinates; zeros are the usual attempt at it.
         with(with(p256(), "x", zero.clone()), "y", zero),
@@ -230,17 +308,35 @@ fn refuses_what_is_no_point_of_its_curve() {
 
 #[test]
 fn refuses_coordinates_of_another_length() {
-    let coordinate = base64url_decode("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU").expect("base64url");
+    let coordinate =
+        base64url_decode("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU").expect("base64url");
     let padded = [&[0], coordinate.as_slice()].concat();
-    for octets in [&coordinate[..31], &coordinate[1..], &padded, &[], &[4], &[0; 48], &[0; 64], &[0; 66]] {
+    for octets in [
+        &coordinate[..31],
+        &coordinate[1..],
+        &padded,
+        &[],
+        &[4],
+        &[0; 48],
+        &[0; 64],
+        &[0; 66],
+    ] {
         let value = base64url_encode(octets);
         for (jwk, member) in [(p256(), "x"), (p256(), "y"), (ed25519(), "x")] {
-            assert_eq!(refusal(&with(jwk, member, value.clone())), Some(JwkError::Malformed(member)), "{member} {value}");
+            assert_eq!(
+                refusal(&with(jwk, member, value.clone())),
+                Some(JwkError::Malformed(member)),
+                "{member} {value}"
+            );
         }
     }
     // A P-256 point under the name of a larger curve.
     for crv in ["P-384", "P-521"] {
-        assert_eq!(refusal(&with(p256(), "crv", crv)), Some(JwkError::Malformed("x")), "{crv}");
+        assert_eq!(
+            refusal(&with(p256(), "crv", crv)),
+            Some(JwkError::Malformed("x")),
+            "{crv}"
+        );
     }
 }
 
@@ -266,8 +362,14 @@ fn refuses_ed25519_points_of_small_order_and_not_reduced() {
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa".to_owned(),
     ];
     for point in points {
-        let octets: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&point[2 * at..2 * at + 2], 16).expect("hex")).collect();
-        assert_eq!(refusal(&with(ed25519(), "x", base64url_encode(octets))), Some(JwkError::Point), "{point}");
+        let octets: Vec<u8> = (0..32)
+            .map(|at| u8::from_str_radix(&point[2 * at..2 * at + 2], 16).expect("hex"))
+            .collect();
+        assert_eq!(
+            refusal(&with(ed25519(), "x", base64url_encode(octets))),
+            Some(JwkError::Point),
+            "{point}"
+        );
     }
 }
 
@@ -276,28 +378,60 @@ fn refuses_ed25519_points_of_small_order_and_not_reduced() {
 fn refuses_every_signature_under_an_ed25519_key_that_is_no_point() {
     let mut y = [0; 32];
     y[0] = 2;
-    let no_point = read(&with(ed25519(), "x", base64url_encode(y))).expect("not seen to be no point");
+    let no_point =
+        read(&with(ed25519(), "x", base64url_encode(y))).expect("not seen to be no point");
     let key = PrivateJwk::generate(Algorithm::EdDsa).expect("a key");
     let token = sign(&key.signing_key().expect("a signer"), None, b"{}").expect("a token");
     assert_eq!(accepts(&token, &no_point), Err(JwsError::Signature));
     let signing_input = token.rsplit_once('.').expect("dots").0;
-    for r in [y.to_vec(), base64url_decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").expect("base64url"), vec![3; 32]] {
+    for r in [
+        y.to_vec(),
+        base64url_decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").expect("base64url"),
+        vec![3; 32],
+    ] {
         let signature = [r, vec![0; 32]].concat();
-        assert_eq!(accepts(&format!("{signing_input}.{}", base64url_encode(signature)), &no_point), Err(JwsError::Signature));
+        assert_eq!(
+            accepts(
+                &format!("{signing_input}.{}", base64url_encode(signature)),
+                &no_point
+            ),
+            Err(JwsError::Signature)
+        );
     }
-    assert_eq!(accepts(&token, &VerificationKey::from_jwk(key.public()).expect("a point")), Ok(()), "the control");
+    assert_eq!(
+        accepts(
+            &token,
+            &VerificationKey::from_jwk(key.public()).expect("a point")
+        ),
+        Ok(()),
+        "the control"
+    );
 }
 
 #[test]
 fn refuses_an_alg_that_does_not_fit_the_key() {
     for jwk in [rsa(), p256(), ed25519()] {
-        let key_type = Jwk::parse(jwk.to_string().as_bytes()).expect("a sound key").key_type();
+        let key_type = Jwk::parse(jwk.to_string().as_bytes())
+            .expect("a sound key")
+            .key_type();
         for algorithm in Algorithm::ALL {
-            let expected = (algorithm.key_type() != key_type).then_some(JwkError::AlgorithmMismatch(algorithm));
-            assert_eq!(refusal(&with(jwk.clone(), "alg", algorithm.name())), expected, "{algorithm} {jwk}");
+            let expected = (algorithm.key_type() != key_type)
+                .then_some(JwkError::AlgorithmMismatch(algorithm));
+            assert_eq!(
+                refusal(&with(jwk.clone(), "alg", algorithm.name())),
+                expected,
+                "{algorithm} {jwk}"
+            );
         }
-        for alg in ["none", "ES521", "ES224", "ES256K", "RS1", "rs256", "RSA-OAEP", "RSA1_5", "A256GCM", "Ed448", ""] {
-            assert_eq!(refusal(&with(jwk.clone(), "alg", alg)), Some(JwkError::Unsupported("alg")), "{alg}");
+        for alg in [
+            "none", "ES521", "ES224", "ES256K", "RS1", "rs256", "RSA-OAEP", "RSA1_5", "A256GCM",
+            "Ed448", "",
+        ] {
+            assert_eq!(
+                refusal(&with(jwk.clone(), "alg", alg)),
+                Some(JwkError::Unsupported("alg")),
+                "{alg}"
+            );
         }
     }
 }
@@ -311,11 +445,20 @@ fn refuses_types_and_curves_that_are_not_offered() {
         (with(p256(), "kty", "RSA"), JwkError::Missing("n")),
         (with(p256(), "kty", "OKP"), JwkError::Unsupported("crv")),
         (with(rsa(), "kty", "EC"), JwkError::Missing("crv")),
-        (with(p256(), "crv", "secp256k1"), JwkError::Unsupported("crv")),
+        (
+            with(p256(), "crv", "secp256k1"),
+            JwkError::Unsupported("crv"),
+        ),
         (with(p256(), "crv", "p-256"), JwkError::Unsupported("crv")),
         (with(p256(), "crv", "Ed25519"), JwkError::Unsupported("crv")),
-        (with(ed25519(), "crv", "X25519"), JwkError::Unsupported("crv")),
-        (with(ed25519(), "crv", "Ed448"), JwkError::Unsupported("crv")),
+        (
+            with(ed25519(), "crv", "X25519"),
+            JwkError::Unsupported("crv"),
+        ),
+        (
+            with(ed25519(), "crv", "Ed448"),
+            JwkError::Unsupported("crv"),
+        ),
     ];
     for (jwk, error) in rows {
         assert_eq!(refusal(&jwk), Some(error), "{jwk}");
@@ -324,19 +467,43 @@ fn refuses_types_and_curves_that_are_not_offered() {
 
 #[test]
 fn refuses_members_that_are_missing_or_no_strings() {
-    for (jwk, members) in
-        [(rsa(), &["kty", "n", "e"][..]), (p256(), &["kty", "crv", "x", "y"]), (ed25519(), &["kty", "crv", "x"])]
-    {
+    for (jwk, members) in [
+        (rsa(), &["kty", "n", "e"][..]),
+        (p256(), &["kty", "crv", "x", "y"]),
+        (ed25519(), &["kty", "crv", "x"]),
+    ] {
         for &member in members {
-            assert_eq!(refusal(&without(jwk.clone(), member)), Some(JwkError::Missing(member)), "{member}");
-            for value in [json!(null), json!(1), json!(true), json!([]), json!({}), json!([member])] {
-                assert_eq!(refusal(&with(jwk.clone(), member, value)), Some(JwkError::Malformed(member)), "{member}");
+            assert_eq!(
+                refusal(&without(jwk.clone(), member)),
+                Some(JwkError::Missing(member)),
+                "{member}"
+            );
+            for value in [
+                json!(null),
+                json!(1),
+                json!(true),
+                json!([]),
+                json!({}),
+                json!([member]),
+            ] {
+                assert_eq!(
+                    refusal(&with(jwk.clone(), member, value)),
+                    Some(JwkError::Malformed(member)),
+                    "{member}"
+                );
             }
         }
-        for (member, value) in
-            [("alg", json!(["RS256"])), ("kid", json!(1)), ("use", json!(["sig"])), ("key_ops", json!("verify"))]
-        {
-            assert_eq!(refusal(&with(jwk.clone(), member, value)), Some(JwkError::Malformed(member)), "{member}");
+        for (member, value) in [
+            ("alg", json!(["RS256"])),
+            ("kid", json!(1)),
+            ("use", json!(["sig"])),
+            ("key_ops", json!("verify")),
+        ] {
+            assert_eq!(
+                refusal(&with(jwk.clone(), member, value)),
+                Some(JwkError::Malformed(member)),
+                "{member}"
+            );
         }
     }
 }
@@ -352,19 +519,48 @@ fn refuses_a_key_whose_use_or_operations_exclude_verifying() {
         (json!({"use": "SIG"}), Some(JwkError::NotForVerification)),
         (json!({"use": ""}), Some(JwkError::NotForVerification)),
         (json!({"key_ops": []}), Some(JwkError::NotForVerification)),
-        (json!({"key_ops": ["sign"]}), Some(JwkError::NotForVerification)),
-        (json!({"key_ops": ["encrypt", "wrapKey"]}), Some(JwkError::NotForVerification)),
-        (json!({"use": "sig", "key_ops": ["encrypt"]}), Some(JwkError::NotForVerification)),
-        (json!({"use": "enc", "key_ops": ["encrypt"]}), Some(JwkError::NotForVerification)),
-        (json!({"use": "enc", "key_ops": ["verify"]}), Some(JwkError::Use)),
-        (json!({"key_ops": ["verify", "verify"]}), Some(JwkError::Use)),
-        (json!({"key_ops": ["verify", "x", "y", "x"]}), Some(JwkError::Use)),
-        (json!({"key_ops": ["verify", 1]}), Some(JwkError::Malformed("key_ops"))),
-        (json!({"key_ops": {"verify": true}}), Some(JwkError::Malformed("key_ops"))),
+        (
+            json!({"key_ops": ["sign"]}),
+            Some(JwkError::NotForVerification),
+        ),
+        (
+            json!({"key_ops": ["encrypt", "wrapKey"]}),
+            Some(JwkError::NotForVerification),
+        ),
+        (
+            json!({"use": "sig", "key_ops": ["encrypt"]}),
+            Some(JwkError::NotForVerification),
+        ),
+        (
+            json!({"use": "enc", "key_ops": ["encrypt"]}),
+            Some(JwkError::NotForVerification),
+        ),
+        (
+            json!({"use": "enc", "key_ops": ["verify"]}),
+            Some(JwkError::Use),
+        ),
+        (
+            json!({"key_ops": ["verify", "verify"]}),
+            Some(JwkError::Use),
+        ),
+        (
+            json!({"key_ops": ["verify", "x", "y", "x"]}),
+            Some(JwkError::Use),
+        ),
+        (
+            json!({"key_ops": ["verify", 1]}),
+            Some(JwkError::Malformed("key_ops")),
+        ),
+        (
+            json!({"key_ops": {"verify": true}}),
+            Some(JwkError::Malformed("key_ops")),
+        ),
     ];
     for (members, error) in rows {
         for mut jwk in [rsa(), p256(), ed25519()] {
-            jwk.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+            jwk.as_object_mut()
+                .expect("an object")
+                .extend(members.as_object().expect("an object").clone());
             assert_eq!(refusal(&jwk), error, "{members}");
         }
     }
@@ -373,12 +569,24 @@ fn refuses_a_key_whose_use_or_operations_exclude_verifying() {
 #[test]
 fn refuses_duplicate_members_in_a_key_and_in_a_set() {
     let text = p256().to_string();
-    for member in [r#""kty":"EC""#, r#""crv":"P-256""#, r#""alg":"ES256","alg":"ES256""#, r#""\u006bty":"RSA""#] {
+    for member in [
+        r#""kty":"EC""#,
+        r#""crv":"P-256""#,
+        r#""alg":"ES256","alg":"ES256""#,
+        r#""\u006bty":"RSA""#,
+    ] {
         let twice = text.replacen('{', &format!("{{{member},"), 1);
-        assert_eq!(Jwk::parse(twice.as_bytes()), Err(JwkError::Json(grantor_jose::JsonError::DuplicateMember)), "{member}");
+        assert_eq!(
+            Jwk::parse(twice.as_bytes()),
+            Err(JwkError::Json(grantor_jose::JsonError::DuplicateMember)),
+            "{member}"
+        );
     }
     let set = format!(r#"{{"keys":[],"keys":[{text}]}}"#);
-    assert!(matches!(JwkSet::parse(set.as_bytes()), Err(JwkSetError::Json(grantor_jose::JsonError::DuplicateMember))));
+    assert!(matches!(
+        JwkSet::parse(set.as_bytes()),
+        Err(JwkSetError::Json(grantor_jose::JsonError::DuplicateMember))
+    ));
 }
 
 /// RFC 7517 §5: a key that is not understood or not for this is skipped, and the others work.
@@ -398,15 +606,31 @@ fn an_encryption_key_is_skipped_unseen() {
         x25519,
         by_operations,
     ] {
-        let set = JwkSet::parse(json!({"keys": [encryption, good]}).to_string().as_bytes()).expect("a set");
-        assert_eq!(set.keys.iter().map(VerificationKey::key_id).collect::<Vec<_>>(), [Some("sig")], "{encryption}");
-        let [skipped] = &set.skipped[..] else { panic!("{encryption}") };
-        assert_eq!((skipped.index, skipped.key_id.as_deref(), &skipped.reason), (0, Some("enc"), &JwkError::NotForVerification));
+        let set = JwkSet::parse(json!({"keys": [encryption, good]}).to_string().as_bytes())
+            .expect("a set");
+        assert_eq!(
+            set.keys
+                .iter()
+                .map(VerificationKey::key_id)
+                .collect::<Vec<_>>(),
+            [Some("sig")],
+            "{encryption}"
+        );
+        let [skipped] = &set.skipped[..] else {
+            panic!("{encryption}")
+        };
+        assert_eq!(
+            (skipped.index, skipped.key_id.as_deref(), &skipped.reason),
+            (0, Some("enc"), &JwkError::NotForVerification)
+        );
         assert!(skipped.is_for_others());
     }
     // The control: a private one spoils the set all the same, and a signing key with the same defect is not for others.
     let private = json!({"keys": [with(base(), "d", "AA"), good]}).to_string();
-    assert!(matches!(JwkSet::parse(private.as_bytes()), Err(JwkSetError::Private { index: 0, .. })));
+    assert!(matches!(
+        JwkSet::parse(private.as_bytes()),
+        Err(JwkSetError::Private { index: 0, .. })
+    ));
     let weak = json!({"keys": [with(rsa(), "n", number(128, 0xff, 1)), good]}).to_string();
     assert!(!JwkSet::parse(weak.as_bytes()).expect("a set").skipped[0].is_for_others());
 }
@@ -416,24 +640,60 @@ fn skips_unusable_keys_of_a_set_and_keeps_the_others() {
     let multiple_of_3 = next(modulus(), |number| (number % 6_u8) == BigUint::from(3_u8));
     let multiple_of_3 = base64url_encode(multiple_of_3.to_bytes_be());
     let unusable = [
-        (json!({"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA"}), JwkError::Unsupported("kty")),
-        (with(p256(), "crv", "secp256k1"), JwkError::Unsupported("crv")),
-        (with(rsa(), "alg", "RSA-OAEP-256"), JwkError::Unsupported("alg")),
+        (
+            json!({"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA"}),
+            JwkError::Unsupported("kty"),
+        ),
+        (
+            with(p256(), "crv", "secp256k1"),
+            JwkError::Unsupported("crv"),
+        ),
+        (
+            with(rsa(), "alg", "RSA-OAEP-256"),
+            JwkError::Unsupported("alg"),
+        ),
         (with(rsa(), "use", "enc"), JwkError::NotForVerification),
-        (with(rsa(), "n", number(128, 0xff, 1)), JwkError::RsaBits(1024)),
-        (with(rsa(), "n", multiple_of_3), JwkError::RsaModulus(RsaDefect::SmallFactor(3))),
-        (with(p256(), "alg", "ES384"), JwkError::AlgorithmMismatch(Algorithm::Es384)),
-        (with(ed25519(), "x", base64url_encode([0; 32])), JwkError::Point),
+        (
+            with(rsa(), "n", number(128, 0xff, 1)),
+            JwkError::RsaBits(1024),
+        ),
+        (
+            with(rsa(), "n", multiple_of_3),
+            JwkError::RsaModulus(RsaDefect::SmallFactor(3)),
+        ),
+        (
+            with(p256(), "alg", "ES384"),
+            JwkError::AlgorithmMismatch(Algorithm::Es384),
+        ),
+        (
+            with(ed25519(), "x", base64url_encode([0; 32])),
+            JwkError::Point,
+        ),
         (json!({}), JwkError::Missing("kty")),
     ];
     let good = [with(p256(), "kid", "a"), with(rsa(), "kid", "b")];
     let mut keys = vec![good[0].clone()];
     keys.extend(unusable.iter().map(|(jwk, _)| jwk.clone()));
     keys.push(good[1].clone());
-    let set = JwkSet::parse(json!({"keys": keys, "other": 1}).to_string().as_bytes()).expect("a set");
-    assert_eq!(set.keys.iter().map(VerificationKey::key_id).collect::<Vec<_>>(), [Some("a"), Some("b")]);
-    let expected: Vec<_> = unusable.into_iter().enumerate().map(|(at, (_, error))| (at + 1, error)).collect();
-    let skipped: Vec<_> = set.skipped.iter().map(|skipped| (skipped.index, skipped.reason.clone())).collect();
+    let set =
+        JwkSet::parse(json!({"keys": keys, "other": 1}).to_string().as_bytes()).expect("a set");
+    assert_eq!(
+        set.keys
+            .iter()
+            .map(VerificationKey::key_id)
+            .collect::<Vec<_>>(),
+        [Some("a"), Some("b")]
+    );
+    let expected: Vec<_> = unusable
+        .into_iter()
+        .enumerate()
+        .map(|(at, (_, error))| (at + 1, error))
+        .collect();
+    let skipped: Vec<_> = set
+        .skipped
+        .iter()
+        .map(|skipped| (skipped.index, skipped.reason.clone()))
+        .collect();
     assert_eq!(skipped, expected);
 }
 
@@ -441,8 +701,16 @@ fn skips_unusable_keys_of_a_set_and_keeps_the_others() {
 fn refuses_a_set_that_is_none_or_holds_a_private_key() {
     let parse = |set: Value| JwkSet::parse(set.to_string().as_bytes()).map(|set| set.keys.len());
     assert_eq!(parse(json!({"keys": []})), Ok(0));
-    assert_eq!(parse(json!({"keys": [p256(), p256()]})), Ok(2), "the same key twice");
-    assert_eq!(parse(json!({"keys": [with(p256(), "kid", "a"), with(rsa(), "kid", "a")]})), Ok(2), "one kid for two keys");
+    assert_eq!(
+        parse(json!({"keys": [p256(), p256()]})),
+        Ok(2),
+        "the same key twice"
+    );
+    assert_eq!(
+        parse(json!({"keys": [with(p256(), "kid", "a"), with(rsa(), "kid", "a")]})),
+        Ok(2),
+        "one kid for two keys"
+    );
     for set in [
         json!({}),
         p256(),
@@ -453,21 +721,30 @@ fn refuses_a_set_that_is_none_or_holds_a_private_key() {
     ] {
         assert_eq!(parse(set.clone()), Err(JwkSetError::NoKeys), "{set}");
     }
-    for (jwk, member) in
-        [(with(p256(), "d", "AA"), "d"), (json!({"kty": "oct", "k": "AA"}), "k"), (json!({"kty": "AKP", "d": ""}), "d")]
-    {
-        let error = JwkSetError::Private { index: 1, error: JwkError::Private(member) };
+    for (jwk, member) in [
+        (with(p256(), "d", "AA"), "d"),
+        (json!({"kty": "oct", "k": "AA"}), "k"),
+        (json!({"kty": "AKP", "d": ""}), "d"),
+    ] {
+        let error = JwkSetError::Private {
+            index: 1,
+            error: JwkError::Private(member),
+        };
         assert_eq!(parse(json!({"keys": [p256(), jwk]})), Err(error));
     }
     let many = |count| json!({"keys": vec![ed25519(); count]});
     assert_eq!(parse(many(JwkSet::MAX_KEYS)), Ok(JwkSet::MAX_KEYS));
-    assert_eq!(parse(many(JwkSet::MAX_KEYS + 1)), Err(JwkSetError::TooMany(JwkSet::MAX_KEYS)));
+    assert_eq!(
+        parse(many(JwkSet::MAX_KEYS + 1)),
+        Err(JwkSetError::TooMany(JwkSet::MAX_KEYS))
+    );
 }
 
 /// Attack A06 and A10: an HMAC keyed with whatever of a public key an attacker knows, or with nothing.
 #[test]
 fn refuses_an_hmac_keyed_with_the_public_key() {
-    let private = PrivateJwk::parse(rsa_private().expose_json().as_bytes(), None).expect("a private key");
+    let private =
+        PrivateJwk::parse(rsa_private().expose_json().as_bytes(), None).expect("a private key");
     let pair = RsaKeyPair::from_pem(PEM).expect("the same key");
     let modulus = rsa()["n"].as_str().expect("n").to_owned();
     let guesses = [
@@ -483,16 +760,30 @@ fn refuses_an_hmac_keyed_with_the_public_key() {
     ];
     let bound = VerificationKey::from_jwk(private.public()).expect("a public key");
     let free = read(&rsa()).expect("a public key without alg");
-    assert_eq!((bound.jwk().and_then(Jwk::algorithm), free.jwk().and_then(Jwk::algorithm)), (Some(Algorithm::Rs256), None));
+    assert_eq!(
+        (
+            bound.jwk().and_then(Jwk::algorithm),
+            free.jwk().and_then(Jwk::algorithm)
+        ),
+        (Some(Algorithm::Rs256), None)
+    );
     for secret in &guesses {
-        for (algorithm, hash) in
-            [(Algorithm::Hs256, hmac::HMAC_SHA256), (Algorithm::Hs384, hmac::HMAC_SHA384), (Algorithm::Hs512, hmac::HMAC_SHA512)]
-        {
-            let signing_input = format!("{}.e30", base64url_encode(json!({"alg": algorithm.name()}).to_string()));
+        for (algorithm, hash) in [
+            (Algorithm::Hs256, hmac::HMAC_SHA256),
+            (Algorithm::Hs384, hmac::HMAC_SHA384),
+            (Algorithm::Hs512, hmac::HMAC_SHA512),
+        ] {
+            let signing_input = format!(
+                "{}.e30",
+                base64url_encode(json!({"alg": algorithm.name()}).to_string())
+            );
             let tag = hmac::sign(&hmac::Key::new(hash, secret), signing_input.as_bytes());
             let token = format!("{signing_input}.{}", base64url_encode(tag));
             for key in [&bound, &free] {
-                assert_eq!(accepts(&token, key), Err(JwsError::AlgorithmNotForKey(algorithm)));
+                assert_eq!(
+                    accepts(&token, key),
+                    Err(JwsError::AlgorithmNotForKey(algorithm))
+                );
             }
             // The control: the MAC is right, only the kind of key is not.
             if let Ok(key) = VerificationKey::from_secret(secret, Some(algorithm)) {
@@ -501,7 +792,10 @@ fn refuses_an_hmac_keyed_with_the_public_key() {
         }
     }
     let good = sign(&private.signing_key().expect("a signer"), None, b"{}").expect("a token");
-    assert_eq!((accepts(&good, &bound), accepts(&good, &free)), (Ok(()), Ok(())));
+    assert_eq!(
+        (accepts(&good, &bound), accepts(&good, &free)),
+        (Ok(()), Ok(()))
+    );
 }
 
 /// Each signature of each algorithm against each key: accepted by its own, refused as another's before any arithmetic.
@@ -511,12 +805,23 @@ fn refuses_a_signature_of_one_algorithm_under_every_other() {
     let mut pairs: Vec<(Algorithm, SigningKey, VerificationKey)> = signature_algorithms()
         .map(|algorithm| {
             let key = PrivateJwk::generate(algorithm).expect("a key");
-            (algorithm, key.signing_key().expect("a signer"), VerificationKey::from_jwk(key.public()).expect("a public key"))
+            (
+                algorithm,
+                key.signing_key().expect("a signer"),
+                VerificationKey::from_jwk(key.public()).expect("a public key"),
+            )
         })
         .collect();
-    for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_mac()) {
+    for algorithm in Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| algorithm.is_mac())
+    {
         let signing = SigningKey::from_secret(&secret, algorithm).expect("64 octets");
-        pairs.push((algorithm, signing, VerificationKey::from_secret(&secret, Some(algorithm)).expect("64 octets")));
+        pairs.push((
+            algorithm,
+            signing,
+            VerificationKey::from_secret(&secret, Some(algorithm)).expect("64 octets"),
+        ));
     }
     for (own, signing, _) in &pairs {
         let token = sign(signing, None, b"{}").expect("a token");
@@ -527,7 +832,11 @@ fn refuses_a_signature_of_one_algorithm_under_every_other() {
                 (false, true) => Err(JwsError::Signature),
                 (false, false) => Err(JwsError::AlgorithmNotForKey(*own)),
             };
-            assert_eq!(accepts(&token, verification), expected, "{own} under {other}");
+            assert_eq!(
+                accepts(&token, verification),
+                expected,
+                "{own} under {other}"
+            );
         }
     }
 }
@@ -535,43 +844,86 @@ fn refuses_a_signature_of_one_algorithm_under_every_other() {
 /// Attack A14: one RSA key, whose `alg` says which padding and hash it is for (RFC 7517 §4.4).
 #[test]
 fn refuses_another_rsa_algorithm_where_the_key_names_one() {
-    let family = || Algorithm::ALL.into_iter().filter(|algorithm| algorithm.key_type() == KeyType::Rsa);
+    let family = || {
+        Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| algorithm.key_type() == KeyType::Rsa)
+    };
     let free = read(&rsa()).expect("a key without alg");
-    let private = without(serde_json::from_str(rsa_private().expose_json()).expect("JSON"), "alg").to_string();
+    let private = without(
+        serde_json::from_str(rsa_private().expose_json()).expect("JSON"),
+        "alg",
+    )
+    .to_string();
     for signed in family() {
         let key = PrivateJwk::parse(private.as_bytes(), Some(signed)).expect("a private key");
         let token = sign(&key.signing_key().expect("a signer"), None, b"{}").expect("a token");
-        assert_eq!(accepts(&token, &free), Ok(()), "a key without alg leaves the choice to its user: {signed}");
+        assert_eq!(
+            accepts(&token, &free),
+            Ok(()),
+            "a key without alg leaves the choice to its user: {signed}"
+        );
         for pinned in family() {
             let key = read(&with(rsa(), "alg", pinned.name())).expect("a key with alg");
-            let expected = if signed == pinned { Ok(()) } else { Err(JwsError::AlgorithmNotForKey(signed)) };
+            let expected = if signed == pinned {
+                Ok(())
+            } else {
+                Err(JwsError::AlgorithmNotForKey(signed))
+            };
             assert_eq!(accepts(&token, &key), expected, "{signed} under {pinned}");
             // Without the pin the swap fails too, in the arithmetic: the header is changed to the other name.
             let header = base64url_encode(json!({"alg": pinned.name()}).to_string());
             let swapped = [&header, token.split_once('.').expect("two dots").1].join(".");
-            assert_eq!(accepts(&swapped, &free), Err(JwsError::Signature), "{signed} relabelled {pinned}");
+            assert_eq!(
+                accepts(&swapped, &free),
+                Err(JwsError::Signature),
+                "{signed} relabelled {pinned}"
+            );
         }
     }
 }
 
 #[test]
 fn refuses_secrets_shorter_than_their_hash() {
-    for (algorithm, needed) in [(Algorithm::Hs256, 32), (Algorithm::Hs384, 48), (Algorithm::Hs512, 64)] {
-        let weak = |got| JwkError::WeakSecret { algorithm, needed, got };
+    for (algorithm, needed) in [
+        (Algorithm::Hs256, 32),
+        (Algorithm::Hs384, 48),
+        (Algorithm::Hs512, 64),
+    ] {
+        let weak = |got| JwkError::WeakSecret {
+            algorithm,
+            needed,
+            got,
+        };
         for got in [0, 1, 16, needed - 1] {
-            assert_eq!(VerificationKey::from_secret(&vec![1; got], Some(algorithm)).err(), Some(weak(got)));
-            assert_eq!(SigningKey::from_secret(&vec![1; got], algorithm).err(), Some(SigningError::Jwk(weak(got))));
+            assert_eq!(
+                VerificationKey::from_secret(&vec![1; got], Some(algorithm)).err(),
+                Some(weak(got))
+            );
+            assert_eq!(
+                SigningKey::from_secret(&vec![1; got], algorithm).err(),
+                Some(SigningError::Jwk(weak(got)))
+            );
         }
         assert!(VerificationKey::from_secret(&vec![1; needed], Some(algorithm)).is_ok());
         // A secret without a named algorithm reads each HMAC that it is long enough for.
-        let free = VerificationKey::from_secret(&vec![1; needed], None).expect("at least 32 octets");
-        let read: Vec<_> = Algorithm::ALL.into_iter().filter(|other| free.accepts(*other)).collect();
-        let expected: Vec<_> =
-            Algorithm::ALL.into_iter().filter(|other| other.is_mac() && other.minimum_secret_bytes() <= needed).collect();
+        let free =
+            VerificationKey::from_secret(&vec![1; needed], None).expect("at least 32 octets");
+        let read: Vec<_> = Algorithm::ALL
+            .into_iter()
+            .filter(|other| free.accepts(*other))
+            .collect();
+        let expected: Vec<_> = Algorithm::ALL
+            .into_iter()
+            .filter(|other| other.is_mac() && other.minimum_secret_bytes() <= needed)
+            .collect();
         assert_eq!(read, expected);
     }
     for algorithm in signature_algorithms() {
-        assert_eq!(VerificationKey::from_secret(&[1; 64], Some(algorithm)).err(), Some(JwkError::AlgorithmMismatch(algorithm)));
+        assert_eq!(
+            VerificationKey::from_secret(&[1; 64], Some(algorithm)).err(),
+            Some(JwkError::AlgorithmMismatch(algorithm))
+        );
     }
 }
 
@@ -579,19 +931,45 @@ fn refuses_secrets_shorter_than_their_hash() {
 fn generated_keys_round_trip_through_json() {
     for algorithm in signature_algorithms() {
         let key = PrivateJwk::generate(algorithm).expect("a key");
-        assert_eq!((key.algorithm(), key.key_id()), (algorithm, key.public().thumbprint().as_str()));
+        assert_eq!(
+            (key.algorithm(), key.key_id()),
+            (algorithm, key.public().thumbprint().as_str())
+        );
         let again = PrivateJwk::parse(key.expose_json().as_bytes(), None).expect("its own JSON");
-        assert_eq!((again.public(), again.algorithm(), again.expose_json()), (key.public(), algorithm, key.expose_json()));
+        assert_eq!(
+            (again.public(), again.algorithm(), again.expose_json()),
+            (key.public(), algorithm, key.expose_json())
+        );
         let public = serde_json::to_string(&key.public()).expect("JSON");
-        assert_eq!(Jwk::parse(public.as_bytes()).as_ref(), Ok(&key.public()), "{public}");
-        assert_eq!(Jwk::parse(key.expose_json().as_bytes()), Err(JwkError::Private("d")));
-        let token = sign(&again.signing_key().expect("a signer"), Some("JWT"), b"{}").expect("a token");
+        assert_eq!(
+            Jwk::parse(public.as_bytes()).as_ref(),
+            Ok(&key.public()),
+            "{public}"
+        );
+        assert_eq!(
+            Jwk::parse(key.expose_json().as_bytes()),
+            Err(JwkError::Private("d"))
+        );
+        let token =
+            sign(&again.signing_key().expect("a signer"), Some("JWT"), b"{}").expect("a token");
         let parsed = Unverified::parse(&token).expect("a JWS");
-        assert_eq!((parsed.header().key_id(), parsed.header().typ()), (Some(key.key_id()), Some("JWT")));
-        assert_eq!(accepts(&token, &read(&serde_json::from_str(&public).expect("JSON")).expect("a public key")), Ok(()));
+        assert_eq!(
+            (parsed.header().key_id(), parsed.header().typ()),
+            (Some(key.key_id()), Some("JWT"))
+        );
+        assert_eq!(
+            accepts(
+                &token,
+                &read(&serde_json::from_str(&public).expect("JSON")).expect("a public key")
+            ),
+            Ok(())
+        );
     }
     for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
-        assert_eq!(PrivateJwk::generate(algorithm).err(), Some(SigningError::NoAlgorithm));
+        assert_eq!(
+            PrivateJwk::generate(algorithm).err(),
+            Some(SigningError::NoAlgorithm)
+        );
     }
 }
 
@@ -603,36 +981,73 @@ fn refuses_private_keys_that_do_not_belong_to_their_public_half() {
         octets[last] ^= 2;
         base64url_encode(octets)
     };
-    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Ed25519] {
-        let key: Value = serde_json::from_str(PrivateJwk::generate(algorithm).expect("a key").expose_json()).expect("JSON");
+    for algorithm in [
+        Algorithm::Rs256,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::Es512,
+        Algorithm::Ed25519,
+    ] {
+        let key: Value = serde_json::from_str(
+            PrivateJwk::generate(algorithm)
+                .expect("a key")
+                .expose_json(),
+        )
+        .expect("JSON");
         let parse = |jwk: &Value| PrivateJwk::parse(jwk.to_string().as_bytes(), None).err();
         assert_eq!(parse(&key), None);
-        assert_eq!(parse(&without(key.clone(), "d")), Some(SigningError::NotPrivate), "{algorithm}");
-        let private = ["d", "p", "q", "dp", "dq", "qi"].into_iter().filter(|member| key.get(member).is_some());
+        assert_eq!(
+            parse(&without(key.clone(), "d")),
+            Some(SigningError::NotPrivate),
+            "{algorithm}"
+        );
+        let private = ["d", "p", "q", "dp", "dq", "qi"]
+            .into_iter()
+            .filter(|member| key.get(member).is_some());
         for member in private {
             let wrong = changed(key[member].as_str().expect("a string"));
-            assert_eq!(parse(&with(key.clone(), member, wrong)), Some(SigningError::Inconsistent), "{algorithm} {member}");
-            assert_eq!(parse(&with(key.clone(), member, "=")), Some(JwkError::Malformed(member).into()), "{algorithm} {member}");
+            assert_eq!(
+                parse(&with(key.clone(), member, wrong)),
+                Some(SigningError::Inconsistent),
+                "{algorithm} {member}"
+            );
+            assert_eq!(
+                parse(&with(key.clone(), member, "=")),
+                Some(JwkError::Malformed(member).into()),
+                "{algorithm} {member}"
+            );
         }
         let other = PrivateJwk::generate(algorithm).expect("another key");
         let other: Value = serde_json::from_str(other.expose_json()).expect("JSON");
-        assert_eq!(parse(&with(key.clone(), "d", other["d"].clone())), Some(SigningError::Inconsistent), "{algorithm}");
+        assert_eq!(
+            parse(&with(key.clone(), "d", other["d"].clone())),
+            Some(SigningError::Inconsistent),
+            "{algorithm}"
+        );
     }
 }
 
 #[test]
 fn refuses_a_private_key_for_an_algorithm_it_is_not_for() {
     let json = rsa_private().expose_json().to_owned();
-    let parse = |json: &str, algorithm| PrivateJwk::parse(json.as_bytes(), algorithm).map(|key| key.algorithm());
+    let parse = |json: &str, algorithm| {
+        PrivateJwk::parse(json.as_bytes(), algorithm).map(|key| key.algorithm())
+    };
     assert_eq!(parse(&json, None), Ok(Algorithm::Rs256));
-    assert_eq!(parse(&json, Some(Algorithm::Ps256)), Err(JwkError::AlgorithmMismatch(Algorithm::Rs256).into()));
+    assert_eq!(
+        parse(&json, Some(Algorithm::Ps256)),
+        Err(JwkError::AlgorithmMismatch(Algorithm::Rs256).into())
+    );
     let free = without(serde_json::from_str(&json).expect("JSON"), "alg").to_string();
     assert_eq!(parse(&free, None), Err(SigningError::NoAlgorithm));
     assert_eq!(parse(&free, Some(Algorithm::Ps256)), Ok(Algorithm::Ps256));
     for algorithm in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Hs256] {
         assert!(parse(&free, Some(algorithm)).is_err(), "{algorithm}");
     }
-    assert_eq!(parse(&json!({"kty": "oct", "k": "AA"}).to_string(), None), Err(JwkError::Unsupported("kty").into()));
+    assert_eq!(
+        parse(&json!({"kty": "oct", "k": "AA"}).to_string(), None),
+        Err(JwkError::Unsupported("kty").into())
+    );
 }
 
 /// RFC 7515 §A.2 as PKCS#8, written by OpenSSL.
@@ -679,10 +1094,23 @@ fn reads_an_rsa_key_from_pem_and_writes_the_same_pem() {
     assert_eq!(key.key_id(), public.thumbprint());
     let pem = key.expose_rsa_pem().expect("an RSA key");
     assert_eq!(pem.as_str(), PEM);
-    let again = PrivateJwk::from_pem(&pem, Some(Algorithm::Ps512), Some("mine".to_owned())).expect("our own PEM");
-    assert_eq!((again.key_id(), again.algorithm(), again.public().thumbprint()), ("mine", Algorithm::Ps512, public.thumbprint()));
+    let again = PrivateJwk::from_pem(&pem, Some(Algorithm::Ps512), Some("mine".to_owned()))
+        .expect("our own PEM");
+    assert_eq!(
+        (
+            again.key_id(),
+            again.algorithm(),
+            again.public().thumbprint()
+        ),
+        ("mine", Algorithm::Ps512, public.thumbprint())
+    );
     for algorithm in [Algorithm::Es256, Algorithm::Ed25519] {
-        assert!(PrivateJwk::generate(algorithm).expect("a key").expose_rsa_pem().is_none());
+        assert!(
+            PrivateJwk::generate(algorithm)
+                .expect("a key")
+                .expose_rsa_pem()
+                .is_none()
+        );
     }
 }
 
@@ -692,12 +1120,26 @@ fn reads_the_pem_of_a_service_account_file() {
     let file = json!({"type": "service_account", "private_key_id": "b3f1", "private_key": PEM, "client_email": "a@b.example"});
     let file: Value = serde_json::from_str(&file.to_string()).expect("JSON");
     let text = |member: &str| file[member].as_str().expect("a string").to_owned();
-    let key = PrivateJwk::from_pem(&text("private_key"), Some(Algorithm::Rs256), Some(text("private_key_id"))).expect("a key");
+    let key = PrivateJwk::from_pem(
+        &text("private_key"),
+        Some(Algorithm::Rs256),
+        Some(text("private_key_id")),
+    )
+    .expect("a key");
     let token = sign(&key.signing_key().expect("a signer"), Some("JWT"), b"{}").expect("a token");
-    assert_eq!(Unverified::parse(&token).expect("a JWS").header().key_id(), Some("b3f1"));
-    assert_eq!(accepts(&token, &read(&rsa()).expect("the public key")), Ok(()));
+    assert_eq!(
+        Unverified::parse(&token).expect("a JWS").header().key_id(),
+        Some("b3f1")
+    );
+    assert_eq!(
+        accepts(&token, &read(&rsa()).expect("the public key")),
+        Ok(())
+    );
     for form in [PEM.trim_end().to_owned(), PEM.replace('\n', "\r\n")] {
-        assert!(PrivateJwk::from_pem(&form, Some(Algorithm::Rs256), None).is_ok(), "{form}");
+        assert!(
+            PrivateJwk::from_pem(&form, Some(Algorithm::Rs256), None).is_ok(),
+            "{form}"
+        );
     }
 }
 
@@ -707,12 +1149,22 @@ fn reads_private_keys_of_every_type_and_form_in_pem() {
     let text = |pem: Vec<u8>| String::from_utf8(pem).expect("PEM is text");
     let rsa = RsaKeyPair::from_pem(PEM).expect("the key");
     let mut rows = vec![
-        (Algorithm::Ps256, "PKCS#8 RSA", text(rsa.to_pem_private_key())),
-        (Algorithm::Rs256, "PKCS#1", text(rsa.to_traditional_pem_private_key())),
+        (
+            Algorithm::Ps256,
+            "PKCS#8 RSA",
+            text(rsa.to_pem_private_key()),
+        ),
+        (
+            Algorithm::Rs256,
+            "PKCS#1",
+            text(rsa.to_traditional_pem_private_key()),
+        ),
     ];
-    for (algorithm, curve) in
-        [(Algorithm::Es256, EcCurve::P256), (Algorithm::Es384, EcCurve::P384), (Algorithm::Es512, EcCurve::P521)]
-    {
+    for (algorithm, curve) in [
+        (Algorithm::Es256, EcCurve::P256),
+        (Algorithm::Es384, EcCurve::P384),
+        (Algorithm::Es512, EcCurve::P521),
+    ] {
         let pair = EcKeyPair::generate(curve).expect("a key");
         let sec1 = text(pair.to_traditional_pem_private_key());
         rows.push((algorithm, "PKCS#8 EC", text(pair.to_pem_private_key())));
@@ -724,21 +1176,47 @@ fn reads_private_keys_of_every_type_and_form_in_pem() {
         rows.push((algorithm, "SEC 1", sec1));
     }
     let pair = EdKeyPair::generate(EdCurve::Ed25519).expect("a key");
-    rows.push((Algorithm::Ed25519, "PKCS#8 Ed25519", text(pair.to_pem_private_key())));
+    rows.push((
+        Algorithm::Ed25519,
+        "PKCS#8 Ed25519",
+        text(pair.to_pem_private_key()),
+    ));
     for (algorithm, what, pem) in rows {
-        let key = PrivateJwk::from_pem(&pem, Some(algorithm), None).unwrap_or_else(|error| panic!("{what} {algorithm}: {error}"));
-        assert_eq!((key.algorithm(), key.key_id()), (algorithm, key.public().thumbprint().as_str()), "{what}");
+        let key = PrivateJwk::from_pem(&pem, Some(algorithm), None)
+            .unwrap_or_else(|error| panic!("{what} {algorithm}: {error}"));
+        assert_eq!(
+            (key.algorithm(), key.key_id()),
+            (algorithm, key.public().thumbprint().as_str()),
+            "{what}"
+        );
         let token = sign(&key.signing_key().expect("a signer"), None, b"{}").expect("a token");
         let public = VerificationKey::from_jwk(key.public()).expect("a public key");
         assert_eq!(accepts(&token, &public), Ok(()), "{what} {algorithm}");
         match key.public().key_type() {
             KeyType::Rsa => {
-                assert_eq!(PrivateJwk::from_pem(&pem, None, None).err(), Some(SigningError::NoAlgorithm), "{what}");
+                assert_eq!(
+                    PrivateJwk::from_pem(&pem, None, None).err(),
+                    Some(SigningError::NoAlgorithm),
+                    "{what}"
+                );
             }
-            _ => assert_eq!(PrivateJwk::from_pem(&pem, None, None).map(|key| key.algorithm()).ok(), Some(algorithm), "{what}"),
+            _ => assert_eq!(
+                PrivateJwk::from_pem(&pem, None, None)
+                    .map(|key| key.algorithm())
+                    .ok(),
+                Some(algorithm),
+                "{what}"
+            ),
         }
-        let other = if algorithm == Algorithm::Es384 { Algorithm::Es256 } else { Algorithm::Es384 };
-        assert!(PrivateJwk::from_pem(&pem, Some(other), None).is_err(), "{what} for {other}");
+        let other = if algorithm == Algorithm::Es384 {
+            Algorithm::Es256
+        } else {
+            Algorithm::Es384
+        };
+        assert!(
+            PrivateJwk::from_pem(&pem, Some(other), None).is_err(),
+            "{what} for {other}"
+        );
     }
 }
 
@@ -746,100 +1224,237 @@ fn reads_private_keys_of_every_type_and_form_in_pem() {
 #[test]
 fn what_stands_beside_the_private_key_is_passed_over() {
     let certificate = pem_of("CERTIFICATE", &base64_of_pem(PEM));
-    let attributes =
-        "Bag Attributes\n    localKeyID: 54 69 6D\n    friendlyName: billing -----BEGIN of it\nKey Attributes: <No Attributes>\n";
-    let public = String::from_utf8(RsaKeyPair::from_pem(PEM).expect("the key").to_pem_public_key()).expect("PEM is text");
+    let attributes = "Bag Attributes\n    localKeyID: 54 69 6D\n    friendlyName: billing -----BEGIN of it\nKey Attributes: <No Attributes>\n";
+    let public = String::from_utf8(
+        RsaKeyPair::from_pem(PEM)
+            .expect("the key")
+            .to_pem_public_key(),
+    )
+    .expect("PEM is text");
     let one_line = format!(
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
-        PEM.lines().filter(|line| !line.starts_with('-')).collect::<String>()
+        PEM.lines()
+            .filter(|line| !line.starts_with('-'))
+            .collect::<String>()
     );
     let expected = rsa_private().public().thumbprint();
     for (what, pem) in [
         ("bag attributes", format!("{attributes}{PEM}")),
         (
             "pkcs12 -nodes",
-            format!("{attributes}{PEM}{attributes}subject=CN = billing\nissuer=CN = ca\n{certificate}{certificate}"),
+            format!(
+                "{attributes}{PEM}{attributes}subject=CN = billing\nissuer=CN = ca\n{certificate}{certificate}"
+            ),
         ),
         ("certificate first", format!("{certificate}{PEM}")),
         ("its public key beside it", format!("{public}{PEM}")),
-        ("text before and after", format!("# the key of billing\n\n{PEM}\nend")),
+        (
+            "text before and after",
+            format!("# the key of billing\n\n{PEM}\nend"),
+        ),
         ("one line", one_line),
-        ("indented", PEM.lines().map(|line| format!("    {line}  \r\n")).collect()),
+        (
+            "indented",
+            PEM.lines()
+                .map(|line| format!("    {line}  \r\n"))
+                .collect(),
+        ),
         (
             "PKCS#1",
-            String::from_utf8(RsaKeyPair::from_pem(PEM).expect("the key").to_traditional_pem_private_key()).expect("PEM is text"),
+            String::from_utf8(
+                RsaKeyPair::from_pem(PEM)
+                    .expect("the key")
+                    .to_traditional_pem_private_key(),
+            )
+            .expect("PEM is text"),
         ),
     ] {
-        let key = PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let key = PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None)
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(key.public().thumbprint(), expected, "{what}");
     }
     // And the certificate of such a text is found, for its thumbprint.
     let both = format!("{attributes}{PEM}{attributes}{certificate}");
-    assert_eq!(grantor_jose::certificate_from_pem(&both), Ok(base64_of_pem(PEM)));
-    assert_eq!(grantor_jose::certificate_from_pem(PEM), Err(SigningError::CertificatePem));
+    assert_eq!(
+        grantor_jose::certificate_from_pem(&both),
+        Ok(base64_of_pem(PEM))
+    );
+    assert_eq!(
+        grantor_jose::certificate_from_pem(PEM),
+        Err(SigningError::CertificatePem)
+    );
 }
 
 #[test]
 fn what_a_pem_holds_instead_of_a_private_key_is_said_by_name() {
     let text = |pem: Vec<u8>| String::from_utf8(pem).expect("PEM is text");
-    let (own, der) = (RsaKeyPair::from_pem(PEM).expect("the key"), base64_of_pem(PEM));
+    let (own, der) = (
+        RsaKeyPair::from_pem(PEM).expect("the key"),
+        base64_of_pem(PEM),
+    );
     let ec = EcKeyPair::generate(EcCurve::P256).expect("a key");
     let other_curve = EcKeyPair::generate(EcCurve::Secp256k1).expect("a key");
     // The same key, said to be for PSS only (RFC 4055 §1.2): another algorithm's key is not taken for one of rsaEncryption.
     let rsa_encryption = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-    let at = der.windows(9).position(|window| window == rsa_encryption).expect("the key's algorithm");
+    let at = der
+        .windows(9)
+        .position(|window| window == rsa_encryption)
+        .expect("the key's algorithm");
     let mut for_pss = der.clone();
     for_pss[at + 8] = 0x0a;
     let certificate = pem_of("CERTIFICATE", &der);
     let ec_der = base64_of_pem(&text(ec.to_pem_private_key()));
-    let legacy =
-        PEM.replace("PRIVATE KEY-----\nMII", "RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AA\n\nMII");
+    let legacy = PEM.replace(
+        "PRIVATE KEY-----\nMII",
+        "RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AA\n\nMII",
+    );
     let rows = [
         ("empty", String::new(), PemError::Empty),
         ("white", " \n".to_owned(), PemError::Empty),
         ("not PEM", "not PEM".to_owned(), PemError::NoBlock),
-        ("JSON", rsa_private().expose_json().to_owned(), PemError::NoBlock),
-        ("a public key", text(own.to_pem_public_key()), PemError::PublicKey),
-        ("a PKCS#1 public key", text(own.to_traditional_pem_public_key()), PemError::PublicKey),
-        ("a certificate", certificate.clone(), PemError::Certificate),
-        ("a certificate's label", text(ec.to_pem_private_key()).replace("PRIVATE KEY", "CERTIFICATE"), PemError::Certificate),
-        ("a request", pem_of("CERTIFICATE REQUEST", &der), PemError::CertificateRequest),
-        ("parameters", pem_of("DH PARAMETERS", &der), PemError::NoKey),
-        ("encrypted", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), PemError::Encrypted),
         (
-            "encrypted, with its certificate",
-            format!("{}{certificate}", PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+            "JSON",
+            rsa_private().expose_json().to_owned(),
+            PemError::NoBlock,
+        ),
+        (
+            "a public key",
+            text(own.to_pem_public_key()),
+            PemError::PublicKey,
+        ),
+        (
+            "a PKCS#1 public key",
+            text(own.to_traditional_pem_public_key()),
+            PemError::PublicKey,
+        ),
+        ("a certificate", certificate.clone(), PemError::Certificate),
+        (
+            "a certificate's label",
+            text(ec.to_pem_private_key()).replace("PRIVATE KEY", "CERTIFICATE"),
+            PemError::Certificate,
+        ),
+        (
+            "a request",
+            pem_of("CERTIFICATE REQUEST", &der),
+            PemError::CertificateRequest,
+        ),
+        ("parameters", pem_of("DH PARAMETERS", &der), PemError::NoKey),
+        (
+            "encrypted",
+            PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
             PemError::Encrypted,
         ),
-        ("encrypted in the old way", legacy.replace("END PRIVATE", "END RSA PRIVATE"), PemError::Encrypted),
-        ("OpenSSH", pem_of("OPENSSH PRIVATE KEY", b"openssh-key-v1"), PemError::OpenSsh),
-        ("two keys", format!("{PEM}{}", text(ec.to_pem_private_key())), PemError::Several(2)),
-        ("another curve", text(other_curve.to_pem_private_key()), PemError::Curve),
-        ("another curve, SEC 1", text(other_curve.to_traditional_pem_private_key()), PemError::Curve),
-        ("Ed448", text(EdKeyPair::generate(EdCurve::Ed448).expect("a key").to_pem_private_key()), PemError::KeyType),
+        (
+            "encrypted, with its certificate",
+            format!(
+                "{}{certificate}",
+                PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+            ),
+            PemError::Encrypted,
+        ),
+        (
+            "encrypted in the old way",
+            legacy.replace("END PRIVATE", "END RSA PRIVATE"),
+            PemError::Encrypted,
+        ),
+        (
+            "OpenSSH",
+            pem_of("OPENSSH PRIVATE KEY", b"openssh-key-v1"),
+            PemError::OpenSsh,
+        ),
+        (
+            "two keys",
+            format!("{PEM}{}", text(ec.to_pem_private_key())),
+            PemError::Several(2),
+        ),
+        (
+            "another curve",
+            text(other_curve.to_pem_private_key()),
+            PemError::Curve,
+        ),
+        (
+            "another curve, SEC 1",
+            text(other_curve.to_traditional_pem_private_key()),
+            PemError::Curve,
+        ),
+        (
+            "Ed448",
+            text(
+                EdKeyPair::generate(EdCurve::Ed448)
+                    .expect("a key")
+                    .to_pem_private_key(),
+            ),
+            PemError::KeyType,
+        ),
         ("DSA", pem_of("DSA PRIVATE KEY", &der), PemError::KeyType),
-        ("a key for PSS", pem_of("PRIVATE KEY", &for_pss), PemError::KeyType),
-        ("PKCS#8 labelled PKCS#1", PEM.replace("PRIVATE KEY", "RSA PRIVATE KEY"), PemError::Damaged),
-        ("truncated", pem_of("PRIVATE KEY", &der[..der.len() - 1]), PemError::Damaged),
-        ("followed by an octet", pem_of("PRIVATE KEY", &[der.as_slice(), &[0]].concat()), PemError::Damaged),
-        ("a truncated EC key", pem_of("PRIVATE KEY", &ec_der[..ec_der.len() - 1]), PemError::Damaged),
-        ("no base64", "-----BEGIN PRIVATE KEY-----\n*\n-----END PRIVATE KEY-----\n".to_owned(), PemError::Damaged),
-        ("cut off", PEM[..PEM.len() - 30].to_owned(), PemError::Unfinished),
+        (
+            "a key for PSS",
+            pem_of("PRIVATE KEY", &for_pss),
+            PemError::KeyType,
+        ),
+        (
+            "PKCS#8 labelled PKCS#1",
+            PEM.replace("PRIVATE KEY", "RSA PRIVATE KEY"),
+            PemError::Damaged,
+        ),
+        (
+            "truncated",
+            pem_of("PRIVATE KEY", &der[..der.len() - 1]),
+            PemError::Damaged,
+        ),
+        (
+            "followed by an octet",
+            pem_of("PRIVATE KEY", &[der.as_slice(), &[0]].concat()),
+            PemError::Damaged,
+        ),
+        (
+            "a truncated EC key",
+            pem_of("PRIVATE KEY", &ec_der[..ec_der.len() - 1]),
+            PemError::Damaged,
+        ),
+        (
+            "no base64",
+            "-----BEGIN PRIVATE KEY-----\n*\n-----END PRIVATE KEY-----\n".to_owned(),
+            PemError::Damaged,
+        ),
+        (
+            "cut off",
+            PEM[..PEM.len() - 30].to_owned(),
+            PemError::Unfinished,
+        ),
     ];
     let mut words = Vec::new();
     for (what, pem, expected) in rows {
-        assert_eq!(PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).err(), Some(SigningError::Pem(expected)), "{what}");
+        assert_eq!(
+            PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), None).err(),
+            Some(SigningError::Pem(expected)),
+            "{what}"
+        );
         words.push(expected.to_string());
     }
     words.sort_unstable();
     words.dedup();
-    assert_eq!(words.len(), 13, "each cause has words of its own: {words:#?}");
-    assert!(PrivateJwk::from_pem(PEM, Some(Algorithm::Rs256), None).is_ok(), "the control");
-    let small = text(RsaKeyPair::generate(1024).expect("a key").to_pem_private_key());
+    assert_eq!(
+        words.len(),
+        13,
+        "each cause has words of its own: {words:#?}"
+    );
+    assert!(
+        PrivateJwk::from_pem(PEM, Some(Algorithm::Rs256), None).is_ok(),
+        "the control"
+    );
+    let small = text(
+        RsaKeyPair::generate(1024)
+            .expect("a key")
+            .to_pem_private_key(),
+    );
     let small = PrivateJwk::from_pem(&small, Some(Algorithm::Rs256), None).err();
     assert_eq!(small, Some(JwkError::RsaBits(1024).into()));
     for algorithm in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Hs256] {
-        assert!(PrivateJwk::from_pem(PEM, Some(algorithm), None).is_err(), "{algorithm}");
+        assert!(
+            PrivateJwk::from_pem(PEM, Some(algorithm), None).is_err(),
+            "{algorithm}"
+        );
     }
 }
 
@@ -847,28 +1462,49 @@ fn what_a_pem_holds_instead_of_a_private_key_is_said_by_name() {
 #[test]
 fn a_signing_input_with_a_foreign_signature_is_a_token() {
     let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
-    let header = [("x5t#S256", "abc"), ("alg", "none"), ("kid", "a")].map(|(name, value)| (name.to_owned(), value.into()));
+    let header = [("x5t#S256", "abc"), ("alg", "none"), ("kid", "a")]
+        .map(|(name, value)| (name.to_owned(), value.into()));
     let input = signing_input(Algorithm::Es256, header.into_iter().collect(), b"{}");
-    let signature = key.signing_key().expect("a signer").sign(input.as_bytes()).expect("a signature");
+    let signature = key
+        .signing_key()
+        .expect("a signer")
+        .sign(input.as_bytes())
+        .expect("a signature");
     let token = compact(input, &signature);
     let public = VerificationKey::from_jwk(key.public()).expect("a public key");
     assert_eq!(accepts(&token, &public), Ok(()));
     let header = base64url_decode(token.split('.').next().expect("a header")).expect("base64url");
     let header: Value = serde_json::from_slice(&header).expect("JSON");
-    assert_eq!(header, json!({"alg": "ES256", "kid": "a", "x5t#S256": "abc"}));
+    assert_eq!(
+        header,
+        json!({"alg": "ES256", "kid": "a", "x5t#S256": "abc"})
+    );
 }
 
 /// The DER in a PEM, which base64url has but for two letters and the padding.
 fn base64_of_pem(pem: &str) -> Vec<u8> {
     let lines: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    base64url_decode(lines.trim_end_matches('=').replace('+', "-").replace('/', "_")).expect("base64")
+    base64url_decode(
+        lines
+            .trim_end_matches('=')
+            .replace('+', "-")
+            .replace('/', "_"),
+    )
+    .expect("base64")
 }
 
 fn pem_of(label: &str, der: &[u8]) -> String {
     let mut base64 = base64url_encode(der).replace('-', "+").replace('_', "/");
     base64.push_str(["", "", "==", "="][base64.len() % 4]);
-    let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("ASCII")).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    let lines: Vec<&str> = base64
+        .as_bytes()
+        .chunks(64)
+        .map(|line| str::from_utf8(line).expect("ASCII"))
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 /// Whatever is written to a log with `{:?}`: no private number in any of the forms in which it could be written.
@@ -885,21 +1521,39 @@ fn debug_output_never_shows_private_material_or_a_whole_token() {
             VerificationKey::from_jwk(key.public()),
             PrivateJwk::parse(key.expose_json().as_bytes(), None),
         );
-        assert!(output.contains(key.key_id()), "the kid tells keys apart in a log");
+        assert!(
+            output.contains(key.key_id()),
+            "the kid tells keys apart in a log"
+        );
         for member in ["d", "p", "q", "dp", "dq", "qi"] {
             if let Some(secret) = jwk.get(member).and_then(Value::as_str) {
-                assert_hides(&output, &base64url_decode(secret).expect("base64url"), member);
+                assert_hides(
+                    &output,
+                    &base64url_decode(secret).expect("base64url"),
+                    member,
+                );
             }
         }
-        let signature = base64url_decode(token.rsplit('.').next().expect("a signature")).expect("base64url");
-        assert_hides(&format!("{:?}", Unverified::parse(&token)), &signature, "the signature of a token that may still be valid");
+        let signature =
+            base64url_decode(token.rsplit('.').next().expect("a signature")).expect("base64url");
+        assert_hides(
+            &format!("{:?}", Unverified::parse(&token)),
+            &signature,
+            "the signature of a token that may still be valid",
+        );
     }
     let secret = *b"a client's secret of enough octets: sixty-four of them at least!";
-    let (signing, verification) =
-        (SigningKey::from_secret(&secret, Algorithm::Hs512), VerificationKey::from_secret(&secret, Some(Algorithm::Hs512)));
+    let (signing, verification) = (
+        SigningKey::from_secret(&secret, Algorithm::Hs512),
+        VerificationKey::from_secret(&secret, Some(Algorithm::Hs512)),
+    );
     let sealing = grantor_jose::crypto::SealingKey::new(&[0xa7; 32]);
     assert!(signing.is_ok() && verification.is_ok());
-    assert_hides(&format!("{signing:?} {verification:?} {verification:#?}"), &secret, "a shared secret");
+    assert_hides(
+        &format!("{signing:?} {verification:?} {verification:#?}"),
+        &secret,
+        "a shared secret",
+    );
     assert_hides(&format!("{sealing:?}"), &[0xa7; 32], "a sealing key");
 }
 
@@ -921,8 +1575,13 @@ fn assert_hides(output: &str, secret: &[u8], what: &str) {
 fn curves_and_algorithms_agree_on_lengths() {
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         assert_eq!(Curve::from_name(curve.name()), Some(curve));
-        let algorithm =
-            Algorithm::ALL.into_iter().find(|algorithm| algorithm.key_type() == KeyType::Ec(curve)).expect("one each");
-        assert_eq!(algorithm.signature_bytes(), Some(2 * curve.coordinate_bytes()));
+        let algorithm = Algorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.key_type() == KeyType::Ec(curve))
+            .expect("one each");
+        assert_eq!(
+            algorithm.signature_bytes(),
+            Some(2 * curve.coordinate_bytes())
+        );
     }
 }

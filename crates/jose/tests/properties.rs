@@ -4,8 +4,8 @@
 use std::sync::{Arc, LazyLock};
 
 use grantor_jose::{
-    Algorithm, Claims, Jwk, JwkSet, JwsError, MAX_HEADER_BYTES, MAX_TOKEN_BYTES, PrivateJwk, SigningKey, Unverified,
-    VerificationKey, Verified, base64url_decode, base64url_encode, sign,
+    Algorithm, Claims, Jwk, JwkSet, JwsError, MAX_HEADER_BYTES, MAX_TOKEN_BYTES, PrivateJwk,
+    SigningKey, Unverified, VerificationKey, Verified, base64url_decode, base64url_encode, sign,
 };
 use proptest::{collection::vec, prelude::*, sample};
 use serde_json::json;
@@ -17,10 +17,18 @@ static KEYS: LazyLock<Vec<(SigningKey, Arc<VerificationKey>)>> = LazyLock::new(|
     let pair = |algorithm: Algorithm| {
         if algorithm.is_mac() {
             let signing = SigningKey::from_secret(&SECRET, algorithm).expect("64 octets");
-            return (signing, Arc::new(VerificationKey::from_secret(&SECRET, Some(algorithm)).expect("64 octets")));
+            return (
+                signing,
+                Arc::new(
+                    VerificationKey::from_secret(&SECRET, Some(algorithm)).expect("64 octets"),
+                ),
+            );
         }
         let key = PrivateJwk::generate(algorithm).expect("a key");
-        (key.signing_key().expect("a signer"), Arc::new(VerificationKey::from_jwk(key.public()).expect("a public key")))
+        (
+            key.signing_key().expect("a signer"),
+            Arc::new(VerificationKey::from_jwk(key.public()).expect("a public key")),
+        )
     };
     Algorithm::ALL.map(pair).into()
 });
@@ -48,12 +56,20 @@ fn with_bit_flipped(token: &str, segment: usize, bit: usize) -> String {
 fn refuses_a_token_with_any_bit_changed() {
     for (signing, verification) in KEYS.iter() {
         let token = sign(signing, Some("JWT"), br#"{"iss":"a","exp":1}"#).expect("a token");
-        assert!(verify(&token, verification).is_ok(), "the control: {}", signing.algorithm());
+        assert!(
+            verify(&token, verification).is_ok(),
+            "the control: {}",
+            signing.algorithm()
+        );
         let mut flipped = 0;
         for (segment, text) in token.split('.').enumerate() {
             for bit in 0..base64url_decode(text).expect("base64url").len() * 8 {
                 let altered = with_bit_flipped(&token, segment, bit);
-                assert!(verify(&altered, verification).is_err(), "{} {segment} {bit}", signing.algorithm());
+                assert!(
+                    verify(&altered, verification).is_err(),
+                    "{} {segment} {bit}",
+                    signing.algorithm()
+                );
                 flipped += 1;
             }
         }
@@ -67,7 +83,10 @@ fn refuses_a_token_with_any_letter_replaced() {
     let (signing, verification) = hmac_keys();
     let token = sign(signing, None, b"{}").expect("a token");
     for at in 0..token.len() {
-        for letter in (0..=127_u8).map(char::from).filter(|letter| !token[at..].starts_with(*letter)) {
+        for letter in (0..=127_u8)
+            .map(char::from)
+            .filter(|letter| !token[at..].starts_with(*letter))
+        {
             let altered = format!("{}{letter}{}", &token[..at], &token[at + 1..]);
             assert!(verify(&altered, verification).is_err(), "{altered:?}");
         }
@@ -83,9 +102,15 @@ fn refuses_every_second_spelling_of_a_segment() {
         assert!(verify(&token, verification).is_ok(), "the control");
         let segments: Vec<&str> = token.split('.').collect();
         for (at, segment) in segments.iter().enumerate() {
-            let mut spellings: Vec<String> =
-                ["=", "==", "\n", " ", "\0", "A", "."].iter().map(|tail| format!("{segment}{tail}")).collect();
-            spellings.extend([" ", "\t", "=", "\u{feff}"].iter().map(|head| format!("{head}{segment}")));
+            let mut spellings: Vec<String> = ["=", "==", "\n", " ", "\0", "A", "."]
+                .iter()
+                .map(|tail| format!("{segment}{tail}"))
+                .collect();
+            spellings.extend(
+                [" ", "\t", "=", "\u{feff}"]
+                    .iter()
+                    .map(|head| format!("{head}{segment}")),
+            );
             spellings.push(format!("{}\r\n{}", &segment[..1], &segment[1..]));
             spellings.extend(same_octets_otherwise(segment));
             for spelling in spellings {
@@ -104,7 +129,9 @@ fn same_octets_otherwise(segment: &str) -> Vec<String> {
     let unused = [0, 0, 16, 4][segment.len() % 4];
     let (rest, last) = segment.split_at(segment.len() - 1);
     let value = ALPHABET.find(last).expect("a letter of the alphabet");
-    (1..unused).map(|bits| format!("{rest}{}", &ALPHABET[value + bits..=value + bits])).collect()
+    (1..unused)
+        .map(|bits| format!("{rest}{}", &ALPHABET[value + bits..=value + bits]))
+        .collect()
 }
 
 #[test]
@@ -113,13 +140,21 @@ fn size_is_bounded_at_the_limit_and_before_anything_else() {
     let overhead = sign(signing, None, b"").expect("a token").len();
     let payload = |length: usize| vec![b'a'; (length - overhead) * 3 / 4];
     let token = sign(signing, None, &payload(MAX_TOKEN_BYTES)).expect("a token");
-    assert!(MAX_TOKEN_BYTES - token.len() < 4, "as near to the limit as base64 allows: {}", token.len());
+    assert!(
+        MAX_TOKEN_BYTES - token.len() < 4,
+        "as near to the limit as base64 allows: {}",
+        token.len()
+    );
     assert!(verify(&token, verification).is_ok());
     let token = sign(signing, None, &payload(MAX_TOKEN_BYTES + 4)).expect("a token");
     assert_eq!(verify(&token, verification).err(), Some(JwsError::TooLarge));
     for garbage in ["a", ".", "=", "{", "\u{1f600}"] {
         let long = garbage.repeat(MAX_TOKEN_BYTES / garbage.len() + 1);
-        assert_eq!(Unverified::parse(&long).err(), Some(JwsError::TooLarge), "{garbage}");
+        assert_eq!(
+            Unverified::parse(&long).err(),
+            Some(JwsError::TooLarge),
+            "{garbage}"
+        );
         assert_ne!(
             Unverified::parse(&garbage.repeat(MAX_TOKEN_BYTES / garbage.len())).err(),
             Some(JwsError::TooLarge),
@@ -138,13 +173,16 @@ fn the_header_is_bounded_at_its_own_limit() {
     let fits = MAX_HEADER_BYTES * 3 / 4 - overhead;
     assert_eq!(token(fits).find('.'), Some(MAX_HEADER_BYTES));
     assert!(Unverified::parse(&token(fits)).is_ok());
-    assert_eq!(Unverified::parse(&token(fits + 1)).err(), Some(JwsError::TooLarge));
+    assert_eq!(
+        Unverified::parse(&token(fits + 1)).err(),
+        Some(JwsError::TooLarge)
+    );
 }
 
 fn object_text() -> impl Strategy<Value = String> {
     let member = sample::select(vec![
-        "alg", "kid", "typ", "crit", "b64", "zip", "enc", "cty", "kty", "crv", "x", "y", "n", "e", "d", "k", "use", "key_ops",
-        "keys", "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+        "alg", "kid", "typ", "crit", "b64", "zip", "enc", "cty", "kty", "crv", "x", "y", "n", "e",
+        "d", "k", "use", "key_ops", "keys", "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
     ]);
     let value = prop_oneof![
         sample::select(vec![
@@ -178,7 +216,10 @@ fn object_text() -> impl Strategy<Value = String> {
         (0..200usize).prop_map(|length| format!("\"{}\"", base64url_encode(vec![0xa5; length]))),
     ];
     vec((member, value), 0..8).prop_map(|members| {
-        let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let members: Vec<String> = members
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
         format!("{{{}}}", members.join(","))
     })
 }

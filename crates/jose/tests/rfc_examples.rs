@@ -4,15 +4,17 @@
 mod vectors;
 
 use grantor_jose::{
-    Algorithm, HeaderError, Jwk, JwkError, JwkSet, JwkSetError, JwsError, PrivateJwk, SigningKey, Unverified, VerificationKey,
-    Verified, base64url_decode, base64url_encode, sign,
+    Algorithm, HeaderError, Jwk, JwkError, JwkSet, JwkSetError, JwsError, PrivateJwk, SigningKey,
+    Unverified, VerificationKey, Verified, base64url_decode, base64url_encode, sign,
 };
 use serde_json::{Value, json};
 
 /// RFC 7515 §A.1.1, the claims that A.1 to A.3 sign.
-const CLAIMS: &str = "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+const CLAIMS: &str =
+    "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
 
-const A1_SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+const A1_SECRET: &str =
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 const A1_TOKEN: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
     dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -103,7 +105,9 @@ fn ed25519_key() -> Value {
 }
 
 fn verification_key(jwk: &Value) -> VerificationKey {
-    Jwk::parse(jwk.to_string().as_bytes()).and_then(VerificationKey::from_jwk).expect("the example's key is sound")
+    Jwk::parse(jwk.to_string().as_bytes())
+        .and_then(VerificationKey::from_jwk)
+        .expect("the example's key is sound")
 }
 
 fn a1_secret() -> Vec<u8> {
@@ -127,16 +131,44 @@ fn accepts_the_examples_of_rfc_7515_and_rfc_8037_and_refuses_them_changed() {
     let secret = VerificationKey::from_secret(&a1_secret(), None).expect("64 octets");
     let rows = [
         ("RFC 7515 §A.1", A1_TOKEN, secret, Algorithm::Hs256, CLAIMS),
-        ("RFC 7515 §A.2", A2_TOKEN, verification_key(&a2_key()), Algorithm::Rs256, CLAIMS),
-        ("RFC 7515 §A.3", A3_TOKEN, verification_key(&a3_key()), Algorithm::Es256, CLAIMS),
-        ("RFC 7515 §A.4", A4_TOKEN, verification_key(&a4_key()), Algorithm::Es512, "Payload"),
-        ("RFC 8037 §A.4", ED25519_TOKEN, verification_key(&ed25519_key()), Algorithm::EdDsa, "Example of Ed25519 signing"),
+        (
+            "RFC 7515 §A.2",
+            A2_TOKEN,
+            verification_key(&a2_key()),
+            Algorithm::Rs256,
+            CLAIMS,
+        ),
+        (
+            "RFC 7515 §A.3",
+            A3_TOKEN,
+            verification_key(&a3_key()),
+            Algorithm::Es256,
+            CLAIMS,
+        ),
+        (
+            "RFC 7515 §A.4",
+            A4_TOKEN,
+            verification_key(&a4_key()),
+            Algorithm::Es512,
+            "Payload",
+        ),
+        (
+            "RFC 8037 §A.4",
+            ED25519_TOKEN,
+            verification_key(&ed25519_key()),
+            Algorithm::EdDsa,
+            "Example of Ed25519 signing",
+        ),
     ];
     for (source, token, key, algorithm, payload) in rows {
         let verified = verify(token, &key).expect(source);
         assert_eq!(verified.payload(), payload.as_bytes(), "{source}");
         assert_eq!(verified.header().algorithm(), algorithm, "{source}");
-        assert_eq!(verify(&with_another_payload(token), &key).err(), Some(JwsError::Signature), "{source}");
+        assert_eq!(
+            verify(&with_another_payload(token), &key).err(),
+            Some(JwsError::Signature),
+            "{source}"
+        );
     }
 }
 
@@ -151,9 +183,15 @@ fn the_header_of_rfc_7515_a1_is_read_with_its_line_breaks() {
 fn refuses_the_unsecured_example_of_rfc_7515_a5() {
     let header = "eyJhbGciOiJub25lIn0";
     let payload = A1_TOKEN.split('.').nth(1).expect("a payload");
-    assert_eq!(Unverified::parse(&format!("{header}.{payload}.")).err(), Some(JwsError::MissingSignature));
+    assert_eq!(
+        Unverified::parse(&format!("{header}.{payload}.")).err(),
+        Some(JwsError::MissingSignature)
+    );
     let with_something = format!("{header}.{payload}.AA");
-    assert_eq!(Unverified::parse(&with_something).err(), Some(JwsError::Header(HeaderError::UnknownAlgorithm)));
+    assert_eq!(
+        Unverified::parse(&with_something).err(),
+        Some(JwsError::Header(HeaderError::UnknownAlgorithm))
+    );
 }
 
 #[test]
@@ -165,31 +203,60 @@ fn refuses_the_json_serialisations_of_rfc_7515_a6_and_a7() {
     let one = json!({"protected": "eyJhbGciOiJFUzI1NiJ9", "header": kid, "signature": signature});
     let general = json!({"payload": payload, "signatures": [one]});
     for json in [flattened, general] {
-        assert_eq!(Unverified::parse(&json.to_string()).err(), Some(JwsError::JsonSerialization));
+        assert_eq!(
+            Unverified::parse(&json.to_string()).err(),
+            Some(JwsError::JsonSerialization)
+        );
     }
 }
 
 /// Our own header differs (it has a `kid`, and no line breaks), so the example's payload must come out, not its signature.
 #[test]
 fn signs_the_claims_of_rfc_7515_with_the_keys_of_the_examples() {
-    let key = PrivateJwk::parse(a2_private_key().to_string().as_bytes(), Some(Algorithm::Rs256)).expect("the example's key");
-    let token = sign(&key.signing_key().expect("a signer"), None, CLAIMS.as_bytes()).expect("a token");
-    assert_eq!(verify(&token, &verification_key(&a2_key())).expect("our own signature").payload(), CLAIMS.as_bytes());
+    let key = PrivateJwk::parse(
+        a2_private_key().to_string().as_bytes(),
+        Some(Algorithm::Rs256),
+    )
+    .expect("the example's key");
+    let token = sign(
+        &key.signing_key().expect("a signer"),
+        None,
+        CLAIMS.as_bytes(),
+    )
+    .expect("a token");
+    assert_eq!(
+        verify(&token, &verification_key(&a2_key()))
+            .expect("our own signature")
+            .payload(),
+        CLAIMS.as_bytes()
+    );
     assert_eq!(token.split('.').nth(1), A2_TOKEN.split('.').nth(1));
 
     let key = SigningKey::from_secret(&a1_secret(), Algorithm::Hs256).expect("64 octets");
     let token = sign(&key, Some("JWT"), CLAIMS.as_bytes()).expect("a token");
-    assert_eq!(base64url_decode(token.split('.').next().expect("a header")), Some(br#"{"alg":"HS256","typ":"JWT"}"#.to_vec()));
+    assert_eq!(
+        base64url_decode(token.split('.').next().expect("a header")),
+        Some(br#"{"alg":"HS256","typ":"JWT"}"#.to_vec())
+    );
 }
 
 #[test]
 fn refuses_each_example_key_under_another_algorithm() {
-    let rows =
-        [(A2_TOKEN, a3_key()), (A3_TOKEN, a2_key()), (A4_TOKEN, a3_key()), (ED25519_TOKEN, a4_key()), (A1_TOKEN, a2_key())];
+    let rows = [
+        (A2_TOKEN, a3_key()),
+        (A3_TOKEN, a2_key()),
+        (A4_TOKEN, a3_key()),
+        (ED25519_TOKEN, a4_key()),
+        (A1_TOKEN, a2_key()),
+    ];
     for (token, jwk) in rows {
         let parsed = Unverified::parse(token).expect("a JWS");
         let algorithm = parsed.header().algorithm();
-        assert_eq!(parsed.verify(&verification_key(&jwk)).err(), Some(JwsError::AlgorithmNotForKey(algorithm)), "{jwk}");
+        assert_eq!(
+            parsed.verify(&verification_key(&jwk)).err(),
+            Some(JwsError::AlgorithmNotForKey(algorithm)),
+            "{jwk}"
+        );
     }
 }
 
@@ -202,10 +269,17 @@ fn thumbprints_are_those_of_rfc_7638_and_rfc_8037() {
             n64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n9\
             1CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
     });
-    let rows =
-        [(rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"), (ed25519_key(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")];
+    let rows = [
+        (rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
+        (ed25519_key(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
+    ];
     for (jwk, thumbprint) in rows {
-        assert_eq!(Jwk::parse(jwk.to_string().as_bytes()).expect("a sound key").thumbprint(), thumbprint);
+        assert_eq!(
+            Jwk::parse(jwk.to_string().as_bytes())
+                .expect("a sound key")
+                .thumbprint(),
+            thumbprint
+        );
     }
 }
 
@@ -215,17 +289,33 @@ fn the_private_keys_of_the_examples_match_their_public_halves() {
         key["d"] = d.into();
         key
     };
-    let p521 = "AY5pb7A0UFiB3RELSD64fTLOSV_jazdF7fLYyuTw8lOfRhWg6Y6rUrPAxerEzgdRhajnu0ferB0d53vM9mE15j2C";
+    let p521 =
+        "AY5pb7A0UFiB3RELSD64fTLOSV_jazdF7fLYyuTw8lOfRhWg6Y6rUrPAxerEzgdRhajnu0ferB0d53vM9mE15j2C";
     let rows = [
         (a2_private_key(), a2_key(), Algorithm::Rs256),
-        (with_d(a3_key(), "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"), a3_key(), Algorithm::Es256),
+        (
+            with_d(a3_key(), "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"),
+            a3_key(),
+            Algorithm::Es256,
+        ),
         (with_d(a4_key(), p521), a4_key(), Algorithm::Es512),
-        (with_d(ed25519_key(), "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"), ed25519_key(), Algorithm::EdDsa),
+        (
+            with_d(ed25519_key(), "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"),
+            ed25519_key(),
+            Algorithm::EdDsa,
+        ),
     ];
     for (private, public, algorithm) in rows {
-        let key = PrivateJwk::parse(private.to_string().as_bytes(), Some(algorithm)).expect("the example's key");
+        let key = PrivateJwk::parse(private.to_string().as_bytes(), Some(algorithm))
+            .expect("the example's key");
         let token = sign(&key.signing_key().expect("a signer"), None, b"payload").expect("a token");
-        assert_eq!(verify(&token, &verification_key(&public)).expect("our signature").payload(), b"payload", "{algorithm}");
+        assert_eq!(
+            verify(&token, &verification_key(&public))
+                .expect("our signature")
+                .payload(),
+            b"payload",
+            "{algorithm}"
+        );
     }
 }
 
@@ -240,15 +330,29 @@ fn accepts_the_compact_signatures_of_the_cookbook() {
         ("curve25519/jws", Algorithm::EdDsa),
     ];
     for (file, algorithm) in files {
-        let Some(example) = vectors::json(&format!("jose-cookbook/{file}.json")) else { return };
+        let Some(example) = vectors::json(&format!("jose-cookbook/{file}.json")) else {
+            return;
+        };
         let key = cookbook_key(&example["input"]["key"], algorithm);
         let token = text(&example["output"]["compact"]);
         let verified = verify(token, &key).expect(file);
-        assert_eq!(verified.payload(), text(&example["input"]["payload"]).as_bytes(), "{file}");
-        assert_eq!(verify(&with_another_payload(token), &key).err(), Some(JwsError::Signature), "{file}");
+        assert_eq!(
+            verified.payload(),
+            text(&example["input"]["payload"]).as_bytes(),
+            "{file}"
+        );
+        assert_eq!(
+            verify(&with_another_payload(token), &key).err(),
+            Some(JwsError::Signature),
+            "{file}"
+        );
         for serialisation in ["json", "json_flat"] {
             let json = example["output"][serialisation].to_string();
-            assert_eq!(Unverified::parse(&json).err(), Some(JwsError::JsonSerialization), "{file}");
+            assert_eq!(
+                Unverified::parse(&json).err(),
+                Some(JwsError::JsonSerialization),
+                "{file}"
+            );
         }
     }
 }
@@ -256,20 +360,47 @@ fn accepts_the_compact_signatures_of_the_cookbook() {
 /// RFC 7520 §4.1 is reproducible and has our header: the same key and payload give the very same token.
 #[test]
 fn reproduces_the_rs256_token_of_the_cookbook() {
-    let Some(example) = vectors::json("jose-cookbook/jws/4_1.rsa_v15_signature.json") else { return };
-    let private = PrivateJwk::parse(example["input"]["key"].to_string().as_bytes(), Some(Algorithm::Rs256)).expect("the key");
-    let token = sign(&private.signing_key().expect("a signer"), None, text(&example["input"]["payload"]).as_bytes());
+    let Some(example) = vectors::json("jose-cookbook/jws/4_1.rsa_v15_signature.json") else {
+        return;
+    };
+    let private = PrivateJwk::parse(
+        example["input"]["key"].to_string().as_bytes(),
+        Some(Algorithm::Rs256),
+    )
+    .expect("the key");
+    let token = sign(
+        &private.signing_key().expect("a signer"),
+        None,
+        text(&example["input"]["payload"]).as_bytes(),
+    );
     assert_eq!(token.as_deref(), Ok(text(&example["output"]["compact"])));
 }
 
 #[test]
 fn refuses_what_the_cookbook_serialises_otherwise() {
-    let Some(detached) = vectors::json("jose-cookbook/jws/4_5.signature_with_detached_content.json") else { return };
+    let Some(detached) =
+        vectors::json("jose-cookbook/jws/4_5.signature_with_detached_content.json")
+    else {
+        return;
+    };
     let key = cookbook_key(&detached["input"]["key"], Algorithm::Hs256);
     let token = text(&detached["output"]["compact"]);
-    assert_eq!(verify(token, &key).err(), Some(JwsError::Signature), "an empty payload was not what was signed");
-    let attached = token.replace("..", &format!(".{}.", base64url_encode(text(&detached["input"]["payload"]))));
-    assert!(verify(&attached, &key).is_ok(), "the control: the same signature with its payload");
+    assert_eq!(
+        verify(token, &key).err(),
+        Some(JwsError::Signature),
+        "an empty payload was not what was signed"
+    );
+    let attached = token.replace(
+        "..",
+        &format!(
+            ".{}.",
+            base64url_encode(text(&detached["input"]["payload"]))
+        ),
+    );
+    assert!(
+        verify(&attached, &key).is_ok(),
+        "the control: the same signature with its payload"
+    );
 
     for file in [
         "jws/4_6.protecting_specific_header_fields",
@@ -278,26 +409,39 @@ fn refuses_what_the_cookbook_serialises_otherwise() {
         "rfc7797/4.2.hmac-sha2_b64_false",
         "rfc7797/hmac-sha2_b64_false",
     ] {
-        let example = vectors::json(&format!("jose-cookbook/{file}.json")).expect("the vectors are there");
+        let example =
+            vectors::json(&format!("jose-cookbook/{file}.json")).expect("the vectors are there");
         for serialisation in ["json", "json_flat", "compact"] {
-            let Some(output) = example["output"].get(serialisation) else { continue };
-            let token = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
+            let Some(output) = example["output"].get(serialisation) else {
+                continue;
+            };
+            let token = output
+                .as_str()
+                .map_or_else(|| output.to_string(), str::to_owned);
             assert!(Unverified::parse(&token).is_err(), "{file} {serialisation}");
         }
     }
 
-    let nested = vectors::json("jose-cookbook/6.nesting_signatures_and_encryption.json").expect("the vectors are there");
+    let nested = vectors::json("jose-cookbook/6.nesting_signatures_and_encryption.json")
+        .expect("the vectors are there");
     let token = text(&nested["encrypt"]["output"]["compact"]);
     assert_eq!(Unverified::parse(token).err(), Some(JwsError::Encrypted));
 }
 
 #[test]
 fn reads_the_keys_of_the_cookbook_where_they_belong() {
-    let Some(public) = vectors::json("jose-cookbook/jwk/3_1.ec_public_key.json") else { return };
-    let read = |file: &str| vectors::json(&format!("jose-cookbook/jwk/{file}.json")).expect("the vectors are there");
+    let Some(public) = vectors::json("jose-cookbook/jwk/3_1.ec_public_key.json") else {
+        return;
+    };
+    let read = |file: &str| {
+        vectors::json(&format!("jose-cookbook/jwk/{file}.json")).expect("the vectors are there")
+    };
     let rsa_public = read("3_3.rsa_public_key");
     for key in [&public, &rsa_public] {
-        assert_eq!(verification_key(key).key_id(), Some("bilbo.baggins@hobbiton.example"));
+        assert_eq!(
+            verification_key(key).key_id(),
+            Some("bilbo.baggins@hobbiton.example")
+        );
     }
     for (file, member) in [
         ("3_2.ec_private_key", "d"),
@@ -306,14 +450,23 @@ fn reads_the_keys_of_the_cookbook_where_they_belong() {
         ("3_6.symmetric_key_encryption", "k"),
     ] {
         let key = read(file);
-        assert_eq!(Jwk::parse(key.to_string().as_bytes()), Err(JwkError::Private(member)), "{file}");
+        assert_eq!(
+            Jwk::parse(key.to_string().as_bytes()),
+            Err(JwkError::Private(member)),
+            "{file}"
+        );
         let set = json!({"keys": [public, key]}).to_string();
         let error = JwkError::Private(member);
-        assert_eq!(JwkSet::parse(set.as_bytes()).err(), Some(JwkSetError::Private { index: 1, error }), "{file}");
+        assert_eq!(
+            JwkSet::parse(set.as_bytes()).err(),
+            Some(JwkSetError::Private { index: 1, error }),
+            "{file}"
+        );
     }
-    for (file, public, algorithm) in
-        [("3_2.ec_private_key", &public, None), ("3_4.rsa_private_key", &rsa_public, Some(Algorithm::Rs256))]
-    {
+    for (file, public, algorithm) in [
+        ("3_2.ec_private_key", &public, None),
+        ("3_4.rsa_private_key", &rsa_public, Some(Algorithm::Rs256)),
+    ] {
         let key = PrivateJwk::parse(read(file).to_string().as_bytes(), algorithm).expect(file);
         let token = sign(&key.signing_key().expect("a signer"), None, b"payload").expect("a token");
         assert!(verify(&token, &verification_key(public)).is_ok(), "{file}");
@@ -328,8 +481,10 @@ fn text(value: &Value) -> &str {
 fn cookbook_key(key: &Value, algorithm: Algorithm) -> VerificationKey {
     if algorithm.is_mac() {
         let secret = base64url_decode(text(&key["k"])).expect("base64url");
-        return VerificationKey::from_secret(&secret, Some(algorithm)).expect("a long enough secret");
+        return VerificationKey::from_secret(&secret, Some(algorithm))
+            .expect("a long enough secret");
     }
-    let private = PrivateJwk::parse(key.to_string().as_bytes(), Some(algorithm)).expect("a private key");
+    let private =
+        PrivateJwk::parse(key.to_string().as_bytes(), Some(algorithm)).expect("a private key");
     VerificationKey::from_jwk(private.public()).expect("its public half")
 }

@@ -25,14 +25,22 @@ pub fn store_options(config: &Config, options: Options) -> Options {
 }
 
 /// Opens the database in the data directory; what the configuration decides is decided by it, the rest by `options`.
-pub fn open_store(data: &Path, config: &Config, options: Options) -> Result<Arc<SqliteStore>, OpenError> {
+pub fn open_store(
+    data: &Path,
+    config: &Config,
+    options: Options,
+) -> Result<Arc<SqliteStore>, OpenError> {
     let options = store_options(config, options);
     SqliteStore::open(data, &options).map(Arc::new)
 }
 
 /// Puts the server together. Each decision is counted; each is logged and kept, but
 /// for a part of those about senders that have to wait.
-pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) -> Result<AuthorizationServer, BuildError> {
+pub fn build_server(
+    config: &Config,
+    store: Arc<SqliteStore>,
+    metrics: Metrics,
+) -> Result<AuthorizationServer, BuildError> {
     let settings = Settings {
         assertion_algorithms: config.assertion.algorithms.clone(),
         token_lifetime: config.token.lifetime,
@@ -40,7 +48,10 @@ pub fn build_server(config: &Config, store: Arc<SqliteStore>, metrics: Metrics) 
         resources: config.token.resources.clone(),
         ..Settings::of(config.assertion.profile)
     };
-    let lifetimes = Lifetimes { leeway: config.assertion.leeway, maximum: config.assertion.maximum_lifetime };
+    let lifetimes = Lifetimes {
+        leeway: config.assertion.leeway,
+        maximum: config.assertion.maximum_lifetime,
+    };
     AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.clone())
         .token_ids(store.token_ids())

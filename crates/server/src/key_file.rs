@@ -29,13 +29,25 @@ impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists(path) => {
-                write!(f, "key file {}: exists already and is never overwritten; name another with --out", path.display())
+                write!(
+                    f,
+                    "key file {}: exists already and is never overwritten; name another with --out",
+                    path.display()
+                )
             }
             Self::Writable(path) => {
-                write!(f, "key file {path}: others may change it; run: chmod 600 {path}", path = path.display())
+                write!(
+                    f,
+                    "key file {path}: others may change it; run: chmod 600 {path}",
+                    path = path.display()
+                )
             }
             Self::NoDirectory(path) => {
-                write!(f, "key file {}: its directory does not exist; make it, or name another file with --out", path.display())
+                write!(
+                    f,
+                    "key file {}: its directory does not exist; make it, or name another file with --out",
+                    path.display()
+                )
             }
             Self::Io(path, error) => write!(f, "key file {}: {error}", path.display()),
         }
@@ -72,19 +84,28 @@ pub fn grantor_form(
         token_endpoint: issuer.endpoint("token"),
         client_id: client_id.clone(),
         auth_method: auth_method.clone(),
-        alg: key.map(PrivateJwk::algorithm).or(hmac).map(|algorithm| algorithm.name().to_owned()),
+        alg: key
+            .map(PrivateJwk::algorithm)
+            .or(hmac)
+            .map(|algorithm| algorithm.name().to_owned()),
         private_key,
         client_secret: secret.map(str::to_owned),
     };
     let mut object = json!({"type": "grantor_client"});
-    if let (Value::Object(all), Ok(Value::Object(members))) = (&mut object, serde_json::to_value(&form)) {
+    if let (Value::Object(all), Ok(Value::Object(members))) =
+        (&mut object, serde_json::to_value(&form))
+    {
         all.extend(members);
     }
     pretty(&object)
 }
 
 /// The text of a new key file in the service-account form; `None` unless the key is RSA.
-pub fn google_form(issuer: &Issuer, client_id: &ClientId, key: &PrivateJwk) -> Option<Zeroizing<String>> {
+pub fn google_form(
+    issuer: &Issuer,
+    client_id: &ClientId,
+    key: &PrivateJwk,
+) -> Option<Zeroizing<String>> {
     let pem = key.expose_rsa_pem()?;
     Some(pretty(&json!({
         "type": "service_account",
@@ -115,7 +136,10 @@ pub fn check_access(path: &Path) -> Result<(), KeyFileError> {
 /// Logs that others than the owner and the groups of this process may read or write a file with a private key.
 pub fn warn_if_exposed(path: &Path) {
     if let Some(exposure) = exposure(path) {
-        tracing::warn!("key file {path}: others may {exposure} it; run: chmod 600 {path}", path = path.display());
+        tracing::warn!(
+            "key file {path}: others may {exposure} it; run: chmod 600 {path}",
+            path = path.display()
+        );
     }
 }
 
@@ -127,25 +151,36 @@ fn exposure(path: &Path) -> Option<Exposure> {
 
 /// Without the temporary name that tempfile adds.
 fn of_system(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    let inner = error
+        .get_ref()
+        .and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
     inner.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Writes a key file that must not exist yet, mode 0600. It is there whole and on the disk when this succeeds, and not at all otherwise.
 pub fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
         // Under another name first, which goes away with the value.
-        let mut file = tempfile::Builder::new().prefix(".key-").suffix(".new").tempfile_in(directory)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".key-")
+            .suffix(".new")
+            .tempfile_in(directory)?;
         file.as_file_mut().write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist_noclobber(path).map_err(|refused| refused.error)?;
+        file.persist_noclobber(path)
+            .map_err(|refused| refused.error)?;
         // The name too, where the file system can do that.
         let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
         Ok(())
     };
     match write() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyFileError::Exists(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(KeyFileError::Exists(path.to_owned()))
+        }
         Err(_) if !directory.exists() => Err(KeyFileError::NoDirectory(path.to_owned())),
         written => written.map_err(|error| KeyFileError::Io(path.to_owned(), of_system(error))),
     }

@@ -34,8 +34,11 @@ fn main() -> ExitCode {
 
 fn run(cli: cli::Cli) -> Result<(), cli::Failure> {
     let _log = telemetry::lines::FlushAtEnd;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| cli::Failure::failed(format!("no runtime could be started: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime
+        .map_err(|error| cli::Failure::failed(format!("no runtime could be started: {error}")))?;
     runtime.block_on(async {
         survive_file_limits();
         cli.run().await

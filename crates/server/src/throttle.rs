@@ -67,7 +67,9 @@ impl FailureThrottle {
 impl Throttle for FailureThrottle {
     fn wait(&self, attempt: &Attempt<'_>) -> Option<Duration> {
         let (origin, address) = self.failing(attempt)?;
-        self.addresses.wait(address).max(self.parties.wait(self.party(origin, attempt)))
+        self.addresses
+            .wait(address)
+            .max(self.parties.wait(self.party(origin, attempt)))
     }
 
     fn failed(&self, attempt: &Attempt<'_>) {
@@ -114,8 +116,16 @@ pub struct Thinned<L> {
 impl<L> Thinned<L> {
     pub fn new(log: L) -> Self {
         let quota = Quota::per_second(KEPT_A_SECOND);
-        let (impatient, garbage) = (Budgets::new(quota), Budgets::new(quota.allow_burst(KEPT_AT_ONCE)));
-        Self { log, digest: RandomState::new(), impatient, garbage }
+        let (impatient, garbage) = (
+            Budgets::new(quota),
+            Budgets::new(quota.allow_burst(KEPT_AT_ONCE)),
+        );
+        Self {
+            log,
+            digest: RandomState::new(),
+            impatient,
+            garbage,
+        }
     }
 
     fn is_kept(&self, decision: &Decision) -> bool {
@@ -127,8 +137,15 @@ impl<L> Thinned<L> {
             Outcome::Granted => "granted",
             Outcome::Undecided => "undecided",
         };
-        let budgets = if rule == "throttled" { &self.impatient } else { &self.garbage };
-        budgets.spend(self.digest.hash_one((decision.sender.and_then(Origin::of), rule)))
+        let budgets = if rule == "throttled" {
+            &self.impatient
+        } else {
+            &self.garbage
+        };
+        budgets.spend(
+            self.digest
+                .hash_one((decision.sender.and_then(Origin::of), rule)),
+        )
     }
 }
 
@@ -149,7 +166,10 @@ struct Budgets {
 impl Budgets {
     fn new(quota: Quota) -> Self {
         let spent = Spent(Arc::new(Cache::new(REMEMBERED)));
-        Self { limiter: RateLimiter::new(quota, spent.clone(), MonotonicClock), spent }
+        Self {
+            limiter: RateLimiter::new(quota, spent.clone(), MonotonicClock),
+            spent,
+        }
     }
 
     fn knows(&self, sender: u64) -> bool {
@@ -159,7 +179,9 @@ impl Budgets {
     /// How long until there is something to spend again, if there is nothing.
     fn wait(&self, sender: u64) -> Option<Duration> {
         let looked = self.limiter.check_key(&Access::Look(sender));
-        looked.err().map(|until| until.wait_time_from(MonotonicClock.now()))
+        looked
+            .err()
+            .map(|until| until.wait_time_from(MonotonicClock.now()))
     }
 
     /// Whether there was something left. Requests that were under way at once may find nothing; the budget is spent either way.
@@ -193,15 +215,25 @@ impl StateStore for Spent {
         let decide = |state: u64| decide((state > 0).then(|| state.into()));
         let Ok(state) = match access {
             Access::Look(sender) => {
-                let state = self.0.get(sender).map_or(0, |state| state.load(Ordering::Relaxed));
+                let state = self
+                    .0
+                    .get(sender)
+                    .map_or(0, |state| state.load(Ordering::Relaxed));
                 return decide(state).map(|(found, _)| found);
             }
-            Access::Spend(sender) => self.0.get_or_insert_with(sender, || Ok::<_, Infallible>(Arc::default())),
+            Access::Spend(sender) => self
+                .0
+                .get_or_insert_with(sender, || Ok::<_, Infallible>(Arc::default())),
         };
         let mut seen = state.load(Ordering::Relaxed);
         loop {
             let (found, next) = decide(seen)?;
-            match state.compare_exchange_weak(seen, next.as_u64(), Ordering::Relaxed, Ordering::Relaxed) {
+            match state.compare_exchange_weak(
+                seen,
+                next.as_u64(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Ok(found),
                 Err(other) => seen = other,
             }
@@ -225,7 +257,10 @@ mod tests {
             budgets.spend(1);
         }
         let wait = budgets.wait(1).expect("nothing left");
-        assert!(wait > Duration::from_secs(15) && wait <= Duration::from_secs(20), "{wait:?}");
+        assert!(
+            wait > Duration::from_secs(15) && wait <= Duration::from_secs(20),
+            "{wait:?}"
+        );
         assert_eq!(budgets.wait(2), None);
         budgets.restore(1);
         assert_eq!(budgets.wait(1), None);
@@ -241,6 +276,10 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let budgets = budgets(1);
         (0..4 * REMEMBERED as u64).for_each(|sender| assert!(budgets.spend(sender)));
-        assert!(budgets.spent.0.len() <= REMEMBERED, "{}", budgets.spent.0.len());
+        assert!(
+            budgets.spent.0.len() <= REMEMBERED,
+            "{}",
+            budgets.spent.0.len()
+        );
     }
 }

@@ -25,9 +25,21 @@ impl Confined {
 
     fn start_logging(server: &Server, blocks: u32, log: impl Into<Stdio>) -> Self {
         let serve = grantor(&server.data());
-        let arguments = ["serve", "--listen", &server.address.to_string(), "--issuer", &server.issuer].map(str::to_owned);
+        let arguments = [
+            "serve",
+            "--listen",
+            &server.address.to_string(),
+            "--issuer",
+            &server.issuer,
+        ]
+        .map(str::to_owned);
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")).arg(serve.get_program());
+        shell
+            .arg("-c")
+            .arg(format!(
+                "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""
+            ))
+            .arg(serve.get_program());
         shell.args(serve.get_args()).args(arguments).stderr(log);
         Self::started(server, &mut shell)
     }
@@ -35,7 +47,15 @@ impl Confined {
     /// Without a limit, and with this log.
     fn logging_to(server: &Server, log: impl Into<Stdio>) -> Self {
         let mut serve = grantor(&server.data());
-        serve.args(["serve", "--listen", &server.address.to_string(), "--issuer", &server.issuer]).stderr(log);
+        serve
+            .args([
+                "serve",
+                "--listen",
+                &server.address.to_string(),
+                "--issuer",
+                &server.issuer,
+            ])
+            .stderr(log);
         Self::started(server, &mut serve)
     }
 
@@ -43,7 +63,11 @@ impl Confined {
         let confined = Self(command.spawn().expect("a process"));
         let started = Instant::now();
         while TcpStream::connect(server.address).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(10), "the server does not listen on {}", server.address);
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "the server does not listen on {}",
+                server.address
+            );
             thread::sleep(Duration::from_millis(10));
         }
         confined
@@ -66,7 +90,10 @@ fn expect_ready(server: &Server, status: u16) {
         if answer.status == status {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(5), "expected {status}, got {answer:?}");
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "expected {status}, got {answer:?}"
+        );
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -83,7 +110,10 @@ fn a_full_disk_is_not_ready_and_ready_again_when_there_is_space() {
         let out = server.directory().join(format!("client-{number}.json"));
         let id = format!("client-{number}");
         // Another process, without the limit, fills the log.
-        let output = grantor(&server.data()).args(["client", "create", &id, "--generate-key", "--out"]).arg(out).output();
+        let output = grantor(&server.data())
+            .args(["client", "create", &id, "--generate-key", "--out"])
+            .arg(out)
+            .output();
         let created = finished(output.expect("the binary runs"));
         assert!(created.status.success(), "{}", created.stderr);
     }
@@ -91,15 +121,21 @@ fn a_full_disk_is_not_ready_and_ready_again_when_there_is_space() {
     assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200);
 
     let connection = Connection::open(server.data().join("grantor.db")).expect("the database");
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("space");
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .expect("space");
     expect_ready(&server, 200);
 }
 
 /// How many log lines are lost, by the metrics.
 fn lines_lost(server: &Server, metrics: std::net::SocketAddr) -> u64 {
     let scrape = server.at(metrics, "GET", "/metrics");
-    let line = scrape.body.lines().find_map(|line| line.strip_prefix("grantor_log_lines_lost_total "));
-    line.and_then(|count| count.parse().ok()).expect(&scrape.body)
+    let line = scrape
+        .body
+        .lines()
+        .find_map(|line| line.strip_prefix("grantor_log_lines_lost_total "));
+    line.and_then(|count| count.parse().ok())
+        .expect(&scrape.body)
 }
 
 fn grant(server: &Server) -> Answer {
@@ -110,17 +146,30 @@ fn grant(server: &Server) -> Answer {
 /// Sends requests that are logged, and has the writer log too: another process holds the lock of the database for longer than it waits.
 fn goes_on(server: &Server, name: &str) {
     let other = Connection::open(server.data().join("grantor.db")).expect("a connection");
-    other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+    other
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the write lock");
     let refused = grant(server);
-    assert_eq!((refused.status, refused.error().as_str()), (503, "temporarily_unavailable"), "{name}");
+    assert_eq!(
+        (refused.status, refused.error().as_str()),
+        (503, "temporarily_unavailable"),
+        "{name}"
+    );
     other.execute_batch("ROLLBACK").expect("released");
     for number in 0..300 {
         // More than a pipe takes, and more than there are threads.
-        let answer =
-            server.token(&[("grant_type", "client_credentials"), ("client_id", &"x".repeat(100)), ("client_secret", "x")]);
+        let answer = server.token(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", &"x".repeat(100)),
+            ("client_secret", "x"),
+        ]);
         assert_eq!(answer.status, 400, "{name}, {number}");
     }
-    assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200, "{name}");
+    assert_eq!(
+        server.send("GET", "/health/live", &[], b"").status,
+        200,
+        "{name}"
+    );
     expect_ready(server, 200);
     assert_eq!(grant(server).status, 200, "{name}");
 }
@@ -128,8 +177,15 @@ fn goes_on(server: &Server, name: &str) {
 #[test]
 fn a_log_that_cannot_be_written_stops_nothing() {
     let closed = || -> io::Result<Stdio> { io::pipe().map(|(_, writer)| writer.into()) };
-    let full = || OpenOptions::new().write(true).open("/dev/full").map(Stdio::from);
-    let (stalled, never_read) = io::pipe().map(|(reader, writer)| (writer, reader)).expect("a pipe");
+    let full = || {
+        OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .map(Stdio::from)
+    };
+    let (stalled, never_read) = io::pipe()
+        .map(|(reader, writer)| (writer, reader))
+        .expect("a pipe");
     let rows = [
         ("stalled", stalled.into(), false),
         ("closed", closed().expect("a pipe"), true),
@@ -139,13 +195,17 @@ fn a_log_that_cannot_be_written_stops_nothing() {
         for (name, log, is_lost) in rows {
             scope.spawn(move || {
                 let metrics = free_address();
-                let mut server = Server::start_with(&format!("log.level = \"debug\"\n[metrics]\nlisten = \"{metrics}\""));
+                let mut server = Server::start_with(&format!(
+                    "log.level = \"debug\"\n[metrics]\nlisten = \"{metrics}\""
+                ));
                 server.client("billing", &["--generate-key"]);
                 server.terminate();
                 let mut serving = Confined::logging_to(&server, log);
                 goes_on(&server, name);
                 assert_eq!(lines_lost(&server, metrics) > 0, is_lost, "{name}");
-                let stopped = Command::new("kill").args(["-TERM", &serving.0.id().to_string()]).status();
+                let stopped = Command::new("kill")
+                    .args(["-TERM", &serving.0.id().to_string()])
+                    .status();
                 assert!(stopped.expect("kill").success());
                 assert!(serving.0.wait().expect("it ends").success(), "{name}");
             });
@@ -162,9 +222,16 @@ fn a_command_ends_although_nobody_reads_what_it_says() {
     let filling = thread::spawn(move || pipe.write_all(&vec![b'x'; 1024 * 1024]));
     let started = Instant::now();
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut failing = grantor(directory.path()).args(["serve", "--issuer", "no URL"]).stderr(full).spawn().expect("a process");
+    let mut failing = grantor(directory.path())
+        .args(["serve", "--issuer", "no URL"])
+        .stderr(full)
+        .spawn()
+        .expect("a process");
     while failing.try_wait().expect("a status").is_none() {
-        assert!(started.elapsed() < Duration::from_secs(10), "it waits for a reader");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "it waits for a reader"
+        );
         thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(failing.wait().expect("it has ended").code(), Some(2));
@@ -179,17 +246,30 @@ fn lines_that_were_lost_are_told_once_the_log_can_be_written_again() {
     server.terminate();
     // A log file that may not grow beyond a size, as on a full disk, until it is emptied, as an operator would.
     let path = server.directory().join("log");
-    let log = OpenOptions::new().append(true).create(true).open(&path).expect("a log");
+    let log = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .expect("a log");
     let _confined = Confined::start_logging(&server, 200, log);
-    let ask = || server.token(&[("grant_type", "client_credentials"), ("client_id", &"x".repeat(100)), ("client_secret", "x")]);
+    let ask = || {
+        server.token(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", &"x".repeat(100)),
+            ("client_secret", "x"),
+        ])
+    };
     for _ in 0..300 {
         assert_eq!(ask().status, 400);
     }
     let size = || fs::metadata(&path).map(|file| file.len()).expect("the log");
-    server.wait_until("the log is full", || ask().status == 400 && size() >= 200 * 512);
+    server.wait_until("the log is full", || {
+        ask().status == 400 && size() >= 200 * 512
+    });
     assert_eq!(ask().status, 400);
     fs::write(&path, "").expect("emptied");
     server.wait_until("the loss is told", || {
-        ask().status == 400 && fs::read_to_string(&path).is_ok_and(|text| text.contains("log lines were lost"))
+        ask().status == 400
+            && fs::read_to_string(&path).is_ok_and(|text| text.contains("log lines were lost"))
     });
 }

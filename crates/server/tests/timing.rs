@@ -4,7 +4,10 @@
 //! what the medians of two halves of one case differ by, 30 microseconds, and a tenth of the time itself, because a busy machine is
 //! never quieter than that. Of five runs one must stay below; a real difference is in each: before it was levelled, an unknown
 //! client was told from a known one by a third of the time.
-#![allow(clippy::print_stdout, reason = "the measured times are worth reading: --nocapture")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the measured times are worth reading: --nocapture"
+)]
 
 mod support;
 
@@ -35,7 +38,10 @@ struct Case {
 struct Request(Option<String>, Vec<(&'static str, String)>);
 
 fn case(name: &'static str, request: impl Fn(usize) -> Request + 'static) -> Case {
-    Case { name, request: Box::new(request) }
+    Case {
+        name,
+        request: Box::new(request),
+    }
 }
 
 /// One connection, kept alive.
@@ -45,17 +51,29 @@ impl Connection {
     fn open(server: &Server) -> Self {
         let stream = TcpStream::connect(server.address).expect("the server accepts");
         stream.set_nodelay(true).expect("a socket");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout");
         Self(stream)
     }
 
     /// The answer, and how long it took to come.
     fn ask(&mut self, Request(authorization, form): &Request) -> (Answer, Duration) {
-        let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let body: Vec<_> = form
+            .iter()
+            .map(|(name, value)| format!("{name}={}", escape(value)))
+            .collect();
         let body = body.join("&");
-        let authorization = authorization.as_ref().map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
-        let head = "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded";
-        let request = format!("{head}\r\n{authorization}Content-Length: {}\r\n\r\n{body}", body.len());
+        let authorization = authorization
+            .as_ref()
+            .map(|value| format!("Authorization: {value}\r\n"))
+            .unwrap_or_default();
+        let head =
+            "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded";
+        let request = format!(
+            "{head}\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let (mut octets, mut answer) = ([0; 4096], String::new());
         let sent = Instant::now();
         self.0.write_all(request.as_bytes()).expect("sent");
@@ -66,16 +84,39 @@ impl Connection {
         }
         let took = sent.elapsed();
         let (head, body) = answer.split_once("\r\n\r\n").expect("it is whole");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        (Answer { status, headers, body: body.to_owned() }, took)
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .expect("a status");
+        let headers = head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "));
+        let headers = headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        (
+            Answer {
+                status,
+                headers,
+                body: body.to_owned(),
+            },
+            took,
+        )
     }
 }
 
 fn is_whole(answer: &str) -> bool {
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse()
+            .ok()
+    });
     length.is_some_and(|length: usize| body.len() >= length)
 }
 
@@ -87,9 +128,15 @@ struct Pace {
     pause: Duration,
 }
 
-const AT_ONCE: Pace = Pace { samples: 400, pause: Duration::ZERO };
+const AT_ONCE: Pace = Pace {
+    samples: 400,
+    pause: Duration::ZERO,
+};
 /// What a server does at most a hundred times a second, it does each time now.
-const SLOWLY: Pace = Pace { samples: 300, pause: Duration::from_millis(11) };
+const SLOWLY: Pace = Pace {
+    samples: 300,
+    pause: Duration::from_millis(11),
+};
 
 /// All cases are refused with the same status, headers and body, and none of them faster or slower than another.
 fn cannot_be_told_apart(server: &Server, what: &str, status: u16, pace: Pace, cases: &[Case]) {
@@ -97,7 +144,10 @@ fn cannot_be_told_apart(server: &Server, what: &str, status: u16, pace: Pace, ca
     let mut report = String::new();
     for run in 0..5 {
         let times = measure(&mut connection, status, pace, cases, run);
-        let medians: Vec<_> = times.iter().map(|times| median(times.iter().copied())).collect();
+        let medians: Vec<_> = times
+            .iter()
+            .map(|times| median(times.iter().copied()))
+            .collect();
         let noise = times.iter().map(|times| {
             let half = |parity| median(times.iter().copied().skip(parity).step_by(2));
             half(0).abs_diff(half(1))
@@ -117,7 +167,13 @@ fn cannot_be_told_apart(server: &Server, what: &str, status: u16, pace: Pace, ca
     assert!(report.is_empty(), "{report}");
 }
 
-fn measure(connection: &mut Connection, status: u16, pace: Pace, cases: &[Case], run: usize) -> Vec<Vec<Duration>> {
+fn measure(
+    connection: &mut Connection,
+    status: u16,
+    pace: Pace,
+    cases: &[Case],
+    run: usize,
+) -> Vec<Vec<Duration>> {
     let mut times = vec![Vec::with_capacity(pace.samples); cases.len()];
     let mut face = None;
     for round in 0..WARM_UP + pace.samples {
@@ -126,7 +182,12 @@ fn measure(connection: &mut Connection, status: u16, pace: Pace, cases: &[Case],
             let (answer, took) = connection.ask(&(cases[at].request)(run * 10_000 + round));
             let seen = public_face(&answer);
             assert_eq!(answer.status, status, "{}: {answer:?}", cases[at].name);
-            assert_eq!(*face.get_or_insert_with(|| seen.clone()), seen, "{}", cases[at].name);
+            assert_eq!(
+                *face.get_or_insert_with(|| seen.clone()),
+                seen,
+                "{}",
+                cases[at].name
+            );
             if round >= WARM_UP {
                 times[at].push(took);
             }
@@ -138,7 +199,10 @@ fn measure(connection: &mut Connection, status: u16, pace: Pace, cases: &[Case],
 /// What an answer says, but for the decision id and the time.
 fn public_face(answer: &Answer) -> (Vec<(String, String)>, String) {
     let id = answer.decision_id();
-    let headers = answer.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
     let headers = headers.map(|(name, value)| (name.clone(), value.replace(&id, "ID")));
     (headers.collect(), answer.body.replace(&id, "ID"))
 }
@@ -148,7 +212,9 @@ fn shuffled(count: usize, seed: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..count).collect();
     let mut state = (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for at in (1..count).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         order.swap(at, (state >> 33) as usize % (at + 1));
     }
     order
@@ -173,28 +239,46 @@ fn an_unknown_client_takes_as_long_as_a_wrong_secret() {
     server.client("keyed", &["--generate-key"]);
     let request = |id: &str, secret: &str| {
         let credentials = STANDARD.encode(format!("{id}:{secret}"));
-        Request(Some(format!("Basic {credentials}")), vec![("grant_type", "client_credentials".to_owned())])
+        Request(
+            Some(format!("Basic {credentials}")),
+            vec![("grant_type", "client_credentials".to_owned())],
+        )
     };
     let (granted, _) = Connection::open(&server).ask(&request("known", &secret));
     assert_eq!(granted.status, 200, "control");
     let wrong = "x".repeat(64);
     let half = format!("{}{}", &secret[..32], "x".repeat(32));
-    let all_but_one = format!("{}{}", &secret[..63], if secret.ends_with('x') { "y" } else { "x" });
+    let all_but_one = format!(
+        "{}{}",
+        &secret[..63],
+        if secret.ends_with('x') { "y" } else { "x" }
+    );
     let of = |id: &'static str, secret: &str| {
         let secret = secret.to_owned();
         move |_| request(id, &secret)
     };
     let cases = [
-        case("unknown client, always another", move |count| request(&format!("u{count:04}"), &"x".repeat(64))),
+        case("unknown client, always another", move |count| {
+            request(&format!("u{count:04}"), &"x".repeat(64))
+        }),
         case("unknown client, always the same", of("nobdy", &wrong)),
         case("known client, wrong secret", of("known", &wrong)),
         case("known client, half of the secret right", of("known", &half)),
-        case("known client, one character wrong", of("known", &all_but_one)),
+        case(
+            "known client, one character wrong",
+            of("known", &all_but_one),
+        ),
         case("known client, another method", of("other", &wrong)),
         case("known client, a key", of("keyed", &wrong)),
     ];
     cannot_be_told_apart(&server, "client_secret_basic", 401, AT_ONCE, &cases);
-    cannot_be_told_apart(&server, "client_secret_basic, slowly", 401, SLOWLY, &cases[1..3]);
+    cannot_be_told_apart(
+        &server,
+        "client_secret_basic, slowly",
+        401,
+        SLOWLY,
+        &cases[1..3],
+    );
 }
 
 /// Neither a long secret nor the number of a client's secrets shows: a secret is digested once, whoever is meant, and not at all if it is
@@ -205,14 +289,29 @@ fn a_long_secret_and_many_secrets_take_as_long_as_an_unknown_client() {
     let known = |id: &str, rotations| {
         server.client(id, &["--auth", "client_secret_post"]);
         for number in 0..rotations {
-            server.ok(&["client", "rotate-secret", id, "--overlap", "1d", "--out", &format!("{id}-{number}.json")]);
+            server.ok(&[
+                "client",
+                "rotate-secret",
+                id,
+                "--overlap",
+                "1d",
+                "--out",
+                &format!("{id}-{number}.json"),
+            ]);
         }
     };
     known("one", 0);
     known("four", 3);
     let request = |id: &str, secret: &str| {
-        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
-        Request(None, form.map(|(name, value)| (name, value.to_owned())).into())
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id),
+            ("client_secret", secret),
+        ];
+        Request(
+            None,
+            form.map(|(name, value)| (name, value.to_owned())).into(),
+        )
     };
     for (what, octets) in [("as long as ours", 64), ("60 KB", 60_000)] {
         let secret = "x".repeat(octets);
@@ -220,7 +319,13 @@ fn a_long_secret_and_many_secrets_take_as_long_as_an_unknown_client() {
             let secret = secret.clone();
             case(id, move |_| request(id, &secret))
         };
-        cannot_be_told_apart(&server, what, 400, AT_ONCE, &[of("none"), of("one"), of("four")]);
+        cannot_be_told_apart(
+            &server,
+            what,
+            400,
+            AT_ONCE,
+            &[of("none"), of("one"), of("four")],
+        );
     }
 }
 
@@ -232,15 +337,30 @@ fn a_long_assertion_with_a_mac_takes_as_long_for_nobody() {
         server.client(id, &["--auth", "client_secret_jwt"]);
     }
     for number in 0..3 {
-        server.ok(&["client", "rotate-secret", "four", "--overlap", "1d", "--out", &format!("four-{number}.json")]);
+        server.ok(&[
+            "client",
+            "rotate-secret",
+            "four",
+            "--overlap",
+            "1d",
+            "--out",
+            &format!("four-{number}.json"),
+        ]);
     }
     let key = SigningKey::from_secret(&[7; 64], Algorithm::Hs256).expect("a secret");
     let of = |id: &'static str| {
         let claims = serde_json::json!({"iss": id, "sub": id, "aud": server.issuer, "jti": "x", "exp": 4_000_000_000_u64, "pad": "x".repeat(11_000)});
-        let assertion = grantor::jose::sign(&key, None, claims.to_string().as_bytes()).expect("an assertion");
+        let assertion =
+            grantor::jose::sign(&key, None, claims.to_string().as_bytes()).expect("an assertion");
         case(id, move |_| form("private_key_jwt", &assertion))
     };
-    cannot_be_told_apart(&server, "client_secret_jwt", 400, AT_ONCE, &[of("none"), of("one"), of("four")]);
+    cannot_be_told_apart(
+        &server,
+        "client_secret_jwt",
+        400,
+        AT_ONCE,
+        &[of("none"), of("one"), of("four")],
+    );
 }
 
 /// A key as it is, or under the `kid` of another.
@@ -249,11 +369,19 @@ fn signing_key(json: &Value, key_id: Option<&str>) -> SigningKey {
     if let Some(key_id) = key_id {
         jwk["kid"] = key_id.into();
     }
-    PrivateJwk::parse(jwk.to_string().as_bytes(), None).and_then(|jwk| jwk.signing_key()).expect("a key")
+    PrivateJwk::parse(jwk.to_string().as_bytes(), None)
+        .and_then(|jwk| jwk.signing_key())
+        .expect("a key")
 }
 
 fn assertion(server: &Server, issuer: &str, key: &SigningKey) -> String {
-    support::assertion(&server.issuer, issuer, issuer, key, Duration::from_secs(600))
+    support::assertion(
+        &server.issuer,
+        issuer,
+        issuer,
+        key,
+        Duration::from_secs(600),
+    )
 }
 
 fn form(use_: &str, assertion: &str) -> Request {
@@ -265,7 +393,13 @@ fn form(use_: &str, assertion: &str) -> Request {
         ],
         _ => vec![("grant_type", JWT_BEARER), ("assertion", assertion)],
     };
-    Request(None, parameters.into_iter().map(|(name, value)| (name, value.to_owned())).collect())
+    Request(
+        None,
+        parameters
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect(),
+    )
 }
 
 fn assertions_cannot_be_told_apart(use_: &'static str) {
@@ -273,12 +407,24 @@ fn assertions_cannot_be_told_apart(use_: &'static str) {
     for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
         let known = ["a", "b"].map(|id| format!("{id}-{}", algorithm.name()));
         let [known, disabled] = known.each_ref().map(String::as_str);
-        let genuine = key_file(&server.client(known, &["--generate-key", algorithm.name()]))["private_key"].clone();
+        let genuine =
+            key_file(&server.client(known, &["--generate-key", algorithm.name()]))["private_key"]
+                .clone();
         let other = key_file(&server.client(disabled, &["--generate-key", algorithm.name()]))["private_key"].clone();
-        server.client(&format!("c-{}", algorithm.name()), &["--generate-key", "ES384"]);
+        server.client(
+            &format!("c-{}", algorithm.name()),
+            &["--generate-key", "ES384"],
+        );
         server.ok(&["client", "disable", disabled]);
-        let attempt = |key: &SigningKey| Connection::open(&server).ask(&form(use_, &assertion(&server, known, key))).0.status;
-        server.wait_until("the client is known", || attempt(&signing_key(&genuine, None)) == 200);
+        let attempt = |key: &SigningKey| {
+            Connection::open(&server)
+                .ask(&form(use_, &assertion(&server, known, key)))
+                .0
+                .status
+        };
+        server.wait_until("the client is known", || {
+            attempt(&signing_key(&genuine, None)) == 200
+        });
 
         let attacker = PrivateJwk::generate(algorithm).expect("a key");
         let attacker: Value = serde_json::from_str(attacker.expose_json()).expect("JSON");
@@ -286,17 +432,42 @@ fn assertions_cannot_be_told_apart(use_: &'static str) {
         let stranger = signing_key(&attacker, None);
         let impostor = signing_key(&attacker, Some(&key_id(&genuine)));
         let of_disabled = signing_key(&attacker, Some(&key_id(&other)));
-        let strangers: Vec<_> = (0..64).map(|count| assertion(&server, &format!("u-{count:05}"), &stranger)).collect();
+        let strangers: Vec<_> = (0..64)
+            .map(|count| assertion(&server, &format!("u-{count:05}"), &stranger))
+            .collect();
         let always = |assertion: String| move |_| form(use_, &assertion);
         let cases = [
-            case("unknown issuer, always another", move |count| form(use_, &strangers[count % strangers.len()])),
-            case("unknown issuer, always the same", always(assertion(&server, "u-ES256", &stranger))),
-            case("known issuer, forged signature", always(assertion(&server, known, &impostor))),
-            case("known issuer, unknown kid", always(assertion(&server, known, &stranger))),
-            case("known issuer, disabled", always(assertion(&server, disabled, &of_disabled))),
-            case("known issuer, another algorithm", always(assertion(&server, &known.replace('a', "c"), &stranger))),
+            case("unknown issuer, always another", move |count| {
+                form(use_, &strangers[count % strangers.len()])
+            }),
+            case(
+                "unknown issuer, always the same",
+                always(assertion(&server, "u-ES256", &stranger)),
+            ),
+            case(
+                "known issuer, forged signature",
+                always(assertion(&server, known, &impostor)),
+            ),
+            case(
+                "known issuer, unknown kid",
+                always(assertion(&server, known, &stranger)),
+            ),
+            case(
+                "known issuer, disabled",
+                always(assertion(&server, disabled, &of_disabled)),
+            ),
+            case(
+                "known issuer, another algorithm",
+                always(assertion(&server, &known.replace('a', "c"), &stranger)),
+            ),
         ];
-        cannot_be_told_apart(&server, &format!("{use_} {}", algorithm.name()), 400, AT_ONCE, &cases);
+        cannot_be_told_apart(
+            &server,
+            &format!("{use_} {}", algorithm.name()),
+            400,
+            AT_ONCE,
+            &cases,
+        );
     }
 }
 

@@ -24,7 +24,10 @@ struct Received {
 
 impl Received {
     fn contains(&self, text: &str) -> bool {
-        self.body.windows(text.len()).any(|window| window == text.as_bytes()) || self.head.contains(text)
+        self.body
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+            || self.head.contains(text)
     }
 }
 
@@ -58,12 +61,20 @@ impl Collector {
             while !head.ends_with("\r\n\r\n") && head != "\r\n" {
                 reader.read_line(&mut head).expect("a header");
             }
-            let length = head.to_lowercase().lines().find_map(|header| header.strip_prefix("content-length: ")?.parse().ok());
+            let length = head
+                .to_lowercase()
+                .lines()
+                .find_map(|header| header.strip_prefix("content-length: ")?.parse().ok());
             let mut body = vec![0; length.unwrap_or(0)];
             reader.read_exact(&mut body).expect("a body");
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Received { line, head, body });
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Received { line, head, body });
             let mut stream = stream;
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").expect("answered");
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                .expect("answered");
         }
     }
 }
@@ -84,39 +95,96 @@ fn spans_reach_the_collector_without_a_token() {
     thread::sleep(Duration::from_secs(1));
     let (used, answer) = grant(&server, &server.issuer, &key);
     assert_eq!(answer.status, 200, "{answer:?}");
-    let token = answer.json()["access_token"].as_str().expect("a token").to_owned();
+    let token = answer.json()["access_token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
     let (refused, answer) = grant(&server, "https://elsewhere.example", &key);
     let id = answer.decision_id();
-    assert!(server.decision(&id)["span"].is_null(), "a log line is as it was without traces");
+    assert!(
+        server.decision(&id)["span"].is_null(),
+        "a log line is as it was without traces"
+    );
     assert_eq!(server.terminate().code(), Some(0), "{:?}", server.log());
 
     let received = collector.0.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(!received.is_empty() && received.iter().all(|each| each.line == "POST /v1/traces HTTP/1.1\r\n"));
-    assert!(received.iter().all(|each| each.head.to_lowercase().contains("content-type: application/x-protobuf")));
-    for told in ["grantor", "token", "granted", "refused", "invalid_grant", "rule", "aud", &id] {
-        assert!(received.iter().any(|each| each.contains(told)), "{told:?} is missing");
+    assert!(
+        !received.is_empty()
+            && received
+                .iter()
+                .all(|each| each.line == "POST /v1/traces HTTP/1.1\r\n")
+    );
+    assert!(received.iter().all(|each| {
+        each.head
+            .to_lowercase()
+            .contains("content-type: application/x-protobuf")
+    }));
+    for told in [
+        "grantor",
+        "token",
+        "granted",
+        "refused",
+        "invalid_grant",
+        "rule",
+        "aud",
+        &id,
+    ] {
+        assert!(
+            received.iter().any(|each| each.contains(told)),
+            "{told:?} is missing"
+        );
     }
     let signature = |jws: &str| jws.rsplit('.').next().unwrap_or_default().to_owned();
-    for hidden in [&token, &used, &refused, &signature(&token), &signature(&used), "eyJ", "billing", "elsewhere"] {
-        assert!(!received.iter().any(|each| each.contains(hidden)), "{hidden:?} was sent");
+    for hidden in [
+        &token,
+        &used,
+        &refused,
+        &signature(&token),
+        &signature(&used),
+        "eyJ",
+        "billing",
+        "elsewhere",
+    ] {
+        assert!(
+            !received.iter().any(|each| each.contains(hidden)),
+            "{hidden:?} was sent"
+        );
     }
 }
 
 #[test]
 fn a_collector_that_is_away_holds_up_nobody() {
-    let mut server = Server::start_with(&format!("[otel]\nendpoint = \"http://{}\"", support::free_address()));
+    let mut server = Server::start_with(&format!(
+        "[otel]\nendpoint = \"http://{}\"",
+        support::free_address()
+    ));
     for _ in 0..10 {
         assert_eq!(server.token(&[]).status, 400);
     }
     assert_eq!(server.terminate().code(), Some(0), "{:?}", server.log());
-    assert!(server.log().iter().any(|line| line["message"] == "traces could not be sent"), "{:?}", server.log());
+    assert!(
+        server
+            .log()
+            .iter()
+            .any(|line| line["message"] == "traces could not be sent"),
+        "{:?}",
+        server.log()
+    );
 }
 
 #[test]
 fn an_endpoint_that_is_no_url_is_refused() {
     let server = Server::start();
-    fs::write(server.data().join("grantor.toml"), "[otel]\nendpoint = \"collector\"").expect("a configuration");
+    fs::write(
+        server.data().join("grantor.toml"),
+        "[otel]\nendpoint = \"collector\"",
+    )
+    .expect("a configuration");
     let refused = server.run(&["serve"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(refused.stderr.contains("otel.endpoint"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("otel.endpoint"),
+        "{}",
+        refused.stderr
+    );
 }

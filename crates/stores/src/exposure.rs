@@ -20,8 +20,8 @@ impl Exposure {
     /// Judges by owner, group and mode; `None` if others may do neither.
     pub fn of(metadata: &Metadata) -> Option<Self> {
         let gid = metadata.gid();
-        let is_ours =
-            getegid().as_raw() == gid || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid));
+        let is_ours = getegid().as_raw() == gid
+            || getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid));
         Self::in_mode(metadata.mode(), if is_ours { 0o007 } else { 0o077 })
     }
 

@@ -57,17 +57,25 @@ impl MasterKey {
     pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
         let io = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => MasterKeyError::Missing(path.to_owned()),
-            _ => MasterKeyError::Io { path: path.to_owned(), error },
+            _ => MasterKeyError::Io {
+                path: path.to_owned(),
+                error,
+            },
         };
         // The file that is read is the one that was looked at.
         let opened = fs::File::open(path).map_err(io)?;
         if Exposure::of(&opened.metadata().map_err(io)?).is_some() {
             return Err(MasterKeyError::Permissions(path.to_owned()));
         }
-        let text = file::read_from(opened, LONGEST).and_then(file::text).map_err(io)?;
+        let text = file::read_from(opened, LONGEST)
+            .and_then(file::text)
+            .map_err(io)?;
         let octets = base64url_decode(text.trim_end()).map(Zeroizing::new);
-        let key = octets.and_then(|octets| <[u8; 32]>::try_from(octets.as_slice()).ok()).map(Zeroizing::new);
-        key.map(|key| Self::new(&key)).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
+        let key = octets
+            .and_then(|octets| <[u8; 32]>::try_from(octets.as_slice()).ok())
+            .map(Zeroizing::new);
+        key.map(|key| Self::new(&key))
+            .ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
     }
 
     /// Makes a new key and writes it to a file that must not exist yet, mode 0600.
@@ -93,15 +101,27 @@ impl MasterKey {
         let unfinished = Self::unfinished(path);
         let write = || {
             // One that was left may be the same file under both names: it is unlinked, never truncated.
-            fs::remove_file(&unfinished)
-                .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            fs::remove_file(&unfinished).or_else(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&unfinished)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             sync_directory(path);
             Ok(())
         };
-        write().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
+        write().map_err(|error| MasterKeyError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
         Ok(Self::new(&key))
     }
 
@@ -118,7 +138,10 @@ impl MasterKey {
             }
             fs::remove_file(&unfinished)
         };
-        keep().map_err(|error| MasterKeyError::Io { path: path.to_owned(), error })?;
+        keep().map_err(|error| MasterKeyError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
         sync_directory(path);
         Ok(())
     }
@@ -126,8 +149,13 @@ impl MasterKey {
     fn new(key: &[u8; 32]) -> Self {
         // The master key is random, so a digest of it and a purpose is a key of its own.
         let digest = Zeroizing::new(crypto::sha256(&[b"grantor: jti of access tokens", key]));
-        let token_ids = digest.first_chunk().expect("a digest has more than 16 octets");
-        Self { sealing: crypto::SealingKey::new(key), token_ids: TokenIds::new(token_ids) }
+        let token_ids = digest
+            .first_chunk()
+            .expect("a digest has more than 16 octets");
+        Self {
+            sealing: crypto::SealingKey::new(key),
+            token_ids: TokenIds::new(token_ids),
+        }
     }
 
     pub(crate) fn token_ids(&self) -> &TokenIds {
@@ -145,6 +173,9 @@ impl MasterKey {
 
 /// The name of a file too, where the file system can do that: the database, perhaps on another disk, is of no use without its key.
 pub(crate) fn sync_directory(file: &Path) {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let _ = fs::File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
+    let directory = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let _ = fs::File::open(directory.unwrap_or(Path::new(".")))
+        .and_then(|directory| directory.sync_all());
 }

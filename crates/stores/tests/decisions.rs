@@ -18,26 +18,48 @@ struct World {
 
 impl World {
     fn open(directory: &Path, clock: Arc<ManualClock>, retention: Retention) -> Self {
-        let options = Options { clock: clock.clone(), retention, ..Options::default() };
+        let options = Options {
+            clock: clock.clone(),
+            retention,
+            ..Options::default()
+        };
         let store = Arc::new(SqliteStore::open(directory, &options).expect("the store opens"));
         let issuer = Issuer::parse("https://as.example").expect("an issuer");
-        let builder = AuthorizationServer::builder(issuer).store(store.clone()).clock(clock).decisions(store.clone());
-        Self { store, server: builder.standard().build().expect("a server") }
+        let builder = AuthorizationServer::builder(issuer)
+            .store(store.clone())
+            .clock(clock)
+            .decisions(store.clone());
+        Self {
+            store,
+            server: builder.standard().build().expect("a server"),
+        }
     }
 
     /// A request that is refused; answers its decision's id.
     async fn refused(&self, form: &str) -> String {
-        let request = http::Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
-        let response = self.server.respond(request.body(form.to_owned()).expect("a request")).await;
-        let body = http_body_util::BodyExt::collect(response.into_body()).await.expect("a body").to_bytes();
+        let request = http::Request::post("/token")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let response = self
+            .server
+            .respond(request.body(form.to_owned()).expect("a request"))
+            .await;
+        let body = http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .expect("a body")
+            .to_bytes();
         let text = String::from_utf8(body.to_vec()).expect("UTF-8");
-        let (_, id) = text.rsplit_once("(decision ").expect("every refusal carries an id");
+        let (_, id) = text
+            .rsplit_once("(decision ")
+            .expect("every refusal carries an id");
         id.trim_end_matches(")\"}").to_owned()
     }
 
     async fn list(&self, filter: DecisionFilter) -> Vec<StoredDecision> {
         self.store.flush().await.expect("flushed");
-        self.store.decision_list(filter, 1000).await.expect("a list")
+        self.store
+            .decision_list(filter, 1000)
+            .await
+            .expect("a list")
     }
 }
 
@@ -55,16 +77,44 @@ async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
     let (unknown, unsupported) = (world.refused(SCOPE).await, world.refused(GRANT).await);
     assert_eq!(world.list(DecisionFilter::default()).await.len(), 2);
 
-    let of = |id: &str| DecisionFilter { id: Some(id.to_owned()), ..DecisionFilter::default() };
+    let of = |id: &str| DecisionFilter {
+        id: Some(id.to_owned()),
+        ..DecisionFilter::default()
+    };
     let found = world.list(of(&unknown)).await;
-    assert!(found.len() == 1 && found[0].record.contains("is not registered"), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].record.contains("is not registered"),
+        "{found:?}"
+    );
     assert!(world.list(of("no such id")).await.is_empty());
 
-    let form = DecisionFilter { rule: Some("form".to_owned()), refused: true, ..DecisionFilter::default() };
-    assert!(world.list(form).await.iter().all(|decision| decision.record.contains(&unsupported)));
-    let party = DecisionFilter { party: Some("a".to_owned()), ..DecisionFilter::default() };
-    assert!(world.list(party).await.iter().all(|decision| decision.record.contains(&unknown)));
-    let later = DecisionFilter { after: Some(found[0].sequence), ..DecisionFilter::default() };
+    let form = DecisionFilter {
+        rule: Some("form".to_owned()),
+        refused: true,
+        ..DecisionFilter::default()
+    };
+    assert!(
+        world
+            .list(form)
+            .await
+            .iter()
+            .all(|decision| decision.record.contains(&unsupported))
+    );
+    let party = DecisionFilter {
+        party: Some("a".to_owned()),
+        ..DecisionFilter::default()
+    };
+    assert!(
+        world
+            .list(party)
+            .await
+            .iter()
+            .all(|decision| decision.record.contains(&unknown))
+    );
+    let later = DecisionFilter {
+        after: Some(found[0].sequence),
+        ..DecisionFilter::default()
+    };
     assert_eq!(world.list(later).await.len(), 1);
 }
 
@@ -74,12 +124,20 @@ async fn a_decision_behind_a_rollback_is_recorded_with_the_next_commit() {
     let world = World::open(directory.path(), clock(), Retention::default());
     let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
     let failing = "CREATE TRIGGER fails BEFORE INSERT ON party BEGIN SELECT RAISE(ROLLBACK, 'full'); END; BEGIN IMMEDIATE";
-    connection.execute_batch(failing).expect("a registration fails, and waits for this transaction");
-    let metadata = ClientMetadata::new(ClientId::parse("a").expect("a client id"), AuthMethod::NONE, clock().now());
+    connection
+        .execute_batch(failing)
+        .expect("a registration fails, and waits for this transaction");
+    let metadata = ClientMetadata::new(
+        ClientId::parse("a").expect("a client id"),
+        AuthMethod::NONE,
+        clock().now(),
+    );
     let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
     let (registered, ()) = tokio::join!(world.store.client_create(client), async {
         world.refused(GRANT).await;
-        connection.execute_batch("COMMIT").expect("the lock is released");
+        connection
+            .execute_batch("COMMIT")
+            .expect("the lock is released");
     });
     assert!(registered.is_err());
     assert_eq!(world.list(DecisionFilter::default()).await.len(), 1);
@@ -97,14 +155,26 @@ async fn nothing_is_lost_when_the_store_is_closed_and_opened_again() {
     assert_eq!(world.store.decisions_dropped(), 0);
     drop(world);
     let world = World::open(directory.path(), clock(), Retention::default());
-    assert_eq!(world.store.decision_list(DecisionFilter::default(), 5000).await.expect("a list").len(), 2000);
+    assert_eq!(
+        world
+            .store
+            .decision_list(DecisionFilter::default(), 5000)
+            .await
+            .expect("a list")
+            .len(),
+        2000
+    );
 }
 
 #[tokio::test]
 async fn no_more_than_the_retention_is_kept() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = clock();
-    let retention = Retention { rows: 10, age: Duration::from_secs(3600), ..Retention::default() };
+    let retention = Retention {
+        rows: 10,
+        age: Duration::from_secs(3600),
+        ..Retention::default()
+    };
     let world = World::open(directory.path(), clock.clone(), retention);
     for _ in 0..25 {
         world.refused(GRANT).await;
@@ -118,7 +188,12 @@ async fn no_more_than_the_retention_is_kept() {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(world.list(DecisionFilter::default()).await.len(), count, "at {}", clock.now());
+        assert_eq!(
+            world.list(DecisionFilter::default()).await.len(),
+            count,
+            "at {}",
+            clock.now()
+        );
     };
     swept_to(&world, 10).await;
     // A clock that is an hour ahead for a moment removes nothing.
@@ -136,12 +211,17 @@ async fn no_more_than_the_retention_is_kept() {
 async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = clock();
-    let retention = Retention { octets: 20_000, ..Retention::default() };
+    let retention = Retention {
+        octets: 20_000,
+        ..Retention::default()
+    };
     let world = World::open(directory.path(), clock.clone(), retention);
     let connection = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
     let octets = || {
         let sum = "SELECT coalesce(sum(octet_length(record)), 0) FROM decision";
-        connection.query_row(sum, [], |row| row.get::<_, i64>(0)).expect("a sum")
+        connection
+            .query_row(sum, [], |row| row.get::<_, i64>(0))
+            .expect("a sum")
     };
     for round in 0..3 {
         for _ in 0..200 {
@@ -157,15 +237,40 @@ async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages(
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!((10_000..=20_000).contains(&octets()), "{round}: {}", octets());
+        assert!(
+            (10_000..=20_000).contains(&octets()),
+            "{round}: {}",
+            octets()
+        );
     }
     let all = world.list(DecisionFilter::default()).await;
-    let before = world.store.decision_before(DecisionFilter::default(), 7).await.expect("a position");
-    let filter = DecisionFilter { after: Some(before), ..DecisionFilter::default() };
-    assert_eq!(world.store.decision_page(filter, 1000).await.expect("a page"), all[all.len() - 7..]);
-    let mut filter = DecisionFilter { after: Some(0), ..DecisionFilter::default() };
+    let before = world
+        .store
+        .decision_before(DecisionFilter::default(), 7)
+        .await
+        .expect("a position");
+    let filter = DecisionFilter {
+        after: Some(before),
+        ..DecisionFilter::default()
+    };
+    assert_eq!(
+        world
+            .store
+            .decision_page(filter, 1000)
+            .await
+            .expect("a page"),
+        all[all.len() - 7..]
+    );
+    let mut filter = DecisionFilter {
+        after: Some(0),
+        ..DecisionFilter::default()
+    };
     let mut paged = Vec::new();
-    while let page = world.store.decision_page(filter.clone(), 10).await.expect("a page")
+    while let page = world
+        .store
+        .decision_page(filter.clone(), 10)
+        .await
+        .expect("a page")
         && !page.is_empty()
     {
         filter.after = page.last().map(|last| last.sequence);

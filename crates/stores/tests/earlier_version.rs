@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 use grantor::{
     clock::{ManualClock, UnixTime},
     server::AuthorizationServer,
-    storage::{ClientRegistry, ClientSource, PermissionRegistry, PermissionSource, SubjectRegistry, SubjectSource},
+    storage::{
+        ClientRegistry, ClientSource, PermissionRegistry, PermissionSource, SubjectRegistry,
+        SubjectSource,
+    },
     types::{ClientId, Issuer, SubjectId},
 };
 use grantor_stores::sqlite::{DecisionFilter, Options, SqliteStore};
@@ -18,7 +21,12 @@ const ISSUER: &str = "http://127.0.0.1:18199";
 const THEN: UnixTime = UnixTime::from_millis(1_795_750_075_000);
 
 fn fixture(name: &str) -> Vec<u8> {
-    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/f815b76").join(name)).expect("a file of the fixture")
+    fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/f815b76")
+            .join(name),
+    )
+    .expect("a file of the fixture")
 }
 
 fn text(name: &str) -> String {
@@ -40,7 +48,10 @@ impl World {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
         }
         let clock = Arc::new(ManualClock::new(THEN));
-        let options = Options { clock: clock.clone(), ..Options::default() };
+        let options = Options {
+            clock: clock.clone(),
+            ..Options::default()
+        };
         let store = Arc::new(SqliteStore::open(directory.path(), &options).expect("it opens"));
         let server = AuthorizationServer::builder(Issuer::parse(ISSUER).expect("an issuer"))
             .store(store.clone())
@@ -48,13 +59,26 @@ impl World {
             .token_ids(store.token_ids())
             .clock(clock)
             .standard();
-        Self { _directory: directory, store, server: server.build().expect("a server") }
+        Self {
+            _directory: directory,
+            store,
+            server: server.build().expect("a server"),
+        }
     }
 
     async fn post(&self, path: &str, form: &str) -> Value {
-        let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let request = request.body(form.to_owned()).expect("a request");
-        let answer = self.server.respond(request).await.into_body().collect().await.expect("a body").to_bytes();
+        let answer = self
+            .server
+            .respond(request)
+            .await
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
         serde_json::from_slice(&answer).expect("JSON")
     }
 
@@ -68,8 +92,18 @@ impl World {
             .header(header::AUTHORIZATION, format!("Basic {basic}{padding}"))
             .body(format!("token={token}"))
             .expect("a request");
-        let answer = self.server.respond(request).await.into_body().collect().await.expect("a body").to_bytes();
-        serde_json::from_slice::<Value>(&answer).expect("JSON")["active"].as_bool().expect("an answer")
+        let answer = self
+            .server
+            .respond(request)
+            .await
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        serde_json::from_slice::<Value>(&answer).expect("JSON")["active"]
+            .as_bool()
+            .expect("an answer")
     }
 }
 
@@ -88,17 +122,39 @@ async fn nothing_is_lost_that_was_registered_used_issued_revoked_or_decided() {
     let clients = store.client_list().await.expect("a list");
     let names: Vec<_> = clients.iter().map(|client| client.id().as_str()).collect();
     assert_eq!(names, ["billing", "legacy", "mac", "opaque"]);
-    assert!(clients.iter().all(|client| client.revision().number > 0 && client.revision().version == 1));
+    assert!(
+        clients
+            .iter()
+            .all(|client| client.revision().number > 0 && client.revision().version == 1)
+    );
     let subjects = store.subject_list().await.expect("a list");
-    let subjects: Vec<_> = subjects.iter().map(|subject| (subject.id.as_str(), subject.enabled, subject.created_at)).collect();
+    let subjects: Vec<_> = subjects
+        .iter()
+        .map(|subject| (subject.id.as_str(), subject.enabled, subject.created_at))
+        .collect();
     assert_eq!(subjects, [("alice", true, None), ("bob", false, None)]);
     assert_eq!(store.permission_list().await.expect("a list").len(), 1);
     assert_eq!(store.signing_key_list().await.expect("a list").len(), 2);
-    assert_eq!(store.decision_list(DecisionFilter::default(), 100).await.expect("a list").len(), 6);
+    assert_eq!(
+        store
+            .decision_list(DecisionFilter::default(), 100)
+            .await
+            .expect("a list")
+            .len(),
+        6
+    );
 
-    let grant = format!("grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={}", text("used"));
+    let grant = format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={}",
+        text("used")
+    );
     let replayed = world.post("/token", &grant).await;
-    assert!(replayed["error_description"].as_str().is_some_and(|text| text.contains("jti was used before")), "{replayed}");
+    assert!(
+        replayed["error_description"]
+            .as_str()
+            .is_some_and(|text| text.contains("jti was used before")),
+        "{replayed}"
+    );
 
     assert!(world.active(&text("jwt")).await && world.active(&text("opaque-token")).await);
     assert!(!world.active(&text("revoked")).await);
@@ -109,11 +165,36 @@ async fn what_is_changed_then_is_in_force_for_tokens_of_before() {
     let world = World::open();
     let store = &world.store;
     let (jwt, opaque) = (text("jwt"), text("opaque-token"));
-    store.client_delete(&client("opaque")).await.expect("deleted");
+    store
+        .client_delete(&client("opaque"))
+        .await
+        .expect("deleted");
     assert!(!world.active(&opaque).await && world.active(&jwt).await);
-    store.client_delete(&client("billing")).await.expect("deleted");
+    store
+        .client_delete(&client("billing"))
+        .await
+        .expect("deleted");
     assert!(!world.active(&jwt).await);
-    assert!(store.permission(&client("billing"), &subject("alice")).await.expect("read").is_none(), "it went along");
-    assert!(store.subject(&subject("alice")).await.expect("read").is_some());
-    assert!(store.client(&client("billing")).await.expect("read").is_none());
+    assert!(
+        store
+            .permission(&client("billing"), &subject("alice"))
+            .await
+            .expect("read")
+            .is_none(),
+        "it went along"
+    );
+    assert!(
+        store
+            .subject(&subject("alice"))
+            .await
+            .expect("read")
+            .is_some()
+    );
+    assert!(
+        store
+            .client(&client("billing"))
+            .await
+            .expect("read")
+            .is_none()
+    );
 }

@@ -25,7 +25,9 @@ pub enum AssertionError {
         got: Algorithm,
     },
     /// `typ` says that this is another kind of JWT (RFC 8725 §3.11).
-    #[error("typ: expected none, JWT or, for client authentication, client-authentication+jwt; got {got:?}")]
+    #[error(
+        "typ: expected none, JWT or, for client authentication, client-authentication+jwt; got {got:?}"
+    )]
     WrongType {
         /// `typ`
         got: Shown,
@@ -109,7 +111,9 @@ pub enum AssertionError {
     #[error("jti: used before")]
     Replayed,
     /// The issuer has used up its part of the replay guard for now. The assertion was not used.
-    #[error("jti: the issuer has {0} used assertions that have not expired yet, which is its quota")]
+    #[error(
+        "jti: the issuer has {0} used assertions that have not expired yet, which is its quota"
+    )]
     OverQuota(u64),
     /// Uses were lost when the storage was restored, and this assertion may have been used before that. New ones are taken when
     /// this time has passed.
@@ -179,5 +183,9 @@ impl AssertionError {
 
 /// Seconds in words. A claim can be 300 digits long; nobody needs to read them.
 fn span(seconds: f64) -> String {
-    if seconds < 1e10 { format!("{seconds:.0} s") } else { "centuries".to_owned() }
+    if seconds < 1e10 {
+        format!("{seconds:.0} s")
+    } else {
+        "centuries".to_owned()
+    }
 }

@@ -33,7 +33,10 @@ pub struct ServerIdentity {
 impl ServerIdentity {
     /// The token endpoint is the issuer identifier followed by `/token`.
     pub fn new(issuer: Issuer) -> Self {
-        Self { token_endpoint: issuer.endpoint("token"), issuer }
+        Self {
+            token_endpoint: issuer.endpoint("token"),
+            issuer,
+        }
     }
 
     /// The issuer identifier.
@@ -88,9 +91,15 @@ impl<'a> Expectation<'a> {
 
     /// Client authentication: `iss` and `sub` are the client, the audience is the issuer identifier alone unless the client is
     /// registered with the legacy policy (RFC 10070 §4), `jti` is required (OpenID Connect Core §9).
-    pub fn client_authentication(terms: Terms<'a>, client: &'a Client, keys: Vec<Candidate>) -> Self {
+    pub fn client_authentication(
+        terms: Terms<'a>,
+        client: &'a Client,
+        keys: Vec<Candidate>,
+    ) -> Self {
         let mut audiences = vec![terms.identity.issuer.as_str()];
-        if client.metadata().audience_policy == AudiencePolicy::Legacy && terms.profile.allows_legacy_audience() {
+        if client.metadata().audience_policy == AudiencePolicy::Legacy
+            && terms.profile.allows_legacy_audience()
+        {
             audiences.push(&terms.identity.token_endpoint);
         }
         Self {
@@ -109,20 +118,31 @@ impl<'a> Expectation<'a> {
     /// A grant issued by the client itself: the audience is the issuer identifier or the token endpoint URL (RFC 7523 §3 (3)),
     /// `sub` and `jti` are required unless the client is registered with the service-account profile.
     pub fn grant(terms: Terms<'a>, client: &'a Client, keys: Vec<Candidate>) -> Self {
-        let service_account = client.metadata().assertion_profile == AssertionProfile::ServiceAccount;
-        let mut audiences = vec![terms.identity.issuer.as_str(), &terms.identity.token_endpoint];
+        let service_account =
+            client.metadata().assertion_profile == AssertionProfile::ServiceAccount;
+        let mut audiences = vec![
+            terms.identity.issuer.as_str(),
+            &terms.identity.token_endpoint,
+        ];
         if service_account {
             audiences.push(SERVICE_ACCOUNT_AUDIENCE);
         }
         Self {
             usage: Usage::Grant,
             issuer: client.id().as_str(),
-            subject: if service_account { SubjectRule::IssuerIfAbsent } else { SubjectRule::Present },
+            subject: if service_account {
+                SubjectRule::IssuerIfAbsent
+            } else {
+                SubjectRule::Present
+            },
             audiences,
             plain_audience: false,
             algorithms: terms.algorithms,
             // An HMAC is how the client authenticates; its grants are signed with its public keys all the same.
-            only_algorithm: client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()),
+            only_algorithm: client
+                .metadata()
+                .signing_algorithm
+                .filter(|algorithm| !algorithm.is_mac()),
             token_id_required: !service_account,
             keys,
         }

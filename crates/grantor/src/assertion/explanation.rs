@@ -39,8 +39,12 @@ const RULES: [Rule; 16] = [
 ];
 
 /// What follows for a grant: what the assertion asks for.
-const GRANT_RULES: [Rule; 4] =
-    [("subject", "RFC 7523 §3 (2)"), ("permission", "RFC 7521 §6.3"), ("grant", "RFC 6749 §5.2"), ("scope", "RFC 6749 §3.3")];
+const GRANT_RULES: [Rule; 4] = [
+    ("subject", "RFC 7523 §3 (2)"),
+    ("permission", "RFC 7521 §6.3"),
+    ("grant", "RFC 6749 §5.2"),
+    ("scope", "RFC 6749 §3.3"),
+];
 
 /// The rule that an assertion was refused for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +52,10 @@ pub(crate) enum Broken {
     /// It has a row.
     Rule(&'static str),
     /// It gets a row of its own, before that of the rule `before`, which was not reached; `None` is behind all.
-    Beside { rule: &'static str, before: Option<&'static str> },
+    Beside {
+        rule: &'static str,
+        before: Option<&'static str>,
+    },
 }
 
 /// How a rule went.
@@ -93,7 +100,11 @@ impl KeyTried {
     fn of(candidate: &Candidate, issuer: &str) -> Self {
         let key_id = candidate.key.key_id().map(cell);
         let unnamed = candidate.key.jwk().filter(|_| key_id.is_none());
-        Self { key_id, thumbprint: unnamed.map(Jwk::thumbprint), source: cell(&candidate.source_of(issuer)) }
+        Self {
+            key_id,
+            thumbprint: unnamed.map(Jwk::thumbprint),
+            source: cell(&candidate.source_of(issuer)),
+        }
     }
 }
 
@@ -160,7 +171,13 @@ impl Explanation {
         let keys = known.keys();
         let checks = known.checks(broken, &keys);
         let cause = cause.map(|cause| Shown::known(cause, MAX_CAUSE_BYTES).to_string());
-        Self { usage: known.usage, cause, keys, clock: known.clock(), checks }
+        Self {
+            usage: known.usage,
+            cause,
+            keys,
+            clock: known.clock(),
+            checks,
+        }
     }
 
     /// Whether the assertion would be accepted.
@@ -172,16 +189,25 @@ impl Explanation {
 impl Known<'_> {
     fn keys(&self) -> Vec<KeyTried> {
         let tried = |expectation: &Expectation<'_>| {
-            expectation.keys.iter().map(|candidate| KeyTried::of(candidate, expectation.issuer)).collect()
+            expectation
+                .keys
+                .iter()
+                .map(|candidate| KeyTried::of(candidate, expectation.issuer))
+                .collect()
         };
         self.expectation.map(tried).unwrap_or_default()
     }
 
     fn clock(&self) -> Option<ClockDifference> {
         let claims = self.assertion?.dangerously_unverified_claims();
-        let ahead = |date: Option<NumericDate>| date.map(|date| date.seconds() - self.now.date().seconds());
+        let ahead =
+            |date: Option<NumericDate>| date.map(|date| date.seconds() - self.now.date().seconds());
         let since_issued = ahead(claims.issued_at).map(|ahead| -ahead);
-        Some(ClockDifference { now: self.now, since_issued, until_expiry: ahead(claims.expires) })
+        Some(ClockDifference {
+            now: self.now,
+            since_issued,
+            until_expiry: ahead(claims.expires),
+        })
     }
 
     /// The rows, and which of them failed.
@@ -199,7 +225,9 @@ impl Known<'_> {
         if let Some(index) = position(&rows, rule) {
             return (rows, Some(index));
         }
-        let index = before.and_then(|before| position(&rows, before)).unwrap_or(rows.len());
+        let index = before
+            .and_then(|before| position(&rows, before))
+            .unwrap_or(rows.len());
         rows.insert(index, (rule, ""));
         (rows, Some(index))
     }
@@ -215,22 +243,46 @@ impl Known<'_> {
             let verdict = verdict(index);
             let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
             let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
-            let expected = expectation.map(|expectation| self.expected(rule, expectation, keys)).unwrap_or_default();
-            let got = assertion.map(|assertion| self.got(rule, assertion)).unwrap_or_default();
-            Check { rule: rule.into(), source: source.into(), verdict, expected: cell(&expected), got: cell(&got) }
+            let expected = expectation
+                .map(|expectation| self.expected(rule, expectation, keys))
+                .unwrap_or_default();
+            let got = assertion
+                .map(|assertion| self.got(rule, assertion))
+                .unwrap_or_default();
+            Check {
+                rule: rule.into(),
+                source: source.into(),
+                verdict,
+                expected: cell(&expected),
+                got: cell(&got),
+            }
         };
         rows.into_iter().enumerate().map(check).collect()
     }
 
     fn expected(&self, rule: &str, expectation: &Expectation<'_>, keys: &[KeyTried]) -> String {
-        let (leeway, maximum) = (self.lifetimes.leeway.as_secs(), self.lifetimes.maximum.as_secs());
+        let (leeway, maximum) = (
+            self.lifetimes.leeway.as_secs(),
+            self.lifetimes.maximum.as_secs(),
+        );
         match rule {
-            "key" => keys.iter().map(KeyTried::to_string).collect::<Vec<_>>().join(", "),
+            "key" => keys
+                .iter()
+                .map(KeyTried::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
             "alg" => match expectation.only_algorithm {
                 Some(only) => only.to_string(),
-                None => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
+                None => expectation
+                    .algorithms
+                    .iter()
+                    .map(|algorithm| algorithm.name())
+                    .collect::<Vec<_>>()
+                    .join(" "),
             },
-            "typ" if expectation.usage == Usage::ClientAuthentication => "none, JWT or client-authentication+jwt".to_owned(),
+            "typ" if expectation.usage == Usage::ClientAuthentication => {
+                "none, JWT or client-authentication+jwt".to_owned()
+            }
             "typ" => "none or JWT".to_owned(),
             "iss" => expectation.issuer.to_owned(),
             "sub" => match expectation.subject {
@@ -238,7 +290,9 @@ impl Known<'_> {
                 SubjectRule::Present => "present".to_owned(),
                 SubjectRule::IssuerIfAbsent => "present, or the client itself".to_owned(),
             },
-            "aud" if expectation.plain_audience => format!("{} as a plain string", expectation.audiences.join(" or ")),
+            "aud" if expectation.plain_audience => {
+                format!("{} as a plain string", expectation.audiences.join(" or "))
+            }
             "aud" => format!("{} as sole value", expectation.audiences.join(" or ")),
             "exp" => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
             "nbf" => format!("absent or past (leeway {leeway} s)"),
@@ -247,7 +301,9 @@ impl Known<'_> {
             "jti" => "absent, or at most 255 octets".to_owned(),
             "replay" => "a jti not used before".to_owned(),
             "subject" => "the client itself, or a known and enabled subject".to_owned(),
-            "permission" => "none if the subject is the client itself, else one for the subject".to_owned(),
+            "permission" => {
+                "none if the subject is the client itself, else one for the subject".to_owned()
+            }
             "grant" => "a client that is registered for this grant".to_owned(),
             "scope" => "no more than the client, and the permission, allow".to_owned(),
             _ => String::new(),
@@ -255,20 +311,33 @@ impl Known<'_> {
     }
 
     fn got(&self, rule: &str, assertion: &Assertion<'_>) -> String {
-        let (header, claims) = (assertion.header(), assertion.dangerously_unverified_claims());
+        let (header, claims) = (
+            assertion.header(),
+            assertion.dangerously_unverified_claims(),
+        );
         match rule {
             "issuer" | "iss" => self.party(claims.issuer.as_deref()),
-            "key" => header.key_id().map_or_else(|| "no kid".to_owned(), |key_id| format!("kid {:?}", self.key_name(key_id))),
+            "key" => header.key_id().map_or_else(
+                || "no kid".to_owned(),
+                |key_id| format!("kid {:?}", self.key_name(key_id)),
+            ),
             "alg" => header.algorithm().to_string(),
             "typ" => quoted(header.typ()),
             "sub" | "subject" => self.party(claims.subject.as_deref()),
-            "scope" => quoted(claims.other.get("scope").and_then(serde_json::Value::as_str)),
+            "scope" => quoted(
+                claims
+                    .other
+                    .get("scope")
+                    .and_then(serde_json::Value::as_str),
+            ),
             "aud" => self.audience(claims),
             "exp" => self.distance(claims.expires),
             "nbf" => self.distance(claims.not_before),
             "iat" => self.distance(claims.issued_at),
             // Records hold a digest of it, never the jti itself.
-            "jti" => claims.token_id.as_ref().map_or_else(absent, |token_id| format!("present, {} octets", token_id.len())),
+            "jti" => claims.token_id.as_ref().map_or_else(absent, |token_id| {
+                format!("present, {} octets", token_id.len())
+            }),
             _ => String::new(),
         }
     }
@@ -285,18 +354,28 @@ impl Known<'_> {
 
     /// The audience: whole where it is this server.
     fn audience(&self, claims: &Claims) -> String {
-        let is_ours = |name: &str| self.expectation.is_some_and(|expectation| expectation.audiences.contains(&name));
+        let is_ours = |name: &str| {
+            self.expectation
+                .is_some_and(|expectation| expectation.audiences.contains(&name))
+        };
         match &claims.audience {
             None => absent(),
-            Some(Audience::One(one)) if is_ours(one) => format!("{:?}", Shown::known(one, MAX_CELL_BYTES)),
+            Some(Audience::One(one)) if is_ours(one) => {
+                format!("{:?}", Shown::known(one, MAX_CELL_BYTES))
+            }
             Some(Audience::One(one)) => quoted(Some(one)),
-            Some(Audience::Many(many)) => Shown::list(many.iter().map(|one| one.as_str())).to_string(),
+            Some(Audience::Many(many)) => {
+                Shown::list(many.iter().map(|one| one.as_str())).to_string()
+            }
         }
     }
 
     /// A `kid` from the assertion: whole where it is a registered key's.
     fn key_name(&self, key_id: &str) -> Shown {
-        let mut keys = self.expectation.iter().flat_map(|expectation| &expectation.keys);
+        let mut keys = self
+            .expectation
+            .iter()
+            .flat_map(|expectation| &expectation.keys);
         match keys.any(|candidate| candidate.key.key_id() == Some(key_id)) {
             true => Shown::known(key_id, MAX_CELL_BYTES),
             false => Shown::of(key_id),

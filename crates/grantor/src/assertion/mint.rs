@@ -30,9 +30,20 @@ impl NewAssertion<'_> {
     /// [`SigningError::Crypto`]
     pub fn sign(&self, key: &SigningKey, now: UnixTime) -> Result<String, SigningError> {
         let issued_at = now.seconds();
-        let expires = issued_at.saturating_add(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
+        let expires =
+            issued_at.saturating_add(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
         let (subject, audience) = (Some(self.subject), Some(self.audience));
-        sign(key, self.typ, &payload(self.claims.clone(), self.issuer, subject, audience, issued_at..expires))
+        sign(
+            key,
+            self.typ,
+            &payload(
+                self.claims.clone(),
+                self.issuer,
+                subject,
+                audience,
+                issued_at..expires,
+            ),
+        )
     }
 }
 
@@ -53,6 +64,9 @@ pub(crate) fn payload(
     }
     claims.insert("iat".to_owned(), valid.start.into());
     claims.insert("exp".to_owned(), valid.end.into());
-    claims.insert("jti".to_owned(), base64url_encode(crypto::random_bytes::<16>()).into());
+    claims.insert(
+        "jti".to_owned(),
+        base64url_encode(crypto::random_bytes::<16>()).into(),
+    );
     serde_json::to_vec(&claims).expect("a JSON object is JSON")
 }

@@ -33,7 +33,9 @@ impl Profile {
     pub fn default_algorithms(self) -> Vec<Algorithm> {
         use Algorithm::{Ed25519, EdDsa, Es256, Es384, Ps256, Rs256};
         let all = [Rs256, Ps256, Es256, Es384, Ed25519, EdDsa];
-        all.into_iter().filter(|algorithm| self.accepts_algorithm(*algorithm)).collect()
+        all.into_iter()
+            .filter(|algorithm| self.accepts_algorithm(*algorithm))
+            .collect()
     }
 
     /// Whether the audience of client authentication must be a plain string, not an array of one.

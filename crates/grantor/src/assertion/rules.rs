@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use grantor_jose::{Audience, Claims, Header, NumericDate};
 
-use super::{AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Usage, expectation::SubjectRule};
+use super::{
+    AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Usage, expectation::SubjectRule,
+};
 use crate::types::{Shown, SubjectId};
 
 /// Longest `jti`, in octets.
@@ -23,15 +25,21 @@ pub struct Lifetimes {
 impl Default for Lifetimes {
     /// Leeway 30 s, maximum 1 h: many client libraries send exactly one hour.
     fn default() -> Self {
-        Self { leeway: Duration::from_secs(30), maximum: Duration::from_secs(3600) }
+        Self {
+            leeway: Duration::from_secs(30),
+            maximum: Duration::from_secs(3600),
+        }
     }
 }
 
 /// RFC 8725 §3.11: a JWT of another kind is refused. Untyped JWTs pass (RFC 10070 §4 advises against refusing them).
 pub(super) fn typ(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
-    let named = expectation.usage == Usage::ClientAuthentication && header.typ_is(CLIENT_AUTHENTICATION_TYP);
+    let named = expectation.usage == Usage::ClientAuthentication
+        && header.typ_is(CLIENT_AUTHENTICATION_TYP);
     match header.typ() {
-        Some(typ) if !header.typ_is("JWT") && !named => Err(AssertionError::WrongType { got: typ.into() }),
+        Some(typ) if !header.typ_is("JWT") && !named => {
+            Err(AssertionError::WrongType { got: typ.into() })
+        }
         _ => Ok(()),
     }
 }
@@ -41,35 +49,55 @@ pub(super) fn issuer(claims: &Claims, expectation: &Expectation<'_>) -> Result<(
     match &claims.issuer {
         None => Err(AssertionError::MissingClaim("iss")),
         Some(issuer) if issuer == expectation.issuer => Ok(()),
-        Some(issuer) => {
-            Err(AssertionError::WrongIssuer { expected: registered(expectation.issuer), got: issuer.as_str().into() })
-        }
+        Some(issuer) => Err(AssertionError::WrongIssuer {
+            expected: registered(expectation.issuer),
+            got: issuer.as_str().into(),
+        }),
     }
 }
 
 /// RFC 7523 §3 (2): `sub` is present, and for client authentication is the client.
-pub(super) fn subject(claims: &Claims, expectation: &Expectation<'_>) -> Result<SubjectId, AssertionError> {
+pub(super) fn subject(
+    claims: &Claims,
+    expectation: &Expectation<'_>,
+) -> Result<SubjectId, AssertionError> {
     let subject = match (&claims.subject, expectation.subject) {
         (Some(subject), _) => subject.as_str(),
         (None, SubjectRule::IssuerIfAbsent) => expectation.issuer,
         (None, _) => return Err(AssertionError::MissingClaim("sub")),
     };
     if expectation.subject == SubjectRule::IsIssuer && subject != expectation.issuer {
-        return Err(AssertionError::WrongSubject { expected: registered(expectation.issuer), got: subject.into() });
+        return Err(AssertionError::WrongSubject {
+            expected: registered(expectation.issuer),
+            got: subject.into(),
+        });
     }
-    SubjectId::parse(subject).map_err(|error| AssertionError::MalformedClaim { claim: "sub", error: error.to_string() })
+    SubjectId::parse(subject).map_err(|error| AssertionError::MalformedClaim {
+        claim: "sub",
+        error: error.to_string(),
+    })
 }
 
 /// RFC 7523 §3 (3), RFC 10070 §4: `aud` is this server, as the sole value, compared to the letter.
-pub(super) fn audience(claims: &Claims, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
-    let audience = claims.audience.as_ref().ok_or(AssertionError::MissingClaim("aud"))?;
+pub(super) fn audience(
+    claims: &Claims,
+    expectation: &Expectation<'_>,
+) -> Result<(), AssertionError> {
+    let audience = claims
+        .audience
+        .as_ref()
+        .ok_or(AssertionError::MissingClaim("aud"))?;
     if expectation.plain_audience && matches!(audience, Audience::Many(_)) {
         return Err(AssertionError::AudienceArray);
     }
     match audience.sole() {
         Some(sole) if expectation.audiences.contains(&sole) => Ok(()),
         _ => Err(AssertionError::WrongAudience {
-            expected: expectation.audiences.iter().map(|&audience| audience.to_owned()).collect(),
+            expected: expectation
+                .audiences
+                .iter()
+                .map(|&audience| audience.to_owned())
+                .collect(),
             got: Shown::list(audience.values().iter().map(|value| value.as_str())),
         }),
     }
@@ -81,42 +109,74 @@ fn registered(name: &str) -> Shown {
 }
 
 /// RFC 7523 §3 (4): `exp` is present, not past, and not unreasonably far ahead. Answers when the assertion ends for good.
-pub(super) fn expiry(claims: &Claims, lifetimes: Lifetimes, now: NumericDate) -> Result<NumericDate, AssertionError> {
+pub(super) fn expiry(
+    claims: &Claims,
+    lifetimes: Lifetimes,
+    now: NumericDate,
+) -> Result<NumericDate, AssertionError> {
     let expires = claims.expires.ok_or(AssertionError::MissingClaim("exp"))?;
     let end = expires.plus(lifetimes.leeway);
     if now >= end {
-        return Err(AssertionError::Expired { seconds_ago: now.seconds() - expires.seconds() });
+        return Err(AssertionError::Expired {
+            seconds_ago: now.seconds() - expires.seconds(),
+        });
     }
     if end > now.plus(lifetimes.maximum + 2 * lifetimes.leeway) {
         let ahead = expires.seconds() - now.seconds();
-        return Err(AssertionError::ExpiresTooLate { seconds_ahead: ahead, maximum: lifetimes.maximum.as_secs() });
+        return Err(AssertionError::ExpiresTooLate {
+            seconds_ahead: ahead,
+            maximum: lifetimes.maximum.as_secs(),
+        });
     }
     Ok(end)
 }
 
 /// RFC 7523 §3 (5): `nbf`, where present, has come, and comes before `exp`.
-pub(super) fn not_before(claims: &Claims, lifetimes: Lifetimes, now: NumericDate) -> Result<(), AssertionError> {
-    let Some(not_before) = claims.not_before else { return Ok(()) };
+pub(super) fn not_before(
+    claims: &Claims,
+    lifetimes: Lifetimes,
+    now: NumericDate,
+) -> Result<(), AssertionError> {
+    let Some(not_before) = claims.not_before else {
+        return Ok(());
+    };
     if not_before > now.plus(lifetimes.leeway) {
-        return Err(AssertionError::NotYetValid { seconds_ahead: not_before.seconds() - now.seconds() });
+        return Err(AssertionError::NotYetValid {
+            seconds_ahead: not_before.seconds() - now.seconds(),
+        });
     }
     in_order(claims, not_before, "nbf")
 }
 
 /// RFC 7523 §3 (6): `iat`, where present, is neither in the future nor unreasonably old, and comes before `exp`.
-pub(super) fn issued_at(claims: &Claims, lifetimes: Lifetimes, now: NumericDate) -> Result<(), AssertionError> {
-    let Some(issued) = claims.issued_at else { return Ok(()) };
+pub(super) fn issued_at(
+    claims: &Claims,
+    lifetimes: Lifetimes,
+    now: NumericDate,
+) -> Result<(), AssertionError> {
+    let Some(issued) = claims.issued_at else {
+        return Ok(());
+    };
     if issued > now.plus(lifetimes.leeway) {
-        return Err(AssertionError::IssuedInFuture { seconds_ahead: issued.seconds() - now.seconds() });
+        return Err(AssertionError::IssuedInFuture {
+            seconds_ahead: issued.seconds() - now.seconds(),
+        });
     }
     if now > issued.plus(lifetimes.maximum + lifetimes.leeway) {
         let age = now.seconds() - issued.seconds();
-        return Err(AssertionError::TooOld { seconds: age, maximum: lifetimes.maximum.as_secs() });
+        return Err(AssertionError::TooOld {
+            seconds: age,
+            maximum: lifetimes.maximum.as_secs(),
+        });
     }
     in_order(claims, issued, "iat")
 }
 
-fn in_order(claims: &Claims, earlier: NumericDate, claim: &'static str) -> Result<(), AssertionError> {
+fn in_order(
+    claims: &Claims,
+    earlier: NumericDate,
+    claim: &'static str,
+) -> Result<(), AssertionError> {
     match claims.expires {
         Some(expires) if expires <= earlier => Err(AssertionError::EndsBeforeStart(claim)),
         _ => Ok(()),
@@ -124,17 +184,27 @@ fn in_order(claims: &Claims, earlier: NumericDate, claim: &'static str) -> Resul
 }
 
 /// RFC 7523 §3 (7): `jti` is present where it must be, and short enough to be remembered.
-pub(super) fn token_id<'c>(claims: &'c Claims, expectation: &Expectation<'_>) -> Result<Option<&'c str>, AssertionError> {
+pub(super) fn token_id<'c>(
+    claims: &'c Claims,
+    expectation: &Expectation<'_>,
+) -> Result<Option<&'c str>, AssertionError> {
     match claims.token_id.as_deref() {
         None if expectation.token_id_required => Err(AssertionError::MissingClaim("jti")),
         None => Ok(None),
-        Some(token_id) if token_id.len() > MAX_TOKEN_ID_BYTES => Err(malformed_token_id("is longer than 255 octets")),
+        Some(token_id) if token_id.len() > MAX_TOKEN_ID_BYTES => {
+            Err(malformed_token_id("is longer than 255 octets"))
+        }
         Some(token_id) if token_id.trim().is_empty() => Err(malformed_token_id("is empty")),
-        Some(token_id) if token_id.chars().any(char::is_control) => Err(malformed_token_id("contains control characters")),
+        Some(token_id) if token_id.chars().any(char::is_control) => {
+            Err(malformed_token_id("contains control characters"))
+        }
         Some(token_id) => Ok(Some(token_id)),
     }
 }
 
 fn malformed_token_id(error: &str) -> AssertionError {
-    AssertionError::MalformedClaim { claim: "jti", error: error.to_owned() }
+    AssertionError::MalformedClaim {
+        claim: "jti",
+        error: error.to_owned(),
+    }
 }

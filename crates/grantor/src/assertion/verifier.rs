@@ -41,7 +41,10 @@ impl<'a> Assertion<'a> {
     }
 
     /// The first of these keys with which the signature verifies: for work whose outcome decides nothing.
-    pub(crate) fn verified_by<'k>(&self, keys: impl Iterator<Item = &'k VerificationKey>) -> Option<&'k VerificationKey> {
+    pub(crate) fn verified_by<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k VerificationKey>,
+    ) -> Option<&'k VerificationKey> {
         self.jws.verified_by(keys).ok()
     }
 
@@ -78,7 +81,8 @@ impl VerifiedAssertion {
 
     /// Where the key that verified comes from, such as `registered key 2 of billing`.
     pub fn key_source(&self) -> String {
-        self.key.source_of(self.claims.issuer.as_deref().unwrap_or_default())
+        self.key
+            .source_of(self.claims.issuer.as_deref().unwrap_or_default())
     }
 
     /// The digest of issuer and `jti` under which this use is recorded.
@@ -102,7 +106,11 @@ pub struct Verifier {
 impl Verifier {
     /// A verifier that records uses in `replay`, for each issuer at most `replay_quota` at a time.
     pub fn new(replay: Arc<dyn ReplayGuard>, replay_quota: u64, lifetimes: Lifetimes) -> Self {
-        Self { replay, replay_quota, lifetimes }
+        Self {
+            replay,
+            replay_quota,
+            lifetimes,
+        }
     }
 
     /// Verifies if and only if the signature is by one of the expected keys, every rule of RFC 7523 §3 holds at `now`, and the
@@ -116,17 +124,31 @@ impl Verifier {
         expectation: &Expectation<'_>,
         now: UnixTime,
     ) -> Result<VerifiedAssertion, AssertionError> {
-        let Checked { key, subject, end, replay_key } = self.check(&assertion, expectation, now)?;
+        let Checked {
+            key,
+            subject,
+            end,
+            replay_key,
+        } = self.check(&assertion, expectation, now)?;
         if let Some(replay_key) = replay_key {
             self.check_fence(&assertion.claims, now)?;
-            match self.replay.claim(replay_key, end, now, self.replay_quota).await? {
+            match self
+                .replay
+                .claim(replay_key, end, now, self.replay_quota)
+                .await?
+            {
                 // Once more: uses may have been lost while this one was recorded.
                 Claim::Fresh => self.check_fence(&assertion.claims, now)?,
                 Claim::Replayed => return Err(AssertionError::Replayed),
                 Claim::OverQuota => return Err(AssertionError::OverQuota(self.replay_quota)),
             }
         }
-        Ok(VerifiedAssertion { claims: assertion.claims, subject, key, replay_key })
+        Ok(VerifiedAssertion {
+            claims: assertion.claims,
+            subject,
+            key,
+            replay_key,
+        })
     }
 
     /// Finds out what [`Verifier::verify`] would answer, and claims nothing. Answers whom the assertion is about.
@@ -144,7 +166,9 @@ impl Verifier {
             self.check_fence(&assertion.claims, now)?;
         }
         match checked.replay_key {
-            Some(replay_key) if self.replay.is_claimed(replay_key, now).await? => Err(AssertionError::Replayed),
+            Some(replay_key) if self.replay.is_claimed(replay_key, now).await? => {
+                Err(AssertionError::Replayed)
+            }
             _ => Ok(checked.subject),
         }
     }
@@ -152,19 +176,30 @@ impl Verifier {
     /// Where uses have been lost, an assertion is refused that may have been used before: unless it was issued after that, by its
     /// `iat` or, without one, because it could not live that long.
     fn check_fence(&self, claims: &Claims, now: UnixTime) -> Result<(), AssertionError> {
-        let Some(fence) = self.replay.fence() else { return Ok(()) };
+        let Some(fence) = self.replay.fence() else {
+            return Ok(());
+        };
         // How far this one is from being taken; another of the same lifetime will be, so much later.
         let seconds = match (claims.issued_at, claims.expires) {
             (Some(issued_at), _) => fence.date().seconds() - issued_at.seconds(),
-            (None, Some(expires)) => fence.plus(self.lifetimes.maximum).date().seconds() - expires.seconds(),
+            (None, Some(expires)) => {
+                fence.plus(self.lifetimes.maximum).date().seconds() - expires.seconds()
+            }
             (None, None) => self.lifetimes.maximum.as_secs_f64(),
         };
         if seconds < 0.0 {
             return Ok(());
         }
-        let left = fence.plus(self.lifetimes.maximum).millis().saturating_sub(now.millis());
+        let left = fence
+            .plus(self.lifetimes.maximum)
+            .millis()
+            .saturating_sub(now.millis());
         let longest = Duration::from_millis(u64::try_from(left).unwrap_or_default());
-        Err(AssertionError::BeforeFence(Duration::try_from_secs_f64(seconds).unwrap_or(longest).min(longest)))
+        Err(AssertionError::BeforeFence(
+            Duration::try_from_secs_f64(seconds)
+                .unwrap_or(longest)
+                .min(longest),
+        ))
     }
 
     /// How old and how young an assertion may be.
@@ -173,11 +208,19 @@ impl Verifier {
     }
 
     /// Everything but the replay guard: the signature, then rules (1) to (7).
-    fn check(&self, assertion: &Assertion<'_>, expectation: &Expectation<'_>, now: UnixTime) -> Result<Checked, AssertionError> {
+    fn check(
+        &self,
+        assertion: &Assertion<'_>,
+        expectation: &Expectation<'_>,
+        now: UnixTime,
+    ) -> Result<Checked, AssertionError> {
         let Assertion { jws, claims } = assertion;
         let date = now.date();
         // Both, whichever fails: the time must not tell a client's registered algorithm.
-        let (algorithm, key) = (check_algorithm(jws.header(), expectation), jws.verified_by(&expectation.keys));
+        let (algorithm, key) = (
+            check_algorithm(jws.header(), expectation),
+            jws.verified_by(&expectation.keys),
+        );
         algorithm?;
         let key = key?;
         rules::typ(jws.header(), expectation)?;
@@ -208,13 +251,20 @@ struct Checked {
 /// RFC 8725 §3.1: the algorithm is one the server accepts, and the one the client is registered with.
 fn check_algorithm(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     let got = header.algorithm();
-    let registered = expectation.only_algorithm.is_none_or(|only| only.is_same_as(got));
+    let registered = expectation
+        .only_algorithm
+        .is_none_or(|only| only.is_same_as(got));
     if registered && expectation.algorithms.contains(&got) {
         return Ok(());
     }
     let expected = match expectation.only_algorithm {
         Some(only) if !registered => only.name().to_owned(),
-        _ => expectation.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" "),
+        _ => expectation
+            .algorithms
+            .iter()
+            .map(|algorithm| algorithm.name())
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     Err(AssertionError::WrongAlgorithm { expected, got })
 }

@@ -42,13 +42,19 @@ pub struct ApiAccess {
 impl ApiAccess {
     /// Tokens of `source` for the API at `origin`. [`TokenSource::wanting`] gives the source of tokens for something in particular.
     pub fn new(source: TokenSource, origin: Origin) -> Self {
-        Self { source, origins: Arc::new([origin]) }
+        Self {
+            source,
+            origins: Arc::new([origin]),
+        }
     }
 
     /// The API is at this origin too.
     #[must_use]
     pub fn and(self, origin: Origin) -> Self {
-        Self { origins: self.origins.iter().cloned().chain([origin]).collect(), ..self }
+        Self {
+            origins: self.origins.iter().cloned().chain([origin]).collect(),
+            ..self
+        }
     }
 
     /// Whether requests to this origin get a token.
@@ -98,12 +104,18 @@ impl Origin {
     pub fn parse(text: &str) -> Result<Self, FetchError> {
         let url = checked_url(text)?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        Self::of_url(&url).filter(|_| is_bare).ok_or_else(|| FetchError::Url(text.to_owned()))
+        Self::of_url(&url)
+            .filter(|_| is_bare)
+            .ok_or_else(|| FetchError::Url(text.to_owned()))
     }
 
     pub(super) fn of_url(url: &Url) -> Option<Self> {
         let (host, port) = (url.host_str()?, url.port_or_known_default()?);
-        Some(Self { scheme: url.scheme().to_owned(), host: host.to_owned(), port })
+        Some(Self {
+            scheme: url.scheme().to_owned(),
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// Of the parts by which a request is sent, so that there are no two opinions on where it goes.
@@ -115,7 +127,11 @@ impl Origin {
             _ => return None,
         };
         let port = uri.port_u16().unwrap_or(default);
-        Some(Self { scheme: scheme.to_owned(), host: uri.host()?.to_ascii_lowercase(), port })
+        Some(Self {
+            scheme: scheme.to_owned(),
+            host: uri.host()?.to_ascii_lowercase(),
+            port,
+        })
     }
 }
 
@@ -155,9 +171,13 @@ mod tests {
 
     #[test]
     fn an_origin_is_https_or_stays_on_the_machine() {
-        for good in
-            ["https://api.example", "https://api.example/", "https://API.example:443", "http://127.0.0.1:1", "http://[::1]"]
-        {
+        for good in [
+            "https://api.example",
+            "https://api.example/",
+            "https://API.example:443",
+            "http://127.0.0.1:1",
+            "http://[::1]",
+        ] {
             assert!(Origin::parse(good).is_ok(), "{good}");
         }
         for bad in [
@@ -170,7 +190,10 @@ mod tests {
             "api.example",
             "",
         ] {
-            assert!(matches!(Origin::parse(bad), Err(FetchError::Url(_))), "{bad}");
+            assert!(
+                matches!(Origin::parse(bad), Err(FetchError::Url(_))),
+                "{bad}"
+            );
         }
     }
 
@@ -191,12 +214,23 @@ mod tests {
             ("api.example:443", false),
         ] {
             let parsed: Uri = uri.parse().expect("a URI");
-            assert_eq!(Origin::of_uri(&parsed).as_ref() == Some(&api), belongs, "{uri}");
+            assert_eq!(
+                Origin::of_uri(&parsed).as_ref() == Some(&api),
+                belongs,
+                "{uri}"
+            );
             if let Ok(url) = Url::parse(uri) {
-                assert_eq!(Origin::of_url(&url).as_ref() == Some(&api), belongs, "{uri}");
+                assert_eq!(
+                    Origin::of_url(&url).as_ref() == Some(&api),
+                    belongs,
+                    "{uri}"
+                );
             }
         }
         let local = origin("http://[::1]:8080");
-        assert_eq!(Origin::of_uri(&"http://[::1]:8080/a".parse().expect("a URI")), Some(local));
+        assert_eq!(
+            Origin::of_uri(&"http://[::1]:8080/a".parse().expect("a URI")),
+            Some(local)
+        );
     }
 }

@@ -159,15 +159,23 @@ impl AssertionMaker {
     /// [`ConfigError`]
     pub fn check(&self, server: &Server) -> Result<(), ConfigError> {
         server.audience(&self.audience)?;
-        let Some(preset) = self.preset else { return Ok(()) };
+        let Some(preset) = self.preset else {
+            return Ok(());
+        };
         let broken = |rule: String| Err(preset.broken(rule));
         let (algorithm, header) = (self.algorithm(), self.signer.header());
         if !preset.algorithms.contains(&algorithm) {
-            return broken(format!("algorithm {algorithm}, expected one of {}", names(preset.algorithms)));
+            return broken(format!(
+                "algorithm {algorithm}, expected one of {}",
+                names(preset.algorithms)
+            ));
         }
         // Whole life as the server counts it, from `iat` to `exp`.
         if self.lifetime.saturating_add(self.backdate) > preset.longest_lifetime {
-            return broken(format!("a lifetime of at most {} s from iat to exp", preset.longest_lifetime.as_secs()));
+            return broken(format!(
+                "a lifetime of at most {} s from iat to exp",
+                preset.longest_lifetime.as_secs()
+            ));
         }
         if preset.key_name == KeyName::KeyId && self.signer.key_id().is_none() {
             return broken("a key with a kid".to_owned());
@@ -221,9 +229,11 @@ impl AssertionMaker {
         let input = signing_input(algorithm, self.protected_header(), &payload);
         let signature = self.signer.sign(input.as_bytes()).await?;
         match algorithm.signature_bytes() {
-            Some(expected) if expected != signature.len() => {
-                Err(SignerError::Length { algorithm, expected, got: signature.len() })
-            }
+            Some(expected) if expected != signature.len() => Err(SignerError::Length {
+                algorithm,
+                expected,
+                got: signature.len(),
+            }),
             _ => Ok(Zeroizing::new(compact(input, &signature))),
         }
     }
@@ -242,7 +252,11 @@ impl AssertionMaker {
 }
 
 fn names(algorithms: &[Algorithm]) -> String {
-    algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
+    algorithms
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl fmt::Debug for AssertionMaker {

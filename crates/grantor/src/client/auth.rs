@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use grantor_jose::{Algorithm, SigningError, json::Value};
 use zeroize::Zeroizing;
 
-use super::{AssertionMaker, Audience, ConfigError, LocalKey, Preset, Server, Signer, TokenError, TokenRequest};
+use super::{
+    AssertionMaker, Audience, ConfigError, LocalKey, Preset, Server, Signer, TokenError,
+    TokenRequest,
+};
 use crate::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP},
     basic,
@@ -119,7 +122,10 @@ impl ClientAuth for PrivateKeyJwt {
     async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
         let audience = request.server().audience(&self.0.audience)?;
         let client_id = self.0.issuer();
-        let assertion = self.0.make(Some(client_id), audience, request.now()).await?;
+        let assertion = self
+            .0
+            .make(Some(client_id), audience, request.now())
+            .await?;
         // Optional by RFC 7521 §4.2, and asked for by some servers.
         request.set("client_id", client_id);
         request.set("client_assertion_type", CLIENT_ASSERTION_TYPE);
@@ -138,7 +144,11 @@ impl ClientSecretJwt {
     /// # Errors
     /// [`grantor_jose::JwkError::WeakSecret`] if the secret is shorter than the hash (RFC 7518 §3.2),
     /// [`grantor_jose::JwkError::AlgorithmMismatch`] if `algorithm` is no HMAC.
-    pub fn new(client_id: impl Into<String>, secret: &str, algorithm: Option<Algorithm>) -> Result<Self, SigningError> {
+    pub fn new(
+        client_id: impl Into<String>,
+        secret: &str,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Self, SigningError> {
         let key = LocalKey::from_secret(secret, algorithm.unwrap_or(Algorithm::Hs256))?;
         Ok(Self(PrivateKeyJwt::new(client_id, key)))
     }
@@ -174,13 +184,18 @@ struct Secret {
 
 impl Secret {
     fn new(client_id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { client_id: client_id.into(), secret: Arc::new(Zeroizing::new(secret.into())) }
+        Self {
+            client_id: client_id.into(),
+            secret: Arc::new(Zeroizing::new(secret.into())),
+        }
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("Secret")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -70,7 +70,10 @@ impl TokenSource {
     /// [`StartError::Thread`]
     pub fn new(source: super::TokenSource) -> Result<Self, StartError> {
         let background = Background::start().map_err(StartError::Thread)?;
-        Ok(Self { source, background: Arc::new(background) })
+        Ok(Self {
+            source,
+            background: Arc::new(background),
+        })
     }
 
     /// From a key file, as [`TokenSource::from_key_file`](super::TokenSource::from_key_file).
@@ -101,7 +104,10 @@ impl TokenSource {
     /// background thread too.
     #[must_use]
     pub fn wanting(&self, wanted: Wanted) -> Self {
-        Self { source: self.source.wanting(wanted), background: Arc::clone(&self.background) }
+        Self {
+            source: self.source.wanting(wanted),
+            background: Arc::clone(&self.background),
+        }
     }
 
     /// Puts a token on a request, and answers which; see [`TokenSource::authorize`](super::TokenSource::authorize).
@@ -134,7 +140,9 @@ impl TokenSource {
 
 impl Background {
     fn start() -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (end, ended) = oneshot::channel();
         let handle = runtime.handle().clone();
         let serve = move || {
@@ -143,8 +151,13 @@ impl Background {
             // A name resolution that hangs is not waited for.
             runtime.shutdown_background();
         };
-        thread::Builder::new().name("grantor-tokens".to_owned()).spawn(serve)?;
-        Ok(Self { runtime: handle, _end: end })
+        thread::Builder::new()
+            .name("grantor-tokens".to_owned())
+            .spawn(serve)?;
+        Ok(Self {
+            runtime: handle,
+            _end: end,
+        })
     }
 }
 
@@ -167,7 +180,10 @@ mod tests {
     #[test]
     fn the_thread_ends_with_the_last_clone() {
         let server = Server::at("https://as.example/token").expect("a URL");
-        let source = super::super::TokenSource::client_credentials(server, NoneAuth::new("billing")).build().expect("a source");
+        let source =
+            super::super::TokenSource::client_credentials(server, NoneAuth::new("billing"))
+                .build()
+                .expect("a source");
         let source = TokenSource::new(source).expect("a thread");
         let (held, gone) = mpsc::channel::<Infallible>();
         source.background.runtime.spawn(async move {
@@ -176,8 +192,14 @@ mod tests {
         });
         let clone = source.clone();
         drop(source);
-        assert_eq!(gone.recv_timeout(Duration::from_millis(50)), Err(mpsc::RecvTimeoutError::Timeout));
+        assert_eq!(
+            gone.recv_timeout(Duration::from_millis(50)),
+            Err(mpsc::RecvTimeoutError::Timeout)
+        );
         drop(clone);
-        assert_eq!(gone.recv_timeout(Duration::from_secs(20)), Err(mpsc::RecvTimeoutError::Disconnected));
+        assert_eq!(
+            gone.recv_timeout(Duration::from_secs(20)),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
     }
 }

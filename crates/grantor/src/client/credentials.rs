@@ -22,7 +22,9 @@ impl Credentials {
     /// Whether they fit the server.
     pub fn check(&self, server: &Server) -> Result<(), ConfigError> {
         self.grant.check(server)?;
-        self.client_auth.as_ref().map_or(Ok(()), |client_auth| client_auth.check(server))
+        self.client_auth
+            .as_ref()
+            .map_or(Ok(()), |client_auth| client_auth.check(server))
     }
 }
 
@@ -34,7 +36,10 @@ pub(super) struct Supply {
 
 impl Supply {
     pub fn new(credentials: Credentials, origin: Option<Origin>) -> Self {
-        Self { current: ArcSwap::from_pointee(credentials), origin: origin.map(Arc::new) }
+        Self {
+            current: ArcSwap::from_pointee(credentials),
+            origin: origin.map(Arc::new),
+        }
     }
 
     /// The credentials as they were read last.
@@ -58,7 +63,9 @@ impl Supply {
 
     /// A file that cannot be read or used now is being written, or is mistaken: what is known goes on working as long as it does.
     async fn look(&self, look: fn(&Origin) -> Result<Option<Credentials>, KeyFileError>) {
-        let Some(origin) = self.origin.clone() else { return };
+        let Some(origin) = self.origin.clone() else {
+            return;
+        };
         match tokio::task::spawn_blocking(move || look(&origin)).await {
             Ok(Ok(Some(credentials))) => self.current.store(Arc::new(credentials)),
             Ok(Ok(None)) | Err(_) => {}
@@ -90,17 +97,33 @@ impl Origin {
         let text = read(path)?;
         let file = KeyFile::from_text(&text, path)?;
         // Taken before the text: what is written between the two is seen as a change.
-        let seen = stamp.ok().flatten().map(|stamp| Mutex::new(Seen { stamp, digest: digest(&text) }));
+        let seen = stamp.ok().flatten().map(|stamp| {
+            Mutex::new(Seen {
+                stamp,
+                digest: digest(&text),
+            })
+        });
         // The working directory may be another one later. Links are not followed here: they are how orchestrators replace files.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let origin = seen.map(|seen| Self { path, names: names(&file), seen });
+        let origin = seen.map(|seen| Self {
+            path,
+            names: names(&file),
+            seen,
+        });
         Ok((file, origin))
     }
 
     /// The credentials in the file if it is another one.
     fn if_changed(&self) -> Result<Option<Credentials>, KeyFileError> {
         let stamp = Stamp::of(&self.path).ok().flatten();
-        match stamp.is_some_and(|stamp| stamp != self.seen.lock().unwrap_or_else(PoisonError::into_inner).stamp) {
+        match stamp.is_some_and(|stamp| {
+            stamp
+                != self
+                    .seen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .stamp
+        }) {
             true => self.again(),
             false => Ok(None),
         }
@@ -109,7 +132,9 @@ impl Origin {
     /// The credentials in the file if it says something else.
     fn again(&self) -> Result<Option<Credentials>, KeyFileError> {
         let failed = |error| KeyFileError::Config(self.path.clone(), error);
-        let Some(stamp) = Stamp::of(&self.path).ok().flatten() else { return Ok(None) };
+        let Some(stamp) = Stamp::of(&self.path).ok().flatten() else {
+            return Ok(None);
+        };
         let text = read(&self.path)?;
         let digest = digest(&text);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +159,11 @@ fn read(path: &Path) -> Result<KeyText, KeyFileError> {
 }
 
 fn names(file: &KeyFile) -> [String; 3] {
-    [file.client_id.to_string(), file.issuer.clone(), file.token_endpoint.clone()]
+    [
+        file.client_id.to_string(),
+        file.issuer.clone(),
+        file.token_endpoint.clone(),
+    ]
 }
 
 fn digest(text: &KeyText) -> [u8; 32] {
@@ -161,6 +190,10 @@ impl Stamp {
         let number = std::os::unix::fs::MetadataExt::ino(&metadata);
         #[cfg(not(unix))]
         let number = 0;
-        Ok(Some(Self { modified: metadata.modified()?, octets: metadata.len(), number }))
+        Ok(Some(Self {
+            modified: metadata.modified()?,
+            octets: metadata.len(),
+            number,
+        }))
     }
 }

@@ -21,7 +21,9 @@ pub enum ConfigError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// An assertion's audience would be the issuer identifier, and none is configured.
-    #[error("no issuer is configured; name it with Server::with_issuer, or choose another Audience")]
+    #[error(
+        "no issuer is configured; name it with Server::with_issuer, or choose another Audience"
+    )]
     NoIssuer,
     /// An assertion's audience would be a URL that is learned from the server's metadata (CVE-2025-27370).
     #[error(
@@ -169,7 +171,12 @@ pub struct OAuthError {
 
 impl fmt::Display for OAuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused with {}: {}", self.status.as_u16(), shown(&self.code))?;
+        write!(
+            f,
+            "refused with {}: {}",
+            self.status.as_u16(),
+            shown(&self.code)
+        )?;
         if let Some(description) = &self.description {
             write!(f, ": {}", shown(description))?;
         }
@@ -199,17 +206,29 @@ mod tests {
         let error = OAuthError {
             status: StatusCode::BAD_REQUEST,
             code: "invalid_grant\u{1b}[31m".to_owned(),
-            description: Some(format!("a\r\nINFO all is well \u{202e}\u{0}\u{9b}1m {}", "x".repeat(2000))),
+            description: Some(format!(
+                "a\r\nINFO all is well \u{202e}\u{0}\u{9b}1m {}",
+                "x".repeat(2000)
+            )),
             uri: Some("https://as.example/\u{7}".to_owned()),
         };
         let shown = TokenError::Refused(Arc::new(error)).to_string();
-        assert!(!shown.chars().any(|char| char.is_control() || char == '\u{202e}'), "{shown:?}");
+        assert!(
+            !shown
+                .chars()
+                .any(|char| char.is_control() || char == '\u{202e}'),
+            "{shown:?}"
+        );
         assert!(
             shown
                 .starts_with(r"refused with 400: invalid_grant\u{1b}[31m: a\u{d}\u{a}INFO all is well \u{202e}\u{0}\u{9b}1m xxx"),
             "{shown}"
         );
-        assert!(shown.len() < 500 && shown.ends_with(r"xx… (2029 octets) (see https://as.example/\u{7})"), "{shown}");
+        assert!(
+            shown.len() < 500
+                && shown.ends_with(r"xx… (2029 octets) (see https://as.example/\u{7})"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -220,6 +239,9 @@ mod tests {
             description: Some("der Schlüssel ist \"abgelaufen\"".to_owned()),
             uri: None,
         };
-        assert_eq!(error.to_string(), "refused with 401: invalid_client: der Schlüssel ist \"abgelaufen\"");
+        assert_eq!(
+            error.to_string(),
+            "refused with 401: invalid_client: der Schlüssel ist \"abgelaufen\""
+        );
     }
 }

@@ -72,7 +72,10 @@ pub(super) struct Failure {
 
 impl<E: Into<TokenError>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), retry_after: None }
+        Self {
+            error: error.into(),
+            retry_after: None,
+        }
     }
 }
 
@@ -101,8 +104,13 @@ impl Exchange {
                 }
             }
             let backoff = backoff(self.retry.first_wait, self.retry.longest_wait, number);
-            let wait = failure.retry_after.map_or(backoff, |wait| wait.max(backoff));
-            if number >= self.retry.tries || !failure.error.is_transient() || wait > self.retry.longest_wait {
+            let wait = failure
+                .retry_after
+                .map_or(backoff, |wait| wait.max(backoff));
+            if number >= self.retry.tries
+                || !failure.error.is_transient()
+                || wait > self.retry.longest_wait
+            {
                 return Err(failure);
             }
             tracing::debug!(error = %failure.error, number, "token request failed, trying again");
@@ -111,14 +119,22 @@ impl Exchange {
         }
     }
 
-    async fn once(&self, wanted: &Wanted, credentials: &Credentials) -> Result<AccessToken, Failure> {
+    async fn once(
+        &self,
+        wanted: &Wanted,
+        credentials: &Credentials,
+    ) -> Result<AccessToken, Failure> {
         let endpoint = self.endpoint().await?;
         let now = self.clock.now();
         let request = self.request(wanted, credentials, now).await?;
-        let request = request.into_http(&endpoint).map_err(|error| crate::fetch::FetchError::transport(&error))?;
+        let request = request
+            .into_http(&endpoint)
+            .map_err(|error| crate::fetch::FetchError::transport(&error))?;
         let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await?;
         let retry_after = match answer.status() {
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seconds(answer.headers().get(header::RETRY_AFTER)),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                seconds(answer.headers().get(header::RETRY_AFTER))
+            }
             _ => None,
         };
         token::read(answer, now, &self.accepted).map_err(|error| Failure { error, retry_after })
@@ -142,7 +158,11 @@ impl Exchange {
             request.set("resource", resource);
         }
         credentials.grant.fill(&mut request).await?;
-        if let Some(client_auth) = self.client_auth.as_ref().or(credentials.client_auth.as_ref()) {
+        if let Some(client_auth) = self
+            .client_auth
+            .as_ref()
+            .or(credentials.client_auth.as_ref())
+        {
             client_auth.authenticate(&mut request).await?;
         }
         Ok(request)
@@ -160,13 +180,22 @@ impl Exchange {
         let known = discovered.as_deref().cloned().flatten();
         let now = self.clock.now();
         match &known {
-            Some((url, read)) if *read <= now && now < read.plus(METADATA_LIFETIME) => return Ok(url.clone()),
+            Some((url, read)) if *read <= now && now < read.plus(METADATA_LIFETIME) => {
+                return Ok(url.clone());
+            }
             _ => {}
         }
-        match (ServerMetadata::discover(&*self.fetch, issuer).await.map_err(TokenError::from), known) {
+        match (
+            ServerMetadata::discover(&*self.fetch, issuer)
+                .await
+                .map_err(TokenError::from),
+            known,
+        ) {
             (Err(error), Some((url, _))) if error.is_transient() => Ok(url),
             (metadata, _) => {
-                let url = metadata?.token_endpoint.ok_or(TokenError::NoTokenEndpoint)?;
+                let url = metadata?
+                    .token_endpoint
+                    .ok_or(TokenError::NoTokenEndpoint)?;
                 if let Some(discovered) = &mut discovered {
                     **discovered = Some((url.clone(), now));
                 }
@@ -184,12 +213,20 @@ fn is_about_the_credential(error: &TokenError) -> bool {
 /// The wait after this many failures: doubling from `first` up to `longest`, and cut by up to a half at random so that many
 /// clients do not come back together.
 pub(super) fn backoff(first: Duration, longest: Duration, failures: u32) -> Duration {
-    let whole = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
+    let whole = first
+        .saturating_mul(1 << failures.saturating_sub(1).min(16))
+        .min(longest);
     let random = u16::from_le_bytes(random_bytes());
     whole / 2 + (whole / 2).saturating_mul(u32::from(random)) / u32::from(u16::MAX)
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is not read.
 fn seconds(value: Option<&http::HeaderValue>) -> Option<Duration> {
-    value?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    value?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }

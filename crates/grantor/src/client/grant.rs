@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use grantor_jose::json::Value;
 
 use super::{
-    AssertionMaker, Audience, ConfigError, Preset, ScopePlace, Server, Signer, TokenError, TokenRequest, preset::SubjectRule,
+    AssertionMaker, Audience, ConfigError, Preset, ScopePlace, Server, Signer, TokenError,
+    TokenRequest, preset::SubjectRule,
 };
 use crate::types::GrantType;
 
@@ -51,25 +52,40 @@ impl JwtBearer {
     /// Assertions by `issuer`, whose key `signer` holds, about `issuer` itself unless another subject is set or wanted. Their
     /// audience is the server's issuer identifier.
     pub fn new(issuer: impl Into<String>, signer: impl Signer) -> Self {
-        Self { maker: AssertionMaker::new(issuer, signer), subject: None, default: SubjectRule::Issuer }
+        Self {
+            maker: AssertionMaker::new(issuer, signer),
+            subject: None,
+            default: SubjectRule::Issuer,
+        }
     }
 
     /// Takes over what a vendor's rules say. What is set afterwards wins, within those rules.
     #[must_use]
     pub fn preset(self, preset: &'static Preset) -> Self {
-        Self { maker: self.maker.preset(preset), default: preset.subject, ..self }
+        Self {
+            maker: self.maker.preset(preset),
+            default: preset.subject,
+            ..self
+        }
     }
 
     /// `sub`, where none is [wanted](super::Wanted::subject).
     #[must_use]
     pub fn subject(self, subject: impl Into<String>) -> Self {
-        Self { subject: Some(subject.into()), ..self }
+        Self {
+            subject: Some(subject.into()),
+            ..self
+        }
     }
 
     /// No `sub` where none is wanted: service accounts that act for themselves. RFC 7523 §3 asks for one.
     #[must_use]
     pub fn without_subject(self) -> Self {
-        Self { subject: None, default: SubjectRule::OnlyIfSet, ..self }
+        Self {
+            subject: None,
+            default: SubjectRule::OnlyIfSet,
+            ..self
+        }
     }
 
     /// `aud`
@@ -115,7 +131,10 @@ impl JwtBearer {
     }
 
     fn map(self, change: impl FnOnce(AssertionMaker) -> AssertionMaker) -> Self {
-        Self { maker: change(self.maker), ..self }
+        Self {
+            maker: change(self.maker),
+            ..self
+        }
     }
 }
 
@@ -139,11 +158,17 @@ impl Grant for JwtBearer {
         let subject = request.subject().or(self.subject.as_deref()).or(of_itself);
         self.maker.check_subject(subject)?;
         let in_claim = self.maker.scope == ScopePlace::Claim;
-        let scope = request.scope().filter(|scope| in_claim && !scope.is_empty()).map(ToString::to_string);
+        let scope = request
+            .scope()
+            .filter(|scope| in_claim && !scope.is_empty())
+            .map(ToString::to_string);
         if in_claim {
             request.remove("scope");
         }
-        let assertion = self.maker.make_with(subject, audience, request.now(), scope).await?;
+        let assertion = self
+            .maker
+            .make_with(subject, audience, request.now(), scope)
+            .await?;
         request.set("assertion", assertion.as_str());
         Ok(())
     }
@@ -161,7 +186,9 @@ impl Grant for ClientCredentials {
 
     async fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
         match request.subject() {
-            Some(_) => Err(TokenError::SubjectNotPossible(GrantType::CLIENT_CREDENTIALS)),
+            Some(_) => Err(TokenError::SubjectNotPossible(
+                GrantType::CLIENT_CREDENTIALS,
+            )),
             None => Ok(()),
         }
     }

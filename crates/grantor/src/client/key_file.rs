@@ -15,8 +15,9 @@ use grantor_jose::{
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
-    Builder, ClientAuth, ClientCredentials, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, ConfigError, JwtBearer,
-    KeyText, KeyTextError, KeyTextForm, LocalKey, PrivateKeyJwt, Server, credentials::Credentials, preset,
+    Builder, ClientAuth, ClientCredentials, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
+    ConfigError, JwtBearer, KeyText, KeyTextError, KeyTextForm, LocalKey, PrivateKeyJwt, Server,
+    credentials::Credentials, preset,
 };
 use crate::types::{AuthMethod, ClientId};
 
@@ -84,7 +85,8 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`], but not [`KeyFileError::Config`]
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let text = KeyText::read(path).map_err(|error| KeyFileError::Text(path.to_owned(), error))?;
+        let text =
+            KeyText::read(path).map_err(|error| KeyFileError::Text(path.to_owned(), error))?;
         Self::from_text(&text, path)
     }
 
@@ -107,24 +109,40 @@ impl KeyFile {
     /// As said.
     pub fn parse(text: &[u8]) -> Result<Self, (&'static str, String)> {
         let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-        let mut document = Document(json::parse_object(text).map_err(|error| ("type", error.to_string()))?);
+        let mut document =
+            Document(json::parse_object(text).map_err(|error| ("type", error.to_string()))?);
         match document.0.get("type").and_then(Value::as_str) {
             Some("grantor_client") => Self::from_grantor(&mut document),
             Some("service_account") => Self::from_service_account(&mut document),
-            _ => Err(("type", "expected \"grantor_client\" or \"service_account\"".to_owned())),
+            _ => Err((
+                "type",
+                "expected \"grantor_client\" or \"service_account\"".to_owned(),
+            )),
         }
     }
 
     fn from_grantor(document: &mut Document) -> Result<Self, Problem> {
         let unsupported = || ("alg", "not supported".to_owned());
-        let algorithm = document.text("alg")?.map(|name| Algorithm::from_name(&name).ok_or_else(unsupported)).transpose()?;
-        let credential = match (document.jwk("private_key")?, document.text("client_secret")?) {
+        let algorithm = document
+            .text("alg")?
+            .map(|name| Algorithm::from_name(&name).ok_or_else(unsupported))
+            .transpose()?;
+        let credential = match (
+            document.jwk("private_key")?,
+            document.text("client_secret")?,
+        ) {
             (Some(key), _) => {
-                let key = PrivateJwk::parse(&key, algorithm).map_err(|error| ("private_key", error.to_string()))?;
+                let key = PrivateJwk::parse(&key, algorithm)
+                    .map_err(|error| ("private_key", error.to_string()))?;
                 Credential::PrivateKey(key)
             }
             (None, Some(secret)) => Credential::Secret(secret),
-            (None, None) => return Err(("private_key", "missing, and there is no client_secret either".to_owned())),
+            (None, None) => {
+                return Err((
+                    "private_key",
+                    "missing, and there is no client_secret either".to_owned(),
+                ));
+            }
         };
         let default_method = match credential {
             Credential::PrivateKey(_) => AuthMethod::PRIVATE_KEY_JWT,
@@ -143,18 +161,29 @@ impl KeyFile {
     }
 
     fn from_service_account(document: &mut Document) -> Result<Self, Problem> {
-        let pem = document.text("private_key")?.ok_or_else(|| missing("private_key"))?;
-        let key = PrivateJwk::from_pem(&pem, Some(Algorithm::Rs256), document.optional("private_key_id")?);
+        let pem = document
+            .text("private_key")?
+            .ok_or_else(|| missing("private_key"))?;
+        let key = PrivateJwk::from_pem(
+            &pem,
+            Some(Algorithm::Rs256),
+            document.optional("private_key_id")?,
+        );
         let token_uri: String = document.required("token_uri")?;
         Ok(Self {
             form: KeyFileForm::ServiceAccount,
             client_id: document.required("client_email")?,
             // This form does not name the issuer; with Grantor's servers it is what the endpoint's URL starts with.
-            issuer: token_uri.strip_suffix("/token").unwrap_or(&token_uri).to_owned(),
+            issuer: token_uri
+                .strip_suffix("/token")
+                .unwrap_or(&token_uri)
+                .to_owned(),
             audience: token_uri.clone(),
             token_endpoint: token_uri,
             auth_method: AuthMethod::PRIVATE_KEY_JWT,
-            credential: Credential::PrivateKey(key.map_err(|error| ("private_key", error.to_string()))?),
+            credential: Credential::PrivateKey(
+                key.map_err(|error| ("private_key", error.to_string()))?,
+            ),
         })
     }
 
@@ -165,7 +194,9 @@ impl KeyFile {
     pub fn signing_key(&self) -> Result<SigningKey, SigningError> {
         match &self.credential {
             Credential::PrivateKey(key) => key.signing_key(),
-            Credential::Secret(secret) => SigningKey::from_secret(secret.as_bytes(), Algorithm::Hs256),
+            Credential::Secret(secret) => {
+                SigningKey::from_secret(secret.as_bytes(), Algorithm::Hs256)
+            }
         }
     }
 
@@ -197,7 +228,11 @@ impl KeyFile {
             return Err(ConfigError::AuthMethod(self.auth_method.clone()));
         };
         let grant = JwtBearer::new(self.client_id.as_str(), LocalKey::new(key)?);
-        Ok(if self.form == KeyFileForm::ServiceAccount { grant.preset(&preset::GOOGLE) } else { grant })
+        Ok(if self.form == KeyFileForm::ServiceAccount {
+            grant.preset(&preset::GOOGLE)
+        } else {
+            grant
+        })
     }
 
     /// The client authentication that the file is for.
@@ -210,13 +245,21 @@ impl KeyFile {
             Credential::PrivateKey(key) if self.auth_method == AuthMethod::PRIVATE_KEY_JWT => {
                 return Ok(Box::new(PrivateKeyJwt::new(client_id, LocalKey::new(key)?)));
             }
-            Credential::PrivateKey(_) => return Err(ConfigError::AuthMethod(self.auth_method.clone())),
+            Credential::PrivateKey(_) => {
+                return Err(ConfigError::AuthMethod(self.auth_method.clone()));
+            }
             Credential::Secret(secret) => secret.as_str(),
         };
         Ok(match &self.auth_method {
-            method if *method == AuthMethod::CLIENT_SECRET_BASIC => Box::new(ClientSecretBasic::new(client_id, secret)),
-            method if *method == AuthMethod::CLIENT_SECRET_POST => Box::new(ClientSecretPost::new(client_id, secret)),
-            method if *method == AuthMethod::CLIENT_SECRET_JWT => Box::new(ClientSecretJwt::new(client_id, secret, None)?),
+            method if *method == AuthMethod::CLIENT_SECRET_BASIC => {
+                Box::new(ClientSecretBasic::new(client_id, secret))
+            }
+            method if *method == AuthMethod::CLIENT_SECRET_POST => {
+                Box::new(ClientSecretPost::new(client_id, secret))
+            }
+            method if *method == AuthMethod::CLIENT_SECRET_JWT => {
+                Box::new(ClientSecretJwt::new(client_id, secret, None)?)
+            }
             method => return Err(ConfigError::AuthMethod(method.clone())),
         })
     }
@@ -233,8 +276,14 @@ impl KeyFile {
 
     pub(super) fn credentials(&self) -> Result<(Server, Credentials), ConfigError> {
         let credentials = match &self.credential {
-            Credential::PrivateKey(_) => Credentials { grant: Box::new(self.jwt_bearer()?), client_auth: None },
-            Credential::Secret(_) => Credentials { grant: Box::new(ClientCredentials), client_auth: Some(self.client_auth()?) },
+            Credential::PrivateKey(_) => Credentials {
+                grant: Box::new(self.jwt_bearer()?),
+                client_auth: None,
+            },
+            Credential::Secret(_) => Credentials {
+                grant: Box::new(ClientCredentials),
+                client_auth: Some(self.client_auth()?),
+            },
         };
         Ok((self.server()?, credentials))
     }
@@ -265,9 +314,14 @@ impl Document {
         }
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, member: &'static str) -> Result<Option<T>, Problem> {
+    fn optional<T: FromStr<Err: Display>>(
+        &mut self,
+        member: &'static str,
+    ) -> Result<Option<T>, Problem> {
         let text = self.text(member)?;
-        text.map(|text| text.parse()).transpose().map_err(|error: T::Err| (member, error.to_string()))
+        text.map(|text| text.parse())
+            .transpose()
+            .map_err(|error: T::Err| (member, error.to_string()))
     }
 
     fn required<T: FromStr<Err: Display>>(&mut self, member: &'static str) -> Result<T, Problem> {
@@ -278,7 +332,9 @@ impl Document {
     fn jwk(&self, member: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
         match self.0.get(member) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(jwk)) => Ok(Some(Zeroizing::new(serde_json::to_vec(jwk).expect("a JSON object is JSON")))),
+            Some(Value::Object(jwk)) => Ok(Some(Zeroizing::new(
+                serde_json::to_vec(jwk).expect("a JSON object is JSON"),
+            ))),
             Some(_) => Err((member, "expected a JWK, as an object".to_owned())),
         }
     }

@@ -106,12 +106,17 @@ impl KeyText {
         let form = match text.trim_start() {
             "" => return Err(KeyTextError::Empty),
             // A short DER may be UTF-8, but for its first octets.
-            text if text.starts_with("0\u{0}") || text.contains('\u{0}') => return Err(KeyTextError::Binary),
+            text if text.starts_with("0\u{0}") || text.contains('\u{0}') => {
+                return Err(KeyTextError::Binary);
+            }
             text if text.starts_with(['{', '[']) => form_of_json(text)?,
             text if text.contains("-----BEGIN ") => KeyTextForm::Pem,
             _ => return Err(KeyTextError::Unknown),
         };
-        Ok(Self { text: Zeroizing::new(text.to_owned()), form })
+        Ok(Self {
+            text: Zeroizing::new(text.to_owned()),
+            form,
+        })
     }
 
     /// What it is.
@@ -148,6 +153,8 @@ fn form_of_json(text: &str) -> Result<KeyTextForm, KeyTextError> {
 
 impl fmt::Debug for KeyText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyText").field("form", &self.form).finish_non_exhaustive()
+        f.debug_struct("KeyText")
+            .field("form", &self.form)
+            .finish_non_exhaustive()
     }
 }

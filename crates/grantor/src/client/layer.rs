@@ -95,7 +95,10 @@ impl<S> Layer<S> for ApiAccess {
     type Service = Authorized<S>;
 
     fn layer(&self, http: S) -> Authorized<S> {
-        Authorized { http, access: self.clone() }
+        Authorized {
+            http,
+            access: self.clone(),
+        }
     }
 }
 
@@ -124,7 +127,11 @@ where
     }
 }
 
-async fn authorized<S, B, A>(mut http: S, access: ApiAccess, request: Request<B>) -> Result<Response<A>, AccessError<S::Error>>
+async fn authorized<S, B, A>(
+    mut http: S,
+    access: ApiAccess,
+    request: Request<B>,
+) -> Result<Response<A>, AccessError<S::Error>>
 where
     S: Service<Request<B>, Response = Response<A>>,
     B: Resend,
@@ -137,12 +144,23 @@ where
     let (mut parts, body) = request.into_parts();
     let again = body.resend().map(|body| (parts.clone(), body));
     token.authorize(&mut parts);
-    let answer = http.call(Request::from_parts(parts, body)).await.map_err(AccessError::Http)?;
+    let answer = http
+        .call(Request::from_parts(parts, body))
+        .await
+        .map_err(AccessError::Http)?;
     let is_refused = access.is_refused(&token, answer.status());
-    let Some((mut parts, body)) = again.filter(|_| is_refused) else { return Ok(answer) };
-    let Some(token) = access.other_than(&token).await else { return Ok(answer) };
+    let Some((mut parts, body)) = again.filter(|_| is_refused) else {
+        return Ok(answer);
+    };
+    let Some(token) = access.other_than(&token).await else {
+        return Ok(answer);
+    };
     drop(answer);
     token.authorize(&mut parts);
-    poll_fn(|context| http.poll_ready(context)).await.map_err(AccessError::Http)?;
-    http.call(Request::from_parts(parts, body)).await.map_err(AccessError::Http)
+    poll_fn(|context| http.poll_ready(context))
+        .await
+        .map_err(AccessError::Http)?;
+    http.call(Request::from_parts(parts, body))
+        .await
+        .map_err(AccessError::Http)
 }

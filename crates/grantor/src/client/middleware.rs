@@ -11,22 +11,38 @@ use super::{AccessError, ApiAccess, Origin};
 
 #[async_trait]
 impl Middleware for ApiAccess {
-    async fn handle(&self, mut request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
         let is_for_api = self.covers(Origin::of_url(request.url()).as_ref());
         if !is_for_api || request.headers().contains_key(header::AUTHORIZATION) {
             return next.run(request, extensions).await;
         }
-        let token = self.token().await.map_err(|error| Error::middleware(AccessError::<Infallible>::Token(error)))?;
+        let token = self
+            .token()
+            .await
+            .map_err(|error| Error::middleware(AccessError::<Infallible>::Token(error)))?;
         let again = request.try_clone();
-        request.headers_mut().insert(header::AUTHORIZATION, token.header_value());
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, token.header_value());
         let answer = next.clone().run(request, extensions).await?;
         // After a redirect to elsewhere, the answer is not the API's.
         let is_of_api = self.covers(Origin::of_url(answer.url()).as_ref());
         let is_refused = is_of_api && self.is_refused(&token, answer.status());
-        let Some(mut request) = again.filter(|_| is_refused) else { return Ok(answer) };
-        let Some(token) = self.other_than(&token).await else { return Ok(answer) };
+        let Some(mut request) = again.filter(|_| is_refused) else {
+            return Ok(answer);
+        };
+        let Some(token) = self.other_than(&token).await else {
+            return Ok(answer);
+        };
         drop(answer);
-        request.headers_mut().insert(header::AUTHORIZATION, token.header_value());
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, token.header_value());
         next.run(request, extensions).await
     }
 }

@@ -51,7 +51,9 @@ mod token;
 
 pub use access::{AccessError, ApiAccess, Origin};
 pub use assertion::{AssertionMaker, Audience, ScopePlace};
-pub use auth::{ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, NoneAuth, PrivateKeyJwt};
+pub use auth::{
+    ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, NoneAuth, PrivateKeyJwt,
+};
 pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::Retry;
 pub use grant::{ClientCredentials, Grant, JwtBearer};

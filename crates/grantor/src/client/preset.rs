@@ -41,7 +41,11 @@ pub struct Preset {
 
 impl Preset {
     pub(super) fn broken(&self, rule: String) -> ConfigError {
-        ConfigError::Preset { preset: self.name, documentation: self.documentation, rule }
+        ConfigError::Preset {
+            preset: self.name,
+            documentation: self.documentation,
+            rule,
+        }
     }
 }
 
@@ -97,14 +101,24 @@ pub static GOOGLE: Preset = Preset {
 /// for 15 minutes, the shortest of them.
 ///
 /// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm>
-pub static SALESFORCE: Preset =
-    salesforce("Salesforce", "https://login.salesforce.com/services/oauth2/token", "https://login.salesforce.com");
+pub static SALESFORCE: Preset = salesforce(
+    "Salesforce",
+    "https://login.salesforce.com/services/oauth2/token",
+    "https://login.salesforce.com",
+);
 
 /// As [`SALESFORCE`], for sandboxes.
-pub static SALESFORCE_SANDBOX: Preset =
-    salesforce("Salesforce sandbox", "https://test.salesforce.com/services/oauth2/token", "https://test.salesforce.com");
+pub static SALESFORCE_SANDBOX: Preset = salesforce(
+    "Salesforce sandbox",
+    "https://test.salesforce.com/services/oauth2/token",
+    "https://test.salesforce.com",
+);
 
-const fn salesforce(name: &'static str, token_endpoint: &'static str, audience: &'static str) -> Preset {
+const fn salesforce(
+    name: &'static str,
+    token_endpoint: &'static str,
+    audience: &'static str,
+) -> Preset {
     Preset {
         name,
         documentation: "https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm",
@@ -126,13 +140,24 @@ const fn salesforce(name: &'static str, token_endpoint: &'static str, audience: 
 /// (`signature impersonation`) a claim. The user must have consented once: until then the error is `consent_required`.
 ///
 /// <https://developers.docusign.com/platform/auth/jwt/jwt-get-token/>
-pub static DOCUSIGN: Preset = docusign("DocuSign", "https://account.docusign.com/oauth/token", "account.docusign.com");
+pub static DOCUSIGN: Preset = docusign(
+    "DocuSign",
+    "https://account.docusign.com/oauth/token",
+    "account.docusign.com",
+);
 
 /// As [`DOCUSIGN`], for the developer environment.
-pub static DOCUSIGN_DEMO: Preset =
-    docusign("DocuSign developer environment", "https://account-d.docusign.com/oauth/token", "account-d.docusign.com");
+pub static DOCUSIGN_DEMO: Preset = docusign(
+    "DocuSign developer environment",
+    "https://account-d.docusign.com/oauth/token",
+    "account-d.docusign.com",
+);
 
-const fn docusign(name: &'static str, token_endpoint: &'static str, audience: &'static str) -> Preset {
+const fn docusign(
+    name: &'static str,
+    token_endpoint: &'static str,
+    audience: &'static str,
+) -> Preset {
     Preset {
         name,
         documentation: "https://developers.docusign.com/platform/auth/jwt/jwt-get-token/",
@@ -180,7 +205,14 @@ pub static OKTA: Preset = Preset {
     documentation: "https://developer.okta.com/docs/guides/build-self-signed-jwt/",
     token_endpoint: None,
     audience: Audience::TokenEndpoint,
-    algorithms: &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Es256, Algorithm::Es384, Algorithm::Es512],
+    algorithms: &[
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::Es512,
+    ],
     typ: Some("JWT"),
     lifetime: Duration::from_secs(60),
     backdate: Duration::ZERO,

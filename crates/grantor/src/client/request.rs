@@ -27,19 +27,28 @@ impl Wanted {
     /// This scope (RFC 6749 §3.3).
     #[must_use]
     pub fn scope(self, scope: Scope) -> Self {
-        Self { scope: Some(scope), ..self }
+        Self {
+            scope: Some(scope),
+            ..self
+        }
     }
 
     /// To act for this subject: `sub` of a grant assertion.
     #[must_use]
     pub fn subject(self, subject: impl Into<String>) -> Self {
-        Self { subject: Some(subject.into()), ..self }
+        Self {
+            subject: Some(subject.into()),
+            ..self
+        }
     }
 
     /// For the API at this URI (RFC 8707 §2).
     #[must_use]
     pub fn resource(self, resource: impl Into<String>) -> Self {
-        Self { resource: Some(resource.into()), ..self }
+        Self {
+            resource: Some(resource.into()),
+            ..self
+        }
     }
 
     /// What is left open here is taken from `defaults`.
@@ -66,7 +75,13 @@ pub struct TokenRequest<'a> {
 
 impl<'a> TokenRequest<'a> {
     pub(crate) fn new(server: &'a Server, wanted: &'a Wanted, now: UnixTime) -> Self {
-        Self { server, wanted, now, form: Vec::new(), authorization: None }
+        Self {
+            server,
+            wanted,
+            now,
+            form: Vec::new(),
+            authorization: None,
+        }
     }
 
     /// The server that is asked, as configured.
@@ -119,8 +134,13 @@ impl<'a> TokenRequest<'a> {
     }
 
     pub(super) fn into_http(self, endpoint: &Url) -> Result<Request<Bytes>, http::Error> {
-        let pairs = self.form.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let pairs = self
+            .form
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_str()));
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish();
         let mut request = Request::post(endpoint.as_str())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::ACCEPT, "application/json");

@@ -23,7 +23,10 @@ impl Server {
     pub fn discover(issuer: impl Into<String>) -> Result<Self, FetchError> {
         let issuer = issuer.into();
         checked_url(&issuer)?;
-        Ok(Self { issuer: Some(issuer), token_endpoint: None })
+        Ok(Self {
+            issuer: Some(issuer),
+            token_endpoint: None,
+        })
     }
 
     /// The server with a token endpoint at this URL.
@@ -31,13 +34,19 @@ impl Server {
     /// # Errors
     /// [`FetchError::Url`] unless it is an https URL, or an http URL of a loopback host.
     pub fn at(token_endpoint: &str) -> Result<Self, FetchError> {
-        Ok(Self { issuer: None, token_endpoint: Some((token_endpoint.to_owned(), checked_url(token_endpoint)?)) })
+        Ok(Self {
+            issuer: None,
+            token_endpoint: Some((token_endpoint.to_owned(), checked_url(token_endpoint)?)),
+        })
     }
 
     /// Names its issuer identifier: the audience of what is signed for it.
     #[must_use]
     pub fn with_issuer(self, issuer: impl Into<String>) -> Self {
-        Self { issuer: Some(issuer.into()), ..self }
+        Self {
+            issuer: Some(issuer.into()),
+            ..self
+        }
     }
 
     /// The issuer identifier, if configured.
@@ -56,10 +65,16 @@ impl Server {
     /// [`ConfigError::NoIssuer`], or [`ConfigError::DiscoveredAudience`] for [`Audience::TokenEndpoint`] without a configured one.
     pub fn audience<'a>(&'a self, audience: &'a Audience) -> Result<Option<&'a str>, ConfigError> {
         match audience {
-            Audience::Issuer => self.issuer.as_deref().map(Some).ok_or(ConfigError::NoIssuer),
-            Audience::TokenEndpoint => {
-                self.token_endpoint.as_ref().map(|(text, _)| Some(text.as_str())).ok_or(ConfigError::DiscoveredAudience)
-            }
+            Audience::Issuer => self
+                .issuer
+                .as_deref()
+                .map(Some)
+                .ok_or(ConfigError::NoIssuer),
+            Audience::TokenEndpoint => self
+                .token_endpoint
+                .as_ref()
+                .map(|(text, _)| Some(text.as_str()))
+                .ok_or(ConfigError::DiscoveredAudience),
             Audience::Exactly(text) => Ok(Some(text)),
             Audience::Nobody => Ok(None),
         }

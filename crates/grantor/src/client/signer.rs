@@ -7,7 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use grantor_jose::{Algorithm, PrivateJwk, SigningError, SigningKey, base64url_encode, crypto, json::Object};
+use grantor_jose::{
+    Algorithm, PrivateJwk, SigningError, SigningKey, base64url_encode, crypto, json::Object,
+};
 
 use super::{KeyText, KeyTextError, KeyTextForm};
 
@@ -67,7 +69,9 @@ pub enum SignerError {
     #[error("signer: {0}")]
     Remote(#[source] Box<dyn Error + Send + Sync>),
     /// The signature has not the length of its algorithm. Several KMS answer ECDSA signatures as DER.
-    #[error("the signer's {algorithm} signature has {got} octets, expected {expected} (R and S side by side, not DER)")]
+    #[error(
+        "the signer's {algorithm} signature has {got} octets, expected {expected} (R and S side by side, not DER)"
+    )]
     Length {
         /// The algorithm it signs with.
         algorithm: Algorithm,
@@ -98,7 +102,11 @@ impl LocalKey {
     /// # Errors
     /// [`SigningError::Inconsistent`] if the cryptographic library does not take the key.
     pub fn new(key: &PrivateJwk) -> Result<Self, SigningError> {
-        Ok(Self { key: key.signing_key()?, key_id: Some(key.key_id().to_owned()), header: Object::new() })
+        Ok(Self {
+            key: key.signing_key()?,
+            key_id: Some(key.key_id().to_owned()),
+            header: Object::new(),
+        })
     }
 
     /// Reads a private JWK (RFC 7517). Its `kid`, where it has one, goes into the header. `algorithm` is needed for an RSA key
@@ -126,9 +134,15 @@ impl LocalKey {
     ///
     /// # Errors
     /// [`SignerError::File`], [`SignerError::KeyFile`], [`SignerError::Local`]
-    pub fn from_file(path: impl AsRef<Path>, algorithm: Option<Algorithm>) -> Result<Self, SignerError> {
+    pub fn from_file(
+        path: impl AsRef<Path>,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Self, SignerError> {
         let path = path.as_ref();
-        Self::from_text(&KeyText::read(path).map_err(|error| SignerError::File(path.to_owned(), error))?, algorithm)
+        Self::from_text(
+            &KeyText::read(path).map_err(|error| SignerError::File(path.to_owned(), error))?,
+            algorithm,
+        )
     }
 
     /// As [`LocalKey::from_file`], of a file that is read already.
@@ -145,19 +159,29 @@ impl LocalKey {
 
     /// A client secret, for `client_secret_jwt` only: elsewhere an HMAC key is no client's key.
     pub(super) fn from_secret(secret: &str, algorithm: Algorithm) -> Result<Self, SigningError> {
-        Ok(Self { key: SigningKey::from_secret(secret.as_bytes(), algorithm)?, key_id: None, header: Object::new() })
+        Ok(Self {
+            key: SigningKey::from_secret(secret.as_bytes(), algorithm)?,
+            key_id: None,
+            header: Object::new(),
+        })
     }
 
     /// The same key under another `kid`: the one the server gave it.
     #[must_use]
     pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
-        Self { key_id: Some(key_id.into()), ..self }
+        Self {
+            key_id: Some(key_id.into()),
+            ..self
+        }
     }
 
     /// The same key, without `kid` in the header.
     #[must_use]
     pub fn without_key_id(self) -> Self {
-        Self { key_id: None, ..self }
+        Self {
+            key_id: None,
+            ..self
+        }
     }
 
     /// Adds the SHA-256 thumbprint of the key's certificate, in DER, to the header (`x5t#S256`, RFC 7515 §4.1.8). That it is the
@@ -180,7 +204,10 @@ impl LocalKey {
 
 impl fmt::Debug for LocalKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalKey").field("alg", &self.key.algorithm()).field("kid", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("LocalKey")
+            .field("alg", &self.key.algorithm())
+            .field("kid", &self.key_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -70,7 +70,11 @@ struct Flight {
 impl Flight {
     /// How long it is still waited for.
     fn patience(&self, exchange: &Exchange) -> Duration {
-        exchange.retry.timeout.saturating_add(OVERDUE).saturating_sub(self.started.elapsed())
+        exchange
+            .retry
+            .timeout
+            .saturating_add(OVERDUE)
+            .saturating_sub(self.started.elapsed())
     }
 
     fn is_under_way(&self, exchange: &Exchange) -> bool {
@@ -103,7 +107,10 @@ enum Freshness {
 
 impl Held {
     fn new(token: AccessToken, timing: Timing, before: Option<&Self>) -> Self {
-        let lifetime = token.lifetime().unwrap_or(timing.assumed_lifetime).min(LONGEST_LIFETIME);
+        let lifetime = token
+            .lifetime()
+            .unwrap_or(timing.assumed_lifetime)
+            .min(LONGEST_LIFETIME);
         // Some of the life is lost on the way to the API.
         let usable = lifetime - (lifetime / 10).min(Duration::from_secs(10));
         let ahead = timing.refresh_ahead.min(lifetime / 4);
@@ -112,7 +119,12 @@ impl Held {
         let refresh = usable.saturating_sub(ahead + jitter);
         let from = token.obtained();
         let is_replacement = before.is_some_and(|held| held.token.is_rejected());
-        Self { refresh: from.plus(refresh), end: from.plus(usable), token, is_replacement }
+        Self {
+            refresh: from.plus(refresh),
+            end: from.plus(usable),
+            token,
+            is_replacement,
+        }
     }
 
     fn freshness(&self, now: UnixTime) -> Freshness {
@@ -138,7 +150,12 @@ enum Joined {
 
 impl Slot {
     /// The token: at once while it is valid, also while it is being refreshed; else when the one request for it has its answer.
-    pub async fn token(self: &Arc<Self>, exchange: &Arc<Exchange>, timing: Timing, wanted: &Wanted) -> Landing {
+    pub async fn token(
+        self: &Arc<Self>,
+        exchange: &Arc<Exchange>,
+        timing: Timing,
+        wanted: &Wanted,
+    ) -> Landing {
         if let Some(token) = self.valid(exchange, timing, wanted) {
             return Ok(token);
         }
@@ -148,7 +165,9 @@ impl Slot {
                 Joined::Landed(landing) => return landing,
                 Joined::Flying(mut flight) => {
                     let patience = flight.patience(exchange);
-                    if let Ok(Ok(landing)) = timeout(patience, flight.landing.wait_for(Option::is_some)).await {
+                    if let Ok(Ok(landing)) =
+                        timeout(patience, flight.landing.wait_for(Option::is_some)).await
+                    {
                         return landing.clone().unwrap_or(Err(TokenError::Aborted));
                     }
                 }
@@ -158,7 +177,12 @@ impl Slot {
     }
 
     /// The token if it is valid. If it is to be refreshed, that is under way afterwards.
-    fn valid(self: &Arc<Self>, exchange: &Arc<Exchange>, timing: Timing, wanted: &Wanted) -> Option<AccessToken> {
+    fn valid(
+        self: &Arc<Self>,
+        exchange: &Arc<Exchange>,
+        timing: Timing,
+        wanted: &Wanted,
+    ) -> Option<AccessToken> {
         let held = self.current.load();
         let held = held.as_ref()?;
         match held.freshness(exchange.clock.now()) {
@@ -173,23 +197,44 @@ impl Slot {
     fn join(self: &Arc<Self>, exchange: &Arc<Exchange>, timing: Timing, wanted: &Wanted) -> Joined {
         let now = exchange.clock.now();
         let mut state = self.state();
-        if let Some(held) = self.current.load().as_ref().filter(|held| matches!(held.freshness(now), Freshness::Fresh)) {
+        if let Some(held) = self
+            .current
+            .load()
+            .as_ref()
+            .filter(|held| matches!(held.freshness(now), Freshness::Fresh))
+        {
             return Joined::Landed(Ok(held.token.clone()));
         }
         // Waiting needs one too.
-        let Ok(runtime) = Handle::try_current() else { return Joined::Landed(Err(TokenError::NoRuntime)) };
-        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_under_way(exchange)) {
+        let Ok(runtime) = Handle::try_current() else {
+            return Joined::Landed(Err(TokenError::NoRuntime));
+        };
+        if let Some(flight) = state
+            .flight
+            .as_ref()
+            .filter(|flight| flight.is_under_way(exchange))
+        {
             return Joined::Flying(flight.clone());
         }
-        if let Some(pause) = state.pause.as_ref().filter(|pause| pause.since <= now && now < pause.since.plus(pause.wait)) {
+        if let Some(pause) = state
+            .pause
+            .as_ref()
+            .filter(|pause| pause.since <= now && now < pause.since.plus(pause.wait))
+        {
             return Joined::Landed(pause.landing.clone());
         }
         let (sender, landing) = watch::channel(None);
-        let flight = Flight { started: Instant::now(), landing };
+        let flight = Flight {
+            started: Instant::now(),
+            landing,
+        };
         state.flight = Some(flight.clone());
         // A runtime that is shutting down drops the task at once, and the ticket takes the lock when dropped.
         drop(state);
-        let ticket = Ticket { slot: Arc::clone(self), sender };
+        let ticket = Ticket {
+            slot: Arc::clone(self),
+            sender,
+        };
         let (exchange, wanted) = (Arc::clone(exchange), wanted.clone());
         runtime.spawn(async move {
             let landing = exchange.token(&wanted).await;
@@ -199,22 +244,37 @@ impl Slot {
     }
 
     /// What later callers find.
-    fn keep(&self, state: &mut State, outcome: &Result<AccessToken, Failure>, timing: Timing, now: UnixTime) {
+    fn keep(
+        &self,
+        state: &mut State,
+        outcome: &Result<AccessToken, Failure>,
+        timing: Timing,
+        now: UnixTime,
+    ) {
         match outcome {
             Ok(token) => {
                 let held = Held::new(token.clone(), timing, self.current.load().as_deref());
                 // One that has ended already is given for a moment: else each call would make a request.
                 let has_ended = matches!(held.freshness(now), Freshness::Stale);
                 state.failures = 0;
-                state.pause = has_ended.then(|| Pause { since: now, wait: FIRST_PAUSE, landing: Ok(token.clone()) });
+                state.pause = has_ended.then(|| Pause {
+                    since: now,
+                    wait: FIRST_PAUSE,
+                    landing: Ok(token.clone()),
+                });
                 self.current.store(Some(Arc::new(held)));
             }
             Err(Failure { error, retry_after }) => {
                 tracing::warn!(%error, "no access token");
                 state.failures = state.failures.saturating_add(1);
                 let wait = retry_after.map(|wait| wait.clamp(FIRST_PAUSE, LONGEST_RETRY_AFTER));
-                let wait = wait.unwrap_or_else(|| backoff(FIRST_PAUSE, LONGEST_PAUSE, state.failures));
-                state.pause = Some(Pause { since: now, wait, landing: Err(error.clone()) });
+                let wait =
+                    wait.unwrap_or_else(|| backoff(FIRST_PAUSE, LONGEST_PAUSE, state.failures));
+                state.pause = Some(Pause {
+                    since: now,
+                    wait,
+                    landing: Err(error.clone()),
+                });
             }
         }
     }
@@ -238,12 +298,16 @@ impl Ticket {
             self.slot.keep(&mut state, &outcome, timing, now);
         }
         drop(state);
-        self.sender.send_replace(Some(outcome.map_err(|failure| failure.error)));
+        self.sender
+            .send_replace(Some(outcome.map_err(|failure| failure.error)));
     }
 
     /// Whether the flight in the state was this one. It is there no more.
     fn is_given_back(&self, state: &mut State) -> bool {
-        state.flight.take_if(|flight| flight.landing.same_channel(&self.sender.subscribe())).is_some()
+        state
+            .flight
+            .take_if(|flight| flight.landing.same_channel(&self.sender.subscribe()))
+            .is_some()
     }
 }
 

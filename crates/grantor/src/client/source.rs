@@ -7,8 +7,8 @@ use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
 use super::{
-    AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeyFileError, Retry, Server, TokenError,
-    TokenType, Wanted,
+    AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeyFileError, Retry,
+    Server, TokenError, TokenType, Wanted,
     credentials::{self, Credentials, Supply},
     exchange::Exchange,
     slot::{Slot, Timing},
@@ -60,7 +60,9 @@ impl TokenSource {
     /// [`KeyFileError`]
     pub fn from_key_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
-        Self::key_file(path)?.build().map_err(|error| KeyFileError::Config(path.to_owned(), error))
+        Self::key_file(path)?
+            .build()
+            .map_err(|error| KeyFileError::Config(path.to_owned(), error))
     }
 
     /// As [`TokenSource::from_key_file`], with settings to change.
@@ -74,7 +76,9 @@ impl TokenSource {
     pub fn key_file(path: impl AsRef<Path>) -> Result<Builder, KeyFileError> {
         let path = path.as_ref();
         let (file, origin) = credentials::Origin::read(path)?;
-        let source = file.source().map_err(|error| KeyFileError::Config(path.to_owned(), error))?;
+        let source = file
+            .source()
+            .map_err(|error| KeyFileError::Config(path.to_owned(), error))?;
         Ok(Builder { origin, ..source })
     }
 
@@ -101,7 +105,9 @@ impl TokenSource {
     /// # Errors
     /// [`TokenError`]
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
-        self.slot.token(&self.exchange, self.timing, &self.wanted).await
+        self.slot
+            .token(&self.exchange, self.timing, &self.wanted)
+            .await
     }
 
     /// A token for something in particular. What `wanted` leaves open is what the source is configured for.
@@ -120,11 +126,18 @@ impl TokenSource {
         if wanted == *self.wanted {
             return self.clone();
         }
-        let slot = match self.slots.get_or_insert_with(&wanted, || Ok::<_, Infallible>(Arc::default())) {
+        let slot = match self
+            .slots
+            .get_or_insert_with(&wanted, || Ok::<_, Infallible>(Arc::default()))
+        {
             Ok(slot) => slot,
             Err(never) => match never {},
         };
-        Self { wanted: Arc::new(wanted), slot, ..self.clone() }
+        Self {
+            wanted: Arc::new(wanted),
+            slot,
+            ..self.clone()
+        }
     }
 
     /// Puts a token on a request, and answers which: to be [invalidated](Self::invalidate) if the API answers 401. Programs should
@@ -150,11 +163,17 @@ impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exchange = &self.exchange;
         let credentials = exchange.supply.current();
-        let client_auth = exchange.client_auth.as_ref().or(credentials.client_auth.as_ref());
+        let client_auth = exchange
+            .client_auth
+            .as_ref()
+            .or(credentials.client_auth.as_ref());
         f.debug_struct("TokenSource")
             .field("server", &exchange.server)
             .field("grant", &credentials.grant.grant_type())
-            .field("client_auth", &client_auth.map(|client_auth| client_auth.method()))
+            .field(
+                "client_auth",
+                &client_auth.map(|client_auth| client_auth.method()),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -181,13 +200,22 @@ pub struct Builder {
 impl Builder {
     /// Tokens from `server` by `grant`.
     pub fn new(server: Server, grant: impl Grant) -> Self {
-        Self::with(server, Credentials { grant: Box::new(grant), client_auth: None })
+        Self::with(
+            server,
+            Credentials {
+                grant: Box::new(grant),
+                client_auth: None,
+            },
+        )
     }
 
     pub(super) fn with(server: Server, credentials: Credentials) -> Self {
         let timing = Timing {
             refresh_ahead: Duration::from_secs(300),
-            assumed_lifetime: credentials.grant.token_lifetime().unwrap_or(Duration::from_secs(300)),
+            assumed_lifetime: credentials
+                .grant
+                .token_lifetime()
+                .unwrap_or(Duration::from_secs(300)),
         };
         Self {
             server,
@@ -207,22 +235,34 @@ impl Builder {
 
     /// How the client proves who it is. A JWT bearer grant needs none, for the assertion does.
     pub fn client_auth(self, client_auth: impl ClientAuth) -> Self {
-        Self { client_auth: Some(Box::new(client_auth)), ..self }
+        Self {
+            client_auth: Some(Box::new(client_auth)),
+            ..self
+        }
     }
 
     /// The scope of a token where no other is wanted.
     pub fn scope(self, scope: Scope) -> Self {
-        Self { wanted: self.wanted.scope(scope), ..self }
+        Self {
+            wanted: self.wanted.scope(scope),
+            ..self
+        }
     }
 
     /// The subject of a token where no other is wanted.
     pub fn subject(self, subject: impl Into<String>) -> Self {
-        Self { wanted: self.wanted.subject(subject), ..self }
+        Self {
+            wanted: self.wanted.subject(subject),
+            ..self
+        }
     }
 
     /// The API a token is for (RFC 8707) where no other is wanted.
     pub fn resource(self, resource: impl Into<String>) -> Self {
-        Self { wanted: self.wanted.resource(resource), ..self }
+        Self {
+            wanted: self.wanted.resource(resource),
+            ..self
+        }
     }
 
     /// A further form parameter of every token request: Auth0's `audience`, for example.
@@ -257,12 +297,18 @@ impl Builder {
 
     /// Most tokens kept; 1024 if not set. The least used are forgotten.
     pub fn capacity(self, tokens: usize) -> Self {
-        Self { capacity: tokens, ..self }
+        Self {
+            capacity: tokens,
+            ..self
+        }
     }
 
     /// The HTTP client. [`HttpFetch`] if not set.
     pub fn fetch(self, fetch: Arc<dyn Fetch>) -> Self {
-        Self { fetch: Some(fetch), ..self }
+        Self {
+            fetch: Some(fetch),
+            ..self
+        }
     }
 
     /// The clock. The operating system's if not set.
@@ -276,7 +322,11 @@ impl Builder {
     /// [`ConfigError`]
     pub fn build(self) -> Result<TokenSource, ConfigError> {
         self.credentials.check(&self.server)?;
-        match self.client_auth.as_ref().or(self.credentials.client_auth.as_ref()) {
+        match self
+            .client_auth
+            .as_ref()
+            .or(self.credentials.client_auth.as_ref())
+        {
             Some(client_auth) => client_auth.check(&self.server)?,
             None if self.credentials.grant.grant_type() == GrantType::CLIENT_CREDENTIALS => {
                 return Err(ConfigError::NoClientAuth(GrantType::CLIENT_CREDENTIALS));
@@ -298,7 +348,11 @@ impl Builder {
             clock: self.clock,
             discovered: Mutex::default(),
         };
-        let (wanted, slot, slots) = (self.wanted, Arc::<Slot>::default(), Cache::new(self.capacity));
+        let (wanted, slot, slots) = (
+            self.wanted,
+            Arc::<Slot>::default(),
+            Cache::new(self.capacity),
+        );
         slots.insert(wanted.clone(), slot.clone());
         Ok(TokenSource {
             exchange: Arc::new(exchange),
@@ -312,6 +366,9 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("server", &self.server).field("wanted", &self.wanted).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("server", &self.server)
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
     }
 }

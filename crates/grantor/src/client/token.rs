@@ -86,7 +86,9 @@ impl AccessToken {
 
     /// When it ends, if the server says so.
     pub fn expires(&self) -> Option<UnixTime> {
-        self.0.lifetime.map(|lifetime| self.0.obtained.plus(lifetime))
+        self.0
+            .lifetime
+            .map(|lifetime| self.0.obtained.plus(lifetime))
     }
 
     /// How long it lives from when it was asked for, if the server says so.
@@ -101,20 +103,26 @@ impl AccessToken {
 
     /// All other members of the answer.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.members.iter().map(|(name, value)| (name.as_str(), value))
+        self.0
+            .members
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
     }
 
     /// The value of the `Authorization` header, marked as sensitive.
     pub fn header_value(&self) -> HeaderValue {
         let value = Zeroizing::new(format!("{} {}", self.0.token_type.scheme(), self.expose()));
-        let mut value = HeaderValue::from_str(&value).expect("an answer's token and type are visible ASCII");
+        let mut value =
+            HeaderValue::from_str(&value).expect("an answer's token and type are visible ASCII");
         value.set_sensitive(true);
         value
     }
 
     /// Puts the token on a request, in place of any `Authorization` header it has.
     pub fn authorize(&self, request: &mut request::Parts) {
-        request.headers.insert(header::AUTHORIZATION, self.header_value());
+        request
+            .headers
+            .insert(header::AUTHORIZATION, self.header_value());
     }
 
     /// An API refused it: its source hands it out no more. All clones know.
@@ -130,7 +138,9 @@ impl AccessToken {
 /// An `id_token` among the other members is a credential too.
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.members.values_mut().for_each(|value| wipe_text(Some(value)));
+        self.members
+            .values_mut()
+            .for_each(|value| wipe_text(Some(value)));
     }
 }
 
@@ -148,7 +158,11 @@ impl fmt::Debug for AccessToken {
 pub(super) const MAX_ANSWER_BYTES: usize = 128 * 1024;
 
 /// Reads a token endpoint's answer to a request made at `asked`.
-pub(super) fn read(answer: Response<Bytes>, asked: UnixTime, accepted: &[TokenType]) -> Result<AccessToken, TokenError> {
+pub(super) fn read(
+    answer: Response<Bytes>,
+    asked: UnixTime,
+    accepted: &[TokenType],
+) -> Result<AccessToken, TokenError> {
     let (parts, mut body) = answer.into_parts();
     let object = match parts.status {
         StatusCode::OK => is_json(&parts.headers).and_then(|()| Ok(json::parse_object(&body)?)),
@@ -160,30 +174,58 @@ pub(super) fn read(answer: Response<Bytes>, asked: UnixTime, accepted: &[TokenTy
     if !object.contains_key("access_token") && object.contains_key("error") {
         return Err(refused(parts.status, object));
     }
-    let token_type = TokenType::parse(&required(&mut object, "token_type", "a string of visible ASCII characters")?);
+    let token_type = TokenType::parse(&required(
+        &mut object,
+        "token_type",
+        "a string of visible ASCII characters",
+    )?);
     if !accepted.contains(&token_type) {
         return Err(TokenError::TokenType(token_type.scheme().to_owned()));
     }
-    let secret = required(&mut object, "access_token", "a string of visible ASCII characters")?;
+    let secret = required(
+        &mut object,
+        "access_token",
+        "a string of visible ASCII characters",
+    )?;
     let scope = scope(object.remove("scope"))?;
     let lifetime = lifetime(object.remove("expires_in"))?;
     wipe_text(object.get_mut("refresh_token"));
     object.remove("refresh_token");
-    let inner = Inner { secret, token_type, scope, obtained: asked, lifetime, members: object, rejected: AtomicBool::new(false) };
+    let inner = Inner {
+        secret,
+        token_type,
+        scope,
+        obtained: asked,
+        lifetime,
+        members: object,
+        rejected: AtomicBool::new(false),
+    };
     Ok(AccessToken(Arc::new(inner)))
 }
 
 fn is_json(headers: &http::HeaderMap) -> Result<(), TokenError> {
-    let text = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let text = headers
+        .get(header::CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let text = text.unwrap_or_else(|| "(none)".to_owned());
     let essence = text.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(TokenError::ContentType(text)) }
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(TokenError::ContentType(text))
+    }
 }
 
 /// A required text that can stand in a header.
-fn required(object: &mut Object, member: &'static str, expected: &'static str) -> Result<Zeroizing<String>, TokenError> {
+fn required(
+    object: &mut Object,
+    member: &'static str,
+    expected: &'static str,
+) -> Result<Zeroizing<String>, TokenError> {
     match object.remove(member) {
-        Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+        Some(Value::String(text))
+            if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) =>
+        {
             Ok(Zeroizing::new(text))
         }
         mut other => {
@@ -195,7 +237,10 @@ fn required(object: &mut Object, member: &'static str, expected: &'static str) -
 
 /// Separators are read as servers write them, or as a list of tokens; what is between has to be scope tokens.
 fn scope(value: Option<Value>) -> Result<Option<Scope>, TokenError> {
-    let wrong = || TokenError::Member { member: "scope", expected: "a list of scope tokens" };
+    let wrong = || TokenError::Member {
+        member: "scope",
+        expected: "a list of scope tokens",
+    };
     let text = match value {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) => text,
@@ -216,7 +261,10 @@ fn lifetime(value: Option<Value>) -> Result<Option<Duration>, TokenError> {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64().or_else(|| value.as_f64().and_then(whole)) {
             Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
-            None => Err(TokenError::Member { member: "expires_in", expected: "a whole number of seconds" }),
+            None => Err(TokenError::Member {
+                member: "expires_in",
+                expected: "a whole number of seconds",
+            }),
         },
     }
 }
@@ -267,8 +315,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn answer(status: u16, body: impl Into<Bytes>) -> Result<AccessToken, TokenError> {
-        let answer = Response::builder().status(status).header("content-type", "application/json").body(body.into());
-        read(answer.expect("an answer"), UnixTime::from_millis(0), &[TokenType::Bearer])
+        let answer = Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .body(body.into());
+        read(
+            answer.expect("an answer"),
+            UnixTime::from_millis(0),
+            &[TokenType::Bearer],
+        )
     }
 
     /// Every character that is no line to a terminal or a log.
@@ -287,8 +342,15 @@ mod tests {
 
     #[test]
     fn a_refresh_token_is_not_kept() {
-        let token = answer(200, r#"{"access_token":"a","token_type":"Bearer","refresh_token":"r","x":1}"#).expect("a token");
-        assert_eq!((token.member("refresh_token"), token.member("x")), (None, Some(&Value::from(1))));
+        let token = answer(
+            200,
+            r#"{"access_token":"a","token_type":"Bearer","refresh_token":"r","x":1}"#,
+        )
+        .expect("a token");
+        assert_eq!(
+            (token.member("refresh_token"), token.member("x")),
+            (None, Some(&Value::from(1)))
+        );
     }
 
     proptest! {

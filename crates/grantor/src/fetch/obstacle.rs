@@ -42,7 +42,9 @@ impl Cause {
         let text = chain.last().map(ToString::to_string).unwrap_or_default();
         // The standard library, tokio-rustls and hyper-rustls tell these in words only.
         let obstacle = match &*text {
-            text if text.starts_with("failed to lookup address information") => Some(Obstacle::UnknownHost),
+            text if text.starts_with("failed to lookup address information") => {
+                Some(Obstacle::UnknownHost)
+            }
             "invalid dns name" => Some(Obstacle::UnknownHost),
             "tls handshake eof" => Some(Obstacle::NotTls),
             _ => chain.iter().find_map(|error| obstacle(*error)),
@@ -71,7 +73,9 @@ fn obstacle(error: &(dyn Error + 'static)) -> Option<Obstacle> {
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Obstacle::Refused),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some(Obstacle::Unreachable),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some(Obstacle::Unreachable)
+        }
         _ => None,
     }
 }
@@ -101,12 +105,25 @@ mod tests {
     #[test]
     fn a_name_that_is_not_known_is_told_from_an_address_where_nobody_listens() {
         // No label may be so long, so that nobody is asked.
-        let unknown = (format!("{}.invalid", "a".repeat(64)), 443).to_socket_addrs().map(|_| ()).expect_err("no such name");
-        assert_eq!(Cause::of(&unknown).obstacle, Some(Obstacle::UnknownHost), "{unknown}");
+        let unknown = (format!("{}.invalid", "a".repeat(64)), 443)
+            .to_socket_addrs()
+            .map(|_| ())
+            .expect_err("no such name");
+        assert_eq!(
+            Cause::of(&unknown).obstacle,
+            Some(Obstacle::UnknownHost),
+            "{unknown}"
+        );
         let refused = io::Error::other(io::Error::from(io::ErrorKind::ConnectionRefused));
         assert_eq!(Cause::of(&refused).obstacle, Some(Obstacle::Refused));
         let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
-        assert_eq!(Cause::of(&io::Error::other(io::Error::other(expired))).obstacle, Some(Obstacle::Expired));
-        assert_eq!(Cause::of(&io::Error::other("something else")).obstacle, None);
+        assert_eq!(
+            Cause::of(&io::Error::other(io::Error::other(expired))).obstacle,
+            Some(Obstacle::Expired)
+        );
+        assert_eq!(
+            Cause::of(&io::Error::other("something else")).obstacle,
+            None
+        );
     }
 }

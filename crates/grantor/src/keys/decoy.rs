@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use grantor_jose::{Algorithm, Jwk, JwkError, PrivateJwk, SigningError, VerificationKey, base64url_encode, crypto};
+use grantor_jose::{
+    Algorithm, Jwk, JwkError, PrivateJwk, SigningError, VerificationKey, base64url_encode, crypto,
+};
 
 use super::{Candidate, KeySource, MAX_CANDIDATES};
 use crate::assertion::Assertion;
@@ -24,24 +26,46 @@ impl Decoys {
     /// # Errors
     /// [`SigningError`] if the library makes none.
     pub fn new() -> Result<Self, SigningError> {
-        let made = [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Ed25519].map(PrivateJwk::generate);
+        let made = [
+            Algorithm::Es256,
+            Algorithm::Es384,
+            Algorithm::Es512,
+            Algorithm::Ed25519,
+        ]
+        .map(PrivateJwk::generate);
         let public = made.into_iter().map(|key| key.map(|key| key.public()));
         let all = public.chain(RSA_BYTES.map(|bytes| Ok(rsa(bytes)?)));
-        let keys = all.map(|jwk| Ok::<_, SigningError>(VerificationKey::from_jwk(jwk?)?)).collect::<Result<_, _>>()?;
+        let keys = all
+            .map(|jwk| Ok::<_, SigningError>(VerificationKey::from_jwk(jwk?)?))
+            .collect::<Result<_, _>>()?;
         let secret = || -> Result<Candidate, SigningError> {
             // 64 octets, as the server's own.
             let key = VerificationKey::from_secret(&crypto::random_bytes::<64>(), None)?;
-            Ok(Candidate { key: Arc::new(key), source: KeySource::Other("decoy") })
+            Ok(Candidate {
+                key: Arc::new(key),
+                source: KeySource::Other("decoy"),
+            })
         };
-        Ok(Self { keys, secrets: (0..MAX_CANDIDATES).map(|_| secret()).collect::<Result<_, _>>()? })
+        Ok(Self {
+            keys,
+            secrets: (0..MAX_CANDIDATES)
+                .map(|_| secret())
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     /// Does the work of verifying, and says nothing about the outcome.
     pub fn verify(&self, assertion: &Assertion<'_>) {
         let algorithm = assertion.header().algorithm();
         // A signature of another length than its RSA key's is refused at once, whoever's key that is.
-        let is_as_long = |key: &VerificationKey| key.modulus_bytes().is_none_or(|bytes| bytes == assertion.signature_bytes());
-        let keys = self.keys.iter().chain(self.secrets.iter().map(AsRef::as_ref));
+        let is_as_long = |key: &VerificationKey| {
+            key.modulus_bytes()
+                .is_none_or(|bytes| bytes == assertion.signature_bytes())
+        };
+        let keys = self
+            .keys
+            .iter()
+            .chain(self.secrets.iter().map(AsRef::as_ref));
         // Whatever comes of it, the caller refuses.
         let _ = assertion.verified_by(keys.filter(|key| key.accepts(algorithm) && is_as_long(key)));
     }
@@ -49,7 +73,10 @@ impl Decoys {
     /// Does the work of verifying if `keys` are for RSA and none of them can have made a signature of this length: they are refused at
     /// once, and that must not tell how long they are.
     pub fn verify_beside(&self, assertion: &Assertion<'_>, keys: &[Candidate]) {
-        let mut lengths = keys.iter().filter_map(|candidate| candidate.key.modulus_bytes()).peekable();
+        let mut lengths = keys
+            .iter()
+            .filter_map(|candidate| candidate.key.modulus_bytes())
+            .peekable();
         if lengths.peek().is_some() && lengths.all(|bytes| bytes != assertion.signature_bytes()) {
             self.verify(assertion);
         }
@@ -69,7 +96,13 @@ fn rsa(bytes: usize) -> Result<Jwk, JwkError> {
     let mut modulus: Vec<u8> = crypto::random_bytes::<512>()[..bytes].to_vec();
     modulus[0] |= 0x80;
     modulus[bytes - 1] |= 1;
-    Jwk::parse(format!(r#"{{"kty":"RSA","e":"AQAB","n":"{}"}}"#, base64url_encode(modulus)).as_bytes())
+    Jwk::parse(
+        format!(
+            r#"{{"kty":"RSA","e":"AQAB","n":"{}"}}"#,
+            base64url_encode(modulus)
+        )
+        .as_bytes(),
+    )
 }
 
 #[cfg(test)]
@@ -82,25 +115,55 @@ mod tests {
     fn a_mac_is_tried_with_as_many_secrets_for_nobody_as_for_anybody() {
         let decoys = Decoys::new().expect("keys");
         for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
-            assert_eq!(decoys.secrets.iter().filter(|secret| secret.key.accepts(algorithm)).count(), MAX_CANDIDATES);
+            assert_eq!(
+                decoys
+                    .secrets
+                    .iter()
+                    .filter(|secret| secret.key.accepts(algorithm))
+                    .count(),
+                MAX_CANDIDATES
+            );
         }
-        let own = Candidate { key: decoys.secrets[0].key.clone(), source: KeySource::Secret(1) };
+        let own = Candidate {
+            key: decoys.secrets[0].key.clone(),
+            source: KeySource::Secret(1),
+        };
         for count in 0..=MAX_CANDIDATES {
             let mut secrets = vec![own.clone(); count];
             decoys.fill(&mut secrets);
             assert_eq!(secrets.len(), MAX_CANDIDATES);
-            assert!(secrets[..count].iter().all(|secret| secret.source == own.source), "the client's own come first");
+            assert!(
+                secrets[..count]
+                    .iter()
+                    .all(|secret| secret.source == own.source),
+                "the client's own come first"
+            );
         }
     }
 
     #[test]
     fn there_is_a_key_of_nobody_for_every_algorithm_and_usual_length() {
         let decoys = Decoys::new().expect("keys");
-        for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_mac()) {
-            let lengths: Vec<_> =
-                decoys.keys.iter().filter(|key| key.accepts(algorithm)).map(VerificationKey::modulus_bytes).collect();
+        for algorithm in Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| !algorithm.is_mac())
+        {
+            let lengths: Vec<_> = decoys
+                .keys
+                .iter()
+                .filter(|key| key.accepts(algorithm))
+                .map(VerificationKey::modulus_bytes)
+                .collect();
             let is_rsa = algorithm.key_type() == KeyType::Rsa;
-            assert_eq!(lengths, if is_rsa { vec![Some(256), Some(384), Some(512)] } else { vec![None] }, "{algorithm}");
+            assert_eq!(
+                lengths,
+                if is_rsa {
+                    vec![Some(256), Some(384), Some(512)]
+                } else {
+                    vec![None]
+                },
+                "{algorithm}"
+            );
         }
     }
 
@@ -116,13 +179,23 @@ mod tests {
             let nobody = median(|| decoys.verify(&assertion));
             for bytes in RSA_BYTES {
                 let key = VerificationKey::from_jwk(rsa(bytes).expect("a key")).expect("a key");
-                let keys = [Candidate { key: Arc::new(key), source: KeySource::Registered(1) }];
+                let keys = [Candidate {
+                    key: Arc::new(key),
+                    source: KeySource::Registered(1),
+                }];
                 let known = median(|| {
                     decoys.verify_beside(&assertion, &keys);
-                    assert!(assertion.verified_by(keys.iter().map(AsRef::as_ref)).is_none());
+                    assert!(
+                        assertion
+                            .verified_by(keys.iter().map(AsRef::as_ref))
+                            .is_none()
+                    );
                 });
                 let is_close = nobody < known * 2 && known < nobody * 2;
-                assert!(is_close, "a signature of {signature} octets: {nobody:?} for nobody, {known:?} for a key of {bytes}");
+                assert!(
+                    is_close,
+                    "a signature of {signature} octets: {nobody:?} for nobody, {known:?} for a key of {bytes}"
+                );
             }
         }
     }

@@ -5,5 +5,7 @@ mod resolver;
 mod ring;
 
 pub use decoy::Decoys;
-pub use resolver::{Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys};
+pub use resolver::{
+    Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys,
+};
 pub use ring::{KeyRing, OtherKey, OwnKey, SigningKeys};

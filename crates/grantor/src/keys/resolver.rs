@@ -146,9 +146,15 @@ impl KeyResolver for RegisteredKeys {
     }
 }
 
-fn public_keys(client: &Client, header: &Header, now: UnixTime) -> Result<Vec<Candidate>, KeyError> {
+fn public_keys(
+    client: &Client,
+    header: &Header,
+    now: UnixTime,
+) -> Result<Vec<Candidate>, KeyError> {
     let algorithm = header.algorithm();
-    let named = |(_, key): &(usize, &ClientKey)| header.key_id().is_none() || key.key_id() == header.key_id();
+    let named = |(_, key): &(usize, &ClientKey)| {
+        header.key_id().is_none() || key.key_id() == header.key_id()
+    };
     let mut named = (1..).zip(client.keys()).filter(named).peekable();
     if header.key_id().is_some() && named.peek().is_none() {
         return Err(KeyError::UnknownKeyId);
@@ -157,26 +163,58 @@ fn public_keys(client: &Client, header: &Header, now: UnixTime) -> Result<Vec<Ca
     for (place, registered) in named {
         let source = KeySource::Registered(place);
         match (registered.usable(), registered.expires_at) {
-            (Err(error), _) => refusal = KeyError::KeyUnusable { source_of_key: source, error: error.clone() },
+            (Err(error), _) => {
+                refusal = KeyError::KeyUnusable {
+                    source_of_key: source,
+                    error: error.clone(),
+                }
+            }
             (Ok(key), _) if !key.accepts(algorithm) => {}
             (Ok(_), Some(end)) if !registered.is_live(now) => {
-                refusal = KeyError::KeyExpired { source_of_key: source, seconds_ago: (now.millis() - end.millis()) / 1000 };
+                refusal = KeyError::KeyExpired {
+                    source_of_key: source,
+                    seconds_ago: (now.millis() - end.millis()) / 1000,
+                };
             }
-            (Ok(key), _) => found.push(Candidate { key: key.clone(), source }),
+            (Ok(key), _) => found.push(Candidate {
+                key: key.clone(),
+                source,
+            }),
         }
     }
     found.truncate(MAX_CANDIDATES);
-    if found.is_empty() { Err(refusal) } else { Ok(found) }
+    if found.is_empty() {
+        Err(refusal)
+    } else {
+        Ok(found)
+    }
 }
 
 /// A secret has no `kid`; some clients invent one, which is ignored.
-fn secrets(client: &Client, algorithm: Algorithm, now: UnixTime) -> Result<Vec<Candidate>, KeyError> {
-    let live = (1..).zip(client.secrets()).filter_map(|(place, secret)| Some((place, secret.mac_key(now)?)));
+fn secrets(
+    client: &Client,
+    algorithm: Algorithm,
+    now: UnixTime,
+) -> Result<Vec<Candidate>, KeyError> {
+    let live = (1..)
+        .zip(client.secrets())
+        .filter_map(|(place, secret)| Some((place, secret.mac_key(now)?)));
     let mut live = live.peekable();
     if live.peek().is_none() {
         return Err(KeyError::SecretExpired);
     }
-    let fitting = live.filter(|(_, key)| key.accepts(algorithm)).take(MAX_CANDIDATES);
-    let found: Vec<_> = fitting.map(|(place, key)| Candidate { key: key.clone(), source: KeySource::Secret(place) }).collect();
-    if found.is_empty() { Err(KeyError::NoKeyForAlgorithm(algorithm)) } else { Ok(found) }
+    let fitting = live
+        .filter(|(_, key)| key.accepts(algorithm))
+        .take(MAX_CANDIDATES);
+    let found: Vec<_> = fitting
+        .map(|(place, key)| Candidate {
+            key: key.clone(),
+            source: KeySource::Secret(place),
+        })
+        .collect();
+    if found.is_empty() {
+        Err(KeyError::NoKeyForAlgorithm(algorithm))
+    } else {
+        Ok(found)
+    }
 }

@@ -29,7 +29,11 @@ pub struct OtherKey {
 impl OtherKey {
     /// A key that signs nothing before `from` and nothing after `until`, where they are known.
     pub fn new(jwk: Jwk, from: Option<UnixTime>, until: Option<UnixTime>) -> Self {
-        Self { jwk, signs_from: from, signs_until: until }
+        Self {
+            jwk,
+            signs_from: from,
+            signs_until: until,
+        }
     }
 }
 
@@ -57,7 +61,9 @@ impl OwnKey {
     /// Whether this server signed with it at this time, give or take five seconds.
     pub fn signs_at(&self, time: UnixTime) -> bool {
         self.signs_from.is_none_or(|from| time.plus(SLACK) >= from)
-            && self.signs_until.is_none_or(|until| time <= until.plus(SLACK))
+            && self
+                .signs_until
+                .is_none_or(|until| time <= until.plus(SLACK))
     }
 }
 
@@ -66,15 +72,28 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`SigningError`] if the library does not take the key.
-    pub fn new(current: &PrivateJwk, others: impl IntoIterator<Item = OtherKey>) -> Result<Self, SigningError> {
-        let keys: Vec<OtherKey> = std::iter::once(current.public().into()).chain(others).collect();
+    pub fn new(
+        current: &PrivateJwk,
+        others: impl IntoIterator<Item = OtherKey>,
+    ) -> Result<Self, SigningError> {
+        let keys: Vec<OtherKey> = std::iter::once(current.public().into())
+            .chain(others)
+            .collect();
         let own = |key: &OtherKey| {
             let verification = VerificationKey::from_jwk(key.jwk.clone())?;
-            Ok(OwnKey { verification, signs_from: key.signs_from, signs_until: key.signs_until })
+            Ok(OwnKey {
+                verification,
+                signs_from: key.signs_from,
+                signs_until: key.signs_until,
+            })
         };
         let own = keys.iter().map(own).collect::<Result<_, SigningError>>()?;
         let published = keys.into_iter().map(|key| key.jwk).collect();
-        Ok(Self { signing: current.signing_key()?, published, own })
+        Ok(Self {
+            signing: current.signing_key()?,
+            published,
+            own,
+        })
     }
 
     /// A ring of one new key.
@@ -92,7 +111,9 @@ impl KeyRing {
 
     /// The published key of this `kid`.
     pub fn own(&self, key_id: &str) -> Option<&OwnKey> {
-        self.own.iter().find(|key| key.verification.key_id() == Some(key_id))
+        self.own
+            .iter()
+            .find(|key| key.verification.key_id() == Some(key_id))
     }
 
     /// The public keys of the JWK Set.

@@ -24,7 +24,13 @@ pub struct IntrospectionRequest {
 impl IntrospectionRequest {
     pub(super) fn new(endpoint: Url, issuer: &str, token: &str, now: UnixTime) -> Self {
         let issuer = issuer.to_owned();
-        let mut request = Self { endpoint, issuer, now, headers: HeaderMap::new(), form: String::new() };
+        let mut request = Self {
+            endpoint,
+            issuer,
+            now,
+            headers: HeaderMap::new(),
+            form: String::new(),
+        };
         request.add_parameter("token", token);
         request.add_parameter("token_type_hint", "access_token");
         request
@@ -58,10 +64,15 @@ impl IntrospectionRequest {
 
     /// `None` if the URL is none that a request can go to.
     pub(super) fn finish(self) -> Option<Request<Bytes>> {
-        let mut request = Request::post(self.endpoint.as_str()).body(self.form.into()).ok()?;
+        let mut request = Request::post(self.endpoint.as_str())
+            .body(self.form.into())
+            .ok()?;
         *request.headers_mut() = self.headers;
         let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         Some(request)
     }
@@ -69,7 +80,9 @@ impl IntrospectionRequest {
 
 impl fmt::Debug for IntrospectionRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IntrospectionRequest").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
+        f.debug_struct("IntrospectionRequest")
+            .field("endpoint", &self.endpoint.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +96,10 @@ pub trait Authenticate: Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever keeps the credentials from being made. No request is sent then, and the token counts as unknown, not as inactive.
-    async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>>;
+    async fn authenticate(
+        &self,
+        request: &mut IntrospectionRequest,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>;
 }
 
 /// As at the token endpoint: the audience of an assertion is the configured issuer.
@@ -91,7 +107,10 @@ pub trait Authenticate: Send + Sync + 'static {
 #[cfg(feature = "client")]
 #[async_trait]
 impl<A: ClientAuth> Authenticate for A {
-    async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn authenticate(
+        &self,
+        request: &mut IntrospectionRequest,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let server = Server::discover(&request.issuer)?;
         let wanted = Wanted::new();
         let mut credentials = TokenRequest::new(&server, &wanted, request.now);
@@ -116,20 +135,31 @@ pub struct BasicCredentials {
 impl BasicCredentials {
     /// The credentials this resource is registered with as a client.
     pub fn new(client_id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { client_id: client_id.into(), secret: Zeroizing::new(secret.into()) }
+        Self {
+            client_id: client_id.into(),
+            secret: Zeroizing::new(secret.into()),
+        }
     }
 }
 
 #[async_trait]
 impl Authenticate for BasicCredentials {
-    async fn authenticate(&self, request: &mut IntrospectionRequest) -> Result<(), Box<dyn Error + Send + Sync>> {
-        request.set_header(header::AUTHORIZATION, basic::credentials(&self.client_id, &self.secret));
+    async fn authenticate(
+        &self,
+        request: &mut IntrospectionRequest,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        request.set_header(
+            header::AUTHORIZATION,
+            basic::credentials(&self.client_id, &self.secret),
+        );
         Ok(())
     }
 }
 
 impl fmt::Debug for BasicCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BasicCredentials").field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("BasicCredentials")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }

@@ -58,7 +58,14 @@ impl BearerLayer {
     /// Guards with `validator`; the realm is its audience.
     pub fn new(validator: Validator) -> Self {
         let realm = validator.audience().to_owned();
-        Self { validator, terms: Arc::new(Terms { realm, scope: Scope::default(), resource_metadata: None }) }
+        Self {
+            validator,
+            terms: Arc::new(Terms {
+                realm,
+                scope: Scope::default(),
+                resource_metadata: None,
+            }),
+        }
     }
 
     /// Names the realm in challenges (RFC 9110 §11.5).
@@ -66,7 +73,11 @@ impl BearerLayer {
     /// # Errors
     /// [`RealmError`]
     pub fn realm(self, realm: &str) -> Result<Self, RealmError> {
-        if is_quotable(realm) { Ok(self.with(|terms| terms.realm = realm.to_owned())) } else { Err(RealmError) }
+        if is_quotable(realm) {
+            Ok(self.with(|terms| terms.realm = realm.to_owned()))
+        } else {
+            Err(RealmError)
+        }
     }
 
     /// Names this resource's metadata in challenges, so that a client can find the authorization server (RFC 9728 §5.1).
@@ -101,13 +112,19 @@ impl BearerLayer {
     fn rejection(&self, refusal: Refusal) -> Rejection {
         tracing::debug!(reason = %refusal, realm = self.terms.realm, "a request is refused");
         let status = refusal.status();
-        Rejection { status, challenge: (status != StatusCode::SERVICE_UNAVAILABLE).then(|| self.challenge(&refusal)), refusal }
+        Rejection {
+            status,
+            challenge: (status != StatusCode::SERVICE_UNAVAILABLE)
+                .then(|| self.challenge(&refusal)),
+            refusal,
+        }
     }
 
     /// RFC 6750 §3
     fn challenge(&self, refusal: &Refusal) -> HeaderValue {
         let mut challenge = format!("Bearer realm=\"{}\"", self.terms.realm);
-        let mut add = |name: &str, value: &str| challenge.push_str(&format!(", {name}=\"{value}\""));
+        let mut add =
+            |name: &str, value: &str| challenge.push_str(&format!(", {name}=\"{value}\""));
         if let Some((error, description)) = refusal.public() {
             add("error", error);
             add("error_description", description);
@@ -152,9 +169,17 @@ impl Refusal {
     fn public(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::NoToken | Self::Token(ValidationError::Unavailable(_)) => None,
-            Self::Malformed(_) => Some(("invalid_request", "expected one Authorization header field with a bearer token")),
-            Self::Token(ValidationError::Scope { .. }) => Some(("insufficient_scope", "the access token does not allow this")),
-            Self::Token(_) => Some(("invalid_token", "the access token is expired, revoked, malformed or not for this resource")),
+            Self::Malformed(_) => Some((
+                "invalid_request",
+                "expected one Authorization header field with a bearer token",
+            )),
+            Self::Token(ValidationError::Scope { .. }) => {
+                Some(("insufficient_scope", "the access token does not allow this"))
+            }
+            Self::Token(_) => Some((
+                "invalid_token",
+                "the access token is expired, revoked, malformed or not for this resource",
+            )),
         }
     }
 }
@@ -197,7 +222,10 @@ impl Rejection {
 
 impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejection").field("status", &self.status).field("refusal", &self.refusal).finish_non_exhaustive()
+        f.debug_struct("Rejection")
+            .field("status", &self.status)
+            .field("refusal", &self.refusal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,17 +234,29 @@ fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut fields = headers.get_all(header::AUTHORIZATION).into_iter();
     let field = fields.next().ok_or(Refusal::NoToken)?;
     if fields.next().is_some() {
-        return Err(Refusal::Malformed("the Authorization header field is sent more than once"));
+        return Err(Refusal::Malformed(
+            "the Authorization header field is sent more than once",
+        ));
     }
-    let (scheme, rest) = field.as_bytes().split_at(field.as_bytes().iter().position(|&byte| byte == b' ').unwrap_or(field.len()));
+    let (scheme, rest) = field.as_bytes().split_at(
+        field
+            .as_bytes()
+            .iter()
+            .position(|&byte| byte == b' ')
+            .unwrap_or(field.len()),
+    );
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return Err(Refusal::NoToken);
     }
     let token = rest.trim_ascii_start();
     match str::from_utf8(token) {
-        _ if token.len() > MAX_TOKEN_BYTES => Err(Refusal::Malformed("the bearer token is longer than any that is looked at")),
+        _ if token.len() > MAX_TOKEN_BYTES => Err(Refusal::Malformed(
+            "the bearer token is longer than any that is looked at",
+        )),
         Ok(token) if is_b64token(token) => Ok(token),
-        _ => Err(Refusal::Malformed("what follows the scheme is no bearer token")),
+        _ => Err(Refusal::Malformed(
+            "what follows the scheme is no bearer token",
+        )),
     }
 }
 
@@ -243,7 +283,8 @@ mod tests {
     use super::*;
 
     fn found(value: &[u8]) -> Option<String> {
-        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_bytes(value).ok()?)]);
+        let headers =
+            HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_bytes(value).ok()?)]);
         token(&headers).ok().map(str::to_owned)
     }
 
@@ -251,7 +292,11 @@ mod tests {
     fn a_token_has_no_letters_but_those_of_the_rfc() {
         for byte in 0..=u8::MAX {
             let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-            assert_eq!(is_b64token(&char::from(byte).to_string()), allowed, "{byte:#x}");
+            assert_eq!(
+                is_b64token(&char::from(byte).to_string()),
+                allowed,
+                "{byte:#x}"
+            );
         }
     }
 

@@ -24,8 +24,13 @@ use crate::{
 };
 
 /// Signatures that are accepted unless told otherwise. Ed25519 also under its older name EdDSA (RFC 9864).
-pub const DEFAULT_ALGORITHMS: [Algorithm; 5] =
-    [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::Ed25519];
+pub const DEFAULT_ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::Rs256,
+    Algorithm::Ps256,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Ed25519,
+];
 
 /// The longest wait for an introspection answer: its end has to be a moment that can be told.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
@@ -141,19 +146,28 @@ impl ValidatorBuilder {
     /// Uses these keys for good, and reads neither metadata nor a `jwks_uri`.
     #[must_use]
     pub fn key_set(self, keys: JwkSet) -> Self {
-        Self { keys: KeysFrom::Fixed(KeySet::new(keys)), ..self }
+        Self {
+            keys: KeysFrom::Fixed(KeySet::new(keys)),
+            ..self
+        }
     }
 
     /// Reads the keys here, whatever the metadata say, or where there are none.
     #[must_use]
     pub fn jwks_uri(self, url: Url) -> Self {
-        Self { keys: KeysFrom::Url(url), ..self }
+        Self {
+            keys: KeysFrom::Url(url),
+            ..self
+        }
     }
 
     /// Asks the authorization server about opaque tokens, or about all. Without it, opaque tokens are refused.
     #[must_use]
     pub fn introspection(self, introspection: Introspection) -> Self {
-        Self { introspection: Some(introspection), ..self }
+        Self {
+            introspection: Some(introspection),
+            ..self
+        }
     }
 
     /// How long fetched keys are used: what `Cache-Control: max-age` says, but at least `minimum` and at most `maximum`; without
@@ -193,7 +207,11 @@ impl ValidatorBuilder {
     /// are remembered. 5 minutes and 10,000 tokens unless set; a token takes one to two KiB.
     #[must_use]
     pub fn remember(self, duration: Duration, tokens: usize) -> Self {
-        Self { remembered: duration, capacity: tokens, ..self }
+        Self {
+            remembered: duration,
+            capacity: tokens,
+            ..self
+        }
     }
 
     /// Another clock, for tests.
@@ -205,7 +223,10 @@ impl ValidatorBuilder {
     /// Another HTTP client than [`HttpFetch`].
     #[must_use]
     pub fn fetch(self, fetch: Arc<dyn Fetch>) -> Self {
-        Self { fetch: Some(fetch), ..self }
+        Self {
+            fetch: Some(fetch),
+            ..self
+        }
     }
 
     /// Makes the validator. Nothing is read yet: see [`Validator::prepare`].
@@ -218,11 +239,22 @@ impl ValidatorBuilder {
             Some(fetch) => fetch,
             None => Arc::new(HttpFetch::new().map_err(ValidatorError::Fetch)?),
         };
-        let source = MetadataSource { issuer: self.rules.issuer.clone(), fetch: fetch.clone() };
+        let source = MetadataSource {
+            issuer: self.rules.issuer.clone(),
+            fetch: fetch.clone(),
+        };
         let metadata = Arc::new(Refreshing::new(source, self.lives, self.clock.clone()));
         let discovered = || Endpoint::Discovered(metadata.clone());
-        let fetched =
-            |place| Keys::Fetched(Refreshing::new(KeySource { place, fetch: fetch.clone() }, self.lives, self.clock.clone()));
+        let fetched = |place| {
+            Keys::Fetched(Refreshing::new(
+                KeySource {
+                    place,
+                    fetch: fetch.clone(),
+                },
+                self.lives,
+                self.clock.clone(),
+            ))
+        };
         let keys = match self.keys {
             KeysFrom::Metadata => fetched(discovered()),
             KeysFrom::Url(url) => fetched(Endpoint::Configured(url)),
@@ -231,7 +263,9 @@ impl ValidatorBuilder {
         let introspection = self.introspection.map(|introspection| Asking {
             introspector: Introspector {
                 credentials: introspection.credentials,
-                endpoint: introspection.endpoint.map_or_else(discovered, Endpoint::Configured),
+                endpoint: introspection
+                    .endpoint
+                    .map_or_else(discovered, Endpoint::Configured),
                 issuer: self.rules.issuer.clone(),
                 fetch: fetch.clone(),
             },
@@ -253,19 +287,35 @@ impl ValidatorBuilder {
     }
 
     fn check(&self) -> Result<(), ValidatorError> {
-        if let Some(bad) = self.rules.audiences.iter().find(|audience| !is_quotable(audience)) {
+        if let Some(bad) = self
+            .rules
+            .audiences
+            .iter()
+            .find(|audience| !is_quotable(audience))
+        {
             return Err(ValidatorError::Audience(bad.clone()));
         }
         if self.rules.algorithms.is_empty() {
             return Err(ValidatorError::NoAlgorithm);
         }
-        if let Some(symmetric) = self.rules.algorithms.iter().copied().find(|algorithm| algorithm.is_mac()) {
+        if let Some(symmetric) = self
+            .rules
+            .algorithms
+            .iter()
+            .copied()
+            .find(|algorithm| algorithm.is_mac())
+        {
             return Err(ValidatorError::Symmetric(symmetric));
         }
         if self.lives.minimum > self.lives.maximum {
-            return Err(ValidatorError::Times("keys are used for a minimum that is longer than the maximum"));
+            return Err(ValidatorError::Times(
+                "keys are used for a minimum that is longer than the maximum",
+            ));
         }
-        let asked_at = self.introspection.as_ref().map(|introspection| &introspection.endpoint);
+        let asked_at = self
+            .introspection
+            .as_ref()
+            .map(|introspection| &introspection.endpoint);
         if matches!(self.keys, KeysFrom::Metadata) || matches!(asked_at, Some(None)) {
             checked_url(&self.rules.issuer).map_err(ValidatorError::Issuer)?;
         }
@@ -273,7 +323,10 @@ impl ValidatorBuilder {
             KeysFrom::Url(url) => Some(url),
             _ => None,
         };
-        for url in configured.into_iter().chain(asked_at.and_then(Option::as_ref)) {
+        for url in configured
+            .into_iter()
+            .chain(asked_at.and_then(Option::as_ref))
+        {
             checked_url(url.as_str()).map_err(ValidatorError::Url)?;
         }
         Ok(())
@@ -282,11 +335,16 @@ impl ValidatorBuilder {
 
 /// Whether a challenge can hold it as it is (RFC 6750 §3, RFC 9110 §5.6.4).
 pub(super) fn is_quotable(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
 impl fmt::Debug for ValidatorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ValidatorBuilder").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("ValidatorBuilder")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }

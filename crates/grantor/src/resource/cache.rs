@@ -51,7 +51,14 @@ impl Seen {
         end: Option<UnixTime>,
     ) -> Self {
         let left = end.map_or(duration, |end| since(now, end).unwrap_or_default());
-        Self { token, keys, life: Life { from: now, duration: duration.min(left) } }
+        Self {
+            token,
+            keys,
+            life: Life {
+                from: now,
+                duration: duration.min(left),
+            },
+        }
     }
 
     /// Whether it need not be looked at again: its time is not over, and the issuer's keys are the same.
@@ -66,8 +73,14 @@ impl Seen {
 }
 
 /// The right to find out about a token, for one at a time.
-pub(super) type Turn<'c> =
-    PlaceholderGuard<'c, Fingerprint, Seen, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<Fingerprint, Seen>>;
+pub(super) type Turn<'c> = PlaceholderGuard<
+    'c,
+    Fingerprint,
+    Seen,
+    UnitWeighter,
+    DefaultHashBuilder,
+    DefaultLifecycle<Fingerprint, Seen>,
+>;
 
 /// Bounded by number: strangers cannot put anything into `accepted`, and what they put into `inactive` pushes out only its like.
 pub(super) struct TokenCache {
@@ -97,12 +110,21 @@ impl TokenCache {
     }
 
     /// Forgets what does not stand any more, so that somebody can take the turn.
-    pub(super) fn forget(&self, fingerprint: &Fingerprint, now: UnixTime, current: Option<&Arc<KeySet>>) {
-        self.accepted.remove_if(fingerprint, |seen| !seen.stands(now, current));
+    pub(super) fn forget(
+        &self,
+        fingerprint: &Fingerprint,
+        now: UnixTime,
+        current: Option<&Arc<KeySet>>,
+    ) {
+        self.accepted
+            .remove_if(fingerprint, |seen| !seen.stands(now, current));
     }
 
     /// The token, if somebody else found out; else the turn to find out.
-    pub(super) async fn accepted_or_turn(&self, fingerprint: &Fingerprint) -> Result<Seen, Turn<'_>> {
+    pub(super) async fn accepted_or_turn(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Seen, Turn<'_>> {
         self.accepted.get_value_or_guard_async(fingerprint).await
     }
 
@@ -111,18 +133,50 @@ impl TokenCache {
     }
 
     /// Why the token was refused a moment ago, when the authorization server was asked about it.
-    pub(super) fn refused(&self, fingerprint: &Fingerprint, now: UnixTime) -> Option<ValidationError> {
-        if self.inactive.get(fingerprint).is_some_and(|life| life.includes(now)) {
+    pub(super) fn refused(
+        &self,
+        fingerprint: &Fingerprint,
+        now: UnixTime,
+    ) -> Option<ValidationError> {
+        if self
+            .inactive
+            .get(fingerprint)
+            .is_some_and(|life| life.includes(now))
+        {
             return Some(ValidationError::Inactive);
         }
-        self.failed.get(fingerprint).filter(|(_, life)| life.includes(now)).map(|(error, _)| error)
+        self.failed
+            .get(fingerprint)
+            .filter(|(_, life)| life.includes(now))
+            .map(|(error, _)| error)
     }
 
     /// Keeps why it is refused: that it is not active for `inactive`, anything else for a moment.
-    pub(super) fn refuse(&self, fingerprint: Fingerprint, error: &ValidationError, now: UnixTime, inactive: Duration) {
+    pub(super) fn refuse(
+        &self,
+        fingerprint: Fingerprint,
+        error: &ValidationError,
+        now: UnixTime,
+        inactive: Duration,
+    ) {
         match error {
-            ValidationError::Inactive => self.inactive.insert(fingerprint, Life { from: now, duration: inactive }),
-            error => self.failed.insert(fingerprint, (error.clone(), Life { from: now, duration: FAILURE_HELD })),
+            ValidationError::Inactive => self.inactive.insert(
+                fingerprint,
+                Life {
+                    from: now,
+                    duration: inactive,
+                },
+            ),
+            error => self.failed.insert(
+                fingerprint,
+                (
+                    error.clone(),
+                    Life {
+                        from: now,
+                        duration: FAILURE_HELD,
+                    },
+                ),
+            ),
         }
     }
 }

@@ -6,7 +6,10 @@ use grantor_jose::{Claims, json};
 use http::StatusCode;
 use url::Url;
 
-use super::{Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError, source::Endpoint};
+use super::{
+    Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError,
+    source::Endpoint,
+};
 use crate::{
     clock::UnixTime,
     fetch::{Fetch, FetchError},
@@ -67,21 +70,30 @@ impl Introspection {
     /// Asks at this URL, whatever the metadata say.
     #[must_use]
     pub fn endpoint(self, endpoint: Url) -> Self {
-        Self { endpoint: Some(endpoint), ..self }
+        Self {
+            endpoint: Some(endpoint),
+            ..self
+        }
     }
 
     /// Asks about JWTs too, once they have passed validation here, so that their revocation is honoured. A forged JWT never reaches
     /// the authorization server.
     #[must_use]
     pub fn of_every_token(self) -> Self {
-        Self { tokens: IntrospectedTokens::All, ..self }
+        Self {
+            tokens: IntrospectedTokens::All,
+            ..self
+        }
     }
 
     /// How long an answer "active" is used, never beyond the token's `exp`. A revoked token is refused after this time at the
     /// latest.
     #[must_use]
     pub fn active_for(self, duration: Duration) -> Self {
-        Self { active: duration, ..self }
+        Self {
+            active: duration,
+            ..self
+        }
     }
 
     /// How many questions are under way at once; 32 unless set. Anybody can make up opaque tokens, and each has to be asked about, so this
@@ -89,20 +101,29 @@ impl Introspection {
     /// [timeout](super::ValidatorBuilder::timeout), and are then answered 503. Many requests with the same token are one question.
     #[must_use]
     pub fn at_once(self, questions: NonZero<usize>) -> Self {
-        Self { at_once: questions, ..self }
+        Self {
+            at_once: questions,
+            ..self
+        }
     }
 
     /// How long an answer "not active" is used. Short: a token may become known a moment after it was issued.
     #[must_use]
     pub fn inactive_for(self, duration: Duration) -> Self {
-        Self { inactive: duration, ..self }
+        Self {
+            inactive: duration,
+            ..self
+        }
     }
 }
 
 impl fmt::Debug for Introspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Introspection");
-        shown.field("tokens", &self.tokens).field("active", &self.active).field("inactive", &self.inactive);
+        shown
+            .field("tokens", &self.tokens)
+            .field("active", &self.active)
+            .field("inactive", &self.inactive);
         shown.finish_non_exhaustive()
     }
 }
@@ -118,9 +139,19 @@ pub(super) struct Introspector {
 impl Introspector {
     /// What the server says about an active token.
     pub(super) async fn ask(&self, token: &str, now: UnixTime) -> Result<Claims, ValidationError> {
-        let url = self.endpoint.url("introspection_endpoint", |metadata| metadata.introspection_endpoint.as_ref()).await?;
+        let url = self
+            .endpoint
+            .url("introspection_endpoint", |metadata| {
+                metadata.introspection_endpoint.as_ref()
+            })
+            .await?;
         let body = self.send(&url, token, now).await.map_err(Arc::new)?;
-        let unreadable = |error| Arc::new(SourceError::Introspection { url: url.to_string(), error });
+        let unreadable = |error| {
+            Arc::new(SourceError::Introspection {
+                url: url.to_string(),
+                error,
+            })
+        };
         let answer = json::parse_object(&body).map_err(|error| unreadable(error.into()))?;
         match answer.get("active").and_then(json::Value::as_bool) {
             Some(true) => Ok(Claims::parse(&body)?),
@@ -129,15 +160,35 @@ impl Introspector {
         }
     }
 
-    async fn send(&self, url: &Url, token: &str, now: UnixTime) -> Result<bytes::Bytes, SourceError> {
+    async fn send(
+        &self,
+        url: &Url,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<bytes::Bytes, SourceError> {
         let mut request = IntrospectionRequest::new(url.clone(), &self.issuer, token, now);
-        self.credentials.authenticate(&mut request).await.map_err(SourceError::Credentials)?;
-        let failed = |error| SourceError::Fetch { url: url.to_string(), error };
-        let request = request.finish().ok_or_else(|| failed(FetchError::Url(url.to_string())))?;
-        let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await.map_err(failed)?;
+        self.credentials
+            .authenticate(&mut request)
+            .await
+            .map_err(SourceError::Credentials)?;
+        let failed = |error| SourceError::Fetch {
+            url: url.to_string(),
+            error,
+        };
+        let request = request
+            .finish()
+            .ok_or_else(|| failed(FetchError::Url(url.to_string())))?;
+        let answer = self
+            .fetch
+            .fetch(request, MAX_ANSWER_BYTES)
+            .await
+            .map_err(failed)?;
         match answer.status() {
             StatusCode::OK => Ok(answer.into_body()),
-            status => Err(SourceError::Status { url: url.to_string(), status }),
+            status => Err(SourceError::Status {
+                url: url.to_string(),
+                status,
+            }),
         }
     }
 }

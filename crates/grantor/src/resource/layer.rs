@@ -16,7 +16,10 @@ impl<S> Layer<S> for BearerLayer {
     type Service = Bearer<S>;
 
     fn layer(&self, inner: S) -> Bearer<S> {
-        Bearer { guard: self.clone(), inner }
+        Bearer {
+            guard: self.clone(),
+            inner,
+        }
     }
 }
 

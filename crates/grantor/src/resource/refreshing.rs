@@ -30,7 +30,10 @@ pub(super) trait Load: Send + Sync + 'static {
     type Document: Send + Sync + 'static;
 
     /// Loads it once. Answers `previous` itself if and only if nothing has changed.
-    async fn load(&self, previous: Option<&Arc<Self::Document>>) -> Result<Loaded<Self::Document>, SourceError>;
+    async fn load(
+        &self,
+        previous: Option<&Arc<Self::Document>>,
+    ) -> Result<Loaded<Self::Document>, SourceError>;
 }
 
 /// A document, and for how long its server wants it to be used.
@@ -75,7 +78,10 @@ struct Loading {
 impl Loading {
     /// How long it is still waited for. One that takes twice its time hangs with a runtime that nobody drives.
     fn patience(&self, lives: &Lives) -> Duration {
-        lives.timeout.saturating_mul(2).saturating_sub(self.started.elapsed())
+        lives
+            .timeout
+            .saturating_mul(2)
+            .saturating_sub(self.started.elapsed())
     }
 }
 
@@ -106,8 +112,17 @@ enum Freshness {
 
 impl<L: Load> Refreshing<L> {
     pub(super) fn new(load: L, lives: Lives, clock: Arc<dyn Clock>) -> Self {
-        let state = ArcSwap::from_pointee(State { held: None, last_try: None });
-        Self(Arc::new(Inner { load, lives, clock, state, loading: Mutex::default() }))
+        let state = ArcSwap::from_pointee(State {
+            held: None,
+            last_try: None,
+        });
+        Self(Arc::new(Inner {
+            load,
+            lives,
+            clock,
+            state,
+            loading: Mutex::default(),
+        }))
     }
 
     /// The document. Waits only if there is none that may be used, or if the one there is has outlived its life.
@@ -135,9 +150,15 @@ impl<L: Load> Refreshing<L> {
 
     /// A document other than `seen`, if there is one by now, or if asking once more brings one; asks at most once per cooldown.
     /// Fails if the last that was heard is a failure: there may be one, then.
-    pub(super) async fn other_than(&self, seen: &Arc<L::Document>) -> Result<Option<Arc<L::Document>>, Arc<SourceError>> {
+    pub(super) async fn other_than(
+        &self,
+        seen: &Arc<L::Document>,
+    ) -> Result<Option<Arc<L::Document>>, Arc<SourceError>> {
         let state = self.0.state.load_full();
-        let rests = state.last_try.as_ref().is_some_and(|last| last.is_within(self.0.lives.cooldown, self.0.clock.now()));
+        let rests = state
+            .last_try
+            .as_ref()
+            .is_some_and(|last| last.is_within(self.0.lives.cooldown, self.0.clock.now()));
         if !rests && state.other_than(seen).is_none() {
             self.refresh(&state).await;
         }
@@ -152,7 +173,9 @@ impl<L: Load> Refreshing<L> {
     async fn refresh(&self, seen: &State<L::Document>) {
         // One that was aborted with somebody else's runtime, or hangs with it, is made once more on this one.
         for _ in 0..2 {
-            let Some(mut loading) = self.join(seen) else { return };
+            let Some(mut loading) = self.join(seen) else {
+                return;
+            };
             let patience = loading.patience(&self.0.lives);
             // What it found stands in the state.
             let _ = timeout(patience, loading.end.changed()).await;
@@ -173,15 +196,24 @@ impl<L: Load> Refreshing<L> {
         if !std::ptr::eq(seen, &**self.0.state.load()) {
             return None;
         }
-        if let Some(loading) = current.as_ref().filter(|loading| !loading.patience(&self.0.lives).is_zero()) {
+        if let Some(loading) = current
+            .as_ref()
+            .filter(|loading| !loading.patience(&self.0.lives).is_zero())
+        {
             return Some(loading.clone());
         }
         let (sender, end) = watch::channel(());
-        let loading = Loading { started: Instant::now(), end };
+        let loading = Loading {
+            started: Instant::now(),
+            end,
+        };
         *current = Some(loading.clone());
         // A runtime that is shutting down drops the task at once, and the turn takes the lock when dropped.
         drop(current);
-        let turn = Turn { inner: self.0.clone(), sender };
+        let turn = Turn {
+            inner: self.0.clone(),
+            sender,
+        };
         tokio::spawn(async move {
             let state = turn.inner.load_now().await;
             turn.end(state);
@@ -207,7 +239,9 @@ impl<L: Load> Turn<L> {
 
     /// Whether the load under way was this one. It is so no more.
     fn is_given_back(&self, current: &mut Option<Loading>) -> bool {
-        current.take_if(|loading| loading.end.same_channel(&self.sender.subscribe())).is_some()
+        current
+            .take_if(|loading| loading.end.same_channel(&self.sender.subscribe()))
+            .is_some()
     }
 }
 
@@ -218,8 +252,14 @@ impl<L: Load> Drop for Turn<L> {
 }
 
 impl<L: Load> Inner<L> {
-    fn freshness<'s>(&self, state: &'s State<L::Document>, now: UnixTime) -> (Freshness, Option<&'s Held<L::Document>>) {
-        let Some(held) = &state.held else { return (Freshness::Gone, None) };
+    fn freshness<'s>(
+        &self,
+        state: &'s State<L::Document>,
+        now: UnixTime,
+    ) -> (Freshness, Option<&'s Held<L::Document>>) {
+        let Some(held) = &state.held else {
+            return (Freshness::Gone, None);
+        };
         let freshness = match since(held.loaded_at, now) {
             Some(age) if age < held.life * 3 / 4 => Freshness::Fresh,
             Some(age) if age < held.life => Freshness::Ageing,
@@ -235,7 +275,9 @@ impl<L: Load> Inner<L> {
     fn usable(&self) -> Result<Arc<L::Document>, Arc<SourceError>> {
         let state = self.state.load();
         match self.freshness(&state, self.clock.now()) {
-            (Freshness::Gone, _) | (_, None) => Err(state.failure().unwrap_or_else(|| Arc::new(SourceError::TimedOut))),
+            (Freshness::Gone, _) | (_, None) => Err(state
+                .failure()
+                .unwrap_or_else(|| Arc::new(SourceError::TimedOut))),
             (_, Some(held)) => Ok(held.document.clone()),
         }
     }
@@ -252,14 +294,29 @@ impl<L: Load> Inner<L> {
         let loaded = timeout(self.lives.timeout, self.load.load(previous)).await;
         match loaded.unwrap_or(Err(SourceError::TimedOut)) {
             Ok(Loaded { document, max_age }) => {
-                let life = max_age.unwrap_or(self.lives.maximum).clamp(self.lives.minimum, self.lives.maximum);
-                let held = Held { document, loaded_at: at, life };
-                State { held: Some(held), last_try: Some(Try { at, failure: None }) }
+                let life = max_age
+                    .unwrap_or(self.lives.maximum)
+                    .clamp(self.lives.minimum, self.lives.maximum);
+                let held = Held {
+                    document,
+                    loaded_at: at,
+                    life,
+                };
+                State {
+                    held: Some(held),
+                    last_try: Some(Try { at, failure: None }),
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "the authorization server's documents could not be refreshed");
                 let held = before.held.as_ref().map(Held::again);
-                State { held, last_try: Some(Try { at, failure: Some(Arc::new(error)) }) }
+                State {
+                    held,
+                    last_try: Some(Try {
+                        at,
+                        failure: Some(Arc::new(error)),
+                    }),
+                }
             }
         }
     }
@@ -267,7 +324,11 @@ impl<L: Load> Inner<L> {
 
 impl<D> State<D> {
     fn other_than(&self, seen: &Arc<D>) -> Option<Arc<D>> {
-        self.held.as_ref().map(|held| &held.document).filter(|document| !Arc::ptr_eq(document, seen)).cloned()
+        self.held
+            .as_ref()
+            .map(|held| &held.document)
+            .filter(|document| !Arc::ptr_eq(document, seen))
+            .cloned()
     }
 
     fn failure(&self) -> Option<Arc<SourceError>> {
@@ -275,12 +336,18 @@ impl<D> State<D> {
     }
 
     fn has_failed(&self) -> bool {
-        self.last_try.as_ref().is_some_and(|last| last.failure.is_some())
+        self.last_try
+            .as_ref()
+            .is_some_and(|last| last.failure.is_some())
     }
 
     /// The failure of the last try, if it is not longer ago than this.
     fn failure_within(&self, pause: Duration, now: UnixTime) -> Option<Arc<SourceError>> {
-        self.last_try.as_ref().filter(|last| last.is_within(pause, now))?.failure.clone()
+        self.last_try
+            .as_ref()
+            .filter(|last| last.is_within(pause, now))?
+            .failure
+            .clone()
     }
 }
 
@@ -292,11 +359,17 @@ impl Try {
 
 impl<D> Held<D> {
     fn again(&self) -> Self {
-        Self { document: self.document.clone(), loaded_at: self.loaded_at, life: self.life }
+        Self {
+            document: self.document.clone(),
+            loaded_at: self.loaded_at,
+            life: self.life,
+        }
     }
 }
 
 /// How long ago `then` was; `None` if it has not been yet.
 pub(super) fn since(then: UnixTime, now: UnixTime) -> Option<Duration> {
-    u64::try_from(now.millis().saturating_sub(then.millis())).ok().map(Duration::from_millis)
+    u64::try_from(now.millis().saturating_sub(then.millis()))
+        .ok()
+        .map(Duration::from_millis)
 }

@@ -46,11 +46,22 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Holds a JWT against every rule but the signature.
-    pub(super) fn check(&self, header: &Header, claims: Claims, now: NumericDate) -> Result<ValidatedToken, ValidationError> {
+    pub(super) fn check(
+        &self,
+        header: &Header,
+        claims: Claims,
+        now: NumericDate,
+    ) -> Result<ValidatedToken, ValidationError> {
         self.algorithm(header)?;
         self.typ(header)?;
         self.kind(&claims)?;
-        let missing = |claim, absent: bool| if absent { Err(ValidationError::MissingClaim(claim)) } else { Ok(()) };
+        let missing = |claim, absent: bool| {
+            if absent {
+                Err(ValidationError::MissingClaim(claim))
+            } else {
+                Ok(())
+            }
+        };
         missing("iss", claims.issuer.is_none())?;
         missing("aud", claims.audience.is_none())?;
         missing("exp", claims.expires.is_none())?;
@@ -73,7 +84,11 @@ impl Rules {
     }
 
     /// Holds an introspection answer about an active token against the rules: what is there has to be right (RFC 7662 §2.2).
-    pub(super) fn check_active(&self, answer: Claims, now: NumericDate) -> Result<ValidatedToken, ValidationError> {
+    pub(super) fn check_active(
+        &self,
+        answer: Claims,
+        now: NumericDate,
+    ) -> Result<ValidatedToken, ValidationError> {
         let says = |member, meaning: &str| match answer.other.get(member) {
             None => Ok(()),
             Some(Value::String(text)) if text.eq_ignore_ascii_case(meaning) => Ok(()),
@@ -98,7 +113,11 @@ impl Rules {
     /// RFC 8725 §3.1: the algorithm is a configured one.
     fn algorithm(&self, header: &Header) -> Result<(), ValidationError> {
         let got = header.algorithm();
-        match self.algorithms.iter().any(|accepted| accepted.is_same_as(got)) {
+        match self
+            .algorithms
+            .iter()
+            .any(|accepted| accepted.is_same_as(got))
+        {
             true => Ok(()),
             false => Err(ValidationError::Algorithm(got)),
         }
@@ -106,10 +125,13 @@ impl Rules {
 
     /// RFC 9068 §4, first step.
     fn typ(&self, header: &Header) -> Result<(), ValidationError> {
-        let plain = self.profile == TokenProfile::PlainJwt && (header.typ().is_none() || header.typ_is("JWT"));
+        let plain = self.profile == TokenProfile::PlainJwt
+            && (header.typ().is_none() || header.typ_is("JWT"));
         match plain || header.typ_is("at+jwt") {
             true => Ok(()),
-            false => Err(ValidationError::Type { got: header.typ().map(str::to_owned) }),
+            false => Err(ValidationError::Type {
+                got: header.typ().map(str::to_owned),
+            }),
         }
     }
 
@@ -121,7 +143,9 @@ impl Rules {
         }
         // Keycloak names the kind in a claim: Bearer, ID, Refresh, Offline, Logout.
         match claims.other.get("typ") {
-            Some(Value::String(kind)) if !kind.eq_ignore_ascii_case("Bearer") => Err(ValidationError::NotAnAccessToken("typ")),
+            Some(Value::String(kind)) if !kind.eq_ignore_ascii_case("Bearer") => {
+                Err(ValidationError::NotAnAccessToken("typ"))
+            }
             _ if claims.other.contains("cnf") => Err(ValidationError::SenderConstrained),
             _ => Ok(()),
         }
@@ -129,17 +153,24 @@ impl Rules {
 
     fn issuer(&self, claims: &Claims) -> Result<(), ValidationError> {
         match &claims.issuer {
-            Some(got) if *got != self.issuer => {
-                Err(ValidationError::Issuer { expected: self.issuer.clone(), got: got.to_string() })
-            }
+            Some(got) if *got != self.issuer => Err(ValidationError::Issuer {
+                expected: self.issuer.clone(),
+                got: got.to_string(),
+            }),
             _ => Ok(()),
         }
     }
 
     /// RFC 9068 §4: this resource is in the list; others may be too.
     fn audience(&self, claims: &Claims) -> Result<(), ValidationError> {
-        let Some(audience) = &claims.audience else { return Ok(()) };
-        match audience.values().iter().any(|value| self.audiences.iter().any(|name| value == name)) {
+        let Some(audience) = &claims.audience else {
+            return Ok(());
+        };
+        match audience
+            .values()
+            .iter()
+            .any(|value| self.audiences.iter().any(|name| value == name))
+        {
             true => Ok(()),
             false => Err(ValidationError::Audience {
                 expected: self.audiences.clone(),
@@ -151,14 +182,23 @@ impl Rules {
     fn times(&self, claims: &Claims, now: NumericDate) -> Result<(), ValidationError> {
         let latest = now.plus(self.leeway);
         let ahead = |date: NumericDate| date.seconds() - now.seconds();
-        if let Some(expires) = claims.expires.filter(|expires| now >= expires.plus(self.leeway)) {
-            return Err(ValidationError::Expired { seconds_ago: now.seconds() - expires.seconds() });
+        if let Some(expires) = claims
+            .expires
+            .filter(|expires| now >= expires.plus(self.leeway))
+        {
+            return Err(ValidationError::Expired {
+                seconds_ago: now.seconds() - expires.seconds(),
+            });
         }
         if let Some(not_before) = claims.not_before.filter(|not_before| *not_before > latest) {
-            return Err(ValidationError::NotYetValid { seconds_ahead: ahead(not_before) });
+            return Err(ValidationError::NotYetValid {
+                seconds_ahead: ahead(not_before),
+            });
         }
         match claims.issued_at.filter(|issued| *issued > latest) {
-            Some(issued) => Err(ValidationError::IssuedInFuture { seconds_ahead: ahead(issued) }),
+            Some(issued) => Err(ValidationError::IssuedInFuture {
+                seconds_ahead: ahead(issued),
+            }),
             None => Ok(()),
         }
     }
@@ -169,7 +209,9 @@ impl Rules {
             TokenProfile::Rfc9068 => &["client_id"],
             TokenProfile::PlainJwt => &["client_id", "azp", "appid", "cid"],
         };
-        let found = names.iter().find_map(|&name| Some((name, claims.other.get(name)?)));
+        let found = names
+            .iter()
+            .find_map(|&name| Some((name, claims.other.get(name)?)));
         match found {
             None => Ok(None),
             Some((name, Value::String(client))) if !client.is_empty() => Ok(Some(name)),
@@ -183,8 +225,12 @@ impl Rules {
             TokenProfile::Rfc9068 => &["scope"],
             TokenProfile::PlainJwt => &["scope", "scp"],
         };
-        let found = names.iter().find_map(|&name| Some((name, claims.other.get(name)?)));
-        let Some((name, value)) = found else { return Ok(Scope::default()) };
+        let found = names
+            .iter()
+            .find_map(|&name| Some((name, claims.other.get(name)?)));
+        let Some((name, value)) = found else {
+            return Ok(Scope::default());
+        };
         let scope = match (value, self.profile) {
             (Value::String(text), _) => Scope::parse(text).ok(),
             (Value::Array(tokens), TokenProfile::PlainJwt) => scope_of_list(tokens),
@@ -194,17 +240,30 @@ impl Rules {
     }
 
     /// RFC 6750 §3.1, last: the token is good, but not for this.
-    pub(super) fn allows(&self, token: &ValidatedToken, needed: &Scope) -> Result<(), ValidationError> {
+    pub(super) fn allows(
+        &self,
+        token: &ValidatedToken,
+        needed: &Scope,
+    ) -> Result<(), ValidationError> {
         match token.allows(needed) {
             true => Ok(()),
-            false => Err(ValidationError::Scope { needed: needed.clone(), got: token.scope().clone() }),
+            false => Err(ValidationError::Scope {
+                needed: needed.clone(),
+                got: token.scope().clone(),
+            }),
         }
     }
 }
 
 /// The scope, if each element is one token of it.
 fn scope_of_list(tokens: &[Value]) -> Option<Scope> {
-    let tokens: Option<Vec<&str>> =
-        tokens.iter().map(|token| token.as_str().filter(|token| !token.is_empty() && !token.contains(' '))).collect();
+    let tokens: Option<Vec<&str>> = tokens
+        .iter()
+        .map(|token| {
+            token
+                .as_str()
+                .filter(|token| !token.is_empty() && !token.contains(' '))
+        })
+        .collect();
     Scope::parse(&tokens?.join(" ")).ok()
 }

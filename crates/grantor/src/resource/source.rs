@@ -31,9 +31,15 @@ pub(super) struct MetadataSource {
 impl Load for MetadataSource {
     type Document = ServerMetadata;
 
-    async fn load(&self, _: Option<&Arc<ServerMetadata>>) -> Result<Loaded<ServerMetadata>, SourceError> {
+    async fn load(
+        &self,
+        _: Option<&Arc<ServerMetadata>>,
+    ) -> Result<Loaded<ServerMetadata>, SourceError> {
         let document = ServerMetadata::discover(&*self.fetch, &self.issuer).await?;
-        Ok(Loaded { document: Arc::new(document), max_age: None })
+        Ok(Loaded {
+            document: Arc::new(document),
+            max_age: None,
+        })
     }
 }
 
@@ -54,7 +60,10 @@ impl Endpoint {
             Self::Configured(url) => Ok(url.clone()),
             Self::Discovered(metadata) => {
                 let metadata = metadata.get().await?;
-                let missing = || SourceError::NotInMetadata { issuer: metadata.issuer.clone(), member };
+                let missing = || SourceError::NotInMetadata {
+                    issuer: metadata.issuer.clone(),
+                    member,
+                };
                 Ok(named(&metadata).ok_or_else(missing)?.clone())
             }
         }
@@ -72,44 +81,85 @@ impl Load for KeySource {
     type Document = KeySet;
 
     async fn load(&self, previous: Option<&Arc<KeySet>>) -> Result<Loaded<KeySet>, SourceError> {
-        let url = self.place.url("jwks_uri", |metadata| metadata.jwks_uri.as_ref()).await.map_err(SourceError::Metadata)?;
+        let url = self
+            .place
+            .url("jwks_uri", |metadata| metadata.jwks_uri.as_ref())
+            .await
+            .map_err(SourceError::Metadata)?;
         let answer = get(&*self.fetch, &url).await?;
-        let set = JwkSet::parse(answer.body()).map_err(|error| SourceError::Keys { url: url.to_string(), error })?;
-        for SkippedKey { index, key_id, reason, .. } in set.skipped.iter().filter(|skipped| !skipped.is_for_others()) {
+        let set = JwkSet::parse(answer.body()).map_err(|error| SourceError::Keys {
+            url: url.to_string(),
+            error,
+        })?;
+        for SkippedKey {
+            index,
+            key_id,
+            reason,
+            ..
+        } in set
+            .skipped
+            .iter()
+            .filter(|skipped| !skipped.is_for_others())
+        {
             tracing::warn!(%url, index, kid = key_id, %reason, "a key of the issuer's set cannot be used");
         }
-        Ok(Loaded { document: KeySet::replacing(previous, set), max_age: max_age(answer.headers()) })
+        Ok(Loaded {
+            document: KeySet::replacing(previous, set),
+            max_age: max_age(answer.headers()),
+        })
     }
 }
 
 async fn get(fetch: &dyn Fetch, url: &Url) -> Result<http::Response<Bytes>, SourceError> {
-    let failed = |error| SourceError::Fetch { url: url.to_string(), error };
-    let request = Request::get(url.as_str()).header(header::ACCEPT, "application/jwk-set+json, application/json");
-    let request = request.body(Bytes::new()).map_err(|_| failed(FetchError::Url(url.to_string())))?;
-    let answer = fetch.fetch(request, MAX_KEY_SET_BYTES).await.map_err(failed)?;
+    let failed = |error| SourceError::Fetch {
+        url: url.to_string(),
+        error,
+    };
+    let request = Request::get(url.as_str())
+        .header(header::ACCEPT, "application/jwk-set+json, application/json");
+    let request = request
+        .body(Bytes::new())
+        .map_err(|_| failed(FetchError::Url(url.to_string())))?;
+    let answer = fetch
+        .fetch(request, MAX_KEY_SET_BYTES)
+        .await
+        .map_err(failed)?;
     match answer.status() {
         StatusCode::OK => Ok(answer),
-        status => Err(SourceError::Status { url: url.to_string(), status }),
+        status => Err(SourceError::Status {
+            url: url.to_string(),
+            status,
+        }),
     }
 }
 
 /// How long the answer may be used (RFC 9111 §5.2.2): zero if it says that it may not. `Expires` is not read: a server's clock is
 /// no measure of ours, and the configured maximum bounds its absence.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
-    let values = headers.get_all(header::CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
-    let lives = values.flat_map(|value| value.split(',')).filter_map(|directive| {
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        match name.trim().to_ascii_lowercase().as_str() {
-            "no-store" | "no-cache" => Some(Duration::ZERO),
-            // More digits than fit mean a long time; what is no number means nothing that could be relied on.
-            "max-age" => {
-                let digits = value.trim().trim_matches('"');
-                let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-                Some(Duration::from_secs(if number { digits.parse().unwrap_or(u64::MAX) } else { 0 }))
+    let values = headers
+        .get_all(header::CACHE_CONTROL)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    let lives = values
+        .flat_map(|value| value.split(','))
+        .filter_map(|directive| {
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+            match name.trim().to_ascii_lowercase().as_str() {
+                "no-store" | "no-cache" => Some(Duration::ZERO),
+                // More digits than fit mean a long time; what is no number means nothing that could be relied on.
+                "max-age" => {
+                    let digits = value.trim().trim_matches('"');
+                    let number =
+                        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                    Some(Duration::from_secs(if number {
+                        digits.parse().unwrap_or(u64::MAX)
+                    } else {
+                        0
+                    }))
+                }
+                _ => None,
             }
-            _ => None,
-        }
-    });
+        });
     lives.min()
 }
 
@@ -134,8 +184,15 @@ mod tests {
             (&["max-age=99999999999999999999999"], Some(u64::MAX)),
         ];
         for (values, expected) in rows {
-            let headers = values.iter().map(|value| (header::CACHE_CONTROL, HeaderValue::from_static(value))).collect();
-            assert_eq!(max_age(&headers), expected.map(Duration::from_secs), "{values:?}");
+            let headers = values
+                .iter()
+                .map(|value| (header::CACHE_CONTROL, HeaderValue::from_static(value)))
+                .collect();
+            assert_eq!(
+                max_age(&headers),
+                expected.map(Duration::from_secs),
+                "{values:?}"
+            );
         }
     }
 }

@@ -22,7 +22,11 @@ struct Inner {
 impl ValidatedToken {
     /// Only the rules make one.
     pub(super) fn new(claims: Claims, client_claim: Option<&'static str>, scope: Scope) -> Self {
-        Self(Arc::new(Inner { claims, client_claim, scope }))
+        Self(Arc::new(Inner {
+            claims,
+            client_claim,
+            scope,
+        }))
     }
 
     /// `sub`: whom the token is about (RFC 9068 §2.2); the client itself where nobody else is involved. Unique within the
@@ -54,7 +58,12 @@ impl ValidatedToken {
 
     /// `aud`: for whom it is; this resource is among them.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.0.claims.audience.iter().flat_map(Audience::values).map(SmolStr::as_str)
+        self.0
+            .claims
+            .audience
+            .iter()
+            .flat_map(Audience::values)
+            .map(SmolStr::as_str)
     }
 
     /// `jti`: the name of this one token, for logs.
@@ -91,7 +100,10 @@ impl ValidatedToken {
 impl fmt::Debug for ValidatedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("ValidatedToken");
-        shown.field("subject", &self.subject()).field("client_id", &self.client_id()).field("scope", self.scope());
+        shown
+            .field("subject", &self.subject())
+            .field("client_id", &self.client_id())
+            .field("scope", self.scope());
         shown.finish_non_exhaustive()
     }
 }

@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use grantor_jose::{Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified, crypto::Fingerprint};
+use grantor_jose::{
+    Claims, JwsError, KnownHeader, MAX_TOKEN_BYTES, Unverified, crypto::Fingerprint,
+};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
@@ -90,7 +92,11 @@ impl Validator {
     ///
     /// # Errors
     /// As [`Validator::validate`].
-    pub async fn validate_for(&self, token: &str, needed: &Scope) -> Result<ValidatedToken, ValidationError> {
+    pub async fn validate_for(
+        &self,
+        token: &str,
+        needed: &Scope,
+    ) -> Result<ValidatedToken, ValidationError> {
         let token = self.validate(token).await?;
         self.0.rules.allows(&token, needed)?;
         Ok(token)
@@ -117,8 +123,14 @@ impl Validator {
 
 impl Inner {
     /// The token, if it was accepted before and nothing has changed.
-    async fn just_seen(&self, fingerprint: &Fingerprint, now: UnixTime) -> Result<Option<Seen>, ValidationError> {
-        let Some(seen) = self.tokens.accepted(fingerprint) else { return Ok(None) };
+    async fn just_seen(
+        &self,
+        fingerprint: &Fingerprint,
+        now: UnixTime,
+    ) -> Result<Option<Seen>, ValidationError> {
+        let Some(seen) = self.tokens.accepted(fingerprint) else {
+            return Ok(None);
+        };
         let current = match seen.keys {
             Some(_) => Some(self.keys.current().await?),
             None => None,
@@ -130,7 +142,12 @@ impl Inner {
         Ok(None)
     }
 
-    async fn look_at(&self, text: &str, fingerprint: Fingerprint, now: UnixTime) -> Result<ValidatedToken, ValidationError> {
+    async fn look_at(
+        &self,
+        text: &str,
+        fingerprint: Fingerprint,
+        now: UnixTime,
+    ) -> Result<ValidatedToken, ValidationError> {
         let known = self.header.load_full();
         match (self.shape(text, known.as_deref())?, &self.introspection) {
             (Shape::Jwt(jws), Some(asking)) if asking.tokens == IntrospectedTokens::All => {
@@ -139,7 +156,10 @@ impl Inner {
             }
             (Shape::Jwt(jws), _) => {
                 let (token, keys) = self.verify(&jws, now).await?;
-                self.tokens.accept(fingerprint, self.seen(&token, Some(keys), now, self.remembered));
+                self.tokens.accept(
+                    fingerprint,
+                    self.seen(&token, Some(keys), now, self.remembered),
+                );
                 Ok(token)
             }
             (Shape::Opaque, Some(asking)) => self.ask(asking, text, fingerprint, None).await,
@@ -148,22 +168,31 @@ impl Inner {
     }
 
     /// What is no JWT at all is an opaque token; what is a bad JWT stays one.
-    fn shape<'t>(&self, text: &'t str, known: Option<&'t KnownHeader>) -> Result<Shape<'t>, JwsError> {
+    fn shape<'t>(
+        &self,
+        text: &'t str,
+        known: Option<&'t KnownHeader>,
+    ) -> Result<Shape<'t>, JwsError> {
         use grantor_jose::HeaderError::Json;
         match Unverified::parse_knowing(text, known) {
             Ok(jws) => Ok(Shape::Jwt(jws)),
-            Err(JwsError::Segments | JwsError::Encrypted | JwsError::Base64(_) | JwsError::Header(Json(_)))
-                if self.introspection.is_some() =>
-            {
-                Ok(Shape::Opaque)
-            }
+            Err(
+                JwsError::Segments
+                | JwsError::Encrypted
+                | JwsError::Base64(_)
+                | JwsError::Header(Json(_)),
+            ) if self.introspection.is_some() => Ok(Shape::Opaque),
             Err(error) => Err(error),
         }
     }
 
     /// RFC 9068 §4. The signature comes last: it is the dearest step, and a token that is refused anyway must not make us ask for
     /// keys.
-    async fn verify(&self, jws: &Unverified<'_>, now: UnixTime) -> Result<(ValidatedToken, Arc<KeySet>), ValidationError> {
+    async fn verify(
+        &self,
+        jws: &Unverified<'_>,
+        now: UnixTime,
+    ) -> Result<(ValidatedToken, Arc<KeySet>), ValidationError> {
         let claims = Claims::parse(jws.dangerously_unverified_payload())?;
         let token = self.rules.check(jws.header(), claims, now.date())?;
         let keys = self.keys.verify(jws).await?;
@@ -186,7 +215,9 @@ impl Inner {
         // The wait for it may have been long.
         let now = self.clock.now();
         let turn = match turn.map_err(|_| Arc::new(SourceError::TimedOut))? {
-            Ok(seen) if seen.stands(now, jwt.as_ref().map(|(_, keys)| keys)) => return Ok(seen.token),
+            Ok(seen) if seen.stands(now, jwt.as_ref().map(|(_, keys)| keys)) => {
+                return Ok(seen.token);
+            }
             Ok(_) => None,
             Err(turn) => Some(turn),
         };
@@ -195,7 +226,8 @@ impl Inner {
         }
         let described = self.described(asking, text, deadline).await;
         if let Err(error) = &described {
-            self.tokens.refuse(fingerprint, error, self.clock.now(), asking.inactive);
+            self.tokens
+                .refuse(fingerprint, error, self.clock.now(), asking.inactive);
         }
         let (token, keys) = jwt.map_or((described?, None), |(token, keys)| (token, Some(keys)));
         // Refused only if somebody has put one there meanwhile, who has the same right to.
@@ -205,7 +237,12 @@ impl Inner {
 
     /// The token as the authorization server describes it. Whoever makes up tokens makes us ask, so only so many questions are under
     /// way at once.
-    async fn described(&self, asking: &Asking, text: &str, deadline: Instant) -> Result<ValidatedToken, ValidationError> {
+    async fn described(
+        &self,
+        asking: &Asking,
+        text: &str,
+        deadline: Instant,
+    ) -> Result<ValidatedToken, ValidationError> {
         // Half of the time is left for the answer: a question that has no chance of one would only take a place.
         let place = timeout_at(deadline - asking.timeout / 2, asking.places.acquire()).await;
         let _place = place.map_err(|_| Arc::new(SourceError::Busy))?;
@@ -215,14 +252,24 @@ impl Inner {
         self.rules.check_active(answer, now.date())
     }
 
-    fn seen(&self, token: &ValidatedToken, keys: Option<Arc<KeySet>>, now: UnixTime, duration: Duration) -> Seen {
-        let end = token.date_of_expiry().map(|date| UnixTime::from_date_rounded_up(date.plus(self.rules.leeway)));
+    fn seen(
+        &self,
+        token: &ValidatedToken,
+        keys: Option<Arc<KeySet>>,
+        now: UnixTime,
+        duration: Duration,
+    ) -> Seen {
+        let end = token
+            .date_of_expiry()
+            .map(|date| UnixTime::from_date_rounded_up(date.plus(self.rules.leeway)));
         Seen::new(token.clone(), keys, now, duration, end)
     }
 }
 
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Validator").field("rules", &self.0.rules).finish_non_exhaustive()
+        f.debug_struct("Validator")
+            .field("rules", &self.0.rules)
+            .finish_non_exhaustive()
     }
 }

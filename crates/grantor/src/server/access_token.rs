@@ -40,7 +40,11 @@ impl AccessToken {
     /// Whether it was issued to this client, and not to an earlier one of the same name.
     pub(super) fn is_of(&self, client: &Client) -> bool {
         self.client == *client.id()
-            && self.is_under(|origin| Some(origin.client), client.revision(), Some(client.metadata().created_at))
+            && self.is_under(
+                |origin| Some(origin.client),
+                client.revision(),
+                Some(client.metadata().created_at),
+            )
     }
 
     /// Whether it was issued for this registration: by its number or, where an earlier version issued it and told none, because the
@@ -63,10 +67,21 @@ pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessT
     let digest = TokenDigest::of(text);
     let found = match Unverified::parse(text) {
         Ok(jws) => from_jwt(context, jws),
-        Err(_) => context.tokens.token(&digest).await?.map(|record| from_record(record, digest)),
+        Err(_) => context
+            .tokens
+            .token(&digest)
+            .await?
+            .map(|record| from_record(record, digest)),
     };
     match found.filter(|token| context.now().seconds() < token.expires_at) {
-        Some(token) if !context.tokens.token_is_revoked(&token.digest, token.start()).await? => Ok(Some(token)),
+        Some(token)
+            if !context
+                .tokens
+                .token_is_revoked(&token.digest, token.start())
+                .await? =>
+        {
+            Ok(Some(token))
+        }
         _ => Ok(None),
     }
 }
@@ -96,7 +111,9 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
     let issued_at = UnixTime::from_millis(claimed.issued_at.saturating_mul(1000));
     let origin = context.token_ids.open(token_id, &claimed);
     // What a key signs that signs no more, or not yet, is no token of this server; nor is one without a jti that was made for it.
-    if !key.signs_at(issued_at) || (origin.is_none() && !context.token_ids.takes_unsealed(issued_at, context.now())) {
+    if !key.signs_at(issued_at)
+        || (origin.is_none() && !context.token_ids.takes_unsealed(issued_at, context.now()))
+    {
         return None;
     }
     Some(AccessToken {

@@ -172,7 +172,11 @@ impl Decision {
     /// The client authenticated with this assertion.
     pub(super) fn authenticated_by(&mut self, assertion: &VerifiedAssertion) {
         // One of this server's own names.
-        let audience = assertion.claims().audience.as_ref().and_then(|audience| audience.sole());
+        let audience = assertion
+            .claims()
+            .audience
+            .as_ref()
+            .and_then(|audience| audience.sole());
         self.audience = audience.map(|audience| Shown::known(audience, MAX_AUDIENCE_BYTES));
         self.used_assertion(assertion);
     }
@@ -187,7 +191,9 @@ impl Decision {
         self.is_cheap = false;
         self.key_id = assertion.key().key_id().map(registered);
         self.key_source = Some(registered(&assertion.key_source()));
-        self.token_id_digest = assertion.replay_key().map(|key| base64url_encode(key.as_bytes()));
+        self.token_id_digest = assertion
+            .replay_key()
+            .map(|key| base64url_encode(key.as_bytes()));
     }
 
     pub(super) fn approved(&mut self, approval: &Approval) {
@@ -204,7 +210,11 @@ impl Decision {
     pub(super) fn refused(&mut self, error: &TokenError, explanation: Option<Explanation>) {
         self.explanation = explanation;
         self.is_cheap = error.proves_nothing() || matches!(error, TokenError::Throttled(_));
-        self.outcome = Outcome::Refused { error: error.code().as_str(), rule: error.rule(), cause: cause(error) };
+        self.outcome = Outcome::Refused {
+            error: error.code().as_str(),
+            rule: error.rule(),
+            cause: cause(error),
+        };
     }
 
     /// The record as JSON, at most [`Decision::MAX_BYTES`] octets whatever the request was.
@@ -215,12 +225,22 @@ impl Decision {
             return record;
         }
         // Long registered names, each repeated for every key, can do this.
-        let explanation = self.explanation.clone().map(|explanation| Explanation { keys: Vec::new(), ..explanation });
-        let shorter = json(&Self { explanation, ..self.clone() });
+        let explanation = self.explanation.clone().map(|explanation| Explanation {
+            keys: Vec::new(),
+            ..explanation
+        });
+        let shorter = json(&Self {
+            explanation,
+            ..self.clone()
+        });
         if shorter.len() <= Self::MAX_BYTES {
             return shorter;
         }
-        json(&Self { explanation: None, scope: None, ..self.clone() })
+        json(&Self {
+            explanation: None,
+            scope: None,
+            ..self.clone()
+        })
     }
 
     /// Most octets of a record as JSON.
@@ -284,7 +304,9 @@ pub struct TracingLog;
 impl DecisionLog for TracingLog {
     fn record(&self, decision: &Decision) {
         let (outcome, error, rule, cause) = match &decision.outcome {
-            Outcome::Refused { error, rule, cause } => ("refused", Some(*error), Some(*rule), Some(cause.as_str())),
+            Outcome::Refused { error, rule, cause } => {
+                ("refused", Some(*error), Some(*rule), Some(cause.as_str()))
+            }
             Outcome::Granted => ("granted", None, None, None),
             Outcome::Undecided => ("undecided", None, None, None),
         };
@@ -330,12 +352,33 @@ mod tests {
     fn a_record_that_would_be_too_long_loses_what_explains_it_and_never_the_cause() {
         let mut decision = Decision::new("token", UnixTime::from_millis(0), None);
         let cause = "\"".repeat(MAX_CAUSE_BYTES);
-        decision.outcome = Outcome::Refused { error: "invalid_grant", rule: "aud", cause: cause.clone() };
+        decision.outcome = Outcome::Refused {
+            error: "invalid_grant",
+            rule: "aud",
+            cause: cause.clone(),
+        };
         let long = || "\"".repeat(500);
-        let keys = (0..4).map(|_| KeyTried { key_id: Some(long()), thumbprint: None, source: long() }).collect();
-        let check =
-            |expected| Check { rule: "aud".into(), source: "".into(), verdict: Verdict::Fail, expected, got: String::new() };
-        let mut explanation = Explanation { usage: Usage::Grant, cause: None, keys, clock: None, checks: vec![check(long())] };
+        let keys = (0..4)
+            .map(|_| KeyTried {
+                key_id: Some(long()),
+                thumbprint: None,
+                source: long(),
+            })
+            .collect();
+        let check = |expected| Check {
+            rule: "aud".into(),
+            source: "".into(),
+            verdict: Verdict::Fail,
+            expected,
+            got: String::new(),
+        };
+        let mut explanation = Explanation {
+            usage: Usage::Grant,
+            cause: None,
+            keys,
+            clock: None,
+            checks: vec![check(long())],
+        };
         for (rows, is_explained) in [(1, true), (20, false)] {
             explanation.checks = (0..rows).map(|_| check(long())).collect();
             decision.explanation = Some(explanation.clone());
@@ -343,7 +386,13 @@ mod tests {
             let record = decision.record();
             assert!(record.len() <= Decision::MAX_BYTES, "{}", record.len());
             let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
-            assert_eq!((record["outcome"]["cause"].as_str(), record["explanation"].is_object()), (Some(&*cause), is_explained));
+            assert_eq!(
+                (
+                    record["outcome"]["cause"].as_str(),
+                    record["explanation"].is_object()
+                ),
+                (Some(&*cause), is_explained)
+            );
         }
     }
 }

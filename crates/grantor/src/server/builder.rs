@@ -6,16 +6,17 @@ use grantor_jose::{Algorithm, SigningError};
 use http::{Request, Response};
 
 use super::{
-    ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost, Context, DecisionLog, Grant,
-    JwtBearer, PublicClient, Settings, Throttle, TokenIds, TracingLog, Unthrottled, response::Body, service::respond,
-    token::Line,
+    ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost,
+    Context, DecisionLog, Grant, JwtBearer, PublicClient, Settings, Throttle, TokenIds, TracingLog,
+    Unthrottled, response::Body, service::respond, token::Line,
 };
 use crate::{
     assertion::{Lifetimes, ServerIdentity, Verifier},
     clock::{Clock, SystemClock},
     keys::{Decoys, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{
-        ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource, ReplayGuard, Store, SubjectSource, TokenStore,
+        ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource, ReplayGuard,
+        Store, SubjectSource, TokenStore,
     },
     types::{AuthMethod, GrantType, Issuer},
 };
@@ -130,7 +131,11 @@ impl Builder {
     /// Takes everything from one backend. The methods below replace single parts.
     #[must_use]
     pub fn store(self, store: Arc<impl Store>) -> Self {
-        self.clients(store.clone()).subjects(store.clone()).permissions(store.clone()).replay(store.clone()).tokens(store)
+        self.clients(store.clone())
+            .subjects(store.clone())
+            .permissions(store.clone())
+            .replay(store.clone())
+            .tokens(store)
     }
 
     /// Who resolves the client behind a `client_id` or an assertion's issuer.
@@ -300,8 +305,17 @@ impl Builder {
             verifier: Verifier::new(replay, self.replay_quota, self.lifetimes),
             decoys: Decoys::new()?,
         };
-        let line = Line { context, grants: self.grants, client_auth: self.client_auth };
-        Ok(AuthorizationServer(Arc::new(Inner { line, decisions: self.decisions, throttle: self.throttle, paths })))
+        let line = Line {
+            context,
+            grants: self.grants,
+            client_auth: self.client_auth,
+        };
+        Ok(AuthorizationServer(Arc::new(Inner {
+            line,
+            decisions: self.decisions,
+            throttle: self.throttle,
+            paths,
+        })))
     }
 
     fn check(&self) -> Result<(), BuildError> {
@@ -311,21 +325,46 @@ impl Builder {
         if let Some(repeated) = first_repeated(self.grants.iter().map(|grant| grant.grant_type())) {
             return Err(BuildError::DuplicateGrant(repeated));
         }
-        if let Some(repeated) = first_repeated(self.client_auth.iter().flat_map(|method| method.methods())) {
+        if let Some(repeated) =
+            first_repeated(self.client_auth.iter().flat_map(|method| method.methods()))
+        {
             return Err(BuildError::DuplicateMethod(repeated.clone()));
         }
-        if self.settings.assertion_algorithms.iter().any(|algorithm| algorithm.is_mac()) {
-            return Err(BuildError::Setting("assertion_algorithms must not name an HMAC algorithm"));
+        if self
+            .settings
+            .assertion_algorithms
+            .iter()
+            .any(|algorithm| algorithm.is_mac())
+        {
+            return Err(BuildError::Setting(
+                "assertion_algorithms must not name an HMAC algorithm",
+            ));
         }
         let profile = self.settings.profile;
-        if !self.settings.assertion_algorithms.iter().all(|algorithm| profile.accepts_algorithm(*algorithm)) {
-            return Err(BuildError::Setting("assertion_algorithms names one that the profile does not allow"));
+        if !self
+            .settings
+            .assertion_algorithms
+            .iter()
+            .all(|algorithm| profile.accepts_algorithm(*algorithm))
+        {
+            return Err(BuildError::Setting(
+                "assertion_algorithms names one that the profile does not allow",
+            ));
         }
-        if !self.settings.secret_algorithms.iter().all(|algorithm| algorithm.is_mac()) {
-            return Err(BuildError::Setting("secret_algorithms must name HMAC algorithms only"));
+        if !self
+            .settings
+            .secret_algorithms
+            .iter()
+            .all(|algorithm| algorithm.is_mac())
+        {
+            return Err(BuildError::Setting(
+                "secret_algorithms must name HMAC algorithms only",
+            ));
         }
         if self.settings.token_lifetime.as_secs() == 0 {
-            return Err(BuildError::Setting("token_lifetime must be at least one second"));
+            return Err(BuildError::Setting(
+                "token_lifetime must be at least one second",
+            ));
         }
         Ok(())
     }

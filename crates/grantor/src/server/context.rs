@@ -88,7 +88,11 @@ impl Context {
 
     /// What every assertion must meet that is verified with this kind of key.
     pub fn terms(&self, kind: KeyKind) -> Terms<'_> {
-        Terms { identity: &self.identity, algorithms: self.settings.algorithms(kind), profile: self.settings.profile }
+        Terms {
+            identity: &self.identity,
+            algorithms: self.settings.algorithms(kind),
+            profile: self.settings.profile,
+        }
     }
 
     /// Now.

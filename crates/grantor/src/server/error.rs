@@ -234,7 +234,11 @@ impl GrantError {
     /// Whether the assertion itself was refused, and not what it asks for.
     fn is_about_assertion(&self) -> bool {
         match self {
-            Self::NoIssuer | Self::UnknownIssuer(_) | Self::DisabledIssuer | Self::Key(_) | Self::Assertion(_) => true,
+            Self::NoIssuer
+            | Self::UnknownIssuer(_)
+            | Self::DisabledIssuer
+            | Self::Key(_)
+            | Self::Assertion(_) => true,
             Self::Form(_)
             | Self::ClientIdMismatch(_)
             | Self::CallerIsNotIssuer { .. }
@@ -326,7 +330,9 @@ impl TokenError {
             Self::Policy(error) => policy_code(error),
             Self::Issue(IssueError::Signing(_)) | Self::Panicked => ErrorCode::ServerError,
             Self::Issue(IssueError::Store(error)) => store_code(error),
-            Self::Issue(IssueError::OverQuota(_)) | Self::Throttled(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Issue(IssueError::OverQuota(_)) | Self::Throttled(_) => {
+                ErrorCode::TemporarilyUnavailable
+            }
         }
     }
 
@@ -335,14 +341,25 @@ impl TokenError {
         match self {
             _ if self.store_error().is_some() || self.wait().is_some() => false,
             Self::ClientAuth(error) => !matches!(error, ClientAuthError::Missing),
-            Self::Grant(error) => error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch(_)),
-            Self::Form(_) | Self::Policy(_) | Self::Issue(_) | Self::Throttled(_) | Self::Panicked => false,
+            Self::Grant(error) => {
+                error.is_about_assertion() || matches!(error, GrantError::ClientIdMismatch(_))
+            }
+            Self::Form(_)
+            | Self::Policy(_)
+            | Self::Issue(_)
+            | Self::Throttled(_)
+            | Self::Panicked => false,
         }
     }
 
     /// Whether the request could not be read, or carried no credentials: it says nothing of which anything could be proven.
     pub(super) fn proves_nothing(&self) -> bool {
-        matches!(self, Self::Form(_) | Self::Grant(GrantError::Form(_)) | Self::ClientAuth(ClientAuthError::Missing))
+        matches!(
+            self,
+            Self::Form(_)
+                | Self::Grant(GrantError::Form(_))
+                | Self::ClientAuth(ClientAuthError::Missing)
+        )
     }
 
     /// The public reason: fixed words, and nothing that would tell an unauthenticated caller who is registered (law 6).
@@ -364,7 +381,12 @@ impl TokenError {
             Self::ClientAuth(ClientAuthError::Assertion(AssertionError::OverQuota(_)))
             | Self::Grant(GrantError::Assertion(AssertionError::OverQuota(_)))
             | Self::Issue(IssueError::OverQuota(_)) => Some(QUOTA_WAIT),
-            Self::Form(_) | Self::ClientAuth(_) | Self::Grant(_) | Self::Policy(_) | Self::Issue(_) | Self::Panicked => None,
+            Self::Form(_)
+            | Self::ClientAuth(_)
+            | Self::Grant(_)
+            | Self::Policy(_)
+            | Self::Issue(_)
+            | Self::Panicked => None,
         }
     }
 
@@ -387,7 +409,9 @@ impl TokenError {
     pub(super) fn store_error(&self) -> Option<&StoreError> {
         use AssertionError::Store as InAssertion;
         match self {
-            Self::ClientAuth(ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)))
+            Self::ClientAuth(
+                ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)),
+            )
             | Self::ClientAuth(ClientAuthError::Assertion(InAssertion(error)))
             | Self::Grant(GrantError::Store(error) | GrantError::Key(KeyError::Store(error)))
             | Self::Grant(GrantError::Assertion(InAssertion(error)))
@@ -408,8 +432,12 @@ impl TokenError {
             Self::Form(_) => "form",
             Self::ClientAuth(error) => error.rule(),
             Self::Grant(error) => error.rule(),
-            Self::Policy(PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. }) => "scope",
-            Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => "resource",
+            Self::Policy(PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. }) => {
+                "scope"
+            }
+            Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => {
+                "resource"
+            }
             Self::Issue(IssueError::Signing(_) | IssueError::OverQuota(_)) => "issue",
             Self::Issue(IssueError::Store(_)) => "storage",
             Self::Throttled(_) => "throttled",
@@ -481,7 +509,9 @@ fn form_code(error: &FormError) -> ErrorCode {
 fn client_auth_code(error: &ClientAuthError) -> ErrorCode {
     match error {
         ClientAuthError::SeveralMechanisms => ErrorCode::InvalidRequest,
-        ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)) => store_code(error),
+        ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)) => {
+            store_code(error)
+        }
         ClientAuthError::Assertion(error) => assertion_code(error, ErrorCode::InvalidClient),
         ClientAuthError::Missing
         | ClientAuthError::SeveralMechanismsWithAssertion
@@ -525,7 +555,9 @@ fn grant_code(error: &GrantError) -> ErrorCode {
 fn assertion_code(error: &AssertionError, refused: ErrorCode) -> ErrorCode {
     match error {
         AssertionError::Store(error) => store_code(error),
-        AssertionError::OverQuota(_) | AssertionError::BeforeFence(_) => ErrorCode::TemporarilyUnavailable,
+        AssertionError::OverQuota(_) | AssertionError::BeforeFence(_) => {
+            ErrorCode::TemporarilyUnavailable
+        }
         AssertionError::Jws(_)
         | AssertionError::Claims(_)
         | AssertionError::WrongAlgorithm { .. }
@@ -548,7 +580,9 @@ fn assertion_code(error: &AssertionError, refused: ErrorCode) -> ErrorCode {
 
 fn policy_code(error: &PolicyError) -> ErrorCode {
     match error {
-        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => ErrorCode::InvalidScope,
+        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => {
+            ErrorCode::InvalidScope
+        }
         PolicyError::UnknownResource(_) | PolicyError::SeveralResources => ErrorCode::InvalidTarget,
     }
 }
@@ -556,9 +590,10 @@ fn policy_code(error: &PolicyError) -> ErrorCode {
 fn store_code(error: &StoreError) -> ErrorCode {
     match error {
         StoreError::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
-        StoreError::Failed(_) | StoreError::Exists(_) | StoreError::Conflict(_) | StoreError::Missing(_) => {
-            ErrorCode::ServerError
-        }
+        StoreError::Failed(_)
+        | StoreError::Exists(_)
+        | StoreError::Conflict(_)
+        | StoreError::Missing(_) => ErrorCode::ServerError,
     }
 }
 
@@ -571,8 +606,12 @@ fn store_text(code: ErrorCode) -> &'static str {
 
 fn client_auth_text(error: &ClientAuthError) -> Cow<'static, str> {
     let text = match error {
-        ClientAuthError::Assertion(error) => return assertion_text(error, "client authentication failed"),
-        ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)) => store_text(store_code(error)),
+        ClientAuthError::Assertion(error) => {
+            return assertion_text(error, "client authentication failed");
+        }
+        ClientAuthError::Store(error) | ClientAuthError::Key(KeyError::Store(error)) => {
+            store_text(store_code(error))
+        }
         ClientAuthError::Missing => "this grant requires client authentication",
         ClientAuthError::SeveralMechanisms | ClientAuthError::SeveralMechanismsWithAssertion => {
             "use one client authentication mechanism at a time"
@@ -597,12 +636,16 @@ fn client_auth_text(error: &ClientAuthError) -> Cow<'static, str> {
 fn grant_text(error: &GrantError) -> Cow<'static, str> {
     let text = match error {
         GrantError::Form(error) => return error.public_text(),
-        GrantError::Assertion(error) => return assertion_text(error, "the assertion is not acceptable"),
-        GrantError::Store(error) | GrantError::Key(KeyError::Store(error)) => store_text(store_code(error)),
-        GrantError::Refused(reason) => reason,
-        GrantError::UnknownSubject(_) | GrantError::DisabledSubject | GrantError::NoPermission(_) => {
-            "the client may not act for this subject"
+        GrantError::Assertion(error) => {
+            return assertion_text(error, "the assertion is not acceptable");
         }
+        GrantError::Store(error) | GrantError::Key(KeyError::Store(error)) => {
+            store_text(store_code(error))
+        }
+        GrantError::Refused(reason) => reason,
+        GrantError::UnknownSubject(_)
+        | GrantError::DisabledSubject
+        | GrantError::NoPermission(_) => "the client may not act for this subject",
         GrantError::MalformedScopeClaim(_) => "the scope claim is malformed",
         GrantError::NotAllowed => "the client may not use this grant",
         GrantError::ClientIdMismatch(_) => "client authentication failed",

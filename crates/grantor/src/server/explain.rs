@@ -5,11 +5,14 @@
 use std::sync::Arc;
 
 use super::{
-    Authorization, AuthorizationServer, ClientAuthError, Context, Decision, GrantError, PolicyError, TokenError, TokenForm,
-    audit::Held, grant, policy,
+    Authorization, AuthorizationServer, ClientAuthError, Context, Decision, GrantError,
+    PolicyError, TokenError, TokenForm, audit::Held, grant, policy,
 };
 use crate::{
-    assertion::{Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation, Known, Usage},
+    assertion::{
+        Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation,
+        Known, Usage,
+    },
     clock::UnixTime,
     keys::{KeyError, KeyKind},
     storage::{Client, StoreError},
@@ -22,42 +25,90 @@ impl AuthorizationServer {
     ///
     /// # Errors
     /// [`StoreError`] if the registry or the replay guard fails.
-    pub async fn explain(&self, token: &str, usage: Option<Usage>) -> Result<Explanation, StoreError> {
+    pub async fn explain(
+        &self,
+        token: &str,
+        usage: Option<Usage>,
+    ) -> Result<Explanation, StoreError> {
         let context = &self.0.line.context;
         rehearsed(context, token, usage, context.now()).await
     }
 }
 
 /// Explains the assertion that a request was refused for; `None` if the request was refused for something else.
-pub(super) fn refusal(context: &Context, form: &TokenForm, error: &TokenError, decision: &Decision) -> Option<Explanation> {
+pub(super) fn refusal(
+    context: &Context,
+    form: &TokenForm,
+    error: &TokenError,
+    decision: &Decision,
+) -> Option<Explanation> {
     let (usage, parameter, broken) = match error {
-        TokenError::ClientAuth(error) => (Usage::ClientAuthentication, "client_assertion", client_auth_rule(error)),
-        TokenError::Grant(error) => (Usage::Grant, "assertion", grant_rule(error, decision.what_held(Usage::Grant))),
+        TokenError::ClientAuth(error) => (
+            Usage::ClientAuthentication,
+            "client_assertion",
+            client_auth_rule(error),
+        ),
+        TokenError::Grant(error) => (
+            Usage::Grant,
+            "assertion",
+            grant_rule(error, decision.what_held(Usage::Grant)),
+        ),
         TokenError::Policy(error) => (Usage::Grant, "assertion", policy_rule(error)),
-        TokenError::Form(_) | TokenError::Issue(_) | TokenError::Throttled(_) | TokenError::Panicked => return None,
+        TokenError::Form(_)
+        | TokenError::Issue(_)
+        | TokenError::Throttled(_)
+        | TokenError::Panicked => return None,
     };
     if usage == Usage::Grant && decision.grant_type != Some(GrantType::JWT_BEARER) {
         return None;
     }
     let assertion = Assertion::parse(form.parameter(parameter)?).ok();
-    let explained = Explained { context, usage, assertion: assertion.as_ref(), now: decision.at };
+    let explained = Explained {
+        context,
+        usage,
+        assertion: assertion.as_ref(),
+        now: decision.at,
+    };
     Some(explained.table(decision.what_held(usage), Some((broken, error.to_string()))))
 }
 
 /// What the server would decide.
-async fn rehearsed(context: &Context, token: &str, usage: Option<Usage>, now: UnixTime) -> Result<Explanation, StoreError> {
-    let explained = Explained { context, usage: usage.unwrap_or(Usage::Grant), assertion: None, now };
+async fn rehearsed(
+    context: &Context,
+    token: &str,
+    usage: Option<Usage>,
+    now: UnixTime,
+) -> Result<Explanation, StoreError> {
+    let explained = Explained {
+        context,
+        usage: usage.unwrap_or(Usage::Grant),
+        assertion: None,
+        now,
+    };
     let assertion = match Assertion::parse(token) {
         Ok(assertion) => assertion,
-        Err(error) => return Ok(explained.table(None, Some((assertion_rule(&error), error.to_string())))),
+        Err(error) => {
+            return Ok(explained.table(None, Some((assertion_rule(&error), error.to_string()))));
+        }
     };
-    let says_client_authentication = usage.is_none() && assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP);
-    let usage = if says_client_authentication { Usage::ClientAuthentication } else { explained.usage };
-    let explained = Explained { usage, assertion: Some(&assertion), ..explained };
+    let says_client_authentication =
+        usage.is_none() && assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP);
+    let usage = if says_client_authentication {
+        Usage::ClientAuthentication
+    } else {
+        explained.usage
+    };
+    let explained = Explained {
+        usage,
+        assertion: Some(&assertion),
+        ..explained
+    };
     let held = match held(context, &assertion, usage, now).await {
         Ok(held) => held,
         Err(Refusal::Store(error)) => return Err(error),
-        Err(Refusal::Rule(broken, cause)) => return Ok(explained.table(None, Some((broken, cause)))),
+        Err(Refusal::Rule(broken, cause)) => {
+            return Ok(explained.table(None, Some((broken, cause))));
+        }
     };
     let refused = match would_refuse(context, &assertion, &held, now).await {
         Ok(()) => None,
@@ -104,22 +155,46 @@ impl From<PolicyError> for Refusal {
 }
 
 /// Who issued an assertion, and what it may be verified with.
-async fn held(context: &Context, assertion: &Assertion<'_>, usage: Usage, now: UnixTime) -> Result<Held, Refusal> {
+async fn held(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    usage: Usage,
+    now: UnixTime,
+) -> Result<Held, Refusal> {
     let refused = |rule, cause: String| Err(Refusal::Rule(Broken::Rule(rule), cause));
     let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {
         return refused("issuer", "claim 'iss' is missing".to_owned());
     };
     let client = match context.client(issuer).await? {
-        None => return refused("issuer", format!("no client {:?} is registered", Shown::of(issuer))),
-        Some(client) if !client.metadata().enabled => return refused("issuer", "the client is disabled".to_owned()),
+        None => {
+            return refused(
+                "issuer",
+                format!("no client {:?} is registered", Shown::of(issuer)),
+            );
+        }
+        Some(client) if !client.metadata().enabled => {
+            return refused("issuer", "the client is disabled".to_owned());
+        }
         Some(client) => client,
     };
     let Some(kind) = key_kind(&client, usage) else {
         let method = &client.metadata().auth_method;
-        return refused("method", format!("the client authenticates with {method}, not with an assertion"));
+        return refused(
+            "method",
+            format!("the client authenticates with {method}, not with an assertion"),
+        );
     };
-    match context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await {
-        Ok(keys) => Ok(Held { usage, client, kind, keys }),
+    match context
+        .key_resolver()
+        .resolve_keys(&client, kind, assertion.header(), now)
+        .await
+    {
+        Ok(keys) => Ok(Held {
+            usage,
+            client,
+            kind,
+            keys,
+        }),
         Err(KeyError::Store(error)) => Err(error.into()),
         Err(error) => refused("key", error.to_string()),
     }
@@ -134,8 +209,16 @@ fn key_kind(client: &Client, usage: Usage) -> Option<KeyKind> {
 }
 
 /// Goes the way of a request with this assertion and nothing else in it.
-async fn would_refuse(context: &Context, assertion: &Assertion<'_>, held: &Held, now: UnixTime) -> Result<(), Refusal> {
-    let subject = context.verifier().rehearse(assertion, &expectation(context, held), now).await?;
+async fn would_refuse(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    held: &Held,
+    now: UnixTime,
+) -> Result<(), Refusal> {
+    let subject = context
+        .verifier()
+        .rehearse(assertion, &expectation(context, held), now)
+        .await?;
     match held.usage {
         Usage::Grant => {
             let authorization = entitled(context, assertion, &held.client, &subject).await?;
@@ -158,14 +241,22 @@ async fn entitled(
     client: &Arc<Client>,
     subject: &SubjectId,
 ) -> Result<Authorization, GrantError> {
-    grant::entitle(context, client.clone(), subject, assertion.dangerously_unverified_claims()).await
+    grant::entitle(
+        context,
+        client.clone(),
+        subject,
+        assertion.dangerously_unverified_claims(),
+    )
+    .await
 }
 
 fn expectation<'h>(context: &'h Context, held: &'h Held) -> Expectation<'h> {
     let terms = context.terms(held.kind);
     match held.usage {
         Usage::Grant => Expectation::grant(terms, &held.client, held.keys.clone()),
-        Usage::ClientAuthentication => Expectation::client_authentication(terms, &held.client, held.keys.clone()),
+        Usage::ClientAuthentication => {
+            Expectation::client_authentication(terms, &held.client, held.keys.clone())
+        }
     }
 }
 
@@ -204,49 +295,76 @@ fn client_auth_rule(error: &ClientAuthError) -> Broken {
         | ClientAuthError::NotOffered
         | ClientAuthError::UnreadableHeader(_)
         | ClientAuthError::IncompletePair(_)
-        | ClientAuthError::WrongAssertionType(_) => Broken::Beside { rule: "client", before: Some("jws") },
-        ClientAuthError::NoIssuer | ClientAuthError::UnknownClient(_) | ClientAuthError::DisabledClient => Broken::Rule("issuer"),
-        ClientAuthError::Store(_) => Broken::Beside { rule: "storage", before: Some("issuer") },
+        | ClientAuthError::WrongAssertionType(_) => Broken::Beside {
+            rule: "client",
+            before: Some("jws"),
+        },
+        ClientAuthError::NoIssuer
+        | ClientAuthError::UnknownClient(_)
+        | ClientAuthError::DisabledClient => Broken::Rule("issuer"),
+        ClientAuthError::Store(_) => Broken::Beside {
+            rule: "storage",
+            before: Some("issuer"),
+        },
         ClientAuthError::WrongMethod { .. } => Broken::Rule("method"),
         ClientAuthError::Key(error) => key_rule(error),
         ClientAuthError::Assertion(error) => assertion_rule(error),
         ClientAuthError::ClientIdMismatch(_)
         | ClientAuthError::MethodNotAccepted(_)
         | ClientAuthError::WrongSecret
-        | ClientAuthError::OverlongSecret => Broken::Beside { rule: "client", before: None },
+        | ClientAuthError::OverlongSecret => Broken::Beside {
+            rule: "client",
+            before: None,
+        },
     }
 }
 
 /// The row that fails where a grant was refused; what is held, if the issuer and its keys had been found.
 fn grant_rule(error: &GrantError, held: Option<&Held>) -> Broken {
     match error {
-        GrantError::Form(_) => Broken::Beside { rule: "form", before: Some("jws") },
-        GrantError::ClientIdMismatch(_) | GrantError::CallerIsNotIssuer { .. } => {
-            Broken::Beside { rule: "caller", before: Some("issuer") }
+        GrantError::Form(_) => Broken::Beside {
+            rule: "form",
+            before: Some("jws"),
+        },
+        GrantError::ClientIdMismatch(_) | GrantError::CallerIsNotIssuer { .. } => Broken::Beside {
+            rule: "caller",
+            before: Some("issuer"),
+        },
+        GrantError::NoIssuer | GrantError::UnknownIssuer(_) | GrantError::DisabledIssuer => {
+            Broken::Rule("issuer")
         }
-        GrantError::NoIssuer | GrantError::UnknownIssuer(_) | GrantError::DisabledIssuer => Broken::Rule("issuer"),
         GrantError::Key(error) => key_rule(error),
         GrantError::Assertion(error) => assertion_rule(error),
-        GrantError::MalformedScopeClaim(_) => Broken::Beside { rule: "scope_claim", before: Some("subject") },
+        GrantError::MalformedScopeClaim(_) => Broken::Beside {
+            rule: "scope_claim",
+            before: Some("subject"),
+        },
         GrantError::UnknownSubject(_) | GrantError::DisabledSubject => Broken::Rule("subject"),
         GrantError::NoPermission(_) => Broken::Rule("permission"),
         GrantError::NotAllowed | GrantError::Refused(_) => Broken::Rule("grant"),
-        GrantError::Store(_) => Broken::Beside { rule: "storage", before: Some(held.map_or("issuer", |_| "subject")) },
+        GrantError::Store(_) => Broken::Beside {
+            rule: "storage",
+            before: Some(held.map_or("issuer", |_| "subject")),
+        },
     }
 }
 
 fn policy_rule(error: &PolicyError) -> Broken {
     match error {
         PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => Broken::Rule("scope"),
-        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => {
-            Broken::Beside { rule: "resource", before: Some("scope") }
-        }
+        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => Broken::Beside {
+            rule: "resource",
+            before: Some("scope"),
+        },
     }
 }
 
 fn key_rule(error: &KeyError) -> Broken {
     match error {
-        KeyError::Store(_) => Broken::Beside { rule: "storage", before: Some("key") },
+        KeyError::Store(_) => Broken::Beside {
+            rule: "storage",
+            before: Some("key"),
+        },
         KeyError::UnknownKeyId
         | KeyError::NoKeyForAlgorithm(_)
         | KeyError::KeyExpired { .. }
@@ -258,9 +376,18 @@ fn key_rule(error: &KeyError) -> Broken {
 /// The row of a rule has the name of the rule.
 fn assertion_rule(error: &AssertionError) -> Broken {
     match error {
-        AssertionError::Store(_) => Broken::Beside { rule: error.rule(), before: Some("replay") },
-        AssertionError::BeforeFence(_) => Broken::Beside { rule: error.rule(), before: Some("replay") },
-        AssertionError::OverQuota(_) => Broken::Beside { rule: error.rule(), before: Some("subject") },
+        AssertionError::Store(_) => Broken::Beside {
+            rule: error.rule(),
+            before: Some("replay"),
+        },
+        AssertionError::BeforeFence(_) => Broken::Beside {
+            rule: error.rule(),
+            before: Some("replay"),
+        },
+        AssertionError::OverQuota(_) => Broken::Beside {
+            rule: error.rule(),
+            before: Some("subject"),
+        },
         AssertionError::Jws(_)
         | AssertionError::Claims(_)
         | AssertionError::WrongAlgorithm { .. }
@@ -297,13 +424,39 @@ mod tests {
 
     /// The rule of the one row that fails.
     fn failing_row(usage: Usage, broken: Broken) -> String {
-        let lifetimes = Lifetimes { leeway: Duration::ZERO, maximum: Duration::ZERO };
-        let known = Known { usage, assertion: None, expectation: None, lifetimes, now: UnixTime::from_millis(0) };
+        let lifetimes = Lifetimes {
+            leeway: Duration::ZERO,
+            maximum: Duration::ZERO,
+        };
+        let known = Known {
+            usage,
+            assertion: None,
+            expectation: None,
+            lifetimes,
+            now: UnixTime::from_millis(0),
+        };
         let explanation = Explanation::refused(&known, broken, "a cause");
-        let verdicts: Vec<_> = explanation.checks.iter().map(|check| check.verdict).collect();
-        let failed = verdicts.iter().position(|verdict| *verdict == Verdict::Fail).expect("a row fails");
-        assert!(verdicts[..failed].iter().all(|verdict| *verdict == Verdict::Pass), "{broken:?}: {verdicts:?}");
-        assert!(verdicts[failed + 1..].iter().all(|verdict| *verdict == Verdict::NotReached), "{broken:?}: {verdicts:?}");
+        let verdicts: Vec<_> = explanation
+            .checks
+            .iter()
+            .map(|check| check.verdict)
+            .collect();
+        let failed = verdicts
+            .iter()
+            .position(|verdict| *verdict == Verdict::Fail)
+            .expect("a row fails");
+        assert!(
+            verdicts[..failed]
+                .iter()
+                .all(|verdict| *verdict == Verdict::Pass),
+            "{broken:?}: {verdicts:?}"
+        );
+        assert!(
+            verdicts[failed + 1..]
+                .iter()
+                .all(|verdict| *verdict == Verdict::NotReached),
+            "{broken:?}: {verdicts:?}"
+        );
         explanation.checks[failed].rule.to_string()
     }
 
@@ -315,8 +468,20 @@ mod tests {
         vec![
             (KeyError::UnknownKeyId, "key"),
             (KeyError::NoKeyForAlgorithm(Algorithm::Es256), "key"),
-            (KeyError::KeyExpired { source_of_key: KeySource::Registered(0), seconds_ago: 1 }, "key"),
-            (KeyError::KeyUnusable { source_of_key: KeySource::Registered(0), error: JwkError::Point }, "key"),
+            (
+                KeyError::KeyExpired {
+                    source_of_key: KeySource::Registered(0),
+                    seconds_ago: 1,
+                },
+                "key",
+            ),
+            (
+                KeyError::KeyUnusable {
+                    source_of_key: KeySource::Registered(0),
+                    error: JwkError::Point,
+                },
+                "key",
+            ),
             (KeyError::SecretExpired, "key"),
             (KeyError::Store(store()), "storage"),
         ]
@@ -327,21 +492,69 @@ mod tests {
         vec![
             (AssertionError::Jws(JwsError::Segments), "jws"),
             (AssertionError::Jws(JwsError::Signature), "signature"),
-            (AssertionError::Jws(JwsError::AlgorithmNotForKey(Algorithm::Es256)), "alg"),
-            (AssertionError::Claims(ClaimsError::Json(JsonError::Syntax)), "claims"),
-            (AssertionError::WrongAlgorithm { expected: String::new(), got: Algorithm::Es256 }, "alg"),
+            (
+                AssertionError::Jws(JwsError::AlgorithmNotForKey(Algorithm::Es256)),
+                "alg",
+            ),
+            (
+                AssertionError::Claims(ClaimsError::Json(JsonError::Syntax)),
+                "claims",
+            ),
+            (
+                AssertionError::WrongAlgorithm {
+                    expected: String::new(),
+                    got: Algorithm::Es256,
+                },
+                "alg",
+            ),
             (AssertionError::WrongType { got: got() }, "typ"),
             (AssertionError::MissingClaim("jti"), "jti"),
-            (AssertionError::MalformedClaim { claim: "sub", error: String::new() }, "sub"),
-            (AssertionError::WrongIssuer { expected: got(), got: got() }, "iss"),
-            (AssertionError::WrongSubject { expected: got(), got: got() }, "sub"),
-            (AssertionError::WrongAudience { expected: Vec::new(), got: got() }, "aud"),
+            (
+                AssertionError::MalformedClaim {
+                    claim: "sub",
+                    error: String::new(),
+                },
+                "sub",
+            ),
+            (
+                AssertionError::WrongIssuer {
+                    expected: got(),
+                    got: got(),
+                },
+                "iss",
+            ),
+            (
+                AssertionError::WrongSubject {
+                    expected: got(),
+                    got: got(),
+                },
+                "sub",
+            ),
+            (
+                AssertionError::WrongAudience {
+                    expected: Vec::new(),
+                    got: got(),
+                },
+                "aud",
+            ),
             (AssertionError::AudienceArray, "aud"),
             (AssertionError::Expired { seconds_ago: 1.0 }, "exp"),
-            (AssertionError::ExpiresTooLate { seconds_ahead: 1.0, maximum: 1 }, "exp"),
+            (
+                AssertionError::ExpiresTooLate {
+                    seconds_ahead: 1.0,
+                    maximum: 1,
+                },
+                "exp",
+            ),
             (AssertionError::NotYetValid { seconds_ahead: 1.0 }, "nbf"),
             (AssertionError::IssuedInFuture { seconds_ahead: 1.0 }, "iat"),
-            (AssertionError::TooOld { seconds: 1.0, maximum: 1 }, "iat"),
+            (
+                AssertionError::TooOld {
+                    seconds: 1.0,
+                    maximum: 1,
+                },
+                "iat",
+            ),
             (AssertionError::EndsBeforeStart("iat"), "exp"),
             (AssertionError::Replayed, "replay"),
             (AssertionError::BeforeFence(Duration::ZERO), "fence"),
@@ -366,16 +579,30 @@ mod tests {
             (ClientAuthError::NoIssuer, "issuer"),
             (ClientAuthError::UnknownClient(got()), "issuer"),
             (ClientAuthError::DisabledClient, "issuer"),
-            (ClientAuthError::WrongMethod { expected: method(), got: method() }, "method"),
+            (
+                ClientAuthError::WrongMethod {
+                    expected: method(),
+                    got: method(),
+                },
+                "method",
+            ),
             (ClientAuthError::MethodNotAccepted(method()), "client"),
             (ClientAuthError::WrongSecret, "client"),
             (ClientAuthError::OverlongSecret, "client"),
             (ClientAuthError::Store(store()), "storage"),
         ];
-        let keys = key_errors().into_iter().map(|(error, row)| (ClientAuthError::Key(error), row));
-        let assertions = assertion_errors().into_iter().map(|(error, row)| (ClientAuthError::Assertion(error), row));
+        let keys = key_errors()
+            .into_iter()
+            .map(|(error, row)| (ClientAuthError::Key(error), row));
+        let assertions = assertion_errors()
+            .into_iter()
+            .map(|(error, row)| (ClientAuthError::Assertion(error), row));
         for (error, row) in own.into_iter().chain(keys).chain(assertions) {
-            assert_eq!(failing_row(Usage::ClientAuthentication, client_auth_rule(&error)), row, "{error:?}");
+            assert_eq!(
+                failing_row(Usage::ClientAuthentication, client_auth_rule(&error)),
+                row,
+                "{error:?}"
+            );
         }
     }
 
@@ -383,12 +610,21 @@ mod tests {
     fn every_refusal_of_a_grant_has_one_failing_row() {
         let got = || Shown::of("x");
         let own = [
-            (GrantError::Form(FormError::MissingParameter("assertion")), "form"),
+            (
+                GrantError::Form(FormError::MissingParameter("assertion")),
+                "form",
+            ),
             (GrantError::ClientIdMismatch(got()), "caller"),
             (GrantError::NoIssuer, "issuer"),
             (GrantError::UnknownIssuer(got()), "issuer"),
             (GrantError::DisabledIssuer, "issuer"),
-            (GrantError::CallerIsNotIssuer { caller: got(), issuer: got() }, "caller"),
+            (
+                GrantError::CallerIsNotIssuer {
+                    caller: got(),
+                    issuer: got(),
+                },
+                "caller",
+            ),
             (GrantError::UnknownSubject(got()), "subject"),
             (GrantError::DisabledSubject, "subject"),
             (GrantError::NoPermission(got()), "permission"),
@@ -397,18 +633,36 @@ mod tests {
             (GrantError::Refused("why"), "grant"),
             (GrantError::Store(store()), "storage"),
         ];
-        let keys = key_errors().into_iter().map(|(error, row)| (GrantError::Key(error), row));
-        let assertions = assertion_errors().into_iter().map(|(error, row)| (GrantError::Assertion(error), row));
+        let keys = key_errors()
+            .into_iter()
+            .map(|(error, row)| (GrantError::Key(error), row));
+        let assertions = assertion_errors()
+            .into_iter()
+            .map(|(error, row)| (GrantError::Assertion(error), row));
         for (error, row) in own.into_iter().chain(keys).chain(assertions) {
-            assert_eq!(failing_row(Usage::Grant, grant_rule(&error, None)), row, "{error:?}");
+            assert_eq!(
+                failing_row(Usage::Grant, grant_rule(&error, None)),
+                row,
+                "{error:?}"
+            );
         }
         for (error, row) in [
             (PolicyError::MalformedScope(got()), "scope"),
-            (PolicyError::ScopeTooWide { allowed: got(), beyond: got() }, "scope"),
+            (
+                PolicyError::ScopeTooWide {
+                    allowed: got(),
+                    beyond: got(),
+                },
+                "scope",
+            ),
             (PolicyError::UnknownResource(got()), "resource"),
             (PolicyError::SeveralResources, "resource"),
         ] {
-            assert_eq!(failing_row(Usage::Grant, policy_rule(&error)), row, "{error:?}");
+            assert_eq!(
+                failing_row(Usage::Grant, policy_rule(&error)),
+                row,
+                "{error:?}"
+            );
         }
     }
 
@@ -423,7 +677,11 @@ mod tests {
             TokenError::Grant(GrantError::Assertion(AssertionError::Store(store()))),
             TokenError::Issue(IssueError::Store(store())),
         ] {
-            assert_eq!((error.rule(), error.code().as_str()), ("storage", "temporarily_unavailable"), "{error:?}");
+            assert_eq!(
+                (error.rule(), error.code().as_str()),
+                ("storage", "temporarily_unavailable"),
+                "{error:?}"
+            );
         }
     }
 }

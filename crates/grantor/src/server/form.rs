@@ -77,7 +77,10 @@ impl TokenForm {
     pub fn parse(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Self, FormError> {
         check_content_type(headers)?;
         check_query(query)?;
-        let mut form = Self { authorization: authorization(headers)?, ..Self::default() };
+        let mut form = Self {
+            authorization: authorization(headers)?,
+            ..Self::default()
+        };
         let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding("the body".into()))?;
         for pair in body.split('&').filter(|pair| !pair.is_empty()) {
             form.add(pair)?;
@@ -91,8 +94,13 @@ impl TokenForm {
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let badly_encoded = |BadEncoding| FormError::Encoding(name.into());
-        let (name, value) = (decode(name).map_err(badly_encoded)?, decode(value).map_err(badly_encoded)?);
-        if !REPEATABLE.contains(&name.as_str()) && self.parameters.iter().any(|(known, _)| *known == name) {
+        let (name, value) = (
+            decode(name).map_err(badly_encoded)?,
+            decode(value).map_err(badly_encoded)?,
+        );
+        if !REPEATABLE.contains(&name.as_str())
+            && self.parameters.iter().any(|(known, _)| *known == name)
+        {
             return Err(FormError::DuplicateParameter(name.as_str().into()));
         }
         self.parameters.push((name, value));
@@ -101,7 +109,10 @@ impl TokenForm {
 
     /// The non-empty values of a parameter.
     fn values(&self, name: &str) -> impl Iterator<Item = &str> {
-        let named = self.parameters.iter().filter(move |(known, value)| known.as_str() == name && !value.is_empty());
+        let named = self
+            .parameters
+            .iter()
+            .filter(move |(known, value)| known.as_str() == name && !value.is_empty());
         named.map(|(_, value)| value.as_str())
     }
 
@@ -115,7 +126,8 @@ impl TokenForm {
     /// # Errors
     /// [`FormError::MissingParameter`]
     pub fn required(&self, name: &'static str) -> Result<&str, FormError> {
-        self.parameter(name).ok_or(FormError::MissingParameter(name))
+        self.parameter(name)
+            .ok_or(FormError::MissingParameter(name))
     }
 
     /// The non-empty values of `resource` (RFC 8707 §2).
@@ -131,8 +143,14 @@ impl TokenForm {
 
 impl fmt::Debug for TokenForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("TokenForm").field("parameters", &names).finish_non_exhaustive()
+        let names: Vec<_> = self
+            .parameters
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        f.debug_struct("TokenForm")
+            .field("parameters", &names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,16 +158,24 @@ impl fmt::Debug for TokenForm {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+    if let Some(encoding) = headers
+        .get(header::CONTENT_ENCODING)
+        .filter(|encoding| *encoding != "identity")
+    {
         return Err(FormError::ContentEncoding(shown(encoding)));
     }
     let wrong = || {
-        let values: Vec<_> =
-            headers.get_all(header::CONTENT_TYPE).iter().map(|value| value.to_str().unwrap_or("not ASCII")).collect();
+        let values: Vec<_> = headers
+            .get_all(header::CONTENT_TYPE)
+            .iter()
+            .map(|value| value.to_str().unwrap_or("not ASCII"))
+            .collect();
         FormError::ContentType(Shown::list(values.into_iter()))
     };
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(wrong()) };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(wrong());
+    };
     // What nearly everybody sends.
     if value == FORM {
         return Ok(());
@@ -157,7 +183,11 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
     let value = value.to_str().map_err(|_| wrong())?.to_ascii_lowercase();
     let (essence, parameters) = value.split_once(';').unwrap_or((&value, ""));
     let utf8 = ["", "charset=utf-8", "charset=\"utf-8\""].contains(&parameters.trim());
-    if essence.trim() == FORM && utf8 { Ok(()) } else { Err(wrong()) }
+    if essence.trim() == FORM && utf8 {
+        Ok(())
+    } else {
+        Err(wrong())
+    }
 }
 
 fn shown(value: &HeaderValue) -> Shown {
@@ -185,12 +215,16 @@ fn decode(text: &str) -> Result<Zeroizing<String>, BadEncoding> {
     if !text.as_bytes().contains(&b'%') && !text.as_bytes().contains(&b'+') {
         return Ok(Zeroizing::new(text.to_owned()));
     }
-    let is_escape = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let is_escape = |after: &str| {
+        after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
+    };
     if !text.split('%').skip(1).all(is_escape) {
         return Err(BadEncoding);
     }
     let spaced = Zeroizing::new(text.replace('+', " "));
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map_err(|_| BadEncoding)?;
+    let decoded = percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .map_err(|_| BadEncoding)?;
     Ok(Zeroizing::new(decoded.into_owned()))
 }
 
@@ -199,21 +233,34 @@ fn authorization(headers: &HeaderMap) -> Result<Authorization, FormError> {
     match (values.next(), values.next()) {
         (None, _) => Ok(Authorization::Absent),
         (Some(_), Some(_)) => Err(FormError::DuplicateAuthorization),
-        (Some(value), None) => Ok(basic(value.as_bytes()).unwrap_or_else(Authorization::Unreadable)),
+        (Some(value), None) => {
+            Ok(basic(value.as_bytes()).unwrap_or_else(Authorization::Unreadable))
+        }
     }
 }
 
 fn basic(value: &[u8]) -> Result<Authorization, &'static str> {
     let value = std::str::from_utf8(value).map_err(|_| "not ASCII")?;
-    let (scheme, credentials) = value.split_once(' ').ok_or("no credentials after the scheme")?;
+    let (scheme, credentials) = value
+        .split_once(' ')
+        .ok_or("no credentials after the scheme")?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err("the scheme is not Basic");
     }
-    let decoded = Zeroizing::new(STANDARD.decode(credentials.trim_matches(' ')).map_err(|_| "not base64")?);
+    let decoded = Zeroizing::new(
+        STANDARD
+            .decode(credentials.trim_matches(' '))
+            .map_err(|_| "not base64")?,
+    );
     let text = std::str::from_utf8(&decoded).map_err(|_| "not UTF-8")?;
-    let (id, secret) = text.split_once(':').ok_or("no colon between id and secret")?;
+    let (id, secret) = text
+        .split_once(':')
+        .ok_or("no colon between id and secret")?;
     let field = |text| decode(text).map_err(|_| "not form-encoded");
-    Ok(Authorization::Basic { id: field(id)?.to_string(), secret: field(secret)? })
+    Ok(Authorization::Basic {
+        id: field(id)?.to_string(),
+        secret: field(secret)?,
+    })
 }
 
 #[cfg(test)]
@@ -230,7 +277,11 @@ mod tests {
     }
 
     fn parse(body: &str) -> Result<TokenForm, FormError> {
-        TokenForm::parse(None, &headers(&[("content-type", "application/x-www-form-urlencoded")]), body.as_bytes())
+        TokenForm::parse(
+            None,
+            &headers(&[("content-type", "application/x-www-form-urlencoded")]),
+            body.as_bytes(),
+        )
     }
 
     fn refusal(body: &str) -> FormError {
@@ -247,35 +298,78 @@ mod tests {
 
     #[test]
     fn refuses_duplicates_bad_escapes_and_floods() {
-        assert_eq!(refusal("a=1&a=1"), FormError::DuplicateParameter("a".into()));
+        assert_eq!(
+            refusal("a=1&a=1"),
+            FormError::DuplicateParameter("a".into())
+        );
         assert_eq!(refusal("a=1&a="), FormError::DuplicateParameter("a".into()));
-        assert_eq!(refusal("a=1&%61=2"), FormError::DuplicateParameter("a".into()));
+        assert_eq!(
+            refusal("a=1&%61=2"),
+            FormError::DuplicateParameter("a".into())
+        );
         assert!(parse("resource=a&resource=b").is_ok());
-        for (body, name) in [("a=%zz", "a"), ("a=%", "a"), ("a=%2", "a"), ("a=%ff", "a"), ("%zz=a", "%zz"), ("a=%+1", "a")] {
+        for (body, name) in [
+            ("a=%zz", "a"),
+            ("a=%", "a"),
+            ("a=%2", "a"),
+            ("a=%ff", "a"),
+            ("%zz=a", "%zz"),
+            ("a=%+1", "a"),
+        ] {
             assert_eq!(refusal(body), FormError::Encoding(name.into()), "{body}");
         }
-        let flood = |count: usize| (0..count).map(|index| format!("p{index}=1")).collect::<Vec<_>>().join("&");
+        let flood = |count: usize| {
+            (0..count)
+                .map(|index| format!("p{index}=1"))
+                .collect::<Vec<_>>()
+                .join("&")
+        };
         assert!(parse(&flood(MAX_PARAMETERS)).is_ok());
-        assert_eq!(refusal(&flood(MAX_PARAMETERS + 1)), FormError::TooManyParameters);
+        assert_eq!(
+            refusal(&flood(MAX_PARAMETERS + 1)),
+            FormError::TooManyParameters
+        );
     }
 
     #[test]
     fn content_type_is_the_form_in_utf8() {
-        let with = |value| TokenForm::parse(None, &headers(&[("content-type", value)]), b"").map(drop);
-        for value in ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
+        let with =
+            |value| TokenForm::parse(None, &headers(&[("content-type", value)]), b"").map(drop);
+        for value in [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
+        ] {
             assert_eq!(with(value), Ok(()), "{value}");
         }
-        for value in ["application/json", "text/[html]", "</><script>", "application/x-www-form-urlencoded;charset=latin1", ""] {
-            assert_eq!(with(value), Err(FormError::ContentType(Shown::list([value].into_iter()))), "{value}");
+        for value in [
+            "application/json",
+            "text/[html]",
+            "</><script>",
+            "application/x-www-form-urlencoded;charset=latin1",
+            "",
+        ] {
+            assert_eq!(
+                with(value),
+                Err(FormError::ContentType(Shown::list([value].into_iter()))),
+                "{value}"
+            );
         }
         let none = FormError::ContentType(Shown::list([].into_iter()));
-        assert_eq!(TokenForm::parse(None, &HeaderMap::new(), b"").map(drop), Err(none));
+        assert_eq!(
+            TokenForm::parse(None, &HeaderMap::new(), b"").map(drop),
+            Err(none)
+        );
     }
 
     #[test]
     fn parameters_in_the_query_are_refused() {
         let with = |query| {
-            TokenForm::parse(Some(query), &headers(&[("content-type", "application/x-www-form-urlencoded")]), b"").map(drop)
+            TokenForm::parse(
+                Some(query),
+                &headers(&[("content-type", "application/x-www-form-urlencoded")]),
+                b"",
+            )
+            .map(drop)
         };
         assert_eq!(with("foo=bar"), Ok(()));
         for (query, name) in [
@@ -286,18 +380,31 @@ mod tests {
             ("refresh_token=", "refresh_token"),
             ("code=x", "code"),
         ] {
-            assert_eq!(with(query), Err(FormError::ParameterInQuery(name)), "{query}");
+            assert_eq!(
+                with(query),
+                Err(FormError::ParameterInQuery(name)),
+                "{query}"
+            );
         }
     }
 
     #[test]
     fn basic_credentials_are_form_decoded_once() {
         let read = |text: &str| basic(format!("basic {}", STANDARD.encode(text)).as_bytes());
-        let Ok(Authorization::Basic { id, secret }) = read("a%3Ab+c:p%25%2B:%C3%A9") else { panic!("credentials") };
+        let Ok(Authorization::Basic { id, secret }) = read("a%3Ab+c:p%25%2B:%C3%A9") else {
+            panic!("credentials")
+        };
         assert_eq!((id.as_str(), secret.as_str()), ("a:b c", "p%+:é"));
         assert!(matches!(read("a%zz:b"), Err("not form-encoded")));
         assert!(matches!(read("ab"), Err("no colon between id and secret")));
-        for header in ["Basic", "Bearer abc", "Basic a b", "Basic\tYTpi", "Basic YTp", "Basic a, Basic b"] {
+        for header in [
+            "Basic",
+            "Bearer abc",
+            "Basic a b",
+            "Basic\tYTpi",
+            "Basic YTp",
+            "Basic a, Basic b",
+        ] {
             assert!(basic(header.as_bytes()).is_err(), "{header}");
         }
     }

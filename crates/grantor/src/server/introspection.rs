@@ -36,16 +36,31 @@ pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
 }
 
 /// What the token stands for; `None` if it is not active, for whatever reason (RFC 7662 §2.2 tells none).
-pub(super) async fn introspect(line: &Line, form: &TokenForm, decision: &mut Decision) -> Result<Option<Active>, TokenError> {
+pub(super) async fn introspect(
+    line: &Line,
+    form: &TokenForm,
+    decision: &mut Decision,
+) -> Result<Option<Active>, TokenError> {
     let context = &line.context;
-    client_auth::authenticate(&line.client_auth, context, form, &client_auth_requirement(), decision).await?;
+    client_auth::authenticate(
+        &line.client_auth,
+        context,
+        form,
+        &client_auth_requirement(),
+        decision,
+    )
+    .await?;
     let token = form.required("token")?;
     Ok(active(context, token).await.map_err(IssueError::Store)?)
 }
 
 async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreError> {
-    let Some(token) = access_token::find(context, token).await? else { return Ok(None) };
-    let Some(scope) = scope_in_force(context, &token).await? else { return Ok(None) };
+    let Some(token) = access_token::find(context, token).await? else {
+        return Ok(None);
+    };
+    let Some(scope) = scope_in_force(context, &token).await? else {
+        return Ok(None);
+    };
     Ok(Some(Active {
         active: true,
         client_id: token.client.to_string(),
@@ -63,8 +78,16 @@ async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreE
 /// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and so does a permission that was
 /// withdrawn. Another registration of the same name does not bring them back. Answers how much of the token's scope client and permission
 /// still allow; `None` if the token is not active.
-async fn scope_in_force(context: &Context, token: &AccessToken) -> Result<Option<Scope>, StoreError> {
-    let Some(client) = context.clients.client(&token.client).await?.filter(|client| client.metadata().enabled) else {
+async fn scope_in_force(
+    context: &Context,
+    token: &AccessToken,
+) -> Result<Option<Scope>, StoreError> {
+    let Some(client) = context
+        .clients
+        .client(&token.client)
+        .await?
+        .filter(|client| client.metadata().enabled)
+    else {
         return Ok(None);
     };
     if !token.is_of(&client) {
@@ -74,21 +97,43 @@ async fn scope_in_force(context: &Context, token: &AccessToken) -> Result<Option
     if token.subject.as_str() == token.client.as_str() {
         return Ok(Some(scope));
     }
-    let Some(subject) = context.subjects.subject(&token.subject).await?.filter(|subject| subject.enabled) else {
+    let Some(subject) = context
+        .subjects
+        .subject(&token.subject)
+        .await?
+        .filter(|subject| subject.enabled)
+    else {
         return Ok(None);
     };
-    if !token.is_under(|origin| origin.subject, subject.revision, subject.created_at) {
+    if !token.is_under(
+        |origin| origin.subject,
+        subject.revision,
+        subject.created_at,
+    ) {
         return Ok(None);
     }
-    if token.origin.is_some_and(|origin| origin.permission.is_none()) {
+    if token
+        .origin
+        .is_some_and(|origin| origin.permission.is_none())
+    {
         // Issued by a grant of the embedder's own, under no permission.
         return Ok(Some(scope));
     }
-    let permission = context.permissions.permission(&token.client, &token.subject).await?;
-    let is_same =
-        |permission: &Permission| token.is_under(|origin| origin.permission, permission.revision, permission.created_at);
-    Ok(permission.filter(is_same).map(|permission| match permission.scope {
-        Some(limit) => scope.intersection(&limit),
-        None => scope,
-    }))
+    let permission = context
+        .permissions
+        .permission(&token.client, &token.subject)
+        .await?;
+    let is_same = |permission: &Permission| {
+        token.is_under(
+            |origin| origin.permission,
+            permission.revision,
+            permission.created_at,
+        )
+    };
+    Ok(permission
+        .filter(is_same)
+        .map(|permission| match permission.scope {
+            Some(limit) => scope.intersection(&limit),
+            None => scope,
+        }))
 }

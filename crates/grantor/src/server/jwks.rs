@@ -11,5 +11,7 @@ pub(super) struct JwkSetDocument<'a> {
 }
 
 pub(super) fn document(ring: &KeyRing) -> JwkSetDocument<'_> {
-    JwkSetDocument { keys: ring.published() }
+    JwkSetDocument {
+        keys: ring.published(),
+    }
 }

@@ -36,23 +36,54 @@ pub(super) struct Metadata {
 
 pub(super) fn document(line: &Line) -> Metadata {
     let identity = line.context.identity();
-    let at_token = offered(line, &line.grants.iter().flat_map(|grant| grant.client_auth().methods).collect());
-    let at_introspection = offered(line, &introspection::client_auth_requirement().methods.into_iter().collect());
-    let at_revocation = offered(line, &revocation::client_auth_requirement().methods.into_iter().collect());
+    let at_token = offered(
+        line,
+        &line
+            .grants
+            .iter()
+            .flat_map(|grant| grant.client_auth().methods)
+            .collect(),
+    );
+    let at_introspection = offered(
+        line,
+        &introspection::client_auth_requirement()
+            .methods
+            .into_iter()
+            .collect(),
+    );
+    let at_revocation = offered(
+        line,
+        &revocation::client_auth_requirement()
+            .methods
+            .into_iter()
+            .collect(),
+    );
     let names = |methods: &[&AuthMethod]| methods.iter().map(|method| method.to_string()).collect();
     Metadata {
         issuer: identity.issuer().to_string(),
         token_endpoint: identity.token_endpoint().to_owned(),
-        introspection_endpoint: (!at_introspection.is_empty()).then(|| identity.issuer().endpoint("introspect")),
-        revocation_endpoint: (!at_revocation.is_empty()).then(|| identity.issuer().endpoint("revoke")),
+        introspection_endpoint: (!at_introspection.is_empty())
+            .then(|| identity.issuer().endpoint("introspect")),
+        revocation_endpoint: (!at_revocation.is_empty())
+            .then(|| identity.issuer().endpoint("revoke")),
         jwks_uri: identity.issuer().endpoint("jwks"),
         response_types_supported: [],
-        grant_types_supported: line.grants.iter().map(|grant| grant.grant_type().to_string()).collect(),
+        grant_types_supported: line
+            .grants
+            .iter()
+            .map(|grant| grant.grant_type().to_string())
+            .collect(),
         token_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_token),
         token_endpoint_auth_methods_supported: names(&at_token),
-        introspection_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_introspection),
+        introspection_endpoint_auth_signing_alg_values_supported: signing_algorithms(
+            line,
+            &at_introspection,
+        ),
         introspection_endpoint_auth_methods_supported: names(&at_introspection),
-        revocation_endpoint_auth_signing_alg_values_supported: signing_algorithms(line, &at_revocation),
+        revocation_endpoint_auth_signing_alg_values_supported: signing_algorithms(
+            line,
+            &at_revocation,
+        ),
         revocation_endpoint_auth_methods_supported: names(&at_revocation),
     }
 }
@@ -65,18 +96,35 @@ fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthM
         Some(KeyKind::Secret) => !settings.secret_algorithms.is_empty(),
         None => true,
     };
-    let is_accepted =
-        |method: &&AuthMethod| accepted.contains(method) && settings.profile.accepts_method(method) && has_algorithm(method);
-    line.client_auth.iter().flat_map(|method| method.methods()).filter(is_accepted).collect()
+    let is_accepted = |method: &&AuthMethod| {
+        accepted.contains(method)
+            && settings.profile.accepts_method(method)
+            && has_algorithm(method)
+    };
+    line.client_auth
+        .iter()
+        .flat_map(|method| method.methods())
+        .filter(is_accepted)
+        .collect()
 }
 
 /// Signatures if and only if `private_key_jwt` is offered, HMACs if and only if `client_secret_jwt` is.
 fn signing_algorithms(line: &Line, methods: &[&AuthMethod]) -> Vec<&'static str> {
     let settings = line.context.settings();
     let of = |method: AuthMethod, algorithms: &[Algorithm]| {
-        if methods.contains(&&method) { algorithms.iter().map(|algorithm| algorithm.name()).collect() } else { Vec::new() }
+        if methods.contains(&&method) {
+            algorithms
+                .iter()
+                .map(|algorithm| algorithm.name())
+                .collect()
+        } else {
+            Vec::new()
+        }
     };
     let mut names = of(AuthMethod::PRIVATE_KEY_JWT, &settings.assertion_algorithms);
-    names.extend(of(AuthMethod::CLIENT_SECRET_JWT, &settings.secret_algorithms));
+    names.extend(of(
+        AuthMethod::CLIENT_SECRET_JWT,
+        &settings.secret_algorithms,
+    ));
     names
 }

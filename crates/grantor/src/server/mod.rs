@@ -33,10 +33,13 @@ mod token_id;
 pub use audit::{Decision, DecisionLog, Outcome, Sender, TracingLog};
 pub use builder::{AuthorizationServer, BuildError, Builder};
 pub use client_auth::{
-    Caller, ClientAssertion, ClientAuthentication, ClientSecretBasic, ClientSecretPost, Mechanism, PublicClient,
+    Caller, ClientAssertion, ClientAuthentication, ClientSecretBasic, ClientSecretPost, Mechanism,
+    PublicClient,
 };
 pub use context::{Context, Settings};
-pub use error::{ClientAuthError, ErrorCode, FormError, GrantError, IssueError, PolicyError, TokenError};
+pub use error::{
+    ClientAuthError, ErrorCode, FormError, GrantError, IssueError, PolicyError, TokenError,
+};
 pub use form::{Authorization as AuthorizationHeader, TokenForm};
 pub use grant::{Authorization, ClientAuthRequirement, ClientCredentials, Grant, JwtBearer};
 pub use issue::IssuedToken;

@@ -49,33 +49,62 @@ impl Approval {
 
 /// Approves, if and only if the requested scope is within the authorization and the resource is served. No scope requested
 /// means all that is allowed.
-pub(super) fn approve(context: &Context, form: &TokenForm, authorization: Authorization) -> Result<Approval, PolicyError> {
+pub(super) fn approve(
+    context: &Context,
+    form: &TokenForm,
+    authorization: Authorization,
+) -> Result<Approval, PolicyError> {
     let audience = audience(context, form)?;
-    let Authorization { client, subject, widest, requested, origin } = authorization;
-    let parse = |text: &str| Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()));
+    let Authorization {
+        client,
+        subject,
+        widest,
+        requested,
+        origin,
+    } = authorization;
+    let parse =
+        |text: &str| Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()));
     let in_form = form.parameter("scope").map(parse).transpose()?;
     let scope = match in_form.or(requested) {
         None => widest,
         Some(requested) if requested.is_subset(&widest) => requested,
         Some(requested) => {
-            let beyond = requested.tokens().filter(|token| !widest.tokens().any(|allowed| allowed == *token));
+            let beyond = requested
+                .tokens()
+                .filter(|token| !widest.tokens().any(|allowed| allowed == *token));
             let beyond = Shown::of(&beyond.collect::<Vec<_>>().join(" "));
-            return Err(PolicyError::ScopeTooWide { allowed: Shown::known(&widest.to_string(), Shown::MAX_BYTES), beyond });
+            return Err(PolicyError::ScopeTooWide {
+                allowed: Shown::known(&widest.to_string(), Shown::MAX_BYTES),
+                beyond,
+            });
         }
     };
-    Ok(Approval { client, subject, scope, audience, origin })
+    Ok(Approval {
+        client,
+        subject,
+        scope,
+        audience,
+        origin,
+    })
 }
 
 fn audience(context: &Context, form: &TokenForm) -> Result<String, PolicyError> {
     let settings = context.settings();
     let mut resources = form.resources();
     match (resources.next(), resources.next()) {
-        (None, _) => Ok(settings.default_audience.clone().unwrap_or_else(|| context.identity().issuer().to_string())),
+        (None, _) => Ok(settings
+            .default_audience
+            .clone()
+            .unwrap_or_else(|| context.identity().issuer().to_string())),
         (Some(_), Some(_)) => Err(PolicyError::SeveralResources),
         (Some(resource), None) => {
             let well_formed = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
             let served = well_formed && settings.resources.iter().any(|known| known == resource);
-            if served { Ok(resource.to_owned()) } else { Err(PolicyError::UnknownResource(resource.into())) }
+            if served {
+                Ok(resource.to_owned())
+            } else {
+                Err(PolicyError::UnknownResource(resource.into()))
+            }
         }
     }
 }

@@ -26,10 +26,16 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> 
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
@@ -64,9 +70,15 @@ pub(super) fn introspection(active: Option<Active>) -> Response<Body> {
 /// Public and the same for everybody: caches may keep it for a moment, and pages of any origin may read it.
 pub(super) fn document(body: &impl Serialize) -> Response<Body> {
     let mut response = json(StatusCode::OK, body);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=60"),
+    );
     response.headers_mut().remove(header::PRAGMA);
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response.headers_mut().insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
     response
 }
 
@@ -76,25 +88,47 @@ pub(super) fn preflight() -> Response<Body> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("86400"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=60"),
+    );
     response
 }
 
 /// RFC 7009 §2.2: done, and nothing to say.
 pub(super) fn revoked() -> Response<Body> {
     let mut response = Response::new(Full::default());
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// RFC 6749 §5.2: the code, fixed words, and the id under which the operator finds the cause.
-pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge) -> Response<Body> {
+pub(super) fn error(
+    error: &TokenError,
+    id: &CorrelationId,
+    challenge: Challenge,
+) -> Response<Body> {
     let code = error.code();
-    let description = format!("{} (decision {id})", error.public_text()).replace(|each| !is_description(each), "?");
+    let description = format!("{} (decision {id})", error.public_text())
+        .replace(|each| !is_description(each), "?");
     let challenge = (code == ErrorCode::InvalidClient && challenge == Challenge::Basic).then(|| {
         format!(r#"Basic realm="grantor", charset="UTF-8", error="{}", error_description="{description}""#, code.as_str())
     });
@@ -105,19 +139,31 @@ pub(super) fn error(error: &TokenError, id: &CorrelationId, challenge: Challenge
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
-    let mut response = json(status, &json!({"error": code.as_str(), "error_description": description}));
+    let mut response = json(
+        status,
+        &json!({"error": code.as_str(), "error_description": description}),
+    );
     if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, value);
     }
     if code == ErrorCode::TemporarilyUnavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, retry_after(error));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, retry_after(error));
     }
     response
 }
 
 /// RFC 9110 §10.2.3: whole seconds, rounded up.
 fn retry_after(error: &TokenError) -> HeaderValue {
-    error.wait().or(error.fence_wait()).map_or(HeaderValue::from_static("1"), |wait| (wait.as_secs() + 1).into())
+    error
+        .wait()
+        .or(error.fence_wait())
+        .map_or(HeaderValue::from_static("1"), |wait| {
+            (wait.as_secs() + 1).into()
+        })
 }
 
 /// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words might not.
@@ -131,7 +177,10 @@ pub(super) fn not_found() -> Response<Body> {
 
 pub(super) fn method_not_allowed(allowed: &'static [Method]) -> Response<Body> {
     let names: Vec<_> = allowed.iter().map(Method::as_str).collect();
-    let mut response = json(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "method_not_allowed"}));
+    let mut response = json(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &json!({"error": "method_not_allowed"}),
+    );
     let allow = HeaderValue::from_str(&names.join(", ")).expect("method names are header text");
     response.headers_mut().insert(header::ALLOW, allow);
     response

@@ -26,7 +26,12 @@ use super::{
 /// A head with more fields than this is copied, to be small while a body is waited for.
 const SMALL_HEAD: usize = 16;
 /// The fields that are read of a request with a form.
-const READ: [HeaderName; 4] = [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LENGTH];
+const READ: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+];
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,15 +106,23 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Some(endpoint) = server.paths.endpoint(request.uri().path()) else { return response::not_found() };
+    let Some(endpoint) = server.paths.endpoint(request.uri().path()) else {
+        return response::not_found();
+    };
     if !endpoint.methods().contains(request.method()) {
         return response::method_not_allowed(endpoint.methods());
     }
     match endpoint {
-        Endpoint::Jwks | Endpoint::Metadata if request.method() == Method::OPTIONS => response::preflight(),
-        Endpoint::Jwks => response::document(&jwks::document(&server.line.context.signing_keys.key_ring())),
+        Endpoint::Jwks | Endpoint::Metadata if request.method() == Method::OPTIONS => {
+            response::preflight()
+        }
+        Endpoint::Jwks => response::document(&jwks::document(
+            &server.line.context.signing_keys.key_ring(),
+        )),
         Endpoint::Metadata => response::document(&metadata::document(&server.line)),
-        Endpoint::Token | Endpoint::Introspection | Endpoint::Revocation => decide(server, endpoint, request).await,
+        Endpoint::Token | Endpoint::Introspection | Endpoint::Revocation => {
+            decide(server, endpoint, request).await
+        }
     }
 }
 
@@ -124,22 +137,34 @@ where
     let line = &server.line;
     let form = read_form(&parts, body).await;
     let sender = parts.extensions.get().copied();
-    let mut record = Record { log: &*server.decisions, decision: Decision::new(endpoint.name(), line.context.now(), sender) };
+    let mut record = Record {
+        log: &*server.decisions,
+        decision: Decision::new(endpoint.name(), line.context.now(), sender),
+    };
     let decision = &mut record.decision;
     let outcome = match &form {
         // Apart, so that a request whose body does not come takes a fifth of the memory.
         Ok(form) => caught(Box::pin(answer(server, endpoint, &parts, form, decision))).await,
         Err(error) => Err(error.clone().into()),
     };
-    let outcome = outcome.map_err(|error| throttle::slow_down(&*server.throttle, &parts.extensions, error));
+    let outcome =
+        outcome.map_err(|error| throttle::slow_down(&*server.throttle, &parts.extensions, error));
     match (&outcome, &form) {
         (Ok(_), _) => decision.granted(),
-        (Err(error), Ok(form)) => decision.refused(error, explain::refusal(&line.context, form, error, decision)),
+        (Err(error), Ok(form)) => decision.refused(
+            error,
+            explain::refusal(&line.context, form, error, decision),
+        ),
         (Err(error), Err(_)) => decision.refused(error, None),
     }
     // RFC 7662 §2.3: whoever may not introspect is always challenged.
-    let challenged = endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
-    let challenge = if challenged { Challenge::Basic } else { Challenge::None };
+    let challenged =
+        endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
+    let challenge = if challenged {
+        Challenge::Basic
+    } else {
+        Challenge::None
+    };
     outcome.unwrap_or_else(|error| refusal(&error, decision, challenge))
 }
 
@@ -148,7 +173,8 @@ async fn caught<T>(decided: impl Future<Output = Result<T, TokenError>>) -> Resu
     let mut decided = pin!(decided);
     poll_fn(|context| {
         // What the panic left half-done is dropped with the future; a decision holds facts, each true by itself.
-        panic::catch_unwind(AssertUnwindSafe(|| decided.as_mut().poll(context))).unwrap_or(Poll::Ready(Err(TokenError::Panicked)))
+        panic::catch_unwind(AssertUnwindSafe(|| decided.as_mut().poll(context)))
+            .unwrap_or(Poll::Ready(Err(TokenError::Panicked)))
     })
     .await
 }
@@ -176,11 +202,16 @@ async fn answer(
     let (line, attempt) = (&server.line, Attempt::new(&parts.extensions, form));
     throttle::check(&*server.throttle, &attempt, decision)?;
     let outcome = match endpoint {
-        Endpoint::Introspection => introspection::introspect(line, form, decision).await.map(response::introspection),
-        Endpoint::Revocation => revocation::revoke(line, form, decision).await.map(|()| response::revoked()),
-        Endpoint::Token | Endpoint::Jwks | Endpoint::Metadata => {
-            line.token(form, decision).await.map(|token| response::token(&token))
-        }
+        Endpoint::Introspection => introspection::introspect(line, form, decision)
+            .await
+            .map(response::introspection),
+        Endpoint::Revocation => revocation::revoke(line, form, decision)
+            .await
+            .map(|()| response::revoked()),
+        Endpoint::Token | Endpoint::Jwks | Endpoint::Metadata => line
+            .token(form, decision)
+            .await
+            .map(|token| response::token(&token)),
     };
     throttle::conclude(&*server.throttle, &attempt, &outcome);
     outcome
@@ -191,8 +222,14 @@ fn refusal(error: &TokenError, decision: &Decision, challenge: Challenge) -> Res
     if matches!(error, TokenError::Form(FormError::TooLarge)) {
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
     }
-    if matches!(error, TokenError::Form(FormError::TooLarge | FormError::Incomplete)) {
-        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    if matches!(
+        error,
+        TokenError::Form(FormError::TooLarge | FormError::Incomplete)
+    ) {
+        response.headers_mut().insert(
+            header::CONNECTION,
+            header::HeaderValue::from_static("close"),
+        );
     }
     response
 }
@@ -207,7 +244,9 @@ where
     let mut body = std::pin::pin!(Limited::new(body, MAX_FORM_BYTES));
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(mut data) = frame.map_err(refused_body)?.into_data() else { continue };
+        let Ok(mut data) = frame.map_err(refused_body)?.into_data() else {
+            continue;
+        };
         if read.is_empty() && http_body::Body::is_end_stream(&*body) {
             return Ok(data.copy_to_bytes(data.remaining()));
         }
@@ -217,7 +256,11 @@ where
 }
 
 fn refused_body(error: Box<dyn std::error::Error + Send + Sync>) -> FormError {
-    if error.is::<LengthLimitError>() { FormError::TooLarge } else { FormError::Incomplete }
+    if error.is::<LengthLimitError>() {
+        FormError::TooLarge
+    } else {
+        FormError::Incomplete
+    }
 }
 
 async fn read_form<B>(parts: &Parts, body: B) -> Result<TokenForm, FormError>
@@ -225,7 +268,10 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let declared = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let declared = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > MAX_FORM_BYTES as u64) {
         return Err(FormError::TooLarge);
     }

@@ -62,10 +62,18 @@ impl<'a> Attempt<'a> {
     /// `client_id` counts only where there is nothing else.
     pub fn claimed_party(&self) -> Option<Cow<'a, str>> {
         let parameter = |name| self.form.parameter(name);
-        let secret = || parameter("client_secret").and(parameter("client_id")).map(Cow::Borrowed);
+        let secret = || {
+            parameter("client_secret")
+                .and(parameter("client_id"))
+                .map(Cow::Borrowed)
+        };
         let issuer = |name| {
             let assertion = Assertion::parse(parameter(name)?).ok()?;
-            assertion.dangerously_unverified_claims().issuer.as_ref().map(|issuer| Cow::Owned(issuer.to_string()))
+            assertion
+                .dangerously_unverified_claims()
+                .issuer
+                .as_ref()
+                .map(|issuer| Cow::Owned(issuer.to_string()))
         };
         match self.form.authorization() {
             AuthorizationHeader::Basic { id, .. } => Some(Cow::Borrowed(id)),
@@ -79,8 +87,14 @@ impl<'a> Attempt<'a> {
 }
 
 /// Lets the attempt go on, if and only if its sender is heard now.
-pub(super) fn check(throttle: &dyn Throttle, attempt: &Attempt<'_>, decision: &mut Decision) -> Result<(), TokenError> {
-    let Some(wait) = throttle.wait(attempt) else { return Ok(()) };
+pub(super) fn check(
+    throttle: &dyn Throttle,
+    attempt: &Attempt<'_>,
+    decision: &mut Decision,
+) -> Result<(), TokenError> {
+    let Some(wait) = throttle.wait(attempt) else {
+        return Ok(());
+    };
     if let Some(party) = attempt.claimed_party() {
         decision.claims_client(&party);
     }
@@ -88,7 +102,11 @@ pub(super) fn check(throttle: &dyn Throttle, attempt: &Attempt<'_>, decision: &m
 }
 
 /// Tells those who send too much that proves nothing to wait, instead of what is wrong with it.
-pub(super) fn slow_down(throttle: &dyn Throttle, extensions: &Extensions, error: TokenError) -> TokenError {
+pub(super) fn slow_down(
+    throttle: &dyn Throttle,
+    extensions: &Extensions,
+    error: TokenError,
+) -> TokenError {
     if !error.proves_nothing() {
         return error;
     }
@@ -100,7 +118,11 @@ pub(super) fn slow_down(throttle: &dyn Throttle, extensions: &Extensions, error:
 }
 
 /// Tells how the attempt ended. A refusal for anything but the sender's proof counts neither way.
-pub(super) fn conclude<T>(throttle: &dyn Throttle, attempt: &Attempt<'_>, outcome: &Result<T, TokenError>) {
+pub(super) fn conclude<T>(
+    throttle: &dyn Throttle,
+    attempt: &Attempt<'_>,
+    outcome: &Result<T, TokenError>,
+) {
     match outcome {
         Ok(_) => throttle.succeeded(attempt),
         Err(error) if error.is_failed_proof() => throttle.failed(attempt),

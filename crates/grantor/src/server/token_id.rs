@@ -28,8 +28,15 @@ pub(super) struct Claimed<'c> {
 impl Claimed<'_> {
     /// All of them, so that no two tokens' claims run together: as many line breaks as these are in no claim of ours.
     fn purpose(&self) -> Vec<u8> {
-        let texts = ["jti of an access token", self.client, self.subject, self.audience, self.scope];
-        let mut purpose = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum::<usize>() + 16);
+        let texts = [
+            "jti of an access token",
+            self.client,
+            self.subject,
+            self.audience,
+            self.scope,
+        ];
+        let mut purpose =
+            Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum::<usize>() + 16);
         for text in texts {
             purpose.extend_from_slice(text.as_bytes());
             purpose.push(b'\n');
@@ -52,7 +59,10 @@ pub struct TokenIds {
 impl TokenIds {
     /// With a key of 16 random octets that is used for nothing else.
     pub fn new(key: &[u8; 16]) -> Self {
-        Self { key: Arc::new(SealingKey::for_many(key)), since: None }
+        Self {
+            key: Arc::new(SealingKey::for_many(key)),
+            since: None,
+        }
     }
 
     /// With a key that is gone with the process.
@@ -63,7 +73,10 @@ impl TokenIds {
     /// Takes tokens that were issued before `since` with a `jti` of another kind, as an earlier version did.
     #[must_use]
     pub fn since(self, since: UnixTime) -> Self {
-        Self { since: Some(since), ..self }
+        Self {
+            since: Some(since),
+            ..self
+        }
     }
 
     /// A new `jti`, which no other token has, for the token with these claims.
@@ -71,22 +84,32 @@ impl TokenIds {
         let mut numbers = Vec::with_capacity(16);
         for number in [Some(origin.client), origin.subject, origin.permission] {
             // 0 is none.
-            put(&mut numbers, number.map_or(0, |number| number.saturating_add(1)));
+            put(
+                &mut numbers,
+                number.map_or(0, |number| number.saturating_add(1)),
+            );
         }
         base64url_encode(self.key.seal(&claimed.purpose(), &numbers))
     }
 
     /// The origin, if [`TokenIds::seal`] made this `jti` for a token with these claims.
     pub(super) fn open(&self, token_id: &str, claimed: &Claimed<'_>) -> Option<TokenOrigin> {
-        let numbers = self.key.open(&claimed.purpose(), &base64url_decode(token_id)?)?;
+        let numbers = self
+            .key
+            .open(&claimed.purpose(), &base64url_decode(token_id)?)?;
         let mut rest = &numbers[..];
         let mut take = || take(&mut rest).map(|number| number.checked_sub(1));
-        Some(TokenOrigin { client: take()??, subject: take()?, permission: take()? })
+        Some(TokenOrigin {
+            client: take()??,
+            subject: take()?,
+            permission: take()?,
+        })
     }
 
     /// Whether a token of this age may be one of before, whose `jti` says nothing: as long as such tokens may live.
     pub(super) fn takes_unsealed(&self, issued_at: UnixTime, now: UnixTime) -> bool {
-        self.since.is_some_and(|since| issued_at < since && now < since.plus(LONGEST_LIFE))
+        self.since
+            .is_some_and(|since| issued_at < since && now < since.plus(LONGEST_LIFE))
     }
 }
 
@@ -116,28 +139,69 @@ fn take(octets: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const CLAIMED: Claimed<'_> = Claimed { client: "a", subject: "a", audience: "a", scope: "a", issued_at: 1, expires_at: 2 };
+    const CLAIMED: Claimed<'_> = Claimed {
+        client: "a",
+        subject: "a",
+        audience: "a",
+        scope: "a",
+        issued_at: 1,
+        expires_at: 2,
+    };
 
     #[test]
     fn an_origin_comes_back_and_under_another_key_not() {
         let ids = TokenIds::random();
         for origin in [
-            TokenOrigin { client: 0, subject: None, permission: None },
-            TokenOrigin { client: 1, subject: Some(0), permission: Some(127) },
-            TokenOrigin { client: u64::MAX >> 1, subject: Some(128), permission: Some(1 << 40) },
+            TokenOrigin {
+                client: 0,
+                subject: None,
+                permission: None,
+            },
+            TokenOrigin {
+                client: 1,
+                subject: Some(0),
+                permission: Some(127),
+            },
+            TokenOrigin {
+                client: u64::MAX >> 1,
+                subject: Some(128),
+                permission: Some(1 << 40),
+            },
         ] {
             let sealed = ids.seal(&origin, &CLAIMED);
             assert_eq!(ids.open(&sealed, &CLAIMED), Some(origin));
-            assert_ne!(ids.seal(&origin, &CLAIMED), sealed, "no two tokens have one jti");
+            assert_ne!(
+                ids.seal(&origin, &CLAIMED),
+                sealed,
+                "no two tokens have one jti"
+            );
             assert_eq!(TokenIds::random().open(&sealed, &CLAIMED), None);
             assert_eq!(ids.open(&sealed[1..], &CLAIMED), None);
             for other in [
-                Claimed { client: "b", ..CLAIMED },
-                Claimed { subject: "b", ..CLAIMED },
-                Claimed { audience: "b", ..CLAIMED },
-                Claimed { scope: "b", ..CLAIMED },
-                Claimed { issued_at: 2, ..CLAIMED },
-                Claimed { expires_at: 3, ..CLAIMED },
+                Claimed {
+                    client: "b",
+                    ..CLAIMED
+                },
+                Claimed {
+                    subject: "b",
+                    ..CLAIMED
+                },
+                Claimed {
+                    audience: "b",
+                    ..CLAIMED
+                },
+                Claimed {
+                    scope: "b",
+                    ..CLAIMED
+                },
+                Claimed {
+                    issued_at: 2,
+                    ..CLAIMED
+                },
+                Claimed {
+                    expires_at: 3,
+                    ..CLAIMED
+                },
             ] {
                 assert_eq!(ids.open(&sealed, &other), None);
             }

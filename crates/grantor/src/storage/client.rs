@@ -76,13 +76,20 @@ mod algorithm_name {
     use grantor_jose::Algorithm;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(algorithm: &Option<Algorithm>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        algorithm: &Option<Algorithm>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         algorithm.map(Algorithm::name).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Algorithm>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Algorithm>, D::Error> {
         let name = Option::<String>::deserialize(deserializer)?;
-        let known = |name: String| Algorithm::from_name(&name).ok_or_else(|| D::Error::custom("unknown algorithm"));
+        let known = |name: String| {
+            Algorithm::from_name(&name).ok_or_else(|| D::Error::custom("unknown algorithm"))
+        };
         name.map(known).transpose()
     }
 }
@@ -120,7 +127,10 @@ pub struct ClientSecret {
 #[derive(Clone)]
 enum SecretValue {
     Digest([u8; 32]),
-    Readable { secret: Zeroizing<String>, key: Arc<VerificationKey> },
+    Readable {
+        secret: Zeroizing<String>,
+        key: Arc<VerificationKey>,
+    },
 }
 
 impl std::fmt::Debug for SecretValue {
@@ -143,21 +153,32 @@ impl ClientSecret {
 
     /// From a stored digest.
     pub fn from_digest(digest: [u8; 32], expires_at: Option<UnixTime>) -> Self {
-        Self { value: SecretValue::Digest(digest), expires_at }
+        Self {
+            value: SecretValue::Digest(digest),
+            expires_at,
+        }
     }
 
     /// Keeps the secret itself: for `client_secret_jwt`, whose MAC cannot be verified without.
     ///
     /// # Errors
     /// [`grantor_jose::JwkError::WeakSecret`] below 32 octets (RFC 7518 §3.2).
-    pub fn readable(secret: Zeroizing<String>, expires_at: Option<UnixTime>) -> Result<Self, grantor_jose::JwkError> {
+    pub fn readable(
+        secret: Zeroizing<String>,
+        expires_at: Option<UnixTime>,
+    ) -> Result<Self, grantor_jose::JwkError> {
         let key = Arc::new(VerificationKey::from_secret(secret.as_bytes(), None)?);
-        Ok(Self { value: SecretValue::Readable { secret, key }, expires_at })
+        Ok(Self {
+            value: SecretValue::Readable { secret, key },
+            expires_at,
+        })
     }
 
     /// Whether `presented` is this secret and `now` is before its end. Takes the same time for every wrong secret.
     pub fn matches(&self, presented: &PresentedSecret, now: UnixTime) -> bool {
-        let SecretValue::Digest(digest) = &self.value else { return false };
+        let SecretValue::Digest(digest) = &self.value else {
+            return false;
+        };
         crypto::constant_time_eq(digest, &presented.0) && self.is_live(now)
     }
 
@@ -188,7 +209,10 @@ impl ClientSecret {
     /// The same secret, ending at `end` at the latest.
     #[must_use]
     pub fn ending_at(self, end: UnixTime) -> Self {
-        Self { expires_at: Some(self.expires_at.map_or(end, |expiry| expiry.min(end))), ..self }
+        Self {
+            expires_at: Some(self.expires_at.map_or(end, |expiry| expiry.min(end))),
+            ..self
+        }
     }
 
     /// Whether `now` is before its end.
@@ -240,7 +264,9 @@ pub enum ClientError {
     #[error("at least one grant type is needed")]
     NoGrant,
     /// A scope that is kept for what it will mean.
-    #[error("scope {0}: scopes that begin with {RESERVED_SCOPE} are the server's own and cannot be registered")]
+    #[error(
+        "scope {0}: scopes that begin with {RESERVED_SCOPE} are the server's own and cannot be registered"
+    )]
     ReservedScope(String),
     /// The signing algorithm does not fit the method.
     #[error("signing algorithm {0} does not fit the client authentication method")]
@@ -261,7 +287,11 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn new(metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) -> Result<Self, ClientError> {
+    pub fn new(
+        metadata: ClientMetadata,
+        keys: Vec<ClientKey>,
+        secrets: Vec<ClientSecret>,
+    ) -> Result<Self, ClientError> {
         check_scope(&metadata.scope, &Scope::default())?;
         Self::from_stored(metadata, keys, secrets)
     }
@@ -270,14 +300,25 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn from_stored(metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) -> Result<Self, ClientError> {
+    pub fn from_stored(
+        metadata: ClientMetadata,
+        keys: Vec<ClientKey>,
+        secrets: Vec<ClientSecret>,
+    ) -> Result<Self, ClientError> {
         let method = &metadata.auth_method;
         let is = |names: &[AuthMethod]| names.contains(method);
-        let has_kind = |digest: bool| secrets.iter().any(|secret| secret.stored_digest().is_some() == digest);
+        let has_kind = |digest: bool| {
+            secrets
+                .iter()
+                .any(|secret| secret.stored_digest().is_some() == digest)
+        };
         if *method == AuthMethod::PRIVATE_KEY_JWT && keys.is_empty() {
             return Err(ClientError::NoKey);
         }
-        let lacks_secret = (is(&[AuthMethod::CLIENT_SECRET_BASIC, AuthMethod::CLIENT_SECRET_POST]) && !has_kind(true))
+        let lacks_secret = (is(&[
+            AuthMethod::CLIENT_SECRET_BASIC,
+            AuthMethod::CLIENT_SECRET_POST,
+        ]) && !has_kind(true))
             || (is(&[AuthMethod::CLIENT_SECRET_JWT]) && !has_kind(false));
         if lacks_secret {
             return Err(ClientError::NoSecret(method.clone()));
@@ -285,7 +326,11 @@ impl Client {
         if is(&[AuthMethod::NONE, AuthMethod::PRIVATE_KEY_JWT]) && !secrets.is_empty() {
             return Err(ClientError::UnusedSecret(method.clone()));
         }
-        if *method == AuthMethod::NONE && metadata.grant_types.contains(&GrantType::CLIENT_CREDENTIALS) {
+        if *method == AuthMethod::NONE
+            && metadata
+                .grant_types
+                .contains(&GrantType::CLIENT_CREDENTIALS)
+        {
             return Err(ClientError::PublicClientCredentials);
         }
         if metadata.grant_types.is_empty() {
@@ -295,7 +340,12 @@ impl Client {
             Some(algorithm) if algorithm.is_mac() != is(&[AuthMethod::CLIENT_SECRET_JWT]) => {
                 Err(ClientError::SigningAlgorithm(algorithm))
             }
-            _ => Ok(Self { metadata, keys, secrets, revision: Revision::default() }),
+            _ => Ok(Self {
+                metadata,
+                keys,
+                secrets,
+                revision: Revision::default(),
+            }),
         }
     }
 
@@ -359,7 +409,11 @@ impl Client {
 /// No scope of the server's own is registered, but for those that are there.
 fn check_scope(scope: &Scope, registered: &Scope) -> Result<(), ClientError> {
     let is_new = |token: &&str| !registered.tokens().any(|registered| registered == *token);
-    match scope.tokens().filter(is_new).find(|token| token.starts_with(RESERVED_SCOPE)) {
+    match scope
+        .tokens()
+        .filter(is_new)
+        .find(|token| token.starts_with(RESERVED_SCOPE))
+    {
         Some(token) => Err(ClientError::ReservedScope(token.to_owned())),
         None => Ok(()),
     }
@@ -397,7 +451,10 @@ pub async fn client_change<E: From<StoreError>>(
     mut change: impl FnMut(&Client) -> Result<Client, E>,
 ) -> Result<Client, E> {
     for _ in 0..TRIES {
-        let client = registry.client(id).await?.ok_or(StoreError::Missing("client"))?;
+        let client = registry
+            .client(id)
+            .await?
+            .ok_or(StoreError::Missing("client"))?;
         let changed = change(&client)?;
         match registry.client_update(changed.clone()).await {
             Err(StoreError::Conflict(_)) => {}

@@ -17,13 +17,20 @@ pub struct ClientKey {
 #[derive(Clone, Debug)]
 enum KeyValue {
     Usable(Arc<VerificationKey>),
-    Unusable { stored: String, key_id: Option<String>, error: JwkError },
+    Unusable {
+        stored: String,
+        key_id: Option<String>,
+        error: JwkError,
+    },
 }
 
 impl ClientKey {
     /// A key that works until `expires_at`.
     pub fn new(key: impl Into<Arc<VerificationKey>>, expires_at: Option<UnixTime>) -> Self {
-        Self { value: KeyValue::Usable(key.into()), expires_at }
+        Self {
+            value: KeyValue::Usable(key.into()),
+            expires_at,
+        }
     }
 
     /// What a store finds. A key that could not be registered today, be it too short or malformed, is kept with the reason: it
@@ -31,7 +38,11 @@ impl ClientKey {
     pub fn from_stored(jwk: &str, expires_at: Option<UnixTime>) -> Self {
         let value = match Jwk::parse(jwk.as_bytes()).and_then(VerificationKey::from_jwk) {
             Ok(key) => KeyValue::Usable(Arc::new(key)),
-            Err(error) => KeyValue::Unusable { stored: jwk.to_owned(), key_id: key_id_of(jwk), error },
+            Err(error) => KeyValue::Unusable {
+                stored: jwk.to_owned(),
+                key_id: key_id_of(jwk),
+                error,
+            },
         };
         Self { value, expires_at }
     }
@@ -39,7 +50,9 @@ impl ClientKey {
     /// The JWK as a store keeps it.
     pub fn to_stored(&self) -> Cow<'_, str> {
         match &self.value {
-            KeyValue::Usable(key) => serde_json::to_string(&key.jwk()).expect("a JWK is JSON").into(),
+            KeyValue::Usable(key) => serde_json::to_string(&key.jwk())
+                .expect("a JWK is JSON")
+                .into(),
             KeyValue::Unusable { stored, .. } => stored.into(),
         }
     }
@@ -72,15 +85,22 @@ impl ClientKey {
     pub fn name(&self) -> Cow<'_, str> {
         match (&self.value, self.key_id()) {
             (_, Some(key_id)) => key_id.into(),
-            (KeyValue::Usable(key), None) => key.jwk().map(Jwk::thumbprint).unwrap_or_default().into(),
-            (KeyValue::Unusable { stored, .. }, None) => base64url_encode(crypto::sha256(&[stored.as_bytes()])).into(),
+            (KeyValue::Usable(key), None) => {
+                key.jwk().map(Jwk::thumbprint).unwrap_or_default().into()
+            }
+            (KeyValue::Unusable { stored, .. }, None) => {
+                base64url_encode(crypto::sha256(&[stored.as_bytes()])).into()
+            }
         }
     }
 
     /// The same key, ending at `end` at the latest.
     #[must_use]
     pub fn ending_at(self, end: UnixTime) -> Self {
-        Self { expires_at: Some(self.expires_at.map_or(end, |expiry| expiry.min(end))), ..self }
+        Self {
+            expires_at: Some(self.expires_at.map_or(end, |expiry| expiry.min(end))),
+            ..self
+        }
     }
 
     /// Whether `now` is before its end.

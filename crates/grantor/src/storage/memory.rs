@@ -10,8 +10,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission, PermissionRegistry, PermissionSource, Put,
-    ReplayGuard, ReplayKey, Revision, Revocation, StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
+    Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission,
+    PermissionRegistry, PermissionSource, Put, ReplayGuard, ReplayKey, Revision, Revocation,
+    StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
@@ -73,7 +74,9 @@ impl State {
     }
 
     fn is_over_quota(&self, issuer: IssuerTag, quota: u64) -> bool {
-        self.claimed_by.get(&issuer).is_some_and(|claims| *claims >= quota)
+        self.claimed_by
+            .get(&issuer)
+            .is_some_and(|claims| *claims >= quota)
     }
 
     /// The first revision of a new registration.
@@ -83,7 +86,8 @@ impl State {
     }
 
     fn name_is_taken(&self, name: &str) -> bool {
-        self.clients.keys().any(|client| client.as_str() == name) || self.subjects.keys().any(|subject| subject.as_str() == name)
+        self.clients.keys().any(|client| client.as_str() == name)
+            || self.subjects.keys().any(|subject| subject.as_str() == name)
     }
 }
 
@@ -102,13 +106,19 @@ impl ClientRegistry for MemoryStore {
             return Err(StoreError::Exists("client or subject"));
         }
         let revision = state.register();
-        state.clients.insert(client.id().clone(), Arc::new(client.with_revision(revision)));
+        state.clients.insert(
+            client.id().clone(),
+            Arc::new(client.with_revision(revision)),
+        );
         Ok(())
     }
 
     async fn client_update(&self, client: Client) -> Result<(), StoreError> {
         let mut state = self.state();
-        let known = state.clients.get_mut(client.id()).ok_or(StoreError::Missing("client"))?;
+        let known = state
+            .clients
+            .get_mut(client.id())
+            .ok_or(StoreError::Missing("client"))?;
         let revision = client.revision();
         if known.revision() != revision {
             return Err(StoreError::Conflict("client"));
@@ -119,7 +129,10 @@ impl ClientRegistry for MemoryStore {
 
     async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.clients.remove(id).ok_or(StoreError::Missing("client"))?;
+        state
+            .clients
+            .remove(id)
+            .ok_or(StoreError::Missing("client"))?;
         state.permissions.retain(|(client, _), _| client != id);
         Ok(())
     }
@@ -144,23 +157,38 @@ impl SubjectRegistry for MemoryStore {
             return Err(StoreError::Exists("client or subject"));
         }
         let revision = state.register();
-        state.subjects.insert(subject.id.clone(), Subject { revision, ..subject });
+        state.subjects.insert(
+            subject.id.clone(),
+            Subject {
+                revision,
+                ..subject
+            },
+        );
         Ok(())
     }
 
     async fn subject_update(&self, subject: Subject) -> Result<(), StoreError> {
         let mut state = self.state();
-        let known = state.subjects.get_mut(&subject.id).ok_or(StoreError::Missing("subject"))?;
+        let known = state
+            .subjects
+            .get_mut(&subject.id)
+            .ok_or(StoreError::Missing("subject"))?;
         if known.revision != subject.revision {
             return Err(StoreError::Conflict("subject"));
         }
-        *known = Subject { revision: subject.revision.next(), ..subject };
+        *known = Subject {
+            revision: subject.revision.next(),
+            ..subject
+        };
         Ok(())
     }
 
     async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.subjects.remove(id).ok_or(StoreError::Missing("subject"))?;
+        state
+            .subjects
+            .remove(id)
+            .ok_or(StoreError::Missing("subject"))?;
         state.permissions.retain(|(_, subject), _| subject != id);
         Ok(())
     }
@@ -172,8 +200,16 @@ impl SubjectRegistry for MemoryStore {
 
 #[async_trait]
 impl PermissionSource for MemoryStore {
-    async fn permission(&self, client: &ClientId, subject: &SubjectId) -> Result<Option<Permission>, StoreError> {
-        Ok(self.state().permissions.get(&(client.clone(), subject.clone())).cloned())
+    async fn permission(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<Option<Permission>, StoreError> {
+        Ok(self
+            .state()
+            .permissions
+            .get(&(client.clone(), subject.clone()))
+            .cloned())
     }
 }
 
@@ -192,12 +228,25 @@ impl PermissionRegistry for MemoryStore {
             return Err(StoreError::Exists("permission"));
         }
         let revision = state.register();
-        state.permissions.insert(key, Permission { revision, ..permission });
+        state.permissions.insert(
+            key,
+            Permission {
+                revision,
+                ..permission
+            },
+        );
         Ok(())
     }
 
-    async fn permission_delete(&self, client: &ClientId, subject: &SubjectId) -> Result<(), StoreError> {
-        let removed = self.state().permissions.remove(&(client.clone(), subject.clone()));
+    async fn permission_delete(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<(), StoreError> {
+        let removed = self
+            .state()
+            .permissions
+            .remove(&(client.clone(), subject.clone()));
         removed.map(drop).ok_or(StoreError::Missing("permission"))
     }
 
@@ -208,16 +257,26 @@ impl PermissionRegistry for MemoryStore {
 
 #[async_trait]
 impl ReplayGuard for MemoryStore {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        key: ReplayKey,
+        until: UnixTime,
+        now: UnixTime,
+        quota: u64,
+    ) -> Result<Claim, StoreError> {
         let mut state = self.state();
         if state.claims.get(&key).is_some_and(|end| *end >= now) {
             return Ok(Claim::Replayed);
         }
         if state.may_be_gone(until) {
-            return Err(StoreError::Unavailable("the clock was ahead: this use may be forgotten".into()));
+            return Err(StoreError::Unavailable(
+                "the clock was ahead: this use may be forgotten".into(),
+            ));
         }
         let recount = state.is_over_quota(key.issuer(), quota)
-            && state.claims_swept_at.is_none_or(|swept_at| swept_at.plus(RECOUNT_AFTER) <= now);
+            && state
+                .claims_swept_at
+                .is_none_or(|swept_at| swept_at.plus(RECOUNT_AFTER) <= now);
         if recount || state.claims.len() >= state.sweep_at {
             state.sweep_claims(now);
         }
@@ -237,22 +296,59 @@ impl ReplayGuard for MemoryStore {
 
 #[async_trait]
 impl TokenStore for MemoryStore {
-    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken, quota: u64) -> Result<Put, StoreError> {
+    async fn token_create(
+        &self,
+        digest: TokenDigest,
+        token: OpaqueToken,
+        quota: u64,
+    ) -> Result<Put, StoreError> {
         let client = token.origin.map(|origin| origin.client);
         let (now, until) = (token.issued_at, token.expires_at);
-        Ok(self.state().tokens.put(digest, Kept { client, until, value: token }, now, quota))
+        Ok(self.state().tokens.put(
+            digest,
+            Kept {
+                client,
+                until,
+                value: token,
+            },
+            now,
+            quota,
+        ))
     }
 
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError> {
-        Ok(self.state().tokens.records.get(digest).map(|kept| kept.value.clone()))
+        Ok(self
+            .state()
+            .tokens
+            .records
+            .get(digest)
+            .map(|kept| kept.value.clone()))
     }
 
-    async fn token_revoke(&self, digest: TokenDigest, revocation: Revocation, quota: u64) -> Result<Put, StoreError> {
+    async fn token_revoke(
+        &self,
+        digest: TokenDigest,
+        revocation: Revocation,
+        quota: u64,
+    ) -> Result<Put, StoreError> {
         let Revocation { client, at, until } = revocation;
-        Ok(self.state().revocations.put(digest, Kept { client: Some(client), until, value: () }, at, quota))
+        Ok(self.state().revocations.put(
+            digest,
+            Kept {
+                client: Some(client),
+                until,
+                value: (),
+            },
+            at,
+            quota,
+        ))
     }
 
-    async fn token_is_revoked(&self, digest: &TokenDigest, _: UnixTime) -> Result<bool, StoreError> {
+    async fn token_is_revoked(
+        &self,
+        digest: &TokenDigest,
+        _: UnixTime,
+    ) -> Result<bool, StoreError> {
         Ok(self.state().revocations.records.contains_key(digest))
     }
 }
@@ -284,14 +380,21 @@ struct Kept<T> {
 
 impl<T> Default for Expiring<T> {
     fn default() -> Self {
-        Self { records: HashMap::new(), by_client: HashMap::new(), swept_to: None }
+        Self {
+            records: HashMap::new(),
+            by_client: HashMap::new(),
+            swept_to: None,
+        }
     }
 }
 
 impl<T> Expiring<T> {
     fn put(&mut self, digest: TokenDigest, record: Kept<T>, now: UnixTime, quota: u64) -> Put {
         let client = record.client;
-        let recount = self.is_full(client, quota) && self.swept_to.is_none_or(|swept_to| swept_to.plus(RECOUNT_AFTER) <= now);
+        let recount = self.is_full(client, quota)
+            && self
+                .swept_to
+                .is_none_or(|swept_to| swept_to.plus(RECOUNT_AFTER) <= now);
         if recount || (self.records.len() >= 1024 && self.records.len().is_power_of_two()) {
             self.sweep(now);
         }
@@ -299,20 +402,30 @@ impl<T> Expiring<T> {
             return Put::OverQuota;
         }
         if self.records.insert(digest, record).is_none() {
-            client.into_iter().for_each(|client| *self.by_client.entry(client).or_default() += 1);
+            client
+                .into_iter()
+                .for_each(|client| *self.by_client.entry(client).or_default() += 1);
         }
         Put::Kept
     }
 
     fn is_full(&self, client: Option<u64>, quota: u64) -> bool {
-        client.and_then(|client| self.by_client.get(&client)).is_some_and(|held| *held >= quota)
+        client
+            .and_then(|client| self.by_client.get(&client))
+            .is_some_and(|held| *held >= quota)
     }
 
     fn sweep(&mut self, now: UnixTime) {
         self.swept_to = self.swept_to.max(Some(now));
-        self.records.retain(|_, record| record.until.plus(KEPT_BEYOND_END) > now);
+        self.records
+            .retain(|_, record| record.until.plus(KEPT_BEYOND_END) > now);
         self.by_client.clear();
-        for client in self.records.values().filter(|record| record.until > now).filter_map(|record| record.client) {
+        for client in self
+            .records
+            .values()
+            .filter(|record| record.until > now)
+            .filter_map(|record| record.client)
+        {
             *self.by_client.entry(client).or_default() += 1;
         }
     }

@@ -17,7 +17,8 @@ mod subject;
 mod token;
 
 pub use client::{
-    AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry, ClientSecret, PresentedSecret,
+    AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry,
+    ClientSecret, PresentedSecret,
 };
 pub use client::{ClientSource, TokenFormat, client_change};
 pub use client_key::ClientKey;
@@ -27,9 +28,14 @@ pub use permission::{Permission, PermissionRegistry, PermissionSource};
 pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
 pub use revision::Revision;
 pub use subject::{Subject, SubjectRegistry, SubjectSource, subject_change};
-pub use token::{DEFAULT_TOKEN_QUOTA, OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore};
+pub use token::{
+    DEFAULT_TOKEN_QUOTA, OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore,
+};
 
 /// Everything an authorization server needs of one backend.
-pub trait Store: ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore {}
+pub trait Store:
+    ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore
+{
+}
 
 impl<T: ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore> Store for T {}

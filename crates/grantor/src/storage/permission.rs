@@ -29,13 +29,22 @@ pub struct Permission {
 impl Permission {
     /// `client` may act for `subject`.
     pub fn new(client: ClientId, subject: SubjectId, scope: Option<Scope>) -> Self {
-        Self { client, subject, scope, created_at: None, revision: Revision::default() }
+        Self {
+            client,
+            subject,
+            scope,
+            created_at: None,
+            revision: Revision::default(),
+        }
     }
 
     /// The same permission, given at this time.
     #[must_use]
     pub fn given_at(self, created_at: UnixTime) -> Self {
-        Self { created_at: Some(created_at), ..self }
+        Self {
+            created_at: Some(created_at),
+            ..self
+        }
     }
 }
 
@@ -43,7 +52,11 @@ impl Permission {
 #[async_trait]
 pub trait PermissionSource: Send + Sync + 'static {
     /// The permission of `client` for `subject`, if and only if there is one.
-    async fn permission(&self, client: &ClientId, subject: &SubjectId) -> Result<Option<Permission>, StoreError>;
+    async fn permission(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<Option<Permission>, StoreError>;
 }
 
 /// Changes permissions.
@@ -52,7 +65,11 @@ pub trait PermissionRegistry: PermissionSource {
     /// Grants a permission, if and only if client and subject exist and there is none yet.
     async fn permission_create(&self, permission: Permission) -> Result<(), StoreError>;
     /// Withdraws a permission, if and only if there is one.
-    async fn permission_delete(&self, client: &ClientId, subject: &SubjectId) -> Result<(), StoreError>;
+    async fn permission_delete(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<(), StoreError>;
     /// All permissions in order of client, then subject.
     async fn permission_list(&self) -> Result<Vec<Permission>, StoreError>;
 }

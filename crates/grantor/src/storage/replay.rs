@@ -64,7 +64,13 @@ pub trait ReplayGuard: Send + Sync + 'static {
     ///
     /// An issuer with `quota` claims in force gets [`Claim::OverQuota`], so that no party can fill the backend; it is counted
     /// again at the latest ten seconds after claims have ended.
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError>;
+    async fn claim(
+        &self,
+        key: ReplayKey,
+        until: UnixTime,
+        now: UnixTime,
+        quota: u64,
+    ) -> Result<Claim, StoreError>;
 
     /// The time before which uses may have been lost, as when a backup was restored: an assertion is taken only if it was certainly
     /// issued after it. `None` if none was ever lost.

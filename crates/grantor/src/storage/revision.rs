@@ -26,7 +26,10 @@ impl Revision {
     /// The state after a change.
     #[must_use]
     pub fn next(self) -> Self {
-        Self { version: self.version + 1, ..self }
+        Self {
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 

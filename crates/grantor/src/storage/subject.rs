@@ -24,13 +24,21 @@ pub struct Subject {
 impl Subject {
     /// An enabled subject.
     pub fn new(id: SubjectId) -> Self {
-        Self { id, enabled: true, created_at: None, revision: Revision::default() }
+        Self {
+            id,
+            enabled: true,
+            created_at: None,
+            revision: Revision::default(),
+        }
     }
 
     /// The same subject, registered at this time.
     #[must_use]
     pub fn registered_at(self, created_at: UnixTime) -> Self {
-        Self { created_at: Some(created_at), ..self }
+        Self {
+            created_at: Some(created_at),
+            ..self
+        }
     }
 }
 
@@ -65,7 +73,10 @@ pub async fn subject_change(
     mut change: impl FnMut(&mut Subject),
 ) -> Result<Subject, StoreError> {
     for _ in 0..TRIES {
-        let mut subject = registry.subject(id).await?.ok_or(StoreError::Missing("subject"))?;
+        let mut subject = registry
+            .subject(id)
+            .await?
+            .ok_or(StoreError::Missing("subject"))?;
         change(&mut subject);
         match registry.subject_update(subject.clone()).await {
             Err(StoreError::Conflict(_)) => {}

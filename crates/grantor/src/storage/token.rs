@@ -87,14 +87,28 @@ pub const DEFAULT_TOKEN_QUOTA: u64 = 100_000;
 pub trait TokenStore: Send + Sync + 'static {
     /// Records a token, unless its client (by [`TokenOrigin::client`]) has `quota` of them in force. When this answers
     /// [`Put::Kept`], the token may be answered. A client over its quota is counted again ten seconds later at the latest.
-    async fn token_create(&self, digest: TokenDigest, token: OpaqueToken, quota: u64) -> Result<Put, StoreError>;
+    async fn token_create(
+        &self,
+        digest: TokenDigest,
+        token: OpaqueToken,
+        quota: u64,
+    ) -> Result<Put, StoreError>;
     /// The token with this digest, if and only if it is recorded; an expired one may be gone.
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError>;
 
     /// Records that the token with this digest is revoked, until it would have expired, unless its client has `quota` revocations in
     /// force. When this answers [`Put::Kept`], it is in force.
-    async fn token_revoke(&self, digest: TokenDigest, revocation: Revocation, quota: u64) -> Result<Put, StoreError>;
+    async fn token_revoke(
+        &self,
+        digest: TokenDigest,
+        revocation: Revocation,
+        quota: u64,
+    ) -> Result<Put, StoreError>;
     /// Whether [`TokenStore::token_revoke`] was called for this digest, or may have been for a token issued then: the backend
     /// may have lost that, as when a backup was restored, or the clock was far ahead for a while.
-    async fn token_is_revoked(&self, digest: &TokenDigest, issued_at: UnixTime) -> Result<bool, StoreError>;
+    async fn token_is_revoked(
+        &self,
+        digest: &TokenDigest,
+        issued_at: UnixTime,
+    ) -> Result<bool, StoreError>;
 }

@@ -26,7 +26,9 @@ fn check(text: &str) -> Result<(), IdentifierError> {
     match text {
         "" => Err(IdentifierError::Empty),
         _ if text.len() > ClientId::MAX_BYTES => Err(IdentifierError::TooLong),
-        _ if text.chars().any(char::is_control) || text.trim() != text => Err(IdentifierError::Characters),
+        _ if text.chars().any(char::is_control) || text.trim() != text => {
+            Err(IdentifierError::Characters)
+        }
         _ => Ok(()),
     }
 }
@@ -125,7 +127,9 @@ impl CorrelationId {
 /// The last `N` digits of a number to the base 32.
 fn digits<const N: u32>(number: u64) -> impl Iterator<Item = char> {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    (0..N).rev().map(move |place| char::from(DIGITS[(number >> (5 * place)) as usize % 32]))
+    (0..N)
+        .rev()
+        .map(move |place| char::from(DIGITS[(number >> (5 * place)) as usize % 32]))
 }
 
 impl fmt::Display for CorrelationId {

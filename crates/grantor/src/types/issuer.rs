@@ -43,7 +43,11 @@ impl Issuer {
         if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&host)) {
             return Err(IssuerError::Scheme);
         }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
             return Err(IssuerError::Parts);
         }
         if text.ends_with('/') {
@@ -54,7 +58,10 @@ impl Issuer {
         if url.as_str().trim_end_matches('/') != text {
             return Err(IssuerError::NotNormal);
         }
-        Ok(Self { text: text.to_owned(), path })
+        Ok(Self {
+            text: text.to_owned(),
+            path,
+        })
     }
 
     /// The identifier.
@@ -81,7 +88,10 @@ impl Issuer {
     /// behind it (OpenID Connect Discovery §4.1).
     pub fn openid_metadata_paths(&self) -> [String; 2] {
         let path = &self.path;
-        [format!("/.well-known/openid-configuration{path}"), format!("{path}/.well-known/openid-configuration")]
+        [
+            format!("/.well-known/openid-configuration{path}"),
+            format!("{path}/.well-known/openid-configuration"),
+        ]
     }
 }
 
@@ -114,10 +124,17 @@ mod tests {
 
     #[test]
     fn one_spelling_is_accepted() {
-        for text in
-            ["https://as.example", "https://as.example/tenant", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"]
-        {
-            assert_eq!(Issuer::parse(text).map(|issuer| issuer.to_string()), Ok(text.to_owned()));
+        for text in [
+            "https://as.example",
+            "https://as.example/tenant",
+            "http://127.0.0.1:8080",
+            "http://localhost",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(
+                Issuer::parse(text).map(|issuer| issuer.to_string()),
+                Ok(text.to_owned())
+            );
         }
         for (text, error) in [
             ("as.example", IssuerError::NotAUrl),
@@ -138,8 +155,14 @@ mod tests {
     #[test]
     fn the_well_known_part_goes_before_the_path() {
         let issuer = Issuer::parse("https://as.example/tenant").expect("an issuer");
-        assert_eq!(issuer.metadata_path(), "/.well-known/oauth-authorization-server/tenant");
-        let openid = ["/.well-known/openid-configuration/tenant", "/tenant/.well-known/openid-configuration"];
+        assert_eq!(
+            issuer.metadata_path(),
+            "/.well-known/oauth-authorization-server/tenant"
+        );
+        let openid = [
+            "/.well-known/openid-configuration/tenant",
+            "/tenant/.well-known/openid-configuration",
+        ];
         assert_eq!(issuer.openid_metadata_paths(), openid);
         assert_eq!(issuer.endpoint("token"), "https://as.example/tenant/token");
         assert_eq!(issuer.endpoint_path("token"), "/tenant/token");

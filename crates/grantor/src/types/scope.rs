@@ -28,7 +28,10 @@ impl Scope {
             return Ok(Self::default());
         }
         let tokens = || text.as_bytes().split(|&octet| octet == b' ');
-        if text.len() > Self::MAX_BYTES || !has_only_scope_characters(text) || tokens().any(<[u8]>::is_empty) {
+        if text.len() > Self::MAX_BYTES
+            || !has_only_scope_characters(text)
+            || tokens().any(<[u8]>::is_empty)
+        {
             return Err(ScopeError);
         }
         // Most are sent in order and without repetition, which is how they are kept.
@@ -54,14 +57,19 @@ impl Scope {
     pub fn is_subset(&self, other: &Self) -> bool {
         // Both are in the same order: what was passed over does not come again.
         let mut others = other.tokens();
-        self.tokens().all(|token| others.any(|other| other == token))
+        self.tokens()
+            .all(|token| others.any(|other| other == token))
     }
 
     /// The tokens in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let others: Vec<&str> = other.tokens().collect();
-        Self::of(self.tokens().filter(|token| others.binary_search(token).is_ok()).collect())
+        Self::of(
+            self.tokens()
+                .filter(|token| others.binary_search(token).is_ok())
+                .collect(),
+        )
     }
 
     /// The tokens in either.
@@ -79,8 +87,10 @@ impl Scope {
 /// Whether there are only characters of tokens, and spaces. It does not stop at the first that is neither, so that many are compared
 /// at once.
 fn has_only_scope_characters(text: &str) -> bool {
-    let is_allowed = |octet: u8| (b' '..=b'~').contains(&octet) & (octet != b'"') & (octet != b'\\');
-    text.bytes().fold(true, |fine, octet| fine & is_allowed(octet))
+    let is_allowed =
+        |octet: u8| (b' '..=b'~').contains(&octet) & (octet != b'"') & (octet != b'\\');
+    text.bytes()
+        .fold(true, |fine, octet| fine & is_allowed(octet))
 }
 
 impl fmt::Display for Scope {
@@ -121,17 +131,29 @@ mod tests {
 
     #[test]
     fn the_grammar_is_kept() {
-        assert_eq!(Scope::parse("write read read").map(|scope| scope.to_string()), Ok("read write".to_owned()));
+        assert_eq!(
+            Scope::parse("write read read").map(|scope| scope.to_string()),
+            Ok("read write".to_owned())
+        );
         assert_eq!(Scope::parse("").map(|scope| scope.is_empty()), Ok(true));
-        for text in [" ", " a", "a ", "a  b", "a\tb", "a\nb", "a\"", "a\\b", "ä", "a\0", "a\u{7f}"] {
+        for text in [
+            " ", " a", "a ", "a  b", "a\tb", "a\nb", "a\"", "a\\b", "ä", "a\0", "a\u{7f}",
+        ] {
             assert_eq!(Scope::parse(text), Err(ScopeError), "{text:?}");
         }
         for letter in '\0'..='\u{ff}' {
             let is_allowed = matches!(letter, '\x21' | '\x23'..='\x5b' | '\x5d'..='\x7e');
-            assert_eq!(Scope::parse(&letter.to_string()).is_ok(), is_allowed, "{letter:?}");
+            assert_eq!(
+                Scope::parse(&letter.to_string()).is_ok(),
+                is_allowed,
+                "{letter:?}"
+            );
         }
         assert!(Scope::parse(&"a".repeat(Scope::MAX_BYTES)).is_ok());
-        assert_eq!(Scope::parse(&"a".repeat(Scope::MAX_BYTES + 1)), Err(ScopeError));
+        assert_eq!(
+            Scope::parse(&"a".repeat(Scope::MAX_BYTES + 1)),
+            Err(ScopeError)
+        );
     }
 
     #[test]

@@ -54,7 +54,9 @@ impl Shown {
             let after = &rest[piece.len()..];
             let before = shown.len();
             if is_shown {
-                piece.chars().for_each(|each| push_escaped(&mut shown, each));
+                piece
+                    .chars()
+                    .for_each(|each| push_escaped(&mut shown, each));
             } else {
                 shown.extend(piece.chars().take(KEPT).chain(['…']));
                 is_masked = true;
@@ -65,13 +67,20 @@ impl Shown {
             }
             rest = after;
         }
-        if is_masked { Self(format!("{shown} ({} octets)", text.len())) } else { Self(shown) }
+        if is_masked {
+            Self(format!("{shown} ({} octets)", text.len()))
+        } else {
+            Self(shown)
+        }
     }
 
     /// Shows the first of several texts, each as [`Shown::of`] does, in quotes and brackets.
     pub fn list<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> Self {
         let more = texts.len().saturating_sub(MOST_VALUES);
-        let mut shown: Vec<String> = texts.take(MOST_VALUES).map(|text| format!("{:?}", Self::of(text))).collect();
+        let mut shown: Vec<String> = texts
+            .take(MOST_VALUES)
+            .map(|text| format!("{:?}", Self::of(text)))
+            .collect();
         if more > 0 {
             shown.push(format!("{more} more"));
         }
@@ -161,7 +170,11 @@ pub fn escaped_json(json: &str) -> String {
 }
 
 fn push_escaped(shown: &mut String, each: char) {
-    if is_hidden(each) { shown.extend(each.escape_unicode()) } else { shown.push(each) }
+    if is_hidden(each) {
+        shown.extend(each.escape_unicode())
+    } else {
+        shown.push(each)
+    }
 }
 
 /// Control characters (C0, DEL, C1), those that turn the direction of text, separators of lines, and those without any width.
@@ -169,7 +182,11 @@ fn is_hidden(each: char) -> bool {
     // Most are ASCII.
     match each {
         ' '..='~' => false,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => true,
         '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
         _ => each.is_control(),
     }
@@ -187,7 +204,11 @@ fn is_plain(text: &str) -> bool {
             }
             run += 1;
             has_only_small_letters &= byte.is_ascii_lowercase();
-            run <= if has_only_small_letters { LONGEST_WORD } else { KEPT }
+            run <= if has_only_small_letters {
+                LONGEST_WORD
+            } else {
+                KEPT
+            }
         })
 }
 
@@ -195,14 +216,16 @@ fn is_plain(text: &str) -> bool {
 fn is_taken_apart(text: &str) -> bool {
     let runs = text.split(|each: char| !each.is_alphanumeric());
     let is_odd = |run: &&str| {
-        run.chars().take(KEPT + 1).count() <= KEPT && run.contains(|each: char| each.is_numeric() || each.is_uppercase())
+        run.chars().take(KEPT + 1).count() <= KEPT
+            && run.contains(|each: char| each.is_numeric() || each.is_uppercase())
     };
     runs.filter(is_odd).nth(MOST_ODD_RUNS).is_some()
 }
 
 /// The next piece of a text that is not empty, and whether it is shown as it is.
 fn piece(rest: &str, first: char) -> (&str, bool) {
-    let run = |is_part: fn(char) -> bool| &rest[..rest.find(|each| !is_part(each)).unwrap_or(rest.len())];
+    let run =
+        |is_part: fn(char) -> bool| &rest[..rest.find(|each| !is_part(each)).unwrap_or(rest.len())];
     let encoded = run(|each| matches!(each, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '_'));
     if encoded.len() >= LONG_RUN {
         return (encoded, encoded.split(['-', '_']).all(is_word));
@@ -259,9 +282,16 @@ mod tests {
     #[test]
     fn a_secret_with_something_between_its_characters_is_not_shown() {
         let secret = base64url_encode(crypto::random_bytes::<48>());
-        let encoded: String = secret.bytes().map(|octet| format!("%25{octet:02X}")).collect();
+        let encoded: String = secret
+            .bytes()
+            .map(|octet| format!("%25{octet:02X}"))
+            .collect();
         let spaced: String = secret.chars().flat_map(|each| [each, ' ']).collect();
-        let in_fours: String = secret.as_bytes().chunks(4).map(|four| format!("{} ", String::from_utf8_lossy(four))).collect();
+        let in_fours: String = secret
+            .as_bytes()
+            .chunks(4)
+            .map(|four| format!("{} ", String::from_utf8_lossy(four)))
+            .collect();
         for hidden in [encoded, spaced, in_fours] {
             let shown = Shown::of(&hidden).to_string();
             assert!(shown.len() < 40 && shown.ends_with("octets)"), "{shown}");
@@ -293,32 +323,58 @@ mod tests {
             }
         }
         assert!(plain > 100, "{plain}");
-        assert!(is_plain("https://billing.example/v2") && !is_plain("billing2024") && !is_plain("a\u{1b}"));
+        assert!(
+            is_plain("https://billing.example/v2")
+                && !is_plain("billing2024")
+                && !is_plain("a\u{1b}")
+        );
     }
 
     #[test]
     fn of_a_secret_or_a_token_little_is_left() {
         for _ in 0..2_000 {
             let secret = base64url_encode(crypto::random_bytes::<48>());
-            let jwt = format!("eyJhbGciOiJFUzI1NiJ9.{}.{secret}", base64url_encode(crypto::random_bytes::<96>()));
+            let jwt = format!(
+                "eyJhbGciOiJFUzI1NiJ9.{}.{secret}",
+                base64url_encode(crypto::random_bytes::<96>())
+            );
             for credential in [secret.clone(), format!("id:{secret}"), jwt] {
                 let shown = Shown::of(&credential);
                 let longest = |part: &str| {
-                    (0..part.len()).all(|start| part[start..].len() < 20 || !shown.as_str().contains(&part[start..][..20]))
+                    (0..part.len()).all(|start| {
+                        part[start..].len() < 20 || !shown.as_str().contains(&part[start..][..20])
+                    })
                 };
-                assert!(longest(&credential) && !shown.as_str().contains(&secret), "{credential}: {shown}");
-                assert!(shown.as_str().ends_with(&format!("({} octets)", credential.len())), "{shown}");
+                assert!(
+                    longest(&credential) && !shown.as_str().contains(&secret),
+                    "{credential}: {shown}"
+                );
+                assert!(
+                    shown
+                        .as_str()
+                        .ends_with(&format!("({} octets)", credential.len())),
+                    "{shown}"
+                );
             }
         }
     }
 
     #[test]
     fn what_is_long_is_cut_after_it_was_escaped_and_its_length_is_told() {
-        for text in
-            ["\u{7f}".repeat(12_000), "\u{ffff}".repeat(4_000), "\"".repeat(12_000), "a ".repeat(6_000), "é-".repeat(4_000)]
-        {
+        for text in [
+            "\u{7f}".repeat(12_000),
+            "\u{ffff}".repeat(4_000),
+            "\"".repeat(12_000),
+            "a ".repeat(6_000),
+            "é-".repeat(4_000),
+        ] {
             let shown = Shown::of(&text);
-            assert!(shown.as_str().ends_with(&format!("… ({} octets)", text.len())), "{shown}");
+            assert!(
+                shown
+                    .as_str()
+                    .ends_with(&format!("… ({} octets)", text.len())),
+                "{shown}"
+            );
             assert!(shown.as_str().len() <= Shown::MAX_BYTES + 20, "{shown}");
             assert!(Shown::known(&text, 40).as_str().len() <= 60);
         }
@@ -328,20 +384,37 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_act_on_is_escaped() {
-        let hostile = "a\u{1b}[2J\u{9b}b\u{7f}\u{202e}c\u{2066}\u{2028}\u{200f}\u{61c}\u{feff}\n\"\u{e0041}";
-        let shown = [Shown::of(hostile).0, Shown::known(hostile, 1000).0, escaped(hostile)];
-        assert!(shown.iter().all(|text| !text.chars().any(is_hidden)), "{shown:?}");
+        let hostile =
+            "a\u{1b}[2J\u{9b}b\u{7f}\u{202e}c\u{2066}\u{2028}\u{200f}\u{61c}\u{feff}\n\"\u{e0041}";
+        let shown = [
+            Shown::of(hostile).0,
+            Shown::known(hostile, 1000).0,
+            escaped(hostile),
+        ];
+        assert!(
+            shown.iter().all(|text| !text.chars().any(is_hidden)),
+            "{shown:?}"
+        );
         assert_eq!(shown[0], shown[1]);
         let json = serde_json::to_string_pretty(&[hostile]).expect("JSON");
         let escaped = escaped_json(&json);
-        assert!(!escaped.replace('\n', "").chars().any(is_hidden), "{escaped}");
-        assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).expect("the same JSON"), [hostile]);
+        assert!(
+            !escaped.replace('\n', "").chars().any(is_hidden),
+            "{escaped}"
+        );
+        assert_eq!(
+            serde_json::from_str::<Vec<String>>(&escaped).expect("the same JSON"),
+            [hostile]
+        );
     }
 
     #[test]
     fn a_list_shows_its_first_values() {
         let many: Vec<String> = (0..40).map(|number| format!("a{number}")).collect();
-        assert_eq!(Shown::list(many.iter().map(String::as_str)), r#"["a0", "a1", "a2", "a3", 36 more]"#);
+        assert_eq!(
+            Shown::list(many.iter().map(String::as_str)),
+            r#"["a0", "a1", "a2", "a3", 36 more]"#
+        );
         assert_eq!(Shown::list(["x\""].into_iter()), r#"["x\""]"#);
     }
 }

@@ -1,5 +1,8 @@
 //! A local authorization server that answers by script and remembers what it was asked, and shorthands for what clients need.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
+#![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +42,10 @@ impl Asked {
     pub(crate) fn form(&self) -> BTreeMap<String, String> {
         let mut form = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(self.body.as_bytes()) {
-            assert!(form.insert(name.to_string(), value.into_owned()).is_none(), "{name} twice");
+            assert!(
+                form.insert(name.to_string(), value.into_owned()).is_none(),
+                "{name} twice"
+            );
         }
         form
     }
@@ -51,11 +57,17 @@ impl Asked {
 
     /// The assertion in this parameter.
     pub(crate) fn jwt(&self, name: &str) -> Jwt {
-        Jwt::read(&self.parameter(name).unwrap_or_else(|| unreachable!("no {name}: {}", self.body)))
+        Jwt::read(
+            &self
+                .parameter(name)
+                .unwrap_or_else(|| unreachable!("no {name}: {}", self.body)),
+        )
     }
 
     pub(crate) fn authorization(&self) -> Option<&str> {
-        self.headers.get("authorization").map(|value| value.to_str().expect("ASCII"))
+        self.headers
+            .get("authorization")
+            .map(|value| value.to_str().expect("ASCII"))
     }
 }
 
@@ -69,9 +81,16 @@ pub(crate) struct Jwt {
 
 impl Jwt {
     pub(crate) fn read(text: &str) -> Self {
-        let decode = |part| grantor::jose::base64url_decode(text.split('.').nth(part).expect("a part")).expect("base64url");
+        let decode = |part| {
+            grantor::jose::base64url_decode(text.split('.').nth(part).expect("a part"))
+                .expect("base64url")
+        };
         let json = |part| serde_json::from_slice(&decode(part)).expect("JSON");
-        Self { text: text.to_owned(), header: json(0), claims: json(1) }
+        Self {
+            text: text.to_owned(),
+            header: json(0),
+            claims: json(1),
+        }
     }
 
     pub(crate) fn claim(&self, name: &str) -> &Value {
@@ -81,7 +100,9 @@ impl Jwt {
     /// Asserts that `key` signed it.
     pub(crate) fn is_by(&self, key: &PrivateJwk) {
         let public = VerificationKey::from_jwk(key.public()).expect("a public key");
-        Unverified::parse(&self.text).and_then(|jws| jws.verify(&public)).expect("a signature by the key");
+        Unverified::parse(&self.text)
+            .and_then(|jws| jws.verify(&public))
+            .expect("a signature by the key");
     }
 }
 
@@ -111,7 +132,11 @@ impl Server {
                         let (parts, body) = request.into_parts();
                         let body = body.collect().await.expect("a body").to_bytes();
                         let body = String::from_utf8(body.to_vec()).expect("a form");
-                        let asked = Asked { uri: parts.uri, headers: parts.headers, body };
+                        let asked = Asked {
+                            uri: parts.uri,
+                            headers: parts.headers,
+                            body,
+                        };
                         let number = {
                             let mut log = log.lock().expect("no panic");
                             log.push(asked.clone());
@@ -120,7 +145,10 @@ impl Server {
                         Ok::<_, Infallible>(script(number, asked).await)
                     }
                 });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         Self { url, asked }
@@ -166,28 +194,48 @@ pub(crate) fn answer(status: u16, body: &Value) -> Response<Body> {
 
 /// An answer of any type.
 pub(crate) fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Response<Body> {
-    let answer = Response::builder().status(status).header("content-type", content_type);
-    answer.body(Full::new(body.into()).boxed()).expect("an answer")
+    let answer = Response::builder()
+        .status(status)
+        .header("content-type", content_type);
+    answer
+        .body(Full::new(body.into()).boxed())
+        .expect("an answer")
 }
 
 /// A token.
 pub(crate) fn token(token: &str, expires_in: u64) -> Response<Body> {
-    answer(200, &json!({"access_token": token, "token_type": "Bearer", "expires_in": expires_in}))
+    answer(
+        200,
+        &json!({"access_token": token, "token_type": "Bearer", "expires_in": expires_in}),
+    )
 }
 
 /// A refusal.
 pub(crate) fn refusal(status: u16, code: &str) -> Response<Body> {
-    answer(status, &json!({"error": code, "error_description": "as scripted"}))
+    answer(
+        status,
+        &json!({"error": code, "error_description": "as scripted"}),
+    )
 }
 
 /// An answer with a further header.
-pub(crate) fn with_header(mut answer: Response<Body>, name: &'static str, value: &str) -> Response<Body> {
-    answer.headers_mut().insert(name, value.parse().expect("a header value"));
+pub(crate) fn with_header(
+    mut answer: Response<Body>,
+    name: &'static str,
+    value: &str,
+) -> Response<Body> {
+    answer
+        .headers_mut()
+        .insert(name, value.parse().expect("a header value"));
     answer
 }
 
 pub(crate) fn redirect(to: &str) -> Response<Body> {
-    with_header(text(StatusCode::TEMPORARY_REDIRECT.as_u16(), "text/plain", ""), "location", to)
+    with_header(
+        text(StatusCode::TEMPORARY_REDIRECT.as_u16(), "text/plain", ""),
+        "location",
+        to,
+    )
 }
 
 pub(crate) fn clock() -> Arc<ManualClock> {

@@ -25,7 +25,11 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored, and of the input nothing.
-    pub(crate) async fn read(form: &Form, response: Response<Full<Bytes>>, decisions: Vec<Decision>) -> Self {
+    pub(crate) async fn read(
+        form: &Form,
+        response: Response<Full<Bytes>>,
+        decisions: Vec<Decision>,
+    ) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         let text = std::str::from_utf8(&body).expect("UTF-8").to_owned();
@@ -53,7 +57,13 @@ impl Answer {
         assert_eq!(self.decision.outcome, Outcome::Granted, "{row}");
         assert_eq!(self.status, StatusCode::OK, "{row}");
         assert_eq!(self.body["token_type"], "Bearer", "{row}");
-        assert!(self.body["expires_in"].as_u64().is_some_and(|seconds| seconds > 0), "{row}: {}", self.body);
+        assert!(
+            self.body["expires_in"]
+                .as_u64()
+                .is_some_and(|seconds| seconds > 0),
+            "{row}: {}",
+            self.body
+        );
         assert_eq!(self.body.get("refresh_token"), None, "{row}");
         self.body["access_token"].as_str().expect("an access token")
     }
@@ -66,20 +76,33 @@ impl Answer {
             Outcome::Granted | Outcome::Undecided => ("granted", "no rule", ""),
         };
         assert_eq!((logged, broken), (error, rule), "{row}: {told}");
-        assert!(told.contains(cause), "{row}: expected {cause:?} in {told:?}");
+        assert!(
+            told.contains(cause),
+            "{row}: expected {cause:?} in {told:?}"
+        );
         assert_eq!(self.body["error"], error, "{row}");
         assert_eq!(self.status, self.expected_status(error, rule), "{row}");
-        let challenge = self.headers.get(header::WWW_AUTHENTICATE).map(|value| value.to_str().expect("ASCII"));
+        let challenge = self
+            .headers
+            .get(header::WWW_AUTHENTICATE)
+            .map(|value| value.to_str().expect("ASCII"));
         match self.status {
-            StatusCode::UNAUTHORIZED => assert!(challenge.is_some_and(|text| text.starts_with("Basic realm=")), "{row}"),
+            StatusCode::UNAUTHORIZED => assert!(
+                challenge.is_some_and(|text| text.starts_with("Basic realm=")),
+                "{row}"
+            ),
             _ => assert_eq!(challenge, None, "{row}"),
         }
     }
 
     /// What the public may read, without the correlation id.
     pub(crate) fn description(&self) -> &str {
-        let text = self.body["error_description"].as_str().expect("a description");
-        text.split(" (decision ").next().expect("split has a first part")
+        let text = self.body["error_description"]
+            .as_str()
+            .expect("a description");
+        text.split(" (decision ")
+            .next()
+            .expect("split has a first part")
     }
 
     fn expected_status(&self, error: &str, rule: &str) -> StatusCode {
@@ -96,18 +119,38 @@ impl Answer {
     fn has_a_small_record_without_credentials(&self, form: &Form) {
         let record = serde_json::to_string(&self.decision).expect("JSON");
         assert_eq!(record, self.decision.record(), "nothing has to be left out");
-        assert!(record.len() <= Decision::MAX_BYTES, "{} octets: {record}", record.len());
-        let is_credential = |name: &str| ["assertion", "client_assertion", "client_secret"].contains(&name);
-        for (_, value) in form.pairs.iter().filter(|(name, value)| is_credential(name) && value.len() >= 20) {
+        assert!(
+            record.len() <= Decision::MAX_BYTES,
+            "{} octets: {record}",
+            record.len()
+        );
+        let is_credential =
+            |name: &str| ["assertion", "client_assertion", "client_secret"].contains(&name);
+        for (_, value) in form
+            .pairs
+            .iter()
+            .filter(|(name, value)| is_credential(name) && value.len() >= 20)
+        {
             assert!(!record.contains(value.as_str()), "{record} holds {value}");
         }
     }
 
     /// A refusal that is explained is explained by exactly one failing row.
     fn is_explained_by_one_row(&self) {
-        let Some(explanation) = &self.decision.explanation else { return };
-        let failed: Vec<_> = explanation.checks.iter().filter(|check| check.verdict == Verdict::Fail).collect();
-        assert_eq!(failed.len(), 1, "{:?}: {explanation:?}", self.decision.outcome);
+        let Some(explanation) = &self.decision.explanation else {
+            return;
+        };
+        let failed: Vec<_> = explanation
+            .checks
+            .iter()
+            .filter(|check| check.verdict == Verdict::Fail)
+            .collect();
+        assert_eq!(
+            failed.len(),
+            1,
+            "{:?}: {explanation:?}",
+            self.decision.outcome
+        );
     }
 
     fn is_never_stored(&self) {
@@ -127,16 +170,30 @@ impl Answer {
             assert!(text.bytes().all(allowed), "{text}");
         }
         let description = self.body["error_description"].as_str().expect("a text");
-        assert!(description.ends_with(&format!("(decision {})", self.decision.id)), "{description}");
+        assert!(
+            description.ends_with(&format!("(decision {})", self.decision.id)),
+            "{description}"
+        );
     }
 
     fn repeats_nothing_of(&self, form: &Form, body: &str) {
-        let headers: Vec<_> = self.headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let headers: Vec<_> = self
+            .headers
+            .values()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
         let answer = format!("{body}\n{}", headers.join("\n"));
         let own_type = |value: &String| value.starts_with("application/x-www-form-urlencoded");
-        let sent = form.pairs.iter().map(|(_, value)| value).chain(form.headers.iter().map(|(_, value)| value));
+        let sent = form
+            .pairs
+            .iter()
+            .map(|(_, value)| value)
+            .chain(form.headers.iter().map(|(_, value)| value));
         for value in sent.filter(|value| !own_type(value)) {
-            for text in std::iter::once(value.clone()).chain(texts_of_jws(value)).filter(|text| text.len() >= 6) {
+            for text in std::iter::once(value.clone())
+                .chain(texts_of_jws(value))
+                .filter(|text| text.len() >= 6)
+            {
                 assert!(!answer.contains(&text), "{answer} repeats {text}");
             }
         }

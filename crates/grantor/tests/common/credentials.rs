@@ -7,7 +7,9 @@ use grantor::{
     types::AuthMethod,
 };
 
-use super::{Form, JWT_BEARER, Key, Party, Use, World, keys, metadata, readable, with_client_assertion};
+use super::{
+    Form, JWT_BEARER, Key, Party, Use, World, keys, metadata, readable, with_client_assertion,
+};
 
 pub(crate) const METHODS: [AuthMethod; 5] = [
     AuthMethod::PRIVATE_KEY_JWT,
@@ -19,19 +21,36 @@ pub(crate) const METHODS: [AuthMethod; 5] = [
 
 /// A client with every kind of credentials that its registration may hold.
 pub(crate) fn client(metadata: ClientMetadata) -> Client {
-    let takes_secrets = ![AuthMethod::PRIVATE_KEY_JWT, AuthMethod::NONE].contains(&metadata.auth_method);
-    let secrets = vec![ClientSecret::digest(keys::SECRET.text(), None), readable(keys::SECRET.text(), None)];
-    Client::new(metadata, vec![keys::P256.public().into()], if takes_secrets { secrets } else { vec![] }).expect("a client")
+    let takes_secrets =
+        ![AuthMethod::PRIVATE_KEY_JWT, AuthMethod::NONE].contains(&metadata.auth_method);
+    let secrets = vec![
+        ClientSecret::digest(keys::SECRET.text(), None),
+        readable(keys::SECRET.text(), None),
+    ];
+    Client::new(
+        metadata,
+        vec![keys::P256.public().into()],
+        if takes_secrets { secrets } else { vec![] },
+    )
+    .expect("a client")
 }
 
 pub(crate) async fn world_with(id: &str, method: &AuthMethod) -> World {
     let world = World::new();
-    world.store.client_create(client(metadata(id, method.clone()))).await.expect("a new name");
+    world
+        .store
+        .client_create(client(metadata(id, method.clone())))
+        .await
+        .expect("a new name");
     world
 }
 
 pub(crate) fn signed(id: &str, usage: Use, key: &Arc<Key>) -> String {
-    let party = Party { id: id.to_owned(), usage, key: key.clone() };
+    let party = Party {
+        id: id.to_owned(),
+        usage,
+        key: key.clone(),
+    };
     party.jwt().sign(key)
 }
 
@@ -43,10 +62,16 @@ pub(crate) fn grant_form(id: &str) -> Form {
 /// Adds right credentials by this method.
 pub(crate) fn with_credentials(form: Form, id: &str, method: &AuthMethod) -> Form {
     match method.as_str() {
-        "private_key_jwt" => with_client_assertion(form, &signed(id, Use::PrivateKeyJwt, &keys::P256)),
-        "client_secret_jwt" => with_client_assertion(form, &signed(id, Use::ClientSecretJwt, &keys::SECRET)),
+        "private_key_jwt" => {
+            with_client_assertion(form, &signed(id, Use::PrivateKeyJwt, &keys::P256))
+        }
+        "client_secret_jwt" => {
+            with_client_assertion(form, &signed(id, Use::ClientSecretJwt, &keys::SECRET))
+        }
         "client_secret_basic" => form.basic(id, keys::SECRET.text()),
-        "client_secret_post" => form.with("client_id", id).with("client_secret", keys::SECRET.text()),
+        "client_secret_post" => form
+            .with("client_id", id)
+            .with("client_secret", keys::SECRET.text()),
         _ => form.with("client_id", id),
     }
 }

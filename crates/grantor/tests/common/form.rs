@@ -17,8 +17,16 @@ pub(crate) struct Form {
 impl Form {
     /// An empty form for `/token`.
     pub(crate) fn new(grant_type: &str) -> Self {
-        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-        Self { uri: "/token".to_owned(), headers, pairs: Vec::new() }.with("grant_type", grant_type)
+        let headers = vec![(
+            "content-type",
+            "application/x-www-form-urlencoded".to_owned(),
+        )];
+        Self {
+            uri: "/token".to_owned(),
+            headers,
+            pairs: Vec::new(),
+        }
+        .with("grant_type", grant_type)
     }
 
     /// One more parameter.
@@ -58,17 +66,28 @@ impl Form {
     /// Basic credentials, form-encoded as RFC 6749 §2.3.1 has it.
     #[must_use]
     pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
-        self.header("authorization", &basic_of(format!("{}:{}", encode(id), encode(secret))))
+        self.header(
+            "authorization",
+            &basic_of(format!("{}:{}", encode(id), encode(secret))),
+        )
     }
 
     /// The first value of a parameter.
     pub(crate) fn value(&self, name: &str) -> &str {
-        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).expect("the parameter is there")
+        self.pairs
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .expect("the parameter is there")
     }
 
     /// The body.
     pub(crate) fn body(&self) -> String {
-        let pairs: Vec<_> = self.pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let pairs: Vec<_> = self
+            .pairs
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
         pairs.join("&")
     }
 
@@ -88,7 +107,9 @@ impl Form {
 
     /// Whether there is an Authorization header.
     pub(crate) fn is_challenged(&self) -> bool {
-        self.headers.iter().any(|(name, _)| *name == header::AUTHORIZATION.as_str())
+        self.headers
+            .iter()
+            .any(|(name, _)| *name == header::AUTHORIZATION.as_str())
     }
 }
 

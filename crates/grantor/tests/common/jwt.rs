@@ -77,6 +77,9 @@ fn put(members: &mut Vec<(String, String)>, name: &str, json: String) {
 }
 
 fn object(members: &[(String, String)]) -> String {
-    let members: Vec<_> = members.iter().map(|(name, json)| format!("{}:{json}", quote(name))).collect();
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, json)| format!("{}:{json}", quote(name)))
+        .collect();
     format!("{{{}}}", members.join(","))
 }

@@ -8,18 +8,22 @@ use aws_lc_rs::{
     rsa::KeyPairComponents,
     signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
 };
-use grantor::jose::{Algorithm, Curve, Jwk, KeyType, PrivateJwk, VerificationKey, base64url_decode, base64url_encode};
+use grantor::jose::{
+    Algorithm, Curve, Jwk, KeyType, PrivateJwk, VerificationKey, base64url_decode, base64url_encode,
+};
 use serde_json::{Map, Value};
 
 /// RSA keys are slow to make, so there is one, and one for the other party. They have no `alg` of their own.
 pub(crate) static RSA: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
 pub(crate) static P256: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
-pub(crate) static P256_OTHER: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
+pub(crate) static P256_OTHER: LazyLock<Arc<Key>> =
+    LazyLock::new(|| Key::generate(Algorithm::Es256));
 pub(crate) static P384: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es384));
 pub(crate) static P521: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es512));
 pub(crate) static ED25519: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
-pub(crate) static SECRET: LazyLock<Arc<Key>> =
-    LazyLock::new(|| Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too"));
+pub(crate) static SECRET: LazyLock<Arc<Key>> = LazyLock::new(|| {
+    Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too")
+});
 
 /// A key pair or a shared secret.
 pub(crate) struct Key {
@@ -38,12 +42,18 @@ impl Key {
 
     /// A shared secret, for HS256.
     pub(crate) fn secret(secret: &str) -> Arc<Self> {
-        Arc::new(Self { algorithm: Algorithm::Hs256, jwk: Map::from_iter([("k".to_owned(), secret.into())]) })
+        Arc::new(Self {
+            algorithm: Algorithm::Hs256,
+            jwk: Map::from_iter([("k".to_owned(), secret.into())]),
+        })
     }
 
     /// The same key, signing with another algorithm.
     pub(crate) fn with(&self, algorithm: Algorithm) -> Arc<Self> {
-        Arc::new(Self { algorithm, jwk: self.jwk.clone() })
+        Arc::new(Self {
+            algorithm,
+            jwk: self.jwk.clone(),
+        })
     }
 
     /// The secret, of a shared secret.
@@ -60,7 +70,11 @@ impl Key {
     pub(crate) fn public(&self) -> Arc<VerificationKey> {
         self.public_with(&[(
             "alg",
-            if self.algorithm.key_type() == KeyType::Rsa { Value::Null } else { self.jwk["alg"].clone() },
+            if self.algorithm.key_type() == KeyType::Rsa {
+                Value::Null
+            } else {
+                self.jwk["alg"].clone()
+            },
         )])
     }
 
@@ -89,15 +103,26 @@ impl Key {
             KeyType::Rsa => {
                 let pair = self.rsa();
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(rsa_encoding(self.algorithm), &random, message, &mut signature).expect("RSA signs");
+                pair.sign(
+                    rsa_encoding(self.algorithm),
+                    &random,
+                    message,
+                    &mut signature,
+                )
+                .expect("RSA signs");
                 signature
             }
             KeyType::Ec(curve) => {
                 let pair = self.ec(curve);
-                pair.sign(&random, message).expect("ECDSA signs").as_ref().to_vec()
+                pair.sign(&random, message)
+                    .expect("ECDSA signs")
+                    .as_ref()
+                    .to_vec()
             }
             KeyType::Ed25519 => {
-                let pair = Ed25519KeyPair::from_seed_and_public_key(&self.octets("d"), &self.octets("x")).expect("a pair");
+                let pair =
+                    Ed25519KeyPair::from_seed_and_public_key(&self.octets("d"), &self.octets("x"))
+                        .expect("a pair");
                 pair.sign(message).as_ref().to_vec()
             }
             KeyType::Oct => {
@@ -108,9 +133,18 @@ impl Key {
     }
 
     fn rsa(&self) -> RsaKeyPair {
-        let [n, e, d, p, q, dp, dq, qi] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|name| self.octets(name));
+        let [n, e, d, p, q, dp, dq, qi] =
+            ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|name| self.octets(name));
         let public_key = sig::RsaPublicKeyComponents { n, e };
-        let components = KeyPairComponents { public_key, d, p, q, dP: dp, dQ: dq, qInv: qi };
+        let components = KeyPairComponents {
+            public_key,
+            d,
+            p,
+            q,
+            dP: dp,
+            dQ: dq,
+            qInv: qi,
+        };
         RsaKeyPair::from_components(&components).expect("an RSA pair")
     }
 
@@ -121,7 +155,8 @@ impl Key {
             Curve::P521 => &sig::ECDSA_P521_SHA512_FIXED_SIGNING,
         };
         let point = [&[4][..], &self.octets("x"), &self.octets("y")].concat();
-        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.octets("d"), &point).expect("an EC pair")
+        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.octets("d"), &point)
+            .expect("an EC pair")
     }
 
     fn octets(&self, member: &str) -> Vec<u8> {
@@ -152,8 +187,8 @@ fn mac(algorithm: Algorithm) -> hmac::Algorithm {
 /// The same ES256 token with the other signature that everybody can make of it: (r, n - s) verifies where (r, s) does.
 pub(crate) fn with_other_s(token: &str) -> String {
     const ORDER: [u8; 32] = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-        0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
     let (signed, signature) = token.rsplit_once('.').expect("a JWS");
     let mut signature = base64url_decode(signature).expect("base64url");

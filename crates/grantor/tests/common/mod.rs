@@ -1,6 +1,9 @@
 //! A server under test with its store, clock and decision log; the parties that call it; and the one oracle that every answer of
 //! the token endpoint has to pass.
-#![expect(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
+#![expect(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
 
 pub(crate) mod answer;
 pub(crate) mod credentials;
@@ -23,7 +26,10 @@ use grantor::{
     assertion::CLIENT_ASSERTION_TYPE,
     clock::{ManualClock, UnixTime},
     server::{AuthorizationServer, Builder, Decision, DecisionLog},
-    storage::{Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, Permission, PermissionRegistry},
+    storage::{
+        Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, Permission,
+        PermissionRegistry,
+    },
     storage::{StoreError, Subject, SubjectRegistry, client_change},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope, SubjectId},
 };
@@ -55,12 +61,20 @@ impl Use {
 
     /// The error code of a bad assertion.
     pub(crate) fn error(self) -> &'static str {
-        if self == Self::Grant { "invalid_grant" } else { "invalid_client" }
+        if self == Self::Grant {
+            "invalid_grant"
+        } else {
+            "invalid_client"
+        }
     }
 
     /// The method a client of this use is registered with.
     pub(crate) fn method(self) -> AuthMethod {
-        if self == Self::ClientSecretJwt { AuthMethod::CLIENT_SECRET_JWT } else { AuthMethod::PRIVATE_KEY_JWT }
+        if self == Self::ClientSecretJwt {
+            AuthMethod::CLIENT_SECRET_JWT
+        } else {
+            AuthMethod::PRIVATE_KEY_JWT
+        }
     }
 }
 
@@ -75,13 +89,21 @@ pub(crate) struct Party {
 impl Party {
     /// A good assertion by this party, valid for both uses, with a new `jti`.
     pub(crate) fn jwt(&self) -> Jwt {
-        let jwt = Jwt::default().header("alg", quote(self.key.algorithm.name())).header("typ", quote("JWT"));
+        let jwt = Jwt::default()
+            .header("alg", quote(self.key.algorithm.name()))
+            .header("typ", quote("JWT"));
         let jwt = match self.key.key_id() {
             Some(key_id) => jwt.header("kid", quote(key_id)),
             None => jwt,
         };
-        let times = jwt.claim("iat", NOW.to_string()).claim("exp", (NOW + 60).to_string()).text("jti", &new_token_id());
-        times.text("iss", &self.id).text("sub", &self.id).text("aud", ISSUER)
+        let times = jwt
+            .claim("iat", NOW.to_string())
+            .claim("exp", (NOW + 60).to_string())
+            .text("jti", &new_token_id());
+        times
+            .text("iss", &self.id)
+            .text("sub", &self.id)
+            .text("aud", ISSUER)
     }
 
     /// A request that uses this assertion.
@@ -100,7 +122,8 @@ impl Party {
 
 /// Adds client authentication by assertion.
 pub(crate) fn with_client_assertion(form: Form, assertion: &str) -> Form {
-    form.with("client_assertion_type", CLIENT_ASSERTION_TYPE).with("client_assertion", assertion)
+    form.with("client_assertion_type", CLIENT_ASSERTION_TYPE)
+        .with("client_assertion", assertion)
 }
 
 /// A `jti` nobody used.
@@ -125,7 +148,10 @@ impl Log {
 
 impl DecisionLog for Log {
     fn record(&self, decision: &Decision) {
-        self.0.lock().expect("no panic while locked").push(decision.clone());
+        self.0
+            .lock()
+            .expect("no panic while locked")
+            .push(decision.clone());
     }
 }
 
@@ -154,9 +180,17 @@ impl World {
         let clock = Arc::new(ManualClock::new(at(0.0)));
         let log = Log::default();
         let issuer = Issuer::parse(ISSUER).expect("an issuer");
-        let builder = AuthorizationServer::builder(issuer).store(store.clone()).clock(clock.clone()).decisions(log.clone());
+        let builder = AuthorizationServer::builder(issuer)
+            .store(store.clone())
+            .clock(clock.clone())
+            .decisions(log.clone());
         let server = add(builder).build().expect("a server");
-        Self { store, clock, log, server }
+        Self {
+            store,
+            clock,
+            log,
+            server,
+        }
     }
 
     /// Sets the clock this many seconds after [`NOW`].
@@ -166,12 +200,21 @@ impl World {
 
     /// Registers a new client that is fit for this use, with the usual key.
     pub(crate) async fn party(&self, usage: Use) -> Party {
-        let key = if usage == Use::ClientSecretJwt { keys::SECRET.clone() } else { keys::P256.clone() };
+        let key = if usage == Use::ClientSecretJwt {
+            keys::SECRET.clone()
+        } else {
+            keys::P256.clone()
+        };
         self.party_with(usage, key, |_| ()).await
     }
 
     /// As [`World::party`], with this key and with changed metadata.
-    pub(crate) async fn party_with(&self, usage: Use, key: Arc<Key>, change: impl FnOnce(&mut ClientMetadata)) -> Party {
+    pub(crate) async fn party_with(
+        &self,
+        usage: Use,
+        key: Arc<Key>,
+        change: impl FnOnce(&mut ClientMetadata),
+    ) -> Party {
         let id = format!("https://client.example/{}", next());
         let mut metadata = metadata(&id, usage.method());
         change(&mut metadata);
@@ -185,24 +228,38 @@ impl World {
     }
 
     /// Registers a client.
-    pub(crate) async fn register(&self, metadata: ClientMetadata, keys: Vec<ClientKey>, secrets: Vec<ClientSecret>) {
+    pub(crate) async fn register(
+        &self,
+        metadata: ClientMetadata,
+        keys: Vec<ClientKey>,
+        secrets: Vec<ClientSecret>,
+    ) {
         let client = Client::new(metadata, keys, secrets).expect("a client that makes sense");
         self.store.client_create(client).await.expect("a new name");
     }
 
     /// Replaces the registration of a client, whatever it is now.
     pub(crate) async fn replace(&self, client: Client) {
-        let replace = |old: &Client| Ok::<_, StoreError>(client.clone().with_revision(old.revision()));
-        client_change(&*self.store, client.id(), replace).await.expect("a known client");
+        let replace =
+            |old: &Client| Ok::<_, StoreError>(client.clone().with_revision(old.revision()));
+        client_change(&*self.store, client.id(), replace)
+            .await
+            .expect("a known client");
     }
 
     /// Registers a subject for whom `party` may act.
     pub(crate) async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
         let id = SubjectId::parse(subject).expect("a subject");
-        self.store.subject_create(Subject::new(id.clone())).await.expect("a new name");
+        self.store
+            .subject_create(Subject::new(id.clone()))
+            .await
+            .expect("a new name");
         let client = ClientId::parse(&party.id).expect("a client");
         let scope = scope.map(|text| Scope::parse(text).expect("a scope"));
-        self.store.permission_create(Permission::new(client, id, scope)).await.expect("a new permission");
+        self.store
+            .permission_create(Permission::new(client, id, scope))
+            .await
+            .expect("a new permission");
     }
 
     /// Sends a form and holds the answer against the oracle.
@@ -215,7 +272,10 @@ impl World {
         let (parts, body) = self.server.respond(form.request()).await.into_parts();
         assert_eq!(parts.headers["cache-control"], "no-store");
         let body = body.collect().await.expect("a body").to_bytes();
-        (parts.status, String::from_utf8(body.to_vec()).expect("UTF-8"))
+        (
+            parts.status,
+            String::from_utf8(body.to_vec()).expect("UTF-8"),
+        )
     }
 
     /// As [`World::send`], with a request made from `form` by hand.
@@ -227,19 +287,34 @@ impl World {
 
     /// One row of a table, tried with a party of this use: the good assertion passes, the changed one is refused for this
     /// reason, and a good one passes again.
-    pub(crate) async fn refuses(&self, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt, reason: Reason<'_>) {
+    pub(crate) async fn refuses(
+        &self,
+        party: &Party,
+        row: &str,
+        change: impl FnOnce(Jwt) -> Jwt,
+        reason: Reason<'_>,
+    ) {
         let row = format!("{:?}: {row}", party.usage);
         self.send(&party.good_form()).await.granted(&row);
         let changed = change(party.jwt()).sign(&party.key);
         let (rule, cause) = reason.of(party.usage);
-        self.send(&party.form(&changed)).await.refused(&row, party.usage.error(), rule, cause);
+        self.send(&party.form(&changed))
+            .await
+            .refused(&row, party.usage.error(), rule, cause);
         self.send(&party.good_form()).await.granted(&row);
     }
 
     /// The changed assertion passes.
-    pub(crate) async fn accepts(&self, party: &Party, row: &str, change: impl FnOnce(Jwt) -> Jwt) -> Answer {
+    pub(crate) async fn accepts(
+        &self,
+        party: &Party,
+        row: &str,
+        change: impl FnOnce(Jwt) -> Jwt,
+    ) -> Answer {
         let row = format!("{:?}: {row}", party.usage);
-        let answer = self.send(&party.form(&change(party.jwt()).sign(&party.key))).await;
+        let answer = self
+            .send(&party.form(&change(party.jwt()).sign(&party.key)))
+            .await;
         answer.granted(&row);
         answer
     }
@@ -249,7 +324,10 @@ impl World {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reason<'a> {
     Same(&'a str, &'a str),
-    Each { grant: (&'a str, &'a str), client: (&'a str, &'a str) },
+    Each {
+        grant: (&'a str, &'a str),
+        client: (&'a str, &'a str),
+    },
 }
 
 impl<'a> Reason<'a> {
@@ -270,7 +348,10 @@ pub(crate) fn at(seconds: f64) -> UnixTime {
 /// The registration every test starts from: both grants, scope `read write`.
 pub(crate) fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
     let id = ClientId::parse(id).expect("a client identifier");
-    ClientMetadata { scope: Scope::parse("read write").expect("a scope"), ..ClientMetadata::new(id, method, at(0.0)) }
+    ClientMetadata {
+        scope: Scope::parse("read write").expect("a scope"),
+        ..ClientMetadata::new(id, method, at(0.0))
+    }
 }
 
 /// A secret kept readable, for `client_secret_jwt`.

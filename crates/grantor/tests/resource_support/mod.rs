@@ -1,6 +1,9 @@
 //! An authorization server that does what a test says, on a real port; tokens that can be changed in one place; and a validator
 //! whose clock a test turns.
-#![expect(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
+#![expect(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
 
 #[path = "../common/jwt.rs"]
 pub(crate) mod jwt;
@@ -59,12 +62,20 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn json(body: &Value) -> Self {
-        Self::Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_string().into() }
+        Self::Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: body.to_string().into(),
+        }
     }
 
     pub(crate) fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("a status");
-        Self::Answer { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self::Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     #[must_use]
@@ -96,7 +107,11 @@ impl Double {
     pub(crate) async fn publishing(keys: &[&Key]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let issuer = format!("http://{}", listener.local_addr().expect("an address"));
-        let double = Self { issuer, script: Arc::default(), asked: Arc::default() };
+        let double = Self {
+            issuer,
+            script: Arc::default(),
+            asked: Arc::default(),
+        };
         double.says(METADATA, Reply::json(&double.metadata()));
         double.says(JWKS, Reply::json(&key_set(keys)));
         tokio::spawn(double.clone().serve(listener));
@@ -110,7 +125,10 @@ impl Double {
 
     /// From now on this is the answer.
     pub(crate) fn says(&self, path: &str, reply: Reply) {
-        self.script.lock().expect("no panic while locked").insert(path.to_owned(), reply);
+        self.script
+            .lock()
+            .expect("no panic while locked")
+            .insert(path.to_owned(), reply);
     }
 
     pub(crate) fn publishes(&self, keys: &[&Key]) {
@@ -120,7 +138,11 @@ impl Double {
     /// What it was asked at this path so far.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         let asked = self.asked.lock().expect("no panic while locked");
-        asked.iter().filter(|asked| asked.path == path).cloned().collect()
+        asked
+            .iter()
+            .filter(|asked| asked.path == path)
+            .cloned()
+            .collect()
     }
 
     /// How often it was asked at this path.
@@ -146,20 +168,49 @@ impl Double {
             let double = self.clone();
             let service = service_fn(move |request| double.clone().answer(request));
             // A client that goes away in the middle is part of the tests.
-            tokio::spawn(async move { drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) });
+            tokio::spawn(async move {
+                drop(
+                    http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await,
+                )
+            });
         }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
+    async fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .unwrap_or_default();
         let path = parts.uri.path().to_owned();
         let body = String::from_utf8_lossy(&body).into_owned();
-        let asked = Asked { path: path.clone(), headers: parts.headers, body };
-        self.asked.lock().expect("no panic while locked").push(asked);
-        let reply = self.script.lock().expect("no panic while locked").get(&path).cloned();
+        let asked = Asked {
+            path: path.clone(),
+            headers: parts.headers,
+            body,
+        };
+        self.asked
+            .lock()
+            .expect("no panic while locked")
+            .push(asked);
+        let reply = self
+            .script
+            .lock()
+            .expect("no panic while locked")
+            .get(&path)
+            .cloned();
         Ok(match reply.unwrap_or_else(|| Reply::status(404)) {
-            Reply::Answer { status, headers, body } => {
+            Reply::Answer {
+                status,
+                headers,
+                body,
+            } => {
                 let mut response = Response::new(Full::new(body).boxed_unsync());
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
@@ -176,7 +227,10 @@ impl Double {
     }
 
     /// A validator of this server's tokens, with a clock to turn.
-    pub(crate) fn validator(&self, change: impl FnOnce(ValidatorBuilder) -> ValidatorBuilder) -> (Validator, Arc<ManualClock>) {
+    pub(crate) fn validator(
+        &self,
+        change: impl FnOnce(ValidatorBuilder) -> ValidatorBuilder,
+    ) -> (Validator, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::new(at(0.0)));
         let builder = Validator::builder(&self.issuer, AUDIENCE).clock(clock.clone());
         (change(builder).build().expect("a validator"), clock)
@@ -189,14 +243,20 @@ impl Body for Endless {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 4096])))))
     }
 }
 
 /// A JWK Set of public halves.
 pub(crate) fn key_set(keys: &[&Key]) -> Value {
-    let jwks: Vec<_> = keys.iter().map(|key| key.public().jwk().expect("a public key").to_object()).collect();
+    let jwks: Vec<_> = keys
+        .iter()
+        .map(|key| key.public().jwk().expect("a public key").to_object())
+        .collect();
     json!({"keys": jwks})
 }
 
@@ -206,10 +266,19 @@ pub(crate) fn parsed_key_set(keys: &[&Key]) -> JwkSet {
 
 /// A token as RFC 9068 wants it, for ten minutes. The issuer is to be filled in.
 pub(crate) fn good_token(key: &Key) -> Jwt {
-    let jwt = Jwt::default().header("alg", quote(key.algorithm.name())).header("typ", quote("at+jwt"));
-    let jwt = jwt.header("kid", quote(key.key_id().expect("a key with a name"))).text("sub", "alice").text("aud", AUDIENCE);
-    let jwt = jwt.text("client_id", "billing").text("jti", "token-1").text("scope", "invoices:read invoices:write");
-    jwt.claim("iat", NOW.to_string()).claim("exp", (NOW + 600).to_string())
+    let jwt = Jwt::default()
+        .header("alg", quote(key.algorithm.name()))
+        .header("typ", quote("at+jwt"));
+    let jwt = jwt
+        .header("kid", quote(key.key_id().expect("a key with a name")))
+        .text("sub", "alice")
+        .text("aud", AUDIENCE);
+    let jwt = jwt
+        .text("client_id", "billing")
+        .text("jti", "token-1")
+        .text("scope", "invoices:read invoices:write");
+    jwt.claim("iat", NOW.to_string())
+        .claim("exp", (NOW + 600).to_string())
 }
 
 /// This many seconds after [`NOW`].
@@ -218,7 +287,10 @@ pub(crate) fn at(seconds: f64) -> UnixTime {
 }
 
 #[track_caller]
-pub(crate) fn accepted(row: &str, result: Result<ValidatedToken, ValidationError>) -> ValidatedToken {
+pub(crate) fn accepted(
+    row: &str,
+    result: Result<ValidatedToken, ValidationError>,
+) -> ValidatedToken {
     result.unwrap_or_else(|error| unreachable!("{row}: {error}"))
 }
 
@@ -233,7 +305,10 @@ pub(crate) fn refused(row: &str, result: Result<ValidatedToken, ValidationError>
 
 /// Why the authorization server's documents are not there.
 #[track_caller]
-pub(crate) fn unavailable(row: &str, result: Result<ValidatedToken, ValidationError>) -> Arc<SourceError> {
+pub(crate) fn unavailable(
+    row: &str,
+    result: Result<ValidatedToken, ValidationError>,
+) -> Arc<SourceError> {
     match result {
         Err(ValidationError::Unavailable(source)) => source,
         other => unreachable!("{row}: {other:?}"),

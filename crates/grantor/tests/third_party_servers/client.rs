@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use grantor::{
     client::{
-        AccessToken, AssertionMaker, Audience, Builder, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Grant,
-        JwtBearer, LocalKey, PrivateKeyJwt, Server, TokenError, TokenRequest, TokenSource,
+        AccessToken, AssertionMaker, Audience, Builder, ClientAuth, ClientSecretBasic,
+        ClientSecretJwt, ClientSecretPost, Grant, JwtBearer, LocalKey, PrivateKeyJwt, Server,
+        TokenError, TokenRequest, TokenSource,
     },
     clock::{Clock as _, SystemClock},
     fetch::{Fetch as _, HttpFetch},
@@ -35,7 +36,10 @@ pub(crate) enum Credential {
 impl Client {
     /// `private_key_jwt`, and the grant.
     pub(crate) fn signing(id: &str, algorithm: Algorithm) -> Self {
-        Self::new(id, Credential::Key(PrivateJwk::generate(algorithm).expect("a key")))
+        Self::new(
+            id,
+            Credential::Key(PrivateJwk::generate(algorithm).expect("a key")),
+        )
     }
 
     /// `client_secret_jwt`
@@ -54,7 +58,10 @@ impl Client {
     }
 
     pub(crate) fn new(id: &str, credential: Credential) -> Self {
-        Self { id: id.to_owned(), credential }
+        Self {
+            id: id.to_owned(),
+            credential,
+        }
     }
 
     /// The same client, as somebody who does not have its key or secret would play it.
@@ -65,7 +72,10 @@ impl Client {
                 let other = PrivateJwk::generate(key.algorithm()).expect("a key");
                 let mut jwk: Value = serde_json::from_str(other.expose_json()).expect("JSON");
                 jwk["kid"] = key.key_id().into();
-                Credential::Key(PrivateJwk::parse(jwk.to_string().as_bytes(), Some(key.algorithm())).expect("a key"))
+                Credential::Key(
+                    PrivateJwk::parse(jwk.to_string().as_bytes(), Some(key.algorithm()))
+                        .expect("a key"),
+                )
             }
             Credential::Basic(_) => Credential::Basic(secret()),
             Credential::Post(_) => Credential::Post(secret()),
@@ -76,7 +86,10 @@ impl Client {
 
     /// As a server registers it (RFC 7591 §2).
     pub(crate) fn registration(&self, grant_types: &[GrantType]) -> Value {
-        let grant_types: Vec<_> = grant_types.iter().map(|grant_type| grant_type.as_str()).collect();
+        let grant_types: Vec<_> = grant_types
+            .iter()
+            .map(|grant_type| grant_type.as_str())
+            .collect();
         let mut registration = json!({
             "client_id": self.id,
             "token_endpoint_auth_method": self.auth().method().as_str(),
@@ -92,7 +105,9 @@ impl Client {
                 registration["client_secret"] = secret.as_str().into();
                 registration["token_endpoint_auth_signing_alg"] = algorithm.name().into();
             }
-            Credential::Basic(secret) | Credential::Post(secret) => registration["client_secret"] = secret.as_str().into(),
+            Credential::Basic(secret) | Credential::Post(secret) => {
+                registration["client_secret"] = secret.as_str().into()
+            }
         }
         registration
     }
@@ -104,11 +119,14 @@ impl Client {
     pub(crate) fn auth_for(&self, audience: Audience) -> Box<dyn ClientAuth> {
         let id = self.id.as_str();
         match &self.credential {
-            Credential::Key(_) => Box::new(PrivateKeyJwt::new(id, self.signer()).audience(audience)),
+            Credential::Key(_) => {
+                Box::new(PrivateKeyJwt::new(id, self.signer()).audience(audience))
+            }
             Credential::Basic(secret) => Box::new(ClientSecretBasic::new(id, secret)),
             Credential::Post(secret) => Box::new(ClientSecretPost::new(id, secret)),
             Credential::Mac(secret, algorithm) => {
-                let auth = ClientSecretJwt::new(id, secret, Some(*algorithm)).expect("a secret of 64 octets");
+                let auth = ClientSecretJwt::new(id, secret, Some(*algorithm))
+                    .expect("a secret of 64 octets");
                 Box::new(auth.with(|assertion| assertion.audience(audience)))
             }
         }
@@ -132,8 +150,14 @@ impl Client {
     /// One assertion, to be sent more than once.
     pub(crate) async fn same_assertion(&self, at: &Address) -> Same {
         let maker = AssertionMaker::new(self.id.as_str(), self.signer());
-        let assertion = maker.make(Some(&self.id), Some(&at.issuer), SystemClock.now()).await.expect("a signature");
-        Same { client: self.id.clone(), assertion: assertion.to_string() }
+        let assertion = maker
+            .make(Some(&self.id), Some(&at.issuer), SystemClock.now())
+            .await
+            .expect("a signature");
+        Same {
+            client: self.id.clone(),
+            assertion: assertion.to_string(),
+        }
     }
 }
 
@@ -204,13 +228,24 @@ pub(crate) async fn twice(source: Builder) -> [AccessToken; 2] {
 
 /// How a server refuses: status, code, description.
 pub(crate) async fn refusal(source: Builder) -> (u16, String, String) {
-    said(&source.build().expect("a source").token().await.expect_err("a refusal"))
+    said(
+        &source
+            .build()
+            .expect("a source")
+            .token()
+            .await
+            .expect_err("a refusal"),
+    )
 }
 
 /// What the server said: status, code, description.
 pub(crate) fn said(error: &TokenError) -> (u16, String, String) {
     match error {
-        TokenError::Refused(error) => (error.status.as_u16(), error.code.clone(), error.description.clone().unwrap_or_default()),
+        TokenError::Refused(error) => (
+            error.status.as_u16(),
+            error.code.clone(),
+            error.description.clone().unwrap_or_default(),
+        ),
         other => unreachable!("not the server's words: {other}"),
     }
 }
@@ -225,10 +260,19 @@ pub(crate) async fn answer(request: Request<Bytes>) -> Value {
 
 /// The header and the claims of an access token by this server's keys.
 pub(crate) async fn verified(at: &Address, token: &AccessToken) -> (Option<String>, Value) {
-    let request = Request::get(format!("{}/jwks", at.issuer)).body(Bytes::new()).expect("a request");
+    let request = Request::get(format!("{}/jwks", at.issuer))
+        .body(Bytes::new())
+        .expect("a request");
     let keys = JwkSet::parse(answer(request).await.to_string().as_bytes()).expect("a key set");
     let jws = Unverified::parse(token.expose()).expect("a JWS");
-    let key = keys.keys.iter().find(|key| key.key_id() == jws.header().key_id()).expect("the key that is named");
+    let key = keys
+        .keys
+        .iter()
+        .find(|key| key.key_id() == jws.header().key_id())
+        .expect("the key that is named");
     let verified = jws.verify(key).expect("a signature by it");
-    (verified.header().typ().map(str::to_owned), serde_json::from_slice(verified.payload()).expect("claims"))
+    (
+        verified.header().typ().map(str::to_owned),
+        serde_json::from_slice(verified.payload()).expect("claims"),
+    )
 }

@@ -23,18 +23,33 @@ pub(crate) fn interpreter(pins: &Path) -> Result<PathBuf, String> {
 pub(crate) fn node_packages(pins: &Path, interpreter: &Path) -> Result<PathBuf, String> {
     let pins = ["package.json", "package-lock.json"].map(|file| pins.join(file));
     let works = |directory: &Path| directory.join("node_modules/oidc-provider").is_dir();
-    let made = packages::once("third-party-servers-node", &[&pins[0], &pins[1]], works, |directory| {
-        fs::create_dir_all(directory).map_err(|error| error.to_string())?;
-        for file in &pins {
-            let name = file.file_name().expect("a file");
-            fs::copy(file, directory.join(name)).map_err(|error| error.to_string())?;
-        }
-        // npm is a script of Node.js, which it looks up in PATH.
-        let beside = interpreter.parent().expect("a directory");
-        let path = [beside.to_owned(), PathBuf::from("/usr/bin"), PathBuf::from("/bin")];
-        let mut npm = Command::new(beside.join("npm"));
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(directory);
-        packages::succeed(npm.env("PATH", env::join_paths(path).expect("no colon in the target directory")))
-    });
-    made.map_err(|problem| format!("needed: a package registry that npm reaches; what failed: {problem}"))
+    let made = packages::once(
+        "third-party-servers-node",
+        &[&pins[0], &pins[1]],
+        works,
+        |directory| {
+            fs::create_dir_all(directory).map_err(|error| error.to_string())?;
+            for file in &pins {
+                let name = file.file_name().expect("a file");
+                fs::copy(file, directory.join(name)).map_err(|error| error.to_string())?;
+            }
+            // npm is a script of Node.js, which it looks up in PATH.
+            let beside = interpreter.parent().expect("a directory");
+            let path = [
+                beside.to_owned(),
+                PathBuf::from("/usr/bin"),
+                PathBuf::from("/bin"),
+            ];
+            let mut npm = Command::new(beside.join("npm"));
+            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .current_dir(directory);
+            packages::succeed(npm.env(
+                "PATH",
+                env::join_paths(path).expect("no colon in the target directory"),
+            ))
+        },
+    );
+    made.map_err(|problem| {
+        format!("needed: a package registry that npm reaches; what failed: {problem}")
+    })
 }

@@ -33,21 +33,28 @@ impl Process {
     /// Authlib in Flask, with these settings.
     pub(crate) fn authlib(settings: &Value) -> Self {
         let mut command = Command::new(interpreter());
-        command.arg("-B").arg(Path::new(SCRIPTS).join("authlib_server.py"));
+        command
+            .arg("-B")
+            .arg(Path::new(SCRIPTS).join("authlib_server.py"));
         Self::start(command, settings)
     }
 
     /// node-oidc-provider, with these settings.
     pub(crate) fn oidc_provider(settings: &Value) -> Self {
         let mut command = Command::new(interpreter().with_file_name("node"));
-        command.arg(Path::new(SCRIPTS).join("oidc_provider_server.js")).current_dir(node_packages());
+        command
+            .arg(Path::new(SCRIPTS).join("oidc_provider_server.js"))
+            .current_dir(node_packages());
         Self::start(command, settings)
     }
 
     fn start(mut command: Command, settings: &Value) -> Self {
         let mut log = tempfile::tempfile().expect("a temporary file");
         let stderr = log.try_clone().expect("the same file");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr);
         let mut child = command.spawn().expect("the interpreter starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         let mut line = String::new();
@@ -57,10 +64,16 @@ impl Process {
         stdout.read_line(&mut line).expect("UTF-8");
         let Ok(at) = serde_json::from_str(&line) else {
             let mut said = String::new();
-            log.rewind().and_then(|()| log.read_to_string(&mut said)).expect("what it said");
+            log.rewind()
+                .and_then(|()| log.read_to_string(&mut said))
+                .expect("what it said");
             unreachable!("{command:?} does not start: {line}{said}");
         };
-        Self { child, _pipes: (stdin, stdout), at }
+        Self {
+            child,
+            _pipes: (stdin, stdout),
+            at,
+        }
     }
 }
 
@@ -83,6 +96,7 @@ fn interpreter() -> &'static Path {
 #[expect(clippy::panic, reason = "the problem in plain words is the message")]
 fn node_packages() -> &'static Path {
     static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made = DIRECTORY.get_or_init(|| installed::node_packages(Path::new(SCRIPTS), interpreter()));
+    let made =
+        DIRECTORY.get_or_init(|| installed::node_packages(Path::new(SCRIPTS), interpreter()));
     made.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }

@@ -5,12 +5,22 @@ use std::{env, fs, path::PathBuf};
 
 use serde_json::Value;
 
-#[allow(clippy::print_stderr, reason = "whoever reads the test's output must see what was not run")]
+#[allow(
+    clippy::print_stderr,
+    reason = "whoever reads the test's output must see what was not run"
+)]
 /// The directory of vectors: `GRANTOR_VECTORS`, else `shared/vectors` beside an ancestor of this crate. Says so if absent.
-#[allow(clippy::disallowed_methods, reason = "tests have no configuration but the environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests have no configuration but the environment"
+)]
 pub fn directory() -> Option<PathBuf> {
     if let Some(promised) = env::var_os("GRANTOR_VECTORS").map(PathBuf::from) {
-        assert!(promised.is_dir(), "GRANTOR_VECTORS names no directory: {}", promised.display());
+        assert!(
+            promised.is_dir(),
+            "GRANTOR_VECTORS names no directory: {}",
+            promised.display()
+        );
         return Some(promised);
     }
     let mut beside = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -20,7 +30,9 @@ pub fn directory() -> Option<PathBuf> {
             return Some(candidate);
         }
     }
-    eprintln!("SKIPPED: the published test vectors are absent; set GRANTOR_VECTORS to their directory to run this test");
+    eprintln!(
+        "SKIPPED: the published test vectors are absent; set GRANTOR_VECTORS to their directory to run this test"
+    );
     None
 }
 
@@ -36,7 +48,20 @@ pub fn json(path: &str) -> Option<Value> {
 #[allow(dead_code, reason = "each test binary uses a part of this module")]
 pub fn wycheproof(name: &str) -> Option<Vec<(Value, Vec<Value>)>> {
     let file = json(&format!("wycheproof/{name}_test.json"))?;
-    let groups = file["testGroups"].as_array().expect("a Wycheproof file has test groups").clone();
-    let tests = |group: &Value| group["tests"].as_array().expect("a group has tests").clone();
-    Some(groups.into_iter().map(|group| (group.clone(), tests(&group))).collect())
+    let groups = file["testGroups"]
+        .as_array()
+        .expect("a Wycheproof file has test groups")
+        .clone();
+    let tests = |group: &Value| {
+        group["tests"]
+            .as_array()
+            .expect("a group has tests")
+            .clone()
+    };
+    Some(
+        groups
+            .into_iter()
+            .map(|group| (group.clone(), tests(&group)))
+            .collect(),
+    )
 }

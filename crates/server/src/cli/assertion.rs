@@ -75,10 +75,24 @@ impl Mint {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         Global::start_log()?;
         let key = ClientCredential::read(&self.key, self.bare)?;
-        let usage = if self.client_auth { Usage::ClientAuthentication } else { Usage::Grant };
+        let usage = if self.client_auth {
+            Usage::ClientAuthentication
+        } else {
+            Usage::Grant
+        };
         let audience = self.aud.as_deref().or(global.issuer.as_deref());
-        let assertion = sign(&key, usage, self.sub.as_deref(), audience, self.scope.as_ref(), self.lifetime).await?;
-        global.output().print(&json!({"assertion": *assertion}), &*assertion)
+        let assertion = sign(
+            &key,
+            usage,
+            self.sub.as_deref(),
+            audience,
+            self.scope.as_ref(),
+            self.lifetime,
+        )
+        .await?;
+        global
+            .output()
+            .print(&json!({"assertion": *assertion}), &*assertion)
     }
 }
 
@@ -91,12 +105,28 @@ pub async fn sign(
     scope: Option<&Scope>,
     lifetime: Duration,
 ) -> Result<Zeroizing<String>, Failure> {
-    let from_file = || key.file().map(|file| if usage == Usage::Grant { &*file.audience } else { &*file.issuer });
+    let from_file = || {
+        key.file().map(|file| {
+            if usage == Usage::Grant {
+                &*file.audience
+            } else {
+                &*file.issuer
+            }
+        })
+    };
     let audience = audience.or_else(from_file);
-    let audience = audience.ok_or_else(|| Failure::usage("a private key alone does not name its audience; say --aud URL"))?;
-    let typ = if usage == Usage::ClientAuthentication { CLIENT_AUTHENTICATION_TYP } else { "JWT" };
+    let audience = audience.ok_or_else(|| {
+        Failure::usage("a private key alone does not name its audience; say --aud URL")
+    })?;
+    let typ = if usage == Usage::ClientAuthentication {
+        CLIENT_AUTHENTICATION_TYP
+    } else {
+        "JWT"
+    };
     let client = key.client_id();
-    let mut maker = AssertionMaker::new(client, key.signer()?).lifetime(lifetime).typ(Some(typ.into()));
+    let mut maker = AssertionMaker::new(client, key.signer()?)
+        .lifetime(lifetime)
+        .typ(Some(typ.into()));
     if let Some(scope) = scope {
         maker = maker.claim("scope", scope.to_string());
     }

@@ -25,9 +25,16 @@ impl Backup {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (_, store) = global.open()?;
         store.backup(&self.file).map_err(Failure::failed)?;
-        let octets = std::fs::metadata(&self.file).map(|metadata| metadata.len()).unwrap_or_default();
-        let text = format!("{} written ({octets} octets); keep the master key too, in another place", self.file.display());
-        global.output().done(&json!({"backup": self.file, "octets": octets}), text)
+        let octets = std::fs::metadata(&self.file)
+            .map(|metadata| metadata.len())
+            .unwrap_or_default();
+        let text = format!(
+            "{} written ({octets} octets); keep the master key too, in another place",
+            self.file.display()
+        );
+        global
+            .output()
+            .done(&json!({"backup": self.file, "octets": octets}), text)
     }
 }
 
@@ -57,17 +64,34 @@ impl Restore {
                 global.data.display()
             )));
         }
-        let options = app::store_options(&config, Options { master_key: global.master_key.clone(), ..Options::default() });
-        let restored = SqliteStore::restore(&global.data, &self.file, &options).map_err(Failure::failed)?;
-        let Restored { fence, revocations, set_aside, .. } = restored;
-        let aside =
-            set_aside.as_ref().map(|path| format!("; the damaged database is now {}, start servers anew", path.display()));
+        let options = app::store_options(
+            &config,
+            Options {
+                master_key: global.master_key.clone(),
+                ..Options::default()
+            },
+        );
+        let restored =
+            SqliteStore::restore(&global.data, &self.file, &options).map_err(Failure::failed)?;
+        let Restored {
+            fence,
+            revocations,
+            set_aside,
+            ..
+        } = restored;
+        let aside = set_aside.as_ref().map(|path| {
+            format!(
+                "; the damaged database is now {}, start servers anew",
+                path.display()
+            )
+        });
         let text = format!(
             "{} restored; assertions issued before {} are refused; {}{}",
             self.file.display(),
             time(fence),
             match revocations {
-                Revocations::Kept => "tokens and signing keys that were revoked since the backup stay so",
+                Revocations::Kept =>
+                    "tokens and signing keys that were revoked since the backup stay so",
                 Revocations::Unknown => {
                     "what was revoked since the backup is not known: tokens issued before now are inactive, and a signing key that has \
                      leaked since has to be revoked again (grantor key revoke)"
@@ -75,7 +99,11 @@ impl Restore {
             },
             aside.unwrap_or_default()
         );
-        let revocations = if revocations == Revocations::Kept { "kept" } else { "unknown" };
+        let revocations = if revocations == Revocations::Kept {
+            "kept"
+        } else {
+            "unknown"
+        };
         let value = json!({"restored": self.file, "fence": time(fence), "revocations": revocations, "set_aside": set_aside});
         global.output().done(&value, text)
     }

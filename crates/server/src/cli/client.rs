@@ -13,7 +13,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, VerificationKey},
-    storage::{AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat, client_change},
+    storage::{
+        AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat,
+        client_change,
+    },
     types::{ClientId, GrantType},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -91,7 +94,10 @@ impl Registered {
             Self::Disable(Named { id }) => enable(&store, &id, Standing::Disabled, output).await,
             Self::Enable(Named { id }) => enable(&store, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
-                store.client_delete(&id).await.map_err(|error| about(&id, error))?;
+                store
+                    .client_delete(&id)
+                    .await
+                    .map_err(|error| about(&id, error))?;
                 output.done(&json!({"deleted": id}), format_args!("client {id} deleted"))
             }
             Self::AddKey(command) => command.run(&config, &store, output).await,
@@ -108,31 +114,67 @@ enum Standing {
     Disabled,
 }
 
-async fn enable(store: &SqliteStore, id: &ClientId, standing: Standing, output: Output) -> Result<(), Failure> {
+async fn enable(
+    store: &SqliteStore,
+    id: &ClientId,
+    standing: Standing,
+    output: Output,
+) -> Result<(), Failure> {
     let enable = |client: &Client| {
         let mut metadata = client.metadata().clone();
         metadata.enabled = standing == Standing::Enabled;
-        client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)
+        client
+            .changed(metadata, client.keys().to_vec(), client.secrets().to_vec())
+            .map_err(Failure::usage)
     };
     change(store, id, enable).await?;
-    let word = if standing == Standing::Enabled { "enabled" } else { "disabled" };
-    output.done(&json!({"client_id": id, "enabled": standing == Standing::Enabled}), format_args!("client {id} {word}"))
+    let word = if standing == Standing::Enabled {
+        "enabled"
+    } else {
+        "disabled"
+    };
+    output.done(
+        &json!({"client_id": id, "enabled": standing == Standing::Enabled}),
+        format_args!("client {id} {word}"),
+    )
 }
 
 async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
-    let clients: Vec<View> = store.client_list().await?.iter().map(|client| View::of(client)).collect();
-    output.print_list(&clients, &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"], |client| {
-        let grants = client.grant_types.iter().map(short_name).collect::<Vec<_>>().join(" ");
-        let state = if client.enabled { "enabled" } else { "disabled" };
-        let ends = client.ends_soon.as_ref().map(|end| format!(", a key or secret ends {end}")).unwrap_or_default();
-        vec![
-            client.client_id.to_string(),
-            client.token_endpoint_auth_method.clone(),
-            grants,
-            client.scope.clone(),
-            format!("{state}{ends}"),
-        ]
-    })
+    let clients: Vec<View> = store
+        .client_list()
+        .await?
+        .iter()
+        .map(|client| View::of(client))
+        .collect();
+    output.print_list(
+        &clients,
+        &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"],
+        |client| {
+            let grants = client
+                .grant_types
+                .iter()
+                .map(short_name)
+                .collect::<Vec<_>>()
+                .join(" ");
+            let state = if client.enabled {
+                "enabled"
+            } else {
+                "disabled"
+            };
+            let ends = client
+                .ends_soon
+                .as_ref()
+                .map(|end| format!(", a key or secret ends {end}"))
+                .unwrap_or_default();
+            vec![
+                client.client_id.to_string(),
+                client.token_endpoint_auth_method.clone(),
+                grants,
+                client.scope.clone(),
+                format!("{state}{ends}"),
+            ]
+        },
+    )
 }
 
 fn show(client: &Client, output: Output) -> Result<(), Failure> {
@@ -180,7 +222,11 @@ impl KeyView {
     fn of(key: &ClientKey, now: UnixTime) -> Self {
         let unusable = key.usable().err().map(ToString::to_string);
         let refused = unusable.or_else(|| (!key.is_live(now)).then(|| "expired".to_owned()));
-        Self { name: key.name().into_owned(), expires_at: key.expires_at.map(time), refused }
+        Self {
+            name: key.name().into_owned(),
+            expires_at: key.expires_at.map(time),
+            refused,
+        }
     }
 }
 
@@ -190,7 +236,11 @@ impl View {
         let keys: Vec<_> = client.keys().iter().filter_map(|key| key.jwk()).collect();
         let secret = |expires| json!({"expires_at": expires});
         let now = CLOCK.now();
-        let ends = client.keys().iter().map(|key| key.expires_at).chain(client.secrets().iter().map(|secret| secret.expires_at));
+        let ends = client
+            .keys()
+            .iter()
+            .map(|key| key.expires_at)
+            .chain(client.secrets().iter().map(|secret| secret.expires_at));
         Self {
             client_id: metadata.id.clone(),
             enabled: metadata.enabled,
@@ -203,16 +253,31 @@ impl View {
             token_format: metadata.token_format,
             created_at: time(metadata.created_at),
             jwks: json!({"keys": keys}),
-            keys: client.keys().iter().map(|key| KeyView::of(key, now)).collect(),
-            ends_soon: ends.flatten().filter(|end| (now..now.plus(SOON)).contains(end)).min().map(time),
-            secrets: client.secrets().iter().map(|stored| secret(stored.expires_at.map(time))).collect(),
+            keys: client
+                .keys()
+                .iter()
+                .map(|key| KeyView::of(key, now))
+                .collect(),
+            ends_soon: ends
+                .flatten()
+                .filter(|end| (now..now.plus(SOON)).contains(end))
+                .min()
+                .map(time),
+            secrets: client
+                .secrets()
+                .iter()
+                .map(|stored| secret(stored.expires_at.map(time)))
+                .collect(),
         }
     }
 }
 
 /// The client, read afresh.
 async fn find(store: &SqliteStore, id: &ClientId) -> Result<Arc<Client>, Failure> {
-    store.client(id).await?.ok_or_else(|| about(id, StoreError::Missing("client")))
+    store
+        .client(id)
+        .await?
+        .ok_or_else(|| about(id, StoreError::Missing("client")))
 }
 
 /// Changes the client, however many others do so at the same time.
@@ -229,7 +294,9 @@ async fn change(
 fn about(id: &ClientId, error: StoreError) -> Failure {
     match error {
         StoreError::Missing(_) => Failure::failed(format!("client {id} does not exist")),
-        StoreError::Exists(_) => Failure::failed(format!("a client or subject named {id} exists already")),
+        StoreError::Exists(_) => {
+            Failure::failed(format!("a client or subject named {id} exists already"))
+        }
         other => other.into(),
     }
 }
@@ -271,7 +338,10 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
     match text {
         "jwt-bearer" => Ok(GrantType::JWT_BEARER),
         "client-credentials" => Ok(GrantType::CLIENT_CREDENTIALS),
-        _ if [GrantType::JWT_BEARER, GrantType::CLIENT_CREDENTIALS].iter().any(|known| known.as_str() == text) => {
+        _ if [GrantType::JWT_BEARER, GrantType::CLIENT_CREDENTIALS]
+            .iter()
+            .any(|known| known.as_str() == text) =>
+        {
             text.parse().map_err(|_| String::new())
         }
         _ => Err("expected jwt-bearer or client-credentials".to_owned()),
@@ -288,7 +358,10 @@ fn short_name(grant: &GrantType) -> &str {
 
 pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
     Algorithm::from_name(text).ok_or_else(|| {
-        let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+        let names: Vec<_> = Algorithm::ALL
+            .iter()
+            .map(|algorithm| algorithm.name())
+            .collect();
         format!("expected one of {}", names.join(", "))
     })
 }
@@ -296,5 +369,7 @@ pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
 /// Registers keys until the end of their lifetime, if they have one.
 fn ending_after(keys: Vec<Arc<VerificationKey>>, lifetime: Option<Duration>) -> Vec<ClientKey> {
     let expires_at = lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
-    keys.into_iter().map(|key| ClientKey::new(key, expires_at)).collect()
+    keys.into_iter()
+        .map(|key| ClientKey::new(key, expires_at))
+        .collect()
 }

@@ -9,8 +9,8 @@ use std::{
 use clap::Args;
 use grantor::{
     client::{
-        Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential, JwtBearer, KeyFile, KeyText,
-        KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
+        Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential,
+        JwtBearer, KeyFile, KeyText, KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
     },
     jose::Algorithm,
     types::{AuthMethod, ClientId},
@@ -38,26 +38,48 @@ pub enum ClientCredential {
     /// A key file says everything.
     File(KeyFile),
     /// A private key alone, of which each signer is made.
-    Bare { client_id: ClientId, path: PathBuf, text: KeyText, algorithm: Option<Algorithm>, key_id: Option<String> },
+    Bare {
+        client_id: ClientId,
+        path: PathBuf,
+        text: KeyText,
+        algorithm: Option<Algorithm>,
+        key_id: Option<String>,
+    },
 }
 
 impl ClientCredential {
     /// Reads either, from standard input where the file is called `-`; what is missing or too much is a usage error.
     pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
         key_file::check_access(path).map_err(Failure::usage)?;
-        let named = |problem: &dyn Display| Failure::usage(format!("key file {}: {problem}", path.display()));
+        let named = |problem: &dyn Display| {
+            Failure::usage(format!("key file {}: {problem}", path.display()))
+        };
         // Once, and before anything else: a pipe gives its text once.
-        let text = if path == Path::new("-") { KeyText::from_reader(io::stdin().lock()) } else { KeyText::read(path) };
+        let text = if path == Path::new("-") {
+            KeyText::from_reader(io::stdin().lock())
+        } else {
+            KeyText::read(path)
+        };
         let text = text.map_err(|error| named(&error))?;
         if text.form() == KeyTextForm::KeyFile {
             if bare.iss.is_some() || bare.alg.is_some() || bare.kid.is_some() {
-                return Err(named(&"--iss, --alg and --kid go with a private key alone (PEM or JWK); this is none"));
+                return Err(named(
+                    &"--iss, --alg and --kid go with a private key alone (PEM or JWK); this is none",
+                ));
             }
-            return KeyFile::from_text(&text, path).map(Self::File).map_err(Failure::usage);
+            return KeyFile::from_text(&text, path)
+                .map(Self::File)
+                .map_err(Failure::usage);
         }
         let missing = "a private key alone does not name its client; say --iss CLIENT";
         let client_id = bare.iss.ok_or_else(|| named(&missing))?;
-        let key = Self::Bare { client_id, path: path.to_owned(), text, algorithm: bare.alg, key_id: bare.kid };
+        let key = Self::Bare {
+            client_id,
+            path: path.to_owned(),
+            text,
+            algorithm: bare.alg,
+            key_id: bare.kid,
+        };
         key.signer()?;
         Ok(key)
     }
@@ -77,27 +99,39 @@ impl ClientCredential {
     }
 
     pub fn has_private_key(&self) -> bool {
-        self.file().is_none_or(|file| matches!(file.credential, Credential::PrivateKey(_)))
+        self.file()
+            .is_none_or(|file| matches!(file.credential, Credential::PrivateKey(_)))
     }
 
     /// How the client authenticates unless told otherwise.
     pub fn auth_method(&self) -> AuthMethod {
-        self.file().map_or(AuthMethod::PRIVATE_KEY_JWT, |file| file.auth_method.clone())
+        self.file()
+            .map_or(AuthMethod::PRIVATE_KEY_JWT, |file| file.auth_method.clone())
     }
 
     /// The algorithm of what is signed with it; `None` for a secret that signs nothing.
     pub fn algorithm(&self) -> Result<Option<Algorithm>, Failure> {
         let method = self.auth_method();
         let signs = self.has_private_key() || method == AuthMethod::CLIENT_SECRET_JWT;
-        signs.then(|| self.signer().map(|signer| signer.algorithm())).transpose()
+        signs
+            .then(|| self.signer().map(|signer| signer.algorithm()))
+            .transpose()
     }
 
     pub fn signer(&self) -> Result<LocalKey, Failure> {
         match self {
             Self::File(file) => file.signer().map_err(Failure::usage),
-            Self::Bare { path, text, algorithm, key_id, .. } => {
+            Self::Bare {
+                path,
+                text,
+                algorithm,
+                key_id,
+                ..
+            } => {
                 let key = LocalKey::from_text(text, *algorithm);
-                let key = key.map_err(|error| Failure::usage(format!("key file {}: {error}", path.display())))?;
+                let key = key.map_err(|error| {
+                    Failure::usage(format!("key file {}: {error}", path.display()))
+                })?;
                 Ok(match key_id {
                     Some(key_id) => key.with_key_id(key_id),
                     None => key,
@@ -119,7 +153,11 @@ impl ClientCredential {
     }
 
     /// Client authentication by `method`, its assertions for this audience where one is given.
-    pub fn client_auth(&self, method: &AuthMethod, audience: Option<Audience>) -> Result<Box<dyn ClientAuth>, Failure> {
+    pub fn client_auth(
+        &self,
+        method: &AuthMethod,
+        audience: Option<Audience>,
+    ) -> Result<Box<dyn ClientAuth>, Failure> {
         let id = self.client_id();
         let secret = self.file().and_then(|file| match &file.credential {
             Credential::Secret(secret) => Some(secret.as_str()),
@@ -128,16 +166,28 @@ impl ClientCredential {
         let audience = audience.unwrap_or(Audience::Issuer);
         Ok(match secret {
             _ if *method == AuthMethod::NONE => Box::new(NoneAuth::new(id)),
-            None if *method == AuthMethod::PRIVATE_KEY_JWT => Box::new(PrivateKeyJwt::new(id, self.signer()?).audience(audience)),
+            None if *method == AuthMethod::PRIVATE_KEY_JWT => {
+                Box::new(PrivateKeyJwt::new(id, self.signer()?).audience(audience))
+            }
             Some(secret) if *method == AuthMethod::CLIENT_SECRET_JWT => {
                 let auth = ClientSecretJwt::new(id, secret, None).map_err(Failure::usage)?;
                 Box::new(auth.with(|assertion| assertion.audience(audience)))
             }
-            Some(secret) if *method == AuthMethod::CLIENT_SECRET_BASIC => Box::new(ClientSecretBasic::new(id, secret)),
-            Some(secret) if *method == AuthMethod::CLIENT_SECRET_POST => Box::new(ClientSecretPost::new(id, secret)),
+            Some(secret) if *method == AuthMethod::CLIENT_SECRET_BASIC => {
+                Box::new(ClientSecretBasic::new(id, secret))
+            }
+            Some(secret) if *method == AuthMethod::CLIENT_SECRET_POST => {
+                Box::new(ClientSecretPost::new(id, secret))
+            }
             _ => {
-                let held = if secret.is_some() { "a secret" } else { "a private key" };
-                return Err(Failure::usage(format!("{method}: the key file holds {held}, with which this is not possible")));
+                let held = if secret.is_some() {
+                    "a secret"
+                } else {
+                    "a private key"
+                };
+                return Err(Failure::usage(format!(
+                    "{method}: the key file holds {held}, with which this is not possible"
+                )));
             }
         })
     }

@@ -82,15 +82,35 @@ impl DecisionsCommand {
         let (_, store) = global.open()?;
         let output = global.output();
         match self {
-            Self::List(List { filter, since, limit }) => {
-                let since = since.map(|since| UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64));
-                list(&store, DecisionFilter { since, ..filter.into() }, limit, global).await
+            Self::List(List {
+                filter,
+                since,
+                limit,
+            }) => {
+                let since = since.map(|since| {
+                    UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64)
+                });
+                list(
+                    &store,
+                    DecisionFilter {
+                        since,
+                        ..filter.into()
+                    },
+                    limit,
+                    global,
+                )
+                .await
             }
             Self::Tail(filter) => tail(&store, filter.into(), output).await,
             Self::Show(Show { id }) => {
-                let filter = DecisionFilter { id: Some(id.clone()), ..DecisionFilter::default() };
+                let filter = DecisionFilter {
+                    id: Some(id.clone()),
+                    ..DecisionFilter::default()
+                };
                 let found = store.decision_list(filter, 1).await?;
-                let found = found.first().ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
+                let found = found
+                    .first()
+                    .ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
                 let mut decision = record(found)?;
                 let explanation = explanation(&decision);
                 let nearest = match &explanation {
@@ -107,18 +127,48 @@ impl DecisionsCommand {
 
 impl From<Filter> for DecisionFilter {
     fn from(filter: Filter) -> Self {
-        let Filter { refused, id, party, rule } = filter;
-        Self { refused, id, party, rule, ..Self::default() }
+        let Filter {
+            refused,
+            id,
+            party,
+            rule,
+        } = filter;
+        Self {
+            refused,
+            id,
+            party,
+            rule,
+            ..Self::default()
+        }
     }
 }
 
 /// Prints the newest decisions, page by page: no number of them has to fit into memory.
-async fn list(store: &SqliteStore, filter: DecisionFilter, limit: u32, global: &Global) -> Result<(), Failure> {
+async fn list(
+    store: &SqliteStore,
+    filter: DecisionFilter,
+    limit: u32,
+    global: &Global,
+) -> Result<(), Failure> {
     let mut after = store.decision_before(filter.clone(), limit).await?;
-    let mut printed = Printed { output: global.output(), is_json: global.json, pages: 0 };
+    let mut printed = Printed {
+        output: global.output(),
+        is_json: global.json,
+        pages: 0,
+    };
     loop {
-        let page = store.decision_page(DecisionFilter { after: Some(after), ..filter.clone() }, PAGE).await?;
-        let Some(last) = page.last() else { return printed.end() };
+        let page = store
+            .decision_page(
+                DecisionFilter {
+                    after: Some(after),
+                    ..filter.clone()
+                },
+                PAGE,
+            )
+            .await?;
+        let Some(last) = page.last() else {
+            return printed.end();
+        };
         after = last.sequence;
         printed.page(&page.iter().filter_map(readable).collect::<Vec<Value>>())?;
     }
@@ -141,10 +191,17 @@ impl Printed {
         match self.is_json {
             true => records.iter().enumerate().try_for_each(|(number, record)| {
                 let before = if is_first && number == 0 { '[' } else { ',' };
-                printed(format_args!("{before}{}", escaped_json(&record.to_string())))
+                printed(format_args!(
+                    "{before}{}",
+                    escaped_json(&record.to_string())
+                ))
             }),
             false => {
-                let head: &[&str] = if is_first { &["TIME", "ID", "OUTCOME", "FROM", "PARTY", "CAUSE"] } else { &[""; 6] };
+                let head: &[&str] = if is_first {
+                    &["TIME", "ID", "OUTCOME", "FROM", "PARTY", "CAUSE"]
+                } else {
+                    &[""; 6]
+                };
                 self.output.print_list(records, head, row)
             }
         }
@@ -160,7 +217,8 @@ impl Printed {
 }
 
 fn printed(text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-    output::write(text).map_err(|error| Failure::unprinted("the result could not be printed", &error))
+    output::write(text)
+        .map_err(|error| Failure::unprinted("the result could not be printed", &error))
 }
 
 async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Result<(), Failure> {
@@ -169,13 +227,34 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
     let interrupted = tokio::signal::ctrl_c();
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
-        let page = store.decision_page(DecisionFilter { after: Some(after), ..filter.clone() }, PAGE).await?;
+        let page = store
+            .decision_page(
+                DecisionFilter {
+                    after: Some(after),
+                    ..filter.clone()
+                },
+                PAGE,
+            )
+            .await?;
         for decision in &page {
             after = decision.sequence;
-            let Some(decision) = readable(decision) else { continue };
-            output.print(&decision, row(&decision).iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join("  "))?;
+            let Some(decision) = readable(decision) else {
+                continue;
+            };
+            output.print(
+                &decision,
+                row(&decision)
+                    .iter()
+                    .map(|cell| escaped(cell))
+                    .collect::<Vec<_>>()
+                    .join("  "),
+            )?;
         }
-        let pause = if page.len() < PAGE as usize { LOOK_EVERY } else { Duration::ZERO };
+        let pause = if page.len() < PAGE as usize {
+            LOOK_EVERY
+        } else {
+            Duration::ZERO
+        };
         tokio::select! {
             stopped = &mut interrupted => return stopped.map_err(Failure::failed),
             () = tokio::time::sleep(pause) => {}
@@ -192,7 +271,10 @@ fn record(decision: &StoredDecision) -> Result<Value, Failure> {
 fn readable(decision: &StoredDecision) -> Option<Value> {
     let read = record(decision);
     if read.is_err() {
-        tracing::warn!(sequence = decision.sequence, "a stored decision is no JSON object, and is left out");
+        tracing::warn!(
+            sequence = decision.sequence,
+            "a stored decision is no JSON object, and is left out"
+        );
     }
     read.ok()
 }
@@ -200,17 +282,28 @@ fn readable(decision: &StoredDecision) -> Option<Value> {
 fn row(decision: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let outcome = &decision["outcome"];
-    let parties = ["client", "claimed_issuer", "claimed_client"].into_iter().map(|name| text(&decision[name]));
+    let parties = ["client", "claimed_issuer", "claimed_client"]
+        .into_iter()
+        .map(|name| text(&decision[name]));
     let cause = match outcome["rule"].as_str() {
         Some(rule) => format!("{rule}: {}", text(&outcome["cause"])),
         None => text(&decision["scope"]),
     };
     vec![
-        time(UnixTime::from_millis(decision["at"].as_i64().unwrap_or_default())),
+        time(UnixTime::from_millis(
+            decision["at"].as_i64().unwrap_or_default(),
+        )),
         text(&decision["id"]),
-        format!("{} {}", text(&decision["endpoint"]), text(&outcome["outcome"])),
+        format!(
+            "{} {}",
+            text(&decision["endpoint"]),
+            text(&outcome["outcome"])
+        ),
         text(&decision["sender"]),
-        parties.into_iter().find(|party| !party.is_empty()).unwrap_or_default(),
+        parties
+            .into_iter()
+            .find(|party| !party.is_empty())
+            .unwrap_or_default(),
         cause,
     ]
 }
@@ -220,13 +313,21 @@ fn explanation(decision: &Value) -> Option<Explanation> {
 }
 
 /// The decision as JSON, and below it the rules as a table.
-fn described(decision: &Value, explanation: Option<&Explanation>, nearest: Option<&ClientId>) -> String {
+fn described(
+    decision: &Value,
+    explanation: Option<&Explanation>,
+    nearest: Option<&ClientId>,
+) -> String {
     let mut plain = decision.clone();
     if let Some(members) = plain.as_object_mut() {
         members.remove("explanation");
     }
     let plain = escaped_json(&serde_json::to_string_pretty(&plain).expect("a decision is JSON"));
-    let table = explanation.map(|explanation| format!("\n\n{}", table(explanation))).unwrap_or_default();
-    let nearest = nearest.map(|nearest| format!("\nnearest client: {nearest}")).unwrap_or_default();
+    let table = explanation
+        .map(|explanation| format!("\n\n{}", table(explanation)))
+        .unwrap_or_default();
+    let nearest = nearest
+        .map(|nearest| format!("\nnearest client: {nearest}"))
+        .unwrap_or_default();
     format!("{plain}{table}{nearest}")
 }

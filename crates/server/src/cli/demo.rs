@@ -35,7 +35,11 @@ use crate::{
 };
 
 /// For one who looks at it on this machine.
-const ROOM: Room = Room { connections: 64, per_address: 64, requests: 256 };
+const ROOM: Room = Room {
+    connections: 64,
+    per_address: 64,
+    requests: 256,
+};
 
 /// Largest answer read, in octets.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -58,27 +62,52 @@ impl Demo {
         let listener = self.bind().await?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         let issuer = format!("http://{address}");
-        let overrides = Overrides { issuer: Some(issuer.clone()), listen: Some(address), ..Overrides::default() };
-        let config = Config::load(directory.path(), None, &Environment::default(), &overrides).map_err(Failure::usage)?;
-        let store = app::open_store(directory.path(), &config, Options::default()).map_err(Failure::failed)?;
+        let overrides = Overrides {
+            issuer: Some(issuer.clone()),
+            listen: Some(address),
+            ..Overrides::default()
+        };
+        let config = Config::load(directory.path(), None, &Environment::default(), &overrides)
+            .map_err(Failure::usage)?;
+        let store = app::open_store(directory.path(), &config, Options::default())
+            .map_err(Failure::failed)?;
         let metrics = Metrics::default();
-        let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::failed)?;
+        let server =
+            app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::failed)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(http::serve(listener, server, store.clone(), metrics, async {
-            // A dropped sender stops the server too.
-            let _ = stopped.await;
-        }));
+        let serving = tokio::spawn(http::serve(
+            listener,
+            server,
+            store.clone(),
+            metrics,
+            async {
+                // A dropped sender stops the server too.
+                let _ = stopped.await;
+            },
+        ));
 
         let key_path = directory.path().join("billing.json");
-        let show = Show { output: global.output(), http: HttpFetch::new().map_err(Failure::failed)?, issuer: config.issuer };
+        let show = Show {
+            output: global.output(),
+            http: HttpFetch::new().map_err(Failure::failed)?,
+            issuer: config.issuer,
+        };
         let shown = self.show(&show, &store, &key_path).await;
         // Also where something could not be shown: the directory goes last.
         drop(stop);
-        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)?;
+        serving
+            .await
+            .map_err(Failure::failed)?
+            .map_err(Failure::failed)?;
         shown
     }
 
-    async fn show(&self, show: &Show, store: &Arc<SqliteStore>, key_path: &std::path::Path) -> Result<(), Failure> {
+    async fn show(
+        &self,
+        show: &Show,
+        store: &Arc<SqliteStore>,
+        key_path: &std::path::Path,
+    ) -> Result<(), Failure> {
         show.main_job(store, key_path).await?;
         if !self.once {
             show.invitation(key_path)?;
@@ -90,7 +119,9 @@ impl Demo {
     async fn bind(&self) -> Result<Listener, Failure> {
         match bind(self.listen).await {
             Ok(listener) => Ok(listener),
-            Err(_) => bind(SocketAddr::new(self.listen.ip(), 0)).await.map_err(Failure::failed),
+            Err(_) => bind(SocketAddr::new(self.listen.ip(), 0))
+                .await
+                .map_err(Failure::failed),
         }
     }
 }
@@ -107,7 +138,11 @@ struct Show {
 }
 
 impl Show {
-    async fn main_job(&self, store: &Arc<SqliteStore>, key_path: &std::path::Path) -> Result<(), Failure> {
+    async fn main_job(
+        &self,
+        store: &Arc<SqliteStore>,
+        key_path: &std::path::Path,
+    ) -> Result<(), Failure> {
         let resource_server = register(store, &self.issuer, key_path).await?;
         self.step(
             1,
@@ -116,27 +151,72 @@ impl Show {
         )?;
 
         let key = ClientCredential::read(key_path, BareKey::default())?;
-        let assertion = sign(&key, Usage::Grant, None, None, None, Duration::from_secs(60)).await?;
-        self.step(2, "the client signs an assertion, locally", &decoded(&assertion))?;
+        let assertion = sign(
+            &key,
+            Usage::Grant,
+            None,
+            None,
+            None,
+            Duration::from_secs(60),
+        )
+        .await?;
+        self.step(
+            2,
+            "the client signs an assertion, locally",
+            &decoded(&assertion),
+        )?;
 
         let grant_type = GrantType::JWT_BEARER;
-        let form = [("grant_type", grant_type.as_str()), ("assertion", assertion.as_str())];
+        let form = [
+            ("grant_type", grant_type.as_str()),
+            ("assertion", assertion.as_str()),
+        ];
         let token = self.post("token", &form, None).await?;
-        let access_token = token.1["access_token"].as_str().unwrap_or_default().to_owned();
-        expect(token.0.is_success() && !access_token.is_empty(), "no token was issued")?;
-        self.step(3, "assertion in, access token out", &json!({"status": token.0.as_u16(), "body": token.1}))?;
+        let access_token = token.1["access_token"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        expect(
+            token.0.is_success() && !access_token.is_empty(),
+            "no token was issued",
+        )?;
+        self.step(
+            3,
+            "assertion in, access token out",
+            &json!({"status": token.0.as_u16(), "body": token.1}),
+        )?;
 
         let claims = self.validate(&access_token).await?;
         self.step(4, "an API validates the token with the server's public keys (GET /jwks), without calling home", &claims)?;
 
-        let authorization = format!("Basic {}", STANDARD.encode(format!("reports-api:{}", *resource_server)));
-        let found = self.post("introspect", &[("token", &access_token)], Some(&authorization)).await?;
+        let authorization = format!(
+            "Basic {}",
+            STANDARD.encode(format!("reports-api:{}", *resource_server))
+        );
+        let found = self
+            .post(
+                "introspect",
+                &[("token", &access_token)],
+                Some(&authorization),
+            )
+            .await?;
         expect(found.1["active"] == true, "the token is not active")?;
-        self.step(5, "or asks the server about it (POST /introspect)", &found.1)?;
+        self.step(
+            5,
+            "or asks the server about it (POST /introspect)",
+            &found.1,
+        )?;
 
         let replay = self.post("token", &form, None).await?;
-        expect(replay.0 == 400 && replay.1["error"] == "invalid_grant", "the replay was not refused")?;
-        self.step(6, "the same assertion again is refused", &json!({"status": replay.0.as_u16(), "body": replay.1}))
+        expect(
+            replay.0 == 400 && replay.1["error"] == "invalid_grant",
+            "the replay was not refused",
+        )?;
+        self.step(
+            6,
+            "the same assertion again is refused",
+            &json!({"status": replay.0.as_u16(), "body": replay.1}),
+        )
     }
 
     async fn post(
@@ -145,41 +225,65 @@ impl Show {
         form: &[(&str, &str)],
         authorization: Option<&str>,
     ) -> Result<(StatusCode, Value), Failure> {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
         let mut request = Request::post(self.issuer.endpoint(endpoint))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Bytes::from(body))
             .map_err(Failure::failed)?;
         if let Some(value) = authorization {
-            request.headers_mut().insert(header::AUTHORIZATION, value.parse().map_err(Failure::failed)?);
+            request.headers_mut().insert(
+                header::AUTHORIZATION,
+                value.parse().map_err(Failure::failed)?,
+            );
         }
         self.send(request).await
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<(StatusCode, Value), Failure> {
-        let answer = self.http.fetch(request, MAX_ANSWER_BYTES).await.map_err(Failure::failed)?;
+        let answer = self
+            .http
+            .fetch(request, MAX_ANSWER_BYTES)
+            .await
+            .map_err(Failure::failed)?;
         let json = serde_json::from_slice(answer.body()).map_err(Failure::failed)?;
         Ok((answer.status(), json))
     }
 
     /// What a resource server does with a token (RFC 9068 §4), in short.
     async fn validate(&self, access_token: &str) -> Result<Value, Failure> {
-        let request = Request::get(self.issuer.endpoint("jwks")).body(Bytes::new()).map_err(Failure::failed)?;
+        let request = Request::get(self.issuer.endpoint("jwks"))
+            .body(Bytes::new())
+            .map_err(Failure::failed)?;
         let (_, set) = self.send(request).await?;
         let jwk = Jwk::parse(set["keys"][0].to_string().as_bytes()).map_err(Failure::failed)?;
         let key = VerificationKey::from_jwk(jwk).map_err(Failure::failed)?;
-        let verified = Unverified::parse(access_token).and_then(|jws| jws.verify(&key)).map_err(Failure::failed)?;
+        let verified = Unverified::parse(access_token)
+            .and_then(|jws| jws.verify(&key))
+            .map_err(Failure::failed)?;
         let claims = Claims::parse(verified.payload()).map_err(Failure::failed)?;
-        expect(verified.header().typ_is("at+jwt"), "the token is not an access token")?;
-        expect(claims.issuer.as_deref() == Some(self.issuer.as_str()), "the token is of another issuer")?;
+        expect(
+            verified.header().typ_is("at+jwt"),
+            "the token is not an access token",
+        )?;
+        expect(
+            claims.issuer.as_deref() == Some(self.issuer.as_str()),
+            "the token is of another issuer",
+        )?;
         Ok(decoded(access_token))
     }
 
     fn step(&self, number: u8, title: &str, detail: &Value) -> Result<(), Failure> {
         let bold = anstyle::Style::new().bold();
-        let pretty = serde_json::to_string_pretty(detail).unwrap_or_default().replace('\n', "\n   ");
+        let pretty = serde_json::to_string_pretty(detail)
+            .unwrap_or_default()
+            .replace('\n', "\n   ");
         let text = format!("{bold}{number}. {title}{bold:#}\n   {pretty}\n");
-        self.output.print(&json!({"step": number, "title": title, "detail": detail}), text)
+        self.output.print(
+            &json!({"step": number, "title": title, "detail": detail}),
+            text,
+        )
     }
 
     fn invitation(&self, key_path: &std::path::Path) -> Result<(), Failure> {
@@ -189,7 +293,10 @@ impl Show {
             issuer = self.issuer,
             key = key_path.display()
         );
-        self.output.print(&json!({"serving": self.issuer.as_str(), "key_file": key_path}), text)
+        self.output.print(
+            &json!({"serving": self.issuer.as_str(), "key_file": key_path}),
+            text,
+        )
     }
 }
 
@@ -202,16 +309,33 @@ async fn register(
     let id = |text| ClientId::parse(text).map_err(Failure::failed);
     let key = PrivateJwk::generate(Algorithm::Es256).map_err(Failure::failed)?;
     let public = VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?;
-    let mut metadata = ClientMetadata::new(id("billing")?, AuthMethod::PRIVATE_KEY_JWT, CLOCK.now());
+    let mut metadata =
+        ClientMetadata::new(id("billing")?, AuthMethod::PRIVATE_KEY_JWT, CLOCK.now());
     metadata.scope = Scope::parse("invoices:read invoices:write").map_err(Failure::failed)?;
-    let text = key_file::grantor_form(issuer, &metadata.id, &metadata.auth_method, Some(&key), None);
+    let text = key_file::grantor_form(
+        issuer,
+        &metadata.id,
+        &metadata.auth_method,
+        Some(&key),
+        None,
+    );
     key_file::write_new(key_path, &text).map_err(Failure::failed)?;
-    let client = Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
+    let client =
+        Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
     store.client_create(client).await?;
 
     let secret = ClientSecret::generate();
-    let metadata = ClientMetadata::new(id("reports-api")?, AuthMethod::CLIENT_SECRET_BASIC, CLOCK.now());
-    let api = Registration::new(metadata, Vec::new(), vec![ClientSecret::digest(&secret, None)]).map_err(Failure::failed)?;
+    let metadata = ClientMetadata::new(
+        id("reports-api")?,
+        AuthMethod::CLIENT_SECRET_BASIC,
+        CLOCK.now(),
+    );
+    let api = Registration::new(
+        metadata,
+        Vec::new(),
+        vec![ClientSecret::digest(&secret, None)],
+    )
+    .map_err(Failure::failed)?;
     store.client_create(api).await?;
     Ok(secret)
 }
@@ -220,11 +344,17 @@ async fn register(
 fn decoded(token: &str) -> Value {
     let part = |index| {
         let segment = token.split('.').nth(index).and_then(base64url_decode);
-        segment.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null)
+        segment
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or(Value::Null)
     };
     json!({"header": part(0), "claims": part(1)})
 }
 
 fn expect(is_so: bool, otherwise: &str) -> Result<(), Failure> {
-    if is_so { Ok(()) } else { Err(Failure::failed(otherwise)) }
+    if is_so {
+        Ok(())
+    } else {
+        Err(Failure::failed(otherwise))
+    }
 }

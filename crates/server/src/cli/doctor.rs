@@ -53,7 +53,11 @@ pub struct Doctor {
 impl Doctor {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         Global::start_log()?;
-        let key = self.key.as_deref().map(|path| ClientCredential::read(path, self.bare)).transpose()?;
+        let key = self
+            .key
+            .as_deref()
+            .map(|path| ClientCredential::read(path, self.bare))
+            .transpose()?;
         let file = key.as_ref().and_then(ClientCredential::file);
         let issuer = match (&global.issuer, file) {
             (Some(issuer), _) => issuer.clone(),
@@ -67,8 +71,15 @@ impl Doctor {
         let metadata = Metadata::examine(&fetch, &issuer, &mut report).await?;
         keys::examine(&fetch, &metadata, &mut report).await;
         if let Some(key) = &key {
-            let examination = Examination { key, issuer: &issuer, metadata: &metadata, grant: self.grant };
-            examination.run(self.sub.as_deref(), self.scope.as_ref(), &mut report).await?;
+            let examination = Examination {
+                key,
+                issuer: &issuer,
+                metadata: &metadata,
+                grant: self.grant,
+            };
+            examination
+                .run(self.sub.as_deref(), self.scope.as_ref(), &mut report)
+                .await?;
         }
         global.output().print(&report, &report)?;
         match report.count() {

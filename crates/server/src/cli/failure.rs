@@ -26,25 +26,37 @@ pub struct Failure {
 impl Failure {
     /// The command line, a file or the configuration is wrong: exit 2.
     pub fn usage(message: impl Display) -> Self {
-        Self { code: 2, message: Some(message.to_string()) }
+        Self {
+            code: 2,
+            message: Some(message.to_string()),
+        }
     }
 
     /// Refused, or failed: exit 1.
     pub fn failed(message: impl Display) -> Self {
-        Self { code: 1, message: Some(message.to_string()) }
+        Self {
+            code: 1,
+            message: Some(message.to_string()),
+        }
     }
 
     /// Standard output does not take what was to be printed: exit 1; without a word and 141 where its reader has closed the pipe.
     pub fn unprinted(what: impl Display, error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self { code: CLOSED_PIPE, message: None },
+            io::ErrorKind::BrokenPipe => Self {
+                code: CLOSED_PIPE,
+                message: None,
+            },
             _ => Self::failed(format_args!("{what} on standard output: {error}")),
         }
     }
 
     /// Says something more about it.
     pub fn and(self, more: impl Display) -> Self {
-        Self { message: self.message.map(|message| format!("{message}; {more}")), ..self }
+        Self {
+            message: self.message.map(|message| format!("{message}; {more}")),
+            ..self
+        }
     }
 
     /// Says so on standard error. Where that cannot be written, the exit code has to do.
@@ -81,7 +93,9 @@ pub fn within_time(work: impl FnOnce() + Send + 'static) {
 
 impl From<grantor::storage::StoreError> for Failure {
     fn from(error: grantor::storage::StoreError) -> Self {
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        let source = std::error::Error::source(&error)
+            .map(|source| format!(": {source}"))
+            .unwrap_or_default();
         Self::failed(format!("{error}{source}"))
     }
 }

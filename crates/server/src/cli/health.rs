@@ -50,42 +50,73 @@ impl Health {
             None => configured(global)?,
         };
         if url.path() == "/" {
-            url.set_path(if self.live { "/health/live" } else { "/health/ready" });
+            url.set_path(if self.live {
+                "/health/live"
+            } else {
+                "/health/ready"
+            });
         }
         let answer = timeout(PATIENCE, ask(&url)).await;
-        let answer = answer.map_err(|_| Failure::failed(format!("{url} does not answer within {} s", PATIENCE.as_secs())))?;
+        let answer = answer.map_err(|_| {
+            Failure::failed(format!(
+                "{url} does not answer within {} s",
+                PATIENCE.as_secs()
+            ))
+        })?;
         let (status, body) = answer.map_err(|error| Failure::failed(format!("{url}: {error}")))?;
         match status.as_str() {
             "200" if !says_health(&body) => {
                 let problem = "answers 200, but not what a grantor server says of its health; name its URL with --url";
                 Err(Failure::failed(format!("{url} {problem}")))
             }
-            "200" => global.output().print(&json!({"url": url.as_str(), "status": 200}), format_args!("{url} answers 200")),
-            _ => Err(Failure::failed(format!("{url} answers {status}: {}", body.trim()))),
+            "200" => global.output().print(
+                &json!({"url": url.as_str(), "status": 200}),
+                format_args!("{url} answers 200"),
+            ),
+            _ => Err(Failure::failed(format!(
+                "{url} answers {status}: {}",
+                body.trim()
+            ))),
         }
     }
 }
 
 /// Whether this is what a server says that is ready, or lives. A line of it is enough: a proxy may send it in chunks.
 fn says_health(body: &str) -> bool {
-    body.lines().any(|line| matches!(line.trim(), r#"{"status":"ready"}"# | r#"{"status":"live"}"#))
+    body.lines().any(|line| {
+        matches!(
+            line.trim(),
+            r#"{"status":"ready"}"# | r#"{"status":"live"}"#
+        )
+    })
 }
 
 /// The address that the server listens on, from this machine.
 fn configured(global: &Global) -> Result<Url, Failure> {
     let config = global.load_config(Overrides::default())?;
     let address = match config.listen {
-        SocketAddr::V4(address) if address.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
-        SocketAddr::V6(address) if address.ip().is_unspecified() => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+        SocketAddr::V4(address) if address.ip().is_unspecified() => {
+            SocketAddr::from(([127, 0, 0, 1], address.port()))
+        }
+        SocketAddr::V6(address) if address.ip().is_unspecified() => {
+            SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port()))
+        }
         address => address,
     };
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     Url::parse(&format!("{scheme}://{address}")).map_err(Failure::failed)
 }
 
 /// Status and body.
 async fn ask(url: &Url) -> Result<(String, String), Box<dyn Error>> {
-    let host = url.host_str().ok_or("has no host")?.trim_matches(['[', ']']);
+    let host = url
+        .host_str()
+        .ok_or("has no host")?
+        .trim_matches(['[', ']']);
     let port = url.port_or_known_default().ok_or("has no port")?;
     let stream = TcpStream::connect((host, port)).await?;
     match url.scheme() {
@@ -98,14 +129,23 @@ async fn ask(url: &Url) -> Result<(String, String), Box<dyn Error>> {
     }
 }
 
-async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, url: &Url) -> Result<(String, String), Box<dyn Error>> {
-    let (authority, path) = (&url[Position::BeforeHost..Position::AfterPort], &url[Position::BeforePath..Position::AfterQuery]);
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    url: &Url,
+) -> Result<(String, String), Box<dyn Error>> {
+    let (authority, path) = (
+        &url[Position::BeforeHost..Position::AfterPort],
+        &url[Position::BeforePath..Position::AfterQuery],
+    );
     let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     let ended = stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer).await;
     let answer = String::from_utf8_lossy(&answer);
-    let Some(status) = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)) else {
+    let Some(status) = answer
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+    else {
         ended?;
         return Err("the answer is not HTTP/1.1".into());
     };
@@ -115,8 +155,12 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, url: &Url) ->
 
 fn connector() -> Result<TlsConnector, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
-    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))).with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?;
+    let config = config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
@@ -143,7 +187,12 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -152,7 +201,12 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

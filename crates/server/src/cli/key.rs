@@ -86,35 +86,67 @@ impl KeyCommand {
         let output = global.output();
         match self {
             Self::List => {
-                let keys: Vec<View> = store.signing_key_list().await?.iter().map(View::of).collect();
-                output.print_list(&keys, &["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"], |key| {
-                    let until = key.published_until.clone().unwrap_or_default();
-                    vec![key.kid.clone(), key.alg.to_owned(), key.state.to_owned(), key.signs_from.clone(), until]
-                })
+                let keys: Vec<View> = store
+                    .signing_key_list()
+                    .await?
+                    .iter()
+                    .map(View::of)
+                    .collect();
+                output.print_list(
+                    &keys,
+                    &["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"],
+                    |key| {
+                        let until = key.published_until.clone().unwrap_or_default();
+                        vec![
+                            key.kid.clone(),
+                            key.alg.to_owned(),
+                            key.state.to_owned(),
+                            key.signs_from.clone(),
+                            until,
+                        ]
+                    },
+                )
             }
             Self::Revoke(Revoke { kid }) => {
-                let left = store.signing_key_revoke(&kid, config.token.signing_algorithm).await;
+                let left = store
+                    .signing_key_revoke(&kid, config.token.signing_algorithm)
+                    .await;
                 let left = left.map_err(|error| match error {
-                    StoreError::Missing(_) => Failure::failed(format!("no key has the kid {kid}; see: grantor key list")),
+                    StoreError::Missing(_) => {
+                        Failure::failed(format!("no key has the kid {kid}; see: grantor key list"))
+                    }
                     other => other.into(),
                 })?;
-                let signing = left.iter().find(|key| key.is_signing).map(|key| key.key_id.as_str()).unwrap_or_default();
+                let signing = left
+                    .iter()
+                    .find(|key| key.is_signing)
+                    .map(|key| key.key_id.as_str())
+                    .unwrap_or_default();
                 let text = format!(
                     "key {kid} is withdrawn, and {signing} signs; tokens that {kid} signed are inactive, so clients get new ones; APIs that \
                      validate by themselves refuse them once they have read the key set again"
                 );
-                output.done(&json!({"revoked": kid, "keys": left.iter().map(View::of).collect::<Vec<_>>()}), text)
+                output.done(
+                    &json!({"revoked": kid, "keys": left.iter().map(View::of).collect::<Vec<_>>()}),
+                    text,
+                )
             }
             Self::Rotate(Rotate { ahead, alg }) => {
                 let algorithm = alg.unwrap_or(config.token.signing_algorithm);
                 if algorithm.is_mac() {
-                    return Err(Failure::usage(format!("--alg {algorithm}: access tokens are signed, not MACed")));
+                    return Err(Failure::usage(format!(
+                        "--alg {algorithm}: access tokens are signed, not MACed"
+                    )));
                 }
                 let overlap = config.token.lifetime + config.assertion.leeway;
                 let key = store.signing_key_rotate(algorithm, ahead, overlap).await?;
                 output.done(
                     &View::of(&key),
-                    format_args!("key {} signs from {} on ({algorithm})", key.key_id, time(key.signs_from)),
+                    format_args!(
+                        "key {} signs from {} on ({algorithm})",
+                        key.key_id,
+                        time(key.signs_from)
+                    ),
                 )
             }
         }

@@ -9,7 +9,10 @@ use super::Failure;
 pub async fn warn(store: &SqliteStore, name: &str) -> Result<(), Failure> {
     let looks = shape(name);
     let names = store.names().await?;
-    if let Some(other) = names.iter().find(|other| *other != name && shape(other) == looks) {
+    if let Some(other) = names
+        .iter()
+        .find(|other| *other != name && shape(other) == looks)
+    {
         tracing::warn!(
             name = name.escape_unicode().to_string(),
             looks_like = other,

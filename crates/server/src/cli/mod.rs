@@ -57,7 +57,13 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Directory of the database and the master key
-    #[arg(long, global = true, value_name = "DIR", env = "GRANTOR_DATA", default_value = "./grantor-data")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "GRANTOR_DATA",
+        default_value = "./grantor-data"
+    )]
     data: PathBuf,
     /// File of the master key [default: DIR/master.key]
     #[arg(long, global = true, value_name = "FILE", env = "GRANTOR_MASTER_KEY")]
@@ -119,7 +125,9 @@ pub fn explain(error: &clap::Error) -> ExitCode {
         return code;
     }
     match error.print() {
-        Err(unprinted) => Failure::unprinted("the help could not be printed", &unprinted).report(false),
+        Err(unprinted) => {
+            Failure::unprinted("the help could not be printed", &unprinted).report(false)
+        }
         Ok(()) => code,
     }
 }
@@ -152,9 +160,13 @@ impl Global {
     }
 
     fn load_config(&self, overrides: Overrides) -> Result<Config, Failure> {
-        let overrides = Overrides { issuer: self.issuer.clone(), ..overrides };
+        let overrides = Overrides {
+            issuer: self.issuer.clone(),
+            ..overrides
+        };
         let environment = Environment::of_process().map_err(Failure::usage)?;
-        Config::load(&self.data, self.config.as_deref(), &environment, &overrides).map_err(Failure::usage)
+        Config::load(&self.data, self.config.as_deref(), &environment, &overrides)
+            .map_err(Failure::usage)
     }
 
     /// The configuration and the registry, for commands that change or list what is in it. Logs say warnings only.
@@ -166,7 +178,11 @@ impl Global {
 
     /// Logs warnings, for commands that need no configuration. What becomes of their requests they say themselves.
     fn start_log() -> Result<(), Failure> {
-        telemetry::start(LogFormat::Auto, "warn,grantor::client=off,grantor::fetch=off").map_err(Failure::usage)
+        telemetry::start(
+            LogFormat::Auto,
+            "warn,grantor::client=off,grantor::fetch=off",
+        )
+        .map_err(Failure::usage)
     }
 
     /// The configuration of a command.
@@ -186,8 +202,18 @@ impl Global {
         Ok(store)
     }
 
-    fn open_store(&self, config: &Config, create: Create, upkeep: Upkeep) -> Result<Arc<SqliteStore>, Failure> {
-        let options = Options { create, upkeep, master_key: self.master_key.clone(), ..Options::default() };
+    fn open_store(
+        &self,
+        config: &Config,
+        create: Create,
+        upkeep: Upkeep,
+    ) -> Result<Arc<SqliteStore>, Failure> {
+        let options = Options {
+            create,
+            upkeep,
+            master_key: self.master_key.clone(),
+            ..Options::default()
+        };
         app::open_store(&self.data, config, options).map_err(Failure::failed)
     }
 }
@@ -197,10 +223,16 @@ const CLOCK: SystemClock = SystemClock;
 
 /// Reads `90s`, `15m`, `12h`, `30d`: a length of time that is not negative.
 fn duration(text: &str) -> Result<Duration, String> {
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()).and_then(|days| days.checked_mul(86_400));
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u64>().ok())
+        .and_then(|days| days.checked_mul(86_400));
     let parsed = match days {
         Some(seconds) => Some(Duration::from_secs(seconds)),
-        None => text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok()),
+        None => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| Duration::try_from(duration).ok()),
     };
     parsed.ok_or_else(|| "expected a length of time such as 90s, 15m, 12h or 30d".to_owned())
 }

@@ -27,17 +27,27 @@ impl Output {
 
     /// Prints one result in the form that was asked for.
     pub fn print(self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
-        self.write(value, text).map_err(|error| Failure::unprinted("the result could not be printed", &error))
+        self.write(value, text)
+            .map_err(|error| Failure::unprinted("the result could not be printed", &error))
     }
 
     /// As [`Output::print`], of a change: where that cannot be printed, the failure says that it was made all the same.
     pub fn done(self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
-        self.write(value, &text)
-            .map_err(|error| Failure::unprinted(format_args!("{text}, but this could not be printed"), &error))
+        self.write(value, &text).map_err(|error| {
+            Failure::unprinted(
+                format_args!("{text}, but this could not be printed"),
+                &error,
+            )
+        })
     }
 
     /// Prints a list: a JSON array, or a table with columns as wide as they need to be.
-    pub fn print_list<T: Serialize>(self, items: &[T], head: &[&str], row: impl Fn(&T) -> Vec<String>) -> Result<(), Failure> {
+    pub fn print_list<T: Serialize>(
+        self,
+        items: &[T],
+        head: &[&str],
+        row: impl Fn(&T) -> Vec<String>,
+    ) -> Result<(), Failure> {
         if self.json || items.is_empty() {
             return self.print(&items, "none");
         }
@@ -49,20 +59,33 @@ impl Output {
         };
         let widths: Vec<usize> = (0..head.len()).map(width).collect();
         let line = |cells: Vec<String>| {
-            let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            let padded = cells
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:width$}"));
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         // A table that goes on has none.
         let has_head = head.iter().any(|cell| !cell.is_empty());
         let bold = anstyle::Style::new().bold();
-        let head = format!("{bold}{}{bold:#}", line(head.iter().map(|&cell| cell.to_owned()).collect()));
-        let lines: Vec<String> = has_head.then_some(head).into_iter().chain(rows.into_iter().map(line)).collect();
+        let head = format!(
+            "{bold}{}{bold:#}",
+            line(head.iter().map(|&cell| cell.to_owned()).collect())
+        );
+        let lines: Vec<String> = has_head
+            .then_some(head)
+            .into_iter()
+            .chain(rows.into_iter().map(line))
+            .collect();
         self.print(&items, lines.join("\n"))
     }
 
     fn write(self, value: &impl Serialize, text: impl Display) -> io::Result<()> {
         match self.json {
-            true => write(format_args!("{}\n", escaped_json(&serde_json::to_string(value).expect("results are JSON")))),
+            true => write(format_args!(
+                "{}\n",
+                escaped_json(&serde_json::to_string(value).expect("results are JSON"))
+            )),
             false => write(format_args!("{}\n", for_terminal(&text.to_string()))),
         }
     }
@@ -73,7 +96,11 @@ impl Output {
 fn for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (number, part) in text.split("\u{1b}[").enumerate() {
-        let style = part.split_once('m').filter(|(style, _)| style.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'));
+        let style = part.split_once('m').filter(|(style, _)| {
+            style
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b';')
+        });
         let rest = match style {
             Some((style, rest)) if number > 0 => {
                 shown += &format!("\u{1b}[{style}m");
@@ -99,7 +126,8 @@ pub fn write(text: fmt::Arguments<'_>) -> io::Result<()> {
 
 /// A time as people read it, in UTC.
 pub fn time(at: UnixTime) -> String {
-    jiff::Timestamp::from_second(at.seconds()).map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
+    jiff::Timestamp::from_second(at.seconds())
+        .map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
 }
 
 #[cfg(test)]
@@ -108,8 +136,14 @@ mod tests {
 
     #[test]
     fn styles_and_line_breaks_are_left_and_nothing_else_that_a_terminal_acts_on() {
-        assert_eq!(for_terminal("\u{1b}[1mbold\u{1b}[0m\nnext"), "\u{1b}[1mbold\u{1b}[0m\nnext");
+        assert_eq!(
+            for_terminal("\u{1b}[1mbold\u{1b}[0m\nnext"),
+            "\u{1b}[1mbold\u{1b}[0m\nnext"
+        );
         let escaped = "\\u{1b}[2J \\u{9b}2J \\u{202e} \\u{2028} \\u{7f} \\u{1b}c \\u{1b}[1";
-        assert_eq!(for_terminal("\u{1b}[2J \u{9b}2J \u{202e} \u{2028} \u{7f} \u{1b}c \u{1b}[1"), escaped);
+        assert_eq!(
+            for_terminal("\u{1b}[2J \u{9b}2J \u{202e} \u{2028} \u{7f} \u{1b}c \u{1b}[1"),
+            escaped
+        );
     }
 }

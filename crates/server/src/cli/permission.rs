@@ -69,25 +69,54 @@ impl PermissionCommand {
         let output = global.output();
         match self {
             Self::List => {
-                let permissions: Vec<View> = store.permission_list().await?.iter().map(View::of).collect();
-                output.print_list(&permissions, &["CLIENT", "SUBJECT", "SCOPE"], |permission| {
-                    let scope = permission.scope.as_ref().map_or_else(|| "(the client's)".to_owned(), Scope::to_string);
-                    vec![permission.client.to_string(), permission.subject.to_string(), scope]
-                })
+                let permissions: Vec<View> = store
+                    .permission_list()
+                    .await?
+                    .iter()
+                    .map(View::of)
+                    .collect();
+                output.print_list(
+                    &permissions,
+                    &["CLIENT", "SUBJECT", "SCOPE"],
+                    |permission| {
+                        let scope = permission
+                            .scope
+                            .as_ref()
+                            .map_or_else(|| "(the client's)".to_owned(), Scope::to_string);
+                        vec![
+                            permission.client.to_string(),
+                            permission.subject.to_string(),
+                            scope,
+                        ]
+                    },
+                )
             }
-            Self::Create(Create { pair: Pair { client, subject }, scopes }) => {
-                let scope = if scopes.is_empty() { None } else { Some(join(&scopes)?) };
+            Self::Create(Create {
+                pair: Pair { client, subject },
+                scopes,
+            }) => {
+                let scope = if scopes.is_empty() {
+                    None
+                } else {
+                    Some(join(&scopes)?)
+                };
                 let permission = Permission::new(client, subject, scope).given_at(CLOCK.now());
                 let created = store.permission_create(permission.clone()).await;
                 created.map_err(|error| about(&permission.client, &permission.subject, error))?;
-                let text = format!("client {} may act for {}", permission.client, permission.subject);
+                let text = format!(
+                    "client {} may act for {}",
+                    permission.client, permission.subject
+                );
                 output.done(&View::of(&permission), text)
             }
             Self::Delete(Pair { client, subject }) => {
                 let deleted = store.permission_delete(&client, &subject).await;
                 deleted.map_err(|error| about(&client, &subject, error))?;
                 let value = json!({"deleted": {"client": client, "subject": subject}});
-                output.done(&value, format_args!("client {client} may no longer act for {subject}"))
+                output.done(
+                    &value,
+                    format_args!("client {client} may no longer act for {subject}"),
+                )
             }
         }
     }
@@ -98,7 +127,9 @@ fn about(client: &ClientId, subject: &SubjectId, error: StoreError) -> Failure {
         StoreError::Missing("client") => format!("client {client} does not exist"),
         StoreError::Missing("subject") => format!("subject {subject} does not exist"),
         StoreError::Missing(_) => format!("client {client} has no permission for {subject}"),
-        StoreError::Exists(_) => format!("client {client} has a permission for {subject} already; delete it first"),
+        StoreError::Exists(_) => {
+            format!("client {client} has a permission for {subject} already; delete it first")
+        }
         other => return other.into(),
     })
 }

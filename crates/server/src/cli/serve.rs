@@ -49,7 +49,8 @@ impl Serve {
         })?;
         #[cfg(feature = "otel")]
         let traces =
-            telemetry::otel::start(config.log.format, &config.log.level, config.otel.as_ref()).map_err(Failure::usage)?;
+            telemetry::otel::start(config.log.format, &config.log.level, config.otel.as_ref())
+                .map_err(Failure::usage)?;
         #[cfg(not(feature = "otel"))]
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
@@ -57,21 +58,35 @@ impl Serve {
         store.load_claims().await?;
         let metrics = Metrics::default();
         let stop = stop_signal().map_err(Failure::failed)?;
-        let tls = config.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;
+        let tls = config
+            .tls
+            .clone()
+            .map(Tls::load)
+            .transpose()
+            .map_err(Failure::usage)?;
         let hangups = tokio::spawn(reload_on_hangup(tls.clone()).map_err(Failure::failed)?);
         let scrapes = match config.metrics {
-            Some(address) => {
-                Some(listen_for_scrapes(address, Exposition::new(&metrics, store.clone(), tls.as_ref().map(Tls::expires))).await?)
-            }
+            Some(address) => Some(
+                listen_for_scrapes(
+                    address,
+                    Exposition::new(&metrics, store.clone(), tls.as_ref().map(Tls::expires)),
+                )
+                .await?,
+            ),
             None => None,
         };
-        let listener = Listener::bind(config.listen, config.limits.room, tls, config.proxy.clone()).await;
+        let listener =
+            Listener::bind(config.listen, config.limits.room, tls, config.proxy.clone()).await;
         let listener = listener.map_err(|error| {
-            Failure::failed(format!("cannot listen on {}: {error}; choose another address with --listen", config.listen))
+            Failure::failed(format!(
+                "cannot listen on {}: {error}; choose another address with --listen",
+                config.listen
+            ))
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         config.listens_on(address).map_err(Failure::usage)?;
-        let server = app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
+        let server =
+            app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
         global.tell_commands(&config);
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
         let ended = store.clone();
@@ -83,7 +98,9 @@ impl Serve {
             tell_supervisor(NotifyState::Stopping);
         };
         tell_supervisor(NotifyState::Ready);
-        http::serve(listener, server, store.clone(), metrics, stop).await.map_err(Failure::failed)?;
+        http::serve(listener, server, store.clone(), metrics, stop)
+            .await
+            .map_err(Failure::failed)?;
         if store.has_ended() {
             return Err(Failure::failed(
                 "the thread that writes the database has ended; the log says why; start the server anew",
@@ -104,20 +121,27 @@ impl Serve {
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix(':').and_then(|port| port.parse().ok());
     let local = port.map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    local
-        .or_else(|| text.parse().ok())
-        .ok_or_else(|| "expected an address such as 127.0.0.1:8080, or a port such as :8080".to_owned())
+    local.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "expected an address such as 127.0.0.1:8080, or a port such as :8080".to_owned()
+    })
 }
 
 impl Global {
     /// Leaves word of which server this is, for commands that nothing else tells. Where they are told otherwise, says so: what they
     /// write into key files would be of no use.
     fn tell_commands(&self, config: &Config) {
-        let start = LastStart { issuer: config.issuer.to_string(), listen: config.listen };
+        let start = LastStart {
+            issuer: config.issuer.to_string(),
+            listen: config.listen,
+        };
         if let Err(error) = start.write(&self.data) {
             tracing::warn!(%error, "commands cannot be told which issuer this server is; set issuer in grantor.toml");
         }
-        let theirs = Self { issuer: None, ..self.clone() }.load_config(Overrides::default());
+        let theirs = Self {
+            issuer: None,
+            ..self.clone()
+        }
+        .load_config(Overrides::default());
         if let Ok(theirs) = theirs
             && theirs.issuer != config.issuer
         {
@@ -132,7 +156,10 @@ impl Global {
 }
 
 /// Answers scrapes on a task of their own.
-async fn listen_for_scrapes(address: SocketAddr, exposition: Exposition) -> Result<JoinHandle<()>, Failure> {
+async fn listen_for_scrapes(
+    address: SocketAddr,
+    exposition: Exposition,
+) -> Result<JoinHandle<()>, Failure> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::failed(format!("cannot listen on {address} for metrics: {error}; choose another address under [metrics]"))
     })?;
@@ -154,7 +181,9 @@ fn reload_on_hangup(tls: Option<Tls>) -> std::io::Result<impl Future<Output = ()
         while hangup.recv().await.is_some() {
             match &tls {
                 Some(tls) => tls.reload(),
-                None => tracing::info!("SIGHUP: there are no TLS files to read again; all else is read at the start"),
+                None => tracing::info!(
+                    "SIGHUP: there are no TLS files to read again; all else is read at the start"
+                ),
             }
         }
     })

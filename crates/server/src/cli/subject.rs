@@ -46,7 +46,11 @@ struct View {
 
 impl View {
     fn of(subject: &Subject) -> Self {
-        Self { id: subject.id.clone(), enabled: subject.enabled, created_at: subject.created_at.map(time) }
+        Self {
+            id: subject.id.clone(),
+            enabled: subject.enabled,
+            created_at: subject.created_at.map(time),
+        }
     }
 }
 
@@ -59,23 +63,34 @@ impl SubjectCommand {
         let output = global.output();
         let (id, outcome, word) = match self {
             Self::List => {
-                let subjects: Vec<View> = store.subject_list().await?.iter().map(View::of).collect();
+                let subjects: Vec<View> =
+                    store.subject_list().await?.iter().map(View::of).collect();
                 return output.print_list(&subjects, &["SUBJECT", "STATE"], |subject| {
-                    let state = if subject.enabled { "enabled" } else { "disabled" };
+                    let state = if subject.enabled {
+                        "enabled"
+                    } else {
+                        "disabled"
+                    };
                     vec![subject.id.to_string(), state.to_owned()]
                 });
             }
             Self::Create(Named { id }) => {
                 look_alike::warn(&store, id.as_str()).await?;
-                let outcome = store.subject_create(Subject::new(id.clone()).registered_at(CLOCK.now())).await;
+                let outcome = store
+                    .subject_create(Subject::new(id.clone()).registered_at(CLOCK.now()))
+                    .await;
                 (id, outcome, "created")
             }
             Self::Disable(Named { id }) => {
-                let outcome = subject_change(&*store, &id, |subject| subject.enabled = false).await.map(drop);
+                let outcome = subject_change(&*store, &id, |subject| subject.enabled = false)
+                    .await
+                    .map(drop);
                 (id, outcome, "disabled")
             }
             Self::Enable(Named { id }) => {
-                let outcome = subject_change(&*store, &id, |subject| subject.enabled = true).await.map(drop);
+                let outcome = subject_change(&*store, &id, |subject| subject.enabled = true)
+                    .await
+                    .map(drop);
                 (id, outcome, "enabled")
             }
             Self::Delete(Named { id }) => {
@@ -85,9 +100,14 @@ impl SubjectCommand {
         };
         outcome.map_err(|error| match error {
             StoreError::Missing(_) => Failure::failed(format!("subject {id} does not exist")),
-            StoreError::Exists(_) => Failure::failed(format!("a client or subject named {id} exists already")),
+            StoreError::Exists(_) => {
+                Failure::failed(format!("a client or subject named {id} exists already"))
+            }
             other => other.into(),
         })?;
-        output.done(&json!({"subject": id, "done": word}), format_args!("subject {id} {word}"))
+        output.done(
+            &json!({"subject": id, "done": word}),
+            format_args!("subject {id} {word}"),
+        )
     }
 }

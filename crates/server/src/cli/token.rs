@@ -84,17 +84,24 @@ fn server<'a>(key: &'a ClientCredential, global: &'a Global) -> Result<(Server, 
         }
         // The metadata of any other names the token endpoint.
         (Some(issuer), _) => {
-            let server = Server::discover(issuer).map_err(|error| Failure::usage(format!("--issuer {error}")))?;
+            let server = Server::discover(issuer)
+                .map_err(|error| Failure::usage(format!("--issuer {error}")))?;
             Ok((server, issuer))
         }
-        (None, _) => Err(Failure::usage("a private key alone does not name its server; say --issuer URL")),
+        (None, _) => Err(Failure::usage(
+            "a private key alone does not name its server; say --issuer URL",
+        )),
     }
 }
 
 impl Asking {
     fn source(self, key: &ClientCredential, server: Server) -> Result<Builder, Failure> {
         let audience = self.aud.map(|audience| Audience::Exactly(audience.into()));
-        let default = if key.has_private_key() { GrantName::JwtBearer } else { GrantName::ClientCredentials };
+        let default = if key.has_private_key() {
+            GrantName::JwtBearer
+        } else {
+            GrantName::ClientCredentials
+        };
         let mut source = match self.grant.unwrap_or(default) {
             GrantName::JwtBearer => {
                 let source = TokenSource::jwt_bearer(server, key.jwt_bearer(audience.clone())?);
@@ -104,7 +111,9 @@ impl Asking {
                 }
             }
             GrantName::ClientCredentials if self.sub.is_some() => {
-                return Err(Failure::usage("--sub: client-credentials is for the client itself; use --grant jwt-bearer"));
+                return Err(Failure::usage(
+                    "--sub: client-credentials is for the client itself; use --grant jwt-bearer",
+                ));
             }
             GrantName::ClientCredentials => {
                 let method = self.client_auth.unwrap_or_else(|| key.auth_method());
@@ -132,17 +141,34 @@ fn method(text: &str) -> Result<AuthMethod, String> {
         AuthMethod::CLIENT_SECRET_POST,
         AuthMethod::NONE,
     ];
-    let names = all.iter().map(AuthMethod::as_str).collect::<Vec<_>>().join(", ");
-    all.into_iter().find(|method| method.as_str() == text).ok_or_else(|| format!("expected one of {names}"))
+    let names = all
+        .iter()
+        .map(AuthMethod::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    all.into_iter()
+        .find(|method| method.as_str() == text)
+        .ok_or_else(|| format!("expected one of {names}"))
 }
 
 /// The answer as the server gave it, but for what is not understood of it: a refresh token.
 fn answer(token: &AccessToken) -> Value {
-    let mut answer: serde_json::Map<_, _> = token.members().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let mut answer: serde_json::Map<_, _> = token
+        .members()
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
     answer.insert("access_token".to_owned(), token.expose().into());
     answer.insert("token_type".to_owned(), token.token_type().scheme().into());
-    answer.extend(token.lifetime().map(|lifetime| ("expires_in".to_owned(), json!(lifetime.as_secs()))));
-    answer.extend(token.scope().map(|scope| ("scope".to_owned(), json!(scope.to_string()))));
+    answer.extend(
+        token
+            .lifetime()
+            .map(|lifetime| ("expires_in".to_owned(), json!(lifetime.as_secs()))),
+    );
+    answer.extend(
+        token
+            .scope()
+            .map(|scope| ("scope".to_owned(), json!(scope.to_string()))),
+    );
     answer.into()
 }
 
@@ -152,9 +178,13 @@ fn failure(asked: &str, error: TokenError) -> Failure {
         TokenError::Refused(error) => Failure::failed(error),
         TokenError::Config(error) => Failure::usage(error),
         // RFC 6749 §7.1: a token of a type that is not understood is not used.
-        TokenError::TokenType(_) | TokenError::Member { member: "token_type", .. } => {
-            Failure::failed(format!("expected a Bearer token in the answer of {asked}: {error}"))
-        }
+        TokenError::TokenType(_)
+        | TokenError::Member {
+            member: "token_type",
+            ..
+        } => Failure::failed(format!(
+            "expected a Bearer token in the answer of {asked}: {error}"
+        )),
         TokenError::Fetch(cause) if cause.obstacle().is_some() => {
             Failure::failed(format!("{asked}: {cause}")).and(remedy(&cause, ""))
         }

@@ -12,7 +12,12 @@ const FROM_FILE: &str = "_FILE";
 /// What stands in an error for what such a file holds. It is never quoted: the file may be another than was meant, with a secret in it.
 pub const UNQUOTED: &str = "what the file holds";
 /// Variables that are no keys of the file: the command line's own, and those of the project's tests.
-const OTHERS: [&str; 4] = ["GRANTOR_DATA", "GRANTOR_CONFIG", "GRANTOR_MASTER_KEY", "GRANTOR_VECTORS"];
+const OTHERS: [&str; 4] = [
+    "GRANTOR_DATA",
+    "GRANTOR_CONFIG",
+    "GRANTOR_MASTER_KEY",
+    "GRANTOR_VECTORS",
+];
 
 /// What a key holds, and so how its variable is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,17 +71,26 @@ const KEYS: [(&str, &str, Kind); 31] = [
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
     #[error("environment variable {name} is not known; {}", nearest.as_ref().map_or("remove it".to_owned(), |nearest| format!("{nearest} is the nearest that is")))]
-    Unknown { name: String, nearest: Option<String> },
+    Unknown {
+        name: String,
+        nearest: Option<String>,
+    },
     #[error("environment variable {0} is not UTF-8")]
     NotText(String),
     #[error("environment variable {name}: {value} is not a whole number")]
     NotWhole { name: String, value: String },
     #[error("environment variable {name}: {value} is neither true nor false")]
     NotTruth { name: String, value: String },
-    #[error("environment variables {name} and {name}_FILE say the same thing twice; keep one of them")]
+    #[error(
+        "environment variables {name} and {name}_FILE say the same thing twice; keep one of them"
+    )]
     Twice { name: String },
     #[error("environment variable {name}: {path:?}: {problem}")]
-    File { name: String, path: Shown, problem: String },
+    File {
+        name: String,
+        path: Shown,
+        problem: String,
+    },
     #[error("environment variable {name}: {problem}")]
     Value { name: String, problem: String },
 }
@@ -92,7 +106,8 @@ impl Environment {
         reason = "the one place that looks, so that all else can be tried with another environment"
     )]
     pub fn of_process() -> Result<Self, EnvironmentError> {
-        let ours = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let ours =
+            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let ours = ours.filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty());
         let text = |(name, value): (String, std::ffi::OsString)| match value.into_string() {
             Ok(value) => Ok((name, value)),
@@ -120,25 +135,45 @@ impl Environment {
                 },
             };
             if laid.iter().any(|laid: &Laid| laid.key == key) {
-                return Err(EnvironmentError::Twice { name: key.variable() });
+                return Err(EnvironmentError::Twice {
+                    name: key.variable(),
+                });
             }
-            let quoted = if is_from_file { UNQUOTED.to_owned() } else { format!("{:?}", Shown::of(&value)) };
+            let quoted = if is_from_file {
+                UNQUOTED.to_owned()
+            } else {
+                format!("{:?}", Shown::of(&value))
+            };
             let value = key.kind.read(name, value, quoted)?;
             if let (Kind::Path, true, Value::String(path)) = (key.kind, is_from_file, &value)
                 && !Path::new(path).exists()
             {
                 let problem = format!("{UNQUOTED} is not the path of a file that is there");
-                return Err(EnvironmentError::Value { name: name.clone(), problem });
+                return Err(EnvironmentError::Value {
+                    name: name.clone(),
+                    problem,
+                });
             }
-            laid.push(Laid { name: name.clone(), is_from_file, key, before: key.put(table, value) });
+            laid.push(Laid {
+                name: name.clone(),
+                is_from_file,
+                key,
+                before: key.put(table, value),
+            });
         }
         Ok(laid)
     }
 
     /// The variable that names the file with the value of this key, written `section.name`, if one does.
     pub fn file_variable(&self, key: &str) -> Option<String> {
-        let variable = format!("{PREFIX}{}{FROM_FILE}", key.replace('.', "_").to_ascii_uppercase());
-        self.0.iter().any(|(name, _)| *name == variable).then_some(variable)
+        let variable = format!(
+            "{PREFIX}{}{FROM_FILE}",
+            key.replace('.', "_").to_ascii_uppercase()
+        );
+        self.0
+            .iter()
+            .any(|(name, _)| *name == variable)
+            .then_some(variable)
     }
 }
 
@@ -172,7 +207,11 @@ struct Key {
 
 impl Key {
     fn all() -> impl Iterator<Item = Self> {
-        KEYS.into_iter().map(|(section, name, kind)| Self { section, name, kind })
+        KEYS.into_iter().map(|(section, name, kind)| Self {
+            section,
+            name,
+            kind,
+        })
     }
 
     fn named(variable: &str) -> Option<Self> {
@@ -180,7 +219,11 @@ impl Key {
     }
 
     fn variable(self) -> String {
-        let section = if self.section.is_empty() { String::new() } else { format!("{}_", self.section) };
+        let section = if self.section.is_empty() {
+            String::new()
+        } else {
+            format!("{}_", self.section)
+        };
         format!("{PREFIX}{section}{}", self.name).to_ascii_uppercase()
     }
 
@@ -189,7 +232,9 @@ impl Key {
         if self.section.is_empty() {
             return table.insert(self.name.to_owned(), value);
         }
-        let section = table.entry(self.section).or_insert_with(|| Value::Table(Table::new()));
+        let section = table
+            .entry(self.section)
+            .or_insert_with(|| Value::Table(Table::new()));
         // What is no section is an error of the file, which is told when the whole is read.
         section.as_table_mut()?.insert(self.name.to_owned(), value)
     }
@@ -199,7 +244,9 @@ impl Key {
             table.remove(self.name);
             return;
         }
-        let Some(section) = table.get_mut(self.section).and_then(Value::as_table_mut) else { return };
+        let Some(section) = table.get_mut(self.section).and_then(Value::as_table_mut) else {
+            return;
+        };
         section.remove(self.name);
         if section.is_empty() {
             table.remove(self.section);
@@ -216,20 +263,36 @@ impl Kind {
             Self::Path => match std::path::absolute(&value) {
                 Ok(path) => Value::String(path.to_string_lossy().into_owned()),
                 Err(error) => {
-                    return Err(EnvironmentError::Value { name: name(), problem: format!("{quoted} is no path: {error}") });
+                    return Err(EnvironmentError::Value {
+                        name: name(),
+                        problem: format!("{quoted} is no path: {error}"),
+                    });
                 }
             },
             Self::Whole => match value.trim().parse() {
                 Ok(number) => Value::Integer(number),
-                Err(_) => return Err(EnvironmentError::NotWhole { name: name(), value: quoted }),
+                Err(_) => {
+                    return Err(EnvironmentError::NotWhole {
+                        name: name(),
+                        value: quoted,
+                    });
+                }
             },
             Self::Truth => match value.trim().to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => Value::Boolean(true),
                 "false" | "0" | "no" | "off" => Value::Boolean(false),
-                _ => return Err(EnvironmentError::NotTruth { name: name(), value: quoted }),
+                _ => {
+                    return Err(EnvironmentError::NotTruth {
+                        name: name(),
+                        value: quoted,
+                    });
+                }
             },
             Self::List => {
-                let items = value.split([',', ' ', '\n']).map(str::trim).filter(|item| !item.is_empty());
+                let items = value
+                    .split([',', ' ', '\n'])
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
                 Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
             }
         })
@@ -238,8 +301,13 @@ impl Kind {
 
 /// The value in a file, without the line break that editors put at the end.
 fn read(name: &str, path: &str) -> Result<String, EnvironmentError> {
-    let wrong = |problem: String| EnvironmentError::File { name: name.to_owned(), path: Shown::of(path), problem };
-    let text = file::read_text(Path::new(path), file::KEY_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let wrong = |problem: String| EnvironmentError::File {
+        name: name.to_owned(),
+        path: Shown::of(path),
+        problem,
+    };
+    let text = file::read_text(Path::new(path), file::KEY_BYTES)
+        .map_err(|error| wrong(error.to_string()))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(wrong("is empty".to_owned())),
         value => Ok(value.to_owned()),
@@ -247,16 +315,25 @@ fn read(name: &str, path: &str) -> Result<String, EnvironmentError> {
 }
 
 fn unknown(name: &str) -> EnvironmentError {
-    let known = Key::all().map(Key::variable).chain(OTHERS.map(str::to_owned));
-    let near = known.map(|known| (strsim::jaro_winkler(&known, name), known)).max_by(|one, other| one.0.total_cmp(&other.0));
-    EnvironmentError::Unknown { name: name.to_owned(), nearest: near.map(|(_, known)| known) }
+    let known = Key::all()
+        .map(Key::variable)
+        .chain(OTHERS.map(str::to_owned));
+    let near = known
+        .map(|known| (strsim::jaro_winkler(&known, name), known))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    EnvironmentError::Unknown {
+        name: name.to_owned(),
+        nearest: near.map(|(_, known)| known),
+    }
 }
 
 /// What Kubernetes tells each container about a service whose name begins with `grantor`: not ours to know. Told by the value too, so that a
 /// key that is misspelt is not taken for one.
 fn is_service_link(name: &str, value: &str) -> bool {
     let is_port = |part: &str| {
-        part.split('_').next().is_some_and(|port| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()))
+        part.split('_').next().is_some_and(|port| {
+            !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit())
+        })
     };
     (name.ends_with("_SERVICE_HOST") && value.parse::<IpAddr>().is_ok())
         || (name.contains("_SERVICE_PORT") && value.parse::<u16>().is_ok())
@@ -272,7 +349,12 @@ mod tests {
     use crate::config::raw::RawConfig;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        Environment(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        )
     }
 
     fn laid(file: &str, variables: &[(&str, &str)]) -> Result<Table, EnvironmentError> {
@@ -283,18 +365,34 @@ mod tests {
 
     /// What serde says may stand in a section: the names between backquotes behind "expected".
     fn known_keys(section: &str) -> BTreeSet<String> {
-        let header = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
-        let error = toml::from_str::<RawConfig>(&format!("{header}zzz = 1")).expect_err("no such key");
+        let header = if section.is_empty() {
+            String::new()
+        } else {
+            format!("[{section}]\n")
+        };
+        let error =
+            toml::from_str::<RawConfig>(&format!("{header}zzz = 1")).expect_err("no such key");
         let (_, expected) = error.message().split_once("expected ").expect("the names");
-        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        expected
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn every_key_of_the_file_has_a_variable_and_no_other() {
         let named = |section: &str| -> BTreeSet<String> {
-            Key::all().filter(|key| key.section == section).map(|key| key.name.to_owned()).collect()
+            Key::all()
+                .filter(|key| key.section == section)
+                .map(|key| key.name.to_owned())
+                .collect()
         };
-        let sections: BTreeSet<String> = Key::all().map(|key| key.section.to_owned()).filter(|name| !name.is_empty()).collect();
+        let sections: BTreeSet<String> = Key::all()
+            .map(|key| key.section.to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
         assert_eq!(known_keys(""), &named("") | &sections);
         for section in sections {
             assert_eq!(known_keys(&section), named(&section), "[{section}]");
@@ -323,21 +421,64 @@ mod tests {
     #[test]
     fn a_value_may_be_in_a_file() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("issuer").to_string_lossy().into_owned();
-        assert!(laid("", &[("GRANTOR_ISSUER_FILE", &path)]).is_err_and(|error| error.to_string().contains("No such file")));
+        let path = directory
+            .path()
+            .join("issuer")
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            laid("", &[("GRANTOR_ISSUER_FILE", &path)])
+                .is_err_and(|error| error.to_string().contains("No such file"))
+        );
         std::fs::write(&path, "https://as.example\n").expect("written");
-        assert_eq!(laid("", &[("GRANTOR_ISSUER_FILE", &path)]), Ok("issuer = \"https://as.example\"".parse().expect("TOML")));
-        let twice = laid("", &[("GRANTOR_ISSUER", "https://as.example"), ("GRANTOR_ISSUER_FILE", &path)]);
-        assert_eq!(twice, Err(EnvironmentError::Twice { name: "GRANTOR_ISSUER".to_owned() }));
+        assert_eq!(
+            laid("", &[("GRANTOR_ISSUER_FILE", &path)]),
+            Ok("issuer = \"https://as.example\"".parse().expect("TOML"))
+        );
+        let twice = laid(
+            "",
+            &[
+                ("GRANTOR_ISSUER", "https://as.example"),
+                ("GRANTOR_ISSUER_FILE", &path),
+            ],
+        );
+        assert_eq!(
+            twice,
+            Err(EnvironmentError::Twice {
+                name: "GRANTOR_ISSUER".to_owned()
+            })
+        );
     }
 
     #[test]
     fn what_is_wrong_is_named_with_the_nearest_that_is_right() {
         for (name, value, words) in [
-            ("GRANTOR_ISUER", "https://as.example", &["GRANTOR_ISUER is not known", "GRANTOR_ISSUER is the nearest"][..]),
-            ("GRANTOR_LIMITS_CONECTIONS", "1", &["GRANTOR_LIMITS_CONNECTIONS"]),
-            ("GRANTOR_LIMITS_CONNECTIONS", "many", &["GRANTOR_LIMITS_CONNECTIONS", "\"many\" is not a whole number"]),
-            ("GRANTOR_BEHIND_PROXY", "perhaps", &["GRANTOR_BEHIND_PROXY", "neither true nor false"]),
+            (
+                "GRANTOR_ISUER",
+                "https://as.example",
+                &[
+                    "GRANTOR_ISUER is not known",
+                    "GRANTOR_ISSUER is the nearest",
+                ][..],
+            ),
+            (
+                "GRANTOR_LIMITS_CONECTIONS",
+                "1",
+                &["GRANTOR_LIMITS_CONNECTIONS"],
+            ),
+            (
+                "GRANTOR_LIMITS_CONNECTIONS",
+                "many",
+                &[
+                    "GRANTOR_LIMITS_CONNECTIONS",
+                    "\"many\" is not a whole number",
+                ],
+            ),
+            (
+                "GRANTOR_BEHIND_PROXY",
+                "perhaps",
+                &["GRANTOR_BEHIND_PROXY", "neither true nor false"],
+            ),
         ] {
             let error = laid("", &[(name, value)]).expect_err(name).to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");

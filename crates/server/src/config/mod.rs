@@ -126,7 +126,11 @@ pub enum ConfigError {
     /// A variable makes no sense.
     Environment(EnvironmentError),
     /// A value that makes no sense, and the value where the problem is about it.
-    Value { key: &'static str, given: Option<String>, problem: String },
+    Value {
+        key: &'static str,
+        given: Option<String>,
+        problem: String,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -135,10 +139,22 @@ impl fmt::Display for ConfigError {
             Self::Unreadable(path, error) => write!(f, "configuration {}: {error}", path.display()),
             Self::Syntax(path, message) => write!(f, "configuration {}: {message}", path.display()),
             Self::Environment(error) => error.fmt(f),
-            Self::Value { key, given: Some(given), problem } => {
-                write!(f, "configuration key '{key}': {:?} {problem}", Shown::of(given))
+            Self::Value {
+                key,
+                given: Some(given),
+                problem,
+            } => {
+                write!(
+                    f,
+                    "configuration key '{key}': {:?} {problem}",
+                    Shown::of(given)
+                )
             }
-            Self::Value { key, given: None, problem } => write!(f, "configuration key '{key}': {problem}"),
+            Self::Value {
+                key,
+                given: None,
+                problem,
+            } => write!(f, "configuration key '{key}': {problem}"),
         }
     }
 }
@@ -148,11 +164,20 @@ impl ConfigError {
     fn without_text_of_files(self, environment: &Environment, overrides: &Overrides) -> Self {
         match self {
             Self::Value { key: "issuer", .. } if overrides.issuer.is_some() => self,
-            Self::Value { key, given: Some(given), problem } => match environment.file_variable(key) {
-                Some(name) => {
-                    Self::Environment(EnvironmentError::Value { name, problem: format!("{} {problem}", environment::UNQUOTED) })
-                }
-                None => Self::Value { key, given: Some(given), problem },
+            Self::Value {
+                key,
+                given: Some(given),
+                problem,
+            } => match environment.file_variable(key) {
+                Some(name) => Self::Environment(EnvironmentError::Value {
+                    name,
+                    problem: format!("{} {problem}", environment::UNQUOTED),
+                }),
+                None => Self::Value {
+                    key,
+                    given: Some(given),
+                    problem,
+                },
             },
             other => other,
         }
@@ -170,43 +195,72 @@ impl Config {
         let path = explicit.map_or_else(|| data.join("grantor.toml"), Path::to_owned);
         let text = match file::read_text(&path, file::DOCUMENT_BYTES) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && explicit.is_none() => Default::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && explicit.is_none() => {
+                Default::default()
+            }
             Err(error) => return Err(ConfigError::Unreadable(path, error)),
         };
         let mut raw = merge(&path, &text, environment)?;
         // Relative files are beside the configuration, wherever the process was started.
         let beside = |file: &mut PathBuf| *file = path.with_file_name(&*file);
-        raw.tls.iter_mut().for_each(|tls| [&mut tls.certificate, &mut tls.key].into_iter().for_each(beside));
+        raw.tls.iter_mut().for_each(|tls| {
+            [&mut tls.certificate, &mut tls.key]
+                .into_iter()
+                .for_each(beside)
+        });
         let last = match overrides.purpose {
             Purpose::Serve => None,
             Purpose::Command => LastStart::read(data),
         };
-        Self::check(raw, overrides, last).map_err(|error| error.without_text_of_files(environment, overrides))
+        Self::check(raw, overrides, last)
+            .map_err(|error| error.without_text_of_files(environment, overrides))
     }
 
     /// The port is known now, if none was asked for: an issuer that follows the address follows it there.
     pub fn listens_on(&mut self, address: SocketAddr) -> Result<(), ConfigError> {
         if self.issuer.as_str() == issuer_at(self.listen) {
             let issuer = issuer_at(address);
-            self.issuer = Issuer::parse(&issuer).map_err(|error| value_of("issuer", &issuer, error.to_string()))?;
+            self.issuer = Issuer::parse(&issuer)
+                .map_err(|error| value_of("issuer", &issuer, error.to_string()))?;
         }
         self.listen = address;
         Ok(())
     }
 
-    fn check(raw: RawConfig, overrides: &Overrides, last: Option<LastStart>) -> Result<Self, ConfigError> {
+    fn check(
+        raw: RawConfig,
+        overrides: &Overrides,
+        last: Option<LastStart>,
+    ) -> Result<Self, ConfigError> {
         let (last_issuer, last_listen) = last.map(|last| (last.issuer, last.listen)).unzip();
-        let listen = overrides.listen.or(raw.listen).or(last_listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-        let issuer = overrides.issuer.clone().or(raw.issuer).or(last_issuer).unwrap_or_else(|| issuer_at(listen));
-        let issuer = Issuer::parse(&issuer).map_err(|error| value_of("issuer", &issuer, error.to_string()))?;
-        let proxy = proxy::proxy(overrides.behind_proxy.unwrap_or(raw.behind_proxy), raw.proxy)?;
+        let listen = overrides
+            .listen
+            .or(raw.listen)
+            .or(last_listen)
+            .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let issuer = overrides
+            .issuer
+            .clone()
+            .or(raw.issuer)
+            .or(last_issuer)
+            .unwrap_or_else(|| issuer_at(listen));
+        let issuer = Issuer::parse(&issuer)
+            .map_err(|error| value_of("issuer", &issuer, error.to_string()))?;
+        let proxy = proxy::proxy(
+            overrides.behind_proxy.unwrap_or(raw.behind_proxy),
+            raw.proxy,
+        )?;
         let tls = raw.tls.map(tls_files).transpose()?;
         if overrides.purpose == Purpose::Serve {
             check_listen(&issuer, listen, &proxy, tls.as_ref())?;
         }
         #[cfg_attr(
             not(feature = "otel"),
-            allow(clippy::let_unit_value, unused_variables, reason = "then there is only an error")
+            allow(
+                clippy::let_unit_value,
+                unused_variables,
+                reason = "then there is only an error"
+            )
         )]
         let otel = observe::otel(raw.otel)?;
         Ok(Self {
@@ -235,32 +289,53 @@ fn issuer_at(listen: SocketAddr) -> String {
     };
     match SocketAddr::new(host, listen.port()) {
         // A URL in normal form does not name the port that everybody takes.
-        address if address.port() == 80 => format!("http://{}", address.to_string().trim_end_matches(":80")),
+        address if address.port() == 80 => {
+            format!("http://{}", address.to_string().trim_end_matches(":80"))
+        }
         address => format!("http://{address}"),
     }
 }
 
 fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
-    ConfigError::Value { key, given: None, problem: problem.into() }
+    ConfigError::Value {
+        key,
+        given: None,
+        problem: problem.into(),
+    }
 }
 
 /// As [`value`]: the value is quoted before the problem, as strangers' texts are.
 fn value_of(key: &'static str, given: impl ToString, problem: impl Into<String>) -> ConfigError {
-    ConfigError::Value { key, given: Some(given.to_string()), problem: problem.into() }
+    ConfigError::Value {
+        key,
+        given: Some(given.to_string()),
+        problem: problem.into(),
+    }
 }
 
 /// Paths are quoted whole by whatever cannot open them; a key in PEM that stands where its path belongs must not be.
 fn tls_files(raw: raw::Tls) -> Result<TlsFiles, ConfigError> {
     for (key, path) in [("tls.certificate", &raw.certificate), ("tls.key", &raw.key)] {
         if path.to_string_lossy().contains('\n') {
-            return Err(value(key, "holds several lines; name the path of a PEM file"));
+            return Err(value(
+                key,
+                "holds several lines; name the path of a PEM file",
+            ));
         }
     }
-    Ok(TlsFiles { certificate: raw.certificate, key: raw.key })
+    Ok(TlsFiles {
+        certificate: raw.certificate,
+        key: raw.key,
+    })
 }
 
 /// RFC 6749 §3.2: credentials never travel in the clear, and the issuer is the way they travel.
-fn check_listen(issuer: &Issuer, listen: SocketAddr, proxy: &Proxy, tls: Option<&TlsFiles>) -> Result<(), ConfigError> {
+fn check_listen(
+    issuer: &Issuer,
+    listen: SocketAddr,
+    proxy: &Proxy,
+    tls: Option<&TlsFiles>,
+) -> Result<(), ConfigError> {
     match (proxy, tls) {
         (Proxy::Absent, None) if !listen.ip().is_loopback() => {
             let problem = format!(
@@ -269,9 +344,11 @@ fn check_listen(issuer: &Issuer, listen: SocketAddr, proxy: &Proxy, tls: Option<
             );
             Err(value("listen", problem))
         }
-        (Proxy::Absent, Some(_)) if issuer.as_str().starts_with("http:") => {
-            Err(value_of("issuer", issuer, "says http, but [tls] is set; make it an https URL"))
-        }
+        (Proxy::Absent, Some(_)) if issuer.as_str().starts_with("http:") => Err(value_of(
+            "issuer",
+            issuer,
+            "says http, but [tls] is set; make it an https URL",
+        )),
         (Proxy::Absent | Proxy::InFront(_), _) => Ok(()),
     }
 }
@@ -280,12 +357,27 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
     let room = room(raw)?;
     let failures = |key, failures| match failures {
         0..=1_000_000 => Ok(NonZeroU32::new(failures).unwrap_or(NonZeroU32::MAX)),
-        other => Err(value_of(key, other, "is not between 0 and 1000000; 0 is no limit")),
+        other => Err(value_of(
+            key,
+            other,
+            "is not between 0 and 1000000; 0 is no limit",
+        )),
     };
-    let client_failures = failures("limits.client_failures_per_minute", raw.client_failures_per_minute)?;
-    let address_failures = failures("limits.address_failures_per_minute", raw.address_failures_per_minute)?;
+    let client_failures = failures(
+        "limits.client_failures_per_minute",
+        raw.client_failures_per_minute,
+    )?;
+    let address_failures = failures(
+        "limits.address_failures_per_minute",
+        raw.address_failures_per_minute,
+    )?;
     let tokens = match raw.tokens_per_client {
-        0 => return Err(value("limits.tokens_per_client", "0 would refuse every opaque token; the default is 100000")),
+        0 => {
+            return Err(value(
+                "limits.tokens_per_client",
+                "0 would refuse every opaque token; the default is 100000",
+            ));
+        }
         tokens => tokens,
     };
     let replay_entries = match raw.replay_entries_per_issuer {
@@ -297,7 +389,13 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
         }
         entries => entries,
     };
-    Ok(LimitsConfig { room, client_failures, address_failures, replay_entries, tokens })
+    Ok(LimitsConfig {
+        room,
+        client_failures,
+        address_failures,
+        replay_entries,
+        tokens,
+    })
 }
 
 /// A quarter of the connections for one address, and two requests a connection, unless said otherwise.
@@ -307,57 +405,121 @@ fn room(raw: &raw::Limits) -> Result<Room, ConfigError> {
         other => Err(value_of(key, other, "is not between 1 and 1000000")),
     };
     let connections = within("limits.connections", raw.connections)?;
-    let per_address = raw.connections_per_address.unwrap_or(connections.div_ceil(4));
+    let per_address = raw
+        .connections_per_address
+        .unwrap_or(connections.div_ceil(4));
     let per_address = within("limits.connections_per_address", per_address)?;
-    let requests = raw.requests.unwrap_or(connections.saturating_mul(2).clamp(256, 1_000_000));
-    Ok(Room { connections, per_address, requests: within("limits.requests", requests)? })
+    let requests = raw
+        .requests
+        .unwrap_or(connections.saturating_mul(2).clamp(256, 1_000_000));
+    Ok(Room {
+        connections,
+        per_address,
+        requests: within("limits.requests", requests)?,
+    })
 }
 
 fn assertion(profile: Profile, raw: raw::Assertion) -> Result<AssertionConfig, ConfigError> {
     let algorithms: Vec<Algorithm> = match raw.algorithms {
         None => profile.default_algorithms(),
-        Some(names) => names.iter().map(|name| signature_algorithm("assertion.algorithms", name)).collect::<Result<_, _>>()?,
+        Some(names) => names
+            .iter()
+            .map(|name| signature_algorithm("assertion.algorithms", name))
+            .collect::<Result<_, _>>()?,
     };
     if algorithms.is_empty() {
         return Err(value("assertion.algorithms", "name at least one algorithm"));
     }
-    if let Some(refused) = algorithms.iter().find(|algorithm| !profile.accepts_algorithm(**algorithm)) {
-        return Err(value("assertion.algorithms", format!("profile fapi2 does not allow {refused}")));
+    if let Some(refused) = algorithms
+        .iter()
+        .find(|algorithm| !profile.accepts_algorithm(**algorithm))
+    {
+        return Err(value(
+            "assertion.algorithms",
+            format!("profile fapi2 does not allow {refused}"),
+        ));
     }
     let leeway = seconds("assertion.leeway_seconds", raw.leeway_seconds, 0, 300)?;
-    let maximum_lifetime = seconds("assertion.maximum_lifetime_seconds", raw.maximum_lifetime_seconds, 1, 86_400)?;
-    Ok(AssertionConfig { profile, algorithms, leeway, maximum_lifetime })
+    let maximum_lifetime = seconds(
+        "assertion.maximum_lifetime_seconds",
+        raw.maximum_lifetime_seconds,
+        1,
+        86_400,
+    )?;
+    Ok(AssertionConfig {
+        profile,
+        algorithms,
+        leeway,
+        maximum_lifetime,
+    })
 }
 
 fn token(raw: raw::Token) -> Result<TokenConfig, ConfigError> {
     let lifetime = seconds("token.lifetime_seconds", raw.lifetime_seconds, 1, 86_400)?;
     let signing_algorithm = signature_algorithm("token.signing_algorithm", &raw.signing_algorithm)?;
-    Ok(TokenConfig { lifetime, signing_algorithm, audience: raw.audience, resources: raw.resources })
+    Ok(TokenConfig {
+        lifetime,
+        signing_algorithm,
+        audience: raw.audience,
+        resources: raw.resources,
+    })
 }
 
 fn decisions(raw: raw::Decisions) -> Result<Retention, ConfigError> {
-    let age = seconds("decisions.days", raw.days.saturating_mul(86_400), 86_400, 3650 * 86_400)?;
-    Ok(Retention { rows: raw.rows, octets: raw.megabytes.saturating_mul(1024 * 1024), age })
+    let age = seconds(
+        "decisions.days",
+        raw.days.saturating_mul(86_400),
+        86_400,
+        3650 * 86_400,
+    )?;
+    Ok(Retention {
+        rows: raw.rows,
+        octets: raw.megabytes.saturating_mul(1024 * 1024),
+        age,
+    })
 }
 
 fn log(raw: raw::Log) -> Result<LogConfig, ConfigError> {
     match telemetry::level_problem(&raw.level) {
         Some(problem) => Err(value_of("log.level", raw.level, problem)),
-        None => Ok(LogConfig { format: raw.format, level: raw.level }),
+        None => Ok(LogConfig {
+            format: raw.format,
+            level: raw.level,
+        }),
     }
 }
 
 /// An asymmetric algorithm by name.
 fn signature_algorithm(key: &'static str, name: &str) -> Result<Algorithm, ConfigError> {
     let found = Algorithm::from_name(name).filter(|algorithm| !algorithm.is_mac());
-    let known = || Algorithm::ALL.iter().filter(|algorithm| !algorithm.is_mac()).map(|algorithm| algorithm.name());
-    found.ok_or_else(|| value_of(key, name, format!("is not one of {}", known().collect::<Vec<_>>().join(", "))))
+    let known = || {
+        Algorithm::ALL
+            .iter()
+            .filter(|algorithm| !algorithm.is_mac())
+            .map(|algorithm| algorithm.name())
+    };
+    found.ok_or_else(|| {
+        value_of(
+            key,
+            name,
+            format!("is not one of {}", known().collect::<Vec<_>>().join(", ")),
+        )
+    })
 }
 
-fn seconds(key: &'static str, seconds: u64, least: u64, most: u64) -> Result<Duration, ConfigError> {
+fn seconds(
+    key: &'static str,
+    seconds: u64,
+    least: u64,
+    most: u64,
+) -> Result<Duration, ConfigError> {
     match (least..=most).contains(&seconds) {
         true => Ok(Duration::from_secs(seconds)),
-        false => Err(value_of(key, seconds, format!("is not between {least} and {most}"))),
+        false => Err(value_of(
+            key,
+            seconds,
+            format!("is not between {least} and {most}"),
+        )),
     }
 }
 
@@ -368,7 +530,9 @@ fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig
         return parse(text).map_err(syntax);
     }
     let mut table: toml::Table = parse(text).map_err(syntax)?;
-    let laid = environment.lay_over(&mut table).map_err(ConfigError::Environment)?;
+    let laid = environment
+        .lay_over(&mut table)
+        .map_err(ConfigError::Environment)?;
     let error = match table.clone().try_into() {
         Ok(raw) => return Ok(raw),
         Err(error) => error,
@@ -378,9 +542,19 @@ fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig
     let blamed = laid.iter().find(is_to_blame);
     match (blamed.or(laid.first()), parse::<RawConfig>(text)) {
         (Some(first), Ok(_)) => {
-            let is_from_file = blamed.map_or(&*laid, std::slice::from_ref).iter().any(|laid| laid.is_from_file);
-            let problem = if is_from_file { unquoted(error.message()) } else { shown(error.message()) };
-            Err(ConfigError::Environment(EnvironmentError::Value { name: first.name.clone(), problem }))
+            let is_from_file = blamed
+                .map_or(&*laid, std::slice::from_ref)
+                .iter()
+                .any(|laid| laid.is_from_file);
+            let problem = if is_from_file {
+                unquoted(error.message())
+            } else {
+                shown(error.message())
+            };
+            Err(ConfigError::Environment(EnvironmentError::Value {
+                name: first.name.clone(),
+                problem,
+            }))
         }
         (_, Err(problem)) => Err(syntax(problem)),
         (None, Ok(raw)) => Ok(raw),
@@ -392,19 +566,32 @@ fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let message = shown(error.message());
-        let Some(span) = error.span() else { return message };
+        let Some(span) = error.span() else {
+            return message;
+        };
         let number = text[..span.start].matches('\n').count();
-        let named = text.lines().nth(number).and_then(set_by).map(|name| format!(", '{name}'")).unwrap_or_default();
+        let named = text
+            .lines()
+            .nth(number)
+            .and_then(set_by)
+            .map(|name| format!(", '{name}'"))
+            .unwrap_or_default();
         format!("line {}{named}: {message}", number + 1)
     })
 }
 
 /// The key or section that a line of TOML sets, if it is a word such as ours are.
 fn set_by(line: &str) -> Option<&str> {
-    let section = line.trim().strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let section = line
+        .trim()
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
     let (name, _) = section.or_else(|| line.split_once('='))?;
     let name = name.trim();
-    let is_word = name.bytes().all(|each| each.is_ascii_lowercase() || each == b'_') && Shown::of(name) == name;
+    let is_word = name
+        .bytes()
+        .all(|each| each.is_ascii_lowercase() || each == b'_')
+        && Shown::of(name) == name;
     (is_word && !name.is_empty()).then_some(name)
 }
 
@@ -422,8 +609,14 @@ fn shown(message: &str) -> String {
 
 /// A parser's message without what it found.
 fn unquoted(message: &str) -> String {
-    let expected = message.rsplit_once(EXPECTED).map(|(_, expected)| format!("{EXPECTED}{expected}")).unwrap_or_default();
-    format!("{} is no value of this key{expected}", environment::UNQUOTED)
+    let expected = message
+        .rsplit_once(EXPECTED)
+        .map(|(_, expected)| format!("{EXPECTED}{expected}"))
+        .unwrap_or_default();
+    format!(
+        "{} is no value of this key{expected}",
+        environment::UNQUOTED
+    )
 }
 
 #[cfg(test)]
@@ -432,7 +625,10 @@ mod tests {
 
     fn check(text: &str) -> Result<Config, String> {
         let raw = parse(text)?;
-        let overrides = Overrides { purpose: Purpose::Serve, ..Overrides::default() };
+        let overrides = Overrides {
+            purpose: Purpose::Serve,
+            ..Overrides::default()
+        };
         Config::check(raw, &overrides, None).map_err(|error| error.to_string())
     }
 
@@ -446,19 +642,36 @@ mod tests {
     #[test]
     fn an_issuer_that_nobody_named_follows_the_address() {
         let issuer = |text: &str| check(text).expect(text).issuer.to_string();
-        assert_eq!(issuer("listen = \"127.0.0.1:9107\""), "http://127.0.0.1:9107");
+        assert_eq!(
+            issuer("listen = \"127.0.0.1:9107\""),
+            "http://127.0.0.1:9107"
+        );
         assert_eq!(issuer("listen = \"[::1]:9107\""), "http://[::1]:9107");
         assert_eq!(issuer("listen = \"127.0.0.1:80\""), "http://127.0.0.1");
-        assert_eq!(issuer("listen = \"0.0.0.0:9107\"\nbehind_proxy = true"), "http://127.0.0.1:9107");
-        assert_eq!(issuer("listen = \"127.0.0.1:9107\"\nissuer = \"https://as.example\""), "https://as.example");
+        assert_eq!(
+            issuer("listen = \"0.0.0.0:9107\"\nbehind_proxy = true"),
+            "http://127.0.0.1:9107"
+        );
+        assert_eq!(
+            issuer("listen = \"127.0.0.1:9107\"\nissuer = \"https://as.example\""),
+            "https://as.example"
+        );
     }
 
     #[test]
     fn metrics_are_off_until_their_section_is_there() {
-        let listen = |text: &str| check(text).expect(text).metrics.map(|address| address.to_string());
+        let listen = |text: &str| {
+            check(text)
+                .expect(text)
+                .metrics
+                .map(|address| address.to_string())
+        };
         assert_eq!(listen(""), None);
         assert_eq!(listen("[metrics]").as_deref(), Some("127.0.0.1:9464"));
-        assert_eq!(listen("[metrics]\nlisten = \"0.0.0.0:9464\"\nallow_remote = true").as_deref(), Some("0.0.0.0:9464"));
+        assert_eq!(
+            listen("[metrics]\nlisten = \"0.0.0.0:9464\"\nallow_remote = true").as_deref(),
+            Some("0.0.0.0:9464")
+        );
     }
 
     #[test]
@@ -468,32 +681,94 @@ mod tests {
             ("listen = \"0.0.0.0:80\"", "listen", "behind_proxy"),
             ("lisen = \"127.0.0.1:80\"", "lisen", "listen"),
             ("listen = 8080", "listen", "socket address"),
-            ("[token]\nsigning_algorithm = \"HS256\"", "token.signing_algorithm", "ES256"),
-            ("[token]\nlifetime_seconds = 0", "token.lifetime_seconds", "between 1"),
-            ("profile = \"fapi2\"\n[assertion]\nalgorithms = [\"RS256\"]", "assertion.algorithms", "fapi2 does not allow RS256"),
+            (
+                "[token]\nsigning_algorithm = \"HS256\"",
+                "token.signing_algorithm",
+                "ES256",
+            ),
+            (
+                "[token]\nlifetime_seconds = 0",
+                "token.lifetime_seconds",
+                "between 1",
+            ),
+            (
+                "profile = \"fapi2\"\n[assertion]\nalgorithms = [\"RS256\"]",
+                "assertion.algorithms",
+                "fapi2 does not allow RS256",
+            ),
             ("profile = \"fapi3\"", "profile", "fapi2"),
-            ("[assertion]\nalgorithms = [\"none\"]", "assertion.algorithms", "RS256"),
-            ("[assertion]\nleeway_seconds = 4000", "assertion.leeway_seconds", "300"),
-            ("[limits]\nconnections = 0", "limits.connections", "between 1"),
-            ("[limits]\nclient_failures_per_minute = 2000000", "limits.client_failures_per_minute", "0 is no limit"),
-            ("[limits]\nreplay_entries_per_issuer = 0", "limits.replay_entries_per_issuer", "1000000"),
-            ("[limits]\ntokens_per_client = 0", "limits.tokens_per_client", "100000"),
+            (
+                "[assertion]\nalgorithms = [\"none\"]",
+                "assertion.algorithms",
+                "RS256",
+            ),
+            (
+                "[assertion]\nleeway_seconds = 4000",
+                "assertion.leeway_seconds",
+                "300",
+            ),
+            (
+                "[limits]\nconnections = 0",
+                "limits.connections",
+                "between 1",
+            ),
+            (
+                "[limits]\nclient_failures_per_minute = 2000000",
+                "limits.client_failures_per_minute",
+                "0 is no limit",
+            ),
+            (
+                "[limits]\nreplay_entries_per_issuer = 0",
+                "limits.replay_entries_per_issuer",
+                "1000000",
+            ),
+            (
+                "[limits]\ntokens_per_client = 0",
+                "limits.tokens_per_client",
+                "100000",
+            ),
             ("[limits]\nrequests = 0", "limits.requests", "between 1"),
-            ("[limits]\nconnections_per_address = 0", "limits.connections_per_address", "between 1"),
-            ("[proxy]\ntrusted = [\"nowhere\"]", "proxy.trusted", "10.0.0.0/8"),
+            (
+                "[limits]\nconnections_per_address = 0",
+                "limits.connections_per_address",
+                "between 1",
+            ),
+            (
+                "[proxy]\ntrusted = [\"nowhere\"]",
+                "proxy.trusted",
+                "10.0.0.0/8",
+            ),
             ("[proxy]\ntrusted = []", "proxy.trusted", "leave it out"),
             ("[proxy]\nhops = 0", "proxy.hops", "0 is no proxy"),
             ("[proxy]\nheader = \"via\"", "header", "x-forwarded-for"),
-            ("[metrics]\nlisten = \"0.0.0.0:9464\"", "metrics.listen", "allow_remote"),
-            ("[tls]\ncertificate = \"a.pem\"", "tls", "missing field `key`"),
-            ("[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"", "issuer", "https"),
+            (
+                "[metrics]\nlisten = \"0.0.0.0:9464\"",
+                "metrics.listen",
+                "allow_remote",
+            ),
+            (
+                "[tls]\ncertificate = \"a.pem\"",
+                "tls",
+                "missing field `key`",
+            ),
+            (
+                "[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"",
+                "issuer",
+                "https",
+            ),
         ] {
             let error = check(text).expect_err(text);
-            assert!(error.contains(key) && error.contains(remedy), "{text}: {error}");
+            assert!(
+                error.contains(key) && error.contains(remedy),
+                "{text}: {error}"
+            );
             assert!(!error.contains('\n'), "{error}");
         }
         assert!(check("listen = \"0.0.0.0:80\"\nbehind_proxy = true").is_ok());
-        assert!(check("listen = \"0.0.0.0:80\"\n[proxy]\ntrusted = [\"10.0.0.0/8\", \"127.0.0.1\"]").is_ok());
+        assert!(
+            check("listen = \"0.0.0.0:80\"\n[proxy]\ntrusted = [\"10.0.0.0/8\", \"127.0.0.1\"]")
+                .is_ok()
+        );
         let tls = "issuer = \"https://as.example\"\nlisten = \"0.0.0.0:443\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"";
         assert!(check(tls).is_ok());
     }

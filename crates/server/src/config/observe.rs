@@ -24,7 +24,13 @@ pub fn metrics(raw: Option<raw::Metrics>) -> Result<Option<SocketAddr>, ConfigEr
 #[cfg(feature = "otel")]
 pub fn otel(raw: Option<raw::Otel>) -> Result<Option<http::Uri>, ConfigError> {
     let Some(raw) = raw else { return Ok(None) };
-    let refused = || value_of("otel.endpoint", &raw.endpoint, "is not an http or https URL");
+    let refused = || {
+        value_of(
+            "otel.endpoint",
+            &raw.endpoint,
+            "is not an http or https URL",
+        )
+    };
     let endpoint: http::Uri = raw.endpoint.parse().map_err(|_| refused())?;
     match endpoint.scheme_str() {
         Some("http" | "https") if endpoint.query().is_none() => Ok(Some(endpoint)),

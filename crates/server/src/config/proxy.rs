@@ -10,27 +10,58 @@ use crate::http::{Chain, Proxy};
 /// `behind_proxy` is the short form: one proxy, whatever its address.
 pub fn proxy(behind_one: bool, raw: Option<raw::Proxy>) -> Result<Proxy, ConfigError> {
     let Some(raw) = raw else {
-        return Ok(if behind_one { Proxy::InFront(Chain::one()) } else { Proxy::Absent });
+        return Ok(if behind_one {
+            Proxy::InFront(Chain::one())
+        } else {
+            Proxy::Absent
+        });
     };
-    let trusted = raw.trusted.map(|networks| networks.iter().map(|text| network(text)).collect::<Result<Vec<_>, _>>());
+    let trusted = raw.trusted.map(|networks| {
+        networks
+            .iter()
+            .map(|text| network(text))
+            .collect::<Result<Vec<_>, _>>()
+    });
     let trusted = trusted.transpose()?;
     if trusted.as_ref().is_some_and(Vec::is_empty) {
-        return Err(value("proxy.trusted", "name at least one address or network such as 10.0.0.0/8, or leave it out"));
+        return Err(value(
+            "proxy.trusted",
+            "name at least one address or network such as 10.0.0.0/8, or leave it out",
+        ));
     }
     let hops = match raw.hops {
         Some(hops) => {
-            let none = || value("proxy.hops", "0 is no proxy; the number of proxies in front, or leave out the section [proxy]");
+            let none = || {
+                value(
+                    "proxy.hops",
+                    "0 is no proxy; the number of proxies in front, or leave out the section [proxy]",
+                )
+            };
             Some(NonZeroU8::new(hops).ok_or_else(none)?)
         }
         None if trusted.is_none() => Some(NonZeroU8::MIN),
         None => None,
     };
-    Ok(Proxy::InFront(Chain { trusted, hops, header: raw.header }))
+    Ok(Proxy::InFront(Chain {
+        trusted,
+        hops,
+        header: raw.header,
+    }))
 }
 
 /// A network, or one address.
 fn network(text: &str) -> Result<IpNet, ConfigError> {
-    let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    let address = || {
+        text.parse()
+            .ok()
+            .map(|address: IpAddr| IpNet::from(address.to_canonical()))
+    };
     let network = text.parse().ok().or_else(address);
-    network.ok_or_else(|| value_of("proxy.trusted", text, "is not an address or network such as 10.0.0.0/8"))
+    network.ok_or_else(|| {
+        value_of(
+            "proxy.trusted",
+            text,
+            "is not an address or network such as 10.0.0.0/8",
+        )
+    })
 }

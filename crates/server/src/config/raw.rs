@@ -103,7 +103,11 @@ pub struct Assertion {
 
 impl Default for Assertion {
     fn default() -> Self {
-        Self { algorithms: None, leeway_seconds: 30, maximum_lifetime_seconds: 3600 }
+        Self {
+            algorithms: None,
+            leeway_seconds: 30,
+            maximum_lifetime_seconds: 3600,
+        }
     }
 }
 
@@ -118,7 +122,12 @@ pub struct Token {
 
 impl Default for Token {
     fn default() -> Self {
-        Self { lifetime_seconds: 3600, signing_algorithm: "ES256".to_owned(), audience: None, resources: Vec::new() }
+        Self {
+            lifetime_seconds: 3600,
+            signing_algorithm: "ES256".to_owned(),
+            audience: None,
+            resources: Vec::new(),
+        }
     }
 }
 
@@ -132,7 +141,11 @@ pub struct Decisions {
 
 impl Default for Decisions {
     fn default() -> Self {
-        Self { rows: 100_000, megabytes: 256, days: 30 }
+        Self {
+            rows: 100_000,
+            megabytes: 256,
+            days: 30,
+        }
     }
 }
 
@@ -145,7 +158,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, level: "info".to_owned() }
+        Self {
+            format: LogFormat::Auto,
+            level: "info".to_owned(),
+        }
     }
 }
 
@@ -158,7 +174,10 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)), allow_remote: false }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
+            allow_remote: false,
+        }
     }
 }
 

@@ -11,7 +11,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, uri::Authority};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, uri::Authority,
+};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
@@ -44,7 +46,10 @@ impl Refusal {
 
     /// An answer without a body: a client that takes no answers must not make us keep any.
     pub(super) fn response(self) -> Response<Held> {
-        let mut response = Response::new(Held { body: Full::default(), place: None });
+        let mut response = Response::new(Held {
+            body: Full::default(),
+            place: None,
+        });
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -62,7 +67,11 @@ pub fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
     if request.headers().len() > MAX_FIELDS {
         return Err(Refusal::TooManyFields);
     }
-    match is_clear_about_host(request.version(), request.uri().authority(), request.headers()) {
+    match is_clear_about_host(
+        request.version(),
+        request.uri().authority(),
+        request.headers(),
+    ) {
         true => Ok(()),
         false => Err(Refusal::Host),
     }
@@ -74,12 +83,16 @@ fn is_clear_about_host(version: Version, target: Option<&Authority>, headers: &H
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
-        (None, _) => return target.is_some() && version == Version::HTTP_2 || version < Version::HTTP_11,
+        (None, _) => {
+            return target.is_some() && version == Version::HTTP_2 || version < Version::HTTP_11;
+        }
         (Some(_), Some(_)) => return false,
         (Some(host), None) => host,
     };
     match Authority::try_from(host.as_bytes()) {
-        Ok(host) if is_host(&host) => version != Version::HTTP_2 || target.is_none_or(|target| *target == host),
+        Ok(host) if is_host(&host) => {
+            version != Version::HTTP_2 || target.is_none_or(|target| *target == host)
+        }
         _ => false,
     }
 }
@@ -88,13 +101,18 @@ fn is_clear_about_host(version: Version, target: Option<&Authority>, headers: &H
 fn is_host(authority: &Authority) -> bool {
     let host = authority.host();
     let is_name = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        Some(rest) => rest
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => !host.is_empty(),
     };
     // A user before the host leaves none of it.
     let port = authority.as_str().strip_prefix(host);
     let is_port = |port: &str| {
-        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
+        port.is_empty()
+            || port
+                .strip_prefix(':')
+                .is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
     };
     is_name && !authority.as_str().contains('@') && port.is_some_and(is_port)
 }
@@ -111,7 +129,12 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn new(room: Room, guests: Arc<Guests>) -> Arc<Self> {
         let even_part = (room.requests / room.connections.max(1)).max(1);
-        Arc::new(Self { taken: AtomicU32::new(0), limit: room.requests, even_part, guests })
+        Arc::new(Self {
+            taken: AtomicU32::new(0),
+            limit: room.requests,
+            even_part,
+            guests,
+        })
     }
 
     /// A place for a request on this connection. While half of them are free, a connection may have as many as HTTP/2 allows it;
@@ -119,12 +142,19 @@ impl Places {
     pub(super) fn take(self: &Arc<Self>, guest: &Arc<Guest>) -> Result<Place, Refusal> {
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
         let own = guest.under_way.fetch_add(1, Ordering::Relaxed);
-        let place = Place { places: self.clone(), guest: guest.clone() };
+        let place = Place {
+            places: self.clone(),
+            guest: guest.clone(),
+        };
         let is_over_part = taken >= self.limit / 2 && own >= self.even_part;
         if taken >= self.limit {
             self.guests.make_room_for_requests();
         }
-        if taken >= self.limit || is_over_part { Err(Refusal::Busy) } else { Ok(place) }
+        if taken >= self.limit || is_over_part {
+            Err(Refusal::Busy)
+        } else {
+            Ok(place)
+        }
     }
 }
 
@@ -153,7 +183,11 @@ pub(super) struct Coming {
 impl Coming {
     pub(super) fn new(body: Incoming, guest: &Arc<Guest>) -> Self {
         let guest = (!body.is_end_stream()).then(|| guest.clone());
-        Self { body, guest, is_awaited: false }
+        Self {
+            body,
+            guest,
+            is_awaited: false,
+        }
     }
 }
 
@@ -169,7 +203,10 @@ impl Body for Coming {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Some(guest) = &self.guest {
             match &polled {
@@ -177,7 +214,11 @@ impl Body for Coming {
                     guest.awaits_body();
                     self.is_awaited = true;
                 }
-                Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(|data| !data.is_empty()) => guest.stir(),
+                Poll::Ready(Some(Ok(frame)))
+                    if frame.data_ref().is_some_and(|data| !data.is_empty()) =>
+                {
+                    guest.stir()
+                }
                 _ => {}
             }
         }
@@ -202,7 +243,10 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn new(body: Full<Bytes>, place: Place) -> Self {
         place.guest.answered.fetch_add(1, Ordering::Relaxed);
-        Self { body, place: Some(place) }
+        Self {
+            body,
+            place: Some(place),
+        }
     }
 }
 
@@ -218,7 +262,10 @@ impl Body for Held {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -270,7 +317,11 @@ mod tests {
             (V::HTTP_2, Some("as"), &["as", "as"], false),
             (V::HTTP_2, None, &[], false),
         ] {
-            assert_eq!(clear(version, target, hosts), expected, "{version:?} {target:?} {hosts:?}");
+            assert_eq!(
+                clear(version, target, hosts),
+                expected,
+                "{version:?} {target:?} {hosts:?}"
+            );
         }
     }
 }

@@ -44,14 +44,21 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 pub(super) type Answer = Result<Pin<Box<dyn Future<Output = Response<Held>> + Send>>, Refusal>;
 
 /// Serves a connection until the client or `stop` ends it, the client is too slow, or its seat is wanted by another.
-pub(super) async fn run<A>(stream: TcpStream, tls: Option<Tls>, seat: Seat, answer: A, mut stop: watch::Receiver<()>)
-where
+pub(super) async fn run<A>(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    seat: Seat,
+    answer: A,
+    mut stop: watch::Receiver<()>,
+) where
     A: Fn(Request<Incoming>) -> Answer,
 {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let Some(tls) = tls else { return speak(stream, &seat, answer, stop).await };
+    let Some(tls) = tls else {
+        return speak(stream, &seat, answer, stop).await;
+    };
     let shaken = tokio::select! {
         shaken = timeout(HEADER_TIMEOUT, tls.accept(stream)) => shaken,
         _ = stop.changed() => return,
@@ -84,7 +91,11 @@ where
             Ok::<_, Infallible>(suited(version, response))
         }
     });
-    let builder = builder(if seat.is_one_of_few { MAX_STREAMS } else { MAX_STREAMS_OF_MANY });
+    let builder = builder(if seat.is_one_of_few {
+        MAX_STREAMS
+    } else {
+        MAX_STREAMS_OF_MANY
+    });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = &mut connection => Ok(ended),

@@ -106,7 +106,12 @@ pub(super) struct Seat {
 
 impl Guests {
     pub(super) fn new(room: Room) -> Arc<Self> {
-        Arc::new(Self { room, started: Instant::now(), open: Mutex::default(), freed: Notify::new() })
+        Arc::new(Self {
+            room,
+            started: Instant::now(),
+            open: Mutex::default(),
+            freed: Notify::new(),
+        })
     }
 
     /// A place for a connection of this address, waited for while all are taken. `None` if and only if the address has its part of
@@ -119,7 +124,11 @@ impl Guests {
                 let held = origin.map_or(0, |origin| open.held_by(origin));
                 // Whoever opens connections faster than they go has its part all the same.
                 let is_over = held >= self.room.per_address.saturating_add(LEAVING_OF_AN_ADDRESS);
-                if is_over || (held >= self.room.per_address && origin.is_some() && !open.ask_quietest(origin, self.now())) {
+                if is_over
+                    || (held >= self.room.per_address
+                        && origin.is_some()
+                        && !open.ask_quietest(origin, self.now()))
+                {
                     return None;
                 }
                 if open.guests.len() < self.room.connections as usize {
@@ -144,7 +153,12 @@ impl Guests {
         if let Some(origin) = origin {
             *open.addresses.entry(origin).or_default() += 1;
         }
-        Seat { guests: self.clone(), number, guest, is_one_of_few }
+        Seat {
+            guests: self.clone(),
+            number,
+            guest,
+            is_one_of_few,
+        }
     }
 
     /// Asks the quietest connection to go, for another reason than that all places are taken.
@@ -194,7 +208,11 @@ impl Open {
     /// bodies that do not come, or connections between two requests. A connection that was just accepted never goes.
     fn ask_quietest(&mut self, origin: Option<Origin>, now: u64) -> bool {
         let [mut sending, mut resting, mut arriving] = [Kind::default(); 3];
-        for guest in self.guests.values().filter(|guest| origin.is_none() || guest.origin == origin) {
+        for guest in self
+            .guests
+            .values()
+            .filter(|guest| origin.is_none() || guest.origin == origin)
+        {
             match guest.doing() {
                 Doing::Business => {}
                 Doing::Sending => sending.add(guest),
@@ -202,10 +220,14 @@ impl Open {
                 Doing::Arriving => arriving.add(guest),
             }
         }
-        let for_long = [&sending, &resting, &arriving].into_iter().filter_map(|kind| kind.quiet_for(QUIET, now));
-        let chosen = for_long.min_by_key(|(last, _)| *last).or_else(|| match sending.count > resting.count {
-            true => sending.quiet_for(ON_ITS_WAY, now),
-            false => resting.quietest,
+        let for_long = [&sending, &resting, &arriving]
+            .into_iter()
+            .filter_map(|kind| kind.quiet_for(QUIET, now));
+        let chosen = for_long.min_by_key(|(last, _)| *last).or_else(|| {
+            match sending.count > resting.count {
+                true => sending.quiet_for(ON_ITS_WAY, now),
+                false => resting.quietest,
+            }
         });
         let chosen = chosen.map(|(_, guest)| guest.clone());
         self.ask(chosen)
@@ -214,9 +236,13 @@ impl Open {
     /// Asks the quietest of those to go that take none of their answers.
     fn ask_quietest_reader(&mut self) {
         let mut unread = Kind::default();
-        let is_meant =
-            |guest: &&Arc<Guest>| guest.answered.load(Ordering::Relaxed) > 0 && matches!(guest.doing(), Doing::Resting);
-        self.guests.values().filter(is_meant).for_each(|guest| unread.add(guest));
+        let is_meant = |guest: &&Arc<Guest>| {
+            guest.answered.load(Ordering::Relaxed) > 0 && matches!(guest.doing(), Doing::Resting)
+        };
+        self.guests
+            .values()
+            .filter(is_meant)
+            .for_each(|guest| unread.add(guest));
         let chosen = unread.quietest.map(|(_, guest)| guest.clone());
         self.ask(chosen);
     }
@@ -231,7 +257,9 @@ impl Open {
 
     fn uncount(&mut self, origin: Option<Origin>) {
         let Some(origin) = origin else { return };
-        let Some(count) = self.addresses.get_mut(&origin) else { return };
+        let Some(count) = self.addresses.get_mut(&origin) else {
+            return;
+        };
         *count -= 1;
         if *count == 0 {
             self.addresses.remove(&origin);
@@ -266,7 +294,8 @@ impl Guest {
 
     /// The client did something.
     pub(super) fn stir(&self) {
-        self.last.store(micros(self.started.elapsed()), Ordering::Relaxed);
+        self.last
+            .store(micros(self.started.elapsed()), Ordering::Relaxed);
     }
 
     /// Something of a body is missing, until [`Guest::got_body`] is called.
@@ -280,7 +309,9 @@ impl Guest {
 
     fn doing(&self) -> Doing {
         match () {
-            () if self.was_asked.load(Ordering::Relaxed) || !self.is_with_client() => Doing::Business,
+            () if self.was_asked.load(Ordering::Relaxed) || !self.is_with_client() => {
+                Doing::Business
+            }
             () if self.awaited.load(Ordering::Relaxed) > 0 => Doing::Sending,
             () if self.has_asked() => Doing::Resting,
             () => Doing::Arriving,
@@ -308,7 +339,8 @@ impl<'a> Kind<'a> {
 
     /// The quietest, if it was quiet for so long.
     fn quiet_for(&self, time: Duration, now: u64) -> Option<(u64, &'a Arc<Guest>)> {
-        self.quietest.filter(|(last, _)| last.saturating_add(micros(time)) <= now)
+        self.quietest
+            .filter(|(last, _)| last.saturating_add(micros(time)) <= now)
     }
 }
 
@@ -344,44 +376,86 @@ mod tests {
     use crate::http::Proxy;
 
     fn address(last: u8) -> Option<Origin> {
-        Origin::of_peer(SocketAddr::new(IpAddr::from([192, 0, 2, last]), 1234), &Proxy::Absent)
+        Origin::of_peer(
+            SocketAddr::new(IpAddr::from([192, 0, 2, last]), 1234),
+            &Proxy::Absent,
+        )
     }
 
     async fn seat(guests: &Arc<Guests>, origin: Option<Origin>) -> Option<Seat> {
-        tokio::time::timeout(Duration::from_millis(300), guests.seat(origin)).await.ok().flatten()
+        tokio::time::timeout(Duration::from_millis(300), guests.seat(origin))
+            .await
+            .ok()
+            .flatten()
     }
 
     /// Someone else is always served, an idle connection makes room, one that is busy does not.
     #[tokio::test]
     async fn one_address_holds_only_its_part() {
-        let guests = Guests::new(Room { connections: 8, per_address: 2, requests: 8 });
-        let [first, second] =
-            [seat(&guests, address(1)).await, seat(&guests, address(1)).await].map(|seat| seat.expect("a place"));
+        let guests = Guests::new(Room {
+            connections: 8,
+            per_address: 2,
+            requests: 8,
+        });
+        let [first, second] = [
+            seat(&guests, address(1)).await,
+            seat(&guests, address(1)).await,
+        ]
+        .map(|seat| seat.expect("a place"));
         for seat in [&first, &second] {
             // A request later than the connection.
-            seat.guest().last.store(seat.guest().opened + 1, Ordering::Relaxed);
+            seat.guest()
+                .last
+                .store(seat.guest().opened + 1, Ordering::Relaxed);
         }
         first.guest().under_way.store(1, Ordering::Relaxed);
         second.guest().under_way.store(1, Ordering::Relaxed);
-        assert!(seat(&guests, address(1)).await.is_none(), "the part is used up, and nothing is idle");
-        assert!(seat(&guests, address(2)).await.is_some(), "control: another address");
+        assert!(
+            seat(&guests, address(1)).await.is_none(),
+            "the part is used up, and nothing is idle"
+        );
+        assert!(
+            seat(&guests, address(2)).await.is_some(),
+            "control: another address"
+        );
         second.guest().under_way.store(0, Ordering::Relaxed);
-        assert!(seat(&guests, address(1)).await.is_some(), "its own idle connection goes");
-        assert!(second.guest().was_asked.load(Ordering::Relaxed) && !first.guest().was_asked.load(Ordering::Relaxed));
+        assert!(
+            seat(&guests, address(1)).await.is_some(),
+            "its own idle connection goes"
+        );
+        assert!(
+            second.guest().was_asked.load(Ordering::Relaxed)
+                && !first.guest().was_asked.load(Ordering::Relaxed)
+        );
         drop((first, second));
-        assert!(guests.lock().addresses.is_empty() && guests.lock().leaving == 0, "nothing is counted any more");
+        assert!(
+            guests.lock().addresses.is_empty() && guests.lock().leaving == 0,
+            "nothing is counted any more"
+        );
     }
 
     #[tokio::test]
     async fn peers_that_cannot_be_told_apart_have_no_part_of_their_own() {
-        let guests = Guests::new(Room { connections: 3, per_address: 1, requests: 8 });
-        let seats = [seat(&guests, None).await, seat(&guests, None).await, seat(&guests, None).await];
+        let guests = Guests::new(Room {
+            connections: 3,
+            per_address: 1,
+            requests: 8,
+        });
+        let seats = [
+            seat(&guests, None).await,
+            seat(&guests, None).await,
+            seat(&guests, None).await,
+        ];
         assert!(seats.iter().all(Option::is_some));
     }
 
     #[tokio::test]
     async fn the_quietest_is_asked_to_go_when_all_places_are_taken() {
-        let guests = Guests::new(Room { connections: 3, per_address: 3, requests: 8 });
+        let guests = Guests::new(Room {
+            connections: 3,
+            per_address: 3,
+            requests: 8,
+        });
         let mut seats = Vec::new();
         for last in [1, 2, 3] {
             seats.push(seat(&guests, address(last)).await.expect("a place"));
@@ -394,9 +468,13 @@ mod tests {
             let guests = guests.clone();
             async move { guests.seat(address(4)).await }
         });
-        let asked = tokio::time::timeout(Duration::from_secs(10), seats[2].guest().asked_to_leave()).await;
+        let asked =
+            tokio::time::timeout(Duration::from_secs(10), seats[2].guest().asked_to_leave()).await;
         asked.expect("asked to go");
-        assert!(!seats[0].guest().was_asked.load(Ordering::Relaxed) && !seats[1].guest().was_asked.load(Ordering::Relaxed));
+        assert!(
+            !seats[0].guest().was_asked.load(Ordering::Relaxed)
+                && !seats[1].guest().was_asked.load(Ordering::Relaxed)
+        );
         drop(seats.pop());
         assert!(newcomer.await.expect("not ended").is_some());
     }
@@ -406,17 +484,33 @@ mod tests {
     async fn who_goes_first() {
         for (rows, expected) in [
             // Quiet for more than a second: the quietest, whatever it does.
-            (&[(1_200, 5_000, false), (1_500, 5_000, true), (10, 10, false)][..], Some(1)),
-            (&[(1_500, 5_000, false), (1_200, 5_000, true), (10, 10, false)], Some(0)),
+            (
+                &[(1_200, 5_000, false), (1_500, 5_000, true), (10, 10, false)][..],
+                Some(1),
+            ),
+            (
+                &[(1_500, 5_000, false), (1_200, 5_000, true), (10, 10, false)],
+                Some(0),
+            ),
             (&[(1_200, 5_000, true), (1_500, 1_500, false)], Some(1)),
             // Else the kind that holds more places, a body only when it pauses.
-            (&[(900, 5_000, false), (300, 5_000, true), (400, 5_000, true)], Some(2)),
-            (&[(900, 5_000, false), (100, 5_000, true), (200, 5_000, true)], None),
+            (
+                &[(900, 5_000, false), (300, 5_000, true), (400, 5_000, true)],
+                Some(2),
+            ),
+            (
+                &[(900, 5_000, false), (100, 5_000, true), (200, 5_000, true)],
+                None,
+            ),
             (&[(300, 5_000, false), (900, 5_000, true)], Some(0)),
             // Nothing was asked yet.
             (&[(900, 900, false), (800, 800, false)], None),
         ] {
-            let guests = Guests::new(Room { connections: 3, per_address: 3, requests: 8 });
+            let guests = Guests::new(Room {
+                connections: 3,
+                per_address: 3,
+                requests: 8,
+            });
             let now = 1_000_000_000;
             let mut seats = Vec::new();
             for _ in rows {
@@ -431,7 +525,9 @@ mod tests {
                 open.guests.insert(seat.number, Arc::new(guest));
             }
             assert_eq!(open.ask_quietest(None, now), expected.is_some(), "{rows:?}");
-            let asked = seats.iter().position(|seat| open.guests[&seat.number].was_asked.load(Ordering::Relaxed));
+            let asked = seats
+                .iter()
+                .position(|seat| open.guests[&seat.number].was_asked.load(Ordering::Relaxed));
             assert_eq!(asked, expected, "{rows:?}");
             drop(open);
         }

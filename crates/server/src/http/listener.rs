@@ -37,14 +37,29 @@ pub struct Listener {
 impl Listener {
     /// Binds the socket. When all places are taken, the quietest connection makes room for one new one at a time; further ones
     /// wait in the system's queue, and cost nothing here.
-    pub async fn bind(address: SocketAddr, room: Room, tls: Option<Tls>, proxy: Proxy) -> io::Result<Self> {
+    pub async fn bind(
+        address: SocketAddr,
+        room: Room,
+        tls: Option<Tls>,
+        proxy: Proxy,
+    ) -> io::Result<Self> {
         allow_descriptors(room.connections);
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
         // A restart must not wait for connections of the process before.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let socket = socket.listen(QUEUE)?;
-        Ok(Self { socket, guests: Guests::new(room), room, tls, proxy: Arc::new(proxy) })
+        Ok(Self {
+            socket,
+            guests: Guests::new(room),
+            room,
+            tls,
+            proxy: Arc::new(proxy),
+        })
     }
 
     /// The address, with the port that was chosen where none was asked for.
@@ -93,7 +108,13 @@ fn allow_descriptors(connections: u32) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let allowed = maximum.unwrap_or(u64::MAX);
     if current.is_some_and(|current| current < wanted)
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted.min(allowed)), maximum })
+        && let Err(error) = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted.min(allowed)),
+                maximum,
+            },
+        )
     {
         tracing::warn!(%error, "the number of open files could not be raised");
     }

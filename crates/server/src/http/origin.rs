@@ -51,13 +51,19 @@ impl Origin {
     /// Of the peer of a connection. `None` also for a proxy, which speaks for many.
     pub fn of_peer(peer: SocketAddr, proxy: &Proxy) -> Option<Self> {
         let address = peer.ip().to_canonical();
-        if proxy.speaks_for_others(address) { None } else { Self::of(address) }
+        if proxy.speaks_for_others(address) {
+            None
+        } else {
+            Self::of(address)
+        }
     }
 
     fn network(address: IpAddr) -> Self {
         Self(match address {
             IpAddr::V4(_) => address,
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+            IpAddr::V6(address) => {
+                Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+            }
         })
     }
 }
@@ -83,17 +89,26 @@ impl Proxy {
 impl Chain {
     /// One proxy, which alone reaches the listener.
     pub fn one() -> Self {
-        Self { trusted: None, hops: Some(NonZeroU8::MIN), header: ForwardedHeader::default() }
+        Self {
+            trusted: None,
+            hops: Some(NonZeroU8::MIN),
+            header: ForwardedHeader::default(),
+        }
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted.iter().flatten().any(|network| network.contains(&address))
+        self.trusted
+            .iter()
+            .flatten()
+            .any(|network| network.contains(&address))
     }
 
     /// Entries from the right: each is the word of the proxy that stands right of it. Where there are fewer than hops, the request
     /// came by a shorter way, and the first is the client's.
     fn sender(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let hops = self.hops.map_or(usize::from(u8::MAX), |hops| hops.get().into());
+        let hops = self
+            .hops
+            .map_or(usize::from(u8::MAX), |hops| hops.get().into());
         let mut sender = None;
         for entry in self.header.entries(headers).into_iter().rev().take(hops) {
             // What cannot be read hides who it is, and what stands left of it is nobody's word.
@@ -117,10 +132,19 @@ impl ForwardedHeader {
     /// The entries from the left: lines of one name are one list (RFC 9110 §5.3). What a client wrote in front must not take along what
     /// its proxy wrote behind: octets that are no text, or a quotation mark that is never closed.
     fn entries(self, headers: &HeaderMap) -> Vec<String> {
-        let lines = headers.get_all(self.name()).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+        let lines = headers
+            .get_all(self.name())
+            .iter()
+            .map(|line| String::from_utf8_lossy(line.as_bytes()));
         let entries = |line: &str| match (self, split(line, ',')) {
-            (Self::Forwarded, Some(entries)) => entries.into_iter().map(|entry| entry.trim().to_owned()).collect(),
-            _ => line.split(',').map(|entry| entry.trim().to_owned()).collect::<Vec<_>>(),
+            (Self::Forwarded, Some(entries)) => entries
+                .into_iter()
+                .map(|entry| entry.trim().to_owned())
+                .collect(),
+            _ => line
+                .split(',')
+                .map(|entry| entry.trim().to_owned())
+                .collect::<Vec<_>>(),
         };
         lines.flat_map(|line| entries(&line)).collect()
     }
@@ -131,10 +155,17 @@ impl ForwardedHeader {
             Self::Forwarded => {
                 let value = |pair: &str| {
                     let (name, value) = pair.split_once('=')?;
-                    name.trim().eq_ignore_ascii_case("for").then(|| value.trim().to_owned())
+                    name.trim()
+                        .eq_ignore_ascii_case("for")
+                        .then(|| value.trim().to_owned())
                 };
                 let value = split(entry, ';')?.into_iter().find_map(value)?;
-                node(value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&value))
+                node(
+                    value
+                        .strip_prefix('"')
+                        .and_then(|rest| rest.strip_suffix('"'))
+                        .unwrap_or(&value),
+                )
             }
         }
     }
@@ -159,8 +190,13 @@ fn split(text: &str, separator: char) -> Option<Vec<&str>> {
 
 /// An address with or without a port (RFC 7239 §6).
 fn node(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse().ok().or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()))
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    bare.parse()
+        .ok()
+        .or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()))
 }
 
 #[cfg(test)]
@@ -170,7 +206,12 @@ mod tests {
     use super::*;
 
     fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
-        let values = values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).expect("a header value")));
+        let values = values.iter().map(|value| {
+            (
+                name.clone(),
+                HeaderValue::from_str(value).expect("a header value"),
+            )
+        });
         values.fold(HeaderMap::new(), |mut headers, (name, value)| {
             headers.append(name, value);
             headers
@@ -182,8 +223,15 @@ mod tests {
     }
 
     fn chain(trusted: &[&str], hops: u8, header: ForwardedHeader) -> Proxy {
-        let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().expect("a network")).collect();
-        Proxy::InFront(Chain { trusted: (!trusted.is_empty()).then_some(trusted), hops: NonZeroU8::new(hops), header })
+        let trusted: Vec<IpNet> = trusted
+            .iter()
+            .map(|network| network.parse().expect("a network"))
+            .collect();
+        Proxy::InFront(Chain {
+            trusted: (!trusted.is_empty()).then_some(trusted),
+            hops: NonZeroU8::new(hops),
+            header,
+        })
     }
 
     fn origin(from: &str, proxy: &Proxy, values: &[&str]) -> Option<String> {
@@ -192,7 +240,9 @@ mod tests {
             Proxy::Absent => ForwardedHeader::XForwardedFor,
         };
         let sender = proxy.sender(peer(from), &headers(&header.name(), values));
-        sender.and_then(Origin::of).map(|origin| origin.0.to_string())
+        sender
+            .and_then(Origin::of)
+            .map(|origin| origin.0.to_string())
     }
 
     #[test]
@@ -200,45 +250,140 @@ mod tests {
         let one = Proxy::InFront(Chain::one());
         for (peer, proxy, forwarded, expected) in [
             ("192.0.2.1", &Proxy::Absent, &[][..], Some("192.0.2.1")),
-            ("192.0.2.1", &Proxy::Absent, &["198.51.100.7"], Some("192.0.2.1")),
-            ("192.0.2.1", &one, &["203.0.113.9, 198.51.100.7"], Some("198.51.100.7")),
-            ("192.0.2.1", &one, &["203.0.113.9", "198.51.100.7:443"], Some("198.51.100.7")),
-            ("127.0.0.1", &one, &["[2001:db8::1:2:3:4]:443"], Some("2001:db8::")),
+            (
+                "192.0.2.1",
+                &Proxy::Absent,
+                &["198.51.100.7"],
+                Some("192.0.2.1"),
+            ),
+            (
+                "192.0.2.1",
+                &one,
+                &["203.0.113.9, 198.51.100.7"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "192.0.2.1",
+                &one,
+                &["203.0.113.9", "198.51.100.7:443"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "127.0.0.1",
+                &one,
+                &["[2001:db8::1:2:3:4]:443"],
+                Some("2001:db8::"),
+            ),
             ("127.0.0.1", &one, &["2001:db8::1"], Some("2001:db8::")),
             ("::ffff:192.0.2.1", &Proxy::Absent, &[], Some("192.0.2.1")),
-            ("192.0.2.1", &one, &["\", 198.51.100.7"], Some("198.51.100.7")),
-            ("192.0.2.1", &one, &["\u{e9}, 198.51.100.7"], Some("198.51.100.7")),
+            (
+                "192.0.2.1",
+                &one,
+                &["\", 198.51.100.7"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "192.0.2.1",
+                &one,
+                &["\u{e9}, 198.51.100.7"],
+                Some("198.51.100.7"),
+            ),
             ("192.0.2.1", &one, &[], None),
             ("192.0.2.1", &one, &["unknown"], None),
             ("192.0.2.1", &one, &["198.51.100.7, unknown"], None),
             ("127.0.0.1", &Proxy::Absent, &["198.51.100.7"], None),
             ("::1", &Proxy::Absent, &[], None),
         ] {
-            assert_eq!(origin(peer, proxy, forwarded).as_deref(), expected, "{peer} {proxy:?} {forwarded:?}");
+            assert_eq!(
+                origin(peer, proxy, forwarded).as_deref(),
+                expected,
+                "{peer} {proxy:?} {forwarded:?}"
+            );
         }
     }
 
     #[test]
     fn behind_several_proxies_the_client_is_found_by_networks_or_by_number() {
         use ForwardedHeader::XForwardedFor;
-        let networks = chain(&["10.0.0.0/8", "127.0.0.1/32", "2001:db8:f::/48"], 0, XForwardedFor);
-        let (two, both) = (chain(&[], 2, XForwardedFor), chain(&["10.0.0.0/8"], 2, XForwardedFor));
+        let networks = chain(
+            &["10.0.0.0/8", "127.0.0.1/32", "2001:db8:f::/48"],
+            0,
+            XForwardedFor,
+        );
+        let (two, both) = (
+            chain(&[], 2, XForwardedFor),
+            chain(&["10.0.0.0/8"], 2, XForwardedFor),
+        );
         for (peer, proxy, forwarded, expected) in [
-            ("10.0.0.1", &networks, &["203.0.113.9, 198.51.100.7, 10.0.0.2"][..], Some("198.51.100.7")),
-            ("10.0.0.1", &networks, &["203.0.113.9, 198.51.100.7", "10.1.0.2, 10.0.0.2"], Some("198.51.100.7")),
-            ("10.0.0.1", &networks, &["198.51.100.7, 2001:db8:f::2"], Some("198.51.100.7")),
-            ("127.0.0.1", &networks, &["198.51.100.7, ::ffff:10.0.0.2"], Some("198.51.100.7")),
-            ("10.0.0.1", &networks, &["10.0.0.9, 10.0.0.2"], Some("10.0.0.9")),
-            ("10.0.0.1", &networks, &["198.51.100.7, unknown, 10.0.0.2"], None),
+            (
+                "10.0.0.1",
+                &networks,
+                &["203.0.113.9, 198.51.100.7, 10.0.0.2"][..],
+                Some("198.51.100.7"),
+            ),
+            (
+                "10.0.0.1",
+                &networks,
+                &["203.0.113.9, 198.51.100.7", "10.1.0.2, 10.0.0.2"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "10.0.0.1",
+                &networks,
+                &["198.51.100.7, 2001:db8:f::2"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "127.0.0.1",
+                &networks,
+                &["198.51.100.7, ::ffff:10.0.0.2"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "10.0.0.1",
+                &networks,
+                &["10.0.0.9, 10.0.0.2"],
+                Some("10.0.0.9"),
+            ),
+            (
+                "10.0.0.1",
+                &networks,
+                &["198.51.100.7, unknown, 10.0.0.2"],
+                None,
+            ),
             ("10.0.0.1", &networks, &[], None),
-            ("192.0.2.1", &networks, &["198.51.100.7, 10.0.0.2"], Some("192.0.2.1")),
-            ("192.0.2.1", &two, &["203.0.113.9, 198.51.100.7, 192.0.2.2"], Some("198.51.100.7")),
+            (
+                "192.0.2.1",
+                &networks,
+                &["198.51.100.7, 10.0.0.2"],
+                Some("192.0.2.1"),
+            ),
+            (
+                "192.0.2.1",
+                &two,
+                &["203.0.113.9, 198.51.100.7, 192.0.2.2"],
+                Some("198.51.100.7"),
+            ),
             ("192.0.2.1", &two, &["198.51.100.7"], Some("198.51.100.7")),
             ("192.0.2.1", &two, &["198.51.100.7, unknown"], None),
-            ("10.0.0.1", &both, &["203.0.113.9, 198.51.100.7, 192.0.2.2"], Some("198.51.100.7")),
-            ("192.0.2.1", &both, &["203.0.113.9, 198.51.100.7, 192.0.2.2"], Some("192.0.2.1")),
+            (
+                "10.0.0.1",
+                &both,
+                &["203.0.113.9, 198.51.100.7, 192.0.2.2"],
+                Some("198.51.100.7"),
+            ),
+            (
+                "192.0.2.1",
+                &both,
+                &["203.0.113.9, 198.51.100.7, 192.0.2.2"],
+                Some("192.0.2.1"),
+            ),
         ] {
-            assert_eq!(origin(peer, proxy, forwarded).as_deref(), expected, "{peer} {proxy:?} {forwarded:?}");
+            assert_eq!(
+                origin(peer, proxy, forwarded).as_deref(),
+                expected,
+                "{peer} {proxy:?} {forwarded:?}"
+            );
         }
     }
 
@@ -247,19 +392,39 @@ mod tests {
         let proxy = chain(&["10.0.0.0/8"], 0, ForwardedHeader::Forwarded);
         for (forwarded, expected) in [
             (&["for=198.51.100.7"][..], Some("198.51.100.7")),
-            (&["For=203.0.113.9, for=198.51.100.7;proto=https;by=10.0.0.1, for=10.0.0.2"], Some("198.51.100.7")),
-            (&["for=203.0.113.9", "proto=https; FOR=\"198.51.100.7:4711\"", "for=10.0.0.2"], Some("198.51.100.7")),
+            (
+                &["For=203.0.113.9, for=198.51.100.7;proto=https;by=10.0.0.1, for=10.0.0.2"],
+                Some("198.51.100.7"),
+            ),
+            (
+                &[
+                    "for=203.0.113.9",
+                    "proto=https; FOR=\"198.51.100.7:4711\"",
+                    "for=10.0.0.2",
+                ],
+                Some("198.51.100.7"),
+            ),
             (&["for=\"[2001:db8::1:2:3:4]:443\""], Some("2001:db8::")),
-            (&["for=\"[2001:db8::1]\";host=\"a,b;for=203.0.113.9\""], Some("2001:db8::")),
+            (
+                &["for=\"[2001:db8::1]\";host=\"a,b;for=203.0.113.9\""],
+                Some("2001:db8::"),
+            ),
             (&["for=\", for=198.51.100.7"], Some("198.51.100.7")),
-            (&["for=\"\\\", for=198.51.100.7, for=10.0.0.2"], Some("198.51.100.7")),
+            (
+                &["for=\"\\\", for=198.51.100.7, for=10.0.0.2"],
+                Some("198.51.100.7"),
+            ),
             (&["for=\", for=\"[2001:db8::1]:443\""], Some("2001:db8::")),
             (&["for=_hidden, for=10.0.0.2"], None),
             (&["for=198.51.100.7, for=unknown"], None),
             (&["proto=https"], None),
             (&["198.51.100.7"], None),
         ] {
-            assert_eq!(origin("10.0.0.1", &proxy, forwarded).as_deref(), expected, "{forwarded:?}");
+            assert_eq!(
+                origin("10.0.0.1", &proxy, forwarded).as_deref(),
+                expected,
+                "{forwarded:?}"
+            );
         }
     }
 
@@ -273,7 +438,11 @@ mod tests {
             ("10.0.0.1", &trusted, false),
             ("192.0.2.1", &trusted, true),
         ] {
-            assert_eq!(Origin::of_peer(peer(from), proxy).is_some(), is_counted, "{from} {proxy:?}");
+            assert_eq!(
+                Origin::of_peer(peer(from), proxy).is_some(),
+                is_counted,
+                "{from} {proxy:?}"
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Connections in, requests to the authorization server, a clean end on a signal.
 
-use std::{error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
 
 use bytes::Bytes;
 use grantor::server::{AuthorizationServer, Sender};
@@ -33,7 +35,13 @@ pub async fn serve(
     let mut workers = Workers::start()?;
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
     let places = Places::new(listener.room, listener.guests.clone());
-    let answering = Arc::new(Answering { server, store, metrics, proxy: listener.proxy.clone(), places });
+    let answering = Arc::new(Answering {
+        server,
+        store,
+        metrics,
+        proxy: listener.proxy.clone(),
+        places,
+    });
     let (stopping, stopped) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
@@ -74,11 +82,17 @@ struct Answering {
 impl Answering {
     /// Answers a request, or refuses it. Of its head no more is kept than will be read: the answer waits for its turn on this core, and
     /// for the body.
-    fn admit(self: &Arc<Self>, peer: SocketAddr, guest: &Arc<Guest>, mut request: Request<Incoming>) -> Answer {
+    fn admit(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        guest: &Arc<Guest>,
+        mut request: Request<Incoming>,
+    ) -> Answer {
         let place = match check_head(&request).and_then(|()| self.places.take(guest)) {
             Ok(place) => place,
             Err(refusal) => {
-                self.metrics.refused(self.endpoint_name(request.uri().path()), refusal.status());
+                self.metrics
+                    .refused(self.endpoint_name(request.uri().path()), refusal.status());
                 return Err(refusal);
             }
         };
@@ -99,14 +113,22 @@ impl Answering {
         let endpoint = self.endpoint_name(request.uri().path());
         // By reference: a future that is handed on by value is in memory at each place it was handed to.
         let answer = pin!(self.respond_always(request));
-        self.metrics.observe(endpoint, within_time(answer)).await.map(|body| Held::new(body, place))
+        self.metrics
+            .observe(endpoint, within_time(answer))
+            .await
+            .map(|body| Held::new(body, place))
     }
 
     /// Answers also where a defect of ours panics.
     async fn respond_always(&self, request: Request<Coming>) -> Response<Full<Bytes>> {
         let answer = pin!(self.respond(request));
         let answer = panics::caught(answer).await;
-        answer.unwrap_or_else(|| plain(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"server_error"}"#))
+        answer.unwrap_or_else(|| {
+            plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                r#"{"error":"server_error"}"#,
+            )
+        })
     }
 
     async fn respond(&self, request: Request<Coming>) -> Response<Full<Bytes>> {
@@ -131,8 +153,13 @@ async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Res
     match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(response) => response,
         Err(_) => {
-            let mut response = plain(StatusCode::REQUEST_TIMEOUT, r#"{"error":"invalid_request"}"#);
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            let mut response = plain(
+                StatusCode::REQUEST_TIMEOUT,
+                r#"{"error":"invalid_request"}"#,
+            );
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
     }
@@ -142,7 +169,10 @@ async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Res
 fn live(store: &SqliteStore) -> Response<Full<Bytes>> {
     match store.has_ended() {
         false => plain(StatusCode::OK, r#"{"status":"live"}"#),
-        true => plain(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"the storage has ended"}"#),
+        true => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            r#"{"status":"the storage has ended"}"#,
+        ),
     }
 }
 
@@ -153,7 +183,10 @@ async fn ready(store: &SqliteStore) -> Response<Full<Bytes>> {
         Err(error) => {
             let cause = error.source().map(tracing::field::display);
             tracing::error!(%error, cause, "not ready");
-            plain(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"storage is not available"}"#)
+            plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                r#"{"status":"storage is not available"}"#,
+            )
         }
     }
 }
@@ -162,7 +195,10 @@ fn plain(status: StatusCode, json: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -53,11 +53,18 @@ pub enum TlsError {
     )]
     Certificate { path: String, problem: String },
     /// The key cannot be read.
-    #[error("configuration key 'tls.key': {path}: {problem}; name a PEM file with the private key of the certificate")]
+    #[error(
+        "configuration key 'tls.key': {path}: {problem}; name a PEM file with the private key of the certificate"
+    )]
     Key { path: String, problem: String },
     /// The key and the certificate cannot be used together.
-    #[error("configuration key 'tls.key': {path} does not belong to the certificate of 'tls.certificate': {problem}")]
-    Pair { path: String, problem: rustls::Error },
+    #[error(
+        "configuration key 'tls.key': {path} does not belong to the certificate of 'tls.certificate': {problem}"
+    )]
+    Pair {
+        path: String,
+        problem: rustls::Error,
+    },
     /// The library refuses its own defaults.
     #[error("configuration key 'tls': {0}")]
     Protocol(rustls::Error),
@@ -93,14 +100,26 @@ impl Tls {
         let key = certified_key(&files, &provider)?;
         let validity = Validity::of(&key);
         let current = Arc::new(Current(ArcSwap::from_pointee(key)));
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut config = config.map_err(TlsError::Protocol)?.with_no_client_auth().with_cert_resolver(current.clone());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut config = config
+            .map_err(TlsError::Protocol)?
+            .with_no_client_auth()
+            .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let expires = Gauge::default();
         expires.set(validity.until);
         validity.report(&files);
-        Ok(Self { acceptor, current, files, loaded, validity, expires, look: Arc::default() })
+        Ok(Self {
+            acceptor,
+            current,
+            files,
+            loaded,
+            validity,
+            expires,
+            look: Arc::default(),
+        })
     }
 
     /// When what is served ends, in seconds since 1970.
@@ -147,7 +166,9 @@ impl Tls {
                 tracing::info!(certificate = %self.files.certificate.display(), "took up a new certificate");
                 self.validity.report(&self.files);
             }
-            Err(error) => tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays"),
+            Err(error) => {
+                tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays")
+            }
         }
     }
 }
@@ -172,12 +193,21 @@ impl Validity {
         let times = key.cert.iter().filter_map(|der| {
             let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
             let validity = certificate.validity();
-            Some((validity.not_before.timestamp(), validity.not_after.timestamp()))
+            Some((
+                validity.not_before.timestamp(),
+                validity.not_after.timestamp(),
+            ))
         });
-        times.fold(Self { from: i64::MIN, until: i64::MAX }, |all, (from, until)| Self {
-            from: all.from.max(from),
-            until: all.until.min(until),
-        })
+        times.fold(
+            Self {
+                from: i64::MIN,
+                until: i64::MAX,
+            },
+            |all, (from, until)| Self {
+                from: all.from.max(from),
+                until: all.until.min(until),
+            },
+        )
     }
 
     fn standing(self) -> Standing {
@@ -189,13 +219,20 @@ impl Validity {
     }
 
     fn report(self, files: &TlsFiles) {
-        let date = |seconds| Timestamp::from_second(seconds).map_or_else(|_| "unknown".to_owned(), |date| date.to_string());
+        let date = |seconds| {
+            Timestamp::from_second(seconds)
+                .map_or_else(|_| "unknown".to_owned(), |date| date.to_string())
+        };
         let problem = match self.standing() {
             Standing::Good => return,
             Standing::NotYet => "the certificate is not valid yet",
             Standing::Expired => "the certificate has expired",
         };
-        let (certificate, from, until) = (files.certificate.display(), date(self.from), date(self.until));
+        let (certificate, from, until) = (
+            files.certificate.display(),
+            date(self.from),
+            date(self.until),
+        );
         tracing::warn!(%certificate, from, until, "{problem}: clients refuse the connection; renew it, or set the clock right");
     }
 }
@@ -212,17 +249,27 @@ fn stamp(files: &TlsFiles) -> Stamp {
 
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let path = |path: &Path| path.display().to_string();
-    let unreadable = |problem: String| TlsError::Certificate { path: path(&files.certificate), problem };
+    let unreadable = |problem: String| TlsError::Certificate {
+        path: path(&files.certificate),
+        problem,
+    };
     let read = |path: &Path| file::read(path, file::DOCUMENT_BYTES).map_err(pem::Error::Io);
-    let chain = read(&files.certificate).and_then(|text| CertificateDer::pem_slice_iter(&text).collect());
+    let chain =
+        read(&files.certificate).and_then(|text| CertificateDer::pem_slice_iter(&text).collect());
     let chain: Vec<_> = chain.map_err(|error| unreadable(problem(&error)))?;
     if chain.is_empty() {
         return Err(unreadable("holds no certificate".to_owned()));
     }
     let key = read(&files.key).and_then(|text| PrivateKeyDer::from_pem_slice(&text));
-    let key = key.map_err(|error| TlsError::Key { path: path(&files.key), problem: problem(&error) })?;
+    let key = key.map_err(|error| TlsError::Key {
+        path: path(&files.key),
+        problem: problem(&error),
+    })?;
     let certified = CertifiedKey::from_der(chain, key, provider);
-    let certified = certified.map_err(|problem| TlsError::Pair { path: path(&files.key), problem })?;
+    let certified = certified.map_err(|problem| TlsError::Pair {
+        path: path(&files.key),
+        problem,
+    })?;
     key_file::warn_if_exposed(&files.key);
     Ok(certified)
 }

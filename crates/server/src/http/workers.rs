@@ -42,14 +42,23 @@ impl Workers {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let mut ended = ended.clone();
-            thread::Builder::new().name(format!("http-{number}")).spawn(move || {
-                // An error says that the sender is gone, which is what is waited for.
-                let _ = runtime.block_on(ended.changed());
-            })?;
-            Ok(Worker { handle, open: Arc::default() })
+            thread::Builder::new()
+                .name(format!("http-{number}"))
+                .spawn(move || {
+                    // An error says that the sender is gone, which is what is waited for.
+                    let _ = runtime.block_on(ended.changed());
+                })?;
+            Ok(Worker {
+                handle,
+                open: Arc::default(),
+            })
         };
         let workers = (0..number).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { workers, next: 0, _running: running })
+        Ok(Self {
+            workers,
+            next: 0,
+            _running: running,
+        })
     }
 
     /// Runs a task on the one with the fewest, of several on the next in turn: in turn alone, whoever closes every second of its
@@ -57,7 +66,11 @@ impl Workers {
     pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let count = self.workers.len();
         let in_turn = (0..count).map(|step| (self.next + step) % count);
-        let Some(chosen) = in_turn.min_by_key(|&index| self.workers[index].open.load(Ordering::Relaxed)) else { return };
+        let Some(chosen) =
+            in_turn.min_by_key(|&index| self.workers[index].open.load(Ordering::Relaxed))
+        else {
+            return;
+        };
         let worker = &self.workers[chosen];
         let open = Open::count(&worker.open);
         // On the heap: what is awaited by value is in memory twice, for as long as a connection lasts.
@@ -104,17 +117,30 @@ mod tests {
             workers.spawn(async move { drop(ended.await) });
             end
         };
-        let total = |workers: &Workers| workers.workers.iter().map(|worker| worker.open.load(Ordering::Relaxed)).sum::<usize>();
+        let total = |workers: &Workers| {
+            workers
+                .workers
+                .iter()
+                .map(|worker| worker.open.load(Ordering::Relaxed))
+                .sum::<usize>()
+        };
         for round in 1..=20 {
             kept.push(connect(&mut workers));
             drop(connect(&mut workers));
             let started = Instant::now();
             while total(&workers) > round {
-                assert!(started.elapsed() < Duration::from_secs(10), "what was closed is still counted");
+                assert!(
+                    started.elapsed() < Duration::from_secs(10),
+                    "what was closed is still counted"
+                );
                 thread::yield_now();
             }
         }
-        let open: Vec<_> = workers.workers.iter().map(|worker| worker.open.load(Ordering::Relaxed)).collect();
+        let open: Vec<_> = workers
+            .workers
+            .iter()
+            .map(|worker| worker.open.load(Ordering::Relaxed))
+            .collect();
         assert_eq!(open, [10, 10]);
     }
 }

@@ -23,22 +23,42 @@ pub struct Exposition {
 impl Exposition {
     /// Names what `metrics` counts and what `store` knows.
     /// `certificate_expires` is there where TLS is served.
-    pub fn new(metrics: &Metrics, store: Arc<SqliteStore>, certificate_expires: Option<Gauge>) -> Self {
+    pub fn new(
+        metrics: &Metrics,
+        store: Arc<SqliteStore>,
+        certificate_expires: Option<Gauge>,
+    ) -> Self {
         let storage = StorageGauges::new(store);
         let mut registry = Registry::with_prefix("grantor");
-        registry.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "The running program",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         let help = "Requests decided, by what was decided and which rule was broken";
         registry.register("decisions", help, metrics.decisions.clone());
-        registry.register("http_answers", "HTTP answers, by endpoint and status", metrics.answers.clone());
+        registry.register(
+            "http_answers",
+            "HTTP answers, by endpoint and status",
+            metrics.answers.clone(),
+        );
         let help = "Seconds from the head of a request to its answer";
-        registry.register("http_request_duration_seconds", help, metrics.latency.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            help,
+            metrics.latency.clone(),
+        );
         if let Some(expires) = certificate_expires {
             let help = "When the certificate that is served ends, in seconds since 1970";
             registry.register("tls_certificate_expires_seconds", help, expires);
         }
         registry.register_collector(Box::new(storage.clone()));
         registry.register_collector(Box::new(LogCounter));
-        Self { registry, storage, turn: Mutex::new(()) }
+        Self {
+            registry,
+            storage,
+            turn: Mutex::new(()),
+        }
     }
 
     /// The text of this moment.

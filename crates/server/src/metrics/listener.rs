@@ -17,7 +17,8 @@ use super::Exposition;
 use crate::http::{MAX_FIELDS, MAX_HEAD_BYTES, check_head};
 
 /// What OpenMetrics calls its text format.
-const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const OPENMETRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 /// Scrapes at once. Further ones wait for their turn to be accepted.
 const CONNECTIONS: usize = 16;
 /// How long a connection may last; it serves one scrape.
@@ -52,7 +53,11 @@ async fn answer(stream: TcpStream, exposition: Arc<Exposition>) {
         async move { Ok::<_, Infallible>(respond(&exposition, &request).await) }
     });
     let mut connection = http1::Builder::new();
-    connection.timer(TokioTimer::new()).keep_alive(false).max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_FIELDS);
+    connection
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_FIELDS);
     let connection = connection.serve_connection(TokioIo::new(stream), service);
     match timeout(CONNECTION_TIMEOUT, connection).await {
         Ok(Ok(())) => {}
@@ -76,6 +81,8 @@ async fn respond(exposition: &Exposition, request: &Request<Incoming>) -> Respon
             return response;
         }
     };
-    response.headers_mut().insert(header::CONTENT_TYPE, OPENMETRICS);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, OPENMETRICS);
     response
 }

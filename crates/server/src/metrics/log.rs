@@ -16,7 +16,13 @@ pub struct LogCounter;
 
 impl Collector for LogCounter {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Log lines that standard error did not take, or that came in faster than it takes them";
-        ConstCounter::new(lines::lost()).encode(encoder.encode_descriptor("log_lines_lost", help, None, MetricType::Counter)?)
+        let help =
+            "Log lines that standard error did not take, or that came in faster than it takes them";
+        ConstCounter::new(lines::lost()).encode(encoder.encode_descriptor(
+            "log_lines_lost",
+            help,
+            None,
+            MetricType::Counter,
+        )?)
     }
 }

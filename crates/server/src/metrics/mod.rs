@@ -25,7 +25,9 @@ use crate::telemetry::otel;
 
 /// Upper bounds of the latency histogram, in seconds: a claim waits for one sync of the disk, which takes from a fraction of a
 /// millisecond to many.
-const BUCKETS: [f64; 12] = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+const BUCKETS: [f64; 12] = [
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionLabels {
@@ -59,25 +61,45 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
-        Self { decisions: Family::default(), answers: Family::default(), latency: Family::new_with_constructor(histogram) }
+        Self {
+            decisions: Family::default(),
+            answers: Family::default(),
+            latency: Family::new_with_constructor(histogram),
+        }
     }
 }
 
 impl Metrics {
     /// Counts an answer of this endpoint and how long it took to make, the request's body included.
-    pub async fn observe<B>(&self, endpoint: &'static str, answer: impl Future<Output = Response<B>>) -> Response<B> {
+    pub async fn observe<B>(
+        &self,
+        endpoint: &'static str,
+        answer: impl Future<Output = Response<B>>,
+    ) -> Response<B> {
         #[cfg(feature = "otel")]
         let answer = otel::traced(endpoint, answer);
         let started = Instant::now();
         let response = answer.await;
-        self.latency.get_or_create(&EndpointLabel { endpoint }).observe(started.elapsed().as_secs_f64());
-        self.answers.get_or_create(&AnswerLabels { endpoint, status: response.status().as_u16() }).inc();
+        self.latency
+            .get_or_create(&EndpointLabel { endpoint })
+            .observe(started.elapsed().as_secs_f64());
+        self.answers
+            .get_or_create(&AnswerLabels {
+                endpoint,
+                status: response.status().as_u16(),
+            })
+            .inc();
         response
     }
 
     /// Counts an answer to a request that was not looked at.
     pub fn refused(&self, endpoint: &'static str, status: StatusCode) {
-        self.answers.get_or_create(&AnswerLabels { endpoint, status: status.as_u16() }).inc();
+        self.answers
+            .get_or_create(&AnswerLabels {
+                endpoint,
+                status: status.as_u16(),
+            })
+            .inc();
     }
 }
 
@@ -90,7 +112,12 @@ impl DecisionLog for Metrics {
             Outcome::Refused { error, rule, .. } => ("refused", error, rule),
             Outcome::Undecided => ("undecided", "", ""),
         };
-        let labels = DecisionLabels { endpoint: decision.endpoint, outcome, error, rule };
+        let labels = DecisionLabels {
+            endpoint: decision.endpoint,
+            outcome,
+            error,
+            rule,
+        };
         self.decisions.get_or_create(&labels).inc();
     }
 }

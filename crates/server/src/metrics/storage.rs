@@ -41,12 +41,16 @@ impl fmt::Debug for StorageGauges {
 
 impl StorageGauges {
     pub fn new(store: Arc<SqliteStore>) -> Self {
-        Self { store, seen: Arc::default() }
+        Self {
+            store,
+            seen: Arc::default(),
+        }
     }
 
     /// Reads again if what is known is old. What cannot be read is left out of the scrape: no number is better than a wrong one.
     pub async fn refresh(&self) {
-        let is_fresh = |seen: &Option<Seen>| seen.as_ref().is_some_and(|seen| seen.at.elapsed() < HOLDS);
+        let is_fresh =
+            |seen: &Option<Seen>| seen.as_ref().is_some_and(|seen| seen.at.elapsed() < HOLDS);
         if is_fresh(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
             return;
         }
@@ -59,7 +63,10 @@ impl StorageGauges {
 
     async fn read(&self) -> Result<Seen, StoreError> {
         let keys = self.store.signing_key_list().await?;
-        Ok(Seen { at: Instant::now(), keys })
+        Ok(Seen {
+            at: Instant::now(),
+            keys,
+        })
     }
 }
 
@@ -67,11 +74,21 @@ impl Collector for StorageGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let dropped = ConstCounter::new(self.store.decisions_dropped());
         let help = "Decisions that are not in the database: too many were waiting, or they could not be written";
-        dropped.encode(encoder.encode_descriptor("decisions_dropped", help, None, MetricType::Counter)?)?;
+        dropped.encode(encoder.encode_descriptor(
+            "decisions_dropped",
+            help,
+            None,
+            MetricType::Counter,
+        )?)?;
 
         let entries = ConstGauge::new(self.store.claims_held());
         let help = "Claims of assertion identifiers in memory: those in force, and some that have just ended";
-        entries.encode(encoder.encode_descriptor("replay_entries", help, None, MetricType::Gauge)?)?;
+        entries.encode(encoder.encode_descriptor(
+            "replay_entries",
+            help,
+            None,
+            MetricType::Gauge,
+        )?)?;
 
         match &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(seen) => seen.encode(&mut encoder, SystemClock.now()),
@@ -85,12 +102,17 @@ impl Seen {
         let help = "Signing keys in the key set";
         let mut keys = encoder.encode_descriptor("signing_keys", help, None, MetricType::Gauge)?;
         for state in ["upcoming", "signing", "previous"] {
-            let count = self.keys.iter().filter(|key| state_of(key, now) == state).count();
+            let count = self
+                .keys
+                .iter()
+                .filter(|key| state_of(key, now) == state)
+                .count();
             ConstGauge::new(count as u64).encode(keys.encode_family(&[("state", state)])?)?;
         }
 
         let help = "Seconds since a signing key was made";
-        let mut ages = encoder.encode_descriptor("signing_key_age_seconds", help, None, MetricType::Gauge)?;
+        let mut ages =
+            encoder.encode_descriptor("signing_key_age_seconds", help, None, MetricType::Gauge)?;
         for key in &self.keys {
             let labels = [("kid", key.key_id.as_str()), ("state", state_of(key, now))];
             let age = now.seconds().saturating_sub(key.created_at.seconds());

@@ -82,7 +82,11 @@ struct Waiting {
 impl Lines {
     const fn new() -> Self {
         Self {
-            waiting: Mutex::new(Waiting { lines: VecDeque::new(), octets: 0, is_writing: false }),
+            waiting: Mutex::new(Waiting {
+                lines: VecDeque::new(),
+                octets: 0,
+                is_writing: false,
+            }),
             filled: Condvar::new(),
             emptied: Condvar::new(),
             lost: AtomicU64::new(0),
@@ -116,26 +120,37 @@ impl Lines {
             }
             waiting.is_writing = false;
             self.emptied.notify_all();
-            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .filled
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Waits until all lines are written, but no longer than `timeout`.
     fn flush(&self, timeout: Duration) {
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
-        drop(self.emptied.wait_timeout_while(self.waiting(), timeout, is_busy));
+        drop(
+            self.emptied
+                .wait_timeout_while(self.waiting(), timeout, is_busy),
+        );
     }
 
     /// Starts the thread that writes. Where it cannot be started, or there is no standard error, all lines are lost in the end.
     fn start(&'static self) {
         // Its own handle: whoever prints to standard error otherwise must not wait for a lock that a stalled reader holds.
-        let Ok(own) = io::stderr().as_fd().try_clone_to_owned() else { return };
+        let Ok(own) = io::stderr().as_fd().try_clone_to_owned() else {
+            return;
+        };
         let thread = thread::Builder::new().name("log".to_owned());
         drop(thread.spawn(move || self.write_all_to(File::from(own))));
     }
 
     fn write_all_to(&self, file: File) {
-        let mut end = Sink { file, is_torn: false };
+        let mut end = Sink {
+            file,
+            is_torn: false,
+        };
         let (mut told, mut told_at) = (0, None::<Instant>);
         loop {
             let line = self.next();
@@ -177,7 +192,9 @@ impl<W: Write> Sink<W> {
                     octets = &octets[written..];
                     self.is_torn = !octets.is_empty();
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(FULL_PAUSE),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    thread::sleep(FULL_PAUSE)
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -192,10 +209,19 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded_in_lines_and_in_octets_and_the_rest_is_counted() {
-        for (line, most) in [(&b"a line\n"[..], MOST_LINES), (&[b'a'; 64 * 1024], MOST_OCTETS / (64 * 1024))] {
+        for (line, most) in [
+            (&b"a line\n"[..], MOST_LINES),
+            (&[b'a'; 64 * 1024], MOST_OCTETS / (64 * 1024)),
+        ] {
             let lines = Lines::new();
             (0..most + 5).for_each(|_| lines.push(line));
-            assert_eq!((lines.waiting().lines.len(), lines.lost.load(Ordering::Relaxed)), (most, 5));
+            assert_eq!(
+                (
+                    lines.waiting().lines.len(),
+                    lines.lost.load(Ordering::Relaxed)
+                ),
+                (most, 5)
+            );
             lines.next();
             lines.push(b"b");
             assert_eq!(lines.waiting().lines.len(), most, "there is room again");
@@ -212,7 +238,11 @@ mod tests {
         fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
             let some = octets.len().min(self.room - self.taken.len());
             self.taken.extend(&octets[..some]);
-            if some == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(some) }
+            if some == 0 {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(some)
+            }
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -222,13 +252,22 @@ mod tests {
 
     #[test]
     fn a_line_behind_one_that_was_cut_off_begins_a_new_one() {
-        let mut end = Sink { file: Small { taken: Vec::new(), room: 10 }, is_torn: false };
+        let mut end = Sink {
+            file: Small {
+                taken: Vec::new(),
+                room: 10,
+            },
+            is_torn: false,
+        };
         assert!(end.write_line(b"first\n").is_ok());
         assert!(end.write_line(b"second\n").is_err());
         assert!(end.write_line(b"third\n").is_err());
         end.file.room = 100;
         assert!(end.write_line(b"fourth\n").is_ok() && end.write_line(b"fifth\n").is_ok());
-        assert_eq!(String::from_utf8_lossy(&end.file.taken), "first\nseco\nfourth\nfifth\n");
+        assert_eq!(
+            String::from_utf8_lossy(&end.file.taken),
+            "first\nseco\nfourth\nfifth\n"
+        );
     }
 
     #[test]
@@ -238,6 +277,8 @@ mod tests {
         lines.push(b"a line\n");
         let started = Instant::now();
         lines.flush(Duration::from_millis(50));
-        assert!(started.elapsed() >= Duration::from_millis(50) && !lines.waiting().lines.is_empty());
+        assert!(
+            started.elapsed() >= Duration::from_millis(50) && !lines.waiting().lines.is_empty()
+        );
     }
 }

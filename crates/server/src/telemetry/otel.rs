@@ -14,7 +14,9 @@ use hyper_util::{
 };
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_http::{HttpClient, HttpError};
-use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tokio::{runtime::Handle, time::timeout};
 use tracing::{Instrument as _, Span, field::Empty};
@@ -52,7 +54,8 @@ impl Traces {
     /// Sends what is left.
     pub async fn finish(self) {
         let Some(provider) = self.0 else { return };
-        let sent = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(TIMEOUT)).await;
+        let sent =
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(TIMEOUT)).await;
         if !matches!(sent, Ok(Ok(()))) {
             tracing::warn!("the last traces were not sent");
         }
@@ -60,42 +63,79 @@ impl Traces {
 }
 
 /// Starts logging, and tracing if there is a collector.
-pub fn start(format: LogFormat, level: &str, collector: Option<&Uri>) -> Result<Traces, StartError> {
+pub fn start(
+    format: LogFormat,
+    level: &str,
+    collector: Option<&Uri>,
+) -> Result<Traces, StartError> {
     let provider = collector.map(provider).transpose()?;
     let is_request = filter_fn(|metadata| metadata.target() == TARGET);
     // Only the spans of requests: log lines name clients.
     let traces = provider.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("grantor"));
-        layer.with_location(false).with_threads(false).with_tracked_inactivity(false).with_filter(is_request.clone())
+        layer
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(is_request.clone())
     });
     let filter = EnvFilter::builder().parse(level)?.and(is_request.not());
-    let log = tracing_subscriber::fmt::layer().with_writer(|| ToStandardError).log_internal_errors(false);
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(|| ToStandardError)
+        .log_internal_errors(false);
     let log = match is_json(format) {
         true => log.json().flatten_event(true).with_filter(filter).boxed(),
-        false => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).with_filter(filter).boxed(),
+        false => log
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .with_filter(filter)
+            .boxed(),
     };
-    if tracing_subscriber::registry().with(log).with(traces).try_init().is_err() {
+    if tracing_subscriber::registry()
+        .with(log)
+        .with(traces)
+        .try_init()
+        .is_err()
+    {
         tracing::debug!("logging had been started before");
     }
     Ok(Traces(provider))
 }
 
 fn provider(endpoint: &Uri) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-    let client = Collector { http: Client::builder(TokioExecutor::new()).build(connector), runtime: Handle::current() };
+    let connector = HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let client = Collector {
+        http: Client::builder(TokioExecutor::new()).build(connector),
+        runtime: Handle::current(),
+    };
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(format!("{}/v1/traces", endpoint.to_string().trim_end_matches('/')))
+        .with_endpoint(format!(
+            "{}/v1/traces",
+            endpoint.to_string().trim_end_matches('/')
+        ))
         .build()?;
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-    let resource = Resource::builder_empty().with_service_name("grantor").with_attribute(version).build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    let resource = Resource::builder_empty()
+        .with_service_name("grantor")
+        .with_attribute(version)
+        .build();
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource)
+        .build())
 }
 
 /// Answers within a span of its own.
-pub async fn traced<B>(endpoint: &'static str, answer: impl Future<Output = Response<B>>) -> Response<B> {
+pub async fn traced<B>(
+    endpoint: &'static str,
+    answer: impl Future<Output = Response<B>>,
+) -> Response<B> {
     let span = tracing::info_span!(
         target: TARGET,
         parent: None,
@@ -121,9 +161,10 @@ pub fn record(decision: &Decision) {
     match decision.outcome {
         Outcome::Granted => span.record("outcome", "granted"),
         Outcome::Undecided => span.record("outcome", "undecided"),
-        Outcome::Refused { error, rule, .. } => {
-            span.record("outcome", "refused").record("error_code", error).record("rule", rule)
-        }
+        Outcome::Refused { error, rule, .. } => span
+            .record("outcome", "refused")
+            .record("error_code", error)
+            .record("rule", rule),
     };
 }
 
@@ -138,10 +179,16 @@ struct Collector {
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let exchange = exchange(self.http.clone(), request);
-        let answer = self.runtime.spawn(async { timeout(TIMEOUT, exchange).await? }).await?;
+        let answer = self
+            .runtime
+            .spawn(async { timeout(TIMEOUT, exchange).await? })
+            .await?;
         match &answer {
             Ok(answer) if answer.status().is_success() => {}
-            Ok(answer) => tracing::warn!(status = answer.status().as_u16(), "the collector refuses traces"),
+            Ok(answer) => tracing::warn!(
+                status = answer.status().as_u16(),
+                "the collector refuses traces"
+            ),
             Err(error) => tracing::warn!(%error, "traces could not be sent"),
         }
         answer
@@ -153,6 +200,9 @@ async fn exchange(
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, HttpError> {
     let (parts, body) = http.request(request.map(Full::new)).await?.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
+    let body = Limited::new(body, MAX_ANSWER_BYTES)
+        .collect()
+        .await?
+        .to_bytes();
     Ok(Response::from_parts(parts, body))
 }

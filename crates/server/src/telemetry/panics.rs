@@ -11,14 +11,25 @@ use std::{
 /// Has panics logged from now on, once logging has started. Until then they are printed as Rust does.
 pub fn log() {
     let print = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| if tracing::dispatcher::has_been_set() { line(panic) } else { print(panic) }));
+    panic::set_hook(Box::new(move |panic| {
+        if tracing::dispatcher::has_been_set() {
+            line(panic)
+        } else {
+            print(panic)
+        }
+    }));
 }
 
 /// Where it happened, and its message if that is a literal: a formatted one may quote a request.
 fn line(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(tracing::field::display);
     let message = panic.payload().downcast_ref::<&'static str>();
-    tracing::error!(location, message, thread = thread::current().name(), "panic: a defect of this program");
+    tracing::error!(
+        location,
+        message,
+        thread = thread::current().name(),
+        "panic: a defect of this program"
+    );
 }
 
 /// What `future` answers; `None` if it panics.

@@ -16,11 +16,28 @@ fn b01_a_key_in_the_header_is_not_believed() {
     let world = world();
     let jwk = ATTACKER.public(&[]).to_string();
     let kid = quote(ATTACKER.key_id().expect("a kid"));
-    world.refuses("B01 real kid", &world.ec, |jwt| jwt.header("jwk", jwk.as_str()).by(&ATTACKER).sign(), SIGNATURE);
-    world.refuses("B01 no kid", &world.ec, |jwt| jwt.header("jwk", jwk.as_str()).openly_by(&ATTACKER).sign(), SIGNATURE);
-    let own = |jwt: Jwt<'_>| jwt.header("jwk", jwk.as_str()).header("kid", kid.as_str()).by(&ATTACKER).sign();
+    world.refuses(
+        "B01 real kid",
+        &world.ec,
+        |jwt| jwt.header("jwk", jwk.as_str()).by(&ATTACKER).sign(),
+        SIGNATURE,
+    );
+    world.refuses(
+        "B01 no kid",
+        &world.ec,
+        |jwt| jwt.header("jwk", jwk.as_str()).openly_by(&ATTACKER).sign(),
+        SIGNATURE,
+    );
+    let own = |jwt: Jwt<'_>| {
+        jwt.header("jwk", jwk.as_str())
+            .header("kid", kid.as_str())
+            .by(&ATTACKER)
+            .sign()
+    };
     world.refuses("B01 the attacker's kid", &world.ec, own, UNKNOWN_KID);
-    world.passes("B01 control: the parameter is ignored", &world.ec, |jwt| jwt.header("jwk", jwk.as_str()).sign());
+    world.passes("B01 control: the parameter is ignored", &world.ec, |jwt| {
+        jwt.header("jwk", jwk.as_str()).sign()
+    });
 }
 
 #[test]
@@ -37,10 +54,23 @@ fn b03_nothing_is_fetched() {
         format!("gopher://{host}"),
         "//169.254.169.254/latest".to_owned(),
     ];
-    for (name, url) in ["jku", "x5u"].into_iter().flat_map(|name| urls.iter().map(move |url| (name, url))) {
+    for (name, url) in ["jku", "x5u"]
+        .into_iter()
+        .flat_map(|name| urls.iter().map(move |url| (name, url)))
+    {
         let row = format!("B03 {name} {url}");
-        world.refuses(&row, &world.ec, |jwt| jwt.header(name, quote(url)).by(&ATTACKER).sign(), SIGNATURE);
-        let unknown = |jwt: Jwt<'_>| jwt.header(name, quote(url)).header("kid", "\"new-key-2027\"").by(&ATTACKER).sign();
+        world.refuses(
+            &row,
+            &world.ec,
+            |jwt| jwt.header(name, quote(url)).by(&ATTACKER).sign(),
+            SIGNATURE,
+        );
+        let unknown = |jwt: Jwt<'_>| {
+            jwt.header(name, quote(url))
+                .header("kid", "\"new-key-2027\"")
+                .by(&ATTACKER)
+                .sign()
+        };
         world.refuses(&row, &world.ec, unknown, UNKNOWN_KID);
         world.passes(&row, &world.ec, |jwt| jwt.header(name, quote(url)).sign());
     }
@@ -50,10 +80,28 @@ fn b03_nothing_is_fetched() {
 fn b04_a_certificate_in_the_header_is_not_believed() {
     let world = world();
     // What matters is that it is never opened: a certificate's beginning will do.
-    let chain = format!("[{}]", quote(&STANDARD.encode([&[0x30, 0x82, 1, 0x0a][..], world.ec.id.as_bytes()].concat())));
-    for (name, json) in [("x5c", chain.as_str()), ("x5t", "\"AAAA\""), ("x5t#S256", "\"AAAA\""), ("x5c", "1"), ("x5c", "[]")] {
-        world.refuses(&format!("B04 {name}"), &world.ec, |jwt| jwt.header(name, json).by(&ATTACKER).sign(), SIGNATURE);
-        world.passes(&format!("B04 control: {name} is ignored"), &world.ec, |jwt| jwt.header(name, json).sign());
+    let chain = format!(
+        "[{}]",
+        quote(&STANDARD.encode([&[0x30, 0x82, 1, 0x0a][..], world.ec.id.as_bytes()].concat()))
+    );
+    for (name, json) in [
+        ("x5c", chain.as_str()),
+        ("x5t", "\"AAAA\""),
+        ("x5t#S256", "\"AAAA\""),
+        ("x5c", "1"),
+        ("x5c", "[]"),
+    ] {
+        world.refuses(
+            &format!("B04 {name}"),
+            &world.ec,
+            |jwt| jwt.header(name, json).by(&ATTACKER).sign(),
+            SIGNATURE,
+        );
+        world.passes(
+            &format!("B04 control: {name} is ignored"),
+            &world.ec,
+            |jwt| jwt.header(name, json).sign(),
+        );
     }
 }
 
@@ -65,7 +113,13 @@ fn b05_b06_kid_is_a_name_and_nothing_else() {
         (answer.status, answer.body.replace(&id, ""))
     };
     let plain = |usage| {
-        public(world.refuses_as(usage, "B05 plain", &world.ec, |jwt| jwt.header("kid", "\"unknown\"").sign(), UNKNOWN_KID))
+        public(world.refuses_as(
+            usage,
+            "B05 plain",
+            &world.ec,
+            |jwt| jwt.header("kid", "\"unknown\"").sign(),
+            UNKNOWN_KID,
+        ))
     };
     let plain = Use::BOTH.map(plain);
     for kid in [
@@ -88,7 +142,8 @@ fn b05_b06_kid_is_a_name_and_nothing_else() {
     ] {
         let row = format!("B05 B06 kid {kid:?}");
         let forge = |jwt: Jwt<'_>| jwt.header("kid", quote(kid)).sign();
-        let answers = Use::BOTH.map(|usage| public(world.refuses_as(usage, &row, &world.ec, forge, UNKNOWN_KID)));
+        let answers = Use::BOTH
+            .map(|usage| public(world.refuses_as(usage, &row, &world.ec, forge, UNKNOWN_KID)));
         assert_eq!(answers, plain, "{row}: told apart from a plain unknown kid");
     }
     for json in ["1", "null", "[\"a\"]", "{}", "true"] {
@@ -101,12 +156,26 @@ fn b05_b06_kid_is_a_name_and_nothing_else() {
 #[test]
 fn b09_no_extension_is_understood() {
     let world = world();
-    for crit in ["[\"exp\"]", "[\"bork\"]", "[\"b64\"]", "[]", "\"bork\"", "[\"alg\"]", "[\"x\",\"x\"]", "[1]", "null"] {
+    for crit in [
+        "[\"exp\"]",
+        "[\"bork\"]",
+        "[\"b64\"]",
+        "[]",
+        "\"bork\"",
+        "[\"alg\"]",
+        "[\"x\",\"x\"]",
+        "[1]",
+        "null",
+    ] {
         let forge = |jwt: Jwt<'_>| jwt.header("crit", crit).header("x", "1").sign();
         let critical = ("jws", "header parameter 'crit' is not supported");
         world.refuses(&format!("B09 crit {crit}"), &world.ec, forge, critical);
     }
-    world.passes("B09 control: an extension that is not critical", &world.ec, |jwt| jwt.header("x", "1").sign());
+    world.passes(
+        "B09 control: an extension that is not critical",
+        &world.ec,
+        |jwt| jwt.header("x", "1").sign(),
+    );
 }
 
 #[test]
@@ -115,9 +184,19 @@ fn b11_b12_payloads_are_encoded() {
     let unencoded = ("jws", "header parameter 'b64' is not allowed in a JWT");
     let critical = ("jws", "header parameter 'crit' is not supported");
     for value in ["false", "true"] {
-        world.refuses(&format!("B11 b64 {value}"), &world.ec, |jwt| jwt.header("b64", value).sign(), unencoded);
+        world.refuses(
+            &format!("B11 b64 {value}"),
+            &world.ec,
+            |jwt| jwt.header("b64", value).sign(),
+            unencoded,
+        );
         let both = |jwt: Jwt<'_>| jwt.header("b64", value).header("crit", "[\"b64\"]").sign();
-        world.refuses(&format!("B12 b64 {value}, critical"), &world.ec, both, critical);
+        world.refuses(
+            &format!("B12 b64 {value}, critical"),
+            &world.ec,
+            both,
+            critical,
+        );
     }
     let bare = |jwt: Jwt<'_>| {
         let header = base64url_encode(jwt.clone().header("b64", "false").header_text());
@@ -127,7 +206,11 @@ fn b11_b12_payloads_are_encoded() {
     // The claims have dots of their own.
     for usage in Use::BOTH {
         let token = bare(world.jwt(&world.ec, usage));
-        let answer = world.attack("B11 a payload that is not encoded", &usage.form(&token), &[]);
+        let answer = world.attack(
+            "B11 a payload that is not encoded",
+            &usage.form(&token),
+            &[],
+        );
         assert_eq!((answer.status, answer.error().as_str()), usage.refusal());
     }
 }
@@ -136,12 +219,26 @@ fn b11_b12_payloads_are_encoded() {
 fn b13_header_members_are_unique() {
     let world = world();
     let duplicate = ("jws", "header: duplicate member name");
-    let none_first = |jwt: Jwt<'_>| jwt.header("alg", "\"none\"").header_again("alg", "\"ES256\"").sign();
+    let none_first = |jwt: Jwt<'_>| {
+        jwt.header("alg", "\"none\"")
+            .header_again("alg", "\"ES256\"")
+            .sign()
+    };
     world.refuses("B13 alg, none first", &world.ec, none_first, duplicate);
-    for (name, json) in
-        [("alg", "\"none\""), ("alg", "\"ES256\""), ("kid", "\"x\""), ("typ", "\"JWT\""), ("crit", "[]"), ("a", "1")]
-    {
-        let twice = |jwt: Jwt<'_>| jwt.header("crit", "[]").header("a", "1").header_again(name, json).sign();
+    for (name, json) in [
+        ("alg", "\"none\""),
+        ("alg", "\"ES256\""),
+        ("kid", "\"x\""),
+        ("typ", "\"JWT\""),
+        ("crit", "[]"),
+        ("a", "1"),
+    ] {
+        let twice = |jwt: Jwt<'_>| {
+            jwt.header("crit", "[]")
+                .header("a", "1")
+                .header_again(name, json)
+                .sign()
+        };
         world.refuses(&format!("B13 {name} twice"), &world.ec, twice, duplicate);
     }
     let escaped = |jwt: Jwt<'_>| {
@@ -169,19 +266,43 @@ fn b15_another_kind_of_jwt_is_refused() {
         "client-authentication",
         "",
     ] {
-        world.refuses(&format!("B15 typ {typ:?}"), &world.ec, |jwt| jwt.header("typ", quote(typ)).sign(), because);
+        world.refuses(
+            &format!("B15 typ {typ:?}"),
+            &world.ec,
+            |jwt| jwt.header("typ", quote(typ)).sign(),
+            because,
+        );
     }
-    let client_authentication = |jwt: Jwt<'_>| jwt.header("typ", "\"client-authentication+jwt\"").sign();
-    world.refuses_as(Use::Grant, "B15 client authentication as grant", &world.ec, client_authentication, because);
+    let client_authentication =
+        |jwt: Jwt<'_>| jwt.header("typ", "\"client-authentication+jwt\"").sign();
+    world.refuses_as(
+        Use::Grant,
+        "B15 client authentication as grant",
+        &world.ec,
+        client_authentication,
+        because,
+    );
     for json in ["1", "null", "[\"JWT\"]", "{}"] {
         let wrong = ("jws", "header parameter 'typ' has the wrong type");
-        world.refuses(&format!("B15 typ {json}"), &world.ec, |jwt| jwt.header("typ", json).sign(), wrong);
+        world.refuses(
+            &format!("B15 typ {json}"),
+            &world.ec,
+            |jwt| jwt.header("typ", json).sign(),
+            wrong,
+        );
     }
     for typ in ["JWT", "jwt", "application/jwt", "APPLICATION/JWT"] {
-        world.passes(&format!("B15 control: typ {typ}"), &world.ec, |jwt| jwt.header("typ", quote(typ)).sign());
+        world.passes(&format!("B15 control: typ {typ}"), &world.ec, |jwt| {
+            jwt.header("typ", quote(typ)).sign()
+        });
     }
-    world.passes("B15 control: no typ", &world.ec, |jwt| jwt.without_header("typ").sign());
-    let spelt = |jwt: Jwt<'_>| jwt.header("typ", "\"application/Client-Authentication+JWT\"").sign();
+    world.passes("B15 control: no typ", &world.ec, |jwt| {
+        jwt.without_header("typ").sign()
+    });
+    let spelt = |jwt: Jwt<'_>| {
+        jwt.header("typ", "\"application/Client-Authentication+JWT\"")
+            .sign()
+    };
     world.passes_as(Use::ClientAuth, "B15 control: R130", &world.ec, spelt);
 }
 
@@ -195,17 +316,29 @@ fn b17_nested_and_compressed_tokens_are_refused() {
             jwt.header("cty", quote(cty)).with_payload_octets(inner)
         };
         world.refuses(&format!("B17 cty {cty}"), &world.ec, inside, nested);
-        world.refuses(&format!("B17 cty {cty}, plain claims"), &world.ec, |jwt| jwt.header("cty", quote(cty)).sign(), nested);
+        world.refuses(
+            &format!("B17 cty {cty}, plain claims"),
+            &world.ec,
+            |jwt| jwt.header("cty", quote(cty)).sign(),
+            nested,
+        );
     }
     let compressed = ("jws", "header parameter 'zip' is not supported");
-    world.refuses("B17 zip", &world.ec, |jwt| jwt.header("zip", "\"DEF\"").sign(), compressed);
+    world.refuses(
+        "B17 zip",
+        &world.ec,
+        |jwt| jwt.header("zip", "\"DEF\"").sign(),
+        compressed,
+    );
     let claims = ("claims", "claims: not valid JSON");
     let inner = |jwt: Jwt<'_>| {
         let inner = jwt.sign();
         jwt.with_payload_octets(inner)
     };
     world.refuses("B17 a JWS in a JWS, without cty", &world.ec, inner, claims);
-    world.passes("B17 control: another cty", &world.ec, |jwt| jwt.header("cty", "\"json\"").sign());
+    world.passes("B17 control: another cty", &world.ec, |jwt| {
+        jwt.header("cty", "\"json\"").sign()
+    });
 }
 
 #[test]
@@ -223,14 +356,34 @@ fn b18_b20_b21_b22_encrypted_tokens_are_refused_unread() {
     ];
     for header in headers {
         let encoded = base64url_encode(header);
-        for rest in ["AAAA.AAAA.AAAA.AAAA", "...", ".AAAA..", "....", "AAAA.AAAA.A.A", &format!("AA.AA.{bomb}.AA")] {
+        for rest in [
+            "AAAA.AAAA.AAAA.AAAA",
+            "...",
+            ".AAAA..",
+            "....",
+            "AAAA.AAAA.A.A",
+            &format!("AA.AA.{bomb}.AA"),
+        ] {
             // Two of the rests make four or six segments.
-            let because = if rest.matches('.').count() == 3 { encrypted } else { ("jws", "not a compact JWS of three segments") };
+            let because = if rest.matches('.').count() == 3 {
+                encrypted
+            } else {
+                ("jws", "not a compact JWS of three segments")
+            };
             let row = format!("B18 B20 B21 B22 {header} {}", &rest[..rest.len().min(20)]);
             world.refuses(&row, &world.ec, |_| format!("{encoded}.{rest}"), because);
         }
         let as_jws = |jwt: Jwt<'_>| jwt.with_header_octets(header);
-        let because = if header.contains("zip") { "header parameter 'zip' is not supported" } else { encrypted.1 };
-        world.refuses(&format!("B18 three segments {header}"), &world.ec, as_jws, ("jws", because));
+        let because = if header.contains("zip") {
+            "header parameter 'zip' is not supported"
+        } else {
+            encrypted.1
+        };
+        world.refuses(
+            &format!("B18 three segments {header}"),
+            &world.ec,
+            as_jws,
+            ("jws", because),
+        );
     }
 }

@@ -21,7 +21,13 @@ fn d01_iss_is_a_registered_name_to_the_letter() {
     let world = world();
     for usage in Use::BOTH {
         let (rule, _) = unknown(usage);
-        world.refuses_as(usage, "D01 missing", &world.ec, |jwt| jwt.without("iss").sign(), (rule, "claim 'iss' is missing"));
+        world.refuses_as(
+            usage,
+            "D01 missing",
+            &world.ec,
+            |jwt| jwt.without("iss").sign(),
+            (rule, "claim 'iss' is missing"),
+        );
         for name in [
             "",
             "EC.EXAMPLE",
@@ -38,12 +44,23 @@ fn d01_iss_is_a_registered_name_to_the_letter() {
             "nobody.example",
         ] {
             let forge = |jwt: Jwt<'_>| jwt.text("iss", name).text("sub", name).sign();
-            world.refuses_as(usage, &format!("D01 R053 {name:?}"), &world.ec, forge, unknown(usage));
+            world.refuses_as(
+                usage,
+                &format!("D01 R053 {name:?}"),
+                &world.ec,
+                forge,
+                unknown(usage),
+            );
         }
     }
     for json in NOT_A_STRING {
         let because = ("claims", "claim 'iss' is not a string");
-        world.refuses(&format!("D01 {json}"), &world.ec, |jwt| jwt.claim("iss", json).sign(), because);
+        world.refuses(
+            &format!("D01 {json}"),
+            &world.ec,
+            |jwt| jwt.claim("iss", json).sign(),
+            because,
+        );
     }
 }
 
@@ -51,14 +68,36 @@ fn d01_iss_is_a_registered_name_to_the_letter() {
 fn d04_sub_is_required() {
     let world = world();
     let missing = ("sub", "claim 'sub' is missing");
-    world.refuses("D04 missing", &world.ec, |jwt| jwt.without("sub").sign(), missing);
+    world.refuses(
+        "D04 missing",
+        &world.ec,
+        |jwt| jwt.without("sub").sign(),
+        missing,
+    );
     for json in NOT_A_STRING {
         let because = ("claims", "claim 'sub' is not a string");
-        world.refuses(&format!("D04 {json}"), &world.ec, |jwt| jwt.claim("sub", json).sign(), because);
+        world.refuses(
+            &format!("D04 {json}"),
+            &world.ec,
+            |jwt| jwt.claim("sub", json).sign(),
+            because,
+        );
     }
     let empty = |jwt: Jwt<'_>| jwt.text("sub", "").sign();
-    world.refuses_as(Use::Grant, "D04 empty", &world.ec, empty, ("sub", "claim 'sub' is empty"));
-    world.refuses_as(Use::ClientAuth, "D04 empty", &world.ec, empty, ("sub", "sub: expected the client"));
+    world.refuses_as(
+        Use::Grant,
+        "D04 empty",
+        &world.ec,
+        empty,
+        ("sub", "claim 'sub' is empty"),
+    );
+    world.refuses_as(
+        Use::ClientAuth,
+        "D04 empty",
+        &world.ec,
+        empty,
+        ("sub", "sub: expected the client"),
+    );
 }
 
 #[test]
@@ -66,15 +105,50 @@ fn d05_a_client_authenticates_as_itself_only() {
     let world = world();
     let other = world.other.id;
     let kid = ("key", "the client has no key with this kid");
-    let wrong = ("sub", "sub: expected the client \"ec.example\", got \"other.example\"");
-    world.refuses_as(Use::ClientAuth, "D05 sub of another", &world.ec, |jwt| jwt.text("sub", other).sign(), wrong);
-    world.refuses("D05 iss of another", &world.ec, |jwt| jwt.text("iss", other).sign(), kid);
-    world.refuses("D05 both of another", &world.ec, |jwt| jwt.text("iss", other).text("sub", other).sign(), kid);
-    let anonymous = |jwt: Jwt<'_>| jwt.text("iss", other).text("sub", other).without_header("kid").sign();
-    world.refuses("D05 both of another, no kid", &world.ec, anonymous, ("signature", "signature does not verify"));
+    let wrong = (
+        "sub",
+        "sub: expected the client \"ec.example\", got \"other.example\"",
+    );
+    world.refuses_as(
+        Use::ClientAuth,
+        "D05 sub of another",
+        &world.ec,
+        |jwt| jwt.text("sub", other).sign(),
+        wrong,
+    );
+    world.refuses(
+        "D05 iss of another",
+        &world.ec,
+        |jwt| jwt.text("iss", other).sign(),
+        kid,
+    );
+    world.refuses(
+        "D05 both of another",
+        &world.ec,
+        |jwt| jwt.text("iss", other).text("sub", other).sign(),
+        kid,
+    );
+    let anonymous = |jwt: Jwt<'_>| {
+        jwt.text("iss", other)
+            .text("sub", other)
+            .without_header("kid")
+            .sign()
+    };
+    world.refuses(
+        "D05 both of another, no kid",
+        &world.ec,
+        anonymous,
+        ("signature", "signature does not verify"),
+    );
     for usage in Use::BOTH {
         let provider = |jwt: Jwt<'_>| jwt.text("iss", "https://idp.example").sign();
-        world.refuses_as(usage, "D05 iss of an identity provider", &world.ec, provider, unknown(usage));
+        world.refuses_as(
+            usage,
+            "D05 iss of an identity provider",
+            &world.ec,
+            provider,
+            unknown(usage),
+        );
     }
 }
 
@@ -89,18 +163,28 @@ fn d06_client_id_agrees_with_the_assertion() {
         let token = world.jwt(&world.ec, Use::ClientAuth).sign();
         let form = [&Use::ClientAuth.form(&token)[..], &[("client_id", id)]].concat();
         let answer = world.attack("D06", &form, &[]);
-        assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_client"));
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_client")
+        );
         world.assert_cause("D06", &answer, ("client", because));
 
         let token = world.jwt(&world.ec, Use::Grant).sign();
         let form = [&Use::Grant.form(&token)[..], &[("client_id", id)]].concat();
         let answer = world.attack("D06 grant", &form, &[]);
-        assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_client"));
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_client")
+        );
         world.assert_cause("D06 grant", &answer, ("grant", because));
     }
     for usage in Use::BOTH {
         let token = world.jwt(&world.ec, usage).sign();
-        world.grants("D06 control", &[&usage.form(&token)[..], &[("client_id", world.ec.id)]].concat(), &[]);
+        world.grants(
+            "D06 control",
+            &[&usage.form(&token)[..], &[("client_id", world.ec.id)]].concat(),
+            &[],
+        );
     }
 }
 
@@ -122,12 +206,25 @@ fn d06_a_grant_is_for_the_client_that_calls() {
         form.map(|(name, value)| (name, value.to_owned()))
     };
     let stolen = form(&together(&world.other, &world.ec));
-    let stolen: Vec<_> = stolen.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let stolen: Vec<_> = stolen
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let answer = world.attack("D06 a stolen grant", &stolen, &[]);
-    assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"));
-    world.assert_cause("D06 a stolen grant", &answer, ("grant", "is not the issuer"));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (400, "invalid_grant")
+    );
+    world.assert_cause(
+        "D06 a stolen grant",
+        &answer,
+        ("grant", "is not the issuer"),
+    );
     let own = form(&together(&world.ec, &world.ec));
-    let own: Vec<_> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let own: Vec<_> = own
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     world.grants("D06 control: its own grant", &own, &[]);
 }
 
@@ -158,23 +255,47 @@ fn d08_strange_names_are_nobody() {
             let forge = |jwt: Jwt<'_>| jwt.text("iss", name).text("sub", name).sign();
             world.refuses_as(usage, &row, &world.ec, forge, unknown(usage));
         }
-        let cause = if name.chars().any(char::is_control) { "control characters" } else { "is not known" };
+        let cause = if name.chars().any(char::is_control) {
+            "control characters"
+        } else {
+            "is not known"
+        };
         let subject = |jwt: Jwt<'_>| jwt.text("sub", name).sign();
         world.refuses_as(Use::Grant, &row, &world.ec, subject, ("sub", cause));
-        world.refuses_as(Use::ClientAuth, &row, &world.ec, subject, ("sub", "sub: expected the client"));
+        world.refuses_as(
+            Use::ClientAuth,
+            &row,
+            &world.ec,
+            subject,
+            ("sub", "sub: expected the client"),
+        );
     }
     for claim in ["iss", "sub"] {
         let huge = |jwt: Jwt<'_>| jwt.claim(claim, quote(&"a".repeat(30_000))).sign();
-        world.refuses(&format!("D08 30,000 octets of {claim}"), &world.ec, huge, ("jws", "token is too large"));
+        world.refuses(
+            &format!("D08 30,000 octets of {claim}"),
+            &world.ec,
+            huge,
+            ("jws", "token is too large"),
+        );
     }
     let long = |jwt: Jwt<'_>| jwt.text("sub", &"a".repeat(256)).sign();
-    world.refuses_as(Use::Grant, "D08 256 octets", &world.ec, long, ("sub", "longer than 255 octets"));
+    world.refuses_as(
+        Use::Grant,
+        "D08 256 octets",
+        &world.ec,
+        long,
+        ("sub", "longer than 255 octets"),
+    );
 }
 
 #[test]
 fn d10_disabled_and_unknown_issuers_are_refused() {
     let world = world();
-    for (usage, because) in [(Use::Grant, ("iss", "issuer is disabled")), (Use::ClientAuth, ("client", "client is disabled"))] {
+    for (usage, because) in [
+        (Use::Grant, ("iss", "issuer is disabled")),
+        (Use::ClientAuth, ("client", "client is disabled")),
+    ] {
         let token = world.jwt(&world.disabled, usage).sign();
         let answer = world.attack("D10 disabled", &usage.form(&token), &[]);
         assert_eq!((answer.status, answer.error().as_str()), usage.refusal());
@@ -189,32 +310,65 @@ fn d11_a_subject_must_be_known_enabled_and_permitted() {
         ("carol@example.com", ("sub", "subject is disabled")),
         ("dave@example.com", ("sub", "is not known")),
         ("nobody@example.com", ("sub", "is not known")),
-        ("bob@example.com", ("permission", "client holds no permission")),
+        (
+            "bob@example.com",
+            ("permission", "client holds no permission"),
+        ),
         ("ALICE@example.com", ("sub", "is not known")),
         ("other.example", ("sub", "is not known")),
     ] {
         let row = format!("D11 {subject}");
-        let answer = world.refuses_as(Use::Grant, &row, &world.ec, |jwt| jwt.text("sub", subject).sign(), because);
-        let text = answer.json()["error_description"].as_str().unwrap_or_default().to_owned();
-        assert!(text.starts_with("the client may not act for this subject ("), "{row}: told apart: {text}");
+        let answer = world.refuses_as(
+            Use::Grant,
+            &row,
+            &world.ec,
+            |jwt| jwt.text("sub", subject).sign(),
+            because,
+        );
+        let text = answer.json()["error_description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(
+            text.starts_with("the client may not act for this subject ("),
+            "{row}: told apart: {text}"
+        );
     }
     let permitted = |jwt: Jwt<'_>| jwt.text("sub", "alice@example.com").sign();
     let answer = world.passes_as(Use::Grant, "D11 control", &world.ec, permitted);
-    assert_eq!(answer.json()["scope"], "read", "the permission's scope, not the client's");
+    assert_eq!(
+        answer.json()["scope"],
+        "read",
+        "the permission's scope, not the client's"
+    );
     let by_other = |jwt: Jwt<'_>| jwt.text("sub", "alice@example.com").sign();
-    world.refuses_as(Use::Grant, "D11 another's permission", &world.other, by_other, ("permission", "holds no permission"));
+    world.refuses_as(
+        Use::Grant,
+        "D11 another's permission",
+        &world.other,
+        by_other,
+        ("permission", "holds no permission"),
+    );
 }
 
 #[test]
 fn d13_a_client_uses_the_grants_it_is_registered_for() {
     let world = world();
-    for (party, usage, control) in
-        [(&world.no_bearer, Use::Grant, Use::ClientAuth), (&world.bearer_only, Use::ClientAuth, Use::Grant)]
-    {
+    for (party, usage, control) in [
+        (&world.no_bearer, Use::Grant, Use::ClientAuth),
+        (&world.bearer_only, Use::ClientAuth, Use::Grant),
+    ] {
         let token = world.jwt(party, usage).sign();
         let answer = world.attack("D13", &usage.form(&token), &[]);
-        assert_eq!((answer.status, answer.error().as_str()), (400, "unauthorized_client"));
-        world.assert_cause("D13", &answer, ("grant", "client is not registered for this grant"));
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "unauthorized_client")
+        );
+        world.assert_cause(
+            "D13",
+            &answer,
+            ("grant", "client is not registered for this grant"),
+        );
         world.passes_as(control, "D13 control", party, |jwt| jwt.sign());
     }
 }
@@ -223,9 +377,21 @@ fn d13_a_client_uses_the_grants_it_is_registered_for() {
 #[test]
 fn d14_nobody_registers_over_http() {
     let world = world();
-    for (method, path) in [("POST", "/register"), ("PUT", "/register/ec.example"), ("PATCH", "/clients/ec.example")] {
-        let headers = [("Content-Type", "application/json"), ("Authorization", "Bearer x")];
-        let answer = world.server.send(method, path, &headers, br#"{"grant_types":["client_credentials"]}"#);
+    for (method, path) in [
+        ("POST", "/register"),
+        ("PUT", "/register/ec.example"),
+        ("PATCH", "/clients/ec.example"),
+    ] {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Authorization", "Bearer x"),
+        ];
+        let answer = world.server.send(
+            method,
+            path,
+            &headers,
+            br#"{"grant_types":["client_credentials"]}"#,
+        );
         assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
     }
 }

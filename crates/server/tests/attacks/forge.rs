@@ -26,18 +26,27 @@ pub struct Key {
 impl Key {
     pub fn generate(algorithm: Algorithm) -> Self {
         let pair = PrivateJwk::generate(algorithm).expect("a key pair");
-        Self { algorithm, jwk: serde_json::from_str(pair.expose_json()).expect("a JWK is JSON") }
+        Self {
+            algorithm,
+            jwk: serde_json::from_str(pair.expose_json()).expect("a JWK is JSON"),
+        }
     }
 
     /// A shared secret, for HS256.
     pub fn secret(octets: impl AsRef<[u8]>) -> Self {
         let k = ("k".to_owned(), base64url_encode(octets).into());
-        Self { algorithm: Algorithm::Hs256, jwk: Map::from_iter([k]) }
+        Self {
+            algorithm: Algorithm::Hs256,
+            jwk: Map::from_iter([k]),
+        }
     }
 
     /// The same key, signing with another algorithm.
     pub fn with(&self, algorithm: Algorithm) -> Self {
-        Self { algorithm, jwk: self.jwk.clone() }
+        Self {
+            algorithm,
+            jwk: self.jwk.clone(),
+        }
     }
 
     /// `kid`; a secret has none.
@@ -49,14 +58,22 @@ impl Key {
     pub fn public(&self, members: &[(&str, Value)]) -> Value {
         let mut jwk = self.jwk.clone();
         jwk.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
-        jwk.extend(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        jwk.extend(
+            members
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
         jwk.retain(|_, value| !value.is_null());
         Value::Object(jwk)
     }
 
     /// The public half as DER (SPKI): what an attacker would use for an HMAC key.
     pub fn spki(&self) -> Vec<u8> {
-        let der: PublicKeyX509Der<'_> = self.rsa().public_key().as_der().expect("an RSA key has a DER form");
+        let der: PublicKeyX509Der<'_> = self
+            .rsa()
+            .public_key()
+            .as_der()
+            .expect("an RSA key has a DER form");
         der.as_ref().to_vec()
     }
 
@@ -67,12 +84,25 @@ impl Key {
             KeyType::Rsa => {
                 let pair = self.rsa();
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(rsa_encoding(self.algorithm), &random, message, &mut signature).expect("RSA signs");
+                pair.sign(
+                    rsa_encoding(self.algorithm),
+                    &random,
+                    message,
+                    &mut signature,
+                )
+                .expect("RSA signs");
                 signature
             }
-            KeyType::Ec(curve) => self.ec(curve).sign(&random, message).expect("ECDSA signs").as_ref().to_vec(),
+            KeyType::Ec(curve) => self
+                .ec(curve)
+                .sign(&random, message)
+                .expect("ECDSA signs")
+                .as_ref()
+                .to_vec(),
             KeyType::Ed25519 => {
-                let pair = Ed25519KeyPair::from_seed_and_public_key(&self.octets("d"), &self.octets("x")).expect("a pair");
+                let pair =
+                    Ed25519KeyPair::from_seed_and_public_key(&self.octets("d"), &self.octets("x"))
+                        .expect("a pair");
                 pair.sign(message).as_ref().to_vec()
             }
             KeyType::Oct => {
@@ -81,7 +111,9 @@ impl Key {
                     Algorithm::Hs512 => hmac::HMAC_SHA512,
                     _ => hmac::HMAC_SHA256,
                 };
-                hmac::sign(&hmac::Key::new(hash, &self.octets("k")), message).as_ref().to_vec()
+                hmac::sign(&hmac::Key::new(hash, &self.octets("k")), message)
+                    .as_ref()
+                    .to_vec()
             }
         }
     }
@@ -92,9 +124,19 @@ impl Key {
     }
 
     fn rsa(&self) -> RsaKeyPair {
-        let [n, e, d, p, q, dp, dq, qi] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|name| self.octets(name));
+        let [n, e, d, p, q, dp, dq, qi] =
+            ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|name| self.octets(name));
         let public_key = sig::RsaPublicKeyComponents { n, e };
-        RsaKeyPair::from_components(&KeyPairComponents { public_key, d, p, q, dP: dp, dQ: dq, qInv: qi }).expect("an RSA pair")
+        RsaKeyPair::from_components(&KeyPairComponents {
+            public_key,
+            d,
+            p,
+            q,
+            dP: dp,
+            dQ: dq,
+            qInv: qi,
+        })
+        .expect("an RSA pair")
     }
 
     fn ec(&self, curve: Curve) -> EcdsaKeyPair {
@@ -104,7 +146,8 @@ impl Key {
             Curve::P521 => &sig::ECDSA_P521_SHA512_FIXED_SIGNING,
         };
         let point = [&[4][..], &self.octets("x"), &self.octets("y")].concat();
-        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.octets("d"), &point).expect("an EC pair")
+        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.octets("d"), &point)
+            .expect("an EC pair")
     }
 }
 
@@ -130,7 +173,11 @@ pub struct Jwt<'k> {
 impl<'k> Jwt<'k> {
     /// Without any member.
     pub fn new(key: &'k Key) -> Self {
-        Self { header: Vec::new(), claims: Vec::new(), key }
+        Self {
+            header: Vec::new(),
+            claims: Vec::new(),
+            key,
+        }
     }
 
     /// Signed by this key, whatever the header says.
@@ -140,7 +187,9 @@ impl<'k> Jwt<'k> {
 
     /// As [`Jwt::by`], the header naming the key's algorithm, and no `kid`.
     pub fn openly_by(self, key: &'k Key) -> Self {
-        self.header("alg", quote(key.algorithm.name())).without_header("kid").by(key)
+        self.header("alg", quote(key.algorithm.name()))
+            .without_header("kid")
+            .by(key)
     }
 
     /// This header parameter and no other of the name.
@@ -198,7 +247,11 @@ impl<'k> Jwt<'k> {
 
     /// The first two segments.
     pub fn signing_input(&self) -> String {
-        format!("{}.{}", base64url_encode(self.header_text()), base64url_encode(self.payload_text()))
+        format!(
+            "{}.{}",
+            base64url_encode(self.header_text()),
+            base64url_encode(self.payload_text())
+        )
     }
 
     /// A compact JWS.
@@ -215,12 +268,18 @@ impl<'k> Jwt<'k> {
 
     /// A compact JWS over this text in place of the header.
     pub fn with_header_octets(&self, header: impl AsRef<[u8]>) -> String {
-        self.seal(base64url_encode(header), base64url_encode(self.payload_text()))
+        self.seal(
+            base64url_encode(header),
+            base64url_encode(self.payload_text()),
+        )
     }
 
     /// A compact JWS over these octets in place of the claims.
     pub fn with_payload_octets(&self, payload: impl AsRef<[u8]>) -> String {
-        self.seal(base64url_encode(self.header_text()), base64url_encode(payload))
+        self.seal(
+            base64url_encode(self.header_text()),
+            base64url_encode(payload),
+        )
     }
 
     /// A compact JWS over these two segments, as they are.
@@ -250,6 +309,9 @@ fn put(members: &mut Vec<(String, String)>, name: &str, json: String) {
 }
 
 fn object(members: &[(String, String)]) -> String {
-    let members: Vec<_> = members.iter().map(|(name, json)| format!("{}:{json}", quote(name))).collect();
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, json)| format!("{}:{json}", quote(name)))
+        .collect();
     format!("{{{}}}", members.join(","))
 }

@@ -46,13 +46,18 @@ fn fresh_id() -> String {
 }
 
 fn key_set(keys: &[Value]) -> String {
-    let path = world().server.directory().join(format!("{}.jwks", fresh_id()));
+    let path = world()
+        .server
+        .directory()
+        .join(format!("{}.jwks", fresh_id()));
     fs::write(&path, json!({"keys": keys}).to_string()).expect("a file");
     path.to_string_lossy().into_owned()
 }
 
 fn create(id: &str, keys: &[Value]) -> Finished {
-    world().server.run(&["client", "create", id, "--jwks", &key_set(keys)])
+    world()
+        .server
+        .run(&["client", "create", id, "--jwks", &key_set(keys)])
 }
 
 /// Neither a new client nor a known one gets this key; the message says why. `control` differs in the attacked member, and passes.
@@ -61,18 +66,43 @@ fn refuses_key(row: &str, jwk: &Value, words: &str, control: &Value) {
     let id = fresh_id();
     let created = create(&id, std::slice::from_ref(jwk));
     assert_eq!(created.status.code(), Some(2), "{row}: {}", created.stderr);
-    assert!(created.stderr.contains(words) && created.stderr.contains("--jwks"), "{row}: {}", created.stderr);
-    assert_eq!(server.run(&["client", "show", &id]).status.code(), Some(1), "{row}: nothing is registered");
+    assert!(
+        created.stderr.contains(words) && created.stderr.contains("--jwks"),
+        "{row}: {}",
+        created.stderr
+    );
+    assert_eq!(
+        server.run(&["client", "show", &id]).status.code(),
+        Some(1),
+        "{row}: nothing is registered"
+    );
 
-    assert!(create(&id, &[ATTACKER.public(&[])]).status.success(), "{row}");
+    assert!(
+        create(&id, &[ATTACKER.public(&[])]).status.success(),
+        "{row}"
+    );
     let before = server.ok(&["client", "show", &id]);
-    let added = server.run(&["client", "add-key", &id, "--jwks", &key_set(std::slice::from_ref(jwk))]);
+    let added = server.run(&[
+        "client",
+        "add-key",
+        &id,
+        "--jwks",
+        &key_set(std::slice::from_ref(jwk)),
+    ]);
     assert_eq!(added.status.code(), Some(2), "{row}: {}", added.stderr);
     assert!(added.stderr.contains(words), "{row}: {}", added.stderr);
-    assert_eq!(server.ok(&["client", "show", &id]), before, "{row}: nothing is added");
+    assert_eq!(
+        server.ok(&["client", "show", &id]),
+        before,
+        "{row}: nothing is added"
+    );
 
     let passes = create(&fresh_id(), std::slice::from_ref(control));
-    assert!(passes.status.success(), "control of {row}: {}", passes.stderr);
+    assert!(
+        passes.status.success(),
+        "control of {row}: {}",
+        passes.stderr
+    );
 }
 
 #[test]
@@ -81,9 +111,18 @@ fn j01_rsa_keys_of_less_than_2048_bits_are_refused() {
     let n = rsa.octets("n");
     for bits in [512_usize, 1024, 2047] {
         let mut short = n[n.len() - bits.div_ceil(8)..].to_vec();
-        short[0] = if bits % 8 == 0 { short[0] | 0x80 } else { 0x40 | short[0] & 0x7f };
+        short[0] = if bits % 8 == 0 {
+            short[0] | 0x80
+        } else {
+            0x40 | short[0] & 0x7f
+        };
         let jwk = rsa.public(&[("n", base64url_encode(short).into())]);
-        refuses_key(&format!("J01 {bits}"), &jwk, &format!("RSA key has {bits} bits"), &rsa.public(&[]));
+        refuses_key(
+            &format!("J01 {bits}"),
+            &jwk,
+            &format!("RSA key has {bits} bits"),
+            &rsa.public(&[]),
+        );
     }
 }
 
@@ -93,36 +132,79 @@ fn j01_a_weak_key_in_the_database_verifies_nothing() {
     let server = Server::start();
     let rsa = &world().rsa.key;
     register(&server, "weak.example", &[rsa.public(&[])], &[]);
-    let party = Party { id: "weak.example", key: rsa.clone() };
+    let party = Party {
+        id: "weak.example",
+        key: rsa.clone(),
+    };
     let attempt = |server: &Server, usage: Use| {
-        let token = world().jwt(&party, usage).text("aud", &server.issuer).sign();
+        let token = world()
+            .jwt(&party, usage)
+            .text("aud", &server.issuer)
+            .sign();
         server.token(&usage.form(&token))
     };
     assert_eq!(attempt(&server, Use::Grant).status, 200, "J01 control");
     let other = Key::generate(Algorithm::Es256);
-    server.ok(&["client", "add-key", "weak.example", "--jwks", &key_set(&[other.public(&[])])]);
+    server.ok(&[
+        "client",
+        "add-key",
+        "weak.example",
+        "--jwks",
+        &key_set(&[other.public(&[])]),
+    ]);
     let weak = rsa.public(&[("n", json!(format!("{}8", "_".repeat(170))))]);
-    let database = rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
-    let replace = "UPDATE client SET keys = json_set(keys, '$[0].jwk', json(?1)) WHERE id = 'weak.example'";
+    let database =
+        rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
+    let replace =
+        "UPDATE client SET keys = json_set(keys, '$[0].jwk', json(?1)) WHERE id = 'weak.example'";
     assert_eq!(database.execute(replace, [weak.to_string()]), Ok(1));
     let server = server.kill_and_restart();
     for usage in Use::BOTH {
         let answer = attempt(&server, usage);
-        assert_eq!((answer.status, answer.error().as_str()), usage.refusal(), "{answer:?}");
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            usage.refusal(),
+            "{answer:?}"
+        );
         let cause = server.decision(&answer.decision_id())["cause"].to_string();
-        assert!(cause.contains("key cannot be used: registered key 1: RSA key has 1024 bits"), "{cause}");
-        let good = Party { id: "weak.example", key: other.clone() };
+        assert!(
+            cause.contains("key cannot be used: registered key 1: RSA key has 1024 bits"),
+            "{cause}"
+        );
+        let good = Party {
+            id: "weak.example",
+            key: other.clone(),
+        };
         let token = world().jwt(&good, usage).text("aud", &server.issuer).sign();
-        assert_eq!(server.token(&usage.form(&token)).status, 200, "J01 control: the other key works");
+        assert_eq!(
+            server.token(&usage.form(&token)).status,
+            200,
+            "J01 control: the other key works"
+        );
     }
     let is_told = |line: &Value| line["level"] == "ERROR" && line["client"] == "weak.example";
     assert!(server.log().iter().any(is_told), "{:?}", server.log());
     // What cannot be used is shown, is left alone by other changes, and can be removed.
     server.ok(&["client", "update", "weak.example", "--scope", "read"]);
-    let show = || serde_json::from_str::<Value>(&server.ok(&["client", "show", "weak.example", "--json"])).expect("JSON");
+    let show = || {
+        serde_json::from_str::<Value>(&server.ok(&["client", "show", "weak.example", "--json"]))
+            .expect("JSON")
+    };
     let shown = show();
-    assert!(shown["keys"][0]["refused"].to_string().contains("1024 bits") && shown["keys"][1]["refused"].is_null(), "{shown}");
-    server.ok(&["client", "remove-key", "weak.example", "--kid", shown["keys"][0]["name"].as_str().expect("a name")]);
+    assert!(
+        shown["keys"][0]["refused"]
+            .to_string()
+            .contains("1024 bits")
+            && shown["keys"][1]["refused"].is_null(),
+        "{shown}"
+    );
+    server.ok(&[
+        "client",
+        "remove-key",
+        "weak.example",
+        "--kid",
+        shown["keys"][0]["name"].as_str().expect("a name"),
+    ]);
     assert_eq!(show()["keys"].as_array().map(Vec::len), Some(1));
 }
 
@@ -136,16 +218,51 @@ fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
         ("e = 1", "e", json!("AQ"), "'e' must be odd, at least 3"),
         ("e even", "e", json!("AQAA"), "'e' must be odd, at least 3"),
         ("e = 0", "e", json!("AA"), "'e' is malformed"),
-        ("e = 2^32 + 1", "e", json!("AQAAAAE"), "below 2^32; make a new key"),
+        (
+            "e = 2^32 + 1",
+            "e",
+            json!("AQAAAAE"),
+            "below 2^32; make a new key",
+        ),
         ("n = 0", "n", json!("AA"), "'n' is malformed"),
         ("n empty", "n", json!(""), "'n' is malformed"),
-        ("n even", "n", encoded(&(&n - 1_u8)), "'n' is divisible by 2"),
-        ("n divisible by 3", "n", encoded(&(&n + (3_u8 - (&n % 3_u8).to_bytes_be()[0]) * 4_u8)), "'n' is divisible by 3"),
-        ("n prime", "n", encoded(&(two.pow(2048) - 1557_u16)), "'n' is a prime number; make a new key"),
-        ("n of 8200 bits", "n", encoded(&(two.pow(8199) + 1_u8)), "RSA key has 8200 bits"),
-        ("n with a leading zero", "n", base64url_encode([&[0][..], &rsa.octets("n")].concat()).into(), "'n' is malformed"),
+        (
+            "n even",
+            "n",
+            encoded(&(&n - 1_u8)),
+            "'n' is divisible by 2",
+        ),
+        (
+            "n divisible by 3",
+            "n",
+            encoded(&(&n + (3_u8 - (&n % 3_u8).to_bytes_be()[0]) * 4_u8)),
+            "'n' is divisible by 3",
+        ),
+        (
+            "n prime",
+            "n",
+            encoded(&(two.pow(2048) - 1557_u16)),
+            "'n' is a prime number; make a new key",
+        ),
+        (
+            "n of 8200 bits",
+            "n",
+            encoded(&(two.pow(8199) + 1_u8)),
+            "RSA key has 8200 bits",
+        ),
+        (
+            "n with a leading zero",
+            "n",
+            base64url_encode([&[0][..], &rsa.octets("n")].concat()).into(),
+            "'n' is malformed",
+        ),
     ] {
-        refuses_key(&format!("J02 {row}"), &rsa.public(&[(member, value)]), words, &good);
+        refuses_key(
+            &format!("J02 {row}"),
+            &rsa.public(&[(member, value)]),
+            words,
+            &good,
+        );
     }
 }
 
@@ -154,7 +271,12 @@ fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
 fn j04_moduli_of_the_roca_generator_are_refused() {
     let rsa = &world().rsa.key;
     let jwk = rsa.public(&[("n", ROCA.into())]);
-    refuses_key("J04", &jwk, "'n' comes from the faulty generator of CVE-2017-15361 (ROCA); make a new key", &rsa.public(&[]));
+    refuses_key(
+        "J04",
+        &jwk,
+        "'n' comes from the faulty generator of CVE-2017-15361 (ROCA); make a new key",
+        &rsa.public(&[]),
+    );
 }
 
 /// x³ - 3x + b as a square root modulo p, which is 3 modulo 4.
@@ -177,26 +299,70 @@ fn j05_coordinates_that_are_no_point_of_the_curve_are_refused() {
     let point = "not a valid point";
     for (row, members, words) in [
         ("off curve", vec![("y", text(&off))], point),
-        ("the origin", vec![("x", text(&[0; 32])), ("y", text(&[0; 32]))], point),
-        ("at infinity", vec![("x", json!("")), ("y", json!(""))], "'x' is malformed"),
+        (
+            "the origin",
+            vec![("x", text(&[0; 32])), ("y", text(&[0; 32]))],
+            point,
+        ),
+        (
+            "at infinity",
+            vec![("x", json!("")), ("y", json!(""))],
+            "'x' is malformed",
+        ),
         ("swapped", vec![("x", text(&y)), ("y", text(&x))], point),
-        ("truncated x", vec![("x", text(&x[1..]))], "'x' is malformed"),
-        ("longer x", vec![("x", text(&[&[0][..], &x].concat()))], "'x' is malformed"),
-        ("a point of P-384", vec![("x", text(&p384.octets("x"))), ("y", text(&p384.octets("y")))], "'x' is malformed"),
-        ("a point of P-384 cut to size", vec![("x", text(&p384.octets("x")[..32])), ("y", text(&p384.octets("y")[..32]))], point),
-        ("another curve", vec![("crv", json!("P-384")), ("alg", Value::Null)], "'x' is malformed"),
+        (
+            "truncated x",
+            vec![("x", text(&x[1..]))],
+            "'x' is malformed",
+        ),
+        (
+            "longer x",
+            vec![("x", text(&[&[0][..], &x].concat()))],
+            "'x' is malformed",
+        ),
+        (
+            "a point of P-384",
+            vec![
+                ("x", text(&p384.octets("x"))),
+                ("y", text(&p384.octets("y"))),
+            ],
+            "'x' is malformed",
+        ),
+        (
+            "a point of P-384 cut to size",
+            vec![
+                ("x", text(&p384.octets("x")[..32])),
+                ("y", text(&p384.octets("y")[..32])),
+            ],
+            point,
+        ),
+        (
+            "another curve",
+            vec![("crv", json!("P-384")), ("alg", Value::Null)],
+            "'x' is malformed",
+        ),
         ("no y", vec![("y", Value::Null)], "'y' is missing"),
     ] {
         refuses_key(&format!("J05 {row}"), &ec.public(&members), words, &good);
     }
     // The same point, its x once reduced and once not.
-    let (small, y) = (1_u8..).find_map(|x| Some((BigUint::from(x), y_of(&BigUint::from(x))?))).expect("half of all x have a y");
+    let (small, y) = (1_u8..)
+        .find_map(|x| Some((BigUint::from(x), y_of(&BigUint::from(x))?)))
+        .expect("half of all x have a y");
     let padded = |number: &BigUint| {
         let octets = number.to_bytes_be();
         text(&[vec![0; 32 - octets.len()], octets].concat())
     };
-    let reduced = ec.public(&[("x", padded(&small)), ("y", padded(&y)), ("kid", Value::Null)]);
-    let unreduced = ec.public(&[("x", padded(&(small + number(P)))), ("y", padded(&y)), ("kid", Value::Null)]);
+    let reduced = ec.public(&[
+        ("x", padded(&small)),
+        ("y", padded(&y)),
+        ("kid", Value::Null),
+    ]);
+    let unreduced = ec.public(&[
+        ("x", padded(&(small + number(P)))),
+        ("y", padded(&y)),
+        ("kid", Value::Null),
+    ]);
     refuses_key("J05 x >= p", &unreduced, point, &reduced);
 }
 
@@ -205,19 +371,87 @@ fn j06_a_key_is_of_the_type_its_alg_and_curve_say() {
     let world = world();
     let (ec, rsa, ed) = (&world.ec.key, &world.rsa.key, &world.ed.key);
     for (row, key, members, words) in [
-        ("P-256 for ES384", ec, vec![("alg", json!("ES384"))], "ES384, which does not fit"),
-        ("P-256 for RS256", ec, vec![("alg", json!("RS256"))], "RS256, which does not fit"),
-        ("P-256 for HS256", ec, vec![("alg", json!("HS256"))], "HS256, which does not fit"),
-        ("RSA for ES256", rsa, vec![("alg", json!("ES256"))], "ES256, which does not fit"),
-        ("P-256 for ES521", ec, vec![("alg", json!("ES521"))], "no usable key"),
-        ("P-256 for ES224", ec, vec![("alg", json!("ES224"))], "no usable key"),
-        ("P-224", ec, vec![("crv", json!("P-224")), ("alg", Value::Null)], "no usable key"),
-        ("X25519 for EdDSA", ed, vec![("crv", json!("X25519")), ("alg", json!("EdDSA"))], "no usable key"),
-        ("RSA with x and y", ec, vec![("kty", json!("RSA")), ("alg", Value::Null), ("crv", Value::Null)], "'n' is missing"),
-        ("EC with n and e", rsa, vec![("kty", json!("EC")), ("alg", Value::Null), ("crv", json!("P-256"))], "'x' is missing"),
-        ("alg a number", ec, vec![("alg", json!(1))], "'alg' is malformed"),
+        (
+            "P-256 for ES384",
+            ec,
+            vec![("alg", json!("ES384"))],
+            "ES384, which does not fit",
+        ),
+        (
+            "P-256 for RS256",
+            ec,
+            vec![("alg", json!("RS256"))],
+            "RS256, which does not fit",
+        ),
+        (
+            "P-256 for HS256",
+            ec,
+            vec![("alg", json!("HS256"))],
+            "HS256, which does not fit",
+        ),
+        (
+            "RSA for ES256",
+            rsa,
+            vec![("alg", json!("ES256"))],
+            "ES256, which does not fit",
+        ),
+        (
+            "P-256 for ES521",
+            ec,
+            vec![("alg", json!("ES521"))],
+            "no usable key",
+        ),
+        (
+            "P-256 for ES224",
+            ec,
+            vec![("alg", json!("ES224"))],
+            "no usable key",
+        ),
+        (
+            "P-224",
+            ec,
+            vec![("crv", json!("P-224")), ("alg", Value::Null)],
+            "no usable key",
+        ),
+        (
+            "X25519 for EdDSA",
+            ed,
+            vec![("crv", json!("X25519")), ("alg", json!("EdDSA"))],
+            "no usable key",
+        ),
+        (
+            "RSA with x and y",
+            ec,
+            vec![
+                ("kty", json!("RSA")),
+                ("alg", Value::Null),
+                ("crv", Value::Null),
+            ],
+            "'n' is missing",
+        ),
+        (
+            "EC with n and e",
+            rsa,
+            vec![
+                ("kty", json!("EC")),
+                ("alg", Value::Null),
+                ("crv", json!("P-256")),
+            ],
+            "'x' is missing",
+        ),
+        (
+            "alg a number",
+            ec,
+            vec![("alg", json!(1))],
+            "'alg' is malformed",
+        ),
     ] {
-        refuses_key(&format!("J06 {row}"), &key.public(&members), words, &key.public(&[]));
+        refuses_key(
+            &format!("J06 {row}"),
+            &key.public(&members),
+            words,
+            &key.public(&[]),
+        );
     }
 }
 
@@ -227,11 +461,28 @@ fn j06_keys_of_unknown_kinds_leave_the_others_working() {
     let world = world();
     let key = Key::generate(Algorithm::Es256);
     let odd = ATTACKER.public(&[("alg", json!("ES521")), ("kid", json!("odd"))]);
-    register(&world.server, "j06.example", &[odd, json!({"kty": "LATTICE", "kid": "new"}), key.public(&[])], &[]);
-    let party = Party { id: "j06.example", key };
+    register(
+        &world.server,
+        "j06.example",
+        &[
+            odd,
+            json!({"kty": "LATTICE", "kid": "new"}),
+            key.public(&[]),
+        ],
+        &[],
+    );
+    let party = Party {
+        id: "j06.example",
+        key,
+    };
     let by_skipped = |jwt: Jwt<'_>| jwt.header("kid", quote("odd")).by(&ATTACKER).sign();
     world.refuses("J06 the skipped key", &party, by_skipped, NO_KEY_ID);
-    world.refuses("J06 the skipped key without its kid", &party, |jwt| jwt.openly_by(&ATTACKER).sign(), SIGNATURE);
+    world.refuses(
+        "J06 the skipped key without its kid",
+        &party,
+        |jwt| jwt.openly_by(&ATTACKER).sign(),
+        SIGNATURE,
+    );
 }
 
 #[test]
@@ -240,14 +491,46 @@ fn j07_keys_for_other_uses_are_refused() {
     let not_for_this = "not for verifying";
     for (row, members, words) in [
         ("use enc", vec![("use", json!("enc"))], not_for_this),
-        ("a use nobody knows", vec![("use", json!("SIG"))], not_for_this),
-        ("key_ops encrypt", vec![("key_ops", json!(["encrypt"]))], not_for_this),
-        ("key_ops sign", vec![("key_ops", json!(["sign"]))], not_for_this),
-        ("key_ops of nothing", vec![("key_ops", json!([]))], not_for_this),
-        ("key_ops twice", vec![("key_ops", json!(["verify", "verify"]))], "inconsistent"),
-        ("key_ops against use", vec![("use", json!("enc")), ("key_ops", json!(["verify"]))], "inconsistent"),
-        ("key_ops a text", vec![("key_ops", json!("verify"))], "'key_ops' is malformed"),
-        ("use a list", vec![("use", json!(["sig"]))], "'use' is malformed"),
+        (
+            "a use nobody knows",
+            vec![("use", json!("SIG"))],
+            not_for_this,
+        ),
+        (
+            "key_ops encrypt",
+            vec![("key_ops", json!(["encrypt"]))],
+            not_for_this,
+        ),
+        (
+            "key_ops sign",
+            vec![("key_ops", json!(["sign"]))],
+            not_for_this,
+        ),
+        (
+            "key_ops of nothing",
+            vec![("key_ops", json!([]))],
+            not_for_this,
+        ),
+        (
+            "key_ops twice",
+            vec![("key_ops", json!(["verify", "verify"]))],
+            "inconsistent",
+        ),
+        (
+            "key_ops against use",
+            vec![("use", json!("enc")), ("key_ops", json!(["verify"]))],
+            "inconsistent",
+        ),
+        (
+            "key_ops a text",
+            vec![("key_ops", json!("verify"))],
+            "'key_ops' is malformed",
+        ),
+        (
+            "use a list",
+            vec![("use", json!(["sig"]))],
+            "'use' is malformed",
+        ),
     ] {
         let control = ec.public(&[("use", json!("sig")), ("key_ops", json!(["verify"]))]);
         refuses_key(&format!("J07 {row}"), &ec.public(&members), words, &control);
@@ -261,17 +544,36 @@ fn j08_j09_private_and_symmetric_keys_are_refused_with_their_whole_set() {
     let good = ec.public(&[]);
     for member in ["d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
         let jwk = ec.public(&[(member, json!("AAAA"))]);
-        refuses_key(&format!("J08 {member}"), &jwk, &format!("private parameter '{member}'"), &good);
+        refuses_key(
+            &format!("J08 {member}"),
+            &jwk,
+            &format!("private parameter '{member}'"),
+            &good,
+        );
         let created = create(&fresh_id(), &[ATTACKER.public(&[]), jwk]);
-        assert_eq!(created.status.code(), Some(2), "J08 {member}: {}", created.stderr);
-        assert!(created.stderr.contains("key 1 of the set"), "J08 {member}: {}", created.stderr);
+        assert_eq!(
+            created.status.code(),
+            Some(2),
+            "J08 {member}: {}",
+            created.stderr
+        );
+        assert!(
+            created.stderr.contains("key 1 of the set"),
+            "J08 {member}: {}",
+            created.stderr
+        );
     }
     let secret = Key::secret([7; 64]);
     let oct = json!({"kty": "oct", "alg": "HS256", "k": base64url_encode([7; 64])});
     refuses_key("J09 oct", &oct, "private parameter 'k'", &good);
     // A MAC needs a registered secret, whatever else is registered.
     let because = ("key", "the client has no key for algorithm HS256");
-    world().refuses("J09 MAC", &world().ec, |jwt| jwt.openly_by(&secret).sign(), because);
+    world().refuses(
+        "J09 MAC",
+        &world().ec,
+        |jwt| jwt.openly_by(&secret).sign(),
+        because,
+    );
 }
 
 #[test]
@@ -279,12 +581,19 @@ fn j10_of_keys_with_one_kid_the_right_one_is_found_in_bounded_tries() {
     let world = world();
     let same = [("kid", json!("same"))];
     let keys: Vec<_> = (0..5).map(|_| Key::generate(Algorithm::Es256)).collect();
-    let jwks: Vec<_> = [&world.rsa.key].into_iter().chain(&keys).map(|key| key.public(&same)).collect();
+    let jwks: Vec<_> = [&world.rsa.key]
+        .into_iter()
+        .chain(&keys)
+        .map(|key| key.public(&same))
+        .collect();
     let twice = [jwks.clone(), vec![keys[0].public(&same)]].concat();
     register(&world.server, "j10.example", &jwks, &[]);
     register(&world.server, "j10-twice.example", &twice, &[]);
     for id in ["j10.example", "j10-twice.example"] {
-        let party = |key: &Key| Party { id, key: key.clone() };
+        let party = |key: &Key| Party {
+            id,
+            key: key.clone(),
+        };
         let named = |jwt: Jwt<'_>| jwt.header("kid", quote("same")).sign();
         for key in [&world.rsa.key].into_iter().chain(&keys[..4]) {
             world.passes("J10", &party(key), named);
@@ -299,16 +608,28 @@ fn j10_of_keys_with_one_kid_the_right_one_is_found_in_bounded_tries() {
             world.assert_cause("J10 the fifth", &answer, SIGNATURE);
         }
     }
-    let added = world.server.run(&["client", "add-key", "j10.example", "--jwks", &key_set(&[ATTACKER.public(&same)])]);
+    let added = world.server.run(&[
+        "client",
+        "add-key",
+        "j10.example",
+        "--jwks",
+        &key_set(&[ATTACKER.public(&same)]),
+    ]);
     assert_eq!(added.status.code(), Some(1), "{}", added.stderr);
-    assert!(added.stderr.contains("has a key with kid same already"), "{}", added.stderr);
+    assert!(
+        added.stderr.contains("has a key with kid same already"),
+        "{}",
+        added.stderr
+    );
 }
 
 /// Sends the request a number of times over one connection; how many answers have that status.
 fn repeat(server: &Server, requests: impl Iterator<Item = String>, status: &str) -> usize {
     let mut stream = TcpStream::connect(server.address).expect("the server accepts");
     stream.set_nodelay(true).expect("a socket");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("a timeout");
     let mut octets = [0; 4096];
     let mut answer = |request: String| {
         stream.write_all(request.as_bytes()).expect("sent");
@@ -320,8 +641,14 @@ fn repeat(server: &Server, requests: impl Iterator<Item = String>, status: &str)
 
 fn resident_kib(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("procfs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("VmRSS");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 #[test]
@@ -331,36 +658,70 @@ fn j12_a_storm_of_unknown_kids_costs_no_memory_and_disturbs_nobody() {
     register(&server, world().ec.id, &[world().ec.key.public(&[])], &[]);
     let assertion = |usage, kid: Option<String>| {
         let jwt = world().jwt(&world().ec, usage).text("aud", &server.issuer);
-        kid.iter().fold(jwt, |jwt, kid| jwt.header("kid", quote(kid)).by(&ATTACKER)).sign()
+        kid.iter()
+            .fold(jwt, |jwt, kid| jwt.header("kid", quote(kid)).by(&ATTACKER))
+            .sign()
     };
     let request = |usage: Use, kid| {
         let token = assertion(usage, kid);
-        let body: Vec<_> = usage.form(&token).iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let body: Vec<_> = usage
+            .form(&token)
+            .iter()
+            .map(|(name, value)| format!("{name}={}", escape(value)))
+            .collect();
         let body = body.join("&");
-        let head = "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded";
+        let head =
+            "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded";
         format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     };
     let storm = |count: usize| {
         thread::scope(|scope| {
-            let flood = |usage| repeat(&server, (0..count).map(|_| request(usage, Some(fresh()))), "400");
-            let floods: Vec<_> =
-                [Use::BOTH, Use::BOTH].concat().into_iter().map(|usage| scope.spawn(move || flood(usage))).collect();
-            let honest = scope.spawn(|| repeat(&server, (0..50).map(|_| request(Use::Grant, None)), "200"));
-            let refused: usize = floods.into_iter().map(|flood| flood.join().expect("a flood")).sum();
+            let flood = |usage| {
+                repeat(
+                    &server,
+                    (0..count).map(|_| request(usage, Some(fresh()))),
+                    "400",
+                )
+            };
+            let floods: Vec<_> = [Use::BOTH, Use::BOTH]
+                .concat()
+                .into_iter()
+                .map(|usage| scope.spawn(move || flood(usage)))
+                .collect();
+            let honest =
+                scope.spawn(|| repeat(&server, (0..50).map(|_| request(Use::Grant, None)), "200"));
+            let refused: usize = floods
+                .into_iter()
+                .map(|flood| flood.join().expect("a flood"))
+                .sum();
             (refused, honest.join().expect("an honest client"))
         })
     };
     // What is allocated once is allocated now.
     storm(EACH / 10);
     let (before, started) = (resident_kib(&server), Instant::now());
-    assert_eq!(storm(EACH), (4 * EACH, 50), "J12: all of the storm refused, all of the others granted");
-    let (grown, elapsed) = (resident_kib(&server).saturating_sub(before), started.elapsed());
-    assert!(grown < 16 * 1024, "J12: {grown} KiB more after {} assertions", 4 * EACH);
+    assert_eq!(
+        storm(EACH),
+        (4 * EACH, 50),
+        "J12: all of the storm refused, all of the others granted"
+    );
+    let (grown, elapsed) = (
+        resident_kib(&server).saturating_sub(before),
+        started.elapsed(),
+    );
+    assert!(
+        grown < 16 * 1024,
+        "J12: {grown} KiB more after {} assertions",
+        4 * EACH
+    );
     assert!(elapsed < Duration::from_secs(60), "J12: {elapsed:?}");
     let again = server.token(&Use::Grant.form(&assertion(Use::Grant, None)));
     assert_eq!(again.status, 200, "J12 control: {again:?}");
     let refused = server.token(&Use::Grant.form(&assertion(Use::Grant, Some(fresh()))));
-    assert_eq!(server.decision(&refused.decision_id())["cause"], "key: the client has no key with this kid");
+    assert_eq!(
+        server.decision(&refused.decision_id())["cause"],
+        "key: the client has no key with this kid"
+    );
 }
 
 /// Law 4: no command and no look at the database comes between the last answer and the end.
@@ -368,65 +729,155 @@ fn j12_a_storm_of_unknown_kids_costs_no_memory_and_disturbs_nobody() {
 fn law_4_a_key_with_an_end_is_refused_on_the_next_request() {
     let world = world();
     let server = &world.server;
-    let (old, new) = (Key::generate(Algorithm::Es256), Key::generate(Algorithm::Es256));
-    register(server, "ending.example", &[old.public(&[])], &["--key-lifetime", "90d"]);
-    let party = |key: &Key| Party { id: "ending.example", key: key.clone() };
+    let (old, new) = (
+        Key::generate(Algorithm::Es256),
+        Key::generate(Algorithm::Es256),
+    );
+    register(
+        server,
+        "ending.example",
+        &[old.public(&[])],
+        &["--key-lifetime", "90d"],
+    );
+    let party = |key: &Key| Party {
+        id: "ending.example",
+        key: key.clone(),
+    };
     let (old, new) = (party(&old), party(&new));
-    let show = || serde_json::from_str::<Value>(&server.ok(&["client", "show", "ending.example", "--json"])).expect("JSON");
-    let registered = show()["keys"][0]["expires_at"].as_str().expect("an end").to_owned();
-    assert!(!server.ok(&["client", "list"]).contains(&registered), "90 days are long");
+    let show = || {
+        serde_json::from_str::<Value>(&server.ok(&["client", "show", "ending.example", "--json"]))
+            .expect("JSON")
+    };
+    let registered = show()["keys"][0]["expires_at"]
+        .as_str()
+        .expect("an end")
+        .to_owned();
+    assert!(
+        !server.ok(&["client", "list"]).contains(&registered),
+        "90 days are long"
+    );
     world.passes("the old key", &old, |jwt| jwt.sign());
 
     let set = key_set(&[new.key.public(&[])]);
-    server.ok(&["client", "add-key", "ending.example", "--jwks", &set, "--overlap", "3s"]);
+    server.ok(&[
+        "client",
+        "add-key",
+        "ending.example",
+        "--jwks",
+        &set,
+        "--overlap",
+        "3s",
+    ]);
     let added = Instant::now();
     world.passes("within the overlap", &old, |jwt| jwt.sign());
     world.passes("the new key", &new, |jwt| jwt.sign());
     let keys = show()["keys"].clone();
     let ends = keys[0]["expires_at"].as_str().expect("an end").to_owned();
-    assert!(ends < registered && keys[1]["expires_at"].is_null(), "{keys}");
-    assert!(server.ok(&["client", "list"]).contains(&format!("a key or secret ends {ends}")));
+    assert!(
+        ends < registered && keys[1]["expires_at"].is_null(),
+        "{keys}"
+    );
+    assert!(
+        server
+            .ok(&["client", "list"])
+            .contains(&format!("a key or secret ends {ends}"))
+    );
 
     let attempt = |usage: Use| server.token(&usage.form(&world.jwt(&old, usage).sign()));
     server.wait_until("the overlap is over", || attempt(Use::Grant).status != 200);
-    assert!(added.elapsed() < Duration::from_secs(4), "{:?}", added.elapsed());
+    assert!(
+        added.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        added.elapsed()
+    );
     for usage in Use::BOTH {
-        let answer = world.attack("after the overlap", &usage.form(&world.jwt(&old, usage).sign()), &[]);
+        let answer = world.attack(
+            "after the overlap",
+            &usage.form(&world.jwt(&old, usage).sign()),
+            &[],
+        );
         assert_eq!((answer.status, answer.error().as_str()), usage.refusal());
-        world.assert_cause("after the overlap", &answer, ("key", "key has expired: registered key 1 ended"));
+        world.assert_cause(
+            "after the overlap",
+            &answer,
+            ("key", "key has expired: registered key 1 ended"),
+        );
     }
     world.passes("the control", &new, |jwt| jwt.sign());
     assert_eq!(show()["keys"][0]["refused"], "expired");
     let third = key_set(&[Key::generate(Algorithm::Es256).public(&[])]);
-    server.ok(&["client", "add-key", "ending.example", "--jwks", &third, "--overlap", "1d"]);
-    assert_eq!(show()["keys"].as_array().map(Vec::len), Some(2), "what has ended is removed");
+    server.ok(&[
+        "client",
+        "add-key",
+        "ending.example",
+        "--jwks",
+        &third,
+        "--overlap",
+        "1d",
+    ]);
+    assert_eq!(
+        show()["keys"].as_array().map(Vec::len),
+        Some(2),
+        "what has ended is removed"
+    );
 }
 
 #[test]
 fn j21_a_new_key_works_beside_the_old_and_a_removed_one_no_more() {
     let world = world();
     let server = &world.server;
-    let (old, new) = (Key::generate(Algorithm::Es256), Key::generate(Algorithm::Es256));
+    let (old, new) = (
+        Key::generate(Algorithm::Es256),
+        Key::generate(Algorithm::Es256),
+    );
     register(server, "j21.example", &[old.public(&[])], &[]);
-    let party = |key: &Key| Party { id: "j21.example", key: key.clone() };
+    let party = |key: &Key| Party {
+        id: "j21.example",
+        key: key.clone(),
+    };
     let (old, new) = (party(&old), party(&new));
-    let attempt = |party: &Party, usage: Use| server.token(&usage.form(&world.jwt(party, usage).sign()));
+    let attempt =
+        |party: &Party, usage: Use| server.token(&usage.form(&world.jwt(party, usage).sign()));
     world.passes("J21 the old key", &old, |jwt| jwt.sign());
     let answer = attempt(&new, Use::Grant);
     world.assert_cause("J21 not added yet", &answer, NO_KEY_ID);
 
-    server.ok(&["client", "add-key", "j21.example", "--jwks", &key_set(&[new.key.public(&[])])]);
+    server.ok(&[
+        "client",
+        "add-key",
+        "j21.example",
+        "--jwks",
+        &key_set(&[new.key.public(&[])]),
+    ]);
     let added = Instant::now();
-    server.wait_until("the new key works", || attempt(&new, Use::Grant).status == 200);
-    assert!(added.elapsed() < Duration::from_secs(1), "J21: {:?}", added.elapsed());
+    server.wait_until("the new key works", || {
+        attempt(&new, Use::Grant).status == 200
+    });
+    assert!(
+        added.elapsed() < Duration::from_secs(1),
+        "J21: {:?}",
+        added.elapsed()
+    );
     world.passes("J21 both", &old, |jwt| jwt.sign());
     world.passes("J21 both", &new, |jwt| jwt.sign());
 
     let in_flight = Use::BOTH.map(|usage| (usage, world.jwt(&old, usage).sign()));
-    server.ok(&["client", "remove-key", "j21.example", "--kid", old.key.key_id().expect("a kid")]);
+    server.ok(&[
+        "client",
+        "remove-key",
+        "j21.example",
+        "--kid",
+        old.key.key_id().expect("a kid"),
+    ]);
     let removed = Instant::now();
-    server.wait_until("the old key is gone", || attempt(&old, Use::Grant).status != 200);
-    assert!(removed.elapsed() < Duration::from_secs(1), "J21: {:?}", removed.elapsed());
+    server.wait_until("the old key is gone", || {
+        attempt(&old, Use::Grant).status != 200
+    });
+    assert!(
+        removed.elapsed() < Duration::from_secs(1),
+        "J21: {:?}",
+        removed.elapsed()
+    );
     for (usage, token) in in_flight {
         let answer = world.attack("J21 removed", &usage.form(&token), &[]);
         assert_eq!((answer.status, answer.error().as_str()), usage.refusal());

@@ -24,13 +24,24 @@ static KEY: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es256));
 
 /// A client that gets tokens of this format.
 fn owner(id: &'static str, format: &str) -> Party {
-    register(&world().server, id, &[KEY.public(&[])], &["--token-format", format]);
-    Party { id, key: KEY.clone() }
+    register(
+        &world().server,
+        id,
+        &[KEY.public(&[])],
+        &["--token-format", format],
+    );
+    Party {
+        id,
+        key: KEY.clone(),
+    }
 }
 
 fn token_of(party: &Party) -> String {
     let answer = world().passes_as(Use::Grant, "a token", party, |jwt| jwt.sign());
-    answer.json()["access_token"].as_str().expect("a token").to_owned()
+    answer.json()["access_token"]
+        .as_str()
+        .expect("a token")
+        .to_owned()
 }
 
 /// A form to an endpoint that takes a token, authenticated as this client.
@@ -45,20 +56,31 @@ fn is_active(token: &str) -> bool {
     let answer = ask("/introspect", &world().other, token);
     assert_eq!(answer.status, 200, "{answer:?}");
     let active = answer.json()["active"].as_bool().expect("RFC 7662 §2.2");
-    assert!(active || answer.json() == json!({"active": false}), "an inactive token is described: {answer:?}");
+    assert!(
+        active || answer.json() == json!({"active": false}),
+        "an inactive token is described: {answer:?}"
+    );
     active
 }
 
 fn revoke(party: &Party, token: &str) {
     let answer = ask("/revoke", party, token);
-    assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{answer:?}");
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, ""),
+        "{answer:?}"
+    );
 }
 
 /// Within a second of the command.
 fn comes_true(what: &str, is_so: impl Fn() -> bool) {
     let started = Instant::now();
     world().server.wait_until(what, is_so);
-    assert!(started.elapsed() <= A_SECOND, "{what}: after {:?}", started.elapsed());
+    assert!(
+        started.elapsed() <= A_SECOND,
+        "{what}: after {:?}",
+        started.elapsed()
+    );
 }
 
 /// What was signed before the change is refused after it, through both uses; so is the token issued before, by introspection.
@@ -72,11 +94,19 @@ fn ends_with(row: &str, party: &Party, command: &[&str], because: fn(Use) -> Bec
     comes_true(row, || !is_active(&token));
     for (usage, assertion) in &signed {
         let answer = world.attack(row, &usage.form(assertion), &[]);
-        assert_eq!((answer.status, answer.error().as_str()), usage.refusal(), "{row} as {usage:?}");
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            usage.refusal(),
+            "{row} as {usage:?}"
+        );
         world.assert_cause(row, &answer, because(*usage));
     }
     let asking = ask("/introspect", party, &bystander);
-    assert_eq!((asking.status, asking.error().as_str()), (401, "invalid_client"), "{row}: it may ask nothing more");
+    assert_eq!(
+        (asking.status, asking.error().as_str()),
+        (401, "invalid_client"),
+        "{row}: it may ask nothing more"
+    );
     assert!(is_active(&bystander), "control of {row}");
     world.passes(&format!("control of {row}"), &world.ec, |jwt| jwt.sign());
 }
@@ -84,13 +114,21 @@ fn ends_with(row: &str, party: &Party, command: &[&str], because: fn(Use) -> Bec
 #[test]
 fn k01_a_disabled_client_and_its_tokens_are_refused_within_a_second() {
     let world = world();
-    for (id, format) in ["k01-disabled.jwt", "k01-disabled.opaque"].into_iter().zip(FORMATS) {
+    for (id, format) in ["k01-disabled.jwt", "k01-disabled.opaque"]
+        .into_iter()
+        .zip(FORMATS)
+    {
         let party = owner(id, format);
         let kept = token_of(&party);
-        ends_with(&format!("K01 disable {format}"), &party, &["client", "disable", id], |usage| match usage {
-            Use::Grant => ("iss", "issuer is disabled"),
-            Use::ClientAuth => ("client", "client is disabled"),
-        });
+        ends_with(
+            &format!("K01 disable {format}"),
+            &party,
+            &["client", "disable", id],
+            |usage| match usage {
+                Use::Grant => ("iss", "issuer is disabled"),
+                Use::ClientAuth => ("client", "client is disabled"),
+            },
+        );
         world.server.ok(&["client", "enable", id]);
         comes_true("K01 enabled again", || is_active(&kept));
         world.passes("K01 enabled again", &party, |jwt| jwt.sign());
@@ -99,12 +137,20 @@ fn k01_a_disabled_client_and_its_tokens_are_refused_within_a_second() {
 
 #[test]
 fn k01_a_deleted_client_and_its_tokens_are_refused_within_a_second() {
-    for (id, format) in ["k01-deleted.jwt", "k01-deleted.opaque"].into_iter().zip(FORMATS) {
+    for (id, format) in ["k01-deleted.jwt", "k01-deleted.opaque"]
+        .into_iter()
+        .zip(FORMATS)
+    {
         let party = owner(id, format);
-        ends_with(&format!("K01 delete {format}"), &party, &["client", "delete", id], |usage| match usage {
-            Use::Grant => ("iss", "is not registered"),
-            Use::ClientAuth => ("client", "is not registered"),
-        });
+        ends_with(
+            &format!("K01 delete {format}"),
+            &party,
+            &["client", "delete", id],
+            |usage| match usage {
+                Use::Grant => ("iss", "is not registered"),
+                Use::ClientAuth => ("client", "is not registered"),
+            },
+        );
     }
 }
 
@@ -113,22 +159,50 @@ fn k01_a_deleted_client_and_its_tokens_are_refused_within_a_second() {
 fn k01_a_name_given_anew_does_not_bring_back_its_tokens_permissions_or_keys() {
     let world = world();
     let party = owner("k01-again.example", "opaque");
-    world.server.ok(&["permission", "create", party.id, "alice@example.com", "--scope", "read"]);
+    world.server.ok(&[
+        "permission",
+        "create",
+        party.id,
+        "alice@example.com",
+        "--scope",
+        "read",
+    ]);
     let for_alice = |party: &Party| {
-        let token = world.jwt(party, Use::Grant).text("sub", "alice@example.com").sign();
+        let token = world
+            .jwt(party, Use::Grant)
+            .text("sub", "alice@example.com")
+            .sign();
         world.server.token(&Use::Grant.form(&token))
     };
-    world.server.wait_until("the permission is known", || for_alice(&party).status == 200);
+    world.server.wait_until("the permission is known", || {
+        for_alice(&party).status == 200
+    });
     world.server.ok(&["client", "delete", party.id]);
-    let other = Party { id: party.id, key: Key::generate(Algorithm::Es256) };
+    let other = Party {
+        id: party.id,
+        key: Key::generate(Algorithm::Es256),
+    };
     register(&world.server, other.id, &[other.key.public(&[])], &[]);
-    world.server.wait_until("the new key works", || ask("/introspect", &other, "x").status == 200);
+    world.server.wait_until("the new key works", || {
+        ask("/introspect", &other, "x").status == 200
+    });
     let refused = for_alice(&other);
-    assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_grant"));
-    world.assert_cause("K01 permission", &refused, ("permission", "holds no permission"));
+    assert_eq!(
+        (refused.status, refused.error().as_str()),
+        (400, "invalid_grant")
+    );
+    world.assert_cause(
+        "K01 permission",
+        &refused,
+        ("permission", "holds no permission"),
+    );
     let old_key = world.jwt(&party, Use::ClientAuth).sign();
     let answer = world.attack("K01 old key", &Use::ClientAuth.form(&old_key), &[]);
-    world.assert_cause("K01 old key", &answer, ("key", "the client has no key with this kid"));
+    world.assert_cause(
+        "K01 old key",
+        &answer,
+        ("key", "the client has no key with this kid"),
+    );
     world.passes("K01 control", &other, |jwt| jwt.sign());
 }
 
@@ -161,39 +235,83 @@ fn k06_a_token_revoked_at_one_process_is_inactive_at_another_within_a_second() {
     let server = Server::start();
     let address = free_address();
     let child = grantor(&server.data())
-        .args(["serve", "--listen", &address.to_string(), "--issuer", &server.issuer])
+        .args([
+            "serve",
+            "--listen",
+            &address.to_string(),
+            "--issuer",
+            &server.issuer,
+        ])
         .stderr(Stdio::null())
         .spawn();
     let _node = Node(child.expect("a second process"));
-    server.wait_until("the second process listens", || std::net::TcpStream::connect(address).is_ok());
+    server.wait_until("the second process listens", || {
+        std::net::TcpStream::connect(address).is_ok()
+    });
     for format in FORMATS {
-        let id = if format == "jwt" { "node.jwt" } else { "node.opaque" };
+        let id = if format == "jwt" {
+            "node.jwt"
+        } else {
+            "node.opaque"
+        };
         register(&server, id, &[KEY.public(&[])], &["--token-format", format]);
-        let party = Party { id, key: KEY.clone() };
+        let party = Party {
+            id,
+            key: KEY.clone(),
+        };
         let at = |address: std::net::SocketAddr, path: &str, form: &[(&str, &str)]| {
-            let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", crate::support::escape(value))).collect();
+            let body: Vec<_> = form
+                .iter()
+                .map(|(name, value)| format!("{name}={}", crate::support::escape(value)))
+                .collect();
             let body = body.join("&");
             let head = "HTTP/1.1\r\nHost: as\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded";
-            let request = format!("POST {path} {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let request = format!(
+                "POST {path} {head}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
             let mut stream = std::net::TcpStream::connect(address).expect("it listens");
             std::io::Write::write_all(&mut stream, request.as_bytes()).expect("sent");
             crate::support::read_answer(&mut stream)
         };
-        let signed = |usage| world().jwt(&party, usage).text("aud", &server.issuer).sign();
+        let signed = |usage| {
+            world()
+                .jwt(&party, usage)
+                .text("aud", &server.issuer)
+                .sign()
+        };
         let with_token = |path: &str, token: &str, address| {
             let assertion = signed(Use::ClientAuth);
-            at(address, path, &[&Use::ClientAuth.form(&assertion)[1..], &[("token", token)]].concat())
+            at(
+                address,
+                path,
+                &[&Use::ClientAuth.form(&assertion)[1..], &[("token", token)]].concat(),
+            )
         };
         let granted = || at(address, "/token", &Use::Grant.form(&signed(Use::Grant)));
-        server.wait_until("the second process knows the client", || granted().status == 200);
-        let token = granted().json()["access_token"].as_str().expect("a token").to_owned();
+        server.wait_until("the second process knows the client", || {
+            granted().status == 200
+        });
+        let token = granted().json()["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned();
         let active = |address| with_token("/introspect", &token, address).json()["active"] == true;
-        assert!(active(address) && active(server.address), "K06 {format}, before");
+        assert!(
+            active(address) && active(server.address),
+            "K06 {format}, before"
+        );
         assert_eq!(with_token("/revoke", &token, server.address).status, 200);
         let revoked = Instant::now();
-        assert!(!active(server.address), "K06 {format}: where it was revoked");
+        assert!(
+            !active(server.address),
+            "K06 {format}: where it was revoked"
+        );
         while active(address) {
-            assert!(revoked.elapsed() < A_SECOND, "K06 {format}: still active elsewhere");
+            assert!(
+                revoked.elapsed() < A_SECOND,
+                "K06 {format}: still active elsewhere"
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -202,7 +320,9 @@ fn k06_a_token_revoked_at_one_process_is_inactive_at_another_within_a_second() {
 #[test]
 fn k08_nobody_revokes_or_inspects_what_is_not_theirs() {
     let world = world();
-    world.server.ok(&["client", "create", "k08-public", "--auth", "none"]);
+    world
+        .server
+        .ok(&["client", "create", "k08-public", "--auth", "none"]);
     for (id, format) in ["k08.jwt", "k08.opaque"].into_iter().zip(FORMATS) {
         let party = owner(id, format);
         let token = token_of(&party);
@@ -210,18 +330,36 @@ fn k08_nobody_revokes_or_inspects_what_is_not_theirs() {
         assert!(is_active(&token), "K08 {format}: another client revokes it");
         let form = [("client_id", "k08-public"), ("token", token.as_str())];
         let answer = world.server.post("/revoke", &form, &[]);
-        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "K08 {format}: nothing is told: {answer:?}");
-        assert!(is_active(&token), "K08 {format}: a public client revokes it");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, ""),
+            "K08 {format}: nothing is told: {answer:?}"
+        );
+        assert!(
+            is_active(&token),
+            "K08 {format}: a public client revokes it"
+        );
         for (row, form, cause) in [
             ("a public client", &form[..], "method: none is not accepted"),
             ("nobody", &form[1..], "no client authentication"),
-            ("an owner who proves nothing", &[("client_id", id), form[1]], "method: client is registered with"),
+            (
+                "an owner who proves nothing",
+                &[("client_id", id), form[1]],
+                "method: client is registered with",
+            ),
         ] {
             let answer = world.server.post("/introspect", form, &[]);
-            assert_eq!((answer.status, answer.error().as_str()), (401, "invalid_client"), "K08 {format} {row}: {answer:?}");
+            assert_eq!(
+                (answer.status, answer.error().as_str()),
+                (401, "invalid_client"),
+                "K08 {format} {row}: {answer:?}"
+            );
             world.assert_cause(row, &answer, ("client", cause));
         }
         revoke(&party, &token);
-        assert!(!is_active(&token), "K08 {format} control: its owner revokes it");
+        assert!(
+            !is_active(&token),
+            "K08 {format} control: its owner revokes it"
+        );
     }
 }

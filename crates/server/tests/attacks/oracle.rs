@@ -125,21 +125,45 @@ impl World {
     fn start() -> Self {
         let server = Server::start_with(CONFIGURATION);
         reap(&server);
-        let generate = |id, algorithm| Party { id, key: Key::generate(algorithm) };
+        let generate = |id, algorithm| Party {
+            id,
+            key: Key::generate(algorithm),
+        };
         let rsa = generate("rsa.example", Algorithm::Rs256);
         let keyed = |id, algorithm, arguments: &[&str]| {
             let party = generate(id, algorithm);
             register(&server, id, &[party.key.public(&[])], arguments);
             party
         };
-        let rsa_open = Party { id: "rsa-open.example", key: rsa.key.clone() };
+        let rsa_open = Party {
+            id: "rsa-open.example",
+            key: rsa.key.clone(),
+        };
         register(&server, rsa.id, &[rsa.key.public(&[])], &[]);
-        register(&server, rsa_open.id, &[rsa.key.public(&[("alg", Value::Null)])], &[]);
+        register(
+            &server,
+            rsa_open.id,
+            &[rsa.key.public(&[("alg", Value::Null)])],
+            &[],
+        );
         let pinned = generate("pinned.example", Algorithm::Es256);
-        register(&server, pinned.id, &[pinned.key.public(&[]), rsa.key.public(&[])], &["--signing-alg", "ES256"]);
-        let hmac = |id, arguments| Party { id, key: Key::secret(secret(&server, id, "client_secret_jwt", arguments)) };
+        register(
+            &server,
+            pinned.id,
+            &[pinned.key.public(&[]), rsa.key.public(&[])],
+            &["--signing-alg", "ES256"],
+        );
+        let hmac = |id, arguments| Party {
+            id,
+            key: Key::secret(secret(&server, id, "client_secret_jwt", arguments)),
+        };
         let hmac_and_key = generate("hmac-and-key.example", Algorithm::Es256);
-        register(&server, hmac_and_key.id, &[hmac_and_key.key.public(&[])], &["--auth", "client_secret_jwt"]);
+        register(
+            &server,
+            hmac_and_key.id,
+            &[hmac_and_key.key.public(&[])],
+            &["--auth", "client_secret_jwt"],
+        );
         let canary = TcpListener::bind("127.0.0.1:0").expect("a free port");
         canary.set_nonblocking(true).expect("a socket");
         let world = Self {
@@ -148,14 +172,32 @@ impl World {
             p384: keyed("p384.example", Algorithm::Es384, &[]),
             p521: keyed("p521.example", Algorithm::Es512, &[]),
             ed: keyed("ed.example", Algorithm::Ed25519, &[]),
-            no_bearer: keyed("no-bearer.example", Algorithm::Es256, &["--grant", "client-credentials"]),
-            bearer_only: keyed("bearer-only.example", Algorithm::Es256, &["--grant", "jwt-bearer"]),
+            no_bearer: keyed(
+                "no-bearer.example",
+                Algorithm::Es256,
+                &["--grant", "client-credentials"],
+            ),
+            bearer_only: keyed(
+                "bearer-only.example",
+                Algorithm::Es256,
+                &["--grant", "jwt-bearer"],
+            ),
             disabled: keyed("disabled.example", Algorithm::Es256, &[]),
-            legacy: keyed("legacy.example", Algorithm::Es256, &["--audience-policy", "legacy"]),
+            legacy: keyed(
+                "legacy.example",
+                Algorithm::Es256,
+                &["--audience-policy", "legacy"],
+            ),
             hmac: hmac("hmac.example", &[]),
             expired: hmac("expired.example", &["--secret-lifetime", "0s"]),
-            basic: SecretParty { id: "basic.example", secret: secret(&server, "basic.example", "client_secret_basic", &[]) },
-            post: SecretParty { id: "post.example", secret: secret(&server, "post.example", "client_secret_post", &[]) },
+            basic: SecretParty {
+                id: "basic.example",
+                secret: secret(&server, "basic.example", "client_secret_basic", &[]),
+            },
+            post: SecretParty {
+                id: "post.example",
+                secret: secret(&server, "post.example", "client_secret_post", &[]),
+            },
             rsa,
             rsa_open,
             pinned,
@@ -164,13 +206,27 @@ impl World {
             server,
             tokens: Mutex::default(),
         };
-        for subject in ["alice@example.com", "bob@example.com", "carol@example.com", "dave@example.com"] {
+        for subject in [
+            "alice@example.com",
+            "bob@example.com",
+            "carol@example.com",
+            "dave@example.com",
+        ] {
             world.server.ok(&["subject", "create", subject]);
         }
         for subject in ["alice@example.com", "carol@example.com", "dave@example.com"] {
-            world.server.ok(&["permission", "create", world.ec.id, subject, "--scope", "read"]);
+            world.server.ok(&[
+                "permission",
+                "create",
+                world.ec.id,
+                subject,
+                "--scope",
+                "read",
+            ]);
         }
-        world.server.ok(&["subject", "disable", "carol@example.com"]);
+        world
+            .server
+            .ok(&["subject", "disable", "carol@example.com"]);
         world.server.ok(&["subject", "delete", "dave@example.com"]);
         world.server.ok(&["client", "disable", "disabled.example"]);
         world
@@ -178,14 +234,25 @@ impl World {
 
     /// A URL that nobody may ever ask.
     pub fn canary_url(&self) -> String {
-        format!("http://{}/jwks", self.canary.local_addr().expect("a bound socket"))
+        format!(
+            "http://{}/jwks",
+            self.canary.local_addr().expect("a bound socket")
+        )
     }
 
     /// A valid assertion of this party for this use, to be spoilt.
     pub fn jwt<'k>(&self, party: &'k Party, usage: Use) -> Jwt<'k> {
         let jwt = Jwt::new(&party.key).header("alg", quote(party.key.algorithm.name()));
-        let jwt = party.key.key_id().into_iter().fold(jwt, |jwt, kid| jwt.header("kid", quote(kid)));
-        let typ = if usage == Use::Grant { "JWT" } else { "client-authentication+jwt" };
+        let jwt = party
+            .key
+            .key_id()
+            .into_iter()
+            .fold(jwt, |jwt, kid| jwt.header("kid", quote(kid)));
+        let typ = if usage == Use::Grant {
+            "JWT"
+        } else {
+            "client-authentication+jwt"
+        };
         jwt.header("typ", quote(typ))
             .text("iss", party.id)
             .text("sub", party.id)
@@ -196,7 +263,13 @@ impl World {
     }
 
     /// What `forge` makes of a valid assertion is refused through both uses, for this reason, and what it was made from passes.
-    pub fn refuses(&self, row: &str, party: &Party, forge: impl Fn(Jwt<'_>) -> String, because: Because) {
+    pub fn refuses(
+        &self,
+        row: &str,
+        party: &Party,
+        forge: impl Fn(Jwt<'_>) -> String,
+        because: Because,
+    ) {
         for usage in Use::BOTH {
             self.refuses_as(usage, row, party, &forge, because);
         }
@@ -214,7 +287,11 @@ impl World {
         let row = format!("{row} as {usage:?}");
         let token = forge(self.jwt(party, usage));
         let answer = self.attack(&row, &usage.form(&token), &[]);
-        assert_eq!((answer.status, answer.error().as_str()), usage.refusal(), "{row}: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            usage.refusal(),
+            "{row}: {answer:?}"
+        );
         self.assert_cause(&row, &answer, because);
         self.passes_as(usage, &format!("control of {row}"), party, |jwt| jwt.sign());
         answer
@@ -228,7 +305,13 @@ impl World {
     }
 
     /// As [`World::passes`], through one use.
-    pub fn passes_as(&self, usage: Use, row: &str, party: &Party, forge: impl Fn(Jwt<'_>) -> String) -> Answer {
+    pub fn passes_as(
+        &self,
+        usage: Use,
+        row: &str,
+        party: &Party,
+        forge: impl Fn(Jwt<'_>) -> String,
+    ) -> Answer {
         let token = forge(self.jwt(party, usage));
         self.grants(&format!("{row} as {usage:?}"), &usage.form(&token), &[])
     }
@@ -237,8 +320,15 @@ impl World {
     pub fn grants(&self, row: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
         let answer = self.server.post("/token", form, headers);
         let token = answer.json()["access_token"].as_str().map(str::to_owned);
-        assert!(answer.status == 200 && token.is_some(), "{row}: {answer:?} {:?}", self.decision(&answer));
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).extend(token);
+        assert!(
+            answer.status == 200 && token.is_some(),
+            "{row}: {answer:?} {:?}",
+            self.decision(&answer)
+        );
+        self.tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(token);
         answer
     }
 
@@ -246,48 +336,94 @@ impl World {
     pub fn attack(&self, row: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
         let started = Instant::now();
         let answer = self.server.post("/token", form, headers);
-        let sent: Vec<&str> = form.iter().chain(headers).map(|(_, value)| *value).collect();
+        let sent: Vec<&str> = form
+            .iter()
+            .chain(headers)
+            .map(|(_, value)| *value)
+            .collect();
         self.judge(row, &answer, started, &sent);
         answer
     }
 
     /// The oracle for all: no token, no failure of the server, in time, JSON that nobody stores, clean text, no echo, no call out.
     pub fn judge(&self, row: &str, answer: &Answer, started: Instant, sent: &[&str]) {
-        assert!(started.elapsed() < HARD_LIMIT, "{row}: took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < HARD_LIMIT,
+            "{row}: took {:?}",
+            started.elapsed()
+        );
         assert!((400..500).contains(&answer.status), "{row}: {answer:?}");
         let body = answer.json();
-        assert!(body["error"].is_string() && body["access_token"].is_null(), "{row}: {answer:?}");
-        assert_eq!(answer.header("Content-Type"), Some("application/json"), "{row}: {answer:?}");
-        assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{row}: {answer:?}");
+        assert!(
+            body["error"].is_string() && body["access_token"].is_null(),
+            "{row}: {answer:?}"
+        );
+        assert_eq!(
+            answer.header("Content-Type"),
+            Some("application/json"),
+            "{row}: {answer:?}"
+        );
+        assert_eq!(
+            answer.header("Cache-Control"),
+            Some("no-store"),
+            "{row}: {answer:?}"
+        );
         let description = body["error_description"].as_str().unwrap_or_default();
         // RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E
-        assert!(description.bytes().all(|byte| matches!(byte, 0x20..=0x7e) && !b"\"\\".contains(&byte)), "{row}: {answer:?}");
+        assert!(
+            description
+                .bytes()
+                .all(|byte| matches!(byte, 0x20..=0x7e) && !b"\"\\".contains(&byte)),
+            "{row}: {answer:?}"
+        );
         let everything = format!("{:?}{}", answer.headers, answer.body);
         for text in sent.iter().flat_map(|text| texts(text)) {
-            assert!(!everything.contains(&text), "{row}: {text:?} is echoed in {answer:?}");
+            assert!(
+                !everything.contains(&text),
+                "{row}: {text:?} is echoed in {answer:?}"
+            );
         }
         let called = self.canary.accept();
-        assert!(called.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{row}: the server called out");
+        assert!(
+            called.is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
+            "{row}: the server called out"
+        );
     }
 
     /// The decision log says why.
     pub fn assert_cause(&self, row: &str, answer: &Answer, (rule, cause): Because) {
         let outcome = &self.decision(answer)["outcome"];
         let got = outcome["cause"].as_str().unwrap_or_default();
-        assert!(outcome["rule"] == rule && got.contains(cause), "{row}: expected {rule}: {cause}, got {outcome}");
+        assert!(
+            outcome["rule"] == rule && got.contains(cause),
+            "{row}: expected {rule}: {cause}, got {outcome}"
+        );
     }
 
     /// The decision that the answer names, if it does.
     pub fn decision(&self, answer: &Answer) -> Value {
         let id = answer.decision_id();
-        if id.is_empty() { Value::Null } else { self.server.decision(&id) }
+        if id.is_empty() {
+            Value::Null
+        } else {
+            self.server.decision(&id)
+        }
     }
 
     /// Every access token issued and every secret there is: what no log may hold.
     pub fn credentials(&self) -> Vec<String> {
-        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let macs = [&self.hmac, &self.expired].map(|party| String::from_utf8_lossy(&party.key.octets("k")).into_owned());
-        tokens.into_iter().chain(macs).chain([self.basic.secret.clone(), self.post.secret.clone()]).collect()
+        let tokens = self
+            .tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let macs = [&self.hmac, &self.expired]
+            .map(|party| String::from_utf8_lossy(&party.key.octets("k")).into_owned());
+        tokens
+            .into_iter()
+            .chain(macs)
+            .chain([self.basic.secret.clone(), self.post.secret.clone()])
+            .collect()
     }
 }
 
@@ -297,36 +433,60 @@ fn texts(input: &str) -> Vec<String> {
     let mut found = vec![input.to_owned()];
     for segment in input.split('.') {
         found.push(segment.to_owned());
-        let json = base64url_decode(segment).and_then(|octets| serde_json::from_slice::<Value>(&octets).ok());
-        let members = json.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let json = base64url_decode(segment)
+            .and_then(|octets| serde_json::from_slice::<Value>(&octets).ok());
+        let members = json
+            .as_ref()
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
         found.extend(members.filter_map(|(_, value)| value.as_str().map(str::to_owned)));
     }
-    found.retain(|text| text.len() >= 8 && !["application/json", "client_credentials"].contains(&text.as_str()));
+    found.retain(|text| {
+        text.len() >= 8 && !["application/json", "client_credentials"].contains(&text.as_str())
+    });
     found
 }
 
 /// Statics are never dropped: a shell waits for this process to end, and then ends the server and removes its directory.
 fn reap(server: &Server) {
     let reaper = Command::new("sh")
-        .args(["-c", "read -r _; kill -9 \"$0\"; rm -rf \"$1\"", &server.pid().to_string()])
+        .args([
+            "-c",
+            "read -r _; kill -9 \"$0\"; rm -rf \"$1\"",
+            &server.pid().to_string(),
+        ])
         .arg(server.directory())
         .stdin(Stdio::piped())
         .spawn()
         .expect("a shell");
     static REAPER: Mutex<Vec<std::process::Child>> = Mutex::new(Vec::new());
-    REAPER.lock().unwrap_or_else(PoisonError::into_inner).push(reaper);
+    REAPER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(reaper);
 }
 
 /// Registers a client with these public JWKs.
 pub fn register(server: &Server, id: &'static str, keys: &[Value], arguments: &[&str]) {
     let path = server.directory().join(format!("{id}.jwks"));
     fs::write(&path, json!({"keys": keys}).to_string()).expect("a file");
-    server.client(id, &[&["--jwks", &path.to_string_lossy(), "--scope", "read write"], arguments].concat());
+    server.client(
+        id,
+        &[
+            &["--jwks", &path.to_string_lossy(), "--scope", "read write"],
+            arguments,
+        ]
+        .concat(),
+    );
 }
 
 /// Registers a client with a secret, and answers it.
 fn secret(server: &Server, id: &str, method: &str, arguments: &[&str]) -> String {
-    let path = server.client(id, &[&["--auth", method, "--scope", "read write"], arguments].concat());
+    let path = server.client(
+        id,
+        &[&["--auth", method, "--scope", "read write"], arguments].concat(),
+    );
     let file: Value = serde_json::from_slice(&fs::read(path).expect("a key file")).expect("JSON");
     file["client_secret"].as_str().expect("a secret").to_owned()
 }

@@ -14,19 +14,35 @@ fn a_backup_holds_what_was_answered_before_and_stops_nobody() {
     let before = world.control();
     let load = Load::begin(&world);
     for number in 0..4 {
-        let file = world.server.directory().join(format!("{number}.db")).display().to_string();
+        let file = world
+            .server
+            .directory()
+            .join(format!("{number}.db"))
+            .display()
+            .to_string();
         world.server.ok(&["backup", &file]);
         load.goes_on(&world, "beside a backup");
         let elsewhere = directory();
-        fs::copy(world.server.data().join("master.key"), elsewhere.path().join("master.key")).expect("the master key");
+        fs::copy(
+            world.server.data().join("master.key"),
+            elsewhere.path().join("master.key"),
+        )
+        .expect("the master key");
         let restored = command(elsewhere.path(), &["restore", &file]);
         assert!(restored.status.success(), "{}", restored.stderr);
         let list = command(elsewhere.path(), &["--json", "subject", "list"]).stdout;
-        assert_eq!(missing_from(&list, &before.subjects), Vec::<String>::new(), "{number}");
+        assert_eq!(
+            missing_from(&list, &before.subjects),
+            Vec::<String>::new(),
+            "{number}"
+        );
     }
     assert_eq!((world.ready(), world.live()), (200, 200));
     let kept = load.end();
-    assert!(kept.refused.is_empty() && kept.unsure.is_empty() && kept.unregistered.is_empty(), "{kept:?}");
+    assert!(
+        kept.refused.is_empty() && kept.unsure.is_empty() && kept.unregistered.is_empty(),
+        "{kept:?}"
+    );
     before.and(kept).holds(&world, "backup");
 }
 
@@ -35,12 +51,27 @@ fn survives(world: &World, before: &Kept, since: &Kept, what: &str) {
     for kept in [before, since] {
         for used in &kept.used {
             let answer = world.wire.use_assertion(used.usage, &used.assertion);
-            assert!([400, 503].contains(&answer.status), "{what}: a used assertion: {answer:?}");
+            assert!(
+                [400, 503].contains(&answer.status),
+                "{what}: a used assertion: {answer:?}"
+            );
         }
     }
-    assert_eq!(before.subjects_missing(world), Vec::<String>::new(), "{what}");
-    for token in before.tokens.iter().chain(&since.tokens).filter(|token| token.fate == Fate::Revoked) {
-        let (answer, _) = world.wire.about("/introspect", &world.clients[token.client], &token.text);
+    assert_eq!(
+        before.subjects_missing(world),
+        Vec::<String>::new(),
+        "{what}"
+    );
+    for token in before
+        .tokens
+        .iter()
+        .chain(&since.tokens)
+        .filter(|token| token.fate == Fate::Revoked)
+    {
+        let (answer, _) =
+            world
+                .wire
+                .about("/introspect", &world.clients[token.client], &token.text);
         assert_eq!(answer.json()["active"], false, "{what}: {answer:?}");
     }
     world.serves(what);
@@ -50,7 +81,12 @@ fn survives(world: &World, before: &Kept, since: &Kept, what: &str) {
 fn a_restore_while_the_server_runs_lets_no_used_assertion_in_again() {
     let world = World::start();
     let before = world.control();
-    let file = world.server.directory().join("backup.db").display().to_string();
+    let file = world
+        .server
+        .directory()
+        .join("backup.db")
+        .display()
+        .to_string();
     world.server.ok(&["backup", &file]);
     let mut since = Kept::default();
     for restore in 0..3 {
@@ -58,7 +94,9 @@ fn a_restore_while_the_server_runs_lets_no_used_assertion_in_again() {
         load.goes_on(&world, "before the restore");
         let restored = command(&world.server.data(), &["restore", &file, "--replace"]);
         assert!(restored.status.success(), "{}", restored.stderr);
-        world.server.wait_until("the restore is noticed", || load.refused() > 0);
+        world
+            .server
+            .wait_until("the restore is noticed", || load.refused() > 0);
         load.goes_on(&world, "after the restore");
         let kept = load.end();
         kept.refusals_are_temporary("restore");

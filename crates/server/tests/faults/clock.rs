@@ -28,7 +28,10 @@ fn clocked(test: &str) -> Option<(World, Clock)> {
             Some((world, clock))
         }
         Err(why) => {
-            let _ = writeln!(io::stderr(), "SKIPPED {test}: no library for the clock: {why}");
+            let _ = writeln!(
+                io::stderr(),
+                "SKIPPED {test}: no library for the clock: {why}"
+            );
             None
         }
     }
@@ -38,16 +41,26 @@ fn clocked(test: &str) -> Option<(World, Clock)> {
 fn published(world: &World) -> Vec<String> {
     let set = world.wire.get("/jwks").json();
     let keys = set["keys"].as_array().expect("keys").iter();
-    keys.map(|key| key["kid"].as_str().expect("a name").to_owned()).collect()
+    keys.map(|key| key["kid"].as_str().expect("a name").to_owned())
+        .collect()
 }
 
 /// What the server's clock says, by the record of a decision.
 fn is_at(world: &World, seconds: i64) {
     use grantor::clock::{Clock as _, SystemClock};
-    let answer = world.server.token(&[("grant_type", "client_credentials"), ("client_id", "nobody"), ("client_secret", "x")]);
-    let at = world.server.decision(&answer.decision_id())["at"].as_i64().expect("a time");
+    let answer = world.server.token(&[
+        ("grant_type", "client_credentials"),
+        ("client_id", "nobody"),
+        ("client_secret", "x"),
+    ]);
+    let at = world.server.decision(&answer.decision_id())["at"]
+        .as_i64()
+        .expect("a time");
     let off = at / 1000 - SystemClock.now().seconds() - seconds;
-    assert!(off.abs() < 5, "the clock is {off} s away from where it was set");
+    assert!(
+        off.abs() < 5,
+        "the clock is {off} s away from where it was set"
+    );
 }
 
 /// Used assertions are not accepted, and revoked tokens not active, whatever the clock says.
@@ -58,22 +71,38 @@ fn lets_nothing_in(world: &World, kept: &Kept, what: &str) {
 fn lets_nothing_in_at(wire: &Wire, world: &World, kept: &Kept, what: &str) {
     for used in &kept.used {
         let answer = wire.use_assertion(used.usage, &used.assertion);
-        assert!([400, 503].contains(&answer.status), "{what}: a used assertion: {answer:?}");
+        assert!(
+            [400, 503].contains(&answer.status),
+            "{what}: a used assertion: {answer:?}"
+        );
     }
-    for token in kept.tokens.iter().filter(|token| token.fate == Fate::Revoked) {
+    for token in kept
+        .tokens
+        .iter()
+        .filter(|token| token.fate == Fate::Revoked)
+    {
         let (answer, _) = wire.about("/introspect", &world.clients[token.client], &token.text);
         // No answer is not a wrong one: the introspecting client's own assertion may have to wait.
-        assert!(answer.status == 503 || answer.json()["active"] == false, "{what}: a revoked token: {answer:?}");
+        assert!(
+            answer.status == 503 || answer.json()["active"] == false,
+            "{what}: a revoked token: {answer:?}"
+        );
     }
 }
 
 /// The clock steps under load, which is what sweeps.
 #[test]
 fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
-    let Some((world, clock)) = clocked("no_step_of_the_clock_under_load_lets_a_used_assertion_in_again") else { return };
+    let Some((world, clock)) =
+        clocked("no_step_of_the_clock_under_load_lets_a_used_assertion_in_again")
+    else {
+        return;
+    };
     let mut all = world.control();
     world.server.ok(&["key", "rotate", "--ahead", "0s"]);
-    world.server.wait_until("two keys are published", || published(&world).len() == 2);
+    world
+        .server
+        .wait_until("two keys are published", || published(&world).len() == 2);
     let keys = published(&world);
     for step in [2 * HOUR, -2 * HOUR, 10 * DAY, -10 * DAY, 400] {
         // Some of the load asks while the clock is set.
@@ -82,8 +111,14 @@ fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
         clock.set(step);
         world.wire.set_clock(step * 1000);
         match step > 0 {
-            true => load.goes_on(&world, &format!("with the clock {step} s ahead, at the clients as well")),
-            false => load.is_heard(&world, &format!("with the clock {step} s off, at the clients as well")),
+            true => load.goes_on(
+                &world,
+                &format!("with the clock {step} s ahead, at the clients as well"),
+            ),
+            false => load.is_heard(
+                &world,
+                &format!("with the clock {step} s off, at the clients as well"),
+            ),
         }
         serves_or_says_why(&world, &format!("{step} s off"));
         is_at(&world, step);
@@ -93,14 +128,34 @@ fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
         load.goes_on(&world, "with the clock set right");
         let kept = load.end();
         // What was made by one clock and read by the other is refused, and rightly so.
-        assert!(kept.refused.iter().all(|answer| [400, 429, 503].contains(&answer.status)), "{step}: {:?}", kept.refused);
-        assert!(kept.unsure.is_empty() && kept.unregistered.is_empty(), "{step}: {kept:?}");
-        let back = Kept { tokens: Vec::new(), ..kept };
+        assert!(
+            kept.refused
+                .iter()
+                .all(|answer| [400, 429, 503].contains(&answer.status)),
+            "{step}: {:?}",
+            kept.refused
+        );
+        assert!(
+            kept.unsure.is_empty() && kept.unregistered.is_empty(),
+            "{step}: {kept:?}"
+        );
+        let back = Kept {
+            tokens: Vec::new(),
+            ..kept
+        };
         lets_nothing_in(&world, &back, &format!("back from {step}"));
-        assert_eq!(back.subjects_missing(&world), Vec::<String>::new(), "{step}");
+        assert_eq!(
+            back.subjects_missing(&world),
+            Vec::<String>::new(),
+            "{step}"
+        );
         all.used.extend(back.used);
         // F20: the key before has ended by the other clock, not by this one.
-        world.server.wait_until(&format!("the same keys after {step} s"), || published(&world) == keys);
+        world
+            .server
+            .wait_until(&format!("the same keys after {step} s"), || {
+                published(&world) == keys
+            });
     }
     lets_nothing_in(&world, &all, "after all");
     world.serves("after all");
@@ -113,7 +168,11 @@ fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
 /// have been removed is refused.
 #[test]
 fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
-    let Some((mut world, clock)) = clocked("no_start_under_a_wrong_clock_lets_a_used_assertion_in_again") else { return };
+    let Some((mut world, clock)) =
+        clocked("no_start_under_a_wrong_clock_lets_a_used_assertion_in_again")
+    else {
+        return;
+    };
     let kept = world.control();
     for step in [-DAY, -2 * HOUR, 2 * HOUR] {
         clock.set(step);
@@ -144,11 +203,19 @@ fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
 /// end before what may have been forgotten.
 fn serves_or_says_why(world: &World, what: &str) {
     let ask = |client| {
-        let answer = world.wire.use_assertion(Use::Grant, &world.wire.assertion(client, Use::Grant));
+        let answer = world
+            .wire
+            .use_assertion(Use::Grant, &world.wire.assertion(client, Use::Grant));
         if answer.status != 200 {
-            assert_eq!((answer.status, answer.error().as_str()), (503, "temporarily_unavailable"), "{what}: {answer:?}");
+            assert_eq!(
+                (answer.status, answer.error().as_str()),
+                (503, "temporarily_unavailable"),
+                "{what}: {answer:?}"
+            );
             let outcome = world.server.decision(&answer.decision_id())["outcome"].clone();
-            let is_clock = outcome["cause"].as_str().is_some_and(|cause| cause.contains("the clock was ahead"));
+            let is_clock = outcome["cause"]
+                .as_str()
+                .is_some_and(|cause| cause.contains("the clock was ahead"));
             assert!(is_clock || outcome["rule"] == "fence", "{what}: {outcome}");
         }
     };
@@ -159,18 +226,36 @@ fn serves_or_says_why(world: &World, what: &str) {
 /// B5, F20: before the first signing key, commands work and the key set is whole.
 #[test]
 fn commands_and_keys_work_with_a_clock_that_is_behind() {
-    let Some((world, clock)) = clocked("commands_and_keys_work_with_a_clock_that_is_behind") else { return };
+    let Some((world, clock)) = clocked("commands_and_keys_work_with_a_clock_that_is_behind") else {
+        return;
+    };
     let kept = world.control();
     world.server.ok(&["key", "rotate", "--ahead", "0s"]);
-    world.server.wait_until("two keys are published", || published(&world).len() == 2);
+    world
+        .server
+        .wait_until("two keys are published", || published(&world).len() == 2);
     let keys = published(&world);
     for step in [0, -HOUR, -DAY, -400 * DAY] {
         clock.set(step);
         world.wire.set_clock(step * 1000);
-        let file = |name: &str| world.server.directory().join(format!("{name}{step}")).display().to_string();
+        let file = |name: &str| {
+            world
+                .server
+                .directory()
+                .join(format!("{name}{step}"))
+                .display()
+                .to_string()
+        };
         let (client, subject) = (format!("client{step}"), format!("late{step}"));
         for arguments in [
-            &["client", "create", &client, "--generate-key", "--out", &file("key")][..],
+            &[
+                "client",
+                "create",
+                &client,
+                "--generate-key",
+                "--out",
+                &file("key"),
+            ][..],
             &["client", "list"],
             &["client", "show", "billing"],
             &["client", "disable", &client],
@@ -184,18 +269,33 @@ fn commands_and_keys_work_with_a_clock_that_is_behind() {
             &["backup", &file("backup")],
         ] {
             let mut command = grantor(&world.server.data());
-            let finished = run(clock.over(command.args(["--issuer", &world.wire.issuer]).args(arguments)));
-            assert!(finished.status.success(), "{step} {arguments:?}: {}", finished.stderr);
+            let finished = run(clock.over(
+                command
+                    .args(["--issuer", &world.wire.issuer])
+                    .args(arguments),
+            ));
+            assert!(
+                finished.status.success(),
+                "{step} {arguments:?}: {}",
+                finished.stderr
+            );
         }
         let published = published(&world);
-        assert!(keys.iter().all(|key| published.contains(key)), "{step}: {published:?} of {keys:?}");
+        assert!(
+            keys.iter().all(|key| published.contains(key)),
+            "{step}: {published:?} of {keys:?}"
+        );
         serves_or_says_why(&world, &format!("{step} s off"));
     }
     clock.set(0);
     world.wire.set_clock(0);
-    let list: Value = serde_json::from_str(&world.server.ok(&["--json", "subject", "list"])).expect("JSON");
+    let list: Value =
+        serde_json::from_str(&world.server.ok(&["--json", "subject", "list"])).expect("JSON");
     for step in [0, -HOUR, -DAY, -400 * DAY] {
-        assert!(list.to_string().contains(&format!("\"late{step}\"")), "{step}: {list}");
+        assert!(
+            list.to_string().contains(&format!("\"late{step}\"")),
+            "{step}: {list}"
+        );
     }
     kept.holds(&world, "set right");
     let world = clock.restart(world);
@@ -205,7 +305,9 @@ fn commands_and_keys_work_with_a_clock_that_is_behind() {
 /// A command is a start, too: while the clock is ahead for a moment, it removes what a running server still goes by.
 #[test]
 fn a_command_under_a_wrong_clock_brings_back_nothing() {
-    let Some((world, clock)) = clocked("a_command_under_a_wrong_clock_brings_back_nothing") else { return };
+    let Some((world, clock)) = clocked("a_command_under_a_wrong_clock_brings_back_nothing") else {
+        return;
+    };
     let kept = world.control();
     clock.set(2 * HOUR);
     let mut command = grantor(&world.server.data());
@@ -222,9 +324,22 @@ struct Further(Child, SocketAddr);
 impl Further {
     fn start(world: &World, clock: &Clock) -> Self {
         let (address, mut serve) = (free_address(), grantor(&world.server.data()));
-        serve.args(["serve", "--listen", &address.to_string(), "--issuer", &world.wire.issuer]).stderr(Stdio::null());
-        let further = Self(clock.over(&mut serve).spawn().expect("the binary starts"), address);
-        world.server.wait_until("it listens", || TcpStream::connect(address).is_ok());
+        serve
+            .args([
+                "serve",
+                "--listen",
+                &address.to_string(),
+                "--issuer",
+                &world.wire.issuer,
+            ])
+            .stderr(Stdio::null());
+        let further = Self(
+            clock.over(&mut serve).spawn().expect("the binary starts"),
+            address,
+        );
+        world
+            .server
+            .wait_until("it listens", || TcpStream::connect(address).is_ok());
         further
     }
 }
@@ -241,7 +356,11 @@ impl Drop for Further {
 /// accepted shortly before, and another has not looked at yet.
 #[test]
 fn a_server_with_a_wrong_clock_beside_others_brings_back_nothing() {
-    let Some((world, right)) = clocked("a_server_with_a_wrong_clock_beside_others_brings_back_nothing") else { return };
+    let Some((world, right)) =
+        clocked("a_server_with_a_wrong_clock_beside_others_brings_back_nothing")
+    else {
+        return;
+    };
     let wrong = Clock::new().expect("as the one before");
     let beside = Further::start(&world, &right);
     let kept = world.control();
@@ -250,20 +369,42 @@ fn a_server_with_a_wrong_clock_beside_others_brings_back_nothing() {
     let ask = |address, offset| {
         let wire = world.wire.at(address);
         wire.set_clock(offset);
-        let status = wire.use_assertion(Use::Grant, &wire.assertion(&world.clients[0], Use::Grant)).status;
+        let status = wire
+            .use_assertion(Use::Grant, &wire.assertion(&world.clients[0], Use::Grant))
+            .status;
         wire.set_clock(0);
         status
     };
     // Each request gives it occasion to remove some.
-    world.server.wait_until("it works by its own clock", || ask(ahead.1, 2 * HOUR * 1000) == 200);
-    let rows = || other(&world).query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0)).expect("a count");
-    world.server.wait_until("it has removed claims", || ask(ahead.1, 2 * HOUR * 1000) > 0 && rows() < 20);
+    world.server.wait_until("it works by its own clock", || {
+        ask(ahead.1, 2 * HOUR * 1000) == 200
+    });
+    let rows = || {
+        other(&world)
+            .query_row("SELECT count(*) FROM replay", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .expect("a count")
+    };
+    world.server.wait_until("it has removed claims", || {
+        ask(ahead.1, 2 * HOUR * 1000) > 0 && rows() < 20
+    });
     for address in [beside.1, world.server.address] {
-        lets_nothing_in_at(&world.wire.at(address), &world, &kept, "beside a server that is ahead");
+        lets_nothing_in_at(
+            &world.wire.at(address),
+            &world,
+            &kept,
+            "beside a server that is ahead",
+        );
     }
     drop(ahead);
     for address in [beside.1, world.server.address] {
-        lets_nothing_in_at(&world.wire.at(address), &world, &kept, "after a server that was ahead");
+        lets_nothing_in_at(
+            &world.wire.at(address),
+            &world,
+            &kept,
+            "after a server that was ahead",
+        );
     }
     serves_or_says_why(&world, "after a server that was ahead");
 }

@@ -18,7 +18,9 @@ fn full_for_a_while(world: &World, what: &str, fill: impl FnOnce(), make_room: i
     let load = Load::begin(world);
     load.goes_on(world, "before the disk is full");
     fill();
-    world.server.wait_until("requests are told to come back", || load.refused() > 20);
+    world
+        .server
+        .wait_until("requests are told to come back", || load.refused() > 20);
     world.is_not_ready(what);
     make_room();
     load.goes_on(world, "when there is room again");
@@ -35,7 +37,9 @@ fn files_that_may_not_grow_refuse_for_a_while_and_lose_nothing() {
     let world = world.restart_in(SCRIPT, &[("LOG", &log)]);
     let limit = |octets: &str| {
         let pid = world.server.pid().to_string();
-        let status = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={octets}:unlimited")]).status();
+        let status = Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--fsize={octets}:unlimited")])
+            .status();
         assert!(status.expect("prlimit").success());
     };
     full_for_a_while(&world, "file size", || limit("4096"), || limit("unlimited"));
@@ -49,7 +53,10 @@ struct Mounted(PathBuf);
 impl Mounted {
     fn over(data: &Path, size: &str) -> Result<Self, String> {
         let options = format!("size={size},mode=0700");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "grantor-test"]).arg(data).output();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "grantor-test"])
+            .arg(data)
+            .output();
         let output = mount.map_err(|error| error.to_string())?;
         match output.status.success() {
             true => Ok(Self(data.to_owned())),
@@ -71,18 +78,30 @@ fn a_full_disk_refuses_for_a_while_and_loses_nothing() {
     world.server.terminate();
     let data = world.server.data();
     let aside = world.server.directory().join("aside");
-    fs::rename(&data, &aside).and_then(|()| fs::create_dir(&data)).expect("moved");
+    fs::rename(&data, &aside)
+        .and_then(|()| fs::create_dir(&data))
+        .expect("moved");
     let mounted = match Mounted::over(&data, "64m") {
         Ok(mounted) => mounted,
         Err(why) => {
-            let _ = writeln!(io::stderr(), "SKIPPED a_full_disk_refuses_for_a_while_and_loses_nothing: no tmpfs: {why}");
+            let _ = writeln!(
+                io::stderr(),
+                "SKIPPED a_full_disk_refuses_for_a_while_and_loses_nothing: no tmpfs: {why}"
+            );
             return;
         }
     };
-    let copied = Command::new("cp").arg("-a").arg(aside.join(".")).arg(&data).status();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(aside.join("."))
+        .arg(&data)
+        .status();
     assert!(copied.expect("cp").success());
     let log = data.join("log");
-    let world = World { server: world.server.restart_in(SCRIPT, &[("LOG", &log)]), ..world };
+    let world = World {
+        server: world.server.restart_in(SCRIPT, &[("LOG", &log)]),
+        ..world
+    };
     let filler = data.join("filler");
     let fill = || {
         let mut file = File::create(&filler).expect("a file");
@@ -90,7 +109,9 @@ fn a_full_disk_refuses_for_a_while_and_loses_nothing() {
             while file.write_all(&vec![0; piece]).is_ok() {}
         }
     };
-    full_for_a_while(&world, "full disk", fill, || fs::remove_file(&filler).expect("room"));
+    full_for_a_while(&world, "full disk", fill, || {
+        fs::remove_file(&filler).expect("room")
+    });
     let mut world = world.kill_and_restart();
     world.serves("started anew");
     world.server.kill();

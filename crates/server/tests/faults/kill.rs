@@ -16,8 +16,14 @@ fn nothing_answered_is_lost_when_the_process_is_killed_at_random() {
     let load = Load::begin(&world);
     for kill in 0..KILLS {
         // A random moment: the signature of an assertion is as good as a die.
-        let die = world.wire.assertion(&world.clients[0], crate::world::Use::Grant);
-        let octets = die.rsplit('.').next().and_then(base64url_decode).expect("a signature");
+        let die = world
+            .wire
+            .assertion(&world.clients[0], crate::world::Use::Grant);
+        let octets = die
+            .rsplit('.')
+            .next()
+            .and_then(base64url_decode)
+            .expect("a signature");
         thread::sleep(Duration::from_millis(20 + u64::from(octets[0]) * 2));
         world = world.kill_and_restart();
         load.goes_on(&world, &format!("after kill {kill}"));

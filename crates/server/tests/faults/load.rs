@@ -40,11 +40,22 @@ impl Load {
     pub fn begin(world: &World) -> Self {
         let progress = Arc::<Progress>::default();
         let clients = (0..2 * world.clients.len()).map(|number| {
-            let (clients, wire, progress) = (world.clients.clone(), world.wire.clone(), progress.clone());
-            thread::spawn(move || Asking { client: number / 2, clients: &clients, wire: &wire, progress: &progress }.run())
+            let (clients, wire, progress) =
+                (world.clients.clone(), world.wire.clone(), progress.clone());
+            thread::spawn(move || {
+                Asking {
+                    client: number / 2,
+                    clients: &clients,
+                    wire: &wire,
+                    progress: &progress,
+                }
+                .run()
+            })
         });
         let (data, registering) = (world.server.data(), progress.clone());
-        let threads = clients.chain([thread::spawn(move || register(&data, &registering))]).collect();
+        let threads = clients
+            .chain([thread::spawn(move || register(&data, &registering))])
+            .collect();
         Self { threads, progress }
     }
 
@@ -63,20 +74,32 @@ impl Load {
     /// So many more are granted.
     pub fn goes_on(&self, world: &World, what: &str) {
         let before = self.granted();
-        world.server.wait_until(&format!("honest requests go on {what}"), || self.granted() >= before + 20);
+        world
+            .server
+            .wait_until(&format!("honest requests go on {what}"), || {
+                self.granted() >= before + 20
+            });
     }
 
     /// So many more are answered, whatever it is.
     pub fn is_heard(&self, world: &World, what: &str) {
         let answered = || self.granted() + self.refused();
         let before = answered();
-        world.server.wait_until(&format!("requests are answered {what}"), || answered() >= before + 20);
+        world
+            .server
+            .wait_until(&format!("requests are answered {what}"), || {
+                answered() >= before + 20
+            });
     }
 
     /// Stops, and tells what was answered.
     pub fn end(self) -> Kept {
         self.progress.stop.store(true, Ordering::SeqCst);
-        let all = self.threads.into_iter().map(|thread| thread.join().expect("each answer was in time and no failure of ours"));
+        let all = self.threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .expect("each answer was in time and no failure of ours")
+        });
         all.fold(Kept::default(), Kept::and)
     }
 }
@@ -95,7 +118,14 @@ impl Asking<'_> {
             if self.progress.stop.load(Ordering::SeqCst) {
                 break;
             }
-            self.ask(if round % 4 == 3 { Use::ClientAuth } else { Use::Grant }, &mut kept);
+            self.ask(
+                if round % 4 == 3 {
+                    Use::ClientAuth
+                } else {
+                    Use::Grant
+                },
+                &mut kept,
+            );
             if round % 4 == 0 {
                 self.revoke(&mut kept);
             }
@@ -108,17 +138,40 @@ impl Asking<'_> {
         let assertion = self.wire.assertion(&self.clients[self.client], usage);
         let answer = self.wire.use_assertion(usage, &assertion);
         if let Some(text) = answer.json()["access_token"].as_str() {
-            kept.tokens.push(Token { client: self.client, text: text.to_owned(), fate: Fate::Given });
+            kept.tokens.push(Token {
+                client: self.client,
+                text: text.to_owned(),
+                fate: Fate::Given,
+            });
         }
         self.keep(Used { usage, assertion }, answer, kept);
     }
 
     /// Gives the last token back.
     fn revoke(&self, kept: &mut Kept) {
-        let Some(token) = kept.tokens.last_mut().filter(|token| token.fate == Fate::Given) else { return };
-        let (answer, assertion) = self.wire.about("/revoke", &self.clients[self.client], &token.text);
-        token.fate = if answer.status == 200 { Fate::Revoked } else { Fate::Unsure };
-        self.keep(Used { usage: Use::ClientAuth, assertion }, answer, kept);
+        let Some(token) = kept
+            .tokens
+            .last_mut()
+            .filter(|token| token.fate == Fate::Given)
+        else {
+            return;
+        };
+        let (answer, assertion) =
+            self.wire
+                .about("/revoke", &self.clients[self.client], &token.text);
+        token.fate = if answer.status == 200 {
+            Fate::Revoked
+        } else {
+            Fate::Unsure
+        };
+        self.keep(
+            Used {
+                usage: Use::ClientAuth,
+                assertion,
+            },
+            answer,
+            kept,
+        );
     }
 
     fn keep(&self, used: Used, answer: Answer, kept: &mut Kept) {
@@ -151,7 +204,11 @@ fn register(data: &Path, progress: &Progress) -> Kept {
             kept.subjects.push(subject);
             progress.registered.fetch_add(1, Ordering::SeqCst);
         } else {
-            assert!(finished.stderr.contains("error: ") && !finished.stderr.contains("panicked"), "{}", finished.stderr);
+            assert!(
+                finished.stderr.contains("error: ") && !finished.stderr.contains("panicked"),
+                "{}",
+                finished.stderr
+            );
             assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
             kept.unregistered.push(finished.stderr);
         }

@@ -16,9 +16,13 @@ fn a_locked_database_refuses_for_a_while_and_loses_nothing() {
     let load = Load::begin(&world);
     load.goes_on(&world, "before the lock");
     let other = other(&world);
-    other.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
+    other
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .expect("a timeout");
     other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-    world.server.wait_until("requests are told to come back", || load.refused() > 0);
+    world
+        .server
+        .wait_until("requests are told to come back", || load.refused() > 0);
     world.is_not_ready("locked");
     other.execute_batch("ROLLBACK").expect("released");
     load.goes_on(&world, "after the lock");
@@ -39,11 +43,20 @@ fn a_reader_that_holds_the_log_stops_nobody() {
         .and_then(|()| reader.query_row("SELECT count(*) FROM client", [], |_| Ok(())))
         .expect("a reader");
     let load = Load::begin(&world);
-    world.server.wait_until("honest requests go on beside a reader", || load.granted() >= 300);
+    world
+        .server
+        .wait_until("honest requests go on beside a reader", || {
+            load.granted() >= 300
+        });
     assert_eq!((world.ready(), world.live()), (200, 200));
-    reader.execute_batch("COMMIT").expect("the end of the reading");
+    reader
+        .execute_batch("COMMIT")
+        .expect("the end of the reading");
     load.goes_on(&world, "after the reader");
     let kept = load.end();
-    assert!(kept.refused.is_empty() && kept.unsure.is_empty(), "{kept:?}");
+    assert!(
+        kept.refused.is_empty() && kept.unsure.is_empty(),
+        "{kept:?}"
+    );
     before.and(kept).holds(&world, "log held");
 }

@@ -16,8 +16,18 @@ fn logging_to_pipe() -> (World, Kept, File) {
     let world = World::start();
     let before = world.control();
     let pipe = world.server.directory().join("log");
-    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-    let reader = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(&pipe).expect("a pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    let reader = OpenOptions::new()
+        .read(true)
+        .custom_flags(NONBLOCK)
+        .open(&pipe)
+        .expect("a pipe");
     let world = world.restart_in("exec \"$0\" \"$@\" 2>\"$LOG\"", &[("LOG", &pipe)]);
     (world, before, reader)
 }
@@ -32,7 +42,10 @@ fn a_log_whose_reader_goes_away_stops_nobody() {
     load.goes_on(&world, "still");
     assert_eq!((world.ready(), world.live()), (200, 200));
     let kept = load.end();
-    assert!(kept.refused.is_empty() && kept.unsure.is_empty(), "{kept:?}");
+    assert!(
+        kept.refused.is_empty() && kept.unsure.is_empty(),
+        "{kept:?}"
+    );
     before.and(kept).holds(&world, "log closed");
 }
 
@@ -41,11 +54,17 @@ fn a_log_that_nobody_reads_while_the_database_is_locked_stops_nobody() {
     let (world, before, reader) = logging_to_pipe();
     let load = Load::begin(&world);
     // Each line has some 500 octets, and a pipe takes 64 KiB.
-    world.server.wait_until("the pipe is full", || load.granted() >= 300);
+    world
+        .server
+        .wait_until("the pipe is full", || load.granted() >= 300);
     let other = other(&world);
-    other.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
+    other
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .expect("a timeout");
     other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-    world.server.wait_until("requests are told to come back", || load.refused() > 0);
+    world
+        .server
+        .wait_until("requests are told to come back", || load.refused() > 0);
     world.is_not_ready("locked, and no log");
     other.execute_batch("ROLLBACK").expect("released");
     load.goes_on(&world, "after the lock");

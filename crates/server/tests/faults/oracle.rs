@@ -62,7 +62,11 @@ impl Kept {
     pub fn refusals_are_temporary(&self, what: &str) {
         for answer in &self.refused {
             assert!([429, 503].contains(&answer.status), "{what}: {answer:?}");
-            assert_eq!(answer.error(), "temporarily_unavailable", "{what}: {answer:?}");
+            assert_eq!(
+                answer.error(),
+                "temporarily_unavailable",
+                "{what}: {answer:?}"
+            );
             assert!(answer.header("retry-after").is_some(), "{what}: {answer:?}");
         }
     }
@@ -70,25 +74,46 @@ impl Kept {
     /// Nothing answered is lost.
     pub fn holds(&self, world: &World, what: &str) {
         let broken = self.broken(world);
-        assert!(broken.is_empty(), "{what}: {} broken, the first: {:?}", broken.len(), broken.first());
+        assert!(
+            broken.is_empty(),
+            "{what}: {} broken, the first: {:?}",
+            broken.len(),
+            broken.first()
+        );
         world.serves(&format!("{what}, after all"));
     }
 
     /// What does not hold any more of what was answered.
     pub fn broken(&self, world: &World) -> Vec<String> {
-        let revoked = self.tokens.iter().filter(|token| token.fate == Fate::Revoked).count();
-        assert!(self.used.len() >= 20 && revoked >= 3 && !self.subjects.is_empty(), "too little was asked to tell: {self:?}");
+        let revoked = self
+            .tokens
+            .iter()
+            .filter(|token| token.fate == Fate::Revoked)
+            .count();
+        assert!(
+            self.used.len() >= 20 && revoked >= 3 && !self.subjects.is_empty(),
+            "too little was asked to tell: {self:?}"
+        );
         let mut broken = self.accepted_again(world);
-        broken.extend(in_parallel(self.tokens.len(), &|place| self.tokens[place].is_wrong(world)));
-        broken.extend(self.subjects_missing(world).into_iter().map(|subject| format!("{subject} is gone")));
+        broken.extend(in_parallel(self.tokens.len(), &|place| {
+            self.tokens[place].is_wrong(world)
+        }));
+        broken.extend(
+            self.subjects_missing(world)
+                .into_iter()
+                .map(|subject| format!("{subject} is gone")),
+        );
         broken
     }
 
     /// Used assertions that are accepted once more, or refused for another reason than their use.
     pub fn accepted_again(&self, world: &World) -> Vec<String> {
         let again = |place: usize| {
-            let answer = world.wire.use_assertion(self.used[place].usage, &self.used[place].assertion);
-            let is_refused = answer.status == 400 && ["invalid_grant", "invalid_client"].contains(&answer.error().as_str());
+            let answer = world
+                .wire
+                .use_assertion(self.used[place].usage, &self.used[place].assertion);
+            let is_refused = answer.status == 400
+                && ["invalid_grant", "invalid_client"].contains(&answer.error().as_str());
             (!is_refused).then(|| format!("a used assertion: {answer:?}"))
         };
         let mut broken = in_parallel(self.used.len(), &again);
@@ -101,25 +126,35 @@ impl Kept {
         let open: Vec<_> = self.unsure.iter().chain(&self.maybe).collect();
         in_parallel(open.len(), &|place| {
             let used = &open[place];
-            let both = [(); 2].map(|()| world.wire.use_assertion(used.usage, &used.assertion).status);
+            let both =
+                [(); 2].map(|()| world.wire.use_assertion(used.usage, &used.assertion).status);
             (both == [200, 200]).then(|| "an assertion is accepted twice".to_owned())
         })
     }
 
     pub fn subjects_missing(&self, world: &World) -> Vec<String> {
-        missing_from(&command(&world.server.data(), &["--json", "subject", "list"]).stdout, &self.subjects)
+        missing_from(
+            &command(&world.server.data(), &["--json", "subject", "list"]).stdout,
+            &self.subjects,
+        )
     }
 }
 
 /// Names that are not in the output of `subject list`.
 pub fn missing_from(list: &str, names: &[String]) -> Vec<String> {
-    names.iter().filter(|name| !list.contains(&format!("\"{name}\""))).cloned().collect()
+    names
+        .iter()
+        .filter(|name| !list.contains(&format!("\"{name}\"")))
+        .cloned()
+        .collect()
 }
 
 impl Token {
     /// Whether introspection says otherwise than what was answered.
     fn is_wrong(&self, world: &World) -> Option<String> {
-        let (answer, _) = world.wire.about("/introspect", &world.clients[self.client], &self.text);
+        let (answer, _) = world
+            .wire
+            .about("/introspect", &world.clients[self.client], &self.text);
         let is_active = answer.json()["active"].as_bool();
         let is_right = match self.fate {
             Fate::Given => is_active == Some(true),
@@ -133,10 +168,20 @@ impl Token {
 /// What `find` finds in each place, four at a time.
 fn in_parallel(count: usize, find: &(dyn Fn(usize) -> Option<String> + Sync)) -> Vec<String> {
     let part = count.div_ceil(4);
-    let places = |from: usize| -> Range<usize> { (from * part).min(count)..((from + 1) * part).min(count) };
+    let places =
+        |from: usize| -> Range<usize> { (from * part).min(count)..((from + 1) * part).min(count) };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|from| scope.spawn(move || places(from).filter_map(find).collect::<Vec<_>>())).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("each answer was in time and no failure of ours")).collect()
+        let threads: Vec<_> = (0..4)
+            .map(|from| scope.spawn(move || places(from).filter_map(find).collect::<Vec<_>>()))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| {
+                thread
+                    .join()
+                    .expect("each answer was in time and no failure of ours")
+            })
+            .collect()
     })
 }
 
@@ -145,13 +190,21 @@ fn in_parallel(count: usize, find: &(dyn Fn(usize) -> Option<String> + Sync)) ->
 fn the_oracle_notices_what_is_lost() {
     let world = World::start();
     let kept = world.control();
-    let database = rusqlite::Connection::open(world.server.data().join("grantor.db")).expect("the database");
-    database.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
-    database.execute_batch("DELETE FROM replay; DELETE FROM revocation; DELETE FROM subject").expect("lost");
+    let database =
+        rusqlite::Connection::open(world.server.data().join("grantor.db")).expect("the database");
+    database
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .expect("a timeout");
+    database
+        .execute_batch("DELETE FROM replay; DELETE FROM revocation; DELETE FROM subject")
+        .expect("lost");
     drop(database);
     let world = world.kill_and_restart();
     let broken = kept.broken(&world);
     for what in ["a used assertion", "a token that was Revoked", "is gone"] {
-        assert!(broken.iter().any(|line| line.contains(what)), "{what}: {broken:?}");
+        assert!(
+            broken.iter().any(|line| line.contains(what)),
+            "{what}: {broken:?}"
+        );
     }
 }

@@ -65,11 +65,16 @@ impl Clock {
     /// # Errors
     /// Why there is none: no compiler, or another system.
     pub fn new() -> Result<Self, String> {
-        let clock = Self { directory: directory() };
+        let clock = Self {
+            directory: directory(),
+        };
         fs::write(clock.path("clock.c"), SOURCE).expect("a file");
         clock.set(0);
         let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(clock.library()).arg(clock.path("clock.c"));
+        compiler
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(clock.library())
+            .arg(clock.path("clock.c"));
         let output = compiler.output().map_err(|error| format!("cc: {error}"))?;
         match output.status.success() {
             true => Ok(clock),
@@ -88,19 +93,30 @@ impl Clock {
     /// Sets the clock of every process under it, so many seconds ahead of the true time.
     pub fn set(&self, seconds: i64) {
         use std::os::unix::fs::FileExt as _;
-        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(self.path("offset")).expect("a file");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.path("offset"))
+            .expect("a file");
         // In place and at once: a file cut short would end who has it mapped.
-        file.write_all_at(&(seconds * 1000).to_ne_bytes(), 0).expect("written");
+        file.write_all_at(&(seconds * 1000).to_ne_bytes(), 0)
+            .expect("written");
     }
 
     /// Ends the server, and starts it under this clock.
     pub fn restart(&self, world: World) -> World {
         let (library, offset) = (self.library(), self.path("offset"));
-        world.restart_in("exec \"$0\" \"$@\"", &[("LD_PRELOAD", &library), ("CLOCK_OFFSET", &offset)])
+        world.restart_in(
+            "exec \"$0\" \"$@\"",
+            &[("LD_PRELOAD", &library), ("CLOCK_OFFSET", &offset)],
+        )
     }
 
     /// Has a command run under this clock.
     pub fn over<'c>(&self, command: &'c mut Command) -> &'c mut Command {
-        command.env("LD_PRELOAD", self.library()).env("CLOCK_OFFSET", self.path("offset"))
+        command
+            .env("LD_PRELOAD", self.library())
+            .env("CLOCK_OFFSET", self.path("offset"))
     }
 }

@@ -44,9 +44,19 @@ impl Script {
             "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
             "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
         });
-        let key = PrivateJwk::generate(Algorithm::Es256).expect("a key").public().with_key_id("first");
-        let documents = [(METADATA.to_owned(), metadata), ("/jwks".to_owned(), json!({"keys": [key.to_object()]}))];
-        Self { documents: documents.into(), answer: Box::new(|_, _| granted()), ahead: Some(0) }
+        let key = PrivateJwk::generate(Algorithm::Es256)
+            .expect("a key")
+            .public()
+            .with_key_id("first");
+        let documents = [
+            (METADATA.to_owned(), metadata),
+            ("/jwks".to_owned(), json!({"keys": [key.to_object()]})),
+        ];
+        Self {
+            documents: documents.into(),
+            answer: Box::new(|_, _| granted()),
+            ahead: Some(0),
+        }
     }
 
     /// The metadata, to change.
@@ -57,12 +67,18 @@ impl Script {
 
 /// A token.
 pub fn granted() -> (u16, Value) {
-    (200, json!({"access_token": "the-token", "token_type": "Bearer", "expires_in": 60}))
+    (
+        200,
+        json!({"access_token": "the-token", "token_type": "Bearer", "expires_in": 60}),
+    )
 }
 
 /// A refusal.
 pub fn refused(code: &str) -> (u16, Value) {
-    (400, json!({"error": code, "error_description": "as scripted"}))
+    (
+        400,
+        json!({"error": code, "error_description": "as scripted"}),
+    )
 }
 
 impl Foreign {
@@ -85,7 +101,11 @@ impl Foreign {
     /// The forms that came to this path.
     pub fn forms(&self, path: &str) -> Vec<Form> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.iter().filter(|(asked, _)| asked == path).map(|(_, form)| form.clone()).collect()
+        asked
+            .iter()
+            .filter(|(asked, _)| asked == path)
+            .map(|(_, form)| form.clone())
+            .collect()
     }
 }
 
@@ -96,14 +116,22 @@ pub fn claims(assertion: &str) -> Value {
 
 /// The header (0) or the claims (1) of an assertion.
 pub fn part(assertion: &str, index: usize) -> Value {
-    let octets = assertion.split('.').nth(index).and_then(base64url_decode).expect("base64url");
+    let octets = assertion
+        .split('.')
+        .nth(index)
+        .and_then(base64url_decode)
+        .expect("base64url");
     serde_json::from_slice(&octets).expect("JSON")
 }
 
 fn serve(mut stream: TcpStream, script: &Script, log: &Mutex<Vec<(String, Form)>>) {
-    let Some((path, body)) = read(&mut stream) else { return };
+    let Some((path, body)) = read(&mut stream) else {
+        return;
+    };
     let form = form(&body);
-    log.lock().unwrap_or_else(PoisonError::into_inner).push((path.clone(), form.clone()));
+    log.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push((path.clone(), form.clone()));
     let (status, answer) = match script.documents.get(&path) {
         Some(document) => (200, document.clone()),
         None if path == "/token" => (script.answer)(&path, form),
@@ -115,7 +143,9 @@ fn serve(mut stream: TcpStream, script: &Script, log: &Mutex<Vec<(String, Form)>
         format!("Date: {}\r\n", date.expect("a date"))
     });
     let body = answer.to_string();
-    let head = format!("HTTP/1.1 {status} X\r\n{date}Content-Type: application/json\r\nConnection: close\r\n");
+    let head = format!(
+        "HTTP/1.1 {status} X\r\n{date}Content-Type: application/json\r\nConnection: close\r\n"
+    );
     // Who asked may be gone.
     let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
 }
@@ -126,8 +156,15 @@ fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     loop {
         let length = stream.read(&mut octets).ok().filter(|length| *length > 0)?;
         text.push_str(std::str::from_utf8(&octets[..length]).ok()?);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let expected = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let expected = head.lines().find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        });
         if body.len() >= expected.unwrap_or(0) {
             return Some((head.split(' ').nth(1)?.to_owned(), body.to_owned()));
         }
@@ -135,5 +172,7 @@ fn read(stream: &mut TcpStream) -> Option<(String, String)> {
 }
 
 fn form(body: &str) -> Form {
-    form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+    form_urlencoded::parse(body.as_bytes())
+        .into_owned()
+        .collect()
 }

@@ -22,7 +22,11 @@ pub enum Window {
 impl Frames {
     pub fn open(address: SocketAddr, window: Window) -> Self {
         let stream = TcpStream::connect(address).expect("the server accepts");
-        let mut frames = Self { stream, sent: 0, next: 1 };
+        let mut frames = Self {
+            stream,
+            sent: 0,
+            next: 1,
+        };
         frames.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let settings: &[u8] = match window {
             Window::Closed => &[0, 4, 0, 0, 0, 0],
@@ -42,7 +46,11 @@ impl Frames {
         block.extend(b"application/x-www-form-urlencoded");
         if fields > 0 {
             // The first is put into the table, from which the others are taken.
-            block.extend(if self.next == 1 { &[0x40, 1, b'x', 1, b'1'][..] } else { &[0xbe] });
+            block.extend(if self.next == 1 {
+                &[0x40, 1, b'x', 1, b'1'][..]
+            } else {
+                &[0xbe]
+            });
             block.extend(std::iter::repeat_n(0xbe, fields - 1));
         }
         self.head(&block, 0x04)
@@ -69,7 +77,9 @@ impl Frames {
     }
 
     fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
+        let length = u32::try_from(payload.len())
+            .expect("a short frame")
+            .to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
@@ -89,5 +99,9 @@ impl Frames {
 
 /// A literal field without indexing, its name from the static table (RFC 7541 §6.2.2).
 fn literal(name: u8, value: &str) -> Vec<u8> {
-    [&[name, u8::try_from(value.len()).expect("short")][..], value.as_bytes()].concat()
+    [
+        &[name, u8::try_from(value.len()).expect("short")][..],
+        value.as_bytes(),
+    ]
+    .concat()
 }

@@ -49,7 +49,10 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn json(&self) -> Value {
@@ -63,8 +66,14 @@ impl Answer {
 
     /// The correlation id in the `error_description`.
     pub fn decision_id(&self) -> String {
-        let description = self.json()["error_description"].as_str().unwrap_or_default().to_owned();
-        description.rsplit_once("(decision ").map(|(_, id)| id.trim_end_matches(')').to_owned()).unwrap_or_default()
+        let description = self.json()["error_description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        description
+            .rsplit_once("(decision ")
+            .map(|(_, id)| id.trim_end_matches(')').to_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -78,16 +87,28 @@ impl Server {
     pub fn start_with(configuration: &str) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         std::fs::create_dir(directory.path().join("data")).expect("a data directory");
-        std::fs::write(directory.path().join("data/grantor.toml"), configuration).expect("a configuration");
+        std::fs::write(directory.path().join("data/grantor.toml"), configuration)
+            .expect("a configuration");
         Self::start_on(directory, free_address())
     }
 
     fn start_on(directory: Arc<TempDir>, address: SocketAddr) -> Self {
-        let configuration = std::fs::read_to_string(directory.path().join("data/grantor.toml")).unwrap_or_default();
-        let scheme = if configuration.contains("[tls]") { "https" } else { "http" };
+        let configuration =
+            std::fs::read_to_string(directory.path().join("data/grantor.toml")).unwrap_or_default();
+        let scheme = if configuration.contains("[tls]") {
+            "https"
+        } else {
+            "http"
+        };
         let issuer = format!("{scheme}://{address}");
         let mut command = grantor(&directory.path().join("data"));
-        command.args(["serve", "--listen", &address.to_string(), "--issuer", &issuer]);
+        command.args([
+            "serve",
+            "--listen",
+            &address.to_string(),
+            "--issuer",
+            &issuer,
+        ]);
         Self::spawn(directory, address, issuer, command)
     }
 
@@ -95,22 +116,41 @@ impl Server {
     pub fn start_as(address: SocketAddr, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let mut command = grantor(&directory.path().join("data"));
-        command.arg("serve").args(arguments).envs(variables.iter().copied());
+        command
+            .arg("serve")
+            .args(arguments)
+            .envs(variables.iter().copied());
         Self::spawn(directory, address, format!("http://{address}"), command)
     }
 
-    fn spawn(directory: Arc<TempDir>, address: SocketAddr, issuer: String, mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+    fn spawn(
+        directory: Arc<TempDir>,
+        address: SocketAddr,
+        issuer: String,
+        mut command: Command,
+    ) -> Self {
+        let mut child = command
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
         let log = Arc::<Mutex<Vec<Value>>>::default();
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let kept = log.clone();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+                kept.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(value);
             }
         });
-        let server = Self { child, address, issuer, directory, log };
+        let server = Self {
+            child,
+            address,
+            issuer,
+            directory,
+            log,
+        };
         server.wait_until("listening", || TcpStream::connect(address).is_ok());
         server
     }
@@ -135,15 +175,35 @@ impl Server {
     /// Starts a process that has ended again, by a shell that does this and then becomes it: `exec "$0" "$@"` is in the script.
     pub fn restart_in(self, script: &str, variables: &[(&str, &Path)]) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", script]).arg(env!("CARGO_BIN_EXE_grantor")).arg("--data").arg(self.data());
-        shell.args(["serve", "--listen", &self.address.to_string(), "--issuer", &self.issuer]).envs(variables.iter().copied());
-        Self::spawn(self.directory.clone(), self.address, self.issuer.clone(), shell)
+        shell
+            .args(["-c", script])
+            .arg(env!("CARGO_BIN_EXE_grantor"))
+            .arg("--data")
+            .arg(self.data());
+        shell
+            .args([
+                "serve",
+                "--listen",
+                &self.address.to_string(),
+                "--issuer",
+                &self.issuer,
+            ])
+            .envs(variables.iter().copied());
+        Self::spawn(
+            self.directory.clone(),
+            self.address,
+            self.issuer.clone(),
+            shell,
+        )
     }
 
     /// Asks the process to end (SIGTERM) and waits for it.
     pub fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill");
         self.child.wait().expect("the process ends")
     }
 
@@ -152,15 +212,30 @@ impl Server {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let address = free_address();
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {number}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_grantor"), "serve"]);
-        command.args(["--listen", &address.to_string()]).arg("--data").arg(directory.path().join("data"));
+        command.args([
+            "-c",
+            &format!("ulimit -n {number}; exec \"$@\""),
+            "sh",
+            env!("CARGO_BIN_EXE_grantor"),
+            "serve",
+        ]);
+        command
+            .args(["--listen", &address.to_string()])
+            .arg("--data")
+            .arg(directory.path().join("data"));
         Self::spawn(directory, address, format!("http://{address}"), command)
     }
 
     /// Sends the process a signal such as `HUP`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill").success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &pid])
+                .status()
+                .expect("kill")
+                .success()
+        );
     }
 
     pub fn pid(&self) -> u32 {
@@ -169,9 +244,17 @@ impl Server {
 
     /// Memory of the process that is not a file's, in octets.
     pub fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
-        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .expect("its memory");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .expect("a number")
+            * 1024
     }
 
     /// Whether the process is still running.
@@ -202,7 +285,11 @@ impl Server {
     /// As [`Server::run`], asserting success; answers standard output without its last line break.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let finished = self.run(arguments);
-        assert!(finished.status.success(), "{arguments:?}: {}", finished.stderr);
+        assert!(
+            finished.status.success(),
+            "{arguments:?}: {}",
+            finished.stderr
+        );
         finished.stdout.trim_end().to_owned()
     }
 
@@ -221,14 +308,24 @@ impl Server {
 
     /// POSTs a form with further headers.
     pub fn post(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
-        let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
-        let all = [&[("Content-Type", "application/x-www-form-urlencoded")], headers].concat();
+        let body: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+            .collect();
+        let all = [
+            &[("Content-Type", "application/x-www-form-urlencoded")],
+            headers,
+        ]
+        .concat();
         self.send("POST", path, &all, body.join("&").as_bytes())
     }
 
     /// Sends a request with exactly these headers, besides Host, Connection and Content-Length.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.address
+        );
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
@@ -239,8 +336,11 @@ impl Server {
     /// Asks another listener of the same process.
     pub fn at(&self, address: SocketAddr, method: &str, path: &str) -> Answer {
         let mut stream = TcpStream::connect(address).expect("the listener accepts");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .expect("a timeout");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("sent");
         read_answer(&mut stream)
     }
@@ -248,7 +348,9 @@ impl Server {
     /// Sends octets and reads the answer until the server closes the connection.
     pub fn raw(&self, octets: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).expect("the server accepts");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .expect("a timeout");
         // The server may answer and close before everything is sent.
         let _ = stream.write_all(octets);
         read_answer(&mut stream)
@@ -258,25 +360,34 @@ impl Server {
     pub fn decision(&self, id: &str) -> Value {
         let find = || {
             let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.iter().rev().find(|line| line["target"] == "grantor::decision" && line["id"] == id).cloned()
+            log.iter()
+                .rev()
+                .find(|line| line["target"] == "grantor::decision" && line["id"] == id)
+                .cloned()
         };
         self.wait_until("the decision is logged", || find().is_some());
         let mut record = find().expect("waited for");
-        record["outcome"] =
-            json!({"outcome": record["message"], "error": record["error"], "rule": record["rule"], "cause": record["cause"]});
+        record["outcome"] = json!({"outcome": record["message"], "error": record["error"], "rule": record["rule"], "cause": record["cause"]});
         record
     }
 
     /// Everything logged so far.
     pub fn log(&self) -> Vec<Value> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits up to ten seconds.
     pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let started = Instant::now();
         while !is_so() {
-            assert!(started.elapsed() < Duration::from_secs(10), "not so within ten seconds: {what}; log: {:?}", self.log());
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "not so within ten seconds: {what}; log: {:?}",
+                self.log()
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -299,7 +410,11 @@ pub fn grantor(data: &Path) -> Command {
 
 pub fn finished(output: std::process::Output) -> Finished {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    Finished { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+    Finished {
+        status: output.status,
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
 
 pub fn read_answer(stream: &mut TcpStream) -> Answer {
@@ -309,31 +424,64 @@ pub fn read_answer(stream: &mut TcpStream) -> Answer {
     let text = String::from_utf8_lossy(&octets);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
-    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Answer { status, headers: headers.collect(), body: body.to_owned() }
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1)?.parse().ok())
+        .unwrap_or(0);
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Answer {
+        status,
+        headers: headers.collect(),
+        body: body.to_owned(),
+    }
 }
 
 /// A port that was free a moment ago.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
 }
 
 /// The key in a key file.
 pub fn signing_key(path: &Path) -> SigningKey {
-    KeyFile::read(path).expect("a key file").signing_key().expect("a key that signs")
+    KeyFile::read(path)
+        .expect("a key file")
+        .signing_key()
+        .expect("a key that signs")
 }
 
 /// An assertion by `client` about `subject`, made now.
-pub fn assertion(audience: &str, client: &str, subject: &str, key: &SigningKey, lifetime: Duration) -> String {
-    let assertion = NewAssertion { issuer: client, subject, audience, lifetime, typ: Some("JWT"), claims: Object::new() };
+pub fn assertion(
+    audience: &str,
+    client: &str,
+    subject: &str,
+    key: &SigningKey,
+    lifetime: Duration,
+) -> String {
+    let assertion = NewAssertion {
+        issuer: client,
+        subject,
+        audience,
+        lifetime,
+        typ: Some("JWT"),
+        claims: Object::new(),
+    };
     assertion.sign(key, SystemClock.now()).expect("signed")
 }
 
 /// Escapes one field of a form.
 pub fn escape(text: &str) -> String {
     text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect()
 }
 

@@ -17,13 +17,32 @@ const REMEDY: &str = "needed: python3 (3.11 or newer) with its venv and pip modu
 /// What to do about it, and what failed.
 pub(crate) fn python(name: &str, requirements: &Path) -> Result<PathBuf, String> {
     let interpreter = |directory: &Path| directory.join("bin/python");
-    let works = |directory: &Path| succeed(Command::new(interpreter(directory)).arg("--version")).is_ok();
+    let works =
+        |directory: &Path| succeed(Command::new(interpreter(directory)).arg("--version")).is_ok();
     let directory = once(name, &[requirements], works, |directory| {
-        succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
-        succeed(Command::new(interpreter(directory)).args(pip).arg(requirements))
+        succeed(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(directory),
+        )?;
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--requirement",
+        ];
+        succeed(
+            Command::new(interpreter(directory))
+                .args(pip)
+                .arg(requirements),
+        )
     });
-    directory.map(|directory| interpreter(&directory)).map_err(|problem| format!("{REMEDY}; what failed: {problem}"))
+    directory
+        .map(|directory| interpreter(&directory))
+        .map_err(|problem| format!("{REMEDY}; what failed: {problem}"))
 }
 
 /// Makes a directory below the target directory, unless it is there already, is made of the same `pins`, and works.
@@ -38,7 +57,10 @@ pub(crate) fn once(
     // Another test run may be making the same directory.
     let lock = File::create(directory.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the lock");
-    let pins: String = pins.iter().map(|file| fs::read_to_string(file).expect("a file of versions")).collect();
+    let pins: String = pins
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("a file of versions"))
+        .collect();
     let complete = directory.join("complete");
     let is_current = fs::read_to_string(&complete).is_ok_and(|installed| installed == pins);
     if !is_current || !works(&directory) {
@@ -50,12 +72,25 @@ pub(crate) fn once(
 
 /// The directory that cargo names to tests; programs are built in a directory beside it.
 fn target_tmp() -> PathBuf {
-    let beside = || env::current_exe().expect("a program").ancestors().nth(2).expect("a target directory").join("tmp");
+    let beside = || {
+        env::current_exe()
+            .expect("a program")
+            .ancestors()
+            .nth(2)
+            .expect("a target directory")
+            .join("tmp")
+    };
     option_env!("CARGO_TARGET_TMPDIR").map_or_else(beside, PathBuf::from)
 }
 
 /// Runs a command; the error is what it says.
 pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+    let output = command
+        .output()
+        .map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
 }

@@ -7,7 +7,13 @@ use super::OpenError;
 use crate::Exposure;
 
 /// The database, what SQLite keeps beside it, and the lock of a start.
-const FILES: [&str; 5] = ["grantor.db", "grantor.db-wal", "grantor.db-shm", "grantor.db-journal", "lock"];
+const FILES: [&str; 5] = [
+    "grantor.db",
+    "grantor.db-wal",
+    "grantor.db-shm",
+    "grantor.db-journal",
+    "lock",
+];
 
 /// Refuses a directory in which others may put files.
 pub(super) fn check_directory(directory: &Path) -> Result<(), OpenError> {
@@ -21,7 +27,9 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), OpenError> {
 pub(super) fn check_files(directory: &Path) -> Result<(), OpenError> {
     FILES.iter().try_for_each(|name| {
         let path = directory.join(name);
-        exposure(&path)?.map_or(Ok(()), |exposure| Err(OpenError::Exposed { path, exposure }))
+        exposure(&path)?.map_or(Ok(()), |exposure| {
+            Err(OpenError::Exposed { path, exposure })
+        })
     })
 }
 
@@ -29,6 +37,9 @@ fn exposure(path: &Path) -> Result<Option<Exposure>, OpenError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Exposure::of(&metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(OpenError::Io { path: path.to_owned(), error }),
+        Err(error) => Err(OpenError::Io {
+            path: path.to_owned(),
+            error,
+        }),
     }
 }

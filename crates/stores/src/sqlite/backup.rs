@@ -101,19 +101,31 @@ impl SqliteStore {
     }
 
     fn write_backup(&self, unfinished: &Path, file: &Path) -> Result<(), BackupError> {
-        let failed = |error| BackupError::Sqlite { path: unfinished.to_owned(), error };
+        let failed = |error| BackupError::Sqlite {
+            path: unfinished.to_owned(),
+            error,
+        };
         let io = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::Exists(file.to_owned()),
-            _ => BackupError::Io { path: file.to_owned(), error },
+            _ => BackupError::Io {
+                path: file.to_owned(),
+                error,
+            },
         };
         remove_if_there(unfinished).map_err(io)?;
         // A file of this run, in whatever directory it is: not one that somebody else has put there.
-        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(unfinished).map_err(io)?;
+        let opened = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(unfinished)
+            .map_err(io)?;
         let source = open::connect_to_read(self.0.readers.path()).map_err(failed)?;
         let mut copy = Connection::open(unfinished).map_err(failed)?;
         copy_all(&source, &mut copy).map_err(failed)?;
         // One file, without a log beside it.
-        copy.pragma_update(None, "journal_mode", "DELETE").map_err(failed)?;
+        copy.pragma_update(None, "journal_mode", "DELETE")
+            .map_err(failed)?;
         copy.close().map_err(|(_, error)| failed(error))?;
         opened.sync_all().map_err(io)?;
         fs::hard_link(unfinished, file).map_err(io)?;
@@ -127,16 +139,31 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`OpenError`] about the backup, the master key or the database; then nothing was changed.
-    pub fn restore(directory: &Path, backup: &Path, options: &Options) -> Result<Restored, OpenError> {
-        let io = |error| OpenError::Io { path: directory.to_owned(), error };
+    pub fn restore(
+        directory: &Path,
+        backup: &Path,
+        options: &Options,
+    ) -> Result<Restored, OpenError> {
+        let io = |error| OpenError::Io {
+            path: directory.to_owned(),
+            error,
+        };
         let path = directory.join("grantor.db");
-        let place = Place { directory, path: &path };
+        let place = Place {
+            directory,
+            path: &path,
+        };
         let lock = open::lock(directory)?;
         let copy = directory.join("grantor.db.restoring");
         place.remove(&copy).map_err(io)?;
         let prepared = place.prepare(backup, &copy, options);
-        let restored =
-            prepared.and_then(|(fence, revocations)| Ok(Restored { fence, revocations, set_aside: place.replace_by(&copy)? }));
+        let restored = prepared.and_then(|(fence, revocations)| {
+            Ok(Restored {
+                fence,
+                revocations,
+                set_aside: place.replace_by(&copy)?,
+            })
+        });
         if let Err(error) = place.remove(&copy) {
             // What was done is done.
             tracing::warn!(path = %copy.display(), %error, "this copy could not be removed");
@@ -154,31 +181,52 @@ struct Place<'p> {
 
 impl Place<'_> {
     /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in it, and what is known of revocations.
-    fn prepare(&self, backup: &Path, copy: &Path, options: &Options) -> Result<(UnixTime, Revocations), OpenError> {
+    fn prepare(
+        &self,
+        backup: &Path,
+        copy: &Path,
+        options: &Options,
+    ) -> Result<(UnixTime, Revocations), OpenError> {
         if open::inspect(backup)? {
             return Err(OpenError::Foreign(backup.to_owned()));
         }
         let master_key = open::master_key(self.directory, options)?;
         let failed = sqlite(copy);
-        open::private_file(copy).map_err(|error| OpenError::Io { path: copy.to_owned(), error })?;
+        open::private_file(copy).map_err(|error| OpenError::Io {
+            path: copy.to_owned(),
+            error,
+        })?;
         let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let source = Connection::open_with_flags(backup, read_only).map_err(sqlite(backup))?;
         let mut unmarked = Connection::open(copy).map_err(&failed)?;
         copy_all(&source, &mut unmarked).map_err(&failed)?;
         // SQLite copies pages, so they have to be of one size.
-        let resize = format!("PRAGMA journal_mode = DELETE; PRAGMA page_size = {PAGE_SIZE}; VACUUM;");
+        let resize =
+            format!("PRAGMA journal_mode = DELETE; PRAGMA page_size = {PAGE_SIZE}; VACUUM;");
         unmarked.execute_batch(&resize).map_err(&failed)?;
         drop(unmarked);
         let mut connection = open::connect_to_write(copy).map_err(&failed)?;
         open::migrate(&mut connection, copy)?;
         let key_path = open::master_key_path(self.directory, options);
-        open::check_master_key(&connection, &master_key).map_err(&failed)?.ok_or(OpenError::WrongMasterKey(key_path))?;
+        open::check_master_key(&connection, &master_key)
+            .map_err(&failed)?
+            .ok_or(OpenError::WrongMasterKey(key_path))?;
         let revocations = self.take_over_revocations(&connection).map_err(&failed)?;
         let fence = mark(&connection, &self.numbers(), revocations, options).map_err(&failed)?;
-        let content = |error| OpenError::Content { path: copy.to_owned(), error };
-        signing_key::remove_withdrawn(&connection, &master_key, options.signing_algorithm, options.clock.now())
-            .map_err(content)?;
-        connection.pragma_update(None, "journal_mode", "DELETE").map_err(&failed)?;
+        let content = |error| OpenError::Content {
+            path: copy.to_owned(),
+            error,
+        };
+        signing_key::remove_withdrawn(
+            &connection,
+            &master_key,
+            options.signing_algorithm,
+            options.clock.now(),
+        )
+        .map_err(content)?;
+        connection
+            .pragma_update(None, "journal_mode", "DELETE")
+            .map_err(&failed)?;
         Ok((fence, revocations))
     }
 
@@ -187,7 +235,9 @@ impl Place<'_> {
         if !matches!(open::inspect(self.path), Ok(false)) {
             return Ok(Revocations::Unknown);
         }
-        let version: i64 = open::connect_to_read(self.path)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version: i64 =
+            open::connect_to_read(self.path)?
+                .pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version < open::MIGRATIONS.len() as i64 {
             // It has no table of withdrawn keys yet.
             return Ok(Revocations::Unknown);
@@ -208,8 +258,13 @@ impl Place<'_> {
     /// The numbers that were given in this directory, as far as the database of now can be read or was noted. Where neither is so,
     /// nobody knows them: the next ones are far away.
     fn numbers(&self) -> Numbers {
-        let read = || open::connect_to_read(self.path).and_then(|connection| numbers_of(&connection));
-        let now = if self.path.exists() { read().ok() } else { None };
+        let read =
+            || open::connect_to_read(self.path).and_then(|connection| numbers_of(&connection));
+        let now = if self.path.exists() {
+            read().ok()
+        } else {
+            None
+        };
         now.unwrap_or_else(|| Seen::in_directory(self.directory).numbers())
     }
 
@@ -228,7 +283,10 @@ impl Place<'_> {
             Err(OpenError::Damaged { .. }) => Some(self.set_aside()?),
             Err(other) => return Err(other),
         };
-        let io = |error| OpenError::Io { path: self.path.to_owned(), error };
+        let io = |error| OpenError::Io {
+            path: self.path.to_owned(),
+            error,
+        };
         // A log of no database any more.
         self.remove(self.path).map_err(io)?;
         fs::rename(copy, self.path).map_err(io)?;
@@ -238,13 +296,18 @@ impl Place<'_> {
 
     /// Renames what is there, with the files beside it, to names that nothing has yet.
     fn set_aside(&self) -> Result<PathBuf, OpenError> {
-        let name = (1..).map(|number| self.directory.join(format!("grantor.db.damaged-{number}"))).find(|name| !name.exists());
+        let name = (1..)
+            .map(|number| self.directory.join(format!("grantor.db.damaged-{number}")))
+            .find(|name| !name.exists());
         let name = name.expect("there are more numbers than files");
         for suffix in SUFFIXES {
             let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
             match fs::rename(with(self.path), with(&name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(OpenError::Io { path: self.path.to_owned(), error });
+                    return Err(OpenError::Io {
+                        path: self.path.to_owned(),
+                        error,
+                    });
                 }
                 _ => {}
             }
@@ -254,7 +317,9 @@ impl Place<'_> {
 
     /// Removes a database with the files beside it, as far as they are there.
     fn remove(&self, path: &Path) -> io::Result<()> {
-        SUFFIXES.iter().try_for_each(|suffix| remove_if_there(Path::new(&format!("{}{suffix}", path.display()))))
+        SUFFIXES.iter().try_for_each(|suffix| {
+            remove_if_there(Path::new(&format!("{}{suffix}", path.display())))
+        })
     }
 }
 
@@ -265,7 +330,12 @@ const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 const FAR: i64 = 1 << 20;
 
 /// Raises the fence, and sees to it that servers take note and that no number is given again.
-fn mark(connection: &Connection, given: &Numbers, revocations: Revocations, options: &Options) -> rusqlite::Result<UnixTime> {
+fn mark(
+    connection: &Connection,
+    given: &Numbers,
+    revocations: Revocations,
+    options: &Options,
+) -> rusqlite::Result<UnixTime> {
     match given.is_empty() {
         true => drop(connection.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [FAR])?),
         false => go_on_from(connection, given)?,
@@ -289,7 +359,10 @@ fn copy_all(source: &Connection, target: &mut Connection) -> rusqlite::Result<()
             StepResult::Done => return Ok(()),
             _ if started.elapsed() >= PATIENCE => {
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-                return Err(rusqlite::Error::SqliteFailure(busy, Some("another process writes all the time".to_owned())));
+                return Err(rusqlite::Error::SqliteFailure(
+                    busy,
+                    Some("another process writes all the time".to_owned()),
+                ));
             }
             _ => thread::sleep(PAUSE),
         }

@@ -20,7 +20,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 /// read, so that a stranger cannot make the database work, and the time of a refusal does not tell who is registered. Removed names
 /// stay in until the next start; they are looked up and not found.
 #[derive(Default)]
-pub(super) struct KnownNames(RwLock<HashMap<u64, i64, BuildHasherDefault<NoHash>>>, RandomState);
+pub(super) struct KnownNames(
+    RwLock<HashMap<u64, i64, BuildHasherDefault<NoHash>>>,
+    RandomState,
+);
 
 impl KnownNames {
     /// The names of a database.
@@ -32,7 +35,8 @@ impl KnownNames {
 
     /// Reads all names anew: after changes were missed.
     pub(super) fn add_all(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let count: u32 = connection.query_row("SELECT count(*) FROM client", [], |row| row.get(0))?;
+        let count: u32 =
+            connection.query_row("SELECT count(*) FROM client", [], |row| row.get(0))?;
         {
             let mut numbers = self.0.write().unwrap_or_else(PoisonError::into_inner);
             let more = (count as usize).saturating_sub(numbers.len());
@@ -47,12 +51,19 @@ impl KnownNames {
     }
 
     fn insert(&self, name: &str, number: i64) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(self.1.hash_one(name), number);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(self.1.hash_one(name), number);
     }
 
     /// The number of the row in which a client of this name may be.
     pub(super) fn number(&self, name: &str) -> Option<i64> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&self.1.hash_one(name)).copied()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&self.1.hash_one(name))
+            .copied()
     }
 }
 
@@ -86,7 +97,12 @@ pub(super) struct Change {
 
 impl Change {
     fn everything() -> Self {
-        Self { resource: String::new(), client: None, number: None, subject: None }
+        Self {
+            resource: String::new(),
+            client: None,
+            number: None,
+            subject: None,
+        }
     }
 
     /// Whether changes were missed, so that anything may have changed.
@@ -106,14 +122,26 @@ impl Position {
     /// The end of the log.
     pub(super) fn newest(connection: &Connection) -> rusqlite::Result<Self> {
         let query = "SELECT sequence, tag FROM change ORDER BY sequence DESC LIMIT 1";
-        let position = |row: &Row<'_>| Ok(Self { sequence: row.get(0)?, tag: row.get(1)? });
-        Ok(connection.prepare_cached(query)?.query_row([], position).optional()?.unwrap_or_default())
+        let position = |row: &Row<'_>| {
+            Ok(Self {
+                sequence: row.get(0)?,
+                tag: row.get(1)?,
+            })
+        };
+        Ok(connection
+            .prepare_cached(query)?
+            .query_row([], position)
+            .optional()?
+            .unwrap_or_default())
     }
 
     /// What became of this row.
     fn state(self, connection: &Connection) -> rusqlite::Result<RowState> {
-        let mut statement = connection.prepare_cached("SELECT tag FROM change WHERE sequence = ?1")?;
-        let tag: Option<i64> = statement.query_row([self.sequence], |row| row.get(0)).optional()?;
+        let mut statement =
+            connection.prepare_cached("SELECT tag FROM change WHERE sequence = ?1")?;
+        let tag: Option<i64> = statement
+            .query_row([self.sequence], |row| row.get(0))
+            .optional()?;
         Ok(match tag {
             Some(tag) if tag == self.tag => RowState::There,
             None if self.sequence == 0 => RowState::There,
@@ -150,18 +178,28 @@ pub(super) fn news(connection: &Connection, last: Position) -> rusqlite::Result<
         true => (vec![Change::everything()], Position::newest(connection)?),
         false => changes_since(connection, last)?,
     };
-    Ok(News { changes, position, went_back })
+    Ok(News {
+        changes,
+        position,
+        went_back,
+    })
 }
 
 /// The changes after `last`, and the newest position.
-fn changes_since(connection: &Connection, last: Position) -> rusqlite::Result<(Vec<Change>, Position)> {
+fn changes_since(
+    connection: &Connection,
+    last: Position,
+) -> rusqlite::Result<(Vec<Change>, Position)> {
     let mut statement = connection.prepare_cached(
         "SELECT sequence, resource, change.client, subject, number, tag FROM change LEFT JOIN client ON client.id = change.client \
          WHERE sequence > ?1 ORDER BY sequence",
     )?;
     let mut position = last;
     let rows = statement.query_map([last.sequence], |row| {
-        position = Position { sequence: row.get(0)?, tag: row.get(5)? };
+        position = Position {
+            sequence: row.get(0)?,
+            tag: row.get(5)?,
+        };
         let client: Option<String> = row.get(2)?;
         let subject: Option<String> = row.get(3)?;
         Ok(Change {
@@ -205,9 +243,17 @@ impl Cache {
         if let Some(value) = entries.get(key) {
             return Ok(Some(value));
         }
-        let before = *self.generation.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(value) = load()? else { return Ok(None) };
-        let generation = self.generation.read().unwrap_or_else(PoisonError::into_inner);
+        let before = *self
+            .generation
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(value) = load()? else {
+            return Ok(None);
+        };
+        let generation = self
+            .generation
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if *generation == before {
             entries.insert(key.clone(), value.clone());
         }
@@ -216,7 +262,10 @@ impl Cache {
 
     /// From then on nothing is put in that was read before. Held until what has to go is gone.
     fn next_generation(&self) -> RwLockWriteGuard<'_, u64> {
-        let mut generation = self.generation.write().unwrap_or_else(PoisonError::into_inner);
+        let mut generation = self
+            .generation
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *generation += 1;
         generation
     }
@@ -231,7 +280,8 @@ impl Cache {
         for change in changes {
             match (change.resource.as_str(), &change.client, &change.subject) {
                 ("client", Some(client), None) => {
-                    self.names.insert(client.as_str(), change.number.unwrap_or_default());
+                    self.names
+                        .insert(client.as_str(), change.number.unwrap_or_default());
                     drop(self.clients.remove(client));
                 }
                 ("subject", None, Some(subject)) => drop(self.subjects.remove(subject)),
@@ -273,12 +323,25 @@ mod tests {
         migrate(&mut connection, Path::new("")).expect("migrated");
         let change = |count: usize| {
             for _ in 0..count {
-                connection.execute("INSERT INTO change (resource) VALUES ('signing_key')", []).expect("written");
+                connection
+                    .execute("INSERT INTO change (resource) VALUES ('signing_key')", [])
+                    .expect("written");
             }
         };
         let look = |last| {
-            let News { changes, position, went_back } = news(&connection, last).expect("read");
-            ((changes.len(), changes.iter().any(Change::is_everything), went_back), position)
+            let News {
+                changes,
+                position,
+                went_back,
+            } = news(&connection, last).expect("read");
+            (
+                (
+                    changes.len(),
+                    changes.iter().any(Change::is_everything),
+                    went_back,
+                ),
+                position,
+            )
         };
         change(5);
         let (seen, last) = look(Position::default());
@@ -288,15 +351,24 @@ mod tests {
         assert_eq!(seen, (2, false, false));
         assert_eq!(look(last).0, (0, false, false));
         // A backup of when there were five is restored, and three changes follow: the same numbers, other rows.
-        connection.execute("DELETE FROM change WHERE sequence > 5", []).expect("deleted");
-        connection.execute("UPDATE sqlite_sequence SET seq = 5 WHERE name = 'change'", []).expect("set back");
+        connection
+            .execute("DELETE FROM change WHERE sequence > 5", [])
+            .expect("deleted");
+        connection
+            .execute(
+                "UPDATE sqlite_sequence SET seq = 5 WHERE name = 'change'",
+                [],
+            )
+            .expect("set back");
         assert_eq!(look(last).0, (1, true, true), "shorter");
         change(3);
         let (seen, last) = look(last);
         assert_eq!(seen, (1, true, true), "as long as before, and longer");
         change(1);
         assert_eq!(look(last).0, (1, false, false));
-        connection.execute("DELETE FROM change WHERE sequence < 9", []).expect("pruned");
+        connection
+            .execute("DELETE FROM change WHERE sequence < 9", [])
+            .expect("pruned");
         assert_eq!(look(last).0, (1, true, false));
     }
 
@@ -310,10 +382,17 @@ mod tests {
                 cache.forget(&changes);
                 Ok(Some(Subject::new(alice.clone())))
             };
-            cache.get_or_load(&cache.subjects, &alice, load).expect("read");
+            cache
+                .get_or_load(&cache.subjects, &alice, load)
+                .expect("read");
             cache.subjects.get(&alice).is_some()
         };
-        let change = || Change { resource: "subject".to_owned(), client: None, number: None, subject: Some(alice.clone()) };
+        let change = || Change {
+            resource: "subject".to_owned(),
+            client: None,
+            number: None,
+            subject: Some(alice.clone()),
+        };
         assert!(!read(vec![change()]));
         assert!(read(Vec::new()), "without a change it is");
     }
@@ -323,18 +402,32 @@ mod tests {
         let mut connection = Connection::open_in_memory().expect("a database");
         migrate(&mut connection, Path::new("")).expect("migrated");
         let add = |number: i64, name: &str| {
-            connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [name]).expect("written");
-            let insert = "INSERT INTO client (number, id, metadata, keys) VALUES (?1, ?2, '{}', '[]')";
+            connection
+                .execute(
+                    "INSERT INTO party (name, kind) VALUES (?1, 'client')",
+                    [name],
+                )
+                .expect("written");
+            let insert =
+                "INSERT INTO client (number, id, metadata, keys) VALUES (?1, ?2, '{}', '[]')";
             connection.execute(insert, (number, name)).expect("written");
         };
         add(5, "old");
         let cache = Cache::new(KnownNames::load(&connection).expect("read"));
         let last = Position::newest(&connection).expect("read");
-        assert_eq!((cache.names.number("old"), cache.names.number("new")), (Some(5), None));
+        assert_eq!(
+            (cache.names.number("old"), cache.names.number("new")),
+            (Some(5), None)
+        );
         add(6, "new");
-        connection.execute("DELETE FROM party WHERE name = 'old'", []).expect("deleted");
+        connection
+            .execute("DELETE FROM party WHERE name = 'old'", [])
+            .expect("deleted");
         add(7, "old");
         cache.forget(&news(&connection, last).expect("read").changes);
-        assert_eq!((cache.names.number("old"), cache.names.number("new")), (Some(7), Some(6)));
+        assert_eq!(
+            (cache.names.number("old"), cache.names.number("new")),
+            (Some(7), Some(6))
+        );
     }
 }

@@ -48,12 +48,20 @@ impl SqliteStore {
     }
 
     async fn read_and_write(&self) -> Result<(), String> {
-        let read = self.0.readers.read(|connection| Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?));
+        let read = self.0.readers.read(|connection| {
+            Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?)
+        });
         read.await.map_err(cause)?;
-        let write = self.0.writer.execute(|transaction| transaction.prepare_cached(WRITE)?.execute([]));
+        let write = self
+            .0
+            .writer
+            .execute(|transaction| transaction.prepare_cached(WRITE)?.execute([]));
         match tokio::time::timeout(WRITE_TIMEOUT, write).await {
             Ok(written) => written.map(drop).map_err(cause),
-            Err(_) => Err(format!("the writer did not answer within {} s", WRITE_TIMEOUT.as_secs())),
+            Err(_) => Err(format!(
+                "the writer did not answer within {} s",
+                WRITE_TIMEOUT.as_secs()
+            )),
         }
     }
 }
@@ -79,7 +87,10 @@ mod tests {
 
     fn open() -> (SqliteStore, tempfile::TempDir) {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        (SqliteStore::open(directory.path(), &Options::default()).expect("the store opens"), directory)
+        (
+            SqliteStore::open(directory.path(), &Options::default()).expect("the store opens"),
+            directory,
+        )
     }
 
     async fn after_the_last_answer(store: &SqliteStore) -> Result<(), String> {
@@ -91,36 +102,74 @@ mod tests {
     async fn a_panic_in_a_job_costs_its_group_and_nothing_that_was_committed() {
         let (store, directory) = open();
         let key = |jti: &str| ReplayKey::new("issuer", jti);
-        let (now, until) = (SystemClock.now(), SystemClock.now().plus(Duration::from_secs(60)));
+        let (now, until) = (
+            SystemClock.now(),
+            SystemClock.now().plus(Duration::from_secs(60)),
+        );
         let claim = async |jti: &str| store.claim(key(jti), until, now, 2).await;
         assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Fresh));
         // The lock keeps the writer from its first job until the rest waits beside it: all are of one group.
         let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
-        other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
-        let work = store.0.writer.execute(|transaction| transaction.execute("DELETE FROM meta", []));
-        let defect = store.0.writer.execute(|_| -> rusqlite::Result<()> { panic!("a defect in a statement") });
+        other
+            .execute_batch("BEGIN IMMEDIATE")
+            .expect("the write lock");
+        let work = store
+            .0
+            .writer
+            .execute(|transaction| transaction.execute("DELETE FROM meta", []));
+        let defect = store
+            .0
+            .writer
+            .execute(|_| -> rusqlite::Result<()> { panic!("a defect in a statement") });
         let (work, beside, defect, ()) = tokio::join!(work, claim("beside"), defect, async {
             other.execute_batch("ROLLBACK").expect("released");
         });
-        assert!(work.is_err() && beside.is_err() && defect.is_err(), "{work:?} {beside:?} {defect:?}");
+        assert!(
+            work.is_err() && beside.is_err() && defect.is_err(),
+            "{work:?} {beside:?} {defect:?}"
+        );
         assert!(!store.has_ended());
-        assert_eq!(store.check().await.map_err(cause), Ok(()), "nothing was deleted, and the writer goes on");
+        assert_eq!(
+            store.check().await.map_err(cause),
+            Ok(()),
+            "nothing was deleted, and the writer goes on"
+        );
         assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Replayed));
-        assert_eq!(claim("beside").await.map_err(cause), Ok(Claim::Fresh), "it was never claimed");
-        assert_eq!(claim("a third").await.map_err(cause), Ok(Claim::OverQuota), "each is counted once");
-        store.flush().await.expect("no decision is waited for that is not there");
+        assert_eq!(
+            claim("beside").await.map_err(cause),
+            Ok(Claim::Fresh),
+            "it was never claimed"
+        );
+        assert_eq!(
+            claim("a third").await.map_err(cause),
+            Ok(Claim::OverQuota),
+            "each is counted once"
+        );
+        store
+            .flush()
+            .await
+            .expect("no decision is waited for that is not there");
     }
 
     #[tokio::test]
     async fn a_writer_that_waits_is_told_in_time_and_again_when_it_is_back() {
         let (store, directory) = open();
         let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
-        other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+        other
+            .execute_batch("BEGIN IMMEDIATE")
+            .expect("the write lock");
         let started = Instant::now();
-        let error = store.check().await.map_err(cause).expect_err("the writer waits");
+        let error = store
+            .check()
+            .await
+            .map_err(cause)
+            .expect_err("the writer waits");
         assert_eq!(error, "the writer did not answer within 2 s");
         assert!(started.elapsed() < Duration::from_secs(3));
-        assert!(store.check().await.is_err(), "the answer holds for a moment");
+        assert!(
+            store.check().await.is_err(),
+            "the answer holds for a moment"
+        );
         other.execute_batch("ROLLBACK").expect("released");
         assert_eq!(after_the_last_answer(&store).await, Ok(()));
     }
@@ -130,7 +179,14 @@ mod tests {
         let (store, _directory) = open();
         let counted = |store: &SqliteStore| {
             let changes = store.clone();
-            async move { changes.0.writer.execute(|connection| Ok(connection.total_changes())).await.expect("a count") }
+            async move {
+                changes
+                    .0
+                    .writer
+                    .execute(|connection| Ok(connection.total_changes()))
+                    .await
+                    .expect("a count")
+            }
         };
         let before = counted(&store).await;
         let checks: Vec<_> = (0..100)

@@ -21,7 +21,11 @@ pub(super) struct NewClaim {
 
 impl NewClaim {
     pub(super) fn new(key: ReplayKey, until: UnixTime, now: UnixTime) -> Self {
-        Self { key, until, span: until.millis().saturating_sub(now.millis()).max(1).ilog2() }
+        Self {
+            key,
+            until,
+            span: until.millis().saturating_sub(now.millis()).max(1).ilog2(),
+        }
     }
 
     fn octets(&self) -> [u8; CLAIM] {
@@ -33,8 +37,12 @@ impl NewClaim {
 }
 
 /// Writes the claims to the end of the table. Answers the last position, if there are any.
-pub(super) fn append(connection: &Connection, claims: &mut [NewClaim]) -> rusqlite::Result<Option<i64>> {
-    let mut insert = connection.prepare_cached("INSERT INTO replay (until, claims) VALUES (?1, ?2)")?;
+pub(super) fn append(
+    connection: &Connection,
+    claims: &mut [NewClaim],
+) -> rusqlite::Result<Option<i64>> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO replay (until, claims) VALUES (?1, ?2)")?;
     claims.sort_unstable_by_key(|claim| claim.span);
     let mut last = None;
     for row in claims.chunk_by(|one, next| one.span == next.span) {
@@ -47,8 +55,12 @@ pub(super) fn append(connection: &Connection, claims: &mut [NewClaim]) -> rusqli
 
 /// The last position that was ever given, whether its row is still there or not.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
-    let mut statement = connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'replay'")?;
-    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or_default())
+    let mut statement =
+        connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'replay'")?;
+    Ok(statement
+        .query_row([], |row| row.get(0))
+        .optional()?
+        .unwrap_or_default())
 }
 
 /// Reads every claim behind a position, in force or not. Answers the position of the last, if there are any.
@@ -69,7 +81,11 @@ pub(super) fn read_after(
 }
 
 /// Whether the table holds this claim with an end at or after `now`. Reads every row in force.
-pub(super) fn contain(connection: &Connection, key: ReplayKey, now: UnixTime) -> rusqlite::Result<bool> {
+pub(super) fn contain(
+    connection: &Connection,
+    key: ReplayKey,
+    now: UnixTime,
+) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached("SELECT claims FROM replay WHERE until >= ?1")?;
     let mut rows = statement.query([now.millis()])?;
     while let Some(row) = rows.next()? {
@@ -87,12 +103,19 @@ pub(super) fn sweep(connection: &Connection, now: i64, most: i64) -> rusqlite::R
 }
 
 /// The claims in a row.
-fn claims_of(column: ValueRef<'_>) -> rusqlite::Result<impl Iterator<Item = (ReplayKey, UnixTime)>> {
-    let unreadable = |error: FromSqlError| rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error));
+fn claims_of(
+    column: ValueRef<'_>,
+) -> rusqlite::Result<impl Iterator<Item = (ReplayKey, UnixTime)>> {
+    let unreadable = |error: FromSqlError| {
+        rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error))
+    };
     let octets = column.as_blob().map_err(unreadable)?;
     let (claims, rest) = octets.as_chunks::<CLAIM>();
     if !rest.is_empty() {
-        return Err(unreadable(FromSqlError::InvalidBlobSize { expected_size: claims.len() * CLAIM, blob_size: octets.len() }));
+        return Err(unreadable(FromSqlError::InvalidBlobSize {
+            expected_size: claims.len() * CLAIM,
+            blob_size: octets.len(),
+        }));
     }
     Ok(claims.iter().map(|claim| {
         let key = claim[..32].try_into().expect("32 octets");
@@ -116,10 +139,14 @@ pub(super) mod tests {
     fn table_with(earlier: &[(ReplayKey, UnixTime)]) -> Connection {
         let mut connection = Connection::open_in_memory().expect("a database");
         let migrations = Migrations::from_slice(MIGRATIONS);
-        migrations.to_version(&mut connection, 8).expect("as it was");
+        migrations
+            .to_version(&mut connection, 8)
+            .expect("as it was");
         for (key, until) in earlier {
             let insert = "INSERT INTO replay (key, until) VALUES (?1, ?2)";
-            connection.execute(insert, (key.as_bytes(), until.millis())).expect("written");
+            connection
+                .execute(insert, (key.as_bytes(), until.millis()))
+                .expect("written");
         }
         migrate(&mut connection, Path::new("")).expect("migrated");
         connection
@@ -139,25 +166,44 @@ pub(super) mod tests {
     }
 
     fn rows(connection: &Connection) -> i64 {
-        connection.query_row("SELECT count(*) FROM replay", [], |row| row.get(0)).expect("a count")
+        connection
+            .query_row("SELECT count(*) FROM replay", [], |row| row.get(0))
+            .expect("a count")
     }
 
     #[test]
     fn claims_of_a_commit_share_rows_by_how_long_they_last() {
         let connection = table();
         let lasting = [3600, 60, 3599, 61, 0];
-        let mut claims: Vec<_> =
-            (0..).zip(lasting).map(|(number, seconds)| NewClaim::new(key(number), after(seconds), NOW)).collect();
+        let mut claims: Vec<_> = (0..)
+            .zip(lasting)
+            .map(|(number, seconds)| NewClaim::new(key(number), after(seconds), NOW))
+            .collect();
         assert_eq!(append(&connection, &mut claims).expect("written"), Some(3));
         let mut read = Vec::new();
-        assert_eq!(read_after(&connection, 0, |key, until| read.push((key, until))).expect("read"), Some(3));
+        assert_eq!(
+            read_after(&connection, 0, |key, until| read.push((key, until))).expect("read"),
+            Some(3)
+        );
         for (number, seconds) in (0..).zip(lasting) {
             assert!(read.contains(&(key(number), after(seconds))), "{seconds}");
-            assert!(contain(&connection, key(number), after(seconds)).expect("read"), "{seconds}");
-            assert!(!contain(&connection, key(number), after(seconds + 1)).expect("read"), "{seconds}");
+            assert!(
+                contain(&connection, key(number), after(seconds)).expect("read"),
+                "{seconds}"
+            );
+            assert!(
+                !contain(&connection, key(number), after(seconds + 1)).expect("read"),
+                "{seconds}"
+            );
         }
-        assert_eq!(read_after(&connection, 3, |_, _| panic!("none is left")).expect("read"), None);
-        assert_eq!(append(&connection, &mut []).expect("nothing to write"), None);
+        assert_eq!(
+            read_after(&connection, 3, |_, _| panic!("none is left")).expect("read"),
+            None
+        );
+        assert_eq!(
+            append(&connection, &mut []).expect("nothing to write"),
+            None
+        );
 
         for (seconds, left) in [(0, 3), (1, 2), (61, 2), (62, 1), (3600, 1), (3601, 0)] {
             sweep(&connection, after(seconds).millis(), 10).expect("swept");
@@ -168,7 +214,12 @@ pub(super) mod tests {
     #[test]
     fn a_sweep_is_bounded() {
         let connection = table();
-        (0..5).for_each(|number| drop(append(&connection, &mut [NewClaim::new(key(number), after(1), NOW)])));
+        (0..5).for_each(|number| {
+            drop(append(
+                &connection,
+                &mut [NewClaim::new(key(number), after(1), NOW)],
+            ))
+        });
         sweep(&connection, after(2).millis(), 2).expect("swept");
         assert_eq!(rows(&connection), 3);
     }
@@ -186,7 +237,12 @@ pub(super) mod tests {
     #[test]
     fn a_row_of_something_else_is_an_error() {
         let connection = table();
-        connection.execute("INSERT INTO replay (until, claims) VALUES (?1, zeroblob(81))", [after(1).millis()]).expect("written");
+        connection
+            .execute(
+                "INSERT INTO replay (until, claims) VALUES (?1, zeroblob(81))",
+                [after(1).millis()],
+            )
+            .expect("written");
         assert!(read_after(&connection, 0, |_, _| ()).is_err());
         assert!(contain(&connection, key(1), NOW).is_err());
     }

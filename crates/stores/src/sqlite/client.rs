@@ -23,8 +23,14 @@ use crate::MasterKey;
 #[async_trait]
 impl ClientSource for SqliteStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        let Some(number) = self.0.known_number(id.as_str()).await? else { return Ok(None) };
-        let load = || self.0.readers.read_here(|connection| find(connection, &self.0.master_key, id.as_str(), number));
+        let Some(number) = self.0.known_number(id.as_str()).await? else {
+            return Ok(None);
+        };
+        let load = || {
+            self.0
+                .readers
+                .read_here(|connection| find(connection, &self.0.master_key, id.as_str(), number))
+        };
         self.0.cache.get_or_load(&self.0.cache.clients, id, load)
     }
 }
@@ -32,46 +38,69 @@ impl ClientSource for SqliteStore {
 #[async_trait]
 impl ClientRegistry for SqliteStore {
     async fn client_create(&self, client: Client) -> Result<(), StoreError> {
-        self.write(move |transaction, master_key| Ok(create(transaction, master_key, &client)?)).await
+        self.write(move |transaction, master_key| Ok(create(transaction, master_key, &client)?))
+            .await
     }
 
     async fn client_update(&self, client: Client) -> Result<(), StoreError> {
-        self.write(move |transaction, master_key| Ok(update(transaction, master_key, &client)?)).await
+        self.write(move |transaction, master_key| Ok(update(transaction, master_key, &client)?))
+            .await
     }
 
     async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError> {
         let id = id.clone();
-        self.write(move |transaction, _| Ok(delete(transaction, &id)?)).await
+        self.write(move |transaction, _| Ok(delete(transaction, &id)?))
+            .await
     }
 
     async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError> {
         let inner = self.0.clone();
-        self.0.readers.read(move |connection| list(connection, &inner.master_key)).await
+        self.0
+            .readers
+            .read(move |connection| list(connection, &inner.master_key))
+            .await
     }
 }
 
 fn create(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
     let taken = StoreError::Exists("client or subject");
-    on_constraint(connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]), taken)?;
+    on_constraint(
+        connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]),
+        taken,
+    )?;
     let insert = "INSERT INTO client (id, metadata, keys) VALUES (?1, ?2, ?3)";
-    connection.execute(insert, (id, to_json(client.metadata()), keys_to_json(client)))?;
+    connection.execute(
+        insert,
+        (id, to_json(client.metadata()), keys_to_json(client)),
+    )?;
     write_secrets(connection, master_key, client)
 }
 
 fn update(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
-    let update =
-        "UPDATE client SET metadata = ?4, keys = ?5, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
+    let update = "UPDATE client SET metadata = ?4, keys = ?5, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
     let (number, version) = revision::columns(client.revision());
-    let changed = connection.execute(update, (id, number, version, to_json(client.metadata()), keys_to_json(client)))?;
+    let changed = connection.execute(
+        update,
+        (
+            id,
+            number,
+            version,
+            to_json(client.metadata()),
+            keys_to_json(client),
+        ),
+    )?;
     expect_unchanged(connection, changed, "client", id)?;
     connection.execute("DELETE FROM client_secret WHERE client = ?1", [id])?;
     write_secrets(connection, master_key, client)
 }
 
 fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
-    let changed = connection.execute("DELETE FROM party WHERE name = ?1 AND kind = 'client'", [id.as_str()])?;
+    let changed = connection.execute(
+        "DELETE FROM party WHERE name = ?1 AND kind = 'client'",
+        [id.as_str()],
+    )?;
     expect_row(changed, "client")
 }
 
@@ -89,8 +118,10 @@ fn to_json(part: &impl Serialize) -> String {
 }
 
 fn keys_to_json(client: &Client) -> String {
-    let stored =
-        |key: &ClientKey| StoredKey { jwk: embedded(&key.to_stored()), expires_at: key.expires_at.map(UnixTime::millis) };
+    let stored = |key: &ClientKey| StoredKey {
+        jwk: embedded(&key.to_stored()),
+        expires_at: key.expires_at.map(UnixTime::millis),
+    };
     to_json(&client.keys().iter().map(stored).collect::<Vec<_>>())
 }
 
@@ -107,20 +138,35 @@ fn embedded(jwk: &str) -> Box<RawValue> {
 fn text_of(jwk: &RawValue) -> Result<Cow<'_, str>, Failure> {
     match jwk.get() {
         object if object.starts_with('{') => Ok(object.into()),
-        text => Ok(Cow::Owned(serde_json::from_str(text).map_err(|error| unreadable("client", error))?)),
+        text => Ok(Cow::Owned(
+            serde_json::from_str(text).map_err(|error| unreadable("client", error))?,
+        )),
     }
 }
 
-fn write_secrets(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
+fn write_secrets(
+    connection: &Connection,
+    master_key: &MasterKey,
+    client: &Client,
+) -> Result<(), Failure> {
     let id = client.id().as_str();
     let mut insert = connection
         .prepare_cached("INSERT INTO client_secret (client, position, kind, value, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (secret, position) in client.secrets().iter().zip(0_i64..) {
         let (kind, value) = match (secret.stored_digest(), secret.expose()) {
             (Some(digest), _) => ("digest", digest.to_vec()),
-            (None, secret) => ("sealed", master_key.seal(&purpose(id), secret.unwrap_or_default().as_bytes())),
+            (None, secret) => (
+                "sealed",
+                master_key.seal(&purpose(id), secret.unwrap_or_default().as_bytes()),
+            ),
         };
-        insert.execute((id, position, kind, value, secret.expires_at.map(UnixTime::millis)))?;
+        insert.execute((
+            id,
+            position,
+            kind,
+            value,
+            secret.expires_at.map(UnixTime::millis),
+        ))?;
     }
     Ok(())
 }
@@ -132,9 +178,13 @@ fn purpose(id: &str) -> String {
 
 fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Client>>, Failure> {
     let mut statement = connection.prepare_cached("SELECT id, number FROM client ORDER BY id")?;
-    let names =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
-    names.iter().filter_map(|(id, number)| find(connection, master_key, id, *number).transpose()).collect()
+    let names = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
+    names
+        .iter()
+        .filter_map(|(id, number)| find(connection, master_key, id, *number).transpose())
+        .collect()
 }
 
 /// Reads a client in one statement, so that its parts belong together: a row for each secret, or one row without.
@@ -150,7 +200,12 @@ macro_rules! select_client {
 }
 
 /// The client of this name, by the number its row had when somebody last looked, else by its name.
-fn find(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) -> Result<Option<Arc<Client>>, Failure> {
+fn find(
+    connection: &Connection,
+    master_key: &MasterKey,
+    id: &str,
+    number: i64,
+) -> Result<Option<Arc<Client>>, Failure> {
     let mut by_number = connection.prepare_cached(select_client!("number = ?1 AND id = ?2"))?;
     if let Some(client) = load(by_number.query((number, id))?, master_key, id)? {
         return Ok(Some(client));
@@ -159,8 +214,14 @@ fn find(connection: &Connection, master_key: &MasterKey, id: &str, number: i64) 
     load(by_name.query([id])?, master_key, id)
 }
 
-fn load(mut rows: Rows<'_>, master_key: &MasterKey, id: &str) -> Result<Option<Arc<Client>>, Failure> {
-    let Some(row) = rows.next()? else { return Ok(None) };
+fn load(
+    mut rows: Rows<'_>,
+    master_key: &MasterKey,
+    id: &str,
+) -> Result<Option<Arc<Client>>, Failure> {
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
     let (metadata, keys) = (from_json(row.get_ref(0)?)?, keys(row.get_ref(1)?, id)?);
     let revision = revision::read(row, 2)?;
     let mut secrets = Vec::from_iter(secret(row, master_key, id)?);
@@ -168,39 +229,63 @@ fn load(mut rows: Rows<'_>, master_key: &MasterKey, id: &str) -> Result<Option<A
         secrets.extend(secret(row, master_key, id)?);
     }
     let client = Client::from_stored(metadata, keys, secrets);
-    Ok(Some(Arc::new(client.map_err(|error| unreadable("client", error))?.with_revision(revision))))
+    Ok(Some(Arc::new(
+        client
+            .map_err(|error| unreadable("client", error))?
+            .with_revision(revision),
+    )))
 }
 
 fn from_json<'r, T: Deserialize<'r>>(column: ValueRef<'r>) -> Result<T, Failure> {
-    let text = column.as_str().map_err(|error| unreadable("client", error))?;
+    let text = column
+        .as_str()
+        .map_err(|error| unreadable("client", error))?;
     Ok(serde_json::from_str(text).map_err(|error| unreadable("client", error))?)
 }
 
 /// A key that cannot be used is an error in the log and no obstacle to the client's other keys.
 fn keys(column: ValueRef<'_>, id: &str) -> Result<Vec<ClientKey>, Failure> {
     let key = |stored: StoredKey<&RawValue>| {
-        let key = ClientKey::from_stored(&text_of(stored.jwk)?, stored.expires_at.map(UnixTime::from_millis));
+        let key = ClientKey::from_stored(
+            &text_of(stored.jwk)?,
+            stored.expires_at.map(UnixTime::from_millis),
+        );
         if let Err(error) = key.usable() {
             tracing::error!(client = id, key = %key.name(), %error, "a stored key cannot be used; remove it");
         }
         Ok(key)
     };
-    from_json::<Vec<StoredKey<&RawValue>>>(column)?.into_iter().map(key).collect()
+    from_json::<Vec<StoredKey<&RawValue>>>(column)?
+        .into_iter()
+        .map(key)
+        .collect()
 }
 
 /// The secret of a row, if it has one.
-fn secret(row: &Row<'_>, master_key: &MasterKey, id: &str) -> Result<Option<ClientSecret>, Failure> {
-    let Some(kind) = row.get::<_, Option<String>>(4)? else { return Ok(None) };
+fn secret(
+    row: &Row<'_>,
+    master_key: &MasterKey,
+    id: &str,
+) -> Result<Option<ClientSecret>, Failure> {
+    let Some(kind) = row.get::<_, Option<String>>(4)? else {
+        return Ok(None);
+    };
     let value: Vec<u8> = row.get(5)?;
     let expires_at = row.get::<_, Option<i64>>(6)?.map(UnixTime::from_millis);
     if kind == "digest" {
-        let digest = value.try_into().map_err(|_| unreadable("client secret", "not 32 octets"))?;
+        let digest = value
+            .try_into()
+            .map_err(|_| unreadable("client secret", "not 32 octets"))?;
         return Ok(Some(ClientSecret::from_digest(digest, expires_at)));
     }
-    let opened = master_key.open(&purpose(id), &value).ok_or_else(|| unreadable("client secret", "it does not open"))?;
+    let opened = master_key
+        .open(&purpose(id), &value)
+        .ok_or_else(|| unreadable("client secret", "it does not open"))?;
     let text = std::str::from_utf8(&opened).map_err(|error| unreadable("client secret", error))?;
     let secret = ClientSecret::readable(Zeroizing::new(text.to_owned()), expires_at);
-    Ok(Some(secret.map_err(|error| unreadable("client secret", error))?))
+    Ok(Some(
+        secret.map_err(|error| unreadable("client secret", error))?,
+    ))
 }
 
 #[cfg(test)]
@@ -217,42 +302,91 @@ mod tests {
     fn clients_of_earlier_databases_keep_their_keys_their_secrets_and_their_permissions() {
         let mut connection = Connection::open_in_memory().expect("a database");
         let migrations = Migrations::from_slice(MIGRATIONS);
-        migrations.to_version(&mut connection, 9).expect("as it was");
-        for (id, method) in [("with-keys", AuthMethod::NONE), ("with-secret", AuthMethod::CLIENT_SECRET_POST)] {
-            let metadata = ClientMetadata::new(ClientId::parse(id).expect("a client_id"), method, UnixTime::from_millis(0));
-            connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]).expect("written");
-            connection.execute("INSERT INTO client (id, metadata) VALUES (?1, ?2)", [id, &to_json(&metadata)]).expect("written");
+        migrations
+            .to_version(&mut connection, 9)
+            .expect("as it was");
+        for (id, method) in [
+            ("with-keys", AuthMethod::NONE),
+            ("with-secret", AuthMethod::CLIENT_SECRET_POST),
+        ] {
+            let metadata = ClientMetadata::new(
+                ClientId::parse(id).expect("a client_id"),
+                method,
+                UnixTime::from_millis(0),
+            );
+            connection
+                .execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id])
+                .expect("written");
+            connection
+                .execute(
+                    "INSERT INTO client (id, metadata) VALUES (?1, ?2)",
+                    [id, &to_json(&metadata)],
+                )
+                .expect("written");
         }
         let good = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a \"name\""}"#;
         let unusable = ["not \"JSON\"", "[1]", "\"x\"", " { \"kty\": \"RSA\" }"];
-        let keys =
-            [(1, good, Some(7_000))].into_iter().chain([0, 2, 3, 4].into_iter().zip(unusable).map(|(at, key)| (at, key, None)));
+        let keys = [(1, good, Some(7_000))].into_iter().chain(
+            [0, 2, 3, 4]
+                .into_iter()
+                .zip(unusable)
+                .map(|(at, key)| (at, key, None)),
+        );
         for key in keys {
             let insert = "INSERT INTO client_key (client, position, jwk, expires_at) VALUES ('with-keys', ?1, ?2, ?3)";
             connection.execute(insert, key).expect("written");
         }
-        let others = "INSERT INTO client_secret VALUES ('with-secret', 0, 'digest', zeroblob(32), 5000);
+        let others =
+            "INSERT INTO client_secret VALUES ('with-secret', 0, 'digest', zeroblob(32), 5000);
             INSERT INTO party (name, kind) VALUES ('somebody', 'subject');
             INSERT INTO subject (id, enabled) VALUES ('somebody', 1);
             INSERT INTO permission (client, subject) VALUES ('with-secret', 'somebody');";
         connection.execute_batch(others).expect("written");
-        let number =
-            |connection: &Connection, query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a number");
-        let changes = |connection: &Connection| number(connection, "SELECT max(sequence) FROM change");
+        let number = |connection: &Connection, query: &str| {
+            connection
+                .query_row(query, [], |row| row.get::<_, i64>(0))
+                .expect("a number")
+        };
+        let changes =
+            |connection: &Connection| number(connection, "SELECT max(sequence) FROM change");
         let logged = changes(&connection);
         migrate(&mut connection, Path::new("")).expect("migrated");
-        assert_eq!(changes(&connection), logged, "nothing has changed for anybody");
+        assert_eq!(
+            changes(&connection),
+            logged,
+            "nothing has changed for anybody"
+        );
         assert_eq!(number(&connection, "SELECT count(*) FROM permission"), 1);
-        assert_eq!(number(&connection, "SELECT count(*) FROM client WHERE json_type(keys, '$[1].jwk') = 'object'"), 1);
+        assert_eq!(
+            number(
+                &connection,
+                "SELECT count(*) FROM client WHERE json_type(keys, '$[1].jwk') = 'object'"
+            ),
+            1
+        );
 
         let directory = tempfile::tempdir().expect("a temporary directory");
         let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
-        let read = |id| find(&connection, &master_key, id, 0).map_err(StoreError::from).expect("read").expect("there");
+        let read = |id| {
+            find(&connection, &master_key, id, 0)
+                .map_err(StoreError::from)
+                .expect("read")
+                .expect("there")
+        };
         let client = read("with-keys");
-        let [first, good, rest @ ..] = client.keys() else { panic!("five keys: {client:?}") };
+        let [first, good, rest @ ..] = client.keys() else {
+            panic!("five keys: {client:?}")
+        };
         let broken: Vec<_> = iter::once(first).chain(rest).collect();
-        assert!(broken.iter().all(|key| key.usable().is_err() && key.expires_at.is_none()));
-        assert_eq!(broken.iter().map(|key| key.to_stored()).collect::<Vec<_>>(), unusable);
+        assert!(
+            broken
+                .iter()
+                .all(|key| key.usable().is_err() && key.expires_at.is_none())
+        );
+        assert_eq!(
+            broken.iter().map(|key| key.to_stored()).collect::<Vec<_>>(),
+            unusable
+        );
         assert_eq!(good.jwk().and_then(|jwk| jwk.key_id()), Some("a \"name\""));
         assert_eq!(good.expires_at, Some(UnixTime::from_millis(7_000)));
         let other = read("with-secret");
@@ -260,12 +394,27 @@ mod tests {
 
         let stored: Vec<_> = client.keys().iter().map(ClientKey::to_stored).collect();
         // Written again, a client is what it was, and servers are told.
-        update(&connection, &master_key, &client).ok().expect("updated");
-        assert_eq!(read("with-keys").keys().iter().map(ClientKey::to_stored).collect::<Vec<_>>(), stored);
+        update(&connection, &master_key, &client)
+            .ok()
+            .expect("updated");
+        assert_eq!(
+            read("with-keys")
+                .keys()
+                .iter()
+                .map(ClientKey::to_stored)
+                .collect::<Vec<_>>(),
+            stored
+        );
         assert_eq!(changes(&connection), logged + 1);
 
         // What refers to a client still goes with it.
         delete(&connection, other.id()).ok().expect("deleted");
-        assert_eq!(number(&connection, "SELECT (SELECT count(*) FROM permission) + (SELECT count(*) FROM client_secret)"), 0);
+        assert_eq!(
+            number(
+                &connection,
+                "SELECT (SELECT count(*) FROM permission) + (SELECT count(*) FROM client_secret)"
+            ),
+            0
+        );
     }
 }

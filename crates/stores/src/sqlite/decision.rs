@@ -26,7 +26,11 @@ pub struct Retention {
 impl Default for Retention {
     /// 100,000 decisions, 256 MiB, 30 days.
     fn default() -> Self {
-        Self { rows: 100_000, octets: 256 * 1024 * 1024, age: Duration::from_secs(30 * 86_400) }
+        Self {
+            rows: 100_000,
+            octets: 256 * 1024 * 1024,
+            age: Duration::from_secs(30 * 86_400),
+        }
     }
 }
 
@@ -91,14 +95,24 @@ impl DecisionRow {
             at: decision.at.millis(),
             refused: rule.is_some(),
             rule,
-            party: client.or_else(|| claimed(&decision.claimed_issuer)).or_else(|| claimed(&decision.claimed_client)),
+            party: client
+                .or_else(|| claimed(&decision.claimed_issuer))
+                .or_else(|| claimed(&decision.claimed_client)),
             record: decision.record(),
             is_cheap: decision.is_cheap(),
         }
     }
 
     fn columns<'r>(&'r self, total: &'r i64) -> [&'r dyn ToSql; COLUMNS] {
-        [&self.id, &self.at, &self.refused, &self.rule, &self.party, &self.record, total]
+        [
+            &self.id,
+            &self.at,
+            &self.refused,
+            &self.rule,
+            &self.party,
+            &self.record,
+            total,
+        ]
     }
 }
 
@@ -138,13 +152,18 @@ pub(super) fn append(connection: &Connection, mut decisions: &[DecisionRow]) -> 
 /// Octets of the records up to and including the last row: what is in the table is this less that of the first.
 fn total(connection: &Connection) -> rusqlite::Result<i64> {
     let last = "SELECT total FROM decision ORDER BY sequence DESC LIMIT 1";
-    Ok(connection.prepare_cached(last)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+    Ok(connection
+        .prepare_cached(last)?
+        .query_row([], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
 }
 
 /// Answers the total behind these rows; `total` is that before them.
 fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rusqlite::Result<i64> {
     let rows = vec!["(?, ?, ?, ?, ?, ?, ?)"; decisions.len()].join(", ");
-    let insert = format!("INSERT INTO decision (id, at, refused, rule, party, record, total) VALUES {rows}");
+    let insert =
+        format!("INSERT INTO decision (id, at, refused, rule, party, record, total) VALUES {rows}");
     let totals: Vec<i64> = decisions
         .iter()
         .scan(total, |total, decision| {
@@ -152,8 +171,13 @@ fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rus
             Some(*total)
         })
         .collect();
-    let values = decisions.iter().zip(&totals).flat_map(|(decision, total)| decision.columns(total));
-    connection.prepare_cached(&insert)?.execute(params_from_iter(values))?;
+    let values = decisions
+        .iter()
+        .zip(&totals)
+        .flat_map(|(decision, total)| decision.columns(total));
+    connection
+        .prepare_cached(&insert)?
+        .execute(params_from_iter(values))?;
     Ok(totals.last().copied().unwrap_or(total))
 }
 
@@ -182,8 +206,16 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn decision_list(&self, filter: DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, StoreError> {
-        let mut found = self.0.readers.read(move |connection| select(connection, &filter, Order::NewestFirst, limit)).await?;
+    pub async fn decision_list(
+        &self,
+        filter: DecisionFilter,
+        limit: u32,
+    ) -> Result<Vec<StoredDecision>, StoreError> {
+        let mut found = self
+            .0
+            .readers
+            .read(move |connection| select(connection, &filter, Order::NewestFirst, limit))
+            .await?;
         found.reverse();
         Ok(found)
     }
@@ -192,16 +224,30 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn decision_page(&self, filter: DecisionFilter, limit: u32) -> Result<Vec<StoredDecision>, StoreError> {
-        self.0.readers.read(move |connection| select(connection, &filter, Order::OldestFirst, limit)).await
+    pub async fn decision_page(
+        &self,
+        filter: DecisionFilter,
+        limit: u32,
+    ) -> Result<Vec<StoredDecision>, StoreError> {
+        self.0
+            .readers
+            .read(move |connection| select(connection, &filter, Order::OldestFirst, limit))
+            .await
     }
 
     /// The position behind which the newest decisions are that pass the filter, at most `newest` of them.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn decision_before(&self, filter: DecisionFilter, newest: u32) -> Result<i64, StoreError> {
-        self.0.readers.read(move |connection| before(connection, &filter, newest)).await
+    pub async fn decision_before(
+        &self,
+        filter: DecisionFilter,
+        newest: u32,
+    ) -> Result<i64, StoreError> {
+        self.0
+            .readers
+            .read(move |connection| before(connection, &filter, newest))
+            .await
     }
 }
 
@@ -212,48 +258,88 @@ enum Order {
     NewestFirst,
 }
 
-fn select(connection: &Connection, filter: &DecisionFilter, order: Order, limit: u32) -> Result<Vec<StoredDecision>, Failure> {
+fn select(
+    connection: &Connection,
+    filter: &DecisionFilter,
+    order: Order,
+    limit: u32,
+) -> Result<Vec<StoredDecision>, Failure> {
     let order = match order {
         Order::OldestFirst => "ASC",
         Order::NewestFirst => "DESC",
     };
-    let decision = |row: &Row<'_>| Ok(StoredDecision { sequence: row.get(0)?, record: row.get(1)? });
+    let decision = |row: &Row<'_>| {
+        Ok(StoredDecision {
+            sequence: row.get(0)?,
+            record: row.get(1)?,
+        })
+    };
     filtered(filter, |wanted, values| {
-        let query = format!("SELECT sequence, record FROM decision WHERE {wanted} ORDER BY sequence {order} LIMIT ?");
+        let query = format!(
+            "SELECT sequence, record FROM decision WHERE {wanted} ORDER BY sequence {order} LIMIT ?"
+        );
         let mut statement = connection.prepare_cached(&query)?;
-        Ok(statement.query_map([values, &[&limit]].concat().as_slice(), decision)?.collect::<rusqlite::Result<_>>()?)
+        Ok(statement
+            .query_map([values, &[&limit]].concat().as_slice(), decision)?
+            .collect::<rusqlite::Result<_>>()?)
     })
 }
 
 fn before(connection: &Connection, filter: &DecisionFilter, newest: u32) -> Result<i64, Failure> {
     filtered(filter, |wanted, values| {
-        let query = format!("SELECT sequence FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?");
+        let query = format!(
+            "SELECT sequence FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+        );
         let mut statement = connection.prepare_cached(&query)?;
-        let found = statement.query_row([values, &[&newest]].concat().as_slice(), |row| row.get(0)).optional()?;
+        let found = statement
+            .query_row([values, &[&newest]].concat().as_slice(), |row| row.get(0))
+            .optional()?;
         Ok(found.unwrap_or(0))
     })
 }
 
 /// Calls `query` with the condition of this filter and its values.
-fn filtered<T>(filter: &DecisionFilter, query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>) -> Result<T, Failure> {
+fn filtered<T>(
+    filter: &DecisionFilter,
+    query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let since = filter.since.map(UnixTime::millis);
     let conditions: [(&str, Option<&dyn ToSql>); 6] = [
         ("refused = ?", filter.refused.then_some(&true)),
         ("id = ?", filter.id.as_ref().map(|id| id as &dyn ToSql)),
-        ("party = ?", filter.party.as_ref().map(|party| party as &dyn ToSql)),
-        ("rule = ?", filter.rule.as_ref().map(|rule| rule as &dyn ToSql)),
+        (
+            "party = ?",
+            filter.party.as_ref().map(|party| party as &dyn ToSql),
+        ),
+        (
+            "rule = ?",
+            filter.rule.as_ref().map(|rule| rule as &dyn ToSql),
+        ),
         ("at >= ?", since.as_ref().map(|since| since as &dyn ToSql)),
-        ("sequence > ?", filter.after.as_ref().map(|after| after as &dyn ToSql)),
+        (
+            "sequence > ?",
+            filter.after.as_ref().map(|after| after as &dyn ToSql),
+        ),
     ];
-    let used: Vec<_> = conditions.into_iter().filter_map(|(condition, value)| Some((condition, value?))).collect();
-    let wanted = used.iter().fold("1".to_owned(), |all, (condition, _)| format!("{all} AND {condition}"));
+    let used: Vec<_> = conditions
+        .into_iter()
+        .filter_map(|(condition, value)| Some((condition, value?)))
+        .collect();
+    let wanted = used.iter().fold("1".to_owned(), |all, (condition, _)| {
+        format!("{all} AND {condition}")
+    });
     let values: Vec<&dyn ToSql> = used.iter().map(|(_, value)| *value).collect();
     query(&wanted, &values)
 }
 
 /// Removes what is beyond the retention from the beginning, a bounded number of rows at a time. Reads no more rows than it removes,
 /// and one.
-pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, most: i64) -> rusqlite::Result<()> {
+pub(super) fn sweep(
+    connection: &Connection,
+    retention: Retention,
+    now: i64,
+    most: i64,
+) -> rusqlite::Result<()> {
     let rows = i64::try_from(retention.rows).unwrap_or(i64::MAX);
     let too_many = "DELETE FROM decision WHERE sequence IN (
         SELECT sequence FROM decision
@@ -262,7 +348,10 @@ pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, mos
 
     let octets = i64::try_from(retention.octets).unwrap_or(i64::MAX);
     let first = "SELECT total - octet_length(record) FROM decision ORDER BY sequence LIMIT 1";
-    let first: Option<i64> = connection.prepare_cached(first)?.query_row([], |row| row.get(0)).optional()?;
+    let first: Option<i64> = connection
+        .prepare_cached(first)?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     let end = total(connection)?.saturating_sub(octets);
     if first.is_some_and(|before| before < end) {
         let too_much = "DELETE FROM decision WHERE sequence IN (
@@ -273,7 +362,10 @@ pub(super) fn sweep(connection: &Connection, retention: Retention, now: i64, mos
 
     let end = now.saturating_sub(i64::try_from(retention.age.as_millis()).unwrap_or(i64::MAX));
     let oldest = "SELECT at FROM decision ORDER BY sequence LIMIT 1";
-    let oldest: Option<i64> = connection.prepare_cached(oldest)?.query_row([], |row| row.get(0)).optional()?;
+    let oldest: Option<i64> = connection
+        .prepare_cached(oldest)?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     if oldest.is_some_and(|at| at < end) {
         let too_old = "DELETE FROM decision WHERE sequence IN (
             SELECT sequence FROM (SELECT sequence, at FROM decision ORDER BY sequence LIMIT ?2) WHERE at < ?1)";
@@ -307,21 +399,30 @@ mod tests {
     /// What is recorded of what came while nothing could be written: cheap decisions, then dear ones, of so many octets each.
     async fn recorded(cheap: usize, dear: usize, length: usize) -> (usize, usize) {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
+        let store =
+            SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
         let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
-        other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+        other
+            .execute_batch("BEGIN IMMEDIATE")
+            .expect("the write lock");
         (0..cheap).for_each(|_| store.0.writer.record(row("cheap", length, true)));
         (0..dear).for_each(|_| store.0.writer.record(row("dear", length, false)));
         other.execute_batch("ROLLBACK").expect("released");
         store.flush().await.expect("flushed");
         let count = |id: &str| {
             let query = "SELECT count(*) FROM decision WHERE id = ?";
-            other.query_row(query, [id], |row| row.get::<_, i64>(0)).expect("a number") as usize
+            other
+                .query_row(query, [id], |row| row.get::<_, i64>(0))
+                .expect("a number") as usize
         };
         let found = (count("cheap"), count("dear"));
-        assert_eq!(store.decisions_dropped() as usize, cheap + dear - found.0 - found.1);
+        assert_eq!(
+            store.decisions_dropped() as usize,
+            cheap + dear - found.0 - found.1
+        );
         // A total is the octets up to and including its row.
-        let sum = "SELECT (SELECT sum(octet_length(record)) FROM decision) - max(total) FROM decision";
+        let sum =
+            "SELECT (SELECT sum(octet_length(record)) FROM decision) - max(total) FROM decision";
         assert_eq!(other.query_row(sum, [], |row| row.get::<_, i64>(0)), Ok(0));
         found
     }
@@ -329,14 +430,25 @@ mod tests {
     #[test]
     fn decisions_are_recorded_as_fast_as_the_disk_takes_them() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
+        let store =
+            SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
         let reader = Connection::open(directory.path().join("grantor.db")).expect("a connection");
         let started = Instant::now();
         (0..10_000).for_each(|_| store.0.writer.record(row("dear", 10, false)));
-        let count = || reader.query_row("SELECT count(*) FROM decision", [], |row| row.get::<_, i64>(0)).expect("a number");
+        let count = || {
+            reader
+                .query_row("SELECT count(*) FROM decision", [], |row| {
+                    row.get::<_, i64>(0)
+                })
+                .expect("a number")
+        };
         while count() < 10_000 {
             // At one commit in 200 ms it would take four seconds.
-            assert!(started.elapsed() < Duration::from_secs(3), "{} recorded", count());
+            assert!(
+                started.elapsed() < Duration::from_secs(3),
+                "{} recorded",
+                count()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -345,9 +457,15 @@ mod tests {
     async fn cheap_decisions_leave_room_for_the_rest_in_number_and_in_octets() {
         let (cheap, dear) = recorded(20_000, 5_000, 10).await;
         // What the writer takes before it finds the database locked makes room for more.
-        assert!((8_192..=8_192 + 512).contains(&cheap) && dear == 5_000, "{cheap} {dear}");
+        assert!(
+            (8_192..=8_192 + 512).contains(&cheap) && dear == 5_000,
+            "{cheap} {dear}"
+        );
         let (cheap, dear) = recorded(4_000, 800, 8_000).await;
-        assert!((1_000..1_700).contains(&cheap) && dear == 800, "{cheap} {dear}");
+        assert!(
+            (1_000..1_700).contains(&cheap) && dear == 800,
+            "{cheap} {dear}"
+        );
         let (cheap, dear) = recorded(0, 4_000, 8_000).await;
         assert!(cheap == 0 && (2_000..2_800).contains(&dear), "{dear}");
     }

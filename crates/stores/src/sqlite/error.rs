@@ -20,7 +20,9 @@ pub enum OpenError {
         error: std::io::Error,
     },
     /// There is none, and none was to be made.
-    #[error("no database in {0}; name the right directory with --data, or run `grantor serve` to make one")]
+    #[error(
+        "no database in {0}; name the right directory with --data, or run `grantor serve` to make one"
+    )]
     Absent(PathBuf),
     /// There is a master key, but the database that it opens is gone.
     #[error(
@@ -51,7 +53,9 @@ pub enum OpenError {
     #[error("{0}: not a Grantor database; name another directory with --data")]
     Foreign(PathBuf),
     /// SQLite finds the file damaged.
-    #[error("{path}: the database is damaged ({detail}); restore it from a backup, nothing was changed")]
+    #[error(
+        "{path}: the database is damaged ({detail}); restore it from a backup, nothing was changed"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -96,7 +100,9 @@ pub enum OpenError {
 
 /// What is behind an error, for a text that stands alone.
 fn because(error: &StoreError) -> String {
-    std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default()
+    std::error::Error::source(error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default()
 }
 
 /// An error of this module on its way to a [`StoreError`]: `?` on SQLite calls works without words.
@@ -128,7 +134,12 @@ impl From<Failure> for StoreError {
 
 /// Busy, full and unreachable may pass; everything else is a failure.
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
-    let passing = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull, ErrorCode::CannotOpen];
+    let passing = [
+        ErrorCode::DatabaseBusy,
+        ErrorCode::DatabaseLocked,
+        ErrorCode::DiskFull,
+        ErrorCode::CannotOpen,
+    ];
     match error.sqlite_error_code() {
         Some(code) if passing.contains(&code) => StoreError::Unavailable(Box::new(error)),
         _ => StoreError::Failed(Box::new(error)),
@@ -138,16 +149,31 @@ pub(super) fn failed(error: rusqlite::Error) -> StoreError {
 /// Whether a change that was answered with this error was certainly not made. Otherwise it may have been: when the error came after the
 /// commit, or the commit itself failed in a way that leaves open what is on the disk.
 pub fn left_unchanged(error: &StoreError) -> bool {
-    use ErrorCode::{CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly};
+    use ErrorCode::{
+        CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly,
+    };
     let source = match error {
         StoreError::Exists(_) | StoreError::Conflict(_) | StoreError::Missing(_) => return true,
         StoreError::Unavailable(source) | StoreError::Failed(source) => source,
         _ => return false,
     };
-    let of_commit = || source.downcast_ref::<Arc<rusqlite::Error>>().map(|error| &**error);
+    let of_commit = || {
+        source
+            .downcast_ref::<Arc<rusqlite::Error>>()
+            .map(|error| &**error)
+    };
     let sqlite = source.downcast_ref::<rusqlite::Error>().or_else(of_commit);
-    let certain = [CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly];
-    sqlite.and_then(rusqlite::Error::sqlite_error_code).is_some_and(|code| certain.contains(&code))
+    let certain = [
+        CannotOpen,
+        ConstraintViolation,
+        DatabaseBusy,
+        DatabaseLocked,
+        DiskFull,
+        ReadOnly,
+    ];
+    sqlite
+        .and_then(rusqlite::Error::sqlite_error_code)
+        .is_some_and(|code| certain.contains(&code))
 }
 
 /// As [`failed`], for a commit that many jobs shared.
@@ -156,12 +182,18 @@ pub(super) fn commit_failed(error: &Arc<rusqlite::Error>) -> StoreError {
 }
 
 /// A row that does not hold what this program once wrote there.
-pub(super) fn unreadable(what: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+pub(super) fn unreadable(
+    what: &'static str,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
     StoreError::Failed(format!("stored {what} cannot be read: {}", error.into()).into())
 }
 
 /// A unique or foreign key constraint that did not hold.
-pub(super) fn on_constraint(result: rusqlite::Result<usize>, error: StoreError) -> Result<usize, Failure> {
+pub(super) fn on_constraint(
+    result: rusqlite::Result<usize>,
+    error: StoreError,
+) -> Result<usize, Failure> {
     result.map_err(|failure| match failure.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => Failure::Store(error),
         _ => Failure::Sqlite(failure),
@@ -170,5 +202,9 @@ pub(super) fn on_constraint(result: rusqlite::Result<usize>, error: StoreError) 
 
 /// A change that touched no row touched a resource that does not exist.
 pub(super) fn expect_row(changed: usize, resource: &'static str) -> Result<(), Failure> {
-    if changed == 0 { Err(StoreError::Missing(resource).into()) } else { Ok(()) }
+    if changed == 0 {
+        Err(StoreError::Missing(resource).into())
+    } else {
+        Ok(())
+    }
 }

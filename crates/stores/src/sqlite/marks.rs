@@ -62,19 +62,29 @@ impl Marks {
     }
 
     /// Uses were lost before `now`: whatever an assertion of a sender whose clock is ahead by `leeway` says.
-    pub(super) fn raise_fence(&self, connection: &Connection, now: UnixTime, leeway: Duration) -> rusqlite::Result<()> {
+    pub(super) fn raise_fence(
+        &self,
+        connection: &Connection,
+        now: UnixTime,
+        leeway: Duration,
+    ) -> rusqlite::Result<()> {
         raise(connection, &self.fence, "fence", now.plus(leeway))
     }
 
     /// Revocations were lost before `now`.
-    pub(super) fn raise_token_fence(&self, connection: &Connection, now: UnixTime) -> rusqlite::Result<()> {
+    pub(super) fn raise_token_fence(
+        &self,
+        connection: &Connection,
+        now: UnixTime,
+    ) -> rusqlite::Result<()> {
         raise(connection, &self.token_fence, "token_fence", now)
     }
 
     /// Whether the revocation of a token issued then may be gone.
     pub(super) fn may_have_been_revoked(&self, issued_at: UnixTime, now: UnixTime) -> bool {
         let swept_to = UnixTime::from_millis(self.swept_to.load(Ordering::Acquire));
-        issued_at.millis() <= self.token_fence.load(Ordering::Acquire) || now.plus(KEPT_BEYOND_END) < swept_to
+        issued_at.millis() <= self.token_fence.load(Ordering::Acquire)
+            || now.plus(KEPT_BEYOND_END) < swept_to
     }
 
     /// Whether a claim that ends then may have been removed, although the clock says that it is in force.
@@ -94,7 +104,12 @@ impl Marks {
 
     /// Finds out whether the clock is before what was removed by it: then it was ahead, and what it removed was used, or revoked, before
     /// now. From then on only what is issued later is decided.
-    pub(super) fn check_clock(&self, connection: &Connection, now: UnixTime, leeway: Duration) -> rusqlite::Result<()> {
+    pub(super) fn check_clock(
+        &self,
+        connection: &Connection,
+        now: UnixTime,
+        leeway: Duration,
+    ) -> rusqlite::Result<()> {
         let swept_to = UnixTime::from_millis(self.swept_to.load(Ordering::Acquire));
         if now >= swept_to {
             return Ok(());
@@ -110,13 +125,23 @@ impl Marks {
     }
 }
 
-fn raise(connection: &Connection, mark: &AtomicI64, name: &str, to: UnixTime) -> rusqlite::Result<()> {
-    let value = mark.fetch_max(to.millis(), Ordering::AcqRel).max(to.millis());
+fn raise(
+    connection: &Connection,
+    mark: &AtomicI64,
+    name: &str,
+    to: UnixTime,
+) -> rusqlite::Result<()> {
+    let value = mark
+        .fetch_max(to.millis(), Ordering::AcqRel)
+        .max(to.millis());
     write(connection, name, value)
 }
 
 /// As text, for whoever looks into the table.
 pub(super) fn write(connection: &Connection, name: &str, millis: i64) -> rusqlite::Result<()> {
     let write = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    connection.prepare_cached(write)?.execute((name, millis.to_string().into_bytes())).map(drop)
+    connection
+        .prepare_cached(write)?
+        .execute((name, millis.to_string().into_bytes()))
+        .map(drop)
 }

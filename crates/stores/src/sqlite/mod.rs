@@ -104,7 +104,11 @@ impl SqliteStore {
 
     /// Makes the `jti` of access tokens under a key that comes from the master key: every process that opens this database knows them.
     pub fn token_ids(&self) -> TokenIds {
-        self.0.master_key.token_ids().clone().since(self.0.marks.sealed_since())
+        self.0
+            .master_key
+            .token_ids()
+            .clone()
+            .since(self.0.marks.sealed_since())
     }
 
     /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to this process.
@@ -113,7 +117,11 @@ impl SqliteStore {
         work: impl FnOnce(&Connection, &MasterKey) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let written = self.0.writer.write(move |transaction| work(transaction, &inner.master_key)).await;
+        let written = self
+            .0
+            .writer
+            .write(move |transaction| work(transaction, &inner.master_key))
+            .await;
         // Also where nothing was written: whoever was overtaken has to read anew.
         self.0.catch_up()?;
         let written = written?;
@@ -140,12 +148,17 @@ impl Inner {
         };
         // What is at hand does not need the database.
         let known = self.cache.names.number(name);
-        if known.is_some() { Ok(known) } else { looked.map(|()| None) }
+        if known.is_some() {
+            Ok(known)
+        } else {
+            looked.map(|()| None)
+        }
     }
 
     /// Whether the last look at the change log is some time ago. Who comes while one is under way waits for it.
     fn is_look_due(&self) -> bool {
-        self.opened.elapsed() >= Duration::from_millis(self.looked_at.load(Ordering::Acquire)) + LOOK_AGAIN
+        self.opened.elapsed()
+            >= Duration::from_millis(self.looked_at.load(Ordering::Acquire)) + LOOK_AGAIN
     }
 
     /// Reads the changes since the last time, by whatever process, and forgets what they touched.
@@ -154,7 +167,11 @@ impl Inner {
         let (connection, last) = &mut *changes;
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let looked = match cache::news(connection, *last) {
-            Ok(News { changes, position, went_back }) => {
+            Ok(News {
+                changes,
+                position,
+                went_back,
+            }) => {
                 // First forget: should what follows fail, nothing stale is left in force.
                 let keys_changed = self.cache.forget(&changes);
                 if changes.iter().any(Change::is_everything) {
@@ -165,7 +182,8 @@ impl Inner {
                     self.writer.went_back(self.seen.numbers())?;
                 }
                 if keys_changed || self.ring.is_due(self.clock.now()) {
-                    self.ring.reload(connection, &self.master_key, self.clock.now())?;
+                    self.ring
+                        .reload(connection, &self.master_key, self.clock.now())?;
                 }
                 *last = position;
                 Ok(())

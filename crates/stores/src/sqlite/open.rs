@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention, Ring, Seen, SqliteStore, Writer,
-    access,
+    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention,
+    Ring, Seen, SqliteStore, Writer, access,
     error::failed,
     seen::go_on_from,
     signing_key,
@@ -40,7 +40,9 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0005_part_triggers.sql")),
     M::up(include_str!("../../migrations/0006_claims_in_order.sql")),
     M::up(include_str!("../../migrations/0007_key_expiry.sql")),
-    M::up(include_str!("../../migrations/0008_claims_without_index.sql")),
+    M::up(include_str!(
+        "../../migrations/0008_claims_without_index.sql"
+    )),
     M::up(include_str!("../../migrations/0009_claims_of_a_commit.sql")),
     M::up(include_str!("../../migrations/0010_keys_in_the_row.sql")),
     M::up(include_str!("../../migrations/0011_clients_by_number.sql")),
@@ -127,12 +129,19 @@ impl SqliteStore {
     /// [`OpenError`]; a database that is damaged, foreign or newer is left as it is.
     pub fn open(directory: &Path, options: &Options) -> Result<Self, OpenError> {
         let path = directory.join("grantor.db");
-        let io = |error| OpenError::Io { path: directory.to_owned(), error };
+        let io = |error| OpenError::Io {
+            path: directory.to_owned(),
+            error,
+        };
         if options.create == Create::Never && !path.try_exists().map_err(io)? {
             let key = master_key_path(directory, options);
             // A mistyped directory has no key either.
             let is_lost = options.master_key.is_none() && key.exists();
-            return Err(if is_lost { OpenError::Lost { path, key } } else { OpenError::Absent(directory.to_owned()) });
+            return Err(if is_lost {
+                OpenError::Lost { path, key }
+            } else {
+                OpenError::Absent(directory.to_owned())
+            });
         }
         // Two processes that start at once must not both create.
         let lock = lock(directory)?;
@@ -147,12 +156,19 @@ impl SqliteStore {
             true if !key_path.exists() => MasterKey::prepare(&key_path)?,
             // A key that all nodes are given is there before the first database.
             true if options.master_key.is_some() => MasterKey::read(&key_path)?,
-            true => return Err(OpenError::Lost { path, key: key_path }),
+            true => {
+                return Err(OpenError::Lost {
+                    path,
+                    key: key_path,
+                });
+            }
         };
         private_file(&path).map_err(io)?;
         let mut connection = connect_to_write(&path).map_err(sqlite(&path))?;
         migrate(&mut connection, &path)?;
-        check_master_key(&connection, &master_key).map_err(sqlite(&path))?.ok_or(OpenError::WrongMasterKey(key_path.clone()))?;
+        check_master_key(&connection, &master_key)
+            .map_err(sqlite(&path))?
+            .ok_or(OpenError::WrongMasterKey(key_path.clone()))?;
         // The database that it opens is there.
         MasterKey::keep(&key_path)?;
         let store = start(directory, path, connection, master_key, options);
@@ -163,8 +179,15 @@ impl SqliteStore {
 
 /// Makes the directory if there is none, and keeps other processes from opening, making or restoring a database in it.
 pub(super) fn lock(directory: &Path) -> Result<fs::File, OpenError> {
-    let io = |error| OpenError::Io { path: directory.to_owned(), error };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+    let io = |error| OpenError::Io {
+        path: directory.to_owned(),
+        error,
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(io)?;
     access::check_directory(directory)?;
     let lock = private_file(&directory.join("lock")).map_err(io)?;
     lock.lock().map_err(io)?;
@@ -173,7 +196,10 @@ pub(super) fn lock(directory: &Path) -> Result<fs::File, OpenError> {
 
 /// Where the master key is.
 pub(super) fn master_key_path(directory: &Path, options: &Options) -> PathBuf {
-    options.master_key.clone().unwrap_or_else(|| directory.join("master.key"))
+    options
+        .master_key
+        .clone()
+        .unwrap_or_else(|| directory.join("master.key"))
 }
 
 /// The master key of a database that is there. A first start that was killed may have left it unfinished.
@@ -181,7 +207,11 @@ pub(super) fn master_key(directory: &Path, options: &Options) -> Result<MasterKe
     let path = master_key_path(directory, options);
     let unfinished = MasterKey::unfinished(&path);
     let is_unfinished = !path.exists() && unfinished.exists();
-    Ok(MasterKey::read(if is_unfinished { &unfinished } else { &path })?)
+    Ok(MasterKey::read(if is_unfinished {
+        &unfinished
+    } else {
+        &path
+    })?)
 }
 
 fn start(
@@ -192,9 +222,20 @@ fn start(
     options: &Options,
 ) -> Result<SqliteStore, OpenError> {
     let clock = options.clock.clone();
-    let content = |error| OpenError::Content { path: path.clone(), error };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite(&path))?;
-    signing_key::ensure(&transaction, &master_key, options.signing_algorithm, clock.now()).map_err(content)?;
+    let content = |error| OpenError::Content {
+        path: path.clone(),
+        error,
+    };
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(sqlite(&path))?;
+    signing_key::ensure(
+        &transaction,
+        &master_key,
+        options.signing_algorithm,
+        clock.now(),
+    )
+    .map_err(content)?;
     let seen = Seen::in_directory(directory);
     look_back(&transaction, &seen, options).map_err(sqlite(&path))?;
     transaction.commit().map_err(sqlite(&path))?;
@@ -206,7 +247,10 @@ fn start(
     let marks = Arc::new(Marks::load(&changes).map_err(sqlite(&path))?);
     let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
     let writer = Writer::start(connection, options, marks.clone());
-    let io = |error| OpenError::Io { path: path.clone(), error };
+    let io = |error| OpenError::Io {
+        path: path.clone(),
+        error,
+    };
     let writer = writer.map_err(io)?;
     let inner = Arc::new(Inner {
         writer,
@@ -220,7 +264,10 @@ fn start(
         revocations: Quota::new(COUNT_REVOCATIONS),
         last_check: LastCheck::default(),
         changes: Mutex::new((changes, last)),
-        checkpoints: Mutex::new(Checkpoints { connection: checkpoints, warned: None }),
+        checkpoints: Mutex::new(Checkpoints {
+            connection: checkpoints,
+            warned: None,
+        }),
         seen,
         opened: Instant::now(),
         looked_at: AtomicU64::new(0),
@@ -244,7 +291,10 @@ fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> s
             }
         }
     };
-    thread::Builder::new().name(name.to_owned()).spawn(repeat).map(drop)
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(repeat)
+        .map(drop)
 }
 
 /// Looks for changes by other processes, and whether the database is an earlier one now.
@@ -258,10 +308,19 @@ fn look(inner: &Inner) {
 fn look_for_the_past(inner: &Inner) -> Result<(), StoreError> {
     let is_ahead = {
         // Not the connection of the change log: a request may wait for that.
-        let checkpoints = inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let checkpoints = inner
+            .checkpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // Another process may have found out before.
-        inner.marks.reload(&checkpoints.connection).map_err(failed)?;
-        inner.seen.is_ahead_of(&checkpoints.connection).map_err(failed)?
+        inner
+            .marks
+            .reload(&checkpoints.connection)
+            .map_err(failed)?;
+        inner
+            .seen
+            .is_ahead_of(&checkpoints.connection)
+            .map_err(failed)?
     };
     if is_ahead {
         inner.writer.went_back(inner.seen.numbers())?;
@@ -296,26 +355,45 @@ impl Drop for Inner {
     /// A store that is used for a moment has no thread that does it.
     fn drop(&mut self) {
         // A database that cannot be read now was not changed by this store either.
-        let _ = self.seen.is_ahead_of(&self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).connection);
+        let _ = self.seen.is_ahead_of(
+            &self
+                .checkpoints
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .connection,
+        );
     }
 }
 
 /// Moves what was committed into the database file, as far as nobody has to wait for it.
 fn checkpoint(inner: &Inner) {
-    let mut checkpoints = inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
-    let moved = checkpoints.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        // Pages in the log, and of them those that were moved.
-        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-    });
+    let mut checkpoints = inner
+        .checkpoints
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let moved = checkpoints
+        .connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            // Pages in the log, and of them those that were moved.
+            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
     match moved {
         Ok((pages, done)) if pages - done > HELD_UP => {
-            if checkpoints.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-                tracing::warn!(pages, "the write-ahead log grows: another process keeps a read transaction open; end it");
+            if checkpoints
+                .warned
+                .is_none_or(|at| at.elapsed() >= WARN_EVERY)
+            {
+                tracing::warn!(
+                    pages,
+                    "the write-ahead log grows: another process keeps a read transaction open; end it"
+                );
                 checkpoints.warned = Some(Instant::now());
             }
         }
         Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
+        Err(error) => {
+            tracing::warn!(%error, "the write-ahead log cannot be moved into the database")
+        }
     }
 }
 
@@ -324,7 +402,12 @@ pub(super) fn inspect(path: &Path) -> Result<bool, OpenError> {
     let size = match fs::metadata(path) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(OpenError::Io { path: path.to_owned(), error }),
+        Err(error) => {
+            return Err(OpenError::Io {
+                path: path.to_owned(),
+                error,
+            });
+        }
     };
     if size == 0 && !path.with_extension("db-wal").exists() {
         return Ok(true);
@@ -336,22 +419,39 @@ pub(super) fn inspect(path: &Path) -> Result<bool, OpenError> {
         false => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     let look = || {
-        let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let connection =
+            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let number =
+            |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         let sound = match size {
-            ..=CHECKED_BYTES => connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))?,
+            ..=CHECKED_BYTES => {
+                connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))?
+            }
             _ => "ok".to_owned(),
         };
         Ok((number("application_id")?, number("user_version")?, sound))
     };
-    let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
-    let unread = |error: rusqlite::Error| if is_damage(&error) { damaged(error.to_string()) } else { sqlite(path)(error) };
+    let damaged = |detail: String| OpenError::Damaged {
+        path: path.to_owned(),
+        detail,
+    };
+    let unread = |error: rusqlite::Error| {
+        if is_damage(&error) {
+            damaged(error.to_string())
+        } else {
+            sqlite(path)(error)
+        }
+    };
     let (application, version, sound) = look().map_err(unread)?;
     let known = MIGRATIONS.len() as i64;
     match () {
         () if application == 0 && version == 0 && sound == "ok" && is_blank(path) => Ok(true),
         () if application != APPLICATION_ID => Err(OpenError::Foreign(path.to_owned())),
-        () if version > known => Err(OpenError::Newer { path: path.to_owned(), found: version, known }),
+        () if version > known => Err(OpenError::Newer {
+            path: path.to_owned(),
+            found: version,
+            known,
+        }),
         () if sound != "ok" => Err(damaged(sound)),
         () => Ok(false),
     }
@@ -362,7 +462,10 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     const SHORT_READ: i32 = 522;
     match error.sqlite_error() {
         Some(failure) => {
-            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) || failure.extended_code == SHORT_READ
+            matches!(
+                failure.code,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
+            ) || failure.extended_code == SHORT_READ
         }
         // A value of another type than SQLite has there.
         None => true,
@@ -372,7 +475,11 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 /// A start that was killed before its first commit leaves a database without tables.
 fn is_blank(path: &Path) -> bool {
     let count = |connection: Connection| {
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 0)
+        connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .is_ok_and(|count| count == 0)
     };
     connect_to_read(path).is_ok_and(count)
 }
@@ -392,7 +499,8 @@ fn check_magic(path: &Path, size: u64) -> Result<(), OpenError> {
 /// meanwhile: a migration that replaces a table must not take along what refers to its rows.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let prepare = || {
-        let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let number =
+            |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         if number("application_id")? != APPLICATION_ID {
             connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         }
@@ -401,33 +509,58 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     };
     let version = prepare().map_err(sqlite(path))?;
     if (1..MIGRATIONS.len() as i64).contains(&version) {
-        tracing::info!(from = version, to = MIGRATIONS.len(), "the database is brought to this program's schema");
+        tracing::info!(
+            from = version,
+            to = MIGRATIONS.len(),
+            "the database is brought to this program's schema"
+        );
     }
     Migrations::from_slice(MIGRATIONS)
         .to_latest(connection)
-        .map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(sqlite(path))
+        .map_err(|error| OpenError::Damaged {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        })?;
+    connection
+        .pragma_update(None, "foreign_keys", true)
+        .map_err(sqlite(path))
 }
 
 /// Proves that the master key is the one this database was made with, writing nothing if it is not; a new database gets its proof.
-pub(super) fn check_master_key(connection: &Connection, master_key: &MasterKey) -> rusqlite::Result<Option<()>> {
+pub(super) fn check_master_key(
+    connection: &Connection,
+    master_key: &MasterKey,
+) -> rusqlite::Result<Option<()>> {
     let (purpose, text) = PROOF;
     let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
-    let proof: Option<Vec<u8>> = connection.query_row(query, [], |row| row.get(0)).optional()?;
+    let proof: Option<Vec<u8>> = connection
+        .query_row(query, [], |row| row.get(0))
+        .optional()?;
     if let Some(proof) = proof {
         return Ok(master_key.open(purpose, &proof).map(drop));
     }
     let insert = "INSERT INTO meta (name, value) VALUES ('master_key_proof', ?1)";
-    connection.execute(insert, [master_key.seal(purpose, text)]).map(|_| Some(()))
+    connection
+        .execute(insert, [master_key.seal(purpose, text)])
+        .map(|_| Some(()))
 }
 
 /// Creates the file if there is none, for its owner alone: SQLite gives its own files the same mode.
 pub(super) fn private_file(path: &Path) -> std::io::Result<fs::File> {
-    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 pub(super) fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -438,12 +571,18 @@ pub(super) fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 pub(super) fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
 pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
-    move |error| OpenError::Sqlite { path: path.to_owned(), error }
+    move |error| OpenError::Sqlite {
+        path: path.to_owned(),
+        error,
+    }
 }

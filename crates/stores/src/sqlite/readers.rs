@@ -24,7 +24,10 @@ const KEPT: usize = 8;
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, free: Arc::default() }
+        Self {
+            path,
+            free: Arc::default(),
+        }
     }
 
     /// The database.
@@ -43,7 +46,10 @@ impl Readers {
     }
 
     /// Reads on this thread: for a row or two by their primary key, which takes less time than the way to another thread and back.
-    pub(super) fn read_here<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
+    pub(super) fn read_here<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
         let connection = self.take()?;
         let outcome = query(&connection)?;
         self.give_back(connection);
@@ -51,7 +57,11 @@ impl Readers {
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         match free {
             Some(connection) => Ok(connection),
             None => connect_to_read(&self.path).map_err(failed),

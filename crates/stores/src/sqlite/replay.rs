@@ -26,10 +26,24 @@ const RECOUNT_AFTER: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl ReplayGuard for SqliteStore {
-    async fn claim(&self, key: ReplayKey, until: UnixTime, now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        key: ReplayKey,
+        until: UnixTime,
+        now: UnixTime,
+        quota: u64,
+    ) -> Result<Claim, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.0.writer.claim(ClaimJob { key, until, now, quota, answer })?;
-        answered.await.map_err(|_| unavailable("the writer could not write"))?
+        self.0.writer.claim(ClaimJob {
+            key,
+            until,
+            now,
+            quota,
+            answer,
+        })?;
+        answered
+            .await
+            .map_err(|_| unavailable("the writer could not write"))?
     }
 
     fn fence(&self) -> Option<UnixTime> {
@@ -38,7 +52,10 @@ impl ReplayGuard for SqliteStore {
 
     /// Reads every claim in force.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
-        self.0.readers.read(move |connection| Ok(claim_rows::contain(connection, key, now)?)).await
+        self.0
+            .readers
+            .read(move |connection| Ok(claim_rows::contain(connection, key, now)?))
+            .await
     }
 }
 
@@ -132,7 +149,9 @@ impl Claims {
             return Ok(());
         }
         self.now = self.clock.now();
-        let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let version = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
         if self.version != Some(version) {
             self.read_others(connection)?;
             self.version = Some(version);
@@ -147,7 +166,8 @@ impl Claims {
         if claim_rows::newest(connection)? < self.known {
             self.went_back(connection)?;
         }
-        let last = claim_rows::read_after(connection, self.known, |key, until| self.insert(key, until))?;
+        let last =
+            claim_rows::read_after(connection, self.known, |key, until| self.insert(key, until))?;
         self.known = last.unwrap_or(self.known);
         self.committed = self.known;
         Ok(())
@@ -155,35 +175,54 @@ impl Claims {
 
     /// The database is an earlier one now: a backup was restored, and uses were lost with what came after it. Those in memory stay.
     pub(super) fn went_back(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        tracing::warn!("the database was replaced by an earlier one: assertions and tokens issued before now are refused");
+        tracing::warn!(
+            "the database was replaced by an earlier one: assertions and tokens issued before now are refused"
+        );
         self.known = 0;
         self.version = None;
         self.marks.reload(connection)?;
-        self.marks.raise_fence(connection, self.clock.now(), self.leeway)?;
+        self.marks
+            .raise_fence(connection, self.clock.now(), self.leeway)?;
         self.marks.raise_token_fence(connection, self.clock.now())
     }
 
     /// Decides, until the transaction ends by [`Claims::commit`].
-    pub(super) fn claim(&mut self, connection: &Connection, job: &ClaimJob) -> Result<Claim, StoreError> {
+    pub(super) fn claim(
+        &mut self,
+        connection: &Connection,
+        job: &ClaimJob,
+    ) -> Result<Claim, StoreError> {
         self.catch_up(connection).map_err(failed)?;
         let (short, shard) = split(job.key);
-        if self.shards[shard].get(&short).is_some_and(|until| *until >= job.now) {
+        if self.shards[shard]
+            .get(&short)
+            .is_some_and(|until| *until >= job.now)
+        {
             return Ok(Claim::Replayed);
         }
         if job.until < self.now {
-            return Err(unavailable("the claim waited longer than its assertion is remembered"));
+            return Err(unavailable(
+                "the claim waited longer than its assertion is remembered",
+            ));
         }
         if self.marks.may_be_gone(job.until) {
-            return Err(unavailable("the clock was ahead for a while, and this use may have been forgotten; set the clock"));
+            return Err(unavailable(
+                "the clock was ahead for a while, and this use may have been forgotten; set the clock",
+            ));
         }
-        if self.is_over_quota(job) && self.recounted_at.is_none_or(|at| at.plus(RECOUNT_AFTER) <= job.now) {
+        if self.is_over_quota(job)
+            && self
+                .recounted_at
+                .is_none_or(|at| at.plus(RECOUNT_AFTER) <= job.now)
+        {
             self.recount(job.now);
         }
         if self.is_over_quota(job) {
             return Ok(Claim::OverQuota);
         }
         self.insert(job.key, job.until);
-        self.uncommitted.push(NewClaim::new(job.key, job.until, job.now));
+        self.uncommitted
+            .push(NewClaim::new(job.key, job.until, job.now));
         Ok(Claim::Fresh)
     }
 
@@ -227,7 +266,12 @@ impl Claims {
     /// Counts for each issuer those that have ended, and forgets none: this time may be wrong.
     fn recount(&mut self, now: UnixTime) {
         self.held_by.values_mut().for_each(|held| held.ended = 0);
-        for (key, _) in self.shards.iter().flatten().filter(|(_, until)| **until < now) {
+        for (key, _) in self
+            .shards
+            .iter()
+            .flatten()
+            .filter(|(_, until)| **until < now)
+        {
             self.held_by.entry(issuer(key)).or_default().ended += 1;
         }
         self.recounted_at = Some(now);
@@ -260,7 +304,9 @@ impl Claims {
     }
 
     fn is_over_quota(&self, job: &ClaimJob) -> bool {
-        self.held_by.get(&job.key.issuer()).is_some_and(|held| held.claims - held.ended.min(held.claims) >= job.quota)
+        self.held_by
+            .get(&job.key.issuer())
+            .is_some_and(|held| held.claims - held.ended.min(held.claims) >= job.quota)
     }
 }
 
@@ -279,7 +325,10 @@ fn split(key: ReplayKey) -> (Key, usize) {
     let octets = key.as_bytes();
     let short = octets[..24].try_into().expect("24 octets");
     let last = octets[28..].try_into().expect("4 octets");
-    (short, shard_of(f64::from(u32::from_be_bytes(last)) / 2_f64.powi(32)))
+    (
+        short,
+        shard_of(f64::from(u32::from_be_bytes(last)) / 2_f64.powi(32)),
+    )
 }
 
 /// The shard of a part of the claims, from 0 to below 1. The last shard's share is twice the first's, and those between in
@@ -308,12 +357,20 @@ mod tests {
     fn claim(claims: &mut Claims, connection: &Connection, jti: &str) -> Claim {
         let (answer, _) = oneshot::channel();
         let until = NOW.plus(Duration::from_secs(60));
-        let job = ClaimJob { key: ReplayKey::new("a", jti), until, now: NOW, quota: 2, answer };
+        let job = ClaimJob {
+            key: ReplayKey::new("a", jti),
+            until,
+            now: NOW,
+            quota: 2,
+            answer,
+        };
         claims.claim(connection, &job).expect("decided")
     }
 
     fn commit(claims: &mut Claims, connection: &Connection) {
-        claims.commit(connection.unchecked_transaction().expect("a transaction")).expect("committed");
+        claims
+            .commit(connection.unchecked_transaction().expect("a transaction"))
+            .expect("committed");
     }
 
     #[test]
@@ -322,19 +379,42 @@ mod tests {
         let mut claims = none();
         for committed in [false, true] {
             let transaction = connection.transaction().expect("a transaction");
-            assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Fresh, "{committed}");
-            assert_eq!(claim(&mut claims, &transaction, "1"), Claim::Replayed, "{committed}");
-            assert_eq!(claim(&mut claims, &transaction, "2"), Claim::Fresh, "{committed}");
-            assert_eq!(claim(&mut claims, &transaction, "3"), Claim::OverQuota, "{committed}");
+            assert_eq!(
+                claim(&mut claims, &transaction, "1"),
+                Claim::Fresh,
+                "{committed}"
+            );
+            assert_eq!(
+                claim(&mut claims, &transaction, "1"),
+                Claim::Replayed,
+                "{committed}"
+            );
+            assert_eq!(
+                claim(&mut claims, &transaction, "2"),
+                Claim::Fresh,
+                "{committed}"
+            );
+            assert_eq!(
+                claim(&mut claims, &transaction, "3"),
+                Claim::OverQuota,
+                "{committed}"
+            );
             if !committed {
-                transaction.execute_batch("ROLLBACK").expect("what SQLite does by itself when the disk is full");
+                transaction
+                    .execute_batch("ROLLBACK")
+                    .expect("what SQLite does by itself when the disk is full");
             }
             assert_eq!(claims.commit(transaction).is_ok(), committed);
-            let rows = connection.query_row("SELECT count(*) FROM replay", [], |row| row.get::<_, i64>(0));
+            let rows = connection.query_row("SELECT count(*) FROM replay", [], |row| {
+                row.get::<_, i64>(0)
+            });
             assert_eq!(rows, Ok(i64::from(committed)));
         }
         assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
-        assert_eq!(claims.held_by.values().map(|held| held.claims).sum::<u64>(), 2);
+        assert_eq!(
+            claims.held_by.values().map(|held| held.claims).sum::<u64>(),
+            2
+        );
     }
 
     #[test]
@@ -352,7 +432,9 @@ mod tests {
         assert_eq!(claim(&mut ours, &our_connection, "2"), Claim::Replayed);
         // Positions are never used twice, or a claim made after all had been removed would be overlooked.
         commit(&mut ours, &our_connection);
-        their_connection.execute("DELETE FROM replay", []).expect("removed");
+        their_connection
+            .execute("DELETE FROM replay", [])
+            .expect("removed");
         let (mut third, third_connection) = open();
         assert_eq!(claim(&mut third, &third_connection, "3"), Claim::Fresh);
         commit(&mut third, &third_connection);
@@ -364,7 +446,10 @@ mod tests {
         let mut shares = [0; SHARDS];
         (0..1_000_000).for_each(|number| shares[shard_of(f64::from(number) / 1e6)] += 1);
         assert!(shares.is_sorted() && shares[0] > 5000, "{shares:?}");
-        assert!((195..205).contains(&(shares[SHARDS - 1] * 100 / shares[0])), "{shares:?}");
+        assert!(
+            (195..205).contains(&(shares[SHARDS - 1] * 100 / shares[0])),
+            "{shares:?}"
+        );
         assert_eq!(shard_of(1.0 - f64::EPSILON), SHARDS - 1);
     }
 

@@ -22,11 +22,25 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Revision> {
 }
 
 /// A replacement that found no row of its revision finds out why.
-pub(super) fn expect_unchanged(connection: &Connection, changed: usize, resource: &'static str, id: &str) -> Result<(), Failure> {
+pub(super) fn expect_unchanged(
+    connection: &Connection,
+    changed: usize,
+    resource: &'static str,
+    id: &str,
+) -> Result<(), Failure> {
     if changed > 0 {
         return Ok(());
     }
-    let there =
-        connection.query_row("SELECT 1 FROM party WHERE name = ?1 AND kind = ?2", [id, resource], |_| Ok(())).optional()?;
-    Err(there.map_or(StoreError::Missing(resource), |()| StoreError::Conflict(resource)).into())
+    let there = connection
+        .query_row(
+            "SELECT 1 FROM party WHERE name = ?1 AND kind = ?2",
+            [id, resource],
+            |_| Ok(()),
+        )
+        .optional()?;
+    Err(there
+        .map_or(StoreError::Missing(resource), |()| {
+            StoreError::Conflict(resource)
+        })
+        .into())
 }

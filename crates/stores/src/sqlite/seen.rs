@@ -24,13 +24,21 @@ impl Seen {
     /// What was written down in this directory. A file that cannot be read says nothing.
     pub(super) fn in_directory(directory: &Path) -> Self {
         let path = directory.join("seen");
-        let highest = file::read_text(&path, LONGEST).map(|text| parse(&text)).unwrap_or_default();
-        Self { path, highest: Mutex::new(highest) }
+        let highest = file::read_text(&path, LONGEST)
+            .map(|text| parse(&text))
+            .unwrap_or_default();
+        Self {
+            path,
+            highest: Mutex::new(highest),
+        }
     }
 
     /// The highest numbers that are known to have been given.
     pub(super) fn numbers(&self) -> Numbers {
-        self.highest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.highest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether the database has not come as far as it once had. What it has now, if more, is written down; a note that cannot be written is
@@ -38,7 +46,9 @@ impl Seen {
     pub(super) fn is_ahead_of(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let now = numbers_of(connection)?;
         let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_ahead = WATCHED.iter().any(|table| now.get(*table) < highest.get(*table));
+        let is_ahead = WATCHED
+            .iter()
+            .any(|table| now.get(*table) < highest.get(*table));
         let mut higher = highest.clone();
         for (table, number) in now {
             let known = higher.entry(table).or_default();
@@ -57,7 +67,10 @@ impl Seen {
 
     /// Whole or not at all: a disk that is full must not cost what was known.
     fn write(&self, numbers: &Numbers) -> io::Result<()> {
-        let text: String = numbers.iter().map(|(table, number)| format!("{table} {number}\n")).collect();
+        let text: String = numbers
+            .iter()
+            .map(|(table, number)| format!("{table} {number}\n"))
+            .collect();
         let part = self.path.with_extension("part");
         fs::write(&part, text)?;
         fs::rename(&part, &self.path)
@@ -89,7 +102,10 @@ pub(super) fn go_on_from(connection: &Connection, given: &Numbers) -> rusqlite::
     for (table, number) in given {
         let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
         if connection.execute(raise, (table, number))? == 0 {
-            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (table, number))?;
+            connection.execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                (table, number),
+            )?;
         }
     }
     Ok(())

@@ -29,12 +29,24 @@ struct Moment {
 }
 
 impl Ring {
-    pub(super) fn load(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Self, StoreError> {
-        Ok(Self(ArcSwap::from_pointee(read_ring(connection, master_key, now)?)))
+    pub(super) fn load(
+        connection: &Connection,
+        master_key: &MasterKey,
+        now: UnixTime,
+    ) -> Result<Self, StoreError> {
+        Ok(Self(ArcSwap::from_pointee(read_ring(
+            connection, master_key, now,
+        )?)))
     }
 
-    pub(super) fn reload(&self, connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<(), StoreError> {
-        self.0.store(Arc::new(read_ring(connection, master_key, now)?));
+    pub(super) fn reload(
+        &self,
+        connection: &Connection,
+        master_key: &MasterKey,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.0
+            .store(Arc::new(read_ring(connection, master_key, now)?));
         Ok(())
     }
 
@@ -79,7 +91,11 @@ impl SqliteStore {
             let now = inner.clock.now();
             let keys = read_keys(connection, &inner.master_key, now)?;
             let signing = signing_index(&keys, now);
-            Ok(keys.iter().enumerate().map(|(index, key)| key.info(signing == Some(index))).collect())
+            Ok(keys
+                .iter()
+                .enumerate()
+                .map(|(index, key)| key.info(signing == Some(index)))
+                .collect())
         };
         self.0.readers.read(read).await
     }
@@ -96,7 +112,8 @@ impl SqliteStore {
         overlap: Duration,
     ) -> Result<SigningKeyInfo, StoreError> {
         let now = self.0.clock.now();
-        let key = PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let key =
+            PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let signs_from = now.plus(ahead);
         let info = SigningKeyInfo {
             key_id: key.key_id().to_owned(),
@@ -110,11 +127,18 @@ impl SqliteStore {
             // None signs longer than until then, whatever was planned before; one that would begin later never does.
             let retire = "UPDATE signing_key SET retires_at = min(coalesce(retires_at, ?1), ?1), \
                           signs_until = min(coalesce(signs_until, ?2), ?2)";
-            let (retires_at, signs_until) = (signs_from.plus(overlap).millis(), signs_from.millis());
-            connection.execute(retire, [retires_at, signs_until]).map_err(Failure::from)?;
-            connection.execute("DELETE FROM signing_key WHERE signs_from > signs_until", []).map_err(Failure::from)?;
+            let (retires_at, signs_until) =
+                (signs_from.plus(overlap).millis(), signs_from.millis());
+            connection
+                .execute(retire, [retires_at, signs_until])
+                .map_err(Failure::from)?;
+            connection
+                .execute("DELETE FROM signing_key WHERE signs_from > signs_until", [])
+                .map_err(Failure::from)?;
             let gone = now.millis().saturating_sub(KEPT_BEYOND_END);
-            connection.execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone]).map_err(Failure::from)?;
+            connection
+                .execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone])
+                .map_err(Failure::from)?;
             Ok(insert(connection, master_key, &key, now, signs_from)?)
         })
         .await?;
@@ -126,15 +150,25 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Missing`] if no key has this `kid`.
-    pub async fn signing_key_revoke(&self, key_id: &str, algorithm: Algorithm) -> Result<Vec<SigningKeyInfo>, StoreError> {
+    pub async fn signing_key_revoke(
+        &self,
+        key_id: &str,
+        algorithm: Algorithm,
+    ) -> Result<Vec<SigningKeyInfo>, StoreError> {
         let now = self.0.clock.now();
-        let new = PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let new =
+            PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let key_id = key_id.to_owned();
         self.write(move |connection, master_key| {
-            let removed = connection.execute("DELETE FROM signing_key WHERE kid = ?1", [&key_id]).map_err(Failure::from)?;
+            let removed = connection
+                .execute("DELETE FROM signing_key WHERE kid = ?1", [&key_id])
+                .map_err(Failure::from)?;
             expect_row(removed, "signing key")?;
-            let withdraw = "INSERT OR IGNORE INTO withdrawn_key (kid, withdrawn_at) VALUES (?1, ?2)";
-            connection.execute(withdraw, (&key_id, now.millis())).map_err(Failure::from)?;
+            let withdraw =
+                "INSERT OR IGNORE INTO withdrawn_key (kid, withdrawn_at) VALUES (?1, ?2)";
+            connection
+                .execute(withdraw, (&key_id, now.millis()))
+                .map_err(Failure::from)?;
             Ok(succeed(connection, master_key, &new, now)?)
         })
         .await?;
@@ -155,7 +189,8 @@ pub(super) fn remove_withdrawn(
 ) -> Result<(), StoreError> {
     let remove = "DELETE FROM signing_key WHERE kid IN (SELECT kid FROM withdrawn_key)";
     if connection.execute(remove, []).map_err(super::failed)? > 0 {
-        let new = PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let new =
+            PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         succeed(connection, master_key, &new, now)?;
     }
     Ok(())
@@ -163,13 +198,23 @@ pub(super) fn remove_withdrawn(
 
 /// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait; else, where the newest is gone, the one
 /// that signs; else the new one. A key that has ceased to sign never signs again.
-fn succeed(connection: &Connection, master_key: &MasterKey, new: &PrivateJwk, now: UnixTime) -> Result<(), Failure> {
+fn succeed(
+    connection: &Connection,
+    master_key: &MasterKey,
+    new: &PrivateJwk,
+    now: UnixTime,
+) -> Result<(), Failure> {
     let signs = "signs_from <= ?1 AND (signs_until IS NULL OR signs_until > ?1)";
-    let signing: Option<i64> =
-        connection
-            .query_row(&format!("SELECT max(position) FROM signing_key WHERE {signs}"), [now.millis()], |row| row.get(0))?;
-    let newest: Option<i64> =
-        connection.query_row("SELECT max(position) FROM signing_key WHERE signs_until IS NULL", [], |row| row.get(0))?;
+    let signing: Option<i64> = connection.query_row(
+        &format!("SELECT max(position) FROM signing_key WHERE {signs}"),
+        [now.millis()],
+        |row| row.get(0),
+    )?;
+    let newest: Option<i64> = connection.query_row(
+        "SELECT max(position) FROM signing_key WHERE signs_until IS NULL",
+        [],
+        |row| row.get(0),
+    )?;
     match (signing, newest) {
         (Some(_), Some(_)) => {}
         (None, Some(newest)) => {
@@ -177,7 +222,8 @@ fn succeed(connection: &Connection, master_key: &MasterKey, new: &PrivateJwk, no
             connection.execute(start, [now.millis(), newest])?;
         }
         (Some(signing), None) => {
-            let stay = "UPDATE signing_key SET signs_until = NULL, retires_at = NULL WHERE position = ?1";
+            let stay =
+                "UPDATE signing_key SET signs_until = NULL, retires_at = NULL WHERE position = ?1";
             connection.execute(stay, [signing])?;
         }
         (None, None) => insert(connection, master_key, new, now, now)?,
@@ -192,11 +238,14 @@ pub(super) fn ensure(
     algorithm: Algorithm,
     now: UnixTime,
 ) -> Result<(), StoreError> {
-    let count: i64 = connection.query_row("SELECT count(*) FROM signing_key", [], |row| row.get(0)).map_err(super::failed)?;
+    let count: i64 = connection
+        .query_row("SELECT count(*) FROM signing_key", [], |row| row.get(0))
+        .map_err(super::failed)?;
     if count > 0 {
         return Ok(());
     }
-    let key = PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+    let key =
+        PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
     Ok(insert(connection, master_key, &key, now, now)?)
 }
 
@@ -208,8 +257,12 @@ fn insert(
     signs_from: UnixTime,
 ) -> Result<(), Failure> {
     let sealed = master_key.seal(&purpose(key.key_id()), key.expose_json().as_bytes());
-    let statement = "INSERT INTO signing_key (kid, sealed, created_at, signs_from) VALUES (?1, ?2, ?3, ?4)";
-    connection.execute(statement, (key.key_id(), sealed, now.millis(), signs_from.millis()))?;
+    let statement =
+        "INSERT INTO signing_key (kid, sealed, created_at, signs_from) VALUES (?1, ?2, ?3, ?4)";
+    connection.execute(
+        statement,
+        (key.key_id(), sealed, now.millis(), signs_from.millis()),
+    )?;
     Ok(())
 }
 
@@ -243,16 +296,24 @@ impl StoredKey {
 }
 
 /// All keys that are published, newest first.
-fn read_keys(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Vec<StoredKey>, Failure> {
-    let query = "SELECT kid, sealed, created_at, signs_from, retires_at, signs_until FROM signing_key
+fn read_keys(
+    connection: &Connection,
+    master_key: &MasterKey,
+    now: UnixTime,
+) -> Result<Vec<StoredKey>, Failure> {
+    let query =
+        "SELECT kid, sealed, created_at, signs_from, retires_at, signs_until FROM signing_key
         WHERE retires_at IS NULL OR retires_at > ?1 ORDER BY position DESC";
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([now.millis()])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
         let (key_id, sealed): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let json = master_key.open(&purpose(&key_id), &sealed).ok_or_else(|| unreadable("signing key", "it does not open"))?;
-        let key = PrivateJwk::parse(&json, None).map_err(|error| unreadable("signing key", error))?;
+        let json = master_key
+            .open(&purpose(&key_id), &sealed)
+            .ok_or_else(|| unreadable("signing key", "it does not open"))?;
+        let key =
+            PrivateJwk::parse(&json, None).map_err(|error| unreadable("signing key", error))?;
         keys.push(StoredKey {
             key,
             created_at: UnixTime::from_millis(row.get(2)?),
@@ -267,20 +328,33 @@ fn read_keys(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> 
 /// The newest key whose time to sign it is. Where the clock is before the time of all, the oldest: a clock that is wrong must not stop
 /// the server.
 fn signing_index(keys: &[StoredKey], now: UnixTime) -> Option<usize> {
-    let signs = |key: &StoredKey| key.signs_from <= now && key.signs_until.is_none_or(|until| now < until);
+    let signs =
+        |key: &StoredKey| key.signs_from <= now && key.signs_until.is_none_or(|until| now < until);
     keys.iter().position(signs).or(keys.len().checked_sub(1))
 }
 
-fn read_ring(connection: &Connection, master_key: &MasterKey, now: UnixTime) -> Result<Moment, StoreError> {
+fn read_ring(
+    connection: &Connection,
+    master_key: &MasterKey,
+    now: UnixTime,
+) -> Result<Moment, StoreError> {
     let mut keys = read_keys(connection, master_key, now)?;
-    let events = keys.iter().flat_map(|key| [Some(key.signs_from), key.retires_at]).flatten();
+    let events = keys
+        .iter()
+        .flat_map(|key| [Some(key.signs_from), key.retires_at])
+        .flatten();
     let next_event = events.filter(|event| *event > now).min();
-    let signing = signing_index(&keys, now).ok_or_else(|| unreadable("signing keys", "there is none"))?;
+    let signing =
+        signing_index(&keys, now).ok_or_else(|| unreadable("signing keys", "there is none"))?;
     let current = keys.remove(signing);
     if current.signs_from > now {
         tracing::warn!(%now, signs_from = %current.signs_from, "the clock is before the first signing key: set the clock");
     }
     let ring = KeyRing::new(&current.key, keys.iter().map(StoredKey::published));
     let ring = ring.map_err(|error| unreadable("signing key", error))?;
-    Ok(Moment { ring: Arc::new(ring), from: now, until: next_event })
+    Ok(Moment {
+        ring: Arc::new(ring),
+        from: now,
+        until: next_event,
+    })
 }

@@ -19,15 +19,25 @@ pub(super) struct Steady {
 impl Steady {
     /// The clock as it is at a start is believed: nothing is known that says otherwise.
     pub(super) fn new(now: UnixTime, at: Instant) -> Self {
-        Self { believed: now, at, ahead_since: None }
+        Self {
+            believed: now,
+            at,
+            ahead_since: None,
+        }
     }
 
     /// What is believed where the clock says `now`: as much, unless it went ahead by more than time did, and for less than ten minutes.
     pub(super) fn believe(&mut self, now: UnixTime, at: Instant) -> UnixTime {
         let possible = self.believed.plus(at.saturating_duration_since(self.at));
         let is_ahead = now > possible.plus(SLACK);
-        self.ahead_since = if is_ahead { self.ahead_since.or(Some(at)) } else { None };
-        let stays = self.ahead_since.is_some_and(|since| at.saturating_duration_since(since) >= BELIEVED_AFTER);
+        self.ahead_since = if is_ahead {
+            self.ahead_since.or(Some(at))
+        } else {
+            None
+        };
+        let stays = self
+            .ahead_since
+            .is_some_and(|since| at.saturating_duration_since(since) >= BELIEVED_AFTER);
         self.believed = if is_ahead && !stays { possible } else { now };
         self.at = at;
         self.believed
@@ -45,13 +55,33 @@ mod tests {
         let begin = Instant::now();
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
         let mut steady = Steady::new(START, begin);
-        assert_eq!(steady.believe(START.plus(second), begin + second), START.plus(second));
-        assert_eq!(steady.believe(START.plus(2 * hour), begin + 2 * second), START.plus(2 * second), "two hours in a second");
-        assert_eq!(steady.believe(START.plus(3 * second), begin + 3 * second), START.plus(3 * second), "and back");
-        let ahead = |seconds: u32| (START.plus(2 * hour + seconds * second), begin + seconds * second);
+        assert_eq!(
+            steady.believe(START.plus(second), begin + second),
+            START.plus(second)
+        );
+        assert_eq!(
+            steady.believe(START.plus(2 * hour), begin + 2 * second),
+            START.plus(2 * second),
+            "two hours in a second"
+        );
+        assert_eq!(
+            steady.believe(START.plus(3 * second), begin + 3 * second),
+            START.plus(3 * second),
+            "and back"
+        );
+        let ahead = |seconds: u32| {
+            (
+                START.plus(2 * hour + seconds * second),
+                begin + seconds * second,
+            )
+        };
         for seconds in [4, 100, 603] {
             let (now, at) = ahead(seconds);
-            assert_eq!(steady.believe(now, at), START.plus(seconds * second), "{seconds}");
+            assert_eq!(
+                steady.believe(now, at),
+                START.plus(seconds * second),
+                "{seconds}"
+            );
         }
         let (now, at) = ahead(604);
         assert_eq!(steady.believe(now, at), now, "ten minutes later");

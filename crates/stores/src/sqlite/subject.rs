@@ -25,16 +25,19 @@ impl SubjectSource for SqliteStore {
 #[async_trait]
 impl SubjectRegistry for SqliteStore {
     async fn subject_create(&self, subject: Subject) -> Result<(), StoreError> {
-        self.write(move |transaction, _| Ok(create(transaction, &subject)?)).await
+        self.write(move |transaction, _| Ok(create(transaction, &subject)?))
+            .await
     }
 
     async fn subject_update(&self, subject: Subject) -> Result<(), StoreError> {
-        self.write(move |transaction, _| Ok(update(transaction, &subject)?)).await
+        self.write(move |transaction, _| Ok(update(transaction, &subject)?))
+            .await
     }
 
     async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError> {
         let id = id.clone();
-        self.write(move |transaction, _| Ok(delete(transaction, &id)?)).await
+        self.write(move |transaction, _| Ok(delete(transaction, &id)?))
+            .await
     }
 
     async fn subject_list(&self) -> Result<Vec<Subject>, StoreError> {
@@ -45,9 +48,22 @@ impl SubjectRegistry for SqliteStore {
 fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
     let id = subject.id.as_str();
     let taken = StoreError::Exists("client or subject");
-    on_constraint(connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'subject')", [id]), taken)?;
+    on_constraint(
+        connection.execute(
+            "INSERT INTO party (name, kind) VALUES (?1, 'subject')",
+            [id],
+        ),
+        taken,
+    )?;
     let insert = "INSERT INTO subject (id, enabled, created_at) VALUES (?1, ?2, ?3)";
-    connection.execute(insert, (id, subject.enabled, subject.created_at.map(UnixTime::millis)))?;
+    connection.execute(
+        insert,
+        (
+            id,
+            subject.enabled,
+            subject.created_at.map(UnixTime::millis),
+        ),
+    )?;
     Ok(())
 }
 
@@ -55,7 +71,12 @@ fn update(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
     let id = subject.id.as_str();
     let update = "UPDATE subject SET enabled = ?4, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
     let (number, version) = revision::columns(subject.revision);
-    expect_unchanged(connection, connection.execute(update, (id, number, version, subject.enabled))?, "subject", id)
+    expect_unchanged(
+        connection,
+        connection.execute(update, (id, number, version, subject.enabled))?,
+        "subject",
+        id,
+    )
 }
 
 fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
@@ -64,13 +85,19 @@ fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
 }
 
 fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Subject>, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, enabled, created_at, number, version FROM subject WHERE id = ?1")?;
-    statement.query_row([id.as_str()], |row| Ok(subject(row))).optional()?.transpose()
+    let mut statement = connection.prepare_cached(
+        "SELECT id, enabled, created_at, number, version FROM subject WHERE id = ?1",
+    )?;
+    statement
+        .query_row([id.as_str()], |row| Ok(subject(row)))
+        .optional()?
+        .transpose()
 }
 
 fn list(connection: &Connection) -> Result<Vec<Subject>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT id, enabled, created_at, number, version FROM subject ORDER BY id")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, enabled, created_at, number, version FROM subject ORDER BY id",
+    )?;
     let mut rows = statement.query([])?;
     let mut subjects = Vec::new();
     while let Some(row) = rows.next()? {

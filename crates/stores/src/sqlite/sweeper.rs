@@ -84,16 +84,23 @@ impl Sweeper {
         let claims = claim_rows::sweep(transaction, now.millis(), ROWS)?;
         let revocations = "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)";
         let ended = now.minus(KEPT_BEYOND_END).millis();
-        let revocations = transaction.prepare_cached(revocations)?.execute((ended, ROWS))?;
+        let revocations = transaction
+            .prepare_cached(revocations)?
+            .execute((ended, ROWS))?;
         if claims + revocations > 0 {
             // A clock that was ahead at the start of the process is found out later, when it is set back.
             self.marks.removes(transaction, now)?;
         }
         let tokens = "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)";
-        transaction.prepare_cached(tokens)?.execute((now.millis(), ROWS))?;
+        transaction
+            .prepare_cached(tokens)?
+            .execute((now.millis(), ROWS))?;
         decision::sweep(transaction, self.retention, now.millis(), ROWS)?;
         let newest = "SELECT coalesce(max(sequence), 0) FROM change";
         let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
-        transaction.prepare_cached(&delete)?.execute([CHANGES_KEPT]).map(drop)
+        transaction
+            .prepare_cached(&delete)?
+            .execute([CHANGES_KEPT])
+            .map(drop)
     }
 }

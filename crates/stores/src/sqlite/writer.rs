@@ -68,7 +68,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, options: &Options, marks: Arc<Marks>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        options: &Options,
+        marks: Arc<Marks>,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
         let counts = Arc::<Counts>::default();
@@ -82,11 +86,19 @@ impl Writer {
             counts: counts.clone(),
         };
         let (alive, running) = watch::channel(());
-        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
-            let _alive = alive;
-            committing.run();
-        })?;
-        Ok(Self { jobs: Some(jobs), decisions, counts, running, thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || {
+                let _alive = alive;
+                committing.run();
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            decisions,
+            counts,
+            running,
+            thread: Some(thread),
+        })
     }
 
     /// Whether the thread has ended, and nothing can be written any more.
@@ -104,8 +116,10 @@ impl Writer {
     /// cost their sender something.
     pub(super) fn record(&self, decision: DecisionRow) {
         let counts = &self.counts;
-        let (waiting, octets) =
-            (counts.decisions_waiting.load(Ordering::Relaxed), counts.decision_octets.load(Ordering::Relaxed));
+        let (waiting, octets) = (
+            counts.decisions_waiting.load(Ordering::Relaxed),
+            counts.decision_octets.load(Ordering::Relaxed),
+        );
         let part = if decision.is_cheap() { 2 } else { 1 };
         let has_room = waiting < DECISION_QUEUE as u64 / part && octets < DECISION_OCTETS / part;
         let size = decision.octets();
@@ -114,7 +128,12 @@ impl Writer {
         if !has_room || self.decisions.try_send(decision).is_err() {
             counts.decisions_waiting.fetch_sub(1, Ordering::SeqCst);
             counts.decision_octets.fetch_sub(size, Ordering::Relaxed);
-            if self.counts.decisions_dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            if self
+                .counts
+                .decisions_dropped
+                .fetch_add(1, Ordering::Relaxed)
+                == 0
+            {
                 tracing::warn!("decisions are dropped: more come in than can be recorded");
             }
         }
@@ -155,7 +174,8 @@ impl Writer {
         &self,
         statement: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(move |transaction, _| statement(transaction).map_err(super::failed)).await
+        self.submit(move |transaction, _| statement(transaction).map_err(super::failed))
+            .await
     }
 
     /// Has a claim decided; its job is answered after the commit.
@@ -166,7 +186,9 @@ impl Writer {
     /// Has it noted that the database is an earlier one now. Nobody waits for it.
     pub(super) fn went_back(&self, given: Numbers) -> Result<(), StoreError> {
         self.send(Job::Work(Box::new(move |transaction, claims| {
-            let noted = claims.went_back(transaction).and_then(|()| go_on_from(transaction, &given));
+            let noted = claims
+                .went_back(transaction)
+                .and_then(|()| go_on_from(transaction, &given));
             if let Err(error) = noted {
                 tracing::error!(%error, "it could not be recorded that the database was replaced");
             }
@@ -176,7 +198,8 @@ impl Writer {
 
     /// Waits until the claims in force are in memory.
     pub(super) async fn load_claims(&self) -> Result<(), StoreError> {
-        self.submit(|transaction, claims| claims.catch_up(transaction).map_err(super::failed)).await
+        self.submit(|transaction, claims| claims.catch_up(transaction).map_err(super::failed))
+            .await
     }
 
     async fn submit<T: Send + 'static>(
@@ -188,11 +211,16 @@ impl Writer {
             let outcome = work(transaction, claims);
             Box::new(move |committed| answer(sender, committed, outcome))
         })))?;
-        receiver.await.map_err(|_| unavailable("the writer could not write"))?
+        receiver
+            .await
+            .map_err(|_| unavailable("the writer could not write"))?
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
-        let jobs = self.jobs.as_ref().ok_or_else(|| unavailable("the writer has stopped"))?;
+        let jobs = self
+            .jobs
+            .as_ref()
+            .ok_or_else(|| unavailable("the writer has stopped"))?;
         jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable("too many writes are waiting"),
             TrySendError::Disconnected(_) => unavailable("the writer has ended"),
@@ -252,8 +280,12 @@ impl Committing {
         let (mut is_busy, mut is_stuck) = (false, false);
         loop {
             // Where nothing can be written now, haste is of no use.
-            let has_more = !is_stuck && self.counts.decisions_waiting.load(Ordering::Relaxed) >= DECISION_GROUP as u64;
-            let first = match self.jobs.recv_timeout(if has_more { GATHER } else { DECISION_WAIT }) {
+            let has_more = !is_stuck
+                && self.counts.decisions_waiting.load(Ordering::Relaxed) >= DECISION_GROUP as u64;
+            let first = match self
+                .jobs
+                .recv_timeout(if has_more { GATHER } else { DECISION_WAIT })
+            {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
@@ -267,7 +299,9 @@ impl Committing {
                     done >= BUSY_GROUP
                 }
                 Err(CannotGoOn) => {
-                    return tracing::error!("the writer of the database ends: it could not roll back after a panic");
+                    return tracing::error!(
+                        "the writer of the database ends: it could not roll back after a panic"
+                    );
                 }
             };
         }
@@ -292,8 +326,12 @@ impl Committing {
 
     /// The decisions of this group wait no longer; so many of them are lost.
     fn decisions_done(&mut self, lost: usize) {
-        self.counts.decisions_dropped.fetch_add(lost as u64, Ordering::Relaxed);
-        self.counts.decisions_waiting.fetch_sub(std::mem::take(&mut self.taken) as u64, Ordering::SeqCst);
+        self.counts
+            .decisions_dropped
+            .fetch_add(lost as u64, Ordering::Relaxed);
+        self.counts
+            .decisions_waiting
+            .fetch_sub(std::mem::take(&mut self.taken) as u64, Ordering::SeqCst);
     }
 
     /// Records the decisions that are left, so that nothing is lost at shutdown.
@@ -309,23 +347,38 @@ impl Committing {
     /// what has ended. Answers how many jobs and decisions there were.
     fn commit_group(&mut self, first: Option<Job>) -> usize {
         let is_sweep_due = self.sweeper.is_due();
-        if first.is_none() && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0 && !is_sweep_due {
+        if first.is_none()
+            && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0
+            && !is_sweep_due
+        {
             return 0;
         }
         let jobs = first.into_iter().chain(self.jobs.try_iter()).take(GROUP);
-        let mut transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        let mut transaction = match self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+        {
             Ok(transaction) => transaction,
             Err(error) => {
                 refuse(jobs, &error);
                 return 0;
             }
         };
-        let answers: Vec<Answer> = jobs.filter_map(|job| work(job, &mut transaction, &mut self.claims)).collect();
+        let answers: Vec<Answer> = jobs
+            .filter_map(|job| work(job, &mut transaction, &mut self.claims))
+            .collect();
         // Behind a rollback by SQLite itself, what is left waits for the next group.
         let goes_on = !transaction.is_autocommit();
-        let decisions: Vec<DecisionRow> = self.decisions.try_iter().take(if goes_on { DECISION_GROUP } else { 0 }).collect();
+        let decisions: Vec<DecisionRow> = self
+            .decisions
+            .try_iter()
+            .take(if goes_on { DECISION_GROUP } else { 0 })
+            .collect();
         self.taken = decisions.len();
-        self.counts.decision_octets.fetch_sub(decisions.iter().map(DecisionRow::octets).sum(), Ordering::Relaxed);
+        self.counts.decision_octets.fetch_sub(
+            decisions.iter().map(DecisionRow::octets).sum(),
+            Ordering::Relaxed,
+        );
         let mut lost = decision::append(&transaction, &decisions);
         if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);
@@ -335,7 +388,9 @@ impl Committing {
             tracing::error!(%error, "commit failed");
             lost = decisions.len();
         }
-        self.counts.claims_held.store(self.claims.len(), Ordering::Relaxed);
+        self.counts
+            .claims_held
+            .store(self.claims.len(), Ordering::Relaxed);
         self.decisions_done(lost);
         let count = answers.len() + decisions.len();
         for answer in answers {
@@ -374,7 +429,8 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_the_thread_is_told() {
         let connection = Connection::open_in_memory().expect("a database");
-        let mut writer = Writer::start(connection, &Options::default(), Arc::default()).expect("a thread");
+        let mut writer =
+            Writer::start(connection, &Options::default(), Arc::default()).expect("a thread");
         assert!(!writer.has_ended());
         drop(writer.jobs.take());
         writer.ended().await;

@@ -32,7 +32,8 @@ impl ClientAuthentication for ClientAssertion {
     }
 
     fn is_presented(&self, form: &TokenForm) -> bool {
-        form.parameter("client_assertion").is_some() || form.parameter("client_assertion_type").is_some()
+        form.parameter("client_assertion").is_some()
+            || form.parameter("client_assertion_type").is_some()
     }
 
     async fn authenticate(
@@ -42,10 +43,15 @@ impl ClientAuthentication for ClientAssertion {
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
         let assertion = Assertion::parse(extract(form)?).map_err(ClientAuthError::Assertion)?;
-        let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(ClientAuthError::NoIssuer)?;
+        let issuer = assertion
+            .dangerously_unverified_claims()
+            .issuer
+            .as_deref()
+            .ok_or(ClientAuthError::NoIssuer)?;
         decision.claims_client(issuer);
         let now = context.now();
-        let (client, kind, mut keys) = match party(context, issuer, &assertion, now, decision).await {
+        let (client, kind, mut keys) = match party(context, issuer, &assertion, now, decision).await
+        {
             Ok(party) => party,
             Err(error) => {
                 // Whether the party is unknown, disabled or without this key must not show in the time it takes.
@@ -59,10 +65,18 @@ impl ClientAuthentication for ClientAssertion {
             context.decoys().fill(&mut keys);
         }
         let expectation = Expectation::client_authentication(context.terms(kind), &client, keys);
-        let verified = context.verifier().verify(assertion, &expectation, now).await;
+        let verified = context
+            .verifier()
+            .verify(assertion, &expectation, now)
+            .await;
         let mut keys = expectation.into_keys();
         keys.truncate(own);
-        decision.held(Held { usage: Usage::ClientAuthentication, client: client.clone(), kind, keys });
+        decision.held(Held {
+            usage: Usage::ClientAuthentication,
+            client: client.clone(),
+            kind,
+            keys,
+        });
         let verified = verified.map_err(ClientAuthError::Assertion)?;
         decision.authenticated_by(&verified);
         let method = client.metadata().auth_method.clone();
@@ -80,8 +94,12 @@ async fn party(
 ) -> Result<(Arc<Client>, KeyKind, Vec<Candidate>), ClientAuthError> {
     let client = registered(context, issuer, &METHODS, decision).await?;
     let method = &client.metadata().auth_method;
-    let kind = KeyKind::of_method(method).ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
-    let keys = context.key_resolver().resolve_keys(&client, kind, assertion.header(), now).await;
+    let kind = KeyKind::of_method(method)
+        .ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
+    let keys = context
+        .key_resolver()
+        .resolve_keys(&client, kind, assertion.header(), now)
+        .await;
     Ok((client, kind, keys.map_err(ClientAuthError::Key)?))
 }
 
@@ -89,9 +107,9 @@ async fn party(
 fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
     match form.parameter("client_assertion_type") {
         None => Err(ClientAuthError::IncompletePair("client_assertion_type")),
-        Some(CLIENT_ASSERTION_TYPE) => {
-            form.parameter("client_assertion").ok_or(ClientAuthError::IncompletePair("client_assertion"))
-        }
+        Some(CLIENT_ASSERTION_TYPE) => form
+            .parameter("client_assertion")
+            .ok_or(ClientAuthError::IncompletePair("client_assertion")),
         Some(other) => Err(ClientAuthError::WrongAssertionType(other.into())),
     }
 }

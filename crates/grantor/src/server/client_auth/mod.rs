@@ -12,7 +12,9 @@ pub use assertion::ClientAssertion;
 pub use none::PublicClient;
 pub use secret::{ClientSecretBasic, ClientSecretPost};
 
-use super::{AuthorizationHeader, ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm};
+use super::{
+    AuthorizationHeader, ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm,
+};
 use crate::{
     storage::Client,
     types::{AuthMethod, ClientId},
@@ -102,24 +104,35 @@ pub(super) async fn authenticate(
     decision: &mut Decision,
 ) -> Result<Caller, ClientAuthError> {
     let Some(chosen) = presented(methods, form)? else {
-        return if requirement.optional { unproven(form) } else { Err(ClientAuthError::Missing) };
+        return if requirement.optional {
+            unproven(form)
+        } else {
+            Err(ClientAuthError::Missing)
+        };
     };
     let (client, method) = match chosen.authenticate(context, form, decision).await {
         // Unknown, disabled and confidential clients are not told apart here: the grant will find out.
-        Err(ClientAuthError::WrongMethod { .. } | ClientAuthError::UnknownClient(_) | ClientAuthError::DisabledClient)
-            if chosen.mechanism() == Mechanism::Identification && requirement.optional =>
-        {
+        Err(
+            ClientAuthError::WrongMethod { .. }
+            | ClientAuthError::UnknownClient(_)
+            | ClientAuthError::DisabledClient,
+        ) if chosen.mechanism() == Mechanism::Identification && requirement.optional => {
             return unproven(form);
         }
         outcome => outcome?,
     };
     check_client_id(form, &client)?;
-    if !requirement.methods.contains(&method) || !context.settings().profile.accepts_method(&method) {
+    if !requirement.methods.contains(&method) || !context.settings().profile.accepts_method(&method)
+    {
         return Err(ClientAuthError::MethodNotAccepted(method));
     }
     decision.authenticated(client.id(), &method);
     let is_public = method == AuthMethod::NONE;
-    Ok(Caller(if is_public { Kind::Public(client) } else { Kind::Authenticated(client) }))
+    Ok(Caller(if is_public {
+        Kind::Public(client)
+    } else {
+        Kind::Authenticated(client)
+    }))
 }
 
 /// The one method whose credentials are in the request; a bare `client_id` counts only where there are no others.
@@ -127,18 +140,28 @@ fn presented<'m>(
     methods: &'m [Box<dyn ClientAuthentication>],
     form: &TokenForm,
 ) -> Result<Option<&'m dyn ClientAuthentication>, ClientAuthError> {
-    let presented = methods.iter().map(|method| &**method).filter(|method| method.is_presented(form));
-    let (identifying, proving): (Vec<_>, Vec<_>) = presented.partition(|method| method.mechanism() == Mechanism::Identification);
+    let presented = methods
+        .iter()
+        .map(|method| &**method)
+        .filter(|method| method.is_presented(form));
+    let (identifying, proving): (Vec<_>, Vec<_>) =
+        presented.partition(|method| method.mechanism() == Mechanism::Identification);
     let standard = standard_credentials(form);
     if standard.len() > 1 || proving.len() > 1 {
-        let assertion = proving.iter().map(|method| method.mechanism()).chain(standard).any(|each| each == Mechanism::Assertion);
+        let assertion = proving
+            .iter()
+            .map(|method| method.mechanism())
+            .chain(standard)
+            .any(|each| each == Mechanism::Assertion);
         return Err(match assertion {
             true => ClientAuthError::SeveralMechanismsWithAssertion,
             false => ClientAuthError::SeveralMechanisms,
         });
     }
     match (proving.first(), standard.first()) {
-        (Some(method), Some(standard)) if method.mechanism() != *standard => Err(ClientAuthError::SeveralMechanisms),
+        (Some(method), Some(standard)) if method.mechanism() != *standard => {
+            Err(ClientAuthError::SeveralMechanisms)
+        }
         (None, Some(_)) => Err(ClientAuthError::NotOffered),
         (Some(method), _) => Ok(Some(*method)),
         (None, None) => Ok(identifying.first().copied()),
@@ -151,8 +174,16 @@ fn standard_credentials(form: &TokenForm) -> Vec<Mechanism> {
     let has = |name| form.parameter(name).is_some();
     let header = !matches!(form.authorization(), AuthorizationHeader::Absent);
     let assertion = has("client_assertion") || has("client_assertion_type");
-    let carried = [(header, Mechanism::Secret), (has("client_secret"), Mechanism::Secret), (assertion, Mechanism::Assertion)];
-    carried.into_iter().filter(|(is_carried, _)| *is_carried).map(|(_, mechanism)| mechanism).collect()
+    let carried = [
+        (header, Mechanism::Secret),
+        (has("client_secret"), Mechanism::Secret),
+        (assertion, Mechanism::Assertion),
+    ];
+    carried
+        .into_iter()
+        .filter(|(is_carried, _)| *is_carried)
+        .map(|(_, mechanism)| mechanism)
+        .collect()
 }
 
 /// Nobody, or the bare `client_id` of a client that is not public: some libraries always send one. It proves nothing.
@@ -192,7 +223,10 @@ async fn registered(
     let expected = &client.metadata().auth_method;
     match methods {
         _ if methods.contains(expected) => Ok(client),
-        [got, ..] => Err(ClientAuthError::WrongMethod { expected: expected.clone(), got: got.clone() }),
+        [got, ..] => Err(ClientAuthError::WrongMethod {
+            expected: expected.clone(),
+            got: got.clone(),
+        }),
         [] => Err(ClientAuthError::MethodNotAccepted(expected.clone())),
     }
 }

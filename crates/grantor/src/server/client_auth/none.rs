@@ -37,8 +37,13 @@ impl ClientAuthentication for PublicClient {
         form: &TokenForm,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let id = form.parameter("client_id").ok_or(ClientAuthError::Missing)?;
+        let id = form
+            .parameter("client_id")
+            .ok_or(ClientAuthError::Missing)?;
         decision.claims_client(id);
-        Ok((registered(context, id, &METHODS, decision).await?, AuthMethod::NONE))
+        Ok((
+            registered(context, id, &METHODS, decision).await?,
+            AuthMethod::NONE,
+        ))
     }
 }

@@ -43,8 +43,12 @@ impl ClientAuthentication for ClientSecretBasic {
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
         match form.authorization() {
-            AuthorizationHeader::Basic { id, secret } => check(context, id, secret, &BASIC, decision).await,
-            AuthorizationHeader::Unreadable(reason) => Err(ClientAuthError::UnreadableHeader(reason)),
+            AuthorizationHeader::Basic { id, secret } => {
+                check(context, id, secret, &BASIC, decision).await
+            }
+            AuthorizationHeader::Unreadable(reason) => {
+                Err(ClientAuthError::UnreadableHeader(reason))
+            }
             AuthorizationHeader::Absent => Err(ClientAuthError::Missing),
         }
     }
@@ -70,8 +74,12 @@ impl ClientAuthentication for ClientSecretPost {
         form: &TokenForm,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let id = form.parameter("client_id").ok_or(ClientAuthError::IncompletePair("client_id"))?;
-        let secret = form.parameter("client_secret").ok_or(ClientAuthError::IncompletePair("client_secret"))?;
+        let id = form
+            .parameter("client_id")
+            .ok_or(ClientAuthError::IncompletePair("client_id"))?;
+        let secret = form
+            .parameter("client_secret")
+            .ok_or(ClientAuthError::IncompletePair("client_secret"))?;
         check(context, id, secret, &POST, decision).await
     }
 }
@@ -89,7 +97,11 @@ async fn check(
     let client = registered(context, id, method, decision).await?;
     let now = context.now();
     let [method] = method;
-    match client.secrets().iter().any(|stored| stored.matches(&presented, now)) {
+    match client
+        .secrets()
+        .iter()
+        .any(|stored| stored.matches(&presented, now))
+    {
         true => Ok((client, method.clone())),
         false => Err(ClientAuthError::WrongSecret),
     }

@@ -24,7 +24,9 @@ pub struct JwtBearer {
 
 impl Default for JwtBearer {
     fn default() -> Self {
-        Self { client_auth: ClientAuthRequirement::optional() }
+        Self {
+            client_auth: ClientAuthRequirement::optional(),
+        }
     }
 }
 
@@ -58,7 +60,8 @@ impl Grant for JwtBearer {
         caller: &Caller,
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
-        let assertion = Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
+        let assertion =
+            Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
         let now = context.now();
         let (issuer, keys) = match issuer(context, &assertion, caller, now, decision).await {
             Ok(found) => found,
@@ -70,9 +73,17 @@ impl Grant for JwtBearer {
         };
         context.decoys().verify_beside(&assertion, &keys);
         let expectation = Expectation::grant(context.terms(KeyKind::Public), &issuer, keys);
-        let verified = context.verifier().verify(assertion, &expectation, now).await;
+        let verified = context
+            .verifier()
+            .verify(assertion, &expectation, now)
+            .await;
         let keys = expectation.into_keys();
-        decision.held(Held { usage: Usage::Grant, client: issuer.clone(), kind: KeyKind::Public, keys });
+        decision.held(Held {
+            usage: Usage::Grant,
+            client: issuer.clone(),
+            kind: KeyKind::Public,
+            keys,
+        });
         let verified = verified.map_err(GrantError::Assertion)?;
         decision.used_assertion(&verified);
         let authorization = entitle(context, issuer, verified.subject(), verified.claims()).await?;
@@ -91,7 +102,9 @@ pub(in crate::server) async fn entitle(
     let requested = scope_claim(claims)?;
     let authorization = match permission(context, &issuer, subject).await? {
         None => Authorization::for_client(issuer, &GrantType::JWT_BEARER),
-        Some((subject, permission)) => Authorization::permitted(issuer, &GrantType::JWT_BEARER, &subject, &permission),
+        Some((subject, permission)) => {
+            Authorization::permitted(issuer, &GrantType::JWT_BEARER, &subject, &permission)
+        }
     }?;
     Ok(authorization.requesting(requested))
 }
@@ -106,7 +119,10 @@ async fn issuer(
     decision: &mut Decision,
 ) -> Result<(Arc<Client>, Vec<Candidate>), GrantError> {
     let client = issuing_client(context, assertion, caller, decision).await?;
-    let keys = context.key_resolver().resolve_keys(&client, KeyKind::Public, assertion.header(), now).await;
+    let keys = context
+        .key_resolver()
+        .resolve_keys(&client, KeyKind::Public, assertion.header(), now)
+        .await;
     Ok((client, keys.map_err(GrantError::Key)?))
 }
 
@@ -118,20 +134,37 @@ async fn issuing_client(
     caller: &Caller,
     decision: &mut Decision,
 ) -> Result<Arc<Client>, GrantError> {
-    let issuer = assertion.dangerously_unverified_claims().issuer.as_deref().ok_or(GrantError::NoIssuer)?;
+    let issuer = assertion
+        .dangerously_unverified_claims()
+        .issuer
+        .as_deref()
+        .ok_or(GrantError::NoIssuer)?;
     decision.claims_issuer(issuer);
     check_caller(caller, issuer)?;
-    let client = context.client(issuer).await?.ok_or_else(|| GrantError::UnknownIssuer(issuer.into()))?;
+    let client = context
+        .client(issuer)
+        .await?
+        .ok_or_else(|| GrantError::UnknownIssuer(issuer.into()))?;
     decision.claims_registered_issuer(&client);
-    if client.metadata().enabled { Ok(client) } else { Err(GrantError::DisabledIssuer) }
+    if client.metadata().enabled {
+        Ok(client)
+    } else {
+        Err(GrantError::DisabledIssuer)
+    }
 }
 
 /// Whoever calls, named, public or authenticated, is the issuer.
 fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
-    let named = caller.client().map(|client| client.id()).or(caller.claimed_id());
+    let named = caller
+        .client()
+        .map(|client| client.id())
+        .or(caller.claimed_id());
     match named {
         Some(id) if id.as_str() != issuer && caller.authenticated().is_some() => {
-            Err(GrantError::CallerIsNotIssuer { caller: id.as_str().into(), issuer: issuer.into() })
+            Err(GrantError::CallerIsNotIssuer {
+                caller: id.as_str().into(),
+                issuer: issuer.into(),
+            })
         }
         Some(id) if id.as_str() != issuer => Err(GrantError::ClientIdMismatch(id.as_str().into())),
         _ => Ok(()),
@@ -140,9 +173,20 @@ fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
 
 /// A `scope` claim is the requested scope where the form has none, as service-account libraries send it.
 fn scope_claim(claims: &Claims) -> Result<Option<Scope>, GrantError> {
-    let Some(claim) = claims.other.get("scope") else { return Ok(None) };
-    let malformed = || GrantError::MalformedScopeClaim(claim.as_str().map_or_else(|| Shown::of(&claim.to_string()), Shown::of));
-    let scope = claim.as_str().and_then(|text| Scope::parse(text).ok()).ok_or_else(malformed)?;
+    let Some(claim) = claims.other.get("scope") else {
+        return Ok(None);
+    };
+    let malformed = || {
+        GrantError::MalformedScopeClaim(
+            claim
+                .as_str()
+                .map_or_else(|| Shown::of(&claim.to_string()), Shown::of),
+        )
+    };
+    let scope = claim
+        .as_str()
+        .and_then(|text| Scope::parse(text).ok())
+        .ok_or_else(malformed)?;
     Ok(if scope.is_empty() { None } else { Some(scope) })
 }
 
@@ -159,8 +203,15 @@ async fn permission(
     match context.subjects().subject(subject).await? {
         None => Err(GrantError::UnknownSubject(subject.as_str().into())),
         Some(subject) if !subject.enabled => Err(GrantError::DisabledSubject),
-        Some(known) => match context.permissions().permission(client.id(), subject).await? {
-            None => Err(GrantError::NoPermission(Shown::known(subject.as_str(), Shown::MAX_BYTES))),
+        Some(known) => match context
+            .permissions()
+            .permission(client.id(), subject)
+            .await?
+        {
+            None => Err(GrantError::NoPermission(Shown::known(
+                subject.as_str(),
+                Shown::MAX_BYTES,
+            ))),
             Some(permission) => Ok(Some((known, permission))),
         },
     }

@@ -35,12 +35,18 @@ impl ClientAuthRequirement {
             AuthMethod::CLIENT_SECRET_BASIC,
             AuthMethod::CLIENT_SECRET_POST,
         ];
-        Self { methods, optional: false }
+        Self {
+            methods,
+            optional: false,
+        }
     }
 
     /// Every method or none at all: the grant proves by itself who is asking.
     pub fn optional() -> Self {
-        let mut requirement = Self { optional: true, ..Self::confidential() };
+        let mut requirement = Self {
+            optional: true,
+            ..Self::confidential()
+        };
         requirement.methods.push(AuthMethod::NONE);
         requirement
     }
@@ -99,9 +105,22 @@ impl Authorization {
             return Err(GrantError::NotAllowed);
         }
         let registered = &client.metadata().scope;
-        let widest = limit.map_or_else(|| registered.clone(), |limit| registered.intersection(limit));
-        let origin = TokenOrigin { client: client.revision().number, subject: None, permission: None };
-        Ok(Self { client, subject, widest, requested: None, origin })
+        let widest = limit.map_or_else(
+            || registered.clone(),
+            |limit| registered.intersection(limit),
+        );
+        let origin = TokenOrigin {
+            client: client.revision().number,
+            subject: None,
+            permission: None,
+        };
+        Ok(Self {
+            client,
+            subject,
+            widest,
+            requested: None,
+            origin,
+        })
     }
 
     /// Under a permission for a registered subject, within its scope: the token ends with both.
@@ -114,7 +133,8 @@ impl Authorization {
         subject: &Subject,
         permission: &Permission,
     ) -> Result<Self, GrantError> {
-        let mut permitted = Self::for_subject(client, grant, subject.id.clone(), permission.scope.as_ref())?;
+        let mut permitted =
+            Self::for_subject(client, grant, subject.id.clone(), permission.scope.as_ref())?;
         permitted.origin.subject = Some(subject.revision.number);
         permitted.origin.permission = Some(permission.revision.number);
         Ok(permitted)
@@ -123,6 +143,9 @@ impl Authorization {
     /// Takes `scope` for the requested one where the form has none. It never widens anything.
     #[must_use]
     pub fn requesting(self, scope: Option<Scope>) -> Self {
-        Self { requested: scope, ..self }
+        Self {
+            requested: scope,
+            ..self
+        }
     }
 }

@@ -20,7 +20,11 @@ struct AccessTokenClaims<'a> {
     scope: &'a str,
 }
 
-pub(super) fn issue(context: &Context, approval: &Approval, life: Life) -> Result<String, IssueError> {
+pub(super) fn issue(
+    context: &Context,
+    approval: &Approval,
+    life: Life,
+) -> Result<String, IssueError> {
     let scope = approval.scope().to_string();
     let claimed = Claimed {
         client: approval.client().id().as_str(),

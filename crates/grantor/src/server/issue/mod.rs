@@ -35,7 +35,9 @@ impl IssuedToken {
 
 impl fmt::Debug for IssuedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuedToken").field("lifetime", &self.lifetime).finish_non_exhaustive()
+        f.debug_struct("IssuedToken")
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,14 +49,25 @@ struct Life {
 }
 
 /// Issues the token in the client's format. An opaque token is recorded before it is answered.
-pub(super) async fn issue(context: &Context, approval: Approval, decision: &mut Decision) -> Result<IssuedToken, IssueError> {
+pub(super) async fn issue(
+    context: &Context,
+    approval: Approval,
+    decision: &mut Decision,
+) -> Result<IssuedToken, IssueError> {
     let lifetime = context.settings().token_lifetime;
     let issued_at = context.now();
-    let life = Life { issued_at, expires_at: issued_at.plus(lifetime) };
+    let life = Life {
+        issued_at,
+        expires_at: issued_at.plus(lifetime),
+    };
     let access_token = match approval.client().metadata().token_format {
         TokenFormat::Jwt => jwt::issue(context, &approval, life)?,
         TokenFormat::Opaque => opaque::issue(context, &approval, life).await?,
     };
     decision.approved(&approval);
-    Ok(IssuedToken { access_token, lifetime, scope: approval.scope().clone() })
+    Ok(IssuedToken {
+        access_token,
+        lifetime,
+        scope: approval.scope().clone(),
+    })
 }

@@ -8,7 +8,11 @@ use crate::{
     storage::{OpaqueToken, Put, TokenDigest},
 };
 
-pub(super) async fn issue(context: &Context, approval: &Approval, life: Life) -> Result<String, IssueError> {
+pub(super) async fn issue(
+    context: &Context,
+    approval: &Approval,
+    life: Life,
+) -> Result<String, IssueError> {
     let token = base64url_encode(crypto::random_bytes::<32>());
     let record = OpaqueToken {
         client: approval.client().id().clone(),
@@ -19,7 +23,11 @@ pub(super) async fn issue(context: &Context, approval: &Approval, life: Life) ->
         expires_at: life.expires_at,
         origin: Some(*approval.origin()),
     };
-    match context.tokens.token_create(TokenDigest::of(&token), record, context.token_quota).await? {
+    match context
+        .tokens
+        .token_create(TokenDigest::of(&token), record, context.token_quota)
+        .await?
+    {
         Put::Kept => Ok(token),
         Put::OverQuota => Err(IssueError::OverQuota(context.token_quota)),
     }

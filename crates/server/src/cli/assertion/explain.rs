@@ -41,17 +41,21 @@ impl Explain {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
         let assertion = self.read()?;
-        let server = app::build_server(&config, store.clone(), Metrics::default()).map_err(Failure::usage)?;
+        let server = app::build_server(&config, store.clone(), Metrics::default())
+            .map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(&assertion, usage).await?;
         let nearest = nearest(&explanation, &store).await?;
-        global.output().print(&json!({"explanation": explanation, "nearest_client": nearest}), table(&explanation))?;
+        global.output().print(
+            &json!({"explanation": explanation, "nearest_client": nearest}),
+            table(&explanation),
+        )?;
         match (&explanation.cause, nearest) {
             (None, _) => Ok(()),
             (Some(cause), None) => Err(Failure::failed(format!("would be refused: {cause}"))),
-            (Some(cause), Some(nearest)) => {
-                Err(Failure::failed(format!("would be refused: {cause}; did its sender mean \"{nearest}\"?")))
-            }
+            (Some(cause), Some(nearest)) => Err(Failure::failed(format!(
+                "would be refused: {cause}; did its sender mean \"{nearest}\"?"
+            ))),
         }
     }
 
@@ -74,7 +78,12 @@ pub fn table(explanation: &Explanation) -> String {
         Usage::Grant => "a grant",
     };
     let mut lines: Vec<String> = explanation.checks.iter().map(line).collect();
-    lines.extend(explanation.keys.iter().map(|key| format!("key tried: {key}")));
+    lines.extend(
+        explanation
+            .keys
+            .iter()
+            .map(|key| format!("key tried: {key}")),
+    );
     lines.extend(explanation.clock.as_ref().map(clock));
     format!("as {usage}:\n{}", lines.join("\n"))
 }
@@ -82,11 +91,19 @@ pub fn table(explanation: &Explanation) -> String {
 fn clock(clock: &ClockDifference) -> String {
     let ours = time(clock.now);
     let distance = |seconds: f64, future, past| match seconds.abs() {
-        0.0..1e10 => format!("{:.0} s {}", seconds.abs(), if seconds < 0.0 { past } else { future }),
+        0.0..1e10 => format!(
+            "{:.0} s {}",
+            seconds.abs(),
+            if seconds < 0.0 { past } else { future }
+        ),
         _ => "centuries away".to_owned(),
     };
-    let issued = clock.since_issued.map_or("not told".to_owned(), |seconds| distance(-seconds, "ahead of it", "before it"));
-    let expires = clock.until_expiry.map_or("not told".to_owned(), |seconds| distance(seconds, "ahead of it", "before it"));
+    let issued = clock.since_issued.map_or("not told".to_owned(), |seconds| {
+        distance(-seconds, "ahead of it", "before it")
+    });
+    let expires = clock.until_expiry.map_or("not told".to_owned(), |seconds| {
+        distance(seconds, "ahead of it", "before it")
+    });
     format!("clock: ours was {ours}; iat {issued}, exp {expires}")
 }
 
@@ -97,7 +114,10 @@ fn line(check: &Check) -> String {
         Verdict::Fail => ("FAIL", AnsiColor::Red.on_default().bold()),
         Verdict::NotReached => ("-", Style::new().dimmed()),
     };
-    let mut line = format!("{style}{word:4}{style:#}  {:12}  {:17}", check.rule, check.source);
+    let mut line = format!(
+        "{style}{word:4}{style:#}  {:12}  {:17}",
+        check.rule, check.source
+    );
     for (name, text) in [("got", &check.got), ("expected", &check.expected)] {
         if !text.is_empty() {
             line += &format!("  {name} {}", escaped(text));
@@ -111,12 +131,23 @@ pub async fn nearest(
     explanation: &Explanation,
     store: &grantor_stores::sqlite::SqliteStore,
 ) -> Result<Option<ClientId>, Failure> {
-    let unknown = explanation.checks.iter().find(|check| check.rule == "issuer" && check.verdict == Verdict::Fail);
-    let Some(unknown) = unknown else { return Ok(None) };
+    let unknown = explanation
+        .checks
+        .iter()
+        .find(|check| check.rule == "issuer" && check.verdict == Verdict::Fail);
+    let Some(unknown) = unknown else {
+        return Ok(None);
+    };
     // Of a long name, or of one that may be a secret, only parts are kept: nothing is near to it.
     let got = unknown.got.trim_matches('"');
     let clients = store.client_list().await?;
-    let distances = clients.iter().map(|client| (strsim::damerau_levenshtein(client.id().as_str(), got), client.id()));
-    let near = distances.filter(|(distance, id)| *distance > 0 && *distance * 3 <= id.as_str().chars().count());
+    let distances = clients.iter().map(|client| {
+        (
+            strsim::damerau_levenshtein(client.id().as_str(), got),
+            client.id(),
+        )
+    });
+    let near = distances
+        .filter(|(distance, id)| *distance > 0 && *distance * 3 <= id.as_str().chars().count());
     Ok(near.min().map(|(_, id)| id.clone()))
 }

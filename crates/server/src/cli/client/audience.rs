@@ -38,8 +38,14 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
         refused: 0,
         last_seen: None,
     };
-    let mut seen: BTreeMap<String, Seen> = clients.iter().map(|client| (client.id().to_string(), new(client))).collect();
-    let mut filter = DecisionFilter { after: Some(0), ..DecisionFilter::default() };
+    let mut seen: BTreeMap<String, Seen> = clients
+        .iter()
+        .map(|client| (client.id().to_string(), new(client)))
+        .collect();
+    let mut filter = DecisionFilter {
+        after: Some(0),
+        ..DecisionFilter::default()
+    };
     loop {
         let page = store.decision_page(filter.clone(), PAGE).await?;
         let Some(last) = page.last() else { break };
@@ -50,20 +56,48 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
         }
     }
     let rows: Vec<Seen> = seen.into_values().collect();
-    output.print_list(&rows, &["CLIENT", "POLICY", "ISSUER", "TOKEN ENDPOINT", "REFUSED", "LAST SEEN"], |row| {
-        let policy = if row.audience_policy == AudiencePolicy::Legacy { "legacy" } else { "strict" };
-        let counts = [row.issuer, row.token_endpoint, row.refused].map(|count| count.to_string());
-        let [issuer, token_endpoint, refused] = counts;
-        let last = row.last_seen.clone().unwrap_or_default();
-        vec![row.client_id.clone(), policy.to_owned(), issuer, token_endpoint, refused, last]
-    })
+    output.print_list(
+        &rows,
+        &[
+            "CLIENT",
+            "POLICY",
+            "ISSUER",
+            "TOKEN ENDPOINT",
+            "REFUSED",
+            "LAST SEEN",
+        ],
+        |row| {
+            let policy = if row.audience_policy == AudiencePolicy::Legacy {
+                "legacy"
+            } else {
+                "strict"
+            };
+            let counts =
+                [row.issuer, row.token_endpoint, row.refused].map(|count| count.to_string());
+            let [issuer, token_endpoint, refused] = counts;
+            let last = row.last_seen.clone().unwrap_or_default();
+            vec![
+                row.client_id.clone(),
+                policy.to_owned(),
+                issuer,
+                token_endpoint,
+                refused,
+                last,
+            ]
+        },
+    )
 }
 
 fn count(seen: &mut BTreeMap<String, Seen>, decision: &Value, token_endpoint: &str) {
     let accepted = decision["audience"].as_str();
-    let refused = decision["outcome"]["rule"] == "aud" && decision["explanation"]["usage"] == "client_authentication";
-    let party = decision["client"].as_str().or_else(|| decision["claimed_client"].as_str());
-    let Some(seen) = party.and_then(|party| seen.get_mut(party)) else { return };
+    let refused = decision["outcome"]["rule"] == "aud"
+        && decision["explanation"]["usage"] == "client_authentication";
+    let party = decision["client"]
+        .as_str()
+        .or_else(|| decision["claimed_client"].as_str());
+    let Some(seen) = party.and_then(|party| seen.get_mut(party)) else {
+        return;
+    };
     match accepted {
         Some(audience) if audience == token_endpoint => seen.token_endpoint += 1,
         Some(_) => seen.issuer += 1,

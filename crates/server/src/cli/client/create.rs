@@ -6,7 +6,10 @@ use clap::{Args, ValueEnum};
 use grantor::{
     clock::Clock as _,
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    storage::{AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret, ClientSource as _, StoreError},
+    storage::{
+        AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret,
+        ClientSource as _, StoreError,
+    },
     types::{AuthMethod, ClientId, GrantType, Scope},
 };
 use serde_json::json;
@@ -127,19 +130,28 @@ impl Create {
         }
         look_alike::warn(&store, self.id.as_str()).await?;
         // The key first: a client whose key was lost would be of no use.
-        let delivered = file.map(|text| Destination::of(self.out.clone(), &self.id).deliver(&text)).transpose()?;
+        let delivered = file
+            .map(|text| Destination::of(self.out.clone(), &self.id).deliver(&text))
+            .transpose()?;
         let created = store.client_create(client).await;
         match (delivered, created) {
             (Some(delivered), Err(error)) => Err(delivered.take_back(&self.id, error.into())),
             (None, Err(error)) => Err(about(&self.id, error)),
             (Some(delivered), Ok(())) => match delivered.path() {
                 Some(path) => {
-                    let text = format!("client {} created; its key file is {}", self.id, path.display());
+                    let text = format!(
+                        "client {} created; its key file is {}",
+                        self.id,
+                        path.display()
+                    );
                     output.done(&json!({"client": view, "key_file": path}), text)
                 }
                 None => Ok(()),
             },
-            (None, Ok(())) => output.done(&json!({"client": view}), format_args!("client {} created", self.id)),
+            (None, Ok(())) => output.done(
+                &json!({"client": view}),
+                format_args!("client {} created", self.id),
+            ),
         }
     }
 
@@ -148,7 +160,9 @@ impl Create {
         let method = self.auth.method();
         if self.auth.has_secret() && !config.assertion.profile.accepts_method(&method) {
             let problem = "configuration key 'profile' says fapi2, with which clients authenticate with private_key_jwt only";
-            return Err(Failure::usage(format!("--auth {method}: {problem}; register a key instead")));
+            return Err(Failure::usage(format!(
+                "--auth {method}: {problem}; register a key instead"
+            )));
         }
         Ok(())
     }
@@ -163,15 +177,27 @@ impl Create {
         let algorithm = match (name.as_str(), self.format) {
             ("", FileForm::Grantor) => Algorithm::Es256,
             ("" | "RS256", FileForm::Google) => Algorithm::Rs256,
-            (_, FileForm::Google) => return Err(Failure::usage("--format google has RS256 keys only")),
-            (name, FileForm::Grantor) => Algorithm::from_name(name).filter(|algorithm| !algorithm.is_mac()).ok_or_else(|| {
-                Failure::usage(format!("--generate-key {name}: expected ES256, RS256, PS256, ES384 or Ed25519"))
-            })?,
+            (_, FileForm::Google) => {
+                return Err(Failure::usage("--format google has RS256 keys only"));
+            }
+            (name, FileForm::Grantor) => Algorithm::from_name(name)
+                .filter(|algorithm| !algorithm.is_mac())
+                .ok_or_else(|| {
+                    Failure::usage(format!(
+                        "--generate-key {name}: expected ES256, RS256, PS256, ES384 or Ed25519"
+                    ))
+                })?,
         };
-        PrivateJwk::generate(algorithm).map(Some).map_err(Failure::failed)
+        PrivateJwk::generate(algorithm)
+            .map(Some)
+            .map_err(Failure::failed)
     }
 
-    fn client(&self, key: Option<&PrivateJwk>, secret: Option<&Zeroizing<String>>) -> Result<Client, Failure> {
+    fn client(
+        &self,
+        key: Option<&PrivateJwk>,
+        secret: Option<&Zeroizing<String>>,
+    ) -> Result<Client, Failure> {
         let now = CLOCK.now();
         let mut metadata = ClientMetadata::new(self.id.clone(), self.auth.method(), now);
         if !self.grants.is_empty() {
@@ -185,14 +211,20 @@ impl Create {
             metadata.assertion_profile = AssertionProfile::ServiceAccount;
         }
         let expires_at = self.secret_lifetime.map(|lifetime| now.plus(lifetime));
-        let secret = secret.map(|secret| new_secret(&metadata.auth_method, secret, expires_at)).transpose()?;
+        let secret = secret
+            .map(|secret| new_secret(&metadata.auth_method, secret, expires_at))
+            .transpose()?;
         let keys = match (self.keys.read()?, key) {
             (Some(keys), _) => keys,
-            (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
+            (None, Some(key)) => vec![Arc::new(
+                VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?,
+            )],
             (None, None) => Vec::new(),
         };
         if self.auth == AuthName::PrivateKeyJwt && keys.is_empty() {
-            return Err(Failure::usage("private_key_jwt needs a key: add --generate-key, --jwks FILE or --pem FILE"));
+            return Err(Failure::usage(
+                "private_key_jwt needs a key: add --generate-key, --jwks FILE or --pem FILE",
+            ));
         }
         let keys = ending_after(keys, self.key_lifetime);
         Client::new(metadata, keys, secret.into_iter().collect()).map_err(Failure::usage)
@@ -209,7 +241,13 @@ impl Create {
                 .map(Some)
                 .ok_or_else(|| Failure::failed("the RSA key could not be written as PEM")),
             _ if key.is_none() && secret.is_none() => Ok(None),
-            _ => Ok(Some(key_file::grantor_form(&config.issuer, &self.id, &self.auth.method(), key, secret))),
+            _ => Ok(Some(key_file::grantor_form(
+                &config.issuer,
+                &self.id,
+                &self.auth.method(),
+                key,
+                secret,
+            ))),
         }
     }
 }

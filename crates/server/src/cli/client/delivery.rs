@@ -36,7 +36,9 @@ impl Destination {
         match &self {
             Self::File(path) => key_file::write_new(path, text).map_err(Failure::usage)?,
             Self::StandardOutput => print(text).map_err(|error| {
-                Failure::failed(format!("standard output: {error}; nothing was registered, for the key would be lost"))
+                Failure::failed(format!(
+                    "standard output: {error}; nothing was registered, for the key would be lost"
+                ))
             })?,
         }
         Ok(Delivered(self))
@@ -45,15 +47,26 @@ impl Destination {
 
 /// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
 fn default_path(id: &ClientId) -> PathBuf {
-    let safe = |each: char| if each.is_alphanumeric() || ".@-_".contains(each) { each } else { '_' };
-    PathBuf::from(format!("{}.json", id.as_str().chars().map(safe).collect::<String>()))
+    let safe = |each: char| {
+        if each.is_alphanumeric() || ".@-_".contains(each) {
+            each
+        } else {
+            '_'
+        }
+    };
+    PathBuf::from(format!(
+        "{}.json",
+        id.as_str().chars().map(safe).collect::<String>()
+    ))
 }
 
 /// Prints a key. Also a closed pipe is an error here, and so is the device that keeps nothing, which stands in for a standard output
 /// that the shell has closed (`>&-`).
 fn print(text: &str) -> io::Result<()> {
     let file = fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    if fs::metadata("/dev/null").is_ok_and(|null| file.metadata().is_ok_and(|file| file.rdev() == null.rdev())) {
+    if fs::metadata("/dev/null")
+        .is_ok_and(|null| file.metadata().is_ok_and(|file| file.rdev() == null.rdev()))
+    {
         return Err(io::Error::other("it is closed, or /dev/null"));
     }
     let mut stdout = io::stdout().lock();

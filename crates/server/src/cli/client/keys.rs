@@ -56,25 +56,50 @@ pub struct AddKey {
 }
 
 impl AddKey {
-    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+    pub async fn run(
+        self,
+        config: &Config,
+        store: &SqliteStore,
+        output: Output,
+    ) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;
-        let generated = self.generate_key.map(PrivateJwk::generate).transpose().map_err(Failure::usage)?;
+        let generated = self
+            .generate_key
+            .map(PrivateJwk::generate)
+            .transpose()
+            .map_err(Failure::usage)?;
         let added = match (self.keys.read()?, &generated) {
             (Some(keys), _) => keys,
-            (None, Some(key)) => vec![Arc::new(VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?)],
+            (None, Some(key)) => vec![Arc::new(
+                VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?,
+            )],
             (None, None) => Vec::new(),
         };
-        let names: Vec<_> = added.iter().map(|key| key.key_id().map(str::to_owned)).collect();
+        let names: Vec<_> = added
+            .iter()
+            .map(|key| key.key_id().map(str::to_owned))
+            .collect();
         let added = ending_after(added, self.key_lifetime);
         check_keys(&config.assertion, &added)?;
         let (now, overlap) = (CLOCK.now(), self.overlap);
         let add = |client: &Client| {
-            let repeated = names.iter().flatten().find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));
+            let repeated = names
+                .iter()
+                .flatten()
+                .find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));
             if let Some(name) = repeated {
-                return Err(Failure::failed(format!("client {} has a key with kid {name} already", client.id())));
+                return Err(Failure::failed(format!(
+                    "client {} has a key with kid {name} already",
+                    client.id()
+                )));
             }
-            let keys = still_live(client.keys(), overlap, now).into_iter().chain(added.iter().cloned()).collect();
-            client.changed(client.metadata().clone(), keys, client.secrets().to_vec()).map_err(Failure::usage)
+            let keys = still_live(client.keys(), overlap, now)
+                .into_iter()
+                .chain(added.iter().cloned())
+                .collect();
+            client
+                .changed(client.metadata().clone(), keys, client.secrets().to_vec())
+                .map_err(Failure::usage)
         };
         // Before a key file is written.
         warn_of_untried(&config.assertion, add(&client)?.keys());
@@ -84,15 +109,29 @@ impl AddKey {
             let value = json!({"client_id": self.id, "added": names, "key_file": null});
             return output.done(&value, format_args!("key added to client {}", self.id));
         };
-        let form = key_file::grantor_form(&config.issuer, &self.id, &client.metadata().auth_method, Some(key), None);
+        let form = key_file::grantor_form(
+            &config.issuer,
+            &self.id,
+            &client.metadata().auth_method,
+            Some(key),
+            None,
+        );
         let delivered = Destination::of(self.out, &self.id).deliver(&form)?;
-        if let Err(error) = client_change(store, &self.id, |client| add(client).map_err(Unregistered::Refused)).await {
+        if let Err(error) = client_change(store, &self.id, |client| {
+            add(client).map_err(Unregistered::Refused)
+        })
+        .await
+        {
             return Err(delivered.take_back(&self.id, error));
         }
         match delivered.path() {
             Some(path) => output.done(
                 &json!({"client_id": self.id, "added": names, "key_file": path}),
-                format_args!("key added to client {}; its key file is {}", self.id, path.display()),
+                format_args!(
+                    "key added to client {}; its key file is {}",
+                    self.id,
+                    path.display()
+                ),
             ),
             None => Ok(()),
         }
@@ -101,8 +140,12 @@ impl AddKey {
 
 /// The keys as they are or, with an overlap, ending after it, without those that have ended already.
 fn still_live(keys: &[ClientKey], overlap: Option<Duration>, now: UnixTime) -> Vec<ClientKey> {
-    let Some(overlap) = overlap else { return keys.to_vec() };
-    let ending = keys.iter().map(|key| key.clone().ending_at(now.plus(overlap)));
+    let Some(overlap) = overlap else {
+        return keys.to_vec();
+    };
+    let ending = keys
+        .iter()
+        .map(|key| key.clone().ending_at(now.plus(overlap)));
     ending.filter(|key| key.is_live(now)).collect()
 }
 
@@ -119,14 +162,26 @@ pub struct RemoveKey {
 impl RemoveKey {
     pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
         let remove = |client: &Client| {
-            let (removed, kept): (Vec<_>, Vec<_>) = client.keys().iter().cloned().partition(|key| key.name() == self.kid);
+            let (removed, kept): (Vec<_>, Vec<_>) = client
+                .keys()
+                .iter()
+                .cloned()
+                .partition(|key| key.name() == self.kid);
             if removed.is_empty() {
-                return Err(Failure::failed(format!("client {} has no key with kid {}", self.id, self.kid)));
+                return Err(Failure::failed(format!(
+                    "client {} has no key with kid {}",
+                    self.id, self.kid
+                )));
             }
-            client.changed(client.metadata().clone(), kept, client.secrets().to_vec()).map_err(Failure::usage)
+            client
+                .changed(client.metadata().clone(), kept, client.secrets().to_vec())
+                .map_err(Failure::usage)
         };
         change(store, &self.id, remove).await?;
-        output.done(&json!({"client_id": self.id, "removed": self.kid}), format_args!("key removed from client {}", self.id))
+        output.done(
+            &json!({"client_id": self.id, "removed": self.kid}),
+            format_args!("key removed from client {}", self.id),
+        )
     }
 }
 
@@ -149,27 +204,46 @@ pub struct RotateSecret {
 }
 
 impl RotateSecret {
-    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+    pub async fn run(
+        self,
+        config: &Config,
+        store: &SqliteStore,
+        output: Output,
+    ) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;
         let (now, overlap) = (CLOCK.now(), self.overlap);
         let method = &client.metadata().auth_method;
         let secret: Zeroizing<String> = ClientSecret::generate();
-        let new = new_secret(method, &secret, self.secret_lifetime.map(|lifetime| now.plus(lifetime)))?;
+        let new = new_secret(
+            method,
+            &secret,
+            self.secret_lifetime.map(|lifetime| now.plus(lifetime)),
+        )?;
         let rotate = |client: &Client| {
             let secrets = rotated(client, new.clone(), overlap, now)?;
-            client.changed(client.metadata().clone(), client.keys().to_vec(), secrets).map_err(Failure::usage)
+            client
+                .changed(client.metadata().clone(), client.keys().to_vec(), secrets)
+                .map_err(Failure::usage)
         };
         // Before a key file is written.
         rotate(&client)?;
         let form = key_file::grantor_form(&config.issuer, &self.id, method, None, Some(&secret));
         let delivered = Destination::of(self.out, &self.id).deliver(&form)?;
-        if let Err(error) = client_change(store, &self.id, |client| rotate(client).map_err(Unregistered::Refused)).await {
+        if let Err(error) = client_change(store, &self.id, |client| {
+            rotate(client).map_err(Unregistered::Refused)
+        })
+        .await
+        {
             return Err(delivered.take_back(&self.id, error));
         }
         match delivered.path() {
             Some(path) => output.done(
                 &json!({"client_id": self.id, "key_file": path}),
-                format_args!("client {} has a new secret; its key file is {}", self.id, path.display()),
+                format_args!(
+                    "client {} has a new secret; its key file is {}",
+                    self.id,
+                    path.display()
+                ),
             ),
             None => Ok(()),
         }
@@ -178,12 +252,26 @@ impl RotateSecret {
 
 /// The new secret and those before that are still live, each of which works until its end: the server tries no more than
 /// [`MAX_CANDIDATES`].
-fn rotated(client: &Client, new: ClientSecret, overlap: Duration, now: UnixTime) -> Result<Vec<ClientSecret>, Failure> {
+fn rotated(
+    client: &Client,
+    new: ClientSecret,
+    overlap: Duration,
+    now: UnixTime,
+) -> Result<Vec<ClientSecret>, Failure> {
     if client.secrets().is_empty() {
-        return Err(Failure::failed(format!("client {} has no secret", client.id())));
+        return Err(Failure::failed(format!(
+            "client {} has no secret",
+            client.id()
+        )));
     }
-    let old = client.secrets().iter().filter(|old| old.is_live(now)).cloned();
-    let old = old.map(|old| old.ending_at(now.plus(overlap))).filter(|old| old.is_live(now));
+    let old = client
+        .secrets()
+        .iter()
+        .filter(|old| old.is_live(now))
+        .cloned();
+    let old = old
+        .map(|old| old.ending_at(now.plus(overlap)))
+        .filter(|old| old.is_live(now));
     let secrets: Vec<_> = std::iter::once(new).chain(old).collect();
     if secrets.len() > MAX_CANDIDATES {
         return Err(Failure::failed(format!(

@@ -41,7 +41,9 @@ impl PublicKeys {
     pub fn read(&self) -> Result<Option<Vec<Arc<VerificationKey>>>, Failure> {
         match (&self.jwks, &self.pem) {
             (Some(path), _) => read_jwks(path).map(Some),
-            (None, Some(path)) => read_pem(path, self.kid.as_deref()).map(|key| Some(vec![Arc::new(key)])),
+            (None, Some(path)) => {
+                read_pem(path, self.kid.as_deref()).map(|key| Some(vec![Arc::new(key)]))
+            }
             (None, None) => Ok(None),
         }
     }
@@ -64,16 +66,31 @@ fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
         return Err(wrong("it is PEM; name it with --pem".to_owned()));
     }
     // Some editors write a byte order mark (RFC 8259 §8.1).
-    let set = JwkSet::parse(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).map_err(|error| wrong(error.to_string()))?;
+    let set = JwkSet::parse(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text))
+        .map_err(|error| wrong(error.to_string()))?;
     if let Some(unusable) = set.skipped.iter().find(|skipped| !skipped.is_for_others()) {
-        return Err(wrong(format!("key {} of the set: {}", unusable.index, unusable.reason)));
+        return Err(wrong(format!(
+            "key {} of the set: {}",
+            unusable.index, unusable.reason
+        )));
     }
     for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
-        jwk.vet().map_err(|error| wrong(format!("key {}: {error}", jwk.key_id().unwrap_or("without kid"))))?;
+        jwk.vet().map_err(|error| {
+            wrong(format!(
+                "key {}: {error}",
+                jwk.key_id().unwrap_or("without kid")
+            ))
+        })?;
     }
     if set.keys.is_empty() {
-        let reasons = set.skipped.iter().map(|skipped| format!("; key {}: {}", skipped.index, skipped.reason));
-        return Err(wrong(format!("there is no usable key in it{}", reasons.collect::<String>())));
+        let reasons = set
+            .skipped
+            .iter()
+            .map(|skipped| format!("; key {}: {}", skipped.index, skipped.reason));
+        return Err(wrong(format!(
+            "there is no usable key in it{}",
+            reasons.collect::<String>()
+        )));
     }
     Ok(set.keys.into_iter().map(Arc::new).collect())
 }
@@ -86,7 +103,10 @@ fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failur
     let wrong = |problem: String| Failure::usage(format!("--pem {}: {problem}", path.display()));
     let octets = read_file(path).map_err(|error| wrong(error.to_string()))?;
     // DER is an ASN.1 SEQUENCE: a long one is no UTF-8, but a short one may be.
-    let text = file::text(octets).ok().filter(|text| !text.contains('\0')).ok_or_else(|| wrong(BINARY.to_owned()))?;
+    let text = file::text(octets)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .ok_or_else(|| wrong(BINARY.to_owned()))?;
     if text.trim_start().starts_with('{') {
         return Err(wrong("it is JSON; name a JWK Set with --jwks".to_owned()));
     }
@@ -100,9 +120,20 @@ fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failur
 /// [`MAX_CANDIDATES`] that fit.
 pub fn warn_of_untried(assertion: &AssertionConfig, keys: &[ClientKey]) {
     for algorithm in &assertion.algorithms {
-        let fits = |key: &&ClientKey| key.is_live(CLOCK.now()) && key.usable().is_ok_and(|key| key.accepts(*algorithm));
-        let alike = |one: &ClientKey| keys.iter().filter(fits).filter(|other| other.key_id() == one.key_id()).count();
-        if let Some(key) = keys.iter().filter(fits).find(|key| alike(key) > MAX_CANDIDATES) {
+        let fits = |key: &&ClientKey| {
+            key.is_live(CLOCK.now()) && key.usable().is_ok_and(|key| key.accepts(*algorithm))
+        };
+        let alike = |one: &ClientKey| {
+            keys.iter()
+                .filter(fits)
+                .filter(|other| other.key_id() == one.key_id())
+                .count()
+        };
+        if let Some(key) = keys
+            .iter()
+            .filter(fits)
+            .find(|key| alike(key) > MAX_CANDIDATES)
+        {
             let (count, tried) = (alike(key), MAX_CANDIDATES);
             let kid = key.key_id();
             return tracing::warn!(kid, count, tried, %algorithm, "not all of these keys are tried: give each a kid of its own");
@@ -113,8 +144,15 @@ pub fn warn_of_untried(assertion: &AssertionConfig, keys: &[ClientKey]) {
 /// Refuses keys whose signatures this server would never take.
 pub fn check_keys(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
     warn_of_untried(assertion, keys);
-    for (registered, key) in keys.iter().filter_map(|key| Some((key, key.usable().ok()?))) {
-        if assertion.algorithms.iter().any(|algorithm| key.accepts(*algorithm)) {
+    for (registered, key) in keys
+        .iter()
+        .filter_map(|key| Some((key, key.usable().ok()?)))
+    {
+        if assertion
+            .algorithms
+            .iter()
+            .any(|algorithm| key.accepts(*algorithm))
+        {
             continue;
         }
         let own = key.jwk().and_then(Jwk::algorithm);
@@ -129,10 +167,23 @@ pub fn check_keys(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(),
 }
 
 /// Refuses an algorithm that this server does not take, or that none of the client's keys is for.
-pub fn check_signing_algorithm(assertion: &AssertionConfig, client: &Client) -> Result<(), Failure> {
+pub fn check_signing_algorithm(
+    assertion: &AssertionConfig,
+    client: &Client,
+) -> Result<(), Failure> {
     // A secret is for all HMAC algorithms.
-    let Some(algorithm) = client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()) else { return Ok(()) };
-    if !assertion.algorithms.iter().any(|allowed| allowed.is_same_as(algorithm)) {
+    let Some(algorithm) = client
+        .metadata()
+        .signing_algorithm
+        .filter(|algorithm| !algorithm.is_mac())
+    else {
+        return Ok(());
+    };
+    if !assertion
+        .algorithms
+        .iter()
+        .any(|allowed| allowed.is_same_as(algorithm))
+    {
         return Err(Failure::usage(format!(
             "--signing-alg {algorithm}: no assertion signed with it would be accepted; {}",
             allowed(assertion, Some(algorithm))
@@ -141,7 +192,9 @@ pub fn check_signing_algorithm(assertion: &AssertionConfig, client: &Client) -> 
     let fits = |key: &ClientKey| key.usable().is_ok_and(|key| key.accepts(algorithm));
     if !client.keys().is_empty() && !client.keys().iter().any(fits) {
         let problem = "none of the client's keys is for it; name the algorithm of a key, or add one for it first";
-        return Err(Failure::usage(format!("--signing-alg {algorithm}: {problem}")));
+        return Err(Failure::usage(format!(
+            "--signing-alg {algorithm}: {problem}"
+        )));
     }
     Ok(())
 }
@@ -149,8 +202,17 @@ pub fn check_signing_algorithm(assertion: &AssertionConfig, client: &Client) -> 
 /// Warns of added keys that the client's registered algorithm keeps from being used. No refusal: who changes the algorithm of a client adds
 /// a key for the new one first.
 pub fn warn_of_unused_keys(client: &Client, added: &[ClientKey]) {
-    let Some(algorithm) = client.metadata().signing_algorithm.filter(|algorithm| !algorithm.is_mac()) else { return };
-    for key in added.iter().filter(|key| !key.usable().is_ok_and(|key| key.accepts(algorithm))) {
+    let Some(algorithm) = client
+        .metadata()
+        .signing_algorithm
+        .filter(|algorithm| !algorithm.is_mac())
+    else {
+        return;
+    };
+    for key in added
+        .iter()
+        .filter(|key| !key.usable().is_ok_and(|key| key.accepts(algorithm)))
+    {
         tracing::warn!(
             "key {} is not used while client {id} signs with {algorithm} only; change that with: grantor client update {id} --signing-alg ALG",
             key.name(),
@@ -161,9 +223,16 @@ pub fn warn_of_unused_keys(client: &Client, added: &[ClientKey]) {
 
 /// What the configuration says, and what can be done about it.
 fn allowed(assertion: &AssertionConfig, wanted: Option<Algorithm>) -> String {
-    let names = assertion.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ");
+    let names = assertion
+        .algorithms
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect::<Vec<_>>()
+        .join(", ");
     let remedy = match wanted {
-        Some(wanted) if !assertion.profile.accepts_algorithm(wanted) => format!("profile fapi2 does not allow {wanted}"),
+        Some(wanted) if !assertion.profile.accepts_algorithm(wanted) => {
+            format!("profile fapi2 does not allow {wanted}")
+        }
         Some(wanted) => format!("to accept {wanted}, name it there"),
         None => "to accept the key, name one for RSA there".to_owned(),
     };

@@ -8,7 +8,10 @@ use grantor::{
 };
 use grantor_stores::sqlite::SqliteStore;
 
-use super::{FormatName, PolicyName, View, algorithm, change, create::join, grant_type, public_keys::check_signing_algorithm};
+use super::{
+    FormatName, PolicyName, View, algorithm, change, create::join, grant_type,
+    public_keys::check_signing_algorithm,
+};
 use crate::{
     cli::{Failure, Output},
     config::Config,
@@ -40,9 +43,17 @@ pub struct Update {
 }
 
 impl Update {
-    pub async fn run(self, config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+    pub async fn run(
+        self,
+        config: &Config,
+        store: &SqliteStore,
+        output: Output,
+    ) -> Result<(), Failure> {
         let changed = change(store, &self.id, |client| self.apply(config, client)).await?;
-        output.done(&View::of(&changed), format_args!("client {} updated", self.id))
+        output.done(
+            &View::of(&changed),
+            format_args!("client {} updated", self.id),
+        )
     }
 
     fn apply(&self, config: &Config, client: &Client) -> Result<Client, Failure> {
@@ -53,10 +64,14 @@ impl Update {
         if !self.scopes.is_empty() {
             metadata.scope = join(&self.scopes)?;
         }
-        metadata.audience_policy = self.audience_policy.map_or(metadata.audience_policy, Into::into);
+        metadata.audience_policy = self
+            .audience_policy
+            .map_or(metadata.audience_policy, Into::into);
         metadata.signing_algorithm = self.signing_alg.or(metadata.signing_algorithm);
         metadata.token_format = self.token_format.map_or(metadata.token_format, Into::into);
-        let changed = client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec()).map_err(Failure::usage)?;
+        let changed = client
+            .changed(metadata, client.keys().to_vec(), client.secrets().to_vec())
+            .map_err(Failure::usage)?;
         if self.signing_alg.is_some() {
             check_signing_algorithm(&config.assertion, &changed)?;
         }

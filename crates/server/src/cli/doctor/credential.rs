@@ -31,21 +31,42 @@ enum Outcome {
 }
 
 impl Examination<'_> {
-    pub async fn run(&self, sub: Option<&str>, scope: Option<&Scope>, report: &mut Report) -> Result<(), Failure> {
+    pub async fn run(
+        &self,
+        sub: Option<&str>,
+        scope: Option<&Scope>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         self.compare_with_file(report);
         self.method(report);
         self.algorithm(report)?;
         if self.metadata.is_there() && !self.metadata.is_of_issuer {
-            report.note("token", "no token was asked for: the metadata is not this issuer's", "See above.");
+            report.note(
+                "token",
+                "no token was asked for: the metadata is not this issuer's",
+                "See above.",
+            );
             return Ok(());
         }
         // What is signed for one server is not sent to another.
-        if self.key.file().is_some_and(|file| file.form == KeyFileForm::Grantor && file.issuer != self.issuer) {
-            report.note("token", "no token was asked for: the key file is for another issuer", "See above.");
+        if self
+            .key
+            .file()
+            .is_some_and(|file| file.form == KeyFileForm::Grantor && file.issuer != self.issuer)
+        {
+            report.note(
+                "token",
+                "no token was asked for: the key file is for another issuer",
+                "See above.",
+            );
             return Ok(());
         }
         let Some(endpoint) = self.endpoint() else {
-            report.note("token", "no token was asked for: there is no token endpoint to ask", "See above.");
+            report.note(
+                "token",
+                "no token was asked for: there is no token endpoint to ask",
+                "See above.",
+            );
             return Ok(());
         };
         let mut outcomes = Vec::new();
@@ -61,9 +82,18 @@ impl Examination<'_> {
     /// What the key file says about the server, against what the server says.
     fn compare_with_file(&self, report: &mut Report) {
         // The issuer in a service account's file is derived, and its endpoint is fixed by the form.
-        let Some(file) = self.key.file().filter(|file| file.form == KeyFileForm::Grantor) else { return };
+        let Some(file) = self
+            .key
+            .file()
+            .filter(|file| file.form == KeyFileForm::Grantor)
+        else {
+            return;
+        };
         if file.issuer != self.issuer {
-            let message = format!("the key file is for the issuer {:?}, not {:?}", file.issuer, self.issuer);
+            let message = format!(
+                "the key file is for the issuer {:?}, not {:?}",
+                file.issuer, self.issuer
+            );
             report.wrong(
                 "key file",
                 message,
@@ -72,8 +102,15 @@ impl Examination<'_> {
         }
         match self.metadata.text("token_endpoint") {
             Some(got) if got != file.token_endpoint => {
-                let message = format!("the key file's token_endpoint is {:?}, the metadata's is {got:?}", file.token_endpoint);
-                report.wrong("key file", message, "Correct the key file, unless it is the metadata that is wrong.");
+                let message = format!(
+                    "the key file's token_endpoint is {:?}, the metadata's is {got:?}",
+                    file.token_endpoint
+                );
+                report.wrong(
+                    "key file",
+                    message,
+                    "Correct the key file, unless it is the metadata that is wrong.",
+                );
             }
             _ => {}
         }
@@ -88,35 +125,63 @@ impl Examination<'_> {
                 report.ok("client auth", format!("the server takes {method}"));
             }
             Some(methods) => {
-                let message = format!("the server takes {methods:?} as client authentication, and not {method}");
+                let message = format!(
+                    "the server takes {methods:?} as client authentication, and not {method}"
+                );
                 // A grant assertion needs none.
                 match self.key.has_private_key() {
-                    true => report.note("client auth", message, "The key is of use for the jwt-bearer grant only."),
-                    false => report.wrong("client auth", message, "Register the client for one of those methods."),
+                    true => report.note(
+                        "client auth",
+                        message,
+                        "The key is of use for the jwt-bearer grant only.",
+                    ),
+                    false => report.wrong(
+                        "client auth",
+                        message,
+                        "Register the client for one of those methods.",
+                    ),
                 }
             }
             None if method == AuthMethod::CLIENT_SECRET_BASIC => {
-                report.ok("client auth", "the server takes client_secret_basic, the default (RFC 8414 §2)");
+                report.ok(
+                    "client auth",
+                    "the server takes client_secret_basic, the default (RFC 8414 §2)",
+                );
             }
             None => {
-                let message = format!("the metadata has no {MEMBER}, which means client_secret_basic only (RFC 8414 §2)");
-                report.note("client auth", message, format!("If the server takes {method}, it should say so."));
+                let message = format!(
+                    "the metadata has no {MEMBER}, which means client_secret_basic only (RFC 8414 §2)"
+                );
+                report.note(
+                    "client auth",
+                    message,
+                    format!("If the server takes {method}, it should say so."),
+                );
             }
         }
     }
 
     fn algorithm(&self, report: &mut Report) -> Result<(), Failure> {
         const MEMBER: &str = "token_endpoint_auth_signing_alg_values_supported";
-        let Some(algorithm) = self.key.algorithm()? else { return Ok(()) };
-        let fits = |name: &&str| Algorithm::from_name(name).is_some_and(|supported| supported.is_same_as(algorithm));
+        let Some(algorithm) = self.key.algorithm()? else {
+            return Ok(());
+        };
+        let fits = |name: &&str| {
+            Algorithm::from_name(name).is_some_and(|supported| supported.is_same_as(algorithm))
+        };
         match self.metadata.names(MEMBER) {
             _ if !self.metadata.is_there() => {}
             Some(names) if names.iter().any(fits) => {
                 report.ok("algorithm", format!("the server takes {algorithm}"));
             }
             Some(names) => {
-                let message = format!("the key signs with {algorithm}, and the server takes {names:?}");
-                report.wrong("algorithm", message, "Make and register a key for one of those.");
+                let message =
+                    format!("the key signs with {algorithm}, and the server takes {names:?}");
+                report.wrong(
+                    "algorithm",
+                    message,
+                    "Make and register a key for one of those.",
+                );
             }
             None => {
                 let remedy = "Servers that take assertions as client authentication have to list it (RFC 8414 §2); RS256 is the most common.";
@@ -129,8 +194,11 @@ impl Examination<'_> {
     /// What is configured wins over what is discovered.
     fn endpoint(&self) -> Option<String> {
         let configured = self.key.file().map(|file| file.token_endpoint.as_str());
-        let configured = configured.map(|endpoint| Some(endpoint).filter(|endpoint| checked_url(endpoint).is_ok()));
-        configured.unwrap_or_else(|| self.metadata.endpoint("token_endpoint")).map(str::to_owned)
+        let configured = configured
+            .map(|endpoint| Some(endpoint).filter(|endpoint| checked_url(endpoint).is_ok()));
+        configured
+            .unwrap_or_else(|| self.metadata.endpoint("token_endpoint"))
+            .map(str::to_owned)
     }
 
     /// The grants to try: what was asked for, or what key and server both have.
@@ -139,7 +207,11 @@ impl Examination<'_> {
             return vec![grant];
         }
         let supported = self.metadata.names("grant_types_supported");
-        let has = |grant: &GrantType| supported.as_ref().is_none_or(|names| names.contains(&grant.as_str()));
+        let has = |grant: &GrantType| {
+            supported
+                .as_ref()
+                .is_none_or(|names| names.contains(&grant.as_str()))
+        };
         let jwt_bearer = self.key.has_private_key() && has(&GrantType::JWT_BEARER);
         let grants = [
             jwt_bearer.then_some(GrantName::JwtBearer),
@@ -158,26 +230,56 @@ impl Examination<'_> {
     ) -> Result<Outcome, Failure> {
         let mut refused = Vec::new();
         for audience in self.audiences(endpoint) {
-            let server = Server::at(endpoint).map_err(Failure::failed)?.with_issuer(self.issuer);
-            let chosen = audience.clone().map(|audience| Audience::Exactly(audience.into()));
+            let server = Server::at(endpoint)
+                .map_err(Failure::failed)?
+                .with_issuer(self.issuer);
+            let chosen = audience
+                .clone()
+                .map(|audience| Audience::Exactly(audience.into()));
             let source = match grant {
-                GrantName::JwtBearer => TokenSource::jwt_bearer(server, self.key.jwt_bearer(chosen)?),
-                GrantName::ClientCredentials => {
-                    TokenSource::client_credentials(server, self.key.client_auth(&self.key.auth_method(), chosen)?)
+                GrantName::JwtBearer => {
+                    TokenSource::jwt_bearer(server, self.key.jwt_bearer(chosen)?)
                 }
+                GrantName::ClientCredentials => TokenSource::client_credentials(
+                    server,
+                    self.key.client_auth(&self.key.auth_method(), chosen)?,
+                ),
             };
-            let source = sub.into_iter().fold(source, |source, sub| source.subject(sub));
-            let source = scope.into_iter().fold(source, |source, scope| source.scope(scope.clone()));
-            let retry = Retry { tries: 1, ..Retry::default() };
-            let token = source.retry(retry).build().map_err(Failure::usage)?.token().await;
+            let source = sub
+                .into_iter()
+                .fold(source, |source, sub| source.subject(sub));
+            let source = scope
+                .into_iter()
+                .fold(source, |source, scope| source.scope(scope.clone()));
+            let retry = Retry {
+                tries: 1,
+                ..Retry::default()
+            };
+            let token = source
+                .retry(retry)
+                .build()
+                .map_err(Failure::usage)?
+                .token()
+                .await;
             let audience = audience.unwrap_or_default();
             match (token, refused.pop()) {
                 (Ok(_), None) => return Ok(Outcome::Token(audience)),
-                (Ok(_), Some((_, refusal))) => return Ok(Outcome::OtherAudience { refusal, works: audience }),
-                (Err(error), None) if is_not_allowed(&error) => return Ok(Outcome::NotAllowed(error)),
+                (Ok(_), Some((_, refusal))) => {
+                    return Ok(Outcome::OtherAudience {
+                        refusal,
+                        works: audience,
+                    });
+                }
+                (Err(error), None) if is_not_allowed(&error) => {
+                    return Ok(Outcome::NotAllowed(error));
+                }
                 // Another audience changes nothing about these.
-                (Err(error), None) if !is_about_the_assertion(&error) => return Ok(Outcome::Refused(vec![(audience, error)])),
-                (Err(error), before) => refused.extend(before.into_iter().chain([(audience, error)])),
+                (Err(error), None) if !is_about_the_assertion(&error) => {
+                    return Ok(Outcome::Refused(vec![(audience, error)]));
+                }
+                (Err(error), before) => {
+                    refused.extend(before.into_iter().chain([(audience, error)]))
+                }
             }
         }
         Ok(Outcome::Refused(refused))
@@ -186,7 +288,10 @@ impl Examination<'_> {
     /// `None` where no audience is signed. A URL that only the metadata names is signed for if it is on the issuer's own origin: a
     /// server must not collect assertions for others (CVE-2025-27370).
     fn audiences(&self, endpoint: &str) -> Vec<Option<String>> {
-        let signs = self.key.algorithm().is_ok_and(|algorithm| algorithm.is_some());
+        let signs = self
+            .key
+            .algorithm()
+            .is_ok_and(|algorithm| algorithm.is_some());
         let configured = self.key.file().is_some();
         let form = self.key.file().map(|file| file.form);
         let origin = |url: &str| checked_url(url).ok().map(|url| url.origin());
@@ -203,18 +308,30 @@ impl Examination<'_> {
 }
 
 fn is_not_allowed(error: &TokenError) -> bool {
-    matches!(error.oauth_code(), Some("unauthorized_client" | "unsupported_grant_type"))
+    matches!(
+        error.oauth_code(),
+        Some("unauthorized_client" | "unsupported_grant_type")
+    )
 }
 
 fn is_about_the_assertion(error: &TokenError) -> bool {
-    matches!(error.oauth_code(), Some("invalid_client" | "invalid_grant" | "invalid_request"))
+    matches!(
+        error.oauth_code(),
+        Some("invalid_client" | "invalid_grant" | "invalid_request")
+    )
 }
 
 fn tell(outcomes: &[(GrantName, Outcome)], report: &mut Report) {
-    let any = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Token(_) | Outcome::OtherAudience { .. }));
+    let any = outcomes
+        .iter()
+        .any(|(_, outcome)| matches!(outcome, Outcome::Token(_) | Outcome::OtherAudience { .. }));
     if outcomes.is_empty() {
         let remedy = "Say --grant to try nevertheless.";
-        report.wrong("token", "the server says that it has no grant that this key could use", remedy);
+        report.wrong(
+            "token",
+            "the server says that it has no grant that this key could use",
+            remedy,
+        );
     }
     for (grant, outcome) in outcomes {
         let name = match grant {
@@ -222,29 +339,50 @@ fn tell(outcomes: &[(GrantName, Outcome)], report: &mut Report) {
             GrantName::ClientCredentials => "client-credentials",
         };
         match outcome {
-            Outcome::Token(audience) if audience.is_empty() => report.ok("token", format!("{name}: a token was issued")),
+            Outcome::Token(audience) if audience.is_empty() => {
+                report.ok("token", format!("{name}: a token was issued"))
+            }
             Outcome::Token(audience) => {
-                report.ok("token", format!("{name}: a token was issued for an assertion with the audience {audience:?}"));
+                report.ok(
+                    "token",
+                    format!(
+                        "{name}: a token was issued for an assertion with the audience {audience:?}"
+                    ),
+                );
             }
             Outcome::OtherAudience { refusal, works } => {
-                let message =
-                    format!("{name}: the server refuses its issuer identifier as audience ({refusal}), and takes {works:?}");
+                let message = format!(
+                    "{name}: the server refuses its issuer identifier as audience ({refusal}), and takes {works:?}"
+                );
                 let remedy = format!(
                     "Set the audience to {works:?}: `--aud` of `grantor token`, `Audience::TokenEndpoint` in the library. RFC 10070 \
                      wants the issuer identifier; ask the server's operator when it will be taken."
                 );
                 report.wrong("audience", message, remedy);
             }
-            Outcome::NotAllowed(error) if any => report.note("token", format!("{name}: {error}"), "Use the other grant."),
+            Outcome::NotAllowed(error) if any => {
+                report.note("token", format!("{name}: {error}"), "Use the other grant.")
+            }
             Outcome::NotAllowed(error) => {
-                report.wrong("token", format!("{name}: {error}"), "Let the server's operator allow this grant to the client.");
+                report.wrong(
+                    "token",
+                    format!("{name}: {error}"),
+                    "Let the server's operator allow this grant to the client.",
+                );
             }
             Outcome::Refused(tries) => {
                 let remedy = remedy(tries);
-                let tries: Vec<_> = tries.iter().map(|(audience, error)| attempt(audience, error)).collect();
+                let tries: Vec<_> = tries
+                    .iter()
+                    .map(|(audience, error)| attempt(audience, error))
+                    .collect();
                 let message = format!("{name}: {}", tries.join("; "));
                 match any {
-                    true => report.note("token", message, "Use the other grant, if it need not be this one."),
+                    true => report.note(
+                        "token",
+                        message,
+                        "Use the other grant, if it need not be this one.",
+                    ),
                     false => report.wrong("token", message, remedy),
                 }
             }
@@ -267,5 +405,9 @@ fn remedy(tries: &[(String, TokenError)]) -> String {
 }
 
 fn attempt(audience: &str, error: &TokenError) -> String {
-    if audience.is_empty() { error.to_string() } else { format!("with the audience {audience:?} {error}") }
+    if audience.is_empty() {
+        error.to_string()
+    } else {
+        format!("with the audience {audience:?} {error}")
+    }
 }

@@ -34,10 +34,19 @@ pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report
 /// The key set; otherwise what is wrong, and what can be done about it.
 async fn read(fetch: &HttpFetch, url: &str) -> Result<Bytes, (String, String)> {
     const WHY: &str = "APIs read it to verify the server's tokens.";
-    let request = Request::get(url).header(header::ACCEPT, "application/json").body(Bytes::new());
+    let request = Request::get(url)
+        .header(header::ACCEPT, "application/json")
+        .body(Bytes::new());
     let request = request.map_err(|error| (error.to_string(), WHY.to_owned()))?;
     let answer = fetch.fetch(request, MAX_DOCUMENT_BYTES).await;
-    let answer = answer.map_err(|error| (error.to_string(), format!("{WHY} {}", remedy(&error, "")).trim_end().to_owned()))?;
+    let answer = answer.map_err(|error| {
+        (
+            error.to_string(),
+            format!("{WHY} {}", remedy(&error, ""))
+                .trim_end()
+                .to_owned(),
+        )
+    })?;
     match answer.status() {
         StatusCode::OK => Ok(answer.into_body()),
         status => Err((status.to_string(), WHY.to_owned())),
@@ -48,29 +57,56 @@ fn judge(url: &str, document: &[u8], report: &mut Report) {
     let set = match JwkSet::parse(document) {
         Ok(set) => set,
         Err(error @ JwkSetError::Private { .. }) => {
-            let remedy =
-                "Everybody can read it and sign tokens as this server. Replace that key now, and publish public members only.";
+            let remedy = "Everybody can read it and sign tokens as this server. Replace that key now, and publish public members only.";
             return report.wrong("keys", format!("{url}: {error}"), remedy);
         }
         Err(error) => {
-            return report.wrong("keys", format!("{url}: {error}"), "It has to be a JWK Set (RFC 7517 §5).");
+            return report.wrong(
+                "keys",
+                format!("{url}: {error}"),
+                "It has to be a JWK Set (RFC 7517 §5).",
+            );
         }
     };
     for skipped in &set.skipped {
-        let name = skipped.key_id.as_ref().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
-        let message = format!("{url}: key {}{name} of the set: {}", skipped.index, skipped.reason);
+        let name = skipped
+            .key_id
+            .as_ref()
+            .map(|kid| format!(" ({kid:?})"))
+            .unwrap_or_default();
+        let message = format!(
+            "{url}: key {}{name} of the set: {}",
+            skipped.index, skipped.reason
+        );
         match &skipped.reason {
-            _ if skipped.is_for_others() => report.note("keys", message, "It is passed over (RFC 7517 §5)."),
+            _ if skipped.is_for_others() => {
+                report.note("keys", message, "It is passed over (RFC 7517 §5).")
+            }
             JwkError::RsaBits(bits) if *bits < 2048 => {
                 report.wrong("keys", message, "It is too weak to trust what it signs: replace it by a key of 2048 bits or more.");
             }
-            _ => report.wrong("keys", message, "No verifier can use it: replace or remove it."),
+            _ => report.wrong(
+                "keys",
+                message,
+                "No verifier can use it: replace or remove it.",
+            ),
         }
     }
     repeated(url, &set.keys, report);
     match set.keys.len() {
-        0 => report.wrong("keys", format!("{url}: no key can be used"), "No token of this server can be verified with it."),
-        _ => report.ok("keys", set.keys.iter().map(described).collect::<Vec<_>>().join(", ")),
+        0 => report.wrong(
+            "keys",
+            format!("{url}: no key can be used"),
+            "No token of this server can be verified with it.",
+        ),
+        _ => report.ok(
+            "keys",
+            set.keys
+                .iter()
+                .map(described)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
     }
 }
 
@@ -80,12 +116,22 @@ fn repeated(url: &str, keys: &[VerificationKey], report: &mut Report) {
     for name in keys.iter().filter_map(VerificationKey::key_id) {
         if !seen.insert(name) {
             let remedy = "Verifiers may try the wrong one only: give each key a name of its own.";
-            report.wrong("keys", format!("{url}: two keys have the kid {name:?}"), remedy);
+            report.wrong(
+                "keys",
+                format!("{url}: two keys have the kid {name:?}"),
+                remedy,
+            );
         }
     }
 }
 
 fn described(key: &VerificationKey) -> String {
-    let algorithm = key.jwk().and_then(|jwk| jwk.algorithm()).map_or("RSA", |algorithm| algorithm.name());
-    key.key_id().map_or_else(|| format!("{algorithm} without kid"), |kid| format!("{algorithm} {kid:?}"))
+    let algorithm = key
+        .jwk()
+        .and_then(|jwk| jwk.algorithm())
+        .map_or("RSA", |algorithm| algorithm.name());
+    key.key_id().map_or_else(
+        || format!("{algorithm} without kid"),
+        |kid| format!("{algorithm} {kid:?}"),
+    )
 }

@@ -42,25 +42,36 @@ enum Place {
 
 impl Metadata {
     /// Reads it, and says what is wrong with it.
-    pub async fn examine(fetch: &HttpFetch, issuer: &str, report: &mut Report) -> Result<Self, Failure> {
+    pub async fn examine(
+        fetch: &HttpFetch,
+        issuer: &str,
+        report: &mut Report,
+    ) -> Result<Self, Failure> {
         let places = well_known(issuer).map_err(Failure::usage)?;
         let (first, clock) = read(fetch, &places[0]).await;
         let (second, second_clock) = match &first {
             Place::Unreachable(..) => (Place::Absent(StatusCode::NOT_FOUND), None),
             _ => read(fetch, &places[1]).await,
         };
-        let Some(document) = choose(first, second, &places, report) else { return Ok(Self::default()) };
+        let Some(document) = choose(first, second, &places, report) else {
+            return Ok(Self::default());
+        };
         let is_of_issuer = names(&document, issuer, report);
         endpoints(issuer, &document, report);
         if let Some(difference) = clock.or(second_clock) {
             time(difference, report);
         }
-        Ok(Self { issuer: issuer.to_owned(), document, is_of_issuer })
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            document,
+            is_of_issuer,
+        })
     }
 
     /// The URL of an endpoint, if it is one that clients use.
     pub fn endpoint(&self, name: &str) -> Option<&str> {
-        self.text(name).filter(|url| endpoint_url(&self.issuer, url).is_ok())
+        self.text(name)
+            .filter(|url| endpoint_url(&self.issuer, url).is_ok())
     }
 
     /// A text member.
@@ -82,12 +93,24 @@ impl Metadata {
 
 /// Fetches one place; answers also by how many seconds its clock is ahead of ours.
 async fn read(fetch: &HttpFetch, url: &str) -> (Place, Option<i64>) {
-    let request = Request::get(url).header(header::ACCEPT, "application/json").body(Bytes::new());
-    let Ok(request) = request else { return (Place::Unreachable("not a URL".to_owned(), RUNNING.to_owned()), None) };
+    let request = Request::get(url)
+        .header(header::ACCEPT, "application/json")
+        .body(Bytes::new());
+    let Ok(request) = request else {
+        return (
+            Place::Unreachable("not a URL".to_owned(), RUNNING.to_owned()),
+            None,
+        );
+    };
     let before = CLOCK.now();
     let answer = match fetch.fetch(request, MAX_DOCUMENT_BYTES).await {
         Ok(answer) => answer,
-        Err(error) => return (Place::Unreachable(error.to_string(), remedy(&error, RUNNING)), None),
+        Err(error) => {
+            return (
+                Place::Unreachable(error.to_string(), remedy(&error, RUNNING)),
+                None,
+            );
+        }
     };
     let clock = ahead(answer.headers(), before, CLOCK.now());
     let place = match answer.status() {
@@ -103,8 +126,13 @@ async fn read(fetch: &HttpFetch, url: &str) -> (Place, Option<i64>) {
 /// The `Date` of an answer (RFC 9110 §6.6.1) against our time, its age in caches added. It has whole seconds, rounded down.
 fn ahead(headers: &HeaderMap, before: UnixTime, after: UnixTime) -> Option<i64> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let date = jiff::fmt::rfc2822::parse(text(header::DATE)?).ok()?.timestamp().as_second();
-    let age: i64 = text(header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0);
+    let date = jiff::fmt::rfc2822::parse(text(header::DATE)?)
+        .ok()?
+        .timestamp()
+        .as_second();
+    let age: i64 = text(header::AGE)
+        .and_then(|age| age.parse().ok())
+        .unwrap_or(0);
     let there = date.saturating_add(age);
     // Within the time of the exchange nobody is ahead.
     match () {
@@ -123,7 +151,12 @@ fn said(place: &Place) -> String {
     }
 }
 
-fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &mut Report) -> Option<Object> {
+fn choose(
+    first: Place,
+    second: Place,
+    [oauth, openid]: &[String; 2],
+    report: &mut Report,
+) -> Option<Object> {
     match (first, second) {
         (Place::Document(document), second) => {
             report.ok("metadata", format!("at {oauth} (RFC 8414)"));
@@ -131,13 +164,24 @@ fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &m
                 && other.get("token_endpoint") != document.get("token_endpoint")
             {
                 let message = format!("{oauth} and {openid} name different token endpoints");
-                report.wrong("metadata", message, "Clients read either: let both say the same.");
+                report.wrong(
+                    "metadata",
+                    message,
+                    "Clients read either: let both say the same.",
+                );
             }
             Some(document)
         }
         (first @ (Place::Absent(_) | Place::Bad(_)), Place::Document(document)) => {
-            let message = format!("only at {openid}, the place of OpenID Connect Discovery; {oauth} answers {}", said(&first));
-            report.note("metadata", message, format!("Clients that know RFC 8414 only look at {oauth}: serve it there too."));
+            let message = format!(
+                "only at {openid}, the place of OpenID Connect Discovery; {oauth} answers {}",
+                said(&first)
+            );
+            report.note(
+                "metadata",
+                message,
+                format!("Clients that know RFC 8414 only look at {oauth}: serve it there too."),
+            );
             Some(document)
         }
         (Place::Unreachable(why, remedy), _) => {
@@ -145,7 +189,11 @@ fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &m
             None
         }
         (Place::Bad(why), _) => {
-            report.wrong("metadata", format!("{oauth}: {why}"), "The answer has to be one JSON object (RFC 8414 §3.2).");
+            report.wrong(
+                "metadata",
+                format!("{oauth}: {why}"),
+                "The answer has to be one JSON object (RFC 8414 §3.2).",
+            );
             None
         }
         (Place::Absent(_), Place::Unreachable(why, remedy)) => {
@@ -153,11 +201,16 @@ fn choose(first: Place, second: Place, [oauth, openid]: &[String; 2], report: &m
             None
         }
         (Place::Absent(_), Place::Bad(why)) => {
-            report.wrong("metadata", format!("{openid}: {why}"), "The answer has to be one JSON object (RFC 8414 §3.2).");
+            report.wrong(
+                "metadata",
+                format!("{openid}: {why}"),
+                "The answer has to be one JSON object (RFC 8414 §3.2).",
+            );
             None
         }
         (Place::Absent(first), Place::Absent(second)) => {
-            let message = format!("there is none: {oauth} answers {first}, {openid} answers {second}");
+            let message =
+                format!("there is none: {oauth} answers {first}, {openid} answers {second}");
             let remedy = "Is the issuer identifier right, path included? A server without metadata works with a key file that \
                           names its token_endpoint.";
             report.wrong("metadata", message, remedy);
@@ -174,7 +227,9 @@ fn names(document: &Object, issuer: &str, report: &mut Report) -> bool {
             return true;
         }
         Some(Value::String(got)) if got.trim_end_matches('/') == issuer.trim_end_matches('/') => {
-            let message = format!("the metadata says {got:?}, which differs from {issuer:?} in the slash at the end");
+            let message = format!(
+                "the metadata says {got:?}, which differs from {issuer:?} in the slash at the end"
+            );
             report.wrong(
                 "issuer",
                 message,
@@ -184,7 +239,11 @@ fn names(document: &Object, issuer: &str, report: &mut Report) -> bool {
         Some(got) => {
             let remedy = "Nothing that it says may be used (RFC 8414 §3.3), so no token is asked for. If that is the server's name, \
                           configure it everywhere; if not, this is another server's document.";
-            report.wrong("issuer", format!("the metadata says {got}, expected {issuer:?}"), remedy);
+            report.wrong(
+                "issuer",
+                format!("the metadata says {got}, expected {issuer:?}"),
+                remedy,
+            );
         }
         None => {
             let remedy = "The server has to name its issuer identifier there (RFC 8414 §2).";
@@ -196,7 +255,9 @@ fn names(document: &Object, issuer: &str, report: &mut Report) -> bool {
 
 /// Every URL that a client would send credentials to, or read keys from.
 fn endpoints(issuer: &str, document: &Object, report: &mut Report) {
-    let urls = document.iter().filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
+    let urls = document
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
     let mut good = Vec::new();
     for (name, url) in urls {
         match url.as_str().map(|url| endpoint_url(issuer, url)) {
@@ -210,35 +271,63 @@ fn endpoints(issuer: &str, document: &Object, report: &mut Report) {
             Some(Err(_)) => {
                 let message = format!("{name} is {url}: neither https nor on this machine");
                 let remedy = match name.as_str() {
-                    "jwks_uri" => "Whoever is on the way can put keys of their own there: serve it by https.",
-                    _ => "Tokens and credentials would travel where everybody on the way can read them: serve it by https.",
+                    "jwks_uri" => {
+                        "Whoever is on the way can put keys of their own there: serve it by https."
+                    }
+                    _ => {
+                        "Tokens and credentials would travel where everybody on the way can read them: serve it by https."
+                    }
                 };
                 report.wrong("endpoints", message, remedy);
             }
-            None => report.wrong("endpoints", format!("{name} is {url}"), "It has to be a URL, as a string."),
+            None => report.wrong(
+                "endpoints",
+                format!("{name} is {url}"),
+                "It has to be a URL, as a string.",
+            ),
         }
     }
     if !document.contains_key("token_endpoint") {
         let remedy = "Without it no token can be asked for, but with a key file that names it.";
-        report.wrong("endpoints", "the metadata has no member 'token_endpoint'", remedy);
+        report.wrong(
+            "endpoints",
+            "the metadata has no member 'token_endpoint'",
+            remedy,
+        );
     }
     if !good.is_empty() {
-        report.ok("endpoints", format!("{}: https, or on this machine", good.join(", ")));
+        report.ok(
+            "endpoints",
+            format!("{}: https, or on this machine", good.join(", ")),
+        );
     }
 }
 
 fn time(ahead: i64, report: &mut Report) {
     let seconds = ahead.unsigned_abs();
-    let verdict = if seconds > LEEWAY.as_secs() { Verdict::Wrong } else { Verdict::Ok };
+    let verdict = if seconds > LEEWAY.as_secs() {
+        Verdict::Wrong
+    } else {
+        Verdict::Ok
+    };
     let (direction, effect) = match ahead {
         0 => return report.ok("clock", "the server's clock and ours agree"),
-        ..0 => ("behind", "Assertions made here are from its future, and refused where `iat` is checked"),
-        1.. => ("ahead of", "Assertions made here have less time than they say, and short ones have expired when they arrive"),
+        ..0 => (
+            "behind",
+            "Assertions made here are from its future, and refused where `iat` is checked",
+        ),
+        1.. => (
+            "ahead of",
+            "Assertions made here have less time than they say, and short ones have expired when they arrive",
+        ),
     };
     let message = format!("the server's clock is {seconds} s {direction} ours");
     match verdict {
         Verdict::Wrong => {
-            let remedy = format!("{effect}: servers allow about {} s. Set both clocks by NTP.", LEEWAY.as_secs());
+            let remedy = format!(
+                "{effect}: servers allow about {} s. Set both clocks by NTP.",
+                LEEWAY.as_secs()
+            );
             report.wrong("clock", message, remedy);
         }
         _ => report.ok("clock", message),
@@ -256,14 +345,34 @@ mod tests {
             let document = document.as_object().expect("an object").clone();
             let mut report = Report::new(issuer);
             endpoints(issuer, &document, &mut report);
-            (Metadata { issuer: issuer.to_owned(), document, is_of_issuer: true }, report)
+            (
+                Metadata {
+                    issuer: issuer.to_owned(),
+                    document,
+                    is_of_issuer: true,
+                },
+                report,
+            )
         };
         let clear = "http://127.0.0.1:8080/token";
         let (known, report) = metadata("https://as.example", clear);
-        assert_eq!((known.endpoint("token_endpoint"), report.count()), (None, 1), "{report}");
-        assert!(report.to_string().contains("http, though the issuer has an https URL"), "{report}");
+        assert_eq!(
+            (known.endpoint("token_endpoint"), report.count()),
+            (None, 1),
+            "{report}"
+        );
+        assert!(
+            report
+                .to_string()
+                .contains("http, though the issuer has an https URL"),
+            "{report}"
+        );
         let (known, report) = metadata("http://127.0.0.1:8080", clear);
-        assert_eq!((known.endpoint("token_endpoint"), report.count()), (Some(clear), 0), "the control: {report}");
+        assert_eq!(
+            (known.endpoint("token_endpoint"), report.count()),
+            (Some(clear), 0),
+            "the control: {report}"
+        );
     }
 
     #[test]
@@ -279,7 +388,11 @@ mod tests {
         assert_eq!(ahead("Sun, 06 Nov 1994 08:49:39 GMT", None), Some(0));
         assert_eq!(ahead("Sun, 06 Nov 1994 08:50:39 GMT", None), Some(60));
         assert_eq!(ahead("Sun, 06 Nov 1994 08:48:37 GMT", None), Some(-60));
-        assert_eq!(ahead("Sun, 06 Nov 1994 08:48:37 GMT", Some("60")), Some(0), "a cache has had it for a minute");
+        assert_eq!(
+            ahead("Sun, 06 Nov 1994 08:48:37 GMT", Some("60")),
+            Some(0),
+            "a cache has had it for a minute"
+        );
         assert_eq!(ahead("yesterday", None), None);
     }
 }

@@ -9,8 +9,12 @@ pub fn remedy(error: &FetchError, otherwise: &str) -> String {
             "Somebody took the connection, or a firewall swallowed it, and nothing came back: is the server well, and may this machine \
              reach it?"
         }
-        Some(Obstacle::UnknownHost) => "The name is not known here: is it spelled right, and does this machine's DNS know it?",
-        Some(Obstacle::Refused) => "Nothing listens there: is the server running, and on this port?",
+        Some(Obstacle::UnknownHost) => {
+            "The name is not known here: is it spelled right, and does this machine's DNS know it?"
+        }
+        Some(Obstacle::Refused) => {
+            "Nothing listens there: is the server running, and on this port?"
+        }
         Some(Obstacle::Unreachable) => {
             "There is no way to it from here: is the network right, and does a firewall let this machine through?"
         }
@@ -32,7 +36,9 @@ pub fn remedy(error: &FetchError, otherwise: &str) -> String {
         Some(Obstacle::WrongName) => {
             "The certificate is for other names: use the one it is for as issuer, or get a certificate for this name."
         }
-        Some(_) => "The certificate cannot be used: the cause says why. Get another for this server.",
+        Some(_) => {
+            "The certificate cannot be used: the cause says why. Get another for this server."
+        }
         None => otherwise,
     };
     text.to_owned()

@@ -37,30 +37,57 @@ pub struct Report {
 
 impl Report {
     pub fn new(issuer: &str) -> Self {
-        Self { issuer: issuer.to_owned(), findings: Vec::new() }
+        Self {
+            issuer: issuer.to_owned(),
+            findings: Vec::new(),
+        }
     }
 
     pub fn ok(&mut self, check: &'static str, message: impl Into<String>) {
         self.add(check, Verdict::Ok, message.into(), None);
     }
 
-    pub fn note(&mut self, check: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub fn note(
+        &mut self,
+        check: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.add(check, Verdict::Note, message.into(), Some(remedy.into()));
     }
 
-    pub fn wrong(&mut self, check: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub fn wrong(
+        &mut self,
+        check: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.add(check, Verdict::Wrong, message.into(), Some(remedy.into()));
     }
 
-    fn add(&mut self, check: &'static str, verdict: Verdict, message: String, remedy: Option<String>) {
+    fn add(
+        &mut self,
+        check: &'static str,
+        verdict: Verdict,
+        message: String,
+        remedy: Option<String>,
+    ) {
         // Much of it was written by a server, perhaps to deceive.
         let message = Shown::known(&message, LONGEST).to_string();
-        self.findings.push(Finding { check, verdict, message, remedy });
+        self.findings.push(Finding {
+            check,
+            verdict,
+            message,
+            remedy,
+        });
     }
 
     /// How much is wrong.
     pub fn count(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count()
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Wrong)
+            .count()
     }
 }
 
@@ -77,7 +104,9 @@ impl Serialize for Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.issuer)?;
-        self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))
+        self.findings
+            .iter()
+            .try_for_each(|finding| write!(f, "\n{finding}"))
     }
 }
 
@@ -88,7 +117,11 @@ impl fmt::Display for Finding {
             Verdict::Note => ("note", AnsiColor::Yellow.on_default()),
             Verdict::Wrong => ("WRONG", AnsiColor::Red.on_default().bold()),
         };
-        write!(f, "{style}{word:5}{style:#}  {:11}  {}", self.check, self.message)?;
+        write!(
+            f,
+            "{style}{word:5}{style:#}  {:11}  {}",
+            self.check, self.message
+        )?;
         let dimmed = Style::new().dimmed();
         match &self.remedy {
             Some(remedy) => write!(f, "\n{:20}{dimmed}->{dimmed:#} {remedy}", ""),
@@ -104,9 +137,17 @@ mod tests {
     #[test]
     fn what_a_server_says_cannot_command_a_terminal() {
         let mut report = Report::new("https://as.example");
-        report.note("issuer", format!("\u{1b}[2J\r\n\u{9b}1m\u{202e}{}", "x".repeat(5000)), "Run.");
+        report.note(
+            "issuer",
+            format!("\u{1b}[2J\r\n\u{9b}1m\u{202e}{}", "x".repeat(5000)),
+            "Run.",
+        );
         let text = &report.findings[0].message;
-        assert!(text.starts_with(r"\u{1b}[2J\u{d}\u{a}\u{9b}1m\u{202e}xxx") && text.ends_with("(5013 octets)"), "{text}");
+        assert!(
+            text.starts_with(r"\u{1b}[2J\u{d}\u{a}\u{9b}1m\u{202e}xxx")
+                && text.ends_with("(5013 octets)"),
+            "{text}"
+        );
         assert!(text.len() < 1100);
         assert_eq!(report.count(), 0, "a note is no error");
     }
