@@ -1,5 +1,5 @@
-//! Tokens in a program without tokio: plain threads share one source. The authorization server, which does need a runtime, runs
-//! in a thread of the same process:
+//! Tokens in a program without tokio: plain threads share one source. The authorization server,
+//! which does need a runtime, runs in a thread of the same process:
 //!
 //! ```text
 //! cargo run -p grantor --example blocking --features client
@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let key = PrivateJwk::generate(Algorithm::Es256)?;
     let issuer = start_server(&key)?;
 
-    // All that a client needs; `blocking::TokenSource::from_key_file("billing.json")` does the same from a key file.
+    // All that a client needs; `blocking::TokenSource::from_key_file("billing.json")` does the same
+    // from a key file.
     let grant = JwtBearer::new("billing", LocalKey::new(&key)?);
     let source = blocking::TokenSource::new(
         TokenSource::jwt_bearer(Server::discover(issuer)?, grant).build()?,

@@ -1,6 +1,7 @@
 //! A grant of one's own: one struct, one builder line, and the metadata follows by itself.
 //!
-//! A device that was given a voucher exchanges it for an access token, authenticated with its own key as for any other grant:
+//! A device that was given a voucher exchanges it for an access token, authenticated with its own
+//! key as for any other grant:
 //!
 //! ```text
 //! cargo run -p grantor --example custom_grant

@@ -1,12 +1,13 @@
-//! An API in axum behind the resource role: who may come in is decided by a layer, who it was is told by an extractor.
+//! An API in axum behind the resource role: who may come in is decided by a layer, who it was is
+//! told by an extractor.
 //!
 //! ```text
 //! cargo run -p grantor --features resource --example protect_axum -- --once
 //! cargo run -p grantor --features resource --example protect_axum -- https://as.example https://api.example
 //! ```
 //!
-//! The first starts an authorization server too, gets a token, calls the API with and without it, and ends. The second serves
-//! on port 3000 for tokens of that issuer for that resource.
+//! The first starts an authorization server too, gets a token, calls the API with and without it,
+//! and ends. The second serves on port 3000 for tokens of that issuer for that resource.
 
 use std::{error::Error, sync::Arc};
 
@@ -62,9 +63,9 @@ const PAGE: &str = "https://app.example";
 
 /// Reading needs one scope, writing another; the health check needs nothing.
 ///
-/// The CORS layer is the last one, and so the outermost. A preflight (`OPTIONS`, sent by a browser before a request with a token) carries
-/// no token, so it has to be answered before the guard sees it; and a refusal by the guard needs the CORS headers too, or the page
-/// cannot read why.
+/// The CORS layer is the last one, and so the outermost. A preflight (`OPTIONS`, sent by a browser
+/// before a request with a token) carries no token, so it has to be answered before the guard sees
+/// it; and a refusal by the guard needs the CORS headers too, or the page cannot read why.
 fn api(validator: Validator) -> Result<Router, ScopeError> {
     let cors = CorsLayer::new()
         .allow_origin(HeaderValue::from_static(PAGE))

@@ -1,5 +1,5 @@
-//! An HTTP client whose requests carry a token by themselves, and get a new one when the API wants it. The authorization server
-//! and the API run in the same process:
+//! An HTTP client whose requests carry a token by themselves, and get a new one when the API wants
+//! it. The authorization server and the API run in the same process:
 //!
 //! ```text
 //! cargo run -p grantor --example reqwest_middleware --features reqwest-middleware
@@ -65,7 +65,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Serves an authorization server on a port of its own that knows the client `billing` with this key.
+/// Serves an authorization server on a port of its own that knows the client `billing` with this
+/// key.
 async fn serve(key: &PrivateJwk) -> Result<Issuer, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let issuer = Issuer::parse(&format!("http://{}", listener.local_addr()?))?;
@@ -95,7 +96,8 @@ async fn serve(key: &PrivateJwk) -> Result<Issuer, Box<dyn Error>> {
     Ok(issuer)
 }
 
-/// Serves an API that refuses the next call where the number says so, and every call without a token. A real one verifies it.
+/// Serves an API that refuses the next call where the number says so, and every call without a
+/// token. A real one verifies it.
 async fn serve_api() -> Result<(String, Arc<AtomicU32>), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

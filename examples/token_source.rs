@@ -45,7 +45,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some("invoices:read")
     );
 
-    // On a request. Should the API answer 401, `source.invalidate(&used)` makes the next token a new one.
+    // On a request. Should the API answer 401, `source.invalidate(&used)` makes the next token a
+    // new one.
     let (mut request, ()) = http::Request::get("https://api.example/invoices")
         .body(())?
         .into_parts();
@@ -70,7 +71,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Serves on a port of its own, and registers the client `billing`: what `grantor serve` and `grantor client create` do.
+/// Serves on a port of its own, and registers the client `billing`: what `grantor serve` and
+/// `grantor client create` do.
 async fn serve_and_register(key_file: &std::path::Path) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let issuer = Issuer::parse(&format!("http://{}", listener.local_addr()?))?;

@@ -1,5 +1,6 @@
-//! Single operations of the hot paths: how long each takes (`cargo bench -p grantor-bench`), and how many instructions it is
-//! (`bench/instructions`, which runs this with `count NAME TIMES` under valgrind).
+//! Single operations of the hot paths: how long each takes (`cargo bench -p grantor-bench`), and
+//! how many instructions it is (`bench/instructions`, which runs this with `count NAME TIMES` under
+//! valgrind).
 
 use std::{
     env, fmt,
@@ -386,7 +387,8 @@ fn guard(algorithm: Algorithm, remembered: usize, count: usize) -> (Validator, V
     )
 }
 
-/// Nearly every token has been forgotten when its turn comes again: the cache keeps a few that it has met twice.
+/// Nearly every token has been forgotten when its turn comes again: the cache keeps a few that it
+/// has met twice.
 fn new_token() -> Work {
     let (validator, tokens) = guard(Algorithm::Rs256, 10, 300);
     let mut turns = (0..tokens.len()).cycle();

@@ -1,4 +1,5 @@
-//! Everybody side by side: in each round every contestant has a turn, so that whatever else the machine does meets all alike.
+//! Everybody side by side: in each round every contestant has a turn, so that whatever else the
+//! machine does meets all alike.
 
 use std::error::Error;
 
@@ -17,7 +18,8 @@ use crate::{
 /// Compare floor, Grantor and peers side by side; then see whether the cost stays flat
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Prove that everything works, within two minutes: few tokens, three rounds, nothing to be concluded from
+    /// Prove that everything works, within two minutes: few tokens, three rounds, nothing to be
+    /// concluded from
     #[arg(long)]
     quick: bool,
     /// Rounds in which every contestant has a turn [default: 5, quick: 3]
@@ -69,7 +71,8 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     scale::run(&scale::Options::new(options.quick, options.write))
 }
 
-/// Tokens a second that everybody can give, to compare how long they take when none of them is short of anything.
+/// Tokens a second that everybody can give, to compare how long they take when none of them is
+/// short of anything.
 const SAME_RATE: f64 = 400.0;
 
 /// A contestant, and what each of its turns measured.

@@ -1,6 +1,6 @@
-//! The floor: what HTTP and two signatures cost, and nothing else. Per request a bare hyper server verifies one RS256 signature with a
-//! parsed key, signs one ES256 token and answers JSON. It reads no form, no header and no claim, and remembers nothing: it is no
-//! authorization server.
+//! The floor: what HTTP and two signatures cost, and nothing else. Per request a bare hyper server
+//! verifies one RS256 signature with a parsed key, signs one ES256 token and answers JSON. It reads
+//! no form, no header and no claim, and remembers nothing: it is no authorization server.
 
 use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc};
 

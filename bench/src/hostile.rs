@@ -1,5 +1,6 @@
-//! Attackers: each request is one that has to be refused. Half of them come from a few addresses, and are soon told to wait (429);
-//! of the others the proxy does not say where they come from, so each is looked at.
+//! Attackers: each request is one that has to be refused. Half of them come from a few addresses,
+//! and are soon told to wait (429); of the others the proxy does not say where they come from, so
+//! each is looked at.
 
 use std::{
     net::SocketAddr,
@@ -43,7 +44,8 @@ pub enum Outcome {
 }
 
 impl Arsenal {
-    /// The attack of this number, over this connection, which is opened again where the server closed it.
+    /// The attack of this number, over this connection, which is opened again where the server
+    /// closed it.
     pub async fn attack(&self, number: usize, connection: &mut Option<Connection>) -> Outcome {
         let request = self.request(number);
         for _ in 0..2 {

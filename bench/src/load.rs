@@ -1,4 +1,5 @@
-//! The load: keep-alive connections that send one request after the other, written by hand so that the generator is cheap.
+//! The load: keep-alive connections that send one request after the other, written by hand so that
+//! the generator is cheap.
 
 use std::{
     error::Error,
@@ -62,7 +63,8 @@ impl Load {
             .collect()
     }
 
-    /// Sends every request once, as soon as a connection is free. Any answer but 200 is an error: a refusal is cheaper than a token.
+    /// Sends every request once, as soon as a connection is free. Any answer but 200 is an error: a
+    /// refusal is cheaper than a token.
     pub fn run(&self, requests: Vec<Vec<u8>>) -> Result<Outcome, Box<dyn Error>> {
         let queue = Arc::new(Mutex::new(requests));
         self.measured(|| {
@@ -75,12 +77,14 @@ impl Load {
         })
     }
 
-    /// Sends every request once, evenly at `rate` a second whether or not earlier ones are answered. A latency counts from when the
-    /// request was due: who waits for a slow server asks less of it, and would not notice.
+    /// Sends every request once, evenly at `rate` a second whether or not earlier ones are
+    /// answered. A latency counts from when the request was due: who waits for a slow server
+    /// asks less of it, and would not notice.
     pub fn run_at(&self, rate: f64, requests: Vec<Vec<u8>>) -> Result<Outcome, Box<dyn Error>> {
         let (sender, receiver) = mpsc::unbounded_channel::<Due>();
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-        // The runtime's timers are too coarse for this: it would send what is due within a millisecond at once.
+        // The runtime's timers are too coarse for this: it would send what is due within a
+        // millisecond at once.
         let pacer = thread::spawn(move || {
             let started = Instant::now() + Duration::from_millis(20);
             for (number, request) in requests.into_iter().enumerate() {

@@ -1,5 +1,6 @@
-//! What a token costs. The real `grantor`, the floor below it and other authorization servers beside it, as processes on a throw-away
-//! directory under load on loopback; or `grantor` alone, kept busy among attackers to see how it holds out.
+//! What a token costs. The real `grantor`, the floor below it and other authorization servers
+//! beside it, as processes on a throw-away directory under load on loopback; or `grantor` alone,
+//! kept busy among attackers to see how it holds out.
 #![allow(clippy::print_stdout, reason = "the tables are the result")]
 
 mod chart;
@@ -68,7 +69,8 @@ enum Command {
     Compare(compare::Options),
     /// Measure CPU time per token with up to a million clients, and ten million live replay entries
     Scale(scale::Options),
-    /// Serve honest clients at a fixed rate for minutes, attackers among them, and judge what came of it
+    /// Serve honest clients at a fixed rate for minutes, attackers among them, and judge what came
+    /// of it
     Soak(soak::Options),
     /// Be a server that is compared
     #[command(hide = true)]

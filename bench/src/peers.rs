@@ -1,4 +1,5 @@
-//! The peers: authorization servers from other languages' registries, in the versions that `crates/grantor/tests` works with.
+//! The peers: authorization servers from other languages' registries, in the versions that
+//! `crates/grantor/tests` works with.
 
 use std::{
     error::Error,

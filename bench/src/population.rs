@@ -1,5 +1,6 @@
-//! A database with many rows before the server starts. There is no bulk import, and a million registrations by command would take
-//! hours: rows are written into the tables of a throw-away database, in the form in which `grantor` writes them.
+//! A database with many rows before the server starts. There is no bulk import, and a million
+//! registrations by command would take hours: rows are written into the tables of a throw-away
+//! database, in the form in which `grantor` writes them.
 
 use std::{collections::HashMap, error::Error, path::Path, sync::Arc, time::Duration};
 
@@ -34,8 +35,8 @@ impl Iterator for Numbers {
     }
 }
 
-/// The database file of a data directory, open for as many rows as there may be: should the machine fail now, nothing is lost that
-/// was worth anything.
+/// The database file of a data directory, open for as many rows as there may be: should the machine
+/// fail now, nothing is lost that was worth anything.
 pub fn open(data: &Path) -> Result<Connection, Box<dyn Error>> {
     let connection = Connection::open(data.join("grantor.db"))?;
     connection.execute_batch(

@@ -1,4 +1,5 @@
-//! A server under test as the operating system sees it: a process and those it has started, their time and their memory.
+//! A server under test as the operating system sees it: a process and those it has started, their
+//! time and their memory.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a server may take until it accepts connections: with millions of registrations, some seconds.
+/// How long a server may take until it accepts connections: with millions of registrations, some
+/// seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Killed when dropped.
@@ -24,7 +26,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a server, tells it `input` on its standard input, and waits until it accepts connections at `address`.
+    /// Starts a server, tells it `input` on its standard input, and waits until it accepts
+    /// connections at `address`.
     pub fn start(
         command: &mut Command,
         input: &str,
@@ -137,8 +140,8 @@ impl Drop for Process {
     }
 }
 
-/// User and system time of a process so far, all threads, with those of children it has waited for (proc_pid_stat(5), fields 14 to
-/// 17).
+/// User and system time of a process so far, all threads, with those of children it has waited for
+/// (proc_pid_stat(5), fields 14 to 17).
 pub fn cpu_time(process: u32) -> Result<Duration, Box<dyn Error>> {
     let ticks: u64 = stat(process)?
         .iter()

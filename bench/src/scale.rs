@@ -1,4 +1,5 @@
-//! Whether the cost of a token stays the same as the registry grows, and as the uses to remember grow.
+//! Whether the cost of a token stays the same as the registry grows, and as the uses to remember
+//! grow.
 
 use std::{error::Error, fs, time::Duration};
 

@@ -1,4 +1,5 @@
-//! How the servers that live in this program serve: connections dealt out to one runtime a core, by the code of `grantor serve`.
+//! How the servers that live in this program serve: connections dealt out to one runtime a core, by
+//! the code of `grantor serve`.
 
 use std::{convert::Infallible, error::Error, net::SocketAddr};
 
@@ -36,7 +37,8 @@ where
                     let Ok(stream) = TcpStream::from_std(stream) else {
                         return;
                     };
-                    // Without it answers wait for more to send; a connection that cannot be set so is slow, and is measured as that.
+                    // Without it answers wait for more to send; a connection that cannot be set so
+                    // is slow, and is measured as that.
                     let _ = stream.set_nodelay(true);
                     let service = service_fn(move |request| {
                         let answer = answer(request);

@@ -1,5 +1,5 @@
-//! What a server is told that is not `grantor` itself: who it is, and its clients. The same file for the floor, the embedding program
-//! and the peers.
+//! What a server is told that is not `grantor` itself: who it is, and its clients. The same file
+//! for the floor, the embedding program and the peers.
 
 use std::{
     error::Error,

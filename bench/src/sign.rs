@@ -1,4 +1,5 @@
-//! Assertions by the thousand: all at once before the clock runs, or one after the other as they are needed.
+//! Assertions by the thousand: all at once before the clock runs, or one after the other as they
+//! are needed.
 
 use std::{error::Error, sync::Arc, thread, time::Duration};
 

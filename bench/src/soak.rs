@@ -1,5 +1,6 @@
-//! Minutes of honest clients at a fixed rate with attackers among them: every honest request is granted, nothing fails, memory
-//! stays flat, and the honest do not wait noticeably longer than they do alone.
+//! Minutes of honest clients at a fixed rate with attackers among them: every honest request is
+//! granted, nothing fails, memory stays flat, and the honest do not wait noticeably longer than
+//! they do alone.
 
 use std::{
     error::Error,
@@ -24,20 +25,22 @@ use crate::{
     tokens::algorithm,
 };
 
-/// The proxy's word decides who is throttled, so that honest clients and attackers have addresses of their own on one machine.
+/// The proxy's word decides who is throttled, so that honest clients and attackers have addresses
+/// of their own on one machine.
 const CONFIGURATION: &str = "behind_proxy = true";
 const HONEST_ADDRESS: &str = "X-Forwarded-For: 192.0.2.1\r\n";
 /// Connections that send an octet a second.
 const CRAWLERS: usize = 32;
 /// Connections of the other attackers.
 const ATTACKERS: usize = 16;
-/// Assertions a second at most, unless told otherwise: claims live two minutes, and more of them would be what grows, and beyond the quota of
-/// an issuer.
+/// Assertions a second at most, unless told otherwise: claims live two minutes, and more of them
+/// would be what grows, and beyond the quota of an issuer.
 const MOST_A_SECOND: f64 = 4_000.0;
 /// How much the last third of the memory samples may exceed the first.
 const SLACK_KIB: u64 = 8 * 1024;
 
-/// Serve honest clients at a fixed rate for minutes, attackers among them, and judge what came of it
+/// Serve honest clients at a fixed rate for minutes, attackers among them, and judge what came of
+/// it
 #[derive(Debug, Args)]
 pub struct Options {
     /// How long attackers are among the clients; before, a fifth of that without
@@ -46,7 +49,8 @@ pub struct Options {
     /// Attacks for each hundred honest requests
     #[arg(long, default_value_t = 10.0)]
     hostile: f64,
-    /// Honest requests a second [default: half of what as many connections reach that never pause: one core's worth of two]
+    /// Honest requests a second [default: half of what as many connections reach that never pause:
+    /// one core's worth of two]
     #[arg(long)]
     rate: Option<f64>,
     /// Connections of the honest clients
@@ -166,8 +170,8 @@ struct Due {
     assertion: String,
 }
 
-/// Puts requests into the queue at the times when they are due, whether or not earlier ones are answered: who waits for a slow
-/// server asks less of it, and would not notice.
+/// Puts requests into the queue at the times when they are due, whether or not earlier ones are
+/// answered: who waits for a slow server asks less of it, and would not notice.
 async fn ask_steadily(
     rate: f64,
     mut assertions: Receiver<String>,
@@ -279,7 +283,8 @@ struct Phase {
 }
 
 impl Phase {
-    /// Looks once a second, and prints a row each minute, or a third of the phase where that is shorter.
+    /// Looks once a second, and prints a row each minute, or a third of the phase where that is
+    /// shorter.
     async fn observe(
         name: &str,
         length: Duration,
@@ -312,7 +317,8 @@ impl Phase {
         Ok(phase)
     }
 
-    /// The median of the rows' 99th percentiles: something else that keeps the machine busy for a minute spoils one row only.
+    /// The median of the rows' 99th percentiles: something else that keeps the machine busy for a
+    /// minute spoils one row only.
     fn p99(&self) -> f64 {
         self.p99s
             .get(self.p99s.len() / 2)

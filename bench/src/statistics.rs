@@ -22,8 +22,8 @@ impl Spread {
     }
 }
 
-/// How many times as much the first is as the second: the median of what it was in each round, because the machine's speed changes from
-/// one round to the next.
+/// How many times as much the first is as the second: the median of what it was in each round,
+/// because the machine's speed changes from one round to the next.
 pub fn times(first: impl IntoIterator<Item = f64>, second: impl IntoIterator<Item = f64>) -> f64 {
     Spread::of(
         first

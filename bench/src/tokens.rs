@@ -1,4 +1,5 @@
-//! What a token costs: assertions signed beforehand, each used once, and the server's CPU time as the operating system counts it.
+//! What a token costs: assertions signed beforehand, each used once, and the server's CPU time as
+//! the operating system counts it.
 
 use std::error::Error;
 

@@ -1,6 +1,8 @@
-//! HTTP Basic: every credential that can be written is read back, and what is read is what the header spelt (RFC 6749 §2.3.1).
+//! HTTP Basic: every credential that can be written is read back, and what is read is what the
+//! header spelt (RFC 6749 §2.3.1).
 //!
-//! An input is tried as a header. If it has a line feed, it is also tried as the id and the secret that a client sends.
+//! An input is tried as a header. If it has a line feed, it is also tried as the id and the secret
+//! that a client sends.
 
 #![no_main]
 

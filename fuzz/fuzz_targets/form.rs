@@ -1,6 +1,8 @@
-//! Token requests: a form that is accepted is what an ordinary form parser reads, each parameter once.
+//! Token requests: a form that is accepted is what an ordinary form parser reads, each parameter
+//! once.
 //!
-//! An input is written like an HTTP request: the query on the first line, the headers, an empty line, the body.
+//! An input is written like an HTTP request: the query on the first line, the headers, an empty
+//! line, the body.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Strict JSON: what is accepted is what serde_json reads, without duplicates and within the limits; what is refused was to be.
+//! Strict JSON: what is accepted is what serde_json reads, without duplicates and within the
+//! limits; what is refused was to be.
 
 #![no_main]
 
@@ -44,7 +45,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(json::parse_object(input).is_ok(), is_object);
 });
 
-/// Written and read again, the value is the same; fractions may move in their last bits, which serde_json does not promise.
+/// Written and read again, the value is the same; fractions may move in their last bits, which
+/// serde_json does not promise.
 fn reads_back(value: &Value) {
     let again = json::parse(value.to_string().as_bytes()).expect("what serde_json writes");
     assert!(is_close(value, &again), "{value} became {again}");
@@ -79,7 +81,8 @@ struct Shape {
 }
 
 impl Shape {
-    /// Outside strings, every member has a colon. A list that is not empty has one element more than commas.
+    /// Outside strings, every member has a colon. A list that is not empty has one element more
+    /// than commas.
     fn of_text(text: &[u8]) -> Self {
         let mut shape = Self {
             depth: 0,

@@ -1,4 +1,5 @@
-//! Key sets: every key is used or skipped with a reason, none is private, and a key that is used means what it said.
+//! Key sets: every key is used or skipped with a reason, none is private, and a key that is used
+//! means what it said.
 
 #![no_main]
 

@@ -1,6 +1,7 @@
 //! Tokens: one spelling each, nothing accepted that nobody signed, and claims that lose nothing.
 //!
-//! An input is tried as a token. If it has a line feed, it is also tried as the header and the payload of one, with a good HMAC.
+//! An input is tried as a token. If it has a line feed, it is also tried as the header and the
+//! payload of one, with a good HMAC.
 
 #![no_main]
 

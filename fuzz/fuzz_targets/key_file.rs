@@ -1,4 +1,5 @@
-//! Key files: one that is read signs what its public half verifies, and reads the same after it is written again.
+//! Key files: one that is read signs what its public half verifies, and reads the same after it is
+//! written again.
 
 #![no_main]
 

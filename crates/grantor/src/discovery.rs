@@ -20,7 +20,8 @@ const MAX_METADATA_BYTES: usize = 256 * 1024;
 /// Most octets of what a server says that are repeated in an error.
 const MAX_SHOWN_BYTES: usize = 300;
 
-/// What an authorization server says about itself. All URLs are ones that credentials may be sent to.
+/// What an authorization server says about itself. All URLs are ones that credentials may be sent
+/// to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerMetadata {
@@ -103,7 +104,8 @@ pub enum DiscoveryError {
 }
 
 impl DiscoveryError {
-    /// Whether it may be gone when it is tried again: there was no answer, or the server could not give one.
+    /// Whether it may be gone when it is tried again: there was no answer, or the server could not
+    /// give one.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fetch { error, .. } => error.is_transient(),
@@ -119,8 +121,8 @@ impl DiscoveryError {
         }
     }
 
-    /// Whether there is no metadata at a place, rather than bad metadata: the other place may have it. Many servers answer 200 and a
-    /// page to whatever path they do not know.
+    /// Whether there is no metadata at a place, rather than bad metadata: the other place may have
+    /// it. Many servers answer 200 and a page to whatever path they do not know.
     fn is_no_metadata(&self) -> bool {
         matches!(
             self,
@@ -145,8 +147,8 @@ pub enum EndpointError {
     Clear(String),
 }
 
-/// Accepts the URLs that the metadata of `issuer` may name: those of [`checked_url`], and http only where the issuer itself is http,
-/// which is a server on this machine (RFC 8414 §2, §6.1).
+/// Accepts the URLs that the metadata of `issuer` may name: those of [`checked_url`], and http only
+/// where the issuer itself is http, which is a server on this machine (RFC 8414 §2, §6.1).
 ///
 /// # Errors
 /// [`EndpointError`]
@@ -161,10 +163,12 @@ pub fn endpoint_url(issuer: &str, text: &str) -> Result<Url, EndpointError> {
 }
 
 impl ServerMetadata {
-    /// Reads the metadata of `issuer`: at the place of RFC 8414 §3.1, else at that of OpenID Connect Discovery.
+    /// Reads the metadata of `issuer`: at the place of RFC 8414 §3.1, else at that of OpenID
+    /// Connect Discovery.
     ///
     /// # Errors
-    /// [`DiscoveryError`]; a document that names another issuer, or an endpoint in the clear, is refused as a whole.
+    /// [`DiscoveryError`]; a document that names another issuer, or an endpoint in the clear, is
+    /// refused as a whole.
     pub async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Self, DiscoveryError> {
         let [first, second] = well_known(issuer)?;
         match Self::read(fetch, issuer, &first).await {

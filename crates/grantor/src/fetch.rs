@@ -1,5 +1,5 @@
-//! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a program can bring an HTTP client
-//! of its own; [`HttpFetch`] is the one used where it brings none.
+//! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a
+//! program can bring an HTTP client of its own; [`HttpFetch`] is the one used where it brings none.
 
 mod obstacle;
 
@@ -20,10 +20,12 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends a request and reads the answer to its end.
 #[async_trait]
 pub trait Fetch: Send + Sync + 'static {
-    /// Sends `request` once, to exactly the URL it names, and reads an answer of at most `limit` octets of body.
+    /// Sends `request` once, to exactly the URL it names, and reads an answer of at most `limit`
+    /// octets of body.
     ///
-    /// An implementation follows no redirect: requests carry credentials, and whoever answers must not choose who gets them next
-    /// (RFC 9700 §4.12). It ends after a bounded time, and never keeps more than `limit` octets.
+    /// An implementation follows no redirect: requests carry credentials, and whoever answers must
+    /// not choose who gets them next (RFC 9700 §4.12). It ends after a bounded time, and never
+    /// keeps more than `limit` octets.
     ///
     /// # Errors
     /// [`FetchError`]; an answer of any status is an answer.
@@ -76,7 +78,8 @@ fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) 
     error.source().map_or(error, innermost)
 }
 
-/// Accepts the URLs that credentials may be sent to and keys be read from: https with a host, http on a loopback host; no user.
+/// Accepts the URLs that credentials may be sent to and keys be read from: https with a host, http
+/// on a loopback host; no user.
 ///
 /// # Errors
 /// [`FetchError::Url`]
@@ -92,8 +95,9 @@ pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     }
 }
 
-/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's proxy settings for what is
-/// encrypted, no redirects, and no request sent twice: an assertion is good for one.
+/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's
+/// proxy settings for what is encrypted, no redirects, and no request sent twice: an assertion is
+/// good for one.
 #[derive(Clone)]
 pub struct HttpFetch {
     client: reqwest::Client,
@@ -102,8 +106,9 @@ pub struct HttpFetch {
 }
 
 impl HttpFetch {
-    /// A client without open connections. It trusts what `SSL_CERT_FILE` and `SSL_CERT_DIR` name or, where neither is set, the roots of
-    /// the operating system. Where there are none, as in a bare container, it trusts nobody, and reaches http URLs of loopback hosts only.
+    /// A client without open connections. It trusts what `SSL_CERT_FILE` and `SSL_CERT_DIR` name
+    /// or, where neither is set, the roots of the operating system. Where there are none, as in
+    /// a bare container, it trusts nobody, and reaches http URLs of loopback hosts only.
     ///
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up.

@@ -1,5 +1,6 @@
-//! Reading files, each of at most so many octets: a name that is mistyped, or a device without an end, costs no more memory than the
-//! file that was meant could have. What was read is wiped when dropped.
+//! Reading files, each of at most so many octets: a name that is mistyped, or a device without an
+//! end, costs no more memory than the file that was meant could have. What was read is wiped when
+//! dropped.
 
 use std::{
     fs::File,
@@ -18,7 +19,8 @@ pub const DOCUMENT_BYTES: u64 = 1024 * 1024;
 /// Reads a file to its end.
 ///
 /// # Errors
-/// As [`std::fs::read`], and [`io::ErrorKind::FileTooLarge`] where there are more than `limit` octets.
+/// As [`std::fs::read`], and [`io::ErrorKind::FileTooLarge`] where there are more than `limit`
+/// octets.
 pub fn read(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     read_from(File::open(path)?, limit)
 }

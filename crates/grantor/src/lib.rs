@@ -1,8 +1,9 @@
-//! Grantor: RFC 7523 in Rust. A signed JWT goes in, an access token comes out: an authorization server, a client, a guard for APIs.
+//! Grantor: RFC 7523 in Rust. A signed JWT goes in, an access token comes out: an authorization
+//! server, a client, a guard for APIs.
 //!
-//! An [`server::AuthorizationServer`] is a [`tower_service::Service`] over [`http`] types. It is built from grants, client
-//! authentication methods and a storage, and runs inside any hyper or axum program:
-//!
+//! An [`server::AuthorizationServer`] is a [`tower_service::Service`] over [`http`] types. It is
+//! built from grants, client authentication methods and a storage, and runs inside any hyper or
+//! axum program:
 #![cfg_attr(feature = "server", doc = "```")]
 #![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use std::sync::Arc;

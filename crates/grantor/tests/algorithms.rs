@@ -1,4 +1,5 @@
-//! Which algorithm verifies which key: chosen by what is registered, the token may only agree (law 2, RFC 8725 §3.1).
+//! Which algorithm verifies which key: chosen by what is registered, the token may only agree (law
+//! 2, RFC 8725 §3.1).
 #![cfg(feature = "server")]
 
 mod common;

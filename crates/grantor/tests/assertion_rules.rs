@@ -1,4 +1,5 @@
-//! The rules of RFC 7523 §3, each tried through the grant and through both assertion methods of client authentication.
+//! The rules of RFC 7523 §3, each tried through the grant and through both assertion methods of
+//! client authentication.
 #![cfg(feature = "server")]
 
 mod common;
@@ -39,7 +40,8 @@ async fn refuses_values(claim: &str, rows: &[(&str, Reason<'_>)]) {
     }
 }
 
-/// Refuses an assertion without this claim, and one in which it has another JSON type: wrong type is never absent.
+/// Refuses an assertion without this claim, and one in which it has another JSON type: wrong type
+/// is never absent.
 async fn refuses_absence_and_wrong_types(claim: &'static str, absent: Reason<'_>, values: &[&str]) {
     for (world, party) in each_use().await {
         world

@@ -1,4 +1,5 @@
-//! Client authentication: one method per client, one mechanism per request, and credentials that are sent are always validated.
+//! Client authentication: one method per client, one mechanism per request, and credentials that
+//! are sent are always validated.
 #![cfg(feature = "server")]
 
 mod common;
@@ -58,7 +59,8 @@ async fn each_client_may_use_the_method_it_registered_and_no_other() {
     }
 }
 
-/// The time that a long secret takes must not tell who is there: it is refused before anybody is looked up.
+/// The time that a long secret takes must not tell who is there: it is refused before anybody is
+/// looked up.
 #[tokio::test]
 async fn a_secret_longer_than_any_is_refused_whoever_is_meant() {
     for method in [&METHODS[2], &METHODS[3]] {

@@ -1,4 +1,5 @@
-//! Our client with our server, in one process: every method and both grants, through the server's own rules.
+//! Our client with our server, in one process: every method and both grants, through the server's
+//! own rules.
 #![cfg(all(feature = "client", feature = "server"))]
 
 use std::sync::{

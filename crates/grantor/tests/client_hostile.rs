@@ -1,5 +1,6 @@
-//! An authorization server that means harm: whatever it answers is a typed error, costs bounded memory, and never gets a signature
-//! for somebody else's audience. Each row has its control: the same exchange with a good answer gives a token.
+//! An authorization server that means harm: whatever it answers is a typed error, costs bounded
+//! memory, and never gets a signature for somebody else's audience. Each row has its control: the
+//! same exchange with a good answer gives a token.
 #![cfg(feature = "client")]
 
 mod client_support;
@@ -84,7 +85,8 @@ async fn the_control_is_accepted() {
     assert_eq!(outcome(odd).await.ok().as_deref(), Some("good"));
 }
 
-/// What is not encrypted does not leave the machine, whatever proxy the environment names. It has to be another process's.
+/// What is not encrypted does not leave the machine, whatever proxy the environment names. It has
+/// to be another process's.
 #[test]
 fn plain_http_does_not_go_through_a_proxy() {
     let nowhere = "http://127.0.0.1:1";
@@ -155,7 +157,8 @@ async fn a_lifetime_that_is_no_whole_number_of_seconds_is_refused() {
     assert_eq!(long.count(), 1);
 }
 
-/// Servers in languages that know one kind of number, and those that write out what they do not know.
+/// Servers in languages that know one kind of number, and those that write out what they do not
+/// know.
 #[tokio::test]
 async fn a_whole_number_of_seconds_is_one_however_it_is_written() {
     for (lifetime, seconds) in [
@@ -533,7 +536,8 @@ impl Signer for Witness {
     }
 }
 
-/// A client of `issuer`, for which everything is signed by the witness: grant and client authentication.
+/// A client of `issuer`, for which everything is signed by the witness: grant and client
+/// authentication.
 fn witnessed(issuer: &str) -> (TokenSource, Arc<Mutex<Vec<Jwt>>>) {
     let signed: Arc<Mutex<Vec<Jwt>>> = Arc::default();
     let witness = || Witness(key(Algorithm::Es256).1, Arc::clone(&signed));
@@ -546,7 +550,8 @@ fn witnessed(issuer: &str) -> (TokenSource, Arc<Mutex<Vec<Jwt>>>) {
     (source.build().expect("a source"), signed)
 }
 
-/// CVE-2025-27370: the metadata of one server names another, whose tokens the client could also get.
+/// CVE-2025-27370: the metadata of one server names another, whose tokens the client could also
+/// get.
 #[tokio::test]
 async fn nothing_is_signed_for_the_audience_that_metadata_names() {
     const VICTIM: &str = "https://victim.example";
@@ -581,7 +586,8 @@ async fn nothing_is_signed_for_the_audience_that_metadata_names() {
         );
     }
 
-    // A token endpoint of the victim's in otherwise good metadata: what gets there names whom the client meant, and the victim refuses it.
+    // A token endpoint of the victim's in otherwise good metadata: what gets there names whom the
+    // client meant, and the victim refuses it.
     let victim = Server::tokens().await;
     let document = json!({"issuer": "ISSUER", "token_endpoint": victim.token_endpoint()});
     let evil = metadata(document.to_string()).await;
@@ -637,7 +643,8 @@ impl grantor::fetch::Fetch for Elsewhere {
     }
 }
 
-/// An https issuer whose metadata names a port of the client's own machine would get the secret in the clear, or somebody there asked.
+/// An https issuer whose metadata names a port of the client's own machine would get the secret in
+/// the clear, or somebody there asked.
 #[tokio::test]
 async fn metadata_of_an_https_issuer_leads_nowhere_in_the_clear() {
     for (endpoint, good) in [

@@ -173,7 +173,8 @@ fn a_file_says_by_member_what_is_wrong_with_it() {
     }
 }
 
-/// A value in the wrong place may be the secret: an error names the member, and does not show the value.
+/// A value in the wrong place may be the secret: an error names the member, and does not show the
+/// value.
 #[test]
 fn no_error_shows_what_a_member_is() {
     const CANARY: &str = "canary-5318008";
@@ -301,7 +302,8 @@ fn a_file_that_makes_no_source_says_where_it_is() {
     assert!(TokenSource::from_key_file(&path).is_ok(), "the control");
 }
 
-/// A server that takes assertions of one key, which a test changes; and a source with a key file for it.
+/// A server that takes assertions of one key, which a test changes; and a source with a key file
+/// for it.
 struct Rotation {
     server: Server,
     taken: Arc<Mutex<String>>,
@@ -420,7 +422,8 @@ async fn a_refusal_has_the_key_file_read_again_once() {
         .expect("a source");
     assert!(rotation.fetches(&source).await.0.is_ok());
 
-    // A change that nothing about the file tells: written within the grain of its time, as long as before.
+    // A change that nothing about the file tells: written within the grain of its time, as long as
+    // before.
     let modified = std::fs::metadata(rotation.path())
         .and_then(|metadata| metadata.modified())
         .expect("a time");

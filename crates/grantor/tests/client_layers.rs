@@ -1,4 +1,5 @@
-//! The token on each request of an HTTP client: where it goes, and what a 401 does. Each rule through every client.
+//! The token on each request of an HTTP client: where it goes, and what a 401 does. Each rule
+//! through every client.
 #![cfg(feature = "client")]
 
 mod client_support;
@@ -106,7 +107,8 @@ impl Client {
             }
             #[cfg(feature = "reqwest-middleware")]
             Self::Reqwest => {
-                // The roots are read once only; connections are not kept, for they end with a test's runtime.
+                // The roots are read once only; connections are not kept, for they end with a
+                // test's runtime.
                 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
                     reqwest::Client::builder()
                         .pool_max_idle_per_host(0)

@@ -1,4 +1,5 @@
-//! What client authentication and grants send: each method as its RFC says, and as a server wants it.
+//! What client authentication and grants send: each method as its RFC says, and as a server wants
+//! it.
 #![cfg(feature = "client")]
 
 mod client_support;

@@ -16,8 +16,8 @@ use grantor::{
 };
 use serde_json::{Value, json};
 
-/// What a grant by a preset sends. The token endpoint of a vendor is played by a local server, so an audience that is the token
-/// endpoint is the local one's.
+/// What a grant by a preset sends. The token endpoint of a vendor is played by a local server, so
+/// an audience that is the token endpoint is the local one's.
 async fn grant(
     preset: &'static Preset,
     change: impl FnOnce(JwtBearer) -> JwtBearer,
@@ -74,7 +74,8 @@ fn seconds(value: &Value) -> i64 {
     value.as_i64().expect("whole seconds")
 }
 
-/// `iss`, `scope`, `aud`, `exp`, `iat`; `exp` at most an hour after `iat`; `sub` only to act for a user; the scope as a claim.
+/// `iss`, `scope`, `aud`, `exp`, `iat`; `exp` at most an hour after `iat`; `sub` only to act for a
+/// user; the scope as a claim.
 #[tokio::test]
 async fn google() {
     let (asked, jwt, endpoint) = grant(&preset::GOOGLE, |grant| grant).await;
@@ -109,7 +110,8 @@ async fn google() {
     );
 }
 
-/// RS256; `iss` the consumer key, `sub` the user, `aud` the login host, `exp` within 3 minutes; no `expires_in` in the answer.
+/// RS256; `iss` the consumer key, `sub` the user, `aud` the login host, `exp` within 3 minutes; no
+/// `expires_in` in the answer.
 #[tokio::test]
 async fn salesforce() {
     for (preset, host) in [
@@ -157,7 +159,8 @@ async fn salesforce() {
     );
 }
 
-/// RS256; `iss` the integration key, `sub` the user's GUID, `aud` the host without scheme, `scope` a claim.
+/// RS256; `iss` the integration key, `sub` the user's GUID, `aud` the host without scheme, `scope`
+/// a claim.
 #[tokio::test]
 async fn docusign() {
     for (preset, host) in [
@@ -182,7 +185,8 @@ async fn docusign() {
     }
 }
 
-/// PS256; `typ` JWT; `x5t#S256` the certificate's SHA-256; `aud` the token endpoint; `exp` 5 to 10 minutes ahead at most.
+/// PS256; `typ` JWT; `x5t#S256` the certificate's SHA-256; `aud` the token endpoint; `exp` 5 to 10
+/// minutes ahead at most.
 #[tokio::test]
 async fn entra() {
     // Only its octets count here: a sequence of one number.
@@ -238,7 +242,8 @@ async fn okta() {
     assert!(seconds(jwt.claim("exp")) <= NOW + 3600);
 }
 
-/// `aud` the tenant's URL with the slash at its end; at most 5 minutes; `iss`, `sub` and `jti` at most 64 characters, `alg` 16.
+/// `aud` the tenant's URL with the slash at its end; at most 5 minutes; `iss`, `sub` and `jti` at
+/// most 64 characters, `alg` 16.
 #[tokio::test]
 async fn auth0() {
     let (_, jwt, _) = authentication(

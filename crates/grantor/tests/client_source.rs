@@ -1,4 +1,5 @@
-//! Token sources: one request however many ask, nobody waits for a refresh, and what happens when the server fails.
+//! Token sources: one request however many ask, nobody waits for a refresh, and what happens when
+//! the server fails.
 #![cfg(feature = "client")]
 
 mod client_support;

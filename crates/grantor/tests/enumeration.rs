@@ -1,4 +1,5 @@
-//! An answer to somebody who has proved nothing does not tell who is registered (law 6, RFC 6749 §10.2).
+//! An answer to somebody who has proved nothing does not tell who is registered (law 6, RFC 6749
+//! §10.2).
 #![cfg(feature = "server")]
 
 mod common;

@@ -1,5 +1,6 @@
-//! What is kept of a decision: the one broken rule is named, nothing is used up by asking, and the server then decides just so. Nothing
-//! that is sent makes a record long, moves a terminal's cursor, or is kept if it may be a credential.
+//! What is kept of a decision: the one broken rule is named, nothing is used up by asking, and the
+//! server then decides just so. Nothing that is sent makes a record long, moves a terminal's
+//! cursor, or is kept if it may be a credential.
 #![cfg(feature = "server")]
 
 mod common;
@@ -386,7 +387,8 @@ impl ClientSource for Counting {
     }
 }
 
-/// A registry that is asked later may answer otherwise, and a source of keys may be a server far away.
+/// A registry that is asked later may answer otherwise, and a source of keys may be a server far
+/// away.
 #[tokio::test]
 async fn a_refusal_is_explained_without_asking_again() {
     for usage in Use::PUBLIC_KEY {
@@ -426,7 +428,8 @@ async fn a_refusal_is_explained_without_asking_again() {
     }
 }
 
-/// What is explained is what was decided, rows of the subject, the permission and the scope among them.
+/// What is explained is what was decided, rows of the subject, the permission and the scope among
+/// them.
 #[tokio::test]
 async fn a_grant_is_explained_to_its_end() {
     type Change = fn(Jwt) -> Jwt;

@@ -1,5 +1,6 @@
-//! Everything an embedder may want to decide is a trait, and a replacement takes effect: clients, keys, subjects, permissions,
-//! replay, tokens, signing keys, grants, client authentication, the clock and the log.
+//! Everything an embedder may want to decide is a trait, and a replacement takes effect: clients,
+//! keys, subjects, permissions, replay, tokens, signing keys, grants, client authentication, the
+//! clock and the log.
 #![cfg(feature = "server")]
 
 mod common;

@@ -1,5 +1,5 @@
-//! Introspection tells an authenticated client what a token stands for, and of any other token only that it is not active
-//! (RFC 7662).
+//! Introspection tells an authenticated client what a token stands for, and of any other token only
+//! that it is not active (RFC 7662).
 #![cfg(feature = "server")]
 
 mod common;

@@ -1,4 +1,5 @@
-//! What comes out: RFC 9068 access tokens that verify against the served keys, or opaque ones that are stored by digest.
+//! What comes out: RFC 9068 access tokens that verify against the served keys, or opaque ones that
+//! are stored by digest.
 #![cfg(feature = "server")]
 
 mod common;

@@ -244,7 +244,8 @@ async fn an_issuer_with_a_path_has_its_documents_where_rfc_8414_puts_them() {
     }
 }
 
-/// Pages of any origin may read what is public; the rest has no header for them (`h18_no_origin_is_allowed`).
+/// Pages of any origin may read what is public; the rest has no header for them
+/// (`h18_no_origin_is_allowed`).
 #[tokio::test]
 async fn documents_may_be_read_by_pages_of_any_origin() {
     let world = World::new();

@@ -1,4 +1,5 @@
-//! How much is given: scope within registration and permission (RFC 6749 §3.3), and the resource a token is for (RFC 8707).
+//! How much is given: scope within registration and permission (RFC 6749 §3.3), and the resource a
+//! token is for (RFC 8707).
 #![cfg(feature = "server")]
 
 mod common;

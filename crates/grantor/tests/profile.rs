@@ -1,4 +1,5 @@
-//! The `fapi2` profile: what FAPI 2.0 says of client assertions, each refusal with the same request passing by default.
+//! The `fapi2` profile: what FAPI 2.0 says of client assertions, each refusal with the same request
+//! passing by default.
 #![cfg(feature = "server")]
 
 mod common;

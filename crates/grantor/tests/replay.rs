@@ -1,4 +1,5 @@
-//! Each (issuer, jti) is accepted once, after everything else was right, and never when the guard cannot tell (law 3).
+//! Each (issuer, jti) is accepted once, after everything else was right, and never when the guard
+//! cannot tell (law 3).
 #![cfg(feature = "server")]
 
 mod common;
@@ -413,7 +414,8 @@ async fn a_request_that_is_cut_off_while_it_claims_leaves_a_record() {
     }
 }
 
-/// A use is remembered longer than its assertion lives: a clock that is set back, or a request that waited, opens nothing.
+/// A use is remembered longer than its assertion lives: a clock that is set back, or a request that
+/// waited, opens nothing.
 #[tokio::test]
 async fn a_clock_that_is_set_back_opens_nothing() {
     for usage in Use::ALL {

@@ -1,4 +1,5 @@
-//! The shape of a token request: method, content type, query, parameters, size (RFC 6749 §3.2, appendix B).
+//! The shape of a token request: method, content type, query, parameters, size (RFC 6749 §3.2,
+//! appendix B).
 #![cfg(feature = "server")]
 
 mod common;
@@ -219,7 +220,8 @@ async fn the_content_type_is_a_form_in_utf_8() {
     .await;
 }
 
-/// Keycloak's cases: whatever stands there, at every endpoint, the answer is the one error and repeats nothing (the oracle sees to it).
+/// Keycloak's cases: whatever stands there, at every endpoint, the answer is the one error and
+/// repeats nothing (the oracle sees to it).
 #[tokio::test]
 async fn a_malformed_content_type_is_invalid_at_every_endpoint() {
     let world = World::new();

@@ -71,7 +71,8 @@ impl Guarded {
         }
     }
 
-    /// Sends a request with these Authorization header fields: status, challenge, and whether the API was called.
+    /// Sends a request with these Authorization header fields: status, challenge, and whether the
+    /// API was called.
     async fn send(&self, uri: &str, authorization: &[&[u8]]) -> (StatusCode, Option<String>, bool) {
         let mut request = Request::get(uri).body(()).expect("a request");
         for value in authorization {

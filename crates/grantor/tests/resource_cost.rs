@@ -1,4 +1,5 @@
-//! What the guard costs beside the bare verification of one signature. Run it by hand, optimised as the benchmarks are:
+//! What the guard costs beside the bare verification of one signature. Run it by hand, optimised as
+//! the benchmarks are:
 //!
 //! ```text
 //! cargo test --profile dist -p grantor --no-default-features --features resource --test resource_cost -- --ignored --nocapture
@@ -40,8 +41,8 @@ impl Cost {
         }
     }
 
-    /// How much dearer than `other`, in per cent: the median of what the two took for the same batch in the same round, because
-    /// the machine's speed changes.
+    /// How much dearer than `other`, in per cent: the median of what the two took for the same
+    /// batch in the same round, because the machine's speed changes.
     fn beside(&self, other: &Self) -> f64 {
         let pairs = self.0.iter().zip(&other.0);
         let mut ratios: Vec<f64> = pairs
@@ -51,7 +52,8 @@ impl Cost {
         (ratios[ratios.len() / 2] - 1.0) * 100.0
     }
 
-    /// What one token costs: the tenth percentile, because a busy machine only ever adds to the time.
+    /// What one token costs: the tenth percentile, because a busy machine only ever adds to the
+    /// time.
     fn per_token(mut self) -> Duration {
         self.0.sort_unstable();
         self.0[self.0.len() / 10] / u32::try_from(BATCH).expect("few")

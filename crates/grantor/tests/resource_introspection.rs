@@ -1,4 +1,5 @@
-//! Tokens that the authorization server is asked about (RFC 7662): what is believed, for how long, and what a bad answer is worth.
+//! Tokens that the authorization server is asked about (RFC 7662): what is believed, for how long,
+//! and what a bad answer is worth.
 #![cfg(feature = "resource")]
 
 mod resource_support;
@@ -407,7 +408,8 @@ async fn a_failure_is_shared_and_held_for_a_second() {
     }
 }
 
-/// A flood of made-up tokens is no flood for the authorization server; whoever finds no place in time is told so.
+/// A flood of made-up tokens is no flood for the authorization server; whoever finds no place in
+/// time is told so.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_questions_are_under_way_at_once() {
     let server = Double::publishing(&[&keys::P256]).await;
@@ -705,7 +707,8 @@ impl Fetch for Elsewhere {
     }
 }
 
-/// An https issuer whose metadata names a port of this machine would get the token and our secret in the clear.
+/// An https issuer whose metadata names a port of this machine would get the token and our secret
+/// in the clear.
 #[tokio::test]
 async fn metadata_of_an_https_issuer_leads_nowhere_in_the_clear() {
     for (endpoint, good) in [

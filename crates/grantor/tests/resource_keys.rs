@@ -1,4 +1,5 @@
-//! When the issuer's keys are asked for, how long they are believed, and what a bad issuer cannot do. A real server on loopback.
+//! When the issuer's keys are asked for, how long they are believed, and what a bad issuer cannot
+//! do. A real server on loopback.
 #![cfg(feature = "resource")]
 
 mod resource_support;
@@ -19,7 +20,8 @@ use serde_json::{Value, json};
 
 const NO_KEY: &str = "no key of the issuer has this 'kid'";
 
-/// Used for 1 to 10 minutes, 20 more while nobody answers; a token of an unknown key asks every 30 s.
+/// Used for 1 to 10 minutes, 20 more while nobody answers; a token of an unknown key asks every 30
+/// s.
 fn times(builder: ValidatorBuilder) -> ValidatorBuilder {
     // A busy machine is slow to answer.
     impatient(builder).timeout(Duration::from_secs(20))
@@ -389,8 +391,8 @@ async fn a_clock_that_is_set_back_far_does_not_keep_keys_for_ever() {
     accepted("back again", validator.validate(&token).await);
 }
 
-/// A load that begins on a runtime which then nobody drives: for the first keys, for a refresh behind a request, and for a document
-/// that another waits for.
+/// A load that begins on a runtime which then nobody drives: for the first keys, for a refresh
+/// behind a request, and for a document that another waits for.
 #[test]
 fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
     for (row, path, seconds) in [

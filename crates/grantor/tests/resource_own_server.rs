@@ -1,4 +1,5 @@
-//! Grantor on both sides: its authorization server issues, introspects, revokes and rotates; its resource role notices.
+//! Grantor on both sides: its authorization server issues, introspects, revokes and rotates; its
+//! resource role notices.
 #![cfg(all(feature = "server", feature = "resource"))]
 
 mod resource_support;

@@ -1,4 +1,5 @@
-//! Which JWTs are access tokens for this resource (RFC 9068 §4, RFC 8725). Each refusal has a control that differs in one place.
+//! Which JWTs are access tokens for this resource (RFC 9068 §4, RFC 8725). Each refusal has a
+//! control that differs in one place.
 #![cfg(feature = "resource")]
 
 mod resource_support;
@@ -252,7 +253,8 @@ async fn the_type_is_access_token() {
 #[tokio::test]
 async fn other_jwts_of_the_same_issuer_are_no_access_tokens() {
     let validator = validator();
-    // E12: a client assertion for this very resource, signed with a key that the issuer also publishes.
+    // E12: a client assertion for this very resource, signed with a key that the issuer also
+    // publishes.
     let assertion = |jwt: Jwt| {
         jwt.header("typ", "\"JWT\"")
             .text("sub", ISSUER)
@@ -795,7 +797,8 @@ async fn the_plain_profile_takes_what_entra_keycloak_and_okta_issue() {
     }
 }
 
-/// Tokens that these servers issue to clients for themselves, claim by claim; only issuer, audience, scope and times are ours.
+/// Tokens that these servers issue to clients for themselves, claim by claim; only issuer,
+/// audience, scope and times are ours.
 #[tokio::test]
 async fn the_plain_profile_takes_machine_tokens_of_duende_spring_uaa_and_rauthy() {
     let plain = builder(&clock())
@@ -820,7 +823,8 @@ async fn the_plain_profile_takes_machine_tokens_of_duende_spring_uaa_and_rauthy(
             .iter()
             .fold(jwt, |jwt, (name, value)| jwt.claim(name, value.to_string()))
     };
-    // Duende IdentityServer: EmitScopesAsSpaceDelimitedStringInJwt is off by default; no subject where there is no user.
+    // Duende IdentityServer: EmitScopesAsSpaceDelimitedStringInJwt is off by default; no subject
+    // where there is no user.
     let duende = issued(
         Some("at+jwt"),
         json!({"nbf": NOW, "aud": AUDIENCE, "scope": ["invoices:read"], "client_id": "app", "jti": "5F1C0A93D31A0D2F"}),

@@ -1,5 +1,6 @@
-//! Authorization servers that others wrote, as processes on loopback: Authlib (PyPI) and node-oidc-provider (npm). What each one
-//! needs is in docs/servers.md. Both refuse a `jti` that was used before, so a source that gives two tokens in a row made two.
+//! Authorization servers that others wrote, as processes on loopback: Authlib (PyPI) and
+//! node-oidc-provider (npm). What each one needs is in docs/servers.md. Both refuse a `jti` that
+//! was used before, so a source that gives two tokens in a row made two.
 #![cfg(feature = "client")]
 
 #[path = "third_party_servers/client.rs"]
@@ -46,7 +47,8 @@ const SIGNATURES: [Algorithm; 11] = [
 ];
 const MACS: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
 
-/// Authlib, knowing itself by its issuer identifier, with opaque tokens; `changes` say what is otherwise.
+/// Authlib, knowing itself by its issuer identifier, with opaque tokens; `changes` say what is
+/// otherwise.
 fn authlib(clients: &[Client], changes: &[(&str, Value)]) -> Process {
     let both = [GrantType::CLIENT_CREDENTIALS, GrantType::JWT_BEARER];
     let clients: Vec<_> = clients
@@ -367,7 +369,8 @@ fn oidc_provider(clients: &[Client], path: &str) -> Process {
     Process::oidc_provider(&json!({"clients": clients, "path": path}))
 }
 
-/// What node-oidc-provider says of a token when a client with this secret asks (RFC 7662): client, scope.
+/// What node-oidc-provider says of a token when a client with this secret asks (RFC 7662): client,
+/// scope.
 async fn introspected(at: &Address, token: &AccessToken, asking: &Client) -> [Value; 2] {
     let Credential::Post(secret) = &asking.credential else {
         unreachable!("{} does not post its secret", asking.id)
@@ -540,7 +543,8 @@ async fn oidc_provider_gives_tokens_of_rfc_9068_for_a_resource() {
     }
 }
 
-/// Asserts that an API can tell from the token alone, by the server's keys, whom it was given to and what for.
+/// Asserts that an API can tell from the token alone, by the server's keys, whom it was given to
+/// and what for.
 async fn is_rfc_9068(at: &Address, token: &AccessToken, client: &str) {
     let (typ, claims) = verified(at, token).await;
     assert_eq!(typ.as_deref(), Some("at+jwt"));

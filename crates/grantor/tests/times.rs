@@ -1,4 +1,5 @@
-//! `exp`, `nbf` and `iat` at their exact boundaries, by a clock that stands still (RFC 7523 §3 (4) to (6)).
+//! `exp`, `nbf` and `iat` at their exact boundaries, by a clock that stands still (RFC 7523 §3 (4)
+//! to (6)).
 #![cfg(feature = "server")]
 
 mod common;

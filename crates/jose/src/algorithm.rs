@@ -1,4 +1,5 @@
-//! Which signature algorithms exist here, and what each demands of a key (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2).
+//! Which signature algorithms exist here, and what each demands of a key (RFC 7518 §3.1, RFC 8037
+//! §3.1, RFC 9864 §2).
 
 use std::fmt;
 
@@ -129,7 +130,8 @@ impl Algorithm {
         self.row().1
     }
 
-    /// The algorithm of this `alg` value: case-sensitive, `none` and unknown names are `None` (RFC 7515 §4.1.1).
+    /// The algorithm of this `alg` value: case-sensitive, `none` and unknown names are `None` (RFC
+    /// 7515 §4.1.1).
     pub fn from_name(name: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
     }
@@ -157,7 +159,8 @@ impl Algorithm {
         if self.is_mac() { self.row().3 } else { 0 }
     }
 
-    /// Whether both names mean the same computation: equal, or the two names of Ed25519 (RFC 9864 §2.2).
+    /// Whether both names mean the same computation: equal, or the two names of Ed25519 (RFC 9864
+    /// §2.2).
     pub fn is_same_as(self, other: Self) -> bool {
         self == other
             || (self.key_type() == KeyType::Ed25519 && other.key_type() == KeyType::Ed25519)

@@ -1,4 +1,5 @@
-//! Base64url as JOSE wants it: no padding, no other alphabet, no non-zero trailing bits (RFC 7515 §2, RFC 4648 §3.5).
+//! Base64url as JOSE wants it: no padding, no other alphabet, no non-zero trailing bits (RFC 7515
+//! §2, RFC 4648 §3.5).
 
 use std::sync::LazyLock;
 
@@ -25,7 +26,8 @@ pub fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
-/// As [`decode`], behind what is in `buffer` already. What is behind it after a refusal is of no use.
+/// As [`decode`], behind what is in `buffer` already. What is behind it after a refusal is of no
+/// use.
 pub(crate) fn decode_onto(buffer: &mut Vec<u8>, text: &str) -> Option<()> {
     ENGINE.decode_vec(text, buffer).ok()
 }

@@ -1,4 +1,5 @@
-//! The claims of a JWT by type (RFC 7519 §4.1). No policy: whether a value is acceptable is for the caller to say.
+//! The claims of a JWT by type (RFC 7519 §4.1). No policy: whether a value is acceptable is for the
+//! caller to say.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -9,7 +10,8 @@ use crate::{
     json::{self, Gather, Node, Value},
 };
 
-/// The claims set of a JWT. A registered claim of the wrong type is refused when parsing, never taken for absent.
+/// The claims set of a JWT. A registered claim of the wrong type is refused when parsing, never
+/// taken for absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     /// `iss`
@@ -34,14 +36,16 @@ impl Claims {
     /// Reads a claims set.
     ///
     /// # Errors
-    /// [`ClaimsError::Json`] unless the payload is one strict JSON object; [`ClaimsError::WrongType`].
+    /// [`ClaimsError::Json`] unless the payload is one strict JSON object;
+    /// [`ClaimsError::WrongType`].
     pub fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
         let Reading { claims, wrong, .. } = json::gather(payload)?;
         wrong.map_or(Ok(claims), Err)
     }
 }
 
-/// Claims that are being read. One of a wrong type does not end that: what is not strict JSON is refused for being so.
+/// Claims that are being read. One of a wrong type does not end that: what is not strict JSON is
+/// refused for being so.
 #[derive(Default)]
 struct Reading {
     claims: Claims,
@@ -93,7 +97,8 @@ impl<'a> Gather<'a> for Reading {
     }
 }
 
-/// The claims that have no field in [`Claims`], in the order they were sent. They are few, so they are a list.
+/// The claims that have no field in [`Claims`], in the order they were sent. They are few, so they
+/// are a list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OtherClaims(Vec<(SmolStr, Value)>);
 
@@ -126,7 +131,8 @@ fn string(claim: &'static str, node: Node<'_>) -> Result<SmolStr, ClaimsError> {
     }
 }
 
-/// `aud`: one string, or an array of strings (RFC 7519 §4.1.3). The form is kept, because profiles tell them apart.
+/// `aud`: one string, or an array of strings (RFC 7519 §4.1.3). The form is kept, because profiles
+/// tell them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// A plain string.
@@ -171,7 +177,8 @@ impl Audience {
     }
 }
 
-/// Seconds since 1970-01-01T00:00:00Z, fractions allowed (RFC 7519 §2). Any finite JSON number is representable.
+/// Seconds since 1970-01-01T00:00:00Z, fractions allowed (RFC 7519 §2). Any finite JSON number is
+/// representable.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct NumericDate(f64);
 

@@ -1,5 +1,6 @@
-//! The only file that names a cryptographic library: signatures and MACs for the rest of this crate, and the few primitives
-//! (randomness, SHA-256, constant-time comparison, sealing, fingerprints) that the other crates take from here.
+//! The only file that names a cryptographic library: signatures and MACs for the rest of this
+//! crate, and the few primitives (randomness, SHA-256, constant-time comparison, sealing,
+//! fingerprints) that the other crates take from here.
 
 use std::sync::OnceLock;
 
@@ -49,7 +50,8 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// Seals secrets for storage: AES-256-GCM, a random nonce in front, the purpose bound as associated data.
+/// Seals secrets for storage: AES-256-GCM, a random nonce in front, the purpose bound as associated
+/// data.
 pub struct SealingKey(RandomizedNonceKey);
 
 impl SealingKey {
@@ -58,7 +60,8 @@ impl SealingKey {
         Self(RandomizedNonceKey::new(&AES_256_GCM, key).expect("AES-256 takes 32 octets"))
     }
 
-    /// The same for values without number, one for each token: AES-128-GCM-SIV (RFC 8452), which bears a nonce that comes twice.
+    /// The same for values without number, one for each token: AES-128-GCM-SIV (RFC 8452), which
+    /// bears a nonce that comes twice.
     pub fn for_many(key: &[u8; 16]) -> Self {
         Self(RandomizedNonceKey::new(&AES_128_GCM_SIV, key).expect("AES-128 takes 16 octets"))
     }
@@ -76,7 +79,8 @@ impl SealingKey {
         sealed
     }
 
-    /// Decrypts what [`SealingKey::seal`] made; `None` for another key, another purpose or altered octets.
+    /// Decrypts what [`SealingKey::seal`] made; `None` for another key, another purpose or altered
+    /// octets.
     pub fn open(&self, purpose: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -97,12 +101,13 @@ impl std::fmt::Debug for SealingKey {
     }
 }
 
-/// Takes fingerprints under a random key of its own: POLYVAL (RFC 8452 §3) of a text and its length, which is a universal hash.
-/// Whoever chose them, two texts of at most n blocks of 16 octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
+/// Takes fingerprints under a random key of its own: POLYVAL (RFC 8452 §3) of a text and its
+/// length, which is a universal hash. Whoever chose them, two texts of at most n blocks of 16
+/// octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
 pub struct Fingerprints(Polyval);
 
-/// What a text is known by while the process runs. It would betray the key to whoever sees it, so its octets are given to no one but a
-/// map's hasher.
+/// What a text is known by while the process runs. It would betray the key to whoever sees it, so
+/// its octets are given to no one but a map's hasher.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 16]);
 
@@ -223,8 +228,8 @@ impl Verifier {
             .map(|key| Self::Ec(key, hash))
     }
 
-    /// `None` for what [`ed25519_point_is_unsafe`] names. An `x` that decodes to no point is taken and verifies nothing:
-    /// the library decodes it only then.
+    /// `None` for what [`ed25519_point_is_unsafe`] names. An `x` that decodes to no point is taken
+    /// and verifies nothing: the library decodes it only then.
     pub(crate) fn ed25519(x: &[u8]) -> Option<Self> {
         let safe = !ed25519_point_is_unsafe(x);
         ParsedPublicKey::new(&sig::ED25519, x)
@@ -233,7 +238,8 @@ impl Verifier {
             .map(Self::Ed25519)
     }
 
-    /// Whether `signature` over `message` verifies under `algorithm`, which the caller has matched with the key.
+    /// Whether `signature` over `message` verifies under `algorithm`, which the caller has matched
+    /// with the key.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Rsa { .. } => self
@@ -247,7 +253,8 @@ impl Verifier {
         }
     }
 
-    /// Whether the library takes the key for `algorithm`. RSA keys are parsed once per algorithm, when first needed.
+    /// Whether the library takes the key for `algorithm`. RSA keys are parsed once per algorithm,
+    /// when first needed.
     pub(crate) fn is_usable(&self, algorithm: Algorithm) -> bool {
         !matches!(self, Self::Rsa { .. }) || self.rsa_key(algorithm).is_some()
     }
@@ -286,10 +293,12 @@ pub(crate) fn verify_mac(algorithm: Algorithm, secret: &[u8], message: &[u8], ta
         .is_some_and(|hash| hmac::verify(&hmac::Key::new(hash, secret), message, tag).is_ok())
 }
 
-/// Encodings of points that no honest key or signature has: the eight of small order, and y at or above the field prime.
-/// RFC 8032 §5.1.7 leaves them to the verifier; one message could otherwise verify under many keys.
+/// Encodings of points that no honest key or signature has: the eight of small order, and y at or
+/// above the field prime. RFC 8032 §5.1.7 leaves them to the verifier; one message could otherwise
+/// verify under many keys.
 fn ed25519_point_is_unsafe(point: &[u8]) -> bool {
-    // Little-endian y without the sign bit. The four distinct y of the points of order 1, 2, 4 and 8.
+    // Little-endian y without the sign bit. The four distinct y of the points of order 1, 2, 4 and
+    // 8.
     const SMALL_ORDER_Y: [[u8; 32]; 5] = [
         le(0, 0, 0),
         le(1, 0, 0),
@@ -411,7 +420,8 @@ impl Signer {
     }
 }
 
-/// Generates a key pair for `algorithm`: RSA with 2048 bits. `None` for HMAC, or if the library fails.
+/// Generates a key pair for `algorithm`: RSA with 2048 bits. `None` for HMAC, or if the library
+/// fails.
 pub(crate) fn generate(algorithm: Algorithm) -> Option<PrivateParts> {
     match algorithm.key_type() {
         KeyType::Rsa => {
@@ -448,7 +458,8 @@ fn ed25519_parts(pair: &Ed25519KeyPair) -> Option<PrivateParts> {
     })
 }
 
-/// Reads the parameters of an unencrypted PKCS#8 key of any type offered here (RFC 5958, RFC 8410 §7).
+/// Reads the parameters of an unencrypted PKCS#8 key of any type offered here (RFC 5958, RFC 8410
+/// §7).
 pub(crate) fn parts_from_pkcs8(der: &[u8]) -> Option<PrivateParts> {
     rsa_parts_from_pkcs8(der)
         .or_else(|| ec_parts_by(|algorithm| EcdsaKeyPair::from_pkcs8(algorithm, der).ok()))

@@ -1,4 +1,5 @@
-//! What can be wrong with a token or a key, one variant per broken rule. No message repeats input: kinds and names only.
+//! What can be wrong with a token or a key, one variant per broken rule. No message repeats input:
+//! kinds and names only.
 
 use crate::{Algorithm, RsaDefect};
 
@@ -60,7 +61,8 @@ pub enum HeaderError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwsError {
-    /// Longer than [`crate::MAX_TOKEN_BYTES`], or its header longer than [`crate::MAX_HEADER_BYTES`].
+    /// Longer than [`crate::MAX_TOKEN_BYTES`], or its header longer than
+    /// [`crate::MAX_HEADER_BYTES`].
     #[error("token is too large")]
     TooLarge,
     /// Not three segments separated by dots.
@@ -113,7 +115,8 @@ pub enum JwkError {
     /// No acceptable JSON object.
     #[error("key: {0}")]
     Json(#[from] JsonError),
-    /// `kty`, `crv` or `alg` is a value this crate does not know: in a set, such a key is skipped (RFC 7517 §5).
+    /// `kty`, `crv` or `alg` is a value this crate does not know: in a set, such a key is skipped
+    /// (RFC 7517 §5).
     #[error("key parameter '{0}' has an unsupported value")]
     Unsupported(&'static str),
     /// A required parameter is absent.
@@ -176,7 +179,8 @@ pub enum JwkSetError {
     /// More keys than [`crate::JwkSet::MAX_KEYS`].
     #[error("key set has more than {0} keys")]
     TooMany(usize),
-    /// One of the keys is private or symmetric: whoever published it must replace it, so nothing of the set is used.
+    /// One of the keys is private or symmetric: whoever published it must replace it, so nothing of
+    /// the set is used.
     #[error("key {index} of the set: {error}")]
     Private {
         /// Position in `keys`, from 0.

@@ -1,4 +1,5 @@
-//! What a JOSE header may say (RFC 7515 §4). Parameters that carry or point to keys are never read; unknown ones are ignored.
+//! What a JOSE header may say (RFC 7515 §4). Parameters that carry or point to keys are never read;
+//! unknown ones are ignored.
 
 use crate::{
     Algorithm, HeaderError,
@@ -44,8 +45,8 @@ impl Header {
         self.typ.as_deref()
     }
 
-    /// Whether `typ` is this media type: without regard to case, `application/` implied where there is no slash
-    /// (RFC 7515 §4.1.9).
+    /// Whether `typ` is this media type: without regard to case, `application/` implied where there
+    /// is no slash (RFC 7515 §4.1.9).
     pub fn typ_is(&self, media_type: &str) -> bool {
         self.typ
             .as_deref()

@@ -1,7 +1,9 @@
-//! JSON as a security token may contain it: one object, no duplicate members at any level, bounded depth and member count.
+//! JSON as a security token may contain it: one object, no duplicate members at any level, bounded
+//! depth and member count.
 //!
-//! RFC 8259 leaves duplicates open and RFC 7519 §4 lets a parser take the last; two parsers that choose differently are an
-//! attack, so duplicates are refused. serde_json does the grammar; this module adds the refusals.
+//! RFC 8259 leaves duplicates open and RFC 7519 §4 lets a parser take the last; two parsers that
+//! choose differently are an attack, so duplicates are refused. serde_json does the grammar; this
+//! module adds the refusals.
 
 use std::{borrow::Cow, cell::Cell, fmt, marker::PhantomData};
 
@@ -21,8 +23,8 @@ pub type Object = Map<String, Value>;
 /// Parses one UTF-8 JSON object that is the whole input.
 ///
 /// # Errors
-/// [`JsonError`] for anything that is not exactly one object, for duplicate members, and beyond [`MAX_DEPTH`] or
-/// [`MAX_ITEMS`]. The caller caps the input's size.
+/// [`JsonError`] for anything that is not exactly one object, for duplicate members, and beyond
+/// [`MAX_DEPTH`] or [`MAX_ITEMS`]. The caller caps the input's size.
 pub fn parse_object(input: &[u8]) -> Result<Object, JsonError> {
     members(input).map(Object::from)
 }
@@ -38,7 +40,8 @@ pub fn parse(input: &[u8]) -> Result<Value, JsonError> {
         .map(Value::from)
 }
 
-/// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the input.
+/// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the
+/// input.
 pub(crate) fn members(input: &[u8]) -> Result<Members<'_>, JsonError> {
     gather(input)
 }
@@ -102,7 +105,8 @@ impl<'a> Members<'a> {
             .map(|member| &member.1)
     }
 
-    /// The text of this member, `None` if there is no such member, the error if it is something else.
+    /// The text of this member, `None` if there is no such member, the error if it is something
+    /// else.
     pub(crate) fn text<E>(&self, name: &str, wrong_type: E) -> Result<Option<&str>, E> {
         self.get(name)
             .map(|node| node.as_text().ok_or(wrong_type))

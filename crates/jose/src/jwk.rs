@@ -10,10 +10,12 @@ use crate::{
     rsa_modulus::{self, RsaDefect},
 };
 
-/// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; `priv`: key type AKP).
+/// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; `priv`: key
+/// type AKP).
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 
-/// A public JWK, structurally sound. [`VerificationKey::from_jwk`] finishes the checks that need arithmetic.
+/// A public JWK, structurally sound. [`VerificationKey::from_jwk`] finishes the checks that need
+/// arithmetic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
     parameters: Parameters,
@@ -86,7 +88,8 @@ impl Jwk {
         }
     }
 
-    /// The one algorithm this key is for: its `alg`, else the only one its curve allows. `None` for RSA without `alg`.
+    /// The one algorithm this key is for: its `alg`, else the only one its curve allows. `None` for
+    /// RSA without `alg`.
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.algorithm
     }
@@ -96,15 +99,17 @@ impl Jwk {
         self.parameters.key_type()
     }
 
-    /// The SHA-256 thumbprint in base64url: a name for the key made of the key itself (RFC 7638 §3).
+    /// The SHA-256 thumbprint in base64url: a name for the key made of the key itself (RFC 7638
+    /// §3).
     pub fn thumbprint(&self) -> String {
         let canonical =
             serde_json::to_vec(&self.parameters.members()).expect("a map of strings is JSON");
         base64url::encode(crypto::sha256(&[&canonical]))
     }
 
-    /// What takes too long to be done whenever a key is read, and is done once, when it is registered: that an RSA modulus has no
-    /// small factor, is not from a generator known to be faulty, and is no prime number. Milliseconds; 0.3 s for 8192 bits.
+    /// What takes too long to be done whenever a key is read, and is done once, when it is
+    /// registered: that an RSA modulus has no small factor, is not from a generator known to be
+    /// faulty, and is no prime number. Milliseconds; 0.3 s for 8192 bits.
     ///
     /// # Errors
     /// [`JwkError::RsaModulus`]
@@ -220,7 +225,8 @@ impl Parameters {
         }
     }
 
-    /// The required members, which are those of the thumbprint (RFC 7638 §3.2, RFC 8037 §2). In order of their names.
+    /// The required members, which are those of the thumbprint (RFC 7638 §3.2, RFC 8037 §2). In
+    /// order of their names.
     fn members(&self) -> Object {
         let encode = |octets: &Vec<u8>| base64url::encode(octets);
         let members = match self {
@@ -264,7 +270,8 @@ pub(crate) fn octets(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, J
     base64url::decode(encoded).ok_or(JwkError::Malformed(name))
 }
 
-/// As [`octets`], of exactly this length: a coordinate or private scalar keeps its leading zeros (RFC 7518 §6.2.1.2).
+/// As [`octets`], of exactly this length: a coordinate or private scalar keeps its leading zeros
+/// (RFC 7518 §6.2.1.2).
 pub(crate) fn octets_of_length(
     jwk: &Members<'_>,
     name: &'static str,
@@ -328,8 +335,8 @@ impl VerificationKey {
     /// Prepares a public key.
     ///
     /// # Errors
-    /// [`JwkError::Point`] or [`JwkError::RsaRefused`] if the key is not one, [`JwkError::NotForVerification`] if `use` or
-    /// `key_ops` say so.
+    /// [`JwkError::Point`] or [`JwkError::RsaRefused`] if the key is not one,
+    /// [`JwkError::NotForVerification`] if `use` or `key_ops` say so.
     pub fn from_jwk(jwk: Jwk) -> Result<Self, JwkError> {
         if !jwk.verifies {
             return Err(JwkError::NotForVerification);
@@ -352,11 +359,12 @@ impl VerificationKey {
         })
     }
 
-    /// Prepares a shared secret for HMAC: for `only` this algorithm, or for each whose minimum the secret reaches.
+    /// Prepares a shared secret for HMAC: for `only` this algorithm, or for each whose minimum the
+    /// secret reaches.
     ///
     /// # Errors
-    /// [`JwkError::WeakSecret`] if the secret is shorter than the hash (RFC 7518 §3.2), [`JwkError::AlgorithmMismatch`] if
-    /// `only` is no HMAC.
+    /// [`JwkError::WeakSecret`] if the secret is shorter than the hash (RFC 7518 §3.2),
+    /// [`JwkError::AlgorithmMismatch`] if `only` is no HMAC.
     pub fn from_secret(secret: &[u8], only: Option<Algorithm>) -> Result<Self, JwkError> {
         let algorithm = only.unwrap_or(Algorithm::Hs256);
         let needed = algorithm.minimum_secret_bytes();
@@ -389,7 +397,8 @@ impl VerificationKey {
         }
     }
 
-    /// How many octets the modulus of an RSA key has, and each of its signatures with it (RFC 8017 §8); other keys have none.
+    /// How many octets the modulus of an RSA key has, and each of its signatures with it (RFC 8017
+    /// §8); other keys have none.
     pub fn modulus_bytes(&self) -> Option<usize> {
         match self.jwk()?.parameters {
             Parameters::Rsa { ref n, .. } => Some(n.len()),
@@ -397,7 +406,8 @@ impl VerificationKey {
         }
     }
 
-    /// Whether this key may verify signatures of `algorithm`: the algorithm fits the key, and is the one it is bound to.
+    /// Whether this key may verify signatures of `algorithm`: the algorithm fits the key, and is
+    /// the one it is bound to.
     pub fn accepts(&self, algorithm: Algorithm) -> bool {
         let fits = match &self.material {
             Material::Public { jwk, .. } => algorithm.key_type() == jwk.key_type(),
@@ -408,7 +418,8 @@ impl VerificationKey {
         fits && self.only.is_none_or(|only| only.is_same_as(algorithm))
     }
 
-    /// Verifies `signature` over `message`, if and only if the key [accepts](Self::accepts) `algorithm`.
+    /// Verifies `signature` over `message`, if and only if the key [accepts](Self::accepts)
+    /// `algorithm`.
     pub(crate) fn verify(
         &self,
         algorithm: Algorithm,

@@ -1,4 +1,5 @@
-//! JWK Sets: which keys of a set are used, which are skipped, and what spoils the whole set (RFC 7517 §5).
+//! JWK Sets: which keys of a set are used, which are skipped, and what spoils the whole set (RFC
+//! 7517 §5).
 
 use crate::{
     Jwk, JwkError, JwkSetError, VerificationKey,
@@ -28,7 +29,8 @@ pub struct SkippedKey {
 }
 
 impl SkippedKey {
-    /// Whether the key is merely not for us: of a type or algorithm that is not known here, or for encryption. Nobody has to mend it.
+    /// Whether the key is merely not for us: of a type or algorithm that is not known here, or for
+    /// encryption. Nobody has to mend it.
     pub fn is_for_others(&self) -> bool {
         matches!(
             self.reason,

@@ -1,4 +1,5 @@
-//! Compact JWS: taking one apart, verifying it with a key the caller chose, and making one (RFC 7515 §3.1, §5, §7.1).
+//! Compact JWS: taking one apart, verifying it with a key the caller chose, and making one (RFC
+//! 7515 §3.1, §5, §7.1).
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -14,7 +15,8 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Longest header, in octets of base64url.
 pub const MAX_HEADER_BYTES: usize = 4 * 1024;
 
-/// A JWS taken apart, about which nothing is proven yet. `Debug` shows the header only: the whole is a credential.
+/// A JWS taken apart, about which nothing is proven yet. `Debug` shows the header only: the whole
+/// is a credential.
 pub struct Unverified<'a> {
     header: Cow<'a, Header>,
     /// Octets of the header in `signing_input`.
@@ -26,7 +28,8 @@ pub struct Unverified<'a> {
 }
 
 impl<'a> Unverified<'a> {
-    /// Takes a compact JWS apart: exactly three canonical base64url segments, a header this crate supports, a signature.
+    /// Takes a compact JWS apart: exactly three canonical base64url segments, a header this crate
+    /// supports, a signature.
     ///
     /// # Errors
     /// [`JwsError`]; size is checked before anything is decoded.
@@ -34,7 +37,8 @@ impl<'a> Unverified<'a> {
         Self::parse_knowing(token, None)
     }
 
-    /// As [`Unverified::parse`]. A header that is `known` is not read again: most tokens of an issuer have the same.
+    /// As [`Unverified::parse`]. A header that is `known` is not read again: most tokens of an
+    /// issuer have the same.
     ///
     /// # Errors
     /// As [`Unverified::parse`].
@@ -75,7 +79,8 @@ impl<'a> Unverified<'a> {
         &self.header
     }
 
-    /// The header, for [`Unverified::parse_knowing`] the next time; `None` if it was known this time.
+    /// The header, for [`Unverified::parse_knowing`] the next time; `None` if it was known this
+    /// time.
     pub fn header_to_know(&self) -> Option<KnownHeader> {
         match &self.header {
             Cow::Owned(header) => Some(KnownHeader::new(
@@ -91,7 +96,8 @@ impl<'a> Unverified<'a> {
         &self.decoded[..self.payload_bytes]
     }
 
-    /// Turns into a [`Verified`] if and only if `key` is for the header's `alg` and the signature verifies.
+    /// Turns into a [`Verified`] if and only if `key` is for the header's `alg` and the signature
+    /// verifies.
     ///
     /// # Errors
     /// [`JwsError::AlgorithmNotForKey`] or [`JwsError::Signature`].
@@ -109,7 +115,8 @@ impl<'a> Unverified<'a> {
         self.decoded.len() - self.payload_bytes
     }
 
-    /// The first of several keys that is for the header's `alg` and with which the signature verifies.
+    /// The first of several keys that is for the header's `alg` and with which the signature
+    /// verifies.
     ///
     /// # Errors
     /// The last key's error; [`JwsError::Signature`] if there is no key.
@@ -178,7 +185,8 @@ impl Verified {
     }
 }
 
-/// Signs `payload` as a compact JWS. The header has `alg` and `kid` from the key, and `typ` if given.
+/// Signs `payload` as a compact JWS. The header has `alg` and `kid` from the key, and `typ` if
+/// given.
 ///
 /// # Errors
 /// [`SigningError::Crypto`] if the cryptographic library fails.
@@ -193,8 +201,9 @@ pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<Strin
     Ok(compact(input, &signature))
 }
 
-/// What is signed: header and payload in base64url with a dot between (RFC 7515 §5.1). The header is `header` with this `alg`, in
-/// the order of names. For signers that are no [`SigningKey`]: a KMS, a hardware module.
+/// What is signed: header and payload in base64url with a dot between (RFC 7515 §5.1). The header
+/// is `header` with this `alg`, in the order of names. For signers that are no [`SigningKey`]: a
+/// KMS, a hardware module.
 pub fn signing_input(algorithm: Algorithm, header: Object, payload: &[u8]) -> String {
     let mut header: BTreeMap<_, _> = header.into_iter().collect();
     header.insert("alg".to_owned(), algorithm.name().into());

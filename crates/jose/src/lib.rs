@@ -1,12 +1,15 @@
 //! Strict JWS, JWK and JWT claims over aws-lc-rs.
 //!
-//! This crate decides whether a compact JWS (RFC 7515) was made by the holder of a given key, and nothing else: it has
-//! no clock, no network and no policy. Whoever calls it says which key and which algorithm may be used; the token may only
-//! agree (RFC 8725 §3.1). What it refuses, it refuses before any cryptography:
+//! This crate decides whether a compact JWS (RFC 7515) was made by the holder of a given key, and
+//! nothing else: it has no clock, no network and no policy. Whoever calls it says which key and
+//! which algorithm may be used; the token may only agree (RFC 8725 §3.1). What it refuses, it
+//! refuses before any cryptography:
 //!
-//! * `alg: none` and every algorithm outside [`Algorithm::ALL`], JWE, JSON serialisation, nested JWTs (`cty: JWT`);
+//! * `alg: none` and every algorithm outside [`Algorithm::ALL`], JWE, JSON serialisation, nested
+//!   JWTs (`cty: JWT`);
 //! * any `crit`, `b64` or `zip` header parameter;
-//! * padded, non-canonical or non-alphabet base64url; duplicate JSON members, deep or oversized JSON;
+//! * padded, non-canonical or non-alphabet base64url; duplicate JSON members, deep or oversized
+//!   JSON;
 //! * keys inside a token (`jwk`, `jku`, `x5c`, `x5u` are never read).
 //!
 //! ```
@@ -21,7 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Reading order: [`Algorithm`] (the one table), [`Unverified`] to [`Verified`], [`VerificationKey`], [`Claims`].
+//! Reading order: [`Algorithm`] (the one table), [`Unverified`] to [`Verified`],
+//! [`VerificationKey`], [`Claims`].
 
 mod algorithm;
 mod base64url;

@@ -1,5 +1,6 @@
-//! The blocks of a PEM text (RFC 7468), and which private key is in it: one, unencrypted, and whatever else tools write beside it. What
-//! else a file holds is told by name, because the name leads to the remedy.
+//! The blocks of a PEM text (RFC 7468), and which private key is in it: one, unencrypted, and
+//! whatever else tools write beside it. What else a file holds is told by name, because the name
+//! leads to the remedy.
 
 use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
@@ -19,8 +20,9 @@ pub(crate) struct Block<'t> {
     body: Option<&'t str>,
 }
 
-/// The parameters of the one private key in `text`: PKCS#8, PKCS#1 or SEC 1. Text outside of the blocks is passed over (RFC 7468 §5.2:
-/// bag attributes, for example), and so are certificates, public keys and parameters beside the key.
+/// The parameters of the one private key in `text`: PKCS#8, PKCS#1 or SEC 1. Text outside of the
+/// blocks is passed over (RFC 7468 §5.2: bag attributes, for example), and so are certificates,
+/// public keys and parameters beside the key.
 pub(crate) fn private_parts(text: &str) -> Result<PrivateParts, PemError> {
     let blocks = blocks(text);
     let mut private = blocks
@@ -97,7 +99,8 @@ impl Block<'_> {
         read(self.document().ok_or(PemError::Damaged)?.as_bytes())
     }
 
-    /// The DER. Lines may have any length, and spaces around them: text that went through a mail or a YAML file has.
+    /// The DER. Lines may have any length, and spaces around them: text that went through a mail or
+    /// a YAML file has.
     pub(crate) fn document(&self) -> Option<SecretDocument> {
         let base64: Zeroizing<String> =
             Zeroizing::new(self.body?.split_ascii_whitespace().collect());
@@ -136,7 +139,8 @@ const EC: pkcs8::ObjectIdentifier = pkcs8::ObjectIdentifier::new_unwrap("1.2.840
 /// RFC 8410 §3
 const ED25519: pkcs8::ObjectIdentifier = pkcs8::ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// Why an EC key is not read: its curve is another one, or it is one of ours and something else is wrong.
+/// Why an EC key is not read: its curve is another one, or it is one of ours and something else is
+/// wrong.
 fn unread_ec(der: &[u8]) -> PemError {
     const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];

@@ -23,10 +23,12 @@ pub struct PrivateJwk {
 }
 
 impl PrivateJwk {
-    /// A new key pair for `algorithm`, with the RFC 7638 thumbprint as `kid`. RSA keys have 2048 bits.
+    /// A new key pair for `algorithm`, with the RFC 7638 thumbprint as `kid`. RSA keys have 2048
+    /// bits.
     ///
     /// # Errors
-    /// [`SigningError::NoAlgorithm`] for an HMAC algorithm, which has no key pair; [`SigningError::Crypto`].
+    /// [`SigningError::NoAlgorithm`] for an HMAC algorithm, which has no key pair;
+    /// [`SigningError::Crypto`].
     pub fn generate(algorithm: Algorithm) -> Result<Self, SigningError> {
         if algorithm.is_mac() {
             return Err(SigningError::NoAlgorithm);
@@ -38,7 +40,8 @@ impl PrivateJwk {
         )
     }
 
-    /// Reads a private JWK. `algorithm` is needed for an RSA key without `alg`, and must otherwise agree.
+    /// Reads a private JWK. `algorithm` is needed for an RSA key without `alg`, and must otherwise
+    /// agree.
     ///
     /// # Errors
     /// [`SigningError`]: not private, malformed, halves that do not belong together, or no algorithm.
@@ -56,13 +59,15 @@ impl PrivateJwk {
         Self::from_parts(algorithm, &private_parts(&jwk, public.key_type())?, key_id)
     }
 
-    /// Reads the one private key in a PEM text, of any form that tools write: PKCS#8 (`PRIVATE KEY`), PKCS#1 (`RSA PRIVATE KEY`)
-    /// or SEC 1 (`EC PRIVATE KEY`), unencrypted. What else is there is passed over: bag attributes and other text (RFC 7468 §5.2),
-    /// certificates. `algorithm` is needed for RSA, and must otherwise agree. Without `key_id` it is the RFC 7638 thumbprint.
+    /// Reads the one private key in a PEM text, of any form that tools write: PKCS#8 (`PRIVATE
+    /// KEY`), PKCS#1 (`RSA PRIVATE KEY`) or SEC 1 (`EC PRIVATE KEY`), unencrypted. What else is
+    /// there is passed over: bag attributes and other text (RFC 7468 §5.2), certificates.
+    /// `algorithm` is needed for RSA, and must otherwise agree. Without `key_id` it is the RFC 7638
+    /// thumbprint.
     ///
     /// # Errors
-    /// [`SigningError::Pem`] if there is no such key, or more than one; [`SigningError::NoAlgorithm`],
-    /// [`crate::JwkError::AlgorithmMismatch`].
+    /// [`SigningError::Pem`] if there is no such key, or more than one;
+    /// [`SigningError::NoAlgorithm`], [`crate::JwkError::AlgorithmMismatch`].
     pub fn from_pem(
         pem: &str,
         algorithm: Option<Algorithm>,
@@ -281,7 +286,8 @@ impl SigningKey {
         self.key_id.as_deref()
     }
 
-    /// The signature of `signing_input` (see [`crate::signing_input`]) in JOSE form (ECDSA as R || S, RFC 7518 §3.4).
+    /// The signature of `signing_input` (see [`crate::signing_input`]) in JOSE form (ECDSA as R ||
+    /// S, RFC 7518 §3.4).
     ///
     /// # Errors
     /// [`SigningError::Crypto`] if the cryptographic library fails.

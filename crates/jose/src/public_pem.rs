@@ -1,5 +1,6 @@
-//! Reading a public key in PEM, in the forms in which partners hand theirs out: SPKI (RFC 5280 §4.1.2.7), PKCS#1 (RFC 8017 §A.1.1), or
-//! inside a certificate, of which nothing but the key is looked at.
+//! Reading a public key in PEM, in the forms in which partners hand theirs out: SPKI (RFC 5280
+//! §4.1.2.7), PKCS#1 (RFC 8017 §A.1.1), or inside a certificate, of which nothing but the key is
+//! looked at.
 
 use pkcs8::{
     ObjectIdentifier,
@@ -26,7 +27,8 @@ const CURVES: [(ObjectIdentifier, Curve); 3] = [
     (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::P384),
     (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::P521),
 ];
-/// Members of a certificate between its version and its key: serial number, signature, issuer, validity, subject.
+/// Members of a certificate between its version and its key: serial number, signature, issuer,
+/// validity, subject.
 const BEFORE_KEY: usize = 5;
 
 /// Why a text holds no public key.
@@ -57,8 +59,8 @@ pub enum PublicPemError {
     Jwk(#[from] JwkError),
 }
 
-/// The public key in a text in PEM, without `kid`: the key of the first certificate, where there is a chain of them. Whether a
-/// certificate has expired, and who signed it, is not looked at.
+/// The public key in a text in PEM, without `kid`: the key of the first certificate, where there is
+/// a chain of them. Whether a certificate has expired, and who signed it, is not looked at.
 ///
 /// # Errors
 /// [`PublicPemError`]

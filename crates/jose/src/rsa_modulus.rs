@@ -1,5 +1,5 @@
-//! Which RSA moduli are refused although their size is right: those that no proper generator makes, and that anybody, or whoever
-//! takes some trouble, can factor (RFC 8725 §3.5, CVE-2017-15361).
+//! Which RSA moduli are refused although their size is right: those that no proper generator makes,
+//! and that anybody, or whoever takes some trouble, can factor (RFC 8725 §3.5, CVE-2017-15361).
 
 use std::{fmt, sync::LazyLock};
 
@@ -36,8 +36,8 @@ static SMALL_PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| {
     };
     (2..4096).filter(is_prime).collect()
 });
-/// Modulo every prime up to here, the moduli of that generator are powers of 65537: it built them so, from 2048 bits on. One sound
-/// key in 2^167 looks the same.
+/// Modulo every prime up to here, the moduli of that generator are powers of 65537: it built them
+/// so, from 2048 bits on. One sound key in 2^167 looks the same.
 const LAST_ROCA_PRIME: u32 = 701;
 
 /// What division by small primes finds out about a modulus, big-endian.
@@ -69,8 +69,8 @@ fn is_power_of_65537(rest: u32, prime: u32) -> bool {
     powers.take(prime as usize).any(|power| power == rest)
 }
 
-/// Whether 2^(n-1) is 1 modulo n (Fermat): so for every prime, and for no product of two large ones that anybody has met. Takes
-/// milliseconds.
+/// Whether 2^(n-1) is 1 modulo n (Fermat): so for every prime, and for no product of two large ones
+/// that anybody has met. Takes milliseconds.
 pub(crate) fn is_prime(modulus: &[u8]) -> bool {
     let modulus = BigUint::from_bytes_be(modulus);
     let one = BigUint::from(1_u8);

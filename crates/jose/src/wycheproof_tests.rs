@@ -1,7 +1,9 @@
-//! The published vectors of raw signatures and MACs, against the one crate-private function that all verification goes through.
+//! The published vectors of raw signatures and MACs, against the one crate-private function that
+//! all verification goes through.
 //!
-//! They sign arbitrary octets, which no JWS carries, so they cannot be run through the public surface. Those that are JWS are
-//! in `tests/wycheproof.rs`. A case is counted as it is judged, so that no file can pass by running nothing.
+//! They sign arbitrary octets, which no JWS carries, so they cannot be run through the public
+//! surface. Those that are JWS are in `tests/wycheproof.rs`. A case is counted as it is judged, so
+//! that no file can pass by running nothing.
 
 #[path = "../tests/vectors/mod.rs"]
 mod vectors;
@@ -12,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::{Algorithm, Curve, Jwk, JwkError, VerificationKey, base64url};
 
-/// How many cases ended how: `accepted`, `refused`, or a named reason for which a case was not comparable.
+/// How many cases ended how: `accepted`, `refused`, or a named reason for which a case was not
+/// comparable.
 type Tally = BTreeMap<&'static str, usize>;
 
 fn count(tally: &mut Tally, outcome: &'static str) {
@@ -190,7 +193,8 @@ fn refuses_every_der_encoded_ecdsa_signature_also_those_valid_as_der() {
                     &mut tally,
                     if is_valid { "valid DER" } else { "invalid DER" },
                 );
-                // The control: the same signature verifies once R and S stand as RFC 7518 §3.4 wants them.
+                // The control: the same signature verifies once R and S stand as RFC 7518 §3.4
+                // wants them.
                 if is_valid {
                     let fixed = fixed_length_of_valid_der(&der, curve);
                     assert!(
@@ -234,7 +238,8 @@ fn judges_rsa_pkcs1_as_wycheproof_does() {
                 .iter()
                 .for_each(|test| judge(file, test, &key, algorithm, &mut tally));
         }
-        // The one `acceptable` case of each file lacks the NULL parameter, which RFC 8017 §A.2.4 wants: it is refused.
+        // The one `acceptable` case of each file lacks the NULL parameter, which RFC 8017 §A.2.4
+        // wants: it is refused.
         assert_eq!(
             tally,
             Tally::from([("accepted", accepted), ("refused", refused)]),
@@ -272,7 +277,8 @@ fn judges_rsa_pss_as_wycheproof_does() {
     }
 }
 
-/// All 150 are correct PSS signatures; JOSE has only those whose MGF1 hash is the message's and whose salt is as long as it.
+/// All 150 are correct PSS signatures; JOSE has only those whose MGF1 hash is the message's and
+/// whose salt is as long as it.
 #[test]
 fn refuses_pss_parameters_that_jose_does_not_have() {
     let Some(groups) = vectors::wycheproof("rsa_pss_misc") else {
@@ -347,12 +353,15 @@ fn judges_ed25519_as_wycheproof_does() {
     );
 }
 
-/// What each flag of CCTV's edge cases asks for. Our rule is that of ed25519-dalek's `verify_strict`:
+/// What each flag of CCTV's edge cases asks for. Our rule is that of ed25519-dalek's
+/// `verify_strict`:
 ///
 /// * `low_order_A`, `non_canonical_A`: the key is refused before any signature is seen;
 /// * `low_order_R`, `non_canonical_R`: the signature is refused;
-/// * `low_order_residue`: refused, because the equation is checked without the cofactor (RFC 8032 §5.1.7 leaves the choice);
-/// * only `low_order_component_A` or `_R`: no blocklist can tell such a point, and the equation holds: accepted;
+/// * `low_order_residue`: refused, because the equation is checked without the cofactor (RFC 8032
+///   §5.1.7 leaves the choice);
+/// * only `low_order_component_A` or `_R`: no blocklist can tell such a point, and the equation
+///   holds: accepted;
 /// * `reencoded_k` occurs only together with a non-canonical point.
 #[test]
 fn refuses_ed25519_edge_cases_by_flag() {
@@ -414,8 +423,9 @@ fn refuses_the_ed25519_speccheck_cases() {
     let Some(cases) = vectors::json("ed25519-speccheck/cases.json") else {
         return;
     };
-    // 0 to 2: small order A or R. 6, 7: S >= L. 8, 9: non-canonical R. 10, 11: non-canonical A of small order.
-    // 3 to 5: mixed order; 3 verifies with and without the cofactor, 4 and 5 only with it. Nothing forbids either answer.
+    // 0 to 2: small order A or R. 6, 7: S >= L. 8, 9: non-canonical R. 10, 11: non-canonical A of
+    // small order. 3 to 5: mixed order; 3 verifies with and without the cofactor, 4 and 5 only
+    // with it. Nothing forbids either answer.
     let must_refuse = [0, 1, 2, 6, 7, 8, 9, 10, 11];
     let cases = cases.as_array().expect("an array");
     assert_eq!(cases.len(), 12);
@@ -432,7 +442,8 @@ fn refuses_the_ed25519_speccheck_cases() {
     }
 }
 
-/// Half of the published tags are truncated, which JOSE does not know: each of those is refused, `valid` or not.
+/// Half of the published tags are truncated, which JOSE does not know: each of those is refused,
+/// `valid` or not.
 #[test]
 fn judges_full_length_hmac_as_wycheproof_does() {
     let rows = [
@@ -508,8 +519,8 @@ fn refuses_keys_on_curves_jose_does_not_offer_here() {
     }
 }
 
-/// Without the published vectors: CCTV's numbers 305 and 304, the same key with an honest R and with R the identity.
-/// The equation holds for both; only the look at R tells them apart.
+/// Without the published vectors: CCTV's numbers 305 and 304, the same key with an honest R and
+/// with R the identity. The equation holds for both; only the look at R tells them apart.
 #[test]
 fn refuses_a_typed_in_ed25519_signature_with_r_of_small_order() {
     let key = ed25519_key(&hex(
@@ -528,7 +539,8 @@ fn refuses_a_typed_in_ed25519_signature_with_r_of_small_order() {
     );
 }
 
-/// Without the published vectors: one typed-in signature of two families, and the same one changed in its last octet.
+/// Without the published vectors: one typed-in signature of two families, and the same one changed
+/// in its last octet.
 #[test]
 fn accepts_a_typed_in_signature_and_refuses_it_changed() {
     // RFC 8032 §7.1, test 2.

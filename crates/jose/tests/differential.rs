@@ -1,7 +1,9 @@
-//! Two other implementations as judges: jsonwebtoken, and josekit, which does its arithmetic in OpenSSL.
+//! Two other implementations as judges: jsonwebtoken, and josekit, which does its arithmetic in
+//! OpenSSL.
 //!
-//! What we sign they accept, what they sign we accept; and of thousands of altered or unusual tokens, whatever we accept they
-//! accept too. The converse does not hold: we refuse duplicates, `crit`, padding and more that they let pass.
+//! What we sign they accept, what they sign we accept; and of thousands of altered or unusual
+//! tokens, whatever we accept they accept too. The converse does not hold: we refuse duplicates,
+//! `crit`, padding and more that they let pass.
 
 use std::collections::HashSet;
 
@@ -101,7 +103,8 @@ impl Judges {
         (ours, [josekit, jsonwebtoken])
     }
 
-    /// A token with any octets for header and payload, rightly signed, which our own `sign` would not make.
+    /// A token with any octets for header and payload, rightly signed, which our own `sign` would
+    /// not make.
     fn sign_anything(&self, header: &[u8], payload: &[u8]) -> String {
         let signing_input = format!("{}.{}", base64url_encode(header), base64url_encode(payload));
         let signature = self
@@ -275,7 +278,8 @@ fn we_accept_what_the_others_sign() {
     }
 }
 
-/// `Ed25519` and `EdDSA` are one computation: the signature we make under the newer name is theirs under the older.
+/// `Ed25519` and `EdDSA` are one computation: the signature we make under the newer name is theirs
+/// under the older.
 #[test]
 fn the_others_accept_our_ed25519_signature_under_its_older_name() {
     let key = PrivateJwk::generate(Algorithm::Ed25519).expect("a key");
@@ -312,7 +316,8 @@ fn the_others_accept_our_ed25519_signature_under_its_older_name() {
     );
 }
 
-/// Headers and payloads around a right signature. Asserted besides agreement: that we accept and refuse what is marked so.
+/// Headers and payloads around a right signature. Asserted besides agreement: that we accept and
+/// refuse what is marked so.
 #[test]
 fn the_others_accept_the_unusual_tokens_that_we_accept() {
     for algorithm in judged_algorithms() {
@@ -472,8 +477,9 @@ fn whatever_altered_token_we_accept_the_others_accept() {
     }
 }
 
-/// ECDSA is malleable: (r, n - s) verifies wherever (r, s) does. That is no forgery, but a reason to know replays by `jti` and never
-/// by the token's text; so it is pinned here that all three agree.
+/// ECDSA is malleable: (r, n - s) verifies wherever (r, s) does. That is no forgery, but a reason
+/// to know replays by `jti` and never by the token's text; so it is pinned here that all three
+/// agree.
 #[test]
 fn everybody_accepts_the_other_ecdsa_signature_of_the_same_token() {
     let orders = [

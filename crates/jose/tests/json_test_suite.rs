@@ -1,5 +1,6 @@
-//! JSON as JSONTestSuite (nst/JSONTestSuite) judges it: what must be read is read, what must be refused is refused, and what is
-//! open may be either, without a panic. Duplicate members are the one deliberate difference.
+//! JSON as JSONTestSuite (nst/JSONTestSuite) judges it: what must be read is read, what must be
+//! refused is refused, and what is open may be either, without a panic. Duplicate members are the
+//! one deliberate difference.
 
 mod vectors;
 
@@ -11,7 +12,8 @@ use grantor_jose::{
 };
 use serde_json::Value;
 
-/// Files that RFC 8259 allows and this crate refuses: the suite's only two with a repeated member name.
+/// Files that RFC 8259 allows and this crate refuses: the suite's only two with a repeated member
+/// name.
 const DUPLICATES: [&str; 2] = [
     "y_object_duplicated_key.json",
     "y_object_duplicated_key_and_value.json",
@@ -115,7 +117,8 @@ fn refuses_the_same_key_twice_but_not_two_spellings_of_a_letter() {
     let mut seen = 0;
     for (name, content) in files.iter().filter(|(name, _)| name.starts_with("object_")) {
         seen += 1;
-        // Member names are compared without normalisation (RFC 7515 §5.3): NFC and NFD of one letter are two names.
+        // Member names are compared without normalisation (RFC 7515 §5.3): NFC and NFD of one
+        // letter are two names.
         let expected = if name.contains("_nf") {
             None
         } else {

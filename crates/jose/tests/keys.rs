@@ -1,5 +1,6 @@
-//! Which keys are taken and which refused: each refusal changes one member of a key that is taken unchanged. Then what a key may
-//! be used for, how it travels as JSON and PEM, and that no `Debug` shows its private part.
+//! Which keys are taken and which refused: each refusal changes one member of a key that is taken
+//! unchanged. Then what a key may be used for, how it travels as JSON and PEM, and that no `Debug`
+//! shows its private part.
 
 use aws_lc_rs::hmac;
 use grantor_jose::{
@@ -143,7 +144,8 @@ fn refuses_unsafe_rsa_moduli_and_exponents() {
         assert_eq!(refusal(&with(rsa(), "e", e)), None, "{e}");
     }
     let rows = [
-        // 0 is no positive number, with or without octets; 65537 with a leading zero is not minimal (RFC 7518 §2).
+        // 0 is no positive number, with or without octets; 65537 with a leading zero is not
+        // minimal (RFC 7518 §2).
         ("e", "", JwkError::Malformed("e")),
         ("e", "AA", JwkError::Malformed("e")),
         ("e", "AAEAAQ", JwkError::Malformed("e")),
@@ -210,8 +212,9 @@ fn refuses_rsa_moduli_with_a_small_factor() {
     }
 }
 
-/// CVE-2017-15361: p = k·M + (65537^a mod M), M the product of the first 126 primes for keys of 2048 bits. Two factors of this
-/// form, prime or not, make a modulus that is told by its remainders.
+/// CVE-2017-15361: p = k·M + (65537^a mod M), M the product of the first 126 primes for keys of
+/// 2048 bits. Two factors of this form, prime or not, make a modulus that is told by its
+/// remainders.
 #[test]
 fn refuses_rsa_moduli_of_the_roca_generator() {
     let is_prime = |number: &u32| (2..*number).all(|factor| !number.is_multiple_of(factor));
@@ -251,7 +254,8 @@ fn vetting_refuses_prime_moduli() {
     );
 }
 
-/// The points of each curve with x = 0, and the same points with x written as the field prime (RFC 8725 §3.4).
+/// The points of each curve with x = 0, and the same points with x written as the field prime (RFC
+/// 8725 §3.4).
 #[test]
 fn refuses_coordinates_that_are_not_reduced() {
     let rows = [
@@ -340,7 +344,8 @@ fn refuses_coordinates_of_another_length() {
     }
 }
 
-/// The eight points of small order of edwards25519 and their other encodings (CCTV lists them), and y at or above the prime.
+/// The eight points of small order of edwards25519 and their other encodings (CCTV lists them), and
+/// y at or above the prime.
 #[test]
 fn refuses_ed25519_points_of_small_order_and_not_reduced() {
     let ff = "ff".repeat(30);
@@ -373,7 +378,8 @@ fn refuses_ed25519_points_of_small_order_and_not_reduced() {
     }
 }
 
-/// The library decodes an Ed25519 key only when it verifies: y = 2 is no point, and is found out then.
+/// The library decodes an Ed25519 key only when it verifies: y = 2 is no point, and is found out
+/// then.
 #[test]
 fn refuses_every_signature_under_an_ed25519_key_that_is_no_point() {
     let mut y = [0; 32];
@@ -590,7 +596,8 @@ fn refuses_duplicate_members_in_a_key_and_in_a_set() {
 }
 
 /// RFC 7517 §5: a key that is not understood or not for this is skipped, and the others work.
-/// What a client publishes for others to encrypt to is no reason to refuse its signing keys, whatever it looks like.
+/// What a client publishes for others to encrypt to is no reason to refuse its signing keys,
+/// whatever it looks like.
 #[test]
 fn an_encryption_key_is_skipped_unseen() {
     let good = with(p256(), "kid", "sig");
@@ -625,7 +632,8 @@ fn an_encryption_key_is_skipped_unseen() {
         );
         assert!(skipped.is_for_others());
     }
-    // The control: a private one spoils the set all the same, and a signing key with the same defect is not for others.
+    // The control: a private one spoils the set all the same, and a signing key with the same
+    // defect is not for others.
     let private = json!({"keys": [with(base(), "d", "AA"), good]}).to_string();
     assert!(matches!(
         JwkSet::parse(private.as_bytes()),
@@ -740,7 +748,8 @@ fn refuses_a_set_that_is_none_or_holds_a_private_key() {
     );
 }
 
-/// Attack A06 and A10: an HMAC keyed with whatever of a public key an attacker knows, or with nothing.
+/// Attack A06 and A10: an HMAC keyed with whatever of a public key an attacker knows, or with
+/// nothing.
 #[test]
 fn refuses_an_hmac_keyed_with_the_public_key() {
     let private =
@@ -798,7 +807,8 @@ fn refuses_an_hmac_keyed_with_the_public_key() {
     );
 }
 
-/// Each signature of each algorithm against each key: accepted by its own, refused as another's before any arithmetic.
+/// Each signature of each algorithm against each key: accepted by its own, refused as another's
+/// before any arithmetic.
 #[test]
 fn refuses_a_signature_of_one_algorithm_under_every_other() {
     let secret = [7; 64];
@@ -828,7 +838,8 @@ fn refuses_a_signature_of_one_algorithm_under_every_other() {
         for (other, _, verification) in &pairs {
             let expected = match (own == other, own.is_same_as(*other)) {
                 (true, _) => Ok(()),
-                // The two names of Ed25519: a key for either reads both, and these are two different keys.
+                // The two names of Ed25519: a key for either reads both, and these are two
+                // different keys.
                 (false, true) => Err(JwsError::Signature),
                 (false, false) => Err(JwsError::AlgorithmNotForKey(*own)),
             };
@@ -871,7 +882,8 @@ fn refuses_another_rsa_algorithm_where_the_key_names_one() {
                 Err(JwsError::AlgorithmNotForKey(signed))
             };
             assert_eq!(accepts(&token, &key), expected, "{signed} under {pinned}");
-            // Without the pin the swap fails too, in the arithmetic: the header is changed to the other name.
+            // Without the pin the swap fails too, in the arithmetic: the header is changed to the
+            // other name.
             let header = base64url_encode(json!({"alg": pinned.name()}).to_string());
             let swapped = [&header, token.split_once('.').expect("two dots").1].join(".");
             assert_eq!(
@@ -1114,7 +1126,8 @@ fn reads_an_rsa_key_from_pem_and_writes_the_same_pem() {
     }
 }
 
-/// The form in which Google hands out a service account's key: PEM with its line ends escaped, and the kid beside it.
+/// The form in which Google hands out a service account's key: PEM with its line ends escaped, and
+/// the kid beside it.
 #[test]
 fn reads_the_pem_of_a_service_account_file() {
     let file = json!({"type": "service_account", "private_key_id": "b3f1", "private_key": PEM, "client_email": "a@b.example"});
@@ -1220,7 +1233,8 @@ fn reads_private_keys_of_every_type_and_form_in_pem() {
     }
 }
 
-/// `openssl pkcs12 -nodes` writes attributes before each block, and the certificate beside the key; mail and YAML indent and wrap.
+/// `openssl pkcs12 -nodes` writes attributes before each block, and the certificate beside the key;
+/// mail and YAML indent and wrap.
 #[test]
 fn what_stands_beside_the_private_key_is_passed_over() {
     let certificate = pem_of("CERTIFICATE", &base64_of_pem(PEM));
@@ -1294,7 +1308,8 @@ fn what_a_pem_holds_instead_of_a_private_key_is_said_by_name() {
     );
     let ec = EcKeyPair::generate(EcCurve::P256).expect("a key");
     let other_curve = EcKeyPair::generate(EcCurve::Secp256k1).expect("a key");
-    // The same key, said to be for PSS only (RFC 4055 §1.2): another algorithm's key is not taken for one of rsaEncryption.
+    // The same key, said to be for PSS only (RFC 4055 §1.2): another algorithm's key is not taken
+    // for one of rsaEncryption.
     let rsa_encryption = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     let at = der
         .windows(9)
@@ -1507,7 +1522,8 @@ fn pem_of(label: &str, der: &[u8]) -> String {
     )
 }
 
-/// Whatever is written to a log with `{:?}`: no private number in any of the forms in which it could be written.
+/// Whatever is written to a log with `{:?}`: no private number in any of the forms in which it
+/// could be written.
 #[test]
 fn debug_output_never_shows_private_material_or_a_whole_token() {
     for algorithm in signature_algorithms() {

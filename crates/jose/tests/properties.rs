@@ -1,5 +1,5 @@
-//! Laws of tokens, tried on random ones: no input panics, no bit of a token is free, there is one spelling of each, and size is
-//! bounded before anything is read.
+//! Laws of tokens, tried on random ones: no input panics, no bit of a token is free, there is one
+//! spelling of each, and size is bounded before anything is read.
 
 use std::sync::{Arc, LazyLock};
 
@@ -96,7 +96,8 @@ fn refuses_a_token_with_any_letter_replaced() {
 #[test]
 fn refuses_every_second_spelling_of_a_segment() {
     let (signing, verification) = hmac_keys();
-    // Lengths 1, 2 and 3 modulo 3, so that each kind of unused bits occurs in the payload; the signature has 32 octets.
+    // Lengths 1, 2 and 3 modulo 3, so that each kind of unused bits occurs in the payload; the
+    // signature has 32 octets.
     for payload in ["a", "ab", "abc"] {
         let token = sign(signing, None, payload.as_bytes()).expect("a token");
         assert!(verify(&token, verification).is_ok(), "the control");
@@ -123,7 +124,8 @@ fn refuses_every_second_spelling_of_a_segment() {
     }
 }
 
-/// The spellings of the same octets with other values of the bits that no octet uses (RFC 4648 §3.5).
+/// The spellings of the same octets with other values of the bits that no octet uses (RFC 4648
+/// §3.5).
 fn same_octets_otherwise(segment: &str) -> Vec<String> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let unused = [0, 0, 16, 4][segment.len() % 4];

@@ -1,5 +1,5 @@
-//! The worked examples of the specifications: RFC 7515 Appendix A, RFC 7638 §3.1 and RFC 8037 Appendix A typed in, and the
-//! RFC 7520 cookbook where the published vectors are.
+//! The worked examples of the specifications: RFC 7515 Appendix A, RFC 7638 §3.1 and RFC 8037
+//! Appendix A typed in, and the RFC 7520 cookbook where the published vectors are.
 
 mod vectors;
 
@@ -210,7 +210,8 @@ fn refuses_the_json_serialisations_of_rfc_7515_a6_and_a7() {
     }
 }
 
-/// Our own header differs (it has a `kid`, and no line breaks), so the example's payload must come out, not its signature.
+/// Our own header differs (it has a `kid`, and no line breaks), so the example's payload must come
+/// out, not its signature.
 #[test]
 fn signs_the_claims_of_rfc_7515_with_the_keys_of_the_examples() {
     let key = PrivateJwk::parse(
@@ -357,7 +358,8 @@ fn accepts_the_compact_signatures_of_the_cookbook() {
     }
 }
 
-/// RFC 7520 §4.1 is reproducible and has our header: the same key and payload give the very same token.
+/// RFC 7520 §4.1 is reproducible and has our header: the same key and payload give the very same
+/// token.
 #[test]
 fn reproduces_the_rs256_token_of_the_cookbook() {
     let Some(example) = vectors::json("jose-cookbook/jws/4_1.rsa_v15_signature.json") else {

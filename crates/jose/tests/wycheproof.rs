@@ -1,8 +1,8 @@
-//! The Wycheproof files whose cases are compact JWS, judged through the public surface. Raw signatures are in
-//! `src/wycheproof_tests.rs`.
+//! The Wycheproof files whose cases are compact JWS, judged through the public surface. Raw
+//! signatures are in `src/wycheproof_tests.rs`.
 //!
-//! Where a published result and this crate's policy differ, the case is listed here by number with the reason, and a control
-//! shows that the reason is the only one.
+//! Where a published result and this crate's policy differ, the case is listed here by number with
+//! the reason, and a control shows that the reason is the only one.
 
 mod vectors;
 
@@ -14,7 +14,8 @@ use grantor_jose::{
 };
 use serde_json::Value;
 
-/// The public or symmetric key of a test group as it would be registered, under the rules of this crate. Some groups wrap it in a set of one.
+/// The public or symmetric key of a test group as it would be registered, under the rules of this
+/// crate. Some groups wrap it in a set of one.
 fn key_of(group: &Value) -> Result<VerificationKey, JwkError> {
     let sole = |key: &Value| {
         key.get("keys")
@@ -32,7 +33,8 @@ fn public_key(jwk: &Value) -> Result<VerificationKey, JwkError> {
     VerificationKey::from_jwk(jwk)
 }
 
-/// A client secret: this crate takes it with the algorithm it is registered for, and never from a key set.
+/// A client secret: this crate takes it with the algorithm it is registered for, and never from a
+/// key set.
 fn secret_key(jwk: &Value) -> Result<VerificationKey, JwkError> {
     assert_eq!(jwk["kty"], "oct");
     let algorithm = jwk["alg"]
@@ -115,7 +117,8 @@ fn judges_json_web_signatures_as_wycheproof_does() {
     assert_eq!((accepted, refused, overridden), (42, 359, 4));
 }
 
-/// Corrections to published results, kept beside the vectors with their reasons: `tcId` to whether the case is valid.
+/// Corrections to published results, kept beside the vectors with their reasons: `tcId` to whether
+/// the case is valid.
 fn overrides() -> BTreeMap<u64, bool> {
     let file = vectors::json("wycheproof-overrides.json")
         .expect("the vectors are there, so the overrides are");
@@ -164,7 +167,8 @@ fn judges_json_web_keys_as_wycheproof_does() {
             *if actual { &mut accepted } else { &mut refused } += 1;
         }
     }
-    // Cases 1 to 4 are sets with symmetric keys. Case 2 is published as valid; here no set may hold a secret.
+    // Cases 1 to 4 are sets with symmetric keys. Case 2 is published as valid; here no set may hold
+    // a secret.
     assert_eq!((accepted, refused, sets), (4, 18, 4));
 }
 
@@ -174,8 +178,9 @@ fn is_set_of_several(group: &Value) -> bool {
         .is_some_and(|keys| keys.len() > 1)
 }
 
-/// A set with a shared secret in it is refused whole, whatever its tokens are. The control: each token that was published as
-/// valid verifies with that secret where it belongs, in the client's registration.
+/// A set with a shared secret in it is refused whole, whatever its tokens are. The control: each
+/// token that was published as valid verifies with that secret where it belongs, in the client's
+/// registration.
 fn refuses_symmetric_set(group: &Value, tests: &[Value]) -> usize {
     let set = JwkSet::parse(group["private"].to_string().as_bytes());
     assert!(matches!(
@@ -190,7 +195,8 @@ fn refuses_symmetric_set(group: &Value, tests: &[Value]) -> usize {
         .expect("keys")
         .iter()
         .filter(|key| key["kty"] == "oct");
-    // One of the published secrets is no canonical base64url, which is refused too; no token is made with it.
+    // One of the published secrets is no canonical base64url, which is refused too; no token is
+    // made with it.
     let secrets: Vec<VerificationKey> = secrets.filter_map(|key| secret_key(key).ok()).collect();
     for test in tests.iter().filter(|test| published_as_valid(test)) {
         assert!(

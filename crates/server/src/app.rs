@@ -1,4 +1,5 @@
-//! The composition root: configuration in, server out. The one place that knows every concrete type.
+//! The composition root: configuration in, server out. The one place that knows every concrete
+//! type.
 
 use std::{path::Path, sync::Arc};
 
@@ -24,7 +25,8 @@ pub fn store_options(config: &Config, options: Options) -> Options {
     }
 }
 
-/// Opens the database in the data directory; what the configuration decides is decided by it, the rest by `options`.
+/// Opens the database in the data directory; what the configuration decides is decided by it, the
+/// rest by `options`.
 pub fn open_store(
     data: &Path,
     config: &Config,

@@ -1,5 +1,5 @@
-//! Writing new key files, in both forms; [`grantor::client::KeyFile`] reads them. The private key or secret in one exists nowhere
-//! else.
+//! Writing new key files, in both forms; [`grantor::client::KeyFile`] reads them. The private key
+//! or secret in one exists nowhere else.
 
 use std::{
     fmt, fs,
@@ -121,8 +121,9 @@ fn pretty(value: &Value) -> Zeroizing<String> {
     Zeroizing::new(serde_json::to_string_pretty(value).expect("a key file is JSON") + "\n")
 }
 
-/// Refuses a key file that others may change, for they decide what is signed with whose key, and where it is sent. That others may read
-/// it is logged only: orchestrators mount secrets so that all users in a container can, and often there is one.
+/// Refuses a key file that others may change, for they decide what is signed with whose key, and
+/// where it is sent. That others may read it is logged only: orchestrators mount secrets so that
+/// all users in a container can, and often there is one.
 pub fn check_access(path: &Path) -> Result<(), KeyFileError> {
     match exposure(path) {
         Some(Exposure::Writable) => Err(KeyFileError::Writable(path.to_owned())),
@@ -133,7 +134,8 @@ pub fn check_access(path: &Path) -> Result<(), KeyFileError> {
     }
 }
 
-/// Logs that others than the owner and the groups of this process may read or write a file with a private key.
+/// Logs that others than the owner and the groups of this process may read or write a file with a
+/// private key.
 pub fn warn_if_exposed(path: &Path) {
     if let Some(exposure) = exposure(path) {
         tracing::warn!(
@@ -157,7 +159,8 @@ fn of_system(error: io::Error) -> io::Error {
     inner.map_or(error, io::Error::from_raw_os_error)
 }
 
-/// Writes a key file that must not exist yet, mode 0600. It is there whole and on the disk when this succeeds, and not at all otherwise.
+/// Writes a key file that must not exist yet, mode 0600. It is there whole and on the disk when
+/// this succeeds, and not at all otherwise.
 pub fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
     let directory = path
         .parent()

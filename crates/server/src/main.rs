@@ -15,7 +15,8 @@ use clap::Parser as _;
 use mimalloc::MiMalloc;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A token is allocated on a worker's thread and its decision freed on the writer's: the system's allocator locks for that.
+/// A token is allocated on a worker's thread and its decision freed on the writer's: the system's
+/// allocator locks for that.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -45,8 +46,8 @@ fn run(cli: cli::Cli) -> Result<(), cli::Failure> {
     })
 }
 
-/// A file that may not grow any more (RLIMIT_FSIZE) is a write that fails, and not the end of the process without a word: the signal
-/// that comes with it is taken, and nothing done.
+/// A file that may not grow any more (RLIMIT_FSIZE) is a write that fails, and not the end of the
+/// process without a word: the signal that comes with it is taken, and nothing done.
 fn survive_file_limits() {
     const SIGXFSZ: i32 = 25;
     // Where it cannot be taken, it ends the process as ever.

@@ -1,4 +1,5 @@
-//! Logs on standard error: JSON lines for machines, text for a terminal. No log line ever holds a token, a secret or an assertion.
+//! Logs on standard error: JSON lines for machines, text for a terminal. No log line ever holds a
+//! token, a secret or an assertion.
 
 pub mod lines;
 #[cfg(feature = "otel")]
@@ -17,8 +18,8 @@ use crate::config::LogFormat;
 /// The levels, from the quietest on.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why a text says nothing sensible about what is logged. A word that is no level would be taken for the name of a module, of which alone
-/// there were log lines then: none.
+/// Why a text says nothing sensible about what is logged. A word that is no level would be taken
+/// for the name of a module, of which alone there were log lines then: none.
 pub fn level_problem(level: &str) -> Option<String> {
     // What names a span, in brackets, is no slip.
     let mut words = level

@@ -1,7 +1,9 @@
-//! Who has failed too often: each claimed party at each address has a budget of failures, and each address a larger one for all.
+//! Who has failed too often: each claimed party at each address has a budget of failures, and each
+//! address a larger one for all.
 //!
-//! A budget fills up again evenly within a minute. What is kept has a fixed size: one number for each of the latest failing
-//! senders, under a keyed digest, so that no name that somebody made up is ever stored.
+//! A budget fills up again evenly within a minute. What is kept has a fixed size: one number for
+//! each of the latest failing senders, under a keyed digest, so that no name that somebody made up
+//! is ever stored.
 
 use std::{
     convert::Infallible,
@@ -29,8 +31,8 @@ use crate::{config::LimitsConfig, http::Origin};
 /// Failing senders that are remembered; beyond, those who failed longest ago are forgotten.
 const REMEMBERED: usize = 65_536;
 
-/// Counts failures by party and address. A sender whose address is not known is always heard: whoever cannot be told apart from
-/// others must not be able to shut them out.
+/// Counts failures by party and address. A sender whose address is not known is always heard:
+/// whoever cannot be told apart from others must not be able to shut them out.
 pub struct FailureThrottle {
     digest: RandomState,
     parties: Budgets,
@@ -56,7 +58,8 @@ impl FailureThrottle {
         self.digest.hash_one((origin, attempt.claimed_party()))
     }
 
-    /// The address, if something failed there lately. Where not, which is nearly always, claimed names are not even read.
+    /// The address, if something failed there lately. Where not, which is nearly always, claimed
+    /// names are not even read.
     fn failing(&self, attempt: &Attempt<'_>) -> Option<(Origin, u64)> {
         let origin = *attempt.extensions().get::<Origin>()?;
         let address = self.digest.hash_one(origin);
@@ -79,16 +82,17 @@ impl Throttle for FailureThrottle {
         }
     }
 
-    /// A party that gets it right has its budget back: libraries that find out the client authentication method by trying
-    /// (x/oauth2) fail once for each process. The address keeps its count, or one good client could guess for ever.
+    /// A party that gets it right has its budget back: libraries that find out the client
+    /// authentication method by trying (x/oauth2) fail once for each process. The address keeps
+    /// its count, or one good client could guess for ever.
     fn succeeded(&self, attempt: &Attempt<'_>) {
         if let Some((origin, _)) = self.failing(attempt) {
             self.parties.restore(self.party(origin, attempt));
         }
     }
 
-    /// As many as failures, in a budget of their own: garbage from an address must not keep a client there from being heard, nor a
-    /// guesser from being stopped.
+    /// As many as failures, in a budget of their own: garbage from an address must not keep a
+    /// client there from being heard, nor a guesser from being stopped.
     fn unreadable(&self, extensions: &Extensions) -> Option<Duration> {
         let address = self.digest.hash_one(extensions.get::<Origin>()?);
         let wait = self.unreadable.wait(address);
@@ -99,12 +103,13 @@ impl Throttle for FailureThrottle {
 
 /// How many cheap decisions about one address and for one rule are kept in a second.
 const KEPT_A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-/// How many of them are kept at once of requests that are malformed or without credentials: more than anybody makes by hand, who wants
-/// to see each.
+/// How many of them are kept at once of requests that are malformed or without credentials: more
+/// than anybody makes by hand, who wants to see each.
 const KEPT_AT_ONCE: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 
-/// Passes decisions on; of those that cost their sender nothing (malformed, without credentials, from one who does not wait) only some of
-/// each address and rule. One address must not be able to push the rest out of the log. All are counted elsewhere, by metrics.
+/// Passes decisions on; of those that cost their sender nothing (malformed, without credentials,
+/// from one who does not wait) only some of each address and rule. One address must not be able to
+/// push the rest out of the log. All are counted elsewhere, by metrics.
 pub struct Thinned<L> {
     log: L,
     digest: RandomState,
@@ -184,7 +189,8 @@ impl Budgets {
             .map(|until| until.wait_time_from(MonotonicClock.now()))
     }
 
-    /// Whether there was something left. Requests that were under way at once may find nothing; the budget is spent either way.
+    /// Whether there was something left. Requests that were under way at once may find nothing; the
+    /// budget is spent either way.
     fn spend(&self, sender: u64) -> bool {
         self.limiter.check_key(&Access::Spend(sender)).is_ok()
     }

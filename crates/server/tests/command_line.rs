@@ -1,4 +1,5 @@
-//! The command line: what is wrong is said in one line that names it and the remedy; secrets are where they belong and nowhere else.
+//! The command line: what is wrong is said in one line that names it and the remedy; secrets are
+//! where they belong and nowhere else.
 
 mod support;
 
@@ -473,7 +474,8 @@ fn keys_that_must_not_be_registered_are_refused() {
         "--jwks",
         &desk.file("mark.jwks", format!("\u{feff}{known}")),
     ]);
-    // An encryption key beside it is not registered, and is no reason to refuse the other: whatever it looks like.
+    // An encryption key beside it is not registered, and is no reason to refuse the other: whatever
+    // it looks like.
     let encryption = "[{\"kty\":\"RSA\",\"use\":\"enc\",\"kid\":\"enc\",\"alg\":\"RSA-OAEP\",\"n\":\"AQ\",\"e\":\"AQAB\"},{";
     let both = known.replacen("[{", encryption, 1);
     desk.ok(&[
@@ -1673,7 +1675,8 @@ fn a_database_on_a_full_disk_is_not_called_damaged() {
     );
 }
 
-/// What the database says decides: a change that it refused was not made; one that failed after its commit was.
+/// What the database says decides: a change that it refused was not made; one that failed after its
+/// commit was.
 #[test]
 fn a_key_file_is_removed_only_if_its_key_is_certainly_not_registered() {
     let desk = with_key_and_secret();
@@ -2004,7 +2007,8 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         .token(&[("grant_type", JWT_BEARER), ("assertion", "x")])
         .decision_id();
     server.decision(&refused);
-    // Of each command: arguments with which it prints something, and whether it has changed something by then. # is 1 or 2.
+    // Of each command: arguments with which it prints something, and whether it has changed
+    // something by then. # is 1 or 2.
     let rows: Vec<(&str, Vec<&str>, &str)> = vec![
         ("demo", vec!["--once", "--listen", "127.0.0.1:0"], ""),
         (

@@ -1,4 +1,5 @@
-//! CONFORMANCE.md is true of this tree: what its rows name exists, and no requirement is missing or told twice.
+//! CONFORMANCE.md is true of this tree: what its rows name exists, and no requirement is missing or
+//! told twice.
 
 use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path};
 
@@ -28,7 +29,8 @@ fn every_row_resolves_and_every_requirement_has_one() {
     assert_eq!(problems(&document, LAST, source), [""; 0]);
 }
 
-/// What is wrong with a document about requirements 1 to `last`, given the sources that it speaks of.
+/// What is wrong with a document about requirements 1 to `last`, given the sources that it speaks
+/// of.
 fn problems(document: &str, last: u16, source: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut rows = BTreeMap::<u16, usize>::new();
@@ -120,7 +122,8 @@ fn check_fault(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<S
     }
 }
 
-/// What is wrong with a row of the cases that other servers test: P, a case, and tests or why there is none.
+/// What is wrong with a row of the cases that other servers test: P, a case, and tests or why there
+/// is none.
 fn check_peer_case(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<String> {
     match cells {
         [case, tested] if !case.is_empty() && !tested.contains('`') && tested.contains(": ") => {
@@ -154,7 +157,8 @@ fn check_row(
     problems
 }
 
-/// The names of a cell that do not hold. A cell is `file` `name`, `name`; `file` `name`: each name belongs to the file before it.
+/// The names of a cell that do not hold. A cell is `file` `name`, `name`; `file` `name`: each name
+/// belongs to the file before it.
 fn unresolved(
     cell: &str,
     source: impl Fn(&str) -> Option<String>,
@@ -184,7 +188,8 @@ fn defines(source: &str, name: &str) -> bool {
         .any(|keyword| line_of(source, keyword, name).is_some())
 }
 
-/// Whether a test of this name is in the source: a function with a test attribute, or a law that `store_suite!` runs.
+/// Whether a test of this name is in the source: a function with a test attribute, or a law that
+/// `store_suite!` runs.
 fn has_test(source: &str, name: &str) -> bool {
     let Some(line) = line_of(source, "fn", name) else {
         return false;

@@ -1,4 +1,5 @@
-//! `grantor doctor`: healthy servers are found well, and each disease is named, with its remedy and nothing else.
+//! `grantor doctor`: healthy servers are found well, and each disease is named, with its remedy and
+//! nothing else.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! What the listener bears: both versions of HTTP, TLS and its renewal, too many connections, clients that are slow, senders that
-//! guess.
+//! What the listener bears: both versions of HTTP, TLS and its renewal, too many connections,
+//! clients that are slow, senders that guess.
 
 mod support;
 
@@ -106,7 +106,8 @@ fn post(server: &Server, form: String) -> Request<Full<Bytes>> {
     request.body(Full::from(form)).expect("a request")
 }
 
-/// A client with a key, known to the running server: a change by a command is in force within a moment.
+/// A client with a key, known to the running server: a change by a command is in force within a
+/// moment.
 fn client(server: &Server, id: &str) -> PathBuf {
     let key = server.client(id, &["--generate-key"]);
     thread::sleep(IN_FORCE);
@@ -176,7 +177,8 @@ fn heads_bodies_and_streams_are_limited_over_http2_too() {
         let refused = ask(&mut http2(&server).await, large).await;
         assert!(refused.is_err() || refused.is_ok_and(|(status, ..)| status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
 
-        // More at once than may be under way: the client's library waits for its turn, and all are answered.
+        // More at once than may be under way: the client's library waits for its turn, and all are
+        // answered.
         let mut many = tokio::task::JoinSet::new();
         for _ in 0..500 {
             let (mut sender, request) = (sender.clone(), get(&server, "/health/ready"));
@@ -298,8 +300,9 @@ fn lock(server: &Server) -> Connection {
     other
 }
 
-/// More clients than there are places begin a request, send no more of it, and come again as soon as they are sent away: others are
-/// served beside them. A client that is slow keeps its place while nobody wants it.
+/// More clients than there are places begin a request, send no more of it, and come again as soon
+/// as they are sent away: others are served beside them. A client that is slow keeps its place
+/// while nobody wants it.
 #[test]
 fn slow_bodies_make_room_for_others_and_are_taken_where_there_is_room() {
     let server = Server::start_with("[limits]\nconnections = 16");
@@ -363,8 +366,8 @@ fn slow_heads_make_room_for_others() {
     drop(held);
 }
 
-/// All places are held with one cheap request now and then, or by clients that take no answers; others are served nevertheless, and
-/// requests that are under way go on.
+/// All places are held with one cheap request now and then, or by clients that take no answers;
+/// others are served nevertheless, and requests that are under way go on.
 #[test]
 fn the_quietest_connection_makes_room_for_a_new_one() {
     use support::frames::{Frames, Window};
@@ -555,7 +558,8 @@ fn a_head_has_at_most_a_hundred_fields_and_16_kib() {
     }
 }
 
-/// Holds what `attack` opens for as long as the server lets it, and compares its memory with what was sent.
+/// Holds what `attack` opens for as long as the server lets it, and compares its memory with what
+/// was sent.
 fn holds_little<T>(what: &str, attack: impl FnOnce(&Server) -> (Vec<T>, usize)) {
     let server = Server::start();
     // The claims and the allocator's first pages are not the attack's.
@@ -603,7 +607,8 @@ fn hostile_requests_take_no_more_memory_than_four_times_what_was_sent() {
             let sent = open.iter().map(Frames::sent).sum();
             (open, sent)
         };
-    // As many fields as were held by the thousand, as many as fit into the head, as many as are taken.
+    // As many fields as were held by the thousand, as many as fit into the head, as many as are
+    // taken.
     for fields in [1900, 450, 95] {
         holds_little(&format!("{fields} fields"), |server| {
             http2(server, 20, Window::Open, &|frames| {
@@ -1079,7 +1084,8 @@ fn guessing_at_a_client_is_slowed_down_where_it_comes_from_and_nowhere_else() {
     assert!(guessed.works(here, 0), "after waiting as told");
 }
 
-/// With one entry believed, everybody behind the outer proxy would be one sender, and one of them could shut out all others.
+/// With one entry believed, everybody behind the outer proxy would be one sender, and one of them
+/// could shut out all others.
 #[test]
 fn behind_several_proxies_each_client_is_told_from_the_others() {
     const OUTER: &str = "10.1.1.1";
@@ -1182,7 +1188,8 @@ fn one_who_does_not_wait_cannot_push_the_other_decisions_out() {
     assert!((10..200).contains(&throttled), "{throttled} of 200");
 }
 
-/// Sends so many requests that prove nothing, malformed ones and ones without credentials; answers how many were refused as such.
+/// Sends so many requests that prove nothing, malformed ones and ones without credentials; answers
+/// how many were refused as such.
 fn garbage(guessed: &Guessed, from: &str, count: usize) -> usize {
     let form = |number: usize| {
         if number.is_multiple_of(2) {

@@ -1,4 +1,5 @@
-//! The main job as an operator sees it: a client is registered, its assertion becomes a token, the same one again does not.
+//! The main job as an operator sees it: a client is registered, its assertion becomes a token, the
+//! same one again does not.
 
 mod support;
 
@@ -94,7 +95,8 @@ fn the_token_command_works_for_every_method() {
     }
 }
 
-/// RFC 10070 §4: what this server takes a little more loosely, its own client sends as it should be.
+/// RFC 10070 §4: what this server takes a little more loosely, its own client sends as it should
+/// be.
 #[test]
 fn a_minted_client_assertion_names_its_type_and_the_issuer_alone() {
     let server = Server::start();

@@ -45,7 +45,8 @@ impl Observed {
         parse(&answer.body)
     }
 
-    /// The key of a new client, once the server knows it. Only introspections are counted meanwhile.
+    /// The key of a new client, once the server knows it. Only introspections are counted
+    /// meanwhile.
     fn client(&self, id: &str) -> SigningKey {
         let key = signing_key(&self.server.client(id, &["--generate-key"]));
         self.server.wait_until("the client is known", || {

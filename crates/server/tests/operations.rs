@@ -1,4 +1,5 @@
-//! What an operator relies on: a clean start and end, changes in force at once, nothing that grows, nobody who can hold up others.
+//! What an operator relies on: a clean start and end, changes in force at once, nothing that grows,
+//! nobody who can hold up others.
 
 mod support;
 
@@ -224,7 +225,8 @@ fn slow_connections_do_not_hold_up_others() {
             "took {:?}",
             started.elapsed()
         );
-        // One octet at a time keeps nothing open for ever either; a connection that is gone is the answer wanted below.
+        // One octet at a time keeps nothing open for ever either; a connection that is gone is the
+        // answer wanted below.
         slow.iter_mut()
             .step_by(7 + round)
             .for_each(|stream| drop(stream.write_all(b"a")));
@@ -551,7 +553,8 @@ fn a_wrong_configuration_stops_the_start() {
     assert_refuses("no file", &missing, 2, &["/nowhere/grantor.toml"]);
 }
 
-/// Each row spoils a good data directory; the server must say how to mend it, and leave the database as it found it.
+/// Each row spoils a good data directory; the server must say how to mend it, and leave the
+/// database as it found it.
 #[test]
 fn a_database_that_cannot_be_trusted_stops_the_start() {
     let good = tempfile::tempdir().expect("a directory");
@@ -1039,7 +1042,8 @@ fn commands_speak_of_the_server_that_was_last_started() {
         token.stderr
     );
 
-    // A flag says another issuer: so do key files. Control: unless the file says yet another, which the server then warns of.
+    // A flag says another issuer: so do key files. Control: unless the file says yet another, which
+    // the server then warns of.
     let address = free_address();
     let listen = address.to_string();
     let flags = [
@@ -1070,7 +1074,8 @@ fn commands_speak_of_the_server_that_was_last_started() {
     );
 }
 
-/// It is a help only: whatever stands in its place stops and delays no command, and nothing is written through it.
+/// It is a help only: whatever stands in its place stops and delays no command, and nothing is
+/// written through it.
 #[test]
 fn a_last_start_that_makes_no_sense_is_as_none() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -1204,7 +1209,8 @@ fn the_environment_configures_a_server_and_flags_win() {
     }
 }
 
-/// Whatever takes a file of secrets for its configuration says where the mistake is, and nothing of what the file holds.
+/// Whatever takes a file of secrets for its configuration says where the mistake is, and nothing of
+/// what the file holds.
 #[test]
 fn no_error_of_the_configuration_repeats_a_secret() {
     let directory = tempfile::tempdir().expect("a directory");

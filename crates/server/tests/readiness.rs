@@ -1,4 +1,5 @@
-//! What goes on when something cannot be written: `/health/ready` tells the truth, and a log that cannot be written stops nothing.
+//! What goes on when something cannot be written: `/health/ready` tells the truth, and a log that
+//! cannot be written stops nothing.
 
 mod support;
 
@@ -143,7 +144,8 @@ fn grant(server: &Server) -> Answer {
     server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)])
 }
 
-/// Sends requests that are logged, and has the writer log too: another process holds the lock of the database for longer than it waits.
+/// Sends requests that are logged, and has the writer log too: another process holds the lock of
+/// the database for longer than it waits.
 fn goes_on(server: &Server, name: &str) {
     let other = Connection::open(server.data().join("grantor.db")).expect("a connection");
     other
@@ -244,7 +246,8 @@ fn lines_that_were_lost_are_told_once_the_log_can_be_written_again() {
     let mut server = Server::start();
     server.client("billing", &["--generate-key"]);
     server.terminate();
-    // A log file that may not grow beyond a size, as on a full disk, until it is emptied, as an operator would.
+    // A log file that may not grow beyond a size, as on a full disk, until it is emptied, as an
+    // operator would.
     let path = server.directory().join("log");
     let log = OpenOptions::new()
         .append(true)

@@ -1,5 +1,6 @@
-//! OAuth clients and JWT libraries that others wrote, from PyPI, against the real binary. What each one needs is in
-//! docs/clients.md. A scenario is a Python function in `third_party/`; it asserts, and its output is shown when it fails.
+//! OAuth clients and JWT libraries that others wrote, from PyPI, against the real binary. What each
+//! one needs is in docs/clients.md. A scenario is a Python function in `third_party/`; it asserts,
+//! and its output is shown when it fails.
 
 #[path = "third_party/packages.rs"]
 mod packages;

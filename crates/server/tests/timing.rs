@@ -1,9 +1,11 @@
-//! I01, I02: whoever guesses at clients, secrets and keys is answered the same, after the same time, whatever of it exists.
+//! I01, I02: whoever guesses at clients, secrets and keys is answered the same, after the same
+//! time, whatever of it exists.
 //!
-//! Median times over one connection, the cases in changing order. What counts as noise is taken from the same run: three times
-//! what the medians of two halves of one case differ by, 30 microseconds, and a tenth of the time itself, because a busy machine is
-//! never quieter than that. Of five runs one must stay below; a real difference is in each: before it was levelled, an unknown
-//! client was told from a known one by a third of the time.
+//! Median times over one connection, the cases in changing order. What counts as noise is taken
+//! from the same run: three times what the medians of two halves of one case differ by, 30
+//! microseconds, and a tenth of the time itself, because a busy machine is never quieter than that.
+//! Of five runs one must stay below; a real difference is in each: before it was levelled, an
+//! unknown client was told from a known one by a third of the time.
 #![allow(
     clippy::print_stdout,
     reason = "the measured times are worth reading: --nocapture"
@@ -138,7 +140,8 @@ const SLOWLY: Pace = Pace {
     pause: Duration::from_millis(11),
 };
 
-/// All cases are refused with the same status, headers and body, and none of them faster or slower than another.
+/// All cases are refused with the same status, headers and body, and none of them faster or slower
+/// than another.
 fn cannot_be_told_apart(server: &Server, what: &str, status: u16, pace: Pace, cases: &[Case]) {
     let mut connection = Connection::open(server);
     let mut report = String::new();
@@ -281,8 +284,8 @@ fn an_unknown_client_takes_as_long_as_a_wrong_secret() {
     );
 }
 
-/// Neither a long secret nor the number of a client's secrets shows: a secret is digested once, whoever is meant, and not at all if it is
-/// longer than any.
+/// Neither a long secret nor the number of a client's secrets shows: a secret is digested once,
+/// whoever is meant, and not at all if it is longer than any.
 #[test]
 fn a_long_secret_and_many_secrets_take_as_long_as_an_unknown_client() {
     let server = Server::start();
@@ -329,7 +332,8 @@ fn a_long_secret_and_many_secrets_take_as_long_as_an_unknown_client() {
     }
 }
 
-/// The MAC of a long assertion takes long: as long for nobody as for a client with one secret or four.
+/// The MAC of a long assertion takes long: as long for nobody as for a client with one secret or
+/// four.
 #[test]
 fn a_long_assertion_with_a_mac_takes_as_long_for_nobody() {
     let server = Server::start();

@@ -6,8 +6,9 @@ use rustix::process::{getegid, getgroups};
 
 /// What others may do with a file or a directory.
 ///
-/// Others are neither its owner nor the members of a group that this process belongs to: an operator who gives the process a group
-/// (`fsGroup` in Kubernetes, which makes every file of a volume readable and writable by that group) shares the file with it on purpose.
+/// Others are neither its owner nor the members of a group that this process belongs to: an
+/// operator who gives the process a group (`fsGroup` in Kubernetes, which makes every file of a
+/// volume readable and writable by that group) shares the file with it on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// They may read it.

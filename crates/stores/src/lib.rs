@@ -1,8 +1,9 @@
-//! Databases behind Grantor's storage traits. Each backend is a directory with the same file names as `grantor::storage`, and
-//! passes the same suite of laws.
+//! Databases behind Grantor's storage traits. Each backend is a directory with the same file names
+//! as `grantor::storage`, and passes the same suite of laws.
 //!
 //! * [`sqlite`]: one file, durable, the default.
-//! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt` secrets) before it reaches a disk.
+//! * [`MasterKey`]: encrypts what must be readable again (signing keys, `client_secret_jwt`
+//!   secrets) before it reaches a disk.
 //! * [`Exposure`]: who else may read or write a file that holds secrets.
 
 mod exposure;

@@ -1,4 +1,5 @@
-//! The master key: a file of 32 random octets, beside the database unless another place is named, that opens the secrets inside it.
+//! The master key: a file of 32 random octets, beside the database unless another place is named,
+//! that opens the secrets inside it.
 
 use std::{
     fs,
@@ -50,7 +51,8 @@ pub struct MasterKey {
 }
 
 impl MasterKey {
-    /// Reads the key from a file that its owner alone may read, or a group that this process belongs to.
+    /// Reads the key from a file that its owner alone may read, or a group that this process
+    /// belongs to.
     ///
     /// # Errors
     /// [`MasterKeyError`]
@@ -93,14 +95,15 @@ impl MasterKey {
         path.with_extension("key.new")
     }
 
-    /// Makes a new key and writes it to a file beside the one that it is for, which [`MasterKey::keep`] makes of it: once there is
-    /// something that it opens.
+    /// Makes a new key and writes it to a file beside the one that it is for, which
+    /// [`MasterKey::keep`] makes of it: once there is something that it opens.
     pub(crate) fn prepare(path: &Path) -> Result<Self, MasterKeyError> {
         let key = Zeroizing::new(crypto::random_bytes::<32>());
         let text = Zeroizing::new(format!("{}\n", base64url_encode(key.as_slice())));
         let unfinished = Self::unfinished(path);
         let write = || {
-            // One that was left may be the same file under both names: it is unlinked, never truncated.
+            // One that was left may be the same file under both names: it is unlinked, never
+            // truncated.
             fs::remove_file(&unfinished).or_else(|error| {
                 if error.kind() == io::ErrorKind::NotFound {
                     Ok(())
@@ -171,7 +174,8 @@ impl MasterKey {
     }
 }
 
-/// The name of a file too, where the file system can do that: the database, perhaps on another disk, is of no use without its key.
+/// The name of a file too, where the file system can do that: the database, perhaps on another
+/// disk, is of no use without its key.
 pub(crate) fn sync_directory(file: &Path) {
     let directory = file
         .parent()

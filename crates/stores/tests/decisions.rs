@@ -1,4 +1,5 @@
-//! Decisions in SQLite: recorded without being waited for, found again, and kept for a bounded time and number.
+//! Decisions in SQLite: recorded without being waited for, found again, and kept for a bounded time
+//! and number.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

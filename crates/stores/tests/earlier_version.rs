@@ -1,4 +1,5 @@
-//! A database of an earlier version is opened by this one, and nothing in it is lost: see `f815b76/README.md`.
+//! A database of an earlier version is opened by this one, and nothing in it is lost: see
+//! `f815b76/README.md`.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 

@@ -72,7 +72,8 @@ fn in_a_minute() -> UnixTime {
     SystemClock.now().plus(Duration::from_secs(60))
 }
 
-/// Asks until it is so, or fails after a second: the bound within which a change by another process is in force.
+/// Asks until it is so, or fails after a second: the bound within which a change by another process
+/// is in force.
 async fn within_a_second(mut is_so: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_so().await {
@@ -259,7 +260,8 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     assert!(matches!(used, Err(StoreError::Unavailable(_))), "{used:?}");
     drop((store, other));
 
-    // That start was wrong: whatever was used was used before now, and what is issued from now on is decided again.
+    // That start was wrong: whatever was used was used before now, and what is issued from now on
+    // is decided again.
     clock.set(start);
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     assert_eq!(store.fence(), Some(start.plus(Duration::from_secs(30))));
@@ -1011,7 +1013,8 @@ fn a_master_key_that_others_may_read_is_refused() {
             "{mode:o}: {error}"
         );
     }
-    // A group of this process, as `fsGroup` gives it; the file was made by this process, and so has its group.
+    // A group of this process, as `fsGroup` gives it; the file was made by this process, and so has
+    // its group.
     for mode in [0o640, 0o440, 0o660] {
         set(mode);
         drop(open(directory.path()));
@@ -1288,7 +1291,8 @@ async fn a_server_that_missed_changes_finds_everything_again() {
         .await
         .expect("created");
     within_a_second(async || server.client(&id("before")).await.expect("read").is_some()).await;
-    // Changes that were made and pruned between two looks: all that is left is a gap in the sequence.
+    // Changes that were made and pruned between two looks: all that is left is a gap in the
+    // sequence.
     let connection = Connection::open(&path).expect("the file opens");
     connection
         .execute_batch("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE")

@@ -1,4 +1,5 @@
-//! Which rule an assertion broke: the private cause in full, and the little of it that the public may read.
+//! Which rule an assertion broke: the private cause in full, and the little of it that the public
+//! may read.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -6,7 +7,8 @@ use grantor_jose::{Algorithm, ClaimsError, JwsError};
 
 use crate::{storage::StoreError, types::Shown};
 
-/// Why an assertion is refused. The text is the private cause: it names what was expected and what came.
+/// Why an assertion is refused. The text is the private cause: it names what was expected and what
+/// came.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssertionError {
@@ -16,7 +18,8 @@ pub enum AssertionError {
     /// No acceptable claims set (RFC 7519 §7.2).
     #[error("{0}")]
     Claims(#[from] ClaimsError),
-    /// The server does not accept this algorithm, or the client is registered with another one (RFC 8725 §3.1).
+    /// The server does not accept this algorithm, or the client is registered with another one (RFC
+    /// 8725 §3.1).
     #[error("algorithm: expected {expected}, got {got}")]
     WrongAlgorithm {
         /// What is accepted.
@@ -115,8 +118,8 @@ pub enum AssertionError {
         "jti: the issuer has {0} used assertions that have not expired yet, which is its quota"
     )]
     OverQuota(u64),
-    /// Uses were lost when the storage was restored, and this assertion may have been used before that. New ones are taken when
-    /// this time has passed.
+    /// Uses were lost when the storage was restored, and this assertion may have been used before
+    /// that. New ones are taken when this time has passed.
     #[error("iat: not issued after the storage was restored; newly issued ones are taken in {} ms", .0.as_millis())]
     BeforeFence(Duration),
     /// The replay guard could not answer; the assertion is refused.
@@ -147,8 +150,9 @@ impl AssertionError {
         }
     }
 
-    /// What the public may read: the rule in fixed words once the signature has verified, nothing before (law 6). Free of
-    /// anything the token contained, but for differences to the server's clock.
+    /// What the public may read: the rule in fixed words once the signature has verified, nothing
+    /// before (law 6). Free of anything the token contained, but for differences to the
+    /// server's clock.
     pub fn public_text(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Jws(_) | Self::Claims(_) | Self::WrongAlgorithm { .. } | Self::Store(_) => return None,

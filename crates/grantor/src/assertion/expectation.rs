@@ -10,7 +10,8 @@ use crate::{
     types::Issuer,
 };
 
-/// The audience that libraries for Google service accounts put into every assertion, whatever the token endpoint.
+/// The audience that libraries for Google service accounts put into every assertion, whatever the
+/// token endpoint.
 const SERVICE_ACCOUNT_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 
 /// What an assertion is used for.
@@ -89,8 +90,9 @@ impl<'a> Expectation<'a> {
         self.keys
     }
 
-    /// Client authentication: `iss` and `sub` are the client, the audience is the issuer identifier alone unless the client is
-    /// registered with the legacy policy (RFC 10070 §4), `jti` is required (OpenID Connect Core §9).
+    /// Client authentication: `iss` and `sub` are the client, the audience is the issuer identifier
+    /// alone unless the client is registered with the legacy policy (RFC 10070 §4), `jti` is
+    /// required (OpenID Connect Core §9).
     pub fn client_authentication(
         terms: Terms<'a>,
         client: &'a Client,
@@ -115,8 +117,9 @@ impl<'a> Expectation<'a> {
         }
     }
 
-    /// A grant issued by the client itself: the audience is the issuer identifier or the token endpoint URL (RFC 7523 §3 (3)),
-    /// `sub` and `jti` are required unless the client is registered with the service-account profile.
+    /// A grant issued by the client itself: the audience is the issuer identifier or the token
+    /// endpoint URL (RFC 7523 §3 (3)), `sub` and `jti` are required unless the client is
+    /// registered with the service-account profile.
     pub fn grant(terms: Terms<'a>, client: &'a Client, keys: Vec<Candidate>) -> Self {
         let service_account =
             client.metadata().assertion_profile == AssertionProfile::ServiceAccount;
@@ -138,7 +141,8 @@ impl<'a> Expectation<'a> {
             audiences,
             plain_audience: false,
             algorithms: terms.algorithms,
-            // An HMAC is how the client authenticates; its grants are signed with its public keys all the same.
+            // An HMAC is how the client authenticates; its grants are signed with its public keys
+            // all the same.
             only_algorithm: client
                 .metadata()
                 .signing_algorithm

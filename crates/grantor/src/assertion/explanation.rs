@@ -1,7 +1,7 @@
 //! An assertion explained: every rule in order, whether it holds, what was expected and what came.
 //!
-//! A refusal is explained by exactly one failing row. What has no row of its own where all goes well (a storage that failed, a quota
-//! that is used up) gets one at the place where it happened.
+//! A refusal is explained by exactly one failing row. What has no row of its own where all goes
+//! well (a storage that failed, a quota that is used up) gets one at the place where it happened.
 
 use std::{borrow::Cow, fmt};
 
@@ -51,7 +51,8 @@ const GRANT_RULES: [Rule; 4] = [
 pub(crate) enum Broken {
     /// It has a row.
     Rule(&'static str),
-    /// It gets a row of its own, before that of the rule `before`, which was not reached; `None` is behind all.
+    /// It gets a row of its own, before that of the rule `before`, which was not reached; `None` is
+    /// behind all.
     Beside {
         rule: &'static str,
         before: Option<&'static str>,
@@ -119,7 +120,8 @@ impl fmt::Display for KeyTried {
     }
 }
 
-/// The times in an assertion as the server's clock sees them, in seconds. A sender whose clock is wrong shows here.
+/// The times in an assertion as the server's clock sees them, in seconds. A sender whose clock is
+/// wrong shows here.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClockDifference {
     /// What the server's clock said.
@@ -137,7 +139,8 @@ pub struct Explanation {
     pub usage: Usage,
     /// Why it would be refused; `None` if it would be accepted.
     pub cause: Option<String>,
-    /// The keys that the signature was held against, in this order; none where the assertion was refused before.
+    /// The keys that the signature was held against, in this order; none where the assertion was
+    /// refused before.
     #[serde(default)]
     pub keys: Vec<KeyTried>,
     /// The measured difference of the clocks; `None` of what is no JWT.

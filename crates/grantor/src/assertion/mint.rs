@@ -47,7 +47,8 @@ impl NewAssertion<'_> {
     }
 }
 
-/// The claims of a new assertion with a new `jti`, as JSON. The six named here replace those in `claims`.
+/// The claims of a new assertion with a new `jti`, as JSON. The six named here replace those in
+/// `claims`.
 pub(crate) fn payload(
     mut claims: Object,
     issuer: &str,

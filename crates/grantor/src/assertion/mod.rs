@@ -1,8 +1,9 @@
-//! Assertions: the rules of RFC 7523 §3 (with RFC 7521 §5 and RFC 10070), written once for both uses.
+//! Assertions: the rules of RFC 7523 §3 (with RFC 7521 §5 and RFC 10070), written once for both
+//! uses.
 //!
-//! [`Assertion::parse`] takes a JWT apart; the caller finds out who issued it and fixes an [`Expectation`]; [`Verifier::verify`]
-//! holds the JWT against it and, last of all, claims its `jti`. What comes out is a [`VerifiedAssertion`], which nothing else
-//! can make.
+//! [`Assertion::parse`] takes a JWT apart; the caller finds out who issued it and fixes an
+//! [`Expectation`]; [`Verifier::verify`] holds the JWT against it and, last of all, claims its
+//! `jti`. What comes out is a [`VerifiedAssertion`], which nothing else can make.
 
 #[cfg(feature = "server")]
 mod error;

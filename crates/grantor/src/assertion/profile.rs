@@ -1,4 +1,5 @@
-//! Profiles: how strict a server is where the specifications leave a choice. Everything a profile decides is decided here.
+//! Profiles: how strict a server is where the specifications leave a choice. Everything a profile
+//! decides is decided here.
 
 use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,9 @@ pub enum Profile {
     /// RFC 7523 as updated by RFC 10070, open to what popular clients send.
     #[default]
     Default,
-    /// What the FAPI 2.0 Security Profile says of client assertions (§5.3.2.1, §5.4): `private_key_jwt` only, the issuer
-    /// identifier as a plain string, PS256, ES256 and Ed25519. Sender-constrained tokens, which it demands too, do not exist here yet.
+    /// What the FAPI 2.0 Security Profile says of client assertions (§5.3.2.1, §5.4):
+    /// `private_key_jwt` only, the issuer identifier as a plain string, PS256, ES256 and
+    /// Ed25519. Sender-constrained tokens, which it demands too, do not exist here yet.
     Fapi2,
 }
 
@@ -43,7 +45,8 @@ impl Profile {
         self == Self::Fapi2
     }
 
-    /// Whether a client may be registered to send the token endpoint URL as the audience of its authentication.
+    /// Whether a client may be registered to send the token endpoint URL as the audience of its
+    /// authentication.
     pub(super) fn allows_legacy_audience(self) -> bool {
         self == Self::Default
     }

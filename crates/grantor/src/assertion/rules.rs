@@ -1,5 +1,5 @@
-//! The numbered rules of RFC 7523 §3, one function each, in the RFC's order. Each is pure: claims, expectation and time in,
-//! nothing or the broken rule out.
+//! The numbered rules of RFC 7523 §3, one function each, in the RFC's order. Each is pure: claims,
+//! expectation and time in, nothing or the broken rule out.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ pub const MAX_TOKEN_ID_BYTES: usize = 255;
 pub struct Lifetimes {
     /// How far the other side's clock may be off, either way (RFC 7519 §4.1.4).
     pub leeway: Duration,
-    /// How far ahead `exp` may be (RFC 7523 §3 (4)), and how long ago `iat` (§3 (6)); leeway comes on top.
+    /// How far ahead `exp` may be (RFC 7523 §3 (4)), and how long ago `iat` (§3 (6)); leeway comes
+    /// on top.
     pub maximum: Duration,
 }
 
@@ -32,7 +33,8 @@ impl Default for Lifetimes {
     }
 }
 
-/// RFC 8725 §3.11: a JWT of another kind is refused. Untyped JWTs pass (RFC 10070 §4 advises against refusing them).
+/// RFC 8725 §3.11: a JWT of another kind is refused. Untyped JWTs pass (RFC 10070 §4 advises
+/// against refusing them).
 pub(super) fn typ(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     let named = expectation.usage == Usage::ClientAuthentication
         && header.typ_is(CLIENT_AUTHENTICATION_TYP);
@@ -108,7 +110,8 @@ fn registered(name: &str) -> Shown {
     Shown::known(name, Shown::MAX_BYTES)
 }
 
-/// RFC 7523 §3 (4): `exp` is present, not past, and not unreasonably far ahead. Answers when the assertion ends for good.
+/// RFC 7523 §3 (4): `exp` is present, not past, and not unreasonably far ahead. Answers when the
+/// assertion ends for good.
 pub(super) fn expiry(
     claims: &Claims,
     lifetimes: Lifetimes,
@@ -148,7 +151,8 @@ pub(super) fn not_before(
     in_order(claims, not_before, "nbf")
 }
 
-/// RFC 7523 §3 (6): `iat`, where present, is neither in the future nor unreasonably old, and comes before `exp`.
+/// RFC 7523 §3 (6): `iat`, where present, is neither in the future nor unreasonably old, and comes
+/// before `exp`.
 pub(super) fn issued_at(
     claims: &Claims,
     lifetimes: Lifetimes,

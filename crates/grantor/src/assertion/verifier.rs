@@ -1,4 +1,5 @@
-//! Holding an assertion against an expectation: signature, then the rules in RFC order, then, last, the claim of its `jti`.
+//! Holding an assertion against an expectation: signature, then the rules in RFC order, then, last,
+//! the claim of its `jti`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +41,8 @@ impl<'a> Assertion<'a> {
         self.jws.signature_bytes()
     }
 
-    /// The first of these keys with which the signature verifies: for work whose outcome decides nothing.
+    /// The first of these keys with which the signature verifies: for work whose outcome decides
+    /// nothing.
     pub(crate) fn verified_by<'k>(
         &self,
         keys: impl Iterator<Item = &'k VerificationKey>,
@@ -91,8 +93,8 @@ impl VerifiedAssertion {
     }
 }
 
-/// How much longer a use is remembered than its assertion is valid: for requests that are under way then, and for a clock that is
-/// set back.
+/// How much longer a use is remembered than its assertion is valid: for requests that are under way
+/// then, and for a clock that is set back.
 const REMEMBERED_BEYOND: Duration = Duration::from_secs(30);
 
 /// Verifies assertions.
@@ -113,8 +115,9 @@ impl Verifier {
         }
     }
 
-    /// Verifies if and only if the signature is by one of the expected keys, every rule of RFC 7523 §3 holds at `now`, and the
-    /// `jti` was not claimed before. The claim comes last, so that a forged or malformed assertion never uses up a `jti`.
+    /// Verifies if and only if the signature is by one of the expected keys, every rule of RFC 7523
+    /// §3 holds at `now`, and the `jti` was not claimed before. The claim comes last, so that a
+    /// forged or malformed assertion never uses up a `jti`.
     ///
     /// # Errors
     /// The first broken rule; [`AssertionError::Store`] if the replay guard cannot tell.
@@ -151,7 +154,8 @@ impl Verifier {
         })
     }
 
-    /// Finds out what [`Verifier::verify`] would answer, and claims nothing. Answers whom the assertion is about.
+    /// Finds out what [`Verifier::verify`] would answer, and claims nothing. Answers whom the
+    /// assertion is about.
     ///
     /// # Errors
     /// As for [`Verifier::verify`].
@@ -173,13 +177,15 @@ impl Verifier {
         }
     }
 
-    /// Where uses have been lost, an assertion is refused that may have been used before: unless it was issued after that, by its
-    /// `iat` or, without one, because it could not live that long.
+    /// Where uses have been lost, an assertion is refused that may have been used before: unless it
+    /// was issued after that, by its `iat` or, without one, because it could not live that
+    /// long.
     fn check_fence(&self, claims: &Claims, now: UnixTime) -> Result<(), AssertionError> {
         let Some(fence) = self.replay.fence() else {
             return Ok(());
         };
-        // How far this one is from being taken; another of the same lifetime will be, so much later.
+        // How far this one is from being taken; another of the same lifetime will be, so much
+        // later.
         let seconds = match (claims.issued_at, claims.expires) {
             (Some(issued_at), _) => fence.date().seconds() - issued_at.seconds(),
             (None, Some(expires)) => {
@@ -240,7 +246,8 @@ impl Verifier {
     }
 }
 
-/// What the rules found out: the key that verified, whom the assertion is about, and the use to remember until when.
+/// What the rules found out: the key that verified, whom the assertion is about, and the use to
+/// remember until when.
 struct Checked {
     key: Candidate,
     subject: SubjectId,
@@ -248,7 +255,8 @@ struct Checked {
     replay_key: Option<ReplayKey>,
 }
 
-/// RFC 8725 §3.1: the algorithm is one the server accepts, and the one the client is registered with.
+/// RFC 8725 §3.1: the algorithm is one the server accepts, and the one the client is registered
+/// with.
 fn check_algorithm(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     let got = header.algorithm();
     let registered = expectation

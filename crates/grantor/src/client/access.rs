@@ -1,5 +1,5 @@
-//! Which requests get a token: those to the origins of an API, and no others. What is done about a 401 is decided here too, for
-//! every HTTP client alike.
+//! Which requests get a token: those to the origins of an API, and no others. What is done about a
+//! 401 is decided here too, for every HTTP client alike.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -9,19 +9,24 @@ use url::Url;
 use super::{AccessToken, TokenError, TokenSource};
 use crate::fetch::{FetchError, checked_url};
 
-/// An API's tokens, put on each request to it. It is a [`tower_layer::Layer`] for clients that speak [`http::Request`], and with the
-/// feature `reqwest-middleware` a `reqwest_middleware::Middleware`.
+/// An API's tokens, put on each request to it. It is a [`tower_layer::Layer`] for clients that
+/// speak [`http::Request`], and with the feature `reqwest-middleware` a
+/// `reqwest_middleware::Middleware`.
 ///
-/// * A token goes to the origins that are named here, and nowhere else: a request to another host, port or scheme passes without
-///   one, so one HTTP client may call many servers. A request that has an `Authorization` header keeps it.
-/// * An answer 401 means that the token was refused. It is [invalidated](TokenSource::invalidate), and the request is sent once more
-///   with a new one, if its body can be sent again; the second answer is passed on, whatever it is.
-/// * Where there is no new token, the 401 is passed on. Where there is no token to begin with, nothing is sent: the error is
-///   [`AccessError::Token`], which `reqwest_middleware` carries in its `Error::Middleware` as `AccessError<Infallible>`.
+/// * A token goes to the origins that are named here, and nowhere else: a request to another host,
+///   port or scheme passes without one, so one HTTP client may call many servers. A request that
+///   has an `Authorization` header keeps it.
+/// * An answer 401 means that the token was refused. It is [invalidated](TokenSource::invalidate),
+///   and the request is sent once more with a new one, if its body can be sent again; the second
+///   answer is passed on, whatever it is.
+/// * Where there is no new token, the 401 is passed on. Where there is no token to begin with,
+///   nothing is sent: the error is [`AccessError::Token`], which `reqwest_middleware` carries in
+///   its `Error::Middleware` as `AccessError<Infallible>`.
 ///
-/// **Redirects.** `reqwest` follows redirects beneath its middleware, and takes the `Authorization` header off where the
-/// host, port or scheme changes; a 401 from there says nothing about the token, and none is asked for anew. In a stack of tower
-/// services, a layer that follows redirects belongs outside of this one: then each hop is judged by itself.
+/// **Redirects.** `reqwest` follows redirects beneath its middleware, and takes the `Authorization`
+/// header off where the host, port or scheme changes; a 401 from there says nothing about the
+/// token, and none is asked for anew. In a stack of tower services, a layer that follows redirects
+/// belongs outside of this one: then each hop is judged by itself.
 ///
 /// ```
 /// use grantor::client::{ApiAccess, TokenSource};
@@ -40,7 +45,8 @@ pub struct ApiAccess {
 }
 
 impl ApiAccess {
-    /// Tokens of `source` for the API at `origin`. [`TokenSource::wanting`] gives the source of tokens for something in particular.
+    /// Tokens of `source` for the API at `origin`. [`TokenSource::wanting`] gives the source of
+    /// tokens for something in particular.
     pub fn new(source: TokenSource, origin: Origin) -> Self {
         Self {
             source,
@@ -88,7 +94,8 @@ impl ApiAccess {
     }
 }
 
-/// Scheme, host and port (RFC 6454): how far a token may go. Paths do not count, so none can be given.
+/// Scheme, host and port (RFC 6454): how far a token may go. Paths do not count, so none can be
+/// given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: String,
@@ -100,7 +107,8 @@ impl Origin {
     /// Reads an origin such as `https://api.example` or `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// [`FetchError::Url`] unless it is https, or http on a loopback host, with no more than host and port.
+    /// [`FetchError::Url`] unless it is https, or http on a loopback host, with no more than host
+    /// and port.
     pub fn parse(text: &str) -> Result<Self, FetchError> {
         let url = checked_url(text)?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();

@@ -1,4 +1,5 @@
-//! Making assertions: what goes into one, how long it is valid, and its signature. Each is new: one is never sent twice.
+//! Making assertions: what goes into one, how long it is valid, and its signature. Each is new: one
+//! is never sent twice.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -15,15 +16,16 @@ use super::{
 };
 use crate::{assertion::payload, clock::UnixTime};
 
-/// Whom an assertion is for: its `aud`. It comes from configuration always, and never from what a server says about itself; a
-/// server that could choose it would collect assertions for others (CVE-2025-27370).
+/// Whom an assertion is for: its `aud`. It comes from configuration always, and never from what a
+/// server says about itself; a server that could choose it would collect assertions for others
+/// (CVE-2025-27370).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Audience {
     /// The issuer identifier of the configured server (RFC 10070 §4). The default.
     Issuer,
-    /// The configured URL of the token endpoint: what RFC 7523 §3 allowed, and many servers still ask. Not possible for a
-    /// discovered endpoint.
+    /// The configured URL of the token endpoint: what RFC 7523 §3 allowed, and many servers still
+    /// ask. Not possible for a discovered endpoint.
     TokenEndpoint,
     /// This text.
     Exactly(Cow<'static, str>),
@@ -41,8 +43,9 @@ pub enum ScopePlace {
     Claim,
 }
 
-/// Makes assertions by one issuer with one key. [`JwtBearer`](super::JwtBearer) and [`PrivateKeyJwt`](super::PrivateKeyJwt)
-/// contain one; alone it serves whoever wants a signed JWT and no token.
+/// Makes assertions by one issuer with one key. [`JwtBearer`](super::JwtBearer) and
+/// [`PrivateKeyJwt`](super::PrivateKeyJwt) contain one; alone it serves whoever wants a signed JWT
+/// and no token.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -105,13 +108,15 @@ impl AssertionMaker {
         Self { audience, ..self }
     }
 
-    /// How long an assertion is valid from the moment it is made: `exp` is that much after the clock's time. In whole seconds.
+    /// How long an assertion is valid from the moment it is made: `exp` is that much after the
+    /// clock's time. In whole seconds.
     #[must_use]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime, ..self }
     }
 
-    /// Sets `iat` this much before the clock's time, for servers whose clock may be behind. `exp` does not move.
+    /// Sets `iat` this much before the clock's time, for servers whose clock may be behind. `exp`
+    /// does not move.
     #[must_use]
     pub fn backdate(self, backdate: Duration) -> Self {
         Self { backdate, ..self }
@@ -129,7 +134,8 @@ impl AssertionMaker {
         Self { scope, ..self }
     }
 
-    /// A further claim. `iss`, `sub`, `aud`, `iat`, `exp` and `jti` cannot be replaced: a `jti` that is given would be sent twice.
+    /// A further claim. `iss`, `sub`, `aud`, `iat`, `exp` and `jti` cannot be replaced: a `jti`
+    /// that is given would be sent twice.
     #[must_use]
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());

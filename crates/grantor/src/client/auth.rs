@@ -1,4 +1,5 @@
-//! How a client proves who it is at a token endpoint (RFC 6749 §2.3, RFC 7523 §2.2): the five methods, as values.
+//! How a client proves who it is at a token endpoint (RFC 6749 §2.3, RFC 7523 §2.2): the five
+//! methods, as values.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -31,7 +32,8 @@ pub trait ClientAuth: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Adds the client's credential to a request. Called once for each try: whatever may be used once only is new each time.
+    /// Adds the client's credential to a request. Called once for each try: whatever may be used
+    /// once only is new each time.
     ///
     /// # Errors
     /// [`TokenError`]
@@ -55,8 +57,8 @@ impl ClientAuth for Box<dyn ClientAuth> {
 
 /// `private_key_jwt`: an assertion signed with the client's private key (RFC 7523 §2.2).
 ///
-/// `iss` and `sub` are the client, `aud` is the server's issuer identifier alone and `typ` is `client-authentication+jwt`
-/// (RFC 10070 §4), unless changed here. `jti` is new for each try.
+/// `iss` and `sub` are the client, `aud` is the server's issuer identifier alone and `typ` is
+/// `client-authentication+jwt` (RFC 10070 §4), unless changed here. `jti` is new for each try.
 #[derive(Clone, Debug)]
 pub struct PrivateKeyJwt(AssertionMaker);
 
@@ -90,7 +92,8 @@ impl PrivateKeyJwt {
         Self(self.0.backdate(backdate))
     }
 
-    /// The header's `typ`, for servers that do not know `client-authentication+jwt`; `None` leaves it out.
+    /// The header's `typ`, for servers that do not know `client-authentication+jwt`; `None` leaves
+    /// it out.
     #[must_use]
     pub fn typ(self, typ: Option<Cow<'static, str>>) -> Self {
         Self(self.0.typ(typ))
@@ -142,8 +145,8 @@ impl ClientSecretJwt {
     /// HS256, or what `algorithm` says.
     ///
     /// # Errors
-    /// [`grantor_jose::JwkError::WeakSecret`] if the secret is shorter than the hash (RFC 7518 §3.2),
-    /// [`grantor_jose::JwkError::AlgorithmMismatch`] if `algorithm` is no HMAC.
+    /// [`grantor_jose::JwkError::WeakSecret`] if the secret is shorter than the hash (RFC 7518
+    /// §3.2), [`grantor_jose::JwkError::AlgorithmMismatch`] if `algorithm` is no HMAC.
     pub fn new(
         client_id: impl Into<String>,
         secret: &str,
@@ -199,7 +202,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `client_secret_basic`: the secret in the `Authorization` header, both halves form-encoded (RFC 6749 §2.3.1).
+/// `client_secret_basic`: the secret in the `Authorization` header, both halves form-encoded (RFC
+/// 6749 §2.3.1).
 #[derive(Clone, Debug)]
 pub struct ClientSecretBasic(Secret);
 

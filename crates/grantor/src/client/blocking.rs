@@ -41,15 +41,17 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// A [`TokenSource`](super::TokenSource) for plain threads, with all that it promises: tokens are kept and refreshed ahead, and one
-/// request is made however many threads ask.
+/// A [`TokenSource`](super::TokenSource) for plain threads, with all that it promises: tokens are
+/// kept and refreshed ahead, and one request is made however many threads ask.
 ///
-/// All clones share one background thread, which makes the requests and ends with the last of them. (The operating system's name
-/// resolution takes a further one while it lasts.) A token that is at hand is given without a word to that thread.
+/// All clones share one background thread, which makes the requests and ends with the last of them.
+/// (The operating system's name resolution takes a further one while it lasts.) A token that is at
+/// hand is given without a word to that thread.
 ///
-/// **Not within async code**: a call blocks its thread while a request is under way, and with it every other task there. Nothing
-/// panics and nothing hangs for ever: a request that such a task has begun is given up 5 s after its
-/// [time limit](super::Retry::timeout), and made again. But [`TokenSource`](super::TokenSource) is for that.
+/// **Not within async code**: a call blocks its thread while a request is under way, and with it
+/// every other task there. Nothing panics and nothing hangs for ever: a request that such a task
+/// has begun is given up 5 s after its [time limit](super::Retry::timeout), and made again. But
+/// [`TokenSource`](super::TokenSource) is for that.
 #[derive(Clone, Debug)]
 pub struct TokenSource {
     source: super::TokenSource,
@@ -64,7 +66,8 @@ struct Background {
 }
 
 impl TokenSource {
-    /// Gives the tokens of `source`. One that asynchronous code uses too is possible: they share the tokens.
+    /// Gives the tokens of `source`. One that asynchronous code uses too is possible: they share
+    /// the tokens.
     ///
     /// # Errors
     /// [`StartError::Thread`]
@@ -92,7 +95,8 @@ impl TokenSource {
         self.wait(self.source.token())
     }
 
-    /// A token for something in particular. What `wanted` leaves open is what the source is configured for.
+    /// A token for something in particular. What `wanted` leaves open is what the source is
+    /// configured for.
     ///
     /// # Errors
     /// [`TokenError`]
@@ -100,8 +104,9 @@ impl TokenSource {
         self.wait(self.source.token_for(wanted))
     }
 
-    /// The source of tokens for something in particular; see [`TokenSource::wanting`](super::TokenSource::wanting). It shares the
-    /// background thread too.
+    /// The source of tokens for something in particular; see
+    /// [`TokenSource::wanting`](super::TokenSource::wanting). It shares the background thread
+    /// too.
     #[must_use]
     pub fn wanting(&self, wanted: Wanted) -> Self {
         Self {
@@ -110,7 +115,8 @@ impl TokenSource {
         }
     }
 
-    /// Puts a token on a request, and answers which; see [`TokenSource::authorize`](super::TokenSource::authorize).
+    /// Puts a token on a request, and answers which; see
+    /// [`TokenSource::authorize`](super::TokenSource::authorize).
     ///
     /// # Errors
     /// [`TokenError`]
@@ -118,12 +124,14 @@ impl TokenSource {
         self.wait(self.source.authorize(request))
     }
 
-    /// Says that an API refused this token; see [`TokenSource::invalidate`](super::TokenSource::invalidate).
+    /// Says that an API refused this token; see
+    /// [`TokenSource::invalidate`](super::TokenSource::invalidate).
     pub fn invalidate(&self, token: &AccessToken) {
         self.source.invalidate(token);
     }
 
-    /// Polls on this thread, which only waits for the request: that is a task of the background thread's runtime.
+    /// Polls on this thread, which only waits for the request: that is a task of the background
+    /// thread's runtime.
     fn wait<F: Future>(&self, future: F) -> F::Output {
         let _entered = self.background.runtime.enter();
         let waker = Arc::new(Unpark(thread::current())).into();

@@ -1,4 +1,5 @@
-//! What a source proves itself with. Where it comes from a key file, the file as it is now: a key that is rotated there needs no restart.
+//! What a source proves itself with. Where it comes from a key file, the file as it is now: a key
+//! that is rotated there needs no restart.
 
 use std::{
     fs, io,
@@ -53,7 +54,8 @@ impl Supply {
         self.current()
     }
 
-    /// Other credentials than those that the server refused, if there are any: the file says something else by now.
+    /// Other credentials than those that the server refused, if there are any: the file says
+    /// something else by now.
     pub async fn other_than(&self, refused: &Arc<Credentials>) -> Option<Arc<Credentials>> {
         if Arc::ptr_eq(&self.current(), refused) {
             self.look(Origin::again).await;
@@ -61,7 +63,8 @@ impl Supply {
         Some(self.current()).filter(|current| !Arc::ptr_eq(current, refused))
     }
 
-    /// A file that cannot be read or used now is being written, or is mistaken: what is known goes on working as long as it does.
+    /// A file that cannot be read or used now is being written, or is mistaken: what is known goes
+    /// on working as long as it does.
     async fn look(&self, look: fn(&Origin) -> Result<Option<Credentials>, KeyFileError>) {
         let Some(origin) = self.origin.clone() else {
             return;
@@ -91,7 +94,8 @@ struct Seen {
 }
 
 impl Origin {
-    /// Reads a key file for the first time. There is no origin where it can be read only once: a pipe, for example.
+    /// Reads a key file for the first time. There is no origin where it can be read only once: a
+    /// pipe, for example.
     pub fn read(path: &Path) -> Result<(KeyFile, Option<Self>), KeyFileError> {
         let stamp = Stamp::of(path);
         let text = read(path)?;
@@ -103,7 +107,8 @@ impl Origin {
                 digest: digest(&text),
             })
         });
-        // The working directory may be another one later. Links are not followed here: they are how orchestrators replace files.
+        // The working directory may be another one later. Links are not followed here: they are how
+        // orchestrators replace files.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let origin = seen.map(|seen| Self {
             path,

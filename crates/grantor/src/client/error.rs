@@ -1,5 +1,5 @@
-//! Why there is no token. What a server said is shown escaped and shortened: it may have been written to deceive whoever reads
-//! the log.
+//! Why there is no token. What a server said is shown escaped and shortened: it may have been
+//! written to deceive whoever reads the log.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,7 +25,8 @@ pub enum ConfigError {
         "no issuer is configured; name it with Server::with_issuer, or choose another Audience"
     )]
     NoIssuer,
-    /// An assertion's audience would be a URL that is learned from the server's metadata (CVE-2025-27370).
+    /// An assertion's audience would be a URL that is learned from the server's metadata
+    /// (CVE-2025-27370).
     #[error(
         "the token endpoint is discovered, and an audience comes from configuration only; use Server::at, or another Audience"
     )]
@@ -51,7 +52,8 @@ pub enum ConfigError {
     AuthMethod(AuthMethod),
 }
 
-/// Why there is no token. Cheap to clone: everybody who waited for the same request gets the same error.
+/// Why there is no token. Cheap to clone: everybody who waited for the same request gets the same
+/// error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -155,7 +157,8 @@ impl From<DiscoveryError> for TokenError {
     }
 }
 
-/// What a server says when it refuses (RFC 6749 §5.2). The fields are its words; `Display` shows them escaped and shortened.
+/// What a server says when it refuses (RFC 6749 §5.2). The fields are its words; `Display` shows
+/// them escaped and shortened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OAuthError {

@@ -23,15 +23,17 @@ const METADATA_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long a request waits for the metadata that another reads, and at most half its time.
 const METADATA_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a token request is tried, and how far apart. Tried again is what got no answer or a 5xx, never a 4xx; each try
-/// has a new assertion.
+/// How often a token request is tried, and how far apart. Tried again is what got no answer or a
+/// 5xx, never a 4xx; each try has a new assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Tries, the first included.
     pub tries: u32,
-    /// Longest wait before the second try. It doubles for each further one, and is cut by up to a half at random.
+    /// Longest wait before the second try. It doubles for each further one, and is cut by up to a
+    /// half at random.
     pub first_wait: Duration,
-    /// Longest wait there is. A server that asks for a longer one (`Retry-After`) is not asked again at once.
+    /// Longest wait there is. A server that asks for a longer one (`Retry-After`) is not asked
+    /// again at once.
     pub longest_wait: Duration,
     /// All tries together.
     pub timeout: Duration,
@@ -60,7 +62,8 @@ pub(super) struct Exchange {
     pub retry: Retry,
     pub fetch: Arc<dyn Fetch>,
     pub clock: Arc<dyn Clock>,
-    /// The token endpoint that the metadata named, and when it was read. Waiting for this lock is waiting for the document.
+    /// The token endpoint that the metadata named, and when it was read. Waiting for this lock is
+    /// waiting for the document.
     pub discovered: Mutex<Option<(Url, UnixTime)>>,
 }
 
@@ -168,13 +171,15 @@ impl Exchange {
         Ok(request)
     }
 
-    /// The token endpoint: as configured, or by the metadata. Metadata that can no longer be read is used on.
+    /// The token endpoint: as configured, or by the metadata. Metadata that can no longer be read
+    /// is used on.
     async fn endpoint(&self) -> Result<Url, TokenError> {
         let issuer = match (self.server.token_endpoint(), self.server.issuer()) {
             (Some(url), _) => return Ok(url.clone()),
             (None, issuer) => issuer.unwrap_or_default(),
         };
-        // Whoever reads it may hang with a runtime that nobody drives: then each reads it for itself.
+        // Whoever reads it may hang with a runtime that nobody drives: then each reads it for
+        // itself.
         let patience = METADATA_PATIENCE.min(self.retry.timeout / 2);
         let mut discovered = timeout(patience, self.discovered.lock()).await.ok();
         let known = discovered.as_deref().cloned().flatten();
@@ -210,8 +215,8 @@ fn is_about_the_credential(error: &TokenError) -> bool {
     matches!(error.oauth_code(), Some("invalid_client" | "invalid_grant"))
 }
 
-/// The wait after this many failures: doubling from `first` up to `longest`, and cut by up to a half at random so that many
-/// clients do not come back together.
+/// The wait after this many failures: doubling from `first` up to `longest`, and cut by up to a
+/// half at random so that many clients do not come back together.
 pub(super) fn backoff(first: Duration, longest: Duration, failures: u32) -> Duration {
     let whole = first
         .saturating_mul(1 << failures.saturating_sub(1).min(16))

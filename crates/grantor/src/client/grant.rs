@@ -1,4 +1,5 @@
-//! What is exchanged for a token: an assertion (RFC 7523 §2.1), the client's own authority (RFC 6749 §4.4), or a grant of one's own.
+//! What is exchanged for a token: an assertion (RFC 7523 §2.1), the client's own authority (RFC
+//! 6749 §4.4), or a grant of one's own.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -31,8 +32,8 @@ pub trait Grant: Send + Sync + 'static {
         None
     }
 
-    /// Adds the grant's parameters to a request, in which `grant_type`, `scope` and `resource` are set already. Called once for
-    /// each try: whatever may be used once only is new each time.
+    /// Adds the grant's parameters to a request, in which `grant_type`, `scope` and `resource` are
+    /// set already. Called once for each try: whatever may be used once only is new each time.
     ///
     /// # Errors
     /// [`TokenError`]
@@ -49,8 +50,8 @@ pub struct JwtBearer {
 }
 
 impl JwtBearer {
-    /// Assertions by `issuer`, whose key `signer` holds, about `issuer` itself unless another subject is set or wanted. Their
-    /// audience is the server's issuer identifier.
+    /// Assertions by `issuer`, whose key `signer` holds, about `issuer` itself unless another
+    /// subject is set or wanted. Their audience is the server's issuer identifier.
     pub fn new(issuer: impl Into<String>, signer: impl Signer) -> Self {
         Self {
             maker: AssertionMaker::new(issuer, signer),
@@ -78,7 +79,8 @@ impl JwtBearer {
         }
     }
 
-    /// No `sub` where none is wanted: service accounts that act for themselves. RFC 7523 §3 asks for one.
+    /// No `sub` where none is wanted: service accounts that act for themselves. RFC 7523 §3 asks
+    /// for one.
     #[must_use]
     pub fn without_subject(self) -> Self {
         Self {

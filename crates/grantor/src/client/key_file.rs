@@ -1,5 +1,5 @@
-//! Key files: what a client keeps. Grantor's own form, and the widespread form of service accounts. The private key or secret in
-//! one exists nowhere else.
+//! Key files: what a client keeps. Grantor's own form, and the widespread form of service accounts.
+//! The private key or secret in one exists nowhere else.
 
 use std::{
     fmt::{self, Display},
@@ -102,8 +102,8 @@ impl KeyFile {
         parsed.map_err(|(member, problem)| KeyFileError::Member(path.to_owned(), member, problem))
     }
 
-    /// Reads either form from memory: where the file comes from a secret store, for example. The error is the member that is missing or
-    /// wrong, and what is wrong with it.
+    /// Reads either form from memory: where the file comes from a secret store, for example. The
+    /// error is the member that is missing or wrong, and what is wrong with it.
     ///
     /// # Errors
     /// As said.
@@ -173,7 +173,8 @@ impl KeyFile {
         Ok(Self {
             form: KeyFileForm::ServiceAccount,
             client_id: document.required("client_email")?,
-            // This form does not name the issuer; with Grantor's servers it is what the endpoint's URL starts with.
+            // This form does not name the issuer; with Grantor's servers it is what the endpoint's
+            // URL starts with.
             issuer: token_uri
                 .strip_suffix("/token")
                 .unwrap_or(&token_uri)
@@ -214,12 +215,14 @@ impl KeyFile {
     /// The server it is for.
     ///
     /// # Errors
-    /// [`ConfigError::Fetch`] unless `token_endpoint` is an https URL, or an http URL of a loopback host.
+    /// [`ConfigError::Fetch`] unless `token_endpoint` is an https URL, or an http URL of a loopback
+    /// host.
     pub fn server(&self) -> Result<Server, ConfigError> {
         Ok(Server::at(&self.token_endpoint)?.with_issuer(&self.issuer))
     }
 
-    /// The JWT bearer grant by this client. A service account's is by the rules of [`preset::GOOGLE`].
+    /// The JWT bearer grant by this client. A service account's is by the rules of
+    /// [`preset::GOOGLE`].
     ///
     /// # Errors
     /// [`ConfigError::AuthMethod`] if there is no private key.
@@ -238,7 +241,8 @@ impl KeyFile {
     /// The client authentication that the file is for.
     ///
     /// # Errors
-    /// [`ConfigError::AuthMethod`] if the method does not fit the credential, [`ConfigError::Signing`].
+    /// [`ConfigError::AuthMethod`] if the method does not fit the credential,
+    /// [`ConfigError::Signing`].
     pub fn client_auth(&self) -> Result<Box<dyn ClientAuth>, ConfigError> {
         let client_id = self.client_id.as_str();
         let secret = match &self.credential {
@@ -264,8 +268,9 @@ impl KeyFile {
         })
     }
 
-    /// A source of tokens: with a private key by the JWT bearer grant, with a secret by client credentials. It knows the credential that
-    /// was read, and not the file: [`TokenSource::key_file`](super::TokenSource::key_file) makes one that reads it again.
+    /// A source of tokens: with a private key by the JWT bearer grant, with a secret by client
+    /// credentials. It knows the credential that was read, and not the file:
+    /// [`TokenSource::key_file`](super::TokenSource::key_file) makes one that reads it again.
     ///
     /// # Errors
     /// [`ConfigError`]

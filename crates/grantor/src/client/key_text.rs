@@ -1,4 +1,5 @@
-//! A file with a key, read: once, because a pipe gives its text once; no more of it than a key is long; and told by what is in it.
+//! A file with a key, read: once, because a pipe gives its text once; no more of it than a key is
+//! long; and told by what is in it.
 
 use std::{
     fmt, fs,
@@ -130,7 +131,8 @@ impl KeyText {
     }
 }
 
-/// The text without the byte order mark in front that some editors write (RFC 8259 §8.1 lets a reader ignore it).
+/// The text without the byte order mark in front that some editors write (RFC 8259 §8.1 lets a
+/// reader ignore it).
 pub(super) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }

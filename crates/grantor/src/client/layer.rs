@@ -18,7 +18,8 @@ use tower_service::Service;
 
 use super::{AccessError, ApiAccess, Origin};
 
-/// A request body that may be sent a second time, after an answer 401. Implement it for a body type of your own.
+/// A request body that may be sent a second time, after an answer 401. Implement it for a body type
+/// of your own.
 pub trait Resend: Sized {
     /// The same body once more; `None` if it can be sent once only. Then a 401 is passed on.
     fn resend(&self) -> Option<Self>;
@@ -64,8 +65,8 @@ impl<D: Buf, E> Resend for UnsyncBoxBody<D, E> {
 
 /// A service whose requests carry the token of an [`ApiAccess`], which makes it as a [`Layer`].
 ///
-/// Only requests with an absolute URI can be told to be the API's: a service that is bound to one host and takes paths gets its
-/// layer further out, where requests still say where they go.
+/// Only requests with an absolute URI can be told to be the API's: a service that is bound to one
+/// host and takes paths gets its layer further out, where requests still say where they go.
 ///
 /// ```
 /// use bytes::Bytes;

@@ -11,22 +11,24 @@
 //! # }
 //! ```
 //!
-//! A [`TokenSource`] keeps tokens and refreshes them. It is put together of values that each say one thing: a [`Server`], a [`Grant`]
-//! ([`JwtBearer`], [`ClientCredentials`]), a client authentication ([`PrivateKeyJwt`], [`ClientSecretJwt`], [`ClientSecretBasic`],
-//! [`ClientSecretPost`], [`NoneAuth`]), and for what is signed a [`Signer`]: a [`LocalKey`], or a KMS. What vendors ask is data, in
+//! A [`TokenSource`] keeps tokens and refreshes them. It is put together of values that each say
+//! one thing: a [`Server`], a [`Grant`] ([`JwtBearer`], [`ClientCredentials`]), a client
+//! authentication ([`PrivateKeyJwt`], [`ClientSecretJwt`], [`ClientSecretBasic`], [`ClientSecretPost`], [`NoneAuth`]), and for what is signed a [`Signer`]: a [`LocalKey`], or a KMS. What vendors ask is data, in
 //! [`preset`].
 //!
-//! Requests get their token by themselves where a program's HTTP client has layers: [`ApiAccess`], a [`tower_layer::Layer`] and a
-//! `reqwest_middleware::Middleware`. A program without tokio has [`blocking::TokenSource`].
+//! Requests get their token by themselves where a program's HTTP client has layers: [`ApiAccess`],
+//! a [`tower_layer::Layer`] and a `reqwest_middleware::Middleware`. A program without tokio has
+//! [`blocking::TokenSource`].
 //!
 //! What it holds to:
 //!
-//! * Whatever is signed is for an audience that was configured, never one that a server named ([`Audience`]).
+//! * Whatever is signed is for an audience that was configured, never one that a server named
+//!   ([`Audience`]).
 //! * Each assertion is new: a `jti` is never sent twice.
 //! * A token request goes to an https URL (or a loopback host), and redirects are not followed.
 //! * An answer is read strictly and within 128 KiB; what it says is shown escaped ([`OAuthError`]).
-//! * Tokens and keys do not show in `Debug`, and are wiped when dropped, as far as they are kept here: HTTP and TLS have buffers of
-//!   their own.
+//! * Tokens and keys do not show in `Debug`, and are wiped when dropped, as far as they are kept
+//!   here: HTTP and TLS have buffers of their own.
 
 mod access;
 mod assertion;

@@ -1,6 +1,7 @@
-//! What vendors ask of an assertion, as data. A preset fills in the settings of a [`JwtBearer`](super::JwtBearer),
-//! [`PrivateKeyJwt`](super::PrivateKeyJwt) or [`AssertionMaker`](super::AssertionMaker), and what is set against the vendor's rules
-//! afterwards is refused when the source is built. One of your own is a `static` of the same type.
+//! What vendors ask of an assertion, as data. A preset fills in the settings of a
+//! [`JwtBearer`](super::JwtBearer), [`PrivateKeyJwt`](super::PrivateKeyJwt) or
+//! [`AssertionMaker`](super::AssertionMaker), and what is set against the vendor's rules afterwards
+//! is refused when the source is built. One of your own is a `static` of the same type.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -75,8 +76,9 @@ pub enum SubjectRule {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Google service accounts. The scope is a claim, `sub` only for domain-wide delegation, `exp` at most an hour after `iat`.
-/// [`TokenSource::from_key_file`](super::TokenSource::from_key_file) uses it for Google's key files by itself.
+/// Google service accounts. The scope is a claim, `sub` only for domain-wide delegation, `exp` at
+/// most an hour after `iat`. [`TokenSource::from_key_file`](super::TokenSource::from_key_file) uses
+/// it for Google's key files by itself.
 ///
 /// <https://developers.google.com/identity/protocols/oauth2/service-account>
 pub static GOOGLE: Preset = Preset {
@@ -95,10 +97,11 @@ pub static GOOGLE: Preset = Preset {
     token_lifetime: None,
 };
 
-/// Salesforce, JWT bearer flow. `iss` is the consumer key, `sub` the user name, `exp` within 3 minutes. Scopes are those of the
-/// connected app, so none is sent. The answer has no `expires_in` and has `instance_url`, the API's address:
-/// [`AccessToken::member`](super::AccessToken::member). How long a session lives is a setting of the organisation; a token is kept
-/// for 15 minutes, the shortest of them.
+/// Salesforce, JWT bearer flow. `iss` is the consumer key, `sub` the user name, `exp` within 3
+/// minutes. Scopes are those of the connected app, so none is sent. The answer has no `expires_in`
+/// and has `instance_url`, the API's address: [`AccessToken::member`](super::AccessToken::member).
+/// How long a session lives is a setting of the organisation; a token is kept for 15 minutes, the
+/// shortest of them.
 ///
 /// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm>
 pub static SALESFORCE: Preset = salesforce(
@@ -136,8 +139,9 @@ const fn salesforce(
     }
 }
 
-/// DocuSign, JWT grant. `iss` is the integration key, `sub` the user's GUID, `aud` the host without scheme, and the scope
-/// (`signature impersonation`) a claim. The user must have consented once: until then the error is `consent_required`.
+/// DocuSign, JWT grant. `iss` is the integration key, `sub` the user's GUID, `aud` the host without
+/// scheme, and the scope (`signature impersonation`) a claim. The user must have consented once:
+/// until then the error is `consent_required`.
 ///
 /// <https://developers.docusign.com/platform/auth/jwt/jwt-get-token/>
 pub static DOCUSIGN: Preset = docusign(
@@ -175,9 +179,9 @@ const fn docusign(
     }
 }
 
-/// Microsoft Entra ID, `private_key_jwt` with a certificate. The header has `x5t#S256` (give the key its certificate:
-/// [`LocalKey::with_certificate_pem`](super::LocalKey::with_certificate_pem)), `aud` is the tenant's token endpoint, so use
-/// [`Server::at`](super::Server::at) with `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`. With the client credentials
+/// Microsoft Entra ID, `private_key_jwt` with a certificate. The header has `x5t#S256` (give the
+/// key its certificate: [`LocalKey::with_certificate_pem`](super::LocalKey::with_certificate_pem)),
+/// `aud` is the tenant's token endpoint, so use [`Server::at`](super::Server::at) with `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`. With the client credentials
 /// grant the scope is the resource's identifier and `/.default`.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
@@ -197,7 +201,8 @@ pub static ENTRA: Preset = Preset {
     token_lifetime: None,
 };
 
-/// Okta, `private_key_jwt`. `aud` is the token endpoint, so use [`Server::at`](super::Server::at); `exp` at most an hour ahead.
+/// Okta, `private_key_jwt`. `aud` is the token endpoint, so use [`Server::at`](super::Server::at);
+/// `exp` at most an hour ahead.
 ///
 /// <https://developer.okta.com/docs/guides/build-self-signed-jwt/>
 pub static OKTA: Preset = Preset {
@@ -275,9 +280,10 @@ pub static KEYCLOAK: Preset = Preset {
     token_lifetime: None,
 };
 
-/// GitHub Apps: the JWT with which an app asks GitHub's API for installation tokens. It goes there as a Bearer token itself and
-/// not to a token endpoint, so it is for an [`AssertionMaker`](super::AssertionMaker). `iss` is the app's client id, `iat` 60 s in
-/// the past, `exp` at most 10 minutes ahead; there is no `aud`.
+/// GitHub Apps: the JWT with which an app asks GitHub's API for installation tokens. It goes there
+/// as a Bearer token itself and not to a token endpoint, so it is for an
+/// [`AssertionMaker`](super::AssertionMaker). `iss` is the app's client id, `iat` 60 s in the past,
+/// `exp` at most 10 minutes ahead; there is no `aud`.
 ///
 /// <https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app>
 pub static GITHUB_APP: Preset = Preset {

@@ -1,4 +1,5 @@
-//! A token request while it is put together: the grant and the client authentication each add their part.
+//! A token request while it is put together: the grant and the client authentication each add their
+//! part.
 
 use std::borrow::Cow;
 
@@ -10,7 +11,8 @@ use zeroize::Zeroizing;
 use super::Server;
 use crate::{clock::UnixTime, types::Scope};
 
-/// What a token is wanted for, beyond what its source is configured for. It is the key under which tokens are cached.
+/// What a token is wanted for, beyond what its source is configured for. It is the key under which
+/// tokens are cached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Wanted {
     scope: Option<Scope>,
@@ -109,7 +111,8 @@ impl<'a> TokenRequest<'a> {
         self.now
     }
 
-    /// Sets a form parameter, in place of one of the same name: none may be there twice (RFC 6749 §3.2).
+    /// Sets a form parameter, in place of one of the same name: none may be there twice (RFC 6749
+    /// §3.2).
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         let name = name.into();
         self.remove(&name);

@@ -1,5 +1,5 @@
-//! The authorization server that is asked: who it is, and where its token endpoint is. Both are configuration, or the second is
-//! learned from the metadata of the first.
+//! The authorization server that is asked: who it is, and where its token endpoint is. Both are
+//! configuration, or the second is learned from the metadata of the first.
 
 use url::Url;
 
@@ -15,8 +15,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server with this issuer identifier. Its token endpoint is read from its metadata (RFC 8414) when a token is first
-    /// wanted; a document of another issuer is refused (§3.3).
+    /// The server with this issuer identifier. Its token endpoint is read from its metadata (RFC
+    /// 8414) when a token is first wanted; a document of another issuer is refused (§3.3).
     ///
     /// # Errors
     /// [`FetchError::Url`] unless the issuer is an https URL, or an http URL of a loopback host.
@@ -62,7 +62,8 @@ impl Server {
     /// The audience of an assertion for this server. It never depends on what any server says.
     ///
     /// # Errors
-    /// [`ConfigError::NoIssuer`], or [`ConfigError::DiscoveredAudience`] for [`Audience::TokenEndpoint`] without a configured one.
+    /// [`ConfigError::NoIssuer`], or [`ConfigError::DiscoveredAudience`] for
+    /// [`Audience::TokenEndpoint`] without a configured one.
     pub fn audience<'a>(&'a self, audience: &'a Audience) -> Result<Option<&'a str>, ConfigError> {
         match audience {
             Audience::Issuer => self

@@ -13,8 +13,8 @@ use grantor_jose::{
 
 use super::{KeyText, KeyTextError, KeyTextForm};
 
-/// Signs assertions with one key. [`LocalKey`] does it in this process; implement it for a KMS or a hardware module that keeps
-/// the key to itself.
+/// Signs assertions with one key. [`LocalKey`] does it in this process; implement it for a KMS or a
+/// hardware module that keeps the key to itself.
 ///
 /// ```
 /// use grantor::{client::{Signer, SignerError}, jose::Algorithm};
@@ -40,12 +40,14 @@ pub trait Signer: Send + Sync + 'static {
     /// The `kid` under which the server knows the key. `None` leaves it out of the header.
     fn key_id(&self) -> Option<&str>;
 
-    /// Further protected header parameters that belong to the key, such as `x5t#S256` (RFC 7515 §4.1.8).
+    /// Further protected header parameters that belong to the key, such as `x5t#S256` (RFC 7515
+    /// §4.1.8).
     fn header(&self) -> Object {
         Object::new()
     }
 
-    /// The signature of `signing_input` in JOSE form: for ECDSA R and S side by side and not DER (RFC 7518 §3.4).
+    /// The signature of `signing_input` in JOSE form: for ECDSA R and S side by side and not DER
+    /// (RFC 7518 §3.4).
     ///
     /// # Errors
     /// [`SignerError`]
@@ -68,7 +70,8 @@ pub enum SignerError {
     /// A signer elsewhere failed.
     #[error("signer: {0}")]
     Remote(#[source] Box<dyn Error + Send + Sync>),
-    /// The signature has not the length of its algorithm. Several KMS answer ECDSA signatures as DER.
+    /// The signature has not the length of its algorithm. Several KMS answer ECDSA signatures as
+    /// DER.
     #[error(
         "the signer's {algorithm} signature has {got} octets, expected {expected} (R and S side by side, not DER)"
     )]
@@ -109,8 +112,8 @@ impl LocalKey {
         })
     }
 
-    /// Reads a private JWK (RFC 7517). Its `kid`, where it has one, goes into the header. `algorithm` is needed for an RSA key
-    /// without `alg`, and must otherwise agree.
+    /// Reads a private JWK (RFC 7517). Its `kid`, where it has one, goes into the header.
+    /// `algorithm` is needed for an RSA key without `alg`, and must otherwise agree.
     ///
     /// # Errors
     /// [`SigningError`]
@@ -121,8 +124,9 @@ impl LocalKey {
         Ok(if named { key } else { key.without_key_id() })
     }
 
-    /// Reads an unencrypted private key in PEM: PKCS#8, PKCS#1 or SEC 1. `algorithm` is needed for RSA, and must otherwise
-    /// agree. A PEM has no `kid`; [`LocalKey::with_key_id`] gives it one.
+    /// Reads an unencrypted private key in PEM: PKCS#8, PKCS#1 or SEC 1. `algorithm` is needed for
+    /// RSA, and must otherwise agree. A PEM has no `kid`; [`LocalKey::with_key_id`] gives it
+    /// one.
     ///
     /// # Errors
     /// [`SigningError`]
@@ -184,8 +188,8 @@ impl LocalKey {
         }
     }
 
-    /// Adds the SHA-256 thumbprint of the key's certificate, in DER, to the header (`x5t#S256`, RFC 7515 §4.1.8). That it is the
-    /// certificate of this key is not checked.
+    /// Adds the SHA-256 thumbprint of the key's certificate, in DER, to the header (`x5t#S256`, RFC
+    /// 7515 §4.1.8). That it is the certificate of this key is not checked.
     #[must_use]
     pub fn with_certificate_der(mut self, certificate: &[u8]) -> Self {
         let thumbprint = base64url_encode(crypto::sha256(&[certificate]));

@@ -25,9 +25,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// and the longest that a server's `Retry-After` is respected.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
-/// A flight that has not landed this long after its own time limit is not being flown: nobody drives its runtime.
+/// A flight that has not landed this long after its own time limit is not being flown: nobody
+/// drives its runtime.
 const OVERDUE: Duration = Duration::from_secs(5);
-/// A token that replaced a refused one, and is refused too, is not replaced again within this time: the token is not the reason.
+/// A token that replaced a refused one, and is refused too, is not replaced again within this time:
+/// the token is not the reason.
 const REJECTION_COOLDOWN: Duration = Duration::from_secs(10);
 /// The longest life of a token that is believed.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
@@ -149,7 +151,8 @@ enum Joined {
 }
 
 impl Slot {
-    /// The token: at once while it is valid, also while it is being refreshed; else when the one request for it has its answer.
+    /// The token: at once while it is valid, also while it is being refreshed; else when the one
+    /// request for it has its answer.
     pub async fn token(
         self: &Arc<Self>,
         exchange: &Arc<Exchange>,
@@ -159,7 +162,8 @@ impl Slot {
         if let Some(token) = self.valid(exchange, timing, wanted) {
             return Ok(token);
         }
-        // A flight that was aborted with somebody else's runtime, or hangs with it, is flown once more on this one.
+        // A flight that was aborted with somebody else's runtime, or hangs with it, is flown once
+        // more on this one.
         for _ in 0..2 {
             match self.join(exchange, timing, wanted) {
                 Joined::Landed(landing) => return landing,
@@ -229,7 +233,8 @@ impl Slot {
             landing,
         };
         state.flight = Some(flight.clone());
-        // A runtime that is shutting down drops the task at once, and the ticket takes the lock when dropped.
+        // A runtime that is shutting down drops the task at once, and the ticket takes the lock
+        // when dropped.
         drop(state);
         let ticket = Ticket {
             slot: Arc::clone(self),
@@ -254,7 +259,8 @@ impl Slot {
         match outcome {
             Ok(token) => {
                 let held = Held::new(token.clone(), timing, self.current.load().as_deref());
-                // One that has ended already is given for a moment: else each call would make a request.
+                // One that has ended already is given for a moment: else each call would make a
+                // request.
                 let has_ended = matches!(held.freshness(now), Freshness::Stale);
                 state.failures = 0;
                 state.pause = has_ended.then(|| Pause {
@@ -291,7 +297,8 @@ struct Ticket {
 }
 
 impl Ticket {
-    /// What a flight brings that was taken for lost is for those only who still wait for it: another has been started since.
+    /// What a flight brings that was taken for lost is for those only who still wait for it:
+    /// another has been started since.
     fn land(self, outcome: Result<AccessToken, Failure>, timing: Timing, now: UnixTime) {
         let mut state = self.slot.state();
         if self.is_given_back(&mut state) {

@@ -19,16 +19,20 @@ use crate::{
     types::{GrantType, Scope},
 };
 
-/// Gives access tokens. A clone is the same source: make one per server and credential, and clone it to wherever it is needed.
+/// Gives access tokens. A clone is the same source: make one per server and credential, and clone
+/// it to wherever it is needed.
 ///
 /// * A token is kept, for each [`Wanted`] its own, and handed out until shortly before it ends.
-/// * It is refreshed ahead of that by whoever asks for it next, in the background: nobody who could have the valid token waits.
-/// * There is one request at a time for each token, however many ask. It runs in a task of its own, so a caller that gives up
-///   does not end it for the others.
-/// * A request that fails is [tried again](Retry) where that may help. After that the source waits, longer with each failure (1 s to
-///   60 s, or what `Retry-After` says): callers get the valid token if there is one, else the last error at once.
+/// * It is refreshed ahead of that by whoever asks for it next, in the background: nobody who could
+///   have the valid token waits.
+/// * There is one request at a time for each token, however many ask. It runs in a task of its own,
+///   so a caller that gives up does not end it for the others.
+/// * A request that fails is [tried again](Retry) where that may help. After that the source waits,
+///   longer with each failure (1 s to 60 s, or what `Retry-After` says): callers get the valid
+///   token if there is one, else the last error at once.
 ///
-/// Requests run on the tokio runtime of the caller that starts them; outside of one only a kept token is given.
+/// Requests run on the tokio runtime of the caller that starts them; outside of one only a kept
+/// token is given.
 ///
 /// ```
 /// use grantor::client::{JwtBearer, LocalKey, Server, TokenSource};
@@ -53,8 +57,9 @@ pub struct TokenSource {
 }
 
 impl TokenSource {
-    /// From a key file: Grantor's own form, or that of service accounts (Google's). With a private key by the JWT bearer grant, with
-    /// a secret by client credentials. [`TokenSource::key_file`] gives the builder.
+    /// From a key file: Grantor's own form, or that of service accounts (Google's). With a private
+    /// key by the JWT bearer grant, with a secret by client credentials.
+    /// [`TokenSource::key_file`] gives the builder.
     ///
     /// # Errors
     /// [`KeyFileError`]
@@ -67,9 +72,11 @@ impl TokenSource {
 
     /// As [`TokenSource::from_key_file`], with settings to change.
     ///
-    /// The file is read again when a token is fetched and it has changed since, and once more if the server then refuses the credential
-    /// (`invalid_client`, `invalid_grant`): a new key is used from the next token on, without a restart. A file that cannot be read
-    /// then, or is for another client or server, is passed over. A token that is kept costs no look at the file.
+    /// The file is read again when a token is fetched and it has changed since, and once more if
+    /// the server then refuses the credential (`invalid_client`, `invalid_grant`): a new key is
+    /// used from the next token on, without a restart. A file that cannot be read then, or is
+    /// for another client or server, is passed over. A token that is kept costs no look at the
+    /// file.
     ///
     /// # Errors
     /// [`KeyFileError`]
@@ -110,7 +117,8 @@ impl TokenSource {
             .await
     }
 
-    /// A token for something in particular. What `wanted` leaves open is what the source is configured for.
+    /// A token for something in particular. What `wanted` leaves open is what the source is
+    /// configured for.
     ///
     /// # Errors
     /// [`TokenError`]
@@ -118,8 +126,8 @@ impl TokenSource {
         self.wanting(wanted).token().await
     }
 
-    /// The source of tokens for something in particular: for what takes a source and asks for [`token`](Self::token). It shares
-    /// cache and connections with this one.
+    /// The source of tokens for something in particular: for what takes a source and asks for
+    /// [`token`](Self::token). It shares cache and connections with this one.
     #[must_use]
     pub fn wanting(&self, wanted: Wanted) -> Self {
         let wanted = wanted.or(&self.wanted);
@@ -140,8 +148,9 @@ impl TokenSource {
         }
     }
 
-    /// Puts a token on a request, and answers which: to be [invalidated](Self::invalidate) if the API answers 401. Programs should
-    /// prefer this to writing the header themselves: a token bound to a key (DPoP) needs more than a header value.
+    /// Puts a token on a request, and answers which: to be [invalidated](Self::invalidate) if the
+    /// API answers 401. Programs should prefer this to writing the header themselves: a token
+    /// bound to a key (DPoP) needs more than a header value.
     ///
     /// # Errors
     /// [`TokenError`]
@@ -151,8 +160,9 @@ impl TokenSource {
         Ok(token)
     }
 
-    /// Says that an API refused this token (401, `invalid_token`): it is not handed out again, and the next caller gets a new one.
-    /// However many say so of the same token, one request follows. If the new one is refused within 10 s too, it is kept: then the
+    /// Says that an API refused this token (401, `invalid_token`): it is not handed out again, and
+    /// the next caller gets a new one. However many say so of the same token, one request
+    /// follows. If the new one is refused within 10 s too, it is kept: then the
     /// reason is another.
     pub fn invalidate(&self, token: &AccessToken) {
         token.reject();
@@ -271,7 +281,8 @@ impl Builder {
         self
     }
 
-    /// Takes tokens of this type too. Without it anything but a Bearer token is refused (RFC 6749 §7.1).
+    /// Takes tokens of this type too. Without it anything but a Bearer token is refused (RFC 6749
+    /// §7.1).
     pub fn accept(mut self, token_type: TokenType) -> Self {
         self.accepted.push(token_type);
         self
@@ -282,14 +293,15 @@ impl Builder {
         Self { retry, ..self }
     }
 
-    /// How long before its end a token is refreshed: 5 minutes if not set, and at most a quarter of its life. Up to a tenth is added at
-    /// random.
+    /// How long before its end a token is refreshed: 5 minutes if not set, and at most a quarter of
+    /// its life. Up to a tenth is added at random.
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
         self.timing.refresh_ahead = ahead;
         self
     }
 
-    /// How long a token is kept whose answer has no `expires_in`: 5 minutes, or what the preset says, if not set.
+    /// How long a token is kept whose answer has no `expires_in`: 5 minutes, or what the preset
+    /// says, if not set.
     pub fn assumed_lifetime(mut self, lifetime: Duration) -> Self {
         self.timing.assumed_lifetime = lifetime;
         self

@@ -49,7 +49,8 @@ impl TokenType {
     }
 }
 
-/// An access token. A clone is the same token; its text is wiped when the last one is dropped, and `Debug` does not show it.
+/// An access token. A clone is the same token; its text is wiped when the last one is dropped, and
+/// `Debug` does not show it.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Inner>);
 
@@ -74,7 +75,8 @@ impl AccessToken {
         &self.0.token_type
     }
 
-    /// Its scope, where the server says so; otherwise it is the scope that was asked for (RFC 6749 §5.1).
+    /// Its scope, where the server says so; otherwise it is the scope that was asked for (RFC 6749
+    /// §5.1).
     pub fn scope(&self) -> Option<&Scope> {
         self.0.scope.as_ref()
     }
@@ -96,7 +98,8 @@ impl AccessToken {
         self.0.lifetime
     }
 
-    /// Another member of the answer: Salesforce's `instance_url`, for example. A `refresh_token` is not kept.
+    /// Another member of the answer: Salesforce's `instance_url`, for example. A `refresh_token` is
+    /// not kept.
     pub fn member(&self, name: &str) -> Option<&Value> {
         self.0.members.get(name)
     }
@@ -235,7 +238,8 @@ fn required(
     }
 }
 
-/// Separators are read as servers write them, or as a list of tokens; what is between has to be scope tokens.
+/// Separators are read as servers write them, or as a list of tokens; what is between has to be
+/// scope tokens.
 fn scope(value: Option<Value>) -> Result<Option<Scope>, TokenError> {
     let wrong = || TokenError::Member {
         member: "scope",
@@ -254,8 +258,8 @@ fn scope(value: Option<Value>) -> Result<Option<Scope>, TokenError> {
     Scope::parse(&text).map(Some).map_err(|_| wrong())
 }
 
-/// `expires_in` is a whole number of seconds (RFC 6749 §5.1), however a server writes the number; `null` says nothing. Text is
-/// refused: it might be read as another number by somebody else.
+/// `expires_in` is a whole number of seconds (RFC 6749 §5.1), however a server writes the number;
+/// `null` says nothing. Text is refused: it might be read as another number by somebody else.
 fn lifetime(value: Option<Value>) -> Result<Option<Duration>, TokenError> {
     match value {
         None | Some(Value::Null) => Ok(None),
@@ -296,7 +300,8 @@ fn refused(status: StatusCode, mut object: Object) -> TokenError {
     }
 }
 
-/// Wipes a body if nobody else holds it. The copies of the TLS library and the kernel are beyond reach.
+/// Wipes a body if nobody else holds it. The copies of the TLS library and the kernel are beyond
+/// reach.
 fn wipe(body: &mut Bytes) {
     if let Ok(mut body) = std::mem::take(body).try_into_mut() {
         body.as_mut().zeroize();

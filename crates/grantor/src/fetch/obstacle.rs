@@ -1,4 +1,5 @@
-//! What stands between a request and its answer: told by the errors of the operating system and of TLS, as far as they tell it.
+//! What stands between a request and its answer: told by the errors of the operating system and of
+//! TLS, as far as they tell it.
 
 use std::{error::Error, fmt, io};
 
@@ -14,9 +15,11 @@ pub enum Obstacle {
     Refused,
     /// There is no way to the address.
     Unreachable,
-    /// The other side speaks something else than TLS, or closed the connection when it was spoken to.
+    /// The other side speaks something else than TLS, or closed the connection when it was spoken
+    /// to.
     NotTls,
-    /// No root that this machine trusts has signed the certificate, directly or through those that the server sends.
+    /// No root that this machine trusts has signed the certificate, directly or through those that
+    /// the server sends.
     UnknownIssuer,
     /// The certificate has expired, by this machine's clock.
     Expired,

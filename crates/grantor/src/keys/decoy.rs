@@ -1,5 +1,6 @@
-//! Keys of nobody: an assertion that is refused before its signature was looked at is verified with one of these, and the result
-//! thrown away, so that the time of the answer does not tell who is registered (RFC 6749 §10.2 asks for as much of secrets).
+//! Keys of nobody: an assertion that is refused before its signature was looked at is verified with
+//! one of these, and the result thrown away, so that the time of the answer does not tell who is
+//! registered (RFC 6749 §10.2 asks for as much of secrets).
 
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use crate::assertion::Assertion;
 /// Octets of RSA moduli: those of nearly all keys.
 const RSA_BYTES: [usize; 3] = [256, 384, 512];
 
-/// One key for each kind of signature, and as many secrets as are tried for an assertion at most: how many a client has must not show
-/// either.
+/// One key for each kind of signature, and as many secrets as are tried for an assertion at most:
+/// how many a client has must not show either.
 pub struct Decoys {
     keys: Vec<VerificationKey>,
     secrets: Vec<Candidate>,
@@ -57,7 +58,8 @@ impl Decoys {
     /// Does the work of verifying, and says nothing about the outcome.
     pub fn verify(&self, assertion: &Assertion<'_>) {
         let algorithm = assertion.header().algorithm();
-        // A signature of another length than its RSA key's is refused at once, whoever's key that is.
+        // A signature of another length than its RSA key's is refused at once, whoever's key that
+        // is.
         let is_as_long = |key: &VerificationKey| {
             key.modulus_bytes()
                 .is_none_or(|bytes| bytes == assertion.signature_bytes())
@@ -70,8 +72,8 @@ impl Decoys {
         let _ = assertion.verified_by(keys.filter(|key| key.accepts(algorithm) && is_as_long(key)));
     }
 
-    /// Does the work of verifying if `keys` are for RSA and none of them can have made a signature of this length: they are refused at
-    /// once, and that must not tell how long they are.
+    /// Does the work of verifying if `keys` are for RSA and none of them can have made a signature
+    /// of this length: they are refused at once, and that must not tell how long they are.
     pub fn verify_beside(&self, assertion: &Assertion<'_>, keys: &[Candidate]) {
         let mut lengths = keys
             .iter()
@@ -82,16 +84,17 @@ impl Decoys {
         }
     }
 
-    /// Fills the secrets that an assertion is tried with up to [`MAX_CANDIDATES`]. They come last, so that an assertion that is right
-    /// costs no more; none of them verifies anything, for nobody knows them.
+    /// Fills the secrets that an assertion is tried with up to [`MAX_CANDIDATES`]. They come last,
+    /// so that an assertion that is right costs no more; none of them verifies anything, for
+    /// nobody knows them.
     pub fn fill(&self, secrets: &mut Vec<Candidate>) {
         let missing = MAX_CANDIDATES.saturating_sub(secrets.len());
         secrets.extend(self.secrets.iter().take(missing).cloned());
     }
 }
 
-/// An RSA key of this length. Its modulus is a number at random: no one can tell, or has its factors, and a product of two primes takes
-/// seconds to make.
+/// An RSA key of this length. Its modulus is a number at random: no one can tell, or has its
+/// factors, and a product of two primes takes seconds to make.
 fn rsa(bytes: usize) -> Result<Jwk, JwkError> {
     let mut modulus: Vec<u8> = crypto::random_bytes::<512>()[..bytes].to_vec();
     modulus[0] |= 0x80;
@@ -167,7 +170,8 @@ mod tests {
         }
     }
 
-    /// Of one length a signature took 16 us for nobody, and under 1 us for keys of another. Within a process there is little noise.
+    /// Of one length a signature took 16 us for nobody, and under 1 us for keys of another. Within
+    /// a process there is little noise.
     #[test]
     fn an_rsa_signature_takes_as_long_for_nobody_as_for_a_key_of_any_length() {
         let decoys = Decoys::new().expect("keys");

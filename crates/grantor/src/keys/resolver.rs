@@ -1,4 +1,5 @@
-//! Choosing a client's key for an assertion. Keys come from the registry only; the token merely points at one (RFC 8725 §3.1).
+//! Choosing a client's key for an assertion. Keys come from the registry only; the token merely
+//! points at one (RFC 8725 §3.1).
 
 use std::{fmt, sync::Arc};
 
@@ -115,8 +116,9 @@ pub enum KeyError {
 /// Resolves a client's key.
 #[async_trait]
 pub trait KeyResolver: Send + Sync + 'static {
-    /// The keys of `client` that may verify a token with this header at `now`: all of the `kind`, for the header's algorithm, and,
-    /// where the header has a `kid`, of that `kid` to the letter. At most [`MAX_CANDIDATES`], and never none.
+    /// The keys of `client` that may verify a token with this header at `now`: all of the `kind`,
+    /// for the header's algorithm, and, where the header has a `kid`, of that `kid` to the
+    /// letter. At most [`MAX_CANDIDATES`], and never none.
     async fn resolve_keys(
         &self,
         client: &Client,

@@ -6,8 +6,8 @@ use grantor_jose::{Algorithm, Jwk, PrivateJwk, SigningError, SigningKey, Verific
 
 use crate::clock::UnixTime;
 
-/// How long before and after its time a key may still have signed: another process learns of a rotation within a second, and `iat` has
-/// whole seconds.
+/// How long before and after its time a key may still have signed: another process learns of a
+/// rotation within a second, and `iat` has whole seconds.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// The keys of one moment.
@@ -18,7 +18,8 @@ pub struct KeyRing {
     own: Vec<OwnKey>,
 }
 
-/// A key that is published beside the one that signs: an older one whose tokens live on, or a newer one not yet in use.
+/// A key that is published beside the one that signs: an older one whose tokens live on, or a newer
+/// one not yet in use.
 #[derive(Clone, Debug)]
 pub struct OtherKey {
     jwk: Jwk,
@@ -122,7 +123,8 @@ impl KeyRing {
     }
 }
 
-/// Gives the keys of this moment, without waiting: rotation happens elsewhere and is seen on the next call.
+/// Gives the keys of this moment, without waiting: rotation happens elsewhere and is seen on the
+/// next call.
 pub trait SigningKeys: Send + Sync + 'static {
     /// The current ring.
     fn key_ring(&self) -> Arc<KeyRing>;

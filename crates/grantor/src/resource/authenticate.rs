@@ -1,4 +1,5 @@
-//! How this resource authenticates to the authorization server when it asks about a token (RFC 7662 §2.1).
+//! How this resource authenticates to the authorization server when it asks about a token (RFC 7662
+//! §2.1).
 
 use std::{error::Error, fmt};
 
@@ -12,7 +13,8 @@ use zeroize::Zeroizing;
 use crate::client::{ClientAuth, Server, TokenRequest, Wanted};
 use crate::{basic, clock::UnixTime};
 
-/// An introspection request that is being made. [`Authenticate`] adds header fields or form parameters to it.
+/// An introspection request that is being made. [`Authenticate`] adds header fields or form
+/// parameters to it.
 pub struct IntrospectionRequest {
     endpoint: Url,
     issuer: String,
@@ -88,14 +90,17 @@ impl fmt::Debug for IntrospectionRequest {
 
 /// Authenticates introspection requests.
 ///
-/// [`BasicCredentials`] is the method that most servers take. With the feature `client`, every `client::ClientAuth` is one too, such
-/// as `PrivateKeyJwt`. Another is one `impl`: a bearer token (RFC 7662 §2.1) is one header field.
+/// [`BasicCredentials`] is the method that most servers take. With the feature `client`, every
+/// `client::ClientAuth` is one too, such as `PrivateKeyJwt`. Another is one `impl`: a bearer token
+/// (RFC 7662 §2.1) is one header field.
 #[async_trait]
 pub trait Authenticate: Send + Sync + 'static {
-    /// Adds the credentials to `request`: new ones each time it is called, where they work only once.
+    /// Adds the credentials to `request`: new ones each time it is called, where they work only
+    /// once.
     ///
     /// # Errors
-    /// Whatever keeps the credentials from being made. No request is sent then, and the token counts as unknown, not as inactive.
+    /// Whatever keeps the credentials from being made. No request is sent then, and the token
+    /// counts as unknown, not as inactive.
     async fn authenticate(
         &self,
         request: &mut IntrospectionRequest,
@@ -103,7 +108,8 @@ pub trait Authenticate: Send + Sync + 'static {
 }
 
 /// As at the token endpoint: the audience of an assertion is the configured issuer.
-/// [`Audience::TokenEndpoint`](crate::client::Audience::TokenEndpoint) is refused, since no such URL is configured here.
+/// [`Audience::TokenEndpoint`](crate::client::Audience::TokenEndpoint) is refused, since no such
+/// URL is configured here.
 #[cfg(feature = "client")]
 #[async_trait]
 impl<A: ClientAuth> Authenticate for A {

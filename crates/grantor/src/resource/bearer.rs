@@ -1,4 +1,5 @@
-//! Where the token stands in a request (RFC 6750 §2.1), and what a request without a good one is told (§3).
+//! Where the token stands in a request (RFC 6750 §2.1), and what a request without a good one is
+//! told (§3).
 
 use std::{fmt, str, sync::Arc};
 
@@ -11,9 +12,9 @@ use crate::types::Scope;
 
 /// Guards an API: a [`tower_layer::Layer`] around any service over [`http`] types, or a part of it.
 ///
-/// The token is taken from the one place it may be in: a single `Authorization: Bearer` header field. A token in the query or in a
-/// form is not looked at (RFC 9700 §4.3.2). The inner service finds a [`ValidatedToken`] in the request's extensions; everybody
-/// else gets a challenge:
+/// The token is taken from the one place it may be in: a single `Authorization: Bearer` header
+/// field. A token in the query or in a form is not looked at (RFC 9700 §4.3.2). The inner service
+/// finds a [`ValidatedToken`] in the request's extensions; everybody else gets a challenge:
 ///
 /// | request | status | `error` (RFC 6750 §3.1) |
 /// |---|---|---|
@@ -23,8 +24,9 @@ use crate::types::Scope;
 /// | token without a needed scope | 403 | `insufficient_scope`, with `scope` |
 /// | nothing known: the authorization server does not answer | 503 | no challenge |
 ///
-/// The reason is logged with [`tracing`], and never told. Preflight requests of browsers carry no token: a CORS layer belongs
-/// outside of this one, as in `examples/protect_axum.rs`. There it answers preflights, and lets pages read the guard's refusals.
+/// The reason is logged with [`tracing`], and never told. Preflight requests of browsers carry no
+/// token: a CORS layer belongs outside of this one, as in `examples/protect_axum.rs`. There it
+/// answers preflights, and lets pages read the guard's refusals.
 ///
 /// ```
 /// use grantor::{resource::{BearerLayer, Validator}, types::Scope};
@@ -41,7 +43,8 @@ pub struct BearerLayer {
     terms: Arc<Terms>,
 }
 
-/// What is needed beside a good token, and what challenges say. Shared, because a layer is cloned for every request.
+/// What is needed beside a good token, and what challenges say. Shared, because a layer is cloned
+/// for every request.
 #[derive(Clone, Debug)]
 struct Terms {
     realm: String,
@@ -80,7 +83,8 @@ impl BearerLayer {
         }
     }
 
-    /// Names this resource's metadata in challenges, so that a client can find the authorization server (RFC 9728 §5.1).
+    /// Names this resource's metadata in challenges, so that a client can find the authorization
+    /// server (RFC 9728 §5.1).
     #[must_use]
     pub fn resource_metadata(self, url: Url) -> Self {
         self.with(|terms| terms.resource_metadata = Some(url))
@@ -97,7 +101,8 @@ impl BearerLayer {
         self
     }
 
-    /// Finds the token in `headers` and validates it: for frameworks without tower, and for extractors.
+    /// Finds the token in `headers` and validates it: for frameworks without tower, and for
+    /// extractors.
     ///
     /// # Errors
     /// The answer for whoever sent the request.

@@ -1,4 +1,5 @@
-//! Putting a validator together: whose tokens, for whom, with which keys, and for how long anything is believed.
+//! Putting a validator together: whose tokens, for whom, with which keys, and for how long anything
+//! is believed.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -23,7 +24,8 @@ use crate::{
     types::Scope,
 };
 
-/// Signatures that are accepted unless told otherwise. Ed25519 also under its older name EdDSA (RFC 9864).
+/// Signatures that are accepted unless told otherwise. Ed25519 also under its older name EdDSA (RFC
+/// 9864).
 pub const DEFAULT_ALGORITHMS: [Algorithm; 5] = [
     Algorithm::Rs256,
     Algorithm::Ps256,
@@ -39,10 +41,12 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValidatorError {
-    /// The issuer is no URL that metadata may be read from, and neither keys nor their URL are given.
+    /// The issuer is no URL that metadata may be read from, and neither keys nor their URL are
+    /// given.
     #[error("the issuer's metadata: {0}")]
     Issuer(#[source] FetchError),
-    /// The URL of keys or introspection is none that credentials may be sent to and keys be read from.
+    /// The URL of keys or introspection is none that credentials may be sent to and keys be read
+    /// from.
     #[error(transparent)]
     Url(FetchError),
     /// The audience is empty, or has characters that no challenge can hold.
@@ -107,15 +111,17 @@ impl ValidatorBuilder {
         }
     }
 
-    /// Another name of this resource: a token for any of its names is for it. For a resource that is moving from one name to another,
-    /// or that authorization servers know by different ones. The first stays its own: [`Validator::audience`], and the realm of challenges.
+    /// Another name of this resource: a token for any of its names is for it. For a resource that
+    /// is moving from one name to another, or that authorization servers know by different
+    /// ones. The first stays its own: [`Validator::audience`], and the realm of challenges.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.rules.audiences.push(audience.into());
         self
     }
 
-    /// Every token has to allow all of this. Scope of single routes: [`BearerLayer::require_scope`](super::BearerLayer).
+    /// Every token has to allow all of this. Scope of single routes:
+    /// [`BearerLayer::require_scope`](super::BearerLayer).
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
         self.rules.scope = scope;
@@ -161,7 +167,8 @@ impl ValidatorBuilder {
         }
     }
 
-    /// Asks the authorization server about opaque tokens, or about all. Without it, opaque tokens are refused.
+    /// Asks the authorization server about opaque tokens, or about all. Without it, opaque tokens
+    /// are refused.
     #[must_use]
     pub fn introspection(self, introspection: Introspection) -> Self {
         Self {
@@ -170,26 +177,29 @@ impl ValidatorBuilder {
         }
     }
 
-    /// How long fetched keys are used: what `Cache-Control: max-age` says, but at least `minimum` and at most `maximum`; without
-    /// it `maximum`. 1 and 10 minutes unless set. They are read again in the background when three quarters have passed.
+    /// How long fetched keys are used: what `Cache-Control: max-age` says, but at least `minimum`
+    /// and at most `maximum`; without it `maximum`. 1 and 10 minutes unless set. They are read
+    /// again in the background when three quarters have passed.
     ///
-    /// A key that the issuer removes is refused after `maximum` at the latest, while the issuer can be asked.
+    /// A key that the issuer removes is refused after `maximum` at the latest, while the issuer can
+    /// be asked.
     #[must_use]
     pub fn keys_for(mut self, minimum: Duration, maximum: Duration) -> Self {
         (self.lives.minimum, self.lives.maximum) = (minimum, maximum);
         self
     }
 
-    /// How long keys are used beyond that while the issuer does not answer. 1 hour unless set; then requests are refused with
-    /// [`Unavailable`](super::ValidationError::Unavailable).
+    /// How long keys are used beyond that while the issuer does not answer. 1 hour unless set; then
+    /// requests are refused with [`Unavailable`](super::ValidationError::Unavailable).
     #[must_use]
     pub fn stale_keys_for(mut self, duration: Duration) -> Self {
         self.lives.stale = duration;
         self
     }
 
-    /// The shortest time between two reads of the keys that tokens with an unknown `kid` cause: so long can it take until a key is
-    /// known that signs at the moment it is published. 30 s unless set.
+    /// The shortest time between two reads of the keys that tokens with an unknown `kid` cause: so
+    /// long can it take until a key is known that signs at the moment it is published. 30 s
+    /// unless set.
     #[must_use]
     pub fn unknown_key_cooldown(mut self, cooldown: Duration) -> Self {
         self.lives.cooldown = cooldown;
@@ -203,8 +213,9 @@ impl ValidatorBuilder {
         self
     }
 
-    /// How long an accepted JWT is not verified again, never beyond its `exp` nor a change of the issuer's keys, and how many tokens
-    /// are remembered. 5 minutes and 10,000 tokens unless set; a token takes one to two KiB.
+    /// How long an accepted JWT is not verified again, never beyond its `exp` nor a change of the
+    /// issuer's keys, and how many tokens are remembered. 5 minutes and 10,000 tokens unless
+    /// set; a token takes one to two KiB.
     #[must_use]
     pub fn remember(self, duration: Duration, tokens: usize) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! Tokens that were just seen: accepted ones, and ones that the authorization server says are not active. Under a fingerprint, so
-//! that the cache holds nothing that could be sent somewhere.
+//! Tokens that were just seen: accepted ones, and ones that the authorization server says are not
+//! active. Under a fingerprint, so that the cache holds nothing that could be sent somewhere.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +12,9 @@ use quick_cache::{
 use super::{ValidatedToken, ValidationError, key_set::KeySet, refreshing::since};
 use crate::clock::UnixTime;
 
-/// For how long what came of asking about a token is the answer for everybody who brings it, where it is no plain "not active": whoever
-/// waited for it does not ask again in turn, and a failing issuer is not asked more because it fails.
+/// For how long what came of asking about a token is the answer for everybody who brings it, where
+/// it is no plain "not active": whoever waited for it does not ask again in turn, and a failing
+/// issuer is not asked more because it fails.
 const FAILURE_HELD: Duration = Duration::from_secs(1);
 
 /// Most failures held. They are larger than the rest: a claim that is wrong is in them.
@@ -61,7 +62,8 @@ impl Seen {
         }
     }
 
-    /// Whether it need not be looked at again: its time is not over, and the issuer's keys are the same.
+    /// Whether it need not be looked at again: its time is not over, and the issuer's keys are the
+    /// same.
     pub(super) fn stands(&self, now: UnixTime, current: Option<&Arc<KeySet>>) -> bool {
         let same_keys = match (&self.keys, current) {
             (Some(then), Some(current)) => Arc::ptr_eq(then, current),
@@ -82,7 +84,8 @@ pub(super) type Turn<'c> = PlaceholderGuard<
     DefaultLifecycle<Fingerprint, Seen>,
 >;
 
-/// Bounded by number: strangers cannot put anything into `accepted`, and what they put into `inactive` pushes out only its like.
+/// Bounded by number: strangers cannot put anything into `accepted`, and what they put into
+/// `inactive` pushes out only its like.
 pub(super) struct TokenCache {
     fingerprints: Fingerprints,
     accepted: Cache<Fingerprint, Seen>,

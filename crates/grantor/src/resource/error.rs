@@ -1,5 +1,5 @@
-//! Why a token is refused, and why a document of the authorization server is not there. None of this is for the public: the
-//! challenge has fixed words, these go to the log.
+//! Why a token is refused, and why a document of the authorization server is not there. None of
+//! this is for the public: the challenge has fixed words, these go to the log.
 
 use std::{error::Error, sync::Arc};
 
@@ -27,7 +27,8 @@ pub enum ValidationError {
         /// What the header says.
         got: Option<String>,
     },
-    /// A claim or member that belongs to another kind of token: an ID token, a refresh token, a logout token (RFC 8725 §3.12).
+    /// A claim or member that belongs to another kind of token: an ID token, a refresh token, a
+    /// logout token (RFC 8725 §3.12).
     #[error("'{0}' says that this is no access token")]
     NotAnAccessToken(&'static str),
     /// The issuer publishes no key of this `kid`, or none for this algorithm.
@@ -81,7 +82,8 @@ pub enum ValidationError {
         /// How far.
         seconds_ahead: f64,
     },
-    /// `cnf` binds the token to a key, whose possession a bearer request does not prove (RFC 9449 §7.2, RFC 8705 §3).
+    /// `cnf` binds the token to a key, whose possession a bearer request does not prove (RFC 9449
+    /// §7.2, RFC 8705 §3).
     #[error("claim 'cnf' binds the token to a key; it is not a bearer token")]
     SenderConstrained,
     /// The authorization server says that the token is not active (RFC 7662 §2.2).
@@ -150,7 +152,8 @@ pub enum SourceError {
         #[source]
         error: JwkSetError,
     },
-    /// The introspection answer is no JSON object, or does not say whether the token is active (RFC 7662 §2.2).
+    /// The introspection answer is no JSON object, or does not say whether the token is active (RFC
+    /// 7662 §2.2).
     #[error("{url}: introspection answer: {error}")]
     Introspection {
         /// What was asked.
@@ -162,8 +165,8 @@ pub enum SourceError {
     /// The credentials for introspection could not be made.
     #[error("credentials for introspection: {0}")]
     Credentials(#[source] Box<dyn Error + Send + Sync>),
-    /// So many questions were under way to the authorization server that there was [no place](super::Introspection::at_once) for another
-    /// in time.
+    /// So many questions were under way to the authorization server that there was [no
+    /// place](super::Introspection::at_once) for another in time.
     #[error("too many questions to the authorization server are under way")]
     Busy,
     /// It took longer than [configured](super::ValidatorBuilder::timeout).

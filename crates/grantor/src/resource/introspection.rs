@@ -1,4 +1,5 @@
-//! Asking the authorization server about a token (RFC 7662): the only way to know about an opaque token, and about revocation.
+//! Asking the authorization server about a token (RFC 7662): the only way to know about an opaque
+//! token, and about revocation.
 
 use std::{fmt, num::NonZero, sync::Arc, time::Duration};
 
@@ -18,13 +19,15 @@ use crate::{
 /// Largest introspection answer read, in octets.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// Questions under way at once unless told otherwise: a server that answers within 10 ms is asked 3,200 times a second.
+/// Questions under way at once unless told otherwise: a server that answers within 10 ms is asked
+/// 3,200 times a second.
 const DEFAULT_AT_ONCE: NonZero<usize> = NonZero::new(32).expect("not zero");
 
 /// When and how the authorization server is asked about tokens.
 ///
-/// An answer may leave out `aud` (RFC 7662 §2.2); "active" then means active for whoever asks (§4), and the token is accepted. Where the
-/// server has neighbours of this resource and does not tell them apart, require a scope that only this resource knows.
+/// An answer may leave out `aud` (RFC 7662 §2.2); "active" then means active for whoever asks (§4),
+/// and the token is accepted. Where the server has neighbours of this resource and does not tell
+/// them apart, require a scope that only this resource knows.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,8 +57,8 @@ pub(super) enum IntrospectedTokens {
 impl Introspection {
     /// Asks about opaque tokens, with these credentials; JWTs are still validated here alone.
     ///
-    /// The endpoint is the `introspection_endpoint` of the issuer's metadata. An active token is taken for active for another
-    /// minute, an inactive one for inactive for another 5 s.
+    /// The endpoint is the `introspection_endpoint` of the issuer's metadata. An active token is
+    /// taken for active for another minute, an inactive one for inactive for another 5 s.
     pub fn new(credentials: impl Authenticate) -> Self {
         Self {
             credentials: Arc::new(credentials),
@@ -76,8 +79,8 @@ impl Introspection {
         }
     }
 
-    /// Asks about JWTs too, once they have passed validation here, so that their revocation is honoured. A forged JWT never reaches
-    /// the authorization server.
+    /// Asks about JWTs too, once they have passed validation here, so that their revocation is
+    /// honoured. A forged JWT never reaches the authorization server.
     #[must_use]
     pub fn of_every_token(self) -> Self {
         Self {
@@ -86,8 +89,8 @@ impl Introspection {
         }
     }
 
-    /// How long an answer "active" is used, never beyond the token's `exp`. A revoked token is refused after this time at the
-    /// latest.
+    /// How long an answer "active" is used, never beyond the token's `exp`. A revoked token is
+    /// refused after this time at the latest.
     #[must_use]
     pub fn active_for(self, duration: Duration) -> Self {
         Self {
@@ -96,9 +99,11 @@ impl Introspection {
         }
     }
 
-    /// How many questions are under way at once; 32 unless set. Anybody can make up opaque tokens, and each has to be asked about, so this
-    /// is what a flood of them costs the authorization server. Requests beyond it wait, for at most half the
-    /// [timeout](super::ValidatorBuilder::timeout), and are then answered 503. Many requests with the same token are one question.
+    /// How many questions are under way at once; 32 unless set. Anybody can make up opaque tokens,
+    /// and each has to be asked about, so this is what a flood of them costs the authorization
+    /// server. Requests beyond it wait, for at most half the
+    /// [timeout](super::ValidatorBuilder::timeout), and are then answered 503. Many requests with
+    /// the same token are one question.
     #[must_use]
     pub fn at_once(self, questions: NonZero<usize>) -> Self {
         Self {
@@ -107,7 +112,8 @@ impl Introspection {
         }
     }
 
-    /// How long an answer "not active" is used. Short: a token may become known a moment after it was issued.
+    /// How long an answer "not active" is used. Short: a token may become known a moment after it
+    /// was issued.
     #[must_use]
     pub fn inactive_for(self, duration: Duration) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Which of the issuer's keys may have signed a token: by `kid`, never by anything the token brings along (RFC 8725 §3.10).
+//! Which of the issuer's keys may have signed a token: by `kid`, never by anything the token brings
+//! along (RFC 8725 §3.10).
 
 use std::sync::Arc;
 
@@ -6,7 +7,8 @@ use grantor_jose::{Header, Jwk, JwkSet, JwsError, SkippedKey, Unverified, Verifi
 
 use super::{SourceError, ValidationError, refreshing::Refreshing, source::KeySource};
 
-/// Most keys that one token is tried with: an attacker pays one token, and we one signature verification each.
+/// Most keys that one token is tried with: an attacker pays one token, and we one signature
+/// verification each.
 const MAX_TRIES: usize = 4;
 
 /// The usable public keys of one moment, parsed once.
@@ -24,7 +26,8 @@ impl KeySet {
         })
     }
 
-    /// The `previous` set if it has the same keys, so that a set that is the same is the same pointer.
+    /// The `previous` set if it has the same keys, so that a set that is the same is the same
+    /// pointer.
     pub(super) fn replacing(previous: Option<&Arc<Self>>, set: JwkSet) -> Arc<Self> {
         let jwks = |keys: &[VerificationKey]| -> Vec<Option<Jwk>> {
             keys.iter().map(|key| key.jwk().cloned()).collect()
@@ -37,7 +40,8 @@ impl KeySet {
         }
     }
 
-    /// Whether it may have been one of these keys: one has the token's `kid`; or the token has none, and one fits its algorithm.
+    /// Whether it may have been one of these keys: one has the token's `kid`; or the token has
+    /// none, and one fits its algorithm.
     fn knows(&self, header: &Header) -> bool {
         self.candidates(header)
             .any(|key| header.key_id().is_some() || key.accepts(header.algorithm()))
@@ -50,7 +54,8 @@ impl KeySet {
         })
     }
 
-    /// Why none of these keys is it: the one with the token's `kid` cannot be used, or there is none.
+    /// Why none of these keys is it: the one with the token's `kid` cannot be used, or there is
+    /// none.
     fn unknown(&self, header: &Header) -> ValidationError {
         let named = header.key_id().and_then(|kid| {
             self.skipped
@@ -86,7 +91,8 @@ impl Keys {
         }
     }
 
-    /// Verifies the signature, if and only if it is by a key of the issuer. Answers the set that the key is from.
+    /// Verifies the signature, if and only if it is by a key of the issuer. Answers the set that
+    /// the key is from.
     pub(super) async fn verify(
         &self,
         jws: &Unverified<'_>,

@@ -1,6 +1,8 @@
-//! The resource role: which requests with an access token an API lets in (RFC 9068, RFC 6750, RFC 7662).
+//! The resource role: which requests with an access token an API lets in (RFC 9068, RFC 6750, RFC
+//! 7662).
 //!
-//! A [`Validator`] knows whose tokens are good for which resource. A [`BearerLayer`] puts it in front of an API:
+//! A [`Validator`] knows whose tokens are good for which resource. A [`BearerLayer`] puts it in
+//! front of an API:
 //!
 //! ```
 //! use grantor::{resource::{BearerLayer, ValidatedToken, Validator}, types::Scope};
@@ -48,20 +50,22 @@
 //! | any other failure to learn about a token | 1 s | |
 //! | that a token is not active | 5 s | [`inactive_for`](Introspection::inactive_for) |
 //!
-//! A JWT that is validated here alone works until it expires, whatever happens to it at the issuer. Where revocation has to be honoured
-//! sooner, [`Introspection::of_every_token`] asks.
+//! A JWT that is validated here alone works until it expires, whatever happens to it at the issuer.
+//! Where revocation has to be honoured sooner, [`Introspection::of_every_token`] asks.
 //!
 //! # What strangers can cause
 //!
-//! A made-up JWT costs one look at the issuer's keys per [cooldown](ValidatorBuilder::unknown_key_cooldown), at most. A made-up opaque token has
-//! to be asked about: [32 questions](Introspection::at_once) are under way at once, requests with the same token share one, and what cannot
-//! be asked in time is answered 503.
+//! A made-up JWT costs one look at the issuer's keys per
+//! [cooldown](ValidatorBuilder::unknown_key_cooldown), at most. A made-up opaque token has
+//! to be asked about: [32 questions](Introspection::at_once) are under way at once, requests with
+//! the same token share one, and what cannot be asked in time is answered 503.
 //!
 //! # What is refused
 //!
-//! Keys inside a token (`jwk`, `jku`, `x5c`, `x5u`) are never read; HMAC algorithms cannot be configured; a fetched key set that contains
-//! private keys is not used. A token that is bound to a key (`cnf`: DPoP, mutual TLS) is no bearer token, and is refused. Its
-//! [profile](TokenProfile) keeps any other JWT of the same issuer from passing as an access token.
+//! Keys inside a token (`jwk`, `jku`, `x5c`, `x5u`) are never read; HMAC algorithms cannot be
+//! configured; a fetched key set that contains private keys is not used. A token that is bound to a
+//! key (`cnf`: DPoP, mutual TLS) is no bearer token, and is refused. Its [profile](TokenProfile)
+//! keeps any other JWT of the same issuer from passing as an access token.
 
 mod authenticate;
 mod bearer;

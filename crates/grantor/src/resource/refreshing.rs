@@ -1,4 +1,5 @@
-//! When a document of the authorization server is asked for again: in time, once for everybody, and not at a stranger's word.
+//! When a document of the authorization server is asked for again: in time, once for everybody, and
+//! not at a stranger's word.
 //!
 //! ```text
 //!  loaded        3/4 of its life           its life ends             + stale
@@ -42,8 +43,8 @@ pub(super) struct Loaded<D> {
     pub(super) max_age: Option<Duration>,
 }
 
-/// How long documents are used. `maximum` bounds how long a removed key still works while the server answers, `maximum + stale`
-/// while it does not.
+/// How long documents are used. `maximum` bounds how long a removed key still works while the
+/// server answers, `maximum + stale` while it does not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lives {
     pub(super) minimum: Duration,
@@ -76,7 +77,8 @@ struct Loading {
 }
 
 impl Loading {
-    /// How long it is still waited for. One that takes twice its time hangs with a runtime that nobody drives.
+    /// How long it is still waited for. One that takes twice its time hangs with a runtime that
+    /// nobody drives.
     fn patience(&self, lives: &Lives) -> Duration {
         lives
             .timeout
@@ -125,7 +127,8 @@ impl<L: Load> Refreshing<L> {
         }))
     }
 
-    /// The document. Waits only if there is none that may be used, or if the one there is has outlived its life.
+    /// The document. Waits only if there is none that may be used, or if the one there is has
+    /// outlived its life.
     pub(super) async fn get(&self) -> Result<Arc<L::Document>, Arc<SourceError>> {
         let (state, now) = (self.0.state.load(), self.0.clock.now());
         match self.0.freshness(&state, now) {
@@ -148,8 +151,9 @@ impl<L: Load> Refreshing<L> {
         self.0.usable()
     }
 
-    /// A document other than `seen`, if there is one by now, or if asking once more brings one; asks at most once per cooldown.
-    /// Fails if the last that was heard is a failure: there may be one, then.
+    /// A document other than `seen`, if there is one by now, or if asking once more brings one;
+    /// asks at most once per cooldown. Fails if the last that was heard is a failure: there may
+    /// be one, then.
     pub(super) async fn other_than(
         &self,
         seen: &Arc<L::Document>,
@@ -171,7 +175,8 @@ impl<L: Load> Refreshing<L> {
 
     /// Waits for a load, unless there has been one since `seen`.
     async fn refresh(&self, seen: &State<L::Document>) {
-        // One that was aborted with somebody else's runtime, or hangs with it, is made once more on this one.
+        // One that was aborted with somebody else's runtime, or hangs with it, is made once more on
+        // this one.
         for _ in 0..2 {
             let Some(mut loading) = self.join(seen) else {
                 return;
@@ -189,8 +194,8 @@ impl<L: Load> Refreshing<L> {
         }
     }
 
-    /// Takes the load that is under way, or starts one; neither if there has been one since `seen`. In a task of its own: a caller
-    /// that gives up must not undo the wait of others.
+    /// Takes the load that is under way, or starts one; neither if there has been one since `seen`.
+    /// In a task of its own: a caller that gives up must not undo the wait of others.
     fn join(&self, seen: &State<L::Document>) -> Option<Loading> {
         let mut current = self.0.loading();
         if !std::ptr::eq(seen, &**self.0.state.load()) {
@@ -208,7 +213,8 @@ impl<L: Load> Refreshing<L> {
             end,
         };
         *current = Some(loading.clone());
-        // A runtime that is shutting down drops the task at once, and the turn takes the lock when dropped.
+        // A runtime that is shutting down drops the task at once, and the turn takes the lock when
+        // dropped.
         drop(current);
         let turn = Turn {
             inner: self.0.clone(),
@@ -264,7 +270,8 @@ impl<L: Load> Inner<L> {
             Some(age) if age < held.life * 3 / 4 => Freshness::Fresh,
             Some(age) if age < held.life => Freshness::Ageing,
             Some(age) if age < held.life + self.lives.stale => Freshness::Stale,
-            // A clock that was set back tells nothing about the age; one that was set back far would let a document be used for ever.
+            // A clock that was set back tells nothing about the age; one that was set back far
+            // would let a document be used for ever.
             None if held.loaded_at <= now.plus(self.lives.stale) => Freshness::Stale,
             _ => Freshness::Gone,
         };

@@ -1,5 +1,5 @@
-//! The rules an access token has to meet (RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3), one function each. Each is pure: claims,
-//! expectation and time in, nothing or the broken rule out.
+//! The rules an access token has to meet (RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3), one function
+//! each. Each is pure: claims, expectation and time in, nothing or the broken rule out.
 
 use std::time::Duration;
 
@@ -8,27 +8,31 @@ use grantor_jose::{Algorithm, Claims, Header, NumericDate, json::Value};
 use super::{ValidatedToken, ValidationError};
 use crate::types::Scope;
 
-/// Claims that only tokens of another kind have: of an ID token (OpenID Connect Core 1.0 §3.1.3.6, §3.3.2.11), a logout token
-/// (Back-Channel Logout 1.0 §2.4), a DPoP proof (RFC 9449 §4.2).
+/// Claims that only tokens of another kind have: of an ID token (OpenID Connect Core 1.0 §3.1.3.6,
+/// §3.3.2.11), a logout token (Back-Channel Logout 1.0 §2.4), a DPoP proof (RFC 9449 §4.2).
 const FOREIGN_CLAIMS: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
 
 /// What a JWT has to look like to be taken for an access token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenProfile {
-    /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `iat`, `jti` and `client_id` are present. Nothing else that an
-    /// issuer signs can be taken for an access token.
+    /// RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `iat`, `jti` and `client_id` are
+    /// present. Nothing else that an issuer signs can be taken for an access token.
     #[default]
     Rfc9068,
-    /// JWTs of servers that do not follow RFC 9068 (yet): Microsoft Entra ID, Keycloak without its `at+jwt` option, Okta, Duende
-    /// IdentityServer, Spring Authorization Server, Cloud Foundry UAA, rauthy and many older ones. `typ` may also be `JWT` or absent;
-    /// `iat` and `jti` may be absent. The client may be called `azp`, `appid` or `cid`, the scope `scp`; the scope may be a string or
-    /// a list. One of subject and client has to be there: Duende and rauthy name only the client in a token that is for the client
-    /// itself. Then [`ValidatedToken::subject`] is `None` and not the client's name, which may also be a user's (RFC 9068 §5).
+    /// JWTs of servers that do not follow RFC 9068 (yet): Microsoft Entra ID, Keycloak without its
+    /// `at+jwt` option, Okta, Duende IdentityServer, Spring Authorization Server, Cloud Foundry
+    /// UAA, rauthy and many older ones. `typ` may also be `JWT` or absent; `iat` and `jti` may
+    /// be absent. The client may be called `azp`, `appid` or `cid`, the scope `scp`; the scope may
+    /// be a string or a list. One of subject and client has to be there: Duende and rauthy name
+    /// only the client in a token that is for the client itself. Then
+    /// [`ValidatedToken::subject`] is `None` and not the client's name, which may also be a user's
+    /// (RFC 9068 §5).
     ///
-    /// The price: nothing tells an access token from other JWTs of the same issuer but what is in the claims. An ID token whose
-    /// `aud` is this resource passes, unless it has a claim that only ID tokens have. So the audience must not be the
-    /// `client_id` of a client that people sign in to.
+    /// The price: nothing tells an access token from other JWTs of the same issuer but what is in
+    /// the claims. An ID token whose `aud` is this resource passes, unless it has a claim that
+    /// only ID tokens have. So the audience must not be the `client_id` of a client that people
+    /// sign in to.
     PlainJwt,
 }
 
@@ -83,7 +87,8 @@ impl Rules {
         }
     }
 
-    /// Holds an introspection answer about an active token against the rules: what is there has to be right (RFC 7662 §2.2).
+    /// Holds an introspection answer about an active token against the rules: what is there has to
+    /// be right (RFC 7662 §2.2).
     pub(super) fn check_active(
         &self,
         answer: Claims,

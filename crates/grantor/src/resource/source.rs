@@ -1,4 +1,5 @@
-//! The documents of the authorization server as [`Refreshing`](super::refreshing) loads them: its metadata, and its keys.
+//! The documents of the authorization server as [`Refreshing`](super::refreshing) loads them: its
+//! metadata, and its keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -133,8 +134,8 @@ async fn get(fetch: &dyn Fetch, url: &Url) -> Result<http::Response<Bytes>, Sour
     }
 }
 
-/// How long the answer may be used (RFC 9111 §5.2.2): zero if it says that it may not. `Expires` is not read: a server's clock is
-/// no measure of ours, and the configured maximum bounds its absence.
+/// How long the answer may be used (RFC 9111 §5.2.2): zero if it says that it may not. `Expires` is
+/// not read: a server's clock is no measure of ours, and the configured maximum bounds its absence.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers
         .get_all(header::CACHE_CONTROL)
@@ -146,7 +147,8 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
             match name.trim().to_ascii_lowercase().as_str() {
                 "no-store" | "no-cache" => Some(Duration::ZERO),
-                // More digits than fit mean a long time; what is no number means nothing that could be relied on.
+                // More digits than fit mean a long time; what is no number means nothing that could
+                // be relied on.
                 "max-age" => {
                     let digits = value.trim().trim_matches('"');
                     let number =

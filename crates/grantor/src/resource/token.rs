@@ -6,7 +6,8 @@ use grantor_jose::{Audience, Claims, NumericDate, SmolStr, json::Value};
 
 use crate::{clock::UnixTime, types::Scope};
 
-/// An access token that a [`Validator`](super::Validator) has accepted: holding one is the proof. Cheap to clone.
+/// An access token that a [`Validator`](super::Validator) has accepted: holding one is the proof.
+/// Cheap to clone.
 ///
 /// `Debug` shows whom it is about, and not the claims. The token itself is not kept.
 #[derive(Clone)]
@@ -29,14 +30,17 @@ impl ValidatedToken {
         }))
     }
 
-    /// `sub`: whom the token is about (RFC 9068 §2.2); the client itself where nobody else is involved. Unique within the
-    /// issuer. Always there with [`TokenProfile::Rfc9068`](super::TokenProfile); a plain JWT may name the
-    /// [client](Self::client_id) alone, and an introspection answer may leave it out (RFC 7662 §2.2).
+    /// `sub`: whom the token is about (RFC 9068 §2.2); the client itself where nobody else is
+    /// involved. Unique within the issuer. Always there with
+    /// [`TokenProfile::Rfc9068`](super::TokenProfile); a plain JWT may name the
+    /// [client](Self::client_id) alone, and an introspection answer may leave it out (RFC 7662
+    /// §2.2).
     pub fn subject(&self) -> Option<&str> {
         self.0.claims.subject.as_deref()
     }
 
-    /// `client_id`: who asked for the token (RFC 9068 §2.2). Always there with [`TokenProfile::Rfc9068`](super::TokenProfile).
+    /// `client_id`: who asked for the token (RFC 9068 §2.2). Always there with
+    /// [`TokenProfile::Rfc9068`](super::TokenProfile).
     pub fn client_id(&self) -> Option<&str> {
         self.claim(self.0.client_claim?)?.as_str()
     }
@@ -81,8 +85,8 @@ impl ValidatedToken {
         self.date_of_expiry().map(UnixTime::from_date_rounded_up)
     }
 
-    /// Any other claim, or member of the introspection answer: `groups`, `roles`, `entitlements` (RFC 9068 §2.2.3.1), `acr`, or
-    /// whatever the authorization server adds.
+    /// Any other claim, or member of the introspection answer: `groups`, `roles`, `entitlements`
+    /// (RFC 9068 §2.2.3.1), `acr`, or whatever the authorization server adds.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.0.claims.other.get(name)
     }

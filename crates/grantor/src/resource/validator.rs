@@ -1,4 +1,5 @@
-//! Whether an access token is good for this resource: the straight line from text to [`ValidatedToken`].
+//! Whether an access token is good for this resource: the straight line from text to
+//! [`ValidatedToken`].
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -23,10 +24,11 @@ use crate::{
     types::Scope,
 };
 
-/// Validates the access tokens that one issuer makes for one resource. Cloning it shares everything.
+/// Validates the access tokens that one issuer makes for one resource. Cloning it shares
+/// everything.
 ///
-/// A JWT is validated with the issuer's published keys (RFC 9068 §4), any other token by asking the issuer (RFC 7662), if so
-/// configured. It runs on tokio: keys are refreshed by tasks.
+/// A JWT is validated with the issuer's published keys (RFC 9068 §4), any other token by asking the
+/// issuer (RFC 7662), if so configured. It runs on tokio: keys are refreshed by tasks.
 #[derive(Clone)]
 pub struct Validator(pub(super) Arc<Inner>);
 
@@ -61,19 +63,21 @@ enum Shape<'t> {
 impl Validator {
     /// Starts building a validator for tokens that `issuer` makes for `audience`.
     ///
-    /// `issuer` is the issuer identifier to the letter, as in the `iss` of its tokens and metadata. `audience` is this resource's
-    /// own identifier, which its tokens have in `aud`: its URL (RFC 8707), or whatever name it is registered by. There is no
-    /// default, because a resource without a name would accept tokens made for its neighbours.
+    /// `issuer` is the issuer identifier to the letter, as in the `iss` of its tokens and metadata.
+    /// `audience` is this resource's own identifier, which its tokens have in `aud`: its URL
+    /// (RFC 8707), or whatever name it is registered by. There is no default, because a
+    /// resource without a name would accept tokens made for its neighbours.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> ValidatorBuilder {
         ValidatorBuilder::new(issuer.into(), audience.into())
     }
 
-    /// Accepts `token` if and only if the issuer made it for this resource, it is valid now, it allows the scope that the
-    /// validator was built with, and, where introspection is asked, it was not revoked.
+    /// Accepts `token` if and only if the issuer made it for this resource, it is valid now, it
+    /// allows the scope that the validator was built with, and, where introspection is asked,
+    /// it was not revoked.
     ///
     /// # Errors
-    /// The first broken rule, for the log and not for the public; [`ValidationError::Unavailable`] if nothing can be said because
-    /// the authorization server does not answer.
+    /// The first broken rule, for the log and not for the public; [`ValidationError::Unavailable`]
+    /// if nothing can be said because the authorization server does not answer.
     pub async fn validate(&self, token: &str) -> Result<ValidatedToken, ValidationError> {
         let inner = &*self.0;
         if token.len() > MAX_TOKEN_BYTES {
@@ -102,7 +106,8 @@ impl Validator {
         Ok(token)
     }
 
-    /// Loads metadata and keys now, so that the first request need not wait, and a wrong issuer is seen at the start.
+    /// Loads metadata and keys now, so that the first request need not wait, and a wrong issuer is
+    /// seen at the start.
     ///
     /// # Errors
     /// Why the keys are not there. The validator tries again when a token comes.
@@ -186,8 +191,8 @@ impl Inner {
         }
     }
 
-    /// RFC 9068 §4. The signature comes last: it is the dearest step, and a token that is refused anyway must not make us ask for
-    /// keys.
+    /// RFC 9068 §4. The signature comes last: it is the dearest step, and a token that is refused
+    /// anyway must not make us ask for keys.
     async fn verify(
         &self,
         jws: &Unverified<'_>,
@@ -235,15 +240,16 @@ impl Inner {
         Ok(token)
     }
 
-    /// The token as the authorization server describes it. Whoever makes up tokens makes us ask, so only so many questions are under
-    /// way at once.
+    /// The token as the authorization server describes it. Whoever makes up tokens makes us ask, so
+    /// only so many questions are under way at once.
     async fn described(
         &self,
         asking: &Asking,
         text: &str,
         deadline: Instant,
     ) -> Result<ValidatedToken, ValidationError> {
-        // Half of the time is left for the answer: a question that has no chance of one would only take a place.
+        // Half of the time is left for the answer: a question that has no chance of one would only
+        // take a place.
         let place = timeout_at(deadline - asking.timeout / 2, asking.places.acquire()).await;
         let _place = place.map_err(|_| Arc::new(SourceError::Busy))?;
         let now = self.clock.now();

@@ -1,4 +1,5 @@
-//! Finding out what an access token of this server stands for, whatever its form: for introspection and revocation.
+//! Finding out what an access token of this server stands for, whatever its form: for introspection
+//! and revocation.
 
 use grantor_jose::{Claims, Unverified};
 
@@ -20,9 +21,11 @@ pub(super) struct AccessToken {
     pub(super) expires_at: i64,
     /// `jti`, of a JWT.
     pub(super) token_id: Option<String>,
-    /// Which registrations it was issued for; `None` if an earlier version issued it, which did not tell.
+    /// Which registrations it was issued for; `None` if an earlier version issued it, which did
+    /// not tell.
     pub(super) origin: Option<TokenOrigin>,
-    /// Under which it is revoked. For a JWT made of the `jti`, because an ECDSA signature can be rewritten by anybody.
+    /// Under which it is revoked. For a JWT made of the `jti`, because an ECDSA signature can be
+    /// rewritten by anybody.
     pub(super) digest: TokenDigest,
 }
 
@@ -47,8 +50,8 @@ impl AccessToken {
             )
     }
 
-    /// Whether it was issued for this registration: by its number or, where an earlier version issued it and told none, because the
-    /// registration is older.
+    /// Whether it was issued for this registration: by its number or, where an earlier version
+    /// issued it and told none, because the registration is older.
     pub(super) fn is_under(
         &self,
         number: impl FnOnce(TokenOrigin) -> Option<u64>,
@@ -62,7 +65,8 @@ impl AccessToken {
     }
 }
 
-/// The access token that this text is; `None` for anything else, and for one that has expired or was revoked.
+/// The access token that this text is; `None` for anything else, and for one that has expired or
+/// was revoked.
 pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessToken>, StoreError> {
     let digest = TokenDigest::of(text);
     let found = match Unverified::parse(text) {
@@ -110,7 +114,8 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
     };
     let issued_at = UnixTime::from_millis(claimed.issued_at.saturating_mul(1000));
     let origin = context.token_ids.open(token_id, &claimed);
-    // What a key signs that signs no more, or not yet, is no token of this server; nor is one without a jti that was made for it.
+    // What a key signs that signs no more, or not yet, is no token of this server; nor is one
+    // without a jti that was made for it.
     if !key.signs_at(issued_at)
         || (origin.is_none() && !context.token_ids.takes_unsealed(issued_at, context.now()))
     {

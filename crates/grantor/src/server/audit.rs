@@ -1,7 +1,7 @@
 //! Why a request was granted or refused: one record for each, under the id that the answer carries.
 //!
-//! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest. What a stranger sent is in it as
-//! [`Shown`] shows it.
+//! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest.
+//! What a stranger sent is in it as [`Shown`] shows it.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -62,11 +62,13 @@ pub struct Decision {
     is_cheap: bool,
 }
 
-/// The address that a request was sent from. The embedder puts one into the request's extensions, if it knows; decisions name it.
+/// The address that a request was sent from. The embedder puts one into the request's extensions,
+/// if it knows; decisions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sender(pub IpAddr);
 
-/// What a stage held an assertion against: from this, and not from the registry of a later moment, its refusal is explained.
+/// What a stage held an assertion against: from this, and not from the registry of a later moment,
+/// its refusal is explained.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) usage: Usage,
@@ -120,8 +122,8 @@ impl Decision {
         }
     }
 
-    /// Whether causing this decision cost the sender nothing: the request was malformed, had no credentials, or was throttled. Logs drop
-    /// these first.
+    /// Whether causing this decision cost the sender nothing: the request was malformed, had no
+    /// credentials, or was throttled. Logs drop these first.
     pub fn is_cheap(&self) -> bool {
         self.is_cheap
     }
@@ -296,8 +298,8 @@ impl<L: DecisionLog> DecisionLog for Arc<L> {
     }
 }
 
-/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing known: what was refused at level
-/// INFO, what was granted at DEBUG.
+/// Writes decisions as `tracing` events of the target `grantor::decision`, one field for each thing
+/// known: what was refused at level INFO, what was granted at DEBUG.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingLog;
 

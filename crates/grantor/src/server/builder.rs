@@ -23,7 +23,8 @@ use crate::{
 
 /// An authorization server. Cloning it shares everything.
 ///
-/// It is a [`tower_service::Service`] over [`http::Request`]; [`AuthorizationServer::respond`] is the same without tower.
+/// It is a [`tower_service::Service`] over [`http::Request`]; [`AuthorizationServer::respond`] is
+/// the same without tower.
 #[derive(Clone)]
 pub struct AuthorizationServer(pub(super) Arc<Inner>);
 
@@ -51,7 +52,8 @@ impl AuthorizationServer {
         Builder::new(issuer)
     }
 
-    /// Answers one HTTP request: token endpoint, introspection, revocation, JWK Set, metadata, else 404.
+    /// Answers one HTTP request: token endpoint, introspection, revocation, JWK Set, metadata, else
+    /// 404.
     pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body,
@@ -166,8 +168,8 @@ impl Builder {
         self
     }
 
-    /// How many used assertions of one issuer may be remembered at once. Beyond, it is told to wait (429) until some have
-    /// expired. Default: [`DEFAULT_REPLAY_QUOTA`].
+    /// How many used assertions of one issuer may be remembered at once. Beyond, it is told to wait
+    /// (429) until some have expired. Default: [`DEFAULT_REPLAY_QUOTA`].
     #[must_use]
     pub fn replay_quota(mut self, quota: u64) -> Self {
         self.replay_quota = quota;
@@ -181,8 +183,9 @@ impl Builder {
         self
     }
 
-    /// Sets how many opaque tokens, and how many revocations, of one client may be in force at once. Beyond, it is told to wait (429)
-    /// until some have expired. Default: [`DEFAULT_TOKEN_QUOTA`].
+    /// Sets how many opaque tokens, and how many revocations, of one client may be in force at
+    /// once. Beyond, it is told to wait (429) until some have expired. Default:
+    /// [`DEFAULT_TOKEN_QUOTA`].
     #[must_use]
     pub fn token_quota(mut self, quota: u64) -> Self {
         self.token_quota = quota;
@@ -203,8 +206,8 @@ impl Builder {
         self
     }
 
-    /// Sets how the `jti` of access tokens is made. Default: [`TokenIds::random`], so that introspection knows the tokens of this
-    /// process only.
+    /// Sets how the `jti` of access tokens is made. Default: [`TokenIds::random`], so that
+    /// introspection knows the tokens of this process only.
     #[must_use]
     pub fn token_ids(mut self, ids: TokenIds) -> Self {
         self.token_ids = Some(ids);
@@ -253,7 +256,8 @@ impl Builder {
         self
     }
 
-    /// Adds a client authentication method. Metadata lists them in this order, and some clients take the first they know.
+    /// Adds a client authentication method. Metadata lists them in this order, and some clients
+    /// take the first they know.
     #[must_use]
     pub fn client_auth(mut self, method: impl ClientAuthentication) -> Self {
         self.client_auth.push(Box::new(method));

@@ -1,4 +1,5 @@
-//! What the stages share: the server's identity, the clock, the registry, the verifier and the settings.
+//! What the stages share: the server's identity, the clock, the registry, the verifier and the
+//! settings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +25,8 @@ pub struct Settings {
     pub secret_algorithms: Vec<Algorithm>,
     /// Lifetime of access tokens: 1 h.
     pub token_lifetime: Duration,
-    /// The `aud` of access tokens where the request names no `resource`; the issuer identifier if absent.
+    /// The `aud` of access tokens where the request names no `resource`; the issuer identifier if
+    /// absent.
     pub default_audience: Option<String>,
     /// What `resource` may name (RFC 8707).
     pub resources: Vec<String>,

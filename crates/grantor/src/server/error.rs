@@ -1,4 +1,5 @@
-//! What can be refused on the straight line, stage by stage, and the one place where a refusal becomes an OAuth error code.
+//! What can be refused on the straight line, stage by stage, and the one place where a refusal
+//! becomes an OAuth error code.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -283,7 +284,8 @@ pub enum IssueError {
     /// Signing failed.
     #[error(transparent)]
     Signing(#[from] SigningError),
-    /// The client has as many opaque tokens, or revocations, in force as it may have. Nothing was recorded.
+    /// The client has as many opaque tokens, or revocations, in force as it may have. Nothing was
+    /// recorded.
     #[error("the client has {0} opaque tokens or revocations in force, which is its quota")]
     OverQuota(u64),
     /// The token store failed.
@@ -336,7 +338,8 @@ impl TokenError {
         }
     }
 
-    /// Whether the sender did not prove what it claims to be: what a [`Throttle`](super::Throttle) counts.
+    /// Whether the sender did not prove what it claims to be: what a [`Throttle`](super::Throttle)
+    /// counts.
     pub(super) fn is_failed_proof(&self) -> bool {
         match self {
             _ if self.store_error().is_some() || self.wait().is_some() => false,
@@ -352,7 +355,8 @@ impl TokenError {
         }
     }
 
-    /// Whether the request could not be read, or carried no credentials: it says nothing of which anything could be proven.
+    /// Whether the request could not be read, or carried no credentials: it says nothing of which
+    /// anything could be proven.
     pub(super) fn proves_nothing(&self) -> bool {
         matches!(
             self,
@@ -362,7 +366,8 @@ impl TokenError {
         )
     }
 
-    /// The public reason: fixed words, and nothing that would tell an unauthenticated caller who is registered (law 6).
+    /// The public reason: fixed words, and nothing that would tell an unauthenticated caller who is
+    /// registered (law 6).
     pub fn public_text(&self) -> Cow<'static, str> {
         match self {
             Self::Form(error) | Self::Grant(GrantError::Form(error)) => error.public_text(),
@@ -390,7 +395,8 @@ impl TokenError {
         }
     }
 
-    /// When an assertion that is newly issued is taken again, if it is for the storage that this one was not.
+    /// When an assertion that is newly issued is taken again, if it is for the storage that this
+    /// one was not.
     pub(super) fn fence_wait(&self) -> Option<Duration> {
         match self {
             Self::ClientAuth(ClientAuthError::Assertion(AssertionError::BeforeFence(wait)))

@@ -1,6 +1,7 @@
 //! Explaining an assertion: what the server decided, or would decide, about it, rule by rule.
 //!
-//! A refusal is explained from what its stage held: nothing is looked up again, later, when it may be different.
+//! A refusal is explained from what its stage held: nothing is looked up again, later, when it may
+//! be different.
 
 use std::sync::Arc;
 
@@ -20,8 +21,9 @@ use crate::{
 };
 
 impl AuthorizationServer {
-    /// What the server would decide about this assertion now, and why. Claims no `jti`. Without a `usage` the header's `typ` tells:
-    /// client authentication if it says so, else a grant, of which subject, permission and scope are part.
+    /// What the server would decide about this assertion now, and why. Claims no `jti`. Without a
+    /// `usage` the header's `typ` tells: client authentication if it says so, else a grant, of
+    /// which subject, permission and scope are part.
     ///
     /// # Errors
     /// [`StoreError`] if the registry or the replay guard fails.
@@ -35,7 +37,8 @@ impl AuthorizationServer {
     }
 }
 
-/// Explains the assertion that a request was refused for; `None` if the request was refused for something else.
+/// Explains the assertion that a request was refused for; `None` if the request was refused for
+/// something else.
 pub(super) fn refusal(
     context: &Context,
     form: &TokenForm,
@@ -200,7 +203,8 @@ async fn held(
     }
 }
 
-/// Which keys an assertion of this client is verified with; `None` if the client does not authenticate with assertions.
+/// Which keys an assertion of this client is verified with; `None` if the client does not
+/// authenticate with assertions.
 fn key_kind(client: &Client, usage: Usage) -> Option<KeyKind> {
     match usage {
         Usage::Grant => Some(KeyKind::Public),
@@ -319,7 +323,8 @@ fn client_auth_rule(error: &ClientAuthError) -> Broken {
     }
 }
 
-/// The row that fails where a grant was refused; what is held, if the issuer and its keys had been found.
+/// The row that fails where a grant was refused; what is held, if the issuer and its keys had been
+/// found.
 fn grant_rule(error: &GrantError, held: Option<&Held>) -> Broken {
     match error {
         GrantError::Form(_) => Broken::Beside {

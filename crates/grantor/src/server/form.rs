@@ -1,4 +1,5 @@
-//! The token request as it came: form and Authorization header, strictly read (RFC 6749 §3.2, §2.3.1, appendix B).
+//! The token request as it came: form and Authorization header, strictly read (RFC 6749 §3.2,
+//! §2.3.1, appendix B).
 
 use std::fmt;
 
@@ -15,8 +16,9 @@ pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
 const MAX_PARAMETERS: usize = 64;
 /// The only parameters that may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
-/// Parameters that carry credentials or choose what happens: never taken from the URI, and refused there (RFC 6749 §2.3.1), for a URI
-/// is logged by whatever it passes. Those of grants that others may add are among them.
+/// Parameters that carry credentials or choose what happens: never taken from the URI, and refused
+/// there (RFC 6749 §2.3.1), for a URI is logged by whatever it passes. Those of grants that others
+/// may add are among them.
 const NEVER_IN_QUERY: [&str; 23] = [
     "grant_type",
     "scope",
@@ -60,7 +62,8 @@ pub enum Authorization {
     Unreadable(&'static str),
 }
 
-/// A token request, about whose sender nothing is known yet. `Debug` shows parameter names, never values.
+/// A token request, about whose sender nothing is known yet. `Debug` shows parameter names, never
+/// values.
 #[derive(Default)]
 pub struct TokenForm {
     /// As they came, those without a value among them.
@@ -72,8 +75,8 @@ impl TokenForm {
     /// Reads the form and the Authorization header of a POST request.
     ///
     /// # Errors
-    /// [`FormError`], one variant per refusal. Parameters without a value count as omitted (RFC 6749 §3.2), but still as sent
-    /// twice when they are.
+    /// [`FormError`], one variant per refusal. Parameters without a value count as omitted (RFC
+    /// 6749 §3.2), but still as sent twice when they are.
     pub fn parse(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Self, FormError> {
         check_content_type(headers)?;
         check_query(query)?;
@@ -209,7 +212,8 @@ fn check_query(query: Option<&str>) -> Result<(), FormError> {
 /// A bad escape, or not UTF-8.
 struct BadEncoding;
 
-/// Decodes `application/x-www-form-urlencoded` once: `+` is a space, every `%` starts an octet, the result is UTF-8.
+/// Decodes `application/x-www-form-urlencoded` once: `+` is a space, every `%` starts an octet, the
+/// result is UTF-8.
 fn decode(text: &str) -> Result<Zeroizing<String>, BadEncoding> {
     // Nothing to decode in most texts, in assertions above all.
     if !text.as_bytes().contains(&b'%') && !text.as_bytes().contains(&b'+') {

@@ -30,12 +30,14 @@ pub(super) struct Active {
     jti: Option<String>,
 }
 
-/// Which client authentication introspection takes: every method that proves who is asking (RFC 7662 §2.1).
+/// Which client authentication introspection takes: every method that proves who is asking (RFC
+/// 7662 §2.1).
 pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
     ClientAuthRequirement::confidential()
 }
 
-/// What the token stands for; `None` if it is not active, for whatever reason (RFC 7662 §2.2 tells none).
+/// What the token stands for; `None` if it is not active, for whatever reason (RFC 7662 §2.2 tells
+/// none).
 pub(super) async fn introspect(
     line: &Line,
     form: &TokenForm,
@@ -75,9 +77,10 @@ async fn active(context: &Context, token: &str) -> Result<Option<Active>, StoreE
     }))
 }
 
-/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and so does a permission that was
-/// withdrawn. Another registration of the same name does not bring them back. Answers how much of the token's scope client and permission
-/// still allow; `None` if the token is not active.
+/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and
+/// so does a permission that was withdrawn. Another registration of the same name does not bring
+/// them back. Answers how much of the token's scope client and permission still allow; `None` if
+/// the token is not active.
 async fn scope_in_force(
     context: &Context,
     token: &AccessToken,

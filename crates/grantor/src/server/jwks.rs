@@ -1,4 +1,5 @@
-//! The server's JWK Set: the public halves of its signing keys (RFC 7517 §5, RFC 8414 §2 `jwks_uri`).
+//! The server's JWK Set: the public halves of its signing keys (RFC 7517 §5, RFC 8414 §2
+//! `jwks_uri`).
 
 use grantor_jose::Jwk;
 use serde::Serialize;

@@ -1,5 +1,6 @@
-//! Authorization server metadata (RFC 8414 §2): what is registered, and nothing else. What would be empty is
-//! left out (§3.2), but for `response_types_supported`, which is required and empty where nobody is sent here by a browser.
+//! Authorization server metadata (RFC 8414 §2): what is registered, and nothing else. What would be
+//! empty is left out (§3.2), but for `response_types_supported`, which is required and empty where
+//! nobody is sent here by a browser.
 
 use std::collections::BTreeSet;
 
@@ -88,7 +89,8 @@ pub(super) fn document(line: &Line) -> Metadata {
     }
 }
 
-/// The registered methods that an endpoint accepts, in the order of registration. One for which no algorithm is left is not offered.
+/// The registered methods that an endpoint accepts, in the order of registration. One for which no
+/// algorithm is left is not offered.
 fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthMethod> {
     let settings = line.context.settings();
     let has_algorithm = |method: &AuthMethod| match KeyKind::of_method(method) {
@@ -108,7 +110,8 @@ fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthM
         .collect()
 }
 
-/// Signatures if and only if `private_key_jwt` is offered, HMACs if and only if `client_secret_jwt` is.
+/// Signatures if and only if `private_key_jwt` is offered, HMACs if and only if `client_secret_jwt`
+/// is.
 fn signing_algorithms(line: &Line, methods: &[&AuthMethod]) -> Vec<&'static str> {
     let settings = line.context.settings();
     let of = |method: AuthMethod, algorithms: &[Algorithm]| {

@@ -6,8 +6,9 @@
 //!                               auth
 //! ```
 //!
-//! `token` holds that line. Each type in it has private fields and one maker, so holding a [`Caller`] is the proof that client
-//! authentication happened. A [`Grant`] or a [`ClientAuthentication`] of your own is one file and one line of the [`Builder`].
+//! `token` holds that line. Each type in it has private fields and one maker, so holding a
+//! [`Caller`] is the proof that client authentication happened. A [`Grant`] or a
+//! [`ClientAuthentication`] of your own is one file and one line of the [`Builder`].
 
 mod access_token;
 mod audit;

@@ -1,4 +1,5 @@
-//! Policy: how much of what a grant entitles to is given. Scope (RFC 6749 §3.3) and resource (RFC 8707).
+//! Policy: how much of what a grant entitles to is given. Scope (RFC 6749 §3.3) and resource (RFC
+//! 8707).
 
 use std::sync::Arc;
 
@@ -47,8 +48,8 @@ impl Approval {
     }
 }
 
-/// Approves, if and only if the requested scope is within the authorization and the resource is served. No scope requested
-/// means all that is allowed.
+/// Approves, if and only if the requested scope is within the authorization and the resource is
+/// served. No scope requested means all that is allowed.
 pub(super) fn approve(
     context: &Context,
     form: &TokenForm,

@@ -12,8 +12,8 @@ use crate::types::CorrelationId;
 /// What every answer's body is.
 pub(super) type Body = Full<Bytes>;
 
-/// Whether the request carried an Authorization header: only then is a failure answered with a challenge (RFC 6749 §5.2).
-/// Some clients hide the body of an answer that has one.
+/// Whether the request carried an Authorization header: only then is a failure answered with a
+/// challenge (RFC 6749 §5.2). Some clients hide the body of an answer that has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
@@ -67,7 +67,8 @@ pub(super) fn introspection(active: Option<Active>) -> Response<Body> {
     }
 }
 
-/// Public and the same for everybody: caches may keep it for a moment, and pages of any origin may read it.
+/// Public and the same for everybody: caches may keep it for a moment, and pages of any origin may
+/// read it.
 pub(super) fn document(body: &impl Serialize) -> Response<Body> {
     let mut response = json(StatusCode::OK, body);
     response.headers_mut().insert(
@@ -82,8 +83,8 @@ pub(super) fn document(body: &impl Serialize) -> Response<Body> {
     response
 }
 
-/// What a browser asks before a page reads a [`document`] in a way of its own, with further headers say. No other endpoint has this:
-/// credentials are not for pages.
+/// What a browser asks before a page reads a [`document`] in a way of its own, with further headers
+/// say. No other endpoint has this: credentials are not for pages.
 pub(super) fn preflight() -> Response<Body> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -166,7 +167,8 @@ fn retry_after(error: &TokenError) -> HeaderValue {
         })
 }
 
-/// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words might not.
+/// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words
+/// might not.
 fn is_description(each: char) -> bool {
     matches!(each, ' '..='~') && each != '"' && each != '\\'
 }

@@ -14,8 +14,9 @@ pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
     }
 }
 
-/// Revokes the token, if and only if it is one of the caller's. Whether it was is not told: an unknown token, another client's
-/// and an expired one are answered alike (RFC 7009 §2.2). `token_type_hint` is not needed to find it.
+/// Revokes the token, if and only if it is one of the caller's. Whether it was is not told: an
+/// unknown token, another client's and an expired one are answered alike (RFC 7009 §2.2).
+/// `token_type_hint` is not needed to find it.
 pub(super) async fn revoke(
     line: &Line,
     form: &TokenForm,

@@ -78,13 +78,15 @@ impl Paths {
 }
 
 impl AuthorizationServer {
-    /// The name of the endpoint at this request path, as in decision records: one of a few, and so fit for a metric's label.
+    /// The name of the endpoint at this request path, as in decision records: one of a few, and so
+    /// fit for a metric's label.
     pub fn endpoint_name(&self, path: &str) -> Option<&'static str> {
         self.0.paths.endpoint(path).map(Endpoint::name)
     }
 
-    /// Drops the fields of a head that no endpoint reads, if there are many: each takes up to thirty times the memory that it took to
-    /// send. [`AuthorizationServer::respond`] does so before it waits for a body. A program that keeps requests before they get there,
+    /// Drops the fields of a head that no endpoint reads, if there are many: each takes up to
+    /// thirty times the memory that it took to send. [`AuthorizationServer::respond`] does so
+    /// before it waits for a body. A program that keeps requests before they get there,
     /// in a queue of tasks above all, does it as soon as it has read what it wants itself.
     pub fn forget_unread(headers: &mut HeaderMap) {
         if headers.len() <= SMALL_HEAD {
@@ -168,18 +170,21 @@ where
     outcome.unwrap_or_else(|error| refusal(&error, decision, challenge))
 }
 
-/// Answers also where what decides panics: the request is refused, and its decision recorded. The panic itself is for the panic hook.
+/// Answers also where what decides panics: the request is refused, and its decision recorded. The
+/// panic itself is for the panic hook.
 async fn caught<T>(decided: impl Future<Output = Result<T, TokenError>>) -> Result<T, TokenError> {
     let mut decided = pin!(decided);
     poll_fn(|context| {
-        // What the panic left half-done is dropped with the future; a decision holds facts, each true by itself.
+        // What the panic left half-done is dropped with the future; a decision holds facts, each
+        // true by itself.
         panic::catch_unwind(AssertUnwindSafe(|| decided.as_mut().poll(context)))
             .unwrap_or(Poll::Ready(Err(TokenError::Panicked)))
     })
     .await
 }
 
-/// A decision that is recorded, however the request ends: one that is cut off while it is decided may have used up its assertion.
+/// A decision that is recorded, however the request ends: one that is cut off while it is decided
+/// may have used up its assertion.
 struct Record<'l> {
     log: &'l dyn DecisionLog,
     decision: Decision,
@@ -234,8 +239,8 @@ fn refusal(error: &TokenError, decision: &Decision, challenge: Challenge) -> Res
     response
 }
 
-/// Reads a body to its end. One piece, which it nearly always is, is taken as it is. Several are copied together: a piece of one octet
-/// keeps alive all that was read from the connection with it.
+/// Reads a body to its end. One piece, which it nearly always is, is taken as it is. Several are
+/// copied together: a piece of one octet keeps alive all that was read from the connection with it.
 async fn read_body<B>(body: B) -> Result<Bytes, FormError>
 where
     B: http_body::Body,

@@ -1,5 +1,5 @@
-//! Those who fail to prove who they are, again and again, are not heard for a while. Who counts as one sender is for the embedder to
-//! say: only it knows where a request came from.
+//! Those who fail to prove who they are, again and again, are not heard for a while. Who counts as
+//! one sender is for the embedder to say: only it knows where a request came from.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -10,7 +10,8 @@ use crate::assertion::Assertion;
 
 /// Counts failures, and says who failed too often. Its methods must not block.
 pub trait Throttle: Send + Sync + 'static {
-    /// How long this sender has to wait: `None` if and only if it is heard now. Asked before anything in the request is verified.
+    /// How long this sender has to wait: `None` if and only if it is heard now. Asked before
+    /// anything in the request is verified.
     fn wait(&self, attempt: &Attempt<'_>) -> Option<Duration>;
 
     /// The credentials or the assertion of this attempt were refused.
@@ -19,8 +20,9 @@ pub trait Throttle: Send + Sync + 'static {
     /// This attempt was granted what it asked for.
     fn succeeded(&self, attempt: &Attempt<'_>);
 
-    /// Counts a request that could not be read or had no credentials. Answers how long its sender has to wait, if it sent too many of
-    /// them. Other requests of that sender are not affected.
+    /// Counts a request that could not be read or had no credentials. Answers how long its sender
+    /// has to wait, if it sent too many of them. Other requests of that sender are not
+    /// affected.
     fn unreadable(&self, extensions: &Extensions) -> Option<Duration> {
         let _ = extensions;
         None
@@ -58,8 +60,8 @@ impl<'a> Attempt<'a> {
         self.extensions
     }
 
-    /// Whose credentials or assertion these claim to be, registered or not: the name that would be verified first. A bare
-    /// `client_id` counts only where there is nothing else.
+    /// Whose credentials or assertion these claim to be, registered or not: the name that would be
+    /// verified first. A bare `client_id` counts only where there is nothing else.
     pub fn claimed_party(&self) -> Option<Cow<'a, str>> {
         let parameter = |name| self.form.parameter(name);
         let secret = || {

@@ -1,4 +1,5 @@
-//! THE LINE: a token request, one stage a line. Where a stage refuses, `?` ends it, and the error says which.
+//! THE LINE: a token request, one stage a line. Where a stage refuses, `?` ends it, and the error
+//! says which.
 
 use super::{
     Context, Decision, Grant, IssuedToken, TokenError, TokenForm,

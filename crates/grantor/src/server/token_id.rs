@@ -1,7 +1,8 @@
 //! The `jti` of an access token: which registrations the token was issued for, sealed.
 //!
-//! So a token ends with its client, subject or permission, although nothing is written when it is issued and no claim tells numbers. It
-//! also takes more than a signing key to make a token that introspection calls active: the other claims are bound to it.
+//! So a token ends with its client, subject or permission, although nothing is written when it is
+//! issued and no claim tells numbers. It also takes more than a signing key to make a token that
+//! introspection calls active: the other claims are bound to it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +27,8 @@ pub(super) struct Claimed<'c> {
 }
 
 impl Claimed<'_> {
-    /// All of them, so that no two tokens' claims run together: as many line breaks as these are in no claim of ours.
+    /// All of them, so that no two tokens' claims run together: as many line breaks as these are in
+    /// no claim of ours.
     fn purpose(&self) -> Vec<u8> {
         let texts = [
             "jti of an access token",
@@ -49,7 +51,8 @@ impl Claimed<'_> {
 
 /// Seals the origin of a token into its `jti`, and reads it back. Cloning it shares the key.
 ///
-/// Whoever keeps signing keys longer than the process lives keeps this key too: a token whose `jti` does not open is not active.
+/// Whoever keeps signing keys longer than the process lives keeps this key too: a token whose `jti`
+/// does not open is not active.
 #[derive(Clone, Debug)]
 pub struct TokenIds {
     key: Arc<SealingKey>,
@@ -70,7 +73,8 @@ impl TokenIds {
         Self::new(&Zeroizing::new(random_bytes()))
     }
 
-    /// Takes tokens that were issued before `since` with a `jti` of another kind, as an earlier version did.
+    /// Takes tokens that were issued before `since` with a `jti` of another kind, as an earlier
+    /// version did.
     #[must_use]
     pub fn since(self, since: UnixTime) -> Self {
         Self {
@@ -106,7 +110,8 @@ impl TokenIds {
         })
     }
 
-    /// Whether a token of this age may be one of before, whose `jti` says nothing: as long as such tokens may live.
+    /// Whether a token of this age may be one of before, whose `jti` says nothing: as long as such
+    /// tokens may live.
     pub(super) fn takes_unsealed(&self, issued_at: UnixTime, now: UnixTime) -> bool {
         self.since
             .is_some_and(|since| issued_at < since && now < since.plus(LONGEST_LIFE))

@@ -31,7 +31,8 @@ pub enum AssertionProfile {
     /// RFC 7523 with `sub` and `jti` required.
     #[default]
     Standard,
-    /// What libraries for Google service accounts send: a fixed audience, no `jti`, and no `sub` for the client itself.
+    /// What libraries for Google service accounts send: a fixed audience, no `jti`, and no `sub`
+    /// for the client itself.
     ServiceAccount,
 }
 
@@ -57,7 +58,8 @@ pub struct ClientMetadata {
     pub grant_types: Vec<GrantType>,
     /// The widest scope it may get.
     pub scope: Scope,
-    /// The one algorithm its assertions are signed with (`token_endpoint_auth_signing_alg`); any fitting one if absent.
+    /// The one algorithm its assertions are signed with (`token_endpoint_auth_signing_alg`); any
+    /// fitting one if absent.
     #[serde(with = "algorithm_name")]
     pub signing_algorithm: Option<Algorithm>,
     /// The audience of its client authentication JWT.
@@ -95,7 +97,8 @@ mod algorithm_name {
 }
 
 impl ClientMetadata {
-    /// A new enabled client with the defaults: both grants, no scope, strict audience, JWT access tokens.
+    /// A new enabled client with the defaults: both grants, no scope, strict audience, JWT access
+    /// tokens.
     pub fn new(id: ClientId, auth_method: AuthMethod, created_at: UnixTime) -> Self {
         let grant_types = match auth_method == AuthMethod::NONE {
             true => vec![GrantType::JWT_BEARER],
@@ -116,7 +119,8 @@ impl ClientMetadata {
     }
 }
 
-/// A secret the server made for a client, with an optional end (RFC 7591 §3.2.1, `client_secret_expires_at`).
+/// A secret the server made for a client, with an optional end (RFC 7591 §3.2.1,
+/// `client_secret_expires_at`).
 #[derive(Clone, Debug)]
 pub struct ClientSecret {
     value: SecretValue,
@@ -145,8 +149,9 @@ impl ClientSecret {
         Zeroizing::new(grantor_jose::base64url_encode(crypto::random_bytes::<48>()))
     }
 
-    /// Keeps only the SHA-256 digest: for `client_secret_basic` and `client_secret_post`. A random secret of 384 bits needs no
-    /// slow hash. One longer than [`PresentedSecret::MAX_BYTES`] never matches.
+    /// Keeps only the SHA-256 digest: for `client_secret_basic` and `client_secret_post`. A random
+    /// secret of 384 bits needs no slow hash. One longer than [`PresentedSecret::MAX_BYTES`]
+    /// never matches.
     pub fn digest(secret: &str, expires_at: Option<UnixTime>) -> Self {
         Self::from_digest(crypto::sha256(&[secret.as_bytes()]), expires_at)
     }
@@ -174,7 +179,8 @@ impl ClientSecret {
         })
     }
 
-    /// Whether `presented` is this secret and `now` is before its end. Takes the same time for every wrong secret.
+    /// Whether `presented` is this secret and `now` is before its end. Takes the same time for
+    /// every wrong secret.
     pub fn matches(&self, presented: &PresentedSecret, now: UnixTime) -> bool {
         let SecretValue::Digest(digest) = &self.value else {
             return false;
@@ -221,8 +227,9 @@ impl ClientSecret {
     }
 }
 
-/// The digest of a secret that somebody presents: taken once, whether or not there is anything to compare it with, so that the time does
-/// not tell how many secrets a client has, nor whether there is such a client.
+/// The digest of a secret that somebody presents: taken once, whether or not there is anything to
+/// compare it with, so that the time does not tell how many secrets a client has, nor whether there
+/// is such a client.
 pub struct PresentedSecret([u8; 32]);
 
 impl PresentedSecret {
@@ -379,7 +386,8 @@ impl Client {
         self.revision
     }
 
-    /// The same registration, known to be this one: for backends, and for a client that replaces one just read.
+    /// The same registration, known to be this one: for backends, and for a client that replaces
+    /// one just read.
     #[must_use]
     pub fn with_revision(self, revision: Revision) -> Self {
         Self { revision, ..self }
@@ -395,7 +403,8 @@ impl Client {
         keys: Vec<ClientKey>,
         secrets: Vec<ClientSecret>,
     ) -> Result<Self, ClientError> {
-        // What was registered before the rule may stay, so that such a client can still be disabled.
+        // What was registered before the rule may stay, so that such a client can still be
+        // disabled.
         check_scope(&metadata.scope, &self.metadata.scope)?;
         Ok(Self::from_stored(metadata, keys, secrets)?.with_revision(self.revision))
     }
@@ -429,10 +438,12 @@ pub trait ClientSource: Send + Sync + 'static {
 /// Changes clients.
 #[async_trait]
 pub trait ClientRegistry: ClientSource {
-    /// Registers a client, if and only if neither a client nor a subject has this name (RFC 9700 §4.15).
+    /// Registers a client, if and only if neither a client nor a subject has this name (RFC 9700
+    /// §4.15).
     async fn client_create(&self, client: Client) -> Result<(), StoreError>;
-    /// Replaces the registration of the client with the same name, if and only if its revision is still the one that `client`
-    /// was read at; else [`StoreError::Conflict`]. [`client_change`] reads, changes and replaces.
+    /// Replaces the registration of the client with the same name, if and only if its revision is
+    /// still the one that `client` was read at; else [`StoreError::Conflict`].
+    /// [`client_change`] reads, changes and replaces.
     async fn client_update(&self, client: Client) -> Result<(), StoreError>;
     /// Removes a client with its keys, secrets and permissions, if and only if there is one.
     async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError>;
@@ -440,11 +451,12 @@ pub trait ClientRegistry: ClientSource {
     async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError>;
 }
 
-/// Changes a client: `change` is called with the registration as it is, again if somebody else changes it at the same time, so that
-/// no change is lost. Answers the registration as it was made.
+/// Changes a client: `change` is called with the registration as it is, again if somebody else
+/// changes it at the same time, so that no change is lost. Answers the registration as it was made.
 ///
 /// # Errors
-/// What `change` says; [`StoreError::Missing`] without such a client; [`StoreError::Conflict`] if others change it all the time.
+/// What `change` says; [`StoreError::Missing`] without such a client; [`StoreError::Conflict`] if
+/// others change it all the time.
 pub async fn client_change<E: From<StoreError>>(
     registry: &(impl ClientRegistry + ?Sized),
     id: &ClientId,

@@ -1,4 +1,5 @@
-//! A client's public key as it is registered: until when it works, and whether it can be used at all.
+//! A client's public key as it is registered: until when it works, and whether it can be used at
+//! all.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -33,8 +34,8 @@ impl ClientKey {
         }
     }
 
-    /// What a store finds. A key that could not be registered today, be it too short or malformed, is kept with the reason: it
-    /// verifies nothing, and the client's other keys work.
+    /// What a store finds. A key that could not be registered today, be it too short or malformed,
+    /// is kept with the reason: it verifies nothing, and the client's other keys work.
     pub fn from_stored(jwk: &str, expires_at: Option<UnixTime>) -> Self {
         let value = match Jwk::parse(jwk.as_bytes()).and_then(VerificationKey::from_jwk) {
             Ok(key) => KeyValue::Usable(Arc::new(key)),
@@ -81,7 +82,8 @@ impl ClientKey {
         }
     }
 
-    /// What people call it by: its `kid`, else its thumbprint (RFC 7638); where it has none, the digest of its text.
+    /// What people call it by: its `kid`, else its thumbprint (RFC 7638); where it has none, the
+    /// digest of its text.
     pub fn name(&self) -> Cow<'_, str> {
         match (&self.value, self.key_id()) {
             (_, Some(key_id)) => key_id.into(),

@@ -1,5 +1,6 @@
-//! The laws of storage, written once, run by every backend: `grantor::store_suite!(make)`, where `make` is an async function
-//! answering an empty store in an `Arc`, and a guard that is dropped after the test (a temporary directory, or nothing).
+//! The laws of storage, written once, run by every backend: `grantor::store_suite!(make)`, where
+//! `make` is an async function answering an empty store in an `Arc`, and a guard that is dropped
+//! after the test (a temporary directory, or nothing).
 
 use std::sync::Arc;
 
@@ -200,7 +201,8 @@ pub async fn a_changed_client_is_seen_on_the_next_read<S: Registry>(store: Arc<S
     assert!(is_missing(store.client_delete(&id("a")).await));
 }
 
-/// Only what is still as it was read is replaced: not after another change, and not where a later registration has the name.
+/// Only what is still as it was read is replaced: not after another change, and not where a later
+/// registration has the name.
 pub async fn a_change_that_was_overtaken_changes_nothing<S: Registry>(store: Arc<S>) {
     store
         .client_create(public_client("a"))
@@ -596,7 +598,8 @@ pub async fn claims_are_kept_apart_by_issuer<S: Registry>(store: Arc<S>) {
     }
 }
 
-/// One issuer cannot fill the store: others still claim, its own claims still stand, and it claims again when some have ended.
+/// One issuer cannot fill the store: others still claim, its own claims still stand, and it claims
+/// again when some have ended.
 pub async fn an_issuer_over_its_quota_claims_nothing<S: Registry>(store: Arc<S>) {
     let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
     let claim = async |issuer: &str, jti: &str, until, now| {
@@ -689,7 +692,8 @@ pub async fn a_revoked_token_stays_revoked<S: Registry>(store: Arc<S>) {
     );
 }
 
-/// One client cannot fill the store with tokens: others still get theirs, and it gets more when some have ended.
+/// One client cannot fill the store with tokens: others still get theirs, and it gets more when
+/// some have ended.
 pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Registry>(store: Arc<S>) {
     let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
     let create = async |client: u64, name: &str, now| {
@@ -751,7 +755,8 @@ pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: Registry>(stor
     assert_eq!(revoke(2, "5").await, Put::Kept);
 }
 
-/// A clock that was two hours ahead for a moment does not let a used assertion in again, also where what has ended is forgotten then.
+/// A clock that was two hours ahead for a moment does not let a used assertion in again, also where
+/// what has ended is forgotten then.
 pub async fn no_use_is_fresh_that_may_have_been_forgotten<S: Registry>(store: Arc<S>) {
     let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
     let claim = async |jti: &str, until, now| {

@@ -1,6 +1,7 @@
 //! What can go wrong in a backend.
 
-/// Why a backend did not do as asked. On the request path each of these refuses the request: the server fails closed.
+/// Why a backend did not do as asked. On the request path each of these refuses the request: the
+/// server fails closed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -13,7 +14,8 @@ pub enum StoreError {
     /// A resource of this name exists already.
     #[error("{0} exists already")]
     Exists(&'static str),
-    /// Somebody else has changed or replaced the resource since it was read: nothing was changed. Read it anew.
+    /// Somebody else has changed or replaced the resource since it was read: nothing was changed.
+    /// Read it anew.
     #[error("{0} was changed meanwhile")]
     Conflict(&'static str),
     /// No resource of this name exists.

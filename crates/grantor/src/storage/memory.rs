@@ -1,4 +1,5 @@
-//! A store in memory: for tests and for programs that keep their registry elsewhere. Nothing survives the process.
+//! A store in memory: for tests and for programs that keep their registry elsewhere. Nothing
+//! survives the process.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -353,7 +354,8 @@ impl TokenStore for MemoryStore {
     }
 }
 
-/// How much longer a record is kept than it lasts: a clock that is ahead for a while brings no revoked token back.
+/// How much longer a record is kept than it lasts: a clock that is ahead for a while brings no
+/// revoked token back.
 const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
 
 /// Records that end, counted by client.

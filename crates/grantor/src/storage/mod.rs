@@ -1,8 +1,9 @@
-//! What a backend implements: one narrow trait per resource. The `...Source` half is what a request needs and all that an
-//! embedder must provide; the `...Registry` half is what an operator's commands need.
+//! What a backend implements: one narrow trait per resource. The `...Source` half is what a request
+//! needs and all that an embedder must provide; the `...Registry` half is what an operator's
+//! commands need.
 //!
-//! [`MemoryStore`] implements everything here, `grantor-stores` does so on SQLite, and `store_suite!` holds every backend to
-//! the same laws.
+//! [`MemoryStore`] implements everything here, `grantor-stores` does so on SQLite, and
+//! `store_suite!` holds every backend to the same laws.
 
 mod client;
 mod client_key;

@@ -1,4 +1,5 @@
-//! The replay guard: each (issuer, jti) is accepted once while its assertion could still be valid (RFC 7523 §3 (7)).
+//! The replay guard: each (issuer, jti) is accepted once while its assertion could still be valid
+//! (RFC 7523 §3 (7)).
 
 use async_trait::async_trait;
 use grantor_jose::crypto;
@@ -56,14 +57,15 @@ pub const DEFAULT_REPLAY_QUOTA: u64 = 1_000_000;
 /// Remembers which assertions were used.
 #[async_trait]
 pub trait ReplayGuard: Send + Sync + 'static {
-    /// Claims `key` in one atomic step: [`Claim::Fresh`] if and only if no claim of it with an end at or after `now` is
-    /// recorded, by any node that shares the backend. The record is kept until `until` at least, and never evicted before.
+    /// Claims `key` in one atomic step: [`Claim::Fresh`] if and only if no claim of it with an end
+    /// at or after `now` is recorded, by any node that shares the backend. The record is kept
+    /// until `until` at least, and never evicted before.
     ///
-    /// A backend that may have removed this very claim already, because its clock was ahead for a while, answers
-    /// [`StoreError::Unavailable`], and never [`Claim::Fresh`].
+    /// A backend that may have removed this very claim already, because its clock was ahead for a
+    /// while, answers [`StoreError::Unavailable`], and never [`Claim::Fresh`].
     ///
-    /// An issuer with `quota` claims in force gets [`Claim::OverQuota`], so that no party can fill the backend; it is counted
-    /// again at the latest ten seconds after claims have ended.
+    /// An issuer with `quota` claims in force gets [`Claim::OverQuota`], so that no party can fill
+    /// the backend; it is counted again at the latest ten seconds after claims have ended.
     async fn claim(
         &self,
         key: ReplayKey,
@@ -72,12 +74,13 @@ pub trait ReplayGuard: Send + Sync + 'static {
         quota: u64,
     ) -> Result<Claim, StoreError>;
 
-    /// The time before which uses may have been lost, as when a backup was restored: an assertion is taken only if it was certainly
-    /// issued after it. `None` if none was ever lost.
+    /// The time before which uses may have been lost, as when a backup was restored: an assertion
+    /// is taken only if it was certainly issued after it. `None` if none was ever lost.
     fn fence(&self) -> Option<UnixTime> {
         None
     }
 
-    /// Whether [`ReplayGuard::claim`] would answer [`Claim::Replayed`] now. Claims nothing: for explanations, never for decisions.
+    /// Whether [`ReplayGuard::claim`] would answer [`Claim::Replayed`] now. Claims nothing: for
+    /// explanations, never for decisions.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError>;
 }

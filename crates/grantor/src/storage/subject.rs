@@ -52,10 +52,12 @@ pub trait SubjectSource: Send + Sync + 'static {
 /// Changes subjects.
 #[async_trait]
 pub trait SubjectRegistry: SubjectSource {
-    /// Creates a subject, if and only if neither a subject nor a client has this name (RFC 9700 §4.15).
+    /// Creates a subject, if and only if neither a subject nor a client has this name (RFC 9700
+    /// §4.15).
     async fn subject_create(&self, subject: Subject) -> Result<(), StoreError>;
-    /// Replaces the subject of this name, if and only if its revision is still the one that `subject` was read at; else
-    /// [`StoreError::Conflict`]. [`subject_change`] reads, changes and replaces.
+    /// Replaces the subject of this name, if and only if its revision is still the one that
+    /// `subject` was read at; else [`StoreError::Conflict`]. [`subject_change`] reads, changes
+    /// and replaces.
     async fn subject_update(&self, subject: Subject) -> Result<(), StoreError>;
     /// Removes a subject with all permissions for it, if and only if there is one.
     async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError>;
@@ -66,7 +68,8 @@ pub trait SubjectRegistry: SubjectSource {
 /// Changes a subject, as [`client_change`](super::client_change) does a client.
 ///
 /// # Errors
-/// [`StoreError::Missing`] without such a subject; [`StoreError::Conflict`] if others change it all the time.
+/// [`StoreError::Missing`] without such a subject; [`StoreError::Conflict`] if others change it all
+/// the time.
 pub async fn subject_change(
     registry: &(impl SubjectRegistry + ?Sized),
     id: &SubjectId,

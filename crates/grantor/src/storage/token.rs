@@ -26,13 +26,15 @@ impl TokenDigest {
     }
 }
 
-/// Which registrations an access token was issued for, by their numbers ([`Revision::number`](super::Revision)): it ends with them, also
-/// when others take over their names.
+/// Which registrations an access token was issued for, by their numbers
+/// ([`Revision::number`](super::Revision)): it ends with them, also when others take over their
+/// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenOrigin {
     /// The client.
     pub client: u64,
-    /// The subject; `None` where the token is about the client itself, or a grant of the embedder's own knows no number.
+    /// The subject; `None` where the token is about the client itself, or a grant of the
+    /// embedder's own knows no number.
     pub subject: Option<u64>,
     /// The permission that it was issued under.
     pub permission: Option<u64>,
@@ -79,14 +81,16 @@ pub struct Revocation {
     pub until: UnixTime,
 }
 
-/// How many opaque tokens, and how many revocations, of one client may be in force at once where nothing else is set: 100,000.
+/// How many opaque tokens, and how many revocations, of one client may be in force at once where
+/// nothing else is set: 100,000.
 pub const DEFAULT_TOKEN_QUOTA: u64 = 100_000;
 
 /// Keeps opaque access tokens, and which access tokens of either form were revoked.
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
-    /// Records a token, unless its client (by [`TokenOrigin::client`]) has `quota` of them in force. When this answers
-    /// [`Put::Kept`], the token may be answered. A client over its quota is counted again ten seconds later at the latest.
+    /// Records a token, unless its client (by [`TokenOrigin::client`]) has `quota` of them in
+    /// force. When this answers [`Put::Kept`], the token may be answered. A client over its
+    /// quota is counted again ten seconds later at the latest.
     async fn token_create(
         &self,
         digest: TokenDigest,
@@ -96,16 +100,18 @@ pub trait TokenStore: Send + Sync + 'static {
     /// The token with this digest, if and only if it is recorded; an expired one may be gone.
     async fn token(&self, digest: &TokenDigest) -> Result<Option<OpaqueToken>, StoreError>;
 
-    /// Records that the token with this digest is revoked, until it would have expired, unless its client has `quota` revocations in
-    /// force. When this answers [`Put::Kept`], it is in force.
+    /// Records that the token with this digest is revoked, until it would have expired, unless its
+    /// client has `quota` revocations in force. When this answers [`Put::Kept`], it is in
+    /// force.
     async fn token_revoke(
         &self,
         digest: TokenDigest,
         revocation: Revocation,
         quota: u64,
     ) -> Result<Put, StoreError>;
-    /// Whether [`TokenStore::token_revoke`] was called for this digest, or may have been for a token issued then: the backend
-    /// may have lost that, as when a backup was restored, or the clock was far ahead for a while.
+    /// Whether [`TokenStore::token_revoke`] was called for this digest, or may have been for a
+    /// token issued then: the backend may have lost that, as when a backup was restored, or the
+    /// clock was far ahead for a while.
     async fn token_is_revoked(
         &self,
         digest: &TokenDigest,

@@ -1,4 +1,5 @@
-//! The server's own name: an issuer identifier (RFC 8414 §2), and the endpoint URLs that follow from it.
+//! The server's own name: an issuer identifier (RFC 8414 §2), and the endpoint URLs that follow
+//! from it.
 
 use std::{fmt, net::IpAddr};
 
@@ -25,7 +26,8 @@ pub enum IssuerError {
     NotNormal,
 }
 
-/// An issuer identifier. Compared to the letter everywhere (RFC 8414 §3.3), so only one spelling is accepted.
+/// An issuer identifier. Compared to the letter everywhere (RFC 8414 §3.3), so only one spelling is
+/// accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Issuer {
     text: String,
@@ -79,13 +81,14 @@ impl Issuer {
         format!("{}/{name}", self.path)
     }
 
-    /// The request path of the metadata document, the well-known part inserted before the path (RFC 8414 §3.1).
+    /// The request path of the metadata document, the well-known part inserted before the path (RFC
+    /// 8414 §3.1).
     pub fn metadata_path(&self) -> String {
         format!("/.well-known/oauth-authorization-server{}", self.path)
     }
 
-    /// Where clients that know OpenID Connect only look for the same document: the well-known part before the path (RFC 8414 §5), and
-    /// behind it (OpenID Connect Discovery §4.1).
+    /// Where clients that know OpenID Connect only look for the same document: the well-known part
+    /// before the path (RFC 8414 §5), and behind it (OpenID Connect Discovery §4.1).
     pub fn openid_metadata_paths(&self) -> [String; 2] {
         let path = &self.path;
         [

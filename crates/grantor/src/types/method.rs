@@ -1,4 +1,5 @@
-//! Registered names: grant types and client authentication methods. New ones are values, so that extensions need no new type.
+//! Registered names: grant types and client authentication methods. New ones are values, so that
+//! extensions need no new type.
 
 use std::{borrow::Cow, fmt};
 

@@ -1,4 +1,5 @@
-//! The words of the protocol as types. Text becomes one of these once, where it enters; after that the type travels.
+//! The words of the protocol as types. Text becomes one of these once, where it enters; after that
+//! the type travels.
 
 mod identifier;
 mod issuer;

@@ -21,8 +21,8 @@ impl Scope {
     /// Reads `token *( SP token )`; the empty text is the empty scope.
     ///
     /// # Errors
-    /// [`ScopeError`] for any other separator, for characters outside `%x21 / %x23-5B / %x5D-7E`, and beyond
-    /// [`Scope::MAX_BYTES`].
+    /// [`ScopeError`] for any other separator, for characters outside `%x21 / %x23-5B / %x5D-7E`,
+    /// and beyond [`Scope::MAX_BYTES`].
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -84,8 +84,8 @@ impl Scope {
     }
 }
 
-/// Whether there are only characters of tokens, and spaces. It does not stop at the first that is neither, so that many are compared
-/// at once.
+/// Whether there are only characters of tokens, and spaces. It does not stop at the first that is
+/// neither, so that many are compared at once.
 fn has_only_scope_characters(text: &str) -> bool {
     let is_allowed =
         |octet: u8| (b' '..=b'~').contains(&octet) & (octet != b'"') & (octet != b'\\');

@@ -1,9 +1,10 @@
 //! How a stranger's text is kept and shown: in a decision, in a log line, in an error.
 //!
-//! Three things may be wrong with it. It may move the cursor of a terminal or turn the direction of a line, so such characters are
-//! escaped. It may be long, so it is cut, and its length is told. And it may be a credential in the wrong field (a secret where the
-//! name belongs), so only what looks like words is repeated: of any other run of letters and digits four characters are, and four of
-//! a long run of base64url in which something does not look like a word.
+//! Three things may be wrong with it. It may move the cursor of a terminal or turn the direction of
+//! a line, so such characters are escaped. It may be long, so it is cut, and its length is told.
+//! And it may be a credential in the wrong field (a secret where the name belongs), so only what
+//! looks like words is repeated: of any other run of letters and digits four characters are, and
+//! four of a long run of base64url in which something does not look like a word.
 
 use std::fmt::{self, Write as _};
 
@@ -23,7 +24,8 @@ pub struct Shown(String);
 
 /// Characters that are kept of a run of letters and digits that does not look like a word.
 const KEPT: usize = 4;
-/// From this many characters on a run of base64url may be a secret, whose parts happen to look like words here and there.
+/// From this many characters on a run of base64url may be a secret, whose parts happen to look like
+/// words here and there.
 const LONG_RUN: usize = 32;
 /// Most characters of a word.
 const LONGEST_WORD: usize = 24;
@@ -36,8 +38,8 @@ impl Shown {
     /// Most octets of the text, the mark of its length not counted.
     pub const MAX_BYTES: usize = 128;
 
-    /// Shows what a stranger sent. Runs of letters and digits that do not look like words are cut to their first four characters: they
-    /// may be part of a secret or a token.
+    /// Shows what a stranger sent. Runs of letters and digits that do not look like words are cut
+    /// to their first four characters: they may be part of a secret or a token.
     pub fn of(text: &str) -> Self {
         if is_plain(text) {
             return Self(text.to_owned());
@@ -87,8 +89,8 @@ impl Shown {
         Self(format!("[{}]", shown.join(", ")))
     }
 
-    /// Shows a text in which no stranger's credential can be, such as a registered name: whole, but escaped, and cut after `most`
-    /// octets.
+    /// Shows a text in which no stranger's credential can be, such as a registered name: whole, but
+    /// escaped, and cut after `most` octets.
     pub fn known(text: &str, most: usize) -> Self {
         // Nearly all are: nothing is escaped that is not a character of its own.
         if text.len() <= most && text.bytes().all(|each| matches!(each, b' '..=b'~')) {
@@ -150,7 +152,8 @@ pub fn escaped(text: &str) -> String {
     shown
 }
 
-/// JSON in which every such character is written as its escape (RFC 8259 §7), which any reader of JSON takes for the same text.
+/// JSON in which every such character is written as its escape (RFC 8259 §7), which any reader of
+/// JSON takes for the same text.
 pub fn escaped_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for each in json.chars() {
@@ -177,7 +180,8 @@ fn push_escaped(shown: &mut String, each: char) {
     }
 }
 
-/// Control characters (C0, DEL, C1), those that turn the direction of text, separators of lines, and those without any width.
+/// Control characters (C0, DEL, C1), those that turn the direction of text, separators of lines,
+/// and those without any width.
 fn is_hidden(each: char) -> bool {
     // Most are ASCII.
     match each {
@@ -192,7 +196,8 @@ fn is_hidden(each: char) -> bool {
     }
 }
 
-/// Whether a text is shown as it is, as most names are: found out in one go, for every request that says who it is from.
+/// Whether a text is shown as it is, as most names are: found out in one go, for every request that
+/// says who it is from.
 fn is_plain(text: &str) -> bool {
     let (mut run, mut has_only_small_letters, mut runs) = (0, true, 0);
     text.len() <= Shown::MAX_BYTES
@@ -212,7 +217,8 @@ fn is_plain(text: &str) -> bool {
         })
 }
 
-/// Whether a text may be a secret with something between its characters: more short runs with digits or capitals than a name has.
+/// Whether a text may be a secret with something between its characters: more short runs with
+/// digits or capitals than a name has.
 fn is_taken_apart(text: &str) -> bool {
     let runs = text.split(|each: char| !each.is_alphanumeric());
     let is_odd = |run: &&str| {
@@ -236,8 +242,9 @@ fn piece(rest: &str, first: char) -> (&str, bool) {
     }
 }
 
-/// Whether letters and digits look like a word or a number of a name (`billing`, `https`, `RS256`, `invoiceReader`, `v2`) rather than
-/// like a part of a secret, in which digits and capitals stand anywhere.
+/// Whether letters and digits look like a word or a number of a name (`billing`, `https`, `RS256`,
+/// `invoiceReader`, `v2`) rather than like a part of a secret, in which digits and capitals stand
+/// anywhere.
 fn is_word(run: &str) -> bool {
     let count = run.chars().take(LONGEST_WORD + 1).count();
     let letters = run.trim_matches(char::is_numeric);

@@ -1,4 +1,5 @@
-//! A local authorization server that answers by script and remembers what it was asked, and shorthands for what clients need.
+//! A local authorization server that answers by script and remembers what it was asked, and
+//! shorthands for what clients need.
 #![allow(
     dead_code,
     reason = "each test file is a crate of its own and uses a part of this"
@@ -113,7 +114,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that answers the `n`th request, counted from 0, with what `script` gives for it.
+    /// Starts a server that answers the `n`th request, counted from 0, with what `script` gives for
+    /// it.
     pub(crate) async fn start<F, A>(script: F) -> Self
     where
         F: Fn(usize, Asked) -> A + Send + Sync + 'static,

@@ -19,12 +19,14 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
     pub(crate) decision: Decision,
-    /// Whether `invalid_client` is answered with a challenge: to an Authorization header (RFC 6749 §5.2), and at introspection.
+    /// Whether `invalid_client` is answered with a challenge: to an Authorization header (RFC 6749
+    /// §5.2), and at introspection.
     is_challenged: bool,
 }
 
 impl Answer {
-    /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored, and of the input nothing.
+    /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored,
+    /// and of the input nothing.
     pub(crate) async fn read(
         form: &Form,
         response: Response<Full<Bytes>>,
@@ -159,7 +161,8 @@ impl Answer {
         assert_eq!(self.headers[header::PRAGMA], "no-cache");
     }
 
-    /// RFC 6749 §5.2: no other characters than these; and the correlation id under which the cause is logged.
+    /// RFC 6749 §5.2: no other characters than these; and the correlation id under which the cause
+    /// is logged.
     fn says_fixed_words_only(&self) {
         assert_eq!(self.body.get("access_token"), None);
         let members: Vec<_> = self.body.as_object().expect("an object").keys().collect();

@@ -1,4 +1,5 @@
-//! A JWT as text: every member of header and claims is JSON as written, so that a test can say `1e400`, or say it twice.
+//! A JWT as text: every member of header and claims is JSON as written, so that a test can say
+//! `1e400`, or say it twice.
 
 use super::keys::Key;
 

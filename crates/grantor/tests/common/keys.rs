@@ -1,4 +1,5 @@
-//! Keys that sign anything: any header, any claims, any algorithm the key can do, also where Grantor itself would not.
+//! Keys that sign anything: any header, any claims, any algorithm the key can do, also where
+//! Grantor itself would not.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +14,8 @@ use grantor::jose::{
 };
 use serde_json::{Map, Value};
 
-/// RSA keys are slow to make, so there is one, and one for the other party. They have no `alg` of their own.
+/// RSA keys are slow to make, so there is one, and one for the other party. They have no `alg` of
+/// their own.
 pub(crate) static RSA: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
 pub(crate) static P256: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
 pub(crate) static P256_OTHER: LazyLock<Arc<Key>> =
@@ -184,7 +186,8 @@ fn mac(algorithm: Algorithm) -> hmac::Algorithm {
     }
 }
 
-/// The same ES256 token with the other signature that everybody can make of it: (r, n - s) verifies where (r, s) does.
+/// The same ES256 token with the other signature that everybody can make of it: (r, n - s) verifies
+/// where (r, s) does.
 pub(crate) fn with_other_s(token: &str) -> String {
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,

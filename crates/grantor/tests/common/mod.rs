@@ -1,5 +1,5 @@
-//! A server under test with its store, clock and decision log; the parties that call it; and the one oracle that every answer of
-//! the token endpoint has to pass.
+//! A server under test with its store, clock and decision log; the parties that call it; and the
+//! one oracle that every answer of the token endpoint has to pass.
 #![expect(
     dead_code,
     reason = "each test file is a crate of its own and uses a part of this"
@@ -285,8 +285,8 @@ impl World {
         Answer::read(form, response, self.log.take()).await
     }
 
-    /// One row of a table, tried with a party of this use: the good assertion passes, the changed one is refused for this
-    /// reason, and a good one passes again.
+    /// One row of a table, tried with a party of this use: the good assertion passes, the changed
+    /// one is refused for this reason, and a good one passes again.
     pub(crate) async fn refuses(
         &self,
         party: &Party,

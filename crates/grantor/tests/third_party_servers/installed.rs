@@ -1,4 +1,5 @@
-//! The servers that others wrote, as installed for tests and for the bench: the same exact versions.
+//! The servers that others wrote, as installed for tests and for the bench: the same exact
+//! versions.
 
 use std::{
     env, fs,
@@ -8,7 +9,8 @@ use std::{
 
 use crate::packages;
 
-/// The interpreter of a virtual environment with the packages in `pins`/requirements.txt, Node.js among them.
+/// The interpreter of a virtual environment with the packages in `pins`/requirements.txt, Node.js
+/// among them.
 ///
 /// # Errors
 /// What to do about it, and what failed.
@@ -16,7 +18,8 @@ pub(crate) fn interpreter(pins: &Path) -> Result<PathBuf, String> {
     packages::python("third-party-servers-venv", &pins.join("requirements.txt"))
 }
 
-/// The directory with the packages of `pins`/package.json, installed by the Node.js beside that interpreter.
+/// The directory with the packages of `pins`/package.json, installed by the Node.js beside that
+/// interpreter.
 ///
 /// # Errors
 /// What to do about it, and what failed.

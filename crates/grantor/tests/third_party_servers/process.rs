@@ -14,10 +14,12 @@ use crate::installed;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party_servers");
 
-/// A running server. Killed when dropped; should the test process be killed first, the server's standard input ends.
+/// A running server. Killed when dropped; should the test process be killed first, the server's
+/// standard input ends.
 pub(crate) struct Process {
     child: Child,
-    /// Held open: its end ends the server, and without anybody to read the output the server breaks when it says more.
+    /// Held open: its end ends the server, and without anybody to read the output the server
+    /// breaks when it says more.
     _pipes: (ChildStdin, BufReader<ChildStdout>),
     pub(crate) at: Address,
 }

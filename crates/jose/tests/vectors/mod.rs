@@ -1,5 +1,5 @@
-//! Where the published test vectors are: beside the project, never in it. Without them a vector-driven test says so and passes,
-//! unless `GRANTOR_VECTORS` promised them.
+//! Where the published test vectors are: beside the project, never in it. Without them a
+//! vector-driven test says so and passes, unless `GRANTOR_VECTORS` promised them.
 
 use std::{env, fs, path::PathBuf};
 
@@ -9,7 +9,8 @@ use serde_json::Value;
     clippy::print_stderr,
     reason = "whoever reads the test's output must see what was not run"
 )]
-/// The directory of vectors: `GRANTOR_VECTORS`, else `shared/vectors` beside an ancestor of this crate. Says so if absent.
+/// The directory of vectors: `GRANTOR_VECTORS`, else `shared/vectors` beside an ancestor of this
+/// crate. Says so if absent.
 #[allow(
     clippy::disallowed_methods,
     reason = "tests have no configuration but the environment"

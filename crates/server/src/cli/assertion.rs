@@ -27,7 +27,8 @@ use super::{
 pub enum AssertionCommand {
     /// Sign an assertion with a key file, and print it
     Mint(Mint),
-    /// Say of every rule whether an assertion keeps it, without using it up; exit 1 if it would be refused
+    /// Say of every rule whether an assertion keeps it, without using it up; exit 1 if it would be
+    /// refused
     Explain(explain::Explain),
 }
 
@@ -40,7 +41,8 @@ pub enum AssertionCommand {
   curl -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \\
        -d assertion=\"$(grantor assertion mint --key billing.json)\" http://127.0.0.1:8080/token")]
 pub struct Mint {
-    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --aud; - is standard input
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --aud; - is
+    /// standard input
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(flatten)]
@@ -48,7 +50,8 @@ pub struct Mint {
     /// Subject [default: the client itself]
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
-    /// Audience [default: --issuer, else the issuer identifier in the key file, or the token endpoint of a service account]
+    /// Audience [default: --issuer, else the issuer identifier in the key file, or the token
+    /// endpoint of a service account]
     #[arg(long, value_name = "URL")]
     aud: Option<String>,
     /// `scope` claim

@@ -11,8 +11,8 @@ use crate::app;
 
 /// Write a copy of the database to a file, while servers go on
 ///
-/// The copy is whole and of one moment. The master key is not in it, and without it the copy is of no use: keep both, in different
-/// places.
+/// The copy is whole and of one moment. The master key is not in it, and without it the copy is of
+/// no use: keep both, in different places.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   grantor backup /backups/grantor-2027-01-15.db")]
@@ -40,8 +40,9 @@ impl Backup {
 
 /// Put a backup in the place of the database; running servers follow by themselves
 ///
-/// What was registered, changed, decided or used since the backup is gone. So that no assertion is accepted a second time, those that
-/// were issued before now are refused (503): clients send a new one, which is taken half a minute later.
+/// What was registered, changed, decided or used since the backup is gone. So that no assertion is
+/// accepted a second time, those that were issued before now are refused (503): clients send a new
+/// one, which is taken half a minute later.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   grantor restore /backups/grantor-2027-01-15.db --replace

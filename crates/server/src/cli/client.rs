@@ -61,7 +61,8 @@ pub enum Registered {
 /// List all clients
 #[derive(Debug, Args)]
 pub struct List {
-    /// Count, from the decisions that are kept, which audience each client put into its authentication JWT
+    /// Count, from the decisions that are kept, which audience each client put into its
+    /// authentication JWT
     #[arg(long)]
     audience: bool,
 }

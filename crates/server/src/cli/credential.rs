@@ -1,4 +1,5 @@
-//! What a command signs or authenticates with: a key file, or a private key alone and the client it belongs to.
+//! What a command signs or authenticates with: a key file, or a private key alone and the client it
+//! belongs to.
 
 use std::{
     fmt::Display,
@@ -48,7 +49,8 @@ pub enum ClientCredential {
 }
 
 impl ClientCredential {
-    /// Reads either, from standard input where the file is called `-`; what is missing or too much is a usage error.
+    /// Reads either, from standard input where the file is called `-`; what is missing or too much
+    /// is a usage error.
     pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
         key_file::check_access(path).map_err(Failure::usage)?;
         let named = |problem: &dyn Display| {
@@ -140,7 +142,8 @@ impl ClientCredential {
         }
     }
 
-    /// The JWT bearer grant. A service account's is by its vendor's rules, with this audience instead of theirs where one is given.
+    /// The JWT bearer grant. A service account's is by its vendor's rules, with this audience
+    /// instead of theirs where one is given.
     pub fn jwt_bearer(&self, audience: Option<Audience>) -> Result<JwtBearer, Failure> {
         let grant = match self {
             Self::File(file) => file.jwt_bearer().map_err(Failure::usage)?,

@@ -1,4 +1,5 @@
-//! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a client with a key of its own.
+//! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a
+//! client with a key of its own.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -300,7 +301,8 @@ impl Show {
     }
 }
 
-/// Registers the client of the demo, writes its key file, and registers an API that may introspect. Answers the API's secret.
+/// Registers the client of the demo, writes its key file, and registers an API that may introspect.
+/// Answers the API's secret.
 async fn register(
     store: &SqliteStore,
     issuer: &Issuer,

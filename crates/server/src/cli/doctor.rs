@@ -1,4 +1,5 @@
-//! `grantor doctor`: what is wrong with an authorization server, or between it and a key, in sentences with remedies.
+//! `grantor doctor`: what is wrong with an authorization server, or between it and a key, in
+//! sentences with remedies.
 
 mod credential;
 mod keys;
@@ -34,7 +35,8 @@ use crate::config::Overrides;
 Without --issuer, the server of the key file is meant, else the configured one.
 With --key, tokens are asked for, as `grantor token` does, and forgotten. Exit code 0: all is well; 1: something is wrong.")]
 pub struct Doctor {
-    /// Key file of a client: asks for tokens with it. Or its private key alone (PEM or JWK), with --iss; - is standard input
+    /// Key file of a client: asks for tokens with it. Or its private key alone (PEM or JWK), with
+    /// --iss; - is standard input
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]

@@ -12,7 +12,8 @@ use std::{
 use grantor::types::escaped;
 use serde_json::json;
 
-/// What shells show for a command that SIGPIPE ended: the reader of its output has gone away, as `head` does.
+/// What shells show for a command that SIGPIPE ended: the reader of its output has gone away, as
+/// `head` does.
 const CLOSED_PIPE: u8 = 141;
 
 /// Why a command did not do as asked.
@@ -40,7 +41,8 @@ impl Failure {
         }
     }
 
-    /// Standard output does not take what was to be printed: exit 1; without a word and 141 where its reader has closed the pipe.
+    /// Standard output does not take what was to be printed: exit 1; without a word and 141 where
+    /// its reader has closed the pipe.
     pub fn unprinted(what: impl Display, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self {
@@ -75,7 +77,8 @@ impl Failure {
     }
 }
 
-/// How long standard error may take for the last line. A reader that stalls must not keep the process from ending.
+/// How long standard error may take for the last line. A reader that stalls must not keep the
+/// process from ending.
 const LAST_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Does what may block on standard error, and goes on when it does.

@@ -1,4 +1,5 @@
-//! `grantor health`: whether a server is ready, for those who start containers and have no other way to ask.
+//! `grantor health`: whether a server is ready, for those who start containers and have no other
+//! way to ask.
 
 use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -81,7 +82,8 @@ impl Health {
     }
 }
 
-/// Whether this is what a server says that is ready, or lives. A line of it is enough: a proxy may send it in chunks.
+/// Whether this is what a server says that is ready, or lives. A line of it is enough: a proxy may
+/// send it in chunks.
 fn says_health(body: &str) -> bool {
     body.lines().any(|line| {
         matches!(
@@ -164,8 +166,8 @@ fn connector() -> Result<TlsConnector, rustls::Error> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// Takes whatever certificate is shown: the name in it is not the loopback address that is asked, and whether clients accept it is what
-/// `grantor doctor` finds out.
+/// Takes whatever certificate is shown: the name in it is not the loopback address that is asked,
+/// and whether clients accept it is what `grantor doctor` finds out.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

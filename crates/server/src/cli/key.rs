@@ -15,7 +15,8 @@ use super::{Failure, Global, client::algorithm, duration, output::time};
 pub enum KeyCommand {
     /// List the keys that are published, the one that signs first
     List,
-    /// Make a new key: published now, signing soon; the old one is published until its last token has expired
+    /// Make a new key: published now, signing soon; the old one is published until its last token
+    /// has expired
     Rotate(Rotate),
     /// Withdraw a key that somebody else may have: at once, with every token that it signed
     Revoke(Revoke),
@@ -23,9 +24,10 @@ pub enum KeyCommand {
 
 /// Withdraw a key that somebody else may have: at once, with every token that it signed
 ///
-/// The price: introspection calls every token that it signed inactive from the next request on, so that each client has to get a new one. An API
-/// that validates tokens by itself goes on accepting what the key signs until it reads the key set again. Where the key was the
-/// one that signs, the next one signs at once, or a new one.
+/// The price: introspection calls every token that it signed inactive from the next request on, so
+/// that each client has to get a new one. An API that validates tokens by itself goes on accepting
+/// what the key signs until it reads the key set again. Where the key was the one that signs, the
+/// next one signs at once, or a new one.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   grantor key list

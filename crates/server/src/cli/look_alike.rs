@@ -5,7 +5,8 @@ use unicode_security::skeleton;
 
 use super::Failure;
 
-/// Warns if a name that is about to be registered looks like one that is there (UTS #39 §4, letter case aside).
+/// Warns if a name that is about to be registered looks like one that is there (UTS #39 §4, letter
+/// case aside).
 pub async fn warn(store: &SqliteStore, name: &str) -> Result<(), Failure> {
     let looks = shape(name);
     let names = store.names().await?;

@@ -1,5 +1,5 @@
-//! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or failed, 2 usage, 141 the reader of the
-//! output has gone away.
+//! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or
+//! failed, 2 usage, 141 the reader of the output has gone away.
 
 mod assertion;
 mod backup;
@@ -71,8 +71,8 @@ pub struct Global {
     /// Configuration file [default: DIR/grantor.toml, which need not exist]
     #[arg(long, global = true, value_name = "FILE", env = "GRANTOR_CONFIG")]
     config: Option<PathBuf>,
-    /// Issuer identifier of the server [default: the configuration's, else that of the server that was last started on DIR, else
-    /// http://127.0.0.1:8080]
+    /// Issuer identifier of the server [default: the configuration's, else that of the server that
+    /// was last started on DIR, else http://127.0.0.1:8080]
     #[arg(long, global = true, value_name = "URL")]
     issuer: Option<String>,
     /// Print JSON
@@ -169,14 +169,16 @@ impl Global {
             .map_err(Failure::usage)
     }
 
-    /// The configuration and the registry, for commands that change or list what is in it. Logs say warnings only.
+    /// The configuration and the registry, for commands that change or list what is in it. Logs say
+    /// warnings only.
     fn open(&self) -> Result<(Config, Arc<SqliteStore>), Failure> {
         let config = self.start()?;
         let store = self.open_store(&config, Create::Never, Upkeep::ByOthers)?;
         Ok((config, store))
     }
 
-    /// Logs warnings, for commands that need no configuration. What becomes of their requests they say themselves.
+    /// Logs warnings, for commands that need no configuration. What becomes of their requests they
+    /// say themselves.
     fn start_log() -> Result<(), Failure> {
         telemetry::start(
             LogFormat::Auto,
@@ -192,7 +194,8 @@ impl Global {
         Ok(config)
     }
 
-    /// The registry, for what may make a new one: `serve`, and the commands that register the first client or subject.
+    /// The registry, for what may make a new one: `serve`, and the commands that register the first
+    /// client or subject.
     fn open_or_create(&self, config: &Config) -> Result<Arc<SqliteStore>, Failure> {
         let is_new = !self.data.join("grantor.db").exists();
         let store = self.open_store(config, Create::IfMissing, Upkeep::ByOthers)?;

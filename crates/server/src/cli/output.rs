@@ -1,5 +1,6 @@
-//! What commands print on standard output: text for people, or JSON for programs. A result that cannot be printed is a failure, for
-//! nobody may take half of it for the whole; it is never a panic.
+//! What commands print on standard output: text for people, or JSON for programs. A result that
+//! cannot be printed is a failure, for nobody may take half of it for the whole; it is never a
+//! panic.
 
 use std::{
     fmt::{self, Display},
@@ -31,7 +32,8 @@ impl Output {
             .map_err(|error| Failure::unprinted("the result could not be printed", &error))
     }
 
-    /// As [`Output::print`], of a change: where that cannot be printed, the failure says that it was made all the same.
+    /// As [`Output::print`], of a change: where that cannot be printed, the failure says that it
+    /// was made all the same.
     pub fn done(self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
         self.write(value, &text).map_err(|error| {
             Failure::unprinted(
@@ -91,8 +93,8 @@ impl Output {
     }
 }
 
-/// Text of which nothing moves a cursor or turns a line around: only line breaks and styles (`ESC [ digits m`) are not escaped, which no
-/// name or cell has in it.
+/// Text of which nothing moves a cursor or turns a line around: only line breaks and styles (`ESC [
+/// digits m`) are not escaped, which no name or cell has in it.
 fn for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (number, part) in text.split("\u{1b}[").enumerate() {
@@ -117,7 +119,8 @@ fn for_terminal(text: &str) -> String {
     shown
 }
 
-/// The one place that writes on standard output. What was written has left the process when this succeeds.
+/// The one place that writes on standard output. What was written has left the process when this
+/// succeeds.
 pub fn write(text: fmt::Arguments<'_>) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_fmt(text)?;

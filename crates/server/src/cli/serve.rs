@@ -34,7 +34,8 @@ pub struct Serve {
     /// Address to listen on [default: the configuration's, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     listen: Option<SocketAddr>,
-    /// A proxy in front terminates TLS and alone reaches this server: its word about senders is taken
+    /// A proxy in front terminates TLS and alone reaches this server: its word about senders is
+    /// taken
     #[arg(long)]
     behind_proxy: bool,
 }
@@ -127,8 +128,8 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Global {
-    /// Leaves word of which server this is, for commands that nothing else tells. Where they are told otherwise, says so: what they
-    /// write into key files would be of no use.
+    /// Leaves word of which server this is, for commands that nothing else tells. Where they are
+    /// told otherwise, says so: what they write into key files would be of no use.
     fn tell_commands(&self, config: &Config) {
         let start = LastStart {
             issuer: config.issuer.to_string(),
@@ -174,7 +175,8 @@ fn tell_supervisor(state: NotifyState<'_>) {
     }
 }
 
-/// Reads the TLS files again on each SIGHUP: supervisors send it for that, and a terminal that is closed sends it too.
+/// Reads the TLS files again on each SIGHUP: supervisors send it for that, and a terminal that is
+/// closed sends it too.
 fn reload_on_hangup(tls: Option<Tls>) -> std::io::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {

@@ -23,7 +23,8 @@ use super::{
   grantor token --key key.pem --alg RS256 --kid 2026-01 --iss billing --issuer https://login.example/realms/a --grant client-credentials
   curl -H \"Authorization: Bearer $(grantor token --key billing.json)\" https://api.example/invoices")]
 pub struct Token {
-    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer; - is standard input
+    /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer; -
+    /// is standard input
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(flatten)]
@@ -38,11 +39,13 @@ struct Asking {
     /// Grant [default: jwt-bearer with a private key, client-credentials with a secret]
     #[arg(long, value_enum, value_name = "GRANT")]
     grant: Option<GrantName>,
-    /// How the client authenticates: private_key_jwt, client_secret_jwt, client_secret_basic, client_secret_post, none
-    /// [default: for client-credentials the key file's, for jwt-bearer not at all]
+    /// How the client authenticates: private_key_jwt, client_secret_jwt, client_secret_basic,
+    /// client_secret_post, none [default: for client-credentials the key file's, for
+    /// jwt-bearer not at all]
     #[arg(long, value_name = "METHOD", value_parser = method)]
     client_auth: Option<AuthMethod>,
-    /// Audience of what is signed [default: the issuer identifier; of a service account's grant, the token endpoint]
+    /// Audience of what is signed [default: the issuer identifier; of a service account's grant,
+    /// the token endpoint]
     #[arg(long, value_name = "AUD")]
     aud: Option<String>,
     /// Subject [default: the client itself]
@@ -172,7 +175,8 @@ fn answer(token: &AccessToken) -> Value {
     answer.into()
 }
 
-/// The server's own words, which name the decision to look up; or who was asked, and what came of it.
+/// The server's own words, which name the decision to look up; or who was asked, and what came of
+/// it.
 fn failure(asked: &str, error: TokenError) -> Failure {
     match error {
         TokenError::Refused(error) => Failure::failed(error),

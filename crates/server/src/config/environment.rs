@@ -1,4 +1,5 @@
-//! The environment over the file: each key of `grantor.toml` has a variable, named by section and key.
+//! The environment over the file: each key of `grantor.toml` has a variable, named by section and
+//! key.
 
 use std::{env, net::IpAddr, path::Path};
 
@@ -9,9 +10,11 @@ use toml::{Table, Value};
 const PREFIX: &str = "GRANTOR_";
 /// A variable of this ending names a file that holds the value.
 const FROM_FILE: &str = "_FILE";
-/// What stands in an error for what such a file holds. It is never quoted: the file may be another than was meant, with a secret in it.
+/// What stands in an error for what such a file holds. It is never quoted: the file may be another
+/// than was meant, with a secret in it.
 pub const UNQUOTED: &str = "what the file holds";
-/// Variables that are no keys of the file: the command line's own, and those of the project's tests.
+/// Variables that are no keys of the file: the command line's own, and those of the project's
+/// tests.
 const OTHERS: [&str; 4] = [
     "GRANTOR_DATA",
     "GRANTOR_CONFIG",
@@ -31,8 +34,8 @@ enum Kind {
     List,
 }
 
-/// Every key of the file: its section, which is empty for those that stand before the first, its name and its kind. A test holds this
-/// against what the file may say.
+/// Every key of the file: its section, which is empty for those that stand before the first, its
+/// name and its kind. A test holds this against what the file may say.
 const KEYS: [(&str, &str, Kind); 31] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
@@ -95,7 +98,8 @@ pub enum EnvironmentError {
     Value { name: String, problem: String },
 }
 
-/// Variables that begin with `GRANTOR_`, those without a value left out: containers cannot unset what they inherit.
+/// Variables that begin with `GRANTOR_`, those without a value left out: containers cannot unset
+/// what they inherit.
 #[derive(Clone, Debug, Default)]
 pub struct Environment(Vec<(String, String)>);
 
@@ -164,7 +168,8 @@ impl Environment {
         Ok(laid)
     }
 
-    /// The variable that names the file with the value of this key, written `section.name`, if one does.
+    /// The variable that names the file with the value of this key, written `section.name`, if one
+    /// does.
     pub fn file_variable(&self, key: &str) -> Option<String> {
         let variable = format!(
             "{PREFIX}{}{FROM_FILE}",
@@ -327,8 +332,8 @@ fn unknown(name: &str) -> EnvironmentError {
     }
 }
 
-/// What Kubernetes tells each container about a service whose name begins with `grantor`: not ours to know. Told by the value too, so that a
-/// key that is misspelt is not taken for one.
+/// What Kubernetes tells each container about a service whose name begins with `grantor`: not ours
+/// to know. Told by the value too, so that a key that is misspelt is not taken for one.
 fn is_service_link(name: &str, value: &str) -> bool {
     let is_port = |part: &str| {
         part.split('_').next().is_some_and(|port| {

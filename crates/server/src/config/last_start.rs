@@ -1,4 +1,5 @@
-//! How the server on a data directory was last started: what flags said to it, commands in another shell do not see.
+//! How the server on a data directory was last started: what flags said to it, commands in another
+//! shell do not see.
 
 use std::{
     fs,
@@ -23,7 +24,8 @@ pub struct LastStart {
 }
 
 impl LastStart {
-    /// `None` where no server was started yet, or what is there cannot be read: it is a help, and nothing depends on it.
+    /// `None` where no server was started yet, or what is there cannot be read: it is a help, and
+    /// nothing depends on it.
     pub fn read(data: &Path) -> Option<Self> {
         let path = data.join(FILE);
         // Opening a pipe would wait for its other end.

@@ -1,5 +1,5 @@
-//! Configuration: `grantor.toml`, then the environment, then flags, over safe defaults. Everything is checked at start; an error names the key and the
-//! remedy.
+//! Configuration: `grantor.toml`, then the environment, then flags, over safe defaults. Everything
+//! is checked at start; an error names the key and the remedy.
 
 mod environment;
 mod last_start;
@@ -121,7 +121,8 @@ pub struct LogConfig {
 pub enum ConfigError {
     /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// The file is not TOML, or has a key or type that does not exist: the parser's words, which name line and key.
+    /// The file is not TOML, or has a key or type that does not exist: the parser's words, which
+    /// name line and key.
     Syntax(PathBuf, String),
     /// A variable makes no sense.
     Environment(EnvironmentError),
@@ -160,7 +161,8 @@ impl fmt::Display for ConfigError {
 }
 
 impl ConfigError {
-    /// What a file holds that a variable names may be a secret of another purpose: it is not quoted, and the variable is named instead.
+    /// What a file holds that a variable names may be a secret of another purpose: it is not
+    /// quoted, and the variable is named instead.
     fn without_text_of_files(self, environment: &Environment, overrides: &Overrides) -> Self {
         match self {
             Self::Value { key: "issuer", .. } if overrides.issuer.is_some() => self,
@@ -216,7 +218,8 @@ impl Config {
             .map_err(|error| error.without_text_of_files(environment, overrides))
     }
 
-    /// The port is known now, if none was asked for: an issuer that follows the address follows it there.
+    /// The port is known now, if none was asked for: an issuer that follows the address follows it
+    /// there.
     pub fn listens_on(&mut self, address: SocketAddr) -> Result<(), ConfigError> {
         if self.issuer.as_str() == issuer_at(self.listen) {
             let issuer = issuer_at(address);
@@ -313,7 +316,8 @@ fn value_of(key: &'static str, given: impl ToString, problem: impl Into<String>)
     }
 }
 
-/// Paths are quoted whole by whatever cannot open them; a key in PEM that stands where its path belongs must not be.
+/// Paths are quoted whole by whatever cannot open them; a key in PEM that stands where its path
+/// belongs must not be.
 fn tls_files(raw: raw::Tls) -> Result<TlsFiles, ConfigError> {
     for (key, path) in [("tls.certificate", &raw.certificate), ("tls.key", &raw.key)] {
         if path.to_string_lossy().contains('\n') {
@@ -398,7 +402,8 @@ fn limits(raw: &raw::Limits) -> Result<LimitsConfig, ConfigError> {
     })
 }
 
-/// A quarter of the connections for one address, and two requests a connection, unless said otherwise.
+/// A quarter of the connections for one address, and two requests a connection, unless said
+/// otherwise.
 fn room(raw: &raw::Limits) -> Result<Room, ConfigError> {
     let within = |key, number| match number {
         1..=1_000_000 => Ok(number),
@@ -537,7 +542,8 @@ fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig
         Ok(raw) => return Ok(raw),
         Err(error) => error,
     };
-    // A variable is to blame if all is well without it. Otherwise the file is, if it is wrong by itself: its error names the line.
+    // A variable is to blame if all is well without it. Otherwise the file is, if it is wrong by
+    // itself: its error names the line.
     let is_to_blame = |laid: &&Laid| laid.taken_away(&table).try_into::<RawConfig>().is_ok();
     let blamed = laid.iter().find(is_to_blame);
     match (blamed.or(laid.first()), parse::<RawConfig>(text)) {
@@ -561,8 +567,8 @@ fn merge(path: &Path, text: &str, environment: &Environment) -> Result<RawConfig
     }
 }
 
-/// Reads TOML. The error, on one line, names the line that is wrong and what it sets. It does not quote it: the file may be another than
-/// was meant, with a key in it.
+/// Reads TOML. The error, on one line, names the line that is wrong and what it sets. It does not
+/// quote it: the file may be another than was meant, with a key in it.
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let message = shown(error.message());

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use super::{ConfigError, raw, value, value_of};
 
-/// Where metrics are served, if anywhere. Who can read them learns how busy the server is and how it is attacked.
+/// Where metrics are served, if anywhere. Who can read them learns how busy the server is and how
+/// it is attacked.
 pub fn metrics(raw: Option<raw::Metrics>) -> Result<Option<SocketAddr>, ConfigError> {
     match raw {
         Some(raw) if !raw.listen.ip().is_loopback() && !raw.allow_remote => {
@@ -38,7 +39,8 @@ pub fn otel(raw: Option<raw::Otel>) -> Result<Option<http::Uri>, ConfigError> {
     }
 }
 
-/// Without the cargo feature there is nothing that could send traces, and a section that does nothing must not be.
+/// Without the cargo feature there is nothing that could send traces, and a section that does
+/// nothing must not be.
 #[cfg(not(feature = "otel"))]
 pub fn otel(raw: Option<raw::Otel>) -> Result<(), ConfigError> {
     match raw {

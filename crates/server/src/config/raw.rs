@@ -1,4 +1,5 @@
-//! The file as written and the environment over it, before anything is checked. Unknown keys are errors: a misspelt setting must not be silently ignored.
+//! The file as written and the environment over it, before anything is checked. Unknown keys are
+//! errors: a misspelt setting must not be silently ignored.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

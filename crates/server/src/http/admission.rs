@@ -1,4 +1,5 @@
-//! Which requests are looked at: those with a sound head, and as many at once as there are places for.
+//! Which requests are looked at: those with a sound head, and as many at once as there are places
+//! for.
 
 use std::{
     net::Ipv6Addr,
@@ -97,7 +98,8 @@ fn is_clear_about_host(version: Version, target: Option<&Authority>, headers: &H
     }
 }
 
-/// A host and perhaps a port, and nobody in front of it (RFC 9110 §4.2.4, RFC 9113 §8.3.1); what stands in brackets is an IPv6 address.
+/// A host and perhaps a port, and nobody in front of it (RFC 9110 §4.2.4, RFC 9113 §8.3.1); what
+/// stands in brackets is an IPv6 address.
 fn is_host(authority: &Authority) -> bool {
     let host = authority.host();
     let is_name = match host.strip_prefix('[') {
@@ -137,8 +139,9 @@ impl Places {
         })
     }
 
-    /// A place for a request on this connection. While half of them are free, a connection may have as many as HTTP/2 allows it;
-    /// then no more than its even part, so that some connections cannot keep all others from being heard.
+    /// A place for a request on this connection. While half of them are free, a connection may have
+    /// as many as HTTP/2 allows it; then no more than its even part, so that some connections
+    /// cannot keep all others from being heard.
     pub(super) fn take(self: &Arc<Self>, guest: &Arc<Guest>) -> Result<Place, Refusal> {
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
         let own = guest.under_way.fetch_add(1, Ordering::Relaxed);

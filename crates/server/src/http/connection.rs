@@ -1,4 +1,5 @@
-//! One connection: TLS where it is configured, then HTTP/1.1 or HTTP/2 as the client chooses, and an end for those who ask nothing.
+//! One connection: TLS where it is configured, then HTTP/1.1 or HTTP/2 as the client chooses, and
+//! an end for those who ask nothing.
 
 use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
 
@@ -31,19 +32,23 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 const GRACE_FOR_THE_IDLE: Duration = Duration::from_secs(1);
 /// Most requests at once on one HTTP/2 connection; RFC 9113 §6.5.2 wants no fewer.
 const MAX_STREAMS: u32 = 100;
-/// The same for a connection beside many others: a hundred streams take 300 KiB for as long as the connection lasts.
+/// The same for a connection beside many others: a hundred streams take 300 KiB for as long as the
+/// connection lasts.
 const MAX_STREAMS_OF_MANY: u32 = 16;
 /// How much of one HTTP/2 request body may wait unread.
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// How much of all bodies on one HTTP/2 connection may wait unread.
 const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
-/// How often a quiet HTTP/2 client is asked whether it is there, and how long it may take to say so.
+/// How often a quiet HTTP/2 client is asked whether it is there, and how long it may take to say
+/// so.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// What becomes of a request: an answer, kept apart so that a connection holds its memory only while it is made; or a refusal.
+/// What becomes of a request: an answer, kept apart so that a connection holds its memory only
+/// while it is made; or a refusal.
 pub(super) type Answer = Result<Pin<Box<dyn Future<Output = Response<Held>> + Send>>, Refusal>;
 
-/// Serves a connection until the client or `stop` ends it, the client is too slow, or its seat is wanted by another.
+/// Serves a connection until the client or `stop` ends it, the client is too slow, or its seat is
+/// wanted by another.
 pub(super) async fn run<A>(
     stream: TcpStream,
     tls: Option<Tls>,

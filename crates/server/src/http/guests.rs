@@ -1,4 +1,5 @@
-//! Who may hold a connection: a part of the places for each address, and the quietest connection makes room when all are taken.
+//! Who may hold a connection: a part of the places for each address, and the quietest connection
+//! makes room when all are taken.
 
 use std::{
     collections::HashMap,
@@ -16,10 +17,12 @@ use super::Origin;
 /// How long a full house waits before it looks again for a connection that has become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// What has been quiet this long goes before all that has not; a connection has this long to ask something.
+/// What has been quiet this long goes before all that has not; a connection has this long to ask
+/// something.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// A body that brought octets within this time is still on its way, and its connection is not asked to go.
+/// A body that brought octets within this time is still on its way, and its connection is not asked
+/// to go.
 const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
 /// How many connections are asked to go at once because requests find no place.
@@ -32,7 +35,8 @@ const LEAVING_OF_AN_ADDRESS: u32 = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     pub connections: u32,
-    /// Connections from one address. Peers that cannot be told apart (this machine, a proxy) are not counted.
+    /// Connections from one address. Peers that cannot be told apart (this machine, a proxy) are
+    /// not counted.
     pub per_address: u32,
     /// Requests under way, over all connections.
     pub requests: u32,
@@ -62,7 +66,8 @@ pub(super) struct Guest {
     origin: Option<Origin>,
     /// Requests that are not answered yet, or whose answers were not taken yet.
     pub(super) under_way: AtomicU32,
-    /// Of them, those whose answers were not taken yet: that is the client's affair, and keeps no place from others.
+    /// Of them, those whose answers were not taken yet: that is the client's affair, and keeps no
+    /// place from others.
     pub(super) answered: AtomicU32,
     /// Requests under way whose bodies are waited for: that is the client's affair as well.
     awaited: AtomicU32,
@@ -70,7 +75,8 @@ pub(super) struct Guest {
     started: Instant,
     /// When the connection was opened, in microseconds since the listener was.
     opened: u64,
-    /// When a request last began or brought a part of its body, or the connection was opened, in microseconds since the listener was.
+    /// When a request last began or brought a part of its body, or the connection was opened, in
+    /// microseconds since the listener was.
     last: AtomicU64,
     was_asked: AtomicBool,
     leave: Notify,
@@ -114,8 +120,8 @@ impl Guests {
         })
     }
 
-    /// A place for a connection of this address, waited for while all are taken. `None` if and only if the address has its part of
-    /// them, and none of them is idle.
+    /// A place for a connection of this address, waited for while all are taken. `None` if and only
+    /// if the address has its part of them, and none of them is idle.
     pub(super) async fn seat(self: &Arc<Self>, origin: Option<Origin>) -> Option<Seat> {
         loop {
             let freed = self.freed.notified();
@@ -169,7 +175,8 @@ impl Guests {
         }
     }
 
-    /// Asks the quietest of those to go that take none of their answers: each keeps the place of a request.
+    /// Asks the quietest of those to go that take none of their answers: each keeps the place of a
+    /// request.
     pub(super) fn make_room_for_requests(&self) {
         let mut open = self.lock();
         if open.leaving < LEAVING_AT_ONCE {
@@ -202,10 +209,12 @@ impl Open {
         self.addresses.get(&origin).copied().unwrap_or_default()
     }
 
-    /// Asks a connection to go on which nothing is being decided: of this address, or of all. Says whether there was one.
+    /// Asks a connection to go on which nothing is being decided: of this address, or of all. Says
+    /// whether there was one.
     ///
-    /// The first to go is the one that was quiet longest. If none was for a second, the kind goes that holds more of the places:
-    /// bodies that do not come, or connections between two requests. A connection that was just accepted never goes.
+    /// The first to go is the one that was quiet longest. If none was for a second, the kind goes
+    /// that holds more of the places: bodies that do not come, or connections between two
+    /// requests. A connection that was just accepted never goes.
     fn ask_quietest(&mut self, origin: Option<Origin>, now: u64) -> bool {
         let [mut sending, mut resting, mut arriving] = [Kind::default(); 3];
         for guest in self
@@ -287,7 +296,8 @@ impl Guest {
         self.leave.notified().await;
     }
 
-    /// Whether the client owes the rest of a body, or a first request, and nothing else would be lost with the connection.
+    /// Whether the client owes the rest of a body, or a first request, and nothing else would be
+    /// lost with the connection.
     pub(super) fn is_awaited(&self) -> bool {
         self.is_with_client() && (self.awaited.load(Ordering::Relaxed) > 0 || !self.has_asked())
     }
@@ -479,7 +489,8 @@ mod tests {
         assert!(newcomer.await.expect("not ended").is_some());
     }
 
-    /// Each row: how long ago the client did something (ms), how long ago the connection was opened, and whether a body is waited for.
+    /// Each row: how long ago the client did something (ms), how long ago the connection was
+    /// opened, and whether a body is waited for.
     #[tokio::test]
     async fn who_goes_first() {
         for (rows, expected) in [

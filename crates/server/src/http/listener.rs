@@ -17,7 +17,8 @@ use super::{
 
 /// How long no connection is accepted after one could not be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Connections that wait in the system's queue. Beyond it, the system drops the first packet, and a client sends it again after a second.
+/// Connections that wait in the system's queue. Beyond it, the system drops the first packet, and a
+/// client sends it again after a second.
 const QUEUE: u32 = 1024;
 /// Files and sockets beside the clients' connections: the database, its readers, metrics, the log.
 const DESCRIPTORS_BESIDE: u64 = 128;
@@ -35,8 +36,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the socket. When all places are taken, the quietest connection makes room for one new one at a time; further ones
-    /// wait in the system's queue, and cost nothing here.
+    /// Binds the socket. When all places are taken, the quietest connection makes room for one new
+    /// one at a time; further ones wait in the system's queue, and cost nothing here.
     pub async fn bind(
         address: SocketAddr,
         room: Room,
@@ -75,7 +76,8 @@ impl Listener {
             let (stream, peer) = match self.try_accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: have a connection end, and give it time.
+                    // Out of file descriptors, most likely: have a connection end, and give it
+                    // time.
                     tracing::warn!(%error, "a connection could not be accepted");
                     self.guests.make_room();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -101,8 +103,8 @@ impl Listener {
     }
 }
 
-/// Has the system allow a descriptor for each connection, as far as it lets itself be asked: many allow a thousand unless a process
-/// says that it needs more.
+/// Has the system allow a descriptor for each connection, as far as it lets itself be asked: many
+/// allow a thousand unless a process says that it needs more.
 fn allow_descriptors(connections: u32) {
     let wanted = u64::from(connections) + DESCRIPTORS_BESIDE;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

@@ -20,9 +20,11 @@ pub enum Proxy {
 /// How the client's entry is found among those of the proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Whose word counts, if not everybody's who reaches the listener. A peer outside of these is itself the client.
+    /// Whose word counts, if not everybody's who reaches the listener. A peer outside of these is
+    /// itself the client.
     pub trusted: Option<Vec<IpNet>>,
-    /// The client's is this entry from the right. Without it, the first from the right that is not one of `trusted`.
+    /// The client's is this entry from the right. Without it, the first from the right that is not
+    /// one of `trusted`.
     pub hops: Option<NonZeroU8>,
     pub header: ForwardedHeader,
 }
@@ -38,12 +40,14 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// The network that a sender can be told by: an IPv4 address, or the 64 bits of an IPv6 address that one site holds.
+/// The network that a sender can be told by: an IPv4 address, or the 64 bits of an IPv6 address
+/// that one site holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(IpAddr);
 
 impl Origin {
-    /// `None` where senders cannot be told apart: an address of this machine may be a proxy that nobody told us of.
+    /// `None` where senders cannot be told apart: an address of this machine may be a proxy that
+    /// nobody told us of.
     pub fn of(sender: IpAddr) -> Option<Self> {
         (!sender.is_loopback()).then(|| Self::network(sender))
     }
@@ -103,8 +107,8 @@ impl Chain {
             .any(|network| network.contains(&address))
     }
 
-    /// Entries from the right: each is the word of the proxy that stands right of it. Where there are fewer than hops, the request
-    /// came by a shorter way, and the first is the client's.
+    /// Entries from the right: each is the word of the proxy that stands right of it. Where there
+    /// are fewer than hops, the request came by a shorter way, and the first is the client's.
     fn sender(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let hops = self
             .hops
@@ -129,8 +133,9 @@ impl ForwardedHeader {
         }
     }
 
-    /// The entries from the left: lines of one name are one list (RFC 9110 §5.3). What a client wrote in front must not take along what
-    /// its proxy wrote behind: octets that are no text, or a quotation mark that is never closed.
+    /// The entries from the left: lines of one name are one list (RFC 9110 §5.3). What a client
+    /// wrote in front must not take along what its proxy wrote behind: octets that are no text,
+    /// or a quotation mark that is never closed.
     fn entries(self, headers: &HeaderMap) -> Vec<String> {
         let lines = headers
             .get_all(self.name())
@@ -171,7 +176,8 @@ impl ForwardedHeader {
     }
 }
 
-/// The parts between separators, those within quotation marks left alone (RFC 9110 §5.6.4). `None` if a quotation mark is not closed.
+/// The parts between separators, those within quotation marks left alone (RFC 9110 §5.6.4). `None`
+/// if a quotation mark is not closed.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let parts = text.split(|each: char| {

@@ -24,7 +24,8 @@ use crate::{metrics::Metrics, telemetry::panics};
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Serves until `stop` is ready, then lets open requests finish. Fails if no threads can be started.
+/// Serves until `stop` is ready, then lets open requests finish. Fails if no threads can be
+/// started.
 pub async fn serve(
     listener: Listener,
     server: AuthorizationServer,
@@ -80,8 +81,8 @@ struct Answering {
 }
 
 impl Answering {
-    /// Answers a request, or refuses it. Of its head no more is kept than will be read: the answer waits for its turn on this core, and
-    /// for the body.
+    /// Answers a request, or refuses it. Of its head no more is kept than will be read: the answer
+    /// waits for its turn on this core, and for the body.
     fn admit(
         self: &Arc<Self>,
         peer: SocketAddr,
@@ -111,7 +112,8 @@ impl Answering {
     /// Answers a request in time, and counts it.
     async fn answer(self: Arc<Self>, request: Request<Coming>, place: Place) -> Response<Held> {
         let endpoint = self.endpoint_name(request.uri().path());
-        // By reference: a future that is handed on by value is in memory at each place it was handed to.
+        // By reference: a future that is handed on by value is in memory at each place it was
+        // handed to.
         let answer = pin!(self.respond_always(request));
         self.metrics
             .observe(endpoint, within_time(answer))
@@ -165,7 +167,8 @@ async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Res
     }
 }
 
-/// Live means that the process can go on: without the thread that writes to the database it has to be started anew.
+/// Live means that the process can go on: without the thread that writes to the database it has to
+/// be started anew.
 fn live(store: &SqliteStore) -> Response<Full<Bytes>> {
     match store.has_ended() {
         false => plain(StatusCode::OK, r#"{"status":"live"}"#),

@@ -1,4 +1,5 @@
-//! TLS: a certificate and its key from two files, taken up again when the files change. What is served out of its time is reported.
+//! TLS: a certificate and its key from two files, taken up again when the files change. What is
+//! served out of its time is reported.
 
 use std::{
     fs, io,
@@ -137,7 +138,8 @@ impl Tls {
         self.acceptor.accept(stream).await
     }
 
-    /// Takes up new files for ever. Files that make no certificate are reported, once for each change, and the one before stays.
+    /// Takes up new files for ever. Files that make no certificate are reported, once for each
+    /// change, and the one before stays.
     pub(super) async fn follow(mut self) {
         let mut standing = self.validity.standing();
         loop {
@@ -188,7 +190,8 @@ enum Standing {
 }
 
 impl Validity {
-    /// Of all certificates together. One whose times cannot be read counts as always good: that is for clients to judge.
+    /// Of all certificates together. One whose times cannot be read counts as always good: that is
+    /// for clients to judge.
     fn of(key: &CertifiedKey) -> Self {
         let times = key.cert.iter().filter_map(|der| {
             let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
@@ -237,7 +240,8 @@ impl Validity {
     }
 }
 
-/// What changes when a file is written or replaced: which file it is, and its last change (seconds, nanoseconds).
+/// What changes when a file is written or replaced: which file it is, and its last change (seconds,
+/// nanoseconds).
 type Stamp = [Option<(u64, i64, i64)>; 2];
 
 fn stamp(files: &TlsFiles) -> Stamp {

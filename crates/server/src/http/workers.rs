@@ -1,5 +1,5 @@
-//! One single-threaded runtime for each core, to the least busy of which a connection is dealt: what a request touches stays in one
-//! core's caches, and no core steals work from another.
+//! One single-threaded runtime for each core, to the least busy of which a connection is dealt:
+//! what a request touches stays in one core's caches, and no core steals work from another.
 
 use std::{
     future::Future,
@@ -61,8 +61,8 @@ impl Workers {
         })
     }
 
-    /// Runs a task on the one with the fewest, of several on the next in turn: in turn alone, whoever closes every second of its
-    /// connections would have all the others on one core.
+    /// Runs a task on the one with the fewest, of several on the next in turn: in turn alone,
+    /// whoever closes every second of its connections would have all the others on one core.
     pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let count = self.workers.len();
         let in_turn = (0..count).map(|step| (self.next + step) % count);
@@ -73,7 +73,8 @@ impl Workers {
         };
         let worker = &self.workers[chosen];
         let open = Open::count(&worker.open);
-        // On the heap: what is awaited by value is in memory twice, for as long as a connection lasts.
+        // On the heap: what is awaited by value is in memory twice, for as long as a connection
+        // lasts.
         let task = Box::pin(task);
         worker.handle.spawn(async move {
             task.await;

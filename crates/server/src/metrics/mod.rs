@@ -1,7 +1,8 @@
 //! What is counted: decisions by what they were and why, answers by status, and how long they took.
 //!
-//! Labels come from small fixed sets: endpoints, error codes and rules are words of this program. What a request says, a client's
-//! name above all, never becomes one: it would let anybody grow the list.
+//! Labels come from small fixed sets: endpoints, error codes and rules are words of this program.
+//! What a request says, a client's name above all, never becomes one: it would let anybody grow the
+//! list.
 
 mod exposition;
 mod listener;
@@ -23,8 +24,8 @@ pub use listener::serve;
 #[cfg(feature = "otel")]
 use crate::telemetry::otel;
 
-/// Upper bounds of the latency histogram, in seconds: a claim waits for one sync of the disk, which takes from a fraction of a
-/// millisecond to many.
+/// Upper bounds of the latency histogram, in seconds: a claim waits for one sync of the disk, which
+/// takes from a fraction of a millisecond to many.
 const BUCKETS: [f64; 12] = [
     0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 ];

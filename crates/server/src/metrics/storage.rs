@@ -1,4 +1,5 @@
-//! What only the storage knows: read when somebody asks, on a thread of its own, and at most every ten seconds.
+//! What only the storage knows: read when somebody asks, on a thread of its own, and at most every
+//! ten seconds.
 
 use std::{
     fmt,
@@ -17,7 +18,8 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
-/// How long what was read is shown. Counting a million replay entries takes a tenth of a second of one thread.
+/// How long what was read is shown. Counting a million replay entries takes a tenth of a second of
+/// one thread.
 const HOLDS: Duration = Duration::from_secs(10);
 
 /// The storage as seen by a scrape.
@@ -47,7 +49,8 @@ impl StorageGauges {
         }
     }
 
-    /// Reads again if what is known is old. What cannot be read is left out of the scrape: no number is better than a wrong one.
+    /// Reads again if what is known is old. What cannot be read is left out of the scrape: no
+    /// number is better than a wrong one.
     pub async fn refresh(&self) {
         let is_fresh =
             |seen: &Option<Seen>| seen.as_ref().is_some_and(|seen| seen.at.elapsed() < HOLDS);

@@ -1,7 +1,8 @@
 //! The way of log lines to standard error: a bounded queue, and one thread that writes.
 //!
-//! Logging never fails, never blocks and never panics. A line that standard error does not take, or that finds the queue full, is
-//! lost and counted. A full disk, a closed pipe or a reader that stalls costs log lines, never an answer.
+//! Logging never fails, never blocks and never panics. A line that standard error does not take, or
+//! that finds the queue full, is lost and counted. A full disk, a closed pipe or a reader that
+//! stalls costs log lines, never an answer.
 
 use std::{
     collections::VecDeque,
@@ -35,7 +36,8 @@ pub fn lost() -> u64 {
     LINES.lost.load(Ordering::Relaxed)
 }
 
-/// Writes the lines that wait, within a second, when it is dropped: at the end of the process, also by a panic.
+/// Writes the lines that wait, within a second, when it is dropped: at the end of the process, also
+/// by a panic.
 #[must_use]
 pub struct FlushAtEnd;
 
@@ -45,8 +47,8 @@ impl Drop for FlushAtEnd {
     }
 }
 
-/// Hands lines to the queue, one for each write. It never answers an error, which the subscriber would print to standard error
-/// itself, and panic if that is closed.
+/// Hands lines to the queue, one for each write. It never answers an error, which the subscriber
+/// would print to standard error itself, and panic if that is closed.
 #[derive(Clone, Copy, Debug)]
 pub struct ToStandardError;
 
@@ -136,9 +138,11 @@ impl Lines {
         );
     }
 
-    /// Starts the thread that writes. Where it cannot be started, or there is no standard error, all lines are lost in the end.
+    /// Starts the thread that writes. Where it cannot be started, or there is no standard error,
+    /// all lines are lost in the end.
     fn start(&'static self) {
-        // Its own handle: whoever prints to standard error otherwise must not wait for a lock that a stalled reader holds.
+        // Its own handle: whoever prints to standard error otherwise must not wait for a lock that
+        // a stalled reader holds.
         let Ok(own) = io::stderr().as_fd().try_clone_to_owned() else {
             return;
         };

@@ -1,4 +1,5 @@
-//! Traces to an OpenTelemetry collector: one span for each request, with how it ended; never with a token, nor with who asked.
+//! Traces to an OpenTelemetry collector: one span for each request, with how it ended; never with a
+//! token, nor with who asked.
 
 use std::{future::Future, io, time::Duration};
 
@@ -168,7 +169,8 @@ pub fn record(decision: &Decision) {
     };
 }
 
-/// The way to the collector. The exporter calls from a thread of its own, so the exchange runs where the sockets are served.
+/// The way to the collector. The exporter calls from a thread of its own, so the exchange runs
+/// where the sockets are served.
 #[derive(Debug)]
 struct Collector {
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,

@@ -1,4 +1,5 @@
-//! What a panic, which is always a defect of ours, does: a log line, and for a request the answer 500. The process goes on.
+//! What a panic, which is always a defect of ours, does: a log line, and for a request the answer
+//! 500. The process goes on.
 
 use std::{
     future::{Future, poll_fn},
@@ -8,7 +9,8 @@ use std::{
     thread,
 };
 
-/// Has panics logged from now on, once logging has started. Until then they are printed as Rust does.
+/// Has panics logged from now on, once logging has started. Until then they are printed as Rust
+/// does.
 pub fn log() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

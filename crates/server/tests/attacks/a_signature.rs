@@ -555,7 +555,8 @@ fn raw(party: &Party, jwt: &Jwt<'_>, encode: impl Fn(&str) -> Vec<u8>) -> String
     format!("{input}.{}", base64url_encode(signature))
 }
 
-/// EMSA-PSS (RFC 8017 §9.1.1) for a modulus of 2048 bits, with a salt of any length, and a mask of SHA-256 or SHA-1.
+/// EMSA-PSS (RFC 8017 §9.1.1) for a modulus of 2048 bits, with a salt of any length, and a mask of
+/// SHA-256 or SHA-1.
 fn encode_pss(input: &str, salt: usize, sha1_mask: bool) -> Vec<u8> {
     let salt = vec![0x5a; salt];
     let hash = digest(

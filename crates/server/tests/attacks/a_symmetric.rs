@@ -10,7 +10,8 @@ use crate::{
 const SIGNATURE: Because = ("signature", "signature does not verify");
 const NO_KEY: Because = ("key", "the client has no key for algorithm HS256");
 
-/// The public key of the RSA clients in every form in which somebody may have pasted it into a configuration.
+/// The public key of the RSA clients in every form in which somebody may have pasted it into a
+/// configuration.
 fn public_forms() -> Vec<(&'static str, Vec<u8>)> {
     let key = &world().rsa.key;
     let der = key.spki();
@@ -134,8 +135,8 @@ fn a11_a_secret_is_not_guessed() {
     );
 }
 
-/// A client has secrets or keys for its authentication, never both: `client create` and `rotate-secret` see to it. So the other
-/// method's credential is of no use.
+/// A client has secrets or keys for its authentication, never both: `client create` and
+/// `rotate-secret` see to it. So the other method's credential is of no use.
 #[test]
 fn a12_each_method_takes_its_own_kind_of_key() {
     let world = world();

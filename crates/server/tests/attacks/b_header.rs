@@ -1,4 +1,5 @@
-//! B. Headers: keys and pointers to keys, names that reach into something else, parameters that change how a token is read.
+//! B. Headers: keys and pointers to keys, names that reach into something else, parameters that
+//! change how a token is read.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use grantor::jose::base64url_encode;

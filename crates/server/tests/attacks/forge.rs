@@ -1,5 +1,6 @@
-//! Tokens that no honest library makes: any header, any claims, any octets for a signature. Every member of header and claims is
-//! JSON as written, so that a test can say `1e400`, or say a thing twice.
+//! Tokens that no honest library makes: any header, any claims, any octets for a signature. Every
+//! member of header and claims is JSON as written, so that a test can say `1e400`, or say a thing
+//! twice.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! G. Replay: one use of a `jti`, whatever happens at the same time, and whatever happened to the process.
+//! G. Replay: one use of a `jti`, whatever happens at the same time, and whatever happened to the
+//! process.
 
 use std::{
     io::{Read as _, Write as _},
@@ -229,7 +230,8 @@ fn g07_the_same_jti_of_two_clients_is_two() {
     });
 }
 
-/// Nobody but the client uses up its names: neither a forger, nor the client itself by a request that breaks a rule.
+/// Nobody but the client uses up its names: neither a forger, nor the client itself by a request
+/// that breaks a rule.
 #[test]
 fn g07_a_refused_assertion_burns_nothing() {
     let world = world();
@@ -271,7 +273,8 @@ fn g07_a_refused_assertion_burns_nothing() {
     }
 }
 
-/// C11: the claim is the last rule of the assertion; what fails after it (here the scope) needs a new assertion.
+/// C11: the claim is the last rule of the assertion; what fails after it (here the scope) needs a
+/// new assertion.
 #[test]
 fn g10_a_request_that_fails_later_has_used_its_jti() {
     let world = world();

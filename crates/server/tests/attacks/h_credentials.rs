@@ -1,4 +1,5 @@
-//! H. Client authentication mixed up: two at once, halves, the wrong method, headers that cannot be read.
+//! H. Client authentication mixed up: two at once, halves, the wrong method, headers that cannot be
+//! read.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

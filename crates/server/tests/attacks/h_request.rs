@@ -322,7 +322,8 @@ fn h11_framing_that_contradicts_itself_is_refused() {
         assert_eq!(answer.status, 400, "H11 {row}: {answer:?}");
         assert!(!answer.body.contains("access_token"), "H11 {row}");
     }
-    // A second request hidden behind the first is a request of its own, or none: with Connection: close, none.
+    // A second request hidden behind the first is a request of its own, or none: with Connection:
+    // close, none.
     let smuggled = format!(
         "{head}Content-Length: {length}\r\n\r\n{body}GET /jwks HTTP/1.1\r\nHost: as\r\n\r\n"
     );

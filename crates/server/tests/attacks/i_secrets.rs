@@ -1,5 +1,5 @@
-//! I. Secrets, enumeration, side channels: what answers, logs, listings and files must not give away. How long answers take is
-//! measured by the test program `timing`.
+//! I. Secrets, enumeration, side channels: what answers, logs, listings and files must not give
+//! away. How long answers take is measured by the test program `timing`.
 
 use std::{collections::HashSet, fs};
 
@@ -246,8 +246,8 @@ fn i06_no_secret_or_token_is_listed_or_stored_in_the_clear() {
     );
 }
 
-/// RFC 6749 §10.10: at least 128 random bits. Of each bit of many values, both states are about as frequent. Decision ids open
-/// nothing; they only never repeat.
+/// RFC 6749 §10.10: at least 128 random bits. Of each bit of many values, both states are about as
+/// frequent. Decision ids open nothing; they only never repeat.
 #[test]
 fn i07_tokens_and_secrets_are_unpredictable() {
     const SAMPLES: usize = 128;

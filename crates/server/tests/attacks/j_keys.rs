@@ -60,7 +60,8 @@ fn create(id: &str, keys: &[Value]) -> Finished {
         .run(&["client", "create", id, "--jwks", &key_set(keys)])
 }
 
-/// Neither a new client nor a known one gets this key; the message says why. `control` differs in the attacked member, and passes.
+/// Neither a new client nor a known one gets this key; the message says why. `control` differs in
+/// the attacked member, and passes.
 fn refuses_key(row: &str, jwk: &Value, words: &str, control: &Value) {
     let server = &world().server;
     let id = fresh_id();
@@ -537,7 +538,8 @@ fn j07_keys_for_other_uses_are_refused() {
     }
 }
 
-/// RFC 7517 §9.3. Whoever sent it must replace the key: not even the other keys of the set are taken.
+/// RFC 7517 §9.3. Whoever sent it must replace the key: not even the other keys of the set are
+/// taken.
 #[test]
 fn j08_j09_private_and_symmetric_keys_are_refused_with_their_whole_set() {
     let ec = &world().ec.key;

@@ -1,4 +1,5 @@
-//! K. Lifecycle: what is disabled, deleted or revoked is over, and nobody ends what belongs to others.
+//! K. Lifecycle: what is disabled, deleted or revoked is over, and nobody ends what belongs to
+//! others.
 
 use std::{
     process::{Child, Stdio},
@@ -83,7 +84,8 @@ fn comes_true(what: &str, is_so: impl Fn() -> bool) {
     );
 }
 
-/// What was signed before the change is refused after it, through both uses; so is the token issued before, by introspection.
+/// What was signed before the change is refused after it, through both uses; so is the token issued
+/// before, by introspection.
 fn ends_with(row: &str, party: &Party, command: &[&str], because: fn(Use) -> Because) {
     let world = world();
     let token = token_of(party);

@@ -1,5 +1,6 @@
-//! Attacks on the running binary, family by family as the project's list of attacks names them. Each row goes through both uses of
-//! an assertion, is held against one oracle for all, and is followed by a valid request that differs in the attacked field only.
+//! Attacks on the running binary, family by family as the project's list of attacks names them.
+//! Each row goes through both uses of an assertion, is held against one oracle for all, and is
+//! followed by a valid request that differs in the attacked field only.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,8 @@
-//! One server for all attacks, the parties registered there, and what every answer to an attack is held against.
+//! One server for all attacks, the parties registered there, and what every answer to an attack is
+//! held against.
 //!
-//! The list of attacks asks for an answer within 250 ms on loopback. This is a debug build on a shared machine: the hard limit is 2 s.
+//! The list of attacks asks for an answer within 250 ms on loopback. This is a debug build on a
+//! shared machine: the hard limit is 2 s.
 
 use std::{
     fs,
@@ -262,7 +264,8 @@ impl World {
             .text("jti", &fresh())
     }
 
-    /// What `forge` makes of a valid assertion is refused through both uses, for this reason, and what it was made from passes.
+    /// What `forge` makes of a valid assertion is refused through both uses, for this reason, and
+    /// what it was made from passes.
     pub fn refuses(
         &self,
         row: &str,
@@ -345,7 +348,8 @@ impl World {
         answer
     }
 
-    /// The oracle for all: no token, no failure of the server, in time, JSON that nobody stores, clean text, no echo, no call out.
+    /// The oracle for all: no token, no failure of the server, in time, JSON that nobody stores,
+    /// clean text, no echo, no call out.
     pub fn judge(&self, row: &str, answer: &Answer, started: Instant, sent: &[&str]) {
         assert!(
             started.elapsed() < HARD_LIMIT,
@@ -427,8 +431,9 @@ impl World {
     }
 }
 
-/// The texts in an input that an answer might echo: of a JWT every string in it, else the input itself. Short ones could be there
-/// by chance, and the names of grants and types are words of the protocol.
+/// The texts in an input that an answer might echo: of a JWT every string in it, else the input
+/// itself. Short ones could be there by chance, and the names of grants and types are words of the
+/// protocol.
 fn texts(input: &str) -> Vec<String> {
     let mut found = vec![input.to_owned()];
     for segment in input.split('.') {
@@ -448,7 +453,8 @@ fn texts(input: &str) -> Vec<String> {
     found
 }
 
-/// Statics are never dropped: a shell waits for this process to end, and then ends the server and removes its directory.
+/// Statics are never dropped: a shell waits for this process to end, and then ends the server and
+/// removes its directory.
 fn reap(server: &Server) {
     let reaper = Command::new("sh")
         .args([

@@ -1,5 +1,5 @@
-//! I06, R050: what a whole run leaves in the log. The name puts this test last where tests run in the order of their names; alone, it
-//! has its own requests to look for.
+//! I06, R050: what a whole run leaves in the log. The name puts this test last where tests run in
+//! the order of their names; alone, it has its own requests to look for.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;

@@ -46,7 +46,8 @@ fn a_backup_holds_what_was_answered_before_and_stops_nobody() {
     before.and(kept).holds(&world, "backup");
 }
 
-/// What was used or revoked, before the backup or since, is refused; what was registered before it is there.
+/// What was used or revoked, before the backup or since, is refused; what was registered before it
+/// is there.
 fn survives(world: &World, before: &Kept, since: &Kept, what: &str) {
     for kept in [before, since] {
         for used in &kept.used {

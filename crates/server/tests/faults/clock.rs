@@ -164,8 +164,8 @@ fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
     world.serves("after all, started anew");
 }
 
-/// A start believes its clock, for nothing tells otherwise: what that clock says has ended is removed. When it is set back, what may
-/// have been removed is refused.
+/// A start believes its clock, for nothing tells otherwise: what that clock says has ended is
+/// removed. When it is set back, what may have been removed is refused.
 #[test]
 fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
     let Some((mut world, clock)) =
@@ -199,8 +199,8 @@ fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
     assert_eq!(kept.subjects_missing(&world), Vec::<String>::new());
 }
 
-/// Each client is granted a token, or told to come back, and the record says that it is the clock: nothing is decided about uses that
-/// end before what may have been forgotten.
+/// Each client is granted a token, or told to come back, and the record says that it is the clock:
+/// nothing is decided about uses that end before what may have been forgotten.
 fn serves_or_says_why(world: &World, what: &str) {
     let ask = |client| {
         let answer = world
@@ -302,7 +302,8 @@ fn commands_and_keys_work_with_a_clock_that_is_behind() {
     kept.holds(&world, "set right, and started anew");
 }
 
-/// A command is a start, too: while the clock is ahead for a moment, it removes what a running server still goes by.
+/// A command is a start, too: while the clock is ahead for a moment, it removes what a running
+/// server still goes by.
 #[test]
 fn a_command_under_a_wrong_clock_brings_back_nothing() {
     let Some((world, clock)) = clocked("a_command_under_a_wrong_clock_brings_back_nothing") else {
@@ -352,8 +353,8 @@ impl Drop for Further {
     }
 }
 
-/// Of three servers on one database one is started with a clock that is ahead, and removes what the others still go by: what one has
-/// accepted shortly before, and another has not looked at yet.
+/// Of three servers on one database one is started with a clock that is ahead, and removes what the
+/// others still go by: what one has accepted shortly before, and another has not looked at yet.
 #[test]
 fn a_server_with_a_wrong_clock_beside_others_brings_back_nothing() {
     let Some((world, right)) =

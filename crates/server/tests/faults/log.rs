@@ -1,4 +1,5 @@
-//! Standard error cannot be written: its reader has gone away, or reads nothing while the database is locked.
+//! Standard error cannot be written: its reader has gone away, or reads nothing while the database
+//! is locked.
 
 use std::{
     fs::{File, OpenOptions},

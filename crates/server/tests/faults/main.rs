@@ -1,6 +1,7 @@
-//! Faults of the machine under the running binary: the disk, the log, the lock of the database, the clock, the process itself, and
-//! restores and backups meanwhile. Honest clients go on all the while, and what they were answered is held against one oracle. The
-//! same load, before the fault, passes the same oracle.
+//! Faults of the machine under the running binary: the disk, the log, the lock of the database, the
+//! clock, the process itself, and restores and backups meanwhile. Honest clients go on all the
+//! while, and what they were answered is held against one oracle. The same load, before the fault,
+//! passes the same oracle.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,5 @@
-//! What was answered, and whether it still holds: nothing answered is lost, and nothing is accepted twice.
+//! What was answered, and whether it still holds: nothing answered is lost, and nothing is accepted
+//! twice.
 
 use std::{ops::Range, thread};
 

@@ -1,4 +1,5 @@
-//! A clock that can be set: a library that is loaded before the system's, and adds to its wall clock what a file says.
+//! A clock that can be set: a library that is loaded before the system's, and adds to its wall
+//! clock what a file says.
 
 use std::{fs, path::PathBuf, process::Command};
 

@@ -1,4 +1,5 @@
-//! A start that meets a fault ends with one clear line and a code that is not zero, and the next start works.
+//! A start that meets a fault ends with one clear line and a code that is not zero, and the next
+//! start works.
 
 use std::process::Command;
 

@@ -28,7 +28,8 @@ use crate::{
     },
 };
 
-/// The longest that any answer may take, and any command: longer than a request may (15 s), and than a lock is waited for (5 s).
+/// The longest that any answer may take, and any command: longer than a request may (15 s), and
+/// than a lock is waited for (5 s).
 pub const LIMIT: Duration = Duration::from_secs(20);
 /// Long enough to be refused for nothing but its use within a test.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -117,7 +118,8 @@ impl World {
         kept
     }
 
-    /// Health tells that all is well, and each client is granted a token; waits for that as long as [`Server::wait_until`] does.
+    /// Health tells that all is well, and each client is granted a token; waits for that as long as
+    /// [`Server::wait_until`] does.
     pub fn serves(&self, what: &str) {
         self.server
             .wait_until(&format!("ready {what}"), || self.ready() == 200);
@@ -141,7 +143,8 @@ impl World {
         self.wire.get("/health/live").status
     }
 
-    /// Until the next fault is over: `/health/ready` says that something is wrong, `/health/live` that the process goes on.
+    /// Until the next fault is over: `/health/ready` says that something is wrong, `/health/live`
+    /// that the process goes on.
     pub fn is_not_ready(&self, what: &str) {
         self.server
             .wait_until(&format!("not ready: {what}"), || self.ready() == 503);
@@ -200,7 +203,8 @@ impl Wire {
         }
     }
 
-    /// Sends a token of this client to `/introspect` or `/revoke`; answers the client's assertion too.
+    /// Sends a token of this client to `/introspect` or `/revoke`; answers the client's assertion
+    /// too.
     pub fn about(&self, path: &str, client: &Client, token: &str) -> (Answer, String) {
         let assertion = self.assertion(client, Use::ClientAuth);
         (

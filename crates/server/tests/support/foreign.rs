@@ -1,4 +1,5 @@
-//! An authorization server that is not ours, and does what a test wants: right until told otherwise.
+//! An authorization server that is not ours, and does what a test wants: right until told
+//! otherwise.
 
 use std::{
     collections::BTreeMap,

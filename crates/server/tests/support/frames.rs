@@ -1,4 +1,5 @@
-//! HTTP/2 written by hand, octet by octet: what no client's library would send, and an exact count of what was sent.
+//! HTTP/2 written by hand, octet by octet: what no client's library would send, and an exact count
+//! of what was sent.
 
 use std::{
     io::Write as _,
@@ -12,7 +13,8 @@ pub struct Frames {
     next: u32,
 }
 
-/// What a client allows the server to send of an answer's body before it is told that there is room for more.
+/// What a client allows the server to send of an answer's body before it is told that there is room
+/// for more.
 #[derive(Clone, Copy)]
 pub enum Window {
     Closed,
@@ -36,7 +38,8 @@ impl Frames {
         frames
     }
 
-    /// A POST to `/token` whose body has not come yet; `fields` further fields of one octet each. Answers the stream.
+    /// A POST to `/token` whose body has not come yet; `fields` further fields of one octet each.
+    /// Answers the stream.
     pub fn post(&mut self, fields: usize) -> u32 {
         let mut block = vec![0x83, 0x86];
         block.extend(literal(0x04, "/token"));

@@ -1,4 +1,5 @@
-//! The real binary, started on a directory and a port of its own, and a plain HTTP/1.1 client that sends exactly what it is told.
+//! The real binary, started on a directory and a port of its own, and a plain HTTP/1.1 client that
+//! sends exactly what it is told.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub mod foreign;
@@ -112,7 +113,8 @@ impl Server {
         Self::spawn(directory, address, issuer, command)
     }
 
-    /// Starts `grantor serve` on a new directory with these arguments and variables, which have it listen at `address`.
+    /// Starts `grantor serve` on a new directory with these arguments and variables, which have it
+    /// listen at `address`.
     pub fn start_as(address: SocketAddr, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let mut command = grantor(&directory.path().join("data"));
@@ -172,7 +174,8 @@ impl Server {
         Self::start_on(self.directory.clone(), self.address)
     }
 
-    /// Starts a process that has ended again, by a shell that does this and then becomes it: `exec "$0" "$@"` is in the script.
+    /// Starts a process that has ended again, by a shell that does this and then becomes it: `exec
+    /// "$0" "$@"` is in the script.
     pub fn restart_in(self, script: &str, variables: &[(&str, &Path)]) -> Self {
         let mut shell = Command::new("sh");
         shell

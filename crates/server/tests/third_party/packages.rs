@@ -1,5 +1,5 @@
-//! Packages from other languages' registries that tests and the bench need: exact versions, installed once below the target
-//! directory and kept for later runs.
+//! Packages from other languages' registries that tests and the bench need: exact versions,
+//! installed once below the target directory and kept for later runs.
 
 use std::{
     env,
@@ -45,7 +45,8 @@ pub(crate) fn python(name: &str, requirements: &Path) -> Result<PathBuf, String>
         .map_err(|problem| format!("{REMEDY}; what failed: {problem}"))
 }
 
-/// Makes a directory below the target directory, unless it is there already, is made of the same `pins`, and works.
+/// Makes a directory below the target directory, unless it is there already, is made of the same
+/// `pins`, and works.
 pub(crate) fn once(
     name: &str,
     pins: &[&Path],

@@ -1,5 +1,5 @@
-//! Whether others can read or change the database behind its back: it holds digests and sealed secrets, and whoever writes into it
-//! decides who gets tokens.
+//! Whether others can read or change the database behind its back: it holds digests and sealed
+//! secrets, and whoever writes into it decides who gets tokens.
 
 use std::{fs, io, path::Path};
 

@@ -1,5 +1,6 @@
-//! Backups: a consistent copy while servers run, and bringing one back so that running servers notice, nothing of the database before is
-//! applied to it, and no assertion is accepted a second time because its use was lost.
+//! Backups: a consistent copy while servers run, and bringing one back so that running servers
+//! notice, nothing of the database before is applied to it, and no assertion is accepted a second
+//! time because its use was lost.
 
 use std::{
     fs, io,
@@ -61,8 +62,9 @@ pub enum BackupError {
 pub struct Restored {
     /// Assertions that were not certainly issued after this are refused from now on.
     pub fence: UnixTime,
-    /// Whether the database of before told which tokens and signing keys had been revoked since the backup: they stay so. Where it could
-    /// not be read, tokens issued before now are inactive, and a signing key that had leaked has to be revoked again.
+    /// Whether the database of before told which tokens and signing keys had been revoked since
+    /// the backup: they stay so. Where it could not be read, tokens issued before now are
+    /// inactive, and a signing key that had leaked has to be revoked again.
     pub revocations: Revocations,
     /// Where the database of before is, if it was damaged.
     pub set_aside: Option<PathBuf>,
@@ -78,8 +80,8 @@ pub enum Revocations {
 }
 
 impl SqliteStore {
-    /// Writes a copy of the database as it is now to a file that must not exist yet, mode 0600, while servers go on. The master key is
-    /// not in it. Blocks until the copy is on the disk.
+    /// Writes a copy of the database as it is now to a file that must not exist yet, mode 0600,
+    /// while servers go on. The master key is not in it. Blocks until the copy is on the disk.
     ///
     /// # Errors
     /// [`BackupError`]; then there is no such file.
@@ -113,7 +115,8 @@ impl SqliteStore {
             },
         };
         remove_if_there(unfinished).map_err(io)?;
-        // A file of this run, in whatever directory it is: not one that somebody else has put there.
+        // A file of this run, in whatever directory it is: not one that somebody else has put
+        // there.
         let opened = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -134,8 +137,9 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Puts a backup in the place of the database in `directory`, in one step, for running servers too. What was registered, decided and
-    /// used since the backup is gone; so that no assertion is accepted twice, those issued before now are refused from then on.
+    /// Puts a backup in the place of the database in `directory`, in one step, for running servers
+    /// too. What was registered, decided and used since the backup is gone; so that no
+    /// assertion is accepted twice, those issued before now are refused from then on.
     ///
     /// # Errors
     /// [`OpenError`] about the backup, the master key or the database; then nothing was changed.
@@ -180,7 +184,8 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in it, and what is known of revocations.
+    /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in
+    /// it, and what is known of revocations.
     fn prepare(
         &self,
         backup: &Path,
@@ -255,8 +260,8 @@ impl Place<'_> {
         taken.map(|()| Revocations::Kept)
     }
 
-    /// The numbers that were given in this directory, as far as the database of now can be read or was noted. Where neither is so,
-    /// nobody knows them: the next ones are far away.
+    /// The numbers that were given in this directory, as far as the database of now can be read or
+    /// was noted. Where neither is so, nobody knows them: the next ones are far away.
     fn numbers(&self) -> Numbers {
         let read =
             || open::connect_to_read(self.path).and_then(|connection| numbers_of(&connection));
@@ -268,10 +273,12 @@ impl Place<'_> {
         now.unwrap_or_else(|| Seen::in_directory(self.directory).numbers())
     }
 
-    /// Puts the copy in the database's place. Answers where the database of before is, if SQLite could not write into it.
+    /// Puts the copy in the database's place. Answers where the database of before is, if SQLite
+    /// could not write into it.
     fn replace_by(&self, copy: &Path) -> Result<Option<PathBuf>, OpenError> {
         let set_aside = match open::inspect(self.path) {
-            // By SQLite, in one transaction: what a crashed server left in its log is applied to the old database, never to this one.
+            // By SQLite, in one transaction: what a crashed server left in its log is applied to
+            // the old database, never to this one.
             Ok(false) => {
                 let failed = sqlite(self.path);
                 let source = open::connect_to_read(copy).map_err(&failed)?;

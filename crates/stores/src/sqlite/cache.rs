@@ -1,7 +1,8 @@
-//! Parsed registrations at hand, so that the hot path never waits for the database, and the change log that empties them.
+//! Parsed registrations at hand, so that the hot path never waits for the database, and the change
+//! log that empties them.
 //!
-//! A read that races with a change must not leave the old value behind, not even for a moment: each forgetting raises a generation, and
-//! a value that was read under an older one is not put in.
+//! A read that races with a change must not leave the old value behind, not even for a moment: each
+//! forgetting raises a generation, and a value that was read under an older one is not put in.
 
 use std::{
     collections::HashMap,
@@ -16,9 +17,10 @@ use grantor::{
 use quick_cache::sync::Cache as Entries;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-/// Digests of the names of all clients, as far as known, and the number of each one's row: a name that is not among them needs no
-/// read, so that a stranger cannot make the database work, and the time of a refusal does not tell who is registered. Removed names
-/// stay in until the next start; they are looked up and not found.
+/// Digests of the names of all clients, as far as known, and the number of each one's row: a name
+/// that is not among them needs no read, so that a stranger cannot make the database work, and the
+/// time of a refusal does not tell who is registered. Removed names stay in until the next start;
+/// they are looked up and not found.
 #[derive(Default)]
 pub(super) struct KnownNames(
     RwLock<HashMap<u64, i64, BuildHasherDefault<NoHash>>>,
@@ -233,7 +235,8 @@ impl Cache {
         }
     }
 
-    /// The cached value, else what `load` reads. That nothing was found is not remembered: an attacker could fill memory with it.
+    /// The cached value, else what `load` reads. That nothing was found is not remembered: an
+    /// attacker could fill memory with it.
     pub(super) fn get_or_load<K: Eq + Hash + Clone, V: Clone>(
         &self,
         entries: &Entries<K, V>,
@@ -350,7 +353,8 @@ mod tests {
         let (seen, last) = look(last);
         assert_eq!(seen, (2, false, false));
         assert_eq!(look(last).0, (0, false, false));
-        // A backup of when there were five is restored, and three changes follow: the same numbers, other rows.
+        // A backup of when there were five is restored, and three changes follow: the same numbers,
+        // other rows.
         connection
             .execute("DELETE FROM change WHERE sequence > 5", [])
             .expect("deleted");

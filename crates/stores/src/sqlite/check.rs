@@ -9,10 +9,12 @@ use super::SqliteStore;
 
 /// Longest wait for the writer. A healthy disk needs milliseconds.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long an answer holds: whoever may ask for it unauthenticated must not make the disk work more often.
+/// How long an answer holds: whoever may ask for it unauthenticated must not make the disk work
+/// more often.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);
-/// Writes a page, as a claim does, and adds no second row: only what was written tells that there is space and that the writer lives.
-/// The value is new each time, because SQLite writes nothing where nothing changes.
+/// Writes a page, as a claim does, and adds no second row: only what was written tells that there
+/// is space and that the writer lives. The value is new each time, because SQLite writes nothing
+/// where nothing changes.
 const WRITE: &str = "INSERT INTO meta (name, value) VALUES ('last_check', randomblob(8)) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
@@ -31,10 +33,12 @@ impl SqliteStore {
         self.0.writer.ended().await;
     }
 
-    /// Whether the database can be read and written: for health checks. The answer is at most a second old.
+    /// Whether the database can be read and written: for health checks. The answer is at most a
+    /// second old.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if it cannot, if the writer has ended, or if it takes longer than two seconds.
+    /// [`StoreError::Unavailable`] if it cannot, if the writer has ended, or if it takes longer
+    /// than two seconds.
     pub async fn check(&self) -> Result<(), StoreError> {
         let mut last = self.0.last_check.0.lock().await;
         let outcome = match &*last {
@@ -108,7 +112,8 @@ mod tests {
         );
         let claim = async |jti: &str| store.claim(key(jti), until, now, 2).await;
         assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Fresh));
-        // The lock keeps the writer from its first job until the rest waits beside it: all are of one group.
+        // The lock keeps the writer from its first job until the rest waits beside it: all are of
+        // one group.
         let other = Connection::open(directory.path().join("grantor.db")).expect("a connection");
         other
             .execute_batch("BEGIN IMMEDIATE")

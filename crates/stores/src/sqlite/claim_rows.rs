@@ -1,4 +1,5 @@
-//! Replay claims on disk: those of one commit that last about as long share a row, which costs hardly more than a row for one of them.
+//! Replay claims on disk: those of one commit that last about as long share a row, which costs
+//! hardly more than a row for one of them.
 
 use grantor::{clock::UnixTime, storage::ReplayKey};
 use rusqlite::{
@@ -14,8 +15,8 @@ const CLAIM: usize = 40;
 pub(super) struct NewClaim {
     pub(super) key: ReplayKey,
     pub(super) until: UnixTime,
-    /// The power of two below the milliseconds that it lasts: one row holds claims of one such span, so that none is kept for more
-    /// than twice its time because of others.
+    /// The power of two below the milliseconds that it lasts: one row holds claims of one such
+    /// span, so that none is kept for more than twice its time because of others.
     span: u32,
 }
 
@@ -63,7 +64,8 @@ pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
         .unwrap_or_default())
 }
 
-/// Reads every claim behind a position, in force or not. Answers the position of the last, if there are any.
+/// Reads every claim behind a position, in force or not. Answers the position of the last, if there
+/// are any.
 pub(super) fn read_after(
     connection: &Connection,
     position: i64,

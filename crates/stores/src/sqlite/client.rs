@@ -187,7 +187,8 @@ fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Clien
         .collect()
 }
 
-/// Reads a client in one statement, so that its parts belong together: a row for each secret, or one row without.
+/// Reads a client in one statement, so that its parts belong together: a row for each secret, or
+/// one row without.
 macro_rules! select_client {
     ($place:literal) => {
         concat!(

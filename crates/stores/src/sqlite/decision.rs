@@ -1,4 +1,5 @@
-//! Decisions in SQLite: written beside the claims, never waited for, kept for a bounded time and number.
+//! Decisions in SQLite: written beside the claims, never waited for, kept for a bounded time and
+//! number.
 
 use std::time::Duration;
 
@@ -149,7 +150,8 @@ pub(super) fn append(connection: &Connection, mut decisions: &[DecisionRow]) -> 
     lost
 }
 
-/// Octets of the records up to and including the last row: what is in the table is this less that of the first.
+/// Octets of the records up to and including the last row: what is in the table is this less that
+/// of the first.
 fn total(connection: &Connection) -> rusqlite::Result<i64> {
     let last = "SELECT total FROM decision ORDER BY sequence DESC LIMIT 1";
     Ok(connection
@@ -182,14 +184,16 @@ fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rus
 }
 
 impl DecisionLog for SqliteStore {
-    /// Hands the decision to the writer. Where too many wait, it is dropped and counted: a request never waits for its record.
+    /// Hands the decision to the writer. Where too many wait, it is dropped and counted: a request
+    /// never waits for its record.
     fn record(&self, decision: &Decision) {
         self.0.writer.record(DecisionRow::new(decision));
     }
 }
 
 impl SqliteStore {
-    /// Decisions that were lost since the start: too many were waiting to be written, or the database could not be written.
+    /// Decisions that were lost since the start: too many were waiting to be written, or the
+    /// database could not be written.
     pub fn decisions_dropped(&self) -> u64 {
         self.0.writer.decisions_dropped()
     }
@@ -220,7 +224,8 @@ impl SqliteStore {
         Ok(found)
     }
 
-    /// The oldest decisions that pass the filter, at most `limit`, oldest first: to read on behind them, ask for those after the last.
+    /// The oldest decisions that pass the filter, at most `limit`, oldest first: to read on behind
+    /// them, ask for those after the last.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -235,7 +240,8 @@ impl SqliteStore {
             .await
     }
 
-    /// The position behind which the newest decisions are that pass the filter, at most `newest` of them.
+    /// The position behind which the newest decisions are that pass the filter, at most `newest` of
+    /// them.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -332,8 +338,8 @@ fn filtered<T>(
     query(&wanted, &values)
 }
 
-/// Removes what is beyond the retention from the beginning, a bounded number of rows at a time. Reads no more rows than it removes,
-/// and one.
+/// Removes what is beyond the retention from the beginning, a bounded number of rows at a time.
+/// Reads no more rows than it removes, and one.
 pub(super) fn sweep(
     connection: &Connection,
     retention: Retention,
@@ -396,7 +402,8 @@ mod tests {
         }
     }
 
-    /// What is recorded of what came while nothing could be written: cheap decisions, then dear ones, of so many octets each.
+    /// What is recorded of what came while nothing could be written: cheap decisions, then dear
+    /// ones, of so many octets each.
     async fn recorded(cheap: usize, dear: usize, length: usize) -> (usize, usize) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store =

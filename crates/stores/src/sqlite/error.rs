@@ -146,8 +146,9 @@ pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Whether a change that was answered with this error was certainly not made. Otherwise it may have been: when the error came after the
-/// commit, or the commit itself failed in a way that leaves open what is on the disk.
+/// Whether a change that was answered with this error was certainly not made. Otherwise it may have
+/// been: when the error came after the commit, or the commit itself failed in a way that leaves
+/// open what is on the disk.
 pub fn left_unchanged(error: &StoreError) -> bool {
     use ErrorCode::{
         CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly,

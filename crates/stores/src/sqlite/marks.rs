@@ -1,4 +1,5 @@
-//! Times that the database keeps beside its rows (table `meta`), and that decide what its rows can tell.
+//! Times that the database keeps beside its rows (table `meta`), and that decide what its rows can
+//! tell.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -8,11 +9,12 @@ use std::{
 use grantor::clock::UnixTime;
 use rusqlite::Connection;
 
-/// How much longer a revocation is kept than its token lives: a clock that is ahead by no more brings no token back.
+/// How much longer a revocation is kept than its token lives: a clock that is ahead by no more
+/// brings no token back.
 pub(super) const KEPT_BEYOND_END: Duration = Duration::from_secs(86_400);
 
-/// The times in force, in milliseconds since 1970, read without a lock; 0 is none. All only grow but `swept_to`, which a clock that is
-/// found to have been ahead sets back.
+/// The times in force, in milliseconds since 1970, read without a lock; 0 is none. All only grow
+/// but `swept_to`, which a clock that is found to have been ahead sets back.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// When tokens began to tell their origin.
@@ -61,7 +63,8 @@ impl Marks {
         (fence > 0).then_some(UnixTime::from_millis(fence))
     }
 
-    /// Uses were lost before `now`: whatever an assertion of a sender whose clock is ahead by `leeway` says.
+    /// Uses were lost before `now`: whatever an assertion of a sender whose clock is ahead by
+    /// `leeway` says.
     pub(super) fn raise_fence(
         &self,
         connection: &Connection,
@@ -87,7 +90,8 @@ impl Marks {
             || now.plus(KEPT_BEYOND_END) < swept_to
     }
 
-    /// Whether a claim that ends then may have been removed, although the clock says that it is in force.
+    /// Whether a claim that ends then may have been removed, although the clock says that it is in
+    /// force.
     pub(super) fn may_be_gone(&self, until: UnixTime) -> bool {
         until.millis() <= self.swept_to.load(Ordering::Acquire)
     }
@@ -102,8 +106,9 @@ impl Marks {
         raise(connection, &self.swept_to, "swept_to", now)
     }
 
-    /// Finds out whether the clock is before what was removed by it: then it was ahead, and what it removed was used, or revoked, before
-    /// now. From then on only what is issued later is decided.
+    /// Finds out whether the clock is before what was removed by it: then it was ahead, and what it
+    /// removed was used, or revoked, before now. From then on only what is issued later is
+    /// decided.
     pub(super) fn check_clock(
         &self,
         connection: &Connection,

@@ -1,7 +1,8 @@
-//! SQLite: write-ahead log, `synchronous=FULL`, one writer that commits in groups, readers beside it, and a cache of parsed
-//! registrations that is told of every change.
+//! SQLite: write-ahead log, `synchronous=FULL`, one writer that commits in groups, readers beside
+//! it, and a cache of parsed registrations that is told of every change.
 //!
-//! What was answered is on disk: a claim or a token is answered only after the commit that holds it.
+//! What was answered is on disk: a claim or a token is answered only after the commit that holds
+//! it.
 
 mod access;
 mod backup;
@@ -102,7 +103,8 @@ impl SqliteStore {
         self.0.readers.read(read).await
     }
 
-    /// Makes the `jti` of access tokens under a key that comes from the master key: every process that opens this database knows them.
+    /// Makes the `jti` of access tokens under a key that comes from the master key: every process
+    /// that opens this database knows them.
     pub fn token_ids(&self) -> TokenIds {
         self.0
             .master_key
@@ -111,7 +113,8 @@ impl SqliteStore {
             .since(self.0.marks.sealed_since())
     }
 
-    /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to this process.
+    /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to
+    /// this process.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &MasterKey) -> Result<T, StoreError> + Send + 'static,
@@ -131,13 +134,14 @@ impl SqliteStore {
     }
 }
 
-/// How soon after one look at the change log a request makes another: a client that was just created is found, and no number of
-/// requests makes the database look more often.
+/// How soon after one look at the change log a request makes another: a client that was just
+/// created is found, and no number of requests makes the database look more often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Inner {
-    /// Where a client of this name may be, by the change log of this moment. The look, where it is due, is for known names too: a
-    /// request now and then would otherwise be answered sooner where the client exists.
+    /// Where a client of this name may be, by the change log of this moment. The look, where it is
+    /// due, is for known names too: a request now and then would otherwise be answered sooner
+    /// where the client exists.
     async fn known_number(self: &Arc<Self>, name: &str) -> Result<Option<i64>, StoreError> {
         let looked = if self.is_look_due() {
             let inner = self.clone();
@@ -155,7 +159,8 @@ impl Inner {
         }
     }
 
-    /// Whether the last look at the change log is some time ago. Who comes while one is under way waits for it.
+    /// Whether the last look at the change log is some time ago. Who comes while one is under way
+    /// waits for it.
     fn is_look_due(&self) -> bool {
         self.opened.elapsed()
             >= Duration::from_millis(self.looked_at.load(Ordering::Acquire)) + LOOK_AGAIN

@@ -50,9 +50,11 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often a thread of its own moves what was committed from the write-ahead log into the database file.
+/// How often a thread of its own moves what was committed from the write-ahead log into the
+/// database file.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
-/// Pages in the log from which on the writer does it, while requests wait: it starts the log anew, and finds little left to move.
+/// Pages in the log from which on the writer does it, while requests wait: it starts the log anew,
+/// and finds little left to move.
 const LOG_PAGES: i32 = 4000;
 /// Pages that cannot be moved out of the log, 64 MiB, from which on somebody is told.
 const HELD_UP: i64 = 16_384;
@@ -83,7 +85,8 @@ pub enum Upkeep {
     /// This store, as long as it is open.
     #[default]
     Here,
-    /// Servers: a command that is run for a moment, perhaps with another clock than theirs, leaves it to them.
+    /// Servers: a command that is run for a moment, perhaps with another clock than theirs, leaves
+    /// it to them.
     ByOthers,
 }
 
@@ -107,7 +110,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A database is made if there is none, its master key beside it; ES256, the default retention, the operating system's clock.
+    /// A database is made if there is none, its master key beside it; ES256, the default retention,
+    /// the operating system's clock.
     fn default() -> Self {
         Self {
             create: Create::default(),
@@ -122,8 +126,8 @@ impl Default for Options {
 }
 
 impl SqliteStore {
-    /// Opens `grantor.db` in `directory` with its master key, and creates what does not exist yet unless told not to, readable by its
-    /// owner alone. A new database gets a signing key.
+    /// Opens `grantor.db` in `directory` with its master key, and creates what does not exist yet
+    /// unless told not to, readable by its owner alone. A new database gets a signing key.
     ///
     /// # Errors
     /// [`OpenError`]; a database that is damaged, foreign or newer is left as it is.
@@ -177,7 +181,8 @@ impl SqliteStore {
     }
 }
 
-/// Makes the directory if there is none, and keeps other processes from opening, making or restoring a database in it.
+/// Makes the directory if there is none, and keeps other processes from opening, making or
+/// restoring a database in it.
 pub(super) fn lock(directory: &Path) -> Result<fs::File, OpenError> {
     let io = |error| OpenError::Io {
         path: directory.to_owned(),
@@ -202,7 +207,8 @@ pub(super) fn master_key_path(directory: &Path, options: &Options) -> PathBuf {
         .unwrap_or_else(|| directory.join("master.key"))
 }
 
-/// The master key of a database that is there. A first start that was killed may have left it unfinished.
+/// The master key of a database that is there. A first start that was killed may have left it
+/// unfinished.
 pub(super) fn master_key(directory: &Path, options: &Options) -> Result<MasterKey, OpenError> {
     let path = master_key_path(directory, options);
     let unfinished = MasterKey::unfinished(&path);
@@ -277,8 +283,9 @@ fn start(
     Ok(SqliteStore(inner))
 }
 
-/// Repeats something on a thread of its own for as long as the store is in use, first after a pause: a store that is used for a
-/// moment, as by a command, is closed when its user lets go of it.
+/// Repeats something on a thread of its own for as long as the store is in use, first after a
+/// pause: a store that is used for a moment, as by a command, is closed when its user lets go of
+/// it.
 fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> std::io::Result<()> {
     let inner = Arc::downgrade(inner);
     let repeat = move || {
@@ -328,13 +335,15 @@ fn look_for_the_past(inner: &Inner) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The connection that moves the write-ahead log, and when it was last said that somebody keeps it from doing so.
+/// The connection that moves the write-ahead log, and when it was last said that somebody keeps it
+/// from doing so.
 pub(super) struct Checkpoints {
     connection: Connection,
     warned: Option<Instant>,
 }
 
-/// What a start finds out about the past: a database that is an earlier one than was here before, and a clock that was ahead.
+/// What a start finds out about the past: a database that is an earlier one than was here before,
+/// and a clock that was ahead.
 fn look_back(transaction: &Connection, seen: &Seen, options: &Options) -> rusqlite::Result<()> {
     let (now, marks) = (options.clock.now(), Marks::load(transaction)?);
     if seen.is_ahead_of(transaction)? {
@@ -413,7 +422,8 @@ pub(super) fn inspect(path: &Path) -> Result<bool, OpenError> {
         return Ok(true);
     }
     check_magic(path, size)?;
-    // A first start that was killed leaves a journal, and SQLite reads nothing before it has rolled that back.
+    // A first start that was killed leaves a journal, and SQLite reads nothing before it has rolled
+    // that back.
     let access = match path.with_extension("db-journal").exists() {
         true => OpenFlags::SQLITE_OPEN_READ_WRITE,
         false => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -495,8 +505,9 @@ fn check_magic(path: &Path, size: u64) -> Result<(), OpenError> {
     }
 }
 
-/// The mark comes first: a start that is killed in between leaves a database that is known to be ours. Foreign keys are not heeded
-/// meanwhile: a migration that replaces a table must not take along what refers to its rows.
+/// The mark comes first: a start that is killed in between leaves a database that is known to be
+/// ours. Foreign keys are not heeded meanwhile: a migration that replaces a table must not take
+/// along what refers to its rows.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let prepare = || {
         let number =
@@ -526,7 +537,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         .map_err(sqlite(path))
 }
 
-/// Proves that the master key is the one this database was made with, writing nothing if it is not; a new database gets its proof.
+/// Proves that the master key is the one this database was made with, writing nothing if it is not;
+/// a new database gets its proof.
 pub(super) fn check_master_key(
     connection: &Connection,
     master_key: &MasterKey,
@@ -545,7 +557,8 @@ pub(super) fn check_master_key(
         .map(|_| Some(()))
 }
 
-/// Creates the file if there is none, for its owner alone: SQLite gives its own files the same mode.
+/// Creates the file if there is none, for its owner alone: SQLite gives its own files the same
+/// mode.
 pub(super) fn private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new()
         .read(true)

@@ -1,7 +1,8 @@
-//! How many tokens, and how many revocations, of one client are kept at once: whoever holds a key must not fill the disk.
+//! How many tokens, and how many revocations, of one client are kept at once: whoever holds a key
+//! must not fill the disk.
 //!
-//! A client's rows are counted when it is first seen, and again when it has reached its quota: soft where several processes share a
-//! database.
+//! A client's rows are counted when it is first seen, and again when it has reached its quota: soft
+//! where several processes share a database.
 
 use std::{
     collections::HashMap,

@@ -45,7 +45,8 @@ impl Readers {
         finished.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))
     }
 
-    /// Reads on this thread: for a row or two by their primary key, which takes less time than the way to another thread and back.
+    /// Reads on this thread: for a row or two by their primary key, which takes less time than the
+    /// way to another thread and back.
     pub(super) fn read_here<T>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Failure>,

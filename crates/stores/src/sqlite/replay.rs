@@ -1,5 +1,6 @@
-//! Replay claims in SQLite. Those in force are kept in memory, where they are decided; the table, to whose end those of each commit are
-//! written, keeps them for the next start and tells other processes. The answer waits for the commit.
+//! Replay claims in SQLite. Those in force are kept in memory, where they are decided; the table,
+//! to whose end those of each commit are written, keeps them for the next start and tells other
+//! processes. The answer waits for the commit.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -60,8 +61,8 @@ impl ReplayGuard for SqliteStore {
 }
 
 impl SqliteStore {
-    /// How many claims this process holds: those in force, and some that have just ended. None before the first claim or
-    /// [`SqliteStore::load_claims`].
+    /// How many claims this process holds: those in force, and some that have just ended. None
+    /// before the first claim or [`SqliteStore::load_claims`].
     pub fn claims_held(&self) -> u64 {
         self.0.writer.claims_held()
     }
@@ -94,7 +95,8 @@ pub(super) struct Claims {
     leeway: Duration,
     /// When this transaction began.
     now: UnixTime,
-    /// Position in the table up to which everything is known: with what this transaction wrote, and without.
+    /// Position in the table up to which everything is known: with what this transaction wrote,
+    /// and without.
     known: i64,
     committed: i64,
     /// The version of the database, as others made it, that is known.
@@ -173,7 +175,8 @@ impl Claims {
         Ok(())
     }
 
-    /// The database is an earlier one now: a backup was restored, and uses were lost with what came after it. Those in memory stay.
+    /// The database is an earlier one now: a backup was restored, and uses were lost with what came
+    /// after it. Those in memory stay.
     pub(super) fn went_back(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         tracing::warn!(
             "the database was replaced by an earlier one: assertions and tokens issued before now are refused"
@@ -226,7 +229,8 @@ impl Claims {
         Ok(Claim::Fresh)
     }
 
-    /// Writes what this transaction claimed to the end of the table, and commits all of it. Otherwise it was never claimed.
+    /// Writes what this transaction claimed to the end of the table, and commits all of it.
+    /// Otherwise it was never claimed.
     pub(super) fn commit(&mut self, transaction: Transaction<'_>) -> rusqlite::Result<()> {
         let committed = self.write(&transaction).and_then(|()| transaction.commit());
         self.caught_up = false;
@@ -238,7 +242,8 @@ impl Claims {
     }
 
     fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        // SQLite has rolled back by itself (disk full, I/O error): what is written now would stay, and the commit fails.
+        // SQLite has rolled back by itself (disk full, I/O error): what is written now would stay,
+        // and the commit fails.
         if transaction.is_autocommit() {
             return Ok(());
         }
@@ -331,8 +336,9 @@ fn split(key: ReplayKey) -> (Key, usize) {
     )
 }
 
-/// The shard of a part of the claims, from 0 to below 1. The last shard's share is twice the first's, and those between in
-/// proportion: maps double when they are full, and of maps of one size all would double at once.
+/// The shard of a part of the claims, from 0 to below 1. The last shard's share is twice the
+/// first's, and those between in proportion: maps double when they are full, and of maps of one
+/// size all would double at once.
 fn shard_of(part: f64) -> usize {
     ((1.0 + part).log2() * SHARDS as f64) as usize
 }
@@ -430,7 +436,8 @@ mod tests {
         assert_eq!(claim(&mut theirs, &their_connection, "2"), Claim::Fresh);
         commit(&mut theirs, &their_connection);
         assert_eq!(claim(&mut ours, &our_connection, "2"), Claim::Replayed);
-        // Positions are never used twice, or a claim made after all had been removed would be overlooked.
+        // Positions are never used twice, or a claim made after all had been removed would be
+        // overlooked.
         commit(&mut ours, &our_connection);
         their_connection
             .execute("DELETE FROM replay", [])

@@ -1,5 +1,5 @@
-//! How far the database of this directory had come, in a file beside it: a copy put in its place by hand is noticed, because it has not
-//! come as far, and no number is given again.
+//! How far the database of this directory had come, in a file beside it: a copy put in its place by
+//! hand is noticed, because it has not come as far, and no number is given again.
 
 use std::{
     collections::BTreeMap,
@@ -41,8 +41,8 @@ impl Seen {
             .clone()
     }
 
-    /// Whether the database has not come as far as it once had. What it has now, if more, is written down; a note that cannot be written is
-    /// worth a line in the log, no more.
+    /// Whether the database has not come as far as it once had. What it has now, if more, is
+    /// written down; a note that cannot be written is worth a line in the log, no more.
     pub(super) fn is_ahead_of(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let now = numbers_of(connection)?;
         let mut highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! The server's signing keys in SQLite: private halves sealed under the master key. A new key is published before it signs, an old
-//! one until the last token it signed has expired.
+//! The server's signing keys in SQLite: private halves sealed under the master key. A new key is
+//! published before it signs, an old one until the last token it signed has expired.
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,7 +50,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Whether the keys have to be read again, because it is later, or because the clock was set back.
+    /// Whether the keys have to be read again, because it is later, or because the clock was set
+    /// back.
     pub(super) fn is_due(&self, now: UnixTime) -> bool {
         let moment = self.0.load();
         now < moment.from || moment.until.is_some_and(|until| until <= now)
@@ -100,8 +101,9 @@ impl SqliteStore {
         self.0.readers.read(read).await
     }
 
-    /// Makes a new key, published now, that signs after `ahead`: as long as caches of the key set may take to notice it. The keys
-    /// before it stay published for `overlap` after that, which is the longest life of a token.
+    /// Makes a new key, published now, that signs after `ahead`: as long as caches of the key set
+    /// may take to notice it. The keys before it stay published for `overlap` after that, which
+    /// is the longest life of a token.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -124,7 +126,8 @@ impl SqliteStore {
             is_signing: ahead.is_zero(),
         };
         self.write(move |connection, master_key| {
-            // None signs longer than until then, whatever was planned before; one that would begin later never does.
+            // None signs longer than until then, whatever was planned before; one that would begin
+            // later never does.
             let retire = "UPDATE signing_key SET retires_at = min(coalesce(retires_at, ?1), ?1), \
                           signs_until = min(coalesce(signs_until, ?2), ?2)";
             let (retires_at, signs_until) =
@@ -145,8 +148,9 @@ impl SqliteStore {
         Ok(info)
     }
 
-    /// Removes a key at once: nothing that it signed is accepted here any more, and it is no longer published. Where it was the one
-    /// that signs, the next one signs from now on, or a new one. Answers the keys that are left, newest first.
+    /// Removes a key at once: nothing that it signed is accepted here any more, and it is no longer
+    /// published. Where it was the one that signs, the next one signs from now on, or a new
+    /// one. Answers the keys that are left, newest first.
     ///
     /// # Errors
     /// [`StoreError::Missing`] if no key has this `kid`.
@@ -176,8 +180,8 @@ impl SqliteStore {
     }
 }
 
-/// How long a key is kept in the table after it is published no more, in milliseconds: a clock that is ahead for a while must not
-/// cost a key.
+/// How long a key is kept in the table after it is published no more, in milliseconds: a clock that
+/// is ahead for a while must not cost a key.
 const KEPT_BEYOND_END: i64 = 86_400_000;
 
 /// Removes the keys that were withdrawn after this backup was made, and sees to it that one signs.
@@ -196,8 +200,9 @@ pub(super) fn remove_withdrawn(
     Ok(())
 }
 
-/// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait; else, where the newest is gone, the one
-/// that signs; else the new one. A key that has ceased to sign never signs again.
+/// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait;
+/// else, where the newest is gone, the one that signs; else the new one. A key that has ceased to
+/// sign never signs again.
 fn succeed(
     connection: &Connection,
     master_key: &MasterKey,
@@ -325,8 +330,8 @@ fn read_keys(
     Ok(keys)
 }
 
-/// The newest key whose time to sign it is. Where the clock is before the time of all, the oldest: a clock that is wrong must not stop
-/// the server.
+/// The newest key whose time to sign it is. Where the clock is before the time of all, the oldest:
+/// a clock that is wrong must not stop the server.
 fn signing_index(keys: &[StoredKey], now: UnixTime) -> Option<usize> {
     let signs =
         |key: &StoredKey| key.signs_from <= now && key.signs_until.is_none_or(|until| now < until);

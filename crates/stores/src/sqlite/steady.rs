@@ -1,4 +1,5 @@
-//! A clock for removing what has ended: it cannot run ahead for a moment and take along what is still in force.
+//! A clock for removing what has ended: it cannot run ahead for a moment and take along what is
+//! still in force.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,8 @@ impl Steady {
         }
     }
 
-    /// What is believed where the clock says `now`: as much, unless it went ahead by more than time did, and for less than ten minutes.
+    /// What is believed where the clock says `now`: as much, unless it went ahead by more than time
+    /// did, and for less than ten minutes.
     pub(super) fn believe(&mut self, now: UnixTime, at: Instant) -> UnixTime {
         let possible = self.believed.plus(at.saturating_duration_since(self.at));
         let is_ahead = now > possible.plus(SLACK);

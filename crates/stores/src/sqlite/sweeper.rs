@@ -1,4 +1,5 @@
-//! Removing what has ended: a little at a time, beside a group of jobs and in its commit, so that no request waits long behind it.
+//! Removing what has ended: a little at a time, beside a group of jobs and in its commit, so that
+//! no request waits long behind it.
 
 use std::{
     sync::Arc,
@@ -88,7 +89,8 @@ impl Sweeper {
             .prepare_cached(revocations)?
             .execute((ended, ROWS))?;
         if claims + revocations > 0 {
-            // A clock that was ahead at the start of the process is found out later, when it is set back.
+            // A clock that was ahead at the start of the process is found out later, when it is set
+            // back.
             self.marks.removes(transaction, now)?;
         }
         let tokens = "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)";

@@ -1,8 +1,9 @@
-//! The one writer: a thread that takes jobs from a queue and commits as many as wait in one transaction, so that concurrent
-//! requests share the wait for the disk. A job's answer goes out after the commit that holds its work.
+//! The one writer: a thread that takes jobs from a queue and commits as many as wait in one
+//! transaction, so that concurrent requests share the wait for the disk. A job's answer goes out
+//! after the commit that holds its work.
 //!
-//! A panic in a job costs its group, not the thread: nothing of the group is committed, its jobs are refused, and the claims in force
-//! are read from the table again.
+//! A panic in a job costs its group, not the thread: nothing of the group is committed, its jobs
+//! are refused, and the claims in force are read from the table again.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,8 +30,8 @@ use super::{
     sweeper::Sweeper,
 };
 
-/// Jobs and decisions in a group from which on the writer lets more gather before the next: a commit costs much the same for a few as
-/// for many. Where fewer come, nobody waits.
+/// Jobs and decisions in a group from which on the writer lets more gather before the next: a
+/// commit costs much the same for a few as for many. Where fewer come, nobody waits.
 const BUSY_GROUP: usize = 32;
 /// How long it lets them.
 const GATHER: Duration = Duration::from_millis(1);
@@ -44,7 +45,8 @@ const DECISION_QUEUE: usize = 16_384;
 const DECISION_OCTETS: u64 = 16 * 1024 * 1024;
 /// Most decisions recorded beside one group of jobs, so that no claim waits long behind them.
 const DECISION_GROUP: usize = 512;
-/// How long decisions wait for a group of jobs to go with; where more wait than one commit takes, they do not.
+/// How long decisions wait for a group of jobs to go with; where more wait than one commit takes,
+/// they do not.
 const DECISION_WAIT: Duration = Duration::from_millis(200);
 
 /// What is done in a transaction.
@@ -112,8 +114,8 @@ impl Writer {
         while running.changed().await.is_ok() {}
     }
 
-    /// Records a decision soon, or drops it if too many are waiting, or too long ones. The second half of the room is for those that
-    /// cost their sender something.
+    /// Records a decision soon, or drops it if too many are waiting, or too long ones. The second
+    /// half of the room is for those that cost their sender something.
     pub(super) fn record(&self, decision: DecisionRow) {
         let counts = &self.counts;
         let (waiting, octets) = (
@@ -307,17 +309,20 @@ impl Committing {
         }
     }
 
-    /// As [`Committing::commit_group`]; a panic leaves everything as it was before the group. What panicked is a defect of ours.
+    /// As [`Committing::commit_group`]; a panic leaves everything as it was before the group. What
+    /// panicked is a defect of ours.
     fn try_group(&mut self, first: Option<Job>) -> Result<usize, CannotGoOn> {
         if let Ok(done) = catch_unwind(AssertUnwindSafe(|| self.commit_group(first))) {
             return Ok(done);
         }
         tracing::error!("a panic in the writer of the database: its group of jobs is refused");
-        // What the panic has left half-done in memory is thrown away. The table knows all that was committed.
+        // What the panic has left half-done in memory is thrown away. The table knows all that was
+        // committed.
         self.claims.start_anew();
         self.sweeper.put_off();
         self.decisions_done(self.taken);
-        // The transaction was rolled back when it was dropped; where that failed, nothing could be written any more.
+        // The transaction was rolled back when it was dropped; where that failed, nothing could be
+        // written any more.
         match self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok() {
             true => Ok(0),
             false => Err(CannotGoOn),
@@ -343,8 +348,9 @@ impl Committing {
         }
     }
 
-    /// Commits the first job together with those that wait behind it, the decisions that wait to be recorded, and the removal of
-    /// what has ended. Answers how many jobs and decisions there were.
+    /// Commits the first job together with those that wait behind it, the decisions that wait to be
+    /// recorded, and the removal of what has ended. Answers how many jobs and decisions there
+    /// were.
     fn commit_group(&mut self, first: Option<Job>) -> usize {
         let is_sweep_due = self.sweeper.is_due();
         if first.is_none()
@@ -400,8 +406,8 @@ impl Committing {
     }
 }
 
-/// No job is done once SQLite has rolled back by itself: its work would stay, and be called failed. A job that is dropped tells its
-/// submitter.
+/// No job is done once SQLite has rolled back by itself: its work would stay, and be called failed.
+/// A job that is dropped tells its submitter.
 fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Option<Answer> {
     if transaction.is_autocommit() {
         return None;
@@ -415,7 +421,8 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Opt
     })
 }
 
-/// Nothing can be written now: every waiting job is told so. A job that is dropped tells its submitter.
+/// Nothing can be written now: every waiting job is told so. A job that is dropped tells its
+/// submitter.
 fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
     tracing::error!(%error, "no write transaction");
     jobs.for_each(drop);

@@ -1,5 +1,5 @@
-//! `private_key_jwt` and `client_secret_jwt`: one method over one verifier, told apart by what the client is registered with
-//! (RFC 7523 §2.2, §3.2, RFC 10070 §4).
+//! `private_key_jwt` and `client_secret_jwt`: one method over one verifier, told apart by what the
+//! client is registered with (RFC 7523 §2.2, §3.2, RFC 10070 §4).
 
 use std::sync::Arc;
 
@@ -54,7 +54,8 @@ impl ClientAuthentication for ClientAssertion {
         {
             Ok(party) => party,
             Err(error) => {
-                // Whether the party is unknown, disabled or without this key must not show in the time it takes.
+                // Whether the party is unknown, disabled or without this key must not show in the
+                // time it takes.
                 context.decoys().verify(&assertion);
                 return Err(error);
             }
@@ -103,7 +104,8 @@ async fn party(
     Ok((client, kind, keys.map_err(ClientAuthError::Key)?))
 }
 
-/// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never none at all.
+/// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never
+/// none at all.
 fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
     match form.parameter("client_assertion_type") {
         None => Err(ClientAuthError::IncompletePair("client_assertion_type")),

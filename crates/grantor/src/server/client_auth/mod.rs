@@ -1,4 +1,5 @@
-//! Client authentication: which one mechanism the request uses, and who is calling (RFC 6749 §2.3, RFC 7521 §4.2).
+//! Client authentication: which one mechanism the request uses, and who is calling (RFC 6749 §2.3,
+//! RFC 7521 §4.2).
 
 mod assertion;
 mod none;
@@ -23,7 +24,8 @@ use crate::{
 /// How a mechanism's credentials stand to those of others in the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// A secret, or whatever else the Authorization header holds: a second mechanism makes the request invalid (RFC 6749 §2.3).
+    /// A secret, or whatever else the Authorization header holds: a second mechanism makes the
+    /// request invalid (RFC 6749 §2.3).
     Secret,
     /// An assertion: a second mechanism makes the client invalid (RFC 7521 §4.2.1).
     Assertion,
@@ -33,8 +35,9 @@ pub enum Mechanism {
 
 /// A way for clients to say who they are.
 ///
-/// An implementation proves credentials. Whether the client is enabled and registered for the method, and whether the grant
-/// takes it, is checked once, for all of them, by the caller of this trait.
+/// An implementation proves credentials. Whether the client is enabled and registered for the
+/// method, and whether the grant takes it, is checked once, for all of them, by the caller of this
+/// trait.
 #[async_trait]
 pub trait ClientAuthentication: Send + Sync + 'static {
     /// The methods served, as metadata names them.
@@ -46,7 +49,8 @@ pub trait ClientAuthentication: Send + Sync + 'static {
     /// Whether the request carries this mechanism's credentials, well-formed or not.
     fn is_presented(&self, form: &TokenForm) -> bool;
 
-    /// The client whose credentials these are, if and only if they are right, and the method it used.
+    /// The client whose credentials these are, if and only if they are right, and the method it
+    /// used.
     async fn authenticate(
         &self,
         context: &Context,
@@ -84,7 +88,8 @@ impl Caller {
         }
     }
 
-    /// The `client_id` that stood in the request without any proof. A grant that proves identities itself must compare it.
+    /// The `client_id` that stood in the request without any proof. A grant that proves identities
+    /// itself must compare it.
     pub fn claimed_id(&self) -> Option<&ClientId> {
         match &self.0 {
             Kind::Claimed(id) => Some(id),
@@ -93,9 +98,10 @@ impl Caller {
     }
 }
 
-/// Finds out who is calling, if and only if the request uses at most one mechanism, its credentials are right, the client is
-/// enabled and registered for the method, and the grant accepts the method. Credentials that are sent are always validated,
-/// also where the grant could do without (RFC 7523 §3.1).
+/// Finds out who is calling, if and only if the request uses at most one mechanism, its credentials
+/// are right, the client is enabled and registered for the method, and the grant accepts the
+/// method. Credentials that are sent are always validated, also where the grant could do without
+/// (RFC 7523 §3.1).
 pub(super) async fn authenticate(
     methods: &[Box<dyn ClientAuthentication>],
     context: &Context,
@@ -111,7 +117,8 @@ pub(super) async fn authenticate(
         };
     };
     let (client, method) = match chosen.authenticate(context, form, decision).await {
-        // Unknown, disabled and confidential clients are not told apart here: the grant will find out.
+        // Unknown, disabled and confidential clients are not told apart here: the grant will find
+        // out.
         Err(
             ClientAuthError::WrongMethod { .. }
             | ClientAuthError::UnknownClient(_)
@@ -135,7 +142,8 @@ pub(super) async fn authenticate(
     }))
 }
 
-/// The one method whose credentials are in the request; a bare `client_id` counts only where there are no others.
+/// The one method whose credentials are in the request; a bare `client_id` counts only where there
+/// are no others.
 fn presented<'m>(
     methods: &'m [Box<dyn ClientAuthentication>],
     form: &TokenForm,
@@ -168,8 +176,9 @@ fn presented<'m>(
     }
 }
 
-/// The standard credentials in the request, whether or not this server takes them: one that no method takes is refused rather
-/// than overlooked, because credentials that are sent are always validated (RFC 7523 §3.1).
+/// The standard credentials in the request, whether or not this server takes them: one that no
+/// method takes is refused rather than overlooked, because credentials that are sent are always
+/// validated (RFC 7523 §3.1).
 fn standard_credentials(form: &TokenForm) -> Vec<Mechanism> {
     let has = |name| form.parameter(name).is_some();
     let header = !matches!(form.authorization(), AuthorizationHeader::Absent);
@@ -186,7 +195,8 @@ fn standard_credentials(form: &TokenForm) -> Vec<Mechanism> {
         .collect()
 }
 
-/// Nobody, or the bare `client_id` of a client that is not public: some libraries always send one. It proves nothing.
+/// Nobody, or the bare `client_id` of a client that is not public: some libraries always send one.
+/// It proves nothing.
 fn unproven(form: &TokenForm) -> Result<Caller, ClientAuthError> {
     match form.parameter("client_id").map(ClientId::parse) {
         None => Ok(Caller(Kind::Anonymous)),

@@ -1,5 +1,6 @@
-//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a registered client presents a JWT signed with its own key (RFC 7523 §2.1,
-//! §3.1). The subject is the client itself, or somebody it holds a permission for.
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a registered client presents a JWT signed with
+//! its own key (RFC 7523 §2.1, §3.1). The subject is the client itself, or somebody it holds a
+//! permission for.
 
 use std::sync::Arc;
 
@@ -66,7 +67,8 @@ impl Grant for JwtBearer {
         let (issuer, keys) = match issuer(context, &assertion, caller, now, decision).await {
             Ok(found) => found,
             Err(error) => {
-                // Whether the issuer is unknown, disabled or without this key must not show in the time it takes.
+                // Whether the issuer is unknown, disabled or without this key must not show in the
+                // time it takes.
                 context.decoys().verify(&assertion);
                 return Err(error);
             }
@@ -109,8 +111,8 @@ pub(in crate::server) async fn entitle(
     Ok(authorization.requesting(requested))
 }
 
-/// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. Answers the keys that the assertion may be
-/// verified with, too.
+/// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. Answers the
+/// keys that the assertion may be verified with, too.
 async fn issuer(
     context: &Context,
     assertion: &Assertion<'_>,
@@ -171,7 +173,8 @@ fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
     }
 }
 
-/// A `scope` claim is the requested scope where the form has none, as service-account libraries send it.
+/// A `scope` claim is the requested scope where the form has none, as service-account libraries
+/// send it.
 fn scope_claim(claims: &Claims) -> Result<Option<Scope>, GrantError> {
     let Some(claim) = claims.other.get("scope") else {
         return Ok(None);
@@ -190,8 +193,8 @@ fn scope_claim(claims: &Claims) -> Result<Option<Scope>, GrantError> {
     Ok(if scope.is_empty() { None } else { Some(scope) })
 }
 
-/// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is the client, or somebody enabled whom the client may act for. Answers the
-/// subject with the permission, unless it is the client.
+/// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is the client, or somebody enabled whom the client
+/// may act for. Answers the subject with the permission, unless it is the client.
 async fn permission(
     context: &Context,
     client: &Client,

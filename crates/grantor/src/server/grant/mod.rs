@@ -22,7 +22,8 @@ use crate::{
 pub struct ClientAuthRequirement {
     /// The methods accepted.
     pub methods: Vec<AuthMethod>,
-    /// Whether a request without any client authentication goes on. Credentials that are sent are validated all the same.
+    /// Whether a request without any client authentication goes on. Credentials that are sent are
+    /// validated all the same.
     pub optional: bool,
 }
 
@@ -71,7 +72,8 @@ pub trait Grant: Send + Sync + 'static {
     ) -> Result<Authorization, GrantError>;
 }
 
-/// What a grant entitles to: a token for this client, about this subject, at most within this scope.
+/// What a grant entitles to: a token for this client, about this subject, at most within this
+/// scope.
 #[derive(Debug)]
 pub struct Authorization {
     pub(super) client: Arc<Client>,

@@ -21,9 +21,10 @@ const MAX_INPUT: u64 = 64 * 1024;
 
 /// Say of every rule whether an assertion keeps it, without using it up
 ///
-/// Answers what the server on this data directory would decide now about a request with this assertion and nothing else in it: of a grant
-/// the subject, the permission and the scope too. White space is not left out, for the server does not; only the line break at the end of
-/// standard input is not part of the assertion.
+/// Answers what the server on this data directory would decide now about a request with this
+/// assertion and nothing else in it: of a grant the subject, the permission and the scope too.
+/// White space is not left out, for the server does not; only the line break at the end of standard
+/// input is not part of the assertion.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor assertion explain eyJhbGciOiJFUzI1NiIs...

@@ -1,5 +1,6 @@
-//! `grantor client list --audience`: who still sends the token endpoint URL as the audience of its authentication. What an operator
-//! needs to know before a client's policy can become strict (RFC 10070).
+//! `grantor client list --audience`: who still sends the token endpoint URL as the audience of its
+//! authentication. What an operator needs to know before a client's policy can become strict (RFC
+//! 10070).
 
 use std::collections::BTreeMap;
 

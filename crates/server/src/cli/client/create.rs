@@ -29,8 +29,8 @@ use crate::{
 
 /// Register a client
 ///
-/// A key pair or secret that is made here goes into a key file for the client (mode 0600). The server keeps the public half of the
-/// key only: the file is shown nowhere again.
+/// A key pair or secret that is made here goes into a key file for the client (mode 0600). The
+/// server keeps the public half of the key only: the file is shown nowhere again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor client create billing --generate-key
@@ -44,7 +44,8 @@ pub struct Create {
     /// How the client authenticates
     #[arg(long, value_enum, default_value_t = AuthName::PrivateKeyJwt, value_name = "METHOD")]
     auth: AuthName,
-    /// Make a key pair, for ES256 unless another algorithm is named (for Ed25519 some libraries want the name EdDSA)
+    /// Make a key pair, for ES256 unless another algorithm is named (for Ed25519 some libraries
+    /// want the name EdDSA)
     #[arg(long, value_name = "ALG", num_args = 0..=1, default_missing_value = "")]
     generate_key: Option<String>,
     #[command(flatten)]
@@ -55,7 +56,8 @@ pub struct Create {
     /// Scope it may get; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<Scope>,
-    /// Audience of its client authentication JWT: the issuer identifier only, or the token endpoint URL too
+    /// Audience of its client authentication JWT: the issuer identifier only, or the token
+    /// endpoint URL too
     #[arg(long, value_enum, default_value_t = PolicyName::Strict, value_name = "POLICY")]
     audience_policy: PolicyName,
     /// The one algorithm its assertions must be signed with

@@ -1,5 +1,6 @@
-//! Handing over a new key or secret. It exists nowhere else, so it is where it is meant to be before it is registered: whatever happens
-//! then, no client is registered whose key is lost. What was handed over and not registered opens nothing.
+//! Handing over a new key or secret. It exists nowhere else, so it is where it is meant to be
+//! before it is registered: whatever happens then, no client is registered whose key is lost. What
+//! was handed over and not registered opens nothing.
 
 use std::{
     fs,
@@ -31,7 +32,8 @@ impl Destination {
         }
     }
 
-    /// Hands the key over. It has reached the disk, or has left the process, when this succeeds; otherwise nothing is left of it.
+    /// Hands the key over. It has reached the disk, or has left the process, when this succeeds;
+    /// otherwise nothing is left of it.
     pub fn deliver(self, text: &str) -> Result<Delivered, Failure> {
         match &self {
             Self::File(path) => key_file::write_new(path, text).map_err(Failure::usage)?,
@@ -60,8 +62,8 @@ fn default_path(id: &ClientId) -> PathBuf {
     ))
 }
 
-/// Prints a key. Also a closed pipe is an error here, and so is the device that keeps nothing, which stands in for a standard output
-/// that the shell has closed (`>&-`).
+/// Prints a key. Also a closed pipe is an error here, and so is the device that keeps nothing,
+/// which stands in for a standard output that the shell has closed (`>&-`).
 fn print(text: &str) -> io::Result<()> {
     let file = fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
     if fs::metadata("/dev/null")
@@ -105,8 +107,8 @@ impl Delivered {
         }
     }
 
-    /// Takes the key back if it is certain that nothing was registered, and keeps it otherwise: the failure may have come after the
-    /// commit.
+    /// Takes the key back if it is certain that nothing was registered, and keeps it otherwise: the
+    /// failure may have come after the commit.
     pub fn take_back(self, id: &ClientId, error: Unregistered) -> Failure {
         let (failure, is_certain) = match error {
             Unregistered::Refused(failure) => (failure, true),

@@ -138,7 +138,8 @@ impl AddKey {
     }
 }
 
-/// The keys as they are or, with an overlap, ending after it, without those that have ended already.
+/// The keys as they are or, with an overlap, ending after it, without those that have ended
+/// already.
 fn still_live(keys: &[ClientKey], overlap: Option<Duration>, now: UnixTime) -> Vec<ClientKey> {
     let Some(overlap) = overlap else {
         return keys.to_vec();
@@ -198,7 +199,8 @@ pub struct RotateSecret {
     /// How long the new secret lives, such as 90d [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     secret_lifetime: Option<Duration>,
-    /// Where the new key file goes, which must not exist yet; - is standard output [default: ID.json]
+    /// Where the new key file goes, which must not exist yet; - is standard output [default:
+    /// ID.json]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -250,8 +252,8 @@ impl RotateSecret {
     }
 }
 
-/// The new secret and those before that are still live, each of which works until its end: the server tries no more than
-/// [`MAX_CANDIDATES`].
+/// The new secret and those before that are still live, each of which works until its end: the
+/// server tries no more than [`MAX_CANDIDATES`].
 fn rotated(
     client: &Client,
     new: ClientSecret,

@@ -1,4 +1,5 @@
-//! Public keys that clients made themselves: read from their files, and registered only if this server would ever take what they sign.
+//! Public keys that clients made themselves: read from their files, and registered only if this
+//! server would ever take what they sign.
 
 use std::{
     io,
@@ -27,8 +28,8 @@ pub struct PublicKeys {
     /// Register the public keys of a JWK Set file; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["generate_key", "pem"])]
     jwks: Option<PathBuf>,
-    /// Register a public key in PEM: PUBLIC KEY, RSA PUBLIC KEY, or the key of a CERTIFICATE, whose expiry and chain are not checked; - is standard
-    /// input
+    /// Register a public key in PEM: PUBLIC KEY, RSA PUBLIC KEY, or the key of a CERTIFICATE,
+    /// whose expiry and chain are not checked; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "generate_key")]
     pem: Option<PathBuf>,
     /// `kid` with which the client will name the key in PEM [default: its thumbprint (RFC 7638)]
@@ -57,8 +58,8 @@ fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for others: of a type it does not know
-/// (RFC 7517 §5), or for encryption.
+/// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for
+/// others: of a type it does not know (RFC 7517 §5), or for encryption.
 fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
     let text = read_file(path).map_err(|error| wrong(error.to_string()))?;
@@ -116,8 +117,8 @@ fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failur
     key(jwk.with_key_id(key_id)).map_err(|error| wrong(error.to_string()))
 }
 
-/// Warns of keys that may not be tried: an assertion without `kid`, or with one that several keys have, is verified with the first
-/// [`MAX_CANDIDATES`] that fit.
+/// Warns of keys that may not be tried: an assertion without `kid`, or with one that several keys
+/// have, is verified with the first [`MAX_CANDIDATES`] that fit.
 pub fn warn_of_untried(assertion: &AssertionConfig, keys: &[ClientKey]) {
     for algorithm in &assertion.algorithms {
         let fits = |key: &&ClientKey| {
@@ -199,8 +200,8 @@ pub fn check_signing_algorithm(
     Ok(())
 }
 
-/// Warns of added keys that the client's registered algorithm keeps from being used. No refusal: who changes the algorithm of a client adds
-/// a key for the new one first.
+/// Warns of added keys that the client's registered algorithm keeps from being used. No refusal:
+/// who changes the algorithm of a client adds a key for the new one first.
 pub fn warn_of_unused_keys(client: &Client, added: &[ClientKey]) {
     let Some(algorithm) = client
         .metadata()

@@ -1,4 +1,5 @@
-//! A client's key against a server: does the server take its method and algorithm, and which audience.
+//! A client's key against a server: does the server take its method and algorithm, and which
+//! audience.
 
 use grantor::{
     client::{Audience, KeyFileForm, Retry, Server, TokenError, TokenSource},
@@ -285,8 +286,9 @@ impl Examination<'_> {
         Ok(Outcome::Refused(refused))
     }
 
-    /// `None` where no audience is signed. A URL that only the metadata names is signed for if it is on the issuer's own origin: a
-    /// server must not collect assertions for others (CVE-2025-27370).
+    /// `None` where no audience is signed. A URL that only the metadata names is signed for if it
+    /// is on the issuer's own origin: a server must not collect assertions for others
+    /// (CVE-2025-27370).
     fn audiences(&self, endpoint: &str) -> Vec<Option<String>> {
         let signs = self
             .key

@@ -1,4 +1,5 @@
-//! The server's key set: can it be read, is anything usable in it, is anything in it that nobody should see.
+//! The server's key set: can it be read, is anything usable in it, is anything in it that nobody
+//! should see.
 
 use std::collections::BTreeSet;
 

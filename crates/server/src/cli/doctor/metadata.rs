@@ -1,4 +1,5 @@
-//! The server's metadata: is it there, is it this server's, may credentials be sent where it points, and what time is it there.
+//! The server's metadata: is it there, is it this server's, may credentials be sent where it
+//! points, and what time is it there.
 
 use std::time::Duration;
 
@@ -123,7 +124,8 @@ async fn read(fetch: &HttpFetch, url: &str) -> (Place, Option<i64>) {
     (place, clock)
 }
 
-/// The `Date` of an answer (RFC 9110 §6.6.1) against our time, its age in caches added. It has whole seconds, rounded down.
+/// The `Date` of an answer (RFC 9110 §6.6.1) against our time, its age in caches added. It has
+/// whole seconds, rounded down.
 fn ahead(headers: &HeaderMap, before: UnixTime, after: UnixTime) -> Option<i64> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let date = jiff::fmt::rfc2822::parse(text(header::DATE)?)
