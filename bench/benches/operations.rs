@@ -224,7 +224,7 @@ fn read_key(algorithm: Algorithm) -> Work {
             Jwk::parse(&text)
                 .and_then(VerificationKey::from_jwk)
                 .expect("a key"),
-        ))
+        ));
     })
 }
 
@@ -237,7 +237,7 @@ fn verify(algorithm: Algorithm) -> Work {
                 .expect("a JWS")
                 .verify(&verification)
                 .expect("a signature"),
-        ))
+        ));
     })
 }
 
@@ -247,7 +247,7 @@ fn signature(algorithm: Algorithm) -> Work {
     Box::new(move || {
         drop(black_box(
             sign(&signing, Some("at+jwt"), &payload).expect("a signature"),
-        ))
+        ));
     })
 }
 
@@ -283,7 +283,7 @@ fn form() -> Work {
     Box::new(move || {
         drop(black_box(
             TokenForm::parse(None, &headers, body.as_bytes()).expect("a form"),
-        ))
+        ));
     })
 }
 
@@ -405,7 +405,7 @@ fn known_token() -> Work {
     Box::new(move || {
         drop(black_box(
             at_once(validator.validate(&tokens[0])).expect("valid"),
-        ))
+        ));
     })
 }
 

@@ -259,7 +259,7 @@ fn wanted(results: &[Results<'_>], floor: &Results<'_>) -> String {
     };
     let mut table = Table::new(&["RS256 assertion -> ES256 JWT", "measured", "wanted"]);
     let mut row = |what: &str, measured: f64, wanted: &str| {
-        table.row([what.to_owned(), format!("{measured:.2}"), wanted.to_owned()])
+        table.row([what.to_owned(), format!("{measured:.2}"), wanted.to_owned()]);
     };
     row(
         "CPU per token, durable replay / floor",

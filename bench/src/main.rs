@@ -8,7 +8,7 @@ mod compare;
 mod contestant;
 mod floor;
 mod hostile;
-#[path = "../../crates/grantor/tests/third_party_servers/installed.rs"]
+#[path = "../../crates/grantor/tests/foreign/installed.rs"]
 mod installed;
 mod load;
 mod memory;

@@ -11,7 +11,7 @@ use crate::{contestant::Installed, installed, settings::Settings};
 
 const PINS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../crates/grantor/tests/third_party_servers"
+    "/../crates/grantor/tests/foreign"
 );
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 

@@ -5,7 +5,7 @@
 //! surface. Those that are JWS are in `tests/wycheproof.rs`. A case is counted as it is judged, so
 //! that no file can pass by running nothing.
 
-#[path = "../tests/vectors/mod.rs"]
+#[path = "../tests/jose/vectors/mod.rs"]
 mod vectors;
 
 use std::collections::BTreeMap;

@@ -174,9 +174,9 @@ pub fn escaped_json(json: &str) -> String {
 
 fn push_escaped(shown: &mut String, each: char) {
     if is_hidden(each) {
-        shown.extend(each.escape_unicode())
+        shown.extend(each.escape_unicode());
     } else {
-        shown.push(each)
+        shown.push(each);
     }
 }
 

@@ -208,7 +208,7 @@ impl Config {
         raw.tls.iter_mut().for_each(|tls| {
             [&mut tls.certificate, &mut tls.key]
                 .into_iter()
-                .for_each(beside)
+                .for_each(beside);
         });
         let last = match overrides.purpose {
             Purpose::Serve => None,

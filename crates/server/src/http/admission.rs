@@ -220,7 +220,7 @@ impl Body for Coming {
                 Poll::Ready(Some(Ok(frame)))
                     if frame.data_ref().is_some_and(|data| !data.is_empty()) =>
                 {
-                    guest.stir()
+                    guest.stir();
                 }
                 _ => {}
             }

@@ -169,7 +169,7 @@ impl Tls {
                 self.validity.report(&self.files);
             }
             Err(error) => {
-                tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays")
+                tracing::error!(%error, "the certificate files changed and cannot be used; the one before stays");
             }
         }
     }

@@ -197,7 +197,7 @@ impl<W: Write> Sink<W> {
                     self.is_torn = !octets.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    thread::sleep(FULL_PAUSE)
+                    thread::sleep(FULL_PAUSE);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -15,9 +15,9 @@ pub fn log() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if tracing::dispatcher::has_been_set() {
-            line(panic)
+            line(panic);
         } else {
-            print(panic)
+            print(panic);
         }
     }));
 }

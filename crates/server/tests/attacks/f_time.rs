@@ -1,5 +1,5 @@
 //! F. Time: leeway 30 s, at most one hour and leeway ahead, numbers of every shape. The exact
-//! boundaries are tested on a clock that stands still (`crates/grantor/tests/times.rs`); here each
+//! boundaries are tested on a clock that stands still (`crates/grantor/tests/server/times.rs`); here each
 //! side keeps a few seconds off.
 
 use crate::{

@@ -110,7 +110,7 @@ fn a_full_disk_refuses_for_a_while_and_loses_nothing() {
         }
     };
     full_for_a_while(&world, "full disk", fill, || {
-        fs::remove_file(&filler).expect("room")
+        fs::remove_file(&filler).expect("room");
     });
     let mut world = world.kill_and_restart();
     world.serves("started anew");

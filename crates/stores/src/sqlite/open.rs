@@ -401,7 +401,7 @@ fn checkpoint(inner: &Inner) {
         }
         Ok(_) => {}
         Err(error) => {
-            tracing::warn!(%error, "the write-ahead log cannot be moved into the database")
+            tracing::warn!(%error, "the write-ahead log cannot be moved into the database");
         }
     }
 }

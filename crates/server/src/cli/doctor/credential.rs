@@ -279,7 +279,7 @@ impl Examination<'_> {
                     return Ok(Outcome::Refused(vec![(audience, error)]));
                 }
                 (Err(error), before) => {
-                    refused.extend(before.into_iter().chain([(audience, error)]))
+                    refused.extend(before.into_iter().chain([(audience, error)]));
                 }
             }
         }
@@ -342,7 +342,7 @@ fn tell(outcomes: &[(GrantName, Outcome)], report: &mut Report) {
         };
         match outcome {
             Outcome::Token(audience) if audience.is_empty() => {
-                report.ok("token", format!("{name}: a token was issued"))
+                report.ok("token", format!("{name}: a token was issued"));
             }
             Outcome::Token(audience) => {
                 report.ok(
@@ -363,7 +363,7 @@ fn tell(outcomes: &[(GrantName, Outcome)], report: &mut Report) {
                 report.wrong("audience", message, remedy);
             }
             Outcome::NotAllowed(error) if any => {
-                report.note("token", format!("{name}: {error}"), "Use the other grant.")
+                report.note("token", format!("{name}: {error}"), "Use the other grant.");
             }
             Outcome::NotAllowed(error) => {
                 report.wrong(

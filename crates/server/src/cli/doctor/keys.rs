@@ -81,7 +81,7 @@ fn judge(url: &str, document: &[u8], report: &mut Report) {
         );
         match &skipped.reason {
             _ if skipped.is_for_others() => {
-                report.note("keys", message, "It is passed over (RFC 7517 §5).")
+                report.note("keys", message, "It is passed over (RFC 7517 §5).");
             }
             JwkError::RsaBits(bits) if *bits < 2048 => {
                 report.wrong("keys", message, "It is too weak to trust what it signs: replace it by a key of 2048 bits or more.");

@@ -1,0 +1,13 @@
+//! The client role, against an authorization server that answers by script.
+#![cfg(feature = "client")]
+
+mod blocking;
+#[cfg(feature = "server")]
+mod end_to_end;
+mod hostile;
+mod key_files;
+mod layers;
+mod methods;
+mod presets;
+mod source;
+mod support;

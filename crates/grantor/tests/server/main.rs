@@ -1,0 +1,21 @@
+//! The authorization server, asked as a client asks it: every rule, refusal and answer.
+#![cfg(feature = "server")]
+
+mod algorithms;
+mod assertion_rules;
+mod builder;
+mod client_auth;
+mod common;
+mod enumeration;
+mod explanation;
+mod hooks;
+mod introspection;
+mod issued_tokens;
+mod lifecycle;
+mod metadata;
+mod policy;
+mod profile;
+mod replay;
+mod request_form;
+mod revocation;
+mod times;

@@ -1,0 +1,5 @@
+//! The SQLite backend: the laws of every store, and what only it promises.
+
+mod decisions;
+mod earlier_version;
+mod laws;
