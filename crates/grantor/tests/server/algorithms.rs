@@ -45,7 +45,7 @@ async fn party_with_keys(
     key: &Arc<Key>,
     registered: Vec<Arc<VerificationKey>>,
 ) -> Party {
-    let id = format!("client-with-keys-{}", common::new_token_id());
+    let id = format!("client-with-keys-{}", crate::common::new_token_id());
     let registered = registered.into_iter().map(Into::into).collect();
     world
         .register(metadata(&id, usage.method()), registered, vec![])

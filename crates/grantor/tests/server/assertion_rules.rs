@@ -188,7 +188,11 @@ async fn rejects_assertion_that_another_client_signed() {
         let victim = match party.usage {
             Use::ClientSecretJwt => {
                 world
-                    .party_with(party.usage, common::Key::secret(&"v".repeat(64)), |_| ())
+                    .party_with(
+                        party.usage,
+                        crate::common::Key::secret(&"v".repeat(64)),
+                        |_| (),
+                    )
                     .await
             }
             usage => {

@@ -397,8 +397,9 @@ async fn basic_credentials_are_decoded_exactly_once() {
         .send(&form.clone().basic(id, secret))
         .await
         .granted("percent-encoded");
-    let plus = common::form::encode(id).replace("%20", "+");
-    let header = common::form::basic_of(format!("{plus}:{}", common::form::encode(secret)));
+    let plus = crate::common::form::encode(id).replace("%20", "+");
+    let header =
+        crate::common::form::basic_of(format!("{plus}:{}", crate::common::form::encode(secret)));
     world
         .send(&form.clone().header("authorization", &header))
         .await
@@ -411,7 +412,7 @@ async fn basic_credentials_are_decoded_exactly_once() {
         )
         .await
         .granted("scheme in any case");
-    let raw = common::form::basic_of(format!("{id}:{secret}"));
+    let raw = crate::common::form::basic_of(format!("{id}:{secret}"));
     is_refused(
         &world.send(&form.header("authorization", &raw)).await,
         "not encoded",
@@ -423,7 +424,7 @@ async fn basic_credentials_are_decoded_exactly_once() {
 async fn unreadable_authorization_headers_fail_authentication() {
     let id = "client-of-basic";
     let world = world_with(id, &METHODS[2]).await;
-    let encoded = |text: &[u8]| common::form::basic_of(text);
+    let encoded = |text: &[u8]| crate::common::form::basic_of(text);
     let good = encoded(format!("{id}:{}", keys::SECRET.text()).as_bytes());
     let rows = [
         ("Basic".to_owned(), "no credentials after the scheme"),

@@ -297,8 +297,8 @@ async fn replay_protection_can_be_replaced() {
             .granted("and again, because this guard forgets");
         let claim = (
             ReplayKey::new(&party.id, "the-token-id"),
-            common::at(120.0),
-            common::at(0.0),
+            crate::common::at(120.0),
+            crate::common::at(0.0),
         );
         assert_eq!(*guard.0.lock().expect("no panic"), [claim, claim]);
     }

@@ -528,7 +528,7 @@ async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
         let world = World::new();
         let party = world.party(usage).await;
         let ask = |assertion: &str| {
-            common::with_client_assertion(question().with("token", "any-token"), assertion)
+            crate::common::with_client_assertion(question().with("token", "any-token"), assertion)
         };
         let once = party.jwt().sign(&party.key);
         world
@@ -551,7 +551,7 @@ async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
         );
         for audience in [
             "https://as.example/introspect",
-            common::TOKEN_ENDPOINT,
+            crate::common::TOKEN_ENDPOINT,
             "https://evil.example",
         ] {
             let token = party.jwt().text("aud", audience).sign(&party.key);

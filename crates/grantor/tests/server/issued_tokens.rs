@@ -175,7 +175,7 @@ async fn an_access_token_is_no_assertion() {
         let ring = KeyRing::new(&server_key, []).expect("a key ring");
         let world = World::with(|builder| builder.signing_keys(Arc::new(Arc::new(ring))));
         let shared = grantor::jose::VerificationKey::from_jwk(server_key.public()).expect("a key");
-        let metadata = common::metadata(ISSUER, AuthMethod::PRIVATE_KEY_JWT);
+        let metadata = crate::common::metadata(ISSUER, AuthMethod::PRIVATE_KEY_JWT);
         world
             .register(
                 metadata,
@@ -235,7 +235,7 @@ async fn opaque_tokens_are_recorded_by_digest_alone() {
     );
     assert_eq!(
         (record.issued_at, record.expires_at),
-        (common::at(0.0), common::at(3600.0))
+        (crate::common::at(0.0), crate::common::at(3600.0))
     );
     assert!(
         !format!("{:?}", world.store).contains(token),
@@ -338,7 +338,7 @@ async fn ten_thousand_tokens_have_nothing_in_common() {
         let secret = ClientSecret::generate();
         let metadata = ClientMetadata {
             token_format: format,
-            ..common::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC)
+            ..crate::common::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC)
         };
         world
             .register(metadata, vec![], vec![ClientSecret::digest(&secret, None)])
@@ -404,10 +404,10 @@ fn generated_secrets_are_384_bits_and_never_alike() {
 async fn nothing_prints_a_token_or_a_secret() {
     let world = World::new();
     let secret = "a-secret-that-must-not-be-printed-anywhere-at-all-or-else-it-is-lost";
-    let metadata = common::metadata("quiet-client", AuthMethod::CLIENT_SECRET_JWT);
+    let metadata = crate::common::metadata("quiet-client", AuthMethod::CLIENT_SECRET_JWT);
     let secrets = vec![
         ClientSecret::digest(secret, None),
-        common::readable(secret, None),
+        crate::common::readable(secret, None),
     ];
     world.register(metadata, vec![], secrets).await;
     let client = world.store.client_list().await.expect("a store").remove(0);

@@ -328,7 +328,7 @@ async fn a_resource_that_is_served_becomes_the_audience() {
         }
         assert_eq!(
             claims(&world.send(&party.good_form()).await)["aud"],
-            common::ISSUER,
+            crate::common::ISSUER,
             "without resource"
         );
     }
@@ -394,7 +394,7 @@ async fn settings_name_the_default_audience_and_the_lifetime() {
         );
         assert_eq!(
             claims["exp"].as_i64().zip(claims["iat"].as_i64()),
-            Some((common::NOW + 120, common::NOW))
+            Some((crate::common::NOW + 120, crate::common::NOW))
         );
     }
 }

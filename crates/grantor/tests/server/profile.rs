@@ -27,7 +27,7 @@ async fn only_private_key_jwt_authenticates() {
                 .client_create(client(metadata("a", method.clone())))
                 .await
                 .expect("a new name");
-            let form = common::Form::new("client_credentials");
+            let form = crate::common::Form::new("client_credentials");
             let answer = world.send(&with_credentials(form, "a", method)).await;
             match profile == Profile::Default || *method == METHODS[0] {
                 true => drop(answer.granted(method.as_str()).to_owned()),

@@ -108,7 +108,7 @@ async fn a_refused_assertion_never_uses_up_its_token_id() {
         let party = world.party(usage).await;
         let good = party.jwt();
         let forger = if usage == Use::ClientSecretJwt {
-            common::Key::secret(&"f".repeat(64))
+            crate::common::Key::secret(&"f".repeat(64))
         } else {
             keys::P256_OTHER.clone()
         };
@@ -429,7 +429,7 @@ async fn a_clock_that_is_set_back_opens_nothing() {
                 .claim("exp", (NOW + 155).to_string())
         };
         for _ in 0..2000 {
-            let key = ReplayKey::new(&party.id, &common::new_token_id());
+            let key = ReplayKey::new(&party.id, &crate::common::new_token_id());
             world
                 .store
                 .claim(key, at(200.0), at(95.0), u64::MAX)
@@ -553,12 +553,12 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
         let party = one.party(usage).await;
         let (metadata, keys, secrets) = match usage {
             Use::ClientSecretJwt => (
-                common::metadata(&party.id, usage.method()),
+                crate::common::metadata(&party.id, usage.method()),
                 vec![],
-                vec![common::readable(party.key.text(), None)],
+                vec![crate::common::readable(party.key.text(), None)],
             ),
             _ => (
-                common::metadata(&party.id, usage.method()),
+                crate::common::metadata(&party.id, usage.method()),
                 vec![party.key.public().into()],
                 vec![],
             ),

@@ -322,7 +322,7 @@ async fn parameters_are_decoded_exactly_once() {
             .refused("raw", "invalid_request", "form", "not correctly encoded");
         let twice = form.clone().set(
             "grant_type",
-            &common::form::encode(form.value("grant_type")),
+            &crate::common::form::encode(form.value("grant_type")),
         );
         world.send(&twice).await.refused(
             "twice",
@@ -560,7 +560,7 @@ async fn an_oversized_assertion_is_refused_before_it_is_parsed() {
         }
         let header = party
             .jwt()
-            .header("fill", common::quote(&"x".repeat(5000)))
+            .header("fill", crate::common::quote(&"x".repeat(5000)))
             .sign(&party.key);
         world.send(&party.form(&header)).await.refused(
             "header",

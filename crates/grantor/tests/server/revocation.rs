@@ -136,7 +136,7 @@ async fn a_public_client_may_revoke() {
         .await
         .expect("a new name");
     let token = world
-        .send(&common::credentials::grant_form(id))
+        .send(&crate::common::credentials::grant_form(id))
         .await
         .granted("a token")
         .to_owned();

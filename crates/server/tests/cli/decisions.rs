@@ -11,7 +11,7 @@ fn mint(server: &Server, key: &std::path::Path, arguments: &[&str]) -> String {
     .concat())
 }
 
-fn authenticate(server: &Server, assertion: &str) -> support::Answer {
+fn authenticate(server: &Server, assertion: &str) -> crate::support::Answer {
     let credentials = [
         ("client_assertion_type", CLIENT_ASSERTION),
         ("client_assertion", assertion),

@@ -251,7 +251,7 @@ fn metadata_that_is_missing_misplaced_or_broken_is_told_apart() {
     let visit = Visit::to(|_, script| {
         let document = script
             .documents
-            .remove(support::foreign::METADATA)
+            .remove(crate::support::foreign::METADATA)
             .expect("metadata");
         script
             .documents
@@ -721,7 +721,7 @@ fn each_way_to_get_no_answer_has_its_remedy() {
     let early = ca.server("127.0.0.1", 3990..4000);
     let elsewhere = ca.server("as.example", 2020..4000);
     let (plain, closing) = (Server::start(), Foreign::start(|_, _| {}));
-    let unused = support::free_address();
+    let unused = crate::support::free_address();
     let long = format!("https://{}.invalid", "a".repeat(64));
     for (issuer, trusted, cause, remedy) in [
         (

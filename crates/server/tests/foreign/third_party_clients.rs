@@ -369,7 +369,7 @@ fn run(script: &str, scenario: &str, arguments: &[&str]) {
         .arg(scenario)
         .args(arguments)
         .env("no_proxy", "127.0.0.1");
-    let outcome = support::finished(command.output().expect("the interpreter starts"));
+    let outcome = crate::support::finished(command.output().expect("the interpreter starts"));
     assert!(
         outcome.status.success(),
         "{script}, {scenario}:\n{}{}",

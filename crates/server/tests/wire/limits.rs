@@ -368,7 +368,7 @@ fn slow_heads_make_room_for_others() {
 /// others are served nevertheless, and requests that are under way go on.
 #[test]
 fn the_quietest_connection_makes_room_for_a_new_one() {
-    use support::frames::{Frames, Window};
+    use crate::support::frames::{Frames, Window};
     let server = Server::start_with("[limits]\nconnections = 6");
     let mut quiet: Vec<_> = (0..3)
         .map(|_| {
@@ -437,7 +437,7 @@ fn the_quietest_makes_room_also_where_files_cannot_be_opened() {
 /// One connection has as many requests under way as HTTP/2 allows; others are heard beside it.
 #[test]
 fn requests_under_way_are_bounded_over_all_connections() {
-    use support::frames::{Frames, Window};
+    use crate::support::frames::{Frames, Window};
     let server = Server::start_with("[limits]\nconnections = 20\nrequests = 30");
     let mut greedy: Vec<_> = (0..4)
         .map(|_| Frames::open(server.address, Window::Open))
@@ -464,7 +464,7 @@ fn requests_under_way_are_bounded_over_all_connections() {
 /// Answers that nobody takes keep their places only until others want them.
 #[test]
 fn clients_that_take_no_answers_do_not_keep_others_from_being_heard() {
-    use support::frames::{Frames, Window};
+    use crate::support::frames::{Frames, Window};
     let server = Server::start_with("[limits]\nconnections = 40\nrequests = 30");
     let mut unread: Vec<_> = (0..35)
         .map(|_| Frames::open(server.address, Window::Closed))
@@ -595,7 +595,7 @@ fn holds_little<T>(what: &str, attack: impl FnOnce(&Server) -> (Vec<T>, usize)) 
 
 #[test]
 fn hostile_requests_take_no_more_memory_than_four_times_what_was_sent() {
-    use support::frames::{Frames, Window};
+    use crate::support::frames::{Frames, Window};
     let http2 =
         |server: &Server, connections: usize, window: Window, each: &dyn Fn(&mut Frames)| {
             let mut open: Vec<_> = (0..connections)
@@ -610,18 +610,18 @@ fn hostile_requests_take_no_more_memory_than_four_times_what_was_sent() {
     for fields in [1900, 450, 95] {
         holds_little(&format!("{fields} fields"), |server| {
             http2(server, 20, Window::Open, &|frames| {
-                (0..100).for_each(|_| _ = frames.post(fields))
+                (0..100).for_each(|_| _ = frames.post(fields));
             })
         });
     }
     holds_little("answers that nobody takes", |server| {
         http2(server, 200, Window::Closed, &|frames| {
-            (0..100).for_each(|_| _ = frames.get("/jwks"))
+            (0..100).for_each(|_| _ = frames.get("/jwks"));
         })
     });
     holds_little("refusals that nobody reads", |server| {
         http2(server, 200, Window::Closed, &|frames| {
-            (0..1000).for_each(|_| _ = frames.get("/nowhere"))
+            (0..1000).for_each(|_| _ = frames.get("/nowhere"));
         })
     });
     holds_little("bodies in pieces of one octet", |server| {
