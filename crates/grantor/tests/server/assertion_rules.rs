@@ -327,7 +327,7 @@ async fn token_endpoint_as_audience_is_for_grants_and_legacy_clients() {
     let to_endpoint = |jwt: Jwt| jwt.text("aud", TOKEN_ENDPOINT);
     for (world, party) in each_use().await {
         let legacy = world.party_with(party.usage, party.key.clone(), |metadata| {
-            metadata.audience_policy = AudiencePolicy::Legacy
+            metadata.audience_policy = AudiencePolicy::Legacy;
         });
         world.accepts(&legacy.await, "legacy", to_endpoint).await;
         match party.usage {
@@ -340,7 +340,7 @@ async fn token_endpoint_as_audience_is_for_grants_and_legacy_clients() {
                         to_endpoint,
                         Same("aud", "aud: expected one of"),
                     )
-                    .await
+                    .await;
             }
         }
     }
@@ -365,7 +365,7 @@ async fn explains_the_audience_once_the_signature_has_verified() {
 async fn service_account_profile_loosens_grants_of_that_client_alone() {
     let world = World::new();
     let google = |metadata: &mut grantor::storage::ClientMetadata| {
-        metadata.assertion_profile = AssertionProfile::ServiceAccount
+        metadata.assertion_profile = AssertionProfile::ServiceAccount;
     };
     let loose = |jwt: Jwt| {
         jwt.without("sub")
@@ -461,7 +461,7 @@ async fn typ_is_absent_or_names_this_kind_of_jwt() {
                 Use::Grant => {
                     world
                         .refuses(&party, typ, change, Same("typ", "typ: expected none, JWT"))
-                        .await
+                        .await;
                 }
                 _ => drop(world.accepts(&party, typ, change).await),
             }

@@ -42,7 +42,7 @@ async fn each_client_may_use_the_method_it_registered_and_no_other() {
             };
             match used == registered {
                 true if *used == AuthMethod::NONE => {
-                    is_refused(&for_itself, &row, "none is not accepted by this grant")
+                    is_refused(&for_itself, &row, "none is not accepted by this grant");
                 }
                 true => drop(for_itself.granted(&row)),
                 false => is_refused(&for_itself, &row, wrong),

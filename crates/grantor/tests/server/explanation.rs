@@ -366,7 +366,7 @@ async fn refusals_that_no_rule_of_the_assertion_explains_have_a_row_too() {
     assert_eq!(failed(&named.decision).as_deref(), Some("caller"));
     let narrow = world
         .party_with(Use::Grant, keys::P256.clone(), |client| {
-            crate::common::without_grant(client, &GrantType::JWT_BEARER)
+            crate::common::without_grant(client, &GrantType::JWT_BEARER);
         })
         .await;
     assert_eq!(
@@ -596,7 +596,7 @@ async fn whatever_is_sent_the_record_is_short_and_moves_no_cursor() {
     for usage in Use::PUBLIC_KEY {
         let party = world
             .party_with(usage, keys::P256.clone(), |client| {
-                client.id = long.parse().expect("a name")
+                client.id = long.parse().expect("a name");
             })
             .await;
         for text in [

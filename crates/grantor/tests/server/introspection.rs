@@ -43,7 +43,7 @@ async fn token_of(world: &World, party: &Party, subject: &str) -> String {
 async fn party_of(world: &World, format: TokenFormat) -> Party {
     world
         .party_with(Use::Grant, keys::P256.clone(), |metadata| {
-            metadata.token_format = format
+            metadata.token_format = format;
         })
         .await
 }

@@ -268,7 +268,7 @@ async fn a_client_not_registered_for_a_grant_is_unauthorized_once_it_is_known() 
         };
         let party = world
             .party_with(usage, key, |metadata| {
-                crate::common::without_grant(metadata, &grant)
+                crate::common::without_grant(metadata, &grant);
             })
             .await;
         world.send(&party.good_form()).await.refused(

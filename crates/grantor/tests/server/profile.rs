@@ -51,7 +51,7 @@ async fn the_audience_is_a_plain_string_and_never_the_token_endpoint() {
         for profile in [Profile::Default, Profile::Fapi2] {
             let world = world(profile);
             let legacy = |client: &mut grantor::storage::ClientMetadata| {
-                client.audience_policy = AudiencePolicy::Legacy
+                client.audience_policy = AudiencePolicy::Legacy;
             };
             let party = world
                 .party_with(Use::PrivateKeyJwt, keys::P256.clone(), legacy)

@@ -553,7 +553,7 @@ async fn an_oversized_assertion_is_refused_before_it_is_parsed() {
             let answer = world.send(&party.form(&long)).await;
             match answer.status {
                 StatusCode::PAYLOAD_TOO_LARGE => {
-                    assert_eq!(answer.body["error"], "invalid_request")
+                    assert_eq!(answer.body["error"], "invalid_request");
                 }
                 _ => answer.refused("long", party.usage.error(), "jws", "token is too large"),
             }

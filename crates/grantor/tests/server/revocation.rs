@@ -32,7 +32,7 @@ async fn is_active(world: &World, token: &str) -> bool {
 async fn owner_and_token(world: &World, format: TokenFormat) -> (Party, String) {
     let party = world
         .party_with(Use::PrivateKeyJwt, keys::P256.clone(), |metadata| {
-            metadata.token_format = format
+            metadata.token_format = format;
         })
         .await;
     let token = world

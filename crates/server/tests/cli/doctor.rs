@@ -231,7 +231,7 @@ fn metadata_of_another_issuer_is_refused_and_nothing_is_signed() {
                 .as_object_mut()
                 .expect("an object")
                 .remove("issuer"),
-        )
+        );
     });
     visit.suffers(&[], "issuer", &["no member 'issuer'"]);
 }
@@ -356,7 +356,7 @@ fn endpoints_in_the_clear_are_named() {
                 .as_object_mut()
                 .expect("an object")
                 .remove("token_endpoint"),
-        )
+        );
     });
     visit.suffers(&[], "endpoints", &["no member 'token_endpoint'"]);
 }
@@ -400,7 +400,7 @@ fn a_key_set_with_a_private_key_is_an_emergency() {
             script
                 .documents
                 .insert("/jwks".to_owned(), json!({"keys": [private]})),
-        )
+        );
     });
     visit.suffers(
         &[],
@@ -430,7 +430,7 @@ fn a_key_set_is_judged_key_by_key() {
                 script
                     .documents
                     .insert("/jwks".to_owned(), json!({"keys": keys})),
-            )
+            );
         })
     };
     with(json!([good("a"), weak])).suffers(&[], "keys", &["key 1", "2048", "too weak"]);
@@ -490,7 +490,7 @@ fn nothing_is_signed_for_an_audience_that_only_the_metadata_names() {
     let other =
         Foreign::start(|_, script| script.answer = Box::new(|_, _| refused("invalid_client")));
     let visit = Visit::to(|_, script| {
-        script.metadata()["token_endpoint"] = format!("{}/token", other.issuer).into()
+        script.metadata()["token_endpoint"] = format!("{}/token", other.issuer).into();
     });
     let pem = visit.file(
         "key.jwk",
@@ -531,7 +531,7 @@ fn a_grant_that_is_not_allowed_is_a_note_if_the_other_works() {
         &["unauthorized_client", "allow this grant"],
     );
     let visit = Visit::to(|_, script| {
-        script.metadata()["grant_types_supported"] = json!(["authorization_code"])
+        script.metadata()["grant_types_supported"] = json!(["authorization_code"]);
     });
     visit.suffers(
         &["--key", &visit.key(|_| {})],

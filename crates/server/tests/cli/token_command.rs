@@ -294,7 +294,7 @@ fn a_file_that_holds_no_private_key_says_what_it_holds() {
 fn what_a_private_key_alone_does_not_say_has_to_be_said() {
     let desk = Desk::new();
     let mint = |rest: &[&str], words: &[&str]| {
-        desk.refuses(&[&["assertion", "mint"], rest].concat(), 2, words)
+        desk.refuses(&[&["assertion", "mint"], rest].concat(), 2, words);
     };
     mint(&["--key", "key.jwk", "--aud", "a"], &["--iss CLIENT"]);
     mint(&["--key", "key.jwk", "--iss", "billing"], &["--aud URL"]);

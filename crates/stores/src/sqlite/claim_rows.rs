@@ -220,7 +220,7 @@ pub(super) mod tests {
             drop(append(
                 &connection,
                 &mut [NewClaim::new(key(number), after(1), NOW)],
-            ))
+            ));
         });
         sweep(&connection, after(2).millis(), 2).expect("swept");
         assert_eq!(rows(&connection), 3);
