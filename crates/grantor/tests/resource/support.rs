@@ -1,9 +1,5 @@
 //! An authorization server that does what a test says, on a real port; tokens that can be changed
 //! in one place; and a validator whose clock a test turns.
-#![expect(
-    dead_code,
-    reason = "each test file is a crate of its own and uses a part of this"
-)]
 
 #[path = "../server/common/jwt.rs"]
 pub(crate) mod jwt;

@@ -1,9 +1,5 @@
 //! A server under test with its store, clock and decision log; the parties that call it; and the
 //! one oracle that every answer of the token endpoint has to pass.
-#![expect(
-    dead_code,
-    reason = "each test file is a crate of its own and uses a part of this"
-)]
 
 pub(crate) mod answer;
 pub(crate) mod credentials;
