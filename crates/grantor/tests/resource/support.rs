@@ -1,8 +1,10 @@
 //! An authorization server that does what a test says, on a real port; tokens that can be changed
 //! in one place; and a validator whose clock a test turns.
 
+#[expect(dead_code, reason = "the server's tests use the rest")]
 #[path = "../server/common/jwt.rs"]
 pub(crate) mod jwt;
+#[expect(dead_code, reason = "the server's tests use the rest")]
 #[path = "../server/common/keys.rs"]
 pub(crate) mod keys;
 
