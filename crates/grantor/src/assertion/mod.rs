@@ -6,6 +6,8 @@
 //! `jti`. What comes out is a [`VerifiedAssertion`], which nothing else can make.
 
 #[cfg(feature = "server")]
+mod decoy;
+#[cfg(feature = "server")]
 mod error;
 #[cfg(feature = "server")]
 mod expectation;
@@ -19,6 +21,8 @@ mod rules;
 #[cfg(feature = "server")]
 mod verifier;
 
+#[cfg(feature = "server")]
+pub use decoy::Decoys;
 #[cfg(feature = "server")]
 pub use error::AssertionError;
 #[cfg(feature = "server")]

@@ -1,10 +1,8 @@
 //! Which key verifies an assertion, and which key signs the server's tokens.
 
-mod decoy;
 mod resolver;
 mod ring;
 
-pub use decoy::Decoys;
 pub use resolver::{
     Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys,
 };

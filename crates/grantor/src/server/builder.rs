@@ -11,9 +11,9 @@ use super::{
     Unthrottled, response::Body, service::respond, token::Line,
 };
 use crate::{
-    assertion::{Lifetimes, ServerIdentity, Verifier},
+    assertion::{Decoys, Lifetimes, ServerIdentity, Verifier},
     clock::{Clock, SystemClock},
-    keys::{Decoys, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
+    keys::{KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{
         ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource, ReplayGuard,
         Store, SubjectSource, TokenStore,

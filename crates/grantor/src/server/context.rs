@@ -7,9 +7,9 @@ use grantor_jose::Algorithm;
 
 use super::TokenIds;
 use crate::{
-    assertion::{Profile, ServerIdentity, Terms, Verifier},
+    assertion::{Decoys, Profile, ServerIdentity, Terms, Verifier},
     clock::{Clock, UnixTime},
-    keys::{Decoys, KeyKind, KeyResolver, SigningKeys},
+    keys::{KeyKind, KeyResolver, SigningKeys},
     storage::{Client, ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
     types::ClientId,
 };

@@ -8,8 +8,8 @@ use grantor_jose::{
     Algorithm, Jwk, JwkError, PrivateJwk, SigningError, VerificationKey, base64url_encode, crypto,
 };
 
-use super::{Candidate, KeySource, MAX_CANDIDATES};
-use crate::assertion::Assertion;
+use super::Assertion;
+use crate::keys::{Candidate, KeySource, MAX_CANDIDATES};
 
 /// Octets of RSA moduli: those of nearly all keys.
 const RSA_BYTES: [usize; 3] = [256, 384, 512];
