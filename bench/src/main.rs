@@ -27,8 +27,6 @@ mod sign;
 mod soak;
 mod statistics;
 mod tokens;
-#[path = "../../crates/server/src/http/workers.rs"]
-mod workers;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 

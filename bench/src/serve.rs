@@ -3,6 +3,7 @@
 
 use std::{convert::Infallible, error::Error, net::SocketAddr};
 
+use grantor_server::http::Workers;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{
@@ -15,8 +16,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Builder,
 };
-
-use crate::workers::Workers;
 
 /// Answers requests until the process is killed.
 pub fn serve<A, F>(address: SocketAddr, answer: A) -> Result<Infallible, Box<dyn Error>>

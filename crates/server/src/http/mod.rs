@@ -9,9 +9,11 @@ mod server;
 mod tls;
 mod workers;
 
-pub use admission::{MAX_FIELDS, MAX_HEAD_BYTES, check_head};
-pub use guests::Room;
-pub use listener::Listener;
-pub use origin::{Chain, ForwardedHeader, Origin, Proxy};
-pub use server::serve;
-pub use tls::{Tls, TlsFiles};
+pub use workers::Workers;
+
+pub(crate) use admission::{MAX_FIELDS, MAX_HEAD_BYTES, check_head};
+pub(crate) use guests::Room;
+pub(crate) use listener::Listener;
+pub(crate) use origin::{Chain, ForwardedHeader, Origin, Proxy};
+pub(crate) use server::serve;
+pub(crate) use tls::{Tls, TlsFiles};

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// The runtimes. They end when this is dropped, whatever still runs there.
-pub(super) struct Workers {
+pub struct Workers {
     workers: Vec<Worker>,
     next: usize,
     /// Dropped with this, which the threads notice.
@@ -32,7 +32,10 @@ struct Worker {
 
 impl Workers {
     /// Starts one for each core that this process may use.
-    pub(super) fn start() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// No thread or no runtime can be had.
+    pub fn start() -> io::Result<Self> {
         Self::start_number(thread::available_parallelism()?.get())
     }
 
@@ -63,7 +66,7 @@ impl Workers {
 
     /// Runs a task on the one with the fewest, of several on the next in turn: in turn alone,
     /// whoever closes every second of its connections would have all the others on one core.
-    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let count = self.workers.len();
         let in_turn = (0..count).map(|step| (self.next + step) % count);
         let Some(chosen) =
