@@ -24,7 +24,7 @@ const THEN: UnixTime = UnixTime::from_millis(1_795_750_075_000);
 fn fixture(name: &str) -> Vec<u8> {
     fs::read(
         Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/f815b76")
+            .join("tests/sqlite/f815b76")
             .join(name),
     )
     .expect("a file of the fixture")
