@@ -19,7 +19,7 @@ use axum::{
 use bytes::Bytes;
 use grantor::{
     clock::{Clock, SystemClock},
-    fetch::{Fetch, HttpFetch},
+    remote::{Fetch, HttpFetch},
     resource::{BearerLayer, ValidatedToken, Validator},
     server::{AuthorizationServer, Settings},
     storage::{Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore},

@@ -18,12 +18,12 @@ use grantor::{
     assertion::{Assertion, Expectation, Lifetimes, NewAssertion, ServerIdentity, Terms, Verifier},
     client::{ClientSecretPost, Server, TokenSource},
     clock::{Clock as _, SystemClock, UnixTime},
-    fetch::{Fetch, FetchError},
     jose::{
         Algorithm, Claims, Jwk, JwkSet, PrivateJwk, SigningKey, Unverified, VerificationKey,
         json::Object, sign,
     },
     keys::{Candidate, KeySource},
+    remote::{Fetch, FetchError},
     resource::Validator,
     server::{AuthorizationServer, Settings, TokenForm},
     storage::{

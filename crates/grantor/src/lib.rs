@@ -24,18 +24,14 @@
 //! no other: `client` gets tokens from any authorization server, `resource` guards an API.
 
 pub mod assertion;
-#[cfg(feature = "fetch")]
-mod basic;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clock;
-#[cfg(feature = "fetch")]
-pub mod discovery;
-#[cfg(feature = "fetch")]
-pub mod fetch;
 pub mod file;
 #[cfg(feature = "server")]
 pub mod keys;
+#[cfg(feature = "remote")]
+pub mod remote;
 #[cfg(feature = "resource")]
 pub mod resource;
 #[cfg(feature = "server")]

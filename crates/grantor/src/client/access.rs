@@ -7,7 +7,7 @@ use http::{StatusCode, Uri};
 use url::Url;
 
 use super::{AccessToken, TokenError, TokenSource};
-use crate::fetch::{FetchError, checked_url};
+use crate::remote::{FetchError, checked_url};
 
 /// An API's tokens, put on each request to it. It is a [`tower_layer::Layer`] for clients that
 /// speak [`http::Request`], and with the feature `reqwest-middleware` a

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP},
-    basic,
+    remote::basic,
     types::AuthMethod,
 };
 

@@ -8,8 +8,7 @@ use http::StatusCode;
 
 use super::SignerError;
 use crate::{
-    discovery::DiscoveryError,
-    fetch::FetchError,
+    remote::{DiscoveryError, FetchError},
     types::{AuthMethod, GrantType, Shown},
 };
 

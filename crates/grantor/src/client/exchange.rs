@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, UnixTime},
-    discovery::ServerMetadata,
-    fetch::Fetch,
+    remote::{Fetch, ServerMetadata},
 };
 
 /// How long a discovered token endpoint is used before the metadata is read again.
@@ -132,7 +131,7 @@ impl Exchange {
         let request = self.request(wanted, credentials, now).await?;
         let request = request
             .into_http(&endpoint)
-            .map_err(|error| crate::fetch::FetchError::transport(&error))?;
+            .map_err(|error| crate::remote::FetchError::transport(&error))?;
         let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await?;
         let retry_after = match answer.status() {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {

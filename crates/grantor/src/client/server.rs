@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::{Audience, ConfigError};
-use crate::fetch::{FetchError, checked_url};
+use crate::remote::{FetchError, checked_url};
 
 /// An authorization server, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

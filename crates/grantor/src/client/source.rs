@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    fetch::{Fetch, HttpFetch},
+    remote::{Fetch, HttpFetch},
     types::{GrantType, Scope},
 };
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "client")]
 use crate::client::{ClientAuth, Server, TokenRequest, Wanted};
-use crate::{basic, clock::UnixTime};
+use crate::{clock::UnixTime, remote::basic};
 
 /// An introspection request that is being made. [`Authenticate`] adds header fields or form
 /// parameters to it.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    fetch::{Fetch, FetchError, HttpFetch, checked_url},
+    remote::{Fetch, FetchError, HttpFetch, checked_url},
     types::Scope,
 };
 

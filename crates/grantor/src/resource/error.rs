@@ -6,7 +6,10 @@ use std::{error::Error, sync::Arc};
 use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwkSetError, JwsError};
 use http::StatusCode;
 
-use crate::{discovery::DiscoveryError, fetch::FetchError, types::Scope};
+use crate::{
+    remote::{DiscoveryError, FetchError},
+    types::Scope,
+};
 
 /// Why an access token is not accepted. A variant is a broken rule; no message contains a token.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    fetch::{Fetch, FetchError},
+    remote::{Fetch, FetchError},
 };
 
 /// Largest introspection answer read, in octets.

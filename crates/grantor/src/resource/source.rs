@@ -14,10 +14,7 @@ use super::{
     key_set::KeySet,
     refreshing::{Load, Loaded, Refreshing},
 };
-use crate::{
-    discovery::ServerMetadata,
-    fetch::{Fetch, FetchError},
-};
+use crate::remote::{Fetch, FetchError, ServerMetadata};
 
 /// Largest key set read, in octets: a hundred RSA keys with certificate chains.
 pub(super) const MAX_KEY_SET_BYTES: usize = 256 * 1024;

@@ -8,7 +8,7 @@ mod scope;
 mod shown;
 
 pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
-#[cfg(feature = "fetch")]
+#[cfg(feature = "remote")]
 pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 pub use method::{AuthMethod, GrantType, NameError};

@@ -15,8 +15,8 @@ use grantor::{
         Wanted,
     },
     clock::{Clock, SystemClock},
-    fetch::{Fetch, FetchError},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    remote::{Fetch, FetchError},
     server::AuthorizationServer,
     storage::{
         AudiencePolicy, Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore,

@@ -24,9 +24,8 @@ use grantor::{
         Retry, Server as AuthorizationServer, Signer, SignerError, TokenError, TokenSource,
         TokenType,
     },
-    discovery::DiscoveryError,
-    fetch::FetchError,
     jose::{Algorithm, JsonError},
+    remote::{DiscoveryError, FetchError},
 };
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
@@ -619,7 +618,7 @@ struct Elsewhere {
 }
 
 #[async_trait::async_trait]
-impl grantor::fetch::Fetch for Elsewhere {
+impl grantor::remote::Fetch for Elsewhere {
     async fn fetch(
         &self,
         request: http::Request<Bytes>,

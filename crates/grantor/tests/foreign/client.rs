@@ -9,8 +9,8 @@ use grantor::{
         TokenError, TokenRequest, TokenSource,
     },
     clock::{Clock as _, SystemClock},
-    fetch::{Fetch as _, HttpFetch},
     jose::{Algorithm, JwkSet, PrivateJwk, Unverified, base64url_encode, crypto::random_bytes},
+    remote::{Fetch as _, HttpFetch},
     types::{AuthMethod, GrantType, Scope},
 };
 use http::{Request, StatusCode};

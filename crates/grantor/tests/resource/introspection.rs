@@ -17,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
-    fetch::{Fetch, FetchError},
+    remote::{Fetch, FetchError},
     resource::{
         Authenticate, BasicCredentials, Introspection, IntrospectionRequest, SourceError,
         TokenProfile, Validator,

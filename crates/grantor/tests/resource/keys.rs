@@ -7,9 +7,8 @@ use crate::support::{
     Double, JWKS, METADATA, Reply, accepted, at, key_set, keys, refused, unavailable,
 };
 use grantor::{
-    discovery::DiscoveryError,
-    fetch::FetchError,
     jose::JwkSetError,
+    remote::{DiscoveryError, FetchError},
     resource::{SourceError, ValidatorBuilder},
 };
 use http::header;

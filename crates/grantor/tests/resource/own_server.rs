@@ -10,9 +10,9 @@ use crate::support::{AUDIENCE, accepted, at, refused};
 use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
-    fetch::{Fetch, HttpFetch},
     jose::{Algorithm, PrivateJwk},
     keys::{KeyRing, SigningKeys},
+    remote::{Fetch, HttpFetch},
     resource::{BasicCredentials, Introspection, Validator, ValidatorBuilder},
     server::{AuthorizationServer, Settings},
     storage::{Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, TokenFormat},

@@ -10,8 +10,8 @@ use clap::Args;
 use grantor::{
     assertion::Usage,
     clock::Clock as _,
-    fetch::{Fetch as _, HttpFetch},
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
+    remote::{Fetch as _, HttpFetch},
     storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };

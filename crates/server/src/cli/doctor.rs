@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use grantor::{
-    fetch::{HttpFetch, checked_url},
+    remote::{HttpFetch, checked_url},
     types::Scope,
 };
 

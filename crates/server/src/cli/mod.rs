@@ -182,7 +182,7 @@ impl Global {
     fn start_log() -> Result<(), Failure> {
         telemetry::start(
             LogFormat::Auto,
-            "warn,grantor::client=off,grantor::fetch=off",
+            "warn,grantor::client=off,grantor::remote=off",
         )
         .map_err(Failure::usage)
     }

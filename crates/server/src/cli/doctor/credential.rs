@@ -3,8 +3,8 @@
 
 use grantor::{
     client::{Audience, KeyFileForm, Retry, Server, TokenError, TokenSource},
-    fetch::checked_url,
     jose::Algorithm,
+    remote::checked_url,
     types::{AuthMethod, GrantType, Scope},
 };
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use grantor::{
-    fetch::{Fetch, HttpFetch},
     jose::{JwkError, JwkSet, JwkSetError, VerificationKey},
+    remote::{Fetch, HttpFetch},
 };
 use http::{Request, StatusCode, header};
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use grantor::{
     clock::{Clock as _, UnixTime},
-    discovery::{EndpointError, endpoint_url, well_known},
-    fetch::{Fetch, HttpFetch},
     jose::json::{self, Object, Value},
+    remote::{EndpointError, Fetch, HttpFetch, endpoint_url, well_known},
 };
 use http::{HeaderMap, Request, StatusCode, header};
 

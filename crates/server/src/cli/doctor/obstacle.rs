@@ -1,6 +1,6 @@
 //! What to do where there is no answer at all.
 
-use grantor::fetch::{FetchError, Obstacle};
+use grantor::remote::{FetchError, Obstacle};
 
 /// A remedy for what stood in the way; `otherwise` where that cannot be told.
 pub fn remedy(error: &FetchError, otherwise: &str) -> String {

@@ -1,8 +1,6 @@
 //! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a
 //! program can bring an HTTP client of its own; [`HttpFetch`] is the one used where it brings none.
 
-mod obstacle;
-
 use std::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
@@ -10,8 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use url::Url;
 
-use self::obstacle::Cause;
-pub use self::obstacle::Obstacle;
+use super::obstacle::{Cause, Obstacle};
 use crate::types::is_loopback;
 
 /// How long [`HttpFetch`] waits for a whole answer.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    fetch::{Fetch, FetchError, checked_url},
+    remote::{Fetch, FetchError, checked_url},
     types::Shown,
 };
 
