@@ -22,7 +22,10 @@ use governor::{
     nanos::Nanos,
     state::StateStore,
 };
-use grantor::server::{Attempt, Decision, DecisionLog, Outcome, Throttle};
+use grantor::{
+    server::{Attempt, Decision, DecisionLog, Outcome, Throttle},
+    types::Rule,
+};
 use http::Extensions;
 use quick_cache::sync::Cache;
 
@@ -137,12 +140,12 @@ impl<L> Thinned<L> {
         if !decision.is_cheap() {
             return true;
         }
-        let rule = match decision.outcome {
-            Outcome::Refused { rule, .. } => rule,
+        let rule = match &decision.outcome {
+            Outcome::Refused { rule, .. } => rule.name(),
             Outcome::Granted => "granted",
             Outcome::Undecided => "undecided",
         };
-        let budgets = if rule == "throttled" {
+        let budgets = if rule == Rule::Throttled.name() {
             &self.impatient
         } else {
             &self.garbage

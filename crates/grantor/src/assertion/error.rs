@@ -5,7 +5,10 @@ use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::{Algorithm, ClaimsError, JwsError};
 
-use crate::{storage::StoreError, types::Shown};
+use crate::{
+    storage::StoreError,
+    types::{Rule, Shown},
+};
 
 /// Why an assertion is refused. The text is the private cause: it names what was expected and what
 /// came.
@@ -35,14 +38,14 @@ pub enum AssertionError {
         /// `typ`
         got: Shown,
     },
-    /// A required claim is absent.
+    /// The claim that this rule is about, and named for, is absent.
     #[error("claim '{0}' is missing")]
-    MissingClaim(&'static str),
+    MissingClaim(Rule),
     /// A claim has the right type, but a value nobody could work with.
     #[error("claim '{claim}' {error}")]
     MalformedClaim {
-        /// The claim.
-        claim: &'static str,
+        /// The rule about it, named for it.
+        claim: Rule,
         /// What is wrong with it.
         error: String,
     },
@@ -128,25 +131,29 @@ pub enum AssertionError {
 }
 
 impl AssertionError {
-    /// The short name of the broken rule, for logs and metrics: one word per rule.
-    pub fn rule(&self) -> &'static str {
+    /// The broken rule, for logs and metrics.
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::Jws(JwsError::Signature) => "signature",
-            Self::Jws(JwsError::AlgorithmNotForKey(_)) | Self::WrongAlgorithm { .. } => "alg",
-            Self::Jws(_) => "jws",
-            Self::Claims(_) => "claims",
-            Self::WrongType { .. } => "typ",
-            Self::MissingClaim(claim) | Self::MalformedClaim { claim, .. } => claim,
-            Self::WrongIssuer { .. } => "iss",
-            Self::WrongSubject { .. } => "sub",
-            Self::WrongAudience { .. } | Self::AudienceArray => "aud",
-            Self::Expired { .. } | Self::ExpiresTooLate { .. } | Self::EndsBeforeStart(_) => "exp",
-            Self::NotYetValid { .. } => "nbf",
-            Self::IssuedInFuture { .. } | Self::TooOld { .. } => "iat",
-            Self::Replayed => "replay",
-            Self::OverQuota(_) => "replay_quota",
-            Self::BeforeFence(_) => "fence",
-            Self::Store(_) => "storage",
+            Self::Jws(JwsError::Signature) => Rule::Signature,
+            Self::Jws(JwsError::AlgorithmNotForKey(_)) | Self::WrongAlgorithm { .. } => {
+                Rule::Algorithm
+            }
+            Self::Jws(_) => Rule::Jws,
+            Self::Claims(_) => Rule::Claims,
+            Self::WrongType { .. } => Rule::Type,
+            Self::MissingClaim(rule) | Self::MalformedClaim { claim: rule, .. } => rule.clone(),
+            Self::WrongIssuer { .. } => Rule::IssuerClaim,
+            Self::WrongSubject { .. } => Rule::SubjectClaim,
+            Self::WrongAudience { .. } | Self::AudienceArray => Rule::Audience,
+            Self::Expired { .. } | Self::ExpiresTooLate { .. } | Self::EndsBeforeStart(_) => {
+                Rule::Expiry
+            }
+            Self::NotYetValid { .. } => Rule::NotBefore,
+            Self::IssuedInFuture { .. } | Self::TooOld { .. } => Rule::IssuedAt,
+            Self::Replayed => Rule::Replay,
+            Self::OverQuota(_) => Rule::ReplayQuota,
+            Self::BeforeFence(_) => Rule::Fence,
+            Self::Store(_) => Rule::Storage,
         }
     }
 

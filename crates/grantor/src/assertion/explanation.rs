@@ -12,51 +12,48 @@ use super::{Assertion, Expectation, Lifetimes, Usage, expectation::SubjectRule};
 use crate::{
     clock::UnixTime,
     keys::Candidate,
-    types::{ClientId, Shown},
+    types::{ClientId, Rule, Shown},
 };
 
 /// A rule and its source.
-type Rule = (&'static str, &'static str);
+type Row = (Rule, &'static str);
 
 /// The rules of every assertion in the order in which they are checked, and their sources.
-const RULES: [Rule; 16] = [
-    ("jws", "RFC 7515 §5.2"),
-    ("claims", "RFC 7519 §7.2"),
-    ("issuer", "RFC 7523 §3 (1)"),
-    ("method", "RFC 7591 §2"),
-    ("key", "RFC 7515 §4.1.4"),
-    ("alg", "RFC 8725 §3.1"),
-    ("signature", "RFC 7523 §3 (9)"),
-    ("typ", "RFC 8725 §3.11"),
-    ("iss", "RFC 7523 §3 (1)"),
-    ("sub", "RFC 7523 §3 (2)"),
-    ("aud", "RFC 7523 §3 (3)"),
-    ("exp", "RFC 7523 §3 (4)"),
-    ("nbf", "RFC 7523 §3 (5)"),
-    ("iat", "RFC 7523 §3 (6)"),
-    ("jti", "RFC 7523 §3 (7)"),
-    ("replay", "RFC 7523 §3 (7)"),
+const RULES: [Row; 16] = [
+    (Rule::Jws, "RFC 7515 §5.2"),
+    (Rule::Claims, "RFC 7519 §7.2"),
+    (Rule::Issuer, "RFC 7523 §3 (1)"),
+    (Rule::Method, "RFC 7591 §2"),
+    (Rule::Key, "RFC 7515 §4.1.4"),
+    (Rule::Algorithm, "RFC 8725 §3.1"),
+    (Rule::Signature, "RFC 7523 §3 (9)"),
+    (Rule::Type, "RFC 8725 §3.11"),
+    (Rule::IssuerClaim, "RFC 7523 §3 (1)"),
+    (Rule::SubjectClaim, "RFC 7523 §3 (2)"),
+    (Rule::Audience, "RFC 7523 §3 (3)"),
+    (Rule::Expiry, "RFC 7523 §3 (4)"),
+    (Rule::NotBefore, "RFC 7523 §3 (5)"),
+    (Rule::IssuedAt, "RFC 7523 §3 (6)"),
+    (Rule::TokenId, "RFC 7523 §3 (7)"),
+    (Rule::Replay, "RFC 7523 §3 (7)"),
 ];
 
 /// What follows for a grant: what the assertion asks for.
-const GRANT_RULES: [Rule; 4] = [
-    ("subject", "RFC 7523 §3 (2)"),
-    ("permission", "RFC 7521 §6.3"),
-    ("grant", "RFC 6749 §5.2"),
-    ("scope", "RFC 6749 §3.3"),
+const GRANT_RULES: [Row; 4] = [
+    (Rule::Subject, "RFC 7523 §3 (2)"),
+    (Rule::Permission, "RFC 7521 §6.3"),
+    (Rule::Grant, "RFC 6749 §5.2"),
+    (Rule::Scope, "RFC 6749 §3.3"),
 ];
 
 /// The rule that an assertion was refused for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     /// It has a row.
-    Rule(&'static str),
+    Rule(Rule),
     /// It gets a row of its own, before that of the rule `before`, which was not reached; `None` is
     /// behind all.
-    Beside {
-        rule: &'static str,
-        before: Option<&'static str>,
-    },
+    Beside { rule: Rule, before: Option<Rule> },
 }
 
 /// How a rule went.
@@ -74,8 +71,8 @@ pub enum Verdict {
 /// One rule of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// The rule's name.
-    pub rule: Cow<'static, str>,
+    /// The rule.
+    pub rule: Rule,
     /// Where the rule is written.
     pub source: Cow<'static, str>,
     /// How it went.
@@ -214,22 +211,22 @@ impl Known<'_> {
     }
 
     /// The rows, and which of them failed.
-    fn rows(&self, broken: Option<Broken>) -> (Vec<Rule>, Option<usize>) {
+    fn rows(&self, broken: Option<Broken>) -> (Vec<Row>, Option<usize>) {
         let mut rows = RULES.to_vec();
         if self.usage == Usage::Grant {
             rows.extend(GRANT_RULES);
         }
-        let position = |rows: &[Rule], rule| rows.iter().position(|(row, _)| *row == rule);
+        let position = |rows: &[Row], rule: &Rule| rows.iter().position(|(row, _)| row == rule);
         let (rule, before) = match broken {
             None => return (rows, None),
             Some(Broken::Rule(rule)) => (rule, None),
             Some(Broken::Beside { rule, before }) => (rule, before),
         };
-        if let Some(index) = position(&rows, rule) {
+        if let Some(index) = position(&rows, &rule) {
             return (rows, Some(index));
         }
         let index = before
-            .and_then(|before| position(&rows, before))
+            .and_then(|before| position(&rows, &before))
             .unwrap_or(rows.len());
         rows.insert(index, (rule, ""));
         (rows, Some(index))
@@ -242,18 +239,18 @@ impl Known<'_> {
             Some(failed) if index > failed => Verdict::NotReached,
             _ => Verdict::Pass,
         };
-        let check = |(index, (rule, source)): (usize, Rule)| {
+        let check = |(index, (rule, source)): (usize, Row)| {
             let verdict = verdict(index);
             let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
             let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
             let expected = expectation
-                .map(|expectation| self.expected(rule, expectation, keys))
+                .map(|expectation| self.expected(&rule, expectation, keys))
                 .unwrap_or_default();
             let got = assertion
-                .map(|assertion| self.got(rule, assertion))
+                .map(|assertion| self.got(&rule, assertion))
                 .unwrap_or_default();
             Check {
-                rule: rule.into(),
+                rule,
                 source: source.into(),
                 verdict,
                 expected: cell(&expected),
@@ -263,18 +260,18 @@ impl Known<'_> {
         rows.into_iter().enumerate().map(check).collect()
     }
 
-    fn expected(&self, rule: &str, expectation: &Expectation<'_>, keys: &[KeyTried]) -> String {
+    fn expected(&self, rule: &Rule, expectation: &Expectation<'_>, keys: &[KeyTried]) -> String {
         let (leeway, maximum) = (
             self.lifetimes.leeway.as_secs(),
             self.lifetimes.maximum.as_secs(),
         );
         match rule {
-            "key" => keys
+            Rule::Key => keys
                 .iter()
                 .map(KeyTried::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
-            "alg" => match expectation.only_algorithm {
+            Rule::Algorithm => match expectation.only_algorithm {
                 Some(only) => only.to_string(),
                 None => expectation
                     .algorithms
@@ -283,62 +280,66 @@ impl Known<'_> {
                     .collect::<Vec<_>>()
                     .join(" "),
             },
-            "typ" if expectation.usage == Usage::ClientAuthentication => {
+            Rule::Type if expectation.usage == Usage::ClientAuthentication => {
                 "none, JWT or client-authentication+jwt".to_owned()
             }
-            "typ" => "none or JWT".to_owned(),
-            "iss" => expectation.issuer.to_owned(),
-            "sub" => match expectation.subject {
+            Rule::Type => "none or JWT".to_owned(),
+            Rule::IssuerClaim => expectation.issuer.to_owned(),
+            Rule::SubjectClaim => match expectation.subject {
                 SubjectRule::IsIssuer => expectation.issuer.to_owned(),
                 SubjectRule::Present => "present".to_owned(),
                 SubjectRule::IssuerIfAbsent => "present, or the client itself".to_owned(),
             },
-            "aud" if expectation.plain_audience => {
+            Rule::Audience if expectation.plain_audience => {
                 format!("{} as a plain string", expectation.audiences.join(" or "))
             }
-            "aud" => format!("{} as sole value", expectation.audiences.join(" or ")),
-            "exp" => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
-            "nbf" => format!("absent or past (leeway {leeway} s)"),
-            "iat" => format!("absent or past (leeway {leeway} s), at most {maximum} s ago"),
-            "jti" if expectation.token_id_required => "present, at most 255 octets".to_owned(),
-            "jti" => "absent, or at most 255 octets".to_owned(),
-            "replay" => "a jti not used before".to_owned(),
-            "subject" => "the client itself, or a known and enabled subject".to_owned(),
-            "permission" => {
+            Rule::Audience => format!("{} as sole value", expectation.audiences.join(" or ")),
+            Rule::Expiry => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
+            Rule::NotBefore => format!("absent or past (leeway {leeway} s)"),
+            Rule::IssuedAt => {
+                format!("absent or past (leeway {leeway} s), at most {maximum} s ago")
+            }
+            Rule::TokenId if expectation.token_id_required => {
+                "present, at most 255 octets".to_owned()
+            }
+            Rule::TokenId => "absent, or at most 255 octets".to_owned(),
+            Rule::Replay => "a jti not used before".to_owned(),
+            Rule::Subject => "the client itself, or a known and enabled subject".to_owned(),
+            Rule::Permission => {
                 "none if the subject is the client itself, else one for the subject".to_owned()
             }
-            "grant" => "a client that is registered for this grant".to_owned(),
-            "scope" => "no more than the client, and the permission, allow".to_owned(),
+            Rule::Grant => "a client that is registered for this grant".to_owned(),
+            Rule::Scope => "no more than the client, and the permission, allow".to_owned(),
             _ => String::new(),
         }
     }
 
-    fn got(&self, rule: &str, assertion: &Assertion<'_>) -> String {
+    fn got(&self, rule: &Rule, assertion: &Assertion<'_>) -> String {
         let (header, claims) = (
             assertion.header(),
             assertion.dangerously_unverified_claims(),
         );
         match rule {
-            "issuer" | "iss" => self.party(claims.issuer.as_deref()),
-            "key" => header.key_id().map_or_else(
+            Rule::Issuer | Rule::IssuerClaim => self.party(claims.issuer.as_deref()),
+            Rule::Key => header.key_id().map_or_else(
                 || "no kid".to_owned(),
                 |key_id| format!("kid {:?}", self.key_name(key_id)),
             ),
-            "alg" => header.algorithm().to_string(),
-            "typ" => quoted(header.typ()),
-            "sub" | "subject" => self.party(claims.subject.as_deref()),
-            "scope" => quoted(
+            Rule::Algorithm => header.algorithm().to_string(),
+            Rule::Type => quoted(header.typ()),
+            Rule::SubjectClaim | Rule::Subject => self.party(claims.subject.as_deref()),
+            Rule::Scope => quoted(
                 claims
                     .other
                     .get("scope")
                     .and_then(serde_json::Value::as_str),
             ),
-            "aud" => self.audience(claims),
-            "exp" => self.distance(claims.expires),
-            "nbf" => self.distance(claims.not_before),
-            "iat" => self.distance(claims.issued_at),
+            Rule::Audience => self.audience(claims),
+            Rule::Expiry => self.distance(claims.expires),
+            Rule::NotBefore => self.distance(claims.not_before),
+            Rule::IssuedAt => self.distance(claims.issued_at),
             // Records hold a digest of it, never the jti itself.
-            "jti" => claims.token_id.as_ref().map_or_else(absent, |token_id| {
+            Rule::TokenId => claims.token_id.as_ref().map_or_else(absent, |token_id| {
                 format!("present, {} octets", token_id.len())
             }),
             _ => String::new(),

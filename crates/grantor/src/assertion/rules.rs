@@ -8,7 +8,7 @@ use grantor_jose::{Audience, Claims, Header, NumericDate};
 use super::{
     AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Usage, expectation::SubjectRule,
 };
-use crate::types::{Shown, SubjectId};
+use crate::types::{Rule, Shown, SubjectId};
 
 /// Longest `jti`, in octets.
 pub const MAX_TOKEN_ID_BYTES: usize = 255;
@@ -49,7 +49,7 @@ pub(super) fn typ(header: &Header, expectation: &Expectation<'_>) -> Result<(), 
 /// RFC 7523 §3 (1): `iss` is the party whose key verified the signature.
 pub(super) fn issuer(claims: &Claims, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     match &claims.issuer {
-        None => Err(AssertionError::MissingClaim("iss")),
+        None => Err(AssertionError::MissingClaim(Rule::IssuerClaim)),
         Some(issuer) if issuer == expectation.issuer => Ok(()),
         Some(issuer) => Err(AssertionError::WrongIssuer {
             expected: registered(expectation.issuer),
@@ -66,7 +66,7 @@ pub(super) fn subject(
     let subject = match (&claims.subject, expectation.subject) {
         (Some(subject), _) => subject.as_str(),
         (None, SubjectRule::IssuerIfAbsent) => expectation.issuer,
-        (None, _) => return Err(AssertionError::MissingClaim("sub")),
+        (None, _) => return Err(AssertionError::MissingClaim(Rule::SubjectClaim)),
     };
     if expectation.subject == SubjectRule::IsIssuer && subject != expectation.issuer {
         return Err(AssertionError::WrongSubject {
@@ -75,7 +75,7 @@ pub(super) fn subject(
         });
     }
     SubjectId::parse(subject).map_err(|error| AssertionError::MalformedClaim {
-        claim: "sub",
+        claim: Rule::SubjectClaim,
         error: error.to_string(),
     })
 }
@@ -88,7 +88,7 @@ pub(super) fn audience(
     let audience = claims
         .audience
         .as_ref()
-        .ok_or(AssertionError::MissingClaim("aud"))?;
+        .ok_or(AssertionError::MissingClaim(Rule::Audience))?;
     if expectation.plain_audience && matches!(audience, Audience::Many(_)) {
         return Err(AssertionError::AudienceArray);
     }
@@ -117,7 +117,9 @@ pub(super) fn expiry(
     lifetimes: Lifetimes,
     now: NumericDate,
 ) -> Result<NumericDate, AssertionError> {
-    let expires = claims.expires.ok_or(AssertionError::MissingClaim("exp"))?;
+    let expires = claims
+        .expires
+        .ok_or(AssertionError::MissingClaim(Rule::Expiry))?;
     let end = expires.plus(lifetimes.leeway);
     if now >= end {
         return Err(AssertionError::Expired {
@@ -193,7 +195,7 @@ pub(super) fn token_id<'c>(
     expectation: &Expectation<'_>,
 ) -> Result<Option<&'c str>, AssertionError> {
     match claims.token_id.as_deref() {
-        None if expectation.token_id_required => Err(AssertionError::MissingClaim("jti")),
+        None if expectation.token_id_required => Err(AssertionError::MissingClaim(Rule::TokenId)),
         None => Ok(None),
         Some(token_id) if token_id.len() > MAX_TOKEN_ID_BYTES => {
             Err(malformed_token_id("is longer than 255 octets"))
@@ -208,7 +210,7 @@ pub(super) fn token_id<'c>(
 
 fn malformed_token_id(error: &str) -> AssertionError {
     AssertionError::MalformedClaim {
-        claim: "jti",
+        claim: Rule::TokenId,
         error: error.to_owned(),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     clock::UnixTime,
     keys::{Candidate, KeyKind},
     storage::Client,
-    types::{AuthMethod, ClientId, CorrelationId, GrantType, Scope, Shown, SubjectId},
+    types::{AuthMethod, ClientId, CorrelationId, GrantType, Rule, Scope, Shown, SubjectId},
 };
 
 /// What was decided about one request. Filled in by the stages as they go.
@@ -89,8 +89,8 @@ pub enum Outcome {
     Refused {
         /// The OAuth error code of the answer.
         error: &'static str,
-        /// The broken rule in one word.
-        rule: &'static str,
+        /// The broken rule.
+        rule: Rule,
         /// The private cause: what was expected, what came.
         cause: String,
     },
@@ -306,9 +306,12 @@ pub struct TracingLog;
 impl DecisionLog for TracingLog {
     fn record(&self, decision: &Decision) {
         let (outcome, error, rule, cause) = match &decision.outcome {
-            Outcome::Refused { error, rule, cause } => {
-                ("refused", Some(*error), Some(*rule), Some(cause.as_str()))
-            }
+            Outcome::Refused { error, rule, cause } => (
+                "refused",
+                Some(*error),
+                Some(rule.name()),
+                Some(cause.as_str()),
+            ),
             Outcome::Granted => ("granted", None, None, None),
             Outcome::Undecided => ("undecided", None, None, None),
         };
@@ -356,7 +359,7 @@ mod tests {
         let cause = "\"".repeat(MAX_CAUSE_BYTES);
         decision.outcome = Outcome::Refused {
             error: "invalid_grant",
-            rule: "aud",
+            rule: Rule::Audience,
             cause: cause.clone(),
         };
         let long = || "\"".repeat(500);
@@ -368,7 +371,7 @@ mod tests {
             })
             .collect();
         let check = |expected| Check {
-            rule: "aud".into(),
+            rule: Rule::Audience,
             source: "".into(),
             verdict: Verdict::Fail,
             expected,

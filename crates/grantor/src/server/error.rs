@@ -9,7 +9,7 @@ use crate::{
     assertion::AssertionError,
     keys::KeyError,
     storage::StoreError,
-    types::{AuthMethod, Shown},
+    types::{AuthMethod, Rule, Shown},
 };
 
 /// The error codes this server answers with (RFC 6749 §5.2, RFC 8707 §2).
@@ -432,32 +432,32 @@ impl TokenError {
         }
     }
 
-    /// The short name of the broken rule, for logs and metrics.
-    pub fn rule(&self) -> &'static str {
+    /// The broken rule, for logs and metrics.
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::Form(_) => "form",
+            Self::Form(_) => Rule::Form,
             Self::ClientAuth(error) => error.rule(),
             Self::Grant(error) => error.rule(),
             Self::Policy(PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. }) => {
-                "scope"
+                Rule::Scope
             }
             Self::Policy(PolicyError::UnknownResource(_) | PolicyError::SeveralResources) => {
-                "resource"
+                Rule::Resource
             }
-            Self::Issue(IssueError::Signing(_) | IssueError::OverQuota(_)) => "issue",
-            Self::Issue(IssueError::Store(_)) => "storage",
-            Self::Throttled(_) => "throttled",
-            Self::Panicked => "defect",
+            Self::Issue(IssueError::Signing(_) | IssueError::OverQuota(_)) => Rule::Issue,
+            Self::Issue(IssueError::Store(_)) => Rule::Storage,
+            Self::Throttled(_) => Rule::Throttled,
+            Self::Panicked => Rule::Defect,
         }
     }
 }
 
 impl ClientAuthError {
-    fn rule(&self) -> &'static str {
+    fn rule(&self) -> Rule {
         match self {
             Self::Assertion(error) => error.rule(),
-            Self::Store(_) | Self::Key(KeyError::Store(_)) => "storage",
-            Self::Key(_) => "key",
+            Self::Store(_) | Self::Key(KeyError::Store(_)) => Rule::Storage,
+            Self::Key(_) => Rule::Key,
             Self::Missing
             | Self::SeveralMechanisms
             | Self::SeveralMechanismsWithAssertion
@@ -472,26 +472,26 @@ impl ClientAuthError {
             | Self::WrongMethod { .. }
             | Self::MethodNotAccepted(_)
             | Self::WrongSecret
-            | Self::OverlongSecret => "client",
+            | Self::OverlongSecret => Rule::Client,
         }
     }
 }
 
 impl GrantError {
-    fn rule(&self) -> &'static str {
+    fn rule(&self) -> Rule {
         match self {
-            Self::Form(_) => "form",
+            Self::Form(_) => Rule::Form,
             Self::Assertion(error) => error.rule(),
-            Self::Store(_) | Self::Key(KeyError::Store(_)) => "storage",
-            Self::Key(_) => "key",
-            Self::UnknownIssuer(_) | Self::DisabledIssuer | Self::NoIssuer => "iss",
-            Self::UnknownSubject(_) | Self::DisabledSubject => "sub",
-            Self::NoPermission(_) => "permission",
+            Self::Store(_) | Self::Key(KeyError::Store(_)) => Rule::Storage,
+            Self::Key(_) => Rule::Key,
+            Self::UnknownIssuer(_) | Self::DisabledIssuer | Self::NoIssuer => Rule::IssuerClaim,
+            Self::UnknownSubject(_) | Self::DisabledSubject => Rule::SubjectClaim,
+            Self::NoPermission(_) => Rule::Permission,
             Self::ClientIdMismatch(_)
             | Self::CallerIsNotIssuer { .. }
             | Self::NotAllowed
             | Self::MalformedScopeClaim(_)
-            | Self::Refused(_) => "grant",
+            | Self::Refused(_) => Rule::Grant,
         }
     }
 }

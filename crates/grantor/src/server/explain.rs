@@ -17,7 +17,7 @@ use crate::{
     clock::UnixTime,
     keys::{KeyError, KeyKind},
     storage::{Client, StoreError},
-    types::{GrantType, Shown, SubjectId},
+    types::{GrantType, Rule, Shown, SubjectId},
 };
 
 impl AuthorizationServer {
@@ -166,24 +166,24 @@ async fn held(
 ) -> Result<Held, Refusal> {
     let refused = |rule, cause: String| Err(Refusal::Rule(Broken::Rule(rule), cause));
     let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {
-        return refused("issuer", "claim 'iss' is missing".to_owned());
+        return refused(Rule::Issuer, "claim 'iss' is missing".to_owned());
     };
     let client = match context.client(issuer).await? {
         None => {
             return refused(
-                "issuer",
+                Rule::Issuer,
                 format!("no client {:?} is registered", Shown::of(issuer)),
             );
         }
         Some(client) if !client.metadata().enabled => {
-            return refused("issuer", "the client is disabled".to_owned());
+            return refused(Rule::Issuer, "the client is disabled".to_owned());
         }
         Some(client) => client,
     };
     let Some(kind) = key_kind(&client, usage) else {
         let method = &client.metadata().auth_method;
         return refused(
-            "method",
+            Rule::Method,
             format!("the client authenticates with {method}, not with an assertion"),
         );
     };
@@ -199,7 +199,7 @@ async fn held(
             keys,
         }),
         Err(KeyError::Store(error)) => Err(error.into()),
-        Err(error) => refused("key", error.to_string()),
+        Err(error) => refused(Rule::Key, error.to_string()),
     }
 }
 
@@ -300,24 +300,24 @@ fn client_auth_rule(error: &ClientAuthError) -> Broken {
         | ClientAuthError::UnreadableHeader(_)
         | ClientAuthError::IncompletePair(_)
         | ClientAuthError::WrongAssertionType(_) => Broken::Beside {
-            rule: "client",
-            before: Some("jws"),
+            rule: Rule::Client,
+            before: Some(Rule::Jws),
         },
         ClientAuthError::NoIssuer
         | ClientAuthError::UnknownClient(_)
-        | ClientAuthError::DisabledClient => Broken::Rule("issuer"),
+        | ClientAuthError::DisabledClient => Broken::Rule(Rule::Issuer),
         ClientAuthError::Store(_) => Broken::Beside {
-            rule: "storage",
-            before: Some("issuer"),
+            rule: Rule::Storage,
+            before: Some(Rule::Issuer),
         },
-        ClientAuthError::WrongMethod { .. } => Broken::Rule("method"),
+        ClientAuthError::WrongMethod { .. } => Broken::Rule(Rule::Method),
         ClientAuthError::Key(error) => key_rule(error),
         ClientAuthError::Assertion(error) => assertion_rule(error),
         ClientAuthError::ClientIdMismatch(_)
         | ClientAuthError::MethodNotAccepted(_)
         | ClientAuthError::WrongSecret
         | ClientAuthError::OverlongSecret => Broken::Beside {
-            rule: "client",
+            rule: Rule::Client,
             before: None,
         },
     }
@@ -328,38 +328,40 @@ fn client_auth_rule(error: &ClientAuthError) -> Broken {
 fn grant_rule(error: &GrantError, held: Option<&Held>) -> Broken {
     match error {
         GrantError::Form(_) => Broken::Beside {
-            rule: "form",
-            before: Some("jws"),
+            rule: Rule::Form,
+            before: Some(Rule::Jws),
         },
         GrantError::ClientIdMismatch(_) | GrantError::CallerIsNotIssuer { .. } => Broken::Beside {
-            rule: "caller",
-            before: Some("issuer"),
+            rule: Rule::Caller,
+            before: Some(Rule::Issuer),
         },
         GrantError::NoIssuer | GrantError::UnknownIssuer(_) | GrantError::DisabledIssuer => {
-            Broken::Rule("issuer")
+            Broken::Rule(Rule::Issuer)
         }
         GrantError::Key(error) => key_rule(error),
         GrantError::Assertion(error) => assertion_rule(error),
         GrantError::MalformedScopeClaim(_) => Broken::Beside {
-            rule: "scope_claim",
-            before: Some("subject"),
+            rule: Rule::ScopeClaim,
+            before: Some(Rule::Subject),
         },
-        GrantError::UnknownSubject(_) | GrantError::DisabledSubject => Broken::Rule("subject"),
-        GrantError::NoPermission(_) => Broken::Rule("permission"),
-        GrantError::NotAllowed | GrantError::Refused(_) => Broken::Rule("grant"),
+        GrantError::UnknownSubject(_) | GrantError::DisabledSubject => Broken::Rule(Rule::Subject),
+        GrantError::NoPermission(_) => Broken::Rule(Rule::Permission),
+        GrantError::NotAllowed | GrantError::Refused(_) => Broken::Rule(Rule::Grant),
         GrantError::Store(_) => Broken::Beside {
-            rule: "storage",
-            before: Some(held.map_or("issuer", |_| "subject")),
+            rule: Rule::Storage,
+            before: Some(held.map_or(Rule::Issuer, |_| Rule::Subject)),
         },
     }
 }
 
 fn policy_rule(error: &PolicyError) -> Broken {
     match error {
-        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => Broken::Rule("scope"),
+        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => {
+            Broken::Rule(Rule::Scope)
+        }
         PolicyError::UnknownResource(_) | PolicyError::SeveralResources => Broken::Beside {
-            rule: "resource",
-            before: Some("scope"),
+            rule: Rule::Resource,
+            before: Some(Rule::Scope),
         },
     }
 }
@@ -367,14 +369,14 @@ fn policy_rule(error: &PolicyError) -> Broken {
 fn key_rule(error: &KeyError) -> Broken {
     match error {
         KeyError::Store(_) => Broken::Beside {
-            rule: "storage",
-            before: Some("key"),
+            rule: Rule::Storage,
+            before: Some(Rule::Key),
         },
         KeyError::UnknownKeyId
         | KeyError::NoKeyForAlgorithm(_)
         | KeyError::KeyExpired { .. }
         | KeyError::KeyUnusable { .. }
-        | KeyError::SecretExpired => Broken::Rule("key"),
+        | KeyError::SecretExpired => Broken::Rule(Rule::Key),
     }
 }
 
@@ -383,15 +385,15 @@ fn assertion_rule(error: &AssertionError) -> Broken {
     match error {
         AssertionError::Store(_) => Broken::Beside {
             rule: error.rule(),
-            before: Some("replay"),
+            before: Some(Rule::Replay),
         },
         AssertionError::BeforeFence(_) => Broken::Beside {
             rule: error.rule(),
-            before: Some("replay"),
+            before: Some(Rule::Replay),
         },
         AssertionError::OverQuota(_) => Broken::Beside {
             rule: error.rule(),
-            before: Some("subject"),
+            before: Some(Rule::Subject),
         },
         AssertionError::Jws(_)
         | AssertionError::Claims(_)
@@ -428,7 +430,7 @@ mod tests {
     };
 
     /// The rule of the one row that fails.
-    fn failing_row(usage: Usage, broken: Broken) -> String {
+    fn failing_row(usage: Usage, broken: Broken) -> Rule {
         let lifetimes = Lifetimes {
             leeway: Duration::ZERO,
             maximum: Duration::ZERO,
@@ -440,7 +442,7 @@ mod tests {
             lifetimes,
             now: UnixTime::from_millis(0),
         };
-        let explanation = Explanation::refused(&known, broken, "a cause");
+        let explanation = Explanation::refused(&known, broken.clone(), "a cause");
         let verdicts: Vec<_> = explanation
             .checks
             .iter()
@@ -462,109 +464,115 @@ mod tests {
                 .all(|verdict| *verdict == Verdict::NotReached),
             "{broken:?}: {verdicts:?}"
         );
-        explanation.checks[failed].rule.to_string()
+        explanation.checks[failed].rule.clone()
     }
 
     fn store() -> StoreError {
         StoreError::Unavailable("away".into())
     }
 
-    fn key_errors() -> Vec<(KeyError, &'static str)> {
+    fn key_errors() -> Vec<(KeyError, Rule)> {
         vec![
-            (KeyError::UnknownKeyId, "key"),
-            (KeyError::NoKeyForAlgorithm(Algorithm::Es256), "key"),
+            (KeyError::UnknownKeyId, Rule::Key),
+            (KeyError::NoKeyForAlgorithm(Algorithm::Es256), Rule::Key),
             (
                 KeyError::KeyExpired {
                     source_of_key: KeySource::Registered(0),
                     seconds_ago: 1,
                 },
-                "key",
+                Rule::Key,
             ),
             (
                 KeyError::KeyUnusable {
                     source_of_key: KeySource::Registered(0),
                     error: JwkError::Point,
                 },
-                "key",
+                Rule::Key,
             ),
-            (KeyError::SecretExpired, "key"),
-            (KeyError::Store(store()), "storage"),
+            (KeyError::SecretExpired, Rule::Key),
+            (KeyError::Store(store()), Rule::Storage),
         ]
     }
 
-    fn assertion_errors() -> Vec<(AssertionError, &'static str)> {
+    fn assertion_errors() -> Vec<(AssertionError, Rule)> {
         let got = || Shown::of("x");
         vec![
-            (AssertionError::Jws(JwsError::Segments), "jws"),
-            (AssertionError::Jws(JwsError::Signature), "signature"),
+            (AssertionError::Jws(JwsError::Segments), Rule::Jws),
+            (AssertionError::Jws(JwsError::Signature), Rule::Signature),
             (
                 AssertionError::Jws(JwsError::AlgorithmNotForKey(Algorithm::Es256)),
-                "alg",
+                Rule::Algorithm,
             ),
             (
                 AssertionError::Claims(ClaimsError::Json(JsonError::Syntax)),
-                "claims",
+                Rule::Claims,
             ),
             (
                 AssertionError::WrongAlgorithm {
                     expected: String::new(),
                     got: Algorithm::Es256,
                 },
-                "alg",
+                Rule::Algorithm,
             ),
-            (AssertionError::WrongType { got: got() }, "typ"),
-            (AssertionError::MissingClaim("jti"), "jti"),
+            (AssertionError::WrongType { got: got() }, Rule::Type),
+            (AssertionError::MissingClaim(Rule::TokenId), Rule::TokenId),
             (
                 AssertionError::MalformedClaim {
-                    claim: "sub",
+                    claim: Rule::SubjectClaim,
                     error: String::new(),
                 },
-                "sub",
+                Rule::SubjectClaim,
             ),
             (
                 AssertionError::WrongIssuer {
                     expected: got(),
                     got: got(),
                 },
-                "iss",
+                Rule::IssuerClaim,
             ),
             (
                 AssertionError::WrongSubject {
                     expected: got(),
                     got: got(),
                 },
-                "sub",
+                Rule::SubjectClaim,
             ),
             (
                 AssertionError::WrongAudience {
                     expected: Vec::new(),
                     got: got(),
                 },
-                "aud",
+                Rule::Audience,
             ),
-            (AssertionError::AudienceArray, "aud"),
-            (AssertionError::Expired { seconds_ago: 1.0 }, "exp"),
+            (AssertionError::AudienceArray, Rule::Audience),
+            (AssertionError::Expired { seconds_ago: 1.0 }, Rule::Expiry),
             (
                 AssertionError::ExpiresTooLate {
                     seconds_ahead: 1.0,
                     maximum: 1,
                 },
-                "exp",
+                Rule::Expiry,
             ),
-            (AssertionError::NotYetValid { seconds_ahead: 1.0 }, "nbf"),
-            (AssertionError::IssuedInFuture { seconds_ahead: 1.0 }, "iat"),
+            (
+                AssertionError::NotYetValid { seconds_ahead: 1.0 },
+                Rule::NotBefore,
+            ),
+            (
+                AssertionError::IssuedInFuture { seconds_ahead: 1.0 },
+                Rule::IssuedAt,
+            ),
             (
                 AssertionError::TooOld {
                     seconds: 1.0,
                     maximum: 1,
                 },
-                "iat",
+                Rule::IssuedAt,
             ),
-            (AssertionError::EndsBeforeStart("iat"), "exp"),
-            (AssertionError::Replayed, "replay"),
-            (AssertionError::BeforeFence(Duration::ZERO), "fence"),
-            (AssertionError::OverQuota(1), "replay_quota"),
-            (AssertionError::Store(store()), "storage"),
+            (AssertionError::EndsBeforeStart("iat"), Rule::Expiry),
+            (AssertionError::Replayed, Rule::Replay),
+            (AssertionError::BeforeFence(Duration::ZERO), Rule::Fence),
+            (AssertionError::OverQuota(1), Rule::ReplayQuota),
+            (AssertionError::Store(store()), Rule::Storage),
         ]
     }
 
@@ -573,28 +581,31 @@ mod tests {
         let got = || Shown::of("x");
         let method = || AuthMethod::NONE;
         let own = [
-            (ClientAuthError::Missing, "client"),
-            (ClientAuthError::SeveralMechanisms, "client"),
-            (ClientAuthError::SeveralMechanismsWithAssertion, "client"),
-            (ClientAuthError::NotOffered, "client"),
-            (ClientAuthError::UnreadableHeader("why"), "client"),
-            (ClientAuthError::IncompletePair("client_id"), "client"),
-            (ClientAuthError::WrongAssertionType(got()), "client"),
-            (ClientAuthError::ClientIdMismatch(got()), "client"),
-            (ClientAuthError::NoIssuer, "issuer"),
-            (ClientAuthError::UnknownClient(got()), "issuer"),
-            (ClientAuthError::DisabledClient, "issuer"),
+            (ClientAuthError::Missing, Rule::Client),
+            (ClientAuthError::SeveralMechanisms, Rule::Client),
+            (
+                ClientAuthError::SeveralMechanismsWithAssertion,
+                Rule::Client,
+            ),
+            (ClientAuthError::NotOffered, Rule::Client),
+            (ClientAuthError::UnreadableHeader("why"), Rule::Client),
+            (ClientAuthError::IncompletePair("client_id"), Rule::Client),
+            (ClientAuthError::WrongAssertionType(got()), Rule::Client),
+            (ClientAuthError::ClientIdMismatch(got()), Rule::Client),
+            (ClientAuthError::NoIssuer, Rule::Issuer),
+            (ClientAuthError::UnknownClient(got()), Rule::Issuer),
+            (ClientAuthError::DisabledClient, Rule::Issuer),
             (
                 ClientAuthError::WrongMethod {
                     expected: method(),
                     got: method(),
                 },
-                "method",
+                Rule::Method,
             ),
-            (ClientAuthError::MethodNotAccepted(method()), "client"),
-            (ClientAuthError::WrongSecret, "client"),
-            (ClientAuthError::OverlongSecret, "client"),
-            (ClientAuthError::Store(store()), "storage"),
+            (ClientAuthError::MethodNotAccepted(method()), Rule::Client),
+            (ClientAuthError::WrongSecret, Rule::Client),
+            (ClientAuthError::OverlongSecret, Rule::Client),
+            (ClientAuthError::Store(store()), Rule::Storage),
         ];
         let keys = key_errors()
             .into_iter()
@@ -617,26 +628,26 @@ mod tests {
         let own = [
             (
                 GrantError::Form(FormError::MissingParameter("assertion")),
-                "form",
+                Rule::Form,
             ),
-            (GrantError::ClientIdMismatch(got()), "caller"),
-            (GrantError::NoIssuer, "issuer"),
-            (GrantError::UnknownIssuer(got()), "issuer"),
-            (GrantError::DisabledIssuer, "issuer"),
+            (GrantError::ClientIdMismatch(got()), Rule::Caller),
+            (GrantError::NoIssuer, Rule::Issuer),
+            (GrantError::UnknownIssuer(got()), Rule::Issuer),
+            (GrantError::DisabledIssuer, Rule::Issuer),
             (
                 GrantError::CallerIsNotIssuer {
                     caller: got(),
                     issuer: got(),
                 },
-                "caller",
+                Rule::Caller,
             ),
-            (GrantError::UnknownSubject(got()), "subject"),
-            (GrantError::DisabledSubject, "subject"),
-            (GrantError::NoPermission(got()), "permission"),
-            (GrantError::NotAllowed, "grant"),
-            (GrantError::MalformedScopeClaim(got()), "scope_claim"),
-            (GrantError::Refused("why"), "grant"),
-            (GrantError::Store(store()), "storage"),
+            (GrantError::UnknownSubject(got()), Rule::Subject),
+            (GrantError::DisabledSubject, Rule::Subject),
+            (GrantError::NoPermission(got()), Rule::Permission),
+            (GrantError::NotAllowed, Rule::Grant),
+            (GrantError::MalformedScopeClaim(got()), Rule::ScopeClaim),
+            (GrantError::Refused("why"), Rule::Grant),
+            (GrantError::Store(store()), Rule::Storage),
         ];
         let keys = key_errors()
             .into_iter()
@@ -652,16 +663,16 @@ mod tests {
             );
         }
         for (error, row) in [
-            (PolicyError::MalformedScope(got()), "scope"),
+            (PolicyError::MalformedScope(got()), Rule::Scope),
             (
                 PolicyError::ScopeTooWide {
                     allowed: got(),
                     beyond: got(),
                 },
-                "scope",
+                Rule::Scope,
             ),
-            (PolicyError::UnknownResource(got()), "resource"),
-            (PolicyError::SeveralResources, "resource"),
+            (PolicyError::UnknownResource(got()), Rule::Resource),
+            (PolicyError::SeveralResources, Rule::Resource),
         ] {
             assert_eq!(
                 failing_row(Usage::Grant, policy_rule(&error)),
@@ -684,7 +695,7 @@ mod tests {
         ] {
             assert_eq!(
                 (error.rule(), error.code().as_str()),
-                ("storage", "temporarily_unavailable"),
+                (Rule::Storage, "temporarily_unavailable"),
                 "{error:?}"
             );
         }

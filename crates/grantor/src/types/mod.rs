@@ -4,6 +4,7 @@
 mod identifier;
 mod issuer;
 mod method;
+mod rule;
 mod scope;
 mod shown;
 
@@ -12,5 +13,6 @@ pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 pub use method::{AuthMethod, GrantType, NameError};
+pub use rule::Rule;
 pub use scope::{Scope, ScopeError};
 pub use shown::{Shown, escaped, escaped_json};

@@ -15,7 +15,7 @@ use grantor::{
     jose::{base64url_encode, crypto},
     server::{Decision, Outcome},
     storage::{Client, ClientSource, StoreError, Subject, SubjectRegistry},
-    types::{ClientId, GrantType, SubjectId},
+    types::{ClientId, GrantType, Rule, SubjectId},
 };
 
 fn usage(of: Use) -> Option<Usage> {
@@ -43,7 +43,7 @@ fn broken_rule(explanation: &Explanation) -> Option<&str> {
             .all(|check| check.verdict == Verdict::NotReached)
     );
     assert_eq!(explanation.is_accepted(), position.is_none());
-    after.first().map(|check| check.rule.as_ref())
+    after.first().map(|check| check.rule.name())
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn says_what_was_expected_and_what_came() {
     let exp = explanation
         .checks
         .iter()
-        .find(|check| check.rule == "exp")
+        .find(|check| check.rule == Rule::Expiry)
         .expect("a row for each rule");
     assert_eq!(
         (exp.verdict, exp.expected.as_str(), exp.got.as_str()),

@@ -35,7 +35,7 @@ struct DecisionLabels {
     endpoint: &'static str,
     outcome: &'static str,
     error: &'static str,
-    rule: &'static str,
+    rule: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,16 +108,16 @@ impl DecisionLog for Metrics {
     fn record(&self, decision: &Decision) {
         #[cfg(feature = "otel")]
         otel::record(decision);
-        let (outcome, error, rule) = match decision.outcome {
+        let (outcome, error, rule) = match &decision.outcome {
             Outcome::Granted => ("granted", "", ""),
-            Outcome::Refused { error, rule, .. } => ("refused", error, rule),
+            Outcome::Refused { error, rule, .. } => ("refused", *error, rule.name()),
             Outcome::Undecided => ("undecided", "", ""),
         };
         let labels = DecisionLabels {
             endpoint: decision.endpoint,
             outcome,
             error,
-            rule,
+            rule: rule.to_owned(),
         };
         self.decisions.get_or_create(&labels).inc();
     }

@@ -159,13 +159,13 @@ pub async fn traced<B>(
 pub fn record(decision: &Decision) {
     let span = Span::current();
     span.record("decision", decision.id.as_str());
-    match decision.outcome {
+    match &decision.outcome {
         Outcome::Granted => span.record("outcome", "granted"),
         Outcome::Undecided => span.record("outcome", "undecided"),
         Outcome::Refused { error, rule, .. } => span
             .record("outcome", "refused")
-            .record("error_code", error)
-            .record("rule", rule),
+            .record("error_code", *error)
+            .record("rule", rule.name()),
     };
 }
 

@@ -66,7 +66,7 @@ pub(super) struct DecisionRow {
     id: String,
     at: i64,
     refused: bool,
-    rule: Option<&'static str>,
+    rule: Option<String>,
     party: Option<String>,
     record: String,
     is_cheap: bool,
@@ -86,7 +86,7 @@ impl DecisionRow {
 
     fn new(decision: &Decision) -> Self {
         let rule = match &decision.outcome {
-            Outcome::Refused { rule, .. } => Some(*rule),
+            Outcome::Refused { rule, .. } => Some(rule.to_string()),
             Outcome::Granted | Outcome::Undecided => None,
         };
         let client = decision.client.as_ref().map(ToString::to_string);

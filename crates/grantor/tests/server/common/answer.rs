@@ -74,7 +74,7 @@ impl Answer {
     #[track_caller]
     pub(crate) fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
         let (logged, broken, told) = match &self.decision.outcome {
-            Outcome::Refused { error, rule, cause } => (*error, *rule, cause.as_str()),
+            Outcome::Refused { error, rule, cause } => (*error, rule.name(), cause.as_str()),
             Outcome::Granted | Outcome::Undecided => ("granted", "no rule", ""),
         };
         assert_eq!((logged, broken), (error, rule), "{row}: {told}");

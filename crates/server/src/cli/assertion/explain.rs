@@ -6,7 +6,7 @@ use clap::Args;
 use grantor::{
     assertion::{Check, ClockDifference, Explanation, Usage, Verdict},
     storage::ClientRegistry as _,
-    types::{ClientId, escaped},
+    types::{ClientId, Rule, escaped},
 };
 use serde_json::json;
 
@@ -135,7 +135,7 @@ pub async fn nearest(
     let unknown = explanation
         .checks
         .iter()
-        .find(|check| check.rule == "issuer" && check.verdict == Verdict::Fail);
+        .find(|check| check.rule == Rule::Issuer && check.verdict == Verdict::Fail);
     let Some(unknown) = unknown else {
         return Ok(None);
     };

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use grantor::{
     clock::UnixTime,
     storage::{AudiencePolicy, ClientRegistry as _},
+    types::Rule,
 };
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore};
 use serde::Serialize;
@@ -91,7 +92,7 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
 
 fn count(seen: &mut BTreeMap<String, Seen>, decision: &Value, token_endpoint: &str) {
     let accepted = decision["audience"].as_str();
-    let refused = decision["outcome"]["rule"] == "aud"
+    let refused = decision["outcome"]["rule"] == Rule::Audience.name()
         && decision["explanation"]["usage"] == "client_authentication";
     let party = decision["client"]
         .as_str()
