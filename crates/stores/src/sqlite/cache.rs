@@ -246,10 +246,7 @@ impl Cache {
         if let Some(value) = entries.get(key) {
             return Ok(Some(value));
         }
-        let before = *self
-            .generation
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let before = self.generation();
         let Some(value) = load()? else {
             return Ok(None);
         };
@@ -261,6 +258,14 @@ impl Cache {
             entries.insert(key.clone(), value.clone());
         }
         Ok(Some(value))
+    }
+
+    /// Raised by each forgetting.
+    pub(super) fn generation(&self) -> u64 {
+        *self
+            .generation
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From then on nothing is put in that was read before. Held until what has to go is gone.

@@ -27,11 +27,14 @@ impl ClientSource for SqliteStore {
             return Ok(None);
         };
         let load = || {
-            self.0
-                .readers
-                .read_here(|connection| find(connection, &self.0.master_key, id.as_str(), number))
+            self.0.readers.read_here(|connection| {
+                find(connection, &self.0.held.master_key, id.as_str(), number)
+            })
         };
-        self.0.cache.get_or_load(&self.0.cache.clients, id, load)
+        self.0
+            .held
+            .cache
+            .get_or_load(&self.0.held.cache.clients, id, load)
     }
 }
 
@@ -54,10 +57,10 @@ impl ClientRegistry for SqliteStore {
     }
 
     async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError> {
-        let inner = self.0.clone();
+        let held = self.0.held.clone();
         self.0
             .readers
-            .read(move |connection| list(connection, &inner.master_key))
+            .read(move |connection| list(connection, &held.master_key))
             .await
     }
 }

@@ -12,6 +12,7 @@ mod claim_rows;
 mod client;
 mod decision;
 mod error;
+mod held;
 mod marks;
 mod open;
 mod permission;
@@ -35,7 +36,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grantor::{clock::Clock, server::TokenIds, storage::StoreError};
+use grantor::{server::TokenIds, storage::StoreError};
 use rusqlite::Connection;
 
 pub use backup::{BackupError, Restored, Revocations};
@@ -45,16 +46,8 @@ pub use open::{Create, Options, Upkeep};
 pub use signing_key::SigningKeyInfo;
 
 use self::{
-    cache::{Cache, Change, KnownNames, News, Position},
-    check::LastCheck,
-    error::failed,
-    marks::Marks,
-    open::Checkpoints,
-    quota::Quota,
-    readers::Readers,
-    seen::Seen,
-    signing_key::Ring,
-    writer::Writer,
+    check::LastCheck, error::failed, held::Held, marks::Marks, open::Checkpoints, quota::Quota,
+    readers::Readers, seen::Seen, writer::Writer,
 };
 use crate::MasterKey;
 
@@ -65,21 +58,17 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     writer: Writer,
     readers: Readers,
-    master_key: MasterKey,
-    clock: Arc<dyn Clock>,
-    cache: Cache,
-    ring: Ring,
-    marks: Arc<Marks>,
+    held: Arc<Held>,
     tokens: Quota,
     revocations: Quota,
     last_check: LastCheck,
-    /// The connection that reads the change log, and how far it did.
-    changes: Mutex<(Connection, Position)>,
+    /// The connection that reads the change log.
+    changes: Mutex<Connection>,
     /// The connection that moves the write-ahead log into the database file.
     checkpoints: Mutex<Checkpoints>,
     seen: Seen,
     opened: Instant,
-    /// When the change log was last read, in milliseconds after `opened`.
+    /// When the change log was last read for a request, in milliseconds after `opened`.
     looked_at: AtomicU64,
 }
 
@@ -107,30 +96,24 @@ impl SqliteStore {
     /// that opens this database knows them.
     pub fn token_ids(&self) -> TokenIds {
         self.0
+            .held
             .master_key
             .token_ids()
             .clone()
-            .since(self.0.marks.sealed_since())
+            .since(self.0.held.marks.sealed_since())
     }
 
-    /// Runs `work` in the writer's transaction, all or nothing, and makes its effect visible to
-    /// this process.
+    /// Runs `work` in the writer's transaction, all or nothing. The effect is in force in this
+    /// process before the answer, and in others by their next look.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &MasterKey) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let inner = self.0.clone();
-        let written = self
-            .0
+        let held = self.0.held.clone();
+        self.0
             .writer
-            .write(move |transaction| work(transaction, &inner.master_key))
-            .await;
-        // Also where nothing was written: whoever was overtaken has to read anew.
-        self.0.catch_up()?;
-        let written = written?;
-        // From then on a request to any other process finds what was created here.
-        tokio::time::sleep(LOOK_AGAIN * 2).await;
-        Ok(written)
+            .change(move |transaction| work(transaction, &held.master_key))
+            .await
     }
 }
 
@@ -145,13 +128,13 @@ impl Inner {
     async fn known_number(self: &Arc<Self>, name: &str) -> Result<Option<i64>, StoreError> {
         let looked = if self.is_look_due() {
             let inner = self.clone();
-            let look = tokio::task::spawn_blocking(move || inner.catch_up()).await;
+            let look = tokio::task::spawn_blocking(move || inner.look_again()).await;
             look.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))))
         } else {
             Ok(())
         };
         // What is at hand does not need the database.
-        let known = self.cache.names.number(name);
+        let known = self.held.cache.names.number(name);
         if known.is_some() {
             Ok(known)
         } else {
@@ -166,41 +149,19 @@ impl Inner {
             >= Duration::from_millis(self.looked_at.load(Ordering::Acquire)) + LOOK_AGAIN
     }
 
-    /// Reads the changes since the last time, by whatever process, and forgets what they touched.
-    fn catch_up(&self) -> Result<(), StoreError> {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (connection, last) = &mut *changes;
+    /// A look for a request.
+    fn look_again(&self) -> Result<(), StoreError> {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let looked = match cache::news(connection, *last) {
-            Ok(News {
-                changes,
-                position,
-                went_back,
-            }) => {
-                // First forget: should what follows fail, nothing stale is left in force.
-                let keys_changed = self.cache.forget(&changes);
-                if changes.iter().any(Change::is_everything) {
-                    self.cache.names.add_all(connection).map_err(failed)?;
-                    self.marks.reload(connection).map_err(failed)?;
-                }
-                if went_back {
-                    self.writer.went_back(self.seen.numbers())?;
-                }
-                if keys_changed || self.ring.is_due(self.clock.now()) {
-                    self.ring
-                        .reload(connection, &self.master_key, self.clock.now())?;
-                }
-                *last = position;
-                Ok(())
-            }
-            Err(error) => {
-                // Not knowing what changed, trust nothing that was read before.
-                self.cache.clear();
-                Err(failed(error))
-            }
-        };
-        // Last, so that nobody takes a look that has not ended for one that has.
+        let looked = self.catch_up();
+        // Last, so that no request takes a look that has not ended for one that has.
         self.looked_at.store(now, Ordering::Release);
         looked
+    }
+
+    /// Reads the changes since the last time, by whatever process, and forgets what they touched.
+    fn catch_up(&self) -> Result<(), StoreError> {
+        let connection = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = || self.writer.went_back(self.seen.numbers());
+        self.held.catch_up(&connection, noted)
     }
 }

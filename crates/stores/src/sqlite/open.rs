@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Cache, Inner, KnownNames, LastCheck, Marks, OpenError, Position, Quota, Readers, Retention,
-    Ring, Seen, SqliteStore, Writer, access,
+    Held, Inner, LastCheck, Marks, OpenError, Quota, Readers, Retention, Seen, SqliteStore, Writer,
+    access,
     error::failed,
     seen::go_on_from,
     signing_key,
@@ -247,12 +247,9 @@ fn start(
     transaction.commit().map_err(sqlite(&path))?;
 
     let changes = connect_to_read(&path).map_err(sqlite(&path))?;
-    let last = Position::newest(&changes).map_err(sqlite(&path))?;
     let checkpoints = connect_to_read(&path).map_err(sqlite(&path))?;
-    let names = KnownNames::load(&changes).map_err(sqlite(&path))?;
-    let marks = Arc::new(Marks::load(&changes).map_err(sqlite(&path))?);
-    let ring = Ring::load(&changes, &master_key, clock.now()).map_err(content)?;
-    let writer = Writer::start(connection, options, marks.clone());
+    let held = Arc::new(Held::load(&changes, master_key, clock).map_err(content)?);
+    let writer = Writer::start(connection, options, held.clone());
     let io = |error| OpenError::Io {
         path: path.clone(),
         error,
@@ -261,15 +258,11 @@ fn start(
     let inner = Arc::new(Inner {
         writer,
         readers: Readers::new(path.clone()),
-        master_key,
-        clock,
-        cache: Cache::new(names),
-        ring,
-        marks,
+        held,
         tokens: Quota::new(COUNT_TOKENS),
         revocations: Quota::new(COUNT_REVOCATIONS),
         last_check: LastCheck::default(),
-        changes: Mutex::new((changes, last)),
+        changes: Mutex::new(changes),
         checkpoints: Mutex::new(Checkpoints {
             connection: checkpoints,
             warned: None,
@@ -321,6 +314,7 @@ fn look_for_the_past(inner: &Inner) -> Result<(), StoreError> {
             .unwrap_or_else(PoisonError::into_inner);
         // Another process may have found out before.
         inner
+            .held
             .marks
             .reload(&checkpoints.connection)
             .map_err(failed)?;

@@ -28,8 +28,9 @@ impl PermissionSource for SqliteStore {
                 .read_here(|connection| load(connection, &key))
         };
         self.0
+            .held
             .cache
-            .get_or_load(&self.0.cache.permissions, &key, load)
+            .get_or_load(&self.0.held.cache.permissions, &key, load)
     }
 }
 

@@ -48,7 +48,7 @@ impl ReplayGuard for SqliteStore {
     }
 
     fn fence(&self) -> Option<UnixTime> {
-        self.0.marks.fence()
+        self.0.held.marks.fence()
     }
 
     /// Reads every claim in force.

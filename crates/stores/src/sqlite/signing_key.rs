@@ -1,7 +1,10 @@
 //! The server's signing keys in SQLite: private halves sealed under the master key. A new key is
 //! published before it signs, an old one until the last token it signed has expired.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use grantor::{
@@ -19,7 +22,11 @@ use super::{
 use crate::MasterKey;
 
 /// The keys of this moment.
-pub(super) struct Ring(ArcSwap<Moment>);
+pub(super) struct Ring {
+    moment: ArcSwap<Moment>,
+    /// The generation of the cache in which the keys were read.
+    generation: Mutex<u64>,
+}
 
 /// What is so from one time on until another, when a key begins to sign or ends.
 struct Moment {
@@ -34,26 +41,37 @@ impl Ring {
         master_key: &MasterKey,
         now: UnixTime,
     ) -> Result<Self, StoreError> {
-        Ok(Self(ArcSwap::from_pointee(read_ring(
-            connection, master_key, now,
-        )?)))
+        let moment = read_ring(connection, master_key, now)?;
+        Ok(Self {
+            moment: ArcSwap::from_pointee(moment),
+            generation: Mutex::new(0),
+        })
     }
 
+    /// Reads the keys in this generation of the cache. Those that were read in a later one stay.
     pub(super) fn reload(
         &self,
         connection: &Connection,
         master_key: &MasterKey,
         now: UnixTime,
+        generation: u64,
     ) -> Result<(), StoreError> {
-        self.0
-            .store(Arc::new(read_ring(connection, master_key, now)?));
+        let moment = read_ring(connection, master_key, now)?;
+        let mut newest = self
+            .generation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if generation >= *newest {
+            *newest = generation;
+            self.moment.store(Arc::new(moment));
+        }
         Ok(())
     }
 
     /// Whether the keys have to be read again, because it is later, or because the clock was set
     /// back.
     pub(super) fn is_due(&self, now: UnixTime) -> bool {
-        let moment = self.0.load();
+        let moment = self.moment.load();
         now < moment.from || moment.until.is_some_and(|until| until <= now)
     }
 }
@@ -77,7 +95,7 @@ pub struct SigningKeyInfo {
 
 impl SigningKeys for SqliteStore {
     fn key_ring(&self) -> Arc<KeyRing> {
-        self.0.ring.0.load().ring.clone()
+        self.0.held.ring.moment.load().ring.clone()
     }
 }
 
@@ -87,10 +105,10 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`]
     pub async fn signing_key_list(&self) -> Result<Vec<SigningKeyInfo>, StoreError> {
-        let inner = self.0.clone();
+        let held = self.0.held.clone();
         let read = move |connection: &Connection| {
-            let now = inner.clock.now();
-            let keys = read_keys(connection, &inner.master_key, now)?;
+            let now = held.clock.now();
+            let keys = read_keys(connection, &held.master_key, now)?;
             let signing = signing_index(&keys, now);
             Ok(keys
                 .iter()
@@ -113,7 +131,7 @@ impl SqliteStore {
         ahead: Duration,
         overlap: Duration,
     ) -> Result<SigningKeyInfo, StoreError> {
-        let now = self.0.clock.now();
+        let now = self.0.held.clock.now();
         let key =
             PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let signs_from = now.plus(ahead);
@@ -159,7 +177,7 @@ impl SqliteStore {
         key_id: &str,
         algorithm: Algorithm,
     ) -> Result<Vec<SigningKeyInfo>, StoreError> {
-        let now = self.0.clock.now();
+        let now = self.0.held.clock.now();
         let new =
             PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let key_id = key_id.to_owned();

@@ -18,7 +18,10 @@ use super::{
 impl SubjectSource for SqliteStore {
     async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
         let load = || self.0.readers.read_here(|connection| load(connection, id));
-        self.0.cache.get_or_load(&self.0.cache.subjects, id, load)
+        self.0
+            .held
+            .cache
+            .get_or_load(&self.0.held.cache.subjects, id, load)
     }
 }
 

@@ -94,7 +94,7 @@ impl TokenStore for SqliteStore {
         let is_recorded = self.0.readers.read_here(|connection| {
             // Whoever else removes revocations has said so in the state that is read here.
             let transaction = connection.unchecked_transaction()?;
-            self.0.marks.reload(&transaction)?;
+            self.0.held.marks.reload(&transaction)?;
             Ok(transaction
                 .prepare_cached(query)?
                 .query_row([digest.as_bytes()], |row| row.get::<_, bool>(0))?)
@@ -102,7 +102,8 @@ impl TokenStore for SqliteStore {
         Ok(is_recorded
             || self
                 .0
+                .held
                 .marks
-                .may_have_been_revoked(issued_at, self.0.clock.now()))
+                .may_have_been_revoked(issued_at, self.0.held.clock.now()))
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 use super::{
     decision::{self, DecisionRow},
     error::commit_failed,
-    marks::Marks,
+    held::Held,
     open::Options,
     replay::{ClaimJob, Claims},
     seen::{Numbers, go_on_from},
@@ -53,6 +53,8 @@ const DECISION_WAIT: Duration = Duration::from_millis(200);
 enum Job {
     Claim(ClaimJob),
     Work(Work),
+    /// A change of the registry: in force in this process before it is answered.
+    Change(Work),
 }
 
 /// What it gives back is called with the outcome of the commit.
@@ -73,15 +75,16 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         options: &Options,
-        marks: Arc<Marks>,
+        held: Arc<Held>,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
         let counts = Arc::<Counts>::default();
         let committing = Committing {
             connection,
-            claims: Claims::new(marks.clone(), options.clock.clone(), options.leeway),
-            sweeper: Sweeper::new(options, marks),
+            claims: Claims::new(held.marks.clone(), options.clock.clone(), options.leeway),
+            sweeper: Sweeper::new(options, held.marks.clone()),
+            held,
             jobs: queue,
             decisions: decision_queue,
             taken: 0,
@@ -157,18 +160,19 @@ impl Writer {
         self.counts.claims_held.load(Ordering::Relaxed)
     }
 
-    /// Runs several statements, all or nothing, and waits for the commit.
-    pub(super) async fn write<T: Send + 'static>(
+    /// Changes the registry by several statements, all or nothing, and waits until the change is
+    /// committed and in force in this process.
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(move |transaction, _| {
+        let work = move |transaction: &mut Transaction<'_>, _: &mut Claims| {
             let savepoint = transaction.savepoint().map_err(super::failed)?;
             let outcome = work(&savepoint)?;
             savepoint.commit().map_err(super::failed)?;
             Ok(outcome)
-        })
-        .await
+        };
+        self.submit(Job::Change, work).await
     }
 
     /// Runs one statement, and waits for the commit.
@@ -176,8 +180,10 @@ impl Writer {
         &self,
         statement: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(move |transaction, _| statement(transaction).map_err(super::failed))
-            .await
+        self.submit(Job::Work, move |transaction, _| {
+            statement(transaction).map_err(super::failed)
+        })
+        .await
     }
 
     /// Has a claim decided; its job is answered after the commit.
@@ -200,16 +206,19 @@ impl Writer {
 
     /// Waits until the claims in force are in memory.
     pub(super) async fn load_claims(&self) -> Result<(), StoreError> {
-        self.submit(|transaction, claims| claims.catch_up(transaction).map_err(super::failed))
-            .await
+        self.submit(Job::Work, |transaction, claims| {
+            claims.catch_up(transaction).map_err(super::failed)
+        })
+        .await
     }
 
     async fn submit<T: Send + 'static>(
         &self,
+        job: fn(Work) -> Job,
         work: impl FnOnce(&mut Transaction<'_>, &mut Claims) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Job::Work(Box::new(move |transaction, claims| {
+        self.send(job(Box::new(move |transaction, claims| {
             let outcome = work(transaction, claims);
             Box::new(move |committed| answer(sender, committed, outcome))
         })))?;
@@ -270,6 +279,7 @@ struct Committing {
     connection: Connection,
     claims: Claims,
     sweeper: Sweeper,
+    held: Arc<Held>,
     jobs: Receiver<Job>,
     decisions: Receiver<DecisionRow>,
     /// Decisions of the current group.
@@ -370,7 +380,9 @@ impl Committing {
                 return 0;
             }
         };
+        let mut has_changes = false;
         let answers: Vec<Answer> = jobs
+            .inspect(|job| has_changes |= matches!(job, Job::Change(_)))
             .filter_map(|job| work(job, &mut transaction, &mut self.claims))
             .collect();
         // Behind a rollback by SQLite itself, what is left waits for the next group.
@@ -398,11 +410,23 @@ impl Committing {
             .claims_held
             .store(self.claims.len(), Ordering::Relaxed);
         self.decisions_done(lost);
+        if has_changes {
+            self.follow();
+        }
         let count = answers.len() + decisions.len();
         for answer in answers {
             answer(committed.as_ref().copied());
         }
         count
+    }
+
+    /// Brings what this process has in memory up to what was committed. Also where a change was
+    /// refused: what overtook it has to be seen before it is tried again.
+    fn follow(&self) {
+        let leave = || Err(unavailable("the database is an earlier one now"));
+        if let Err(error) = self.held.catch_up(&self.connection, leave) {
+            tracing::error!(%error, "what has changed in the registry is left to the next look");
+        }
     }
 }
 
@@ -413,7 +437,7 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Opt
         return None;
     }
     Some(match job {
-        Job::Work(work) => work(transaction, claims),
+        Job::Work(work) | Job::Change(work) => work(transaction, claims),
         Job::Claim(job) => {
             let outcome = claims.claim(transaction, &job);
             Box::new(move |committed| answer(job.answer, committed, outcome))
@@ -430,14 +454,27 @@ fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use grantor::jose::Algorithm;
 
     use super::*;
+    use crate::{
+        MasterKey,
+        sqlite::{open::migrate, signing_key},
+    };
 
     #[tokio::test]
     async fn the_end_of_the_thread_is_told() {
-        let connection = Connection::open_in_memory().expect("a database");
-        let mut writer =
-            Writer::start(connection, &Options::default(), Arc::default()).expect("a thread");
+        let options = Options::default();
+        let mut connection = Connection::open_in_memory().expect("a database");
+        migrate(&mut connection, Path::new("")).expect("migrated");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
+        let now = options.clock.now();
+        signing_key::ensure(&connection, &master_key, Algorithm::Ed25519, now).expect("a key");
+        let held = Held::load(&connection, master_key, options.clock.clone()).expect("loaded");
+        let mut writer = Writer::start(connection, &options, Arc::new(held)).expect("a thread");
         assert!(!writer.has_ended());
         drop(writer.jobs.take());
         writer.ended().await;

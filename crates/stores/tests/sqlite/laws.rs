@@ -37,7 +37,7 @@ async fn empty() -> (Arc<SqliteStore>, TempDir) {
 
 grantor::store_suite!(empty);
 
-fn open(directory: &Path) -> SqliteStore {
+pub fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(directory, &Options::default()).expect("the store opens")
 }
 
@@ -55,7 +55,7 @@ fn refusal(directory: &Path) -> OpenError {
     SqliteStore::open(directory, &Options::default()).expect_err("the store must not open")
 }
 
-fn id(text: &str) -> ClientId {
+pub fn id(text: &str) -> ClientId {
     ClientId::parse(text).expect("a client id")
 }
 

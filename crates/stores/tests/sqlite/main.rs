@@ -2,4 +2,5 @@
 
 mod decisions;
 mod earlier_version;
+mod feed;
 mod laws;
