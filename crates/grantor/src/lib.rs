@@ -27,6 +27,8 @@ pub mod assertion;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clock;
+#[cfg(feature = "client")]
+pub mod credential;
 pub mod file;
 #[cfg(feature = "server")]
 pub mod keys;

@@ -14,7 +14,7 @@ use grantor_jose::crypto;
 use super::{ClientAuth, ConfigError, Grant, KeyFile, KeyFileError, KeyText, Server};
 
 /// A grant, and the client authentication beside it.
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     pub grant: Box<dyn Grant>,
     pub client_auth: Option<Box<dyn ClientAuth>>,
 }

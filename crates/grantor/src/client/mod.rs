@@ -31,40 +31,30 @@
 //!   here: HTTP and TLS have buffers of their own.
 
 mod access;
-mod assertion;
-mod auth;
 pub mod blocking;
 mod credentials;
 mod error;
 mod exchange;
 mod grant;
-mod key_file;
-mod key_text;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
-pub mod preset;
 mod request;
-mod server;
-mod signer;
 mod slot;
 mod source;
 mod token;
 
-pub use access::{AccessError, ApiAccess, Origin};
-pub use assertion::{AssertionMaker, Audience, ScopePlace};
-pub use auth::{
-    ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, NoneAuth, PrivateKeyJwt,
+pub use crate::credential::{
+    AssertionMaker, Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
+    Credential, KeyFile, KeyFileError, KeyFileForm, KeyText, KeyTextError, KeyTextForm, LocalKey,
+    NoneAuth, Preset, PrivateKeyJwt, ScopePlace, Server, Signer, SignerError, preset,
 };
+pub use access::{AccessError, ApiAccess, Origin};
+pub(crate) use credentials::Credentials;
 pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::Retry;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
-pub use key_file::{Credential, KeyFile, KeyFileError, KeyFileForm};
-pub use key_text::{KeyText, KeyTextError, KeyTextForm};
 pub use layer::{Authorized, Resend};
-pub use preset::Preset;
 pub use request::{TokenRequest, Wanted};
-pub use server::Server;
-pub use signer::{LocalKey, Signer, SignerError};
 pub use source::{Builder, TokenSource};
 pub use token::{AccessToken, TokenType};

@@ -219,7 +219,7 @@ impl Builder {
         )
     }
 
-    pub(super) fn with(server: Server, credentials: Credentials) -> Self {
+    pub(crate) fn with(server: Server, credentials: Credentials) -> Self {
         let timing = Timing {
             refresh_ahead: Duration::from_secs(300),
             assumed_lifetime: credentials

@@ -1,5 +1,5 @@
 //! What vendors ask of an assertion, as data. A preset fills in the settings of a
-//! [`JwtBearer`](super::JwtBearer), [`PrivateKeyJwt`](super::PrivateKeyJwt) or
+//! [`JwtBearer`](crate::client::JwtBearer), [`PrivateKeyJwt`](super::PrivateKeyJwt) or
 //! [`AssertionMaker`](super::AssertionMaker), and what is set against the vendor's rules afterwards
 //! is refused when the source is built. One of your own is a `static` of the same type.
 
@@ -7,7 +7,8 @@ use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::Algorithm;
 
-use super::{Audience, ConfigError, ScopePlace};
+use super::{Audience, ScopePlace};
+use crate::client::ConfigError;
 
 /// A vendor's rules.
 #[derive(Clone, Debug)]
@@ -77,7 +78,7 @@ pub enum SubjectRule {
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Google service accounts. The scope is a claim, `sub` only for domain-wide delegation, `exp` at
-/// most an hour after `iat`. [`TokenSource::from_key_file`](super::TokenSource::from_key_file) uses
+/// most an hour after `iat`. [`TokenSource::from_key_file`](crate::client::TokenSource::from_key_file) uses
 /// it for Google's key files by itself.
 ///
 /// <https://developers.google.com/identity/protocols/oauth2/service-account>
@@ -99,7 +100,7 @@ pub static GOOGLE: Preset = Preset {
 
 /// Salesforce, JWT bearer flow. `iss` is the consumer key, `sub` the user name, `exp` within 3
 /// minutes. Scopes are those of the connected app, so none is sent. The answer has no `expires_in`
-/// and has `instance_url`, the API's address: [`AccessToken::member`](super::AccessToken::member).
+/// and has `instance_url`, the API's address: [`AccessToken::member`](crate::client::AccessToken::member).
 /// How long a session lives is a setting of the organisation; a token is kept for 15 minutes, the
 /// shortest of them.
 ///
@@ -230,7 +231,7 @@ pub static OKTA: Preset = Preset {
 
 /// Auth0, `private_key_jwt`. `aud` is the tenant's URL with a slash at its end: `Server::at("https://TENANT.auth0.com/oauth/token")`
 /// `.with_issuer("https://TENANT.auth0.com/")`. At most 5 minutes; 10 s of skew. The API is named by the form parameter `audience`:
-/// [`Builder::parameter`](super::Builder::parameter).
+/// [`Builder::parameter`](crate::client::Builder::parameter).
 ///
 /// <https://auth0.com/docs/get-started/authentication-and-authorization-flow/authenticate-with-private-key-jwt>
 pub static AUTH0: Preset = Preset {

@@ -3,8 +3,11 @@
 
 use url::Url;
 
-use super::{Audience, ConfigError};
-use crate::remote::{FetchError, checked_url};
+use super::Audience;
+use crate::{
+    client::ConfigError,
+    remote::{FetchError, checked_url},
+};
 
 /// An authorization server, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,11 +15,13 @@ use grantor_jose::{
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
-    Builder, ClientAuth, ClientCredentials, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
-    ConfigError, JwtBearer, KeyText, KeyTextError, KeyTextForm, LocalKey, PrivateKeyJwt, Server,
-    credentials::Credentials, preset,
+    ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, KeyText, KeyTextError,
+    KeyTextForm, LocalKey, PrivateKeyJwt, Server, preset,
 };
-use crate::types::{AuthMethod, ClientId};
+use crate::{
+    client::{Builder, ClientCredentials, ConfigError, Credentials, JwtBearer},
+    types::{AuthMethod, ClientId},
+};
 
 /// The credential in a key file.
 pub enum Credential {
@@ -270,7 +272,7 @@ impl KeyFile {
 
     /// A source of tokens: with a private key by the JWT bearer grant, with a secret by client
     /// credentials. It knows the credential that was read, and not the file:
-    /// [`TokenSource::key_file`](super::TokenSource::key_file) makes one that reads it again.
+    /// [`TokenSource::key_file`](crate::client::TokenSource::key_file) makes one that reads it again.
     ///
     /// # Errors
     /// [`ConfigError`]
@@ -279,7 +281,7 @@ impl KeyFile {
         Ok(Builder::with(server, credentials))
     }
 
-    pub(super) fn credentials(&self) -> Result<(Server, Credentials), ConfigError> {
+    pub(crate) fn credentials(&self) -> Result<(Server, Credentials), ConfigError> {
         let credentials = match &self.credential {
             Credential::PrivateKey(_) => Credentials {
                 grant: Box::new(self.jwt_bearer()?),

@@ -17,7 +17,7 @@ use super::{KeyText, KeyTextError, KeyTextForm};
 /// hardware module that keeps the key to itself.
 ///
 /// ```
-/// use grantor::{client::{Signer, SignerError}, jose::Algorithm};
+/// use grantor::{credential::{Signer, SignerError}, jose::Algorithm};
 /// # struct Kms;
 /// # impl Kms { async fn sign(&self, _: &[u8]) -> std::io::Result<Vec<u8>> { Ok(vec![0; 64]) } }
 ///

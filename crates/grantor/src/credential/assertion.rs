@@ -11,10 +11,10 @@ use grantor_jose::{
 use zeroize::Zeroizing;
 
 use super::{
-    ConfigError, Preset, Server, Signer, SignerError,
+    Preset, Server, Signer, SignerError,
     preset::{KeyName, SubjectRule},
 };
-use crate::{assertion::payload, clock::UnixTime};
+use crate::{assertion::payload, client::ConfigError, clock::UnixTime};
 
 /// Whom an assertion is for: its `aud`. It comes from configuration always, and never from what a
 /// server says about itself; a server that could choose it would collect assertions for others
@@ -43,13 +43,13 @@ pub enum ScopePlace {
     Claim,
 }
 
-/// Makes assertions by one issuer with one key. [`JwtBearer`](super::JwtBearer) and
+/// Makes assertions by one issuer with one key. [`JwtBearer`](crate::client::JwtBearer) and
 /// [`PrivateKeyJwt`](super::PrivateKeyJwt) contain one; alone it serves whoever wants a signed JWT
 /// and no token.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use grantor::{client::{AssertionMaker, LocalKey, preset}, clock::{Clock, SystemClock}, jose::Algorithm};
+/// use grantor::{credential::{AssertionMaker, LocalKey, preset}, clock::{Clock, SystemClock}, jose::Algorithm};
 ///
 /// let key = LocalKey::from_pem(&std::fs::read_to_string("app.pem")?, Some(Algorithm::Rs256))?;
 /// let maker = AssertionMaker::new("Iv1.8a61f9b3a7aba766", key).preset(&preset::GITHUB_APP);
@@ -61,14 +61,14 @@ pub enum ScopePlace {
 pub struct AssertionMaker {
     signer: Arc<dyn Signer>,
     issuer: String,
-    pub(super) audience: Audience,
+    pub(crate) audience: Audience,
     lifetime: Duration,
     backdate: Duration,
     typ: Option<Cow<'static, str>>,
-    pub(super) scope: ScopePlace,
+    pub(crate) scope: ScopePlace,
     claims: Object,
     header: Object,
-    pub(super) preset: Option<&'static Preset>,
+    pub(crate) preset: Option<&'static Preset>,
 }
 
 impl AssertionMaker {
@@ -193,7 +193,7 @@ impl AssertionMaker {
     }
 
     /// Whether there is a subject where the preset wants one.
-    pub(super) fn check_subject(&self, subject: Option<&str>) -> Result<(), ConfigError> {
+    pub(crate) fn check_subject(&self, subject: Option<&str>) -> Result<(), ConfigError> {
         match self.preset {
             Some(preset) if subject.is_none() && preset.subject == SubjectRule::Required => {
                 Err(preset.broken("a subject".to_owned()))
@@ -216,7 +216,7 @@ impl AssertionMaker {
     }
 
     /// As [`AssertionMaker::make`], with a `scope` claim.
-    pub(super) async fn make_with(
+    pub(crate) async fn make_with(
         &self,
         subject: Option<&str>,
         audience: Option<&str>,

@@ -7,12 +7,10 @@ use async_trait::async_trait;
 use grantor_jose::{Algorithm, SigningError, json::Value};
 use zeroize::Zeroizing;
 
-use super::{
-    AssertionMaker, Audience, ConfigError, LocalKey, Preset, Server, Signer, TokenError,
-    TokenRequest,
-};
+use super::{AssertionMaker, Audience, LocalKey, Preset, Server, Signer};
 use crate::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP},
+    client::{ConfigError, TokenError, TokenRequest},
     remote::basic,
     types::AuthMethod,
 };
