@@ -15,8 +15,9 @@ use grantor::{
     client::{JwtBearer, LocalKey, Server, TokenSource, Wanted, blocking},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    registry::{Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{Client, ClientMetadata, ClientRegistry, MemoryStore},
+    storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, Issuer, Scope},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};

@@ -15,11 +15,12 @@ use grantor::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP, NewAssertion},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    registry::{Client, ClientMetadata},
     server::{
         Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision,
         Grant, GrantError, TokenForm,
     },
-    storage::{Client, ClientMetadata, ClientRegistry, MemoryStore},
+    storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, GrantType, Issuer, Scope},
 };
 use http::{Request, StatusCode};

@@ -19,10 +19,11 @@ use axum::{
 use bytes::Bytes;
 use grantor::{
     clock::{Clock, SystemClock},
+    registry::{Client, ClientMetadata, ClientSecret},
     remote::{Fetch, HttpFetch},
     resource::{BearerLayer, ValidatedToken, Validator},
     server::{AuthorizationServer, Settings},
-    storage::{Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore},
+    storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, Issuer, Scope, ScopeError},
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};

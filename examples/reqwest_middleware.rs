@@ -18,8 +18,9 @@ use grantor::{
     client::{ApiAccess, JwtBearer, LocalKey, Server, TokenSource},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    registry::{Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{Client, ClientMetadata, ClientRegistry, MemoryStore},
+    storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, Issuer},
 };
 use http::{Response, StatusCode, header};

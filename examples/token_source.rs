@@ -10,8 +10,9 @@ use grantor::{
     client::{TokenSource, Wanted},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    registry::{Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{Client, ClientMetadata, ClientRegistry, MemoryStore},
+    storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, Issuer, Scope},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};

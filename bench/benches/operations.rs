@@ -23,13 +23,11 @@ use grantor::{
         json::Object, sign,
     },
     keys::{Candidate, KeySource},
+    registry::{Client, ClientMetadata},
     remote::{Fetch, FetchError},
     resource::Validator,
     server::{AuthorizationServer, Settings, TokenForm},
-    storage::{
-        Claim, Client, ClientMetadata, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey,
-        StoreError,
-    },
+    storage::{Claim, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError},
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};

@@ -5,8 +5,9 @@ use std::{convert::Infallible, error::Error, sync::Arc};
 use grantor::{
     clock::{Clock as _, SystemClock},
     jose::JwkSet,
+    registry::{Client, ClientKey, ClientMetadata},
     server::AuthorizationServer,
-    storage::{Client, ClientKey, ClientMetadata, ClientRegistry as _, MemoryStore},
+    storage::{ClientRegistry as _, MemoryStore},
     types::{AuthMethod, ClientId, Issuer},
 };
 use tokio::runtime::Builder;

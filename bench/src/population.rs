@@ -7,7 +7,7 @@ use std::{collections::HashMap, error::Error, path::Path, sync::Arc, time::Durat
 use grantor::{
     clock::{Clock as _, SystemClock},
     jose::{Algorithm, PrivateJwk, SigningError},
-    storage::ClientMetadata,
+    registry::ClientMetadata,
     types::{AuthMethod, ClientId},
 };
 use rusqlite::Connection;

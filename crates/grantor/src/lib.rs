@@ -18,10 +18,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where is what: [`server`] holds the straight line from request to token, [`assertion`] the rules of RFC 7523 §3 written
-//! once for both uses of an assertion, [`keys`] the choice of verification and signing keys, [`storage`] the traits a backend
-//! implements and the memory store, [`types`] the words of the protocol as types. Two more roles come by feature, each of which needs
-//! no other: `client` gets tokens from any authorization server, `resource` guards an API.
+//! Where is what: [`server`] holds the straight line from request to token, [`assertion`] the rules
+//! of RFC 7523 §3 written once for both uses of an assertion, [`keys`] the choice of verification
+//! and signing keys, [`registry`] what is registered, [`storage`] the traits a backend implements
+//! and the memory store, [`types`] the words of the protocol as types. Two more roles come by
+//! feature, each of which needs no other: `client` gets tokens from any authorization server,
+//! `resource` guards an API.
 
 pub mod assertion;
 #[cfg(feature = "client")]
@@ -32,6 +34,8 @@ pub mod credential;
 pub mod file;
 #[cfg(feature = "server")]
 pub mod keys;
+#[cfg(feature = "server")]
+pub mod registry;
 #[cfg(feature = "remote")]
 pub mod remote;
 #[cfg(feature = "resource")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Profile;
 use crate::{
     keys::Candidate,
-    storage::{AssertionProfile, AudiencePolicy, Client},
+    registry::{AssertionProfile, AudiencePolicy, Client},
     types::Issuer,
 };
 

@@ -8,7 +8,8 @@ use grantor_jose::{Algorithm, Header, JwkError, VerificationKey};
 
 use crate::{
     clock::UnixTime,
-    storage::{Client, ClientKey, StoreError},
+    registry::{Client, ClientKey},
+    storage::StoreError,
     types::AuthMethod,
 };
 

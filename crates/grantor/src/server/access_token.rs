@@ -6,7 +6,8 @@ use grantor_jose::{Claims, Unverified};
 use super::{Context, token_id::Claimed};
 use crate::{
     clock::UnixTime,
-    storage::{Client, OpaqueToken, Revision, StoreError, TokenDigest, TokenOrigin},
+    registry::{Client, Revision},
+    storage::{OpaqueToken, StoreError, TokenDigest, TokenOrigin},
     types::{ClientId, Scope, SubjectId},
 };
 

@@ -14,7 +14,7 @@ use crate::{
     assertion::{Explanation, Usage, VerifiedAssertion},
     clock::UnixTime,
     keys::{Candidate, KeyKind},
-    storage::Client,
+    registry::Client,
     types::{AuthMethod, ClientId, CorrelationId, GrantType, Rule, Scope, Shown, SubjectId},
 };
 

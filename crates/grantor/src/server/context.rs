@@ -10,7 +10,8 @@ use crate::{
     assertion::{Decoys, Profile, ServerIdentity, Terms, Verifier},
     clock::{Clock, UnixTime},
     keys::{KeyKind, KeyResolver, SigningKeys},
-    storage::{Client, ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
+    registry::Client,
+    storage::{ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
     types::ClientId,
 };
 

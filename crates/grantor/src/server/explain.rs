@@ -16,7 +16,8 @@ use crate::{
     },
     clock::UnixTime,
     keys::{KeyError, KeyKind},
-    storage::{Client, StoreError},
+    registry::Client,
+    storage::StoreError,
     types::{GrantType, Rule, Shown, SubjectId},
 };
 

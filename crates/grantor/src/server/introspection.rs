@@ -8,10 +8,7 @@ use super::{
     client_auth,
     token::Line,
 };
-use crate::{
-    storage::{Permission, StoreError},
-    types::Scope,
-};
+use crate::{registry::Permission, storage::StoreError, types::Scope};
 
 /// RFC 7662 §2.2
 #[derive(Debug, Serialize)]

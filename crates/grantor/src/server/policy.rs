@@ -7,7 +7,8 @@ use url::Url;
 
 use super::{Authorization, Context, PolicyError, TokenForm};
 use crate::{
-    storage::{Client, TokenOrigin},
+    registry::Client,
+    storage::TokenOrigin,
     types::{Scope, Shown, SubjectId},
 };
 

@@ -4,7 +4,10 @@ use super::{
     ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm, access_token,
     client_auth, token::Line,
 };
-use crate::storage::{Client, Put, Revocation};
+use crate::{
+    registry::Client,
+    storage::{Put, Revocation},
+};
 
 /// Which client authentication revocation takes: every method, `none` among them (RFC 7009 §2.1).
 pub(super) fn client_auth_requirement() -> ClientAuthRequirement {

@@ -8,13 +8,16 @@ use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey};
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, DEFAULT_REPLAY_QUOTA,
-    OpaqueToken, Permission, PermissionRegistry, PresentedSecret, Put, ReplayKey, Revision,
-    Revocation, Store, StoreError, Subject, SubjectRegistry, TokenDigest, TokenOrigin, TokenStore,
+    Claim, ClientRegistry, DEFAULT_REPLAY_QUOTA, OpaqueToken, PermissionRegistry, Put, ReplayKey,
+    Revocation, Store, StoreError, SubjectRegistry, TokenDigest, TokenOrigin, TokenStore,
     client_change, subject_change,
 };
 use crate::{
     clock::UnixTime,
+    registry::{
+        Client, ClientKey, ClientMetadata, ClientSecret, Permission, PresentedSecret, Revision,
+        Subject,
+    },
     types::{AuthMethod, ClientId, GrantType, Scope, SubjectId},
 };
 

@@ -11,12 +11,13 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Claim, Client, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, Permission,
-    PermissionRegistry, PermissionSource, Put, ReplayGuard, ReplayKey, Revision, Revocation,
-    StoreError, Subject, SubjectRegistry, SubjectSource, TokenDigest, TokenStore,
+    Claim, ClientRegistry, ClientSource, IssuerTag, OpaqueToken, PermissionRegistry,
+    PermissionSource, Put, ReplayGuard, ReplayKey, Revocation, StoreError, SubjectRegistry,
+    SubjectSource, TokenDigest, TokenStore,
 };
 use crate::{
     clock::UnixTime,
+    registry::{Client, Permission, Revision, Subject},
     types::{ClientId, SubjectId},
 };
 

@@ -6,32 +6,27 @@
 //! `store_suite!` holds every backend to the same laws.
 
 mod client;
-mod client_key;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod memory;
 mod permission;
 mod replay;
-mod revision;
 mod subject;
 mod token;
 
-pub use client::{
-    AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ClientRegistry,
-    ClientSecret, PresentedSecret,
-};
-pub use client::{ClientSource, TokenFormat, client_change};
-pub use client_key::ClientKey;
+pub use client::{ClientRegistry, ClientSource, client_change};
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use permission::{Permission, PermissionRegistry, PermissionSource};
+pub use permission::{PermissionRegistry, PermissionSource};
 pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
-pub use revision::Revision;
-pub use subject::{Subject, SubjectRegistry, SubjectSource, subject_change};
+pub use subject::{SubjectRegistry, SubjectSource, subject_change};
 pub use token::{
     DEFAULT_TOKEN_QUOTA, OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore,
 };
+
+/// Most tries of a change that others keep overtaking.
+const TRIES: u32 = 64;
 
 /// Everything an authorization server needs of one backend.
 pub trait Store:

@@ -16,12 +16,10 @@ use grantor::{
     },
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
+    registry::{AudiencePolicy, Client, ClientMetadata, ClientSecret, Permission, Subject},
     remote::{Fetch, FetchError},
     server::AuthorizationServer,
-    storage::{
-        AudiencePolicy, Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore,
-        Permission, PermissionRegistry, Subject, SubjectRegistry,
-    },
+    storage::{ClientRegistry, MemoryStore, PermissionRegistry, SubjectRegistry},
     types::{AuthMethod, GrantType, Issuer, Scope, SubjectId},
 };
 use http::{Request, Response};

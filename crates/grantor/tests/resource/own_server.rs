@@ -12,10 +12,11 @@ use grantor::{
     clock::ManualClock,
     jose::{Algorithm, PrivateJwk},
     keys::{KeyRing, SigningKeys},
+    registry::{Client, ClientMetadata, ClientSecret, TokenFormat},
     remote::{Fetch, HttpFetch},
     resource::{BasicCredentials, Introspection, Validator, ValidatorBuilder},
     server::{AuthorizationServer, Settings},
-    storage::{Client, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, TokenFormat},
+    storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
 use http::{Request, StatusCode};

@@ -9,8 +9,8 @@ use crate::common::{
 use grantor::{
     jose::{Algorithm, VerificationKey, base64url_decode, base64url_encode},
     keys::MAX_CANDIDATES,
+    registry::ClientMetadata,
     server::Settings,
-    storage::ClientMetadata,
     types::AuthMethod,
 };
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 use crate::common::{ISSUER, Jwt, NOW, Party, Reason, TOKEN_ENDPOINT, Use, World, keys, quote};
 use grantor::{
     assertion::MAX_TOKEN_ID_BYTES,
-    storage::{AssertionProfile, AudiencePolicy},
+    registry::{AssertionProfile, AudiencePolicy},
     types::ClientId,
 };
 
@@ -155,7 +155,7 @@ async fn compares_issuer_to_the_letter() {
         } else {
             keys::P256.clone()
         };
-        let named = |metadata: &mut grantor::storage::ClientMetadata| {
+        let named = |metadata: &mut grantor::registry::ClientMetadata| {
             metadata.id =
                 ClientId::parse("https://client.example/caf\u{e9}").expect("an identifier");
         };
@@ -364,7 +364,7 @@ async fn explains_the_audience_once_the_signature_has_verified() {
 #[tokio::test]
 async fn service_account_profile_loosens_grants_of_that_client_alone() {
     let world = World::new();
-    let google = |metadata: &mut grantor::storage::ClientMetadata| {
+    let google = |metadata: &mut grantor::registry::ClientMetadata| {
         metadata.assertion_profile = AssertionProfile::ServiceAccount;
     };
     let loose = |jwt: Jwt| {

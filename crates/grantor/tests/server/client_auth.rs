@@ -7,8 +7,9 @@ use crate::common::{
     keys, metadata, with_client_assertion,
 };
 use grantor::{
+    registry::ClientSecret,
     server::{ClientAssertion, ClientAuthRequirement, ClientCredentials, JwtBearer},
-    storage::{ClientRegistry, ClientSecret},
+    storage::ClientRegistry,
     types::AuthMethod,
 };
 use http::StatusCode;

@@ -6,10 +6,7 @@ use crate::common::{
     credentials::{METHODS, client, world_with},
     keys, metadata, with_client_assertion,
 };
-use grantor::{
-    storage::{ClientMetadata, ClientRegistry},
-    types::AuthMethod,
-};
+use grantor::{registry::ClientMetadata, storage::ClientRegistry, types::AuthMethod};
 use http::StatusCode;
 
 /// Status, code, words and header names: all that the public can compare.

@@ -13,8 +13,9 @@ use crate::common::{
 use grantor::{
     assertion::{Explanation, Usage, Verdict},
     jose::{base64url_encode, crypto},
+    registry::{Client, Subject},
     server::{Decision, Outcome},
-    storage::{Client, ClientSource, StoreError, Subject, SubjectRegistry},
+    storage::{ClientSource, StoreError, SubjectRegistry},
     types::{ClientId, GrantType, Rule, SubjectId},
 };
 

@@ -13,13 +13,13 @@ use grantor::{
     clock::UnixTime,
     jose::{Algorithm, Header, VerificationKey},
     keys::{Candidate, KeyError, KeyKind, KeyResolver, KeyRing, KeySource, SigningKeys},
+    registry::{Client, Permission, Subject},
     server::{
         Authorization, Caller, ClientAuthError, ClientAuthRequirement, ClientAuthentication,
         Context, Decision, Grant, GrantError, Mechanism, TokenForm,
     },
     storage::{
-        Claim, Client, ClientSource, Permission, PermissionSource, ReplayGuard, ReplayKey,
-        StoreError, Subject, SubjectSource,
+        Claim, ClientSource, PermissionSource, ReplayGuard, ReplayKey, StoreError, SubjectSource,
     },
     types::{AuthMethod, ClientId, GrantType, Scope, SubjectId},
 };

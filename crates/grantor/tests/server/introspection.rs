@@ -10,11 +10,9 @@ use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk, base64url_decode, sign},
     keys::{KeyRing, OtherKey},
+    registry::{Client, ClientMetadata, Permission, TokenFormat},
     server::TokenIds,
-    storage::{
-        Client, ClientMetadata, ClientRegistry, ClientSource, Permission, PermissionRegistry,
-        SubjectRegistry, TokenFormat, subject_change,
-    },
+    storage::{ClientRegistry, ClientSource, PermissionRegistry, SubjectRegistry, subject_change},
     types::{AuthMethod, ClientId, Scope, SubjectId},
 };
 use http::{Method, StatusCode};

@@ -8,11 +8,9 @@ use bytes::Bytes;
 use grantor::{
     jose::{Algorithm, JwkSet, PrivateJwk, Unverified, base64url_decode},
     keys::KeyRing,
+    registry::{ClientMetadata, ClientSecret, TokenFormat},
     server::Settings,
-    storage::{
-        ClientMetadata, ClientRegistry, ClientSecret, StoreError, TokenDigest, TokenFormat,
-        TokenStore,
-    },
+    storage::{ClientRegistry, StoreError, TokenDigest, TokenStore},
     types::AuthMethod,
 };
 use http::Request;

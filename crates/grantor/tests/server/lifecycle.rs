@@ -6,7 +6,8 @@ use crate::common::{
     keys, metadata,
 };
 use grantor::{
-    storage::{Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret},
+    registry::{Client, ClientKey, ClientMetadata, ClientSecret},
+    storage::ClientRegistry,
     types::{AuthMethod, GrantType},
 };
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::common::{Answer, Party, Use, World, keys};
 use grantor::{
+    registry::{ClientMetadata, TokenFormat},
     server::Settings,
-    storage::{ClientMetadata, SubjectRegistry, TokenFormat, subject_change},
+    storage::{SubjectRegistry, subject_change},
     types::{Scope, SubjectId},
 };
 use serde_json::Value;

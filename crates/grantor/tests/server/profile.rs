@@ -7,10 +7,8 @@ use crate::common::{
     keys, metadata,
 };
 use grantor::{
-    assertion::Profile,
-    jose::Algorithm,
-    server::Settings,
-    storage::{AudiencePolicy, ClientRegistry},
+    assertion::Profile, jose::Algorithm, registry::AudiencePolicy, server::Settings,
+    storage::ClientRegistry,
 };
 
 fn world(profile: Profile) -> World {
@@ -50,7 +48,7 @@ async fn the_audience_is_a_plain_string_and_never_the_token_endpoint() {
     ] {
         for profile in [Profile::Default, Profile::Fapi2] {
             let world = world(profile);
-            let legacy = |client: &mut grantor::storage::ClientMetadata| {
+            let legacy = |client: &mut grantor::registry::ClientMetadata| {
                 client.audience_policy = AudiencePolicy::Legacy;
             };
             let party = world

@@ -5,7 +5,7 @@ use crate::common::{
     credentials::{METHODS, client, with_credentials},
     keys, metadata,
 };
-use grantor::storage::{ClientRegistry, TokenFormat};
+use grantor::{registry::TokenFormat, storage::ClientRegistry};
 use http::{Method, StatusCode};
 
 fn at(uri: &str, form: Form, token: &str) -> Form {

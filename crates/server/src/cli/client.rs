@@ -13,10 +13,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, VerificationKey},
-    storage::{
-        AudiencePolicy, Client, ClientKey, ClientRegistry, ClientSource, StoreError, TokenFormat,
-        client_change,
-    },
+    registry::{AudiencePolicy, Client, ClientKey, TokenFormat},
+    storage::{ClientRegistry, ClientSource, StoreError, client_change},
     types::{ClientId, GrantType},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -195,7 +193,7 @@ struct View {
     grant_types: Vec<GrantType>,
     scope: String,
     audience_policy: AudiencePolicy,
-    assertion_profile: grantor::storage::AssertionProfile,
+    assertion_profile: grantor::registry::AssertionProfile,
     token_format: TokenFormat,
     created_at: String,
     jwks: Value,

@@ -11,8 +11,9 @@ use grantor::{
     assertion::Usage,
     clock::Clock as _,
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
+    registry::{Client as Registration, ClientMetadata, ClientSecret},
     remote::{Fetch as _, HttpFetch},
-    storage::{Client as Registration, ClientMetadata, ClientRegistry as _, ClientSecret},
+    storage::ClientRegistry as _,
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};

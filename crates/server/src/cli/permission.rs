@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use grantor::{
     clock::Clock as _,
-    storage::{Permission, PermissionRegistry as _, StoreError},
+    registry::Permission,
+    storage::{PermissionRegistry as _, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
 use serde::Serialize;

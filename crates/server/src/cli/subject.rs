@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use grantor::{
     clock::Clock as _,
-    storage::{StoreError, Subject, SubjectRegistry as _, subject_change},
+    registry::Subject,
+    storage::{StoreError, SubjectRegistry as _, subject_change},
     types::SubjectId,
 };
 use serde::Serialize;

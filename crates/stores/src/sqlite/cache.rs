@@ -11,7 +11,8 @@ use std::{
 };
 
 use grantor::{
-    storage::{Client, Permission, StoreError, Subject},
+    registry::{Client, Permission, Subject},
+    storage::StoreError,
     types::{ClientId, SubjectId},
 };
 use quick_cache::sync::Cache as Entries;

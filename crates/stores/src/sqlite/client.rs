@@ -5,7 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    storage::{Client, ClientKey, ClientRegistry, ClientSecret, ClientSource, StoreError},
+    registry::{Client, ClientKey, ClientSecret},
+    storage::{ClientRegistry, ClientSource, StoreError},
     types::ClientId,
 };
 use rusqlite::{Connection, Row, Rows, types::ValueRef};
@@ -296,7 +297,7 @@ fn secret(
 mod tests {
     use std::{iter, path::Path};
 
-    use grantor::{storage::ClientMetadata, types::AuthMethod};
+    use grantor::{registry::ClientMetadata, types::AuthMethod};
     use rusqlite_migration::Migrations;
 
     use super::*;

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    storage::{Permission, PermissionRegistry, PermissionSource, StoreError},
+    registry::Permission,
+    storage::{PermissionRegistry, PermissionSource, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};

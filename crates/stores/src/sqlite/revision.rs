@@ -1,6 +1,6 @@
 //! Which registration a row is, and which state of it: two columns, `number` and `version`.
 
-use grantor::storage::{Revision, StoreError};
+use grantor::{registry::Revision, storage::StoreError};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::Failure;

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    storage::{StoreError, Subject, SubjectRegistry, SubjectSource},
+    registry::Subject,
+    storage::{StoreError, SubjectRegistry, SubjectSource},
     types::SubjectId,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};

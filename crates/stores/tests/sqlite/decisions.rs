@@ -5,8 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use grantor::{
     clock::{Clock, ManualClock, UnixTime},
+    registry::{Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{Client, ClientMetadata, ClientRegistry},
+    storage::ClientRegistry,
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{DecisionFilter, Options, Retention, SqliteStore, StoredDecision};

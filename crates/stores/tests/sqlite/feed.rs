@@ -11,7 +11,8 @@ use grantor::{
     clock::SystemClock,
     jose::Algorithm,
     keys::SigningKeys as _,
-    storage::{Client, ClientMetadata, ClientRegistry as _, ClientSource as _},
+    registry::{Client, ClientMetadata},
+    storage::{ClientRegistry as _, ClientSource as _},
     types::{AuthMethod, ClientId},
 };
 use grantor_stores::sqlite::SqliteStore;

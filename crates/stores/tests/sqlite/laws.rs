@@ -12,10 +12,10 @@ use grantor::{
     clock::{Clock, ManualClock, SystemClock, UnixTime},
     jose::Algorithm,
     keys::SigningKeys,
+    registry::{Client, ClientMetadata, ClientSecret},
     storage::{
-        Claim, Client, ClientMetadata, ClientRegistry, ClientSecret, ClientSource,
-        DEFAULT_REPLAY_QUOTA, Put, ReplayGuard, ReplayKey, Revocation, StoreError, TokenDigest,
-        TokenStore,
+        Claim, ClientRegistry, ClientSource, DEFAULT_REPLAY_QUOTA, Put, ReplayGuard, ReplayKey,
+        Revocation, StoreError, TokenDigest, TokenStore,
     },
     types::{AuthMethod, ClientId},
 };

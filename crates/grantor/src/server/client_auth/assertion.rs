@@ -10,8 +10,8 @@ use crate::{
     assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation, Usage},
     clock::UnixTime,
     keys::{Candidate, KeyKind},
+    registry::Client,
     server::{ClientAuthError, Context, Decision, TokenForm, audit::Held},
-    storage::Client,
     types::AuthMethod,
 };
 

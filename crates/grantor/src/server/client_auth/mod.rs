@@ -17,7 +17,7 @@ use super::{
     AuthorizationHeader, ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm,
 };
 use crate::{
-    storage::Client,
+    registry::Client,
     types::{AuthMethod, ClientId},
 };
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
+    registry::Client,
     server::{ClientAuthError, Context, Decision, TokenForm},
-    storage::Client,
     types::AuthMethod,
 };
 

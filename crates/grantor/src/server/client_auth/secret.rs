@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
+    registry::{Client, PresentedSecret},
     server::{AuthorizationHeader, ClientAuthError, Context, Decision, TokenForm},
-    storage::{Client, PresentedSecret},
     types::AuthMethod,
 };
 

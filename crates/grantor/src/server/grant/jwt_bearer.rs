@@ -12,8 +12,8 @@ use crate::{
     assertion::{Assertion, Expectation, Usage},
     clock::UnixTime,
     keys::{Candidate, KeyKind},
+    registry::{Client, Permission, Subject},
     server::{Caller, Context, Decision, GrantError, TokenForm, audit::Held},
-    storage::{Client, Permission, Subject},
     types::{GrantType, Scope, Shown, SubjectId},
 };
 

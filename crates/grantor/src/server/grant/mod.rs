@@ -13,7 +13,8 @@ pub(super) use jwt_bearer::entitle;
 
 use super::{Caller, Context, Decision, GrantError, TokenForm};
 use crate::{
-    storage::{Client, Permission, Subject, TokenOrigin},
+    registry::{Client, Permission, Subject},
+    storage::TokenOrigin,
     types::{AuthMethod, GrantType, Scope, SubjectId},
 };
 

@@ -6,7 +6,7 @@ mod opaque;
 use std::{fmt, time::Duration};
 
 use super::{Approval, Context, Decision, IssueError};
-use crate::{clock::UnixTime, storage::TokenFormat, types::Scope};
+use crate::{clock::UnixTime, registry::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.
 pub struct IssuedToken {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use grantor::{
-    storage::{Client, ClientMetadata, ClientRegistry, ClientSecret},
+    registry::{Client, ClientMetadata, ClientSecret},
+    storage::ClientRegistry,
     types::AuthMethod,
 };
 

@@ -21,12 +21,11 @@ pub(crate) use form::Form;
 use grantor::{
     assertion::CLIENT_ASSERTION_TYPE,
     clock::{ManualClock, UnixTime},
+    registry::Subject,
+    registry::{Client, ClientKey, ClientMetadata, ClientSecret, Permission},
     server::{AuthorizationServer, Builder, Decision, DecisionLog},
-    storage::{
-        Client, ClientKey, ClientMetadata, ClientRegistry, ClientSecret, MemoryStore, Permission,
-        PermissionRegistry,
-    },
-    storage::{StoreError, Subject, SubjectRegistry, client_change},
+    storage::{ClientRegistry, MemoryStore, PermissionRegistry},
+    storage::{StoreError, SubjectRegistry, client_change},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope, SubjectId},
 };
 use http::{Request, StatusCode};

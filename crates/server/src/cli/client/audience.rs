@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use grantor::{
-    clock::UnixTime,
-    storage::{AudiencePolicy, ClientRegistry as _},
-    types::Rule,
+    clock::UnixTime, registry::AudiencePolicy, storage::ClientRegistry as _, types::Rule,
 };
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore};
 use serde::Serialize;
@@ -32,7 +30,7 @@ struct Seen {
 /// Counts over the decisions that are kept.
 pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
     let clients = store.client_list().await?;
-    let new = |client: &grantor::storage::Client| Seen {
+    let new = |client: &grantor::registry::Client| Seen {
         client_id: client.id().to_string(),
         audience_policy: client.metadata().audience_policy,
         issuer: 0,

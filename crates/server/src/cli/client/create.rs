@@ -6,10 +6,8 @@ use clap::{Args, ValueEnum};
 use grantor::{
     clock::Clock as _,
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    storage::{
-        AssertionProfile, Client, ClientMetadata, ClientRegistry as _, ClientSecret,
-        ClientSource as _, StoreError,
-    },
+    registry::{AssertionProfile, Client, ClientMetadata, ClientSecret},
+    storage::{ClientRegistry as _, ClientSource as _, StoreError},
     types::{AuthMethod, ClientId, GrantType, Scope},
 };
 use serde_json::json;

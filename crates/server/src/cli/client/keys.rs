@@ -7,7 +7,8 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     keys::MAX_CANDIDATES,
-    storage::{Client, ClientKey, ClientSecret, client_change},
+    registry::{Client, ClientKey, ClientSecret},
+    storage::client_change,
     types::ClientId,
 };
 use grantor_stores::sqlite::SqliteStore;

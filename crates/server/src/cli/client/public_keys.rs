@@ -13,7 +13,7 @@ use grantor::{
     file,
     jose::{Algorithm, Jwk, JwkSet, VerificationKey, public_key_from_pem},
     keys::MAX_CANDIDATES,
-    storage::{Client, ClientKey},
+    registry::{Client, ClientKey},
 };
 use zeroize::Zeroizing;
 

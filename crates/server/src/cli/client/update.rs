@@ -3,7 +3,7 @@
 use clap::Args;
 use grantor::{
     jose::Algorithm,
-    storage::Client,
+    registry::Client,
     types::{ClientId, GrantType, Scope},
 };
 use grantor_stores::sqlite::SqliteStore;

@@ -32,6 +32,3 @@ impl Revision {
         }
     }
 }
-
-/// Most tries of a change that others keep overtaking.
-pub(super) const TRIES: u32 = 64;

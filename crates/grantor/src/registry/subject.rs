@@ -1,0 +1,42 @@
+//! Subjects: whom clients may act for.
+
+use serde::{Deserialize, Serialize};
+
+use super::Revision;
+use crate::{clock::UnixTime, types::SubjectId};
+
+/// Somebody a client may act for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Subject {
+    /// The value of `sub`.
+    pub id: SubjectId,
+    /// For a disabled subject no token is issued.
+    pub enabled: bool,
+    /// When it was registered; `None` if nobody has kept that.
+    pub created_at: Option<UnixTime>,
+    /// Which registration this is, and which state of it.
+    #[serde(skip)]
+    pub revision: Revision,
+}
+
+impl Subject {
+    /// An enabled subject.
+    pub fn new(id: SubjectId) -> Self {
+        Self {
+            id,
+            enabled: true,
+            created_at: None,
+            revision: Revision::default(),
+        }
+    }
+
+    /// The same subject, registered at this time.
+    #[must_use]
+    pub fn registered_at(self, created_at: UnixTime) -> Self {
+        Self {
+            created_at: Some(created_at),
+            ..self
+        }
+    }
+}
