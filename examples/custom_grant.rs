@@ -18,7 +18,7 @@ use grantor::{
     registry::{Client, ClientMetadata},
     server::{
         Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision,
-        Grant, GrantError, TokenForm,
+        Grant, GrantError, Refusal, TokenForm,
     },
     storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, GrantType, Issuer, Scope},
@@ -55,7 +55,7 @@ impl Grant for Voucher {
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
         match form.required("voucher")? {
             "spring-sale" => Authorization::for_client(client.clone(), &Self::TYPE),
-            _ => Err(GrantError::Refused("the voucher is not valid")),
+            _ => Err(Refusal::invalid_grant("the voucher is not valid").into()),
         }
     }
 }

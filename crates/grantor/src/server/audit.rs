@@ -9,13 +9,15 @@ use grantor_jose::base64url_encode;
 use serde::Serialize;
 use tracing::Level;
 
-use super::{Approval, TokenError};
+use super::{Approval, Blame, Refusal};
 use crate::{
     assertion::{Explanation, Usage, VerifiedAssertion},
     clock::UnixTime,
     keys::{Candidate, KeyKind},
     registry::Client,
-    types::{AuthMethod, ClientId, CorrelationId, GrantType, Rule, Scope, Shown, SubjectId},
+    types::{
+        AuthMethod, ClientId, CorrelationId, ErrorCode, GrantType, Rule, Scope, Shown, SubjectId,
+    },
 };
 
 /// What was decided about one request. Filled in by the stages as they go.
@@ -87,8 +89,8 @@ pub enum Outcome {
     Granted,
     /// No token.
     Refused {
-        /// The OAuth error code of the answer.
-        error: &'static str,
+        /// The error code of the answer.
+        error: ErrorCode,
         /// The broken rule.
         rule: Rule,
         /// The private cause: what was expected, what came.
@@ -209,13 +211,18 @@ impl Decision {
         self.outcome = Outcome::Granted;
     }
 
-    pub(super) fn refused(&mut self, error: &TokenError, explanation: Option<Explanation>) {
-        self.explanation = explanation;
-        self.is_cheap = error.proves_nothing() || matches!(error, TokenError::Throttled(_));
+    /// The refusal is that of this assertion.
+    pub(super) fn explained(&mut self, explanation: Explanation) {
+        self.explanation = Some(explanation);
+    }
+
+    pub(super) fn refused(&mut self, refusal: &Refusal) {
+        self.is_cheap = refusal.blame() == Blame::NoProof || *refusal.rule() == Rule::Throttled;
         self.outcome = Outcome::Refused {
-            error: error.code().as_str(),
-            rule: error.rule(),
-            cause: cause(error),
+            error: refusal.code().clone(),
+            rule: refusal.rule().clone(),
+            // It may quote claims.
+            cause: Shown::known(refusal.cause(), MAX_CAUSE_BYTES).to_string(),
         };
     }
 
@@ -267,17 +274,6 @@ const MAX_AUDIENCE_BYTES: usize = 512;
 /// Most octets of a cause.
 const MAX_CAUSE_BYTES: usize = 768;
 
-/// The error with what the storage says about it, bounded: it may quote claims.
-fn cause(error: &TokenError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.store_error().and_then(std::error::Error::source);
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    Shown::known(&text, MAX_CAUSE_BYTES).to_string()
-}
-
 /// Receives each decision, once, before the answer goes out. It must not block.
 pub trait DecisionLog: Send + Sync + 'static {
     /// Takes a decision.
@@ -308,7 +304,7 @@ impl DecisionLog for TracingLog {
         let (outcome, error, rule, cause) = match &decision.outcome {
             Outcome::Refused { error, rule, cause } => (
                 "refused",
-                Some(*error),
+                Some(error.as_str()),
                 Some(rule.name()),
                 Some(cause.as_str()),
             ),
@@ -358,7 +354,7 @@ mod tests {
         let mut decision = Decision::new("token", UnixTime::from_millis(0), None);
         let cause = "\"".repeat(MAX_CAUSE_BYTES);
         decision.outcome = Outcome::Refused {
-            error: "invalid_grant",
+            error: ErrorCode::INVALID_GRANT,
             rule: Rule::Audience,
             cause: cause.clone(),
         };

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use super::{
     ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost,
     Context, DecisionLog, Grant, JwtBearer, PublicClient, Settings, Throttle, TokenIds, TracingLog,
-    Unthrottled, response::Body, service::respond, token::Line,
+    Unthrottled, line::Line, response::Body, service::respond,
 };
 use crate::{
     assertion::{Decoys, Lifetimes, ServerIdentity, Verifier},

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Authorization, AuthorizationServer, ClientAuthError, Context, Decision, GrantError,
-    PolicyError, TokenError, TokenForm, audit::Held, grant, policy,
+    PolicyError, Refusal, TokenError, TokenForm, audit::Held, grant, policy,
 };
 use crate::{
     assertion::{
@@ -38,9 +38,23 @@ impl AuthorizationServer {
     }
 }
 
+/// Makes the refusal of a request. The decision is told the explanation of the assertion that was
+/// refused, if it was one.
+pub(super) fn refused(
+    context: &Context,
+    form: &TokenForm,
+    error: TokenError,
+    decision: &mut Decision,
+) -> Refusal {
+    if let Some(explanation) = explanation(context, form, &error, decision) {
+        decision.explained(explanation);
+    }
+    error.into()
+}
+
 /// Explains the assertion that a request was refused for; `None` if the request was refused for
 /// something else.
-pub(super) fn refusal(
+fn explanation(
     context: &Context,
     form: &TokenForm,
     error: &TokenError,
@@ -58,10 +72,7 @@ pub(super) fn refusal(
             grant_rule(error, decision.what_held(Usage::Grant)),
         ),
         TokenError::Policy(error) => (Usage::Grant, "assertion", policy_rule(error)),
-        TokenError::Form(_)
-        | TokenError::Issue(_)
-        | TokenError::Throttled(_)
-        | TokenError::Panicked => return None,
+        TokenError::Form(_) | TokenError::Issue(_) => return None,
     };
     if usage == Usage::Grant && decision.grant_type != Some(GrantType::JWT_BEARER) {
         return None;
@@ -109,32 +120,32 @@ async fn rehearsed(
     };
     let held = match held(context, &assertion, usage, now).await {
         Ok(held) => held,
-        Err(Refusal::Store(error)) => return Err(error),
-        Err(Refusal::Rule(broken, cause)) => {
+        Err(Foreseen::Store(error)) => return Err(error),
+        Err(Foreseen::Rule(broken, cause)) => {
             return Ok(explained.table(None, Some((broken, cause))));
         }
     };
     let refused = match would_refuse(context, &assertion, &held, now).await {
         Ok(()) => None,
-        Err(Refusal::Store(error)) => return Err(error),
-        Err(Refusal::Rule(broken, cause)) => Some((broken, cause)),
+        Err(Foreseen::Store(error)) => return Err(error),
+        Err(Foreseen::Rule(broken, cause)) => Some((broken, cause)),
     };
     Ok(explained.table(Some(&held), refused))
 }
 
 /// Why an assertion would be refused, or why nobody can tell.
-enum Refusal {
+enum Foreseen {
     Rule(Broken, String),
     Store(StoreError),
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for Foreseen {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<AssertionError> for Refusal {
+impl From<AssertionError> for Foreseen {
     fn from(error: AssertionError) -> Self {
         match error {
             AssertionError::Store(error) => Self::Store(error),
@@ -143,7 +154,7 @@ impl From<AssertionError> for Refusal {
     }
 }
 
-impl From<GrantError> for Refusal {
+impl From<GrantError> for Foreseen {
     fn from(error: GrantError) -> Self {
         match error {
             GrantError::Store(error) => Self::Store(error),
@@ -152,7 +163,7 @@ impl From<GrantError> for Refusal {
     }
 }
 
-impl From<PolicyError> for Refusal {
+impl From<PolicyError> for Foreseen {
     fn from(error: PolicyError) -> Self {
         Self::Rule(policy_rule(&error), error.to_string())
     }
@@ -164,8 +175,8 @@ async fn held(
     assertion: &Assertion<'_>,
     usage: Usage,
     now: UnixTime,
-) -> Result<Held, Refusal> {
-    let refused = |rule, cause: String| Err(Refusal::Rule(Broken::Rule(rule), cause));
+) -> Result<Held, Foreseen> {
+    let refused = |rule, cause: String| Err(Foreseen::Rule(Broken::Rule(rule), cause));
     let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {
         return refused(Rule::Issuer, "claim 'iss' is missing".to_owned());
     };
@@ -219,7 +230,7 @@ async fn would_refuse(
     assertion: &Assertion<'_>,
     held: &Held,
     now: UnixTime,
-) -> Result<(), Refusal> {
+) -> Result<(), Foreseen> {
     let subject = context
         .verifier()
         .rehearse(assertion, &expectation(context, held), now)
@@ -233,7 +244,7 @@ async fn would_refuse(
             let method = &held.client.metadata().auth_method;
             if !context.settings().profile.accepts_method(method) {
                 let error = ClientAuthError::MethodNotAccepted(method.clone());
-                return Err(Refusal::Rule(client_auth_rule(&error), error.to_string()));
+                return Err(Foreseen::Rule(client_auth_rule(&error), error.to_string()));
             }
         }
     }
@@ -316,6 +327,7 @@ fn client_auth_rule(error: &ClientAuthError) -> Broken {
         ClientAuthError::Assertion(error) => assertion_rule(error),
         ClientAuthError::ClientIdMismatch(_)
         | ClientAuthError::MethodNotAccepted(_)
+        | ClientAuthError::Refused(_)
         | ClientAuthError::WrongSecret
         | ClientAuthError::OverlongSecret => Broken::Beside {
             rule: Rule::Client,
@@ -427,7 +439,7 @@ mod tests {
         assertion::{Lifetimes, Verdict},
         keys::KeySource,
         server::{FormError, IssueError},
-        types::AuthMethod,
+        types::{AuthMethod, ErrorCode},
     };
 
     /// The rule of the one row that fails.
@@ -606,6 +618,10 @@ mod tests {
             (ClientAuthError::MethodNotAccepted(method()), Rule::Client),
             (ClientAuthError::WrongSecret, Rule::Client),
             (ClientAuthError::OverlongSecret, Rule::Client),
+            (
+                ClientAuthError::Refused(Refusal::invalid_grant("why")),
+                Rule::Client,
+            ),
             (ClientAuthError::Store(store()), Rule::Storage),
         ];
         let keys = key_errors()
@@ -647,7 +663,10 @@ mod tests {
             (GrantError::NoPermission(got()), Rule::Permission),
             (GrantError::NotAllowed, Rule::Grant),
             (GrantError::MalformedScopeClaim(got()), Rule::ScopeClaim),
-            (GrantError::Refused("why"), Rule::Grant),
+            (
+                GrantError::Refused(Refusal::invalid_grant("why")),
+                Rule::Grant,
+            ),
             (GrantError::Store(store()), Rule::Storage),
         ];
         let keys = key_errors()
@@ -694,10 +713,11 @@ mod tests {
             TokenError::Grant(GrantError::Assertion(AssertionError::Store(store()))),
             TokenError::Issue(IssueError::Store(store())),
         ] {
+            let refusal = Refusal::from(error);
             assert_eq!(
-                (error.rule(), error.code().as_str()),
-                (Rule::Storage, "temporarily_unavailable"),
-                "{error:?}"
+                (refusal.rule(), refusal.code()),
+                (&Rule::Storage, &ErrorCode::TEMPORARILY_UNAVAILABLE),
+                "{refusal:?}"
             );
         }
     }

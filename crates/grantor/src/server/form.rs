@@ -1,13 +1,16 @@
 //! The token request as it came: form and Authorization header, strictly read (RFC 6749 §3.2,
 //! §2.3.1, appendix B).
 
+mod error;
+
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use zeroize::Zeroizing;
 
-use super::FormError;
+pub use error::FormError;
+
 use crate::types::Shown;
 
 /// Largest form, in octets.

@@ -6,7 +6,7 @@ use super::{
     ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm,
     access_token::{self, AccessToken},
     client_auth,
-    token::Line,
+    line::Line,
 };
 use crate::{registry::Permission, storage::StoreError, types::Scope};
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use grantor_jose::Algorithm;
 use serde::Serialize;
 
-use super::{introspection, revocation, token::Line};
+use super::{introspection, line::Line, revocation};
 use crate::{keys::KeyKind, types::AuthMethod};
 
 #[derive(Serialize)]

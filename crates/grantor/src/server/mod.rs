@@ -6,7 +6,7 @@
 //!                               auth
 //! ```
 //!
-//! `token` holds that line. Each type in it has private fields and one maker, so holding a
+//! `line` holds that line. Each type in it has private fields and one maker, so holding a
 //! [`Caller`] is the proof that client authentication happened. A [`Grant`] or a
 //! [`ClientAuthentication`] of your own is one file and one line of the [`Builder`].
 
@@ -15,35 +15,38 @@ mod audit;
 mod builder;
 mod client_auth;
 mod context;
-mod error;
 mod explain;
 mod form;
 mod grant;
 mod introspection;
 mod issue;
 mod jwks;
+mod line;
 mod metadata;
 mod policy;
+mod refusal;
 mod response;
 mod revocation;
 mod service;
 mod throttle;
-mod token;
 mod token_id;
 
 pub use audit::{Decision, DecisionLog, Outcome, Sender, TracingLog};
 pub use builder::{AuthorizationServer, BuildError, Builder};
 pub use client_auth::{
-    Caller, ClientAssertion, ClientAuthentication, ClientSecretBasic, ClientSecretPost, Mechanism,
-    PublicClient,
+    Caller, ClientAssertion, ClientAuthError, ClientAuthentication, ClientSecretBasic,
+    ClientSecretPost, Mechanism, PublicClient,
 };
 pub use context::{Context, Settings};
-pub use error::{
-    ClientAuthError, ErrorCode, FormError, GrantError, IssueError, PolicyError, TokenError,
+pub use form::{Authorization as AuthorizationHeader, FormError, TokenForm};
+pub use grant::{
+    Authorization, ClientAuthRequirement, ClientCredentials, Grant, GrantError, JwtBearer,
 };
-pub use form::{Authorization as AuthorizationHeader, TokenForm};
-pub use grant::{Authorization, ClientAuthRequirement, ClientCredentials, Grant, JwtBearer};
-pub use issue::IssuedToken;
-pub use policy::Approval;
+pub use issue::{IssueError, IssuedToken};
+pub use line::TokenError;
+pub use policy::{Approval, PolicyError};
+pub use refusal::{Blame, Refusal, Retry};
 pub use throttle::{Attempt, Throttle, Unthrottled};
 pub use token_id::TokenIds;
+
+pub use crate::types::ErrorCode;

@@ -5,12 +5,50 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Authorization, Context, PolicyError, TokenForm};
+use super::{Authorization, Context, Refusal, TokenForm};
 use crate::{
     registry::Client,
     storage::TokenOrigin,
-    types::{Scope, Shown, SubjectId},
+    types::{ErrorCode, Rule, Scope, Shown, SubjectId},
 };
+
+/// The policy refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// `scope` is no scope (RFC 6749 §3.3).
+    #[error("scope is malformed: got {0:?}")]
+    MalformedScope(Shown),
+    /// More than the client, or the permission, allows.
+    #[error("scope: allowed {allowed:?}, requested also {beyond:?}")]
+    ScopeTooWide {
+        /// What could be granted.
+        allowed: Shown,
+        /// What was asked for beyond.
+        beyond: Shown,
+    },
+    /// `resource` is no absolute URI, has a fragment, or is not served (RFC 8707 §2).
+    #[error("resource {0:?} is not served")]
+    UnknownResource(Shown),
+    /// More than one `resource`: a token is for one (RFC 9068 §3).
+    #[error("more than one resource")]
+    SeveralResources,
+}
+
+impl From<PolicyError> for Refusal {
+    fn from(error: PolicyError) -> Self {
+        use PolicyError as E;
+        let scope = |text| Self::new(ErrorCode::INVALID_SCOPE, Rule::Scope, text);
+        let resource = |text| Self::new(ErrorCode::INVALID_TARGET, Rule::Resource, text);
+        let refusal = match &error {
+            E::MalformedScope(_) => scope("scope is malformed"),
+            E::ScopeTooWide { .. } => scope("scope exceeds what is allowed"),
+            E::UnknownResource(_) => resource("resource is not served here"),
+            E::SeveralResources => resource("ask for one resource at a time"),
+        };
+        refusal.because(error)
+    }
+}
 
 /// A token that may be issued. Only policy makes one.
 #[derive(Debug)]

@@ -1,13 +1,15 @@
 //! Answers: tokens and errors as JSON, never cached (RFC 6749 §5.1, §5.2).
 
+use std::mem;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ErrorCode, IssuedToken, TokenError, introspection::Active};
-use crate::types::CorrelationId;
+use super::{IssuedToken, Refusal, Retry, introspection::Active};
+use crate::types::{CorrelationId, ErrorCode};
 
 /// What every answer's body is.
 pub(super) type Body = Full<Bytes>;
@@ -122,49 +124,54 @@ pub(super) fn revoked() -> Response<Body> {
 }
 
 /// RFC 6749 §5.2: the code, fixed words, and the id under which the operator finds the cause.
-pub(super) fn error(
-    error: &TokenError,
-    id: &CorrelationId,
-    challenge: Challenge,
-) -> Response<Body> {
-    let code = error.code();
-    let description = format!("{} (decision {id})", error.public_text())
+pub(super) fn error(refusal: &Refusal, id: &CorrelationId, challenge: Challenge) -> Response<Body> {
+    let code = refusal.code();
+    let description = format!("{} (decision {id})", refusal.public_text())
         .replace(|each| !is_description(each), "?");
-    let challenge = (code == ErrorCode::InvalidClient && challenge == Challenge::Basic).then(|| {
-        format!(r#"Basic realm="grantor", charset="UTF-8", error="{}", error_description="{description}""#, code.as_str())
+    let challenge = (*code == ErrorCode::INVALID_CLIENT && challenge == Challenge::Basic).then(|| {
+        format!(r#"Basic realm="grantor", charset="UTF-8", error="{code}", error_description="{description}""#)
     });
-    let status = match code {
-        _ if error.wait().is_some() => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::InvalidClient if challenge.is_some() => StatusCode::UNAUTHORIZED,
-        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::BAD_REQUEST,
-    };
     let mut response = json(
-        status,
+        status(refusal, challenge.is_some()),
         &json!({"error": code.as_str(), "error_description": description}),
     );
+    let headers = response.headers_mut();
     if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, value);
+        headers.insert(header::WWW_AUTHENTICATE, value);
     }
-    if code == ErrorCode::TemporarilyUnavailable {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, retry_after(error));
+    if let Some(value) = retry_after(refusal) {
+        headers.insert(header::RETRY_AFTER, value);
     }
+    // Fields of the refusal's own replace none of these, `no-store` above all (law 9).
+    let usual = mem::replace(headers, refusal.headers().clone());
+    headers.extend(usual);
     response
 }
 
+fn status(refusal: &Refusal, is_challenged: bool) -> StatusCode {
+    let code = refusal.code();
+    match (refusal.status(), refusal.retry()) {
+        (Some(status), _) => status,
+        (None, Some(Retry::TooMany(_))) => StatusCode::TOO_MANY_REQUESTS,
+        (None, Some(Retry::Unavailable(_))) => StatusCode::SERVICE_UNAVAILABLE,
+        (None, None) if is_challenged => StatusCode::UNAUTHORIZED,
+        (None, None) if *code == ErrorCode::SERVER_ERROR => StatusCode::INTERNAL_SERVER_ERROR,
+        (None, None) if *code == ErrorCode::TEMPORARILY_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        (None, None) => StatusCode::BAD_REQUEST,
+    }
+}
+
 /// RFC 9110 §10.2.3: whole seconds, rounded up.
-fn retry_after(error: &TokenError) -> HeaderValue {
-    error
-        .wait()
-        .or(error.fence_wait())
-        .map_or(HeaderValue::from_static("1"), |wait| {
-            (wait.as_secs() + 1).into()
-        })
+fn retry_after(refusal: &Refusal) -> Option<HeaderValue> {
+    match refusal.retry() {
+        Some(Retry::TooMany(wait) | Retry::Unavailable(wait)) => Some((wait.as_secs() + 1).into()),
+        None if *refusal.code() == ErrorCode::TEMPORARILY_UNAVAILABLE => {
+            Some(HeaderValue::from_static("1"))
+        }
+        None => None,
+    }
 }
 
 /// RFC 6749 §5.2: what an `error_description` may contain. Ours does; a custom grant's own words

@@ -2,7 +2,7 @@
 
 use super::{
     ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm, access_token,
-    client_auth, token::Line,
+    client_auth, line::Line,
 };
 use crate::{
     registry::Client,

@@ -10,11 +10,11 @@ use std::{
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, Response, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    Attempt, AuthorizationServer, Decision, DecisionLog, FormError, TokenError, TokenForm,
+    Attempt, AuthorizationServer, Decision, DecisionLog, FormError, Refusal, TokenForm,
     builder::{Inner, Paths},
     explain,
     form::MAX_FORM_BYTES,
@@ -149,15 +149,11 @@ where
         Ok(form) => caught(Box::pin(answer(server, endpoint, &parts, form, decision))).await,
         Err(error) => Err(error.clone().into()),
     };
-    let outcome =
-        outcome.map_err(|error| throttle::slow_down(&*server.throttle, &parts.extensions, error));
-    match (&outcome, &form) {
-        (Ok(_), _) => decision.granted(),
-        (Err(error), Ok(form)) => decision.refused(
-            error,
-            explain::refusal(&line.context, form, error, decision),
-        ),
-        (Err(error), Err(_)) => decision.refused(error, None),
+    let outcome = outcome
+        .map_err(|refusal| throttle::slow_down(&*server.throttle, &parts.extensions, refusal));
+    match &outcome {
+        Ok(_) => decision.granted(),
+        Err(refusal) => decision.refused(refusal),
     }
     // RFC 7662 §2.3: whoever may not introspect is always challenged.
     let challenged =
@@ -167,18 +163,18 @@ where
     } else {
         Challenge::None
     };
-    outcome.unwrap_or_else(|error| refusal(&error, decision, challenge))
+    outcome.unwrap_or_else(|refusal| response::error(&refusal, &decision.id, challenge))
 }
 
 /// Answers also where what decides panics: the request is refused, and its decision recorded. The
 /// panic itself is for the panic hook.
-async fn caught<T>(decided: impl Future<Output = Result<T, TokenError>>) -> Result<T, TokenError> {
+async fn caught<T>(decided: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
     let mut decided = pin!(decided);
     poll_fn(|context| {
         // What the panic left half-done is dropped with the future; a decision holds facts, each
         // true by itself.
         panic::catch_unwind(AssertUnwindSafe(|| decided.as_mut().poll(context)))
-            .unwrap_or(Poll::Ready(Err(TokenError::Panicked)))
+            .unwrap_or(Poll::Ready(Err(Refusal::panicked())))
     })
     .await
 }
@@ -203,7 +199,7 @@ async fn answer(
     parts: &Parts,
     form: &TokenForm,
     decision: &mut Decision,
-) -> Result<Response<Body>, TokenError> {
+) -> Result<Response<Body>, Refusal> {
     let (line, attempt) = (&server.line, Attempt::new(&parts.extensions, form));
     throttle::check(&*server.throttle, &attempt, decision)?;
     let outcome = match endpoint {
@@ -218,25 +214,9 @@ async fn answer(
             .await
             .map(|token| response::token(&token)),
     };
+    let outcome = outcome.map_err(|error| explain::refused(&line.context, form, error, decision));
     throttle::conclude(&*server.throttle, &attempt, &outcome);
     outcome
-}
-
-fn refusal(error: &TokenError, decision: &Decision, challenge: Challenge) -> Response<Body> {
-    let mut response = response::error(error, &decision.id, challenge);
-    if matches!(error, TokenError::Form(FormError::TooLarge)) {
-        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-    }
-    if matches!(
-        error,
-        TokenError::Form(FormError::TooLarge | FormError::Incomplete)
-    ) {
-        response.headers_mut().insert(
-            header::CONNECTION,
-            header::HeaderValue::from_static("close"),
-        );
-    }
-    response
 }
 
 /// Reads a body to its end. One piece, which it nearly always is, is taken as it is. Several are

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 
 use http::Extensions;
 
-use super::{AuthorizationHeader, Decision, FormError, TokenError, TokenForm};
+use super::{AuthorizationHeader, Blame, Decision, Refusal, TokenForm};
 use crate::assertion::Assertion;
 
 /// Counts failures, and says who failed too often. Its methods must not block.
@@ -93,29 +93,29 @@ pub(super) fn check(
     throttle: &dyn Throttle,
     attempt: &Attempt<'_>,
     decision: &mut Decision,
-) -> Result<(), TokenError> {
+) -> Result<(), Refusal> {
     let Some(wait) = throttle.wait(attempt) else {
         return Ok(());
     };
     if let Some(party) = attempt.claimed_party() {
         decision.claims_client(&party);
     }
-    Err(TokenError::Throttled(wait))
+    Err(Refusal::throttled(wait))
 }
 
 /// Tells those who send too much that proves nothing to wait, instead of what is wrong with it.
 pub(super) fn slow_down(
     throttle: &dyn Throttle,
     extensions: &Extensions,
-    error: TokenError,
-) -> TokenError {
-    if !error.proves_nothing() {
-        return error;
+    refusal: Refusal,
+) -> Refusal {
+    if refusal.blame() != Blame::NoProof {
+        return refusal;
     }
-    match (throttle.unreadable(extensions), &error) {
-        // These end their connection, whoever sent them.
-        (_, TokenError::Form(FormError::TooLarge | FormError::Incomplete)) | (None, _) => error,
-        (Some(wait), _) => TokenError::Throttled(wait),
+    match throttle.unreadable(extensions) {
+        // A connection that is to end ends, whoever sent the request.
+        Some(wait) if !refusal.closes_the_connection() => Refusal::throttled(wait),
+        _ => refusal,
     }
 }
 
@@ -123,11 +123,11 @@ pub(super) fn slow_down(
 pub(super) fn conclude<T>(
     throttle: &dyn Throttle,
     attempt: &Attempt<'_>,
-    outcome: &Result<T, TokenError>,
+    outcome: &Result<T, Refusal>,
 ) {
     match outcome {
         Ok(_) => throttle.succeeded(attempt),
-        Err(error) if error.is_failed_proof() => throttle.failed(attempt),
+        Err(refusal) if refusal.blame() == Blame::FailedProof => throttle.failed(attempt),
         Err(_) => {}
     }
 }

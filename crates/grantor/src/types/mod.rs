@@ -1,6 +1,7 @@
 //! The words of the protocol as types. Text becomes one of these once, where it enters; after that
 //! the type travels.
 
+mod error_code;
 mod identifier;
 mod issuer;
 mod method;
@@ -8,6 +9,7 @@ mod rule;
 mod scope;
 mod shown;
 
+pub use error_code::ErrorCode;
 pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 #[cfg(feature = "remote")]
 pub(crate) use issuer::is_loopback;

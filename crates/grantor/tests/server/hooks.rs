@@ -16,7 +16,7 @@ use grantor::{
     registry::{Client, Permission, Subject},
     server::{
         Authorization, Caller, ClientAuthError, ClientAuthRequirement, ClientAuthentication,
-        Context, Decision, Grant, GrantError, Mechanism, TokenForm,
+        Context, Decision, Grant, GrantError, Mechanism, Refusal, TokenForm,
     },
     storage::{
         Claim, ClientSource, PermissionSource, ReplayGuard, ReplayKey, StoreError, SubjectSource,
@@ -365,7 +365,7 @@ impl Grant for Voucher {
         match form.required("voucher")? {
             "good" => Authorization::for_client(client.clone(), &VOUCHER),
             "panics" => defect(),
-            _ => Err(GrantError::Refused("the voucher is not valid")),
+            _ => Err(Refusal::invalid_grant("the voucher is not valid").into()),
         }
     }
 }

@@ -34,7 +34,7 @@ const BUCKETS: [f64; 12] = [
 struct DecisionLabels {
     endpoint: &'static str,
     outcome: &'static str,
-    error: &'static str,
+    error: String,
     rule: String,
 }
 
@@ -110,13 +110,13 @@ impl DecisionLog for Metrics {
         otel::record(decision);
         let (outcome, error, rule) = match &decision.outcome {
             Outcome::Granted => ("granted", "", ""),
-            Outcome::Refused { error, rule, .. } => ("refused", *error, rule.name()),
+            Outcome::Refused { error, rule, .. } => ("refused", error.as_str(), rule.name()),
             Outcome::Undecided => ("undecided", "", ""),
         };
         let labels = DecisionLabels {
             endpoint: decision.endpoint,
             outcome,
-            error,
+            error: error.to_owned(),
             rule: rule.to_owned(),
         };
         self.decisions.get_or_create(&labels).inc();

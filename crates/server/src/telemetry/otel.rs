@@ -164,7 +164,7 @@ pub fn record(decision: &Decision) {
         Outcome::Undecided => span.record("outcome", "undecided"),
         Outcome::Refused { error, rule, .. } => span
             .record("outcome", "refused")
-            .record("error_code", *error)
+            .record("error_code", error.as_str())
             .record("rule", rule.name()),
     };
 }

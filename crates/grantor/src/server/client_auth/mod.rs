@@ -2,6 +2,7 @@
 //! RFC 7521 §4.2).
 
 mod assertion;
+mod error;
 mod none;
 mod secret;
 
@@ -10,12 +11,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use assertion::ClientAssertion;
+pub use error::ClientAuthError;
 pub use none::PublicClient;
 pub use secret::{ClientSecretBasic, ClientSecretPost};
 
-use super::{
-    AuthorizationHeader, ClientAuthError, ClientAuthRequirement, Context, Decision, TokenForm,
-};
+use super::{AuthorizationHeader, ClientAuthRequirement, Context, Decision, TokenForm};
 use crate::{
     registry::Client,
     types::{AuthMethod, ClientId},

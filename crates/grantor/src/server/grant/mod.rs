@@ -1,6 +1,7 @@
 //! Grants: what a request is entitled to (RFC 6749 §1.3, §4.5).
 
 mod client_credentials;
+mod error;
 mod jwt_bearer;
 
 use std::sync::Arc;
@@ -8,10 +9,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use client_credentials::ClientCredentials;
+pub use error::GrantError;
 pub use jwt_bearer::JwtBearer;
 pub(super) use jwt_bearer::entitle;
 
-use super::{Caller, Context, Decision, GrantError, TokenForm};
+use super::{Caller, Context, Decision, TokenForm};
 use crate::{
     registry::{Client, Permission, Subject},
     storage::TokenOrigin,

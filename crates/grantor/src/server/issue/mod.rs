@@ -1,11 +1,14 @@
 //! Issuing: an approval becomes an access token.
 
+mod error;
 mod jwt;
 mod opaque;
 
 use std::{fmt, time::Duration};
 
-use super::{Approval, Context, Decision, IssueError};
+pub use error::IssueError;
+
+use super::{Approval, Context, Decision};
 use crate::{clock::UnixTime, registry::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.

@@ -74,7 +74,9 @@ impl Answer {
     #[track_caller]
     pub(crate) fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
         let (logged, broken, told) = match &self.decision.outcome {
-            Outcome::Refused { error, rule, cause } => (*error, rule.name(), cause.as_str()),
+            Outcome::Refused { error, rule, cause } => {
+                (error.as_str(), rule.name(), cause.as_str())
+            }
             Outcome::Granted | Outcome::Undecided => ("granted", "no rule", ""),
         };
         assert_eq!((logged, broken), (error, rule), "{row}: {told}");

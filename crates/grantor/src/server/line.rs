@@ -2,9 +2,9 @@
 //! says which.
 
 use super::{
-    Context, Decision, Grant, IssuedToken, TokenError, TokenForm,
+    ClientAuthError, Context, Decision, FormError, Grant, GrantError, IssueError, IssuedToken,
+    PolicyError, Refusal, TokenForm,
     client_auth::{self, ClientAuthentication},
-    error::FormError,
     issue, policy,
 };
 
@@ -47,5 +47,38 @@ impl Line {
         let grant = grant.ok_or_else(|| FormError::UnsupportedGrantType(asked.into()))?;
         decision.grant_type = Some(grant.grant_type());
         Ok(&**grant)
+    }
+}
+
+/// Why there is no token: the stage, and its reason.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The request's form.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// Client authentication.
+    #[error(transparent)]
+    ClientAuth(#[from] ClientAuthError),
+    /// The grant.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// Scope and resource.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Making the token.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Form(error) => error.into(),
+            TokenError::ClientAuth(error) => error.into(),
+            TokenError::Grant(error) => error.into(),
+            TokenError::Policy(error) => error.into(),
+            TokenError::Issue(error) => error.into(),
+        }
     }
 }

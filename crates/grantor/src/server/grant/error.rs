@@ -1,0 +1,113 @@
+//! Why a grant refuses, and what the client is told.
+
+use crate::{
+    assertion::AssertionError,
+    keys::KeyError,
+    server::{Blame, FormError, Refusal},
+    storage::StoreError,
+    types::{ErrorCode, Rule, Shown},
+};
+
+/// The grant refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantError {
+    /// A parameter of this grant is absent.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// A `client_id` without credentials beside the assertion names another client than its issuer.
+    #[error("client_id does not match the issuer of the assertion: got {0:?}")]
+    ClientIdMismatch(Shown),
+    /// The assertion has no `iss`.
+    #[error("claim 'iss' is missing")]
+    NoIssuer,
+    /// `iss` is nobody known.
+    #[error("issuer {0:?} is not registered")]
+    UnknownIssuer(Shown),
+    /// An operator has disabled the issuer.
+    #[error("issuer is disabled")]
+    DisabledIssuer,
+    /// The caller is another client than the issuer.
+    #[error("caller {caller:?} is not the issuer {issuer:?}")]
+    CallerIsNotIssuer {
+        /// Who called.
+        caller: Shown,
+        /// Who signed.
+        issuer: Shown,
+    },
+    /// No key to verify the assertion with.
+    #[error("key: {0}")]
+    Key(KeyError),
+    /// The assertion broke a rule.
+    #[error("assertion: {0}")]
+    Assertion(AssertionError),
+    /// `sub` is neither the client nor anybody known.
+    #[error("subject {0:?} is not known")]
+    UnknownSubject(Shown),
+    /// An operator has disabled the subject.
+    #[error("subject is disabled")]
+    DisabledSubject,
+    /// The client holds no permission for the subject.
+    #[error("client holds no permission for subject {0:?}")]
+    NoPermission(Shown),
+    /// The client is not registered for this grant.
+    #[error("client is not registered for this grant")]
+    NotAllowed,
+    /// The `scope` claim is no scope.
+    #[error("the 'scope' claim is malformed: got {0:?}")]
+    MalformedScopeClaim(Shown),
+    /// A custom grant's own refusal.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The registry failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is told of everything by which a caller could find out who is registered (law 6).
+const NOT_ACCEPTABLE: &str = "the assertion is not acceptable";
+
+impl From<GrantError> for Refusal {
+    fn from(error: GrantError) -> Self {
+        use GrantError as E;
+        let refused = |rule, text| Self::new(ErrorCode::INVALID_GRANT, rule, text);
+        let cause = error.to_string();
+        let refusal = match error {
+            E::ClientIdMismatch(_) => Self::new(
+                ErrorCode::INVALID_CLIENT,
+                Rule::Grant,
+                "client authentication failed",
+            )
+            .blaming(Blame::FailedProof),
+            E::NoIssuer | E::UnknownIssuer(_) | E::DisabledIssuer => {
+                refused(Rule::IssuerClaim, NOT_ACCEPTABLE).blaming(Blame::FailedProof)
+            }
+            E::CallerIsNotIssuer { .. } => refused(Rule::Grant, NOT_ACCEPTABLE),
+            E::Key(key) => Self::of_key(&key, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE),
+            E::Assertion(assertion) => {
+                Self::of_assertion(&assertion, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE)
+            }
+            E::UnknownSubject(_) | E::DisabledSubject => refused(
+                Rule::SubjectClaim,
+                "the client may not act for this subject",
+            ),
+            E::NoPermission(_) => {
+                refused(Rule::Permission, "the client may not act for this subject")
+            }
+            E::NotAllowed => Self::new(
+                ErrorCode::UNAUTHORIZED_CLIENT,
+                Rule::Grant,
+                "the client may not use this grant",
+            ),
+            E::MalformedScopeClaim(_) => Self::new(
+                ErrorCode::INVALID_SCOPE,
+                Rule::Grant,
+                "the scope claim is malformed",
+            ),
+            E::Store(store) => Self::of_store(&store),
+            E::Form(form) => return form.into(),
+            E::Refused(refusal) => return refusal,
+        };
+        refusal.because(cause)
+    }
+}
