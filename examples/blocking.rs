@@ -2,7 +2,7 @@
 //! which does need a runtime, runs in a thread of the same process:
 //!
 //! ```text
-//! cargo run -p grantor --example blocking --features client
+//! cargo run -p grantor --example blocking --features client,reqwest
 //! ```
 
 use std::{

@@ -2,8 +2,8 @@
 //! told by an extractor.
 //!
 //! ```text
-//! cargo run -p grantor --features resource --example protect_axum -- --once
-//! cargo run -p grantor --features resource --example protect_axum -- https://as.example https://api.example
+//! cargo run -p grantor --features resource,reqwest --example protect_axum -- --once
+//! cargo run -p grantor --features resource,reqwest --example protect_axum -- https://as.example https://api.example
 //! ```
 //!
 //! The first starts an authorization server too, gets a token, calls the API with and without it,

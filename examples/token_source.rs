@@ -1,7 +1,7 @@
 //! A client from its key file to a token, against a server in the same process:
 //!
 //! ```text
-//! cargo run -p grantor --example token_source --features client
+//! cargo run -p grantor --example token_source --features client,reqwest
 //! ```
 
 use std::{error::Error, sync::Arc};

@@ -40,6 +40,13 @@ impl UnixTime {
         NumericDate::from_seconds(self.0 as f64 / 1000.0)
     }
 
+    /// How long ago `earlier` was; `None` if it is later than this.
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        u64::try_from(self.0.saturating_sub(earlier.0))
+            .ok()
+            .map(Duration::from_millis)
+    }
+
     /// Earlier by `duration`.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use http::{StatusCode, Uri};
+use http::Uri;
 use url::Url;
 
 use super::{AccessToken, TokenError, TokenSource};
@@ -72,13 +72,9 @@ impl ApiAccess {
         self.source.token().await
     }
 
-    /// Whether the API refused the token. Then it is handed out no more.
-    pub(super) fn is_refused(&self, token: &AccessToken, answer: StatusCode) -> bool {
-        let is_refused = answer == StatusCode::UNAUTHORIZED;
-        if is_refused {
-            self.source.invalidate(token);
-        }
-        is_refused
+    /// Hands the token out no more, because the API refused it.
+    pub(super) fn invalidate(&self, refused: &AccessToken) {
+        self.source.invalidate(refused);
     }
 
     /// A token to try once more with, if there is another.

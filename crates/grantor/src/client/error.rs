@@ -68,12 +68,9 @@ pub enum TokenError {
     /// No answer.
     #[error("token endpoint: {0}")]
     Fetch(#[source] Arc<FetchError>),
-    /// The token endpoint could not be learned.
+    /// The token endpoint could not be learned from the metadata.
     #[error(transparent)]
     Discovery(Arc<DiscoveryError>),
-    /// The metadata names no token endpoint.
-    #[error("the server's metadata has no token_endpoint")]
-    NoTokenEndpoint,
     /// The answer is not `application/json` (RFC 6749 §5.1).
     #[error("the token answer has content type {}, expected application/json", shown(.0))]
     ContentType(String),
@@ -150,9 +147,9 @@ impl From<FetchError> for TokenError {
     }
 }
 
-impl From<DiscoveryError> for TokenError {
-    fn from(error: DiscoveryError) -> Self {
-        Self::Discovery(Arc::new(error))
+impl From<Arc<DiscoveryError>> for TokenError {
+    fn from(error: Arc<DiscoveryError>) -> Self {
+        Self::Discovery(error)
     }
 }
 

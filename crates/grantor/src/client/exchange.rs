@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor_jose::crypto::random_bytes;
 use http::{StatusCode, header};
-use tokio::{sync::Mutex, time::timeout};
-use url::Url;
+use tokio::time::timeout;
 
 use super::{
     AccessToken, ClientAuth, Server, TokenError, TokenRequest, TokenType, Wanted,
@@ -14,13 +13,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, UnixTime},
-    remote::{Fetch, ServerMetadata},
+    remote::{Fetch, FetchError, endpoint::Endpoint},
 };
-
-/// How long a discovered token endpoint is used before the metadata is read again.
-const METADATA_LIFETIME: Duration = Duration::from_secs(3600);
-/// How long a request waits for the metadata that another reads, and at most half its time.
-const METADATA_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often a token request is tried, and how far apart. Tried again is what got no answer or a
 /// 5xx, never a 4xx; each try has a new assertion.
@@ -53,6 +47,7 @@ impl Default for Retry {
 /// Everything that a token request is made of.
 pub(super) struct Exchange {
     pub server: Server,
+    pub endpoint: Endpoint,
     pub supply: Supply,
     /// In place of that of the supply.
     pub client_auth: Option<Box<dyn ClientAuth>>,
@@ -61,12 +56,10 @@ pub(super) struct Exchange {
     pub retry: Retry,
     pub fetch: Arc<dyn Fetch>,
     pub clock: Arc<dyn Clock>,
-    /// The token endpoint that the metadata named, and when it was read. Waiting for this lock is
-    /// waiting for the document.
-    pub discovered: Mutex<Option<(Url, UnixTime)>>,
 }
 
 /// Why there is no token, and how long the server wants to be left alone.
+#[derive(Clone)]
 pub(super) struct Failure {
     pub error: TokenError,
     pub retry_after: Option<Duration>,
@@ -126,12 +119,17 @@ impl Exchange {
         wanted: &Wanted,
         credentials: &Credentials,
     ) -> Result<AccessToken, Failure> {
-        let endpoint = self.endpoint().await?;
+        let endpoint = self
+            .endpoint
+            .url("token_endpoint", |metadata| {
+                metadata.token_endpoint.as_ref()
+            })
+            .await?;
         let now = self.clock.now();
         let request = self.request(wanted, credentials, now).await?;
         let request = request
             .into_http(&endpoint)
-            .map_err(|error| crate::remote::FetchError::transport(&error))?;
+            .map_err(|error| FetchError::transport(&error))?;
         let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await?;
         let retry_after = match answer.status() {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
@@ -168,44 +166,6 @@ impl Exchange {
             client_auth.authenticate(&mut request).await?;
         }
         Ok(request)
-    }
-
-    /// The token endpoint: as configured, or by the metadata. Metadata that can no longer be read
-    /// is used on.
-    async fn endpoint(&self) -> Result<Url, TokenError> {
-        let issuer = match (self.server.token_endpoint(), self.server.issuer()) {
-            (Some(url), _) => return Ok(url.clone()),
-            (None, issuer) => issuer.unwrap_or_default(),
-        };
-        // Whoever reads it may hang with a runtime that nobody drives: then each reads it for
-        // itself.
-        let patience = METADATA_PATIENCE.min(self.retry.timeout / 2);
-        let mut discovered = timeout(patience, self.discovered.lock()).await.ok();
-        let known = discovered.as_deref().cloned().flatten();
-        let now = self.clock.now();
-        match &known {
-            Some((url, read)) if *read <= now && now < read.plus(METADATA_LIFETIME) => {
-                return Ok(url.clone());
-            }
-            _ => {}
-        }
-        match (
-            ServerMetadata::discover(&*self.fetch, issuer)
-                .await
-                .map_err(TokenError::from),
-            known,
-        ) {
-            (Err(error), Some((url, _))) if error.is_transient() => Ok(url),
-            (metadata, _) => {
-                let url = metadata?
-                    .token_endpoint
-                    .ok_or(TokenError::NoTokenEndpoint)?;
-                if let Some(discovered) = &mut discovered {
-                    **discovered = Some((url.clone(), now));
-                }
-                Ok(url)
-            }
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{Request, Response, header};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::{
     Empty, Full,
     combinators::{BoxBody, UnsyncBoxBody},
@@ -149,8 +149,11 @@ where
         .call(Request::from_parts(parts, body))
         .await
         .map_err(AccessError::Http)?;
-    let is_refused = access.is_refused(&token, answer.status());
-    let Some((mut parts, body)) = again.filter(|_| is_refused) else {
+    if answer.status() != StatusCode::UNAUTHORIZED {
+        return Ok(answer);
+    }
+    access.invalidate(&token);
+    let Some((mut parts, body)) = again else {
         return Ok(answer);
     };
     let Some(token) = access.other_than(&token).await else {

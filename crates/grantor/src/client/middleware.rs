@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use async_trait::async_trait;
-use http::{Extensions, header};
+use http::{Extensions, StatusCode, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
@@ -32,8 +32,11 @@ impl Middleware for ApiAccess {
         let answer = next.clone().run(request, extensions).await?;
         // After a redirect to elsewhere, the answer is not the API's.
         let is_of_api = self.covers(Origin::of_url(answer.url()).as_ref());
-        let is_refused = is_of_api && self.is_refused(&token, answer.status());
-        let Some(mut request) = again.filter(|_| is_refused) else {
+        if !is_of_api || answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        self.invalidate(&token);
+        let Some(mut request) = again else {
             return Ok(answer);
         };
         let Some(token) = self.other_than(&token).await else {

@@ -5,19 +5,16 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use grantor_jose::crypto::random_bytes;
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    time::{Instant, timeout},
-};
-
 use super::{
     AccessToken, TokenError, Wanted,
     exchange::{Exchange, Failure, backoff},
 };
-use crate::clock::UnixTime;
+use crate::{
+    clock::UnixTime,
+    remote::flight::{Flight, Lost, Trip},
+};
+use arc_swap::ArcSwapOption;
+use grantor_jose::crypto::random_bytes;
 
 /// Waits after failed requests: from this
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -25,9 +22,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// and the longest that a server's `Retry-After` is respected.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
-/// A flight that has not landed this long after its own time limit is not being flown: nobody
-/// drives its runtime.
-const OVERDUE: Duration = Duration::from_secs(5);
 /// A token that replaced a refused one, and is refused too, is not replaced again within this time:
 /// the token is not the reason.
 const REJECTION_COOLDOWN: Duration = Duration::from_secs(10);
@@ -49,40 +43,19 @@ pub(super) struct Timing {
 #[derive(Default)]
 pub(super) struct Slot {
     current: ArcSwapOption<Held>,
-    state: Mutex<State>,
+    /// The request that is under way.
+    flight: Flight<Landing>,
+    failures: Mutex<Failures>,
 }
 
+/// What the last requests came to.
 #[derive(Default)]
-struct State {
-    /// Set while a request is under way.
-    flight: Option<Flight>,
-    failures: u32,
+struct Failures {
+    in_a_row: u32,
     pause: Option<Pause>,
 }
 
-type Landing = Result<AccessToken, TokenError>;
-
-/// A request under way. `landing` is closed without a value if it was aborted.
-#[derive(Clone)]
-struct Flight {
-    started: Instant,
-    landing: watch::Receiver<Option<Landing>>,
-}
-
-impl Flight {
-    /// How long it is still waited for.
-    fn patience(&self, exchange: &Exchange) -> Duration {
-        exchange
-            .retry
-            .timeout
-            .saturating_add(OVERDUE)
-            .saturating_sub(self.started.elapsed())
-    }
-
-    fn is_under_way(&self, exchange: &Exchange) -> bool {
-        self.landing.has_changed().is_ok() && !self.patience(exchange).is_zero()
-    }
-}
+type Landing = Result<AccessToken, Failure>;
 
 /// No request is made for `wait` from `since`; callers get what came of the last.
 struct Pause {
@@ -144,12 +117,6 @@ impl Held {
     }
 }
 
-/// What became of wanting a token that is not there.
-enum Joined {
-    Landed(Landing),
-    Flying(Flight),
-}
-
 impl Slot {
     /// The token: at once while it is valid, also while it is being refreshed; else when the one
     /// request for it has its answer.
@@ -158,26 +125,22 @@ impl Slot {
         exchange: &Arc<Exchange>,
         timing: Timing,
         wanted: &Wanted,
-    ) -> Landing {
+    ) -> Result<AccessToken, TokenError> {
         if let Some(token) = self.valid(exchange, timing, wanted) {
             return Ok(token);
         }
-        // A flight that was aborted with somebody else's runtime, or hangs with it, is flown once
-        // more on this one.
-        for _ in 0..2 {
-            match self.join(exchange, timing, wanted) {
-                Joined::Landed(landing) => return landing,
-                Joined::Flying(mut flight) => {
-                    let patience = flight.patience(exchange);
-                    if let Ok(Ok(landing)) =
-                        timeout(patience, flight.landing.wait_for(Option::is_some)).await
-                    {
-                        return landing.clone().unwrap_or(Err(TokenError::Aborted));
-                    }
-                }
-            }
+        let landing = self
+            .flight
+            .join(
+                || self.known(exchange.clock.now()),
+                || self.request(exchange, timing, wanted),
+            )
+            .await;
+        match landing {
+            Ok(landing) => landing.map_err(|failure| failure.error),
+            Err(Lost::NoRuntime) => Err(TokenError::NoRuntime),
+            Err(Lost::Aborted) => Err(TokenError::Aborted),
         }
-        Err(TokenError::Aborted)
     }
 
     /// The token if it is valid. If it is to be refreshed, that is under way afterwards.
@@ -191,135 +154,104 @@ impl Slot {
         let held = held.as_ref()?;
         match held.freshness(exchange.clock.now()) {
             Freshness::Fresh => {}
-            Freshness::Due => drop(self.join(exchange, timing, wanted)),
+            Freshness::Due => {
+                // Outside of a runtime nothing is refreshed: the token is valid all the same.
+                let _ = self.flight.board(
+                    || self.known(exchange.clock.now()),
+                    || self.request(exchange, timing, wanted),
+                );
+            }
             Freshness::Stale => return None,
         }
         Some(held.token.clone())
     }
 
-    /// Takes the flight that is under way, or starts one.
-    fn join(self: &Arc<Self>, exchange: &Arc<Exchange>, timing: Timing, wanted: &Wanted) -> Joined {
-        let now = exchange.clock.now();
-        let mut state = self.state();
-        if let Some(held) = self
-            .current
-            .load()
+    /// What is known without a request: a fresh token, or during a pause what came of the last.
+    fn known(&self, now: UnixTime) -> Option<Landing> {
+        let held = self.current.load();
+        if let Some(held) = held
             .as_ref()
             .filter(|held| matches!(held.freshness(now), Freshness::Fresh))
         {
-            return Joined::Landed(Ok(held.token.clone()));
+            return Some(Ok(held.token.clone()));
         }
-        // Waiting needs one too.
-        let Ok(runtime) = Handle::try_current() else {
-            return Joined::Landed(Err(TokenError::NoRuntime));
-        };
-        if let Some(flight) = state
-            .flight
-            .as_ref()
-            .filter(|flight| flight.is_under_way(exchange))
-        {
-            return Joined::Flying(flight.clone());
-        }
-        if let Some(pause) = state
-            .pause
-            .as_ref()
-            .filter(|pause| pause.since <= now && now < pause.since.plus(pause.wait))
-        {
-            return Joined::Landed(pause.landing.clone());
-        }
-        let (sender, landing) = watch::channel(None);
-        let flight = Flight {
-            started: Instant::now(),
-            landing,
-        };
-        state.flight = Some(flight.clone());
-        // A runtime that is shutting down drops the task at once, and the ticket takes the lock
-        // when dropped.
-        drop(state);
-        let ticket = Ticket {
-            slot: Arc::clone(self),
-            sender,
-        };
-        let (exchange, wanted) = (Arc::clone(exchange), wanted.clone());
-        runtime.spawn(async move {
-            let landing = exchange.token(&wanted).await;
-            ticket.land(landing, timing, exchange.clock.now());
-        });
-        Joined::Flying(flight)
+        let failures = self.failures();
+        let pause = failures.pause.as_ref()?;
+        (pause.since <= now && now < pause.since.plus(pause.wait)).then(|| pause.landing.clone())
     }
 
-    /// What later callers find.
-    fn keep(
-        &self,
-        state: &mut State,
-        outcome: &Result<AccessToken, Failure>,
+    fn request(
+        self: &Arc<Self>,
+        exchange: &Arc<Exchange>,
         timing: Timing,
-        now: UnixTime,
-    ) {
-        match outcome {
+        wanted: &Wanted,
+    ) -> Request {
+        Request {
+            slot: self.clone(),
+            exchange: exchange.clone(),
+            timing,
+            wanted: wanted.clone(),
+        }
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request for a token, with its retries, for all callers.
+struct Request {
+    slot: Arc<Slot>,
+    exchange: Arc<Exchange>,
+    timing: Timing,
+    wanted: Wanted,
+}
+
+impl Trip for Request {
+    type Found = Landing;
+
+    fn flight(&self) -> &Flight<Landing> {
+        &self.slot.flight
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.exchange.retry.timeout
+    }
+
+    async fn fly(&self) -> Landing {
+        self.exchange.token(&self.wanted).await
+    }
+
+    fn keep(&self, landing: &Landing) {
+        let now = self.exchange.clock.now();
+        let mut failures = self.slot.failures();
+        match landing {
             Ok(token) => {
-                let held = Held::new(token.clone(), timing, self.current.load().as_deref());
+                let before = self.slot.current.load();
+                let held = Held::new(token.clone(), self.timing, before.as_deref());
                 // One that has ended already is given for a moment: else each call would make a
                 // request.
                 let has_ended = matches!(held.freshness(now), Freshness::Stale);
-                state.failures = 0;
-                state.pause = has_ended.then(|| Pause {
+                failures.in_a_row = 0;
+                failures.pause = has_ended.then(|| Pause {
                     since: now,
                     wait: FIRST_PAUSE,
-                    landing: Ok(token.clone()),
+                    landing: landing.clone(),
                 });
-                self.current.store(Some(Arc::new(held)));
+                self.slot.current.store(Some(Arc::new(held)));
             }
             Err(Failure { error, retry_after }) => {
                 tracing::warn!(%error, "no access token");
-                state.failures = state.failures.saturating_add(1);
+                failures.in_a_row = failures.in_a_row.saturating_add(1);
                 let wait = retry_after.map(|wait| wait.clamp(FIRST_PAUSE, LONGEST_RETRY_AFTER));
                 let wait =
-                    wait.unwrap_or_else(|| backoff(FIRST_PAUSE, LONGEST_PAUSE, state.failures));
-                state.pause = Some(Pause {
+                    wait.unwrap_or_else(|| backoff(FIRST_PAUSE, LONGEST_PAUSE, failures.in_a_row));
+                failures.pause = Some(Pause {
                     since: now,
                     wait,
-                    landing: Err(error.clone()),
+                    landing: landing.clone(),
                 });
             }
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to end a flight. However it ends, the next caller may start another.
-struct Ticket {
-    slot: Arc<Slot>,
-    sender: watch::Sender<Option<Landing>>,
-}
-
-impl Ticket {
-    /// What a flight brings that was taken for lost is for those only who still wait for it:
-    /// another has been started since.
-    fn land(self, outcome: Result<AccessToken, Failure>, timing: Timing, now: UnixTime) {
-        let mut state = self.slot.state();
-        if self.is_given_back(&mut state) {
-            self.slot.keep(&mut state, &outcome, timing, now);
-        }
-        drop(state);
-        self.sender
-            .send_replace(Some(outcome.map_err(|failure| failure.error)));
-    }
-
-    /// Whether the flight in the state was this one. It is there no more.
-    fn is_given_back(&self, state: &mut State) -> bool {
-        state
-            .flight
-            .take_if(|flight| flight.landing.same_channel(&self.sender.subscribe()))
-            .is_some()
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.is_given_back(&mut self.slot.state());
     }
 }

@@ -4,7 +4,6 @@ use std::{convert::Infallible, fmt, path::Path, sync::Arc, time::Duration};
 
 use http::request;
 use quick_cache::sync::Cache;
-use tokio::sync::Mutex;
 
 use super::{
     AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeyFileError, Retry,
@@ -15,8 +14,27 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    remote::{Fetch, HttpFetch},
+    remote::{
+        Fetch, default_fetch,
+        endpoint::{Endpoint, MetadataSource},
+        refreshing::{Lives, Refreshing, StaleAfter},
+    },
     types::{GrantType, Scope},
+};
+
+/// How long one try to read the metadata takes, and at most a third of the time for a token.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the metadata is used: an hour, and for as long as there is no answer after that. Each
+/// token request that needs it tries again.
+const METADATA_LIVES: Lives = Lives {
+    minimum: Duration::from_secs(3600),
+    maximum: Duration::from_secs(3600),
+    stale: Duration::MAX,
+    stale_after: StaleAfter::NoAnswer,
+    cooldown: Duration::ZERO,
+    pause: Duration::ZERO,
+    timeout: METADATA_TIMEOUT,
 };
 
 /// Gives access tokens. A clone is the same source: make one per server and credential, and clone
@@ -315,7 +333,7 @@ impl Builder {
         }
     }
 
-    /// The HTTP client. [`HttpFetch`] if not set.
+    /// The HTTP client. If not set, the one that the feature `reqwest` brings.
     pub fn fetch(self, fetch: Arc<dyn Fetch>) -> Self {
         Self {
             fetch: Some(fetch),
@@ -347,9 +365,10 @@ impl Builder {
         }
         let fetch = match self.fetch {
             Some(fetch) => fetch,
-            None => Arc::new(HttpFetch::new()?),
+            None => default_fetch()?,
         };
         let exchange = Exchange {
+            endpoint: endpoint(&self.server, self.retry, &fetch, &self.clock),
             server: self.server,
             supply: Supply::new(self.credentials, self.origin),
             client_auth: self.client_auth,
@@ -358,7 +377,6 @@ impl Builder {
             retry: self.retry,
             fetch,
             clock: self.clock,
-            discovered: Mutex::default(),
         };
         let (wanted, slot, slots) = (
             self.wanted,
@@ -374,6 +392,29 @@ impl Builder {
             slots: Arc::new(slots),
         })
     }
+}
+
+/// Where the token endpoint is: as configured, or by the metadata.
+fn endpoint(
+    server: &Server,
+    retry: Retry,
+    fetch: &Arc<dyn Fetch>,
+    clock: &Arc<dyn Clock>,
+) -> Endpoint {
+    if let Some(url) = server.token_endpoint() {
+        return Endpoint::Configured(url.clone());
+    }
+    let source = MetadataSource {
+        issuer: server.issuer().unwrap_or_default().to_owned(),
+        fetch: fetch.clone(),
+    };
+    // A reader whose runtime is not driven must leave time for another.
+    let timeout = METADATA_TIMEOUT.min(retry.timeout / 3);
+    let lives = Lives {
+        timeout,
+        ..METADATA_LIVES
+    };
+    Endpoint::Discovered(Arc::new(Refreshing::new(source, lives, clock.clone())))
 }
 
 impl fmt::Debug for Builder {

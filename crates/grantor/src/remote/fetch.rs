@@ -1,17 +1,18 @@
 //! Outgoing HTTP. Everything here that asks another server does it through [`Fetch`], so that a
-//! program can bring an HTTP client of its own; [`HttpFetch`] is the one used where it brings none.
+//! program can bring an HTTP client of its own. With the feature `reqwest`, [`HttpFetch`](super::HttpFetch)
+//! is the one used where it brings none.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
 use url::Url;
 
 use super::obstacle::{Cause, Obstacle};
 use crate::types::is_loopback;
 
-/// How long [`HttpFetch`] waits for a whole answer.
+/// How long `HttpFetch` waits for a whole answer.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends a request and reads the answer to its end.
@@ -46,6 +47,9 @@ pub enum FetchError {
     /// It took too long.
     #[error("no answer in time")]
     TimedOut,
+    /// No HTTP client was given, and the feature `reqwest`, which brings one, is off.
+    #[error("no HTTP client: give one, or enable the feature `reqwest`")]
+    NoHttpClient,
     /// The body is longer than what was asked for can be.
     #[error("the answer is longer than {0} octets")]
     TooLong(usize),
@@ -71,10 +75,6 @@ impl FetchError {
     }
 }
 
-fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
-    error.source().map_or(error, innermost)
-}
-
 /// Accepts the URLs that credentials may be sent to and keys be read from: https with a host, http
 /// on a loopback host; no user.
 ///
@@ -92,84 +92,17 @@ pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     }
 }
 
-/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's
-/// proxy settings for what is encrypted, no redirects, and no request sent twice: an assertion is
-/// good for one.
-#[derive(Clone)]
-pub struct HttpFetch {
-    client: reqwest::Client,
-    /// For plain HTTP, which is for this machine only: through a proxy it would leave it.
-    direct: reqwest::Client,
-}
-
-impl HttpFetch {
-    /// A client without open connections. It trusts what `SSL_CERT_FILE` and `SSL_CERT_DIR` name
-    /// or, where neither is set, the roots of the operating system. Where there are none, as in
-    /// a bare container, it trusts nobody, and reaches http URLs of loopback hosts only.
-    ///
-    /// # Errors
-    /// [`FetchError::Transport`] if TLS cannot be set up.
-    pub fn new() -> Result<Self, FetchError> {
-        let settings = || {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .timeout(TIMEOUT)
-                .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
-        };
-        let client = settings().build().or_else(|error| {
-            tracing::warn!(error = %innermost(&error), "no https connection will be possible");
-            settings().tls_certs_only([]).build()
-        });
-        let direct = settings().no_proxy().tls_certs_only([]).build();
-        Ok(Self {
-            client: client.map_err(failed)?,
-            direct: direct.map_err(failed)?,
-        })
-    }
-}
-
-impl fmt::Debug for HttpFetch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HttpFetch")
-    }
-}
-
-#[async_trait]
-impl Fetch for HttpFetch {
-    async fn fetch(
-        &self,
-        request: Request<Bytes>,
-        limit: usize,
-    ) -> Result<Response<Bytes>, FetchError> {
-        let url = checked_url(&request.uri().to_string())?;
-        let client = if url.scheme() == "https" {
-            &self.client
-        } else {
-            &self.direct
-        };
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut answer = client.execute(request).await.map_err(failed)?;
-        let mut body = BytesMut::new();
-        while let Some(part) = answer.chunk().await.map_err(failed)? {
-            if body.len() + part.len() > limit {
-                return Err(FetchError::TooLong(limit));
-            }
-            body.extend_from_slice(&part);
-        }
-        let mut response = Response::new(body.freeze());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
-        Ok(response)
-    }
-}
-
-fn failed(error: reqwest::Error) -> FetchError {
-    if error.is_timeout() {
-        FetchError::TimedOut
-    } else {
-        FetchError::transport(&error)
-    }
+/// The HTTP client where a program brings none.
+///
+/// # Errors
+/// As [`HttpFetch::new`](super::HttpFetch::new); without the feature `reqwest`
+/// [`FetchError::NoHttpClient`].
+#[cfg(any(feature = "client", feature = "resource"))]
+pub(crate) fn default_fetch() -> Result<std::sync::Arc<dyn Fetch>, FetchError> {
+    #[cfg(feature = "reqwest")]
+    return Ok(std::sync::Arc::new(super::HttpFetch::new()?));
+    #[cfg(not(feature = "reqwest"))]
+    Err(FetchError::NoHttpClient)
 }
 
 #[cfg(test)]

@@ -12,15 +12,17 @@ use super::{
     Introspection, TokenProfile, Validator,
     cache::TokenCache,
     introspection::Introspector,
-    key_set::{KeySet, Keys},
-    refreshing::{Lives, Refreshing},
     rules::Rules,
-    source::{Endpoint, KeySource, MetadataSource},
     validator::{Asking, Inner},
 };
 use crate::{
     clock::{Clock, SystemClock},
-    remote::{Fetch, FetchError, HttpFetch, checked_url},
+    remote::{
+        Fetch, FetchError, checked_url, default_fetch,
+        endpoint::{Endpoint, MetadataSource},
+        key_set::{KeySet, KeySource, Keys},
+        refreshing::{Lives, Refreshing, StaleAfter},
+    },
     types::Scope,
 };
 
@@ -61,7 +63,7 @@ pub enum ValidatorError {
     /// Times that contradict each other.
     #[error("{0}")]
     Times(&'static str),
-    /// No HTTP client can be made.
+    /// There is no HTTP client, or it cannot be made.
     #[error(transparent)]
     Fetch(FetchError),
 }
@@ -101,7 +103,9 @@ impl ValidatorBuilder {
                 minimum: Duration::from_secs(60),
                 maximum: Duration::from_secs(600),
                 stale: Duration::from_secs(3600),
+                stale_after: StaleAfter::AnyFailure,
                 cooldown: Duration::from_secs(30),
+                pause: Duration::from_secs(5),
                 timeout: Duration::from_secs(5),
             },
             remembered: Duration::from_secs(300),
@@ -231,7 +235,8 @@ impl ValidatorBuilder {
         Self { clock, ..self }
     }
 
-    /// Another HTTP client than [`HttpFetch`].
+    /// Sets the HTTP client. Without it and without the feature `reqwest`, [`build`](Self::build)
+    /// fails.
     #[must_use]
     pub fn fetch(self, fetch: Arc<dyn Fetch>) -> Self {
         Self {
@@ -248,7 +253,7 @@ impl ValidatorBuilder {
         self.check()?;
         let fetch = match self.fetch {
             Some(fetch) => fetch,
-            None => Arc::new(HttpFetch::new().map_err(ValidatorError::Fetch)?),
+            None => default_fetch().map_err(ValidatorError::Fetch)?,
         };
         let source = MetadataSource {
             issuer: self.rules.issuer.clone(),

@@ -9,8 +9,8 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle, PlaceholderGuard},
 };
 
-use super::{ValidatedToken, ValidationError, key_set::KeySet, refreshing::since};
-use crate::clock::UnixTime;
+use super::{ValidatedToken, ValidationError};
+use crate::{clock::UnixTime, remote::key_set::KeySet};
 
 /// For how long what came of asking about a token is the answer for everybody who brings it, where
 /// it is no plain "not active": whoever waited for it does not ask again in turn, and a failing
@@ -38,7 +38,7 @@ struct Life {
 
 impl Life {
     fn includes(self, now: UnixTime) -> bool {
-        since(self.from, now).is_some_and(|age| age < self.duration)
+        now.since(self.from).is_some_and(|age| age < self.duration)
     }
 }
 
@@ -51,7 +51,7 @@ impl Seen {
         duration: Duration,
         end: Option<UnixTime>,
     ) -> Self {
-        let left = end.map_or(duration, |end| since(now, end).unwrap_or_default());
+        let left = end.map_or(duration, |end| end.since(now).unwrap_or_default());
         Self {
             token,
             keys,

@@ -3,11 +3,11 @@
 
 use std::{error::Error, sync::Arc};
 
-use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwkSetError, JwsError};
+use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwsError};
 use http::StatusCode;
 
 use crate::{
-    remote::{DiscoveryError, FetchError},
+    remote::{DiscoveryError, FetchError, KeySetError, key_set::SignatureError},
     types::Scope,
 };
 
@@ -111,25 +111,34 @@ impl From<Arc<SourceError>> for ValidationError {
     }
 }
 
+impl From<SourceError> for ValidationError {
+    fn from(error: SourceError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<SignatureError> for ValidationError {
+    fn from(error: SignatureError) -> Self {
+        match error {
+            SignatureError::Jws(error) => Self::Jws(error),
+            SignatureError::UnknownKey => Self::UnknownKey,
+            SignatureError::UnusableKey { index, reason } => Self::UnusableKey { index, reason },
+            SignatureError::Unavailable(error) => SourceError::Keys(error).into(),
+        }
+    }
+}
+
 /// Why metadata, keys or an introspection answer of the authorization server are not there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// The metadata cannot be used.
+    /// The metadata is not there, or does not say where to ask about a token.
     #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-    /// The metadata is not there.
+    Discovery(#[from] Arc<DiscoveryError>),
+    /// The keys are not there.
     #[error(transparent)]
-    Metadata(Arc<Self>),
-    /// The metadata does not name what is needed.
-    #[error("the metadata of {issuer:?} has no '{member}'")]
-    NotInMetadata {
-        /// Whose metadata.
-        issuer: String,
-        /// What is missing.
-        member: &'static str,
-    },
-    /// There was no answer.
+    Keys(#[from] Arc<KeySetError>),
+    /// There was no answer about a token.
     #[error("{url}: {error}")]
     Fetch {
         /// What was asked for.
@@ -145,15 +154,6 @@ pub enum SourceError {
         url: String,
         /// The answer.
         status: StatusCode,
-    },
-    /// The key set is none, or contains private keys: nothing of it is used.
-    #[error("{url}: {error}")]
-    Keys {
-        /// What was asked for.
-        url: String,
-        /// Why.
-        #[source]
-        error: JwkSetError,
     },
     /// The introspection answer is no JSON object, or does not say whether the token is active (RFC
     /// 7662 §2.2).

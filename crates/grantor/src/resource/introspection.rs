@@ -7,13 +7,10 @@ use grantor_jose::{Claims, json};
 use http::StatusCode;
 use url::Url;
 
-use super::{
-    Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError,
-    source::Endpoint,
-};
+use super::{Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError};
 use crate::{
     clock::UnixTime,
-    remote::{Fetch, FetchError},
+    remote::{Fetch, FetchError, endpoint::Endpoint},
 };
 
 /// Largest introspection answer read, in octets.
@@ -150,13 +147,12 @@ impl Introspector {
             .url("introspection_endpoint", |metadata| {
                 metadata.introspection_endpoint.as_ref()
             })
-            .await?;
-        let body = self.send(&url, token, now).await.map_err(Arc::new)?;
-        let unreadable = |error| {
-            Arc::new(SourceError::Introspection {
-                url: url.to_string(),
-                error,
-            })
+            .await
+            .map_err(SourceError::Discovery)?;
+        let body = self.send(&url, token, now).await?;
+        let unreadable = |error| SourceError::Introspection {
+            url: url.to_string(),
+            error,
         };
         let answer = json::parse_object(&body).map_err(|error| unreadable(error.into()))?;
         match answer.get("active").and_then(json::Value::as_bool) {

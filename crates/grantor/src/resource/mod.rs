@@ -73,11 +73,8 @@ mod builder;
 mod cache;
 mod error;
 mod introspection;
-mod key_set;
 mod layer;
-mod refreshing;
 mod rules;
-mod source;
 mod token;
 mod validator;
 

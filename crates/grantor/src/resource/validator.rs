@@ -16,11 +16,11 @@ use super::{
     SourceError, ValidatedToken, ValidationError, ValidatorBuilder,
     cache::{Seen, TokenCache},
     introspection::{IntrospectedTokens, Introspector},
-    key_set::{KeySet, Keys},
     rules::Rules,
 };
 use crate::{
     clock::{Clock, UnixTime},
+    remote::key_set::{KeySet, Keys},
     types::Scope,
 };
 
@@ -112,7 +112,9 @@ impl Validator {
     /// # Errors
     /// Why the keys are not there. The validator tries again when a token comes.
     pub async fn prepare(&self) -> Result<(), Arc<SourceError>> {
-        self.0.keys.current().await.map(drop)
+        let keys = self.0.keys.current().await;
+        keys.map(drop)
+            .map_err(|error| Arc::new(SourceError::Keys(error)))
     }
 
     /// This resource's own identifier: the one that the validator was built with first.
@@ -137,7 +139,7 @@ impl Inner {
             return Ok(None);
         };
         let current = match seen.keys {
-            Some(_) => Some(self.keys.current().await?),
+            Some(_) => Some(self.keys.current().await.map_err(SourceError::Keys)?),
             None => None,
         };
         if seen.stands(now, current.as_ref()) {
@@ -219,7 +221,7 @@ impl Inner {
         let turn = timeout_at(deadline, self.tokens.accepted_or_turn(&fingerprint)).await;
         // The wait for it may have been long.
         let now = self.clock.now();
-        let turn = match turn.map_err(|_| Arc::new(SourceError::TimedOut))? {
+        let turn = match turn.map_err(|_| SourceError::TimedOut)? {
             Ok(seen) if seen.stands(now, jwt.as_ref().map(|(_, keys)| keys)) => {
                 return Ok(seen.token);
             }
@@ -251,10 +253,10 @@ impl Inner {
         // Half of the time is left for the answer: a question that has no chance of one would only
         // take a place.
         let place = timeout_at(deadline - asking.timeout / 2, asking.places.acquire()).await;
-        let _place = place.map_err(|_| Arc::new(SourceError::Busy))?;
+        let _place = place.map_err(|_| SourceError::Busy)?;
         let now = self.clock.now();
         let answer = timeout_at(deadline, asking.introspector.ask(text, now)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Arc::new(SourceError::TimedOut).into()))?;
+        let answer = answer.unwrap_or_else(|_| Err(SourceError::TimedOut.into()))?;
         self.rules.check_active(answer, now.date())
     }
 

@@ -1,5 +1,5 @@
 //! The client role, against an authorization server that answers by script.
-#![cfg(feature = "client")]
+#![cfg(all(feature = "client", feature = "reqwest"))]
 
 mod blocking;
 #[cfg(feature = "server")]

@@ -1,7 +1,7 @@
 //! Authorization servers that others wrote, as processes on loopback: Authlib (PyPI) and
 //! node-oidc-provider (npm). What each one needs is in docs/servers.md. Both refuse a `jti` that
 //! was used before, so a source that gives two tokens in a row made two.
-#![cfg(feature = "client")]
+#![cfg(all(feature = "client", feature = "reqwest"))]
 
 mod client;
 mod installed;

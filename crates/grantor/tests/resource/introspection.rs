@@ -17,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
-    remote::{Fetch, FetchError},
+    remote::{DiscoveryError, Fetch, FetchError},
     resource::{
         Authenticate, BasicCredentials, Introspection, IntrospectionRequest, SourceError,
         TokenProfile, Validator,
@@ -291,10 +291,14 @@ async fn an_answer_that_says_nothing_is_no_refusal_of_the_token() {
     assert!(
         matches!(
             &*source,
-            SourceError::NotInMetadata {
-                member: "introspection_endpoint",
-                ..
-            }
+            SourceError::Discovery(error)
+                if matches!(
+                    **error,
+                    DiscoveryError::NotInMetadata {
+                        member: "introspection_endpoint",
+                        ..
+                    }
+                )
         ),
         "{source}"
     );

@@ -1,14 +1,17 @@
 //! When the issuer's keys are asked for, how long they are believed, and what a bad issuer cannot
 //! do. A real server on loopback.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::support::{
     Double, JWKS, METADATA, Reply, accepted, at, key_set, keys, refused, unavailable,
 };
 use grantor::{
     jose::JwkSetError,
-    remote::{DiscoveryError, FetchError},
+    remote::{DiscoveryError, FetchError, KeySetError},
     resource::{SourceError, ValidatorBuilder},
 };
 use http::header;
@@ -235,7 +238,7 @@ async fn stale_keys_are_used_while_nobody_answers_and_then_no_more() {
     clock.set(at(1800.0));
     let source = unavailable("too old", validator.validate(&token).await);
     assert!(
-        matches!(&*source, SourceError::Status { status, .. } if *status == 500),
+        matches!(&*of_keys(&source), KeySetError::Status { status, .. } if *status == 500),
         "{source}"
     );
     let hits = server.hits(JWKS);
@@ -301,8 +304,8 @@ async fn a_server_that_hangs_costs_one_wait() {
 
     let (cold, _) = server.validator(impatient);
     assert!(matches!(
-        &*unavailable("cold", cold.validate(&token).await),
-        SourceError::TimedOut
+        &*of_keys(&unavailable("cold", cold.validate(&token).await)),
+        KeySetError::TimedOut
     ));
 }
 
@@ -379,7 +382,7 @@ async fn a_clock_that_is_set_back_far_does_not_keep_keys_for_ever() {
     clock.set(at(-1200.001));
     let source = unavailable("further", validator.validate(&token).await);
     assert!(
-        matches!(&*source, SourceError::Status { status, .. } if *status == 500),
+        matches!(&*of_keys(&source), KeySetError::Status { status, .. } if *status == 500),
         "{source}"
     );
     server.publishes(&[&keys::P256]);
@@ -453,8 +456,16 @@ fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
     }
 }
 
+/// Why the keys are not there.
+fn of_keys(source: &SourceError) -> Arc<KeySetError> {
+    match source {
+        SourceError::Keys(error) => error.clone(),
+        other => unreachable!("{other}"),
+    }
+}
+
 /// What the server says instead of its keys, and why that is not used.
-async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&SourceError) -> bool) {
+async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&KeySetError) -> bool) {
     let server = Double::publishing(&[&keys::P256]).await;
     let token = server
         .token(&keys::P256)
@@ -466,7 +477,7 @@ async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&SourceError) 
     server.says(JWKS, reply);
     let (cold, _) = server.validator(impatient);
     let source = unavailable(row, cold.validate(&token).await);
-    assert!(is_reason(&source), "{row}: {source}");
+    assert!(is_reason(&of_keys(&source)), "{row}: {source}");
     clock.set(at(601.0));
     accepted(
         "the keys of before still work",
@@ -474,7 +485,10 @@ async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&SourceError) 
     );
     clock.set(at(1801.0));
     assert!(
-        is_reason(&unavailable(row, validator.validate(&token).await)),
+        is_reason(&of_keys(&unavailable(
+            row,
+            validator.validate(&token).await
+        ))),
         "{row}"
     );
 }
@@ -484,10 +498,10 @@ async fn a_set_with_private_keys_is_refused_and_not_kept() {
     for (member, value) in [("d", "AA"), ("k", "AA"), ("p", "AA")] {
         let mut set = key_set(&[&keys::P256, &keys::ED25519]);
         set["keys"][1][member] = value.into();
-        let is_private = |source: &SourceError| {
+        let is_private = |source: &KeySetError| {
             matches!(
                 source,
-                SourceError::Keys {
+                KeySetError::Content {
                     error: JwkSetError::Private { index: 1, .. },
                     ..
                 }
@@ -499,7 +513,7 @@ async fn a_set_with_private_keys_is_refused_and_not_kept() {
 
 #[tokio::test]
 async fn what_is_no_key_set_is_refused() {
-    let is_keys = |source: &SourceError| matches!(source, SourceError::Keys { .. });
+    let is_keys = |source: &KeySetError| matches!(source, KeySetError::Content { .. });
     for body in [
         json!({}),
         json!([]),
@@ -511,19 +525,19 @@ async fn what_is_no_key_set_is_refused() {
     refuses_keys("endless", Reply::Endless, |source| {
         matches!(
             source,
-            SourceError::Fetch {
+            KeySetError::Fetch {
                 error: FetchError::TooLong(_),
                 ..
-            } | SourceError::TimedOut
+            } | KeySetError::TimedOut
         )
     })
     .await;
     refuses_keys("hang", Reply::Hang, |source| {
-        matches!(source, SourceError::TimedOut)
+        matches!(source, KeySetError::TimedOut)
     })
     .await;
     for status in [201, 204, 304, 401, 404, 503] {
-        let is_status = |source: &SourceError| matches!(source, SourceError::Status { status: got, .. } if got.as_u16() == status);
+        let is_status = |source: &KeySetError| matches!(source, KeySetError::Status { status: got, .. } if got.as_u16() == status);
         refuses_keys(&status.to_string(), Reply::status(status), is_status).await;
     }
 }
@@ -533,7 +547,7 @@ async fn no_redirect_is_followed() {
     let elsewhere = Double::publishing(&[&keys::P256]).await;
     let location = format!("{}{JWKS}", elsewhere.issuer);
     let redirect = Reply::status(302).with_header(header::LOCATION, &location);
-    let is_redirect = |source: &SourceError| matches!(source, SourceError::Status { status, .. } if status.as_u16() == 302);
+    let is_redirect = |source: &KeySetError| matches!(source, KeySetError::Status { status, .. } if status.as_u16() == 302);
     refuses_keys("redirect", redirect, is_redirect).await;
     assert_eq!(elsewhere.hits(JWKS), 0);
 }
@@ -614,17 +628,12 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
         change(&mut metadata);
         Reply::json(&metadata)
     };
-    type Row = (&'static str, fn(&mut Value), fn(&SourceError) -> bool);
+    type Row = (&'static str, fn(&mut Value), fn(&DiscoveryError) -> bool);
     let rows: [Row; 4] = [
         (
             "another issuer",
             |metadata| metadata["issuer"] = "https://evil.example".into(),
-            |source| {
-                matches!(
-                    source,
-                    SourceError::Discovery(DiscoveryError::OtherIssuer { .. })
-                )
-            },
+            |source| matches!(source, DiscoveryError::OtherIssuer { .. }),
         ),
         (
             "no issuer",
@@ -632,10 +641,10 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
             |source| {
                 matches!(
                     source,
-                    SourceError::Discovery(DiscoveryError::Member {
+                    DiscoveryError::Member {
                         member: "issuer",
                         ..
-                    })
+                    }
                 )
             },
         ),
@@ -645,10 +654,10 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
             |source| {
                 matches!(
                     source,
-                    SourceError::Discovery(DiscoveryError::Member {
+                    DiscoveryError::Member {
                         member: "jwks_uri",
                         ..
-                    })
+                    }
                 )
             },
         ),
@@ -658,7 +667,7 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
             |source| {
                 matches!(
                     source,
-                    SourceError::NotInMetadata {
+                    DiscoveryError::NotInMetadata {
                         member: "jwks_uri",
                         ..
                     }
@@ -672,9 +681,9 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
         server.says(METADATA, metadata(&server, change));
         let (validator, clock) = server.validator(times);
         let source = unavailable(row, validator.validate(&token).await);
-        let cause = match &*source {
-            SourceError::Metadata(cause) => cause,
-            other => other,
+        let keys = of_keys(&source);
+        let KeySetError::Discovery(cause) = &*keys else {
+            unreachable!("{row}: {source}")
         };
         assert!(is_reason(cause), "{row}: {source}");
         assert_eq!(server.hits(JWKS), 0, "{row}");

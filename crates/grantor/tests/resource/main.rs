@@ -1,5 +1,5 @@
 //! The resource role: tokens that can be changed in one place, and a server that does what a test says.
-#![cfg(feature = "resource")]
+#![cfg(all(feature = "resource", feature = "reqwest"))]
 
 mod bearer;
 mod cost;

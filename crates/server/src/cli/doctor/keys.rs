@@ -6,15 +6,10 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use grantor::{
     jose::{JwkError, JwkSet, JwkSetError, VerificationKey},
-    remote::{Fetch, HttpFetch},
+    remote::{DocumentError, HttpFetch, KEY_SET},
 };
-use http::{Request, StatusCode, header};
 
-use super::{
-    Report,
-    metadata::{MAX_DOCUMENT_BYTES, Metadata},
-    obstacle::remedy,
-};
+use super::{Report, metadata::Metadata, obstacle::remedy};
 
 /// Reads the key set that the metadata names, and says what is wrong with it.
 pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report) {
@@ -35,22 +30,13 @@ pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report
 /// The key set; otherwise what is wrong, and what can be done about it.
 async fn read(fetch: &HttpFetch, url: &str) -> Result<Bytes, (String, String)> {
     const WHY: &str = "APIs read it to verify the server's tokens.";
-    let request = Request::get(url)
-        .header(header::ACCEPT, "application/json")
-        .body(Bytes::new());
-    let request = request.map_err(|error| (error.to_string(), WHY.to_owned()))?;
-    let answer = fetch.fetch(request, MAX_DOCUMENT_BYTES).await;
-    let answer = answer.map_err(|error| {
-        (
-            error.to_string(),
-            format!("{WHY} {}", remedy(&error, ""))
-                .trim_end()
-                .to_owned(),
-        )
-    })?;
-    match answer.status() {
-        StatusCode::OK => Ok(answer.into_body()),
-        status => Err((status.to_string(), WHY.to_owned())),
+    let why = |error: &DocumentError| match error {
+        DocumentError::Fetch(error) => format!("{WHY} {}", remedy(error, "")),
+        DocumentError::Status { .. } => WHY.to_owned(),
+    };
+    match KEY_SET.get(fetch, url).await {
+        Ok(answer) => Ok(answer.into_body()),
+        Err(error) => Err((error.to_string(), why(&error).trim_end().to_owned())),
     }
 }
 

@@ -3,19 +3,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use grantor::{
     clock::{Clock as _, UnixTime},
     jose::json::{self, Object, Value},
-    remote::{EndpointError, Fetch, HttpFetch, endpoint_url, well_known},
+    remote::{DocumentError, EndpointError, HttpFetch, METADATA, endpoint_url, well_known},
 };
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::{Report, obstacle::remedy, report::Verdict};
 use crate::cli::{CLOCK, Failure};
 
-/// Largest document read, in octets.
-pub const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 /// How far clocks may be apart: what Grantor allows by default, and others about.
 const LEEWAY: Duration = Duration::from_secs(30);
 
@@ -93,34 +90,23 @@ impl Metadata {
 
 /// Fetches one place; answers also by how many seconds its clock is ahead of ours.
 async fn read(fetch: &HttpFetch, url: &str) -> (Place, Option<i64>) {
-    let request = Request::get(url)
-        .header(header::ACCEPT, "application/json")
-        .body(Bytes::new());
-    let Ok(request) = request else {
-        return (
-            Place::Unreachable("not a URL".to_owned(), RUNNING.to_owned()),
-            None,
-        );
-    };
     let before = CLOCK.now();
-    let answer = match fetch.fetch(request, MAX_DOCUMENT_BYTES).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            return (
-                Place::Unreachable(error.to_string(), remedy(&error, RUNNING)),
-                None,
-            );
+    let answer = METADATA.get(fetch, url).await;
+    let clock = |headers| ahead(headers, before, CLOCK.now());
+    match answer {
+        Ok(answer) => {
+            let place = match json::parse_object(answer.body()) {
+                Ok(document) => Place::Document(document),
+                Err(error) => Place::Bad(error.to_string()),
+            };
+            (place, clock(answer.headers()))
         }
-    };
-    let clock = ahead(answer.headers(), before, CLOCK.now());
-    let place = match answer.status() {
-        StatusCode::OK => match json::parse_object(answer.body()) {
-            Ok(document) => Place::Document(document),
-            Err(error) => Place::Bad(error.to_string()),
-        },
-        status => Place::Absent(status),
-    };
-    (place, clock)
+        Err(DocumentError::Status { status, headers }) => (Place::Absent(status), clock(&headers)),
+        Err(DocumentError::Fetch(error)) => {
+            let remedy = remedy(&error, RUNNING);
+            (Place::Unreachable(error.to_string(), remedy), None)
+        }
+    }
 }
 
 /// The `Date` of an answer (RFC 9110 §6.6.1) against our time, its age in caches added. It has

@@ -1,0 +1,102 @@
+//! The HTTP client that is used where a program brings none: reqwest, with TLS by rustls.
+
+use std::{error::Error, fmt};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+
+use super::{Fetch, FetchError, TIMEOUT, checked_url};
+
+/// The default: pooled connections, TLS by rustls with the operating system's roots, the system's
+/// proxy settings for what is encrypted, no redirects, and no request sent twice: an assertion is
+/// good for one.
+#[derive(Clone)]
+pub struct HttpFetch {
+    client: reqwest::Client,
+    /// For plain HTTP, which is for this machine only: through a proxy it would leave it.
+    direct: reqwest::Client,
+}
+
+impl HttpFetch {
+    /// A client without open connections. It trusts what `SSL_CERT_FILE` and `SSL_CERT_DIR` name
+    /// or, where neither is set, the roots of the operating system. Where there are none, as in
+    /// a bare container, it trusts nobody, and reaches http URLs of loopback hosts only.
+    ///
+    /// # Errors
+    /// [`FetchError::Transport`] if TLS cannot be set up.
+    pub fn new() -> Result<Self, FetchError> {
+        let settings = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .timeout(TIMEOUT)
+                .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = settings().build().or_else(|error| {
+            tracing::warn!(error = %innermost(&error), "no https connection will be possible");
+            settings().tls_certs_only([]).build()
+        });
+        let direct = settings().no_proxy().tls_certs_only([]).build();
+        Ok(Self {
+            client: client.map_err(failed)?,
+            direct: direct.map_err(failed)?,
+        })
+    }
+}
+
+impl fmt::Debug for HttpFetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpFetch")
+    }
+}
+
+#[async_trait]
+impl Fetch for HttpFetch {
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let url = checked_url(&request.uri().to_string())?;
+        let client = if url.scheme() == "https" {
+            &self.client
+        } else {
+            &self.direct
+        };
+        send(client, request, limit).await
+    }
+}
+
+/// Sends a request and reads at most `limit` octets of the answer's body.
+pub(super) async fn send(
+    client: &reqwest::Client,
+    request: Request<Bytes>,
+    limit: usize,
+) -> Result<Response<Bytes>, FetchError> {
+    let request = reqwest::Request::try_from(request).map_err(failed)?;
+    let mut answer = client.execute(request).await.map_err(failed)?;
+    let mut body = BytesMut::new();
+    while let Some(part) = answer.chunk().await.map_err(failed)? {
+        if body.len() + part.len() > limit {
+            return Err(FetchError::TooLong(limit));
+        }
+        body.extend_from_slice(&part);
+    }
+    let mut response = Response::new(body.freeze());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = std::mem::take(answer.headers_mut());
+    Ok(response)
+}
+
+pub(super) fn failed(error: reqwest::Error) -> FetchError {
+    if error.is_timeout() {
+        FetchError::TimedOut
+    } else {
+        FetchError::transport(&error)
+    }
+}
+
+fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
+}
