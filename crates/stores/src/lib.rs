@@ -6,7 +6,9 @@
 //!   secrets) before it reaches a disk.
 //! * [`Exposure`]: who else may read or write a file that holds secrets.
 
+mod cached;
 mod exposure;
+mod feed;
 mod master_key;
 pub mod sqlite;
 

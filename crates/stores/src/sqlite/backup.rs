@@ -17,7 +17,8 @@ use rusqlite::{
 };
 
 use super::{
-    Marks, OpenError, Options, SqliteStore,
+    OpenError, Options, SqliteStore,
+    marks::Marks,
     open::{self, sqlite},
     seen::{Numbers, Seen, go_on_from, numbers_of},
     signing_key,
@@ -123,7 +124,7 @@ impl SqliteStore {
             .mode(0o600)
             .open(unfinished)
             .map_err(io)?;
-        let source = open::connect_to_read(self.0.readers.path()).map_err(failed)?;
+        let source = open::connect_to_read(self.0.readers().path()).map_err(failed)?;
         let mut copy = Connection::open(unfinished).map_err(failed)?;
         copy_all(&source, &mut copy).map_err(failed)?;
         // One file, without a log beside it.

@@ -52,7 +52,7 @@ impl SqliteStore {
     }
 
     async fn read_and_write(&self) -> Result<(), String> {
-        let read = self.0.readers.read(|connection| {
+        let read = self.0.readers().read(|connection| {
             Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?)
         });
         read.await.map_err(cause)?;

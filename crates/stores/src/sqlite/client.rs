@@ -24,18 +24,7 @@ use crate::MasterKey;
 #[async_trait]
 impl ClientSource for SqliteStore {
     async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        let Some(number) = self.0.known_number(id.as_str()).await? else {
-            return Ok(None);
-        };
-        let load = || {
-            self.0.readers.read_here(|connection| {
-                find(connection, &self.0.held.master_key, id.as_str(), number)
-            })
-        };
-        self.0
-            .held
-            .cache
-            .get_or_load(&self.0.held.cache.clients, id, load)
+        self.0.cached.client(id).await
     }
 }
 
@@ -58,10 +47,10 @@ impl ClientRegistry for SqliteStore {
     }
 
     async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError> {
-        let held = self.0.held.clone();
+        let cached = self.0.cached.clone();
         self.0
-            .readers
-            .read(move |connection| list(connection, &held.master_key))
+            .readers()
+            .read(move |connection| list(connection, &cached.source().master_key))
             .await
     }
 }
@@ -205,7 +194,7 @@ macro_rules! select_client {
 }
 
 /// The client of this name, by the number its row had when somebody last looked, else by its name.
-fn find(
+pub(super) fn find(
     connection: &Connection,
     master_key: &MasterKey,
     id: &str,

@@ -217,7 +217,7 @@ impl SqliteStore {
     ) -> Result<Vec<StoredDecision>, StoreError> {
         let mut found = self
             .0
-            .readers
+            .readers()
             .read(move |connection| select(connection, &filter, Order::NewestFirst, limit))
             .await?;
         found.reverse();
@@ -235,7 +235,7 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Vec<StoredDecision>, StoreError> {
         self.0
-            .readers
+            .readers()
             .read(move |connection| select(connection, &filter, Order::OldestFirst, limit))
             .await
     }
@@ -251,7 +251,7 @@ impl SqliteStore {
         newest: u32,
     ) -> Result<i64, StoreError> {
         self.0
-            .readers
+            .readers()
             .read(move |connection| before(connection, &filter, newest))
             .await
     }

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -20,14 +20,20 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Held, Inner, LastCheck, Marks, OpenError, Quota, Readers, Retention, Seen, SqliteStore, Writer,
-    access,
+    Inner, LastCheck, OpenError, Quota, Readers, Retention, SqliteStore, Writer, access,
+    block_on::block_on,
+    change::Position,
     error::failed,
-    seen::go_on_from,
+    marks::Marks,
+    seen::{Seen, go_on_from},
     signing_key,
+    source::{Source, add_names},
     token::{COUNT_REVOCATIONS, COUNT_TOKENS},
 };
-use crate::MasterKey;
+use crate::{
+    MasterKey,
+    cached::{Cached, KnownNames},
+};
 
 /// "GRNT": marks the file as ours.
 const APPLICATION_ID: i64 = 0x4752_4e54;
@@ -246,10 +252,10 @@ fn start(
     look_back(&transaction, &seen, options).map_err(sqlite(&path))?;
     transaction.commit().map_err(sqlite(&path))?;
 
-    let changes = connect_to_read(&path).map_err(sqlite(&path))?;
     let checkpoints = connect_to_read(&path).map_err(sqlite(&path))?;
-    let held = Arc::new(Held::load(&changes, master_key, clock).map_err(content)?);
-    let writer = Writer::start(connection, options, held.clone());
+    let cached = hold(&path, master_key, seen, clock).map_err(content)?;
+    let cached = Arc::new(cached);
+    let writer = Writer::start(connection, options, cached.clone());
     let io = |error| OpenError::Io {
         path: path.clone(),
         error,
@@ -257,23 +263,42 @@ fn start(
     let writer = writer.map_err(io)?;
     let inner = Arc::new(Inner {
         writer,
-        readers: Readers::new(path.clone()),
-        held,
+        cached,
         tokens: Quota::new(COUNT_TOKENS),
         revocations: Quota::new(COUNT_REVOCATIONS),
         last_check: LastCheck::default(),
-        changes: Mutex::new(changes),
         checkpoints: Mutex::new(Checkpoints {
             connection: checkpoints,
             warned: None,
         }),
-        seen,
-        opened: Instant::now(),
-        looked_at: AtomicU64::new(0),
     });
     every(LOOK_EVERY, "sqlite-changes", &inner, look).map_err(io)?;
     every(CHECKPOINT_EVERY, "sqlite-checkpoint", &inner, checkpoint).map_err(io)?;
     Ok(SqliteStore(inner))
+}
+
+/// What the database has now, in memory.
+pub(super) fn hold(
+    path: &Path,
+    master_key: MasterKey,
+    seen: Seen,
+    clock: Arc<dyn Clock>,
+) -> Result<Cached<Source>, StoreError> {
+    let changes = connect_to_read(path).map_err(failed)?;
+    // First how far the log goes: what is added meanwhile is read twice.
+    let position = Position::newest(&changes).map_err(failed)?;
+    let marks = Arc::new(Marks::load(&changes).map_err(failed)?);
+    let names = KnownNames::default();
+    add_names(&changes, &names).map_err(failed)?;
+    let moment = signing_key::read_moment(&changes, &master_key, clock.now())?;
+    let source = Source {
+        readers: Readers::new(path.to_owned()),
+        master_key,
+        marks,
+        seen,
+        changes: Mutex::new(changes),
+    };
+    Ok(Cached::new(source, clock, position, names, moment))
 }
 
 /// Repeats something on a thread of its own for as long as the store is in use, first after a
@@ -299,7 +324,7 @@ fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> s
 
 /// Looks for changes by other processes, and whether the database is an earlier one now.
 fn look(inner: &Inner) {
-    if let Err(error) = inner.catch_up().and_then(|()| look_for_the_past(inner)) {
+    if let Err(error) = block_on(inner.cached.look()).and_then(|()| look_for_the_past(inner)) {
         tracing::error!(%error, "changes to the registry cannot be read");
     }
 }
@@ -314,17 +339,18 @@ fn look_for_the_past(inner: &Inner) -> Result<(), StoreError> {
             .unwrap_or_else(PoisonError::into_inner);
         // Another process may have found out before.
         inner
-            .held
+            .source()
             .marks
             .reload(&checkpoints.connection)
             .map_err(failed)?;
         inner
+            .source()
             .seen
             .is_ahead_of(&checkpoints.connection)
             .map_err(failed)?
     };
     if is_ahead {
-        inner.writer.went_back(inner.seen.numbers())?;
+        inner.source().seen.went_back();
     }
     Ok(())
 }
@@ -358,7 +384,7 @@ impl Drop for Inner {
     /// A store that is used for a moment has no thread that does it.
     fn drop(&mut self) {
         // A database that cannot be read now was not changed by this store either.
-        let _ = self.seen.is_ahead_of(
+        let _ = self.source().seen.is_ahead_of(
             &self
                 .checkpoints
                 .lock()

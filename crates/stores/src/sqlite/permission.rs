@@ -22,16 +22,7 @@ impl PermissionSource for SqliteStore {
         client: &ClientId,
         subject: &SubjectId,
     ) -> Result<Option<Permission>, StoreError> {
-        let key = (client.clone(), subject.clone());
-        let load = || {
-            self.0
-                .readers
-                .read_here(|connection| load(connection, &key))
-        };
-        self.0
-            .held
-            .cache
-            .get_or_load(&self.0.held.cache.permissions, &key, load)
+        self.0.cached.permission(client, subject).await
     }
 }
 
@@ -53,7 +44,7 @@ impl PermissionRegistry for SqliteStore {
     }
 
     async fn permission_list(&self) -> Result<Vec<Permission>, StoreError> {
-        self.0.readers.read(list).await
+        self.0.readers().read(list).await
     }
 }
 
@@ -104,7 +95,7 @@ macro_rules! select_permission {
     };
 }
 
-fn load(
+pub(super) fn load(
     connection: &Connection,
     (client, subject): &(ClientId, SubjectId),
 ) -> Result<Option<Permission>, Failure> {

@@ -48,13 +48,13 @@ impl ReplayGuard for SqliteStore {
     }
 
     fn fence(&self) -> Option<UnixTime> {
-        self.0.held.marks.fence()
+        self.0.source().marks.fence()
     }
 
     /// Reads every claim in force.
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
         self.0
-            .readers
+            .readers()
             .read(move |connection| Ok(claim_rows::contain(connection, key, now)?))
             .await
     }

@@ -5,7 +5,10 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use grantor::file;
@@ -18,6 +21,8 @@ pub(super) type Numbers = BTreeMap<String, i64>;
 pub(super) struct Seen {
     path: PathBuf,
     highest: Mutex<Numbers>,
+    /// How often the database was found to be an earlier one.
+    went_back: AtomicU64,
 }
 
 impl Seen {
@@ -30,7 +35,18 @@ impl Seen {
         Self {
             path,
             highest: Mutex::new(highest),
+            went_back: AtomicU64::new(0),
         }
+    }
+
+    /// The database is an earlier one now: the writer notes it before it decides anything else.
+    pub(super) fn went_back(&self) {
+        self.went_back.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often it did since the start.
+    pub(super) fn times_back(&self) -> u64 {
+        self.went_back.load(Ordering::Acquire)
     }
 
     /// The highest numbers that are known to have been given.

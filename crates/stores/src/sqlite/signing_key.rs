@@ -1,12 +1,8 @@
 //! The server's signing keys in SQLite: private halves sealed under the master key. A new key is
 //! published before it signs, an old one until the last token it signed has expired.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk},
@@ -19,62 +15,7 @@ use super::{
     SqliteStore,
     error::{Failure, expect_row, unreadable},
 };
-use crate::MasterKey;
-
-/// The keys of this moment.
-pub(super) struct Ring {
-    moment: ArcSwap<Moment>,
-    /// The generation of the cache in which the keys were read.
-    generation: Mutex<u64>,
-}
-
-/// What is so from one time on until another, when a key begins to sign or ends.
-struct Moment {
-    ring: Arc<KeyRing>,
-    from: UnixTime,
-    until: Option<UnixTime>,
-}
-
-impl Ring {
-    pub(super) fn load(
-        connection: &Connection,
-        master_key: &MasterKey,
-        now: UnixTime,
-    ) -> Result<Self, StoreError> {
-        let moment = read_ring(connection, master_key, now)?;
-        Ok(Self {
-            moment: ArcSwap::from_pointee(moment),
-            generation: Mutex::new(0),
-        })
-    }
-
-    /// Reads the keys in this generation of the cache. Those that were read in a later one stay.
-    pub(super) fn reload(
-        &self,
-        connection: &Connection,
-        master_key: &MasterKey,
-        now: UnixTime,
-        generation: u64,
-    ) -> Result<(), StoreError> {
-        let moment = read_ring(connection, master_key, now)?;
-        let mut newest = self
-            .generation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if generation >= *newest {
-            *newest = generation;
-            self.moment.store(Arc::new(moment));
-        }
-        Ok(())
-    }
-
-    /// Whether the keys have to be read again, because it is later, or because the clock was set
-    /// back.
-    pub(super) fn is_due(&self, now: UnixTime) -> bool {
-        let moment = self.moment.load();
-        now < moment.from || moment.until.is_some_and(|until| until <= now)
-    }
-}
+use crate::{MasterKey, cached::Moment};
 
 /// A signing key as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +36,7 @@ pub struct SigningKeyInfo {
 
 impl SigningKeys for SqliteStore {
     fn key_ring(&self) -> Arc<KeyRing> {
-        self.0.held.ring.moment.load().ring.clone()
+        self.0.cached.key_ring()
     }
 }
 
@@ -105,10 +46,10 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`]
     pub async fn signing_key_list(&self) -> Result<Vec<SigningKeyInfo>, StoreError> {
-        let held = self.0.held.clone();
+        let cached = self.0.cached.clone();
         let read = move |connection: &Connection| {
-            let now = held.clock.now();
-            let keys = read_keys(connection, &held.master_key, now)?;
+            let now = cached.clock().now();
+            let keys = read_keys(connection, &cached.source().master_key, now)?;
             let signing = signing_index(&keys, now);
             Ok(keys
                 .iter()
@@ -116,7 +57,7 @@ impl SqliteStore {
                 .map(|(index, key)| key.info(signing == Some(index)))
                 .collect())
         };
-        self.0.readers.read(read).await
+        self.0.readers().read(read).await
     }
 
     /// Makes a new key, published now, that signs after `ahead`: as long as caches of the key set
@@ -131,7 +72,7 @@ impl SqliteStore {
         ahead: Duration,
         overlap: Duration,
     ) -> Result<SigningKeyInfo, StoreError> {
-        let now = self.0.held.clock.now();
+        let now = self.0.cached.clock().now();
         let key =
             PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let signs_from = now.plus(ahead);
@@ -177,7 +118,7 @@ impl SqliteStore {
         key_id: &str,
         algorithm: Algorithm,
     ) -> Result<Vec<SigningKeyInfo>, StoreError> {
-        let now = self.0.held.clock.now();
+        let now = self.0.cached.clock().now();
         let new =
             PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let key_id = key_id.to_owned();
@@ -356,7 +297,8 @@ fn signing_index(keys: &[StoredKey], now: UnixTime) -> Option<usize> {
     keys.iter().position(signs).or(keys.len().checked_sub(1))
 }
 
-fn read_ring(
+/// The keys of this moment, ready for use.
+pub(super) fn read_moment(
     connection: &Connection,
     master_key: &MasterKey,
     now: UnixTime,

@@ -18,11 +18,7 @@ use super::{
 #[async_trait]
 impl SubjectSource for SqliteStore {
     async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
-        let load = || self.0.readers.read_here(|connection| load(connection, id));
-        self.0
-            .held
-            .cache
-            .get_or_load(&self.0.held.cache.subjects, id, load)
+        self.0.cached.subject(id).await
     }
 }
 
@@ -45,7 +41,7 @@ impl SubjectRegistry for SqliteStore {
     }
 
     async fn subject_list(&self) -> Result<Vec<Subject>, StoreError> {
-        self.0.readers.read(list).await
+        self.0.readers().read(list).await
     }
 }
 
@@ -88,7 +84,7 @@ fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
     expect_row(connection.execute(statement, [id.as_str()])?, "subject")
 }
 
-fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Subject>, Failure> {
+pub(super) fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Subject>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT id, enabled, created_at, number, version FROM subject WHERE id = ?1",
     )?;

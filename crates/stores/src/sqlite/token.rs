@@ -29,7 +29,7 @@ impl TokenStore for SqliteStore {
             && !self
                 .0
                 .tokens
-                .take(&self.0.readers, client, token.issued_at, quota)?
+                .take(&self.0.readers(), client, token.issued_at, quota)?
         {
             return Ok(Put::OverQuota);
         }
@@ -55,7 +55,7 @@ impl TokenStore for SqliteStore {
                 .query_row([digest.as_bytes()], |row| row.get::<_, String>(0))
                 .optional()?)
         };
-        let record = self.0.readers.read_here(query)?;
+        let record = self.0.readers().read_here(query)?;
         let parse = |record: String| {
             serde_json::from_str(&record).map_err(|error| unreadable("token", error))
         };
@@ -72,7 +72,7 @@ impl TokenStore for SqliteStore {
         if !self
             .0
             .revocations
-            .take(&self.0.readers, client, revocation.at, quota)?
+            .take(&self.0.readers(), client, revocation.at, quota)?
         {
             return Ok(Put::OverQuota);
         }
@@ -91,10 +91,10 @@ impl TokenStore for SqliteStore {
         issued_at: UnixTime,
     ) -> Result<bool, StoreError> {
         let query = "SELECT EXISTS (SELECT 1 FROM revocation WHERE digest = ?1)";
-        let is_recorded = self.0.readers.read_here(|connection| {
+        let is_recorded = self.0.readers().read_here(|connection| {
             // Whoever else removes revocations has said so in the state that is read here.
             let transaction = connection.unchecked_transaction()?;
-            self.0.held.marks.reload(&transaction)?;
+            self.0.source().marks.reload(&transaction)?;
             Ok(transaction
                 .prepare_cached(query)?
                 .query_row([digest.as_bytes()], |row| row.get::<_, bool>(0))?)
@@ -102,8 +102,8 @@ impl TokenStore for SqliteStore {
         Ok(is_recorded
             || self
                 .0
-                .held
+                .source()
                 .marks
-                .may_have_been_revoked(issued_at, self.0.held.clock.now()))
+                .may_have_been_revoked(issued_at, self.0.cached.clock().now()))
     }
 }

@@ -21,14 +21,16 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
+    block_on::block_on,
     decision::{self, DecisionRow},
     error::commit_failed,
-    held::Held,
     open::Options,
     replay::{ClaimJob, Claims},
-    seen::{Numbers, go_on_from},
+    seen::{Seen, go_on_from},
+    source::Source,
     sweeper::Sweeper,
 };
+use crate::cached::Cached;
 
 /// Jobs and decisions in a group from which on the writer lets more gather before the next: a
 /// commit costs much the same for a few as for many. Where fewer come, nobody waits.
@@ -75,18 +77,20 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         options: &Options,
-        held: Arc<Held>,
+        cached: Arc<Cached<Source>>,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
         let counts = Arc::<Counts>::default();
+        let marks = cached.source().marks.clone();
         let committing = Committing {
             connection,
-            claims: Claims::new(held.marks.clone(), options.clock.clone(), options.leeway),
-            sweeper: Sweeper::new(options, held.marks.clone()),
-            held,
+            claims: Claims::new(marks.clone(), options.clock.clone(), options.leeway),
+            sweeper: Sweeper::new(options, marks),
+            cached,
             jobs: queue,
             decisions: decision_queue,
+            times_back: 0,
             taken: 0,
             counts: counts.clone(),
         };
@@ -191,19 +195,6 @@ impl Writer {
         self.send(Job::Claim(job))
     }
 
-    /// Has it noted that the database is an earlier one now. Nobody waits for it.
-    pub(super) fn went_back(&self, given: Numbers) -> Result<(), StoreError> {
-        self.send(Job::Work(Box::new(move |transaction, claims| {
-            let noted = claims
-                .went_back(transaction)
-                .and_then(|()| go_on_from(transaction, &given));
-            if let Err(error) = noted {
-                tracing::error!(%error, "it could not be recorded that the database was replaced");
-            }
-            Box::new(|_| ())
-        })))
-    }
-
     /// Waits until the claims in force are in memory.
     pub(super) async fn load_claims(&self) -> Result<(), StoreError> {
         self.submit(Job::Work, |transaction, claims| {
@@ -279,9 +270,11 @@ struct Committing {
     connection: Connection,
     claims: Claims,
     sweeper: Sweeper,
-    held: Arc<Held>,
+    cached: Arc<Cached<Source>>,
     jobs: Receiver<Job>,
     decisions: Receiver<DecisionRow>,
+    /// How often it was noted that the database is an earlier one.
+    times_back: u64,
     /// Decisions of the current group.
     taken: usize,
     counts: Arc<Counts>,
@@ -363,9 +356,12 @@ impl Committing {
     /// were.
     fn commit_group(&mut self, first: Option<Job>) -> usize {
         let is_sweep_due = self.sweeper.is_due();
+        let seen = &self.cached.source().seen;
+        let times_back = seen.times_back();
         if first.is_none()
             && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0
             && !is_sweep_due
+            && times_back == self.times_back
         {
             return 0;
         }
@@ -380,6 +376,9 @@ impl Committing {
                 return 0;
             }
         };
+        if times_back != self.times_back {
+            Self::note_the_past(&transaction, &mut self.claims, seen);
+        }
         let mut has_changes = false;
         let answers: Vec<Answer> = jobs
             .inspect(|job| has_changes |= matches!(job, Job::Change(_)))
@@ -402,9 +401,12 @@ impl Committing {
             self.sweeper.sweep(&transaction, &mut self.claims);
         }
         let committed = self.claims.commit(transaction).map_err(Arc::new);
-        if let Err(error) = &committed {
-            tracing::error!(%error, "commit failed");
-            lost = decisions.len();
+        match &committed {
+            Ok(()) => self.times_back = times_back,
+            Err(error) => {
+                tracing::error!(%error, "commit failed");
+                lost = decisions.len();
+            }
         }
         self.counts
             .claims_held
@@ -423,9 +425,18 @@ impl Committing {
     /// Brings what this process has in memory up to what was committed. Also where a change was
     /// refused: what overtook it has to be seen before it is tried again.
     fn follow(&self) {
-        let leave = || Err(unavailable("the database is an earlier one now"));
-        if let Err(error) = self.held.catch_up(&self.connection, leave) {
+        if let Err(error) = block_on(self.cached.look()) {
             tracing::error!(%error, "what has changed in the registry is left to the next look");
+        }
+    }
+
+    /// Notes that the database is an earlier one now.
+    fn note_the_past(transaction: &Connection, claims: &mut Claims, seen: &Seen) {
+        let noted = claims
+            .went_back(transaction)
+            .and_then(|()| go_on_from(transaction, &seen.numbers()));
+        if let Err(error) = noted {
+            tracing::error!(%error, "it could not be recorded that the database was replaced");
         }
     }
 }
@@ -454,27 +465,23 @@ fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use grantor::jose::Algorithm;
-
     use super::*;
     use crate::{
         MasterKey,
-        sqlite::{open::migrate, signing_key},
+        sqlite::{SqliteStore, open},
     };
 
     #[tokio::test]
     async fn the_end_of_the_thread_is_told() {
-        let options = Options::default();
-        let mut connection = Connection::open_in_memory().expect("a database");
-        migrate(&mut connection, Path::new("")).expect("migrated");
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let master_key = MasterKey::create(&directory.path().join("master.key")).expect("a key");
-        let now = options.clock.now();
-        signing_key::ensure(&connection, &master_key, Algorithm::Ed25519, now).expect("a key");
-        let held = Held::load(&connection, master_key, options.clock.clone()).expect("loaded");
-        let mut writer = Writer::start(connection, &options, Arc::new(held)).expect("a thread");
+        let (options, at) = (Options::default(), directory.path());
+        drop(SqliteStore::open(at, &options).expect("the store opens"));
+        let path = at.join("grantor.db");
+        let master_key = MasterKey::read(&at.join("master.key")).expect("a key");
+        let seen = Seen::in_directory(at);
+        let cached = open::hold(&path, master_key, seen, options.clock.clone()).expect("read");
+        let connection = open::connect_to_write(&path).expect("a connection");
+        let mut writer = Writer::start(connection, &options, Arc::new(cached)).expect("a thread");
         assert!(!writer.has_ended());
         drop(writer.jobs.take());
         writer.ended().await;

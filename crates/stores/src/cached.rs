@@ -1,0 +1,276 @@
+//! The registry in memory, so that the hot path never waits for a database, and the rule by which
+//! this process finds out what others have changed.
+//!
+//! A look at the feed is made every 200 ms by the database's own side; for a request when the last
+//! one for a request is ten milliseconds old; and after each change of this process before it is
+//! answered. Each first forgets, so that nothing stale is left in force should it fail after that.
+
+mod entries;
+mod flight;
+mod names;
+mod ring;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use grantor::{
+    clock::Clock,
+    keys::KeyRing,
+    registry::{Client, Permission, Subject},
+    storage::StoreError,
+    types::{ClientId, SubjectId},
+};
+
+use self::{
+    entries::{Entries, Generation},
+    flight::{Flight, Seat},
+    ring::Ring,
+};
+pub(crate) use self::{names::KnownNames, ring::Moment};
+use crate::feed::{Change, Feed, Load, Look, News};
+
+/// How soon after one look for a request a request makes another: a client that was just created
+/// is found, and no number of requests makes the database look more often.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Parsed registrations and signing keys of a database, and how far its feed was read.
+pub(crate) struct Cached<S: Feed> {
+    source: S,
+    clock: Arc<dyn Clock>,
+    generation: Generation,
+    names: Arc<KnownNames>,
+    clients: Entries<ClientId, Arc<Client>>,
+    subjects: Entries<SubjectId, Subject>,
+    permissions: Entries<(ClientId, SubjectId), Permission>,
+    ring: Ring,
+    looks: Looks<S::Position>,
+}
+
+/// When and how far the feed was read.
+struct Looks<P> {
+    opened: Instant,
+    /// When it was last read for a request, in milliseconds after `opened`.
+    last: AtomicU64,
+    /// What is before it was heeded. It is copied, not kept locked: two looks at once may heed the
+    /// same twice.
+    position: Mutex<P>,
+    /// The look for a request that is under way.
+    flight: Mutex<Option<Flight<()>>>,
+}
+
+impl<S: Feed + Load> Cached<S> {
+    /// What is read is added to `names` and `moment`, which were read behind `position`.
+    pub(crate) fn new(
+        source: S,
+        clock: Arc<dyn Clock>,
+        position: S::Position,
+        names: KnownNames,
+        moment: Moment,
+    ) -> Self {
+        Self {
+            source,
+            clock,
+            generation: Generation::default(),
+            names: Arc::new(names),
+            clients: Entries::new(),
+            subjects: Entries::new(),
+            permissions: Entries::new(),
+            ring: Ring::new(moment),
+            looks: Looks {
+                opened: Instant::now(),
+                last: AtomicU64::new(0),
+                position: Mutex::new(position),
+                flight: Mutex::new(None),
+            },
+        }
+    }
+
+    /// Where the registry is read from.
+    pub(crate) fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The time.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The signing keys.
+    pub(crate) fn key_ring(&self) -> Arc<KeyRing> {
+        self.ring.keys()
+    }
+
+    /// A client. The look, where it is due, is for those at hand too: a request now and then would
+    /// otherwise be answered sooner where the client exists.
+    pub(crate) async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        if !self.is_look_due()
+            && let Some(client) = self.clients.get(id)
+        {
+            return Ok(Some(client));
+        }
+        // In memory of its own: few requests need it.
+        Box::pin(self.client_by_name(id)).await
+    }
+
+    async fn client_by_name(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        let looked = if self.is_look_due() {
+            self.look_for_request().await
+        } else {
+            Ok(())
+        };
+        // What is known does not need the feed.
+        let Some(number) = self.names.number(id.as_str()) else {
+            return looked.map(|()| None);
+        };
+        if let Some(client) = self.clients.get(id) {
+            return Ok(Some(client));
+        }
+        let load = || self.source.client(id, number);
+        self.clients.load(&self.generation, id, load).await
+    }
+
+    /// A subject.
+    pub(crate) async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+        if let Some(subject) = self.subjects.get(id) {
+            return Ok(Some(subject));
+        }
+        let load = || self.source.subject(id);
+        Box::pin(self.subjects.load(&self.generation, id, load)).await
+    }
+
+    /// What a client may do for a subject.
+    pub(crate) async fn permission(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<Option<Permission>, StoreError> {
+        let key = (client.clone(), subject.clone());
+        if let Some(permission) = self.permissions.get(&key) {
+            return Ok(Some(permission));
+        }
+        let load = || self.source.permission(&key);
+        Box::pin(self.permissions.load(&self.generation, &key, load)).await
+    }
+
+    /// Whether the last look for a request is some time ago.
+    fn is_look_due(&self) -> bool {
+        let last = Duration::from_millis(self.looks.last.load(Ordering::Acquire));
+        self.looks.opened.elapsed() >= last + LOOK_AGAIN
+    }
+
+    /// Looks, or waits for the look that is under way for another request.
+    async fn look_for_request(&self) -> Result<(), StoreError> {
+        loop {
+            match self.looks.board() {
+                Seat::Waits(flight) => {
+                    if let Some(answer) = flight.answer().await {
+                        return answer;
+                    }
+                }
+                Seat::Leads(lead) => {
+                    let began = self.looks.now();
+                    let looked = self.look().await;
+                    // Last, so that no request takes a look that has not ended for one that has.
+                    self.looks.last.store(began, Ordering::Release);
+                    return lead.answer(looked);
+                }
+            }
+        }
+    }
+
+    /// Reads what has changed since the last look, and forgets it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next look reads the same again.
+    pub(crate) async fn look(&self) -> Result<(), StoreError> {
+        let before = self.looks.position().clone();
+        let Look { news, position } = match self.source.look(&before).await {
+            Ok(look) => look,
+            Err(error) => {
+                // Not knowing what changed, trust nothing that was read before.
+                self.forget(&News::Everything);
+                return Err(error);
+            }
+        };
+        self.forget(&news);
+        let generation = self.generation.current();
+        if news == News::Everything {
+            self.source.names(&self.names).await?;
+        }
+        if news.is_about_keys() || self.ring.is_due(self.clock.now()) {
+            let moment = self.source.ring(self.clock.now()).await?;
+            self.ring.put(moment, generation);
+        }
+        // Another look may have come further meanwhile.
+        let mut last = self.looks.position();
+        if *last == before {
+            *last = position;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was read of the registrations that have changed.
+    fn forget(&self, news: &News) {
+        match news {
+            News::Changes(changes) if changes.is_empty() => {}
+            News::Changes(changes) => {
+                let _held = self.generation.next();
+                changes.iter().for_each(|change| self.forget_one(change));
+            }
+            News::Everything => {
+                let _held = self.generation.next();
+                self.clients.clear();
+                self.subjects.clear();
+                self.permissions.clear();
+            }
+        }
+    }
+
+    fn forget_one(&self, change: &Change) {
+        match change {
+            Change::Client { id, number } => {
+                self.names.insert(id.as_str(), number.unwrap_or_default());
+                self.clients.remove(id);
+            }
+            Change::Subject(id) => self.subjects.remove(id),
+            Change::Permission(client, subject) => {
+                self.permissions.remove(&(client.clone(), subject.clone()));
+            }
+            // Read anew, for there always have to be some.
+            Change::SigningKeys => {}
+        }
+    }
+}
+
+impl News {
+    fn is_about_keys(&self) -> bool {
+        match self {
+            Self::Changes(changes) => changes.contains(&Change::SigningKeys),
+            Self::Everything => true,
+        }
+    }
+}
+
+impl<P> Looks<P> {
+    /// Milliseconds after `opened`.
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn position(&self) -> MutexGuard<'_, P> {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins the look that is under way, or begins it.
+    fn board(&self) -> Seat<()> {
+        Flight::board(&mut self.flight.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
