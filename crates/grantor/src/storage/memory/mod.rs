@@ -1,0 +1,45 @@
+//! A store in memory: for tests and for programs that keep their registry elsewhere. Nothing
+//! survives the process.
+
+mod registry;
+mod replay;
+mod token;
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use self::{registry::Registered, replay::Claims, token::Tokens};
+
+/// Everything in maps, each kind of state behind a lock of its own.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    registered: Mutex<Registered>,
+    claims: Mutex<Claims>,
+    tokens: Mutex<Tokens>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// A panic in a holder of the lock leaves whole values behind.
+fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How soon a party over its quota is counted again.
+const RECOUNT_AFTER: Duration = Duration::from_secs(10);
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    async fn empty() -> (std::sync::Arc<super::MemoryStore>, ()) {
+        (std::sync::Arc::new(super::MemoryStore::new()), ())
+    }
+
+    crate::store_suite!(empty);
+}
