@@ -188,8 +188,8 @@ fn defines(source: &str, name: &str) -> bool {
         .any(|keyword| line_of(source, keyword, name).is_some())
 }
 
-/// Whether a test of this name is in the source: a function with a test attribute, or a law that
-/// `store_suite!` runs.
+/// Whether a test of this name is in the source: a function with a test attribute, or a law that a
+/// suite of the same file runs.
 fn has_test(source: &str, name: &str) -> bool {
     let Some(line) = line_of(source, "fn", name) else {
         return false;
@@ -199,7 +199,7 @@ fn has_test(source: &str, name: &str) -> bool {
         .iter()
         .rev()
         .take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-    let is_law = || source.contains("macro_rules! store_suite") && before.contains(&name);
+    let is_law = || source.contains("_suite {") && before.contains(&name);
     attributes
         .into_iter()
         .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))

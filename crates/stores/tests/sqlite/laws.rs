@@ -26,16 +26,16 @@ use grantor_stores::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-async fn empty() -> (Arc<SqliteStore>, TempDir) {
+/// So many stores on one new file.
+async fn nodes(count: usize) -> (Vec<Arc<SqliteStore>>, TempDir) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = Arc::new(ManualClock::new(grantor::storage::conformance::NOW));
-    (
-        Arc::new(open_with_clock(directory.path(), clock).expect("the store opens")),
-        directory,
-    )
+    let open = |_| open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let nodes = (0..count).map(open).map(Arc::new).collect();
+    (nodes, directory)
 }
 
-grantor::store_suite!(empty);
+grantor::store_suite!(nodes);
 
 pub fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(directory, &Options::default()).expect("the store opens")

@@ -1,64 +1,83 @@
-//! The laws of storage, written once, run by every backend: `grantor::store_suite!(make)`, where
-//! `make` is an async function answering an empty store in an `Arc`, and a guard that is dropped
-//! after the test (a temporary directory, or nothing).
+//! The laws of storage, written once, run by every backend: a suite for each port, and
+//! `grantor::store_suite!(make)` for a backend with all of them.
+//!
+//! `make` is an async function that takes how many handles of one new, empty backend it is to
+//! make: connections of their own, as several nodes have them, or clones. It answers them in a
+//! `Vec<Arc<_>>`, and a guard that is dropped after the law (a temporary directory, or nothing).
+//! The steps of a law are spread over two handles: what one does counts at the other.
 
-mod registry;
-mod replay;
-mod token;
+pub mod registry;
+pub mod replay;
+pub mod token;
 
-use super::{ClientRegistry, DEFAULT_REPLAY_QUOTA, PermissionRegistry, Store, SubjectRegistry};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::DEFAULT_REPLAY_QUOTA;
 use crate::{
     clock::UnixTime,
     types::{ClientId, SubjectId},
 };
 
-pub use self::{registry::*, replay::*, token::*};
-
-/// A backend with all its halves.
-pub trait Registry: Store + ClientRegistry + SubjectRegistry + PermissionRegistry {}
-
-impl<T: Store + ClientRegistry + SubjectRegistry + PermissionRegistry> Registry for T {}
-
-/// Generates one test for each law, against a new store from `$make().await`.
+/// Generates one test for each law of each port. See [`conformance`](crate::storage::conformance).
 #[macro_export]
 macro_rules! store_suite {
     ($make:path) => {
-        $crate::store_suite!(@tests $make:
-            a_client_comes_back_as_it_went_in
-            a_changed_client_is_seen_on_the_next_read
-            a_change_that_was_overtaken_changes_nothing
-            no_change_is_lost_among_many_at_once
-            a_number_is_never_given_again
-            names_are_taken_once
-            deleting_a_client_takes_its_permissions_along
-            deleting_a_subject_takes_its_permissions_along
-            permissions_need_both_sides
-            lists_are_in_order
-            one_of_many_concurrent_claims_wins
-            a_claim_ends_when_it_says
-            claims_are_kept_apart_by_issuer
-            an_issuer_over_its_quota_claims_nothing
-            opaque_tokens_are_found_by_digest
-            a_revoked_token_stays_revoked
-            a_client_over_its_quota_keeps_no_more_tokens
-            a_client_over_its_quota_keeps_no_more_revocations
-            no_use_is_fresh_that_may_have_been_forgotten
-        );
+        $crate::registry_suite!($make);
+        $crate::replay_suite!($make);
+        $crate::token_suite!($make);
     };
-    (@tests $make:path: $($law:ident)*) => {
+}
+
+/// Generates a test for each law, or a future that tries them one after the other.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! laws {
+    (tests $suite:ident $make:path: $($law:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $law() {
-                let (store, _guard) = $make().await;
-                $crate::storage::conformance::$law(store).await;
+                let (nodes, _guard) = $make(2).await;
+                $crate::storage::conformance::$suite::$law(
+                    $crate::storage::conformance::two(nodes),
+                ).await;
             }
         )*
     };
+    (run $suite:ident $make:path: $($law:ident)*) => {
+        async {
+            $({
+                let (nodes, _guard) = $make(2).await;
+                $crate::storage::conformance::$suite::$law(
+                    $crate::storage::conformance::two(nodes),
+                ).await;
+            })*
+        }
+    };
+}
+
+/// Two handles of one backend.
+pub type Two<S> = [Arc<S>; 2];
+
+/// The two handles that were asked for.
+#[doc(hidden)]
+pub fn two<S>(nodes: Vec<Arc<S>>) -> Two<S> {
+    let Ok(nodes) = nodes.try_into() else {
+        panic!("`make` answers as many handles as it is asked for");
+    };
+    nodes
 }
 
 /// The time at which the laws are tried: a backend that has a clock gets one that says so.
 pub const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 const QUOTA: u64 = DEFAULT_REPLAY_QUOTA;
+
+/// So many seconds after [`NOW`].
+fn at(seconds: u64) -> UnixTime {
+    NOW.plus(Duration::from_secs(seconds))
+}
 
 fn id(text: &str) -> ClientId {
     ClientId::parse(text).expect("a client id")
@@ -66,4 +85,17 @@ fn id(text: &str) -> ClientId {
 
 fn subject_id(text: &str) -> SubjectId {
     SubjectId::parse(text).expect("a subject id")
+}
+
+/// Asks until it is so, or fails after a second: the bound within which what one node changes is
+/// in force at every other.
+async fn within_a_second(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(
+            started.elapsed() < Duration::from_secs(1),
+            "not within a second: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

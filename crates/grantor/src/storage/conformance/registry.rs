@@ -1,11 +1,11 @@
-//! The laws of a registry.
+//! The laws of the registries.
 
 use std::sync::Arc;
 
 use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey};
 use zeroize::Zeroizing;
 
-use super::{NOW, Registry, id, subject_id};
+use super::{NOW, Two, id, subject_id, within_a_second};
 use crate::{
     clock::UnixTime,
     registry::{
@@ -13,11 +13,56 @@ use crate::{
         Subject,
     },
     storage::{
-        ClientRegistry, PermissionRegistry, StoreError, SubjectRegistry, client_change,
-        subject_change,
+        ClientRegistry, ClientSource, PermissionRegistry, PermissionSource, StoreError,
+        SubjectRegistry, SubjectSource, client_change, subject_change,
     },
     types::{AuthMethod, GrantType, Scope},
 };
+
+/// Generates one test for each law of the registries. `registry_suite!(run make)` is a future that
+/// tries them one after the other.
+#[macro_export]
+macro_rules! registry_suite {
+    ($make:path) => { $crate::registry_suite!(@tests $make); };
+    (run $make:path) => { $crate::registry_suite!(@run $make) };
+    (@$how:ident $make:path) => {
+        $crate::laws! { $how registry $make:
+            a_client_comes_back_as_it_went_in
+            a_changed_client_is_seen_on_the_next_read
+            a_change_by_one_node_is_seen_by_another
+            a_change_that_was_overtaken_changes_nothing
+            no_change_is_lost_among_many_at_once
+            a_number_is_never_given_again
+            names_are_taken_once
+            deleting_a_client_takes_its_permissions_along
+            deleting_a_subject_takes_its_permissions_along
+            permissions_need_both_sides
+            lists_are_in_order
+        }
+    };
+}
+
+/// A backend with all registries.
+pub trait Registries:
+    ClientSource
+    + SubjectSource
+    + PermissionSource
+    + ClientRegistry
+    + SubjectRegistry
+    + PermissionRegistry
+{
+}
+
+impl<
+    T: ClientSource
+        + SubjectSource
+        + PermissionSource
+        + ClientRegistry
+        + SubjectRegistry
+        + PermissionRegistry,
+> Registries for T
+{
+}
 
 fn subject(text: &str) -> Subject {
     Subject::new(subject_id(text)).registered_at(NOW)
@@ -73,7 +118,7 @@ fn disabled(client: &Client) -> Client {
         .expect("a client")
 }
 
-async fn read(store: &impl Registry, name: &str) -> Option<Arc<Client>> {
+async fn read(store: &impl Registries, name: &str) -> Option<Arc<Client>> {
     store.client(&id(name)).await.expect("the store answers")
 }
 
@@ -90,7 +135,7 @@ fn exists<T>(result: Result<T, StoreError>) -> bool {
 }
 
 /// Metadata, keys and secrets survive.
-pub async fn a_client_comes_back_as_it_went_in<S: Registry>(store: Arc<S>) {
+pub async fn a_client_comes_back_as_it_went_in<S: Registries>([store, _]: Two<S>) {
     assert!(read(&*store, "ä:1").await.is_none());
     let client = full_client("ä:1");
     let (metadata, jwk) = (client.metadata().clone(), client.keys()[0].jwk().cloned());
@@ -124,7 +169,7 @@ pub async fn a_client_comes_back_as_it_went_in<S: Registry>(store: Arc<S>) {
 }
 
 /// Law 4: what was read before does not linger.
-pub async fn a_changed_client_is_seen_on_the_next_read<S: Registry>(store: Arc<S>) {
+pub async fn a_changed_client_is_seen_on_the_next_read<S: Registries>([store, _]: Two<S>) {
     assert!(is_missing(store.client_update(public_client("a")).await));
     store
         .client_create(public_client("a"))
@@ -148,9 +193,28 @@ pub async fn a_changed_client_is_seen_on_the_next_read<S: Registry>(store: Arc<S
     assert!(is_missing(store.client_delete(&id("a")).await));
 }
 
+/// Law 4: a request to another node finds what was created, changed and deleted here within a
+/// second.
+pub async fn a_change_by_one_node_is_seen_by_another<S: Registries>([here, there]: Two<S>) {
+    assert!(read(&*there, "a").await.is_none());
+    let created = here.client_create(public_client("a")).await;
+    created.expect("created");
+    within_a_second("created", async || read(&*there, "a").await.is_some()).await;
+    let before = read(&*there, "a").await.expect("the client");
+    let updated = here.client_update(disabled(&before)).await;
+    updated.expect("the version that is read there is in force here");
+    within_a_second("disabled", async || {
+        let found = read(&*there, "a").await.expect("the client");
+        !found.metadata().enabled
+    })
+    .await;
+    here.client_delete(&id("a")).await.expect("deleted");
+    within_a_second("deleted", async || read(&*there, "a").await.is_none()).await;
+}
+
 /// Only what is still as it was read is replaced: not after another change, and not where a later
 /// registration has the name.
-pub async fn a_change_that_was_overtaken_changes_nothing<S: Registry>(store: Arc<S>) {
+pub async fn a_change_that_was_overtaken_changes_nothing<S: Registries>([store, _]: Two<S>) {
     store
         .client_create(public_client("a"))
         .await
@@ -221,13 +285,14 @@ pub async fn a_change_that_was_overtaken_changes_nothing<S: Registry>(store: Arc
 }
 
 /// Everybody who changes by [`client_change`] finds their own change in force in the end.
-pub async fn no_change_is_lost_among_many_at_once<S: Registry>(store: Arc<S>) {
+pub async fn no_change_is_lost_among_many_at_once<S: Registries>(nodes: Two<S>) {
+    let store = &*nodes[0];
     store
         .client_create(public_client("a"))
         .await
         .expect("created");
     let tasks = (0..8).map(|number| {
-        let store = store.clone();
+        let store = nodes[number % 2].clone();
         tokio::spawn(async move {
             let widen = |client: &Client| -> Result<Client, StoreError> {
                 let mut metadata = client.metadata().clone();
@@ -245,18 +310,17 @@ pub async fn no_change_is_lost_among_many_at_once<S: Registry>(store: Arc<S>) {
     for task in tasks.collect::<Vec<_>>() {
         task.await.expect("no panic");
     }
-    let client = read(&*store, "a").await.expect("the client");
-    assert_eq!(
-        client.metadata().scope.tokens().count(),
-        8,
-        "{}",
-        client.metadata().scope
-    );
-    assert_eq!(client.revision().version, 9);
+    for node in &nodes {
+        within_a_second("eight changes", async || {
+            let client = read(&**node, "a").await.expect("the client");
+            client.metadata().scope.tokens().count() == 8 && client.revision().version == 9
+        })
+        .await;
+    }
 }
 
 /// A later registration of the same name is another one.
-pub async fn a_number_is_never_given_again<S: Registry>(store: Arc<S>) {
+pub async fn a_number_is_never_given_again<S: Registries>([store, _]: Two<S>) {
     let mut seen = Vec::new();
     for _ in 0..3 {
         store_with_permission(&*store).await;
@@ -301,19 +365,19 @@ pub async fn a_number_is_never_given_again<S: Registry>(store: Arc<S>) {
 }
 
 /// A client and a subject never share a name (RFC 9700 §4.15).
-pub async fn names_are_taken_once<S: Registry>(store: Arc<S>) {
-    store
-        .client_create(public_client("a"))
-        .await
-        .expect("created");
-    store.subject_create(subject("b")).await.expect("created");
-    assert!(exists(store.client_create(public_client("a")).await));
-    assert!(exists(store.client_create(public_client("b")).await));
-    assert!(exists(store.subject_create(subject("a")).await));
-    assert!(exists(store.subject_create(subject("b")).await));
+pub async fn names_are_taken_once<S: Registries>([one, two]: Two<S>) {
+    let created = one.client_create(public_client("a")).await;
+    created.expect("created");
+    two.subject_create(subject("b")).await.expect("created");
+    for node in [&one, &two] {
+        assert!(exists(node.client_create(public_client("a")).await));
+        assert!(exists(node.client_create(public_client("b")).await));
+        assert!(exists(node.subject_create(subject("a")).await));
+        assert!(exists(node.subject_create(subject("b")).await));
+    }
 }
 
-async fn store_with_permission<S: Registry>(store: &S) {
+async fn store_with_permission<S: Registries>(store: &S) {
     store
         .client_create(public_client("a"))
         .await
@@ -339,7 +403,7 @@ async fn store_with_permission<S: Registry>(store: &S) {
 }
 
 /// A later client of the same name inherits nothing.
-pub async fn deleting_a_client_takes_its_permissions_along<S: Registry>(store: Arc<S>) {
+pub async fn deleting_a_client_takes_its_permissions_along<S: Registries>([store, _]: Two<S>) {
     store_with_permission(&*store).await;
     store.client_delete(&id("a")).await.expect("deleted");
     store
@@ -356,7 +420,7 @@ pub async fn deleting_a_client_takes_its_permissions_along<S: Registry>(store: A
 }
 
 /// A later subject of the same name is open to nobody.
-pub async fn deleting_a_subject_takes_its_permissions_along<S: Registry>(store: Arc<S>) {
+pub async fn deleting_a_subject_takes_its_permissions_along<S: Registries>([store, _]: Two<S>) {
     store_with_permission(&*store).await;
     subject_change(&*store, &subject_id("b"), |subject| subject.enabled = false)
         .await
@@ -383,7 +447,7 @@ pub async fn deleting_a_subject_takes_its_permissions_along<S: Registry>(store: 
 }
 
 /// A permission joins two that exist, once.
-pub async fn permissions_need_both_sides<S: Registry>(store: Arc<S>) {
+pub async fn permissions_need_both_sides<S: Registries>([store, _]: Two<S>) {
     assert!(is_missing(
         store.permission_create(permission("a", "b")).await
     ));
@@ -417,7 +481,7 @@ pub async fn permissions_need_both_sides<S: Registry>(store: Arc<S>) {
 }
 
 /// Lists are sorted by name, octet by octet.
-pub async fn lists_are_in_order<S: Registry>(store: Arc<S>) {
+pub async fn lists_are_in_order<S: Registries>([store, _]: Two<S>) {
     for name in ["b", "a", "C"] {
         store
             .client_create(public_client(name))

@@ -1,27 +1,45 @@
 //! The laws of a replay guard.
 
-use std::sync::Arc;
-
-use super::{NOW, QUOTA, Registry};
+use super::{NOW, QUOTA, Two, at};
 use crate::{
     clock::UnixTime,
-    storage::{Claim, ReplayKey},
+    storage::{Claim, ReplayGuard, ReplayKey, StoreError},
 };
 
-/// Law 3: one atomic insert-if-absent.
-pub async fn one_of_many_concurrent_claims_wins<S: Registry>(store: Arc<S>) {
-    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+/// Generates one test for each law of a [`ReplayGuard`]. `replay_suite!(run make)` is a future that
+/// tries them one after the other.
+#[macro_export]
+macro_rules! replay_suite {
+    ($make:path) => { $crate::replay_suite!(@tests $make); };
+    (run $make:path) => { $crate::replay_suite!(@run $make) };
+    (@$how:ident $make:path) => {
+        $crate::laws! { $how replay $make:
+            one_of_many_concurrent_claims_wins
+            a_claim_ends_when_it_says
+            claims_are_kept_apart_by_issuer
+            an_issuer_over_its_quota_claims_nothing
+            no_use_is_fresh_that_may_have_been_forgotten
+        }
+    };
+}
+
+async fn claim<S: ReplayGuard>(
+    node: &S,
+    key: ReplayKey,
+    (now, until): (UnixTime, UnixTime),
+) -> Claim {
+    let claimed = node.claim(key, until, now, QUOTA).await;
+    claimed.expect("the store answers")
+}
+
+/// Law 3: one atomic insert-if-absent, whichever nodes are asked at once.
+pub async fn one_of_many_concurrent_claims_wins<S: ReplayGuard>(nodes: Two<S>) {
     for round in 0..8 {
         let key = ReplayKey::new("issuer", &format!("jti {round}"));
         let tasks: Vec<_> = (0..64)
-            .map(|_| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    store
-                        .claim(key, until, NOW, QUOTA)
-                        .await
-                        .expect("the store answers")
-                })
+            .map(|number| {
+                let node = nodes[number % 2].clone();
+                tokio::spawn(async move { claim(&*node, key, (NOW, at(60))).await })
             })
             .collect();
         let mut fresh = 0;
@@ -32,115 +50,75 @@ pub async fn one_of_many_concurrent_claims_wins<S: Registry>(store: Arc<S>) {
     }
 }
 
-/// Up to and including its end a claim stands; after that the same jti may come again.
-pub async fn a_claim_ends_when_it_says<S: Registry>(store: Arc<S>) {
-    let at = |offset: i64| UnixTime::from_millis(NOW.millis() + offset);
+/// Up to and including its end a claim stands, at every node; a minute later at the latest the same
+/// jti may come again.
+pub async fn a_claim_ends_when_it_says<S: ReplayGuard>([one, two]: Two<S>) {
     let key = ReplayKey::new("issuer", "jti");
-    assert!(
-        !store
-            .is_claimed(key, at(0))
-            .await
-            .expect("the store answers")
-    );
-    assert_eq!(
-        store
-            .claim(key, at(1000), at(0), QUOTA)
-            .await
-            .expect("the store answers"),
-        Claim::Fresh
-    );
-    assert!(
-        store
-            .is_claimed(key, at(1000))
-            .await
-            .expect("the store answers")
-    );
-    assert!(
-        !store
-            .is_claimed(key, at(1001))
-            .await
-            .expect("the store answers")
-    );
-    assert_eq!(
-        store
-            .claim(key, at(1000), at(1000), QUOTA)
-            .await
-            .expect("the store answers"),
-        Claim::Replayed
-    );
-    assert_eq!(
-        store
-            .claim(key, at(2000), at(1001), QUOTA)
-            .await
-            .expect("the store answers"),
-        Claim::Fresh
-    );
-    assert_eq!(
-        store
-            .claim(key, at(3000), at(2000), QUOTA)
-            .await
-            .expect("the store answers"),
-        Claim::Replayed
-    );
+    let is_claimed = async |node: &S, now| {
+        let found = node.is_claimed(key, now).await;
+        found.expect("the store answers")
+    };
+    assert!(!is_claimed(&one, NOW).await);
+    assert_eq!(claim(&*one, key, (NOW, at(1))).await, Claim::Fresh);
+    for node in [&one, &two] {
+        assert!(is_claimed(node, at(1)).await);
+        assert!(!is_claimed(node, at(62)).await);
+        assert_eq!(claim(&**node, key, (at(1), at(1))).await, Claim::Replayed);
+    }
+    assert_eq!(claim(&*two, key, (at(62), at(70))).await, Claim::Fresh);
+    for node in [&one, &two] {
+        assert_eq!(claim(&**node, key, (at(70), at(80))).await, Claim::Replayed);
+    }
 }
 
 /// The same jti by two issuers is two things (RFC 7519 §4.1.7), and case matters.
-pub async fn claims_are_kept_apart_by_issuer<S: Registry>(store: Arc<S>) {
-    let until = UnixTime::from_millis(NOW.millis() + 60_000);
-    for (issuer, jti) in [("a", "x"), ("b", "x"), ("a", "X"), ("ax", ""), ("", "ax")] {
-        let claim = store
-            .claim(ReplayKey::new(issuer, jti), until, NOW, QUOTA)
-            .await;
-        assert_eq!(claim.expect("the store answers"), Claim::Fresh);
+pub async fn claims_are_kept_apart_by_issuer<S: ReplayGuard>([one, two]: Two<S>) {
+    let pairs = [("a", "x"), ("b", "x"), ("a", "X"), ("ax", ""), ("", "ax")];
+    for (number, (issuer, jti)) in pairs.into_iter().enumerate() {
+        let node = if number % 2 == 0 { &one } else { &two };
+        let key = ReplayKey::new(issuer, jti);
+        assert_eq!(claim(&**node, key, (NOW, at(60))).await, Claim::Fresh);
     }
 }
 
 /// One issuer cannot fill the store: others still claim, its own claims still stand, and it claims
-/// again when some have ended.
-pub async fn an_issuer_over_its_quota_claims_nothing<S: Registry>(store: Arc<S>) {
-    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
-    let claim = async |issuer: &str, jti: &str, until, now| {
-        store
-            .claim(ReplayKey::new(issuer, jti), at(until), at(now), 3)
-            .await
-            .expect("the store answers")
+/// again ten seconds after some have ended. Exact on one node.
+pub async fn an_issuer_over_its_quota_claims_nothing<S: ReplayGuard>([one, two]: Two<S>) {
+    let claim = async |issuer: &str, jti: &str, (now, until)| {
+        let key = ReplayKey::new(issuer, jti);
+        let claimed = one.claim(key, at(until), at(now), 3).await;
+        claimed.expect("the store answers")
     };
     for jti in ["1", "2", "3"] {
-        assert_eq!(claim("a", jti, 60, 0).await, Claim::Fresh);
+        assert_eq!(claim("a", jti, (0, 60)).await, Claim::Fresh);
     }
-    assert_eq!(claim("a", "4", 60, 0).await, Claim::OverQuota);
-    assert!(
-        !store
-            .is_claimed(ReplayKey::new("a", "4"), at(0))
-            .await
-            .expect("the store answers")
-    );
-    assert_eq!(claim("a", "3", 60, 0).await, Claim::Replayed);
-    assert_eq!(claim("b", "4", 60, 0).await, Claim::Fresh);
-    assert_eq!(claim("a", "4", 120, 61).await, Claim::Fresh);
+    assert_eq!(claim("a", "4", (0, 60)).await, Claim::OverQuota);
+    for node in [&one, &two] {
+        let found = node.is_claimed(ReplayKey::new("a", "4"), NOW).await;
+        assert!(!found.expect("the store answers"));
+    }
+    assert_eq!(claim("a", "3", (0, 60)).await, Claim::Replayed);
+    assert_eq!(claim("b", "4", (0, 60)).await, Claim::Fresh);
+    assert_eq!(claim("a", "4", (71, 130)).await, Claim::Fresh);
 }
 
 /// A clock that was two hours ahead for a moment does not let a used assertion in again, also where
 /// what has ended is forgotten then.
-pub async fn no_use_is_fresh_that_may_have_been_forgotten<S: Registry>(store: Arc<S>) {
-    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
-    let claim = async |jti: &str, until, now| {
-        store
-            .claim(ReplayKey::new("a", jti), at(until), at(now), 3)
-            .await
+pub async fn no_use_is_fresh_that_may_have_been_forgotten<S: ReplayGuard>([one, two]: Two<S>) {
+    let claim = async |node: &S, jti: &str, (now, until)| {
+        let key = ReplayKey::new("a", jti);
+        node.claim(key, at(until), at(now), 3).await
     };
     for jti in ["1", "2", "3"] {
-        assert_eq!(
-            claim(jti, 60, 0).await.expect("the store answers"),
-            Claim::Fresh
-        );
+        let claimed = claim(&one, jti, (0, 60)).await;
+        assert_eq!(claimed.expect("the store answers"), Claim::Fresh);
     }
     // Over its quota, the issuer is counted anew.
-    let _ = claim("4", 7260, 7200).await;
+    let _ = claim(&one, "4", (7200, 7260)).await;
     for jti in ["1", "2", "3"] {
-        assert!(
-            !matches!(claim(jti, 60, 1).await, Ok(Claim::Fresh)),
-            "{jti}"
-        );
+        for node in [&one, &two] {
+            let again: Result<Claim, StoreError> = claim(node, jti, (1, 60)).await;
+            assert!(!matches!(again, Ok(Claim::Fresh)), "{jti}");
+        }
     }
 }

@@ -1,87 +1,86 @@
 //! The laws of a token store.
 
-use std::sync::Arc;
-
-use super::{NOW, QUOTA, Registry, id, subject_id};
+use super::{NOW, QUOTA, Two, at, id, subject_id};
 use crate::{
-    clock::UnixTime,
     storage::{OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore},
     types::Scope,
 };
 
+/// Generates one test for each law of a [`TokenStore`]. `token_suite!(run make)` is a future that
+/// tries them one after the other.
+#[macro_export]
+macro_rules! token_suite {
+    ($make:path) => { $crate::token_suite!(@tests $make); };
+    (run $make:path) => { $crate::token_suite!(@run $make) };
+    (@$how:ident $make:path) => {
+        $crate::laws! { $how token $make:
+            opaque_tokens_are_found_by_digest
+            a_revoked_token_stays_revoked
+            a_client_over_its_quota_keeps_no_more_tokens
+            a_client_over_its_quota_keeps_no_more_revocations
+        }
+    };
+}
+
 /// What is recorded about a token is found again.
-pub async fn opaque_tokens_are_found_by_digest<S: Registry>(store: Arc<S>) {
+pub async fn opaque_tokens_are_found_by_digest<S: TokenStore>([one, two]: Two<S>) {
     let token = OpaqueToken {
         client: id("a"),
         subject: subject_id("b"),
         scope: Scope::parse("read").expect("a scope"),
         audience: "https://api.example".to_owned(),
         issued_at: NOW,
-        expires_at: UnixTime::from_millis(NOW.millis() + 3_600_000),
+        expires_at: at(3600),
         origin: Some(TokenOrigin {
             client: 1,
             subject: Some(2),
             permission: None,
         }),
     };
-    let put = store
+    let put = one
         .token_create(TokenDigest::of("t"), token.clone(), QUOTA)
         .await
         .expect("created");
     assert_eq!(put, Put::Kept);
     assert_eq!(
-        TokenStore::token(&*store, &TokenDigest::of("t"))
+        TokenStore::token(&*two, &TokenDigest::of("t"))
             .await
             .expect("the store answers"),
         Some(token)
     );
     assert_eq!(
-        TokenStore::token(&*store, &TokenDigest::of("u"))
+        TokenStore::token(&*two, &TokenDigest::of("u"))
             .await
             .expect("the store answers"),
         None
     );
 }
 
-/// Revoking is remembered, for the one token, and may be repeated.
-pub async fn a_revoked_token_stays_revoked<S: Registry>(store: Arc<S>) {
-    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+/// Revoking is remembered, for the one token and at every node, and may be repeated.
+pub async fn a_revoked_token_stays_revoked<S: TokenStore>([one, two]: Two<S>) {
     let revocation = Revocation {
         client: 1,
         at: NOW,
-        until,
+        until: at(60),
     };
-    assert!(
-        !store
-            .token_is_revoked(&TokenDigest::of("t"), NOW)
-            .await
-            .expect("the store answers")
-    );
-    for _ in 0..2 {
-        let put = store
-            .token_revoke(TokenDigest::of("t"), revocation, QUOTA)
-            .await
-            .expect("revoked");
-        assert_eq!(put, Put::Kept);
-        assert!(
-            store
-                .token_is_revoked(&TokenDigest::of("t"), NOW)
-                .await
-                .expect("the store answers")
-        );
+    let is_revoked = async |node: &S, token: &str| {
+        let digest = TokenDigest::of(token);
+        let decided = node.token_is_revoked(&digest, NOW).await;
+        decided.expect("the store answers")
+    };
+    assert!(!is_revoked(&one, "t").await && !is_revoked(&two, "t").await);
+    for node in [&one, &two] {
+        let digest = TokenDigest::of("t");
+        let put = node.token_revoke(digest, revocation, QUOTA).await;
+        assert_eq!(put.expect("revoked"), Put::Kept);
+        assert!(is_revoked(&one, "t").await && is_revoked(&two, "t").await);
     }
-    assert!(
-        !store
-            .token_is_revoked(&TokenDigest::of("u"), NOW)
-            .await
-            .expect("the store answers")
-    );
+    assert!(!is_revoked(&one, "u").await && !is_revoked(&two, "u").await);
 }
 
 /// One client cannot fill the store with tokens: others still get theirs, and it gets more when
 /// some have ended.
-pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Registry>(store: Arc<S>) {
-    let at = |seconds: i64| UnixTime::from_millis(NOW.millis() + seconds * 1000);
+pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: TokenStore>([one, _]: Two<S>) {
     let create = async |client: u64, name: &str, now| {
         let token = OpaqueToken {
             client: id("a"),
@@ -96,8 +95,7 @@ pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Registry>(store: Ar
                 permission: None,
             }),
         };
-        store
-            .token_create(TokenDigest::of(name), token, 3)
+        one.token_create(TokenDigest::of(name), token, 3)
             .await
             .expect("the store answers")
     };
@@ -106,7 +104,7 @@ pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Registry>(store: Ar
     }
     assert_eq!(create(1, "4", 0).await, Put::OverQuota);
     assert_eq!(
-        TokenStore::token(&*store, &TokenDigest::of("4"))
+        TokenStore::token(&*one, &TokenDigest::of("4"))
             .await
             .expect("the store answers"),
         None
@@ -115,16 +113,14 @@ pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Registry>(store: Ar
 }
 
 /// Nor with revocations.
-pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: Registry>(store: Arc<S>) {
-    let until = UnixTime::from_millis(NOW.millis() + 60_000);
+pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: TokenStore>([one, _]: Two<S>) {
     let revoke = async |client, name: &str| {
         let revocation = Revocation {
             client,
             at: NOW,
-            until,
+            until: at(60),
         };
-        store
-            .token_revoke(TokenDigest::of(name), revocation, 3)
+        one.token_revoke(TokenDigest::of(name), revocation, 3)
             .await
             .expect("the store answers")
     };
@@ -133,8 +129,7 @@ pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: Registry>(stor
     }
     assert_eq!(revoke(1, "4").await, Put::OverQuota);
     assert!(
-        !store
-            .token_is_revoked(&TokenDigest::of("4"), NOW)
+        !one.token_is_revoked(&TokenDigest::of("4"), NOW)
             .await
             .expect("the store answers")
     );

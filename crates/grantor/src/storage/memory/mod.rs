@@ -37,9 +37,13 @@ const RECOUNT_AFTER: Duration = Duration::from_secs(10);
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
-    async fn empty() -> (std::sync::Arc<super::MemoryStore>, ()) {
-        (std::sync::Arc::new(super::MemoryStore::new()), ())
+    use std::sync::Arc;
+
+    use super::MemoryStore;
+
+    async fn nodes(count: usize) -> (Vec<Arc<MemoryStore>>, ()) {
+        (vec![Arc::new(MemoryStore::new()); count], ())
     }
 
-    crate::store_suite!(empty);
+    crate::store_suite!(nodes);
 }
