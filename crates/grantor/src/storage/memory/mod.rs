@@ -42,7 +42,8 @@ mod tests {
     use super::MemoryStore;
 
     async fn nodes(count: usize) -> (Vec<Arc<MemoryStore>>, ()) {
-        (vec![Arc::new(MemoryStore::new()); count], ())
+        let store = Arc::new(MemoryStore::new());
+        (vec![store; count], ())
     }
 
     crate::store_suite!(nodes);
