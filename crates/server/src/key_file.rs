@@ -9,7 +9,7 @@ use std::{
 
 use grantor::{
     jose::{Algorithm, PrivateJwk, json::Object},
-    types::{AuthMethod, ClientId, Issuer},
+    types::{AuthMethod, ClientId, Issuer, Needs},
 };
 use grantor_stores::Exposure;
 use serde::Serialize;
@@ -78,7 +78,7 @@ pub fn grantor_form(
     secret: Option<&str>,
 ) -> Zeroizing<String> {
     let private_key = key.and_then(|key| serde_json::from_str(key.expose_json()).ok());
-    let hmac = (*auth_method == AuthMethod::CLIENT_SECRET_JWT).then_some(Algorithm::Hs256);
+    let hmac = (auth_method.needs() == Some(Needs::ReadableSecret)).then_some(Algorithm::Hs256);
     let form = GrantorForm {
         issuer: issuer.to_string(),
         token_endpoint: issuer.endpoint("token"),

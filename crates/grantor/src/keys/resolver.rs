@@ -10,7 +10,7 @@ use crate::{
     clock::UnixTime,
     registry::{Client, ClientKey},
     storage::StoreError,
-    types::AuthMethod,
+    types::{AuthMethod, Needs},
 };
 
 /// Most keys tried for an assertion without `kid`.
@@ -28,10 +28,10 @@ pub enum KeyKind {
 impl KeyKind {
     /// The keys behind a client authentication method; `None` for one without assertions.
     pub fn of_method(method: &AuthMethod) -> Option<Self> {
-        match method {
-            _ if *method == AuthMethod::PRIVATE_KEY_JWT => Some(Self::Public),
-            _ if *method == AuthMethod::CLIENT_SECRET_JWT => Some(Self::Secret),
-            _ => None,
+        match method.needs()? {
+            Needs::PublicKey => Some(Self::Public),
+            Needs::ReadableSecret => Some(Self::Secret),
+            Needs::Digest | Needs::Nothing => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use grantor_jose::Algorithm;
 use serde::Serialize;
 
 use super::{introspection, line::Line, revocation};
-use crate::{keys::KeyKind, types::AuthMethod};
+use crate::{keys::KeyKind, types::{AuthMethod, Needs}};
 
 #[derive(Serialize)]
 pub(super) struct Metadata {
@@ -114,20 +114,14 @@ fn offered<'l>(line: &'l Line, accepted: &BTreeSet<AuthMethod>) -> Vec<&'l AuthM
 /// is.
 fn signing_algorithms(line: &Line, methods: &[&AuthMethod]) -> Vec<&'static str> {
     let settings = line.context.settings();
-    let of = |method: AuthMethod, algorithms: &[Algorithm]| {
-        if methods.contains(&&method) {
-            algorithms
-                .iter()
-                .map(|algorithm| algorithm.name())
-                .collect()
-        } else {
-            Vec::new()
-        }
+    let of = |needs, algorithms: &[Algorithm]| {
+        let is_offered = methods.iter().any(|method| method.needs() == Some(needs));
+        let names = algorithms.iter().map(|algorithm| algorithm.name());
+        names
+            .take(if is_offered { usize::MAX } else { 0 })
+            .collect()
     };
-    let mut names = of(AuthMethod::PRIVATE_KEY_JWT, &settings.assertion_algorithms);
-    names.extend(of(
-        AuthMethod::CLIENT_SECRET_JWT,
-        &settings.secret_algorithms,
-    ));
+    let mut names: Vec<_> = of(Needs::PublicKey, &settings.assertion_algorithms);
+    names.extend(of(Needs::ReadableSecret, &settings.secret_algorithms));
     names
 }

@@ -88,4 +88,51 @@ impl AuthMethod {
     pub const CLIENT_SECRET_POST: Self = Self::from_static("client_secret_post");
     /// A public client: identified, not authenticated.
     pub const NONE: Self = Self::from_static("none");
+
+    /// The methods known here, in the order in which they are offered.
+    pub fn known() -> impl Iterator<Item = &'static Self> {
+        METHODS.iter().map(|(method, _)| method)
+    }
+
+    /// What a client must have registered to use this method; `None` for a method of an extension,
+    /// which says so itself.
+    pub fn needs(&self) -> Option<Needs> {
+        METHODS
+            .iter()
+            .find(|(method, _)| method == self)
+            .map(|(_, needs)| *needs)
+    }
 }
+
+/// What a client authentication method needs of a client's registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Needs {
+    /// A public key, for signatures.
+    PublicKey,
+    /// The client secret itself, for MACs.
+    ReadableSecret,
+    /// The digest of the client secret, which is sent as it is.
+    Digest,
+    /// Nothing: the client is identified, not authenticated.
+    Nothing,
+}
+
+impl Needs {
+    /// Whether the method proves the client with a secret.
+    pub fn is_secret(self) -> bool {
+        match self {
+            Self::ReadableSecret | Self::Digest => true,
+            Self::PublicKey | Self::Nothing => false,
+        }
+    }
+}
+
+/// The one table of client authentication methods: a new one is a row here.
+static METHODS: [(AuthMethod, Needs); 5] = [
+    (AuthMethod::PRIVATE_KEY_JWT, Needs::PublicKey),
+    (AuthMethod::CLIENT_SECRET_JWT, Needs::ReadableSecret),
+    (AuthMethod::CLIENT_SECRET_BASIC, Needs::Digest),
+    (AuthMethod::CLIENT_SECRET_POST, Needs::Digest),
+    (AuthMethod::NONE, Needs::Nothing),
+];

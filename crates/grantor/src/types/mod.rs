@@ -14,7 +14,7 @@ pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 #[cfg(feature = "remote")]
 pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
-pub use method::{AuthMethod, GrantType, NameError};
+pub use method::{AuthMethod, GrantType, NameError, Needs};
 pub use rule::Rule;
 pub use scope::{Scope, ScopeError};
 pub use shown::{Shown, escaped, escaped_json};

@@ -14,7 +14,7 @@ use grantor::{
         JwtBearer, KeyFile, KeyText, KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
     },
     jose::Algorithm,
-    types::{AuthMethod, ClientId},
+    types::{AuthMethod, ClientId, Needs},
 };
 
 use super::{Failure, client::algorithm};
@@ -114,7 +114,7 @@ impl ClientCredential {
     /// The algorithm of what is signed with it; `None` for a secret that signs nothing.
     pub fn algorithm(&self) -> Result<Option<Algorithm>, Failure> {
         let method = self.auth_method();
-        let signs = self.has_private_key() || method == AuthMethod::CLIENT_SECRET_JWT;
+        let signs = self.has_private_key() || method.needs() == Some(Needs::ReadableSecret);
         signs
             .then(|| self.signer().map(|signer| signer.algorithm()))
             .transpose()

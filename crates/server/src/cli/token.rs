@@ -137,21 +137,13 @@ impl Asking {
 }
 
 fn method(text: &str) -> Result<AuthMethod, String> {
-    let all = [
-        AuthMethod::PRIVATE_KEY_JWT,
-        AuthMethod::CLIENT_SECRET_JWT,
-        AuthMethod::CLIENT_SECRET_BASIC,
-        AuthMethod::CLIENT_SECRET_POST,
-        AuthMethod::NONE,
-    ];
-    let names = all
-        .iter()
-        .map(AuthMethod::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    all.into_iter()
+    AuthMethod::known()
         .find(|method| method.as_str() == text)
-        .ok_or_else(|| format!("expected one of {names}"))
+        .cloned()
+        .ok_or_else(|| {
+            let names: Vec<_> = AuthMethod::known().map(AuthMethod::as_str).collect();
+            format!("expected one of {}", names.join(", "))
+        })
 }
 
 /// The answer as the server gave it, but for what is not understood of it: a refresh token.

@@ -17,7 +17,7 @@ use super::{Caller, Context, Decision, TokenForm};
 use crate::{
     registry::{Client, Permission, Subject},
     storage::TokenOrigin,
-    types::{AuthMethod, GrantType, Scope, SubjectId},
+    types::{AuthMethod, GrantType, Needs, Scope, SubjectId},
 };
 
 /// Which client authentication a grant takes: its own list, whatever else the server can do.
@@ -33,14 +33,9 @@ pub struct ClientAuthRequirement {
 impl ClientAuthRequirement {
     /// Every method by which a client proves itself: all but `none`.
     pub fn confidential() -> Self {
-        let methods = vec![
-            AuthMethod::PRIVATE_KEY_JWT,
-            AuthMethod::CLIENT_SECRET_JWT,
-            AuthMethod::CLIENT_SECRET_BASIC,
-            AuthMethod::CLIENT_SECRET_POST,
-        ];
+        let proves = |method: &&AuthMethod| method.needs() != Some(Needs::Nothing);
         Self {
-            methods,
+            methods: AuthMethod::known().filter(proves).cloned().collect(),
             optional: false,
         }
     }

@@ -8,7 +8,7 @@ use grantor::{
     jose::{Algorithm, PrivateJwk, VerificationKey},
     registry::{AssertionProfile, Client, ClientMetadata, ClientSecret},
     storage::{ClientRegistry as _, ClientSource as _, StoreError},
-    types::{AuthMethod, ClientId, GrantType, Scope},
+    types::{AuthMethod, ClientId, GrantType, Needs, Scope},
 };
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -101,7 +101,7 @@ impl AuthName {
     }
 
     fn has_secret(self) -> bool {
-        !matches!(self, Self::PrivateKeyJwt | Self::None)
+        self.method().needs().is_some_and(Needs::is_secret)
     }
 }
 
@@ -258,7 +258,7 @@ pub(super) fn new_secret(
     secret: &Zeroizing<String>,
     expires_at: Option<grantor::clock::UnixTime>,
 ) -> Result<ClientSecret, Failure> {
-    match *method == AuthMethod::CLIENT_SECRET_JWT {
+    match method.needs() == Some(Needs::ReadableSecret) {
         true => ClientSecret::readable(secret.clone(), expires_at).map_err(Failure::failed),
         false => Ok(ClientSecret::digest(secret, expires_at)),
     }
