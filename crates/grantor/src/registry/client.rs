@@ -3,7 +3,7 @@
 use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientKey, ClientSecret, Revision};
+use super::{Authentication, ClientKey, ClientSecret, Revision};
 use crate::{
     clock::UnixTime,
     types::{AuthMethod, ClientId, GrantType, Scope},
@@ -43,8 +43,11 @@ pub enum TokenFormat {
     Opaque,
 }
 
-/// What is registered about a client, apart from its keys and secrets.
+/// What is registered about a client, apart from its keys and secrets: the document that stores
+/// keep. A member that has a default may be missing there, and an unknown one is passed over, so
+/// that documents of other versions can be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ClientMetadata {
     /// `client_id`
     pub id: ClientId,
@@ -53,16 +56,20 @@ pub struct ClientMetadata {
     /// The grants it may use.
     pub grant_types: Vec<GrantType>,
     /// The widest scope it may get.
+    #[serde(default)]
     pub scope: Scope,
     /// The one algorithm its assertions are signed with (`token_endpoint_auth_signing_alg`); any
     /// fitting one if absent.
-    #[serde(with = "algorithm_name")]
+    #[serde(with = "algorithm_name", default)]
     pub signing_algorithm: Option<Algorithm>,
     /// The audience of its client authentication JWT.
+    #[serde(default)]
     pub audience_policy: AudiencePolicy,
     /// The form of its grant assertions.
+    #[serde(default)]
     pub assertion_profile: AssertionProfile,
     /// The form of its access tokens.
+    #[serde(default)]
     pub token_format: TokenFormat,
     /// A disabled client is refused on its next request.
     pub enabled: bool,
@@ -151,8 +158,7 @@ pub enum ClientError {
 #[derive(Clone, Debug)]
 pub struct Client {
     metadata: ClientMetadata,
-    keys: Vec<ClientKey>,
-    secrets: Vec<ClientSecret>,
+    authentication: Authentication,
     revision: Revision,
 }
 
@@ -179,28 +185,14 @@ impl Client {
         keys: Vec<ClientKey>,
         secrets: Vec<ClientSecret>,
     ) -> Result<Self, ClientError> {
-        let method = &metadata.auth_method;
-        let is = |names: &[AuthMethod]| names.contains(method);
-        let has_kind = |digest: bool| {
-            secrets
-                .iter()
-                .any(|secret| secret.stored_digest().is_some() == digest)
-        };
-        if *method == AuthMethod::PRIVATE_KEY_JWT && keys.is_empty() {
-            return Err(ClientError::NoKey);
-        }
-        let lacks_secret = (is(&[
-            AuthMethod::CLIENT_SECRET_BASIC,
-            AuthMethod::CLIENT_SECRET_POST,
-        ]) && !has_kind(true))
-            || (is(&[AuthMethod::CLIENT_SECRET_JWT]) && !has_kind(false));
-        if lacks_secret {
-            return Err(ClientError::NoSecret(method.clone()));
-        }
-        if is(&[AuthMethod::NONE, AuthMethod::PRIVATE_KEY_JWT]) && !secrets.is_empty() {
-            return Err(ClientError::UnusedSecret(method.clone()));
-        }
-        if *method == AuthMethod::NONE
+        let authentication = Authentication::new(
+            &metadata.auth_method,
+            metadata.signing_algorithm,
+            keys,
+            secrets,
+        )?;
+        let is_public = matches!(authentication, Authentication::Public { .. });
+        if is_public
             && metadata
                 .grant_types
                 .contains(&GrantType::CLIENT_CREDENTIALS)
@@ -210,17 +202,11 @@ impl Client {
         if metadata.grant_types.is_empty() {
             return Err(ClientError::NoGrant);
         }
-        match metadata.signing_algorithm {
-            Some(algorithm) if algorithm.is_mac() != is(&[AuthMethod::CLIENT_SECRET_JWT]) => {
-                Err(ClientError::SigningAlgorithm(algorithm))
-            }
-            _ => Ok(Self {
-                metadata,
-                keys,
-                secrets,
-                revision: Revision::default(),
-            }),
-        }
+        Ok(Self {
+            metadata,
+            authentication,
+            revision: Revision::default(),
+        })
     }
 
     /// `client_id`
@@ -233,14 +219,19 @@ impl Client {
         &self.metadata
     }
 
+    /// How it authenticates, with its keys and secrets.
+    pub fn authentication(&self) -> &Authentication {
+        &self.authentication
+    }
+
     /// The public keys, expired and unusable ones included.
     pub fn keys(&self) -> &[ClientKey] {
-        &self.keys
+        self.authentication.keys()
     }
 
     /// The secrets, expired ones included.
     pub fn secrets(&self) -> &[ClientSecret] {
-        &self.secrets
+        self.authentication.secrets()
     }
 
     /// Whether it may use this grant.
@@ -275,11 +266,6 @@ impl Client {
         check_scope(&metadata.scope, &self.metadata.scope)?;
         Ok(Self::from_stored(metadata, keys, secrets)?.with_revision(self.revision))
     }
-
-    /// Takes the registration apart.
-    pub fn into_parts(self) -> (ClientMetadata, Vec<ClientKey>, Vec<ClientSecret>) {
-        (self.metadata, self.keys, self.secrets)
-    }
 }
 
 /// No scope of the server's own is registered, but for those that are there.
@@ -292,5 +278,45 @@ fn check_scope(scope: &Scope, registered: &Scope) -> Result<(), ClientError> {
     {
         Some(token) => Err(ClientError::ReservedScope(token.to_owned())),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first databases hold it.
+    const STORED: &str = r#"{"id":"billing","auth_method":"private_key_jwt","grant_types":["client_credentials","urn:ietf:params:oauth:grant-type:jwt-bearer"],"scope":"read write","signing_algorithm":"ES256","audience_policy":"legacy","assertion_profile":"service_account","token_format":"opaque","enabled":true,"created_at":1800000000000}"#;
+
+    fn read(document: &str) -> ClientMetadata {
+        serde_json::from_str(document).expect("readable")
+    }
+
+    #[test]
+    fn a_stored_document_is_read_and_written_as_it_was() {
+        let metadata = read(STORED);
+        assert_eq!(metadata.auth_method, AuthMethod::PRIVATE_KEY_JWT);
+        assert_eq!(metadata.signing_algorithm, Some(Algorithm::Es256));
+        assert_eq!(metadata.token_format, TokenFormat::Opaque);
+        assert_eq!(serde_json::to_string(&metadata).expect("JSON"), STORED);
+    }
+
+    #[test]
+    fn a_document_of_another_version_is_read() {
+        let with_more = STORED.replace(r#""enabled":true"#, r#""enabled":true,"later":{"a":1}"#);
+        assert_eq!(read(&with_more), read(STORED));
+        let with_less = r#"{"id":"billing","auth_method":"private_key_jwt","grant_types":["client_credentials","urn:ietf:params:oauth:grant-type:jwt-bearer"],"enabled":true,"created_at":1800000000000}"#;
+        let id = ClientId::parse("billing").expect("a client id");
+        let at = UnixTime::from_millis(1_800_000_000_000);
+        assert_eq!(
+            read(with_less),
+            ClientMetadata::new(id, AuthMethod::PRIVATE_KEY_JWT, at)
+        );
+    }
+
+    #[test]
+    fn a_document_that_does_not_say_whether_the_client_is_enabled_is_not_read() {
+        let silent = STORED.replace(r#""enabled":true,"#, "");
+        assert!(serde_json::from_str::<ClientMetadata>(&silent).is_err());
     }
 }

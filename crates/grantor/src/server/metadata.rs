@@ -8,7 +8,10 @@ use grantor_jose::Algorithm;
 use serde::Serialize;
 
 use super::{introspection, line::Line, revocation};
-use crate::{keys::KeyKind, types::{AuthMethod, Needs}};
+use crate::{
+    keys::KeyKind,
+    types::{AuthMethod, Needs},
+};
 
 #[derive(Serialize)]
 pub(super) struct Metadata {

@@ -352,10 +352,8 @@ async fn a_registered_signing_algorithm_is_the_only_one() {
 #[tokio::test]
 async fn a_pinned_hmac_does_not_bind_the_grants_of_the_same_client() {
     let world = World::new();
-    let pinned = ClientMetadata {
-        signing_algorithm: Some(Hs256),
-        ..metadata("pinned-client", AuthMethod::CLIENT_SECRET_JWT)
-    };
+    let mut pinned = metadata("pinned-client", AuthMethod::CLIENT_SECRET_JWT);
+    pinned.signing_algorithm = Some(Hs256);
     world
         .register(
             pinned,

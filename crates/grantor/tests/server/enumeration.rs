@@ -6,7 +6,7 @@ use crate::common::{
     credentials::{METHODS, client, world_with},
     keys, metadata, with_client_assertion,
 };
-use grantor::{registry::ClientMetadata, storage::ClientRegistry, types::AuthMethod};
+use grantor::{storage::ClientRegistry, types::AuthMethod};
 use http::StatusCode;
 
 /// Status, code, words and header names: all that the public can compare.
@@ -22,9 +22,10 @@ fn public_face(answer: &Answer) -> (StatusCode, String, String, Vec<String>) {
 
 #[tokio::test]
 async fn a_stranger_cannot_tell_who_is_registered() {
-    let disabled = |id: &str, method: &AuthMethod| ClientMetadata {
-        enabled: false,
-        ..metadata(id, method.clone())
+    let disabled = |id: &str, method: &AuthMethod| {
+        let mut changed = metadata(id, method.clone());
+        changed.enabled = false;
+        changed
     };
     let ids = [
         "no-client-of-ours",

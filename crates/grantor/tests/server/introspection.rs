@@ -110,10 +110,8 @@ async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
         let asker = world.party(Use::PrivateKeyJwt).await;
         let subject = SubjectId::parse("somebody").expect("a subject");
         let client = |enabled| {
-            let metadata = ClientMetadata {
-                enabled,
-                ..metadata(&party.id, AuthMethod::PRIVATE_KEY_JWT)
-            };
+            let mut metadata = metadata(&party.id, AuthMethod::PRIVATE_KEY_JWT);
+            metadata.enabled = enabled;
             Client::new(metadata, vec![keys::P256.public().into()], vec![]).expect("a client")
         };
         for enabled in [true, false, true] {
@@ -448,10 +446,8 @@ async fn no_more_of_a_tokens_scope_is_told_than_is_still_allowed() {
                 .await
                 .expect("read")
                 .expect("there");
-            let metadata = ClientMetadata {
-                scope: Scope::parse(scope).expect("a scope"),
-                ..client.metadata().clone()
-            };
+            let mut metadata = client.metadata().clone();
+            metadata.scope = Scope::parse(scope).expect("a scope");
             world
                 .replace(Client::new(metadata, client.keys().to_vec(), vec![]).expect("a client"))
                 .await;
@@ -504,10 +500,8 @@ async fn nobody_asks_without_authentication() {
             true => answer.refused("public", "invalid_client", "client", "none is not accepted"),
             false => assert_eq!(answer.body["active"], true, "{method}"),
         }
-        let disabled = ClientMetadata {
-            enabled: false,
-            ..metadata(id, method.clone())
-        };
+        let mut disabled = metadata(id, method.clone());
+        disabled.enabled = false;
         world.replace(client(disabled)).await;
         let answer = world
             .send(&with_credentials(

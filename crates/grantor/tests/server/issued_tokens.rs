@@ -334,10 +334,8 @@ async fn ten_thousand_tokens_have_nothing_in_common() {
     for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
         let world = World::new();
         let secret = ClientSecret::generate();
-        let metadata = ClientMetadata {
-            token_format: format,
-            ..crate::common::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC)
-        };
+        let mut metadata = crate::common::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC);
+        metadata.token_format = format;
         world
             .register(metadata, vec![], vec![ClientSecret::digest(&secret, None)])
             .await;

@@ -6,7 +6,7 @@ use crate::common::{
     keys, metadata,
 };
 use grantor::{
-    registry::{Client, ClientKey, ClientMetadata, ClientSecret},
+    registry::{Client, ClientKey, ClientSecret},
     storage::ClientRegistry,
     types::{AuthMethod, GrantType},
 };
@@ -26,10 +26,8 @@ async fn a_client_is_refused_on_the_first_request_after_it_was_disabled_or_delet
                 .await
         };
         send().await.granted("enabled");
-        let disabled = ClientMetadata {
-            enabled: false,
-            ..metadata(id, method.clone())
-        };
+        let mut disabled = metadata(id, method.clone());
+        disabled.enabled = false;
         world.replace(client(disabled)).await;
         send()
             .await

@@ -343,10 +343,9 @@ pub(crate) fn at(seconds: f64) -> UnixTime {
 /// The registration every test starts from: both grants, scope `read write`.
 pub(crate) fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
     let id = ClientId::parse(id).expect("a client identifier");
-    ClientMetadata {
-        scope: Scope::parse("read write").expect("a scope"),
-        ..ClientMetadata::new(id, method, at(0.0))
-    }
+    let mut metadata = ClientMetadata::new(id, method, at(0.0));
+    metadata.scope = Scope::parse("read write").expect("a scope");
+    metadata
 }
 
 /// A secret kept readable, for `client_secret_jwt`.

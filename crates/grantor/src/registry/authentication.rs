@@ -1,0 +1,226 @@
+//! How a client authenticates, with what that takes: a registration that makes no sense cannot be
+//! written down.
+
+use grantor_jose::Algorithm;
+
+use super::{ClientError, ClientKey, ClientSecret};
+use crate::types::{AuthMethod, Needs};
+
+/// A value that keeps a rule, checked where it is made.
+macro_rules! checked {
+    ($(#[$doc:meta])* $name:ident($inner:ty) if $rule:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// The value, if and only if it keeps the rule.
+            pub fn new(value: $inner) -> Option<Self> {
+                let keeps: fn(&$inner) -> bool = $rule;
+                keeps(&value).then_some(Self(value))
+            }
+
+            /// The value.
+            pub fn get(&self) -> &$inner {
+                &self.0
+            }
+        }
+    };
+}
+
+checked! {
+    /// Public keys, at least one, expired and unusable ones included (RFC 7591 §2).
+    Keys(Vec<ClientKey>) if |keys| !keys.is_empty()
+}
+
+checked! {
+    /// Secrets of which at least one is kept as a digest.
+    DigestedSecrets(Vec<ClientSecret>)
+    if |secrets| secrets.iter().any(|secret| secret.stored_digest().is_some())
+}
+
+checked! {
+    /// Secrets of which at least one is kept readable.
+    ReadableSecrets(Vec<ClientSecret>)
+    if |secrets| secrets.iter().any(|secret| secret.expose().is_some())
+}
+
+checked! {
+    /// An algorithm with a key pair.
+    SignatureAlgorithm(Algorithm) if |algorithm| !algorithm.is_mac()
+}
+
+checked! {
+    /// An algorithm with a shared secret.
+    MacAlgorithm(Algorithm) if |algorithm| algorithm.is_mac()
+}
+
+checked! {
+    /// A client authentication method of an extension.
+    OtherMethod(AuthMethod) if |method| method.needs().is_none()
+}
+
+/// How a client sends its secret (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecretVia {
+    /// In the Authorization header: `client_secret_basic`.
+    Basic,
+    /// In the form: `client_secret_post`.
+    Post,
+}
+
+/// How a client authenticates. Keys beside a method that needs none are for its grant assertions;
+/// `algorithm` is the one its assertions are signed with, any fitting one if absent.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Authentication {
+    /// `private_key_jwt`: the same keys verify client authentication and grant assertions.
+    PrivateKeyJwt {
+        /// The public keys.
+        keys: Keys,
+        /// `token_endpoint_auth_signing_alg`
+        algorithm: Option<SignatureAlgorithm>,
+    },
+    /// `client_secret_jwt`
+    SecretJwt {
+        /// The secrets.
+        secrets: ReadableSecrets,
+        /// `token_endpoint_auth_signing_alg`
+        algorithm: Option<MacAlgorithm>,
+        /// For grant assertions.
+        keys: Vec<ClientKey>,
+    },
+    /// `client_secret_basic` or `client_secret_post`
+    Secret {
+        /// How the secret is sent.
+        via: SecretVia,
+        /// The secrets.
+        secrets: DigestedSecrets,
+        /// The algorithm of grant assertions.
+        algorithm: Option<SignatureAlgorithm>,
+        /// For grant assertions.
+        keys: Vec<ClientKey>,
+    },
+    /// `none`: identified, not authenticated.
+    Public {
+        /// The algorithm of grant assertions.
+        algorithm: Option<SignatureAlgorithm>,
+        /// For grant assertions.
+        keys: Vec<ClientKey>,
+    },
+    /// A method of an extension, with all that is registered.
+    Other {
+        /// The method.
+        method: OtherMethod,
+        /// The secrets.
+        secrets: Vec<ClientSecret>,
+        /// `token_endpoint_auth_signing_alg`
+        algorithm: Option<SignatureAlgorithm>,
+        /// The public keys.
+        keys: Vec<ClientKey>,
+    },
+}
+
+impl Authentication {
+    /// From the words of a registration (RFC 7591 §2), if and only if they make sense together.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub fn new(
+        method: &AuthMethod,
+        algorithm: Option<Algorithm>,
+        keys: Vec<ClientKey>,
+        secrets: Vec<ClientSecret>,
+    ) -> Result<Self, ClientError> {
+        let no_secret = || ClientError::NoSecret(method.clone());
+        match method.needs() {
+            Some(Needs::PublicKey | Needs::Nothing) if !secrets.is_empty() => {
+                Err(ClientError::UnusedSecret(method.clone()))
+            }
+            Some(Needs::PublicKey) => Ok(Self::PrivateKeyJwt {
+                keys: Keys::new(keys).ok_or(ClientError::NoKey)?,
+                algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
+            }),
+            Some(Needs::ReadableSecret) => Ok(Self::SecretJwt {
+                secrets: ReadableSecrets::new(secrets).ok_or_else(no_secret)?,
+                algorithm: fitting(algorithm, MacAlgorithm::new)?,
+                keys,
+            }),
+            Some(Needs::Digest) => Ok(Self::Secret {
+                via: match *method == AuthMethod::CLIENT_SECRET_POST {
+                    true => SecretVia::Post,
+                    false => SecretVia::Basic,
+                },
+                secrets: DigestedSecrets::new(secrets).ok_or_else(no_secret)?,
+                algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
+                keys,
+            }),
+            Some(Needs::Nothing) => Ok(Self::Public {
+                algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
+                keys,
+            }),
+            None => Ok(Self::Other {
+                method: OtherMethod(method.clone()),
+                secrets,
+                algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
+                keys,
+            }),
+        }
+    }
+
+    /// `token_endpoint_auth_method`
+    pub fn method(&self) -> AuthMethod {
+        match self {
+            Self::PrivateKeyJwt { .. } => AuthMethod::PRIVATE_KEY_JWT,
+            Self::SecretJwt { .. } => AuthMethod::CLIENT_SECRET_JWT,
+            Self::Secret { via, .. } => match via {
+                SecretVia::Basic => AuthMethod::CLIENT_SECRET_BASIC,
+                SecretVia::Post => AuthMethod::CLIENT_SECRET_POST,
+            },
+            Self::Public { .. } => AuthMethod::NONE,
+            Self::Other { method, .. } => method.0.clone(),
+        }
+    }
+
+    /// `token_endpoint_auth_signing_alg`
+    pub fn signing_algorithm(&self) -> Option<Algorithm> {
+        match self {
+            Self::SecretJwt { algorithm, .. } => algorithm.as_ref().map(|algorithm| algorithm.0),
+            Self::PrivateKeyJwt { algorithm, .. }
+            | Self::Secret { algorithm, .. }
+            | Self::Public { algorithm, .. }
+            | Self::Other { algorithm, .. } => algorithm.as_ref().map(|algorithm| algorithm.0),
+        }
+    }
+
+    /// The public keys, expired and unusable ones included.
+    pub fn keys(&self) -> &[ClientKey] {
+        match self {
+            Self::PrivateKeyJwt { keys, .. } => &keys.0,
+            Self::SecretJwt { keys, .. }
+            | Self::Secret { keys, .. }
+            | Self::Public { keys, .. }
+            | Self::Other { keys, .. } => keys,
+        }
+    }
+
+    /// The secrets, expired ones included.
+    pub fn secrets(&self) -> &[ClientSecret] {
+        match self {
+            Self::SecretJwt { secrets, .. } => &secrets.0,
+            Self::Secret { secrets, .. } => &secrets.0,
+            Self::Other { secrets, .. } => secrets,
+            Self::PrivateKeyJwt { .. } | Self::Public { .. } => &[],
+        }
+    }
+}
+
+/// The algorithm, if it is one of this kind.
+fn fitting<A>(
+    algorithm: Option<Algorithm>,
+    kind: fn(Algorithm) -> Option<A>,
+) -> Result<Option<A>, ClientError> {
+    let fitting = |algorithm| kind(algorithm).ok_or(ClientError::SigningAlgorithm(algorithm));
+    algorithm.map(fitting).transpose()
+}
