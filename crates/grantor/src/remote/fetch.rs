@@ -9,7 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use url::Url;
 
-use super::obstacle::{Cause, Obstacle};
+use super::{
+    Forbidden,
+    obstacle::{Cause, Obstacle},
+};
 use crate::types::is_loopback;
 
 /// How long `HttpFetch` waits for a whole answer.
@@ -41,6 +44,9 @@ pub enum FetchError {
     /// Credentials and keys travel over TLS, or do not leave the machine.
     #[error("{0:?}: expected an https URL, or an http URL of a loopback host")]
     Url(String),
+    /// The guard of addresses refuses to connect. For operators only: it names addresses.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// No connection, no TLS, or it broke off.
     #[error("no answer: {0}")]
     Transport(#[source] Box<dyn Error + Send + Sync>),

@@ -5,6 +5,8 @@ use std::{error::Error, fmt};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use reqwest::ClientBuilder;
+use url::Url;
 
 use super::{Fetch, FetchError, TIMEOUT, checked_url};
 
@@ -26,23 +28,45 @@ impl HttpFetch {
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up.
     pub fn new() -> Result<Self, FetchError> {
-        let settings = || {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .timeout(TIMEOUT)
-                .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
-        };
-        let client = settings().build().or_else(|error| {
-            tracing::warn!(error = %innermost(&error), "no https connection will be possible");
-            settings().tls_certs_only([]).build()
-        });
+        Self::with(settings)
+    }
+
+    /// As [`new`](Self::new), through the proxy at this URL for all that is encrypted, and no other.
+    ///
+    /// # Errors
+    /// [`FetchError::Transport`] if TLS cannot be set up, or the URL is none of a proxy.
+    pub fn through(proxy: &Url) -> Result<Self, FetchError> {
+        let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(failed)?;
+        Self::with(|| settings().no_proxy().proxy(proxy.clone()))
+    }
+
+    fn with(encrypted: impl Fn() -> ClientBuilder) -> Result<Self, FetchError> {
         let direct = settings().no_proxy().tls_certs_only([]).build();
         Ok(Self {
-            client: client.map_err(failed)?,
+            client: trusting(encrypted)?,
             direct: direct.map_err(failed)?,
         })
     }
+}
+
+/// What all requests have in common.
+pub(super) fn settings() -> ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .timeout(TIMEOUT)
+        .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
+}
+
+/// A client that trusts the roots of the operating system; nobody, where there are none.
+pub(super) fn trusting(
+    settings: impl Fn() -> ClientBuilder,
+) -> Result<reqwest::Client, FetchError> {
+    let client = settings().build().or_else(|error| {
+        tracing::warn!(error = %innermost(&error), "no https connection will be possible");
+        settings().tls_certs_only([]).build()
+    });
+    client.map_err(failed)
 }
 
 impl fmt::Debug for HttpFetch {
@@ -89,7 +113,7 @@ pub(super) async fn send(
     Ok(response)
 }
 
-pub(super) fn failed(error: reqwest::Error) -> FetchError {
+fn failed(error: reqwest::Error) -> FetchError {
     if error.is_timeout() {
         FetchError::TimedOut
     } else {

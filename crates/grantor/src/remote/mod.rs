@@ -1,7 +1,37 @@
 //! Asking other servers: outgoing HTTP behind the trait [`Fetch`], documents and how long they are
 //! used, the metadata of authorization servers (RFC 8414) and key sets (RFC 7517). The client and the
 //! resource role stand on it.
+//!
+//! What a program configures is asked wherever it is, in private networks too. A URL that a
+//! registration or a stranger's document names is fetched by [`VettedFetch`], which looks at each
+//! address before it connects:
+//!
+//! ```
+//! use grantor::remote::{KEY_SET, VettedFetch, Vetting};
+//! # use grantor::remote::{Connect, FetchError, SystemResolver};
+//! # struct Never;
+//! # #[async_trait::async_trait]
+//! # impl Connect for Never {
+//! #     async fn send(
+//! #         &self, _: http::Request<bytes::Bytes>, _: &[std::net::SocketAddr], _: usize,
+//! #     ) -> Result<http::Response<bytes::Bytes>, FetchError> {
+//! #         unreachable!("nothing is connected")
+//! #     }
+//! # }
+//! # let connector = std::sync::Arc::new(Never);
+//! # let resolver = std::sync::Arc::new(SystemResolver);
+//!
+//! let vetting = Vetting::new().allow_internal("10.20.0.0/16".parse()?);
+//! // With the feature `reqwest`: VettedFetch::direct(vetting)
+//! let fetch = VettedFetch::new(vetting, resolver, connector);
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let refused = KEY_SET.get(&fetch, "https://169.254.169.254/latest/meta-data").await;
+//! assert!(refused.is_err_and(|error| error.to_string().contains("169.254.169.254")));
+//! # });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod address;
 #[cfg(any(feature = "client", feature = "resource"))]
 pub(crate) mod basic;
 mod discovery;
@@ -17,12 +47,15 @@ mod http_fetch;
 pub(crate) mod key_set;
 mod metadata;
 mod obstacle;
+#[cfg(feature = "reqwest")]
+mod pinned;
 #[cfg(any(feature = "client", feature = "resource"))]
 #[cfg_attr(
-    not(feature = "resource"),
-    expect(dead_code, reason = "only keys are asked for before their time")
+    not(all(feature = "client", feature = "resource")),
+    expect(dead_code, reason = "each role needs a part of it")
 )]
 pub(crate) mod refreshing;
+mod vetting;
 
 pub use discovery::{DiscoveryError, well_known};
 pub use document::{DocumentError, DocumentKind, KEY_SET, METADATA};
@@ -35,3 +68,4 @@ pub use http_fetch::HttpFetch;
 pub use key_set::KeySetError;
 pub use metadata::{EndpointError, ServerMetadata, endpoint_url};
 pub use obstacle::Obstacle;
+pub use vetting::{Connect, Forbidden, Ports, Resolve, SystemResolver, VettedFetch, Vetting};
