@@ -15,7 +15,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use divan::Bencher;
 use grantor::{
-    assertion::{Assertion, Expectation, Lifetimes, NewAssertion, ServerIdentity, Terms, Verifier},
+    assertion::{
+        Assertion, Expectation, Lifetimes, NewAssertion, Profile, ServerIdentity, Terms, Verifier,
+    },
     client::{ClientSecretPost, Server, TokenSource},
     clock::{Clock as _, SystemClock, UnixTime},
     jose::{
@@ -26,7 +28,7 @@ use grantor::{
     registry::{Client, ClientMetadata},
     remote::{Fetch, FetchError},
     resource::Validator,
-    server::{AuthorizationServer, Settings, TokenForm},
+    server::{AuthorizationServer, TokenForm},
     storage::{Claim, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError},
     types::{AuthMethod, ClientId, Issuer},
 };
@@ -255,23 +257,17 @@ fn verifier() -> Work {
     let key = Arc::new(verification);
     let client = client(key.jwk().expect("a public key").clone());
     let identity = ServerIdentity::new(issuer());
-    let settings = Settings::default();
-    let verifier = Verifier::new(Arc::new(Forgetful), QUOTA, Lifetimes::default());
+    let terms = Terms::new(&identity, Profile::Default, Lifetimes::default());
+    let verifier = Verifier::new(Arc::new(Forgetful), QUOTA);
     Box::new(move || {
-        let terms = Terms {
-            identity: &identity,
-            algorithms: &settings.assertion_algorithms,
-            profile: settings.profile,
-        };
-        let candidate = Candidate {
+        let keys = [Candidate {
             key: key.clone(),
             source: KeySource::Registered(1),
-        };
-        let expectation = Expectation::grant(terms, &client, vec![candidate]);
+        }];
+        let expectation = Expectation::grant(&terms, &client, &keys);
         let assertion = Assertion::parse(&token).expect("an assertion");
-        drop(black_box(
-            at_once(verifier.verify(assertion, &expectation, SystemClock.now())).expect("verified"),
-        ));
+        let verified = at_once(verifier.verify(&assertion, &expectation, SystemClock.now()));
+        drop(black_box(verified.expect("verified")));
     })
 }
 

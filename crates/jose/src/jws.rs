@@ -79,6 +79,11 @@ impl<'a> Unverified<'a> {
         &self.header
     }
 
+    /// The header alone.
+    pub fn into_header(self) -> Header {
+        self.header.into_owned()
+    }
+
     /// The header, for [`Unverified::parse_knowing`] the next time; `None` if it was known this
     /// time.
     pub fn header_to_know(&self) -> Option<KnownHeader> {

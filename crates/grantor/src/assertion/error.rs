@@ -31,10 +31,10 @@ pub enum AssertionError {
         got: Algorithm,
     },
     /// `typ` says that this is another kind of JWT (RFC 8725 §3.11).
-    #[error(
-        "typ: expected none, JWT or, for client authentication, client-authentication+jwt; got {got:?}"
-    )]
+    #[error("typ: expected none, {}; got {got:?}", expected.join(" or "))]
     WrongType {
+        /// What is accepted beside none.
+        expected: Vec<Cow<'static, str>>,
         /// `typ`
         got: Shown,
     },

@@ -8,7 +8,10 @@ use std::{borrow::Cow, fmt};
 use grantor_jose::{Audience, Claims, Jwk, NumericDate};
 use serde::{Deserialize, Serialize};
 
-use super::{Assertion, Expectation, Lifetimes, Usage, expectation::SubjectRule};
+use super::{
+    Assertion, AudienceForm, AudienceRule, Expectation, Lifetimes, Signed, SubjectRule,
+    TokenIdRule, Usage, verifier::Said,
+};
 use crate::{
     clock::UnixTime,
     keys::Candidate,
@@ -150,10 +153,44 @@ pub struct Explanation {
 /// What is known about the assertion when the explanation is written.
 pub(crate) struct Known<'k> {
     pub(crate) usage: Usage,
-    pub(crate) assertion: Option<&'k Assertion<'k>>,
+    pub(crate) said: Option<&'k Said>,
     pub(crate) expectation: Option<&'k Expectation<'k>>,
-    pub(crate) lifetimes: Lifetimes,
     pub(crate) now: UnixTime,
+}
+
+/// What a stage held of an assertion: from this, and not from the registry of a later moment, its
+/// refusal is explained.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    usage: Usage,
+    said: Said,
+    signed: Option<Signed>,
+}
+
+impl Held {
+    /// What the assertion says, and the party that it was held against, if that was found.
+    pub(crate) fn new(usage: Usage, assertion: Assertion<'_>, signed: Option<Signed>) -> Self {
+        Self {
+            usage,
+            said: assertion.into_said(),
+            signed,
+        }
+    }
+
+    /// What the assertion was used for.
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// What it says.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
+    }
+
+    /// The party it was held against.
+    pub(crate) fn signed(&self) -> Option<&Signed> {
+        self.signed.as_ref()
+    }
 }
 
 impl Explanation {
@@ -199,7 +236,7 @@ impl Known<'_> {
     }
 
     fn clock(&self) -> Option<ClockDifference> {
-        let claims = self.assertion?.dangerously_unverified_claims();
+        let claims = &self.said?.claims;
         let ahead =
             |date: Option<NumericDate>| date.map(|date| date.seconds() - self.now.date().seconds());
         let since_issued = ahead(claims.issued_at).map(|ahead| -ahead);
@@ -242,13 +279,11 @@ impl Known<'_> {
         let check = |(index, (rule, source)): (usize, Row)| {
             let verdict = verdict(index);
             let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
-            let assertion = self.assertion.filter(|_| verdict != Verdict::NotReached);
+            let said = self.said.filter(|_| verdict != Verdict::NotReached);
             let expected = expectation
                 .map(|expectation| self.expected(&rule, expectation, keys))
                 .unwrap_or_default();
-            let got = assertion
-                .map(|assertion| self.got(&rule, assertion))
-                .unwrap_or_default();
+            let got = said.map(|said| self.got(&rule, said)).unwrap_or_default();
             Check {
                 rule,
                 source: source.into(),
@@ -261,10 +296,8 @@ impl Known<'_> {
     }
 
     fn expected(&self, rule: &Rule, expectation: &Expectation<'_>, keys: &[KeyTried]) -> String {
-        let (leeway, maximum) = (
-            self.lifetimes.leeway.as_secs(),
-            self.lifetimes.maximum.as_secs(),
-        );
+        let Lifetimes { leeway, maximum } = expectation.lifetimes;
+        let (leeway, maximum) = (leeway.as_secs(), maximum.as_secs());
         match rule {
             Rule::Key => keys
                 .iter()
@@ -280,30 +313,41 @@ impl Known<'_> {
                     .collect::<Vec<_>>()
                     .join(" "),
             },
-            Rule::Type if expectation.usage == Usage::ClientAuthentication => {
-                "none, JWT or client-authentication+jwt".to_owned()
-            }
-            Rule::Type => "none or JWT".to_owned(),
+            Rule::Type => match expectation.typ {
+                [] => "none".to_owned(),
+                [others @ .., last] => {
+                    let others = others.iter().map(|typ| format!(", {typ}"));
+                    format!("none{} or {last}", others.collect::<String>())
+                }
+            },
             Rule::IssuerClaim => expectation.issuer.to_owned(),
             Rule::SubjectClaim => match expectation.subject {
                 SubjectRule::IsIssuer => expectation.issuer.to_owned(),
                 SubjectRule::Present => "present".to_owned(),
                 SubjectRule::IssuerIfAbsent => "present, or the client itself".to_owned(),
             },
-            Rule::Audience if expectation.plain_audience => {
-                format!("{} as a plain string", expectation.audiences.join(" or "))
+            Rule::Audience => {
+                let AudienceRule { allowed, form } = expectation.audience;
+                let form = match form {
+                    AudienceForm::Sole => "as sole value",
+                    AudienceForm::Plain => "as a plain string",
+                };
+                format!("{} {form}", allowed.join(" or "))
             }
-            Rule::Audience => format!("{} as sole value", expectation.audiences.join(" or ")),
             Rule::Expiry => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
             Rule::NotBefore => format!("absent or past (leeway {leeway} s)"),
             Rule::IssuedAt => {
                 format!("absent or past (leeway {leeway} s), at most {maximum} s ago")
             }
-            Rule::TokenId if expectation.token_id_required => {
-                "present, at most 255 octets".to_owned()
-            }
-            Rule::TokenId => "absent, or at most 255 octets".to_owned(),
-            Rule::Replay => "a jti not used before".to_owned(),
+            Rule::TokenId => match expectation.token_id {
+                TokenIdRule::Required => "present, at most 255 octets".to_owned(),
+                TokenIdRule::Optional => "absent, or at most 255 octets".to_owned(),
+                TokenIdRule::Reusable => "anything".to_owned(),
+            },
+            Rule::Replay => match expectation.token_id {
+                TokenIdRule::Required | TokenIdRule::Optional => "a jti not used before".to_owned(),
+                TokenIdRule::Reusable => "any number of uses".to_owned(),
+            },
             Rule::Subject => "the client itself, or a known and enabled subject".to_owned(),
             Rule::Permission => {
                 "none if the subject is the client itself, else one for the subject".to_owned()
@@ -314,11 +358,7 @@ impl Known<'_> {
         }
     }
 
-    fn got(&self, rule: &Rule, assertion: &Assertion<'_>) -> String {
-        let (header, claims) = (
-            assertion.header(),
-            assertion.dangerously_unverified_claims(),
-        );
+    fn got(&self, rule: &Rule, Said { header, claims }: &Said) -> String {
         match rule {
             Rule::Issuer | Rule::IssuerClaim => self.party(claims.issuer.as_deref()),
             Rule::Key => header.key_id().map_or_else(
@@ -359,8 +399,9 @@ impl Known<'_> {
     /// The audience: whole where it is this server.
     fn audience(&self, claims: &Claims) -> String {
         let is_ours = |name: &str| {
-            self.expectation
-                .is_some_and(|expectation| expectation.audiences.contains(&name))
+            self.expectation.is_some_and(|expectation| {
+                expectation.audience.allowed.iter().any(|one| one == name)
+            })
         };
         match &claims.audience {
             None => absent(),
@@ -379,7 +420,7 @@ impl Known<'_> {
         let mut keys = self
             .expectation
             .iter()
-            .flat_map(|expectation| &expectation.keys);
+            .flat_map(|expectation| expectation.keys);
         match keys.any(|candidate| candidate.key.key_id() == Some(key_id)) {
             true => Shown::known(key_id, MAX_CELL_BYTES),
             false => Shown::of(key_id),

@@ -15,6 +15,8 @@ mod expectation;
 mod explanation;
 mod mint;
 #[cfg(feature = "server")]
+mod party;
+#[cfg(feature = "server")]
 mod profile;
 #[cfg(feature = "server")]
 mod rules;
@@ -26,18 +28,23 @@ pub use decoy::Decoys;
 #[cfg(feature = "server")]
 pub use error::AssertionError;
 #[cfg(feature = "server")]
-pub use expectation::{Expectation, ServerIdentity, Terms, Usage};
+pub use expectation::{
+    AudienceForm, AudienceRule, Expectation, Lifetimes, ServerIdentity, SubjectRule, Terms,
+    TokenIdRule, Usage,
+};
 #[cfg(feature = "server")]
-pub(crate) use explanation::{Broken, Known};
+pub(crate) use explanation::{Broken, Held, Known};
 #[cfg(feature = "server")]
 pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;
 #[cfg(feature = "client")]
 pub(crate) use mint::payload;
 #[cfg(feature = "server")]
+pub use party::{Parties, Party, PartyError, Signed};
+#[cfg(feature = "server")]
 pub use profile::Profile;
 #[cfg(feature = "server")]
-pub use rules::{Lifetimes, MAX_TOKEN_ID_BYTES};
+pub use rules::MAX_TOKEN_ID_BYTES;
 #[cfg(feature = "server")]
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};
 

@@ -4,6 +4,7 @@
 use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
+use super::AudienceForm;
 use crate::types::AuthMethod;
 
 /// A set of choices.
@@ -40,9 +41,12 @@ impl Profile {
             .collect()
     }
 
-    /// Whether the audience of client authentication must be a plain string, not an array of one.
-    pub(super) fn wants_plain_audience(self) -> bool {
-        self == Self::Fapi2
+    /// How the audience of client authentication has the server's name.
+    pub(super) fn audience_form(self) -> AudienceForm {
+        match self {
+            Self::Default => AudienceForm::Sole,
+            Self::Fapi2 => AudienceForm::Plain,
+        }
     }
 
     /// Whether a client may be registered to send the token endpoint URL as the audience of its

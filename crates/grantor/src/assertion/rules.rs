@@ -1,46 +1,22 @@
 //! The numbered rules of RFC 7523 §3, one function each, in the RFC's order. Each is pure: claims,
 //! expectation and time in, nothing or the broken rule out.
 
-use std::time::Duration;
-
 use grantor_jose::{Audience, Claims, Header, NumericDate};
 
-use super::{
-    AssertionError, CLIENT_AUTHENTICATION_TYP, Expectation, Usage, expectation::SubjectRule,
-};
+use super::{AssertionError, AudienceForm, AudienceRule, Expectation, SubjectRule, TokenIdRule};
 use crate::types::{Rule, Shown, SubjectId};
 
 /// Longest `jti`, in octets.
 pub const MAX_TOKEN_ID_BYTES: usize = 255;
 
-/// How old and how young an assertion may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// How far the other side's clock may be off, either way (RFC 7519 §4.1.4).
-    pub leeway: Duration,
-    /// How far ahead `exp` may be (RFC 7523 §3 (4)), and how long ago `iat` (§3 (6)); leeway comes
-    /// on top.
-    pub maximum: Duration,
-}
-
-impl Default for Lifetimes {
-    /// Leeway 30 s, maximum 1 h: many client libraries send exactly one hour.
-    fn default() -> Self {
-        Self {
-            leeway: Duration::from_secs(30),
-            maximum: Duration::from_secs(3600),
-        }
-    }
-}
-
-/// RFC 8725 §3.11: a JWT of another kind is refused. Untyped JWTs pass (RFC 10070 §4 advises
-/// against refusing them).
+/// RFC 8725 §3.11: a JWT of another kind is refused.
 pub(super) fn typ(header: &Header, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
-    let named = expectation.usage == Usage::ClientAuthentication
-        && header.typ_is(CLIENT_AUTHENTICATION_TYP);
     match header.typ() {
-        Some(typ) if !header.typ_is("JWT") && !named => {
-            Err(AssertionError::WrongType { got: typ.into() })
+        Some(typ) if !expectation.typ.iter().any(|known| header.typ_is(known)) => {
+            Err(AssertionError::WrongType {
+                expected: expectation.typ.to_vec(),
+                got: typ.into(),
+            })
         }
         _ => Ok(()),
     }
@@ -89,17 +65,14 @@ pub(super) fn audience(
         .audience
         .as_ref()
         .ok_or(AssertionError::MissingClaim(Rule::Audience))?;
-    if expectation.plain_audience && matches!(audience, Audience::Many(_)) {
+    let AudienceRule { allowed, form } = expectation.audience;
+    if form == AudienceForm::Plain && matches!(audience, Audience::Many(_)) {
         return Err(AssertionError::AudienceArray);
     }
     match audience.sole() {
-        Some(sole) if expectation.audiences.contains(&sole) => Ok(()),
+        Some(sole) if allowed.iter().any(|name| name == sole) => Ok(()),
         _ => Err(AssertionError::WrongAudience {
-            expected: expectation
-                .audiences
-                .iter()
-                .map(|&audience| audience.to_owned())
-                .collect(),
+            expected: allowed.to_vec(),
             got: Shown::list(audience.values().iter().map(|value| value.as_str())),
         }),
     }
@@ -114,9 +87,10 @@ fn registered(name: &str) -> Shown {
 /// assertion ends for good.
 pub(super) fn expiry(
     claims: &Claims,
-    lifetimes: Lifetimes,
+    expectation: &Expectation<'_>,
     now: NumericDate,
 ) -> Result<NumericDate, AssertionError> {
+    let lifetimes = expectation.lifetimes;
     let expires = claims
         .expires
         .ok_or(AssertionError::MissingClaim(Rule::Expiry))?;
@@ -139,9 +113,10 @@ pub(super) fn expiry(
 /// RFC 7523 §3 (5): `nbf`, where present, has come, and comes before `exp`.
 pub(super) fn not_before(
     claims: &Claims,
-    lifetimes: Lifetimes,
+    expectation: &Expectation<'_>,
     now: NumericDate,
 ) -> Result<(), AssertionError> {
+    let lifetimes = expectation.lifetimes;
     let Some(not_before) = claims.not_before else {
         return Ok(());
     };
@@ -157,9 +132,10 @@ pub(super) fn not_before(
 /// before `exp`.
 pub(super) fn issued_at(
     claims: &Claims,
-    lifetimes: Lifetimes,
+    expectation: &Expectation<'_>,
     now: NumericDate,
 ) -> Result<(), AssertionError> {
+    let lifetimes = expectation.lifetimes;
     let Some(issued) = claims.issued_at else {
         return Ok(());
     };
@@ -189,13 +165,20 @@ fn in_order(
     }
 }
 
-/// RFC 7523 §3 (7): `jti` is present where it must be, and short enough to be remembered.
+/// RFC 7523 §3 (7): `jti` is present where it must be, and short enough to be remembered. Answers
+/// the one to claim.
 pub(super) fn token_id<'c>(
     claims: &'c Claims,
     expectation: &Expectation<'_>,
 ) -> Result<Option<&'c str>, AssertionError> {
-    match claims.token_id.as_deref() {
-        None if expectation.token_id_required => Err(AssertionError::MissingClaim(Rule::TokenId)),
+    let token_id = match expectation.token_id {
+        TokenIdRule::Required | TokenIdRule::Optional => claims.token_id.as_deref(),
+        TokenIdRule::Reusable => return Ok(None),
+    };
+    match token_id {
+        None if expectation.token_id == TokenIdRule::Required => {
+            Err(AssertionError::MissingClaim(Rule::TokenId))
+        }
         None => Ok(None),
         Some(token_id) if token_id.len() > MAX_TOKEN_ID_BYTES => {
             Err(malformed_token_id("is longer than 255 octets"))

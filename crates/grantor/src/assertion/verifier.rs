@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor_jose::{Claims, Header, Unverified, VerificationKey};
 
-use super::{AssertionError, Expectation, Lifetimes, rules};
+use super::{AssertionError, Expectation, rules};
 use crate::{
     clock::UnixTime,
     keys::Candidate,
@@ -54,21 +54,41 @@ impl<'a> Assertion<'a> {
     pub fn dangerously_unverified_claims(&self) -> &Claims {
         &self.claims
     }
+
+    /// `iss`, to find the party by.
+    pub fn claimed_issuer(&self) -> Option<&str> {
+        self.claims.issuer.as_deref()
+    }
+
+    /// What it says, for its explanation.
+    pub(crate) fn into_said(self) -> Said {
+        Said {
+            header: self.jws.into_header(),
+            claims: self.claims,
+        }
+    }
+}
+
+/// What a JWT says, without its signature.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) header: Header,
+    pub(crate) claims: Claims,
 }
 
 /// An assertion that met its expectation and, if it has a `jti`, was never used before.
 #[derive(Debug)]
-pub struct VerifiedAssertion {
-    claims: Claims,
+pub struct VerifiedAssertion<'a> {
+    claims: &'a Claims,
     subject: SubjectId,
     key: Candidate,
     replay_key: Option<ReplayKey>,
 }
 
-impl VerifiedAssertion {
+impl<'a> VerifiedAssertion<'a> {
     /// The claims.
-    pub fn claims(&self) -> &Claims {
-        &self.claims
+    pub fn claims(&self) -> &'a Claims {
+        self.claims
     }
 
     /// `sub`, or the issuer where the profile allows `sub` to be absent.
@@ -102,16 +122,14 @@ const REMEMBERED_BEYOND: Duration = Duration::from_secs(30);
 pub struct Verifier {
     replay: Arc<dyn ReplayGuard>,
     replay_quota: u64,
-    lifetimes: Lifetimes,
 }
 
 impl Verifier {
     /// A verifier that records uses in `replay`, for each issuer at most `replay_quota` at a time.
-    pub fn new(replay: Arc<dyn ReplayGuard>, replay_quota: u64, lifetimes: Lifetimes) -> Self {
+    pub fn new(replay: Arc<dyn ReplayGuard>, replay_quota: u64) -> Self {
         Self {
             replay,
             replay_quota,
-            lifetimes,
         }
     }
 
@@ -121,33 +139,33 @@ impl Verifier {
     ///
     /// # Errors
     /// The first broken rule; [`AssertionError::Store`] if the replay guard cannot tell.
-    pub async fn verify(
+    pub async fn verify<'a>(
         &self,
-        assertion: Assertion<'_>,
+        assertion: &'a Assertion<'_>,
         expectation: &Expectation<'_>,
         now: UnixTime,
-    ) -> Result<VerifiedAssertion, AssertionError> {
+    ) -> Result<VerifiedAssertion<'a>, AssertionError> {
         let Checked {
             key,
             subject,
             end,
             replay_key,
-        } = self.check(&assertion, expectation, now)?;
+        } = self.check(assertion, expectation, now)?;
         if let Some(replay_key) = replay_key {
-            self.check_fence(&assertion.claims, now)?;
+            self.check_fence(&assertion.claims, expectation, now)?;
             match self
                 .replay
                 .claim(replay_key, end, now, self.replay_quota)
                 .await?
             {
                 // Once more: uses may have been lost while this one was recorded.
-                Claim::Fresh => self.check_fence(&assertion.claims, now)?,
+                Claim::Fresh => self.check_fence(&assertion.claims, expectation, now)?,
                 Claim::Replayed => return Err(AssertionError::Replayed),
                 Claim::OverQuota => return Err(AssertionError::OverQuota(self.replay_quota)),
             }
         }
         Ok(VerifiedAssertion {
-            claims: assertion.claims,
+            claims: &assertion.claims,
             subject,
             key,
             replay_key,
@@ -167,7 +185,7 @@ impl Verifier {
     ) -> Result<SubjectId, AssertionError> {
         let checked = self.check(assertion, expectation, now)?;
         if checked.replay_key.is_some() {
-            self.check_fence(&assertion.claims, now)?;
+            self.check_fence(&assertion.claims, expectation, now)?;
         }
         match checked.replay_key {
             Some(replay_key) if self.replay.is_claimed(replay_key, now).await? => {
@@ -180,37 +198,33 @@ impl Verifier {
     /// Where uses have been lost, an assertion is refused that may have been used before: unless it
     /// was issued after that, by its `iat` or, without one, because it could not live that
     /// long.
-    fn check_fence(&self, claims: &Claims, now: UnixTime) -> Result<(), AssertionError> {
+    fn check_fence(
+        &self,
+        claims: &Claims,
+        expectation: &Expectation<'_>,
+        now: UnixTime,
+    ) -> Result<(), AssertionError> {
         let Some(fence) = self.replay.fence() else {
             return Ok(());
         };
+        let maximum = expectation.lifetimes.maximum;
         // How far this one is from being taken; another of the same lifetime will be, so much
         // later.
         let seconds = match (claims.issued_at, claims.expires) {
             (Some(issued_at), _) => fence.date().seconds() - issued_at.seconds(),
-            (None, Some(expires)) => {
-                fence.plus(self.lifetimes.maximum).date().seconds() - expires.seconds()
-            }
-            (None, None) => self.lifetimes.maximum.as_secs_f64(),
+            (None, Some(expires)) => fence.plus(maximum).date().seconds() - expires.seconds(),
+            (None, None) => maximum.as_secs_f64(),
         };
         if seconds < 0.0 {
             return Ok(());
         }
-        let left = fence
-            .plus(self.lifetimes.maximum)
-            .millis()
-            .saturating_sub(now.millis());
+        let left = fence.plus(maximum).millis().saturating_sub(now.millis());
         let longest = Duration::from_millis(u64::try_from(left).unwrap_or_default());
         Err(AssertionError::BeforeFence(
             Duration::try_from_secs_f64(seconds)
                 .unwrap_or(longest)
                 .min(longest),
         ))
-    }
-
-    /// How old and how young an assertion may be.
-    pub fn lifetimes(&self) -> Lifetimes {
-        self.lifetimes
     }
 
     /// Everything but the replay guard: the signature, then rules (1) to (7).
@@ -225,7 +239,7 @@ impl Verifier {
         // Both, whichever fails: the time must not tell a client's registered algorithm.
         let (algorithm, key) = (
             check_algorithm(jws.header(), expectation),
-            jws.verified_by(&expectation.keys),
+            jws.verified_by(expectation.keys),
         );
         algorithm?;
         let key = key?;
@@ -233,9 +247,9 @@ impl Verifier {
         rules::issuer(claims, expectation)?;
         let subject = rules::subject(claims, expectation)?;
         rules::audience(claims, expectation)?;
-        let end = rules::expiry(claims, self.lifetimes, date)?;
-        rules::not_before(claims, self.lifetimes, date)?;
-        rules::issued_at(claims, self.lifetimes, date)?;
+        let end = rules::expiry(claims, expectation, date)?;
+        rules::not_before(claims, expectation, date)?;
+        rules::issued_at(claims, expectation, date)?;
         let token_id = rules::token_id(claims, expectation)?;
         Ok(Checked {
             key: key.clone(),

@@ -11,9 +11,8 @@ use tracing::Level;
 
 use super::{Approval, Blame, Refusal};
 use crate::{
-    assertion::{Explanation, Usage, VerifiedAssertion},
+    assertion::{Assertion, Explanation, Held, Party, Signed, Usage, VerifiedAssertion},
     clock::UnixTime,
-    keys::{Candidate, KeyKind},
     registry::Client,
     types::{
         AuthMethod, ClientId, CorrelationId, ErrorCode, GrantType, Rule, Scope, Shown, SubjectId,
@@ -57,9 +56,9 @@ pub struct Decision {
     pub outcome: Outcome,
     /// Of an assertion that was refused: every rule, expected and got.
     pub explanation: Option<Explanation>,
-    /// What the last assertion was held against.
+    /// The last assertion, and what it was held against.
     #[serde(skip)]
-    held: Option<Held>,
+    held: Option<Box<Held>>,
     #[serde(skip)]
     is_cheap: bool,
 }
@@ -68,16 +67,6 @@ pub struct Decision {
 /// if it knows; decisions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sender(pub IpAddr);
-
-/// What a stage held an assertion against: from this, and not from the registry of a later moment,
-/// its refusal is explained.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) usage: Usage,
-    pub(super) client: Arc<Client>,
-    pub(super) kind: KeyKind,
-    pub(super) keys: Vec<Candidate>,
-}
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,7 +126,7 @@ impl Decision {
 
     /// The client that the request says it comes from is registered: its whole name may be kept.
     pub(super) fn claims_registered(&mut self, client: &Client) {
-        keep_whole(&mut self.claimed_client, client);
+        keep_whole(&mut self.claimed_client, client.id().as_str());
     }
 
     /// The grant assertion says that this party issued it.
@@ -145,19 +134,23 @@ impl Decision {
         self.claimed_issuer = Some(Shown::of(issuer));
     }
 
-    /// As [`Decision::claims_registered`], for the issuer of a grant assertion.
-    pub(super) fn claims_registered_issuer(&mut self, client: &Client) {
-        keep_whole(&mut self.claimed_issuer, client);
+    /// As [`Decision::claims_registered`], for the party that an assertion names.
+    pub(super) fn claims_registered_party(&mut self, usage: Usage, party: &Party) {
+        let claimed = match usage {
+            Usage::ClientAuthentication => &mut self.claimed_client,
+            Usage::Grant => &mut self.claimed_issuer,
+        };
+        keep_whole(claimed, party.name());
     }
 
-    /// An assertion was held against this.
-    pub(super) fn held(&mut self, held: Held) {
-        self.held = Some(held);
+    /// This assertion was looked at and, if its party was found, held against that.
+    pub(super) fn held(&mut self, usage: Usage, assertion: Assertion<'_>, signed: Option<Signed>) {
+        self.held = Some(Box::new(Held::new(usage, assertion, signed)));
     }
 
-    /// What the last assertion for this usage was held against.
+    /// The last assertion, if it was for this usage.
     pub(super) fn what_held(&self, usage: Usage) -> Option<&Held> {
-        self.held.as_ref().filter(|held| held.usage == usage)
+        self.held.as_deref().filter(|held| held.usage() == usage)
     }
 
     /// The token is to be about this subject, which is known.
@@ -174,7 +167,7 @@ impl Decision {
     }
 
     /// The client authenticated with this assertion.
-    pub(super) fn authenticated_by(&mut self, assertion: &VerifiedAssertion) {
+    pub(super) fn authenticated_by(&mut self, assertion: &VerifiedAssertion<'_>) {
         // One of this server's own names.
         let audience = assertion
             .claims()
@@ -191,7 +184,7 @@ impl Decision {
     }
 
     /// This assertion verified, and its `jti` is used up.
-    pub fn used_assertion(&mut self, assertion: &VerifiedAssertion) {
+    pub fn used_assertion(&mut self, assertion: &VerifiedAssertion<'_>) {
         self.is_cheap = false;
         self.key_id = assertion.key().key_id().map(registered);
         self.key_source = Some(registered(&assertion.key_source()));
@@ -257,8 +250,7 @@ impl Decision {
 }
 
 /// Nearly all registered names are kept whole already.
-fn keep_whole(claimed: &mut Option<Shown>, client: &Client) {
-    let name = client.id().as_str();
+fn keep_whole(claimed: &mut Option<Shown>, name: &str) {
     if claimed.as_ref().is_none_or(|claimed| claimed != name) {
         *claimed = Some(registered(name));
     }

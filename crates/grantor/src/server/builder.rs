@@ -11,9 +11,9 @@ use super::{
     Unthrottled, line::Line, response::Body, service::respond,
 };
 use crate::{
-    assertion::{Decoys, Lifetimes, ServerIdentity, Verifier},
+    assertion::{Decoys, Lifetimes, Parties, ServerIdentity, Terms, Verifier},
     clock::{Clock, SystemClock},
-    keys::{KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
+    keys::{KeyKind, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{
         ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource, ReplayGuard,
         Store, SubjectSource, TokenStore,
@@ -294,20 +294,29 @@ impl Builder {
             openid_metadata: self.issuer.openid_metadata_paths(),
         };
         let replay = self.replay.ok_or(BuildError::Missing("a replay guard"))?;
+        let clients = self.clients.ok_or(BuildError::Missing("clients"))?;
+        let identity = ServerIdentity::new(self.issuer);
+        let (public, secret) = (
+            self.settings.assertion_algorithms.clone(),
+            self.settings.secret_algorithms.clone(),
+        );
+        let terms = Terms::new(&identity, self.settings.profile, self.lifetimes)
+            .with_algorithms(KeyKind::Public, public)
+            .with_algorithms(KeyKind::Secret, secret);
+        let parties = Parties::new(clients.clone(), self.key_resolver, terms, Decoys::new()?);
         let context = Context {
-            identity: ServerIdentity::new(self.issuer),
+            identity,
             settings: self.settings,
             clock: self.clock,
-            clients: self.clients.ok_or(BuildError::Missing("clients"))?,
+            clients,
             subjects: self.subjects.ok_or(BuildError::Missing("subjects"))?,
             permissions: self.permissions.ok_or(BuildError::Missing("permissions"))?,
             tokens: self.tokens.ok_or(BuildError::Missing("a token store"))?,
             token_quota: self.token_quota,
-            key_resolver: self.key_resolver,
             signing_keys,
             token_ids: self.token_ids.unwrap_or_else(TokenIds::random),
-            verifier: Verifier::new(replay, self.replay_quota, self.lifetimes),
-            decoys: Decoys::new()?,
+            parties,
+            verifier: Verifier::new(replay, self.replay_quota),
         };
         let line = Line {
             context,

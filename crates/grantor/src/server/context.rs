@@ -7,9 +7,9 @@ use grantor_jose::Algorithm;
 
 use super::TokenIds;
 use crate::{
-    assertion::{Decoys, Profile, ServerIdentity, Terms, Verifier},
+    assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
-    keys::{KeyKind, KeyResolver, SigningKeys},
+    keys::SigningKeys,
     registry::Client,
     storage::{ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
     types::ClientId,
@@ -51,14 +51,6 @@ impl Settings {
             resources: Vec::new(),
         }
     }
-
-    /// The algorithms accepted with this kind of key.
-    fn algorithms(&self, kind: KeyKind) -> &[Algorithm] {
-        match kind {
-            KeyKind::Public => &self.assertion_algorithms,
-            KeyKind::Secret => &self.secret_algorithms,
-        }
-    }
 }
 
 /// What every stage may use.
@@ -71,11 +63,10 @@ pub struct Context {
     pub(super) permissions: Arc<dyn PermissionSource>,
     pub(super) tokens: Arc<dyn TokenStore>,
     pub(super) token_quota: u64,
-    pub(super) key_resolver: Arc<dyn KeyResolver>,
     pub(super) signing_keys: Arc<dyn SigningKeys>,
     pub(super) token_ids: TokenIds,
+    pub(super) parties: Parties,
     pub(super) verifier: Verifier,
-    pub(super) decoys: Decoys,
 }
 
 impl Context {
@@ -87,15 +78,6 @@ impl Context {
     /// What the operator set.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// What every assertion must meet that is verified with this kind of key.
-    pub fn terms(&self, kind: KeyKind) -> Terms<'_> {
-        Terms {
-            identity: &self.identity,
-            algorithms: self.settings.algorithms(kind),
-            profile: self.settings.profile,
-        }
     }
 
     /// Now.
@@ -124,14 +106,9 @@ impl Context {
         &*self.permissions
     }
 
-    /// Chooses verification keys.
-    pub fn key_resolver(&self) -> &dyn KeyResolver {
-        &*self.key_resolver
-    }
-
-    /// Keys of nobody, for assertions that are refused before their signature was looked at.
-    pub fn decoys(&self) -> &Decoys {
-        &self.decoys
+    /// Finds the party behind an assertion, and says what is expected of it.
+    pub fn parties(&self) -> &Parties {
+        &self.parties
     }
 
     /// Verifies assertions.

@@ -3,22 +3,19 @@
 //! A refusal is explained from what its stage held: nothing is looked up again, later, when it may
 //! be different.
 
-use std::sync::Arc;
-
 use super::{
-    Authorization, AuthorizationServer, ClientAuthError, Context, Decision, GrantError,
-    PolicyError, Refusal, TokenError, TokenForm, audit::Held, grant, policy,
+    AuthorizationServer, ClientAuthError, Context, Decision, GrantError, IssueError, PolicyError,
+    Refusal, TokenError, TokenForm, grant, policy,
 };
 use crate::{
     assertion::{
         Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation,
-        Known, Usage,
+        Held, Known, Party, Signed, Usage,
     },
     clock::UnixTime,
-    keys::{KeyError, KeyKind},
-    registry::Client,
+    keys::KeyError,
     storage::StoreError,
-    types::{GrantType, Rule, Shown, SubjectId},
+    types::{GrantType, Rule},
 };
 
 impl AuthorizationServer {
@@ -60,246 +57,170 @@ fn explanation(
     error: &TokenError,
     decision: &Decision,
 ) -> Option<Explanation> {
-    let (usage, parameter, broken) = match error {
-        TokenError::ClientAuth(error) => (
-            Usage::ClientAuthentication,
-            "client_assertion",
-            client_auth_rule(error),
-        ),
-        TokenError::Grant(error) => (
-            Usage::Grant,
-            "assertion",
-            grant_rule(error, decision.what_held(Usage::Grant)),
-        ),
-        TokenError::Policy(error) => (Usage::Grant, "assertion", policy_rule(error)),
-        TokenError::Form(_) | TokenError::Issue(_) => return None,
+    let usage = usage_of(error)?;
+    let held = decision.what_held(usage);
+    let parameter = match usage {
+        Usage::ClientAuthentication => "client_assertion",
+        Usage::Grant if decision.grant_type != Some(GrantType::JWT_BEARER) => return None,
+        Usage::Grant => "assertion",
     };
-    if usage == Usage::Grant && decision.grant_type != Some(GrantType::JWT_BEARER) {
-        return None;
-    }
-    let assertion = Assertion::parse(form.parameter(parameter)?).ok();
-    let explained = Explained {
-        context,
-        usage,
-        assertion: assertion.as_ref(),
-        now: decision.at,
-    };
-    Some(explained.table(decision.what_held(usage), Some((broken, error.to_string()))))
+    form.parameter(parameter)?;
+    let refused = (broken(error, held)?, error.to_string());
+    Some(table(context, usage, held, decision.at, Some(refused)))
 }
 
-/// What the server would decide.
+/// What the server would decide: goes the way of a request with this assertion and nothing else in
+/// it.
 async fn rehearsed(
     context: &Context,
     token: &str,
     usage: Option<Usage>,
     now: UnixTime,
 ) -> Result<Explanation, StoreError> {
-    let explained = Explained {
-        context,
-        usage: usage.unwrap_or(Usage::Grant),
-        assertion: None,
-        now,
-    };
     let assertion = match Assertion::parse(token) {
         Ok(assertion) => assertion,
         Err(error) => {
-            return Ok(explained.table(None, Some((assertion_rule(&error), error.to_string()))));
+            let refused = (assertion_rule(&error), error.to_string());
+            let usage = usage.unwrap_or(Usage::Grant);
+            return Ok(table(context, usage, None, now, Some(refused)));
         }
     };
-    let says_client_authentication =
-        usage.is_none() && assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP);
-    let usage = if says_client_authentication {
-        Usage::ClientAuthentication
-    } else {
-        explained.usage
-    };
-    let explained = Explained {
-        usage,
-        assertion: Some(&assertion),
-        ..explained
-    };
-    let held = match held(context, &assertion, usage, now).await {
-        Ok(held) => held,
-        Err(Foreseen::Store(error)) => return Err(error),
-        Err(Foreseen::Rule(broken, cause)) => {
-            return Ok(explained.table(None, Some((broken, cause))));
-        }
-    };
-    let refused = match would_refuse(context, &assertion, &held, now).await {
-        Ok(()) => None,
-        Err(Foreseen::Store(error)) => return Err(error),
-        Err(Foreseen::Rule(broken, cause)) => Some((broken, cause)),
-    };
-    Ok(explained.table(Some(&held), refused))
-}
-
-/// Why an assertion would be refused, or why nobody can tell.
-enum Foreseen {
-    Rule(Broken, String),
-    Store(StoreError),
-}
-
-impl From<StoreError> for Foreseen {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<AssertionError> for Foreseen {
-    fn from(error: AssertionError) -> Self {
-        match error {
-            AssertionError::Store(error) => Self::Store(error),
-            error => Self::Rule(assertion_rule(&error), error.to_string()),
-        }
-    }
-}
-
-impl From<GrantError> for Foreseen {
-    fn from(error: GrantError) -> Self {
-        match error {
-            GrantError::Store(error) => Self::Store(error),
-            error => Self::Rule(grant_rule(&error, None), error.to_string()),
-        }
-    }
-}
-
-impl From<PolicyError> for Foreseen {
-    fn from(error: PolicyError) -> Self {
-        Self::Rule(policy_rule(&error), error.to_string())
-    }
-}
-
-/// Who issued an assertion, and what it may be verified with.
-async fn held(
-    context: &Context,
-    assertion: &Assertion<'_>,
-    usage: Usage,
-    now: UnixTime,
-) -> Result<Held, Foreseen> {
-    let refused = |rule, cause: String| Err(Foreseen::Rule(Broken::Rule(rule), cause));
-    let Some(issuer) = assertion.dangerously_unverified_claims().issuer.as_deref() else {
-        return refused(Rule::Issuer, "claim 'iss' is missing".to_owned());
-    };
-    let client = match context.client(issuer).await? {
-        None => {
-            return refused(
-                Rule::Issuer,
-                format!("no client {:?} is registered", Shown::of(issuer)),
-            );
-        }
-        Some(client) if !client.metadata().enabled => {
-            return refused(Rule::Issuer, "the client is disabled".to_owned());
-        }
-        Some(client) => client,
-    };
-    let Some(kind) = key_kind(&client, usage) else {
-        let method = &client.metadata().auth_method;
-        return refused(
-            Rule::Method,
-            format!("the client authenticates with {method}, not with an assertion"),
+    let usage =
+        usage.unwrap_or_else(
+            || match assertion.header().typ_is(CLIENT_AUTHENTICATION_TYP) {
+                true => Usage::ClientAuthentication,
+                false => Usage::Grant,
+            },
         );
+    let mut signed = None;
+    let outcome = match usage {
+        Usage::Grant => grant_rehearsed(context, &assertion, now, &mut signed).await,
+        Usage::ClientAuthentication => {
+            let outcome = client_auth_rehearsed(context, &assertion, now, &mut signed).await;
+            outcome.map_err(TokenError::ClientAuth)
+        }
     };
-    match context
-        .key_resolver()
-        .resolve_keys(&client, kind, assertion.header(), now)
-        .await
-    {
-        Ok(keys) => Ok(Held {
-            usage,
-            client,
-            kind,
-            keys,
-        }),
-        Err(KeyError::Store(error)) => Err(error.into()),
-        Err(error) => refused(Rule::Key, error.to_string()),
-    }
+    let held = Held::new(usage, assertion, signed);
+    let refused = match outcome {
+        Ok(()) => None,
+        Err(error) => {
+            let error = decided(error)?;
+            broken(&error, Some(&held)).map(|broken| (broken, error.to_string()))
+        }
+    };
+    Ok(table(context, usage, Some(&held), now, refused))
 }
 
-/// Which keys an assertion of this client is verified with; `None` if the client does not
-/// authenticate with assertions.
-fn key_kind(client: &Client, usage: Usage) -> Option<KeyKind> {
-    match usage {
-        Usage::Grant => Some(KeyKind::Public),
-        Usage::ClientAuthentication => KeyKind::of_method(&client.metadata().auth_method),
-    }
-}
-
-/// Goes the way of a request with this assertion and nothing else in it.
-async fn would_refuse(
+async fn client_auth_rehearsed(
     context: &Context,
     assertion: &Assertion<'_>,
-    held: &Held,
     now: UnixTime,
-) -> Result<(), Foreseen> {
-    let subject = context
-        .verifier()
-        .rehearse(assertion, &expectation(context, held), now)
-        .await?;
-    match held.usage {
-        Usage::Grant => {
-            let authorization = entitled(context, assertion, &held.client, &subject).await?;
-            policy::approve(context, &TokenForm::default(), authorization)?;
-        }
-        Usage::ClientAuthentication => {
-            let method = &held.client.metadata().auth_method;
-            if !context.settings().profile.accepts_method(method) {
-                let error = ClientAuthError::MethodNotAccepted(method.clone());
-                return Err(Foreseen::Rule(client_auth_rule(&error), error.to_string()));
-            }
-        }
+    held: &mut Option<Signed>,
+) -> Result<(), ClientAuthError> {
+    let parties = context.parties();
+    let signed = parties.of(assertion, Usage::ClientAuthentication, None, now);
+    let signed = &*held.insert(signed.await?);
+    let expectation = parties.expectation(signed);
+    let verifier = context.verifier();
+    let verified = verifier.rehearse(assertion, &expectation, now).await;
+    verified.map_err(ClientAuthError::Assertion)?;
+    let Party::Client(client) = signed.party();
+    let method = &client.metadata().auth_method;
+    match context.settings().profile.accepts_method(method) {
+        true => Ok(()),
+        false => Err(ClientAuthError::MethodNotAccepted(method.clone())),
     }
+}
+
+async fn grant_rehearsed(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    now: UnixTime,
+    held: &mut Option<Signed>,
+) -> Result<(), TokenError> {
+    let parties = context.parties();
+    let signed = parties.of(assertion, Usage::Grant, None, now).await;
+    let signed = &*held.insert(signed.map_err(GrantError::from)?);
+    let expectation = parties.expectation(signed);
+    let verifier = context.verifier();
+    let subject = verifier.rehearse(assertion, &expectation, now).await;
+    let subject = subject.map_err(GrantError::Assertion)?;
+    let claims = assertion.dangerously_unverified_claims();
+    let authorization = grant::entitle(context, signed.party(), &subject, claims).await?;
+    policy::approve(context, &TokenForm::default(), authorization)?;
     Ok(())
 }
 
-async fn entitled(
+/// A storage that fails decides nothing about an assertion.
+fn decided(error: TokenError) -> Result<TokenError, StoreError> {
+    match error {
+        TokenError::Grant(
+            GrantError::Store(error)
+            | GrantError::Key(KeyError::Store(error))
+            | GrantError::Assertion(AssertionError::Store(error)),
+        )
+        | TokenError::ClientAuth(
+            ClientAuthError::Store(error)
+            | ClientAuthError::Key(KeyError::Store(error))
+            | ClientAuthError::Assertion(AssertionError::Store(error)),
+        ) => Err(error),
+        error => Ok(error),
+    }
+}
+
+/// Writes the table of an assertion, from what was held of it.
+fn table(
     context: &Context,
-    assertion: &Assertion<'_>,
-    client: &Arc<Client>,
-    subject: &SubjectId,
-) -> Result<Authorization, GrantError> {
-    grant::entitle(
-        context,
-        client.clone(),
-        subject,
-        assertion.dangerously_unverified_claims(),
-    )
-    .await
-}
-
-fn expectation<'h>(context: &'h Context, held: &'h Held) -> Expectation<'h> {
-    let terms = context.terms(held.kind);
-    match held.usage {
-        Usage::Grant => Expectation::grant(terms, &held.client, held.keys.clone()),
-        Usage::ClientAuthentication => {
-            Expectation::client_authentication(terms, &held.client, held.keys.clone())
-        }
-    }
-}
-
-/// An assertion, if it is one, and what it was used for.
-struct Explained<'a> {
-    context: &'a Context,
     usage: Usage,
-    assertion: Option<&'a Assertion<'a>>,
+    held: Option<&Held>,
     now: UnixTime,
+    refused: Option<(Broken, String)>,
+) -> Explanation {
+    let signed = held.and_then(|held| held.signed());
+    let expectation = signed.map(|signed| Expectation {
+        // The decoys are for the eyes of those who measure time.
+        keys: signed.keys(),
+        ..context.parties().expectation(signed)
+    });
+    let known = Known {
+        usage,
+        said: held.map(Held::said),
+        expectation: expectation.as_ref(),
+        now,
+    };
+    match refused {
+        None => Explanation::accepted(&known),
+        Some((broken, cause)) => Explanation::refused(&known, broken, &cause),
+    }
 }
 
-impl Explained<'_> {
-    /// Writes the table.
-    fn table(&self, held: Option<&Held>, refused: Option<(Broken, String)>) -> Explanation {
-        let expectation = held.map(|held| expectation(self.context, held));
-        let known = Known {
-            usage: self.usage,
-            assertion: self.assertion,
-            expectation: expectation.as_ref(),
-            lifetimes: self.context.verifier().lifetimes(),
-            now: self.now,
-        };
-        match refused {
-            None => Explanation::accepted(&known),
-            Some((broken, cause)) => Explanation::refused(&known, broken, &cause),
-        }
+/// Which assertion of a request an error is about, if it is about one.
+fn usage_of(error: &TokenError) -> Option<Usage> {
+    match error {
+        TokenError::ClientAuth(_) => Some(Usage::ClientAuthentication),
+        TokenError::Grant(_) | TokenError::Policy(_) | TokenError::Issue(_) => Some(Usage::Grant),
+        TokenError::Form(_) => None,
     }
+}
+
+/// The row that fails.
+fn broken(error: &TokenError, held: Option<&Held>) -> Option<Broken> {
+    match error {
+        TokenError::ClientAuth(error) => Some(client_auth_rule(error)),
+        TokenError::Grant(error) => Some(grant_rule(error, held)),
+        TokenError::Policy(error) => Some(policy_rule(error)),
+        TokenError::Issue(error) => Some(issue_rule(error)),
+        TokenError::Form(_) => None,
+    }
+}
+
+/// The row behind all: every rule of the assertion held, and yet there is no token.
+fn issue_rule(error: &IssueError) -> Broken {
+    let rule = match error {
+        IssueError::Signing(_) | IssueError::OverQuota(_) => Rule::Issue,
+        IssueError::Store(_) => Rule::Storage,
+    };
+    Broken::Beside { rule, before: None }
 }
 
 /// The row that fails where client authentication was refused.
@@ -362,7 +283,10 @@ fn grant_rule(error: &GrantError, held: Option<&Held>) -> Broken {
         GrantError::NotAllowed | GrantError::Refused(_) => Broken::Rule(Rule::Grant),
         GrantError::Store(_) => Broken::Beside {
             rule: Rule::Storage,
-            before: Some(held.map_or(Rule::Issuer, |_| Rule::Subject)),
+            before: Some(match held.and_then(Held::signed) {
+                None => Rule::Issuer,
+                Some(_) => Rule::Subject,
+            }),
         },
     }
 }
@@ -436,23 +360,18 @@ mod tests {
 
     use super::*;
     use crate::{
-        assertion::{Lifetimes, Verdict},
+        assertion::Verdict,
         keys::KeySource,
         server::{FormError, IssueError},
-        types::{AuthMethod, ErrorCode},
+        types::{AuthMethod, ErrorCode, Shown},
     };
 
     /// The rule of the one row that fails.
     fn failing_row(usage: Usage, broken: Broken) -> Rule {
-        let lifetimes = Lifetimes {
-            leeway: Duration::ZERO,
-            maximum: Duration::ZERO,
-        };
         let known = Known {
             usage,
-            assertion: None,
+            said: None,
             expectation: None,
-            lifetimes,
             now: UnixTime::from_millis(0),
         };
         let explanation = Explanation::refused(&known, broken.clone(), "a cause");
@@ -527,7 +446,13 @@ mod tests {
                 },
                 Rule::Algorithm,
             ),
-            (AssertionError::WrongType { got: got() }, Rule::Type),
+            (
+                AssertionError::WrongType {
+                    expected: Vec::new(),
+                    got: got(),
+                },
+                Rule::Type,
+            ),
             (AssertionError::MissingClaim(Rule::TokenId), Rule::TokenId),
             (
                 AssertionError::MalformedClaim {

@@ -23,6 +23,7 @@ mod issue;
 mod jwks;
 mod line;
 mod metadata;
+mod party;
 mod policy;
 mod refusal;
 mod response;

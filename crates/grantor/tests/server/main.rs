@@ -7,6 +7,7 @@ mod builder;
 mod client_auth;
 mod common;
 mod enumeration;
+mod expectation;
 mod explanation;
 mod hooks;
 mod introspection;

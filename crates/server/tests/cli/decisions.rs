@@ -227,7 +227,7 @@ fn an_unknown_issuer_is_told_from_a_misspelt_one() {
     assert!(
         explained
             .stderr
-            .contains("no client \"biling\" is registered; did its sender mean \"billing\"?"),
+            .contains("issuer \"biling\" is not registered; did its sender mean \"billing\"?"),
         "{}",
         explained.stderr
     );

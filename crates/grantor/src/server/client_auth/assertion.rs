@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ClientAuthentication, Mechanism, registered};
+use super::{ClientAuthentication, Mechanism};
 use crate::{
-    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Expectation, Usage},
-    clock::UnixTime,
-    keys::{Candidate, KeyKind},
+    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Party, PartyError, Signed, Usage},
     registry::Client,
-    server::{ClientAuthError, Context, Decision, TokenForm, audit::Held},
+    server::{ClientAuthError, Context, Decision, TokenForm, party},
     types::AuthMethod,
 };
 
@@ -43,65 +41,29 @@ impl ClientAuthentication for ClientAssertion {
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
         let assertion = Assertion::parse(extract(form)?).map_err(ClientAuthError::Assertion)?;
-        let issuer = assertion
-            .dangerously_unverified_claims()
-            .issuer
-            .as_deref()
-            .ok_or(ClientAuthError::NoIssuer)?;
-        decision.claims_client(issuer);
-        let now = context.now();
-        let (client, kind, mut keys) = match party(context, issuer, &assertion, now, decision).await
-        {
-            Ok(party) => party,
-            Err(error) => {
-                // Whether the party is unknown, disabled or without this key must not show in the
-                // time it takes.
-                context.decoys().verify(&assertion);
-                return Err(error);
-            }
-        };
-        context.decoys().verify_beside(&assertion, &keys);
-        let own = keys.len();
-        if kind == KeyKind::Secret {
-            context.decoys().fill(&mut keys);
-        }
-        let expectation = Expectation::client_authentication(context.terms(kind), &client, keys);
-        let verified = context
-            .verifier()
-            .verify(assertion, &expectation, now)
-            .await;
-        let mut keys = expectation.into_keys();
-        keys.truncate(own);
-        decision.held(Held {
-            usage: Usage::ClientAuthentication,
-            client: client.clone(),
-            kind,
-            keys,
-        });
-        let verified = verified.map_err(ClientAuthError::Assertion)?;
-        decision.authenticated_by(&verified);
-        let method = client.metadata().auth_method.clone();
-        Ok((client, method))
+        let mut signed = None;
+        let outcome = client(context, &assertion, decision, &mut signed).await;
+        decision.held(Usage::ClientAuthentication, assertion, signed);
+        outcome
     }
 }
 
-/// The client that the assertion claims, and the keys it may be verified with.
-async fn party(
+/// The client that signed, and its method. What the assertion is held against is left in `held`.
+async fn client(
     context: &Context,
-    issuer: &str,
     assertion: &Assertion<'_>,
-    now: UnixTime,
     decision: &mut Decision,
-) -> Result<(Arc<Client>, KeyKind, Vec<Candidate>), ClientAuthError> {
-    let client = registered(context, issuer, &METHODS, decision).await?;
-    let method = &client.metadata().auth_method;
-    let kind = KeyKind::of_method(method)
-        .ok_or_else(|| ClientAuthError::MethodNotAccepted(method.clone()))?;
-    let keys = context
-        .key_resolver()
-        .resolve_keys(&client, kind, assertion.header(), now)
-        .await;
-    Ok((client, kind, keys.map_err(ClientAuthError::Key)?))
+    held: &mut Option<Signed>,
+) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
+    let (usage, now) = (Usage::ClientAuthentication, context.now());
+    let signed = party::find(context, assertion, usage, None, now, decision).await;
+    let signed = &*held.insert(signed?);
+    let expectation = context.parties().expectation(signed);
+    let verified = context.verifier().verify(assertion, &expectation, now);
+    let verified = verified.await.map_err(ClientAuthError::Assertion)?;
+    decision.authenticated_by(&verified);
+    let Party::Client(client) = signed.party();
+    Ok((client.clone(), client.metadata().auth_method.clone()))
 }
 
 /// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never
@@ -113,5 +75,22 @@ fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
             .parameter("client_assertion")
             .ok_or(ClientAuthError::IncompletePair("client_assertion")),
         Some(other) => Err(ClientAuthError::WrongAssertionType(other.into())),
+    }
+}
+
+impl From<PartyError> for ClientAuthError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::NoIssuer => Self::NoIssuer,
+            PartyError::NotCaller { caller, .. } => Self::ClientIdMismatch(caller),
+            PartyError::Unknown(name) => Self::UnknownClient(name),
+            PartyError::Disabled(_) => Self::DisabledClient,
+            PartyError::WrongMethod { method, .. } => Self::WrongMethod {
+                expected: method,
+                got: AuthMethod::PRIVATE_KEY_JWT,
+            },
+            PartyError::Key { error, .. } => Self::Key(error),
+            PartyError::Store(error) => Self::Store(error),
+        }
     }
 }

@@ -88,6 +88,15 @@ impl Caller {
         }
     }
 
+    /// What the request calls its caller, proven or not.
+    pub(super) fn name(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Authenticated(client) | Kind::Public(client) => Some(client.id().as_str()),
+            Kind::Claimed(id) => Some(id.as_str()),
+            Kind::Anonymous => None,
+        }
+    }
+
     /// The `client_id` that stood in the request without any proof. A grant that proves identities
     /// itself must compare it.
     pub fn claimed_id(&self) -> Option<&ClientId> {

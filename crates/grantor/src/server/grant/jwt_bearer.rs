@@ -2,18 +2,14 @@
 //! its own key (RFC 7523 §2.1, §3.1). The subject is the client itself, or somebody it holds a
 //! permission for.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use grantor_jose::Claims;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    assertion::{Assertion, Expectation, Usage},
-    clock::UnixTime,
-    keys::{Candidate, KeyKind},
+    assertion::{Assertion, Party, PartyError, Signed, Usage},
     registry::{Client, Permission, Subject},
-    server::{Caller, Context, Decision, GrantError, TokenForm, audit::Held},
+    server::{Caller, Context, Decision, GrantError, TokenForm, party},
     types::{GrantType, Scope, Shown, SubjectId},
 };
 
@@ -63,114 +59,78 @@ impl Grant for JwtBearer {
     ) -> Result<Authorization, GrantError> {
         let assertion =
             Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
-        let now = context.now();
-        let (issuer, keys) = match issuer(context, &assertion, caller, now, decision).await {
-            Ok(found) => found,
-            Err(error) => {
-                // Whether the issuer is unknown, disabled or without this key must not show in the
-                // time it takes.
-                context.decoys().verify(&assertion);
-                return Err(error);
-            }
-        };
-        context.decoys().verify_beside(&assertion, &keys);
-        let expectation = Expectation::grant(context.terms(KeyKind::Public), &issuer, keys);
-        let verified = context
-            .verifier()
-            .verify(assertion, &expectation, now)
-            .await;
-        let keys = expectation.into_keys();
-        decision.held(Held {
-            usage: Usage::Grant,
-            client: issuer.clone(),
-            kind: KeyKind::Public,
-            keys,
-        });
-        let verified = verified.map_err(GrantError::Assertion)?;
-        decision.used_assertion(&verified);
-        let authorization = entitle(context, issuer, verified.subject(), verified.claims()).await?;
-        decision.is_about(&authorization.subject);
-        Ok(authorization)
+        let mut signed = None;
+        let outcome = authorization(context, &assertion, caller, decision, &mut signed).await;
+        decision.held(Usage::Grant, assertion, signed);
+        outcome
+    }
+}
+
+/// What the assertion entitles its issuer to. What it is held against is left in `held`.
+async fn authorization(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    caller: &Caller,
+    decision: &mut Decision,
+    held: &mut Option<Signed>,
+) -> Result<Authorization, GrantError> {
+    let (name, now) = (caller.name(), context.now());
+    let signed = party::find(context, assertion, Usage::Grant, name, now, decision).await;
+    let signed = &*held.insert(signed.map_err(|error| refused(error, caller))?);
+    let expectation = context.parties().expectation(signed);
+    let verified = context.verifier().verify(assertion, &expectation, now);
+    let verified = verified.await.map_err(GrantError::Assertion)?;
+    decision.used_assertion(&verified);
+    let (subject, claims) = (verified.subject(), verified.claims());
+    let authorization = entitle(context, signed.party(), subject, claims).await?;
+    decision.is_about(&authorization.subject);
+    Ok(authorization)
+}
+
+/// RFC 7523 §3 (1): the issuer is a registered, enabled party, and the one that calls, be it named
+/// only, public or authenticated.
+fn refused(error: PartyError, caller: &Caller) -> GrantError {
+    match error {
+        PartyError::NotCaller { caller: name, .. } if caller.authenticated().is_none() => {
+            GrantError::ClientIdMismatch(name)
+        }
+        error => error.into(),
+    }
+}
+
+impl From<PartyError> for GrantError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::NoIssuer => Self::NoIssuer,
+            PartyError::NotCaller { caller, issuer } => Self::CallerIsNotIssuer { caller, issuer },
+            PartyError::Unknown(name) => Self::UnknownIssuer(name),
+            PartyError::Disabled(_) => Self::DisabledIssuer,
+            PartyError::WrongMethod { .. } => Self::NotAllowed,
+            PartyError::Key { error, .. } => Self::Key(error),
+            PartyError::Store(error) => Self::Store(error),
+        }
     }
 }
 
 /// What the claims of an assertion that verified entitle its issuer to, about this subject.
 pub(in crate::server) async fn entitle(
     context: &Context,
-    issuer: Arc<Client>,
+    party: &Party,
     subject: &SubjectId,
     claims: &Claims,
 ) -> Result<Authorization, GrantError> {
+    let Party::Client(issuer) = party;
     let requested = scope_claim(claims)?;
-    let authorization = match permission(context, &issuer, subject).await? {
-        None => Authorization::for_client(issuer, &GrantType::JWT_BEARER),
-        Some((subject, permission)) => {
-            Authorization::permitted(issuer, &GrantType::JWT_BEARER, &subject, &permission)
-        }
+    let authorization = match permission(context, issuer, subject).await? {
+        None => Authorization::for_client(issuer.clone(), &GrantType::JWT_BEARER),
+        Some((subject, permission)) => Authorization::permitted(
+            issuer.clone(),
+            &GrantType::JWT_BEARER,
+            &subject,
+            &permission,
+        ),
     }?;
     Ok(authorization.requesting(requested))
-}
-
-/// RFC 7523 §3 (1): the issuer is a registered, enabled client, and the one that calls. Answers the
-/// keys that the assertion may be verified with, too.
-async fn issuer(
-    context: &Context,
-    assertion: &Assertion<'_>,
-    caller: &Caller,
-    now: UnixTime,
-    decision: &mut Decision,
-) -> Result<(Arc<Client>, Vec<Candidate>), GrantError> {
-    let client = issuing_client(context, assertion, caller, decision).await?;
-    let keys = context
-        .key_resolver()
-        .resolve_keys(&client, KeyKind::Public, assertion.header(), now)
-        .await;
-    Ok((client, keys.map_err(GrantError::Key)?))
-}
-
-/// The client behind `iss`. The names are compared before the
-/// registry is asked, so that an answer to a mismatch does not tell who is registered.
-async fn issuing_client(
-    context: &Context,
-    assertion: &Assertion<'_>,
-    caller: &Caller,
-    decision: &mut Decision,
-) -> Result<Arc<Client>, GrantError> {
-    let issuer = assertion
-        .dangerously_unverified_claims()
-        .issuer
-        .as_deref()
-        .ok_or(GrantError::NoIssuer)?;
-    decision.claims_issuer(issuer);
-    check_caller(caller, issuer)?;
-    let client = context
-        .client(issuer)
-        .await?
-        .ok_or_else(|| GrantError::UnknownIssuer(issuer.into()))?;
-    decision.claims_registered_issuer(&client);
-    if client.metadata().enabled {
-        Ok(client)
-    } else {
-        Err(GrantError::DisabledIssuer)
-    }
-}
-
-/// Whoever calls, named, public or authenticated, is the issuer.
-fn check_caller(caller: &Caller, issuer: &str) -> Result<(), GrantError> {
-    let named = caller
-        .client()
-        .map(|client| client.id())
-        .or(caller.claimed_id());
-    match named {
-        Some(id) if id.as_str() != issuer && caller.authenticated().is_some() => {
-            Err(GrantError::CallerIsNotIssuer {
-                caller: id.as_str().into(),
-                issuer: issuer.into(),
-            })
-        }
-        Some(id) if id.as_str() != issuer => Err(GrantError::ClientIdMismatch(id.as_str().into())),
-        _ => Ok(()),
-    }
 }
 
 /// A `scope` claim is the requested scope where the form has none, as service-account libraries
