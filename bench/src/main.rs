@@ -8,12 +8,8 @@ mod compare;
 mod contestant;
 mod floor;
 mod hostile;
-#[path = "../../crates/grantor/tests/foreign/installed.rs"]
-mod installed;
 mod load;
 mod memory;
-#[path = "../../crates/server/tests/third_party/packages.rs"]
-mod packages;
 mod peers;
 mod population;
 mod process;

@@ -1,5 +1,5 @@
 //! The peers: authorization servers from other languages' registries, in the versions that
-//! `crates/grantor/tests` works with.
+//! the tests work with.
 
 use std::{
     error::Error,
@@ -7,12 +7,10 @@ use std::{
     process::Command,
 };
 
-use crate::{contestant::Installed, installed, settings::Settings};
+use grantor_testkit::foreign::servers;
 
-const PINS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../crates/grantor/tests/foreign"
-);
+use crate::{contestant::Installed, settings::Settings};
+
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 /// Where the peers are installed.
@@ -29,8 +27,8 @@ impl Peers {
                 "the peers cannot be installed (leave them out with --without-peers): {problem}"
             )
         };
-        let python = installed::interpreter(Path::new(PINS)).map_err(remedy)?;
-        let node_packages = installed::node_packages(Path::new(PINS), &python).map_err(remedy)?;
+        let python = servers::interpreter().map_err(remedy)?;
+        let node_packages = servers::node_packages(&python).map_err(remedy)?;
         Ok(Self {
             python,
             node_packages,

@@ -4,9 +4,6 @@
 #![cfg(all(feature = "client", feature = "reqwest"))]
 
 mod client;
-mod installed;
-#[path = "../../../server/tests/third_party/packages.rs"]
-mod packages;
 mod process;
 
 use std::{slice, time::Duration};

@@ -1,16 +1,14 @@
 //! A server in a process of its own. It is told on standard input what to be, and ends with it.
 
+use grantor_testkit::foreign::servers;
+use serde::Deserialize;
+use serde_json::Value;
 use std::{
     io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::OnceLock,
 };
-
-use serde::Deserialize;
-use serde_json::Value;
-
-use crate::installed;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign");
 
@@ -90,7 +88,7 @@ impl Drop for Process {
 #[expect(clippy::panic, reason = "the problem in plain words is the message")]
 fn interpreter() -> &'static Path {
     static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made = INTERPRETER.get_or_init(|| installed::interpreter(Path::new(SCRIPTS)));
+    let made = INTERPRETER.get_or_init(servers::interpreter);
     made.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }
 
@@ -98,7 +96,6 @@ fn interpreter() -> &'static Path {
 #[expect(clippy::panic, reason = "the problem in plain words is the message")]
 fn node_packages() -> &'static Path {
     static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let made =
-        DIRECTORY.get_or_init(|| installed::node_packages(Path::new(SCRIPTS), interpreter()));
+    let made = DIRECTORY.get_or_init(|| servers::node_packages(interpreter()));
     made.as_ref().unwrap_or_else(|problem| panic!("{problem}"))
 }

@@ -1,13 +1,6 @@
 //! An authorization server that does what a test says, on a real port; tokens that can be changed
 //! in one place; and a validator whose clock a test turns.
 
-#[expect(dead_code, reason = "the server's tests use the rest")]
-#[path = "../server/common/jwt.rs"]
-pub(crate) mod jwt;
-#[expect(dead_code, reason = "the server's tests use the rest")]
-#[path = "../server/common/keys.rs"]
-pub(crate) mod keys;
-
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -23,6 +16,7 @@ use grantor::{
     jose::JwkSet,
     resource::{SourceError, ValidatedToken, ValidationError, Validator, ValidatorBuilder},
 };
+pub(crate) use grantor_testkit::{Jwt, Key, keys, quote};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
@@ -31,8 +25,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-pub(crate) use jwt::{Jwt, quote};
-pub(crate) use keys::Key;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -1,11 +1,6 @@
 //! Which algorithm verifies which key: chosen by what is registered, the token may only agree (law
 //! 2, RFC 8725 §3.1).
 
-use std::sync::Arc;
-
-use crate::common::{
-    Jwt, Key, NOW, Party, Reason::Same, Use, World, keys, metadata, quote, readable,
-};
 use grantor::{
     jose::{Algorithm, VerificationKey, base64url_decode, base64url_encode},
     keys::MAX_CANDIDATES,
@@ -13,7 +8,11 @@ use grantor::{
     server::Settings,
     types::AuthMethod,
 };
+use grantor_testkit::{
+    Jwt, Key, NOW, Party, Reason::Same, Use, World, keys, metadata, quote, readable,
+};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 use Algorithm::*;
 
@@ -45,7 +44,7 @@ async fn party_with_keys(
     key: &Arc<Key>,
     registered: Vec<Arc<VerificationKey>>,
 ) -> Party {
-    let id = format!("client-with-keys-{}", crate::common::new_token_id());
+    let id = format!("client-with-keys-{}", grantor_testkit::new_token_id());
     let registered = registered.into_iter().map(Into::into).collect();
     world
         .register(metadata(&id, usage.method()), registered, vec![])

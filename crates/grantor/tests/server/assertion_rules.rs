@@ -1,12 +1,12 @@
 //! The rules of RFC 7523 §3, each tried through the grant and through both assertion methods of
 //! client authentication.
 
-use crate::common::{ISSUER, Jwt, NOW, Party, Reason, TOKEN_ENDPOINT, Use, World, keys, quote};
 use grantor::{
     assertion::MAX_TOKEN_ID_BYTES,
     registry::{AssertionProfile, AudiencePolicy},
     types::ClientId,
 };
+use grantor_testkit::{ISSUER, Jwt, NOW, Party, Reason, TOKEN_ENDPOINT, Use, World, keys, quote};
 
 use Reason::{Each, Same};
 
@@ -190,7 +190,7 @@ async fn rejects_assertion_that_another_client_signed() {
                 world
                     .party_with(
                         party.usage,
-                        crate::common::Key::secret(&"v".repeat(64)),
+                        grantor_testkit::Key::secret(&"v".repeat(64)),
                         |_| (),
                     )
                     .await

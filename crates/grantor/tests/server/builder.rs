@@ -1,8 +1,5 @@
 //! A server that makes no sense is not built.
 
-use std::{sync::Arc, time::Duration};
-
-use crate::common::{ISSUER, Use, World};
 use grantor::{
     jose::Algorithm,
     server::{
@@ -12,6 +9,8 @@ use grantor::{
     storage::MemoryStore,
     types::{AuthMethod, GrantType, Issuer},
 };
+use grantor_testkit::{ISSUER, Use, World};
+use std::{sync::Arc, time::Duration};
 
 fn builder() -> Builder {
     AuthorizationServer::builder(Issuer::parse(ISSUER).expect("an issuer"))

@@ -1,16 +1,16 @@
 //! Client authentication: one method per client, one mechanism per request, and credentials that
 //! are sent are always validated.
 
-use crate::common::{
-    Answer, Form, Key, Use, World,
-    credentials::{METHODS, client, grant_form, signed, with_credentials, world_with},
-    keys, metadata, with_client_assertion,
-};
 use grantor::{
     registry::ClientSecret,
     server::{ClientAssertion, ClientAuthRequirement, ClientCredentials, JwtBearer},
     storage::ClientRegistry,
     types::AuthMethod,
+};
+use grantor_testkit::{
+    Answer, Form, Key, Use, World,
+    credentials::{METHODS, client, grant_form, signed, with_credentials, world_with},
+    keys, metadata, with_client_assertion,
 };
 use http::StatusCode;
 
@@ -398,9 +398,11 @@ async fn basic_credentials_are_decoded_exactly_once() {
         .send(&form.clone().basic(id, secret))
         .await
         .granted("percent-encoded");
-    let plus = crate::common::form::encode(id).replace("%20", "+");
-    let header =
-        crate::common::form::basic_of(format!("{plus}:{}", crate::common::form::encode(secret)));
+    let plus = grantor_testkit::form::encode(id).replace("%20", "+");
+    let header = grantor_testkit::form::basic_of(format!(
+        "{plus}:{}",
+        grantor_testkit::form::encode(secret)
+    ));
     world
         .send(&form.clone().header("authorization", &header))
         .await
@@ -413,7 +415,7 @@ async fn basic_credentials_are_decoded_exactly_once() {
         )
         .await
         .granted("scheme in any case");
-    let raw = crate::common::form::basic_of(format!("{id}:{secret}"));
+    let raw = grantor_testkit::form::basic_of(format!("{id}:{secret}"));
     is_refused(
         &world.send(&form.header("authorization", &raw)).await,
         "not encoded",
@@ -425,7 +427,7 @@ async fn basic_credentials_are_decoded_exactly_once() {
 async fn unreadable_authorization_headers_fail_authentication() {
     let id = "client-of-basic";
     let world = world_with(id, &METHODS[2]).await;
-    let encoded = |text: &[u8]| crate::common::form::basic_of(text);
+    let encoded = |text: &[u8]| grantor_testkit::form::basic_of(text);
     let good = encoded(format!("{id}:{}", keys::SECRET.text()).as_bytes());
     let rows = [
         ("Basic".to_owned(), "no credentials after the scheme"),

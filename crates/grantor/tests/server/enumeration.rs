@@ -1,7 +1,7 @@
 //! An answer to somebody who has proved nothing does not tell who is registered (law 6, RFC 6749
 //! §10.2).
 
-use crate::common::{
+use grantor_testkit::{
     Answer, Form, JWT_BEARER, Jwt, Key, Party, Use,
     credentials::{METHODS, client, world_with},
     keys, metadata, with_client_assertion,

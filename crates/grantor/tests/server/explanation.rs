@@ -2,14 +2,6 @@
 //! server then decides just so. Nothing that is sent makes a record long, moves a terminal's
 //! cursor, or is kept if it may be a credential.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
-use crate::common::{
-    Form, JWT_BEARER, Jwt, NOW, TOKEN_ENDPOINT, Use, World, keys, with_client_assertion,
-};
 use grantor::{
     assertion::{Explanation, Usage, Verdict},
     jose::{base64url_encode, crypto},
@@ -17,6 +9,13 @@ use grantor::{
     server::{Decision, Outcome},
     storage::{ClientSource, StoreError, SubjectRegistry},
     types::{ClientId, GrantType, Rule, SubjectId},
+};
+use grantor_testkit::{
+    Form, JWT_BEARER, Jwt, NOW, TOKEN_ENDPOINT, Use, World, keys, with_client_assertion,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 fn usage(of: Use) -> Option<Usage> {
@@ -163,7 +162,7 @@ async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
         let thumbprint = nameless.jwk().expect("a public key").thumbprint();
         world
             .register(
-                crate::common::metadata(id, of.method()),
+                grantor_testkit::metadata(id, of.method()),
                 vec![keys::P256.public().into(), nameless.into()],
                 vec![],
             )
@@ -183,7 +182,7 @@ async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
                 .collect::<Vec<_>>()
         };
 
-        let first = crate::common::Party {
+        let first = grantor_testkit::Party {
             id: id.to_owned(),
             usage: of,
             key: keys::P256.clone(),
@@ -204,7 +203,7 @@ async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
         let clock = explanation.clock.expect("a JWT has times");
         assert_eq!(
             (clock.now, clock.since_issued, clock.until_expiry),
-            (crate::common::at(0.0), Some(100.0), Some(-40.0))
+            (grantor_testkit::at(0.0), Some(100.0), Some(-40.0))
         );
         // The decision of the request holds the same.
         let refused = world.send(&first.form(&token)).await;
@@ -214,7 +213,7 @@ async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
             (&explanation.keys, explanation.clock)
         );
 
-        let second = crate::common::Party {
+        let second = grantor_testkit::Party {
             key: keys::P384.clone(),
             ..first
         };
@@ -300,7 +299,7 @@ async fn a_forged_signature_and_a_foreign_algorithm_are_told_apart() {
     let party = world.party(Use::Grant).await;
     let forged = party
         .jwt()
-        .sign(&crate::common::Key::generate(party.key.algorithm));
+        .sign(&grantor_testkit::Key::generate(party.key.algorithm));
     let explanation = world
         .server
         .explain(&forged, None)
@@ -367,7 +366,7 @@ async fn refusals_that_no_rule_of_the_assertion_explains_have_a_row_too() {
     assert_eq!(failed(&named.decision).as_deref(), Some("caller"));
     let narrow = world
         .party_with(Use::Grant, keys::P256.clone(), |client| {
-            crate::common::without_grant(client, &GrantType::JWT_BEARER);
+            grantor_testkit::without_grant(client, &GrantType::JWT_BEARER);
         })
         .await;
     assert_eq!(
@@ -394,14 +393,14 @@ async fn a_refusal_is_explained_without_asking_again() {
     for usage in Use::PUBLIC_KEY {
         let id = "client-that-is-counted";
         let client = Client::new(
-            crate::common::metadata(id, usage.method()),
+            grantor_testkit::metadata(id, usage.method()),
             vec![keys::P256.public().into()],
             vec![],
         );
         let asked = Arc::<AtomicUsize>::default();
         let counting = Arc::new(Counting(Arc::new(client.expect("a client")), asked.clone()));
         let world = World::with(|builder| builder.clients(counting));
-        let party = crate::common::Party {
+        let party = grantor_testkit::Party {
             id: id.to_owned(),
             usage,
             key: keys::P256.clone(),
@@ -533,21 +532,21 @@ async fn the_record_holds_what_was_sent() {
 }
 
 /// Every place in which a text can be sent.
-fn everywhere(party: &crate::common::Party, text: &str) -> Vec<Form> {
-    let forged = crate::common::Key::generate(party.key.algorithm);
+fn everywhere(party: &grantor_testkit::Party, text: &str) -> Vec<Form> {
+    let forged = grantor_testkit::Key::generate(party.key.algorithm);
     let claims = ["iss", "sub", "aud", "scope", "jti"];
     let values = serde_json::to_string(&vec![text; 40]).expect("JSON");
     let mut jwts: Vec<Jwt> = claims
         .into_iter()
         .map(|claim| party.jwt().text(claim, text))
         .collect();
-    jwts.extend(["kid", "typ"].map(|name| party.jwt().header(name, crate::common::quote(text))));
+    jwts.extend(["kid", "typ"].map(|name| party.jwt().header(name, grantor_testkit::quote(text))));
     jwts.push(party.jwt().claim("aud", values));
     let all = claims
         .into_iter()
         .fold(party.jwt(), |jwt, claim| jwt.text(claim, text));
     jwts.push(["kid", "typ"].into_iter().fold(all, |jwt, name| {
-        jwt.header(name, crate::common::quote(text))
+        jwt.header(name, grantor_testkit::quote(text))
     }));
     let credentials = Form::new("client_credentials");
     let mut forms: Vec<Form> = jwts
@@ -637,7 +636,7 @@ async fn a_credential_in_the_wrong_field_is_not_kept() {
         let secret = base64url_encode(crypto::random_bytes::<48>());
         let token = party
             .jwt()
-            .sign(&crate::common::Key::generate(party.key.algorithm));
+            .sign(&grantor_testkit::Key::generate(party.key.algorithm));
         for credential in [&secret, &token, &format!("Bearer {token}")] {
             for form in everywhere(&party, credential) {
                 let record = world.send(&form).await.decision.record();

@@ -2,12 +2,6 @@
 //! keys, subjects, permissions, replay, tokens, signing keys, grants, client authentication, the
 //! clock and the log.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
-
-use crate::common::{Form, Jwt, Key, Party, Reason::Same, Use, World, keys, metadata};
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
@@ -22,6 +16,11 @@ use grantor::{
         Claim, ClientSource, PermissionSource, ReplayGuard, ReplayKey, StoreError, SubjectSource,
     },
     types::{AuthMethod, ClientId, GrantType, Scope, SubjectId},
+};
+use grantor_testkit::{Form, Jwt, Key, Party, Reason::Same, Use, World, keys, metadata};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
 };
 
 /// Knows one client, under whatever case its name is written.
@@ -297,8 +296,8 @@ async fn replay_protection_can_be_replaced() {
             .granted("and again, because this guard forgets");
         let claim = (
             ReplayKey::new(&party.id, "the-token-id"),
-            crate::common::at(120.0),
-            crate::common::at(0.0),
+            grantor_testkit::at(120.0),
+            grantor_testkit::at(0.0),
         );
         assert_eq!(*guard.0.lock().expect("no panic"), [claim, claim]);
     }

@@ -1,11 +1,6 @@
 //! Introspection tells an authenticated client what a token stands for, and of any other token only
 //! that it is not active (RFC 7662).
 
-use crate::common::{
-    Answer, Form, ISSUER, NOW, Party, Use, World,
-    credentials::{METHODS, client, with_credentials, world_with},
-    keys, metadata,
-};
 use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk, base64url_decode, sign},
@@ -14,6 +9,11 @@ use grantor::{
     server::TokenIds,
     storage::{ClientRegistry, ClientSource, PermissionRegistry, SubjectRegistry, subject_change},
     types::{AuthMethod, ClientId, Scope, SubjectId},
+};
+use grantor_testkit::{
+    Answer, Form, ISSUER, NOW, Party, Use, World,
+    credentials::{METHODS, client, with_credentials, world_with},
+    keys, metadata,
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -520,7 +520,7 @@ async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
         let world = World::new();
         let party = world.party(usage).await;
         let ask = |assertion: &str| {
-            crate::common::with_client_assertion(question().with("token", "any-token"), assertion)
+            grantor_testkit::with_client_assertion(question().with("token", "any-token"), assertion)
         };
         let once = party.jwt().sign(&party.key);
         world
@@ -543,7 +543,7 @@ async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
         );
         for audience in [
             "https://as.example/introspect",
-            crate::common::TOKEN_ENDPOINT,
+            grantor_testkit::TOKEN_ENDPOINT,
             "https://evil.example",
         ] {
             let token = party.jwt().text("aud", audience).sign(&party.key);

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use crate::common::{Answer, Form, ISSUER, NOW, Party, Use, World, keys};
+use grantor_testkit::{Answer, Form, ISSUER, NOW, Party, Use, World, keys};
 use bytes::Bytes;
 use grantor::{
     jose::{Algorithm, JwkSet, PrivateJwk, Unverified, base64url_decode},
@@ -173,7 +173,7 @@ async fn an_access_token_is_no_assertion() {
         let ring = KeyRing::new(&server_key, []).expect("a key ring");
         let world = World::with(|builder| builder.signing_keys(Arc::new(Arc::new(ring))));
         let shared = grantor::jose::VerificationKey::from_jwk(server_key.public()).expect("a key");
-        let metadata = crate::common::metadata(ISSUER, AuthMethod::PRIVATE_KEY_JWT);
+        let metadata = grantor_testkit::metadata(ISSUER, AuthMethod::PRIVATE_KEY_JWT);
         world
             .register(
                 metadata,
@@ -233,7 +233,7 @@ async fn opaque_tokens_are_recorded_by_digest_alone() {
     );
     assert_eq!(
         (record.issued_at, record.expires_at),
-        (crate::common::at(0.0), crate::common::at(3600.0))
+        (grantor_testkit::at(0.0), crate::common::at(3600.0))
     );
     assert!(
         !format!("{:?}", world.store).contains(token),
@@ -334,7 +334,7 @@ async fn ten_thousand_tokens_have_nothing_in_common() {
     for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
         let world = World::new();
         let secret = ClientSecret::generate();
-        let mut metadata = crate::common::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC);
+        let mut metadata = grantor_testkit::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC);
         metadata.token_format = format;
         world
             .register(metadata, vec![], vec![ClientSecret::digest(&secret, None)])
@@ -400,10 +400,10 @@ fn generated_secrets_are_384_bits_and_never_alike() {
 async fn nothing_prints_a_token_or_a_secret() {
     let world = World::new();
     let secret = "a-secret-that-must-not-be-printed-anywhere-at-all-or-else-it-is-lost";
-    let metadata = crate::common::metadata("quiet-client", AuthMethod::CLIENT_SECRET_JWT);
+    let metadata = grantor_testkit::metadata("quiet-client", AuthMethod::CLIENT_SECRET_JWT);
     let secrets = vec![
         ClientSecret::digest(secret, None),
-        crate::common::readable(secret, None),
+        grantor_testkit::readable(secret, None),
     ];
     world.register(metadata, vec![], secrets).await;
     let client = world.store.client_list().await.expect("a store").remove(0);

@@ -1,14 +1,14 @@
 //! What an operator changes is in force on the very next request (law 4).
 
-use crate::common::{
-    Form, Jwt, Key, Party, Use, World, at,
-    credentials::{METHODS, client, grant_form, with_credentials, world_with},
-    keys, metadata,
-};
 use grantor::{
     registry::{Client, ClientKey, ClientSecret},
     storage::ClientRegistry,
     types::{AuthMethod, GrantType},
+};
+use grantor_testkit::{
+    Form, Jwt, Key, Party, Use, World, at,
+    credentials::{METHODS, client, grant_form, with_credentials, world_with},
+    keys, metadata,
 };
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn a_client_not_registered_for_a_grant_is_unauthorized_once_it_is_known() 
         };
         let party = world
             .party_with(usage, key, |metadata| {
-                crate::common::without_grant(metadata, &grant);
+                grantor_testkit::without_grant(metadata, &grant);
             })
             .await;
         world.send(&party.good_form()).await.refused(

@@ -5,7 +5,6 @@ mod algorithms;
 mod assertion_rules;
 mod builder;
 mod client_auth;
-mod common;
 mod enumeration;
 mod expectation;
 mod explanation;

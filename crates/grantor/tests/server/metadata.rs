@@ -1,6 +1,5 @@
 //! The metadata document tells what is registered, and nothing else (RFC 8414 §2).
 
-use crate::common::{Form, World};
 use bytes::Bytes;
 use grantor::{
     jose::Algorithm,
@@ -11,6 +10,7 @@ use grantor::{
     storage::MemoryStore,
     types::{AuthMethod, Issuer},
 };
+use grantor_testkit::{Form, World};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};

@@ -1,16 +1,15 @@
 //! How much is given: scope within registration and permission (RFC 6749 §3.3), and the resource a
 //! token is for (RFC 8707).
 
-use std::time::Duration;
-
-use crate::common::{Answer, Party, Use, World, keys};
 use grantor::{
     registry::{ClientMetadata, TokenFormat},
     server::Settings,
     storage::{SubjectRegistry, subject_change},
     types::{Scope, SubjectId},
 };
+use grantor_testkit::{Answer, Party, Use, World, keys};
 use serde_json::Value;
+use std::time::Duration;
 
 /// The claims of an access token.
 fn claims(answer: &Answer) -> Value {
@@ -329,7 +328,7 @@ async fn a_resource_that_is_served_becomes_the_audience() {
         }
         assert_eq!(
             claims(&world.send(&party.good_form()).await)["aud"],
-            crate::common::ISSUER,
+            grantor_testkit::ISSUER,
             "without resource"
         );
     }
@@ -395,7 +394,7 @@ async fn settings_name_the_default_audience_and_the_lifetime() {
         );
         assert_eq!(
             claims["exp"].as_i64().zip(claims["iat"].as_i64()),
-            Some((crate::common::NOW + 120, crate::common::NOW))
+            Some((grantor_testkit::NOW + 120, grantor_testkit::NOW))
         );
     }
 }

@@ -1,14 +1,14 @@
 //! The `fapi2` profile: what FAPI 2.0 says of client assertions, each refusal with the same request
 //! passing by default.
 
-use crate::common::{
-    ISSUER, NOW, TOKEN_ENDPOINT, Use, World,
-    credentials::{METHODS, client, with_credentials},
-    keys, metadata,
-};
 use grantor::{
     assertion::Profile, jose::Algorithm, registry::AudiencePolicy, server::Settings,
     storage::ClientRegistry,
+};
+use grantor_testkit::{
+    ISSUER, NOW, TOKEN_ENDPOINT, Use, World,
+    credentials::{METHODS, client, with_credentials},
+    keys, metadata,
 };
 
 fn world(profile: Profile) -> World {
@@ -25,7 +25,7 @@ async fn only_private_key_jwt_authenticates() {
                 .client_create(client(metadata("a", method.clone())))
                 .await
                 .expect("a new name");
-            let form = crate::common::Form::new("client_credentials");
+            let form = grantor_testkit::Form::new("client_credentials");
             let answer = world.send(&with_credentials(form, "a", method)).await;
             match profile == Profile::Default || *method == METHODS[0] {
                 true => drop(answer.granted(method.as_str()).to_owned()),

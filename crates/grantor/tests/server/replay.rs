@@ -1,6 +1,17 @@
 //! Each (issuer, jti) is accepted once, after everything else was right, and never when the guard
 //! cannot tell (law 3).
 
+use async_trait::async_trait;
+use grantor::{
+    clock::UnixTime,
+    jose::base64url_encode,
+    server::Outcome,
+    storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError},
+};
+use grantor_testkit::{
+    Form, JWT_BEARER, Jwt, NOW, Party, Use, World, at, keys, with_client_assertion,
+};
+use http::StatusCode;
 use std::{
     collections::HashSet,
     error::Error,
@@ -10,18 +21,6 @@ use std::{
     },
     time::Duration,
 };
-
-use crate::common::{
-    Form, JWT_BEARER, Jwt, NOW, Party, Use, World, at, keys, with_client_assertion,
-};
-use async_trait::async_trait;
-use grantor::{
-    clock::UnixTime,
-    jose::base64url_encode,
-    server::Outcome,
-    storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError},
-};
-use http::StatusCode;
 
 const REPLAYED: (&str, &str) = ("replay", "jti: used before");
 
@@ -108,7 +107,7 @@ async fn a_refused_assertion_never_uses_up_its_token_id() {
         let party = world.party(usage).await;
         let good = party.jwt();
         let forger = if usage == Use::ClientSecretJwt {
-            crate::common::Key::secret(&"f".repeat(64))
+            grantor_testkit::Key::secret(&"f".repeat(64))
         } else {
             keys::P256_OTHER.clone()
         };
@@ -429,7 +428,7 @@ async fn a_clock_that_is_set_back_opens_nothing() {
                 .claim("exp", (NOW + 155).to_string())
         };
         for _ in 0..2000 {
-            let key = ReplayKey::new(&party.id, &crate::common::new_token_id());
+            let key = ReplayKey::new(&party.id, &grantor_testkit::new_token_id());
             world
                 .store
                 .claim(key, at(200.0), at(95.0), u64::MAX)
@@ -553,12 +552,12 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
         let party = one.party(usage).await;
         let (metadata, keys, secrets) = match usage {
             Use::ClientSecretJwt => (
-                crate::common::metadata(&party.id, usage.method()),
+                grantor_testkit::metadata(&party.id, usage.method()),
                 vec![],
-                vec![crate::common::readable(party.key.text(), None)],
+                vec![grantor_testkit::readable(party.key.text(), None)],
             ),
             _ => (
-                crate::common::metadata(&party.id, usage.method()),
+                grantor_testkit::metadata(&party.id, usage.method()),
                 vec![party.key.public().into()],
                 vec![],
             ),

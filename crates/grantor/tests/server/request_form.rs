@@ -1,18 +1,17 @@
 //! The shape of a token request: method, content type, query, parameters, size (RFC 6749 §3.2,
 //! appendix B).
 
+use bytes::Bytes;
+use grantor::jose::json::MAX_ITEMS;
+use grantor_testkit::{Answer, Form, JWT_BEARER, Party, Use, World, keys};
+use http::{Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
 use std::{
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
-
-use crate::common::{Answer, Form, JWT_BEARER, Party, Use, World, keys};
-use bytes::Bytes;
-use grantor::jose::json::MAX_ITEMS;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body::{Body, Frame};
-use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
 /// The two kinds of good request, over a fresh world.
@@ -322,7 +321,7 @@ async fn parameters_are_decoded_exactly_once() {
             .refused("raw", "invalid_request", "form", "not correctly encoded");
         let twice = form.clone().set(
             "grant_type",
-            &crate::common::form::encode(form.value("grant_type")),
+            &grantor_testkit::form::encode(form.value("grant_type")),
         );
         world.send(&twice).await.refused(
             "twice",
@@ -560,7 +559,7 @@ async fn an_oversized_assertion_is_refused_before_it_is_parsed() {
         }
         let header = party
             .jwt()
-            .header("fill", crate::common::quote(&"x".repeat(5000)))
+            .header("fill", grantor_testkit::quote(&"x".repeat(5000)))
             .sign(&party.key);
         world.send(&party.form(&header)).await.refused(
             "header",

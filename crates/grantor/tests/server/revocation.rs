@@ -1,6 +1,7 @@
 //! Revocation: a client gives back a token of its own, and nobody else's (RFC 7009).
 
-use crate::common::{
+use grantor::storage::{ClientRegistry, TokenFormat};
+use grantor_testkit::{
     Answer, Form, Party, Use, World,
     credentials::{METHODS, client, with_credentials},
     keys, metadata,
@@ -82,7 +83,7 @@ async fn unknown_malformed_and_foreign_tokens_are_answered_alike() {
 async fn a_rewritten_ecdsa_signature_does_not_escape_revocation() {
     let world = World::new();
     let (owner, token) = owner_and_token(&world, TokenFormat::Jwt).await;
-    let rewritten = keys::with_other_s(&token);
+    let rewritten = grantor_testkit::forge::with_other_s(&token);
     assert_ne!(rewritten, token);
     assert!(
         is_active(&world, &rewritten).await,
@@ -136,7 +137,7 @@ async fn a_public_client_may_revoke() {
         .await
         .expect("a new name");
     let token = world
-        .send(&crate::common::credentials::grant_form(id))
+        .send(&grantor_testkit::credentials::grant_form(id))
         .await
         .granted("a token")
         .to_owned();

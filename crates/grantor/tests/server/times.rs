@@ -1,10 +1,9 @@
 //! `exp`, `nbf` and `iat` at their exact boundaries, by a clock that stands still (RFC 7523 §3 (4)
 //! to (6)).
 
-use std::time::Duration;
-
-use crate::common::{Jwt, NOW, Party, Reason::Same, Use, World};
 use grantor::assertion::Lifetimes;
+use grantor_testkit::{Jwt, NOW, Party, Reason::Same, Use, World};
+use std::time::Duration;
 
 /// What becomes of one row.
 #[derive(Clone, Copy)]

@@ -382,7 +382,7 @@ fn run(script: &str, scenario: &str, arguments: &[&str]) {
 fn interpreter() -> &'static Result<PathBuf, String> {
     static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     INTERPRETER.get_or_init(|| {
-        crate::packages::python(
+        grantor_testkit::foreign::packages::python(
             "third-party-venv",
             &Path::new(SCRIPTS).join("requirements.txt"),
         )

@@ -7,24 +7,28 @@ use std::{
     process::Command,
 };
 
-use crate::packages;
+use super::packages;
 
-/// The interpreter of a virtual environment with the packages in `pins`/requirements.txt, Node.js
-/// among them.
+/// Where the versions are written down.
+const PINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/servers");
+
+/// The interpreter of a virtual environment with the packages in `servers/requirements.txt`,
+/// Node.js among them.
 ///
 /// # Errors
 /// What to do about it, and what failed.
-pub(crate) fn interpreter(pins: &Path) -> Result<PathBuf, String> {
-    packages::python("third-party-servers-venv", &pins.join("requirements.txt"))
+pub fn interpreter() -> Result<PathBuf, String> {
+    let requirements = Path::new(PINS).join("requirements.txt");
+    packages::python("third-party-servers-venv", &requirements)
 }
 
-/// The directory with the packages of `pins`/package.json, installed by the Node.js beside that
+/// The directory with the packages of `servers/package.json`, installed by the Node.js beside that
 /// interpreter.
 ///
 /// # Errors
 /// What to do about it, and what failed.
-pub(crate) fn node_packages(pins: &Path, interpreter: &Path) -> Result<PathBuf, String> {
-    let pins = ["package.json", "package-lock.json"].map(|file| pins.join(file));
+pub fn node_packages(interpreter: &Path) -> Result<PathBuf, String> {
+    let pins = ["package.json", "package-lock.json"].map(|file| Path::new(PINS).join(file));
     let works = |directory: &Path| directory.join("node_modules/oidc-provider").is_dir();
     let made = packages::once(
         "third-party-servers-node",

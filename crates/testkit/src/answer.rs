@@ -10,15 +10,15 @@ use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 
-use super::Form;
+use crate::Form;
 
 /// Status, headers, JSON body, and the decision behind them.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-    pub(crate) decision: Decision,
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub decision: Decision,
     /// Whether `invalid_client` is answered with a challenge: to an Authorization header (RFC 6749
     /// §5.2), and at introspection.
     is_challenged: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored,
     /// and of the input nothing.
-    pub(crate) async fn read(
+    pub async fn read(
         form: &Form,
         response: Response<Full<Bytes>>,
         decisions: Vec<Decision>,
@@ -55,7 +55,7 @@ impl Answer {
 
     /// A token was issued (RFC 6749 §5.1): answers it.
     #[track_caller]
-    pub(crate) fn granted(&self, row: &str) -> &str {
+    pub fn granted(&self, row: &str) -> &str {
         assert_eq!(self.decision.outcome, Outcome::Granted, "{row}");
         assert_eq!(self.status, StatusCode::OK, "{row}");
         assert_eq!(self.body["token_type"], "Bearer", "{row}");
@@ -72,7 +72,7 @@ impl Answer {
 
     /// The request was refused with this error code, and for this private reason.
     #[track_caller]
-    pub(crate) fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
+    pub fn refused(&self, row: &str, error: &str, rule: &str, cause: &str) {
         let (logged, broken, told) = match &self.decision.outcome {
             Outcome::Refused { error, rule, cause } => {
                 (error.as_str(), rule.name(), cause.as_str())
@@ -100,7 +100,7 @@ impl Answer {
     }
 
     /// What the public may read, without the correlation id.
-    pub(crate) fn description(&self) -> &str {
+    pub fn description(&self) -> &str {
         let text = self.body["error_description"]
             .as_str()
             .expect("a description");

@@ -8,15 +8,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A token request that can be changed in one place at a time.
 #[derive(Clone, Debug)]
-pub(crate) struct Form {
-    pub(crate) uri: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) pairs: Vec<(String, String)>,
+pub struct Form {
+    pub uri: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub pairs: Vec<(String, String)>,
 }
 
 impl Form {
     /// An empty form for `/token`.
-    pub(crate) fn new(grant_type: &str) -> Self {
+    pub fn new(grant_type: &str) -> Self {
         let headers = vec![(
             "content-type",
             "application/x-www-form-urlencoded".to_owned(),
@@ -31,41 +31,41 @@ impl Form {
 
     /// One more parameter.
     #[must_use]
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
         self.pairs.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// This parameter and no other of the name.
     #[must_use]
-    pub(crate) fn set(self, name: &str, value: &str) -> Self {
+    pub fn set(self, name: &str, value: &str) -> Self {
         self.without(name).with(name, value)
     }
 
     /// Without this parameter.
     #[must_use]
-    pub(crate) fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         self.pairs.retain(|(known, _)| known != name);
         self
     }
 
     /// One more header line.
     #[must_use]
-    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
     /// This header line and no other of the name.
     #[must_use]
-    pub(crate) fn set_header(mut self, name: &'static str, value: &str) -> Self {
+    pub fn set_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.retain(|(known, _)| *known != name);
         self.header(name, value)
     }
 
     /// Basic credentials, form-encoded as RFC 6749 §2.3.1 has it.
     #[must_use]
-    pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
+    pub fn basic(self, id: &str, secret: &str) -> Self {
         self.header(
             "authorization",
             &basic_of(format!("{}:{}", encode(id), encode(secret))),
@@ -73,7 +73,7 @@ impl Form {
     }
 
     /// The first value of a parameter.
-    pub(crate) fn value(&self, name: &str) -> &str {
+    pub fn value(&self, name: &str) -> &str {
         self.pairs
             .iter()
             .find(|(known, _)| known == name)
@@ -82,7 +82,7 @@ impl Form {
     }
 
     /// The body.
-    pub(crate) fn body(&self) -> String {
+    pub fn body(&self) -> String {
         let pairs: Vec<_> = self
             .pairs
             .iter()
@@ -92,12 +92,12 @@ impl Form {
     }
 
     /// The request.
-    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
+    pub fn request(&self) -> Request<Full<Bytes>> {
         self.request_of(self.body())
     }
 
     /// The request with another body.
-    pub(crate) fn request_of(&self, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    pub fn request_of(&self, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(Method::POST).uri(&self.uri);
         for (name, value) in &self.headers {
             request = request.header(*name, value.as_bytes());
@@ -106,7 +106,7 @@ impl Form {
     }
 
     /// Whether there is an Authorization header.
-    pub(crate) fn is_challenged(&self) -> bool {
+    pub fn is_challenged(&self) -> bool {
         self.headers
             .iter()
             .any(|(name, _)| *name == header::AUTHORIZATION.as_str())
@@ -114,11 +114,11 @@ impl Form {
 }
 
 /// An Authorization header of this very text.
-pub(crate) fn basic_of(text: impl AsRef<[u8]>) -> String {
+pub fn basic_of(text: impl AsRef<[u8]>) -> String {
     format!("Basic {}", STANDARD.encode(text))
 }
 
 /// Form-encodes.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

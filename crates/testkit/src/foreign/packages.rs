@@ -15,7 +15,7 @@ const REMEDY: &str = "needed: python3 (3.11 or newer) with its venv and pip modu
 ///
 /// # Errors
 /// What to do about it, and what failed.
-pub(crate) fn python(name: &str, requirements: &Path) -> Result<PathBuf, String> {
+pub fn python(name: &str, requirements: &Path) -> Result<PathBuf, String> {
     let interpreter = |directory: &Path| directory.join("bin/python");
     let works =
         |directory: &Path| succeed(Command::new(interpreter(directory)).arg("--version")).is_ok();
@@ -47,7 +47,10 @@ pub(crate) fn python(name: &str, requirements: &Path) -> Result<PathBuf, String>
 
 /// Makes a directory below the target directory, unless it is there already, is made of the same
 /// `pins`, and works.
-pub(crate) fn once(
+///
+/// # Errors
+/// What `install` failed with.
+pub fn once(
     name: &str,
     pins: &[&Path],
     works: impl FnOnce(&Path) -> bool,
@@ -71,21 +74,22 @@ pub(crate) fn once(
     Ok(directory)
 }
 
-/// The directory that cargo names to tests; programs are built in a directory beside it.
+/// The directory `tmp` in the target directory, which cargo keeps for tests. Programs are built two
+/// levels below the target directory, tests a level deeper.
 fn target_tmp() -> PathBuf {
-    let beside = || {
-        env::current_exe()
-            .expect("a program")
-            .ancestors()
-            .nth(2)
-            .expect("a target directory")
-            .join("tmp")
-    };
-    option_env!("CARGO_TARGET_TMPDIR").map_or_else(beside, PathBuf::from)
+    let program = env::current_exe().expect("a program");
+    let mut profile = program.parent().expect("a directory");
+    if profile.ends_with("deps") {
+        profile = profile.parent().expect("a profile's directory");
+    }
+    profile.parent().expect("a target directory").join("tmp")
 }
 
-/// Runs a command; the error is what it says.
-pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
+/// Runs a command.
+///
+/// # Errors
+/// The command failed: what it says.
+pub fn succeed(command: &mut Command) -> Result<(), String> {
     let output = command
         .output()
         .map_err(|error| format!("{:?}: {error}", command.get_program()))?;

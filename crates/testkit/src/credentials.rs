@@ -8,11 +8,11 @@ use grantor::{
     types::AuthMethod,
 };
 
-use super::{
+use crate::{
     Form, JWT_BEARER, Key, Party, Use, World, keys, metadata, readable, with_client_assertion,
 };
 
-pub(crate) const METHODS: [AuthMethod; 5] = [
+pub const METHODS: [AuthMethod; 5] = [
     AuthMethod::PRIVATE_KEY_JWT,
     AuthMethod::CLIENT_SECRET_JWT,
     AuthMethod::CLIENT_SECRET_BASIC,
@@ -21,7 +21,7 @@ pub(crate) const METHODS: [AuthMethod; 5] = [
 ];
 
 /// A client with every kind of credentials that its registration may hold.
-pub(crate) fn client(metadata: ClientMetadata) -> Client {
+pub fn client(metadata: ClientMetadata) -> Client {
     let takes_secrets =
         ![AuthMethod::PRIVATE_KEY_JWT, AuthMethod::NONE].contains(&metadata.auth_method);
     let secrets = vec![
@@ -36,7 +36,7 @@ pub(crate) fn client(metadata: ClientMetadata) -> Client {
     .expect("a client")
 }
 
-pub(crate) async fn world_with(id: &str, method: &AuthMethod) -> World {
+pub async fn world_with(id: &str, method: &AuthMethod) -> World {
     let world = World::new();
     world
         .store
@@ -46,7 +46,7 @@ pub(crate) async fn world_with(id: &str, method: &AuthMethod) -> World {
     world
 }
 
-pub(crate) fn signed(id: &str, usage: Use, key: &Arc<Key>) -> String {
+pub fn signed(id: &str, usage: Use, key: &Arc<Key>) -> String {
     let party = Party {
         id: id.to_owned(),
         usage,
@@ -56,12 +56,12 @@ pub(crate) fn signed(id: &str, usage: Use, key: &Arc<Key>) -> String {
 }
 
 /// A jwt-bearer request whose grant assertion is good.
-pub(crate) fn grant_form(id: &str) -> Form {
+pub fn grant_form(id: &str) -> Form {
     Form::new(JWT_BEARER).with("assertion", &signed(id, Use::Grant, &keys::P256))
 }
 
 /// Adds right credentials by this method.
-pub(crate) fn with_credentials(form: Form, id: &str, method: &AuthMethod) -> Form {
+pub fn with_credentials(form: Form, id: &str, method: &AuthMethod) -> Form {
     match method.as_str() {
         "private_key_jwt" => {
             with_client_assertion(form, &signed(id, Use::PrivateKeyJwt, &keys::P256))

@@ -1,12 +1,6 @@
 //! A server under test with its store, clock and decision log; the parties that call it; and the
 //! one oracle that every answer of the token endpoint has to pass.
 
-pub(crate) mod answer;
-pub(crate) mod credentials;
-pub(crate) mod form;
-pub(crate) mod jwt;
-pub(crate) mod keys;
-
 use std::{
     sync::{
         Arc, Mutex,
@@ -15,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use answer::Answer;
 use bytes::Bytes;
-pub(crate) use form::Form;
 use grantor::{
     assertion::CLIENT_ASSERTION_TYPE,
     clock::{ManualClock, UnixTime},
@@ -30,32 +22,36 @@ use grantor::{
 };
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-pub(crate) use jwt::{Jwt, quote};
-pub(crate) use keys::Key;
 
-pub(crate) const ISSUER: &str = "https://as.example";
-pub(crate) const TOKEN_ENDPOINT: &str = "https://as.example/token";
-pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+use crate::{
+    answer::Answer,
+    forge::{Jwt, Key, keys, quote},
+    form::Form,
+};
+
+pub const ISSUER: &str = "https://as.example";
+pub const TOKEN_ENDPOINT: &str = "https://as.example/token";
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// When the clock stands at the start, in seconds.
-pub(crate) const NOW: i64 = 1_800_000_000;
+pub const NOW: i64 = 1_800_000_000;
 
 /// What an assertion is used for, and for client authentication by which method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub enum Use {
     Grant,
     PrivateKeyJwt,
     ClientSecretJwt,
 }
 
 impl Use {
-    pub(crate) const ALL: [Self; 3] = [Self::Grant, Self::PrivateKeyJwt, Self::ClientSecretJwt];
+    pub const ALL: [Self; 3] = [Self::Grant, Self::PrivateKeyJwt, Self::ClientSecretJwt];
     /// Those that verify with a public key.
-    pub(crate) const PUBLIC_KEY: [Self; 2] = [Self::Grant, Self::PrivateKeyJwt];
+    pub const PUBLIC_KEY: [Self; 2] = [Self::Grant, Self::PrivateKeyJwt];
     /// Those that authenticate a client.
-    pub(crate) const CLIENT: [Self; 2] = [Self::PrivateKeyJwt, Self::ClientSecretJwt];
+    pub const CLIENT: [Self; 2] = [Self::PrivateKeyJwt, Self::ClientSecretJwt];
 
     /// The error code of a bad assertion.
-    pub(crate) fn error(self) -> &'static str {
+    pub fn error(self) -> &'static str {
         if self == Self::Grant {
             "invalid_grant"
         } else {
@@ -64,7 +60,7 @@ impl Use {
     }
 
     /// The method a client of this use is registered with.
-    pub(crate) fn method(self) -> AuthMethod {
+    pub fn method(self) -> AuthMethod {
         if self == Self::ClientSecretJwt {
             AuthMethod::CLIENT_SECRET_JWT
         } else {
@@ -75,15 +71,15 @@ impl Use {
 
 /// A registered client together with the key it signs with.
 #[derive(Clone)]
-pub(crate) struct Party {
-    pub(crate) id: String,
-    pub(crate) usage: Use,
-    pub(crate) key: Arc<Key>,
+pub struct Party {
+    pub id: String,
+    pub usage: Use,
+    pub key: Arc<Key>,
 }
 
 impl Party {
     /// A good assertion by this party, valid for both uses, with a new `jti`.
-    pub(crate) fn jwt(&self) -> Jwt {
+    pub fn jwt(&self) -> Jwt {
         let jwt = Jwt::default()
             .header("alg", quote(self.key.algorithm.name()))
             .header("typ", quote("JWT"));
@@ -102,7 +98,7 @@ impl Party {
     }
 
     /// A request that uses this assertion.
-    pub(crate) fn form(&self, assertion: &str) -> Form {
+    pub fn form(&self, assertion: &str) -> Form {
         match self.usage {
             Use::Grant => Form::new(JWT_BEARER).with("assertion", assertion),
             _ => with_client_assertion(Form::new("client_credentials"), assertion),
@@ -110,19 +106,19 @@ impl Party {
     }
 
     /// A good request.
-    pub(crate) fn good_form(&self) -> Form {
+    pub fn good_form(&self) -> Form {
         self.form(&self.jwt().sign(&self.key))
     }
 }
 
 /// Adds client authentication by assertion.
-pub(crate) fn with_client_assertion(form: Form, assertion: &str) -> Form {
+pub fn with_client_assertion(form: Form, assertion: &str) -> Form {
     form.with("client_assertion_type", CLIENT_ASSERTION_TYPE)
         .with("client_assertion", assertion)
 }
 
 /// A `jti` nobody used.
-pub(crate) fn new_token_id() -> String {
+pub fn new_token_id() -> String {
     format!("token-id-{}", next())
 }
 
@@ -133,10 +129,10 @@ fn next() -> usize {
 
 /// Keeps decisions until a test takes them.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<Decision>>>);
+pub struct Log(Arc<Mutex<Vec<Decision>>>);
 
 impl Log {
-    pub(crate) fn take(&self) -> Vec<Decision> {
+    pub fn take(&self) -> Vec<Decision> {
         std::mem::take(&mut *self.0.lock().expect("no panic while locked"))
     }
 }
@@ -151,26 +147,26 @@ impl DecisionLog for Log {
 }
 
 /// A server with everything a test turns.
-pub(crate) struct World {
-    pub(crate) store: Arc<MemoryStore>,
-    pub(crate) clock: Arc<ManualClock>,
-    pub(crate) log: Log,
-    pub(crate) server: AuthorizationServer,
+pub struct World {
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<ManualClock>,
+    pub log: Log,
+    pub server: AuthorizationServer,
 }
 
 impl World {
     /// The standard server.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(|builder| builder)
     }
 
     /// The standard server, changed.
-    pub(crate) fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
         Self::bare(|builder| change(builder.standard()))
     }
 
     /// A server with whatever grants and methods are added.
-    pub(crate) fn bare(add: impl FnOnce(Builder) -> Builder) -> Self {
+    pub fn bare(add: impl FnOnce(Builder) -> Builder) -> Self {
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::new(at(0.0)));
         let log = Log::default();
@@ -189,12 +185,12 @@ impl World {
     }
 
     /// Sets the clock this many seconds after [`NOW`].
-    pub(crate) fn set_clock(&self, seconds: f64) {
+    pub fn set_clock(&self, seconds: f64) {
         self.clock.set(at(seconds));
     }
 
     /// Registers a new client that is fit for this use, with the usual key.
-    pub(crate) async fn party(&self, usage: Use) -> Party {
+    pub async fn party(&self, usage: Use) -> Party {
         let key = if usage == Use::ClientSecretJwt {
             keys::SECRET.clone()
         } else {
@@ -204,7 +200,7 @@ impl World {
     }
 
     /// As [`World::party`], with this key and with changed metadata.
-    pub(crate) async fn party_with(
+    pub async fn party_with(
         &self,
         usage: Use,
         key: Arc<Key>,
@@ -223,7 +219,7 @@ impl World {
     }
 
     /// Registers a client.
-    pub(crate) async fn register(
+    pub async fn register(
         &self,
         metadata: ClientMetadata,
         keys: Vec<ClientKey>,
@@ -234,7 +230,7 @@ impl World {
     }
 
     /// Replaces the registration of a client, whatever it is now.
-    pub(crate) async fn replace(&self, client: Client) {
+    pub async fn replace(&self, client: Client) {
         let replace =
             |old: &Client| Ok::<_, StoreError>(client.clone().with_revision(old.revision()));
         client_change(&*self.store, client.id(), replace)
@@ -243,7 +239,7 @@ impl World {
     }
 
     /// Registers a subject for whom `party` may act.
-    pub(crate) async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
+    pub async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
         let id = SubjectId::parse(subject).expect("a subject");
         self.store
             .subject_create(Subject::new(id.clone()))
@@ -258,12 +254,12 @@ impl World {
     }
 
     /// Sends a form and holds the answer against the oracle.
-    pub(crate) async fn send(&self, form: &Form) -> Answer {
+    pub async fn send(&self, form: &Form) -> Answer {
         self.send_request(form, form.request()).await
     }
 
     /// Sends a form whose answer has no JSON body: status and body.
-    pub(crate) async fn send_plain(&self, form: &Form) -> (StatusCode, String) {
+    pub async fn send_plain(&self, form: &Form) -> (StatusCode, String) {
         let (parts, body) = self.server.respond(form.request()).await.into_parts();
         assert_eq!(parts.headers["cache-control"], "no-store");
         let body = body.collect().await.expect("a body").to_bytes();
@@ -274,7 +270,7 @@ impl World {
     }
 
     /// As [`World::send`], with a request made from `form` by hand.
-    pub(crate) async fn send_request(&self, form: &Form, request: Request<Full<Bytes>>) -> Answer {
+    pub async fn send_request(&self, form: &Form, request: Request<Full<Bytes>>) -> Answer {
         self.log.take();
         let response = self.server.respond(request).await;
         Answer::read(form, response, self.log.take()).await
@@ -282,7 +278,7 @@ impl World {
 
     /// One row of a table, tried with a party of this use: the good assertion passes, the changed
     /// one is refused for this reason, and a good one passes again.
-    pub(crate) async fn refuses(
+    pub async fn refuses(
         &self,
         party: &Party,
         row: &str,
@@ -300,7 +296,7 @@ impl World {
     }
 
     /// The changed assertion passes.
-    pub(crate) async fn accepts(
+    pub async fn accepts(
         &self,
         party: &Party,
         row: &str,
@@ -317,7 +313,7 @@ impl World {
 
 /// The rule and the private cause expected in the decision, for both uses or for each.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Reason<'a> {
+pub enum Reason<'a> {
     Same(&'a str, &'a str),
     Each {
         grant: (&'a str, &'a str),
@@ -336,12 +332,12 @@ impl<'a> Reason<'a> {
 }
 
 /// This many seconds after [`NOW`].
-pub(crate) fn at(seconds: f64) -> UnixTime {
+pub fn at(seconds: f64) -> UnixTime {
     UnixTime::from_millis(NOW * 1000 + (seconds * 1000.0).round() as i64)
 }
 
 /// The registration every test starts from: both grants, scope `read write`.
-pub(crate) fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
+pub fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
     let id = ClientId::parse(id).expect("a client identifier");
     let mut metadata = ClientMetadata::new(id, method, at(0.0));
     metadata.scope = Scope::parse("read write").expect("a scope");
@@ -349,12 +345,12 @@ pub(crate) fn metadata(id: &str, method: AuthMethod) -> ClientMetadata {
 }
 
 /// A secret kept readable, for `client_secret_jwt`.
-pub(crate) fn readable(secret: &str, expires_after: Option<Duration>) -> ClientSecret {
+pub fn readable(secret: &str, expires_after: Option<Duration>) -> ClientSecret {
     let end = expires_after.map(|after| at(0.0).plus(after));
     ClientSecret::readable(secret.to_owned().into(), end).expect("a long secret")
 }
 
 /// Removes a grant from a registration.
-pub(crate) fn without_grant(metadata: &mut ClientMetadata, grant: &GrantType) {
+pub fn without_grant(metadata: &mut ClientMetadata, grant: &GrantType) {
     metadata.grant_types.retain(|known| known != grant);
 }

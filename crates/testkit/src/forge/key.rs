@@ -1,7 +1,7 @@
 //! Keys that sign anything: any header, any claims, any algorithm the key can do, also where
 //! Grantor itself would not.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use aws_lc_rs::{
     hmac,
@@ -14,36 +14,23 @@ use grantor::jose::{
 };
 use serde_json::{Map, Value};
 
-/// RSA keys are slow to make, so there is one, and one for the other party. They have no `alg` of
-/// their own.
-pub(crate) static RSA: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Rs256));
-pub(crate) static P256: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
-pub(crate) static P256_OTHER: LazyLock<Arc<Key>> =
-    LazyLock::new(|| Key::generate(Algorithm::Es256));
-pub(crate) static P384: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es384));
-pub(crate) static P521: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es512));
-pub(crate) static ED25519: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Ed25519));
-pub(crate) static SECRET: LazyLock<Arc<Key>> = LazyLock::new(|| {
-    Key::secret("a-client-secret-of-at-least-64-octets-that-is-good-for-HS512-too")
-});
-
 /// A key pair or a shared secret.
-pub(crate) struct Key {
+pub struct Key {
     /// What it signs with unless told otherwise.
-    pub(crate) algorithm: Algorithm,
+    pub algorithm: Algorithm,
     jwk: Map<String, Value>,
 }
 
 impl Key {
     /// A new key pair.
-    pub(crate) fn generate(algorithm: Algorithm) -> Arc<Self> {
+    pub fn generate(algorithm: Algorithm) -> Arc<Self> {
         let pair = PrivateJwk::generate(algorithm).expect("a key pair");
         let jwk = serde_json::from_str(pair.expose_json()).expect("a JWK is JSON");
         Arc::new(Self { algorithm, jwk })
     }
 
     /// A shared secret, for HS256.
-    pub(crate) fn secret(secret: &str) -> Arc<Self> {
+    pub fn secret(secret: &str) -> Arc<Self> {
         Arc::new(Self {
             algorithm: Algorithm::Hs256,
             jwk: Map::from_iter([("k".to_owned(), secret.into())]),
@@ -51,7 +38,7 @@ impl Key {
     }
 
     /// The same key, signing with another algorithm.
-    pub(crate) fn with(&self, algorithm: Algorithm) -> Arc<Self> {
+    pub fn with(&self, algorithm: Algorithm) -> Arc<Self> {
         Arc::new(Self {
             algorithm,
             jwk: self.jwk.clone(),
@@ -59,17 +46,17 @@ impl Key {
     }
 
     /// The secret, of a shared secret.
-    pub(crate) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         self.jwk["k"].as_str().expect("a secret")
     }
 
     /// `kid`; a secret has none.
-    pub(crate) fn key_id(&self) -> Option<&str> {
+    pub fn key_id(&self) -> Option<&str> {
         self.jwk.get("kid").and_then(Value::as_str)
     }
 
     /// The public half as it would be registered; an RSA key without `alg`.
-    pub(crate) fn public(&self) -> Arc<VerificationKey> {
+    pub fn public(&self) -> Arc<VerificationKey> {
         self.public_with(&[(
             "alg",
             if self.algorithm.key_type() == KeyType::Rsa {
@@ -81,7 +68,7 @@ impl Key {
     }
 
     /// The public half with these members instead; `null` removes one.
-    pub(crate) fn public_with(&self, members: &[(&str, Value)]) -> Arc<VerificationKey> {
+    pub fn public_with(&self, members: &[(&str, Value)]) -> Arc<VerificationKey> {
         let mut jwk = self.jwk.clone();
         jwk.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
         for (name, value) in members {
@@ -93,7 +80,7 @@ impl Key {
     }
 
     /// A compact JWS of these very octets.
-    pub(crate) fn jws(&self, header: &str, payload: &[u8]) -> String {
+    pub fn jws(&self, header: &str, payload: &[u8]) -> String {
         let input = format!("{}.{}", base64url_encode(header), base64url_encode(payload));
         let signature = base64url_encode(self.sign(input.as_bytes()));
         format!("{input}.{signature}")
@@ -188,7 +175,7 @@ fn mac(algorithm: Algorithm) -> hmac::Algorithm {
 
 /// The same ES256 token with the other signature that everybody can make of it: (r, n - s) verifies
 /// where (r, s) does.
-pub(crate) fn with_other_s(token: &str) -> String {
+pub fn with_other_s(token: &str) -> String {
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
         0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,

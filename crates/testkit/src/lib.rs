@@ -1,0 +1,27 @@
+//! What the tests of several crates share. `forge` makes tokens that no honest library makes;
+//! `world` is an authorization server in memory with the parties that call it, and `answer` the one
+//! oracle that every answer of its token endpoint has to pass; `foreign` installs the servers and
+//! clients of other projects.
+#![allow(
+    missing_docs,
+    reason = "a field or a method of a test says what it is by its name"
+)]
+#![allow(
+    clippy::new_without_default,
+    reason = "a world is made where a test says so"
+)]
+
+pub mod answer;
+pub mod credentials;
+pub mod foreign;
+pub mod forge;
+pub mod form;
+pub mod world;
+
+pub use answer::Answer;
+pub use forge::{Jwt, Key, keys, quote};
+pub use form::Form;
+pub use world::{
+    ISSUER, JWT_BEARER, Log, NOW, Party, Reason, TOKEN_ENDPOINT, Use, World, at, metadata,
+    new_token_id, readable, with_client_assertion, without_grant,
+};
