@@ -30,7 +30,7 @@ fn public_forms() -> Vec<(&'static str, Vec<u8>)> {
         ("PEM and a line break", format!("{pem}\n").into_bytes()),
         ("DER", der),
         ("base64", base64.into_bytes()),
-        ("JWK", key.public(&[]).to_string().into_bytes()),
+        ("JWK", key.public_jwk(&[]).to_string().into_bytes()),
         ("modulus", key.octets("n")),
     ]
 }
@@ -110,7 +110,7 @@ fn a11_a_secret_is_not_guessed() {
         );
     }
     let secret = &world.hmac.key;
-    let short = Key::secret(&secret.octets("k")[..63]);
+    let short = Key::secret(&secret.text()[..63]);
     world.refuses_as(
         Use::ClientAuth,
         "A11 all but the last octet",

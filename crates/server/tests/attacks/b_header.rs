@@ -15,7 +15,7 @@ const UNKNOWN_KID: Because = ("key", "the client has no key with this kid");
 #[test]
 fn b01_a_key_in_the_header_is_not_believed() {
     let world = world();
-    let jwk = ATTACKER.public(&[]).to_string();
+    let jwk = ATTACKER.public_jwk(&[]).to_string();
     let kid = quote(ATTACKER.key_id().expect("a kid"));
     world.refuses(
         "B01 real kid",

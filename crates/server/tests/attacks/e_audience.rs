@@ -198,7 +198,7 @@ fn e08_the_servers_own_tokens_are_no_assertions() {
 fn e11_tokens_of_other_profiles_are_no_assertions() {
     let world = world();
     let proof = |jwt: Jwt<'_>| {
-        let jwk = world.ec.key.public(&[]).to_string();
+        let jwk = world.ec.key.public_jwk(&[]).to_string();
         jwt.header("typ", "\"dpop+jwt\"")
             .header("jwk", jwk)
             .text("htm", "POST")

@@ -149,7 +149,7 @@ fn g05_no_use_that_was_answered_is_forgotten_by_a_kill() {
         id: "load.example",
         key: Key::generate(Algorithm::Ed25519),
     };
-    register(&server, party.id, &[party.key.public(&[])], &[]);
+    register(&server, party.id, &[party.key.public_jwk(&[])], &[]);
     let jwt = |usage| {
         world()
             .jwt(&party, usage)

@@ -353,12 +353,8 @@ fn r012_only_the_registered_method_works() {
             method,
         );
     }
-    let hmac = String::from_utf8(world.hmac.key.octets("k")).expect("a secret is text");
-    let form = [
-        grant,
-        ("client_id", world.hmac.id),
-        ("client_secret", &hmac),
-    ];
+    let hmac = world.hmac.key.text();
+    let form = [grant, ("client_id", world.hmac.id), ("client_secret", hmac)];
     refused(
         "R012 the MAC secret in the clear",
         &form,

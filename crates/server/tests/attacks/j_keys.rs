@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -79,7 +80,7 @@ fn refuses_key(row: &str, jwk: &Value, words: &str, control: &Value) {
     );
 
     assert!(
-        create(&id, &[ATTACKER.public(&[])]).status.success(),
+        create(&id, &[ATTACKER.public_jwk(&[])]).status.success(),
         "{row}"
     );
     let before = server.ok(&["client", "show", &id]);
@@ -117,12 +118,12 @@ fn j01_rsa_keys_of_less_than_2048_bits_are_refused() {
         } else {
             0x40 | short[0] & 0x7f
         };
-        let jwk = rsa.public(&[("n", base64url_encode(short).into())]);
+        let jwk = rsa.public_jwk(&[("n", base64url_encode(short).into())]);
         refuses_key(
             &format!("J01 {bits}"),
             &jwk,
             &format!("RSA key has {bits} bits"),
-            &rsa.public(&[]),
+            &rsa.public_jwk(&[]),
         );
     }
 }
@@ -132,7 +133,7 @@ fn j01_rsa_keys_of_less_than_2048_bits_are_refused() {
 fn j01_a_weak_key_in_the_database_verifies_nothing() {
     let server = Server::start();
     let rsa = &world().rsa.key;
-    register(&server, "weak.example", &[rsa.public(&[])], &[]);
+    register(&server, "weak.example", &[rsa.public_jwk(&[])], &[]);
     let party = Party {
         id: "weak.example",
         key: rsa.clone(),
@@ -151,9 +152,9 @@ fn j01_a_weak_key_in_the_database_verifies_nothing() {
         "add-key",
         "weak.example",
         "--jwks",
-        &key_set(&[other.public(&[])]),
+        &key_set(&[other.public_jwk(&[])]),
     ]);
-    let weak = rsa.public(&[("n", json!(format!("{}8", "_".repeat(170))))]);
+    let weak = rsa.public_jwk(&[("n", json!(format!("{}8", "_".repeat(170))))]);
     let database =
         rusqlite::Connection::open(server.data().join("grantor.db")).expect("the database");
     let replace =
@@ -212,7 +213,7 @@ fn j01_a_weak_key_in_the_database_verifies_nothing() {
 #[test]
 fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
     let rsa = &world().rsa.key;
-    let good = rsa.public(&[]);
+    let good = rsa.public_jwk(&[]);
     let n = BigUint::from_bytes_be(&rsa.octets("n"));
     let two = BigUint::from(2_u8);
     for (row, member, value, words) in [
@@ -260,7 +261,7 @@ fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
     ] {
         refuses_key(
             &format!("J02 {row}"),
-            &rsa.public(&[(member, value)]),
+            &rsa.public_jwk(&[(member, value)]),
             words,
             &good,
         );
@@ -271,12 +272,12 @@ fn j02_unsafe_rsa_exponents_and_moduli_are_refused() {
 #[test]
 fn j04_moduli_of_the_roca_generator_are_refused() {
     let rsa = &world().rsa.key;
-    let jwk = rsa.public(&[("n", ROCA.into())]);
+    let jwk = rsa.public_jwk(&[("n", ROCA.into())]);
     refuses_key(
         "J04",
         &jwk,
         "'n' comes from the faulty generator of CVE-2017-15361 (ROCA); make a new key",
-        &rsa.public(&[]),
+        &rsa.public_jwk(&[]),
     );
 }
 
@@ -291,7 +292,7 @@ fn y_of(x: &BigUint) -> Option<BigUint> {
 #[test]
 fn j05_coordinates_that_are_no_point_of_the_curve_are_refused() {
     let ec = &world().ec.key;
-    let good = ec.public(&[]);
+    let good = ec.public_jwk(&[]);
     let [x, y] = ["x", "y"].map(|name| ec.octets(name));
     let text = |octets: &[u8]| Value::from(base64url_encode(octets));
     let mut off = y.clone();
@@ -344,7 +345,12 @@ fn j05_coordinates_that_are_no_point_of_the_curve_are_refused() {
         ),
         ("no y", vec![("y", Value::Null)], "'y' is missing"),
     ] {
-        refuses_key(&format!("J05 {row}"), &ec.public(&members), words, &good);
+        refuses_key(
+            &format!("J05 {row}"),
+            &ec.public_jwk(&members),
+            words,
+            &good,
+        );
     }
     // The same point, its x once reduced and once not.
     let (small, y) = (1_u8..)
@@ -354,12 +360,12 @@ fn j05_coordinates_that_are_no_point_of_the_curve_are_refused() {
         let octets = number.to_bytes_be();
         text(&[vec![0; 32 - octets.len()], octets].concat())
     };
-    let reduced = ec.public(&[
+    let reduced = ec.public_jwk(&[
         ("x", padded(&small)),
         ("y", padded(&y)),
         ("kid", Value::Null),
     ]);
-    let unreduced = ec.public(&[
+    let unreduced = ec.public_jwk(&[
         ("x", padded(&(small + number(P)))),
         ("y", padded(&y)),
         ("kid", Value::Null),
@@ -449,9 +455,9 @@ fn j06_a_key_is_of_the_type_its_alg_and_curve_say() {
     ] {
         refuses_key(
             &format!("J06 {row}"),
-            &key.public(&members),
+            &key.public_jwk(&members),
             words,
-            &key.public(&[]),
+            &key.public_jwk(&[]),
         );
     }
 }
@@ -461,14 +467,14 @@ fn j06_a_key_is_of_the_type_its_alg_and_curve_say() {
 fn j06_keys_of_unknown_kinds_leave_the_others_working() {
     let world = world();
     let key = Key::generate(Algorithm::Es256);
-    let odd = ATTACKER.public(&[("alg", json!("ES521")), ("kid", json!("odd"))]);
+    let odd = ATTACKER.public_jwk(&[("alg", json!("ES521")), ("kid", json!("odd"))]);
     register(
         &world.server,
         "j06.example",
         &[
             odd,
             json!({"kty": "LATTICE", "kid": "new"}),
-            key.public(&[]),
+            key.public_jwk(&[]),
         ],
         &[],
     );
@@ -533,8 +539,13 @@ fn j07_keys_for_other_uses_are_refused() {
             "'use' is malformed",
         ),
     ] {
-        let control = ec.public(&[("use", json!("sig")), ("key_ops", json!(["verify"]))]);
-        refuses_key(&format!("J07 {row}"), &ec.public(&members), words, &control);
+        let control = ec.public_jwk(&[("use", json!("sig")), ("key_ops", json!(["verify"]))]);
+        refuses_key(
+            &format!("J07 {row}"),
+            &ec.public_jwk(&members),
+            words,
+            &control,
+        );
     }
 }
 
@@ -543,16 +554,16 @@ fn j07_keys_for_other_uses_are_refused() {
 #[test]
 fn j08_j09_private_and_symmetric_keys_are_refused_with_their_whole_set() {
     let ec = &world().ec.key;
-    let good = ec.public(&[]);
+    let good = ec.public_jwk(&[]);
     for member in ["d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
-        let jwk = ec.public(&[(member, json!("AAAA"))]);
+        let jwk = ec.public_jwk(&[(member, json!("AAAA"))]);
         refuses_key(
             &format!("J08 {member}"),
             &jwk,
             &format!("private parameter '{member}'"),
             &good,
         );
-        let created = create(&fresh_id(), &[ATTACKER.public(&[]), jwk]);
+        let created = create(&fresh_id(), &[ATTACKER.public_jwk(&[]), jwk]);
         assert_eq!(
             created.status.code(),
             Some(2),
@@ -586,13 +597,13 @@ fn j10_of_keys_with_one_kid_the_right_one_is_found_in_bounded_tries() {
     let jwks: Vec<_> = [&world.rsa.key]
         .into_iter()
         .chain(&keys)
-        .map(|key| key.public(&same))
+        .map(|key| key.public_jwk(&same))
         .collect();
-    let twice = [jwks.clone(), vec![keys[0].public(&same)]].concat();
+    let twice = [jwks.clone(), vec![keys[0].public_jwk(&same)]].concat();
     register(&world.server, "j10.example", &jwks, &[]);
     register(&world.server, "j10-twice.example", &twice, &[]);
     for id in ["j10.example", "j10-twice.example"] {
-        let party = |key: &Key| Party {
+        let party = |key: &Arc<Key>| Party {
             id,
             key: key.clone(),
         };
@@ -615,7 +626,7 @@ fn j10_of_keys_with_one_kid_the_right_one_is_found_in_bounded_tries() {
         "add-key",
         "j10.example",
         "--jwks",
-        &key_set(&[ATTACKER.public(&same)]),
+        &key_set(&[ATTACKER.public_jwk(&same)]),
     ]);
     assert_eq!(added.status.code(), Some(1), "{}", added.stderr);
     assert!(
@@ -657,7 +668,12 @@ fn resident_kib(server: &Server) -> u64 {
 fn j12_a_storm_of_unknown_kids_costs_no_memory_and_disturbs_nobody() {
     const EACH: usize = 2500;
     let server = Server::start();
-    register(&server, world().ec.id, &[world().ec.key.public(&[])], &[]);
+    register(
+        &server,
+        world().ec.id,
+        &[world().ec.key.public_jwk(&[])],
+        &[],
+    );
     let assertion = |usage, kid: Option<String>| {
         let jwt = world().jwt(&world().ec, usage).text("aud", &server.issuer);
         kid.iter()
@@ -738,10 +754,10 @@ fn law_4_a_key_with_an_end_is_refused_on_the_next_request() {
     register(
         server,
         "ending.example",
-        &[old.public(&[])],
+        &[old.public_jwk(&[])],
         &["--key-lifetime", "90d"],
     );
-    let party = |key: &Key| Party {
+    let party = |key: &Arc<Key>| Party {
         id: "ending.example",
         key: key.clone(),
     };
@@ -760,7 +776,7 @@ fn law_4_a_key_with_an_end_is_refused_on_the_next_request() {
     );
     world.passes("the old key", &old, |jwt| jwt.sign());
 
-    let set = key_set(&[new.key.public(&[])]);
+    let set = key_set(&[new.key.public_jwk(&[])]);
     server.ok(&[
         "client",
         "add-key",
@@ -807,7 +823,7 @@ fn law_4_a_key_with_an_end_is_refused_on_the_next_request() {
     }
     world.passes("the control", &new, |jwt| jwt.sign());
     assert_eq!(show()["keys"][0]["refused"], "expired");
-    let third = key_set(&[Key::generate(Algorithm::Es256).public(&[])]);
+    let third = key_set(&[Key::generate(Algorithm::Es256).public_jwk(&[])]);
     server.ok(&[
         "client",
         "add-key",
@@ -832,8 +848,8 @@ fn j21_a_new_key_works_beside_the_old_and_a_removed_one_no_more() {
         Key::generate(Algorithm::Es256),
         Key::generate(Algorithm::Es256),
     );
-    register(server, "j21.example", &[old.public(&[])], &[]);
-    let party = |key: &Key| Party {
+    register(server, "j21.example", &[old.public_jwk(&[])], &[]);
+    let party = |key: &Arc<Key>| Party {
         id: "j21.example",
         key: key.clone(),
     };
@@ -849,7 +865,7 @@ fn j21_a_new_key_works_beside_the_old_and_a_removed_one_no_more() {
         "add-key",
         "j21.example",
         "--jwks",
-        &key_set(&[new.key.public(&[])]),
+        &key_set(&[new.key.public_jwk(&[])]),
     ]);
     let added = Instant::now();
     server.wait_until("the new key works", || {

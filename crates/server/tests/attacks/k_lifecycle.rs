@@ -3,7 +3,7 @@
 
 use std::{
     process::{Child, Stdio},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
     thread,
     time::{Duration, Instant},
 };
@@ -21,14 +21,14 @@ const FORMATS: [&str; 2] = ["jwt", "opaque"];
 /// Law 4.
 const A_SECOND: Duration = Duration::from_secs(1);
 
-static KEY: LazyLock<Key> = LazyLock::new(|| Key::generate(Algorithm::Es256));
+static KEY: LazyLock<Arc<Key>> = LazyLock::new(|| Key::generate(Algorithm::Es256));
 
 /// A client that gets tokens of this format.
 fn owner(id: &'static str, format: &str) -> Party {
     register(
         &world().server,
         id,
-        &[KEY.public(&[])],
+        &[KEY.public_jwk(&[])],
         &["--token-format", format],
     );
     Party {
@@ -184,7 +184,7 @@ fn k01_a_name_given_anew_does_not_bring_back_its_tokens_permissions_or_keys() {
         id: party.id,
         key: Key::generate(Algorithm::Es256),
     };
-    register(&world.server, other.id, &[other.key.public(&[])], &[]);
+    register(&world.server, other.id, &[other.key.public_jwk(&[])], &[]);
     world.server.wait_until("the new key works", || {
         ask("/introspect", &other, "x").status == 200
     });
@@ -256,7 +256,12 @@ fn k06_a_token_revoked_at_one_process_is_inactive_at_another_within_a_second() {
         } else {
             "node.opaque"
         };
-        register(&server, id, &[KEY.public(&[])], &["--token-format", format]);
+        register(
+            &server,
+            id,
+            &[KEY.public_jwk(&[])],
+            &["--token-format", format],
+        );
         let party = Party {
             id,
             key: KEY.clone(),

@@ -10,7 +10,7 @@ use std::{
     net::TcpListener,
     process::{Command, Stdio},
     sync::{
-        LazyLock, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -72,7 +72,7 @@ pub type Because = (&'static str, &'static str);
 /// A client and its key.
 pub struct Party {
     pub id: &'static str,
-    pub key: Key,
+    pub key: Arc<Key>,
 }
 
 /// A client with a secret.
@@ -134,25 +134,25 @@ impl World {
         let rsa = generate("rsa.example", Algorithm::Rs256);
         let keyed = |id, algorithm, arguments: &[&str]| {
             let party = generate(id, algorithm);
-            register(&server, id, &[party.key.public(&[])], arguments);
+            register(&server, id, &[party.key.public_jwk(&[])], arguments);
             party
         };
         let rsa_open = Party {
             id: "rsa-open.example",
             key: rsa.key.clone(),
         };
-        register(&server, rsa.id, &[rsa.key.public(&[])], &[]);
+        register(&server, rsa.id, &[rsa.key.public_jwk(&[])], &[]);
         register(
             &server,
             rsa_open.id,
-            &[rsa.key.public(&[("alg", Value::Null)])],
+            &[rsa.key.public_jwk(&[("alg", Value::Null)])],
             &[],
         );
         let pinned = generate("pinned.example", Algorithm::Es256);
         register(
             &server,
             pinned.id,
-            &[pinned.key.public(&[]), rsa.key.public(&[])],
+            &[pinned.key.public_jwk(&[]), rsa.key.public_jwk(&[])],
             &["--signing-alg", "ES256"],
         );
         let hmac = |id, arguments| Party {
@@ -163,7 +163,7 @@ impl World {
         register(
             &server,
             hmac_and_key.id,
-            &[hmac_and_key.key.public(&[])],
+            &[hmac_and_key.key.public_jwk(&[])],
             &["--auth", "client_secret_jwt"],
         );
         let canary = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -421,8 +421,7 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let macs = [&self.hmac, &self.expired]
-            .map(|party| String::from_utf8_lossy(&party.key.octets("k")).into_owned());
+        let macs = [&self.hmac, &self.expired].map(|party| party.key.text().to_owned());
         tokens
             .into_iter()
             .chain(macs)

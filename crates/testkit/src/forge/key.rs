@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
     hmac,
     rand::SystemRandom,
     rsa::KeyPairComponents,
-    signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
+    signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair},
 };
 use grantor::jose::{
     Algorithm, Curve, Jwk, KeyType, PrivateJwk, VerificationKey, base64url_decode, base64url_encode,
@@ -15,10 +16,13 @@ use grantor::jose::{
 use serde_json::{Map, Value};
 
 /// A key pair or a shared secret.
+#[derive(Clone)]
 pub struct Key {
     /// What it signs with unless told otherwise.
     pub algorithm: Algorithm,
     jwk: Map<String, Value>,
+    /// Empty, of a key pair.
+    secret: Vec<u8>,
 }
 
 impl Key {
@@ -26,14 +30,19 @@ impl Key {
     pub fn generate(algorithm: Algorithm) -> Arc<Self> {
         let pair = PrivateJwk::generate(algorithm).expect("a key pair");
         let jwk = serde_json::from_str(pair.expose_json()).expect("a JWK is JSON");
-        Arc::new(Self { algorithm, jwk })
+        Arc::new(Self {
+            algorithm,
+            jwk,
+            secret: Vec::new(),
+        })
     }
 
     /// A shared secret, for HS256.
-    pub fn secret(secret: &str) -> Arc<Self> {
+    pub fn secret(secret: impl AsRef<[u8]>) -> Arc<Self> {
         Arc::new(Self {
             algorithm: Algorithm::Hs256,
-            jwk: Map::from_iter([("k".to_owned(), secret.into())]),
+            jwk: Map::new(),
+            secret: secret.as_ref().to_vec(),
         })
     }
 
@@ -41,13 +50,13 @@ impl Key {
     pub fn with(&self, algorithm: Algorithm) -> Arc<Self> {
         Arc::new(Self {
             algorithm,
-            jwk: self.jwk.clone(),
+            ..self.clone()
         })
     }
 
-    /// The secret, of a shared secret.
+    /// The secret, of a shared secret that is text.
     pub fn text(&self) -> &str {
-        self.jwk["k"].as_str().expect("a secret")
+        str::from_utf8(&self.secret).expect("UTF-8")
     }
 
     /// `kid`; a secret has none.
@@ -69,24 +78,49 @@ impl Key {
 
     /// The public half with these members instead; `null` removes one.
     pub fn public_with(&self, members: &[(&str, Value)]) -> Arc<VerificationKey> {
+        let jwk = self.public_jwk(members).to_string();
+        let jwk = Jwk::parse(jwk.as_bytes()).expect("a public JWK");
+        Arc::new(VerificationKey::from_jwk(jwk).expect("a usable key"))
+    }
+
+    /// The public JWK with these members instead; `null` removes one.
+    pub fn public_jwk(&self, members: &[(&str, Value)]) -> Value {
         let mut jwk = self.jwk.clone();
         jwk.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
         for (name, value) in members {
             jwk.insert((*name).to_owned(), value.clone());
         }
         jwk.retain(|_, value| !value.is_null());
-        let jwk = Jwk::parse(Value::Object(jwk).to_string().as_bytes()).expect("a public JWK");
-        Arc::new(VerificationKey::from_jwk(jwk).expect("a usable key"))
+        Value::Object(jwk)
+    }
+
+    /// The public half of an RSA key as DER (SPKI): what an attacker would use for an HMAC key.
+    pub fn spki(&self) -> Vec<u8> {
+        let pair = self.rsa();
+        let der: PublicKeyX509Der<'_> = pair
+            .public_key()
+            .as_der()
+            .expect("an RSA key has a DER form");
+        der.as_ref().to_vec()
     }
 
     /// A compact JWS of these very octets.
     pub fn jws(&self, header: &str, payload: &[u8]) -> String {
-        let input = format!("{}.{}", base64url_encode(header), base64url_encode(payload));
+        self.seal(&format!(
+            "{}.{}",
+            base64url_encode(header),
+            base64url_encode(payload)
+        ))
+    }
+
+    /// A compact JWS over this text, which is to be its first two segments.
+    pub(super) fn seal(&self, input: &str) -> String {
         let signature = base64url_encode(self.sign(input.as_bytes()));
         format!("{input}.{signature}")
     }
 
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
+    /// The signature or MAC over `message`, in JOSE form.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self.algorithm.key_type() {
             KeyType::Rsa => {
@@ -115,7 +149,7 @@ impl Key {
                 pair.sign(message).as_ref().to_vec()
             }
             KeyType::Oct => {
-                let key = hmac::Key::new(mac(self.algorithm), self.text().as_bytes());
+                let key = hmac::Key::new(mac(self.algorithm), &self.secret);
                 hmac::sign(&key, message).as_ref().to_vec()
             }
         }
@@ -148,7 +182,8 @@ impl Key {
             .expect("an EC pair")
     }
 
-    fn octets(&self, member: &str) -> Vec<u8> {
+    /// A member of the JWK of a key pair, decoded.
+    pub fn octets(&self, member: &str) -> Vec<u8> {
         base64url_decode(self.jwk[member].as_str().expect("a text")).expect("base64url")
     }
 }

@@ -4,5 +4,5 @@ pub mod jwt;
 pub mod key;
 pub mod keys;
 
-pub use jwt::{Jwt, quote};
+pub use jwt::{Jwt, quote, segments};
 pub use key::{Key, with_other_s};
