@@ -1,12 +1,12 @@
 //! An answer to somebody who has proved nothing does not tell who is registered (law 6, RFC 6749
 //! §10.2).
 
+use grantor::{storage::ClientRegistry, types::AuthMethod};
 use grantor_testkit::{
     Answer, Form, JWT_BEARER, Jwt, Key, Party, Use,
     credentials::{METHODS, client, world_with},
     keys, metadata, with_client_assertion,
 };
-use grantor::{storage::ClientRegistry, types::AuthMethod};
 use http::StatusCode;
 
 /// Status, code, words and header names: all that the public can compare.

@@ -3,7 +3,6 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use grantor_testkit::{Answer, Form, ISSUER, NOW, Party, Use, World, keys};
 use bytes::Bytes;
 use grantor::{
     jose::{Algorithm, JwkSet, PrivateJwk, Unverified, base64url_decode},
@@ -13,6 +12,7 @@ use grantor::{
     storage::{ClientRegistry, StoreError, TokenDigest, TokenStore},
     types::AuthMethod,
 };
+use grantor_testkit::{Answer, Form, ISSUER, NOW, Party, Use, World, keys};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -233,7 +233,7 @@ async fn opaque_tokens_are_recorded_by_digest_alone() {
     );
     assert_eq!(
         (record.issued_at, record.expires_at),
-        (grantor_testkit::at(0.0), crate::common::at(3600.0))
+        (grantor_testkit::at(0.0), grantor_testkit::at(3600.0))
     );
     assert!(
         !format!("{:?}", world.store).contains(token),
@@ -334,7 +334,8 @@ async fn ten_thousand_tokens_have_nothing_in_common() {
     for format in [TokenFormat::Jwt, TokenFormat::Opaque] {
         let world = World::new();
         let secret = ClientSecret::generate();
-        let mut metadata = grantor_testkit::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC);
+        let mut metadata =
+            grantor_testkit::metadata("busy-client", AuthMethod::CLIENT_SECRET_BASIC);
         metadata.token_format = format;
         world
             .register(metadata, vec![], vec![ClientSecret::digest(&secret, None)])

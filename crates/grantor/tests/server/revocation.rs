@@ -1,12 +1,11 @@
 //! Revocation: a client gives back a token of its own, and nobody else's (RFC 7009).
 
-use grantor::storage::{ClientRegistry, TokenFormat};
+use grantor::{registry::TokenFormat, storage::ClientRegistry};
 use grantor_testkit::{
     Answer, Form, Party, Use, World,
     credentials::{METHODS, client, with_credentials},
     keys, metadata,
 };
-use grantor::{registry::TokenFormat, storage::ClientRegistry};
 use http::{Method, StatusCode};
 
 fn at(uri: &str, form: Form, token: &str) -> Form {

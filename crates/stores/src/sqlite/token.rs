@@ -29,7 +29,7 @@ impl TokenStore for SqliteStore {
             && !self
                 .0
                 .tokens
-                .take(&self.0.readers(), client, token.issued_at, quota)?
+                .take(self.0.readers(), client, token.issued_at, quota)?
         {
             return Ok(Put::OverQuota);
         }
@@ -72,7 +72,7 @@ impl TokenStore for SqliteStore {
         if !self
             .0
             .revocations
-            .take(&self.0.readers(), client, revocation.at, quota)?
+            .take(self.0.readers(), client, revocation.at, quota)?
         {
             return Ok(Put::OverQuota);
         }
