@@ -257,7 +257,7 @@ async fn a_secret_must_be_as_long_as_its_hash() {
         (48, Hs384, true),
         (63, Hs512, false),
     ] {
-        let key = Key::secret(&"s".repeat(length)).with(algorithm);
+        let key = Key::secret("s".repeat(length)).with(algorithm);
         let party = world.party_with(Use::ClientSecretJwt, key, |_| ()).await;
         let answer = world.send(&party.good_form()).await;
         match is_long_enough {

@@ -190,7 +190,7 @@ async fn rejects_assertion_that_another_client_signed() {
                 world
                     .party_with(
                         party.usage,
-                        grantor_testkit::Key::secret(&"v".repeat(64)),
+                        grantor_testkit::Key::secret("v".repeat(64)),
                         |_| (),
                     )
                     .await

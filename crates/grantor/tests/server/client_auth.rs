@@ -113,7 +113,7 @@ async fn the_decision_names_the_client_and_its_method() {
 #[tokio::test]
 async fn wrong_credentials_beside_a_good_grant_assertion_are_refused() {
     let id = "client-that-need-not";
-    let wrong = Key::secret(&"w".repeat(64));
+    let wrong = Key::secret("w".repeat(64));
     let rows = [
         (
             0,

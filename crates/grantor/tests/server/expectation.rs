@@ -3,7 +3,6 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::common::{ISSUER, Jwt, NOW, Party, Use, at, keys, metadata};
 use grantor::{
     assertion::{
         Assertion, AssertionError, AudienceForm, Expectation, Lifetimes, Profile, ServerIdentity,
@@ -14,6 +13,7 @@ use grantor::{
     storage::MemoryStore,
     types::{Issuer, Rule},
 };
+use grantor_testkit::{ISSUER, Jwt, NOW, Party, Use, at, keys, metadata};
 
 /// A client, and a verifier that remembers what it accepted.
 struct Bench {

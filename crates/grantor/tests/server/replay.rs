@@ -107,7 +107,7 @@ async fn a_refused_assertion_never_uses_up_its_token_id() {
         let party = world.party(usage).await;
         let good = party.jwt();
         let forger = if usage == Use::ClientSecretJwt {
-            grantor_testkit::Key::secret(&"f".repeat(64))
+            grantor_testkit::Key::secret("f".repeat(64))
         } else {
             keys::P256_OTHER.clone()
         };
