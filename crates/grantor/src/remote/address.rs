@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// Who is at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Global unicast: anybody may reach it.
+    /// Global unicast, which the whole internet reaches.
     Global,
     /// Private, local, reserved, or for documentation: only where it is allowed.
     Internal,

@@ -5,8 +5,8 @@ use http::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
-/// `Basic`, both halves form-encoded. A space is `%20` and not `+`: whoever decodes forms reads
-/// either, and some servers decode `%` only (Authlib).
+/// `Basic`, both halves form-encoded. A space is `%20` and not `+`: decoders of forms read either,
+/// and some servers decode `%` only (Authlib).
 pub(crate) fn credentials(client_id: &str, secret: &str) -> HeaderValue {
     let encoded = |text| byte_serialize(text).map(|part| if part == "+" { "%20" } else { part });
     let mut pair = Zeroizing::new(String::new());

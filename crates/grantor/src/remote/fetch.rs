@@ -24,9 +24,9 @@ pub trait Fetch: Send + Sync + 'static {
     /// Sends `request` once, to exactly the URL it names, and reads an answer of at most `limit`
     /// octets of body.
     ///
-    /// An implementation follows no redirect: requests carry credentials, and whoever answers must
-    /// not choose who gets them next (RFC 9700 §4.12). It ends after a bounded time, and never
-    /// keeps more than `limit` octets.
+    /// An implementation follows no redirect: requests carry credentials, and a server must not
+    /// choose which other server gets them next (RFC 9700 §4.12). It ends after a bounded time, and
+    /// never keeps more than `limit` octets.
     ///
     /// # Errors
     /// [`FetchError`]; an answer of any status is an answer.

@@ -16,7 +16,7 @@ use tokio::{
 /// How long after its own time limit a flight is taken for lost: its runtime is not driven.
 const OVERDUE: Duration = Duration::from_secs(5);
 
-/// A job that is done once for all who want it.
+/// A job that is done once for all callers that want it.
 pub(crate) trait Trip: Send + Sync + 'static {
     /// What it brings.
     type Found: Clone + Send + Sync + 'static;
@@ -163,8 +163,8 @@ struct Pilot<P: Trip> {
 }
 
 impl<P: Trip> Pilot<P> {
-    /// What a flight brings that was taken for lost is for those only who still wait for it:
-    /// another has been started since.
+    /// Ends the flight. If it was taken for lost, another has been started since: then what it
+    /// brings is kept for no later callers, and given only to those that still wait for it.
     fn land(self, found: P::Found) {
         let mut current = self.trip.flight().current();
         if self.give_back(&mut current) {

@@ -11,8 +11,7 @@ use url::Url;
 use super::{Fetch, FetchError, TIMEOUT, checked_url};
 
 /// The default: pooled connections, TLS by rustls with the operating system's roots, the system's
-/// proxy settings for what is encrypted, no redirects, and no request sent twice: an assertion is
-/// good for one.
+/// proxy settings for https, no redirects, and no request sent twice: an assertion is good for one.
 #[derive(Clone)]
 pub struct HttpFetch {
     client: reqwest::Client,
@@ -23,7 +22,7 @@ pub struct HttpFetch {
 impl HttpFetch {
     /// A client without open connections. It trusts what `SSL_CERT_FILE` and `SSL_CERT_DIR` name
     /// or, where neither is set, the roots of the operating system. Where there are none, as in
-    /// a bare container, it trusts nobody, and reaches http URLs of loopback hosts only.
+    /// a bare container, it trusts no server, and reaches http URLs of loopback hosts only.
     ///
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up.
@@ -31,7 +30,7 @@ impl HttpFetch {
         Self::with(settings)
     }
 
-    /// As [`new`](Self::new), through the proxy at this URL for all that is encrypted, and no other.
+    /// As [`new`](Self::new), through the proxy at this URL for https, and through no other.
     ///
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up, or the URL is none of a proxy.
@@ -58,7 +57,7 @@ pub(super) fn settings() -> ClientBuilder {
         .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
 }
 
-/// A client that trusts the roots of the operating system; nobody, where there are none.
+/// A client that trusts the roots of the operating system; no server, where there are none.
 pub(super) fn trusting(
     settings: impl Fn() -> ClientBuilder,
 ) -> Result<reqwest::Client, FetchError> {

@@ -1,11 +1,10 @@
-//! What stands between a request and its answer: told by the errors of the operating system and of
-//! TLS, as far as they tell it.
+//! Why there is no answer, as far as the errors of the operating system and of TLS tell it.
 
 use std::{error::Error, fmt, io};
 
 use rustls::CertificateError;
 
-/// Why no connection was made, where somebody can do something about it.
+/// Why no connection was made, where there is a remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Obstacle {
@@ -107,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_known_is_told_from_an_address_where_nobody_listens() {
-        // No label may be so long, so that nobody is asked.
+        // No label may be so long, so that no server is asked.
         let unknown = (format!("{}.invalid", "a".repeat(64)), 443)
             .to_socket_addrs()
             .map(|_| ())

@@ -4,7 +4,8 @@
 //! A [`Validator`] knows whose tokens are good for which resource. A [`BearerLayer`] puts it in
 //! front of an API:
 //!
-//! ```
+#![cfg_attr(feature = "reqwest", doc = "```")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```no_run")]
 //! use grantor::{resource::{BearerLayer, ValidatedToken, Validator}, types::Scope};
 //! use http::{Request, Response, StatusCode};
 //! use tower_layer::Layer;

@@ -7,6 +7,7 @@ mod end_to_end;
 mod hostile;
 mod key_files;
 mod layers;
+mod metadata;
 mod methods;
 mod presets;
 mod source;
