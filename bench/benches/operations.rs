@@ -29,7 +29,7 @@ use grantor::{
     remote::{Fetch, FetchError},
     resource::Validator,
     server::{AuthorizationServer, TokenForm},
-    storage::{Claim, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError},
+    storage::{Claim, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError, Used},
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
@@ -290,7 +290,8 @@ fn claim_in_memory() -> Work {
             SystemClock.now(),
             ReplayKey::new("billing", &number.to_string()),
         );
-        let claim = at_once(store.claim(key, now.plus(Duration::from_secs(60)), now, QUOTA));
+        let claim =
+            at_once(store.claim(&[key.until(now.plus(Duration::from_secs(60)))], now, QUOTA));
         assert_eq!(claim.expect("a claim"), Claim::Fresh);
     })
 }
@@ -314,7 +315,7 @@ fn claim_in_sqlite() -> Work {
                 );
                 claims.spawn(async move {
                     store
-                        .claim(key, now.plus(Duration::from_secs(60)), now, QUOTA)
+                        .claim(&[key.until(now.plus(Duration::from_secs(60)))], now, QUOTA)
                         .await
                 });
             }
@@ -446,13 +447,7 @@ struct Forgetful;
 
 #[async_trait]
 impl ReplayGuard for Forgetful {
-    async fn claim(
-        &self,
-        _: ReplayKey,
-        _: UnixTime,
-        _: UnixTime,
-        _: u64,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, _: &[Used], _: UnixTime, _: u64) -> Result<Claim, StoreError> {
         Ok(Claim::Fresh)
     }
 

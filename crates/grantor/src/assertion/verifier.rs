@@ -155,12 +155,12 @@ impl Verifier {
             self.check_fence(&assertion.claims, expectation, now)?;
             match self
                 .replay
-                .claim(replay_key, end, now, self.replay_quota)
+                .claim(&[replay_key.until(end)], now, self.replay_quota)
                 .await?
             {
                 // Once more: uses may have been lost while this one was recorded.
                 Claim::Fresh => self.check_fence(&assertion.claims, expectation, now)?,
-                Claim::Replayed => return Err(AssertionError::Replayed),
+                Claim::Replayed(_) => return Err(AssertionError::Replayed),
                 Claim::OverQuota => return Err(AssertionError::OverQuota(self.replay_quota)),
             }
         }

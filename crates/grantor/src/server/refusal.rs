@@ -178,7 +178,9 @@ impl Refusal {
     pub(super) fn of_store(error: &StoreError) -> Self {
         let failed = || Self::broken(Rule::Storage);
         let refusal = match error {
-            StoreError::Unavailable(_) => {
+            // What may have been done is not repeated here: the next request of the client's will
+            // find out.
+            StoreError::Unavailable(_) | StoreError::Unknown(_) => {
                 Self::busy(Rule::Storage).retrying(Retry::Unavailable(Duration::ZERO))
             }
             StoreError::Failed(_)

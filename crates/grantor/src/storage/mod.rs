@@ -19,7 +19,9 @@ pub use client::{ClientRegistry, ClientSource, client_change};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use permission::{PermissionRegistry, PermissionSource};
-pub use replay::{Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey};
+pub use replay::{
+    Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,
+};
 pub use subject::{SubjectRegistry, SubjectSource, subject_change};
 pub use token::{
     DEFAULT_TOKEN_QUOTA, OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore,

@@ -14,6 +14,7 @@ use grantor::{
     },
     storage::{
         Claim, ClientSource, PermissionSource, ReplayGuard, ReplayKey, StoreError, SubjectSource,
+        Used,
     },
     types::{AuthMethod, ClientId, GrantType, Scope, SubjectId},
 };
@@ -262,18 +263,12 @@ async fn a_failing_registry_is_not_the_clients_fault() {
 
 /// Remembers nothing but what it was asked.
 #[derive(Default)]
-struct Forgetful(Mutex<Vec<(ReplayKey, UnixTime, UnixTime)>>);
+struct Forgetful(Mutex<Vec<(Vec<Used>, UnixTime)>>);
 
 #[async_trait]
 impl ReplayGuard for Forgetful {
-    async fn claim(
-        &self,
-        key: ReplayKey,
-        until: UnixTime,
-        now: UnixTime,
-        _: u64,
-    ) -> Result<Claim, StoreError> {
-        self.0.lock().expect("no panic").push((key, until, now));
+    async fn claim(&self, uses: &[Used], now: UnixTime, _: u64) -> Result<Claim, StoreError> {
+        self.0.lock().expect("no panic").push((uses.to_vec(), now));
         Ok(Claim::Fresh)
     }
 
@@ -295,11 +290,10 @@ async fn replay_protection_can_be_replaced() {
             .await
             .granted("and again, because this guard forgets");
         let claim = (
-            ReplayKey::new(&party.id, "the-token-id"),
-            grantor_testkit::at(120.0),
+            vec![ReplayKey::new(&party.id, "the-token-id").until(grantor_testkit::at(120.0))],
             grantor_testkit::at(0.0),
         );
-        assert_eq!(*guard.0.lock().expect("no panic"), [claim, claim]);
+        assert_eq!(*guard.0.lock().expect("no panic"), [claim.clone(), claim]);
     }
 }
 

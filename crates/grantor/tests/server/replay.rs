@@ -6,7 +6,7 @@ use grantor::{
     clock::UnixTime,
     jose::base64url_encode,
     server::Outcome,
-    storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError},
+    storage::{Claim, MemoryStore, ReplayGuard, ReplayKey, StoreError, Used},
 };
 use grantor_testkit::{
     Form, JWT_BEARER, Jwt, NOW, Party, Use, World, at, keys, with_client_assertion,
@@ -376,13 +376,7 @@ struct Silent;
 
 #[async_trait]
 impl ReplayGuard for Silent {
-    async fn claim(
-        &self,
-        _: ReplayKey,
-        _: UnixTime,
-        _: UnixTime,
-        _: u64,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, _: &[Used], _: UnixTime, _: u64) -> Result<Claim, StoreError> {
         std::future::pending().await
     }
 
@@ -431,7 +425,7 @@ async fn a_clock_that_is_set_back_opens_nothing() {
             let key = ReplayKey::new(&party.id, &grantor_testkit::new_token_id());
             world
                 .store
-                .claim(key, at(200.0), at(95.0), u64::MAX)
+                .claim(&[key.until(at(200.0))], at(95.0), u64::MAX)
                 .await
                 .map(drop)
                 .expect("claimed");
@@ -451,13 +445,7 @@ struct Broken(fn(Box<dyn Error + Send + Sync>) -> StoreError);
 
 #[async_trait]
 impl ReplayGuard for Broken {
-    async fn claim(
-        &self,
-        _: ReplayKey,
-        _: UnixTime,
-        _: UnixTime,
-        _: u64,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, _: &[Used], _: UnixTime, _: u64) -> Result<Claim, StoreError> {
         Err(self.0("the replay store broke".into()))
     }
 
@@ -473,6 +461,11 @@ async fn a_failing_guard_never_lets_a_token_out() {
             Broken(StoreError::Unavailable),
             "temporarily_unavailable",
             "storage is not available: the replay store broke",
+        ),
+        (
+            Broken(StoreError::Unknown),
+            "temporarily_unavailable",
+            "storage gave no answer: it may have been done; look, then repeat: the replay store broke",
         ),
         (
             Broken(StoreError::Failed),
@@ -527,16 +520,11 @@ struct Shared {
 
 #[async_trait]
 impl ReplayGuard for Shared {
-    async fn claim(
-        &self,
-        key: ReplayKey,
-        until: UnixTime,
-        now: UnixTime,
-        quota: u64,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, uses: &[Used], now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.ends.lock().expect("no panic").insert(until);
-        self.store.claim(key, until, now, quota).await
+        let ends = uses.iter().map(|used| used.until);
+        self.ends.lock().expect("no panic").extend(ends);
+        self.store.claim(uses, now, quota).await
     }
 
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {

@@ -110,7 +110,7 @@ mod tests {
             SystemClock.now(),
             SystemClock.now().plus(Duration::from_secs(60)),
         );
-        let claim = async |jti: &str| store.claim(key(jti), until, now, 2).await;
+        let claim = async |jti: &str| store.claim(&[key(jti).until(until)], now, 2).await;
         assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Fresh));
         // The lock keeps the writer from its first job until the rest waits beside it: all are of
         // one group.
@@ -139,7 +139,10 @@ mod tests {
             Ok(()),
             "nothing was deleted, and the writer goes on"
         );
-        assert_eq!(claim("committed").await.map_err(cause), Ok(Claim::Replayed));
+        assert_eq!(
+            claim("committed").await.map_err(cause),
+            Ok(Claim::Replayed(key("committed")))
+        );
         assert_eq!(
             claim("beside").await.map_err(cause),
             Ok(Claim::Fresh),

@@ -146,40 +146,24 @@ pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Whether a change that was answered with this error was certainly not made. Otherwise it may have
-/// been: when the error came after the commit, or the commit itself failed in a way that leaves
-/// open what is on the disk.
-pub fn left_unchanged(error: &StoreError) -> bool {
-    use ErrorCode::{
-        CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly,
-    };
-    let source = match error {
-        StoreError::Exists(_) | StoreError::Conflict(_) | StoreError::Missing(_) => return true,
-        StoreError::Unavailable(source) | StoreError::Failed(source) => source,
-        _ => return false,
-    };
-    let of_commit = || {
-        source
-            .downcast_ref::<Arc<rusqlite::Error>>()
-            .map(|error| &**error)
-    };
-    let sqlite = source.downcast_ref::<rusqlite::Error>().or_else(of_commit);
-    let certain = [
-        CannotOpen,
-        ConstraintViolation,
-        DatabaseBusy,
-        DatabaseLocked,
-        DiskFull,
-        ReadOnly,
-    ];
-    sqlite
-        .and_then(rusqlite::Error::sqlite_error_code)
-        .is_some_and(|code| certain.contains(&code))
-}
-
-/// As [`failed`], for a commit that many jobs shared.
+/// As [`failed`], for a commit that many jobs shared. Where the disk failed, it may hold the commit
+/// all the same, and bring it back at the next start.
 pub(super) fn commit_failed(error: &Arc<rusqlite::Error>) -> StoreError {
-    StoreError::Unavailable(Box::new(error.clone()))
+    let was_rolled_back = [
+        ErrorCode::CannotOpen,
+        ErrorCode::ConstraintViolation,
+        ErrorCode::DatabaseBusy,
+        ErrorCode::DatabaseLocked,
+        ErrorCode::DiskFull,
+        ErrorCode::ReadOnly,
+        // No transaction is open: SQLite has rolled back by itself before.
+        ErrorCode::Unknown,
+    ];
+    let cause = Box::new(error.clone());
+    match error.sqlite_error_code() {
+        Some(code) if was_rolled_back.contains(&code) => StoreError::Unavailable(cause),
+        _ => StoreError::Unknown(cause),
+    }
 }
 
 /// A row that does not hold what this program once wrote there.

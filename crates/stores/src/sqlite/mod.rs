@@ -36,7 +36,7 @@ use rusqlite::Connection;
 
 pub use backup::{BackupError, Restored, Revocations};
 pub use decision::{DecisionFilter, Retention, StoredDecision};
-pub use error::{OpenError, left_unchanged};
+pub use error::OpenError;
 pub use open::{Create, Options, Upkeep};
 pub use signing_key::SigningKeyInfo;
 

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use grantor::{
     clock::{Clock, UnixTime},
-    storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError},
+    storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError, Used},
 };
 use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
@@ -27,17 +27,14 @@ const RECOUNT_AFTER: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl ReplayGuard for SqliteStore {
-    async fn claim(
-        &self,
-        key: ReplayKey,
-        until: UnixTime,
-        now: UnixTime,
-        quota: u64,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, uses: &[Used], now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
+        let Some((first, rest)) = uses.split_first() else {
+            return Ok(Claim::Fresh);
+        };
         let (answer, answered) = oneshot::channel();
         self.0.writer.claim(ClaimJob {
-            key,
-            until,
+            first: *first,
+            rest: rest.into(),
             now,
             quota,
             answer,
@@ -76,13 +73,19 @@ impl SqliteStore {
     }
 }
 
-/// A claim on its way to the writer.
+/// A claim on its way to the writer: of one use nearly always, which takes no allocation.
 pub(super) struct ClaimJob {
-    pub(super) key: ReplayKey,
-    pub(super) until: UnixTime,
+    pub(super) first: Used,
+    pub(super) rest: Box<[Used]>,
     pub(super) now: UnixTime,
     pub(super) quota: u64,
     pub(super) answer: oneshot::Sender<Result<Claim, StoreError>>,
+}
+
+impl ClaimJob {
+    fn uses(&self) -> impl Iterator<Item = &Used> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
 }
 
 /// The claims in force, and some that have ended.
@@ -196,22 +199,10 @@ impl Claims {
         job: &ClaimJob,
     ) -> Result<Claim, StoreError> {
         self.catch_up(connection).map_err(failed)?;
-        let (short, shard) = split(job.key);
-        if self.shards[shard]
-            .get(&short)
-            .is_some_and(|until| *until >= job.now)
-        {
-            return Ok(Claim::Replayed);
-        }
-        if job.until < self.now {
-            return Err(unavailable(
-                "the claim waited longer than its assertion is remembered",
-            ));
-        }
-        if self.marks.may_be_gone(job.until) {
-            return Err(unavailable(
-                "the clock was ahead for a while, and this use may have been forgotten; set the clock",
-            ));
+        for used in job.uses() {
+            if self.is_claimed(used, job.now)? {
+                return Ok(Claim::Replayed(used.key));
+            }
         }
         if self.is_over_quota(job)
             && self
@@ -223,10 +214,34 @@ impl Claims {
         if self.is_over_quota(job) {
             return Ok(Claim::OverQuota);
         }
-        self.insert(job.key, job.until);
-        self.uncommitted
-            .push(NewClaim::new(job.key, job.until, job.now));
+        for Used { key, until } in job.uses().copied() {
+            self.insert(key, until);
+            self.uncommitted.push(NewClaim::new(key, until, job.now));
+        }
         Ok(Claim::Fresh)
+    }
+
+    /// Whether this use was claimed before. What may be forgotten, or is about to be, is not
+    /// decided.
+    fn is_claimed(&self, used: &Used, now: UnixTime) -> Result<bool, StoreError> {
+        let (short, shard) = split(used.key);
+        if self.shards[shard]
+            .get(&short)
+            .is_some_and(|until| *until >= now)
+        {
+            return Ok(true);
+        }
+        if used.until < self.now {
+            return Err(unavailable(
+                "the claim waited longer than its assertion is remembered",
+            ));
+        }
+        if self.marks.may_be_gone(used.until) {
+            return Err(unavailable(
+                "the clock was ahead for a while, and this use may have been forgotten; set the clock",
+            ));
+        }
+        Ok(false)
     }
 
     /// Writes what this transaction claimed to the end of the table, and commits all of it.
@@ -308,10 +323,17 @@ impl Claims {
         }
     }
 
+    /// Whether one of the issuers may have no claim more, beside those that it gets by this job.
     fn is_over_quota(&self, job: &ClaimJob) -> bool {
-        self.held_by
-            .get(&job.key.issuer())
-            .is_some_and(|held| held.claims - held.ended.min(held.claims) >= job.quota)
+        job.uses().enumerate().any(|(number, used)| {
+            let issuer = used.key.issuer();
+            let held = self.held_by.get(&issuer).copied().unwrap_or_default();
+            let beside = job
+                .uses()
+                .take(number)
+                .filter(|other| other.key.issuer() == issuer);
+            held.claims - held.ended.min(held.claims) + beside.count() as u64 >= job.quota
+        })
     }
 }
 
@@ -364,8 +386,8 @@ mod tests {
         let (answer, _) = oneshot::channel();
         let until = NOW.plus(Duration::from_secs(60));
         let job = ClaimJob {
-            key: ReplayKey::new("a", jti),
-            until,
+            first: ReplayKey::new("a", jti).until(until),
+            rest: Box::default(),
             now: NOW,
             quota: 2,
             answer,
@@ -392,7 +414,7 @@ mod tests {
             );
             assert_eq!(
                 claim(&mut claims, &transaction, "1"),
-                Claim::Replayed,
+                Claim::Replayed(ReplayKey::new("a", "1")),
                 "{committed}"
             );
             assert_eq!(
@@ -416,7 +438,10 @@ mod tests {
             });
             assert_eq!(rows, Ok(i64::from(committed)));
         }
-        assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
+        assert_eq!(
+            claim(&mut claims, &connection, "1"),
+            Claim::Replayed(ReplayKey::new("a", "1"))
+        );
         assert_eq!(
             claims.held_by.values().map(|held| held.claims).sum::<u64>(),
             2
@@ -432,10 +457,16 @@ mod tests {
         let ((mut ours, our_connection), (mut theirs, their_connection)) = (open(), open());
         assert_eq!(claim(&mut ours, &our_connection, "1"), Claim::Fresh);
         commit(&mut ours, &our_connection);
-        assert_eq!(claim(&mut theirs, &their_connection, "1"), Claim::Replayed);
+        assert_eq!(
+            claim(&mut theirs, &their_connection, "1"),
+            Claim::Replayed(ReplayKey::new("a", "1"))
+        );
         assert_eq!(claim(&mut theirs, &their_connection, "2"), Claim::Fresh);
         commit(&mut theirs, &their_connection);
-        assert_eq!(claim(&mut ours, &our_connection, "2"), Claim::Replayed);
+        assert_eq!(
+            claim(&mut ours, &our_connection, "2"),
+            Claim::Replayed(ReplayKey::new("a", "2"))
+        );
         // Positions are never used twice, or a claim made after all had been removed would be
         // overlooked.
         commit(&mut ours, &our_connection);
@@ -445,7 +476,10 @@ mod tests {
         let (mut third, third_connection) = open();
         assert_eq!(claim(&mut third, &third_connection, "3"), Claim::Fresh);
         commit(&mut third, &third_connection);
-        assert_eq!(claim(&mut ours, &our_connection, "3"), Claim::Replayed);
+        assert_eq!(
+            claim(&mut ours, &our_connection, "3"),
+            Claim::Replayed(ReplayKey::new("a", "3"))
+        );
     }
 
     #[test]
@@ -466,7 +500,10 @@ mod tests {
         let mut claims = none();
         assert_eq!(claim(&mut claims, &connection, "1"), Claim::Fresh);
         (0..SHARDS).for_each(|_| claims.sweep_some(NOW.plus(Duration::from_secs(60))));
-        assert_eq!(claim(&mut claims, &connection, "1"), Claim::Replayed);
+        assert_eq!(
+            claim(&mut claims, &connection, "1"),
+            Claim::Replayed(ReplayKey::new("a", "1"))
+        );
         (0..SHARDS).for_each(|_| claims.sweep_some(NOW.plus(Duration::from_secs(61))));
         assert!(claims.held_by.is_empty() && claims.shards.iter().all(HashMap::is_empty));
     }

@@ -97,7 +97,11 @@ async fn everything_is_there_after_a_restart() {
         .expect("created");
     assert_eq!(
         store
-            .claim(key, in_a_minute(), SystemClock.now(), DEFAULT_REPLAY_QUOTA)
+            .claim(
+                &[key.until(in_a_minute())],
+                SystemClock.now(),
+                DEFAULT_REPLAY_QUOTA
+            )
             .await
             .expect("claimed"),
         Claim::Fresh
@@ -109,10 +113,14 @@ async fn everything_is_there_after_a_restart() {
     assert!(store.client(&id("a")).await.expect("read").is_some());
     assert_eq!(
         store
-            .claim(key, in_a_minute(), SystemClock.now(), DEFAULT_REPLAY_QUOTA)
+            .claim(
+                &[key.until(in_a_minute())],
+                SystemClock.now(),
+                DEFAULT_REPLAY_QUOTA
+            )
             .await
             .expect("claimed"),
-        Claim::Replayed
+        Claim::Replayed(key)
     );
 }
 
@@ -202,7 +210,11 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     let claim = async |store: &SqliteStore, number: u32| {
         let key = ReplayKey::new("issuer", &number.to_string());
         store
-            .claim(key, until(number), clock.now(), DEFAULT_REPLAY_QUOTA)
+            .claim(
+                &[key.until(until(number))],
+                clock.now(),
+                DEFAULT_REPLAY_QUOTA,
+            )
             .await
     };
     let reader = || Connection::open(directory.path().join("grantor.db")).expect("the file opens");
@@ -222,8 +234,7 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     clock.advance(Duration::from_secs(7200));
     let last = store
         .claim(
-            ReplayKey::new("issuer", "last"),
-            clock.now().plus(Duration::from_secs(60)),
+            &[ReplayKey::new("issuer", "last").until(clock.now().plus(Duration::from_secs(60)))],
             clock.now(),
             1000,
         )
@@ -232,14 +243,20 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(rows(), before + 1);
     clock.set(start);
-    assert_eq!(claim(&store, 0).await.expect("decided"), Claim::Replayed);
+    assert_eq!(
+        claim(&store, 0).await.expect("decided"),
+        Claim::Replayed(ReplayKey::new("issuer", "0"))
+    );
     drop(store);
 
     // A start is believed: what has ended is removed, and the rest stays.
     clock.advance(Duration::from_secs(120));
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     within_a_second(async || rows() < before).await;
-    assert_eq!(claim(&store, 95).await.expect("decided"), Claim::Replayed);
+    assert_eq!(
+        claim(&store, 95).await.expect("decided"),
+        Claim::Replayed(ReplayKey::new("issuer", "95"))
+    );
     assert_eq!(store.fence(), None);
     // Another process has the right clock: what may have been removed is refused there at once.
     let right = Arc::new(ManualClock::new(start));
@@ -251,8 +268,7 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     let other = SqliteStore::open(directory.path(), &options).expect("the store opens");
     let used = other
         .claim(
-            ReplayKey::new("issuer", "0"),
-            until(0),
+            &[ReplayKey::new("issuer", "0").until(until(0))],
             start,
             DEFAULT_REPLAY_QUOTA,
         )
@@ -265,12 +281,14 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
     clock.set(start);
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     assert_eq!(store.fence(), Some(start.plus(Duration::from_secs(30))));
-    assert_eq!(claim(&store, 95).await.expect("decided"), Claim::Replayed);
+    assert_eq!(
+        claim(&store, 95).await.expect("decided"),
+        Claim::Replayed(ReplayKey::new("issuer", "95"))
+    );
     assert_eq!(claim(&store, 1000).await.expect("decided"), Claim::Fresh);
     let soon = store
         .claim(
-            ReplayKey::new("issuer", "soon"),
-            start.plus(Duration::from_secs(60)),
+            &[ReplayKey::new("issuer", "soon").until(start.plus(Duration::from_secs(60)))],
             start,
             DEFAULT_REPLAY_QUOTA,
         )
@@ -287,8 +305,7 @@ async fn a_running_server_finds_out_that_its_clock_was_ahead() {
     let until = clock.now().plus(Duration::from_secs(1));
     let claimed = store
         .claim(
-            ReplayKey::new("issuer", "1"),
-            until,
+            &[ReplayKey::new("issuer", "1").until(until)],
             clock.now(),
             DEFAULT_REPLAY_QUOTA,
         )
@@ -321,8 +338,7 @@ async fn a_claim_that_waited_longer_than_it_is_remembered_is_refused() {
         let until = start.plus(Duration::from_secs(seconds));
         store
             .claim(
-                ReplayKey::new("issuer", "jti"),
-                until,
+                &[ReplayKey::new("issuer", "jti").until(until)],
                 start,
                 DEFAULT_REPLAY_QUOTA,
             )
@@ -449,8 +465,7 @@ impl BackedUp {
         let now = self.clock.now();
         store
             .claim(
-                self.used,
-                now.plus(Duration::from_secs(60)),
+                &[self.used.until(now.plus(Duration::from_secs(60)))],
                 now,
                 DEFAULT_REPLAY_QUOTA,
             )
@@ -501,7 +516,7 @@ async fn a_backup_is_restored_while_a_server_runs() {
     assert!(knows(&world.store, "early").await);
     assert_eq!(
         world.claim(&world.store).await.expect("decided"),
-        Claim::Replayed,
+        Claim::Replayed(world.used),
         "the process remembers"
     );
 
@@ -562,7 +577,7 @@ async fn a_database_replaced_by_hand_is_noticed() {
     assert!(knows(&world.store, "after").await);
     assert_eq!(
         world.claim(&world.store).await.expect("decided"),
-        Claim::Replayed,
+        Claim::Replayed(world.used),
         "the process remembers"
     );
 
@@ -700,8 +715,7 @@ async fn a_database_that_went_back_without_a_change_of_the_registry_is_noticed()
         .expect("backed up");
     let claimed = store
         .claim(
-            ReplayKey::new("issuer", "used"),
-            clock.now().plus(Duration::from_secs(60)),
+            &[ReplayKey::new("issuer", "used").until(clock.now().plus(Duration::from_secs(60)))],
             clock.now(),
             10,
         )
@@ -1182,12 +1196,8 @@ async fn a_claim_that_was_not_written_was_not_made() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = open(directory.path());
     let claim = async |jti: &str| {
-        let claimed = store.claim(
-            ReplayKey::new("issuer", jti),
-            in_a_minute(),
-            SystemClock.now(),
-            DEFAULT_REPLAY_QUOTA,
-        );
+        let uses = [ReplayKey::new("issuer", jti).until(in_a_minute())];
+        let claimed = store.claim(&uses, SystemClock.now(), DEFAULT_REPLAY_QUOTA);
         claimed.await.map_err(|_| "refused")
     };
     assert_eq!(claim("before").await, Ok(Claim::Fresh));
@@ -1208,7 +1218,7 @@ async fn a_claim_that_was_not_written_was_not_made() {
         assert_eq!(claim(jti).await, Err("refused"), "{jti}");
         assert_eq!(
             claim("before").await,
-            Ok(Claim::Replayed),
+            Ok(Claim::Replayed(ReplayKey::new("issuer", "before"))),
             "{jti}: what needs no write is answered"
         );
         connection
@@ -1216,21 +1226,20 @@ async fn a_claim_that_was_not_written_was_not_made() {
             .expect("writes succeed again");
         assert_eq!(
             (claim(jti).await, claim(jti).await),
-            (Ok(Claim::Fresh), Ok(Claim::Replayed)),
+            (
+                Ok(Claim::Fresh),
+                Ok(Claim::Replayed(ReplayKey::new("issuer", jti)))
+            ),
             "{jti}"
         );
     }
     drop(store);
     let store = open(directory.path());
-    let again = store.claim(
-        ReplayKey::new("issuer", "SQLite rolls back"),
-        in_a_minute(),
-        SystemClock.now(),
-        DEFAULT_REPLAY_QUOTA,
-    );
+    let uses = [ReplayKey::new("issuer", "SQLite rolls back").until(in_a_minute())];
+    let again = store.claim(&uses, SystemClock.now(), DEFAULT_REPLAY_QUOTA);
     assert_eq!(
         again.await.expect("decided"),
-        Claim::Replayed,
+        Claim::Replayed(ReplayKey::new("issuer", "SQLite rolls back")),
         "on the disk too"
     );
 }
@@ -1250,14 +1259,8 @@ async fn when_sqlite_rolls_back_by_itself_no_registration_or_claim_behind_it_is_
     // All of them wait while another process writes, and so share a transaction.
     connection.execute_batch("BEGIN IMMEDIATE").expect("begun");
     let register = |name| store.client_create(client(name, AuthMethod::NONE, Vec::new()));
-    let claim = || {
-        store.claim(
-            ReplayKey::new("issuer", "1"),
-            in_a_minute(),
-            SystemClock.now(),
-            DEFAULT_REPLAY_QUOTA,
-        )
-    };
+    let uses = [ReplayKey::new("issuer", "1").until(in_a_minute())];
+    let claim = || store.claim(&uses, SystemClock.now(), DEFAULT_REPLAY_QUOTA);
     let release = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         connection

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, RECOUNT_AFTER, lock};
 use crate::{
     clock::UnixTime,
-    storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError},
+    storage::{Claim, IssuerTag, ReplayGuard, ReplayKey, StoreError, Used},
 };
 
 /// The claims in force, and some that have ended.
@@ -36,55 +36,61 @@ impl Claims {
         self.swept_at = Some(now);
     }
 
-    fn may_be_gone(&self, until: UnixTime) -> bool {
-        self.swept_to.is_some_and(|swept_to| until <= swept_to)
+    /// Whether this use was claimed before. What may be forgotten is not decided.
+    fn is_claimed(&self, used: &Used, now: UnixTime) -> Result<bool, StoreError> {
+        let Used { key, until } = used;
+        if self.ends.get(key).is_some_and(|end| *end >= now) {
+            return Ok(true);
+        }
+        if self.swept_to.is_some_and(|swept_to| *until <= swept_to) {
+            let reason = "the clock was ahead: this use may be forgotten";
+            return Err(StoreError::Unavailable(reason.into()));
+        }
+        Ok(false)
     }
 
-    fn is_over_quota(&self, issuer: IssuerTag, quota: u64) -> bool {
-        self.by_issuer
-            .get(&issuer)
-            .is_some_and(|claims| *claims >= quota)
+    /// Whether one of the issuers may have no claim more, beside those that it gets here.
+    fn is_over_quota(&self, uses: &[Used], quota: u64) -> bool {
+        uses.iter().enumerate().any(|(number, used)| {
+            let issuer = used.key.issuer();
+            let held = self.by_issuer.get(&issuer).copied().unwrap_or_default();
+            let beside = uses[..number]
+                .iter()
+                .filter(|other| other.key.issuer() == issuer);
+            held + beside.count() as u64 >= quota
+        })
     }
 }
 
 #[async_trait]
 impl ReplayGuard for MemoryStore {
-    async fn claim(
-        &self,
-        key: ReplayKey,
-        until: UnixTime,
-        now: UnixTime,
-        quota: u64,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, uses: &[Used], now: UnixTime, quota: u64) -> Result<Claim, StoreError> {
         let mut claims = lock(&self.claims);
-        if claims.ends.get(&key).is_some_and(|end| *end >= now) {
-            return Ok(Claim::Replayed);
+        for used in uses {
+            if claims.is_claimed(used, now)? {
+                return Ok(Claim::Replayed(used.key));
+            }
         }
-        if claims.may_be_gone(until) {
-            return Err(StoreError::Unavailable(
-                "the clock was ahead: this use may be forgotten".into(),
-            ));
-        }
-        let recount = claims.is_over_quota(key.issuer(), quota)
+        let recount = claims.is_over_quota(uses, quota)
             && claims
                 .swept_at
                 .is_none_or(|swept_at| swept_at.plus(RECOUNT_AFTER) <= now);
         if recount || claims.ends.len() >= claims.sweep_at {
             claims.sweep(now);
         }
-        if claims.is_over_quota(key.issuer(), quota) {
+        if claims.is_over_quota(uses, quota) {
             return Ok(Claim::OverQuota);
         }
-        if claims.ends.insert(key, until).is_none() {
-            *claims.by_issuer.entry(key.issuer()).or_default() += 1;
+        for used in uses {
+            if claims.ends.insert(used.key, used.until).is_none() {
+                *claims.by_issuer.entry(used.key.issuer()).or_default() += 1;
+            }
         }
         Ok(Claim::Fresh)
     }
 
     async fn is_claimed(&self, key: ReplayKey, now: UnixTime) -> Result<bool, StoreError> {
-        Ok(lock(&self.claims)
-            .ends
-            .get(&key)
-            .is_some_and(|end| *end >= now))
+        let claims = lock(&self.claims);
+        Ok(claims.ends.get(&key).is_some_and(|end| *end >= now))
     }
 }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use grantor::{storage::StoreError, types::ClientId};
-use grantor_stores::sqlite::left_unchanged;
 
 use super::about;
 use crate::{cli::Failure, key_file};
@@ -113,7 +112,7 @@ impl Delivered {
         let (failure, is_certain) = match error {
             Unregistered::Refused(failure) => (failure, true),
             Unregistered::Store(error) => {
-                let is_certain = left_unchanged(&error);
+                let is_certain = !matches!(error, StoreError::Unknown(_));
                 (about(id, error), is_certain)
             }
         };
