@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, UnixTime},
-    remote::{Fetch, FetchError, endpoint::Endpoint},
+    remote::{Fetch, FetchError, place::Place},
 };
 
 /// How often a token request is tried, and how far apart. Tried again is what got no answer or a
@@ -47,7 +47,7 @@ impl Default for Retry {
 /// Everything that a token request is made of.
 pub(super) struct Exchange {
     pub server: Server,
-    pub endpoint: Endpoint,
+    pub endpoint: Place,
     pub supply: Supply,
     /// In place of that of the supply.
     pub client_auth: Option<Box<dyn ClientAuth>>,

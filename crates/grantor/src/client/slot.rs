@@ -133,7 +133,7 @@ impl Slot {
             .flight
             .join(
                 || self.known(exchange.clock.now()),
-                || self.request(exchange, timing, wanted),
+                || self.trip(exchange, timing, wanted),
             )
             .await;
         match landing {
@@ -158,7 +158,7 @@ impl Slot {
                 // Outside of a runtime nothing is refreshed: the token is valid all the same.
                 let _ = self.flight.board(
                     || self.known(exchange.clock.now()),
-                    || self.request(exchange, timing, wanted),
+                    || self.trip(exchange, timing, wanted),
                 );
             }
             Freshness::Stale => return None,
@@ -180,13 +180,13 @@ impl Slot {
         (pause.since <= now && now < pause.since.plus(pause.wait)).then(|| pause.landing.clone())
     }
 
-    fn request(
+    fn trip(
         self: &Arc<Self>,
         exchange: &Arc<Exchange>,
         timing: Timing,
         wanted: &Wanted,
-    ) -> Request {
-        Request {
+    ) -> TokenTrip {
+        TokenTrip {
             slot: self.clone(),
             exchange: exchange.clone(),
             timing,
@@ -200,14 +200,14 @@ impl Slot {
 }
 
 /// One request for a token, with its retries, for all callers.
-struct Request {
+struct TokenTrip {
     slot: Arc<Slot>,
     exchange: Arc<Exchange>,
     timing: Timing,
     wanted: Wanted,
 }
 
-impl Trip for Request {
+impl Trip for TokenTrip {
     type Found = Landing;
 
     fn flight(&self) -> &Flight<Landing> {

@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, SystemClock},
     remote::{
         Fetch, default_fetch,
-        endpoint::{Endpoint, MetadataSource},
+        place::{MetadataSource, Place},
         refreshing::{Lives, Refreshing, StaleAfter},
     },
     types::{GrantType, Scope},
@@ -400,9 +400,9 @@ fn endpoint(
     retry: Retry,
     fetch: &Arc<dyn Fetch>,
     clock: &Arc<dyn Clock>,
-) -> Endpoint {
+) -> Place {
     if let Some(url) = server.token_endpoint() {
-        return Endpoint::Configured(url.clone());
+        return Place::Configured(url.clone());
     }
     let source = MetadataSource {
         issuer: server.issuer().unwrap_or_default().to_owned(),
@@ -414,7 +414,7 @@ fn endpoint(
         timeout,
         ..METADATA_LIVES
     };
-    Endpoint::Discovered(Arc::new(Refreshing::new(source, lives, clock.clone())))
+    Place::Discovered(Arc::new(Refreshing::new(source, lives, clock.clone())))
 }
 
 impl fmt::Debug for Builder {

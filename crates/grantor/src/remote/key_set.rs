@@ -12,7 +12,7 @@ use http::StatusCode;
 use super::{
     DiscoveryError, DocumentError, Fetch, FetchError, KEY_SET,
     document::max_age,
-    endpoint::Endpoint,
+    place::Place,
     refreshing::{Load, LoadError, Loaded, Refreshing},
 };
 
@@ -164,7 +164,7 @@ impl KeySet {
 /// Where the keys of a party come from.
 pub(crate) enum Keys {
     Fixed(Arc<KeySet>),
-    Fetched(Refreshing<KeySource>),
+    Fetched(Refreshing<KeySetSource>),
 }
 
 impl Keys {
@@ -202,13 +202,13 @@ impl Keys {
 }
 
 /// Loads the key set behind a `jwks_uri`.
-pub(crate) struct KeySource {
-    pub(crate) place: Endpoint,
+pub(crate) struct KeySetSource {
+    pub(crate) place: Place,
     pub(crate) fetch: Arc<dyn Fetch>,
 }
 
 #[async_trait]
-impl Load for KeySource {
+impl Load for KeySetSource {
     type Document = KeySet;
     type Error = KeySetError;
 

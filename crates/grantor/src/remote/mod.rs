@@ -36,8 +36,6 @@ mod address;
 pub(crate) mod basic;
 mod discovery;
 mod document;
-#[cfg(any(feature = "client", feature = "resource"))]
-pub(crate) mod endpoint;
 mod fetch;
 #[cfg(any(feature = "client", feature = "resource"))]
 pub(crate) mod flight;
@@ -49,6 +47,8 @@ mod metadata;
 mod obstacle;
 #[cfg(feature = "reqwest")]
 mod pinned;
+#[cfg(any(feature = "client", feature = "resource"))]
+pub(crate) mod place;
 #[cfg(any(feature = "client", feature = "resource"))]
 #[cfg_attr(
     not(all(feature = "client", feature = "resource")),

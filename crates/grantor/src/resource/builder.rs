@@ -19,8 +19,8 @@ use crate::{
     clock::{Clock, SystemClock},
     remote::{
         Fetch, FetchError, checked_url, default_fetch,
-        endpoint::{Endpoint, MetadataSource},
-        key_set::{KeySet, KeySource, Keys},
+        key_set::{KeySet, KeySetSource, Keys},
+        place::{MetadataSource, Place},
         refreshing::{Lives, Refreshing, StaleAfter},
     },
     types::Scope,
@@ -260,10 +260,10 @@ impl ValidatorBuilder {
             fetch: fetch.clone(),
         };
         let metadata = Arc::new(Refreshing::new(source, self.lives, self.clock.clone()));
-        let discovered = || Endpoint::Discovered(metadata.clone());
+        let discovered = || Place::Discovered(metadata.clone());
         let fetched = |place| {
             Keys::Fetched(Refreshing::new(
-                KeySource {
+                KeySetSource {
                     place,
                     fetch: fetch.clone(),
                 },
@@ -273,7 +273,7 @@ impl ValidatorBuilder {
         };
         let keys = match self.keys {
             KeysFrom::Metadata => fetched(discovered()),
-            KeysFrom::Url(url) => fetched(Endpoint::Configured(url)),
+            KeysFrom::Url(url) => fetched(Place::Configured(url)),
             KeysFrom::Fixed(keys) => Keys::Fixed(keys),
         };
         let introspection = self.introspection.map(|introspection| Asking {
@@ -281,7 +281,7 @@ impl ValidatorBuilder {
                 credentials: introspection.credentials,
                 endpoint: introspection
                     .endpoint
-                    .map_or_else(discovered, Endpoint::Configured),
+                    .map_or_else(discovered, Place::Configured),
                 issuer: self.rules.issuer.clone(),
                 fetch: fetch.clone(),
             },

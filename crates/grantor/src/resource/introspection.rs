@@ -10,7 +10,7 @@ use url::Url;
 use super::{Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError};
 use crate::{
     clock::UnixTime,
-    remote::{Fetch, FetchError, endpoint::Endpoint},
+    remote::{Fetch, FetchError, place::Place},
 };
 
 /// Largest introspection answer read, in octets.
@@ -134,7 +134,7 @@ impl fmt::Debug for Introspection {
 /// Asks.
 pub(super) struct Introspector {
     pub(super) credentials: Arc<dyn Authenticate>,
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: Place,
     pub(super) issuer: String,
     pub(super) fetch: Arc<dyn Fetch>,
 }

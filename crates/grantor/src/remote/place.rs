@@ -1,5 +1,5 @@
-//! An endpoint whose URL is configured, or stands in the metadata of its server. The metadata is
-//! kept fresh.
+//! Where an endpoint or a document of a server is: at a URL that is configured, or that stands in the
+//! server's metadata, which is kept fresh.
 
 use std::sync::Arc;
 
@@ -44,13 +44,13 @@ impl LoadError for DiscoveryError {
     }
 }
 
-/// Where an endpoint is.
-pub(crate) enum Endpoint {
+/// Where an endpoint or a document of a server is.
+pub(crate) enum Place {
     Configured(Url),
     Discovered(Arc<Refreshing<MetadataSource>>),
 }
 
-impl Endpoint {
+impl Place {
     /// Its URL; `named` picks it from the metadata, where it is called `member`.
     pub(crate) async fn url(
         &self,
