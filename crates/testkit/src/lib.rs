@@ -1,6 +1,7 @@
 //! What the tests of several crates share. `forge` makes tokens that no honest library makes;
 //! `world` is an authorization server in memory with the parties that call it, and `answer` the one
-//! oracle that every answer of its token endpoint has to pass; `foreign` installs the servers and
+//! oracle that every answer of its token endpoint has to pass; `double` is an authorization server that answers
+//! by script; `foreign` installs the servers and
 //! clients of other projects.
 #![allow(
     missing_docs,
@@ -13,9 +14,11 @@
 
 pub mod answer;
 pub mod credentials;
+pub mod double;
 pub mod foreign;
 pub mod forge;
 pub mod form;
+pub mod wait;
 pub mod world;
 
 pub use answer::Answer;

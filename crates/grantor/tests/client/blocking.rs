@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{NOW, Server, clock, key, refusal, token};
+use crate::support::{Double, NOW, clock, key, refusal, token};
 use grantor::{
     client::{
         JwtBearer, Retry, Server as AuthorizationServer, TokenSource, Wanted,
@@ -18,7 +18,7 @@ use grantor::{
 use tokio::runtime::Runtime;
 
 /// A server on a runtime of its own, which the tests' threads are not in.
-fn start<F, A>(script: F) -> (Runtime, Server)
+fn start<F, A>(script: F) -> (Runtime, Double)
 where
     F: Fn(usize) -> A + Send + Sync + 'static,
     A: Future<Output = http::Response<crate::support::Body>> + Send + 'static,
@@ -28,11 +28,11 @@ where
         .enable_all()
         .build()
         .expect("a runtime");
-    let server = runtime.block_on(Server::start(move |number, _| script(number)));
+    let server = runtime.block_on(Double::start(move |number, _| script(number)));
     (runtime, server)
 }
 
-fn source(server: &Server, clock: &Arc<ManualClock>) -> blocking::TokenSource {
+fn source(server: &Double, clock: &Arc<ManualClock>) -> blocking::TokenSource {
     let (_, signer) = key(Algorithm::Es256);
     let server = AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")

@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::support::{
-    Body, Jwt, Server, answer, clock, key, redirect, refusal, text, token, with_header,
+    Body, Double, ReadJwt, answer, clock, key, redirect, refusal, text, token, with_header,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ async fn outcome(
 async fn answered(
     make: impl Fn() -> Response<Body> + Send + Sync + 'static,
 ) -> Result<AccessToken, TokenError> {
-    let server = Server::start(move |_, _| {
+    let server = Double::start(move |_, _| {
         let answer = make();
         async move { answer }
     })
@@ -138,7 +138,7 @@ async fn a_lifetime_that_is_no_whole_number_of_seconds_is_refused() {
         Err(TokenError::Json(JsonError::Syntax))
     ));
     // As long as the universe: no overflow, whatever is configured.
-    let long = Server::always(
+    let long = Double::always(
         200,
         json!({"access_token": "good", "token_type": "Bearer", "expires_in": u64::MAX}),
     )
@@ -212,7 +212,7 @@ async fn a_type_of_token_that_nobody_asked_for_is_refused() {
             "{kind}: {error}"
         );
     }
-    let server = Server::always(200, json!({"access_token": "good", "token_type": "N_A"})).await;
+    let server = Double::always(200, json!({"access_token": "good", "token_type": "N_A"})).await;
     let at = AuthorizationServer::at(&server.token_endpoint()).expect("a URL");
     let source = TokenSource::client_credentials(at, ClientSecretPost::new("billing", "secret"));
     let source = source
@@ -373,7 +373,7 @@ async fn a_status_other_than_200_is_no_token() {
 
 #[tokio::test]
 async fn no_redirect_is_followed() {
-    let elsewhere = Server::tokens().await;
+    let elsewhere = Double::tokens().await;
     for status in [301, 302, 303, 307, 308] {
         let target = elsewhere.token_endpoint();
         let answer = move || {
@@ -453,7 +453,7 @@ async fn a_token_of_a_mebibyte_is_refused_and_one_that_fits_a_header_is_not() {
 
 #[tokio::test]
 async fn an_answer_that_never_comes_ends_in_time() {
-    let server = Server::start(|_, _| std::future::pending()).await;
+    let server = Double::start(|_, _| std::future::pending()).await;
     let at = AuthorizationServer::at(&server.token_endpoint()).expect("a URL");
     let source = TokenSource::client_credentials(at, ClientSecretPost::new("billing", "secret"));
     let source = source
@@ -491,7 +491,7 @@ async fn what_a_server_says_is_shown_escaped_everywhere() {
         .expect_err("a type");
     assert!(!kind.to_string().contains('\u{7f}'));
     let lie = format!("https://evil.example{poison}{}", "x".repeat(100_000));
-    let server = Server::always(200, json!({"issuer": lie})).await;
+    let server = Double::always(200, json!({"issuer": lie})).await;
     let error = witnessed(&server.url)
         .0
         .token()
@@ -513,7 +513,7 @@ async fn what_a_server_says_is_shown_escaped_everywhere() {
 }
 
 /// A key that remembers what it signed.
-struct Witness(LocalKey, Arc<Mutex<Vec<Jwt>>>);
+struct Witness(LocalKey, Arc<Mutex<Vec<ReadJwt>>>);
 
 #[async_trait]
 impl Signer for Witness {
@@ -527,15 +527,15 @@ impl Signer for Witness {
 
     async fn sign(&self, signing_input: &[u8]) -> Result<Vec<u8>, SignerError> {
         let text = String::from_utf8(signing_input.to_vec()).expect("ASCII");
-        self.1.lock().expect("no panic").push(Jwt::read(&text));
+        self.1.lock().expect("no panic").push(ReadJwt::read(&text));
         self.0.sign(signing_input).await
     }
 }
 
 /// A client of `issuer`, for which everything is signed by the witness: grant and client
 /// authentication.
-fn witnessed(issuer: &str) -> (TokenSource, Arc<Mutex<Vec<Jwt>>>) {
-    let signed: Arc<Mutex<Vec<Jwt>>> = Arc::default();
+fn witnessed(issuer: &str) -> (TokenSource, Arc<Mutex<Vec<ReadJwt>>>) {
+    let signed: Arc<Mutex<Vec<ReadJwt>>> = Arc::default();
     let witness = || Witness(key(Algorithm::Es256).1, Arc::clone(&signed));
     let server = AuthorizationServer::discover(issuer).expect("an issuer");
     let source = TokenSource::jwt_bearer(server, JwtBearer::new("billing", witness()));
@@ -578,7 +578,7 @@ async fn nothing_is_signed_for_the_audience_that_metadata_names() {
 
     // A token endpoint of the victim's in otherwise good metadata: what gets there names whom the
     // client meant, and the victim refuses it.
-    let victim = Server::tokens().await;
+    let victim = Double::tokens().await;
     let document = json!({"issuer": "ISSUER", "token_endpoint": victim.token_endpoint()});
     let evil = metadata(document.to_string()).await;
     let (source, signed) = witnessed(&evil.url);
@@ -669,9 +669,9 @@ async fn metadata_of_an_https_issuer_leads_nowhere_in_the_clear() {
 }
 
 /// A server with this metadata, in which ISSUER and TOKEN stand for its own.
-async fn metadata(document: String) -> Server {
+async fn metadata(document: String) -> Double {
     let document = Arc::new(document);
-    Server::start(move |_, asked| {
+    Double::start(move |_, asked| {
         let document = Arc::clone(&document);
         async move {
             let url = format!("http://{}", asked.headers["host"].to_str().expect("ASCII"));
@@ -693,7 +693,7 @@ async fn metadata(document: String) -> Server {
 async fn metadata_that_redirects_or_never_ends_is_refused() {
     let good = metadata(json!({"issuer": "ISSUER", "token_endpoint": "TOKEN"}).to_string()).await;
     let target = format!("{}/.well-known/oauth-authorization-server", good.url);
-    let server = Server::start(move |_, _| {
+    let server = Double::start(move |_, _| {
         let answer = redirect(&target);
         async move { answer }
     })
@@ -709,7 +709,7 @@ async fn metadata_that_redirects_or_never_ends_is_refused() {
         (0, 0)
     );
 
-    let server = Server::start(|_, _| async {
+    let server = Double::start(|_, _| async {
         let body = Endless(Arc::default()).boxed();
         Response::builder()
             .header("content-type", "application/json")
@@ -778,7 +778,7 @@ fn credentials_are_sent_over_tls_or_not_at_all() {
 
 #[tokio::test]
 async fn a_refusal_and_a_token_do_not_show_secrets_in_debug() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         match number {
             0 => answer(
                 200,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Server, clock, refusal, token};
+use crate::support::{Double, clock, refusal, token};
 use grantor::{
     client::{
         AccessToken, ConfigError, Credential, KeyFile, KeyFileError, KeyText, KeyTextError,
@@ -55,7 +55,7 @@ fn without(mut file: Value, member: &str) -> Value {
 
 /// Writes a key file for this server and asks it for a token.
 async fn ask(file: Value, endpoint: &str) -> crate::support::Asked {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("key.json");
     std::fs::write(
@@ -302,7 +302,7 @@ fn a_file_that_makes_no_source_says_where_it_is() {
 /// A server that takes assertions of one key, which a test changes; and a source with a key file
 /// for it.
 struct Rotation {
-    server: Server,
+    server: Double,
     taken: Arc<Mutex<String>>,
     directory: tempfile::TempDir,
 }
@@ -311,7 +311,7 @@ impl Rotation {
     async fn start() -> Self {
         let taken = Arc::<Mutex<String>>::default();
         let known = Arc::clone(&taken);
-        let server = Server::start(move |number, asked| {
+        let server = Double::start(move |number, asked| {
             let is_known =
                 asked.jwt("assertion").header["kid"] == known.lock().expect("no panic").as_str();
             async move {

@@ -4,7 +4,7 @@
 #[cfg(feature = "reqwest-middleware")]
 use std::sync::LazyLock;
 
-use crate::support::{Asked, Body, Server, answer, clock, key, redirect, refusal, text, token};
+use crate::support::{Asked, Body, Double, answer, clock, key, redirect, refusal, text, token};
 use bytes::Bytes;
 use grantor::{
     client::{
@@ -20,7 +20,7 @@ use serde_json::json;
 use tower_layer::Layer as _;
 use tower_service::Service as _;
 
-fn source(server: &Server) -> TokenSource {
+fn source(server: &Double) -> TokenSource {
     let (_, signer) = key(Algorithm::Es256);
     let server = AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")
@@ -36,13 +36,13 @@ fn source(server: &Server) -> TokenSource {
         .expect("a source")
 }
 
-fn access(source: &TokenSource, api: &Server) -> ApiAccess {
+fn access(source: &TokenSource, api: &Double) -> ApiAccess {
     ApiAccess::new(source.clone(), api.url.parse().expect("an origin"))
 }
 
 /// An API that takes the tokens of which `good` says so.
-async fn api(good: fn(&str) -> bool) -> Server {
-    Server::start(move |_, asked| async move { guarded(&asked, good) }).await
+async fn api(good: fn(&str) -> bool) -> Double {
+    Double::start(move |_, asked| async move { guarded(&asked, good) }).await
 }
 
 fn guarded(asked: &Asked, good: fn(&str) -> bool) -> Response<Body> {
@@ -133,7 +133,7 @@ fn ok(text: &str) -> Outcome {
 #[tokio::test]
 async fn each_request_carries_the_token_and_what_it_had_before() {
     for client in ALL {
-        let (server, api) = (Server::tokens().await, api(|_| true).await);
+        let (server, api) = (Double::tokens().await, api(|_| true).await);
         let access = access(&source(&server), &api);
         let url = format!("{}/invoices?a=b", api.url);
         for _ in 0..3 {
@@ -158,7 +158,7 @@ async fn each_request_carries_the_token_and_what_it_had_before() {
 async fn a_refused_token_is_replaced_once_and_the_request_repeated_whole() {
     for client in ALL {
         let (server, api) = (
-            Server::tokens().await,
+            Double::tokens().await,
             api(|token| token != "token-0").await,
         );
         let access = access(&source(&server), &api);
@@ -189,7 +189,7 @@ async fn a_refused_token_is_replaced_once_and_the_request_repeated_whole() {
 #[tokio::test]
 async fn a_second_401_is_passed_on() {
     for client in ALL {
-        let (server, api) = (Server::tokens().await, api(|_| false).await);
+        let (server, api) = (Double::tokens().await, api(|_| false).await);
         let access = access(&source(&server), &api);
         let url = format!("{}/a", api.url);
         assert_eq!(
@@ -213,8 +213,8 @@ async fn other_answers_are_passed_on() {
     for client in ALL {
         for status in [200, 400, 403, 404, 500, 503] {
             let (server, api) = (
-                Server::tokens().await,
-                Server::always(status, json!({})).await,
+                Double::tokens().await,
+                Double::always(status, json!({})).await,
             );
             let access = access(&source(&server), &api);
             assert_eq!(
@@ -234,7 +234,7 @@ async fn other_answers_are_passed_on() {
 #[tokio::test]
 async fn a_401_is_passed_on_where_there_is_no_new_token() {
     for client in ALL {
-        let server = Server::start(|number, _| async move {
+        let server = Double::start(|number, _| async move {
             if number == 0 {
                 token("token-0", 3600)
             } else {
@@ -257,7 +257,7 @@ async fn a_401_is_passed_on_where_there_is_no_new_token() {
 async fn without_a_token_nothing_is_sent() {
     for client in ALL {
         let (server, api) = (
-            Server::always(400, json!({"error": "invalid_grant"})).await,
+            Double::always(400, json!({"error": "invalid_grant"})).await,
             api(|_| true).await,
         );
         let access = access(&source(&server), &api);
@@ -277,7 +277,7 @@ async fn without_a_token_nothing_is_sent() {
 async fn a_foreign_origin_gets_no_token() {
     for client in ALL {
         let (server, api, foreign) = (
-            Server::tokens().await,
+            Double::tokens().await,
             api(|_| true).await,
             api(|_| true).await,
         );
@@ -309,7 +309,7 @@ async fn a_foreign_origin_gets_no_token() {
 
 #[tokio::test]
 async fn plain_http_beyond_this_machine_is_refused() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     for origin in [
         "http://api.example",
         "http://10.0.0.1:8080",
@@ -337,7 +337,7 @@ async fn plain_http_beyond_this_machine_is_refused() {
 #[tokio::test]
 async fn a_header_that_is_there_stays() {
     for client in ALL {
-        let (server, api) = (Server::tokens().await, api(|_| false).await);
+        let (server, api) = (Double::tokens().await, api(|_| false).await);
         let access = access(&source(&server), &api);
         let own = [("authorization", "Basic b3duOm93bg==")];
         assert_eq!(
@@ -358,9 +358,9 @@ async fn a_header_that_is_there_stays() {
 #[tokio::test]
 async fn a_redirect_takes_no_token_to_another_origin() {
     for client in ALL {
-        let (server, elsewhere) = (Server::tokens().await, api(|_| true).await);
+        let (server, elsewhere) = (Double::tokens().await, api(|_| true).await);
         let to = elsewhere.url.clone();
-        let api = Server::start(move |_, _| {
+        let api = Double::start(move |_, _| {
             let to = to.clone();
             async move { redirect(&to) }
         })
@@ -397,7 +397,7 @@ async fn a_redirect_takes_no_token_to_another_origin() {
 async fn a_hundred_refusals_at_once_make_one_new_token() {
     for client in ALL {
         let (server, api) = (
-            Server::tokens().await,
+            Double::tokens().await,
             api(|token| token != "token-0").await,
         );
         let access = access(&source(&server), &api);
@@ -421,7 +421,7 @@ async fn a_hundred_refusals_at_once_make_one_new_token() {
 #[tokio::test]
 async fn tokens_for_something_in_particular() {
     for client in ALL {
-        let (server, api) = (Server::tokens().await, api(|_| true).await);
+        let (server, api) = (Double::tokens().await, api(|_| true).await);
         let wanted = Wanted::new().scope("invoices:read".parse().expect("a scope"));
         let access = access(&source(&server).wanting(wanted), &api);
         assert_eq!(
@@ -461,7 +461,7 @@ impl hyper::body::Body for Stream {
 #[tokio::test]
 async fn a_body_that_cannot_be_sent_again_is_sent_once() {
     let (server, api) = (
-        Server::tokens().await,
+        Double::tokens().await,
         api(|token| token != "token-0").await,
     );
     let access = access(&source(&server), &api);
@@ -488,7 +488,7 @@ async fn a_body_that_cannot_be_sent_again_is_sent_once() {
 #[tokio::test]
 async fn a_stream_of_reqwest_is_sent_once() {
     let (server, api) = (
-        Server::tokens().await,
+        Double::tokens().await,
         api(|token| token != "token-0").await,
     );
     let access = access(&source(&server), &api);
@@ -515,7 +515,7 @@ async fn a_stream_of_reqwest_is_sent_once() {
 #[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn the_error_of_the_middleware_says_why_there_is_no_token() {
-    let server = Server::always(400, json!({"error": "invalid_grant"})).await;
+    let server = Double::always(400, json!({"error": "invalid_grant"})).await;
     let api = api(|_| true).await;
     let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
         .with(access(&source(&server), &api))
@@ -577,7 +577,7 @@ impl tower_service::Service<Request<Bytes>> for Strict {
 
 #[tokio::test]
 async fn a_service_is_ready_before_each_call() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let mut http = ApiAccess::new(
         source(&server),
         "https://api.example".parse().expect("an origin"),
@@ -595,7 +595,7 @@ async fn a_service_is_ready_before_each_call() {
 
 #[tokio::test]
 async fn a_token_does_not_show_in_debug() {
-    let server = Server::start(|_, _| async {
+    let server = Double::start(|_, _| async {
         answer(
             200,
             &json!({"access_token": "hush", "token_type": "Bearer"}),

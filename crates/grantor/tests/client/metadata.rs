@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Server, answer, clock, key, token};
+use crate::support::{Double, answer, clock, key, token};
 use grantor::{
     client::{
         AccessToken, JwtBearer, Server as AuthorizationServer, TokenError, TokenSource, Wanted,
@@ -25,7 +25,7 @@ const BROKEN: usize = 1;
 const OF_ANOTHER: usize = 2;
 
 struct World {
-    server: Server,
+    server: Double,
     says: Arc<AtomicUsize>,
     clock: Arc<ManualClock>,
     source: TokenSource,
@@ -35,7 +35,7 @@ impl World {
     async fn new() -> Self {
         let says = Arc::new(AtomicUsize::new(GOOD));
         let script = Arc::clone(&says);
-        let server = Server::start(move |_, asked| {
+        let server = Double::start(move |_, asked| {
             let says = script.load(Ordering::SeqCst);
             async move {
                 let issuer = format!("http://{}", asked.headers["host"].to_str().expect("ASCII"));

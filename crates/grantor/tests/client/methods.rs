@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use crate::support::{NOW, Server, clock, key};
+use crate::support::{Double, NOW, clock, key};
 use async_trait::async_trait;
 use grantor::{
     client::{
@@ -20,7 +20,7 @@ use serde_json::json;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The server under test, as a client is configured for it: its issuer is not where it listens.
-fn at(server: &Server) -> AuthorizationServer {
+fn at(server: &Double) -> AuthorizationServer {
     AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")
         .with_issuer("https://as.example")
@@ -28,7 +28,7 @@ fn at(server: &Server) -> AuthorizationServer {
 
 /// Sends a client credentials request with this authentication.
 async fn send(auth: impl ClientAuth) -> crate::support::Asked {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = TokenSource::client_credentials(at(&server), auth)
         .clock(clock())
         .build()
@@ -49,7 +49,7 @@ async fn send(auth: impl ClientAuth) -> crate::support::Asked {
 
 /// Sends a grant.
 async fn exchange(grant: JwtBearer) -> crate::support::Asked {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = TokenSource::jwt_bearer(at(&server), grant)
         .clock(clock())
         .scope("read".parse().expect("a scope"));
@@ -200,7 +200,7 @@ fn every_method_has_its_registered_name() {
 #[tokio::test]
 async fn the_settings_of_an_assertion_are_written_into_it() {
     let (key, signer) = key(Algorithm::Rs256);
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let auth = PrivateKeyJwt::new("billing", signer)
         .audience(Audience::TokenEndpoint)
         .lifetime(Duration::from_secs(30))
@@ -289,7 +289,7 @@ async fn a_grant_is_about_its_issuer_unless_a_subject_is_named() {
 
 #[tokio::test]
 async fn a_grant_may_carry_client_authentication_too() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let (_, signer) = key(Algorithm::Es256);
     let grant = JwtBearer::new("idp.example", signer).subject("alice");
     let (client_key, client_signer) = key(Algorithm::Ed25519);
@@ -322,7 +322,7 @@ async fn no_jti_is_ever_made_twice() {
             .make(None, None, grantor::clock::Clock::now(&*clock))
             .await
             .expect("an assertion");
-        assert!(seen.insert(crate::support::Jwt::read(&jwt).claim("jti").to_string()));
+        assert!(seen.insert(crate::support::ReadJwt::read(&jwt).claim("jti").to_string()));
     }
 }
 
@@ -377,7 +377,7 @@ async fn a_key_elsewhere_signs_and_its_failures_are_told() {
             "the signer's ES256 signature has 71 octets, expected 64 (R and S side by side, not DER)",
         ),
     ] {
-        let server = Server::tokens().await;
+        let server = Double::tokens().await;
         let source = TokenSource::client_credentials(at(&server), kms(length))
             .build()
             .expect("a source");
@@ -388,7 +388,7 @@ async fn a_key_elsewhere_signs_and_its_failures_are_told() {
 
 #[tokio::test]
 async fn client_credentials_are_for_the_client_itself() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = TokenSource::client_credentials(at(&server), NoneAuth::new("billing"))
         .build()
         .expect("a source");
@@ -429,7 +429,7 @@ impl Grant for TokenExchange {
 
 #[tokio::test]
 async fn any_grant_works_at_any_token_endpoint() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = TokenSource::token_endpoint(&server.token_endpoint(), TokenExchange("abc".into()))
         .expect("a URL");
     let source = source
@@ -458,7 +458,7 @@ async fn any_grant_works_at_any_token_endpoint() {
 
 #[tokio::test]
 async fn a_token_goes_onto_a_request_in_place_of_another() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = TokenSource::client_credentials(at(&server), NoneAuth::new("billing"))
         .build()
         .expect("a source");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Asked, Jwt, NOW, Server, answer, clock, key};
+use crate::support::{Asked, Double, NOW, ReadJwt, answer, clock, key};
 use grantor::{
     client::{
         AssertionMaker, Audience, ConfigError, JwtBearer, LocalKey, Preset, PrivateKeyJwt,
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 async fn grant(
     preset: &'static Preset,
     change: impl FnOnce(JwtBearer) -> JwtBearer,
-) -> (Asked, Jwt, String) {
-    let server = Server::tokens().await;
+) -> (Asked, ReadJwt, String) {
+    let server = Double::tokens().await;
     let (key, signer) = key(Algorithm::Rs256);
     let at = AuthorizationServer::at(&server.token_endpoint()).expect("a URL");
     let source = TokenSource::jwt_bearer(
@@ -45,8 +45,8 @@ async fn authentication(
     preset: &'static Preset,
     key: LocalKey,
     issuer: &str,
-) -> (Asked, Jwt, String) {
-    let server = Server::tokens().await;
+) -> (Asked, ReadJwt, String) {
+    let server = Double::tokens().await;
     let at = AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")
         .with_issuer(issuer);
@@ -126,7 +126,7 @@ async fn salesforce() {
             Some(Some("/services/oauth2/token"))
         );
     }
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         let body = json!({
             "access_token": format!("00Dxx0000000001!AQ{number}"), "token_type": "Bearer", "scope": "api web",
             "instance_url": "https://my.salesforce.example", "id": "https://login.salesforce.com/id/x/y",
@@ -275,7 +275,7 @@ async fn github_app() {
     let maker = AssertionMaker::new("Iv1.8a61f9b3a7aba766", signer).preset(&preset::GITHUB_APP);
     let at = AuthorizationServer::at("https://api.github.example").expect("a URL");
     maker.check(&at).expect("within the rules");
-    let jwt = Jwt::read(
+    let jwt = ReadJwt::read(
         &maker
             .make(None, None, clock().now())
             .await
@@ -330,7 +330,7 @@ async fn what_breaks_a_vendors_rule_is_refused_before_anything_is_sent() {
         "shorter is within the rules"
     );
 
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let at = AuthorizationServer::at(&server.token_endpoint()).expect("a URL");
     let source =
         TokenSource::jwt_bearer(at, JwtBearer::new("key", rsa()).preset(&preset::DOCUSIGN))

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Server, answer, clock, key, refusal, token, with_header};
+use crate::support::{Double, answer, clock, key, refusal, token, with_header};
 use grantor::{
     client::{
         AccessToken, Builder, ClientSecretPost, JwtBearer, Retry, Server as AuthorizationServer,
@@ -28,7 +28,7 @@ const AT_ONCE: Retry = Retry {
     timeout: Duration::from_secs(20),
 };
 
-fn builder(server: &Server, clock: &Arc<ManualClock>) -> Builder {
+fn builder(server: &Double, clock: &Arc<ManualClock>) -> Builder {
     let (_, signer) = key(Algorithm::Es256);
     let server = AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")
@@ -38,7 +38,7 @@ fn builder(server: &Server, clock: &Arc<ManualClock>) -> Builder {
         .retry(AT_ONCE)
 }
 
-fn source(server: &Server, clock: &Arc<ManualClock>) -> TokenSource {
+fn source(server: &Double, clock: &Arc<ManualClock>) -> TokenSource {
     builder(server, clock).build().expect("a source")
 }
 
@@ -60,7 +60,7 @@ async fn until(what: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_of_a_cold_source_make_one_request() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
         token(&format!("token-{number}"), 3600)
     })
@@ -82,7 +82,7 @@ async fn ten_thousand_callers_of_a_cold_source_make_one_request() {
 async fn nobody_waits_while_a_valid_token_is_refreshed() {
     let gate = Arc::new(Semaphore::new(1));
     let script_gate = Arc::clone(&gate);
-    let server = Server::start(move |number, _| {
+    let server = Double::start(move |number, _| {
         let gate = Arc::clone(&script_gate);
         async move {
             gate.acquire().await.expect("open").forget();
@@ -131,7 +131,7 @@ fn futures_poll_once<F: Future>(future: F) -> Option<F::Output> {
 /// The cost of a call that finds its token, printed with `--nocapture`.
 #[tokio::test]
 async fn a_warm_call_costs_less_than_a_microsecond() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let (_, signer) = key(Algorithm::Es256);
     let at = AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")
@@ -169,7 +169,7 @@ async fn a_warm_call_costs_less_than_a_microsecond() {
 #[tokio::test]
 async fn an_expired_token_is_never_given() {
     let server =
-        Server::start(|number, _| async move { token(&format!("token-{number}"), 60) }).await;
+        Double::start(|number, _| async move { token(&format!("token-{number}"), 60) }).await;
     let clock = clock();
     let source = source(&server, &clock);
     assert_eq!(text(source.token().await), "token-0");
@@ -184,7 +184,7 @@ async fn an_expired_token_is_never_given() {
 
 #[tokio::test]
 async fn a_clock_that_was_set_back_far_ends_a_token_and_a_little_does_not() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let clock = clock();
     let source = source(&server, &clock);
     assert_eq!(text(source.token().await), "token-0");
@@ -200,7 +200,7 @@ async fn a_clock_that_was_set_back_far_ends_a_token_and_a_little_does_not() {
 
 #[tokio::test]
 async fn an_answer_without_expires_in_is_kept_for_the_assumed_time() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         answer(
             200,
             &json!({"access_token": format!("token-{number}"), "token_type": "bearer"}),
@@ -222,7 +222,7 @@ async fn an_answer_without_expires_in_is_kept_for_the_assumed_time() {
 
 #[tokio::test]
 async fn each_try_has_a_new_assertion() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         if number < 2 {
             refusal(503, "temporarily_unavailable")
         } else {
@@ -243,7 +243,7 @@ async fn each_try_has_a_new_assertion() {
 #[tokio::test]
 async fn what_the_server_refuses_is_not_tried_again() {
     for status in [400, 401, 403, 404, 429] {
-        let server = Server::always(status, json!({"error": "invalid_client"})).await;
+        let server = Double::always(status, json!({"error": "invalid_client"})).await;
         let error = source(&server, &clock())
             .token()
             .await
@@ -252,7 +252,7 @@ async fn what_the_server_refuses_is_not_tried_again() {
         assert_eq!(server.count(), 1, "{status}");
     }
     // The control: a failure of the server is.
-    let server = Server::always(500, json!({"error": "server_error"})).await;
+    let server = Double::always(500, json!({"error": "server_error"})).await;
     assert!(source(&server, &clock()).token().await.is_err());
     assert_eq!(server.count(), 3);
 }
@@ -289,7 +289,7 @@ async fn no_connection_is_tried_again() {
 
 #[tokio::test]
 async fn a_long_retry_after_is_not_waited_for_but_kept() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         match number {
             0 => with_header(
                 refusal(503, "temporarily_unavailable"),
@@ -313,7 +313,7 @@ async fn a_long_retry_after_is_not_waited_for_but_kept() {
 #[tokio::test]
 async fn retry_after_zero_leaves_the_pause_as_it_is() {
     for status in [429, 503] {
-        let server = Server::start(move |_, _| async move {
+        let server = Double::start(move |_, _| async move {
             with_header(refusal(status, "slow_down"), "retry-after", "0")
         })
         .await;
@@ -353,7 +353,7 @@ async fn retry_after_zero_leaves_the_pause_as_it_is() {
 #[tokio::test]
 async fn a_token_that_has_ended_when_it_comes_is_not_asked_for_at_each_call() {
     let server =
-        Server::start(|number, _| async move { token(&format!("token-{number}"), 0) }).await;
+        Double::start(|number, _| async move { token(&format!("token-{number}"), 0) }).await;
     let clock = clock();
     let source = source(&server, &clock);
     for _ in 0..100 {
@@ -373,7 +373,7 @@ async fn a_token_that_has_ended_when_it_comes_is_not_asked_for_at_each_call() {
 
 #[tokio::test]
 async fn a_failing_server_is_left_alone_for_longer_and_longer() {
-    let server = Server::always(400, json!({"error": "invalid_grant"})).await;
+    let server = Double::always(400, json!({"error": "invalid_grant"})).await;
     let clock = clock();
     let source = source(&server, &clock);
     for _ in 0..100 {
@@ -390,7 +390,7 @@ async fn a_failing_server_is_left_alone_for_longer_and_longer() {
 
 #[tokio::test]
 async fn a_refresh_that_fails_leaves_the_valid_token_in_use() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         if number == 0 {
             token("token-0", 3600)
         } else {
@@ -417,7 +417,7 @@ async fn a_refresh_that_fails_leaves_the_valid_token_in_use() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_gives_up_does_not_end_the_request_for_the_others() {
-    let server = Server::start(|number, _| async move {
+    let server = Double::start(|number, _| async move {
         tokio::time::sleep(Duration::from_millis(200)).await;
         token(&format!("token-{number}"), 3600)
     })
@@ -431,7 +431,7 @@ async fn a_caller_that_gives_up_does_not_end_the_request_for_the_others() {
 
 #[tokio::test]
 async fn a_token_that_an_api_refused_is_replaced_once_however_many_say_so() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let clock = clock();
     let source = source(&server, &clock);
     let first = source.token().await.expect("a token");
@@ -459,7 +459,7 @@ async fn a_token_that_an_api_refused_is_replaced_once_however_many_say_so() {
 
 #[tokio::test]
 async fn each_scope_subject_and_resource_has_its_own_token() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = builder(&server, &clock())
         .scope("read".parse().expect("a scope"))
         .build()
@@ -515,7 +515,7 @@ async fn each_scope_subject_and_resource_has_its_own_token() {
 
 #[tokio::test]
 async fn the_cache_is_bounded() {
-    let server = Server::tokens().await;
+    let server = Double::tokens().await;
     let source = builder(&server, &clock())
         .capacity(10)
         .build()
@@ -542,7 +542,7 @@ async fn the_cache_is_bounded() {
 #[test]
 fn without_a_runtime_only_a_kept_token_is_given() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let server = runtime.block_on(Server::tokens());
+    let server = runtime.block_on(Double::tokens());
     let source = source(&server, &clock());
     let cold = futures_poll_once(source.token()).expect("no waiting");
     assert!(matches!(cold, Err(TokenError::NoRuntime)));
@@ -556,7 +556,7 @@ fn without_a_runtime_only_a_kept_token_is_given() {
 #[test]
 fn a_request_that_ended_with_its_runtime_is_made_again_on_another() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let server = runtime.block_on(Server::start(|number, _| async move {
+    let server = runtime.block_on(Double::start(|number, _| async move {
         if number == 0 {
             std::future::pending::<()>().await;
         }
@@ -576,7 +576,7 @@ fn a_request_that_ended_with_its_runtime_is_made_again_on_another() {
 }
 
 /// Starts a request on a runtime that nobody drives once the server has it, and keeps that runtime.
-fn stuck(source: &TokenSource, server: &Server, requests: usize) -> tokio::runtime::Runtime {
+fn stuck(source: &TokenSource, server: &Double, requests: usize) -> tokio::runtime::Runtime {
     let stuck = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -588,9 +588,9 @@ fn stuck(source: &TokenSource, server: &Server, requests: usize) -> tokio::runti
 }
 
 /// The first request is never answered; the others give a token that is named by their number.
-fn silent_at_first() -> (tokio::runtime::Runtime, Server) {
+fn silent_at_first() -> (tokio::runtime::Runtime, Double) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let server = runtime.block_on(Server::start(|number, _| async move {
+    let server = runtime.block_on(Double::start(|number, _| async move {
         if number == 0 {
             std::future::pending::<()>().await;
         }
@@ -672,7 +672,7 @@ fn a_blocking_call_on_the_thread_that_should_make_the_request_returns() {
 #[test]
 fn metadata_that_a_runtime_reads_which_nobody_drives_is_read_again() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let server = runtime.block_on(Server::start(|number, asked| async move {
+    let server = runtime.block_on(Double::start(|number, asked| async move {
         let issuer = format!("http://{}", asked.headers["host"].to_str().expect("ASCII"));
         match (number, asked.uri.path()) {
             (0, _) => std::future::pending().await,

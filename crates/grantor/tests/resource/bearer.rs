@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::support::{AUDIENCE, Double, JWKS, Reply, keys};
+use crate::support::{AUDIENCE, JWKS, Publisher, Reply, keys};
 use grantor::{
     resource::{BearerLayer, Refusal, ValidatedToken, Validator},
     types::Scope,
@@ -117,8 +117,8 @@ impl Guarded {
     }
 }
 
-async fn guarded() -> (Double, Guarded) {
-    let server = Double::publishing(&[&keys::P256]).await;
+async fn guarded() -> (Publisher, Guarded) {
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, _) = server.validator(|builder| builder);
     (server, Guarded::new(validator))
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::{
-    AUDIENCE, Double, INTROSPECT, JWKS, METADATA, NOW, Reply, accepted, at, keys, refused,
+    AUDIENCE, INTROSPECT, JWKS, METADATA, NOW, Publisher, Reply, accepted, at, keys, refused,
     unavailable,
 };
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ fn introspection() -> Introspection {
         .inactive_for(Duration::from_secs(5))
 }
 
-fn validator(server: &Double, introspection: Introspection) -> (Validator, Arc<ManualClock>) {
+fn validator(server: &Publisher, introspection: Introspection) -> (Validator, Arc<ManualClock>) {
     server.validator(|builder| {
         builder
             .introspection(introspection)
@@ -43,7 +43,7 @@ fn validator(server: &Double, introspection: Introspection) -> (Validator, Arc<M
     })
 }
 
-fn active(server: &Double) -> Value {
+fn active(server: &Publisher) -> Value {
     json!({
         "active": true, "iss": server.issuer, "aud": AUDIENCE, "sub": "alice", "client_id": "billing", "token_type": "Bearer",
         "scope": "invoices:read", "iat": NOW, "exp": NOW + 600, "jti": "token-1", "groups": ["accounting"]
@@ -51,8 +51,8 @@ fn active(server: &Double) -> Value {
 }
 
 /// A server that says this about every token.
-async fn saying(change: impl FnOnce(&mut Value)) -> Double {
-    let server = Double::publishing(&[&keys::P256]).await;
+async fn saying(change: impl FnOnce(&mut Value)) -> Publisher {
+    let server = Publisher::of(&[&keys::P256]).await;
     let mut answer = active(&server);
     change(&mut answer);
     answer
@@ -256,7 +256,7 @@ async fn what_the_server_leaves_out_is_not_missed() {
 
 #[tokio::test]
 async fn an_answer_that_says_nothing_is_no_refusal_of_the_token() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = validator(&server, introspection());
     let replies = [
         ("no active", Reply::json(&json!({}))),
@@ -281,7 +281,7 @@ async fn an_answer_that_says_nothing_is_no_refusal_of_the_token() {
     accepted("nothing of it was kept", validator.validate(OPAQUE).await);
 
     // Where it is to be asked is as uncertain.
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let mut metadata = server.metadata();
     metadata["introspection_endpoint"] = Value::Null;
     server.says(METADATA, Reply::json(&metadata));
@@ -379,7 +379,7 @@ async fn a_failure_is_shared_and_held_for_a_second() {
             Reply::json(&json!({"active": true, "aud": "https://api.example/other"})),
         ),
     ] {
-        let server = Double::publishing(&[&keys::P256]).await;
+        let server = Publisher::of(&[&keys::P256]).await;
         server.says(INTROSPECT, reply);
         let (validator, clock) = server.validator(|builder| {
             builder
@@ -413,7 +413,7 @@ async fn a_failure_is_shared_and_held_for_a_second() {
 /// time is told so.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_questions_are_under_way_at_once() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, _) = server.validator(|builder| {
         let introspection = introspection().at_once(NonZero::new(4).expect("not zero"));
         builder

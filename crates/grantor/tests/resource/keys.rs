@@ -7,13 +7,14 @@ use std::{
 };
 
 use crate::support::{
-    Double, JWKS, METADATA, Reply, accepted, at, key_set, keys, refused, unavailable,
+    JWKS, METADATA, Publisher, Reply, accepted, at, key_set, keys, refused, unavailable,
 };
 use grantor::{
     jose::JwkSetError,
     remote::{DiscoveryError, FetchError, KeySetError},
     resource::{SourceError, ValidatorBuilder},
 };
+use grantor_testkit::wait::until;
 use http::header;
 use serde_json::{Value, json};
 
@@ -37,7 +38,7 @@ fn impatient(builder: ValidatorBuilder) -> ValidatorBuilder {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_first_requests_ask_once() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, _) = server.validator(times);
     assert_eq!(
         server.hits(METADATA),
@@ -63,7 +64,7 @@ async fn many_first_requests_ask_once() {
 
 #[tokio::test]
 async fn what_is_refused_anyway_asks_for_nothing() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let expired = server.token(&keys::P256).sign(&keys::P256);
     clock.set(at(2000.0));
@@ -78,7 +79,7 @@ async fn what_is_refused_anyway_asks_for_nothing() {
 
 #[tokio::test]
 async fn a_new_key_works_at_once_and_a_removed_one_no_longer_than_configured() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let long = |key| server.token(key).claim("exp", "1900000000").sign(key);
     let (old, new) = (long(&keys::P256), long(&keys::ED25519));
@@ -116,7 +117,7 @@ async fn a_new_key_works_at_once_and_a_removed_one_no_longer_than_configured() {
 
 #[tokio::test]
 async fn keys_in_use_are_refreshed_in_the_background() {
-    let server = Double::publishing(&[&keys::P256, &keys::ED25519]).await;
+    let server = Publisher::of(&[&keys::P256, &keys::ED25519]).await;
     let (validator, clock) = server.validator(times);
     let token = server
         .token(&keys::P256)
@@ -130,6 +131,10 @@ async fn keys_in_use_are_refreshed_in_the_background() {
         validator.validate(&token).await,
     );
     server.hits_become(JWKS, 2).await;
+    until("what was published is in force", async || {
+        validator.validate(&token).await.is_err()
+    })
+    .await;
     assert_eq!(
         refused("a moment later", validator.validate(&token).await),
         NO_KEY
@@ -147,7 +152,7 @@ async fn the_life_the_server_wants_is_clamped() {
         (Some("no-store"), 60.0),
         (Some("max-age=x"), 60.0),
     ] {
-        let server = Double::publishing(&[&keys::P256]).await;
+        let server = Publisher::of(&[&keys::P256]).await;
         let reply = |key| {
             let reply = Reply::json(&key_set(&[key]))
                 .with_header(header::EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT");
@@ -179,7 +184,7 @@ async fn the_life_the_server_wants_is_clamped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_unknown_keys_asks_once_per_cooldown() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let good = server.token(&keys::P256).sign(&keys::P256);
     accepted("good", validator.validate(&good).await);
@@ -222,7 +227,7 @@ async fn a_storm_of_unknown_keys_asks_once_per_cooldown() {
 
 #[tokio::test]
 async fn stale_keys_are_used_while_nobody_answers_and_then_no_more() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let token = server
         .token(&keys::P256)
@@ -253,7 +258,7 @@ async fn stale_keys_are_used_while_nobody_answers_and_then_no_more() {
 
 #[tokio::test]
 async fn a_key_that_cannot_be_asked_for_is_not_called_unknown() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let new = server.token(&keys::ED25519).sign(&keys::ED25519);
     accepted(
@@ -275,7 +280,7 @@ async fn a_key_that_cannot_be_asked_for_is_not_called_unknown() {
 
 #[tokio::test]
 async fn a_server_that_hangs_costs_one_wait() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(impatient);
     let token = server
         .token(&keys::P256)
@@ -311,7 +316,7 @@ async fn a_server_that_hangs_costs_one_wait() {
 
 #[tokio::test]
 async fn a_request_that_gives_up_does_not_undo_the_fetch() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, _) = server.validator(times);
     let token = server.token(&keys::P256).sign(&keys::P256);
     for _ in 0..20 {
@@ -324,7 +329,7 @@ async fn a_request_that_gives_up_does_not_undo_the_fetch() {
 
 #[tokio::test]
 async fn an_accepted_token_is_looked_at_again_when_the_keys_change() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let token = server
         .token(&keys::P256)
@@ -349,7 +354,7 @@ async fn an_accepted_token_is_looked_at_again_when_the_keys_change() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_does_no_harm() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let token = server
         .token(&keys::P256)
@@ -366,7 +371,7 @@ async fn a_clock_that_is_set_back_does_no_harm() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_far_does_not_keep_keys_for_ever() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let (validator, clock) = server.validator(times);
     let token = server
         .token(&keys::P256)
@@ -400,7 +405,7 @@ fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
         ("behind", JWKS, 450.0),
     ] {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let server = runtime.block_on(Double::publishing(&[&keys::P256]));
+        let server = runtime.block_on(Publisher::of(&[&keys::P256]));
         let url = format!("{}{JWKS}", server.issuer).parse().expect("a URL");
         let (validator, clock) = server.validator(|builder| {
             if path == JWKS {
@@ -466,7 +471,7 @@ fn of_keys(source: &SourceError) -> Arc<KeySetError> {
 
 /// What the server says instead of its keys, and why that is not used.
 async fn refuses_keys(row: &str, reply: Reply, is_reason: impl Fn(&KeySetError) -> bool) {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let token = server
         .token(&keys::P256)
         .claim("exp", "1900000000")
@@ -544,7 +549,7 @@ async fn what_is_no_key_set_is_refused() {
 
 #[tokio::test]
 async fn no_redirect_is_followed() {
-    let elsewhere = Double::publishing(&[&keys::P256]).await;
+    let elsewhere = Publisher::of(&[&keys::P256]).await;
     let location = format!("{}{JWKS}", elsewhere.issuer);
     let redirect = Reply::status(302).with_header(header::LOCATION, &location);
     let is_redirect = |source: &KeySetError| matches!(source, KeySetError::Status { status, .. } if status.as_u16() == 302);
@@ -555,7 +560,7 @@ async fn no_redirect_is_followed() {
 /// Whoever looks into the log learns which key the issuer has to mend.
 #[tokio::test]
 async fn a_malformed_key_of_the_issuer_is_named() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let good = key_set(&[&keys::P256, &keys::P384]);
     let (validator, clock) = server.validator(times);
     let token = server.token(&keys::P384).sign(&keys::P384);
@@ -609,7 +614,7 @@ async fn a_malformed_key_of_the_issuer_is_named() {
 
 #[tokio::test]
 async fn an_empty_set_is_a_statement() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let token = server
         .token(&keys::P256)
         .claim("exp", "1900000000")
@@ -623,7 +628,7 @@ async fn an_empty_set_is_a_statement() {
 
 #[tokio::test]
 async fn metadata_that_cannot_be_trusted_is_not_used() {
-    let metadata = |server: &Double, change: fn(&mut Value)| {
+    let metadata = |server: &Publisher, change: fn(&mut Value)| {
         let mut metadata = server.metadata();
         change(&mut metadata);
         Reply::json(&metadata)
@@ -676,7 +681,7 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
         ),
     ];
     for (row, change, is_reason) in rows {
-        let server = Double::publishing(&[&keys::P256]).await;
+        let server = Publisher::of(&[&keys::P256]).await;
         let token = server.token(&keys::P256).sign(&keys::P256);
         server.says(METADATA, metadata(&server, change));
         let (validator, clock) = server.validator(times);
@@ -696,7 +701,7 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
 
 #[tokio::test]
 async fn keys_can_be_read_from_a_place_of_their_own() {
-    let server = Double::publishing(&[&keys::P256]).await;
+    let server = Publisher::of(&[&keys::P256]).await;
     let url = format!("{}{JWKS}", server.issuer).parse().expect("a URL");
     let (validator, _) = server.validator(|builder| times(builder).jwks_uri(url));
     accepted(

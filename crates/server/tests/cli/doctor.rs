@@ -1,14 +1,15 @@
 //! `grantor doctor`: healthy servers are found well, and each disease is named, with its remedy and
 //! nothing else.
 
-use std::{ops::Range, path::PathBuf};
+use std::{io::Read as _, net::TcpListener, ops::Range, path::PathBuf, thread};
 
-use crate::support::{
-    Finished, Server, finished,
-    foreign::{Foreign, Script, claims, granted, refused},
-    grantor,
-};
+use crate::support::{Finished, Server, finished, grantor};
 use grantor::jose::{Algorithm, PrivateJwk};
+use grantor_testkit::double::{
+    Foreign, ReadJwt, Script, answer,
+    foreign::{granted, refused},
+    publisher::METADATA,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -116,12 +117,12 @@ fn of(report: &Value, verdict: &str) -> Vec<(String, String, String)> {
 
 /// Only an assertion for this audience gets a token.
 fn takes(script: &mut Script, audience: String) {
-    script.answer = Box::new(move |_, form| {
+    script.token = Box::new(move |form| {
         let assertion = form
             .get("assertion")
             .or(form.get("client_assertion"))
             .expect("an assertion");
-        if claims(assertion)["aud"] == audience.as_str() {
+        if ReadJwt::read(assertion).claims["aud"] == audience.as_str() {
             granted()
         } else {
             refused("invalid_client")
@@ -170,7 +171,7 @@ fn our_own_server_is_well() {
     );
 
     server.ok(&["client", "disable", "billing"]);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    thread::sleep(std::time::Duration::from_secs(1));
     let refused = server.run(&["doctor", "--key", &key.to_string_lossy()]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(
@@ -249,10 +250,7 @@ fn metadata_that_is_missing_misplaced_or_broken_is_told_apart() {
         ],
     );
     let visit = Visit::to(|_, script| {
-        let document = script
-            .documents
-            .remove(crate::support::foreign::METADATA)
-            .expect("metadata");
+        let document = script.documents.remove(METADATA).expect("metadata");
         script
             .documents
             .insert("/.well-known/openid-configuration".to_owned(), document);
@@ -466,12 +464,12 @@ fn an_audience_that_is_not_taken_is_found_out() {
         let forms = visit.server.forms("/token");
         let audiences: Vec<_> = forms
             .iter()
-            .map(|form| claims(&form[method])["aud"].clone())
+            .map(|form| ReadJwt::read(&form[method]).claims["aud"].clone())
             .collect();
         assert_eq!(audiences, [json!(visit.server.issuer), json!(endpoint)]);
         assert_ne!(
-            claims(&forms[0][method])["jti"],
-            claims(&forms[1][method])["jti"]
+            ReadJwt::read(&forms[0][method]).claims["jti"],
+            ReadJwt::read(&forms[1][method]).claims["jti"]
         );
     }
     let visit = Visit::to(|issuer, script| takes(script, issuer.to_owned()));
@@ -487,8 +485,7 @@ fn an_audience_that_is_not_taken_is_found_out() {
 /// CVE-2025-27370: a server that names another's URL as its own does not get an assertion for it.
 #[test]
 fn nothing_is_signed_for_an_audience_that_only_the_metadata_names() {
-    let other =
-        Foreign::start(|_, script| script.answer = Box::new(|_, _| refused("invalid_client")));
+    let other = Foreign::start(|_, script| script.token = Box::new(|_| refused("invalid_client")));
     let visit = Visit::to(|_, script| {
         script.metadata()["token_endpoint"] = format!("{}/token", other.issuer).into();
     });
@@ -503,7 +500,7 @@ fn nothing_is_signed_for_an_audience_that_only_the_metadata_names() {
     let forms = other.forms("/token");
     assert_eq!(forms.len(), 1);
     assert_eq!(
-        claims(&forms[0]["assertion"])["aud"],
+        ReadJwt::read(&forms[0]["assertion"]).claims["aud"],
         visit.server.issuer.as_str()
     );
 }
@@ -512,7 +509,7 @@ fn nothing_is_signed_for_an_audience_that_only_the_metadata_names() {
 fn a_grant_that_is_not_allowed_is_a_note_if_the_other_works() {
     let only = |grant: &'static str| {
         Visit::to(move |_, script| {
-            script.answer = Box::new(move |_, form| {
+            script.token = Box::new(move |form| {
                 if form["grant_type"] == grant {
                     granted()
                 } else {
@@ -538,13 +535,13 @@ fn a_grant_that_is_not_allowed_is_a_note_if_the_other_works() {
         "token",
         &["no grant that this key could use"],
     );
-    let visit = Visit::to(|_, script| script.answer = Box::new(|_, _| refused("invalid_scope")));
+    let visit = Visit::to(|_, script| script.token = Box::new(|_| refused("invalid_scope")));
     visit.suffers(
         &["--key", &visit.key(|_| {}), "--grant", "jwt-bearer"],
         "token",
         &["invalid_scope", "operator allows"],
     );
-    let visit = Visit::to(|_, script| script.answer = Box::new(|_, _| (200, json!("hello"))));
+    let visit = Visit::to(|_, script| script.token = Box::new(|_| answer(200, &json!("hello"))));
     visit.suffers(
         &["--key", &visit.key(|_| {}), "--grant", "jwt-bearer"],
         "token",
@@ -720,7 +717,7 @@ fn each_way_to_get_no_answer_has_its_remedy() {
     let expired = ca.server("127.0.0.1", 2020..2021);
     let early = ca.server("127.0.0.1", 3990..4000);
     let elsewhere = ca.server("as.example", 2020..4000);
-    let (plain, closing) = (Server::start(), Foreign::start(|_, _| {}));
+    let (plain, closing) = (Server::start(), closing());
     let unused = crate::support::free_address();
     let long = format!("https://{}.invalid", "a".repeat(64));
     for (issuer, trusted, cause, remedy) in [
@@ -766,12 +763,7 @@ fn each_way_to_get_no_answer_has_its_remedy() {
             "InvalidContentType",
             "does not speak TLS",
         ),
-        (
-            &closing.issuer.replace("http:", "https:"),
-            ca.path(),
-            "handshake eof",
-            "does not speak TLS",
-        ),
+        (&closing, ca.path(), "handshake eof", "does not speak TLS"),
         (
             &format!("https://{unused}"),
             ca.path(),
@@ -799,4 +791,17 @@ fn each_way_to_get_no_answer_has_its_remedy() {
         );
         assert!(!told.contains("Is the server running"), "{told}");
     }
+}
+
+/// The URL of a server that closes a connection as soon as something came.
+fn closing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Whatever it was.
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    format!("https://{address}")
 }

@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use crate::support::{
-    Finished, Server, finished,
-    foreign::{Foreign, claims, part, refused},
-    grantor,
-};
+use crate::support::{Finished, Server, finished, grantor};
 use grantor::jose::{Algorithm, PrivateJwk, Unverified, VerificationKey};
+use grantor_testkit::double::{Foreign, ReadJwt, foreign::refused};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -118,7 +115,7 @@ fn a_private_key_alone_mints_for_any_audience() {
         Unverified::parse(&assertion)
             .and_then(|jws| jws.verify(&public))
             .expect("a signature by the key");
-        let (header, claims) = (part(&assertion, 0), claims(&assertion));
+        let ReadJwt { header, claims, .. } = ReadJwt::read(&assertion);
         assert_eq!(
             (&header["kid"], &header["typ"], &header["alg"]),
             (&kid, &typ.into(), &"RS256".into()),
@@ -349,7 +346,7 @@ fn a_server_is_found_by_its_issuer() {
         expected.iter().all(|(name, value)| form[*name] == *value),
         "{form:?}"
     );
-    let assertion = claims(&form["assertion"]);
+    let assertion = ReadJwt::read(&form["assertion"]).claims;
     assert_eq!(
         (&assertion["aud"], &assertion["sub"]),
         (&json!(server.issuer), &"alice".into())
@@ -364,14 +361,14 @@ fn a_server_is_found_by_its_issuer() {
     ]);
     for assertion in ["assertion", "client_assertion"] {
         assert_eq!(
-            claims(&form[assertion])["aud"],
+            ReadJwt::read(&form[assertion]).claims["aud"],
             "https://legacy.example/token",
             "{assertion}"
         );
     }
     let form = token(&["--grant", "client-credentials"]);
     assert_eq!(
-        part(&form["client_assertion"], 0)["typ"],
+        ReadJwt::read(&form["client_assertion"]).header["typ"],
         "client-authentication+jwt"
     );
     let form = token(&["--client-auth", "none"]);
@@ -402,7 +399,7 @@ fn a_server_that_cannot_be_trusted_or_does_not_agree_is_refused() {
         &["http://127.0.0.1:1", "no answer"],
     );
     let refusing =
-        Foreign::start(|_, script| script.answer = Box::new(|_, _| refused("invalid_grant")));
+        Foreign::start(|_, script| script.token = Box::new(|_| refused("invalid_grant")));
     refuses(&refusing.issuer, 1, &["invalid_grant", "as scripted"]);
     assert_eq!(
         refusing.forms("/token").len(),

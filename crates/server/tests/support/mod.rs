@@ -2,7 +2,6 @@
 //! sends exactly what it is told.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
-pub mod foreign;
 pub mod frames;
 
 use std::{
