@@ -29,7 +29,7 @@ pub mod assertion;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clock;
-#[cfg(feature = "client")]
+#[cfg(any(feature = "server", feature = "client", feature = "resource"))]
 pub mod credential;
 pub mod file;
 #[cfg(feature = "server")]

@@ -6,7 +6,7 @@ mod app;
 mod cli;
 mod config;
 pub mod http;
-mod key_file;
+mod key_access;
 mod metrics;
 mod telemetry;
 mod throttle;

@@ -37,7 +37,7 @@ pub(crate) use explanation::{Broken, Held, Known};
 #[cfg(feature = "server")]
 pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "resource"))]
 pub(crate) use mint::payload;
 #[cfg(feature = "server")]
 pub use party::{Parties, Party, PartyError, Signed};

@@ -27,7 +27,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{AccessToken, KeyFileError, TokenError, Wanted};
+use super::{AccessToken, KeySourceError, TokenError, Wanted};
 
 /// Why there is no blocking source.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ use super::{AccessToken, KeyFileError, TokenError, Wanted};
 pub enum StartError {
     /// The key file.
     #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
+    KeyFile(#[from] KeySourceError),
     /// The background thread could not be started.
     #[error("the thread that asks for tokens could not be started: {0}")]
     Thread(#[source] io::Error),

@@ -11,10 +11,11 @@ use std::{
 use arc_swap::ArcSwap;
 use grantor_jose::crypto;
 
-use super::{ClientAuth, ConfigError, Grant, KeyFile, KeyFileError, KeyText, Server};
+use super::{ConfigError, Grant, KeySourceError};
+use crate::credential::{ClientAuth, KeyFile, KeyFileError, KeyText, Server};
 
 /// A grant, and the client authentication beside it.
-pub(crate) struct Credentials {
+pub(super) struct Credentials {
     pub grant: Box<dyn Grant>,
     pub client_auth: Option<Box<dyn ClientAuth>>,
 }
@@ -25,7 +26,7 @@ impl Credentials {
         self.grant.check(server)?;
         self.client_auth
             .as_ref()
-            .map_or(Ok(()), |client_auth| client_auth.check(server))
+            .map_or(Ok(()), |client_auth| Ok(client_auth.check(server)?))
     }
 }
 
@@ -65,7 +66,7 @@ impl Supply {
 
     /// A file that cannot be read or used now is being written, or is mistaken: what is known goes
     /// on working as long as it does.
-    async fn look(&self, look: fn(&Origin) -> Result<Option<Credentials>, KeyFileError>) {
+    async fn look(&self, look: fn(&Origin) -> Result<Option<Credentials>, KeySourceError>) {
         let Some(origin) = self.origin.clone() else {
             return;
         };
@@ -119,7 +120,7 @@ impl Origin {
     }
 
     /// The credentials in the file if it is another one.
-    fn if_changed(&self) -> Result<Option<Credentials>, KeyFileError> {
+    fn if_changed(&self) -> Result<Option<Credentials>, KeySourceError> {
         let stamp = Stamp::of(&self.path).ok().flatten();
         match stamp.is_some_and(|stamp| {
             stamp
@@ -135,8 +136,8 @@ impl Origin {
     }
 
     /// The credentials in the file if it says something else.
-    fn again(&self) -> Result<Option<Credentials>, KeyFileError> {
-        let failed = |error| KeyFileError::Config(self.path.clone(), error);
+    fn again(&self) -> Result<Option<Credentials>, KeySourceError> {
+        let failed = |error| KeySourceError::Config(self.path.clone(), error);
         let Some(stamp) = Stamp::of(&self.path).ok().flatten() else {
             return Ok(None);
         };
@@ -149,7 +150,7 @@ impl Origin {
         }
         let file = KeyFile::from_text(&text, &self.path)?;
         if names(&file) != self.names {
-            return Err(KeyFileError::Others(self.path.clone()));
+            return Err(KeySourceError::Others(self.path.clone()));
         }
         let (server, credentials) = file.credentials().map_err(failed)?;
         credentials.check(&server).map_err(failed)?;

@@ -3,13 +3,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use grantor_jose::{JsonError, SigningError};
+use grantor_jose::JsonError;
 use http::StatusCode;
 
-use super::SignerError;
 use crate::{
+    credential::{CredentialError, SignerError},
     remote::{DiscoveryError, FetchError},
-    types::{AuthMethod, GrantType, Shown},
+    types::{GrantType, Shown},
 };
 
 /// Why a source cannot be built.
@@ -19,36 +19,12 @@ pub enum ConfigError {
     /// A URL that credentials must not be sent to; or the default HTTP client cannot be made.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// An assertion's audience would be the issuer identifier, and none is configured.
-    #[error(
-        "no issuer is configured; name it with Server::with_issuer, or choose another Audience"
-    )]
-    NoIssuer,
-    /// An assertion's audience would be a URL that is learned from the server's metadata
-    /// (CVE-2025-27370).
-    #[error(
-        "the token endpoint is discovered, and an audience comes from configuration only; use Server::at, or another Audience"
-    )]
-    DiscoveredAudience,
     /// The grant proves nothing by itself, and there is no client authentication.
     #[error("grant {0} needs client authentication")]
     NoClientAuth(GrantType),
-    /// A rule of the vendor is broken.
-    #[error("preset {preset} wants {rule} ({documentation})")]
-    Preset {
-        /// The preset's name.
-        preset: &'static str,
-        /// Where the vendor says so.
-        documentation: &'static str,
-        /// What is wanted.
-        rule: String,
-    },
-    /// The key or secret cannot sign.
+    /// The credential does not fit the server.
     #[error(transparent)]
-    Signing(#[from] SigningError),
-    /// A key file names a method that this library does not have for its credential.
-    #[error("auth_method {0} does not fit the credential in the key file")]
-    AuthMethod(AuthMethod),
+    Credential(#[from] CredentialError),
 }
 
 /// Why there is no token. Cheap to clone: everybody who waited for the same request gets the same
@@ -132,6 +108,15 @@ impl TokenError {
 impl From<SignerError> for TokenError {
     fn from(error: SignerError) -> Self {
         Self::Signer(Arc::new(error))
+    }
+}
+
+impl From<CredentialError> for TokenError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Signer(error) => error.into(),
+            error => ConfigError::from(error).into(),
+        }
     }
 }
 

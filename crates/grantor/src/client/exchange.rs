@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use grantor_jose::crypto::random_bytes;
 use http::{StatusCode, header};
 use tokio::time::timeout;
+use url::Url;
 
 use super::{
     AccessToken, ClientAuth, Server, TokenError, TokenRequest, TokenType, Wanted,
@@ -126,9 +127,9 @@ impl Exchange {
             })
             .await?;
         let now = self.clock.now();
-        let request = self.request(wanted, credentials, now).await?;
+        let request = self.request(wanted, credentials, &endpoint, now).await?;
         let request = request
-            .into_http(&endpoint)
+            .into_http()
             .map_err(|error| FetchError::transport(&error))?;
         let answer = self.fetch.fetch(request, MAX_ANSWER_BYTES).await?;
         let retry_after = match answer.status() {
@@ -144,9 +145,10 @@ impl Exchange {
         &'a self,
         wanted: &'a Wanted,
         credentials: &Credentials,
+        endpoint: &'a Url,
         now: UnixTime,
     ) -> Result<TokenRequest<'a>, TokenError> {
-        let mut request = TokenRequest::new(&self.server, wanted, now);
+        let mut request = TokenRequest::new(&self.server, endpoint, wanted, now);
         for (name, value) in &self.parameters {
             request.set(name.clone(), value.as_str());
         }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use grantor_jose::json::Value;
 
 use super::{
-    AssertionMaker, Audience, ConfigError, Preset, ScopePlace, Server, Signer, TokenError,
-    TokenRequest, preset::SubjectRule,
+    AssertionMaker, Audience, ConfigError, CredentialError, Preset, ScopePlace, Server, Signer,
+    TokenError, TokenRequest, preset::SubjectRule,
 };
 use crate::types::GrantType;
 
@@ -132,6 +132,16 @@ impl JwtBearer {
         self.map(|maker| maker.header(name, value))
     }
 
+    /// Whether there is a subject where the preset wants one.
+    fn check_subject(&self, subject: Option<&str>) -> Result<(), CredentialError> {
+        match self.maker.preset {
+            Some(preset) if subject.is_none() && preset.subject == SubjectRule::Required => {
+                Err(preset.broken("a subject".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn map(self, change: impl FnOnce(AssertionMaker) -> AssertionMaker) -> Self {
         Self {
             maker: change(self.maker),
@@ -147,7 +157,7 @@ impl Grant for JwtBearer {
     }
 
     fn check(&self, server: &Server) -> Result<(), ConfigError> {
-        self.maker.check(server)
+        Ok(self.maker.check(server)?)
     }
 
     fn token_lifetime(&self) -> Option<Duration> {
@@ -158,7 +168,7 @@ impl Grant for JwtBearer {
         let audience = request.server().audience(&self.maker.audience)?;
         let of_itself = (self.default == SubjectRule::Issuer).then(|| self.maker.issuer());
         let subject = request.subject().or(self.subject.as_deref()).or(of_itself);
-        self.maker.check_subject(subject)?;
+        self.check_subject(subject)?;
         let in_claim = self.maker.scope == ScopePlace::Claim;
         let scope = request
             .scope()

@@ -36,6 +36,7 @@ mod credentials;
 mod error;
 mod exchange;
 mod grant;
+mod key_file;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
@@ -46,14 +47,14 @@ mod token;
 
 pub use crate::credential::{
     AssertionMaker, Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost,
-    Credential, KeyFile, KeyFileError, KeyFileForm, KeyText, KeyTextError, KeyTextForm, LocalKey,
-    NoneAuth, Preset, PrivateKeyJwt, ScopePlace, Server, Signer, SignerError, preset,
+    CredentialError, EndpointRequest, KeyFile, KeyFileError, LocalKey, NoneAuth, Preset,
+    PrivateKeyJwt, ScopePlace, Server, Signer, SignerError, preset,
 };
 pub use access::{AccessError, ApiAccess, Origin};
-pub(crate) use credentials::Credentials;
 pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::Retry;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
+pub use key_file::KeySourceError;
 pub use layer::{Authorized, Resend};
 pub use request::{TokenRequest, Wanted};
 pub use source::{Builder, TokenSource};

@@ -1,15 +1,17 @@
 //! A token request while it is put together: the grant and the client authentication each add their
 //! part.
 
-use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
-use url::{Url, form_urlencoded};
-use zeroize::Zeroizing;
+use http::Request;
+use url::Url;
 
-use super::Server;
-use crate::{clock::UnixTime, types::Scope};
+use crate::{
+    clock::UnixTime,
+    credential::{EndpointRequest, Server},
+    types::Scope,
+};
 
 /// What a token is wanted for, beyond what its source is configured for. It is the key under which
 /// tokens are cached.
@@ -63,32 +65,25 @@ impl Wanted {
     }
 }
 
-/// Names and values.
-type Form = Vec<(Cow<'static, str>, Zeroizing<String>)>;
-
-/// A token request in the making, for one try.
+/// A token request in the making, for one try. It is an [`EndpointRequest`], and says what is
+/// wanted.
+#[derive(Debug)]
 pub struct TokenRequest<'a> {
-    server: &'a Server,
+    request: EndpointRequest<'a>,
     wanted: &'a Wanted,
-    now: UnixTime,
-    form: Form,
-    authorization: Option<HeaderValue>,
 }
 
 impl<'a> TokenRequest<'a> {
-    pub(crate) fn new(server: &'a Server, wanted: &'a Wanted, now: UnixTime) -> Self {
+    pub(super) fn new(
+        server: &'a Server,
+        endpoint: &'a Url,
+        wanted: &'a Wanted,
+        now: UnixTime,
+    ) -> Self {
         Self {
-            server,
+            request: EndpointRequest::new(server, endpoint, now),
             wanted,
-            now,
-            form: Vec::new(),
-            authorization: None,
         }
-    }
-
-    /// The server that is asked, as configured.
-    pub fn server(&self) -> &'a Server {
-        self.server
     }
 
     /// The scope that is wanted.
@@ -106,50 +101,21 @@ impl<'a> TokenRequest<'a> {
         self.wanted.resource.as_deref()
     }
 
-    /// Now, by the source's clock.
-    pub fn now(&self) -> UnixTime {
-        self.now
+    pub(super) fn into_http(self) -> Result<Request<Bytes>, http::Error> {
+        self.request.into_http()
     }
+}
 
-    /// Sets a form parameter, in place of one of the same name: none may be there twice (RFC 6749
-    /// §3.2).
-    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
-        let name = name.into();
-        self.remove(&name);
-        self.form.push((name, Zeroizing::new(value.into())));
+impl<'a> Deref for TokenRequest<'a> {
+    type Target = EndpointRequest<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.request
     }
+}
 
-    /// Takes a form parameter out again.
-    pub fn remove(&mut self, name: &str) {
-        self.form.retain(|(present, _)| present != name);
-    }
-
-    /// Sets the `Authorization` header.
-    pub fn set_authorization(&mut self, mut value: HeaderValue) {
-        value.set_sensitive(true);
-        self.authorization = Some(value);
-    }
-
-    /// The form, and the `Authorization` header.
-    #[cfg(feature = "resource")]
-    pub(crate) fn into_parts(self) -> (Form, Option<HeaderValue>) {
-        (self.form, self.authorization)
-    }
-
-    pub(super) fn into_http(self, endpoint: &Url) -> Result<Request<Bytes>, http::Error> {
-        let pairs = self
-            .form
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_str()));
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish();
-        let mut request = Request::post(endpoint.as_str())
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ACCEPT, "application/json");
-        if let Some(authorization) = self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        request.body(Bytes::from(body))
+impl DerefMut for TokenRequest<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.request
     }
 }

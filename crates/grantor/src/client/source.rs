@@ -6,8 +6,8 @@ use http::request;
 use quick_cache::sync::Cache;
 
 use super::{
-    AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeyFileError, Retry,
-    Server, TokenError, TokenType, Wanted,
+    AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeySourceError,
+    Retry, Server, TokenError, TokenType, Wanted,
     credentials::{self, Credentials, Supply},
     exchange::Exchange,
     slot::{Slot, Timing},
@@ -80,12 +80,12 @@ impl TokenSource {
     /// [`TokenSource::key_file`] gives the builder.
     ///
     /// # Errors
-    /// [`KeyFileError`]
-    pub fn from_key_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
+    /// [`KeySourceError`]
+    pub fn from_key_file(path: impl AsRef<Path>) -> Result<Self, KeySourceError> {
         let path = path.as_ref();
         Self::key_file(path)?
             .build()
-            .map_err(|error| KeyFileError::Config(path.to_owned(), error))
+            .map_err(|error| KeySourceError::Config(path.to_owned(), error))
     }
 
     /// As [`TokenSource::from_key_file`], with settings to change.
@@ -97,13 +97,13 @@ impl TokenSource {
     /// file.
     ///
     /// # Errors
-    /// [`KeyFileError`]
-    pub fn key_file(path: impl AsRef<Path>) -> Result<Builder, KeyFileError> {
+    /// [`KeySourceError`]
+    pub fn key_file(path: impl AsRef<Path>) -> Result<Builder, KeySourceError> {
         let path = path.as_ref();
         let (file, origin) = credentials::Origin::read(path)?;
         let source = file
             .source()
-            .map_err(|error| KeyFileError::Config(path.to_owned(), error))?;
+            .map_err(|error| KeySourceError::Config(path.to_owned(), error))?;
         Ok(Builder { origin, ..source })
     }
 
@@ -237,7 +237,7 @@ impl Builder {
         )
     }
 
-    pub(crate) fn with(server: Server, credentials: Credentials) -> Self {
+    pub(super) fn with(server: Server, credentials: Credentials) -> Self {
         let timing = Timing {
             refresh_ahead: Duration::from_secs(300),
             assumed_lifetime: credentials

@@ -10,11 +10,8 @@ use grantor_jose::{
 };
 use zeroize::Zeroizing;
 
-use super::{
-    Preset, Server, Signer, SignerError,
-    preset::{KeyName, SubjectRule},
-};
-use crate::{assertion::payload, client::ConfigError, clock::UnixTime};
+use super::{CredentialError, Preset, Server, Signer, SignerError, preset::KeyName};
+use crate::{assertion::payload, clock::UnixTime};
 
 /// Whom an assertion is for: its `aud`. It comes from configuration always, and never from what a
 /// server says about itself; a server that could choose it would collect assertions for others
@@ -65,6 +62,10 @@ pub struct AssertionMaker {
     lifetime: Duration,
     backdate: Duration,
     typ: Option<Cow<'static, str>>,
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only a grant asks for a scope")
+    )]
     pub(crate) scope: ScopePlace,
     claims: Object,
     header: Object,
@@ -162,8 +163,8 @@ impl AssertionMaker {
     /// Holds these settings against the preset's rules, and the audience against the server.
     ///
     /// # Errors
-    /// [`ConfigError`]
-    pub fn check(&self, server: &Server) -> Result<(), ConfigError> {
+    /// [`CredentialError`]
+    pub fn check(&self, server: &Server) -> Result<(), CredentialError> {
         server.audience(&self.audience)?;
         let Some(preset) = self.preset else {
             return Ok(());
@@ -190,16 +191,6 @@ impl AssertionMaker {
             return broken("a key with its certificate (x5t#S256)".to_owned());
         }
         Ok(())
-    }
-
-    /// Whether there is a subject where the preset wants one.
-    pub(crate) fn check_subject(&self, subject: Option<&str>) -> Result<(), ConfigError> {
-        match self.preset {
-            Some(preset) if subject.is_none() && preset.subject == SubjectRule::Required => {
-                Err(preset.broken("a subject".to_owned()))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Makes and signs an assertion: `iat` and `exp` around `now`, a `jti` of 128 random bits.

@@ -1,5 +1,6 @@
-//! How a client proves who it is at a token endpoint (RFC 6749 §2.3, RFC 7523 §2.2): the five
-//! methods, as values.
+//! How a client proves who it is at an endpoint of the server (RFC 6749 §2.3, RFC 7523 §2.2): the
+//! five methods, as values. A resource that asks about a token is such a client too (RFC 7662
+//! §2.1).
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -7,25 +8,29 @@ use async_trait::async_trait;
 use grantor_jose::{Algorithm, SigningError, json::Value};
 use zeroize::Zeroizing;
 
-use super::{AssertionMaker, Audience, LocalKey, Preset, Server, Signer};
+use super::{
+    AssertionMaker, Audience, Credential, CredentialError, EndpointRequest, KeyFile, LocalKey,
+    Preset, Server, Signer, basic,
+};
 use crate::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP},
-    client::{ConfigError, TokenError, TokenRequest},
-    remote::basic,
     types::AuthMethod,
 };
 
-/// Authenticates a client at a token endpoint.
+/// Authenticates a client at an endpoint: the token endpoint, or that of introspection.
+///
+/// Another method is one `impl`: a bearer token (RFC 7662 §2.1) is one header field.
 #[async_trait]
 pub trait ClientAuth: Send + Sync + 'static {
     /// The method's registered name.
     fn method(&self) -> AuthMethod;
 
-    /// Whether it can work with this server at all. Asked once, when a source is built.
+    /// Whether it can work with this server at all. Asked once, when a source or a validator is
+    /// built.
     ///
     /// # Errors
-    /// [`ConfigError`]
-    fn check(&self, server: &Server) -> Result<(), ConfigError> {
+    /// [`CredentialError`]
+    fn check(&self, server: &Server) -> Result<(), CredentialError> {
         let _ = server;
         Ok(())
     }
@@ -34,8 +39,8 @@ pub trait ClientAuth: Send + Sync + 'static {
     /// once only is new each time.
     ///
     /// # Errors
-    /// [`TokenError`]
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError>;
+    /// [`CredentialError`]
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError>;
 }
 
 #[async_trait]
@@ -44,11 +49,11 @@ impl ClientAuth for Box<dyn ClientAuth> {
         (**self).method()
     }
 
-    fn check(&self, server: &Server) -> Result<(), ConfigError> {
+    fn check(&self, server: &Server) -> Result<(), CredentialError> {
         (**self).check(server)
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         (**self).authenticate(request).await
     }
 }
@@ -116,11 +121,11 @@ impl ClientAuth for PrivateKeyJwt {
         AuthMethod::PRIVATE_KEY_JWT
     }
 
-    fn check(&self, server: &Server) -> Result<(), ConfigError> {
+    fn check(&self, server: &Server) -> Result<(), CredentialError> {
         self.0.check(server)
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         let audience = request.server().audience(&self.0.audience)?;
         let client_id = self.0.issuer();
         let assertion = self
@@ -167,11 +172,11 @@ impl ClientAuth for ClientSecretJwt {
         AuthMethod::CLIENT_SECRET_JWT
     }
 
-    fn check(&self, server: &Server) -> Result<(), ConfigError> {
+    fn check(&self, server: &Server) -> Result<(), CredentialError> {
         self.0.check(server)
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         self.0.authenticate(request).await
     }
 }
@@ -218,7 +223,7 @@ impl ClientAuth for ClientSecretBasic {
         AuthMethod::CLIENT_SECRET_BASIC
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         request.set_authorization(basic::credentials(&self.0.client_id, &self.0.secret));
         Ok(())
     }
@@ -241,7 +246,7 @@ impl ClientAuth for ClientSecretPost {
         AuthMethod::CLIENT_SECRET_POST
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         request.set("client_id", &self.0.client_id);
         request.set("client_secret", self.0.secret.as_str());
         Ok(())
@@ -265,8 +270,40 @@ impl ClientAuth for NoneAuth {
         AuthMethod::NONE
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         request.set("client_id", &self.0);
         Ok(())
+    }
+}
+
+impl KeyFile {
+    /// The client authentication that the file is for.
+    ///
+    /// # Errors
+    /// [`CredentialError::AuthMethod`] if the method does not fit the credential,
+    /// [`CredentialError::Signing`].
+    pub fn client_auth(&self) -> Result<Box<dyn ClientAuth>, CredentialError> {
+        let client_id = self.client_id.as_str();
+        let secret = match &self.credential {
+            Credential::PrivateKey(key) if self.auth_method == AuthMethod::PRIVATE_KEY_JWT => {
+                return Ok(Box::new(PrivateKeyJwt::new(client_id, LocalKey::new(key)?)));
+            }
+            Credential::PrivateKey(_) => {
+                return Err(CredentialError::AuthMethod(self.auth_method.clone()));
+            }
+            Credential::Secret(secret) => secret.as_str(),
+        };
+        Ok(match &self.auth_method {
+            method if *method == AuthMethod::CLIENT_SECRET_BASIC => {
+                Box::new(ClientSecretBasic::new(client_id, secret))
+            }
+            method if *method == AuthMethod::CLIENT_SECRET_POST => {
+                Box::new(ClientSecretPost::new(client_id, secret))
+            }
+            method if *method == AuthMethod::CLIENT_SECRET_JWT => {
+                Box::new(ClientSecretJwt::new(client_id, secret, None)?)
+            }
+            method => return Err(CredentialError::AuthMethod(method.clone())),
+        })
     }
 }

@@ -1,9 +1,9 @@
 //! Key files: what a client keeps. Grantor's own form, and the widespread form of service accounts.
-//! The private key or secret in one exists nowhere else.
+//! The private key or secret in one exists nowhere else. What is written here is read back the same.
 
 use std::{
     fmt::{self, Display},
-    mem,
+    io, mem,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -14,14 +14,8 @@ use grantor_jose::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{
-    ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, KeyText, KeyTextError,
-    KeyTextForm, LocalKey, PrivateKeyJwt, Server, preset,
-};
-use crate::{
-    client::{Builder, ClientCredentials, ConfigError, Credentials, JwtBearer},
-    types::{AuthMethod, ClientId},
-};
+use super::{KeyText, KeyTextError, KeyTextForm};
+use crate::types::{AuthMethod, ClientId, Issuer, Needs};
 
 /// The credential in a key file.
 pub enum Credential {
@@ -30,6 +24,11 @@ pub enum Credential {
     /// A secret.
     Secret(Zeroizing<String>),
 }
+
+/// `type` of Grantor's form.
+const GRANTOR: &str = "grantor_client";
+/// `type` of the form of service accounts.
+const SERVICE_ACCOUNT: &str = "service_account";
 
 /// Which form a key file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,19 +72,25 @@ pub enum KeyFileError {
     /// The named member is missing or wrong.
     #[error("key file {}: member '{}': {}", .0.display(), .1, .2)]
     Member(PathBuf, &'static str, String),
-    /// When it was read again, it was for another client or server.
-    #[error("key file {}: it is for another client or server than it was; start the program anew to use it", .0.display())]
-    Others(PathBuf),
-    /// What it says does not make a token source.
+    /// There is a file of this name, and none is overwritten: its key exists nowhere else.
+    #[error("key file {}: exists already and is never overwritten", .0.display())]
+    Exists(PathBuf),
+    /// The directory it would be in does not exist.
+    #[error("key file {}: its directory does not exist", .0.display())]
+    NoDirectory(PathBuf),
+    /// Its form has no place for its credential.
+    #[error("key file {}: the form of service accounts is for an RSA key only", .0.display())]
+    Form(PathBuf),
+    /// It cannot be written.
     #[error("key file {}: {}", .0.display(), .1)]
-    Config(PathBuf, #[source] ConfigError),
+    Write(PathBuf, #[source] io::Error),
 }
 
 impl KeyFile {
     /// Reads either form.
     ///
     /// # Errors
-    /// [`KeyFileError`], but not [`KeyFileError::Config`]
+    /// [`KeyFileError::Text`], [`KeyFileError::KeyAlone`], [`KeyFileError::Member`]
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
         let text =
             KeyText::read(path).map_err(|error| KeyFileError::Text(path.to_owned(), error))?;
@@ -114,8 +119,8 @@ impl KeyFile {
         let mut document =
             Document(json::parse_object(text).map_err(|error| ("type", error.to_string()))?);
         match document.0.get("type").and_then(Value::as_str) {
-            Some("grantor_client") => Self::from_grantor(&mut document),
-            Some("service_account") => Self::from_service_account(&mut document),
+            Some(GRANTOR) => Self::from_grantor(&mut document),
+            Some(SERVICE_ACCOUNT) => Self::from_service_account(&mut document),
             _ => Err((
                 "type",
                 "expected \"grantor_client\" or \"service_account\"".to_owned(),
@@ -177,10 +182,7 @@ impl KeyFile {
             client_id: document.required("client_email")?,
             // This form does not name the issuer; with Grantor's servers it is what the endpoint's
             // URL starts with.
-            issuer: token_uri
-                .strip_suffix("/token")
-                .unwrap_or(&token_uri)
-                .to_owned(),
+            issuer: issuer_of(&token_uri).to_owned(),
             audience: token_uri.clone(),
             token_endpoint: token_uri,
             auth_method: AuthMethod::PRIVATE_KEY_JWT,
@@ -188,6 +190,122 @@ impl KeyFile {
                 key.map_err(|error| ("private_key", error.to_string()))?,
             ),
         })
+    }
+
+    /// A key file in Grantor's form: of a client of `issuer` that authenticates by `auth_method`.
+    #[must_use]
+    pub fn new(
+        issuer: &Issuer,
+        client_id: ClientId,
+        auth_method: AuthMethod,
+        credential: Credential,
+    ) -> Self {
+        Self {
+            form: KeyFileForm::Grantor,
+            client_id,
+            token_endpoint: issuer.endpoint("token"),
+            issuer: issuer.to_string(),
+            audience: issuer.to_string(),
+            auth_method,
+            credential,
+        }
+    }
+
+    /// A key file in the form of service accounts. Their libraries sign with RS256 only.
+    #[must_use]
+    pub fn service_account(issuer: &Issuer, client_id: ClientId, key: PrivateJwk) -> Self {
+        let token_uri = issuer.endpoint("token");
+        Self {
+            form: KeyFileForm::ServiceAccount,
+            client_id,
+            issuer: issuer_of(&token_uri).to_owned(),
+            audience: token_uri.clone(),
+            token_endpoint: token_uri,
+            auth_method: AuthMethod::PRIVATE_KEY_JWT,
+            credential: Credential::PrivateKey(key),
+        }
+    }
+
+    /// The text of the file: what [`KeyFile::parse`] reads back the same. `None` if the credential
+    /// has no place in this form: a service account has an RSA key.
+    #[must_use]
+    pub fn to_text(&self) -> Option<Zeroizing<String>> {
+        let document = Document(match self.form {
+            KeyFileForm::Grantor => self.as_grantor(),
+            KeyFileForm::ServiceAccount => self.as_service_account()?,
+        });
+        let text = serde_json::to_string_pretty(&document.0).expect("a JSON object is JSON");
+        Some(Zeroizing::new(text + "\n"))
+    }
+
+    /// Writes the file, which must not exist yet, mode 0600. It is there whole and on the disk when
+    /// this succeeds, and not at all otherwise.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Exists`], [`KeyFileError::NoDirectory`], [`KeyFileError::Write`];
+    /// [`KeyFileError::Form`] where there is no [text](KeyFile::to_text)
+    #[cfg(feature = "server")]
+    pub fn write_new(&self, path: &Path) -> Result<(), KeyFileError> {
+        let text = self
+            .to_text()
+            .ok_or_else(|| KeyFileError::Form(path.to_owned()))?;
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        match write_into(directory, path, &text) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(KeyFileError::Exists(path.to_owned()))
+            }
+            Err(_) if !directory.exists() => Err(KeyFileError::NoDirectory(path.to_owned())),
+            written => {
+                written.map_err(|error| KeyFileError::Write(path.to_owned(), of_system(error)))
+            }
+        }
+    }
+
+    fn as_grantor(&self) -> Object {
+        let (algorithm, name, credential) = match &self.credential {
+            Credential::PrivateKey(key) => (Some(key.algorithm()), "private_key", jwk_of(key)),
+            Credential::Secret(secret) => {
+                let hmac = self.auth_method.needs() == Some(Needs::ReadableSecret);
+                let secret = Value::from(secret.as_str());
+                (hmac.then_some(Algorithm::Hs256), "client_secret", secret)
+            }
+        };
+        let mut object = Object::new();
+        let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
+        set("type", GRANTOR.into());
+        set("issuer", self.issuer.as_str().into());
+        set("token_endpoint", self.token_endpoint.as_str().into());
+        set("client_id", self.client_id.as_str().into());
+        set("auth_method", self.auth_method.as_str().into());
+        if let Some(algorithm) = algorithm {
+            set("alg", algorithm.name().into());
+        }
+        set(name, credential);
+        object
+    }
+
+    fn as_service_account(&self) -> Option<Object> {
+        let Credential::PrivateKey(key) = &self.credential else {
+            return None;
+        };
+        let pem = key.expose_rsa_pem()?;
+        let members = [
+            ("type", SERVICE_ACCOUNT),
+            ("client_email", self.client_id.as_str()),
+            ("client_id", self.client_id.as_str()),
+            ("private_key_id", key.key_id()),
+            ("private_key", pem.as_str()),
+            ("token_uri", self.token_endpoint.as_str()),
+        ];
+        Some(
+            members
+                .map(|(name, text)| (name.to_owned(), text.into()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// The key that signs this client's assertions: the private key, or HS256 with the secret.
@@ -202,98 +320,42 @@ impl KeyFile {
             }
         }
     }
+}
 
-    /// As [`KeyFile::signing_key`], to make assertions with.
-    ///
-    /// # Errors
-    /// [`SigningError`]
-    pub fn signer(&self) -> Result<LocalKey, SigningError> {
-        match &self.credential {
-            Credential::PrivateKey(key) => LocalKey::new(key),
-            Credential::Secret(secret) => LocalKey::from_secret(secret, Algorithm::Hs256),
-        }
-    }
+/// What a server's token endpoint begins with, where it is one of Grantor's.
+fn issuer_of(token_uri: &str) -> &str {
+    token_uri.strip_suffix("/token").unwrap_or(token_uri)
+}
 
-    /// The server it is for.
-    ///
-    /// # Errors
-    /// [`ConfigError::Fetch`] unless `token_endpoint` is an https URL, or an http URL of a loopback
-    /// host.
-    pub fn server(&self) -> Result<Server, ConfigError> {
-        Ok(Server::at(&self.token_endpoint)?.with_issuer(&self.issuer))
-    }
+fn jwk_of(key: &PrivateJwk) -> Value {
+    serde_json::from_str(key.expose_json()).expect("a private JWK is JSON")
+}
 
-    /// The JWT bearer grant by this client. A service account's is by the rules of
-    /// [`preset::GOOGLE`].
-    ///
-    /// # Errors
-    /// [`ConfigError::AuthMethod`] if there is no private key.
-    pub fn jwt_bearer(&self) -> Result<JwtBearer, ConfigError> {
-        let Credential::PrivateKey(key) = &self.credential else {
-            return Err(ConfigError::AuthMethod(self.auth_method.clone()));
-        };
-        let grant = JwtBearer::new(self.client_id.as_str(), LocalKey::new(key)?);
-        Ok(if self.form == KeyFileForm::ServiceAccount {
-            grant.preset(&preset::GOOGLE)
-        } else {
-            grant
-        })
-    }
+#[cfg(feature = "server")]
+fn write_into(directory: &Path, path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
 
-    /// The client authentication that the file is for.
-    ///
-    /// # Errors
-    /// [`ConfigError::AuthMethod`] if the method does not fit the credential,
-    /// [`ConfigError::Signing`].
-    pub fn client_auth(&self) -> Result<Box<dyn ClientAuth>, ConfigError> {
-        let client_id = self.client_id.as_str();
-        let secret = match &self.credential {
-            Credential::PrivateKey(key) if self.auth_method == AuthMethod::PRIVATE_KEY_JWT => {
-                return Ok(Box::new(PrivateKeyJwt::new(client_id, LocalKey::new(key)?)));
-            }
-            Credential::PrivateKey(_) => {
-                return Err(ConfigError::AuthMethod(self.auth_method.clone()));
-            }
-            Credential::Secret(secret) => secret.as_str(),
-        };
-        Ok(match &self.auth_method {
-            method if *method == AuthMethod::CLIENT_SECRET_BASIC => {
-                Box::new(ClientSecretBasic::new(client_id, secret))
-            }
-            method if *method == AuthMethod::CLIENT_SECRET_POST => {
-                Box::new(ClientSecretPost::new(client_id, secret))
-            }
-            method if *method == AuthMethod::CLIENT_SECRET_JWT => {
-                Box::new(ClientSecretJwt::new(client_id, secret, None)?)
-            }
-            method => return Err(ConfigError::AuthMethod(method.clone())),
-        })
-    }
+    // Under another name first, which goes away with the value.
+    let mut file = tempfile::Builder::new()
+        .prefix(".key-")
+        .suffix(".new")
+        .tempfile_in(directory)?;
+    file.as_file_mut().write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)
+        .map_err(|refused| refused.error)?;
+    // The name too, where the file system can do that.
+    let _ = std::fs::File::open(directory).and_then(|directory| directory.sync_all());
+    Ok(())
+}
 
-    /// A source of tokens: with a private key by the JWT bearer grant, with a secret by client
-    /// credentials. It knows the credential that was read, and not the file:
-    /// [`TokenSource::key_file`](crate::client::TokenSource::key_file) makes one that reads it again.
-    ///
-    /// # Errors
-    /// [`ConfigError`]
-    pub fn source(&self) -> Result<Builder, ConfigError> {
-        let (server, credentials) = self.credentials()?;
-        Ok(Builder::with(server, credentials))
-    }
-
-    pub(crate) fn credentials(&self) -> Result<(Server, Credentials), ConfigError> {
-        let credentials = match &self.credential {
-            Credential::PrivateKey(_) => Credentials {
-                grant: Box::new(self.jwt_bearer()?),
-                client_auth: None,
-            },
-            Credential::Secret(_) => Credentials {
-                grant: Box::new(ClientCredentials),
-                client_auth: Some(self.client_auth()?),
-            },
-        };
-        Ok((self.server()?, credentials))
-    }
+/// Without the temporary name that tempfile adds.
+#[cfg(feature = "server")]
+fn of_system(error: io::Error) -> io::Error {
+    let inner = error
+        .get_ref()
+        .and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    inner.map_or(error, io::Error::from_raw_os_error)
 }
 
 impl fmt::Debug for KeyFile {

@@ -7,8 +7,7 @@ use std::{borrow::Cow, time::Duration};
 
 use grantor_jose::Algorithm;
 
-use super::{Audience, ScopePlace};
-use crate::client::ConfigError;
+use super::{Audience, CredentialError, ScopePlace};
 
 /// A vendor's rules.
 #[derive(Clone, Debug)]
@@ -42,8 +41,8 @@ pub struct Preset {
 }
 
 impl Preset {
-    pub(super) fn broken(&self, rule: String) -> ConfigError {
-        ConfigError::Preset {
+    pub(crate) fn broken(&self, rule: String) -> CredentialError {
+        CredentialError::Preset {
             preset: self.name,
             documentation: self.documentation,
             rule,

@@ -3,11 +3,8 @@
 
 use url::Url;
 
-use super::Audience;
-use crate::{
-    client::ConfigError,
-    remote::{FetchError, checked_url},
-};
+use super::{Audience, CredentialError, KeyFile};
+use crate::remote::{FetchError, checked_url};
 
 /// An authorization server, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +40,15 @@ impl Server {
         })
     }
 
+    /// The server with this issuer identifier, of which nothing else is asked here.
+    #[cfg(feature = "resource")]
+    pub(crate) fn named(issuer: String) -> Self {
+        Self {
+            issuer: Some(issuer),
+            token_endpoint: None,
+        }
+    }
+
     /// Names its issuer identifier: the audience of what is signed for it.
     #[must_use]
     pub fn with_issuer(self, issuer: impl Into<String>) -> Self {
@@ -65,22 +71,36 @@ impl Server {
     /// The audience of an assertion for this server. It never depends on what any server says.
     ///
     /// # Errors
-    /// [`ConfigError::NoIssuer`], or [`ConfigError::DiscoveredAudience`] for
+    /// [`CredentialError::NoIssuer`], or [`CredentialError::DiscoveredAudience`] for
     /// [`Audience::TokenEndpoint`] without a configured one.
-    pub fn audience<'a>(&'a self, audience: &'a Audience) -> Result<Option<&'a str>, ConfigError> {
+    pub fn audience<'a>(
+        &'a self,
+        audience: &'a Audience,
+    ) -> Result<Option<&'a str>, CredentialError> {
         match audience {
             Audience::Issuer => self
                 .issuer
                 .as_deref()
                 .map(Some)
-                .ok_or(ConfigError::NoIssuer),
+                .ok_or(CredentialError::NoIssuer),
             Audience::TokenEndpoint => self
                 .token_endpoint
                 .as_ref()
                 .map(|(text, _)| Some(text.as_str()))
-                .ok_or(ConfigError::DiscoveredAudience),
+                .ok_or(CredentialError::DiscoveredAudience),
             Audience::Exactly(text) => Ok(Some(text)),
             Audience::Nobody => Ok(None),
         }
+    }
+}
+
+impl KeyFile {
+    /// The server it is for.
+    ///
+    /// # Errors
+    /// [`FetchError::Url`] unless `token_endpoint` is an https URL, or an http URL of a loopback
+    /// host.
+    pub fn server(&self) -> Result<Server, FetchError> {
+        Ok(Server::at(&self.token_endpoint)?.with_issuer(&self.issuer))
     }
 }

@@ -11,7 +11,7 @@ use grantor_jose::{
     Algorithm, PrivateJwk, SigningError, SigningKey, base64url_encode, crypto, json::Object,
 };
 
-use super::{KeyText, KeyTextError, KeyTextForm};
+use super::{Credential, KeyFile, KeyText, KeyTextError, KeyTextForm};
 
 /// Signs assertions with one key. [`LocalKey`] does it in this process; implement it for a KMS or a
 /// hardware module that keeps the key to itself.
@@ -203,6 +203,19 @@ impl LocalKey {
     /// [`SigningError::CertificatePem`] if the text is no certificate in PEM.
     pub fn with_certificate_pem(self, pem: &str) -> Result<Self, SigningError> {
         Ok(self.with_certificate_der(&grantor_jose::certificate_from_pem(pem)?))
+    }
+}
+
+impl KeyFile {
+    /// As [`KeyFile::signing_key`], to make assertions with.
+    ///
+    /// # Errors
+    /// [`SigningError`]
+    pub fn signer(&self) -> Result<LocalKey, SigningError> {
+        match &self.credential {
+            Credential::PrivateKey(key) => LocalKey::new(key),
+            Credential::Secret(secret) => LocalKey::from_secret(secret, Algorithm::Hs256),
+        }
     }
 }
 

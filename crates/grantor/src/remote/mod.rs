@@ -32,8 +32,6 @@
 //! ```
 
 mod address;
-#[cfg(any(feature = "client", feature = "resource"))]
-pub(crate) mod basic;
 mod discovery;
 mod document;
 mod fetch;

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
+    credential::{CredentialError, Server},
     remote::{
         Fetch, FetchError, checked_url, default_fetch,
         key_set::{KeySet, KeySetSource, Keys},
@@ -63,6 +64,9 @@ pub enum ValidatorError {
     /// Times that contradict each other.
     #[error("{0}")]
     Times(&'static str),
+    /// The credentials for introspection do not fit the issuer.
+    #[error("credentials for introspection: {0}")]
+    Credentials(#[from] CredentialError),
     /// There is no HTTP client, or it cannot be made.
     #[error(transparent)]
     Fetch(FetchError),
@@ -276,13 +280,17 @@ impl ValidatorBuilder {
             KeysFrom::Url(url) => fetched(Place::Configured(url)),
             KeysFrom::Fixed(keys) => Keys::Fixed(keys),
         };
+        let server = Server::named(self.rules.issuer.clone());
+        if let Some(introspection) = &self.introspection {
+            introspection.credentials.check(&server)?;
+        }
         let introspection = self.introspection.map(|introspection| Asking {
             introspector: Introspector {
                 credentials: introspection.credentials,
                 endpoint: introspection
                     .endpoint
                     .map_or_else(discovered, Place::Configured),
-                issuer: self.rules.issuer.clone(),
+                server,
                 fetch: fetch.clone(),
             },
             tokens: introspection.tokens,

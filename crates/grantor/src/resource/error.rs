@@ -1,12 +1,13 @@
 //! Why a token is refused, and why a document of the authorization server is not there. None of
 //! this is for the public: the challenge has fixed words, these go to the log.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwsError};
 use http::StatusCode;
 
 use crate::{
+    credential::CredentialError,
     remote::{DiscoveryError, FetchError, KeySetError, key_set::SignatureError},
     types::Scope,
 };
@@ -167,7 +168,7 @@ pub enum SourceError {
     },
     /// The credentials for introspection could not be made.
     #[error("credentials for introspection: {0}")]
-    Credentials(#[source] Box<dyn Error + Send + Sync>),
+    Credentials(#[source] CredentialError),
     /// So many questions were under way to the authorization server that there was [no
     /// place](super::Introspection::at_once) for another in time.
     #[error("too many questions to the authorization server are under way")]

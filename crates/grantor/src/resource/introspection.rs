@@ -7,9 +7,10 @@ use grantor_jose::{Claims, json};
 use http::StatusCode;
 use url::Url;
 
-use super::{Authenticate, IntrospectionError, IntrospectionRequest, SourceError, ValidationError};
+use super::{IntrospectionError, SourceError, ValidationError};
 use crate::{
     clock::UnixTime,
+    credential::{ClientAuth, EndpointRequest, Server},
     remote::{Fetch, FetchError, place::Place},
 };
 
@@ -28,15 +29,15 @@ const DEFAULT_AT_ONCE: NonZero<usize> = NonZero::new(32).expect("not zero");
 ///
 /// ```
 /// use std::time::Duration;
-/// use grantor::resource::{BasicCredentials, Introspection};
+/// use grantor::{credential::ClientSecretBasic, resource::Introspection};
 ///
-/// let introspection = Introspection::new(BasicCredentials::new("invoices-api", "its secret"))
+/// let introspection = Introspection::new(ClientSecretBasic::new("invoices-api", "its secret"))
 ///     .of_every_token()
 ///     .active_for(Duration::from_secs(30));
 /// # let _ = introspection;
 /// ```
 pub struct Introspection {
-    pub(super) credentials: Arc<dyn Authenticate>,
+    pub(super) credentials: Arc<dyn ClientAuth>,
     pub(super) endpoint: Option<Url>,
     pub(super) tokens: IntrospectedTokens,
     pub(super) active: Duration,
@@ -56,7 +57,7 @@ impl Introspection {
     ///
     /// The endpoint is the `introspection_endpoint` of the issuer's metadata. An active token is
     /// taken for active for another minute, an inactive one for inactive for another 5 s.
-    pub fn new(credentials: impl Authenticate) -> Self {
+    pub fn new(credentials: impl ClientAuth) -> Self {
         Self {
             credentials: Arc::new(credentials),
             endpoint: None,
@@ -133,9 +134,10 @@ impl fmt::Debug for Introspection {
 
 /// Asks.
 pub(super) struct Introspector {
-    pub(super) credentials: Arc<dyn Authenticate>,
+    pub(super) credentials: Arc<dyn ClientAuth>,
     pub(super) endpoint: Place,
-    pub(super) issuer: String,
+    /// For whom assertions are: the configured issuer.
+    pub(super) server: Server,
     pub(super) fetch: Arc<dyn Fetch>,
 }
 
@@ -168,7 +170,9 @@ impl Introspector {
         token: &str,
         now: UnixTime,
     ) -> Result<bytes::Bytes, SourceError> {
-        let mut request = IntrospectionRequest::new(url.clone(), &self.issuer, token, now);
+        let mut request = EndpointRequest::new(&self.server, url, now);
+        request.set("token", token);
+        request.set("token_type_hint", "access_token");
         self.credentials
             .authenticate(&mut request)
             .await
@@ -178,8 +182,8 @@ impl Introspector {
             error,
         };
         let request = request
-            .finish()
-            .ok_or_else(|| failed(FetchError::Url(url.to_string())))?;
+            .into_http()
+            .map_err(|_| failed(FetchError::Url(url.to_string())))?;
         let answer = self
             .fetch
             .fetch(request, MAX_ANSWER_BYTES)

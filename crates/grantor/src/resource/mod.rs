@@ -68,7 +68,6 @@
 //! key (`cnf`: DPoP, mutual TLS) is no bearer token, and is refused. Its [profile](TokenProfile)
 //! keeps any other JWT of the same issuer from passing as an access token.
 
-mod authenticate;
 mod bearer;
 mod builder;
 mod cache;
@@ -79,7 +78,6 @@ mod rules;
 mod token;
 mod validator;
 
-pub use authenticate::{Authenticate, BasicCredentials, IntrospectionRequest};
 pub use bearer::{BearerLayer, RealmError, Refusal, Rejection};
 pub use builder::{DEFAULT_ALGORITHMS, ValidatorBuilder, ValidatorError};
 pub use error::{IntrospectionError, SourceError, ValidationError};

@@ -20,9 +20,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use grantor::{
     client::{
-        AccessToken, Audience, ClientSecretPost, ConfigError, JwtBearer, LocalKey, PrivateKeyJwt,
-        Retry, Server as AuthorizationServer, Signer, SignerError, TokenError, TokenSource,
-        TokenType,
+        AccessToken, Audience, ClientSecretPost, ConfigError, CredentialError, JwtBearer, LocalKey,
+        PrivateKeyJwt, Retry, Server as AuthorizationServer, Signer, SignerError, TokenError,
+        TokenSource, TokenType,
     },
     jose::{Algorithm, JsonError},
     remote::{DiscoveryError, FetchError},
@@ -743,7 +743,10 @@ fn a_discovered_endpoint_is_no_audience() {
         .build()
         .err();
     assert!(
-        matches!(error, Some(ConfigError::DiscoveredAudience)),
+        matches!(
+            error,
+            Some(ConfigError::Credential(CredentialError::DiscoveredAudience))
+        ),
         "{error:?}"
     );
     let configured = AuthorizationServer::at("https://as.example/token").expect("a URL");
@@ -757,7 +760,13 @@ fn a_discovered_endpoint_is_no_audience() {
     let error = TokenSource::jwt_bearer(configured, JwtBearer::new("billing", signer))
         .build()
         .err();
-    assert!(matches!(error, Some(ConfigError::NoIssuer)), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Some(ConfigError::Credential(CredentialError::NoIssuer))
+        ),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -8,12 +8,12 @@ use std::{
 
 use crate::support::{Double, clock, refusal, token};
 use grantor::{
-    client::{
-        AccessToken, ConfigError, Credential, KeyFile, KeyFileError, KeyText, KeyTextError,
-        KeyTextForm, LocalKey, TokenError, TokenSource,
+    client::{AccessToken, KeySourceError, LocalKey, TokenError, TokenSource},
+    credential::{
+        Credential, CredentialError, KeyFile, KeyFileError, KeyText, KeyTextError, KeyTextForm,
     },
     jose::{Algorithm, PrivateJwk},
-    types::AuthMethod,
+    types::{AuthMethod, ClientId, Issuer},
 };
 use serde_json::{Value, json};
 
@@ -265,7 +265,7 @@ fn a_file_that_makes_no_source_says_where_it_is() {
     let path = directory.path().join("billing.json");
     assert!(matches!(
         TokenSource::from_key_file(&path),
-        Err(KeyFileError::Text(..))
+        Err(KeySourceError::File(KeyFileError::Text(..)))
     ));
     let rows = [
         with(
@@ -285,7 +285,8 @@ fn a_file_that_makes_no_source_says_where_it_is() {
         std::fs::write(&path, file.to_string()).expect("a file");
         let error = TokenSource::from_key_file(&path).expect_err("unusable");
         assert!(
-            matches!(error, KeyFileError::Config(..)) && error.to_string().contains("billing.json"),
+            matches!(error, KeySourceError::Config(..))
+                && error.to_string().contains("billing.json"),
             "{error}"
         );
     }
@@ -293,7 +294,7 @@ fn a_file_that_makes_no_source_says_where_it_is() {
         KeyFile::parse(secret_form("private_key_jwt").to_string().as_bytes()).expect("readable");
     assert!(matches!(
         parsed.client_auth().err(),
-        Some(ConfigError::AuthMethod(_))
+        Some(CredentialError::AuthMethod(_))
     ));
     std::fs::write(&path, secret_form("client_secret_basic").to_string()).expect("a file");
     assert!(TokenSource::from_key_file(&path).is_ok(), "the control");
@@ -507,4 +508,108 @@ fn a_byte_order_mark_is_passed_over() {
         KeyText::parse(b"\xff\xfe{\0}\0"),
         Err(KeyTextError::Utf16)
     ));
+}
+
+/// What a key file says, to be compared.
+fn said(file: &KeyFile) -> [String; 7] {
+    let credential = match &file.credential {
+        Credential::PrivateKey(key) => format!("{} {}", key.algorithm(), key.expose_json()),
+        Credential::Secret(secret) => secret.to_string(),
+    };
+    [
+        format!("{:?}", file.form),
+        file.client_id.to_string(),
+        file.token_endpoint.clone(),
+        file.issuer.clone(),
+        file.audience.clone(),
+        file.auth_method.to_string(),
+        credential,
+    ]
+}
+
+fn is_read_back(file: &KeyFile) {
+    let text = file.to_text().expect("its form has a place for it");
+    let read = KeyFile::parse(text.as_bytes()).expect("what was written is read");
+    assert_eq!(said(&read), said(file));
+    assert_eq!(read.to_text().expect("once more"), text);
+}
+
+#[test]
+fn what_is_written_is_read_back_the_same() {
+    use proptest::{prelude::any, prop_assume, proptest};
+
+    let methods = [
+        AuthMethod::PRIVATE_KEY_JWT,
+        AuthMethod::CLIENT_SECRET_JWT,
+        AuthMethod::CLIENT_SECRET_BASIC,
+        AuthMethod::CLIENT_SECRET_POST,
+        AuthMethod::NONE,
+    ];
+    let signing = Algorithm::ALL.into_iter().filter(|each| !each.is_mac());
+    let keys: Vec<_> = signing
+        .map(|each| PrivateJwk::generate(each).expect("a key"))
+        .collect();
+    let again = |key: &PrivateJwk| {
+        PrivateJwk::parse(key.expose_json().as_bytes(), Some(key.algorithm())).expect("a key")
+    };
+    let issuers = [
+        "https://as.example",
+        "https://as.example/tenant",
+        "http://127.0.0.1:8080",
+    ]
+    .map(|text| Issuer::parse(text).expect("an issuer"));
+    proptest!(|(id in any::<String>(), secret in any::<String>(), which in any::<[proptest::sample::Index; 3]>())| {
+        let id = ClientId::parse(&id);
+        prop_assume!(id.is_ok());
+        let id = id.expect("an identifier");
+        let (issuer, method) = (which[0].get(&issuers), which[1].get(&methods));
+        let key = which[2].get(&keys);
+        let by_key = Credential::PrivateKey(again(key));
+        is_read_back(&KeyFile::new(issuer, id.clone(), method.clone(), by_key));
+        let by_secret = Credential::Secret(secret.into());
+        is_read_back(&KeyFile::new(issuer, id.clone(), method.clone(), by_secret));
+        let account = KeyFile::service_account(issuer, id, again(key));
+        if key.algorithm() == Algorithm::Rs256 {
+            is_read_back(&account);
+        }
+    });
+}
+
+#[test]
+fn a_key_file_is_written_whole_and_over_no_other() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("billing.json");
+    let issuer = Issuer::parse("https://as.example").expect("an issuer");
+    let file = |secret: &str| {
+        let id = ClientId::parse("billing").expect("an identifier");
+        let secret = Credential::Secret(secret.to_owned().into());
+        KeyFile::new(&issuer, id, AuthMethod::CLIENT_SECRET_BASIC, secret)
+    };
+    file(SECRET).write_new(&path).expect("written");
+    assert!(matches!(
+        file("another").write_new(&path),
+        Err(KeyFileError::Exists(_))
+    ));
+    let read = KeyFile::read(&path).expect("a key file");
+    assert_eq!(said(&read), said(&file(SECRET)));
+    let elsewhere = directory.path().join("none").join("billing.json");
+    assert!(matches!(
+        file(SECRET).write_new(&elsewhere),
+        Err(KeyFileError::NoDirectory(_))
+    ));
+    let account = KeyFile::service_account(
+        &issuer,
+        ClientId::parse("ci").expect("an identifier"),
+        PrivateJwk::generate(Algorithm::Es256).expect("a key"),
+    );
+    let none = directory.path().join("ci.json");
+    assert!(matches!(
+        account.write_new(&none),
+        Err(KeyFileError::Form(_))
+    ));
+    let names: Vec<_> = std::fs::read_dir(&directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names, ["billing.json"], "nothing else is left there");
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::support::{Asked, Double, NOW, ReadJwt, answer, clock, key};
 use grantor::{
     client::{
-        AssertionMaker, Audience, ConfigError, JwtBearer, LocalKey, Preset, PrivateKeyJwt,
-        Server as AuthorizationServer, TokenError, TokenSource, preset,
+        AssertionMaker, Audience, ConfigError, CredentialError, JwtBearer, LocalKey, Preset,
+        PrivateKeyJwt, Server as AuthorizationServer, TokenError, TokenSource, preset,
     },
     clock::Clock as _,
     jose::{Algorithm, PrivateJwk, base64url_encode, crypto::sha256},
@@ -338,7 +338,7 @@ async fn what_breaks_a_vendors_rule_is_refused_before_anything_is_sent() {
             .expect("a source");
     let error = source.token().await.expect_err("no subject");
     assert!(
-        matches!(&error, TokenError::Config(error) if matches!(**error, ConfigError::Preset { .. })),
+        matches!(&error, TokenError::Config(error) if matches!(**error, ConfigError::Credential(CredentialError::Preset { .. }))),
         "{error}"
     );
     assert_eq!(server.count(), 0);

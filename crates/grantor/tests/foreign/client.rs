@@ -5,8 +5,8 @@ use bytes::Bytes;
 use grantor::{
     client::{
         AccessToken, AssertionMaker, Audience, Builder, ClientAuth, ClientSecretBasic,
-        ClientSecretJwt, ClientSecretPost, Grant, JwtBearer, LocalKey, PrivateKeyJwt, Server,
-        TokenError, TokenRequest, TokenSource,
+        ClientSecretJwt, ClientSecretPost, CredentialError, EndpointRequest, Grant, JwtBearer,
+        LocalKey, PrivateKeyJwt, Server, TokenError, TokenRequest, TokenSource,
     },
     clock::{Clock as _, SystemClock},
     jose::{Algorithm, JwkSet, PrivateJwk, Unverified, base64url_encode, crypto::random_bytes},
@@ -178,7 +178,7 @@ impl ClientAuth for Same {
         AuthMethod::PRIVATE_KEY_JWT
     }
 
-    async fn authenticate(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
         request.set("client_id", self.client.as_str());
         request.set("client_assertion_type", ASSERTION_TYPE);
         request.set("client_assertion", self.assertion.as_str());

@@ -2,7 +2,6 @@
 //! and what a bad answer is worth.
 
 use std::{
-    error::Error,
     num::NonZero,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -17,11 +16,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
+    credential::{ClientAuth, ClientSecretBasic, CredentialError, EndpointRequest},
     remote::{DiscoveryError, Fetch, FetchError},
-    resource::{
-        Authenticate, BasicCredentials, Introspection, IntrospectionRequest, SourceError,
-        TokenProfile, Validator,
-    },
+    resource::{Introspection, SourceError, TokenProfile, Validator, ValidatorError},
+    types::AuthMethod,
 };
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
@@ -30,7 +28,7 @@ const OPAQUE: &str = "mF_9.B5f-4.1JqM+/~==";
 const INACTIVE: &str = "the authorization server says that the token is not active";
 
 fn introspection() -> Introspection {
-    Introspection::new(BasicCredentials::new("api", "secret"))
+    Introspection::new(ClientSecretBasic::new("api", "secret"))
         .active_for(Duration::from_secs(60))
         .inactive_for(Duration::from_secs(5))
 }
@@ -522,7 +520,7 @@ async fn basic_credentials_are_form_encoded_inside() {
     let server = saying(|_| ()).await;
     let (validator, _) = validator(
         &server,
-        Introspection::new(BasicCredentials::new("https://api.example", "a b:%ä")),
+        Introspection::new(ClientSecretBasic::new("https://api.example", "a b:%ä")),
     );
     accepted("active", validator.validate(OPAQUE).await);
     let expected = STANDARD.encode("https%3A%2F%2Fapi.example:a%20b%3A%25%C3%A4");
@@ -530,7 +528,7 @@ async fn basic_credentials_are_form_encoded_inside() {
         server.asked(INTROSPECT)[0].headers["authorization"],
         format!("Basic {expected}")
     );
-    let shown = format!("{:?}", BasicCredentials::new("api", "do-not-show"));
+    let shown = format!("{:?}", ClientSecretBasic::new("api", "do-not-show"));
     assert!(
         shown.contains("api") && !shown.contains("do-not-show"),
         "{shown}"
@@ -541,16 +539,17 @@ async fn basic_credentials_are_form_encoded_inside() {
 struct Assertion;
 
 #[async_trait]
-impl Authenticate for Assertion {
-    async fn authenticate(
-        &self,
-        request: &mut IntrospectionRequest,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let assertion = format!("assertion for {}", request.issuer());
-        request.add_parameter("client_assertion", &assertion);
+impl ClientAuth for Assertion {
+    fn method(&self) -> AuthMethod {
+        AuthMethod::PRIVATE_KEY_JWT
+    }
+
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
+        let issuer = request.server().issuer().expect("a resource has an issuer");
+        request.set("client_assertion", format!("assertion for {issuer}"));
         request.set_header(
             header::HeaderName::from_static("x-endpoint"),
-            HeaderValue::from_str(request.endpoint().as_str())?,
+            HeaderValue::from_str(request.endpoint().as_str()).map_err(CredentialError::foreign)?,
         );
         Ok(())
     }
@@ -559,12 +558,13 @@ impl Authenticate for Assertion {
 struct NoCredentials;
 
 #[async_trait]
-impl Authenticate for NoCredentials {
-    async fn authenticate(
-        &self,
-        _: &mut IntrospectionRequest,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        Err("the key is not there".into())
+impl ClientAuth for NoCredentials {
+    fn method(&self) -> AuthMethod {
+        AuthMethod::PRIVATE_KEY_JWT
+    }
+
+    async fn authenticate(&self, _: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
+        Err(CredentialError::foreign("the key is not there"))
     }
 }
 
@@ -603,11 +603,10 @@ async fn any_method_of_client_authentication_can_be_used() {
     assert_eq!(server.hits(INTROSPECT), 0);
 }
 
-#[cfg(feature = "client")]
 #[tokio::test]
-async fn the_methods_of_the_client_role_authenticate_a_resource_too() {
+async fn the_methods_of_a_client_authenticate_a_resource_too() {
     use grantor::{
-        client::{Audience, ClientAuth, ClientSecretPost, LocalKey, PrivateKeyJwt},
+        credential::{Audience, ClientSecretPost, LocalKey, PrivateKeyJwt},
         jose::{Algorithm, Claims, PrivateJwk, Unverified, VerificationKey},
     };
 
@@ -674,11 +673,19 @@ async fn the_methods_of_the_client_role_authenticate_a_resource_too() {
     );
 
     // A server must not choose for whom it gets signatures: its endpoint is from its metadata.
-    let source = unavailable(
-        "aud",
-        ask(Box::new(by_key().audience(Audience::TokenEndpoint))).await,
+    let of_the_endpoint = Introspection::new(by_key().audience(Audience::TokenEndpoint));
+    let refused = Validator::builder(&server.issuer, AUDIENCE)
+        .introspection(of_the_endpoint)
+        .build();
+    assert!(
+        matches!(
+            refused.err(),
+            Some(ValidatorError::Credentials(
+                CredentialError::DiscoveredAudience
+            ))
+        ),
+        "an audience that is not configured"
     );
-    assert!(matches!(&*source, SourceError::Credentials(_)), "{source}");
     assert_eq!(server.hits(INTROSPECT), 2);
 }
 

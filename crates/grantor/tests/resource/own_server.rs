@@ -10,11 +10,12 @@ use crate::support::{AUDIENCE, accepted, at, refused};
 use bytes::Bytes;
 use grantor::{
     clock::ManualClock,
+    credential::ClientSecretBasic,
     jose::{Algorithm, PrivateJwk},
     keys::{KeyRing, SigningKeys},
     registry::{Client, ClientMetadata, ClientSecret, TokenFormat},
     remote::{Fetch, HttpFetch},
-    resource::{BasicCredentials, Introspection, Validator, ValidatorBuilder},
+    resource::{Introspection, Validator, ValidatorBuilder},
     server::{AuthorizationServer, Settings},
     storage::{ClientRegistry, MemoryStore},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
@@ -128,7 +129,7 @@ async fn tokens_of_both_formats_are_accepted_until_they_are_revoked() {
         let world = World::new().await;
         world.register("billing", format).await;
         world.register("api", TokenFormat::Jwt).await;
-        let introspection = Introspection::new(BasicCredentials::new("api", "secret"))
+        let introspection = Introspection::new(ClientSecretBasic::new("api", "secret"))
             .active_for(Duration::from_secs(30));
         let asking =
             world.validator(|builder| builder.introspection(introspection.of_every_token()));

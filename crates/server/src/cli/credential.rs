@@ -9,16 +9,17 @@ use std::{
 
 use clap::Args;
 use grantor::{
-    client::{
+    client::JwtBearer,
+    credential::{
         Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential,
-        JwtBearer, KeyFile, KeyText, KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
+        KeyFile, KeyText, KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
     },
     jose::Algorithm,
     types::{AuthMethod, ClientId, Needs},
 };
 
 use super::{Failure, client::algorithm};
-use crate::key_file;
+use crate::key_access;
 
 /// What a private key alone does not say.
 #[derive(Debug, Default, Args)]
@@ -52,7 +53,7 @@ impl ClientCredential {
     /// Reads either, from standard input where the file is called `-`; what is missing or too much
     /// is a usage error.
     pub fn read(path: &Path, bare: BareKey) -> Result<Self, Failure> {
-        key_file::check_access(path).map_err(Failure::usage)?;
+        key_access::check_access(path).map_err(Failure::usage)?;
         let named = |problem: &dyn Display| {
             Failure::usage(format!("key file {}: {problem}", path.display()))
         };

@@ -10,6 +10,7 @@ use clap::Args;
 use grantor::{
     assertion::Usage,
     clock::Clock as _,
+    credential::{Credential, KeyFile},
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
     registry::{Client as Registration, ClientMetadata, ClientSecret},
     remote::{Fetch as _, HttpFetch},
@@ -31,7 +32,6 @@ use crate::{
     app,
     config::{Config, Environment, LogFormat, Overrides},
     http::{self, Listener, Proxy, Room},
-    key_file,
     metrics::Metrics,
     telemetry,
 };
@@ -315,14 +315,13 @@ async fn register(
     let mut metadata =
         ClientMetadata::new(id("billing")?, AuthMethod::PRIVATE_KEY_JWT, CLOCK.now());
     metadata.scope = Scope::parse("invoices:read invoices:write").map_err(Failure::failed)?;
-    let text = key_file::grantor_form(
+    let file = KeyFile::new(
         issuer,
-        &metadata.id,
-        &metadata.auth_method,
-        Some(&key),
-        None,
+        metadata.id.clone(),
+        metadata.auth_method.clone(),
+        Credential::PrivateKey(key),
     );
-    key_file::write_new(key_path, &text).map_err(Failure::failed)?;
+    file.write_new(key_path).map_err(Failure::failed)?;
     let client =
         Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
     store.client_create(client).await?;

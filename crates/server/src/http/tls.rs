@@ -32,7 +32,7 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-use crate::key_file;
+use crate::key_access;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -274,7 +274,7 @@ fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certifie
         path: path(&files.key),
         problem,
     })?;
-    key_file::warn_if_exposed(&files.key);
+    key_access::warn_if_exposed(&files.key);
     Ok(certified)
 }
 

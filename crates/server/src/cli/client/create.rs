@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use clap::{Args, ValueEnum};
 use grantor::{
     clock::Clock as _,
+    credential::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     registry::{AssertionProfile, Client, ClientMetadata, ClientSecret},
     storage::{ClientRegistry as _, ClientSource as _, StoreError},
@@ -22,7 +23,6 @@ use super::{
 use crate::{
     cli::{CLOCK, Failure, Global, duration, look_alike},
     config::Config,
-    key_file,
 };
 
 /// Register a client
@@ -123,7 +123,7 @@ impl Create {
         check_keys(&config.assertion, client.keys())?;
         check_signing_algorithm(&config.assertion, &client)?;
         let view = View::of(&client);
-        let file = self.key_file(config, key.as_ref(), secret.as_deref().map(String::as_str))?;
+        let file = self.key_file(config, key, secret);
         let store = global.open_or_create(config)?;
         if store.client(&self.id).await?.is_some() {
             return Err(about(&self.id, StoreError::Exists("client")));
@@ -131,7 +131,7 @@ impl Create {
         look_alike::warn(&store, self.id.as_str()).await?;
         // The key first: a client whose key was lost would be of no use.
         let delivered = file
-            .map(|text| Destination::of(self.out.clone(), &self.id).deliver(&text))
+            .map(|file| Destination::of(self.out.clone(), &self.id).deliver(&file))
             .transpose()?;
         let created = store.client_create(client).await;
         match (delivered, created) {
@@ -233,22 +233,27 @@ impl Create {
     fn key_file(
         &self,
         config: &Config,
-        key: Option<&PrivateJwk>,
-        secret: Option<&str>,
-    ) -> Result<Option<Zeroizing<String>>, Failure> {
-        match (self.format, key) {
-            (FileForm::Google, Some(key)) => key_file::google_form(&config.issuer, &self.id, key)
-                .map(Some)
-                .ok_or_else(|| Failure::failed("the RSA key could not be written as PEM")),
-            _ if key.is_none() && secret.is_none() => Ok(None),
-            _ => Ok(Some(key_file::grantor_form(
-                &config.issuer,
-                &self.id,
-                &self.auth.method(),
-                key,
-                secret,
-            ))),
-        }
+        key: Option<PrivateJwk>,
+        secret: Option<Zeroizing<String>>,
+    ) -> Option<KeyFile> {
+        let credential = match (self.format, key, secret) {
+            (FileForm::Google, Some(key), _) => {
+                return Some(KeyFile::service_account(
+                    &config.issuer,
+                    self.id.clone(),
+                    key,
+                ));
+            }
+            (_, Some(key), _) => Credential::PrivateKey(key),
+            (_, None, Some(secret)) => Credential::Secret(secret),
+            (_, None, None) => return None,
+        };
+        Some(KeyFile::new(
+            &config.issuer,
+            self.id.clone(),
+            self.auth.method(),
+            credential,
+        ))
     }
 }
 

@@ -9,10 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use grantor::{storage::StoreError, types::ClientId};
+use grantor::{
+    credential::{KeyFile, KeyFileError},
+    storage::StoreError,
+    types::ClientId,
+};
 
 use super::about;
-use crate::{cli::Failure, key_file};
+use crate::cli::Failure;
 
 /// Where a new key file goes.
 #[derive(Debug)]
@@ -33,10 +37,10 @@ impl Destination {
 
     /// Hands the key over. It has reached the disk, or has left the process, when this succeeds;
     /// otherwise nothing is left of it.
-    pub fn deliver(self, text: &str) -> Result<Delivered, Failure> {
+    pub fn deliver(self, file: &KeyFile) -> Result<Delivered, Failure> {
         match &self {
-            Self::File(path) => key_file::write_new(path, text).map_err(Failure::usage)?,
-            Self::StandardOutput => print(text).map_err(|error| {
+            Self::File(path) => file.write_new(path).map_err(|error| unwritten(&error))?,
+            Self::StandardOutput => print(file).map_err(|error| {
                 Failure::failed(format!(
                     "standard output: {error}; nothing was registered, for the key would be lost"
                 ))
@@ -44,6 +48,17 @@ impl Destination {
         }
         Ok(Delivered(self))
     }
+}
+
+/// What can be done about it is named by its flag.
+fn unwritten(error: &KeyFileError) -> Failure {
+    Failure::usage(match error {
+        KeyFileError::Exists(_) => format!("{error}; name another with --out"),
+        KeyFileError::NoDirectory(_) => {
+            format!("{error}; make it, or name another file with --out")
+        }
+        _ => error.to_string(),
+    })
 }
 
 /// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
@@ -63,7 +78,10 @@ fn default_path(id: &ClientId) -> PathBuf {
 
 /// Prints a key. Also a closed pipe is an error here, and so is the device that keeps nothing,
 /// which stands in for a standard output that the shell has closed (`>&-`).
-fn print(text: &str) -> io::Result<()> {
+fn print(file: &KeyFile) -> io::Result<()> {
+    let text = file
+        .to_text()
+        .ok_or_else(|| io::Error::other("the key has no place in this form"))?;
     let file = fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
     if fs::metadata("/dev/null")
         .is_ok_and(|null| file.metadata().is_ok_and(|file| file.rdev() == null.rdev()))

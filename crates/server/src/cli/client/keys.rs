@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use grantor::{
     clock::{Clock as _, UnixTime},
+    credential::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     keys::MAX_CANDIDATES,
     registry::{Client, ClientKey, ClientSecret},
@@ -25,7 +26,6 @@ use super::{
 use crate::{
     cli::{CLOCK, Failure, Output, duration},
     config::Config,
-    key_file,
 };
 
 /// Add a public key: of a JWK Set file, in PEM, or of a new pair
@@ -105,19 +105,18 @@ impl AddKey {
         // Before a key file is written.
         warn_of_untried(&config.assertion, add(&client)?.keys());
         warn_of_unused_keys(&client, &added);
-        let Some(key) = &generated else {
+        let Some(key) = generated else {
             change(store, &self.id, add).await?;
             let value = json!({"client_id": self.id, "added": names, "key_file": null});
             return output.done(&value, format_args!("key added to client {}", self.id));
         };
-        let form = key_file::grantor_form(
+        let file = KeyFile::new(
             &config.issuer,
-            &self.id,
-            &client.metadata().auth_method,
-            Some(key),
-            None,
+            self.id.clone(),
+            client.metadata().auth_method.clone(),
+            Credential::PrivateKey(key),
         );
-        let delivered = Destination::of(self.out, &self.id).deliver(&form)?;
+        let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
         if let Err(error) = client_change(store, &self.id, |client| {
             add(client).map_err(Unregistered::Refused)
         })
@@ -230,8 +229,13 @@ impl RotateSecret {
         };
         // Before a key file is written.
         rotate(&client)?;
-        let form = key_file::grantor_form(&config.issuer, &self.id, method, None, Some(&secret));
-        let delivered = Destination::of(self.out, &self.id).deliver(&form)?;
+        let file = KeyFile::new(
+            &config.issuer,
+            self.id.clone(),
+            method.clone(),
+            Credential::Secret(secret),
+        );
+        let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
         if let Err(error) = client_change(store, &self.id, |client| {
             rotate(client).map_err(Unregistered::Refused)
         })

@@ -2,7 +2,8 @@
 //! audience.
 
 use grantor::{
-    client::{Audience, KeyFileForm, Retry, Server, TokenError, TokenSource},
+    client::{Retry, TokenError, TokenSource},
+    credential::{Audience, KeyFileForm, Server},
     jose::Algorithm,
     remote::checked_url,
     types::{AuthMethod, GrantType, Scope},
