@@ -20,6 +20,16 @@ pub const METHODS: [AuthMethod; 5] = [
     AuthMethod::NONE,
 ];
 
+/// The rule that a disabled or unknown client breaks: the party that signs an assertion is an
+/// issuer, also where it authenticates by it.
+pub(crate) fn disabled_rule(method: &AuthMethod) -> &'static str {
+    if METHODS[..2].contains(method) {
+        "issuer"
+    } else {
+        "client"
+    }
+}
+
 /// A client with every kind of credentials that its registration may hold.
 pub fn client(metadata: ClientMetadata) -> Client {
     let takes_secrets =

@@ -6,7 +6,7 @@ use std::{borrow::Cow, error::Error, fmt, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
-    assertion::AssertionError,
+    assertion::{AssertionError, PartyError},
     keys::KeyError,
     storage::StoreError,
     types::{ErrorCode, Rule},
@@ -194,9 +194,23 @@ impl Refusal {
         }
     }
 
-    /// There is no key to verify an assertion with. `code` and `public` are those of the use that
-    /// the assertion was put to.
-    pub(super) fn of_key(error: &KeyError, code: ErrorCode, public: &'static str) -> Self {
+    /// An assertion has no party that could have signed it. `code` and `public` are those of the
+    /// use that it was put to.
+    pub(super) fn of_party(error: &PartyError, code: ErrorCode, public: &'static str) -> Self {
+        let refused = |rule| Self::new(code.clone(), rule, public);
+        match error {
+            PartyError::NoIssuer | PartyError::Unknown(_) | PartyError::Disabled(_) => {
+                refused(Rule::Issuer).blaming(Blame::FailedProof)
+            }
+            PartyError::WrongMethod { .. } => refused(Rule::Client).blaming(Blame::FailedProof),
+            PartyError::NotCaller { .. } => refused(Rule::Grant),
+            PartyError::Key { error, .. } => Self::of_key(error, code, public),
+            PartyError::Store(error) => Self::of_store(error),
+        }
+    }
+
+    /// There is no key to verify an assertion with.
+    fn of_key(error: &KeyError, code: ErrorCode, public: &'static str) -> Self {
         match error {
             KeyError::Store(error) => Self::of_store(error),
             KeyError::UnknownKeyId

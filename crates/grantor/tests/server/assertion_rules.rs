@@ -63,10 +63,7 @@ const NO_NUMBER: [&str; 5] = ["\"9999999999\"", "null", "true", "[1]", "{}"];
 
 #[tokio::test]
 async fn rejects_assertion_without_issuer() {
-    let absent = Each {
-        grant: ("iss", "claim 'iss' is missing"),
-        client: ("client", "claim 'iss' is missing"),
-    };
+    let absent = Same("issuer", "claim 'iss' is missing");
     refuses_absence_and_wrong_types("iss", absent, &NO_STRING).await;
 }
 
@@ -173,10 +170,7 @@ async fn compares_issuer_to_the_letter() {
             "",
         ] {
             let both = |jwt: Jwt| jwt.text("iss", other).text("sub", other);
-            let reason = Each {
-                grant: ("iss", "is not registered"),
-                client: ("client", "is not registered"),
-            };
+            let reason = Same("issuer", "is not registered");
             world.refuses(&party, other, both, reason).await;
         }
     }

@@ -67,14 +67,10 @@ async fn clients_can_come_from_elsewhere() {
         world.send(&stranger.good_form()).await.refused(
             "in the store only",
             usage.error(),
-            stranger_rule(usage),
+            "issuer",
             "is not registered",
         );
     }
-}
-
-fn stranger_rule(usage: Use) -> &'static str {
-    if usage == Use::Grant { "iss" } else { "client" }
 }
 
 /// Answers these keys whatever was registered.

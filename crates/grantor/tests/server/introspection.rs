@@ -12,7 +12,7 @@ use grantor::{
 };
 use grantor_testkit::{
     Answer, Form, ISSUER, NOW, Party, Use, World,
-    credentials::{METHODS, client, with_credentials, world_with},
+    credentials::{METHODS, client, disabled_rule, with_credentials, world_with},
     keys, metadata,
 };
 use http::{Method, StatusCode};
@@ -510,7 +510,12 @@ async fn nobody_asks_without_authentication() {
                 method,
             ))
             .await;
-        answer.refused("disabled", "invalid_client", "client", "client is disabled");
+        answer.refused(
+            "disabled",
+            "invalid_client",
+            disabled_rule(method),
+            "client is disabled",
+        );
     }
 }
 

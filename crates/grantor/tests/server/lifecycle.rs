@@ -7,7 +7,7 @@ use grantor::{
 };
 use grantor_testkit::{
     Form, Jwt, Key, Party, Use, World, at,
-    credentials::{METHODS, client, grant_form, with_credentials, world_with},
+    credentials::{METHODS, client, disabled_rule, grant_form, with_credentials, world_with},
     keys, metadata,
 };
 
@@ -25,24 +25,25 @@ async fn a_client_is_refused_on_the_first_request_after_it_was_disabled_or_delet
                 ))
                 .await
         };
+        let rule = disabled_rule(method);
         send().await.granted("enabled");
         let mut disabled = metadata(id, method.clone());
         disabled.enabled = false;
         world.replace(client(disabled)).await;
         send()
             .await
-            .refused("disabled", "invalid_client", "client", "client is disabled");
+            .refused("disabled", "invalid_client", rule, "client is disabled");
         world.send(&grant_form(id)).await.refused(
             "disabled issuer",
             "invalid_grant",
-            "iss",
+            "issuer",
             "issuer is disabled",
         );
         let named = grant_form(id).with("client_id", id);
         world.send(&named).await.refused(
             "disabled and named",
             "invalid_grant",
-            "iss",
+            "issuer",
             "issuer is disabled",
         );
         world.replace(client(metadata(id, method.clone()))).await;
@@ -54,11 +55,11 @@ async fn a_client_is_refused_on_the_first_request_after_it_was_disabled_or_delet
             .expect("a known client");
         send()
             .await
-            .refused("deleted", "invalid_client", "client", "is not registered");
+            .refused("deleted", "invalid_client", rule, "is not registered");
         world.send(&grant_form(id)).await.refused(
             "deleted issuer",
             "invalid_grant",
-            "iss",
+            "issuer",
             "is not registered",
         );
     }

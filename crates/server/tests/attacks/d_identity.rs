@@ -8,19 +8,14 @@ use crate::{
 
 const NOT_A_STRING: [&str; 5] = ["1", "null", "[\"ec.example\"]", "{}", "true"];
 
-/// An issuer who is not registered is another rule for each use.
-fn unknown(usage: Use) -> Because {
-    match usage {
-        Use::Grant => ("iss", "is not registered"),
-        Use::ClientAuth => ("client", "is not registered"),
-    }
-}
+/// An issuer that is not registered is one rule for each use.
+const UNKNOWN: Because = ("issuer", "is not registered");
 
 #[test]
 fn d01_iss_is_a_registered_name_to_the_letter() {
     let world = world();
     for usage in Use::BOTH {
-        let (rule, _) = unknown(usage);
+        let (rule, _) = UNKNOWN;
         world.refuses_as(
             usage,
             "D01 missing",
@@ -49,7 +44,7 @@ fn d01_iss_is_a_registered_name_to_the_letter() {
                 &format!("D01 R053 {name:?}"),
                 &world.ec,
                 forge,
-                unknown(usage),
+                UNKNOWN,
             );
         }
     }
@@ -147,7 +142,7 @@ fn d05_a_client_authenticates_as_itself_only() {
             "D05 iss of an identity provider",
             &world.ec,
             provider,
-            unknown(usage),
+            UNKNOWN,
         );
     }
 }
@@ -253,7 +248,7 @@ fn d08_strange_names_are_nobody() {
         let row = format!("D08 {name:?}");
         for usage in Use::BOTH {
             let forge = |jwt: Jwt<'_>| jwt.text("iss", name).text("sub", name).sign();
-            world.refuses_as(usage, &row, &world.ec, forge, unknown(usage));
+            world.refuses_as(usage, &row, &world.ec, forge, UNKNOWN);
         }
         let cause = if name.chars().any(char::is_control) {
             "control characters"
@@ -293,8 +288,8 @@ fn d08_strange_names_are_nobody() {
 fn d10_disabled_and_unknown_issuers_are_refused() {
     let world = world();
     for (usage, because) in [
-        (Use::Grant, ("iss", "issuer is disabled")),
-        (Use::ClientAuth, ("client", "client is disabled")),
+        (Use::Grant, ("issuer", "issuer is disabled")),
+        (Use::ClientAuth, ("issuer", "client is disabled")),
     ] {
         let token = world.jwt(&world.disabled, usage).sign();
         let answer = world.attack("D10 disabled", &usage.form(&token), &[]);

@@ -173,11 +173,8 @@ fn e08_the_servers_own_tokens_are_no_assertions() {
         .as_str()
         .expect("a token")
         .to_owned();
-    let none = [
-        ("iss", "is not registered"),
-        ("client", "is not registered"),
-    ];
-    for (usage, because) in Use::BOTH.into_iter().zip(none) {
+    let because = ("issuer", "is not registered");
+    for usage in Use::BOTH {
         world.refuses_as(
             usage,
             "E08 access token",
@@ -207,7 +204,6 @@ fn e11_tokens_of_other_profiles_are_no_assertions() {
     };
     world.refuses("E11 DPoP proof", &world.ec, proof, ("typ", "dpop+jwt"));
     for usage in Use::BOTH {
-        let rule = if usage == Use::Grant { "iss" } else { "client" };
         let statement = |jwt: Jwt<'_>| {
             jwt.without("iss")
                 .text("software_id", "x")
@@ -219,7 +215,7 @@ fn e11_tokens_of_other_profiles_are_no_assertions() {
             "E11 software statement",
             &world.ec,
             statement,
-            (rule, "claim 'iss' is missing"),
+            ("issuer", "claim 'iss' is missing"),
         );
     }
     let request = |jwt: Jwt<'_>| {

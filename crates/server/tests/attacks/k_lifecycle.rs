@@ -127,8 +127,8 @@ fn k01_a_disabled_client_and_its_tokens_are_refused_within_a_second() {
             &party,
             &["client", "disable", id],
             |usage| match usage {
-                Use::Grant => ("iss", "issuer is disabled"),
-                Use::ClientAuth => ("client", "client is disabled"),
+                Use::Grant => ("issuer", "issuer is disabled"),
+                Use::ClientAuth => ("issuer", "client is disabled"),
             },
         );
         world.server.ok(&["client", "enable", id]);
@@ -148,10 +148,7 @@ fn k01_a_deleted_client_and_its_tokens_are_refused_within_a_second() {
             &format!("K01 delete {format}"),
             &party,
             &["client", "delete", id],
-            |usage| match usage {
-                Use::Grant => ("iss", "is not registered"),
-                Use::ClientAuth => ("client", "is not registered"),
-            },
+            |_| ("issuer", "is not registered"),
         );
     }
 }

@@ -176,7 +176,7 @@ fn counters_move_by_outcome_and_rule() {
     let samples = observed.scrape();
     for (error, rule) in [
         ("invalid_grant", "aud"),
-        ("invalid_grant", "iss"),
+        ("invalid_grant", "issuer"),
         ("invalid_request", "form"),
     ] {
         assert_eq!(samples[&decisions("refused", error, rule)], 1.0, "{rule}");

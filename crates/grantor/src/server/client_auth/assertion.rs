@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism};
 use crate::{
-    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Party, PartyError, Signed, Usage},
+    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Party, Signed, Usage},
     registry::Client,
     server::{ClientAuthError, Context, Decision, TokenForm, party},
     types::AuthMethod,
@@ -75,22 +75,5 @@ fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
             .parameter("client_assertion")
             .ok_or(ClientAuthError::IncompletePair("client_assertion")),
         Some(other) => Err(ClientAuthError::WrongAssertionType(other.into())),
-    }
-}
-
-impl From<PartyError> for ClientAuthError {
-    fn from(error: PartyError) -> Self {
-        match error {
-            PartyError::NoIssuer => Self::NoIssuer,
-            PartyError::NotCaller { caller, .. } => Self::ClientIdMismatch(caller),
-            PartyError::Unknown(name) => Self::UnknownClient(name),
-            PartyError::Disabled(_) => Self::DisabledClient,
-            PartyError::WrongMethod { method, .. } => Self::WrongMethod {
-                expected: method,
-                got: AuthMethod::PRIVATE_KEY_JWT,
-            },
-            PartyError::Key { error, .. } => Self::Key(error),
-            PartyError::Store(error) => Self::Store(error),
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! Why client authentication fails, and what the client is told.
 
 use crate::{
-    assertion::AssertionError,
-    keys::KeyError,
+    assertion::{AssertionError, PartyError},
     server::{Blame, Refusal},
     storage::StoreError,
     types::{AuthMethod, ErrorCode, Rule, Shown},
@@ -36,9 +35,9 @@ pub enum ClientAuthError {
     /// `client_id` names another client than the credentials do (RFC 7521 §4.2).
     #[error("client_id does not match the credentials: got {0:?}")]
     ClientIdMismatch(Shown),
-    /// The JWT has no `iss`.
-    #[error("claim 'iss' is missing")]
-    NoIssuer,
+    /// The assertion has no party that could have signed it.
+    #[error("{}", cause(.0))]
+    Party(#[from] PartyError),
     /// No such client.
     #[error("client {0:?} is not registered")]
     UnknownClient(Shown),
@@ -62,9 +61,6 @@ pub enum ClientAuthError {
     /// The secret is longer than any; nobody was looked up.
     #[error("client secret is longer than any")]
     OverlongSecret,
-    /// No key to verify the assertion with.
-    #[error("key: {0}")]
-    Key(KeyError),
     /// The assertion broke a rule.
     #[error("assertion: {0}")]
     Assertion(AssertionError),
@@ -74,6 +70,23 @@ pub enum ClientAuthError {
     /// A custom method's own refusal.
     #[error("{0}")]
     Refused(#[from] Refusal),
+}
+
+/// In the words of the other methods: the party that signs a client assertion is the client.
+fn cause(error: &PartyError) -> String {
+    match error {
+        PartyError::Unknown(name) => ClientAuthError::UnknownClient(name.clone()).to_string(),
+        PartyError::Disabled(_) => ClientAuthError::DisabledClient.to_string(),
+        PartyError::WrongMethod { method, .. } => ClientAuthError::WrongMethod {
+            expected: method.clone(),
+            got: AuthMethod::PRIVATE_KEY_JWT,
+        }
+        .to_string(),
+        PartyError::NoIssuer
+        | PartyError::NotCaller { .. }
+        | PartyError::Key { .. }
+        | PartyError::Store(_) => error.to_string(),
+    }
 }
 
 /// What is told of everything by which a caller could find out who is registered (law 6).
@@ -103,14 +116,13 @@ impl From<ClientAuthError> for Refusal {
             | E::IncompletePair(_)
             | E::WrongAssertionType(_)
             | E::ClientIdMismatch(_)
-            | E::NoIssuer
             | E::UnknownClient(_)
             | E::DisabledClient
             | E::WrongMethod { .. }
             | E::MethodNotAccepted(_)
             | E::WrongSecret
             | E::OverlongSecret => refused(ErrorCode::INVALID_CLIENT, FAILED),
-            E::Key(key) => Self::of_key(&key, ErrorCode::INVALID_CLIENT, FAILED),
+            E::Party(party) => Self::of_party(&party, ErrorCode::INVALID_CLIENT, FAILED),
             E::Assertion(assertion) => {
                 Self::of_assertion(&assertion, ErrorCode::INVALID_CLIENT, FAILED)
             }

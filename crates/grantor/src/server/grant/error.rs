@@ -1,8 +1,7 @@
 //! Why a grant refuses, and what the client is told.
 
 use crate::{
-    assertion::AssertionError,
-    keys::KeyError,
+    assertion::{AssertionError, PartyError},
     server::{Blame, FormError, Refusal},
     storage::StoreError,
     types::{ErrorCode, Rule, Shown},
@@ -18,26 +17,9 @@ pub enum GrantError {
     /// A `client_id` without credentials beside the assertion names another client than its issuer.
     #[error("client_id does not match the issuer of the assertion: got {0:?}")]
     ClientIdMismatch(Shown),
-    /// The assertion has no `iss`.
-    #[error("claim 'iss' is missing")]
-    NoIssuer,
-    /// `iss` is nobody known.
-    #[error("issuer {0:?} is not registered")]
-    UnknownIssuer(Shown),
-    /// An operator has disabled the issuer.
-    #[error("issuer is disabled")]
-    DisabledIssuer,
-    /// The caller is another client than the issuer.
-    #[error("caller {caller:?} is not the issuer {issuer:?}")]
-    CallerIsNotIssuer {
-        /// Who called.
-        caller: Shown,
-        /// Who signed.
-        issuer: Shown,
-    },
-    /// No key to verify the assertion with.
-    #[error("key: {0}")]
-    Key(KeyError),
+    /// The assertion has no party that could have signed it.
+    #[error(transparent)]
+    Party(#[from] PartyError),
     /// The assertion broke a rule.
     #[error("assertion: {0}")]
     Assertion(AssertionError),
@@ -79,11 +61,7 @@ impl From<GrantError> for Refusal {
                 "client authentication failed",
             )
             .blaming(Blame::FailedProof),
-            E::NoIssuer | E::UnknownIssuer(_) | E::DisabledIssuer => {
-                refused(Rule::IssuerClaim, NOT_ACCEPTABLE).blaming(Blame::FailedProof)
-            }
-            E::CallerIsNotIssuer { .. } => refused(Rule::Grant, NOT_ACCEPTABLE),
-            E::Key(key) => Self::of_key(&key, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE),
+            E::Party(party) => Self::of_party(&party, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE),
             E::Assertion(assertion) => {
                 Self::of_assertion(&assertion, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE)
             }

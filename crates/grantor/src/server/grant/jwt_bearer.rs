@@ -98,20 +98,6 @@ fn refused(error: PartyError, caller: &Caller) -> GrantError {
     }
 }
 
-impl From<PartyError> for GrantError {
-    fn from(error: PartyError) -> Self {
-        match error {
-            PartyError::NoIssuer => Self::NoIssuer,
-            PartyError::NotCaller { caller, issuer } => Self::CallerIsNotIssuer { caller, issuer },
-            PartyError::Unknown(name) => Self::UnknownIssuer(name),
-            PartyError::Disabled(_) => Self::DisabledIssuer,
-            PartyError::WrongMethod { .. } => Self::NotAllowed,
-            PartyError::Key { error, .. } => Self::Key(error),
-            PartyError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
 /// What the claims of an assertion that verified entitle its issuer to, about this subject.
 pub(in crate::server) async fn entitle(
     context: &Context,
