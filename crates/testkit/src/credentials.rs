@@ -22,7 +22,7 @@ pub const METHODS: [AuthMethod; 5] = [
 
 /// The rule that a disabled or unknown client breaks: the party that signs an assertion is an
 /// issuer, also where it authenticates by it.
-pub(crate) fn disabled_rule(method: &AuthMethod) -> &'static str {
+pub fn disabled_rule(method: &AuthMethod) -> &'static str {
     if METHODS[..2].contains(method) {
         "issuer"
     } else {
