@@ -260,6 +260,24 @@ mod tests {
         );
     }
 
+    /// One address in 65,521, so that every block of the table is met.
+    #[test]
+    fn an_address_in_another_notation_is_judged_alike() {
+        for bits in (0..=u32::MAX).step_by(65_521) {
+            let address = Ipv4Addr::from_bits(bits);
+            let nat64 = 0x0064_ff9b_u128 << 96 | u128::from(bits);
+            let notations = [
+                address.to_ipv6_mapped(),
+                address.to_ipv6_compatible(),
+                Ipv6Addr::from_bits(nat64),
+            ];
+            for notation in notations {
+                let expected = reach(address.into());
+                assert_eq!(reach(notation.into()), expected, "{notation} {address}");
+            }
+        }
+    }
+
     #[test]
     fn link_local_and_the_metadata_of_clouds_are_shut_in_every_notation() {
         all(

@@ -53,6 +53,7 @@ pub(crate) mod place;
     expect(dead_code, reason = "each role needs a part of it")
 )]
 pub(crate) mod refreshing;
+mod vetted_fetch;
 mod vetting;
 
 pub use discovery::{DiscoveryError, well_known};
@@ -66,4 +67,5 @@ pub use http_fetch::HttpFetch;
 pub use key_set::KeySetError;
 pub use metadata::{EndpointError, ServerMetadata, endpoint_url};
 pub use obstacle::Obstacle;
-pub use vetting::{Connect, Forbidden, Ports, Resolve, SystemResolver, VettedFetch, Vetting};
+pub use vetted_fetch::{Connect, Resolve, SystemResolver, VettedFetch};
+pub use vetting::{Forbidden, Ports, Vetting};
