@@ -95,7 +95,7 @@ impl Decoys {
 
 /// An RSA key of this length. Its modulus is a number at random: no one can tell, or has its
 /// factors, and a product of two primes takes seconds to make.
-fn rsa(bytes: usize) -> Result<Jwk, JwkError> {
+pub(super) fn rsa(bytes: usize) -> Result<Jwk, JwkError> {
     let mut modulus: Vec<u8> = crypto::random_bytes::<512>()[..bytes].to_vec();
     modulus[0] |= 0x80;
     modulus[bytes - 1] |= 1;

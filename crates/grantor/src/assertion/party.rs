@@ -238,3 +238,177 @@ impl Parties {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        task::{Context, Poll, Waker},
+        time::{Duration, Instant},
+    };
+
+    use grantor_jose::{
+        Algorithm, Jwk, PrivateJwk, SigningKey, VerificationKey, compact, json::Object,
+        signing_input,
+    };
+
+    use super::*;
+    use crate::{
+        assertion::{Lifetimes, NewAssertion, Profile, ServerIdentity, decoy::rsa},
+        keys::{MAX_CANDIDATES, RegisteredKeys},
+        registry::{ClientMetadata, ClientSecret},
+    };
+
+    /// Nothing here has to be waited for.
+    fn at_once<T>(future: impl Future<Output = T>) -> T {
+        match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    /// Clients with one key: enabled, disabled, and of methods with a secret or without assertions.
+    struct Registry(Arc<VerificationKey>);
+
+    #[async_trait::async_trait]
+    impl ClientSource for Registry {
+        async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+            let method = match id.as_str() {
+                "enabled" | "disabled" => AuthMethod::PRIVATE_KEY_JWT,
+                "public" => AuthMethod::NONE,
+                "secret" => AuthMethod::CLIENT_SECRET_JWT,
+                _ => return Ok(None),
+            };
+            let mut metadata = ClientMetadata::new(id.clone(), method, UnixTime::from_millis(0));
+            metadata.enabled = id.as_str() != "disabled";
+            let secret = || ClientSecret::readable(ClientSecret::generate(), None);
+            let secrets = match id.as_str() {
+                "secret" => vec![secret().expect("a long secret")],
+                _ => vec![],
+            };
+            let client = Client::new(metadata, vec![self.0.clone().into()], secrets);
+            Ok(Some(Arc::new(client.expect("a client"))))
+        }
+    }
+
+    fn parties(registered: Jwk) -> Parties {
+        let key = VerificationKey::from_jwk(registered).expect("a key");
+        let issuer = "https://as.example".parse().expect("an issuer");
+        let identity = ServerIdentity::new(issuer);
+        Parties::new(
+            Arc::new(Registry(Arc::new(key))),
+            Arc::new(RegisteredKeys),
+            Terms::new(&identity, Profile::Default, Lifetimes::default()),
+            Decoys::new().expect("decoys"),
+        )
+    }
+
+    fn assertion_of(issuer: &str, key: &PrivateJwk) -> String {
+        signed_by(issuer, &key.signing_key().expect("a key"))
+    }
+
+    fn signed_by(issuer: &str, key: &SigningKey) -> String {
+        let new = NewAssertion {
+            issuer,
+            subject: issuer,
+            audience: "https://as.example",
+            lifetime: Duration::from_secs(60),
+            typ: None,
+            claims: serde_json::Map::new(),
+        };
+        new.sign(key, UnixTime::from_millis(0)).expect("a JWT")
+    }
+
+    fn median(work: impl Fn()) -> Duration {
+        let mut times = (0..51)
+            .map(|_| {
+                let started = Instant::now();
+                work();
+                started.elapsed()
+            })
+            .collect::<Vec<_>>();
+        times.sort_unstable();
+        times[times.len() / 2]
+    }
+
+    /// A party that is refused before its signature was looked at costs a verification. Within a
+    /// process there is little noise, and a verification takes a hundred times the rest.
+    #[test]
+    fn a_party_that_is_refused_costs_a_verification() {
+        let generated = || PrivateJwk::generate(Algorithm::Es384).expect("a key");
+        let (registered, other) = (generated(), generated());
+        let parties = parties(registered.public());
+        let now = UnixTime::from_millis(0);
+        let usage = Usage::ClientAuthentication;
+        let decoys = Decoys::new().expect("decoys");
+        let token = assertion_of("unknown", &other);
+        let assertion = Assertion::parse(&token).expect("a JWT");
+        let verification = median(|| decoys.verify(&assertion));
+        type Expected = fn(&PartyError) -> bool;
+        let cases: [(&str, &PrivateJwk, Option<&str>, Expected); 5] = [
+            ("unknown", &registered, None, |error| {
+                matches!(error, PartyError::Unknown(_))
+            }),
+            ("disabled", &registered, None, |error| {
+                matches!(error, PartyError::Disabled(_))
+            }),
+            ("public", &registered, None, |error| {
+                matches!(error, PartyError::WrongMethod { .. })
+            }),
+            ("enabled", &other, None, |error| {
+                matches!(error, PartyError::Key { .. })
+            }),
+            ("enabled", &registered, Some("disabled"), |error| {
+                matches!(error, PartyError::NotCaller { .. })
+            }),
+        ];
+        for (issuer, key, caller, is_expected) in cases {
+            let token = assertion_of(issuer, key);
+            let assertion = Assertion::parse(&token).expect("a JWT");
+            let took = median(|| {
+                let refused = at_once(parties.of(&assertion, usage, caller, now));
+                assert!(refused.as_ref().is_err_and(is_expected), "{refused:?}");
+            });
+            assert!(
+                took * 2 > verification && took < verification * 4,
+                "{issuer}, {caller:?}: {took:?}, a verification {verification:?}"
+            );
+        }
+        // Of a party that is found, the verifier verifies the signature, and nothing is paid here.
+        let token = assertion_of("enabled", &registered);
+        let assertion = Assertion::parse(&token).expect("a JWT");
+        let took = median(|| {
+            let signed = at_once(parties.of(&assertion, usage, Some("enabled"), now));
+            assert_eq!(signed.expect("a party").keys().len(), 1);
+        });
+        assert!(took * 2 < verification, "{took:?} of {verification:?}");
+    }
+
+    /// A signature of another length than the client's RSA key is refused unseen.
+    #[test]
+    fn a_signature_of_another_length_than_the_key_costs_a_verification() {
+        let parties = parties(rsa(512).expect("a key"));
+        let input = signing_input(Algorithm::Rs256, Object::new(), br#"{"iss":"enabled"}"#);
+        let token = compact(input, &[&[0][..], &[7; 255]].concat());
+        let assertion = Assertion::parse(&token).expect("a JWT");
+        let decoys = Decoys::new().expect("decoys");
+        let verification = median(|| decoys.verify(&assertion));
+        let now = UnixTime::from_millis(0);
+        let took = median(|| {
+            at_once(parties.of(&assertion, Usage::Grant, None, now)).expect("a party");
+        });
+        assert!(took * 2 > verification, "{took:?} of {verification:?}");
+    }
+
+    #[test]
+    fn a_mac_is_held_against_as_many_secrets_whatever_the_client_has() {
+        let parties = parties(rsa(512).expect("a key"));
+        let key = SigningKey::from_secret(&[7; 64], Algorithm::Hs256).expect("a secret");
+        let token = signed_by("secret", &key);
+        let assertion = Assertion::parse(&token).expect("a JWT");
+        let (usage, now) = (Usage::ClientAuthentication, UnixTime::from_millis(0));
+        let signed = at_once(parties.of(&assertion, usage, None, now)).expect("a party");
+        assert_eq!(parties.expectation(&signed).keys.len(), MAX_CANDIDATES);
+        assert_eq!(signed.keys().len(), 1, "the client's own");
+    }
+}

@@ -462,7 +462,7 @@ mod tests {
         }
     }
 
-    /// A signer that nobody knows has one name in the decision and in its table.
+    /// An unregistered signer has one name in the decision and in its table.
     #[test]
     fn an_unknown_signer_is_one_rule_in_the_refusal_and_in_the_explanation() {
         for (error, rule) in all() {
