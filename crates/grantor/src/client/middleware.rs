@@ -26,9 +26,7 @@ impl Middleware for ApiAccess {
             .await
             .map_err(|error| Error::middleware(AccessError::<Infallible>::Token(error)))?;
         let again = request.try_clone();
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, token.header_value());
+        token.put_on(request.headers_mut());
         let answer = next.clone().run(request, extensions).await?;
         // After a redirect to elsewhere, the answer is not the API's.
         let is_of_api = self.covers(Origin::of_url(answer.url()).as_ref());
@@ -43,9 +41,7 @@ impl Middleware for ApiAccess {
             return Ok(answer);
         };
         drop(answer);
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, token.header_value());
+        token.put_on(request.headers_mut());
         next.run(request, extensions).await
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use grantor_jose::json::{self, Object, Value};
-use http::{HeaderValue, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{OAuthError, TokenError};
@@ -123,9 +123,12 @@ impl AccessToken {
 
     /// Puts the token on a request, in place of any `Authorization` header it has.
     pub fn authorize(&self, request: &mut request::Parts) {
-        request
-            .headers
-            .insert(header::AUTHORIZATION, self.header_value());
+        self.put_on(&mut request.headers);
+    }
+
+    /// As [`authorize`](Self::authorize), for requests of other libraries.
+    pub(super) fn put_on(&self, headers: &mut HeaderMap) {
+        headers.insert(header::AUTHORIZATION, self.header_value());
     }
 
     /// An API refused it: its source hands it out no more. All clones know.
@@ -206,7 +209,7 @@ pub(super) fn read(
     Ok(AccessToken(Arc::new(inner)))
 }
 
-fn is_json(headers: &http::HeaderMap) -> Result<(), TokenError> {
+fn is_json(headers: &HeaderMap) -> Result<(), TokenError> {
     let text = headers
         .get(header::CONTENT_TYPE)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
