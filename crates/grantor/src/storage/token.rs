@@ -27,7 +27,7 @@ impl TokenDigest {
 }
 
 /// Which registrations an access token was issued for, by their numbers
-/// ([`Revision::number`](super::Revision)): it ends with them, also when others take over their
+/// ([`Revision::number`](crate::registry::Revision)): it ends with them, also when others take over their
 /// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenOrigin {
