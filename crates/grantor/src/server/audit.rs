@@ -3,10 +3,10 @@
 //! A record never holds a token, a secret or a whole assertion; a `jti` only as part of a digest.
 //! What a stranger sent is in it as [`Shown`] shows it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
-use grantor_jose::base64url_encode;
-use serde::Serialize;
+use grantor_jose::{base64url_encode, json::Value};
+use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
 use super::{Approval, Blame, Refusal};
@@ -19,15 +19,16 @@ use crate::{
     },
 };
 
-/// What was decided about one request. Filled in by the stages as they go.
-#[derive(Clone, Debug, Serialize)]
+/// What was decided about one request. Filled in by the stages as they go, kept as JSON
+/// ([`Decision::record`]), and read back as the same ([`Decision::read`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decision {
     /// Also in the answer's `error_description`.
     pub id: CorrelationId,
     /// When the request was read.
     pub at: UnixTime,
     /// What was asked for: `token`, `introspection` or `revocation`.
-    pub endpoint: &'static str,
+    pub endpoint: Cow<'static, str>,
     /// The address that the request was sent from, as far as it is known.
     pub sender: Option<IpAddr>,
     /// The grant, once known.
@@ -55,6 +56,7 @@ pub struct Decision {
     /// How it ended.
     pub outcome: Outcome,
     /// Of an assertion that was refused: every rule, expected and got.
+    #[serde(default, deserialize_with = "explanation")]
     pub explanation: Option<Explanation>,
     /// The last assertion, and what it was held against.
     #[serde(skip)]
@@ -69,7 +71,7 @@ pub struct Decision {
 pub struct Sender(pub IpAddr);
 
 /// How a request ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing is decided yet.
@@ -93,7 +95,7 @@ impl Decision {
         Self {
             id: CorrelationId::new(at),
             at,
-            endpoint,
+            endpoint: Cow::Borrowed(endpoint),
             sender: sender.map(|Sender(address)| address),
             grant_type: None,
             client: None,
@@ -111,6 +113,18 @@ impl Decision {
             held: None,
             is_cheap: true,
         }
+    }
+
+    /// The party that the request came from, by the best that is known: the client that proved who it
+    /// is, or that the token is for; else the issuer of the assertion, else the client, that the
+    /// request claimed.
+    pub fn party(&self) -> Option<&str> {
+        let claimed = self
+            .claimed_issuer
+            .as_ref()
+            .or(self.claimed_client.as_ref());
+        let client = self.client.as_ref().map(ClientId::as_str);
+        client.or_else(|| claimed.map(Shown::as_str))
     }
 
     /// Whether causing this decision cost the sender nothing: the request was malformed, had no
@@ -245,8 +259,28 @@ impl Decision {
         })
     }
 
+    /// Reads a [record](Decision::record), of an earlier version too. What is not stored, such as
+    /// [`Decision::is_cheap`], is as in a decision that proves nothing.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it is no decision.
+    pub fn read(record: &str) -> Result<Self, RecordError> {
+        serde_json::from_str(record).map_err(RecordError)
+    }
+
     /// Most octets of a record as JSON.
     pub const MAX_BYTES: usize = 8 * 1024;
+}
+
+/// Why a stored decision cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored decision is no JSON object of a decision: {0}")]
+pub struct RecordError(#[source] serde_json::Error);
+
+/// An explanation that cannot be read, of another version, hides nothing else of its decision.
+fn explanation<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Explanation>, D::Error> {
+    let stored = Value::deserialize(from)?;
+    Ok(serde_json::from_value(stored).ok())
 }
 
 /// Nearly all registered names are kept whole already.
@@ -310,7 +344,7 @@ impl DecisionLog for TracingLog {
                     $level,
                     id = decision.id.as_str(),
                     at = decision.at.millis(),
-                    endpoint = decision.endpoint,
+                    endpoint = &*decision.endpoint,
                     sender = decision.sender.map(tracing::field::display),
                     grant_type = decision.grant_type.as_ref().map(GrantType::as_str),
                     client = decision.client.as_ref().map(ClientId::as_str),
@@ -386,6 +420,52 @@ mod tests {
                 ),
                 (Some(&*cause), is_explained)
             );
+        }
+    }
+
+    #[test]
+    fn a_decision_is_read_back_as_it_was_written() {
+        let mut decision = Decision::new(
+            "token",
+            UnixTime::from_millis(1_790_000_000_123),
+            Some(Sender(IpAddr::from([192, 0, 2, 7]))),
+        );
+        decision.claims_client("other");
+        decision.claims_issuer("billing\u{1b}");
+        decision.scope = Some(Scope::parse("a b").expect("a scope"));
+        decision.outcome = Outcome::Refused {
+            error: ErrorCode::INVALID_GRANT,
+            rule: Rule::Audience,
+            cause: "an audience".to_owned(),
+        };
+        decision.explanation = Some(Explanation {
+            usage: Usage::Grant,
+            cause: Some("an audience".to_owned()),
+            keys: Vec::new(),
+            clock: None,
+            checks: Vec::new(),
+        });
+        let record = decision.record();
+        let read = Decision::read(&record).expect("a decision");
+        assert_eq!(read.record(), record);
+        assert_eq!((&read.id, &read.outcome), (&decision.id, &decision.outcome));
+        assert_eq!(read.party(), Some("billing\\u{1b}"));
+    }
+
+    #[test]
+    fn a_decision_of_another_version_is_read() {
+        let old = r#"{"id":"x0dk2vq8c3pmz7t","at":1,"endpoint":"device","client":"billing",
+            "claimed_client":"other","outcome":{"outcome":"refused","error":"slow_down",
+            "rule":"of_tomorrow","cause":""},"explanation":{"checks":5},"unknown":{}}"#;
+        let read = Decision::read(old).expect("a decision");
+        assert_eq!((read.party(), read.sender), (Some("billing"), None));
+        assert!(read.explanation.is_none());
+        let Outcome::Refused { error, rule, .. } = &read.outcome else {
+            panic!("refused");
+        };
+        assert_eq!((error.as_str(), rule.name()), ("slow_down", "of_tomorrow"));
+        for damaged in ["{", "5", "{}", r#"{"id":7}"#] {
+            assert!(Decision::read(damaged).is_err(), "{damaged}");
         }
     }
 }

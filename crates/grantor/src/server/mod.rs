@@ -32,7 +32,7 @@ mod service;
 mod throttle;
 mod token_id;
 
-pub use audit::{Decision, DecisionLog, Outcome, Sender, TracingLog};
+pub use audit::{Decision, DecisionLog, Outcome, RecordError, Sender, TracingLog};
 pub use builder::{AuthorizationServer, BuildError, Builder};
 pub use client_auth::{
     Caller, ClientAssertion, ClientAuthError, ClientAuthentication, ClientSecretBasic,

@@ -106,7 +106,7 @@ impl From<ClientId> for SubjectId {
 
 /// Joins what a client was told with what the log knows: 15 letters and digits, of which the first
 /// six grow with the time, so that what is recorded together is found together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CorrelationId(String);
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    assertion::Explanation,
     clock::{Clock as _, UnixTime},
-    types::{ClientId, escaped, escaped_json},
+    server::{Decision, Outcome},
+    types::{ClientId, Scope, escaped, escaped_json},
 };
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore, StoredDecision};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     CLOCK, Failure, Global, Output,
@@ -111,15 +111,16 @@ impl DecisionsCommand {
                 let found = found
                     .first()
                     .ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
-                let mut decision = record(found)?;
-                let explanation = explanation(&decision);
-                let nearest = match &explanation {
+                let decision = Decision::read(&found.record).map_err(Failure::failed)?;
+                let nearest_client = match &decision.explanation {
                     Some(explanation) => nearest(explanation, &store).await?,
                     None => None,
                 };
-                let text = described(&decision, explanation.as_ref(), nearest.as_ref());
-                decision["nearest_client"] = json!(nearest);
-                output.print(&decision, text)
+                let shown = ShownDecision {
+                    decision,
+                    nearest_client,
+                };
+                output.print(&shown, shown.described())
             }
         }
     }
@@ -170,7 +171,7 @@ async fn list(
             return printed.end();
         };
         after = last.sequence;
-        printed.page(&page.iter().filter_map(readable).collect::<Vec<Value>>())?;
+        printed.page(&page.iter().filter_map(readable).collect::<Vec<_>>())?;
     }
 }
 
@@ -182,7 +183,7 @@ struct Printed {
 }
 
 impl Printed {
-    fn page(&mut self, records: &[Value]) -> Result<(), Failure> {
+    fn page(&mut self, records: &[Decision]) -> Result<(), Failure> {
         if records.is_empty() {
             return Ok(());
         }
@@ -191,10 +192,7 @@ impl Printed {
         match self.is_json {
             true => records.iter().enumerate().try_for_each(|(number, record)| {
                 let before = if is_first && number == 0 { '[' } else { ',' };
-                printed(format_args!(
-                    "{before}{}",
-                    escaped_json(&record.to_string())
-                ))
+                printed(format_args!("{before}{}", escaped_json(&record.record())))
             }),
             false => {
                 let head: &[&str] = if is_first {
@@ -262,72 +260,62 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
     }
 }
 
-fn record(decision: &StoredDecision) -> Result<Value, Failure> {
-    let object = serde_json::from_str(&decision.record).map(Value::Object);
-    object.map_err(|error| Failure::failed(format!("a stored decision is no JSON object: {error}")))
-}
-
 /// One of many. That one is damaged must not hide the others.
-fn readable(decision: &StoredDecision) -> Option<Value> {
-    let read = record(decision);
-    if read.is_err() {
+fn readable(stored: &StoredDecision) -> Option<Decision> {
+    let read = Decision::read(&stored.record);
+    if let Err(error) = &read {
         tracing::warn!(
-            sequence = decision.sequence,
-            "a stored decision is no JSON object, and is left out"
+            sequence = stored.sequence,
+            %error,
+            "a stored decision cannot be read, and is left out"
         );
     }
     read.ok()
 }
 
-fn row(decision: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let outcome = &decision["outcome"];
-    let parties = ["client", "claimed_issuer", "claimed_client"]
-        .into_iter()
-        .map(|name| text(&decision[name]));
-    let cause = match outcome["rule"].as_str() {
-        Some(rule) => format!("{rule}: {}", text(&outcome["cause"])),
-        None => text(&decision["scope"]),
+fn row(decision: &Decision) -> Vec<String> {
+    let scope = || decision.scope.as_ref().map(Scope::to_string);
+    let (outcome, cause) = match &decision.outcome {
+        Outcome::Refused { rule, cause, .. } => ("refused", format!("{rule}: {cause}")),
+        Outcome::Granted => ("granted", scope().unwrap_or_default()),
+        Outcome::Undecided => ("undecided", scope().unwrap_or_default()),
     };
+    let sender = decision.sender.map(|sender| sender.to_string());
     vec![
-        time(UnixTime::from_millis(
-            decision["at"].as_i64().unwrap_or_default(),
-        )),
-        text(&decision["id"]),
-        format!(
-            "{} {}",
-            text(&decision["endpoint"]),
-            text(&outcome["outcome"])
-        ),
-        text(&decision["sender"]),
-        parties
-            .into_iter()
-            .find(|party| !party.is_empty())
-            .unwrap_or_default(),
+        time(decision.at),
+        decision.id.to_string(),
+        format!("{} {outcome}", decision.endpoint),
+        sender.unwrap_or_default(),
+        decision.party().unwrap_or_default().to_owned(),
         cause,
     ]
 }
 
-fn explanation(decision: &Value) -> Option<Explanation> {
-    serde_json::from_value(decision["explanation"].clone()).ok()
+/// A decision with the registered client that was perhaps meant.
+#[derive(Serialize)]
+struct ShownDecision {
+    #[serde(flatten)]
+    decision: Decision,
+    nearest_client: Option<ClientId>,
 }
 
-/// The decision as JSON, and below it the rules as a table.
-fn described(
-    decision: &Value,
-    explanation: Option<&Explanation>,
-    nearest: Option<&ClientId>,
-) -> String {
-    let mut plain = decision.clone();
-    if let Some(members) = plain.as_object_mut() {
-        members.remove("explanation");
+impl ShownDecision {
+    /// The decision as JSON, and below it the rules as a table.
+    fn described(&self) -> String {
+        let mut plain = serde_json::to_value(&self.decision).expect("a decision is JSON");
+        if let Some(members) = plain.as_object_mut() {
+            members.remove("explanation");
+        }
+        let plain =
+            escaped_json(&serde_json::to_string_pretty(&plain).expect("a decision is JSON"));
+        let explanation = self.decision.explanation.as_ref();
+        let table = explanation
+            .map(|explanation| format!("\n\n{}", table(explanation)))
+            .unwrap_or_default();
+        let nearest = self.nearest_client.as_ref();
+        let nearest = nearest
+            .map(|nearest| format!("\nnearest client: {nearest}"))
+            .unwrap_or_default();
+        format!("{plain}{table}{nearest}")
     }
-    let plain = escaped_json(&serde_json::to_string_pretty(&plain).expect("a decision is JSON"));
-    let table = explanation
-        .map(|explanation| format!("\n\n{}", table(explanation)))
-        .unwrap_or_default();
-    let nearest = nearest
-        .map(|nearest| format!("\nnearest client: {nearest}"))
-        .unwrap_or_default();
-    format!("{plain}{table}{nearest}")
 }

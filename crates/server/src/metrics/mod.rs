@@ -9,7 +9,7 @@ mod listener;
 mod log;
 mod storage;
 
-use std::{future::Future, time::Instant};
+use std::{borrow::Cow, future::Future, time::Instant};
 
 use grantor::server::{Decision, DecisionLog, Outcome};
 use http::{Response, StatusCode};
@@ -32,7 +32,7 @@ const BUCKETS: [f64; 12] = [
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionLabels {
-    endpoint: &'static str,
+    endpoint: Cow<'static, str>,
     outcome: &'static str,
     error: String,
     rule: String,
@@ -114,7 +114,7 @@ impl DecisionLog for Metrics {
             Outcome::Undecided => ("undecided", "", ""),
         };
         let labels = DecisionLabels {
-            endpoint: decision.endpoint,
+            endpoint: decision.endpoint.clone(),
             outcome,
             error: error.to_owned(),
             rule: rule.to_owned(),

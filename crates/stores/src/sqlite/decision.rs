@@ -7,7 +7,6 @@ use grantor::{
     clock::UnixTime,
     server::{Decision, DecisionLog, Outcome},
     storage::StoreError,
-    types::Shown,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
 
@@ -89,16 +88,12 @@ impl DecisionRow {
             Outcome::Refused { rule, .. } => Some(rule.to_string()),
             Outcome::Granted | Outcome::Undecided => None,
         };
-        let client = decision.client.as_ref().map(ToString::to_string);
-        let claimed = |name: &Option<Shown>| name.as_ref().map(ToString::to_string);
         Self {
             id: decision.id.to_string(),
             at: decision.at.millis(),
             refused: rule.is_some(),
             rule,
-            party: client
-                .or_else(|| claimed(&decision.claimed_issuer))
-                .or_else(|| claimed(&decision.claimed_client)),
+            party: decision.party().map(str::to_owned),
             record: decision.record(),
             is_cheap: decision.is_cheap(),
         }

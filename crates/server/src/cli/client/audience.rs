@@ -5,11 +5,14 @@
 use std::collections::BTreeMap;
 
 use grantor::{
-    clock::UnixTime, registry::AudiencePolicy, storage::ClientRegistry as _, types::Rule,
+    assertion::Usage,
+    registry::AudiencePolicy,
+    server::{Decision, Outcome},
+    storage::ClientRegistry as _,
+    types::{Rule, Shown},
 };
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     cli::{Failure, Output, decisions::PAGE, output::time},
@@ -51,8 +54,9 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
         let Some(last) = page.last() else { break };
         filter.after = Some(last.sequence);
         for decision in &page {
-            let decision: Value = serde_json::from_str(&decision.record).unwrap_or_default();
-            count(&mut seen, &decision, &config.issuer.endpoint("token"));
+            if let Ok(decision) = Decision::read(&decision.record) {
+                count(&mut seen, &decision, &config.issuer.endpoint("token"));
+            }
         }
     }
     let rows: Vec<Seen> = seen.into_values().collect();
@@ -88,21 +92,25 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
     )
 }
 
-fn count(seen: &mut BTreeMap<String, Seen>, decision: &Value, token_endpoint: &str) {
-    let accepted = decision["audience"].as_str();
-    let refused = decision["outcome"]["rule"] == Rule::Audience.name()
-        && decision["explanation"]["usage"] == "client_authentication";
-    let party = decision["client"]
-        .as_str()
-        .or_else(|| decision["claimed_client"].as_str());
-    let Some(seen) = party.and_then(|party| seen.get_mut(party)) else {
+fn count(seen: &mut BTreeMap<String, Seen>, decision: &Decision, token_endpoint: &str) {
+    let accepted = decision.audience.as_ref().map(Shown::as_str);
+    let Some(seen) = decision.party().and_then(|party| seen.get_mut(party)) else {
         return;
     };
     match accepted {
         Some(audience) if audience == token_endpoint => seen.token_endpoint += 1,
         Some(_) => seen.issuer += 1,
-        None if refused => seen.refused += 1,
+        None if is_refused_for_its_audience(decision) => seen.refused += 1,
         None => return,
     }
-    seen.last_seen = decision["at"].as_i64().map(UnixTime::from_millis).map(time);
+    seen.last_seen = Some(time(decision.at));
+}
+
+/// Whether client authentication failed for its audience.
+fn is_refused_for_its_audience(decision: &Decision) -> bool {
+    let explanation = decision.explanation.as_ref();
+    let usage = explanation.map(|explanation| explanation.usage);
+    let broken =
+        matches!(&decision.outcome, Outcome::Refused { rule, .. } if *rule == Rule::Audience);
+    broken && usage == Some(Usage::ClientAuthentication)
 }
