@@ -268,7 +268,7 @@ impl Builder {
     #[must_use]
     pub fn standard(self) -> Self {
         self.grant(JwtBearer::new())
-            .grant(ClientCredentials)
+            .grant(ClientCredentials::new())
             .client_auth(ClientAssertion)
             .client_auth(ClientSecretBasic)
             .client_auth(ClientSecretPost)

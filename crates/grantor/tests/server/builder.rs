@@ -70,7 +70,7 @@ fn grants_and_methods_are_registered_once() {
     assert!(
         matches!(refused(twice), BuildError::DuplicateMethod(method) if method == AuthMethod::PRIVATE_KEY_JWT)
     );
-    assert!(with_store().grant(ClientCredentials).build().is_ok());
+    assert!(with_store().grant(ClientCredentials::new()).build().is_ok());
 }
 
 #[test]

@@ -492,7 +492,7 @@ async fn a_grant_takes_the_methods_on_its_own_list_only() {
         let world = World::bare(|builder| {
             let standard = builder
                 .grant(JwtBearer::with_client_auth(only_keys.clone()))
-                .grant(ClientCredentials);
+                .grant(ClientCredentials::new());
             standard
                 .client_auth(ClientAssertion)
                 .client_auth(grantor::server::ClientSecretBasic)

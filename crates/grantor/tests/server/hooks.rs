@@ -403,6 +403,14 @@ async fn grants_and_client_authentication_can_be_added() {
     let world = World::with(|builder| builder.grant(Voucher).client_auth(Badge));
     let mut badged = metadata("client-with-badge", BADGE[0].clone());
     badged.grant_types = vec![VOUCHER];
+    world.register(badged.clone(), vec![], vec![]).await;
+    // Its implementation looks at neither.
+    let mut disabled = badged.clone();
+    disabled.id = ClientId::parse("client-that-is-disabled").expect("a name");
+    disabled.enabled = false;
+    world.register(disabled, vec![], vec![]).await;
+    badged.id = ClientId::parse("client-without-badge").expect("a name");
+    badged.auth_method = AuthMethod::NONE;
     world.register(badged, vec![], vec![]).await;
     let form = Form::new(VOUCHER.as_str())
         .with("badge", "client-with-badge")
@@ -437,6 +445,18 @@ async fn grants_and_client_authentication_can_be_added() {
             "invalid_client",
             "client",
             "is not registered",
+        ),
+        (
+            form.clone().set("badge", "client-that-is-disabled"),
+            "invalid_client",
+            "client",
+            "client is disabled",
+        ),
+        (
+            form.clone().set("badge", "client-without-badge"),
+            "invalid_client",
+            "client",
+            "client is registered with none, used badge",
         ),
         (
             form.clone().set("grant_type", "client_credentials"),

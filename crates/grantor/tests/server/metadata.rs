@@ -69,7 +69,7 @@ async fn the_standard_server_tells_all_it_can_do() {
 async fn grants_and_methods_are_listed_if_and_only_if_they_are_registered() {
     let grants_only = World::bare(|builder| {
         builder
-            .grant(ClientCredentials)
+            .grant(ClientCredentials::new())
             .client_auth(ClientSecretPost)
     });
     let document = document(&grants_only.server, PATH).await;

@@ -125,7 +125,8 @@ pub(super) async fn authenticate(
             Err(ClientAuthError::Missing)
         };
     };
-    let (client, method) = match chosen.authenticate(context, form, decision).await {
+    let proven = chosen.authenticate(context, form, decision).await;
+    let (client, method) = match proven.and_then(check_registration) {
         // Unknown, disabled and confidential clients are not told apart here: the grant will find
         // out.
         Err(
@@ -211,6 +212,24 @@ fn unproven(form: &TokenForm) -> Result<Caller, ClientAuthError> {
         None => Ok(Caller(Kind::Anonymous)),
         Some(Ok(id)) => Ok(Caller(Kind::Claimed(id))),
         Some(Err(_)) => Err(mismatch(form)),
+    }
+}
+
+/// A client is enabled, and registered for the method that it used (RFC 7591 §2), whatever the
+/// method's implementation looked at.
+fn check_registration(
+    (client, got): (Arc<Client>, AuthMethod),
+) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
+    let registered = client.metadata();
+    if !registered.enabled {
+        return Err(ClientAuthError::DisabledClient);
+    }
+    match registered.auth_method == got {
+        true => Ok((client, got)),
+        false => Err(ClientAuthError::WrongMethod {
+            expected: registered.auth_method.clone(),
+            got,
+        }),
     }
 }
 

@@ -9,8 +9,29 @@ use crate::{
 };
 
 /// `client_credentials`
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ClientCredentials;
+#[derive(Clone, Debug)]
+pub struct ClientCredentials {
+    client_auth: ClientAuthRequirement,
+}
+
+impl Default for ClientCredentials {
+    fn default() -> Self {
+        Self::with_client_auth(ClientAuthRequirement::confidential())
+    }
+}
+
+impl ClientCredentials {
+    /// Any standard method by which a client proves itself is taken.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With another list of client authentication methods. A client proves itself in any case.
+    #[must_use]
+    pub fn with_client_auth(client_auth: ClientAuthRequirement) -> Self {
+        Self { client_auth }
+    }
+}
 
 #[async_trait]
 impl Grant for ClientCredentials {
@@ -19,7 +40,7 @@ impl Grant for ClientCredentials {
     }
 
     fn client_auth(&self) -> ClientAuthRequirement {
-        ClientAuthRequirement::confidential()
+        self.client_auth.clone()
     }
 
     async fn authorize(

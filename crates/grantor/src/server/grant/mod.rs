@@ -49,6 +49,13 @@ impl ClientAuthRequirement {
         requirement.methods.push(AuthMethod::NONE);
         requirement
     }
+
+    /// Accepts this method, too: one of an extension's own.
+    #[must_use]
+    pub fn accepting(mut self, method: AuthMethod) -> Self {
+        self.methods.push(method);
+        self
+    }
 }
 
 /// A grant.
