@@ -3,11 +3,16 @@
 
 use grantor_jose::{Claims, Unverified};
 
-use super::{Context, token_id::Claimed};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Context,
+    token_id::{Claimed, TokenOrigin},
+};
 use crate::{
     clock::UnixTime,
     registry::{Client, Revision},
-    storage::{OpaqueToken, StoreError, TokenDigest, TokenOrigin},
+    storage::{ArtifactKey, ArtifactKind, FamilyId, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
 
@@ -27,7 +32,32 @@ pub(super) struct AccessToken {
     pub(super) origin: Option<TokenOrigin>,
     /// Under which it is revoked. For a JWT made of the `jti`, because an ECDSA signature can be
     /// rewritten by anybody.
-    pub(super) digest: TokenDigest,
+    pub(super) family: FamilyId,
+}
+
+/// What is recorded of an opaque access token: a stored format.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct OpaqueToken {
+    /// The client that got it.
+    pub(super) client: ClientId,
+    /// The subject that it is about.
+    pub(super) subject: SubjectId,
+    /// What it allows.
+    pub(super) scope: Scope,
+    /// The API that it is for.
+    pub(super) audience: String,
+    /// When it was issued.
+    pub(super) issued_at: UnixTime,
+    /// When it ends.
+    pub(super) expires_at: UnixTime,
+    /// Which registrations it was issued for; `None` in a record of an earlier version.
+    #[serde(default)]
+    pub(super) origin: Option<TokenOrigin>,
+}
+
+/// Under what an opaque access token is recorded.
+pub(super) fn key_of(token: &str) -> ArtifactKey {
+    ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, token)
 }
 
 impl AccessToken {
@@ -69,20 +99,18 @@ impl AccessToken {
 /// The access token that this text is; `None` for anything else, and for one that has expired or
 /// was revoked.
 pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessToken>, StoreError> {
-    let digest = TokenDigest::of(text);
     let found = match Unverified::parse(text) {
         Ok(jws) => from_jwt(context, jws),
-        Err(_) => context
-            .tokens
-            .token(&digest)
-            .await?
-            .map(|record| from_record(record, digest)),
+        Err(_) => match context.artifacts.get(&key_of(text), context.now()).await? {
+            Some(artifact) => Some(from_record(artifact.read()?, FamilyId::of(text))),
+            None => None,
+        },
     };
     match found.filter(|token| context.now().seconds() < token.expires_at) {
         Some(token)
             if !context
-                .tokens
-                .token_is_revoked(&token.digest, token.start())
+                .artifacts
+                .family_has_ended(&token.family, token.start())
                 .await? =>
         {
             Ok(Some(token))
@@ -129,13 +157,13 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
         scope: Scope::parse(claimed.scope).ok()?,
         issued_at: claimed.issued_at,
         expires_at: claimed.expires_at,
-        digest: TokenDigest::of(token_id),
+        family: FamilyId::of(token_id),
         token_id: Some(token_id.to_owned()),
         origin,
     })
 }
 
-fn from_record(record: OpaqueToken, digest: TokenDigest) -> AccessToken {
+fn from_record(record: OpaqueToken, family: FamilyId) -> AccessToken {
     AccessToken {
         client: record.client,
         subject: record.subject,
@@ -145,6 +173,6 @@ fn from_record(record: OpaqueToken, digest: TokenDigest) -> AccessToken {
         expires_at: record.expires_at.seconds(),
         token_id: None,
         origin: record.origin,
-        digest,
+        family,
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     clock::{Clock, SystemClock},
     keys::{KeyKind, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{
-        ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource, ReplayGuard,
-        Store, SubjectSource, TokenStore,
+        Artifacts, ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource,
+        ReplayGuard, Store, SubjectSource,
     },
     types::{AuthMethod, GrantType, Issuer},
 };
@@ -95,7 +95,7 @@ pub struct Builder {
     permissions: Option<Arc<dyn PermissionSource>>,
     replay: Option<Arc<dyn ReplayGuard>>,
     replay_quota: u64,
-    tokens: Option<Arc<dyn TokenStore>>,
+    artifacts: Option<Arc<dyn Artifacts>>,
     token_quota: u64,
     key_resolver: Arc<dyn KeyResolver>,
     signing_keys: Option<Arc<dyn SigningKeys>>,
@@ -118,7 +118,7 @@ impl Builder {
             permissions: None,
             replay: None,
             replay_quota: DEFAULT_REPLAY_QUOTA,
-            tokens: None,
+            artifacts: None,
             token_quota: DEFAULT_TOKEN_QUOTA,
             key_resolver: Arc::new(RegisteredKeys),
             signing_keys: None,
@@ -137,7 +137,7 @@ impl Builder {
             .subjects(store.clone())
             .permissions(store.clone())
             .replay(store.clone())
-            .tokens(store)
+            .artifacts(store)
     }
 
     /// Who resolves the client behind a `client_id` or an assertion's issuer.
@@ -176,10 +176,10 @@ impl Builder {
         self
     }
 
-    /// Who keeps opaque access tokens.
+    /// Sets what keeps opaque access tokens, and whatever else expires.
     #[must_use]
-    pub fn tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
-        self.tokens = Some(tokens);
+    pub fn artifacts(mut self, artifacts: Arc<dyn Artifacts>) -> Self {
+        self.artifacts = Some(artifacts);
         self
     }
 
@@ -311,7 +311,7 @@ impl Builder {
             clients,
             subjects: self.subjects.ok_or(BuildError::Missing("subjects"))?,
             permissions: self.permissions.ok_or(BuildError::Missing("permissions"))?,
-            tokens: self.tokens.ok_or(BuildError::Missing("a token store"))?,
+            artifacts: self.artifacts.ok_or(BuildError::Missing("artifacts"))?,
             token_quota: self.token_quota,
             signing_keys,
             token_ids: self.token_ids.unwrap_or_else(TokenIds::random),

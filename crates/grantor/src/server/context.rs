@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, UnixTime},
     keys::SigningKeys,
     registry::Client,
-    storage::{ClientSource, PermissionSource, StoreError, SubjectSource, TokenStore},
+    storage::{Artifacts, ClientSource, PermissionSource, StoreError, SubjectSource},
     types::ClientId,
 };
 
@@ -61,7 +61,7 @@ pub struct Context {
     pub(super) clients: Arc<dyn ClientSource>,
     pub(super) subjects: Arc<dyn SubjectSource>,
     pub(super) permissions: Arc<dyn PermissionSource>,
-    pub(super) tokens: Arc<dyn TokenStore>,
+    pub(super) artifacts: Arc<dyn Artifacts>,
     pub(super) token_quota: u64,
     pub(super) signing_keys: Arc<dyn SigningKeys>,
     pub(super) token_ids: TokenIds,
@@ -104,6 +104,11 @@ impl Context {
     /// Finds permissions.
     pub fn permissions(&self) -> &dyn PermissionSource {
         &*self.permissions
+    }
+
+    /// Keeps what expires: for a grant's own records too, under a kind of their own.
+    pub fn artifacts(&self) -> &dyn Artifacts {
+        &*self.artifacts
     }
 
     /// Finds the party behind an assertion, and says what is expected of it.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Authorization, Context, Refusal, TokenForm};
+use super::{Authorization, Context, Refusal, TokenForm, token_id::TokenOrigin};
 use crate::{
     registry::Client,
-    storage::TokenOrigin,
     types::{ErrorCode, Rule, Scope, Shown, SubjectId},
 };
 

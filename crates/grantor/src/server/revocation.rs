@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     registry::Client,
-    storage::{Put, Revocation},
+    storage::{Ending, Put},
 };
 
 /// Which client authentication revocation takes: every method, `none` among them (RFC 7009 §2.1).
@@ -50,15 +50,14 @@ async fn revoke_own(
     match access_token::find(context, token).await? {
         Some(token) if token.is_of(client) => {
             decision.found_own_token();
-            let until = token.end();
-            let revocation = Revocation {
-                client: client.revision().number,
+            let ending = Ending {
+                owner: Some(client.revision().number),
                 at: context.now(),
-                until,
+                until: token.end(),
             };
             match context
-                .tokens
-                .token_revoke(token.digest, revocation, context.token_quota)
+                .artifacts
+                .end_family(token.family, ending, context.token_quota)
                 .await?
             {
                 Put::Kept => Ok(()),

@@ -10,12 +10,28 @@ use grantor_jose::{
     base64url_decode, base64url_encode,
     crypto::{SealingKey, random_bytes},
 };
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{clock::UnixTime, storage::TokenOrigin};
+use crate::clock::UnixTime;
 
 /// How long tokens of an earlier version may have been made to live.
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
+
+/// Which registrations an access token was issued for, by their numbers
+/// ([`Revision::number`](crate::registry::Revision::number)): it ends with them, also when others
+/// take over their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TokenOrigin {
+    /// The client.
+    pub(super) client: u64,
+    /// The subject; `None` where the token is about the client itself, or a grant of the
+    /// embedder's own knows no number.
+    pub(super) subject: Option<u64>,
+    /// The permission that it was issued under.
+    pub(super) permission: Option<u64>,
+}
+
 /// The claims that a `jti` belongs to: moved to another token, it does not open.
 pub(super) struct Claimed<'c> {
     pub(super) client: &'c str,

@@ -5,6 +5,7 @@
 //! [`MemoryStore`] implements everything here, `grantor-stores` does so on SQLite, and
 //! `store_suite!` holds every backend to the same laws.
 
+mod artifact;
 mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -13,8 +14,10 @@ mod memory;
 mod permission;
 mod replay;
 mod subject;
-mod token;
 
+pub use artifact::{
+    Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, Ending, FamilyId, Put,
+};
 pub use client::{ClientRegistry, ClientSource, client_change};
 pub use error::StoreError;
 pub use memory::MemoryStore;
@@ -23,17 +26,11 @@ pub use replay::{
     Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,
 };
 pub use subject::{SubjectRegistry, SubjectSource, subject_change};
-pub use token::{
-    DEFAULT_TOKEN_QUOTA, OpaqueToken, Put, Revocation, TokenDigest, TokenOrigin, TokenStore,
-};
 
 /// Most tries of a change that others keep overtaking.
 const TRIES: u32 = 64;
 
 /// Everything an authorization server needs of one backend.
-pub trait Store:
-    ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore
-{
-}
+pub trait Store: ClientSource + SubjectSource + PermissionSource + ReplayGuard + Artifacts {}
 
-impl<T: ClientSource + SubjectSource + PermissionSource + ReplayGuard + TokenStore> Store for T {}
+impl<T: ClientSource + SubjectSource + PermissionSource + ReplayGuard + Artifacts> Store for T {}

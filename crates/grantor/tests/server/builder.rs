@@ -36,7 +36,7 @@ fn each_part_of_the_storage_is_needed() {
         ("subjects", |builder, store| builder.subjects(store)),
         ("permissions", |builder, store| builder.permissions(store)),
         ("a replay guard", |builder, store| builder.replay(store)),
-        ("a token store", |builder, store| builder.tokens(store)),
+        ("artifacts", |builder, store| builder.artifacts(store)),
     ];
     for (missing, _) in parts {
         let others = parts.iter().filter(|(name, _)| *name != missing);

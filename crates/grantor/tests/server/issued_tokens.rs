@@ -5,11 +5,15 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grantor::{
+    clock::UnixTime,
     jose::{Algorithm, JwkSet, PrivateJwk, Unverified, base64url_decode},
     keys::KeyRing,
     registry::{ClientMetadata, ClientSecret, TokenFormat},
     server::Settings,
-    storage::{ClientRegistry, StoreError, TokenDigest, TokenStore},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, ClientRegistry, Ending, FamilyId, Put,
+        StoreError,
+    },
     types::AuthMethod,
 };
 use grantor_testkit::{Answer, Form, ISSUER, NOW, Party, Use, World, keys};
@@ -217,23 +221,23 @@ async fn opaque_tokens_are_recorded_by_digest_alone() {
         base64url_decode(token).is_some_and(|octets| octets.len() == 32),
         "{token}"
     );
-    let record = world
-        .store
-        .token(&TokenDigest::of(token))
-        .await
-        .expect("a store")
-        .expect("a record");
+    let key = |token| ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, token);
+    let now = grantor_testkit::at(0.0);
+    let found = world.store.get(&key(token), now).await.expect("a store");
+    let record = found.expect("a record");
+    let document: Value = record.read().expect("its document");
     assert_eq!(
-        (record.client.as_str(), record.subject.as_str()),
-        (party.id.as_str(), "somebody")
+        [
+            &document["client"],
+            &document["subject"],
+            &document["scope"],
+            &document["audience"],
+        ],
+        [&*party.id, "somebody", "read write", ISSUER]
     );
     assert_eq!(
-        (record.scope.to_string().as_str(), record.audience.as_str()),
-        ("read write", ISSUER)
-    );
-    assert_eq!(
-        (record.issued_at, record.expires_at),
-        (grantor_testkit::at(0.0), grantor_testkit::at(3600.0))
+        (record.created_at, record.expires_at),
+        (now, grantor_testkit::at(3600.0))
     );
     assert!(
         !format!("{:?}", world.store).contains(token),
@@ -252,64 +256,51 @@ async fn opaque_tokens_are_recorded_by_digest_alone() {
         .granted("a JWT")
         .to_owned();
     assert_eq!(
-        world
-            .store
-            .token(&TokenDigest::of(&jwt))
-            .await
-            .expect("a store"),
+        world.store.get(&key(&jwt), now).await.expect("a store"),
         None,
         "a JWT is not recorded"
     );
 }
 
-/// A token store that is away.
+/// A store that is away.
 struct Away;
 
+fn away<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable(
+        "the token store is on holiday".into(),
+    ))
+}
+
 #[async_trait::async_trait]
-impl TokenStore for Away {
-    async fn token_create(
-        &self,
-        _: TokenDigest,
-        _: grantor::storage::OpaqueToken,
-        _: u64,
-    ) -> Result<grantor::storage::Put, StoreError> {
-        Err(StoreError::Unavailable(
-            "the token store is on holiday".into(),
-        ))
+impl Artifacts for Away {
+    async fn put(&self, _: ArtifactKey, _: Artifact, _: u64) -> Result<Put, StoreError> {
+        away()
     }
 
-    async fn token(
-        &self,
-        _: &TokenDigest,
-    ) -> Result<Option<grantor::storage::OpaqueToken>, StoreError> {
+    async fn get(&self, _: &ArtifactKey, _: UnixTime) -> Result<Option<Artifact>, StoreError> {
         Ok(None)
     }
 
-    async fn token_revoke(
-        &self,
-        _: TokenDigest,
-        _: grantor::storage::Revocation,
-        _: u64,
-    ) -> Result<grantor::storage::Put, StoreError> {
-        Err(StoreError::Unavailable(
-            "the token store is on holiday".into(),
-        ))
+    async fn replace(&self, _: ArtifactKey, _: Artifact, _: UnixTime) -> Result<(), StoreError> {
+        away()
     }
 
-    async fn token_is_revoked(
-        &self,
-        _: &TokenDigest,
-        _: grantor::clock::UnixTime,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Unavailable(
-            "the token store is on holiday".into(),
-        ))
+    async fn take(&self, _: ArtifactKey, _: UnixTime) -> Result<Option<Artifact>, StoreError> {
+        away()
+    }
+
+    async fn end_family(&self, _: FamilyId, _: Ending, _: u64) -> Result<Put, StoreError> {
+        away()
+    }
+
+    async fn family_has_ended(&self, _: &FamilyId, _: UnixTime) -> Result<bool, StoreError> {
+        away()
     }
 }
 
 #[tokio::test]
 async fn an_opaque_token_that_cannot_be_recorded_is_not_answered() {
-    let world = World::with(|builder| builder.tokens(Arc::new(Away)));
+    let world = World::with(|builder| builder.artifacts(Arc::new(Away)));
     let party = opaque_party(&world).await;
     let answer = world.send(&party.good_form()).await;
     answer.refused(

@@ -236,7 +236,8 @@ impl Place<'_> {
         Ok((fence, revocations))
     }
 
-    /// What was revoked since the backup stays revoked, where the database of now can be read.
+    /// What was revoked, taken or replaced since the backup stays so, where the database of now can
+    /// be read.
     fn take_over_revocations(&self, copy: &Connection) -> rusqlite::Result<Revocations> {
         if !matches!(open::inspect(self.path), Ok(false)) {
             return Ok(Revocations::Unknown);
@@ -250,7 +251,12 @@ impl Place<'_> {
         }
         copy.execute("ATTACH ?1 AS now", [self.path.to_string_lossy()])?;
         let taken = copy.execute_batch(
-            "INSERT OR IGNORE INTO main.revocation SELECT * FROM now.revocation;
+            "INSERT OR IGNORE INTO main.artifact SELECT * FROM now.artifact WHERE kind = 'ended';
+             DELETE FROM main.artifact AS old WHERE old.kind <> 'ended' AND NOT EXISTS (
+                 SELECT 1 FROM now.artifact AS new
+                 WHERE new.digest = old.digest AND new.kind = old.kind AND new.version = old.version
+                 AND new.created_at = old.created_at
+             );
              INSERT OR IGNORE INTO main.withdrawn_key SELECT * FROM now.withdrawn_key;
              UPDATE main.meta SET value = (SELECT value FROM now.meta WHERE name = 'sealed_since') WHERE name = 'sealed_since';
              INSERT INTO main.meta SELECT name, value FROM now.meta WHERE name IN ('token_fence', 'swept_to')

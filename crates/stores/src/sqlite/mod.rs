@@ -5,6 +5,7 @@
 //! it.
 
 mod access;
+mod artifact;
 mod backup;
 mod block_on;
 mod change;
@@ -26,7 +27,6 @@ mod source;
 mod steady;
 mod subject;
 mod sweeper;
-mod token;
 mod writer;
 
 use std::sync::{Arc, Mutex};
@@ -53,8 +53,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     writer: Writer,
     cached: Arc<Cached<Source>>,
-    tokens: Quota,
-    revocations: Quota,
+    quota: Quota,
     last_check: LastCheck,
     /// The connection that moves the write-ahead log into the database file.
     checkpoints: Mutex<Checkpoints>,

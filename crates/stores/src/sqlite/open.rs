@@ -28,7 +28,6 @@ use super::{
     seen::{Seen, go_on_from},
     signing_key,
     source::{Source, add_names},
-    token::{COUNT_REVOCATIONS, COUNT_TOKENS},
 };
 use crate::{
     MasterKey,
@@ -53,6 +52,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0010_keys_in_the_row.sql")),
     M::up(include_str!("../../migrations/0011_clients_by_number.sql")),
     M::up(include_str!("../../migrations/0012_numbers.sql")),
+    M::up(include_str!("../../migrations/0013_artifact.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -264,8 +264,7 @@ fn start(
     let inner = Arc::new(Inner {
         writer,
         cached,
-        tokens: Quota::new(COUNT_TOKENS),
-        revocations: Quota::new(COUNT_REVOCATIONS),
+        quota: Quota::default(),
         last_check: LastCheck::default(),
         checkpoints: Mutex::new(Checkpoints {
             connection: checkpoints,

@@ -10,7 +10,7 @@ use grantor::clock::{Clock, UnixTime};
 use rusqlite::Connection;
 
 use super::{
-    claim_rows,
+    artifact, claim_rows,
     decision::{self, Retention},
     marks::{KEPT_BEYOND_END, Marks},
     open::{Options, Upkeep},
@@ -83,20 +83,14 @@ impl Sweeper {
 
     fn sweep_tables(&self, transaction: &Connection, now: UnixTime) -> rusqlite::Result<()> {
         let claims = claim_rows::sweep(transaction, now.millis(), ROWS)?;
-        let revocations = "DELETE FROM revocation WHERE digest IN (SELECT digest FROM revocation WHERE until < ?1 LIMIT ?2)";
-        let ended = now.minus(KEPT_BEYOND_END).millis();
-        let revocations = transaction
-            .prepare_cached(revocations)?
-            .execute((ended, ROWS))?;
-        if claims + revocations > 0 {
+        let ended = now.minus(KEPT_BEYOND_END);
+        let families = artifact::sweep_ended(transaction, ended, ROWS)?;
+        if claims + families > 0 {
             // A clock that was ahead at the start of the process is found out later, when it is set
             // back.
             self.marks.removes(transaction, now)?;
         }
-        let tokens = "DELETE FROM token WHERE digest IN (SELECT digest FROM token WHERE expires_at < ?1 LIMIT ?2)";
-        transaction
-            .prepare_cached(tokens)?
-            .execute((now.millis(), ROWS))?;
+        artifact::sweep(transaction, now, ROWS)?;
         decision::sweep(transaction, self.retention, now.millis(), ROWS)?;
         let newest = "SELECT coalesce(max(sequence), 0) FROM change";
         let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");

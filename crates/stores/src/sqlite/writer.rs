@@ -170,13 +170,15 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let work = move |transaction: &mut Transaction<'_>, _: &mut Claims| {
-            let savepoint = transaction.savepoint().map_err(super::failed)?;
-            let outcome = work(&savepoint)?;
-            savepoint.commit().map_err(super::failed)?;
-            Ok(outcome)
-        };
-        self.submit(Job::Change, work).await
+        self.submit(Job::Change, all_or_nothing(work)).await
+    }
+
+    /// Runs several statements, all or nothing, and waits for the commit.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.submit(Job::Work, all_or_nothing(work)).await
     }
 
     /// Runs one statement, and waits for the commit.
@@ -227,6 +229,18 @@ impl Writer {
             TrySendError::Full(_) => unavailable("too many writes are waiting"),
             TrySendError::Disconnected(_) => unavailable("the writer has ended"),
         })
+    }
+}
+
+/// Work that leaves nothing in its group's transaction if it fails.
+fn all_or_nothing<T>(
+    work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+) -> impl FnOnce(&mut Transaction<'_>, &mut Claims) -> Result<T, StoreError> + Send + 'static {
+    move |transaction, _| {
+        let savepoint = transaction.savepoint().map_err(super::failed)?;
+        let outcome = work(&savepoint)?;
+        savepoint.commit().map_err(super::failed)?;
+        Ok(outcome)
     }
 }
 

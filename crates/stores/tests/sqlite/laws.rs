@@ -14,8 +14,8 @@ use grantor::{
     keys::SigningKeys,
     registry::{Client, ClientMetadata, ClientSecret},
     storage::{
-        Claim, ClientRegistry, ClientSource, DEFAULT_REPLAY_QUOTA, Put, ReplayGuard, ReplayKey,
-        Revocation, StoreError, TokenDigest, TokenStore,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, ClientRegistry, ClientSource,
+        DEFAULT_REPLAY_QUOTA, Ending, FamilyId, Put, ReplayGuard, ReplayKey, StoreError,
     },
     types::{AuthMethod, ClientId},
 };
@@ -361,31 +361,31 @@ async fn no_wrong_clock_brings_a_revoked_token_back() {
         };
         SqliteStore::open(directory.path(), &options).expect("the store opens")
     };
-    let (until, digest) = (start.plus(Duration::from_secs(60)), TokenDigest::of("t"));
+    let (until, family) = (start.plus(Duration::from_secs(60)), FamilyId::of("t"));
     let server = open_with_clock(directory.path(), Arc::new(ManualClock::new(start)))
         .expect("the store opens");
-    let revocation = Revocation {
-        client: 1,
+    let ending = Ending {
+        owner: Some(1),
         at: start,
         until,
     };
     assert_eq!(
         server
-            .token_revoke(digest, revocation, 10)
+            .end_family(family, ending, 10)
             .await
             .expect("revoked"),
         Put::Kept
     );
     let is_revoked = async |store: &SqliteStore| {
         store
-            .token_is_revoked(&digest, start)
+            .family_has_ended(&family, start)
             .await
             .expect("decided")
     };
     let reader = Connection::open(directory.path().join("grantor.db")).expect("the file opens");
     let rows = || {
         reader
-            .query_row("SELECT count(*) FROM revocation", [], |row| {
+            .query_row("SELECT count(*) FROM artifact", [], |row| {
                 row.get::<_, i64>(0)
             })
             .expect("a count")
@@ -411,7 +411,7 @@ async fn no_wrong_clock_brings_a_revoked_token_back() {
     let later = start.plus(Duration::from_secs(6));
     assert!(
         !server
-            .token_is_revoked(&TokenDigest::of("u"), later)
+            .family_has_ended(&FamilyId::of("u"), later)
             .await
             .expect("decided"),
         "one that is issued later"
@@ -792,7 +792,7 @@ async fn no_number_is_given_again_whatever_was_put_in_the_place_of_the_database(
         let before = UnixTime::from_millis(clock.now().millis() - 1000);
         assert!(
             store
-                .token_is_revoked(&TokenDigest::of("t"), before)
+                .family_has_ended(&FamilyId::of("t"), before)
                 .await
                 .expect("decided"),
             "{replaced}"
@@ -800,7 +800,7 @@ async fn no_number_is_given_again_whatever_was_put_in_the_place_of_the_database(
         let after = clock.now().plus(Duration::from_secs(1));
         assert!(
             !store
-                .token_is_revoked(&TokenDigest::of("t"), after)
+                .family_has_ended(&FamilyId::of("t"), after)
                 .await
                 .expect("decided"),
             "{replaced}"
@@ -819,15 +819,15 @@ async fn what_was_revoked_since_the_backup_stays_revoked() {
         .key_id()
         .expect("a kid")
         .to_owned();
-    let revocation = Revocation {
-        client: 1,
+    let ending = Ending {
+        owner: Some(1),
         at: now,
         until: now.plus(Duration::from_secs(60)),
     };
     assert_eq!(
         world
             .store
-            .token_revoke(TokenDigest::of("t"), revocation, 10)
+            .end_family(FamilyId::of("t"), ending, 10)
             .await
             .expect("revoked"),
         Put::Kept
@@ -852,11 +852,57 @@ async fn what_was_revoked_since_the_backup_stays_revoked() {
     assert!(store.key_ring().signing().key_id() != Some(&leaked));
     let is_revoked = async |token| {
         store
-            .token_is_revoked(&TokenDigest::of(token), now)
+            .family_has_ended(&FamilyId::of(token), now)
             .await
             .expect("decided")
     };
     assert!(is_revoked("t").await && !is_revoked("u").await);
+}
+
+#[tokio::test]
+async fn what_was_taken_or_replaced_since_the_backup_does_not_come_back() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    let now = clock.now();
+    let kind = ArtifactKind::new("urn:example:ticket");
+    let key = |text| ArtifactKey::of(kind, text);
+    let ticket = || Artifact::new(now, now.plus(Duration::from_secs(60)));
+    for text in ["kept", "taken", "replaced"] {
+        let put = store.put(key(text), ticket(), 10).await;
+        assert_eq!(put.expect("put"), Put::Kept);
+    }
+    let backup = directory.path().join("backup");
+    store.backup(&backup).expect("backed up");
+    let taken = store.take(key("taken"), now).await.expect("decided");
+    assert!(taken.is_some());
+    let replaced = store.replace(key("replaced"), ticket(), now).await;
+    replaced.expect("replaced");
+    drop(store);
+    let options = Options {
+        clock: clock.clone(),
+        ..Options::default()
+    };
+    let restore = || SqliteStore::restore(directory.path(), &backup, &options).expect("restored");
+    let is_there = async |store: &SqliteStore, text| {
+        let found = store.get(&key(text), now).await;
+        found.expect("decided").is_some()
+    };
+    assert_eq!(restore().revocations, Revocations::Kept);
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    assert!(is_there(&store, "kept").await);
+    assert!(!is_there(&store, "taken").await && !is_there(&store, "replaced").await);
+    drop(store);
+
+    // Where it cannot be known, nothing of before is there.
+    fs::remove_file(directory.path().join("grantor.db")).expect("removed");
+    assert_eq!(restore().revocations, Revocations::Unknown);
+    let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    for text in ["kept", "taken", "replaced"] {
+        assert!(!is_there(&store, text).await, "{text}");
+        let taken = store.take(key(text), now).await.expect("decided");
+        assert_eq!(taken, None, "{text}");
+    }
 }
 
 #[tokio::test]

@@ -13,10 +13,9 @@ pub use error::GrantError;
 pub use jwt_bearer::JwtBearer;
 pub(super) use jwt_bearer::entitle;
 
-use super::{Caller, Context, Decision, TokenForm};
+use super::{Caller, Context, Decision, TokenForm, token_id::TokenOrigin};
 use crate::{
     registry::{Client, Permission, Subject},
-    storage::TokenOrigin,
     types::{AuthMethod, GrantType, Needs, Scope, SubjectId},
 };
 

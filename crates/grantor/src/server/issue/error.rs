@@ -15,7 +15,7 @@ pub enum IssueError {
     /// recorded.
     #[error("the client has {0} opaque tokens or revocations in force, which is its quota")]
     OverQuota(u64),
-    /// The token store failed.
+    /// The storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -4,8 +4,11 @@ use grantor_jose::{base64url_encode, crypto};
 
 use super::Life;
 use crate::{
-    server::{Approval, Context, IssueError},
-    storage::{OpaqueToken, Put, TokenDigest},
+    server::{
+        Approval, Context, IssueError,
+        access_token::{OpaqueToken, key_of},
+    },
+    storage::{Artifact, Put},
 };
 
 pub(super) async fn issue(
@@ -14,6 +17,7 @@ pub(super) async fn issue(
     life: Life,
 ) -> Result<String, IssueError> {
     let token = base64url_encode(crypto::random_bytes::<32>());
+    let origin = approval.origin();
     let record = OpaqueToken {
         client: approval.client().id().clone(),
         subject: approval.subject().clone(),
@@ -21,11 +25,14 @@ pub(super) async fn issue(
         audience: approval.audience().to_owned(),
         issued_at: life.issued_at,
         expires_at: life.expires_at,
-        origin: Some(*approval.origin()),
+        origin: Some(*origin),
     };
+    let artifact = Artifact::new(life.issued_at, life.expires_at)
+        .owned_by(Some(origin.client))
+        .holding(&record);
     match context
-        .tokens
-        .token_create(TokenDigest::of(&token), record, context.token_quota)
+        .artifacts
+        .put(key_of(&token), artifact, context.token_quota)
         .await?
     {
         Put::Kept => Ok(token),

@@ -6,9 +6,9 @@
 //! `Vec<Arc<_>>`, and a guard that is dropped after the law (a temporary directory, or nothing).
 //! The steps of a law are spread over two handles: what one does counts at the other.
 
+pub mod artifact;
 pub mod registry;
 pub mod replay;
-pub mod token;
 
 use std::{
     sync::Arc,
@@ -27,7 +27,7 @@ macro_rules! store_suite {
     ($make:path) => {
         $crate::registry_suite!($make);
         $crate::replay_suite!($make);
-        $crate::token_suite!($make);
+        $crate::artifact_suite!($make);
     };
 }
 

@@ -1,23 +1,23 @@
 //! A store in memory: for tests and for programs that keep their registry elsewhere. Nothing
 //! survives the process.
 
+mod artifact;
 mod registry;
 mod replay;
-mod token;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use self::{registry::Registered, replay::Claims, token::Tokens};
+use self::{artifact::Kept, registry::Registered, replay::Claims};
 
 /// Everything in maps, each kind of state behind a lock of its own.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     registered: Mutex<Registered>,
     claims: Mutex<Claims>,
-    tokens: Mutex<Tokens>,
+    artifacts: Mutex<Kept>,
 }
 
 impl MemoryStore {

@@ -1,0 +1,279 @@
+//! The laws of artifacts.
+
+use super::{NOW, QUOTA, Two, at};
+use crate::{
+    clock::UnixTime,
+    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, Put, StoreError},
+};
+
+/// Generates one test for each law of [`Artifacts`]. `artifact_suite!(run make)` is a future that
+/// tries them one after the other.
+#[macro_export]
+macro_rules! artifact_suite {
+    ($make:path) => { $crate::artifact_suite!(@tests $make); };
+    (run $make:path) => { $crate::artifact_suite!(@run $make) };
+    (@$how:ident $make:path) => {
+        $crate::laws! { $how artifact $make:
+            an_artifact_comes_back_as_it_went_in
+            an_artifact_is_kept_apart_by_kind_and_never_overwritten
+            an_expired_artifact_is_absent
+            one_of_many_concurrent_takers_gets_it
+            a_replacement_of_another_version_changes_nothing
+            one_of_many_concurrent_replacements_wins
+            an_ended_family_takes_all_of_its_own_along
+            a_revoked_token_stays_revoked
+            a_client_over_its_quota_keeps_no_more_tokens
+            a_client_over_its_quota_keeps_no_more_revocations
+            what_is_in_force_stays_when_what_has_expired_is_forgotten
+        }
+    };
+}
+
+const KIND: ArtifactKind = ArtifactKind::new("urn:example:ticket");
+
+fn key(text: &str) -> ArtifactKey {
+    ArtifactKey::of(KIND, text)
+}
+
+/// For a minute.
+fn ticket(document: &str) -> Artifact {
+    Artifact::new(NOW, at(60)).holding(&document)
+}
+
+async fn put(node: &impl Artifacts, key: ArtifactKey, artifact: Artifact) {
+    let put = node.put(key, artifact, QUOTA).await;
+    assert_eq!(put.expect("the store answers"), Put::Kept);
+}
+
+async fn get(node: &impl Artifacts, key: ArtifactKey, now: UnixTime) -> Option<Artifact> {
+    node.get(&key, now).await.expect("the store answers")
+}
+
+async fn take(node: &impl Artifacts, key: ArtifactKey) -> Option<Artifact> {
+    node.take(key, NOW).await.expect("the store answers")
+}
+
+async fn end(node: &impl Artifacts, family: FamilyId, owner: Option<u64>, quota: u64) -> Put {
+    let (at, until) = (NOW, at(60));
+    let ending = Ending { owner, at, until };
+    let ended = node.end_family(family, ending, quota).await;
+    ended.expect("the store answers")
+}
+
+async fn has_ended(node: &impl Artifacts, family: FamilyId) -> bool {
+    let decided = node.family_has_ended(&family, NOW).await;
+    decided.expect("the store answers")
+}
+
+/// Every member survives, and every node finds it.
+pub async fn an_artifact_comes_back_as_it_went_in<S: Artifacts>([one, two]: Two<S>) {
+    let full = ticket("with \u{1f511}, \u{0} and \"\"")
+        .owned_by(Some(1))
+        .in_family(Some(FamilyId::of("f")));
+    put(&*one, key("full"), full.clone()).await;
+    put(&*two, key("bare"), Artifact::new(NOW, at(60))).await;
+    for node in [&*one, &*two] {
+        let found = get(node, key("full"), NOW).await.expect("it is there");
+        assert_eq!(found, full);
+        let text = found.read::<String>().expect("its document");
+        assert_eq!(text, "with \u{1f511}, \u{0} and \"\"");
+        let bare = get(node, key("bare"), NOW).await;
+        assert_eq!(bare, Some(Artifact::new(NOW, at(60))));
+        assert_eq!(get(node, key("none"), NOW).await, None);
+    }
+}
+
+/// The same text of another kind stands for something else, and a key that is in use is not given
+/// again before what is under it has expired.
+pub async fn an_artifact_is_kept_apart_by_kind_and_never_overwritten<S: Artifacts>(
+    [one, two]: Two<S>,
+) {
+    put(&*one, key("t"), ticket("first")).await;
+    let other = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "t");
+    assert_eq!(get(&*two, other, NOW).await, None);
+    put(&*two, other, ticket("other")).await;
+    for node in [&*one, &*two] {
+        let again = node.put(key("t"), ticket("second"), QUOTA).await;
+        assert!(matches!(again, Err(StoreError::Exists(_))), "{again:?}");
+        assert_eq!(get(node, key("t"), NOW).await, Some(ticket("first")));
+        assert_eq!(get(node, other, NOW).await, Some(ticket("other")));
+    }
+    let later = Artifact::new(at(60), at(90)).holding(&"second");
+    put(&*two, key("t"), later.clone()).await;
+    assert_eq!(get(&*one, key("t"), at(60)).await, Some(later));
+}
+
+/// From its end on it cannot be read, replaced or taken.
+pub async fn an_expired_artifact_is_absent<S: Artifacts>([one, two]: Two<S>) {
+    put(&*one, key("t"), ticket("t")).await;
+    for node in [&*one, &*two] {
+        assert!(get(node, key("t"), at(59)).await.is_some());
+        assert_eq!(get(node, key("t"), at(60)).await, None);
+        let taken = node.take(key("t"), at(60)).await;
+        assert_eq!(taken.expect("the store answers"), None);
+        let replaced = node.replace(key("t"), ticket("u"), at(60)).await;
+        assert!(matches!(replaced, Err(StoreError::Missing(_))));
+    }
+}
+
+/// Law 13: taken once, whichever nodes are asked at once; and what was taken stays taken.
+pub async fn one_of_many_concurrent_takers_gets_it<S: Artifacts>(nodes: Two<S>) {
+    for round in 0..8 {
+        let key = key(&format!("t {round}"));
+        put(&*nodes[round % 2], key, ticket("t")).await;
+        let tasks: Vec<_> = (0..8)
+            .map(|number| {
+                let node = nodes[number % 2].clone();
+                tokio::spawn(async move { take(&*node, key).await })
+            })
+            .collect();
+        let mut taken = Vec::new();
+        for task in tasks {
+            taken.extend(task.await.expect("no panic"));
+        }
+        assert_eq!(taken, [ticket("t")]);
+        for node in &nodes {
+            assert_eq!(take(&**node, key).await, None);
+            assert_eq!(get(&**node, key, NOW).await, None);
+            let replaced = node.replace(key, ticket("u"), NOW).await;
+            assert!(matches!(replaced, Err(StoreError::Missing(_))));
+        }
+    }
+}
+
+/// Only what is still as it was read is replaced: its end and its document.
+pub async fn a_replacement_of_another_version_changes_nothing<S: Artifacts>([one, two]: Two<S>) {
+    let first = ticket("first")
+        .owned_by(Some(1))
+        .in_family(Some(FamilyId::of("f")));
+    put(&*one, key("t"), first.clone()).await;
+    let mut second = first.clone().holding(&"second");
+    second.expires_at = at(90);
+    let replaced = two.replace(key("t"), second.clone(), NOW).await;
+    replaced.expect("the version that was read");
+    second.version = 2;
+    for node in [&*one, &*two] {
+        let stale = node.replace(key("t"), first.clone(), NOW).await;
+        assert!(matches!(stale, Err(StoreError::Conflict(_))), "{stale:?}");
+        assert_eq!(get(node, key("t"), at(60)).await, Some(second.clone()));
+    }
+    let none = one.replace(key("none"), ticket("none"), NOW).await;
+    assert!(matches!(none, Err(StoreError::Missing(_))), "{none:?}");
+}
+
+/// Of several that have read the same version one replaces it.
+pub async fn one_of_many_concurrent_replacements_wins<S: Artifacts>(nodes: Two<S>) {
+    put(&*nodes[0], key("t"), ticket("t")).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|number| {
+            let node = nodes[number % 2].clone();
+            let next = ticket(&number.to_string());
+            tokio::spawn(async move { node.replace(key("t"), next, NOW).await })
+        })
+        .collect();
+    let mut replaced = Vec::new();
+    for (number, task) in tasks.into_iter().enumerate() {
+        match task.await.expect("no panic") {
+            Ok(()) => replaced.push(number.to_string()),
+            Err(error) => assert!(matches!(error, StoreError::Conflict(_)), "{error}"),
+        }
+    }
+    let found = get(&*nodes[1], key("t"), NOW).await.expect("it is there");
+    let text = found.read::<String>().expect("its document");
+    assert_eq!((found.version, replaced), (2, vec![text]));
+}
+
+/// Law 13: what belongs to an ended family is not there any more, also what is put later; what
+/// belongs to none, or to another, is.
+pub async fn an_ended_family_takes_all_of_its_own_along<S: Artifacts>([one, two]: Two<S>) {
+    let (ended, other) = (FamilyId::of("ended"), FamilyId::of("other"));
+    let of = |family| ticket("t").in_family(family);
+    put(&*one, key("1"), of(Some(ended))).await;
+    put(&*two, key("2"), of(Some(ended))).await;
+    put(&*two, key("other"), of(Some(other))).await;
+    put(&*one, key("none"), of(None)).await;
+    for node in [&*one, &*two] {
+        assert_eq!(end(node, ended, None, 0).await, Put::Kept, "again too");
+    }
+    for (text, node) in [("3", &*one), ("4", &*two)] {
+        put(node, key(text), of(Some(ended))).await;
+    }
+    for node in [&*one, &*two] {
+        for text in ["1", "2", "3", "4"] {
+            assert_eq!(get(node, key(text), NOW).await, None, "{text}");
+            assert_eq!(get(node, key(text), at(59)).await, None, "{text}");
+            assert_eq!(take(node, key(text)).await, None, "{text}");
+            let replaced = node.replace(key(text), of(None), NOW).await;
+            assert!(matches!(replaced, Err(StoreError::Missing(_))), "{text}");
+        }
+        for text in ["other", "none"] {
+            assert!(get(node, key(text), NOW).await.is_some(), "{text}");
+        }
+        assert!(has_ended(node, ended).await && !has_ended(node, other).await);
+    }
+}
+
+/// Revoking is remembered, for the one token and at every node, and may be repeated.
+pub async fn a_revoked_token_stays_revoked<S: Artifacts>([one, two]: Two<S>) {
+    let [t, u] = ["t", "u"].map(FamilyId::of);
+    assert!(!has_ended(&*one, t).await && !has_ended(&*two, t).await);
+    for node in [&*one, &*two] {
+        assert_eq!(end(node, t, Some(1), QUOTA).await, Put::Kept);
+        assert!(has_ended(&*one, t).await && has_ended(&*two, t).await);
+    }
+    assert!(!has_ended(&*one, u).await && !has_ended(&*two, u).await);
+}
+
+/// One client cannot fill the store with tokens: others still get theirs, what is nobody's is kept,
+/// and each kind is counted by itself. Exact on one node.
+pub async fn a_client_over_its_quota_keeps_no_more_tokens<S: Artifacts>([one, _]: Two<S>) {
+    let token = |text| ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, text);
+    let create = async |owner, key| {
+        let put = one.put(key, ticket("t").owned_by(owner), 3).await;
+        put.expect("the store answers")
+    };
+    for text in ["1", "2", "3"] {
+        assert_eq!(create(Some(1), token(text)).await, Put::Kept);
+    }
+    assert_eq!(create(Some(1), token("4")).await, Put::OverQuota);
+    assert_eq!(get(&*one, token("4"), NOW).await, None);
+    assert_eq!(create(Some(2), token("5")).await, Put::Kept);
+    assert_eq!(create(None, token("6")).await, Put::Kept);
+    assert_eq!(create(Some(1), key("7")).await, Put::Kept);
+}
+
+/// Nor with revocations.
+pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: Artifacts>([one, _]: Two<S>) {
+    let revoke = async |owner, token| end(&*one, FamilyId::of(token), owner, 3).await;
+    for token in ["1", "2", "3"] {
+        assert_eq!(revoke(Some(1), token).await, Put::Kept);
+    }
+    assert_eq!(revoke(Some(1), "4").await, Put::OverQuota);
+    assert!(!has_ended(&*one, FamilyId::of("4")).await);
+    assert_eq!(revoke(Some(2), "5").await, Put::Kept);
+}
+
+/// However many have expired, and are forgotten, the rest stays: tokens, and what ended them.
+pub async fn what_is_in_force_stays_when_what_has_expired_is_forgotten<S: Artifacts>(
+    [one, two]: Two<S>,
+) {
+    let lasting = Artifact::new(NOW, at(3600));
+    put(&*one, key("lasting"), lasting.clone()).await;
+    assert_eq!(end(&*two, FamilyId::of("f"), None, QUOTA).await, Put::Kept);
+    let shorts = (0..1100).map(|number: usize| {
+        let node = one.clone();
+        let short = Artifact::new(at(120), at(121)).owned_by(Some(1));
+        tokio::spawn(async move { put(&*node, key(&number.to_string()), short).await })
+    });
+    for short in shorts.collect::<Vec<_>>() {
+        short.await.expect("no panic");
+    }
+    // Behind them another, for which a store may make room.
+    put(&*one, key("next"), Artifact::new(at(300), at(400))).await;
+    for node in [&*one, &*two] {
+        let found = get(node, key("lasting"), at(300)).await;
+        assert_eq!(found, Some(lasting.clone()));
+        assert!(get(node, key("next"), at(300)).await.is_some());
+        assert!(has_ended(node, FamilyId::of("f")).await);
+    }
+}
