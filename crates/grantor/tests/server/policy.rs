@@ -411,7 +411,7 @@ async fn refused_requests_store_no_token() {
         .await
         .refused("wide", "invalid_scope", "scope", "allowed");
     let store = format!("{:?}", world.store);
-    assert!(store.contains("tokens: {}"), "{store}");
+    assert!(store.contains("records: {}"), "{store}");
     world.send(&party.good_form()).await.granted("within");
-    assert!(!format!("{:?}", world.store).contains("tokens: {}"));
+    assert!(!format!("{:?}", world.store).contains("records: {}"));
 }
