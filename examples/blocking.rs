@@ -15,9 +15,9 @@ use grantor::{
     client::{JwtBearer, LocalKey, Server, TokenSource, Wanted, blocking},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{ClientRegistry, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, Issuer, Scope},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -89,7 +89,11 @@ async fn serve(
     );
     billing.scope = Scope::parse("invoices:read invoices:write")?;
     store
-        .client_create(Client::new(billing, vec![public.into()], vec![])?)
+        .clients()
+        .create(
+            Client::new(billing, vec![public.into()], vec![])?,
+            &Actor::program("example"),
+        )
         .await?;
     let service = TowerToHyperService::new(
         AuthorizationServer::builder(issuer.clone())

@@ -15,12 +15,12 @@ use grantor::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP, NewAssertion},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata},
     server::{
         Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision,
         Grant, GrantError, Refusal, TokenForm,
     },
-    storage::{ClientRegistry, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, GrantType, Issuer, Scope},
 };
 use http::{Request, StatusCode};
@@ -107,7 +107,11 @@ async fn register_kiosk(store: &MemoryStore) -> Result<PrivateJwk, Box<dyn Error
     kiosk.scope = Scope::parse("catalogue")?;
     let public = VerificationKey::from_jwk(key.public())?;
     store
-        .client_create(Client::new(kiosk, vec![public.into()], vec![])?)
+        .clients()
+        .create(
+            Client::new(kiosk, vec![public.into()], vec![])?,
+            &Actor::program("example"),
+        )
         .await?;
     Ok(key)
 }

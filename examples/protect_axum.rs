@@ -19,11 +19,11 @@ use axum::{
 use bytes::Bytes;
 use grantor::{
     clock::{Clock, SystemClock},
-    registry::{Client, ClientMetadata, ClientSecret},
+    registry::{Actor, Client, ClientMetadata, ClientSecret},
     remote::{Fetch, HttpFetch},
     resource::{BearerLayer, ValidatedToken, Validator},
     server::{AuthorizationServer, Settings},
-    storage::{ClientRegistry, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, Issuer, Scope, ScopeError},
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -212,11 +212,15 @@ async fn authorization_server(
     billing.scope = Scope::parse("invoices:read")?;
     let store = Arc::new(MemoryStore::new());
     store
-        .client_create(Client::new(
-            billing,
-            vec![],
-            vec![ClientSecret::digest("a-secret", None)],
-        )?)
+        .clients()
+        .create(
+            Client::new(
+                billing,
+                vec![],
+                vec![ClientSecret::digest("a-secret", None)],
+            )?,
+            &Actor::program("example"),
+        )
         .await?;
     let settings = Settings {
         default_audience: Some(audience.to_owned()),

@@ -18,9 +18,9 @@ use grantor::{
     client::{ApiAccess, JwtBearer, LocalKey, Server, TokenSource},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{ClientRegistry, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, Issuer},
 };
 use http::{Response, StatusCode, header};
@@ -79,7 +79,11 @@ async fn serve(key: &PrivateJwk) -> Result<Issuer, Box<dyn Error>> {
     );
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
     store
-        .client_create(Client::new(billing, vec![public.into()], vec![])?)
+        .clients()
+        .create(
+            Client::new(billing, vec![public.into()], vec![])?,
+            &Actor::program("example"),
+        )
         .await?;
     let server = AuthorizationServer::builder(issuer.clone())
         .store(store)

@@ -10,9 +10,9 @@ use grantor::{
     client::{TokenSource, Wanted},
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::{ClientRegistry, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, Issuer, Scope},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -88,7 +88,11 @@ async fn serve_and_register(key_file: &std::path::Path) -> Result<(), Box<dyn Er
     billing.scope = Scope::parse("invoices:read invoices:write")?;
     let public = Arc::new(VerificationKey::from_jwk(key.public())?);
     store
-        .client_create(Client::new(billing, vec![public.into()], vec![])?)
+        .clients()
+        .create(
+            Client::new(billing, vec![public.into()], vec![])?,
+            &Actor::program("example"),
+        )
         .await?;
     let private_key: serde_json::Value = serde_json::from_str(key.expose_json())?;
     let text = json!({

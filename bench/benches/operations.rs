@@ -25,11 +25,11 @@ use grantor::{
         json::Object, sign,
     },
     keys::{Candidate, KeySource},
-    registry::{Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata},
     remote::{Fetch, FetchError},
     resource::Validator,
     server::{AuthorizationServer, TokenForm},
-    storage::{Claim, ClientRegistry as _, MemoryStore, ReplayGuard, ReplayKey, StoreError, Used},
+    storage::{Claim, MemoryStore, Registries, ReplayGuard, ReplayKey, StoreError, Used},
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
@@ -329,8 +329,11 @@ fn claim_in_sqlite() -> Work {
 fn server() -> Work {
     let (signing, verification) = key_pair(Algorithm::Rs256);
     let store = Arc::new(MemoryStore::new());
-    at_once(store.client_create(client(verification.jwk().expect("a public key").clone())))
-        .expect("registered");
+    at_once(store.clients().create(
+        client(verification.jwk().expect("a public key").clone()),
+        &Actor::program("bench"),
+    ))
+    .expect("registered");
     let server = AuthorizationServer::builder(issuer())
         .store(store)
         .replay(Arc::new(Forgetful))

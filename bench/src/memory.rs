@@ -5,9 +5,9 @@ use std::{convert::Infallible, error::Error, sync::Arc};
 use grantor::{
     clock::{Clock as _, SystemClock},
     jose::JwkSet,
-    registry::{Client, ClientKey, ClientMetadata},
+    registry::{Actor, Client, ClientKey, ClientMetadata},
     server::AuthorizationServer,
-    storage::{ClientRegistry as _, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, ClientId, Issuer},
 };
 use tokio::runtime::Builder;
@@ -30,7 +30,7 @@ pub fn run(settings: &Settings) -> Result<Infallible, Box<dyn Error>> {
             keys.into_iter().map(ClientKey::from).collect(),
             Vec::new(),
         )?;
-        runtime.block_on(store.client_create(client))?;
+        runtime.block_on(store.clients().create(client, &Actor::program("bench")))?;
     }
     let server = AuthorizationServer::builder(Issuer::parse(&settings.issuer)?)
         .store(store)

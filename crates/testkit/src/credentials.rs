@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use grantor::{
-    registry::{Client, ClientMetadata, ClientSecret},
-    storage::ClientRegistry,
+    registry::{Actor, Client, ClientMetadata, ClientSecret},
+    storage::Registries,
     types::AuthMethod,
 };
 
@@ -50,7 +50,11 @@ pub async fn world_with(id: &str, method: &AuthMethod) -> World {
     let world = World::new();
     world
         .store
-        .client_create(client(metadata(id, method.clone())))
+        .clients()
+        .create(
+            client(metadata(id, method.clone())),
+            &Actor::program("test"),
+        )
         .await
         .expect("a new name");
     world

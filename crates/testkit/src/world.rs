@@ -13,11 +13,9 @@ use bytes::Bytes;
 use grantor::{
     assertion::CLIENT_ASSERTION_TYPE,
     clock::{ManualClock, UnixTime},
-    registry::Subject,
-    registry::{Client, ClientKey, ClientMetadata, ClientSecret, Permission},
+    registry::{Actor, Client, ClientKey, ClientMetadata, ClientSecret, Permission, Subject},
     server::{AuthorizationServer, Builder, Decision, DecisionLog},
-    storage::{ClientRegistry, MemoryStore, PermissionRegistry},
-    storage::{StoreError, SubjectRegistry, client_change},
+    storage::{MemoryStore, Registries, StoreError},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope, SubjectId},
 };
 use http::{Request, StatusCode};
@@ -226,14 +224,20 @@ impl World {
         secrets: Vec<ClientSecret>,
     ) {
         let client = Client::new(metadata, keys, secrets).expect("a client that makes sense");
-        self.store.client_create(client).await.expect("a new name");
+        self.store
+            .clients()
+            .create(client, &Actor::program("test"))
+            .await
+            .expect("a new name");
     }
 
     /// Replaces the registration of a client, whatever it is now.
     pub async fn replace(&self, client: Client) {
         let replace =
             |old: &Client| Ok::<_, StoreError>(client.clone().with_revision(old.revision()));
-        client_change(&*self.store, client.id(), replace)
+        self.store
+            .clients()
+            .change(client.id(), &Actor::program("test"), replace)
             .await
             .expect("a known client");
     }
@@ -242,13 +246,15 @@ impl World {
     pub async fn permit(&self, party: &Party, subject: &str, scope: Option<&str>) {
         let id = SubjectId::parse(subject).expect("a subject");
         self.store
-            .subject_create(Subject::new(id.clone()))
+            .subjects()
+            .create(Subject::new(id.clone()), &Actor::program("test"))
             .await
             .expect("a new name");
         let client = ClientId::parse(&party.id).expect("a client");
         let scope = scope.map(|text| Scope::parse(text).expect("a scope"));
         self.store
-            .permission_create(Permission::new(client, id, scope))
+            .permissions()
+            .create(Permission::new(client, id, scope), &Actor::program("test"))
             .await
             .expect("a new permission");
     }

@@ -96,6 +96,11 @@ impl ClientKey {
         }
     }
 
+    /// What records call it by: the beginning of its digest.
+    pub fn fingerprint(&self) -> String {
+        super::fingerprint(&crypto::sha256(&[self.to_stored().as_bytes()]))
+    }
+
     /// The same key, ending at `end` at the latest.
     #[must_use]
     pub fn ending_at(self, end: UnixTime) -> Self {

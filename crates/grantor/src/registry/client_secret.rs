@@ -100,6 +100,14 @@ impl ClientSecret {
         }
     }
 
+    /// What records call it by: the beginning of its digest, whichever way it is kept.
+    pub fn fingerprint(&self) -> String {
+        super::fingerprint(&match &self.value {
+            SecretValue::Digest(digest) => *digest,
+            SecretValue::Readable { secret, .. } => crypto::sha256(&[secret.as_bytes()]),
+        })
+    }
+
     /// The same secret, ending at `end` at the latest.
     #[must_use]
     pub fn ending_at(self, end: UnixTime) -> Self {

@@ -2,10 +2,12 @@
 //! I/O; where they are kept is for [`storage`](crate::storage).
 
 mod authentication;
+mod change;
 mod client;
 mod client_key;
 mod client_secret;
 mod permission;
+mod resource;
 mod revision;
 mod subject;
 
@@ -13,11 +15,19 @@ pub use authentication::{
     Authentication, DigestedSecrets, Keys, MacAlgorithm, OtherMethod, ReadableSecrets, SecretVia,
     SignatureAlgorithm,
 };
+pub use change::{Action, Actor, ChangeRecord, Way, Who};
 pub use client::{
     AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, TokenFormat,
 };
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
 pub use permission::Permission;
+pub use resource::{Resource, ResourceId};
 pub use revision::Revision;
 pub use subject::Subject;
+
+/// What is shown of a digest: enough to tell two secrets apart, too little to find one.
+fn fingerprint(digest: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = digest;
+    format!("sha256:{a:02x}{b:02x}{c:02x}{d:02x}")
+}

@@ -31,6 +31,24 @@ impl Subject {
         }
     }
 
+    /// The same subject, for which tokens are issued.
+    #[must_use]
+    pub fn enabled(self) -> Self {
+        Self {
+            enabled: true,
+            ..self
+        }
+    }
+
+    /// The same subject, for which no token is issued.
+    #[must_use]
+    pub fn disabled(self) -> Self {
+        Self {
+            enabled: false,
+            ..self
+        }
+    }
+
     /// The same subject, registered at this time.
     #[must_use]
     pub fn registered_at(self, created_at: UnixTime) -> Self {

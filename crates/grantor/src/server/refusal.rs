@@ -186,7 +186,8 @@ impl Refusal {
             StoreError::Failed(_)
             | StoreError::Exists(_)
             | StoreError::Conflict(_)
-            | StoreError::Missing(_) => failed(),
+            | StoreError::Missing(_)
+            | StoreError::Cursor => failed(),
         };
         match error.source().map(chain) {
             Some(cause) => refusal.because(cause),

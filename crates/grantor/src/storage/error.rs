@@ -23,6 +23,9 @@ pub enum StoreError {
     /// Read it anew.
     #[error("{0} was changed meanwhile")]
     Conflict(&'static str),
+    /// A cursor that no list of this store has handed out.
+    #[error("not a place in this list")]
+    Cursor,
     /// No resource of this name exists.
     #[error("{0} does not exist")]
     Missing(&'static str),

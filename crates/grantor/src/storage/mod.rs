@@ -1,6 +1,7 @@
-//! What a backend implements: one narrow trait per resource. The `...Source` half is what a request
-//! needs and all that an embedder must provide; the `...Registry` half is what an operator's
-//! commands need.
+//! What a backend implements: a port for each kind of state. [`Registry`] keeps what is
+//! registered, with the record of its changes; [`ReplayGuard`] what was used, [`TokenStore`] tokens.
+//! The `...Source` traits are the hooks of the request path, narrow enough for an embedder that
+//! keeps its clients or subjects elsewhere.
 //!
 //! [`MemoryStore`] implements everything here, `grantor-stores` does so on SQLite, and
 //! `store_suite!` holds every backend to the same laws.
@@ -11,24 +12,25 @@ mod client;
 pub mod conformance;
 mod error;
 mod memory;
+mod page;
 mod permission;
+mod registry;
 mod replay;
 mod subject;
 
 pub use artifact::{
     Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, Ending, FamilyId, Put,
 };
-pub use client::{ClientRegistry, ClientSource, client_change};
+pub use client::ClientSource;
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use permission::{PermissionRegistry, PermissionSource};
+pub use page::{Cursor, Page};
+pub use permission::PermissionSource;
+pub use registry::{Applied, Change, Changes, Registries, Registry};
 pub use replay::{
     Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,
 };
-pub use subject::{SubjectRegistry, SubjectSource, subject_change};
-
-/// Most tries of a change that others keep overtaking.
-const TRIES: u32 = 64;
+pub use subject::SubjectSource;
 
 /// Everything an authorization server needs of one backend.
 pub trait Store: ClientSource + SubjectSource + PermissionSource + ReplayGuard + Artifacts {}

@@ -16,10 +16,10 @@ use grantor::{
     },
     clock::{Clock, SystemClock},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{AudiencePolicy, Client, ClientMetadata, ClientSecret, Permission, Subject},
+    registry::{Actor, AudiencePolicy, Client, ClientMetadata, ClientSecret, Permission, Subject},
     remote::{Fetch, FetchError},
     server::AuthorizationServer,
-    storage::{ClientRegistry, MemoryStore, PermissionRegistry, SubjectRegistry},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, GrantType, Issuer, Scope, SubjectId},
 };
 use http::{Request, Response};
@@ -84,18 +84,24 @@ async fn server(
         _ => (vec![], vec![ClientSecret::digest(&secret, None)]),
     };
     store
-        .client_create(Client::new(billing, keys, secrets).expect("a client"))
+        .clients()
+        .create(
+            Client::new(billing, keys, secrets).expect("a client"),
+            &Actor::program("test"),
+        )
         .await
         .expect("a new name");
     let alice: SubjectId = "alice".parse().expect("a name");
     store
-        .subject_create(Subject::new(alice.clone()))
+        .subjects()
+        .create(Subject::new(alice.clone()), &Actor::program("test"))
         .await
         .expect("a new name");
     let scope = Scope::parse("invoices:read").ok();
     let permission = Permission::new("billing".parse().expect("an id"), alice, scope);
     store
-        .permission_create(permission)
+        .permissions()
+        .create(permission, &Actor::program("test"))
         .await
         .expect("a new permission");
     let server = AuthorizationServer::builder(Issuer::parse(ISSUER).expect("an issuer"))

@@ -13,11 +13,11 @@ use grantor::{
     credential::ClientSecretBasic,
     jose::{Algorithm, PrivateJwk},
     keys::{KeyRing, SigningKeys},
-    registry::{Client, ClientMetadata, ClientSecret, TokenFormat},
+    registry::{Actor, Client, ClientMetadata, ClientSecret, TokenFormat},
     remote::{Fetch, HttpFetch},
     resource::{Introspection, Validator, ValidatorBuilder},
     server::{AuthorizationServer, Settings},
-    storage::{ClientRegistry, MemoryStore},
+    storage::{MemoryStore, Registries},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
 use http::{Request, StatusCode};
@@ -88,7 +88,11 @@ impl World {
         metadata.token_format = format;
         let client = Client::new(metadata, vec![], vec![ClientSecret::digest("secret", None)])
             .expect("a client");
-        self.store.client_create(client).await.expect("a new name");
+        self.store
+            .clients()
+            .create(client, &Actor::program("test"))
+            .await
+            .expect("a new name");
     }
 
     async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> (StatusCode, Bytes) {

@@ -2,9 +2,9 @@
 //! are sent are always validated.
 
 use grantor::{
-    registry::ClientSecret,
+    registry::{Actor, ClientSecret},
     server::{ClientAssertion, ClientAuthRequirement, ClientCredentials, JwtBearer},
-    storage::ClientRegistry,
+    storage::Registries,
     types::AuthMethod,
 };
 use grantor_testkit::{
@@ -298,7 +298,11 @@ async fn client_id_is_not_needed_but_must_agree() {
         let world = world_with(id, method).await;
         world
             .store
-            .client_create(client(metadata("another-valid-client", method.clone())))
+            .clients()
+            .create(
+                client(metadata("another-valid-client", method.clone())),
+                &Actor::program("test"),
+            )
             .await
             .expect("a new name");
         for other in [
@@ -330,7 +334,11 @@ async fn a_bare_client_id_beside_a_grant_assertion_must_name_its_issuer() {
         let world = world_with(id, method).await;
         world
             .store
-            .client_create(client(metadata("some-public-client", AuthMethod::NONE)))
+            .clients()
+            .create(
+                client(metadata("some-public-client", AuthMethod::NONE)),
+                &Actor::program("test"),
+            )
             .await
             .expect("a new name");
         for other in [
@@ -360,7 +368,11 @@ async fn an_authenticated_client_cannot_use_the_assertion_of_another() {
         let id = format!("thief-by-{method}");
         world
             .store
-            .client_create(client(metadata(&id, method.clone())))
+            .clients()
+            .create(
+                client(metadata(&id, method.clone())),
+                &Actor::program("test"),
+            )
             .await
             .expect("a new name");
         let answer = world
@@ -501,7 +513,11 @@ async fn a_grant_takes_the_methods_on_its_own_list_only() {
         });
         world
             .store
-            .client_create(client(metadata(id, method.clone())))
+            .clients()
+            .create(
+                client(metadata(id, method.clone())),
+                &Actor::program("test"),
+            )
             .await
             .expect("a new name");
         let answer = world
@@ -536,7 +552,11 @@ async fn credentials_of_a_mechanism_that_is_not_offered_are_refused_not_overlook
     for world in [&assertions_only, &secrets_only] {
         world
             .store
-            .client_create(client(metadata(id, METHODS[0].clone())))
+            .clients()
+            .create(
+                client(metadata(id, METHODS[0].clone())),
+                &Actor::program("test"),
+            )
             .await
             .expect("a new name");
         world.send(&grant_form(id)).await.granted("no credentials");

@@ -1,7 +1,7 @@
 //! An answer to somebody who has proved nothing does not tell who is registered (law 6, RFC 6749
 //! §10.2).
 
-use grantor::{storage::ClientRegistry, types::AuthMethod};
+use grantor::{registry::Actor, storage::Registries, types::AuthMethod};
 use grantor_testkit::{
     Answer, Form, JWT_BEARER, Jwt, Key, Party, Use,
     credentials::{METHODS, client, world_with},
@@ -46,7 +46,8 @@ async fn a_stranger_cannot_tell_who_is_registered() {
         ] {
             world
                 .store
-                .client_create(client(metadata))
+                .clients()
+                .create(client(metadata), &Actor::program("test"))
                 .await
                 .expect("a new name");
         }

@@ -5,9 +5,9 @@
 use grantor::{
     assertion::{Explanation, Usage, Verdict},
     jose::{base64url_encode, crypto},
-    registry::{Client, Subject},
+    registry::{Actor, Client, Subject},
     server::{Decision, Outcome},
-    storage::{ClientSource, StoreError, SubjectRegistry},
+    storage::{ClientSource, Registries, StoreError},
     types::{ClientId, GrantType, Rule, SubjectId},
 };
 use grantor_testkit::{
@@ -440,7 +440,8 @@ async fn a_grant_is_explained_to_its_end() {
         subject.enabled = enabled;
         world
             .store
-            .subject_create(subject)
+            .subjects()
+            .create(subject, &Actor::program("test"))
             .await
             .expect("a new name");
     }
@@ -622,7 +623,10 @@ async fn whatever_is_sent_the_record_is_short_and_moves_no_cursor() {
         }
         world.send(&party.good_form()).await.granted("control");
         let id = ClientId::parse(&party.id).expect("a name");
-        grantor::storage::ClientRegistry::client_delete(&*world.store, &id)
+        world
+            .store
+            .clients()
+            .delete(&id, &Actor::program("test"))
             .await
             .expect("deleted");
     }

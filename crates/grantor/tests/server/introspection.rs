@@ -5,9 +5,9 @@ use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk, base64url_decode, sign},
     keys::{KeyRing, OtherKey},
-    registry::{Client, ClientMetadata, Permission, TokenFormat},
+    registry::{Actor, Client, ClientMetadata, Permission, Subject, TokenFormat},
     server::TokenIds,
-    storage::{ClientRegistry, ClientSource, PermissionRegistry, SubjectRegistry, subject_change},
+    storage::{ClientSource, Registries, StoreError},
     types::{AuthMethod, ClientId, Scope, SubjectId},
 };
 use grantor_testkit::{
@@ -115,7 +115,17 @@ async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
             Client::new(metadata, vec![keys::P256.public().into()], vec![]).expect("a client")
         };
         for enabled in [true, false, true] {
-            subject_change(&*world.store, &subject, |subject| subject.enabled = enabled)
+            world
+                .store
+                .subjects()
+                .change(&subject, &Actor::program("test"), |subject: &Subject| {
+                    let subject = subject.clone();
+                    Ok::<_, StoreError>(if enabled {
+                        subject.enabled()
+                    } else {
+                        subject.disabled()
+                    })
+                })
                 .await
                 .expect("a known subject");
             assert_eq!(
@@ -134,7 +144,8 @@ async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
         }
         world
             .store
-            .subject_delete(&subject)
+            .subjects()
+            .delete(&subject, &Actor::program("test"))
             .await
             .expect("a known subject");
         assert_eq!(
@@ -150,7 +161,8 @@ async fn tokens_of_disabled_or_deleted_parties_are_inactive_at_once() {
         );
         world
             .store
-            .client_delete(client(true).id())
+            .clients()
+            .delete(client(true).id(), &Actor::program("test"))
             .await
             .expect("a known client");
         assert_eq!(
@@ -249,7 +261,8 @@ async fn a_token_ends_with_its_permission_and_another_one_does_not_bring_it_back
         );
         world
             .store
-            .permission_delete(&client, &subject)
+            .permissions()
+            .delete(&(client.clone(), subject.clone()), &Actor::program("test"))
             .await
             .expect("a permission");
         assert_eq!(
@@ -259,7 +272,11 @@ async fn a_token_ends_with_its_permission_and_another_one_does_not_bring_it_back
         );
         world
             .store
-            .permission_create(Permission::new(client, subject, None))
+            .permissions()
+            .create(
+                Permission::new(client, subject, None),
+                &Actor::program("test"),
+            )
             .await
             .expect("a permission");
         assert_eq!(
@@ -295,7 +312,8 @@ async fn a_name_that_is_registered_anew_inherits_no_token() {
         let subject = SubjectId::parse("somebody").expect("a subject");
         world
             .store
-            .subject_delete(&subject)
+            .subjects()
+            .delete(&subject, &Actor::program("test"))
             .await
             .expect("a subject");
         world.permit(&party, "somebody", None).await;
@@ -316,7 +334,12 @@ async fn a_name_that_is_registered_anew_inherits_no_token() {
             .await
             .expect("read")
             .expect("the client");
-        world.store.client_delete(&client).await.expect("a client");
+        world
+            .store
+            .clients()
+            .delete(&client, &Actor::program("test"))
+            .await
+            .expect("a client");
         world
             .register(
                 registered.metadata().clone(),

@@ -11,7 +11,7 @@ use grantor::{
     registry::{ClientMetadata, ClientSecret, TokenFormat},
     server::Settings,
     storage::{
-        Artifact, ArtifactKey, ArtifactKind, Artifacts, ClientRegistry, Ending, FamilyId, Put,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Registries, Ending, FamilyId, Put,
         StoreError,
     },
     types::AuthMethod,
@@ -398,7 +398,13 @@ async fn nothing_prints_a_token_or_a_secret() {
         grantor_testkit::readable(secret, None),
     ];
     world.register(metadata, vec![], secrets).await;
-    let client = world.store.client_list().await.expect("a store").remove(0);
+    let client = world
+        .store
+        .clients()
+        .all()
+        .await
+        .expect("a store")
+        .remove(0);
     assert!(!format!("{client:?} {:?}", world.store).contains("must-not-be-printed"));
     let form = Form::new("client_credentials")
         .basic("quiet-client", secret)

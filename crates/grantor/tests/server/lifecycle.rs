@@ -1,8 +1,8 @@
 //! What an operator changes is in force on the very next request (law 4).
 
 use grantor::{
-    registry::{Client, ClientKey, ClientSecret},
-    storage::ClientRegistry,
+    registry::{Actor, Client, ClientKey, ClientSecret},
+    storage::Registries,
     types::{AuthMethod, GrantType},
 };
 use grantor_testkit::{
@@ -50,7 +50,8 @@ async fn a_client_is_refused_on_the_first_request_after_it_was_disabled_or_delet
         send().await.granted("enabled again");
         world
             .store
-            .client_delete(&metadata(id, method.clone()).id)
+            .clients()
+            .delete(&metadata(id, method.clone()).id, &Actor::program("test"))
             .await
             .expect("a known client");
         send()
@@ -221,7 +222,8 @@ async fn a_secret_ends_at_its_time_by_every_method() {
         let register = async |secrets| {
             let _ = world
                 .store
-                .client_delete(&metadata(id, method.clone()).id)
+                .clients()
+                .delete(&metadata(id, method.clone()).id, &Actor::program("test"))
                 .await;
             world
                 .register(metadata(id, method.clone()), vec![], secrets)

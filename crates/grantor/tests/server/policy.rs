@@ -2,9 +2,9 @@
 //! token is for (RFC 8707).
 
 use grantor::{
-    registry::{ClientMetadata, TokenFormat},
+    registry::{Actor, ClientMetadata, Subject, TokenFormat},
     server::Settings,
-    storage::{SubjectRegistry, subject_change},
+    storage::{Registries, StoreError},
     types::{Scope, SubjectId},
 };
 use grantor_testkit::{Answer, Party, Use, World, keys};
@@ -278,7 +278,12 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         words.push(answer.description().to_owned());
     }
     let id = SubjectId::parse("subject-of-this-client").expect("a subject");
-    subject_change(&*world.store, &id, |subject| subject.enabled = false)
+    world
+        .store
+        .subjects()
+        .change(&id, &Actor::program("test"), |subject: &Subject| {
+            Ok::<_, StoreError>(subject.clone().disabled())
+        })
         .await
         .expect("a known subject");
     let answer = send("subject-of-this-client").await;
@@ -290,7 +295,12 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         ["the client may not act for this subject"],
         "a client cannot find out who exists"
     );
-    subject_change(&*world.store, &id, |subject| subject.enabled = true)
+    world
+        .store
+        .subjects()
+        .change(&id, &Actor::program("test"), |subject: &Subject| {
+            Ok::<_, StoreError>(subject.clone().enabled())
+        })
         .await
         .expect("a known subject");
     send("subject-of-this-client")
@@ -298,7 +308,8 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         .granted("enabled again");
     world
         .store
-        .subject_delete(&id)
+        .subjects()
+        .delete(&id, &Actor::program("test"))
         .await
         .expect("a known subject");
     send("subject-of-this-client")

@@ -2,8 +2,8 @@
 //! passing by default.
 
 use grantor::{
-    assertion::Profile, jose::Algorithm, registry::AudiencePolicy, server::Settings,
-    storage::ClientRegistry,
+    assertion::Profile, jose::Algorithm, registry::Actor, registry::AudiencePolicy,
+    server::Settings, storage::Registries,
 };
 use grantor_testkit::{
     ISSUER, NOW, TOKEN_ENDPOINT, Use, World,
@@ -22,7 +22,11 @@ async fn only_private_key_jwt_authenticates() {
             let world = world(profile);
             world
                 .store
-                .client_create(client(metadata("a", method.clone())))
+                .clients()
+                .create(
+                    client(metadata("a", method.clone())),
+                    &Actor::program("test"),
+                )
                 .await
                 .expect("a new name");
             let form = grantor_testkit::Form::new("client_credentials");

@@ -1,6 +1,6 @@
 //! Revocation: a client gives back a token of its own, and nobody else's (RFC 7009).
 
-use grantor::{registry::TokenFormat, storage::ClientRegistry};
+use grantor::{registry::Actor, registry::TokenFormat, storage::Registries};
 use grantor_testkit::{
     Answer, Form, Party, Use, World,
     credentials::{METHODS, client, with_credentials},
@@ -132,7 +132,11 @@ async fn a_public_client_may_revoke() {
     let id = "public-client";
     world
         .store
-        .client_create(client(metadata(id, METHODS[4].clone())))
+        .clients()
+        .create(
+            client(metadata(id, METHODS[4].clone())),
+            &Actor::program("test"),
+        )
         .await
         .expect("a new name");
     let token = world

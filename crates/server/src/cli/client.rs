@@ -14,7 +14,7 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, VerificationKey},
     registry::{AudiencePolicy, Client, ClientKey, TokenFormat},
-    storage::{ClientRegistry, ClientSource, StoreError, client_change},
+    storage::{ClientSource, Registries, StoreError},
     types::{ClientId, GrantType},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(super) use self::create::join;
-use super::{CLOCK, Failure, Global, Output, output::time};
+use super::{CLOCK, Failure, Global, Output, actor, output::time};
 
 /// Register and change clients
 #[derive(Debug, Subcommand)]
@@ -94,7 +94,8 @@ impl Registered {
             Self::Enable(Named { id }) => enable(&store, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
                 store
-                    .client_delete(&id)
+                    .clients()
+                    .delete(&id, &actor())
                     .await
                     .map_err(|error| about(&id, error))?;
                 output.done(&json!({"deleted": id}), format_args!("client {id} deleted"))
@@ -140,7 +141,8 @@ async fn enable(
 
 async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
     let clients: Vec<View> = store
-        .client_list()
+        .clients()
+        .all()
         .await?
         .iter()
         .map(|client| View::of(client))
@@ -284,10 +286,10 @@ async fn change(
     store: &SqliteStore,
     id: &ClientId,
     change: impl FnMut(&Client) -> Result<Client, Failure>,
-) -> Result<Client, Failure> {
+) -> Result<Arc<Client>, Failure> {
     // Its name is in the error where there is none.
     find(store, id).await?;
-    client_change(store, id, change).await
+    store.clients().change(id, &actor(), change).await
 }
 
 fn about(id: &ClientId, error: StoreError) -> Failure {

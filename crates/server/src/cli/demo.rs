@@ -14,7 +14,7 @@ use grantor::{
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
     registry::{Client as Registration, ClientMetadata, ClientSecret},
     remote::{Fetch as _, HttpFetch},
-    storage::ClientRegistry as _,
+    storage::Registries,
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use url::form_urlencoded;
 
 use super::{
-    CLOCK, Failure, Global, Output,
+    CLOCK, Failure, Global, Output, actor,
     assertion::sign,
     credential::{BareKey, ClientCredential},
     serve::stop_signal,
@@ -324,7 +324,7 @@ async fn register(
     file.write_new(key_path).map_err(Failure::failed)?;
     let client =
         Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
-    store.client_create(client).await?;
+    store.clients().create(client, &actor()).await?;
 
     let secret = ClientSecret::generate();
     let metadata = ClientMetadata::new(
@@ -338,7 +338,7 @@ async fn register(
         vec![ClientSecret::digest(&secret, None)],
     )
     .map_err(Failure::failed)?;
-    store.client_create(api).await?;
+    store.clients().create(api, &actor()).await?;
     Ok(secret)
 }
 

@@ -21,8 +21,12 @@ mod token;
 use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use grantor::clock::SystemClock;
+use grantor::{
+    clock::SystemClock,
+    registry::{Actor, Way, Who},
+};
 use grantor_stores::sqlite::{Create, Options, SqliteStore, Upkeep};
+use rustix::process::getuid;
 
 pub use failure::Failure;
 pub use output::Output;
@@ -223,6 +227,11 @@ impl Global {
 
 /// The one clock of the commands.
 const CLOCK: SystemClock = SystemClock;
+
+/// The actor of what a command changes: the user who runs it.
+fn actor() -> Actor {
+    Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command)
+}
 
 /// Reads `90s`, `15m`, `12h`, `30d`: a length of time that is not negative.
 fn duration(text: &str) -> Result<Duration, String> {

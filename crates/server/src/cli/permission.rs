@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 use grantor::{
     clock::Clock as _,
     registry::Permission,
-    storage::{PermissionRegistry as _, StoreError},
+    storage::{Registries, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, client::join, output::time};
+use super::{CLOCK, Failure, Global, actor, client::join, output::time};
 
 /// Say which client may act for which subject
 #[derive(Debug, Subcommand)]
@@ -71,10 +71,11 @@ impl PermissionCommand {
         match self {
             Self::List => {
                 let permissions: Vec<View> = store
-                    .permission_list()
+                    .permissions()
+                    .all()
                     .await?
                     .iter()
-                    .map(View::of)
+                    .map(|permission| View::of(permission))
                     .collect();
                 output.print_list(
                     &permissions,
@@ -102,7 +103,10 @@ impl PermissionCommand {
                     Some(join(&scopes)?)
                 };
                 let permission = Permission::new(client, subject, scope).given_at(CLOCK.now());
-                let created = store.permission_create(permission.clone()).await;
+                let created = store
+                    .permissions()
+                    .create(permission.clone(), &actor())
+                    .await;
                 created.map_err(|error| about(&permission.client, &permission.subject, error))?;
                 let text = format!(
                     "client {} may act for {}",
@@ -111,7 +115,10 @@ impl PermissionCommand {
                 output.done(&View::of(&permission), text)
             }
             Self::Delete(Pair { client, subject }) => {
-                let deleted = store.permission_delete(&client, &subject).await;
+                let deleted = store
+                    .permissions()
+                    .delete(&(client.clone(), subject.clone()), &actor())
+                    .await;
                 deleted.map_err(|error| about(&client, &subject, error))?;
                 let value = json!({"deleted": {"client": client, "subject": subject}});
                 output.done(

@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 use grantor::{
     clock::Clock as _,
     registry::Subject,
-    storage::{StoreError, SubjectRegistry as _, subject_change},
+    storage::{Registries, StoreError},
     types::SubjectId,
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, look_alike, output::time};
+use super::{CLOCK, Failure, Global, actor, look_alike, output::time};
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -64,8 +64,13 @@ impl SubjectCommand {
         let output = global.output();
         let (id, outcome, word) = match self {
             Self::List => {
-                let subjects: Vec<View> =
-                    store.subject_list().await?.iter().map(View::of).collect();
+                let subjects: Vec<View> = store
+                    .subjects()
+                    .all()
+                    .await?
+                    .iter()
+                    .map(|subject| View::of(subject))
+                    .collect();
                 return output.print_list(&subjects, &["SUBJECT", "STATE"], |subject| {
                     let state = if subject.enabled {
                         "enabled"
@@ -78,24 +83,37 @@ impl SubjectCommand {
             Self::Create(Named { id }) => {
                 look_alike::warn(&store, id.as_str()).await?;
                 let outcome = store
-                    .subject_create(Subject::new(id.clone()).registered_at(CLOCK.now()))
-                    .await;
+                    .subjects()
+                    .create(
+                        Subject::new(id.clone()).registered_at(CLOCK.now()),
+                        &actor(),
+                    )
+                    .await
+                    .map(drop);
                 (id, outcome, "created")
             }
             Self::Disable(Named { id }) => {
-                let outcome = subject_change(&*store, &id, |subject| subject.enabled = false)
+                let outcome = store
+                    .subjects()
+                    .change(&id, &actor(), |subject: &Subject| {
+                        Ok::<_, StoreError>(subject.clone().disabled())
+                    })
                     .await
                     .map(drop);
                 (id, outcome, "disabled")
             }
             Self::Enable(Named { id }) => {
-                let outcome = subject_change(&*store, &id, |subject| subject.enabled = true)
+                let outcome = store
+                    .subjects()
+                    .change(&id, &actor(), |subject: &Subject| {
+                        Ok::<_, StoreError>(subject.clone().enabled())
+                    })
                     .await
                     .map(drop);
                 (id, outcome, "enabled")
             }
             Self::Delete(Named { id }) => {
-                let outcome = store.subject_delete(&id).await;
+                let outcome = store.subjects().delete(&id, &actor()).await;
                 (id, outcome, "deleted")
             }
         };

@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Client, ClientKey, ClientSecret},
-    storage::{ClientRegistry, ClientSource, StoreError},
+    registry::{Client, ClientKey, ClientSecret, Permission},
+    storage::{ClientSource, StoreError},
     types::ClientId,
 };
 use rusqlite::{Connection, Row, Rows, types::ValueRef};
@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
-    revision::{self, expect_unchanged},
+    permission,
+    registry::Stored,
+    revision,
 };
 use crate::MasterKey;
 
@@ -28,30 +30,38 @@ impl ClientSource for SqliteStore {
     }
 }
 
-#[async_trait]
-impl ClientRegistry for SqliteStore {
-    async fn client_create(&self, client: Client) -> Result<(), StoreError> {
-        self.write(move |transaction, master_key| Ok(create(transaction, master_key, &client)?))
-            .await
+impl Stored for Client {
+    fn insert(&self, connection: &Connection, master_key: &MasterKey) -> Result<(), Failure> {
+        create(connection, master_key, self)
     }
 
-    async fn client_update(&self, client: Client) -> Result<(), StoreError> {
-        self.write(move |transaction, master_key| Ok(update(transaction, master_key, &client)?))
-            .await
+    fn update(&self, connection: &Connection, master_key: &MasterKey) -> Result<(), Failure> {
+        update(connection, master_key, self)
     }
 
-    async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.write(move |transaction, _| Ok(delete(transaction, &id)?))
-            .await
+    fn delete(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
+        delete(connection, id)
     }
 
-    async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError> {
-        let cached = self.0.cached.clone();
-        self.0
-            .readers()
-            .read(move |connection| list(connection, &cached.source().master_key))
-            .await
+    fn find(
+        connection: &Connection,
+        master_key: &MasterKey,
+        id: &ClientId,
+    ) -> Result<Option<Arc<Self>>, Failure> {
+        find_by_name(connection, master_key, id.as_str())
+    }
+
+    fn list(
+        connection: &Connection,
+        master_key: &MasterKey,
+        after: Option<&ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Self>>, Failure> {
+        list(connection, master_key, after, limit)
+    }
+
+    fn permissions(connection: &Connection, id: &ClientId) -> Result<Vec<Permission>, Failure> {
+        permission::of_client(connection, id)
     }
 }
 
@@ -74,7 +84,7 @@ fn update(connection: &Connection, master_key: &MasterKey, client: &Client) -> R
     let id = client.id().as_str();
     let update = "UPDATE client SET metadata = ?4, keys = ?5, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
     let (number, version) = revision::columns(client.revision());
-    let changed = connection.execute(
+    connection.execute(
         update,
         (
             id,
@@ -84,7 +94,6 @@ fn update(connection: &Connection, master_key: &MasterKey, client: &Client) -> R
             keys_to_json(client),
         ),
     )?;
-    expect_unchanged(connection, changed, "client", id)?;
     connection.execute("DELETE FROM client_secret WHERE client = ?1", [id])?;
     write_secrets(connection, master_key, client)
 }
@@ -169,10 +178,18 @@ fn purpose(id: &str) -> String {
     format!("client secret {id}")
 }
 
-fn list(connection: &Connection, master_key: &MasterKey) -> Result<Vec<Arc<Client>>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT id, number FROM client ORDER BY id")?;
+fn list(
+    connection: &Connection,
+    master_key: &MasterKey,
+    after: Option<&ClientId>,
+    limit: u32,
+) -> Result<Vec<Arc<Client>>, Failure> {
+    // No name is the empty text.
+    let query = "SELECT id, number FROM client WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = connection.prepare_cached(query)?;
+    let after = after.map_or("", ClientId::as_str);
     let names = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map((after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
     names
         .iter()
@@ -204,6 +221,14 @@ pub(super) fn find(
     if let Some(client) = load(by_number.query((number, id))?, master_key, id)? {
         return Ok(Some(client));
     }
+    find_by_name(connection, master_key, id)
+}
+
+fn find_by_name(
+    connection: &Connection,
+    master_key: &MasterKey,
+    id: &str,
+) -> Result<Option<Arc<Client>>, Failure> {
     let mut by_name = connection.prepare_cached(select_client!("id = ?1"))?;
     load(by_name.query([id])?, master_key, id)
 }

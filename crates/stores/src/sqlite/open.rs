@@ -20,7 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    Inner, LastCheck, OpenError, Quota, Readers, Retention, SqliteStore, Writer, access,
+    ChangeRetention, Inner, LastCheck, OpenError, Quota, Readers, Retention, SqliteStore, Writer,
+    access,
     block_on::block_on,
     change::Position,
     error::failed,
@@ -53,6 +54,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0011_clients_by_number.sql")),
     M::up(include_str!("../../migrations/0012_numbers.sql")),
     M::up(include_str!("../../migrations/0013_artifact.sql")),
+    M::up(include_str!("../../migrations/0014_change_records.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -107,6 +109,8 @@ pub struct Options {
     pub signing_algorithm: Algorithm,
     /// How many decisions are kept, and for how long.
     pub retention: Retention,
+    /// How many records of changes are kept, and for how long.
+    pub changes: ChangeRetention,
     /// Who removes what has ended.
     pub upkeep: Upkeep,
     /// How far ahead of this clock a sender's may be: 30 s.
@@ -124,6 +128,7 @@ impl Default for Options {
             master_key: None,
             signing_algorithm: Algorithm::Es256,
             retention: Retention::default(),
+            changes: ChangeRetention::default(),
             upkeep: Upkeep::default(),
             leeway: Duration::from_secs(30),
             clock: Arc::new(SystemClock),

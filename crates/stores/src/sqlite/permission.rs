@@ -1,19 +1,35 @@
 //! Permissions in SQLite.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     registry::Permission,
-    storage::{PermissionRegistry, PermissionSource, StoreError},
+    storage::{PermissionSource, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
+    registry::Stored,
     revision,
 };
+use crate::MasterKey;
+
+/// The name of a permission.
+type Pair = (ClientId, SubjectId);
+
+macro_rules! select_permission {
+    ($which:literal) => {
+        concat!(
+            "SELECT client, subject, scope, created_at, number, version FROM permission ",
+            $which
+        )
+    };
+}
 
 #[async_trait]
 impl PermissionSource for SqliteStore {
@@ -26,26 +42,78 @@ impl PermissionSource for SqliteStore {
     }
 }
 
-#[async_trait]
-impl PermissionRegistry for SqliteStore {
-    async fn permission_create(&self, permission: Permission) -> Result<(), StoreError> {
-        self.write(move |transaction, _| Ok(create(transaction, &permission)?))
-            .await
+impl Stored for Permission {
+    fn insert(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        create(connection, self)
     }
 
-    async fn permission_delete(
-        &self,
-        client: &ClientId,
-        subject: &SubjectId,
-    ) -> Result<(), StoreError> {
-        let key = (client.clone(), subject.clone());
-        self.write(move |transaction, _| Ok(delete(transaction, &key)?))
-            .await
+    fn update(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        update(connection, self)
     }
 
-    async fn permission_list(&self) -> Result<Vec<Permission>, StoreError> {
-        self.0.readers().read(list).await
+    fn delete(connection: &Connection, id: &Pair) -> Result<(), Failure> {
+        delete(connection, id)
     }
+
+    fn find(
+        connection: &Connection,
+        _: &MasterKey,
+        id: &Pair,
+    ) -> Result<Option<Arc<Self>>, Failure> {
+        Ok(load(connection, id)?.map(Arc::new))
+    }
+
+    fn list(
+        connection: &Connection,
+        _: &MasterKey,
+        after: Option<&Pair>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Self>>, Failure> {
+        let (client, subject) = after.map_or(("", ""), |(client, subject)| {
+            (client.as_str(), subject.as_str())
+        });
+        let which = select_permission!(
+            "WHERE (client, subject) > (?1, ?2) ORDER BY client, subject LIMIT ?3"
+        );
+        let permissions = read_all(connection, which, (client, subject, limit))?;
+        Ok(permissions.into_iter().map(Arc::new).collect())
+    }
+
+    fn permissions(_: &Connection, _: &Pair) -> Result<Vec<Permission>, Failure> {
+        Ok(Vec::new())
+    }
+}
+
+/// Those of a client.
+pub(super) fn of_client(
+    connection: &Connection,
+    id: &ClientId,
+) -> Result<Vec<Permission>, Failure> {
+    let which = select_permission!("WHERE client = ?1 ORDER BY client, subject");
+    read_all(connection, which, [id.as_str()])
+}
+
+/// Those for a subject.
+pub(super) fn of_subject(
+    connection: &Connection,
+    id: &SubjectId,
+) -> Result<Vec<Permission>, Failure> {
+    let which = select_permission!("WHERE subject = ?1 ORDER BY client, subject");
+    read_all(connection, which, [id.as_str()])
+}
+
+fn read_all(
+    connection: &Connection,
+    query: &str,
+    values: impl Params,
+) -> Result<Vec<Permission>, Failure> {
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query(values)?;
+    let mut permissions = Vec::new();
+    while let Some(row) = rows.next()? {
+        permissions.push(permission(row)?);
+    }
+    Ok(permissions)
 }
 
 fn create(connection: &Connection, permission: &Permission) -> Result<(), Failure> {
@@ -75,10 +143,15 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
     Ok(())
 }
 
-fn delete(
-    connection: &Connection,
-    (client, subject): &(ClientId, SubjectId),
-) -> Result<(), Failure> {
+fn update(connection: &Connection, permission: &Permission) -> Result<(), Failure> {
+    let update = "UPDATE permission SET scope = ?3, version = version + 1 WHERE number = ?1 AND version = ?2";
+    let (number, version) = revision::columns(permission.revision);
+    let scope = permission.scope.as_ref().map(Scope::to_string);
+    connection.execute(update, (number, version, scope))?;
+    Ok(())
+}
+
+fn delete(connection: &Connection, (client, subject): &Pair) -> Result<(), Failure> {
     let statement = "DELETE FROM permission WHERE client = ?1 AND subject = ?2";
     expect_row(
         connection.execute(statement, (client.as_str(), subject.as_str()))?,
@@ -86,18 +159,9 @@ fn delete(
     )
 }
 
-macro_rules! select_permission {
-    ($which:literal) => {
-        concat!(
-            "SELECT client, subject, scope, created_at, number, version FROM permission ",
-            $which
-        )
-    };
-}
-
 pub(super) fn load(
     connection: &Connection,
-    (client, subject): &(ClientId, SubjectId),
+    (client, subject): &Pair,
 ) -> Result<Option<Permission>, Failure> {
     let mut statement =
         connection.prepare_cached(select_permission!("WHERE client = ?1 AND subject = ?2"))?;
@@ -107,17 +171,6 @@ pub(super) fn load(
         })
         .optional()?
         .transpose()
-}
-
-fn list(connection: &Connection) -> Result<Vec<Permission>, Failure> {
-    let mut statement =
-        connection.prepare_cached(select_permission!("ORDER BY client, subject"))?;
-    let mut rows = statement.query([])?;
-    let mut permissions = Vec::new();
-    while let Some(row) = rows.next()? {
-        permissions.push(permission(row)?);
-    }
-    Ok(permissions)
 }
 
 fn permission(row: &Row<'_>) -> Result<Permission, Failure> {

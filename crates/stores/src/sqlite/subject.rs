@@ -1,10 +1,12 @@
 //! Subjects in SQLite.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::Subject,
-    storage::{StoreError, SubjectRegistry, SubjectSource},
+    registry::{Permission, Subject},
+    storage::{StoreError, SubjectSource},
     types::SubjectId,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -12,8 +14,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
-    revision::{self, expect_unchanged},
+    permission,
+    registry::Stored,
+    revision,
 };
+use crate::MasterKey;
 
 #[async_trait]
 impl SubjectSource for SqliteStore {
@@ -22,26 +27,38 @@ impl SubjectSource for SqliteStore {
     }
 }
 
-#[async_trait]
-impl SubjectRegistry for SqliteStore {
-    async fn subject_create(&self, subject: Subject) -> Result<(), StoreError> {
-        self.write(move |transaction, _| Ok(create(transaction, &subject)?))
-            .await
+impl Stored for Subject {
+    fn insert(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        create(connection, self)
     }
 
-    async fn subject_update(&self, subject: Subject) -> Result<(), StoreError> {
-        self.write(move |transaction, _| Ok(update(transaction, &subject)?))
-            .await
+    fn update(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        update(connection, self)
     }
 
-    async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.write(move |transaction, _| Ok(delete(transaction, &id)?))
-            .await
+    fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
+        delete(connection, id)
     }
 
-    async fn subject_list(&self) -> Result<Vec<Subject>, StoreError> {
-        self.0.readers().read(list).await
+    fn find(
+        connection: &Connection,
+        _: &MasterKey,
+        id: &SubjectId,
+    ) -> Result<Option<Arc<Self>>, Failure> {
+        Ok(load(connection, id)?.map(Arc::new))
+    }
+
+    fn list(
+        connection: &Connection,
+        _: &MasterKey,
+        after: Option<&SubjectId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Self>>, Failure> {
+        list(connection, after, limit)
+    }
+
+    fn permissions(connection: &Connection, id: &SubjectId) -> Result<Vec<Permission>, Failure> {
+        permission::of_subject(connection, id)
     }
 }
 
@@ -71,12 +88,8 @@ fn update(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
     let id = subject.id.as_str();
     let update = "UPDATE subject SET enabled = ?4, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
     let (number, version) = revision::columns(subject.revision);
-    expect_unchanged(
-        connection,
-        connection.execute(update, (id, number, version, subject.enabled))?,
-        "subject",
-        id,
-    )
+    connection.execute(update, (id, number, version, subject.enabled))?;
+    Ok(())
 }
 
 fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
@@ -94,14 +107,19 @@ pub(super) fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Sub
         .transpose()
 }
 
-fn list(connection: &Connection) -> Result<Vec<Subject>, Failure> {
+fn list(
+    connection: &Connection,
+    after: Option<&SubjectId>,
+    limit: u32,
+) -> Result<Vec<Arc<Subject>>, Failure> {
+    // No name is the empty text.
     let mut statement = connection.prepare_cached(
-        "SELECT id, enabled, created_at, number, version FROM subject ORDER BY id",
+        "SELECT id, enabled, created_at, number, version FROM subject WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query((after.map_or("", SubjectId::as_str), limit))?;
     let mut subjects = Vec::new();
     while let Some(row) = rows.next()? {
-        subjects.push(subject(row)?);
+        subjects.push(Arc::new(subject(row)?));
     }
     Ok(subjects)
 }

@@ -10,7 +10,9 @@ use grantor::clock::{Clock, UnixTime};
 use rusqlite::Connection;
 
 use super::{
-    artifact, claim_rows,
+    artifact,
+    change_record::{self, ChangeRetention},
+    claim_rows,
     decision::{self, Retention},
     marks::{KEPT_BEYOND_END, Marks},
     open::{Options, Upkeep},
@@ -35,6 +37,7 @@ pub(super) struct Sweeper {
     leeway: Duration,
     upkeep: Upkeep,
     retention: Retention,
+    changes: ChangeRetention,
     due: UnixTime,
 }
 
@@ -48,6 +51,7 @@ impl Sweeper {
             leeway: options.leeway,
             upkeep: options.upkeep,
             retention: options.retention,
+            changes: options.changes,
             due: now,
         }
     }
@@ -92,6 +96,7 @@ impl Sweeper {
         }
         artifact::sweep(transaction, now, ROWS)?;
         decision::sweep(transaction, self.retention, now.millis(), ROWS)?;
+        change_record::sweep(transaction, self.changes, now, ROWS)?;
         let newest = "SELECT coalesce(max(sequence), 0) FROM change";
         let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
         transaction

@@ -5,9 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use grantor::{
     clock::{Clock, ManualClock, UnixTime},
-    registry::{Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::ClientRegistry,
+    storage::Registries,
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{DecisionFilter, Options, Retention, SqliteStore, StoredDecision};
@@ -135,7 +135,8 @@ async fn a_decision_behind_a_rollback_is_recorded_with_the_next_commit() {
         clock().now(),
     );
     let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
-    let (registered, ()) = tokio::join!(world.store.client_create(client), async {
+    let by = Actor::program("test");
+    let (registered, ()) = tokio::join!(world.store.clients().create(client, &by), async {
         world.refused(GRANT).await;
         connection
             .execute_batch("COMMIT")

@@ -5,11 +5,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use grantor::{
     clock::{ManualClock, UnixTime},
+    registry::Actor,
     server::AuthorizationServer,
-    storage::{
-        ClientRegistry, ClientSource, PermissionRegistry, PermissionSource, SubjectRegistry,
-        SubjectSource,
-    },
+    storage::{ClientSource, PermissionSource, Registries, SubjectSource},
     types::{ClientId, Issuer, SubjectId},
 };
 use grantor_stores::sqlite::{DecisionFilter, Options, SqliteStore};
@@ -120,7 +118,7 @@ fn subject(name: &str) -> SubjectId {
 async fn nothing_is_lost_that_was_registered_used_issued_revoked_or_decided() {
     let world = World::open();
     let store = &world.store;
-    let clients = store.client_list().await.expect("a list");
+    let clients = store.clients().all().await.expect("a list");
     let names: Vec<_> = clients.iter().map(|client| client.id().as_str()).collect();
     assert_eq!(names, ["billing", "legacy", "mac", "opaque"]);
     assert!(
@@ -128,13 +126,13 @@ async fn nothing_is_lost_that_was_registered_used_issued_revoked_or_decided() {
             .iter()
             .all(|client| client.revision().number > 0 && client.revision().version == 1)
     );
-    let subjects = store.subject_list().await.expect("a list");
+    let subjects = store.subjects().all().await.expect("a list");
     let subjects: Vec<_> = subjects
         .iter()
         .map(|subject| (subject.id.as_str(), subject.enabled, subject.created_at))
         .collect();
     assert_eq!(subjects, [("alice", true, None), ("bob", false, None)]);
-    assert_eq!(store.permission_list().await.expect("a list").len(), 1);
+    assert_eq!(store.permissions().all().await.expect("a list").len(), 1);
     assert_eq!(store.signing_key_list().await.expect("a list").len(), 2);
     assert_eq!(
         store
@@ -167,12 +165,14 @@ async fn what_is_changed_then_is_in_force_for_tokens_of_before() {
     let store = &world.store;
     let (jwt, opaque) = (text("jwt"), text("opaque-token"));
     store
-        .client_delete(&client("opaque"))
+        .clients()
+        .delete(&client("opaque"), &Actor::program("test"))
         .await
         .expect("deleted");
     assert!(!world.active(&opaque).await && world.active(&jwt).await);
     store
-        .client_delete(&client("billing"))
+        .clients()
+        .delete(&client("billing"), &Actor::program("test"))
         .await
         .expect("deleted");
     assert!(!world.active(&jwt).await);

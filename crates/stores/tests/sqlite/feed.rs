@@ -11,8 +11,8 @@ use grantor::{
     clock::SystemClock,
     jose::Algorithm,
     keys::SigningKeys as _,
-    registry::{Client, ClientMetadata},
-    storage::{ClientRegistry as _, ClientSource as _},
+    registry::{Actor, Client, ClientMetadata},
+    storage::{ClientSource as _, Registries},
     types::{AuthMethod, ClientId},
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -43,7 +43,11 @@ fn turned(client: &Client) -> Client {
 async fn a_change_is_seen_by_the_next_read_however_many_others_read() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = open(directory.path());
-    store.client_create(client("a")).await.expect("created");
+    store
+        .clients()
+        .create(client("a"), &Actor::program("test"))
+        .await
+        .expect("created");
     let reading = tokio::spawn({
         let store = store.clone();
         async move {
@@ -55,13 +59,25 @@ async fn a_change_is_seen_by_the_next_read_however_many_others_read() {
     });
     for _ in 0..100 {
         let before = found(&store, &id("a")).await;
-        store.client_update(turned(&before)).await.expect("updated");
+        store
+            .clients()
+            .replace(turned(&before), &Actor::program("test"))
+            .await
+            .expect("updated");
         let after = found(&store, &id("a")).await;
         assert_ne!(after.metadata().enabled, before.metadata().enabled);
         let name = format!("new-{}", after.revision().version);
-        store.client_create(client(&name)).await.expect("created");
+        store
+            .clients()
+            .create(client(&name), &Actor::program("test"))
+            .await
+            .expect("created");
         found(&store, &id(&name)).await;
-        store.client_delete(&id(&name)).await.expect("deleted");
+        store
+            .clients()
+            .delete(&id(&name), &Actor::program("test"))
+            .await
+            .expect("deleted");
         assert!(store.client(&id(&name)).await.expect("read").is_none());
     }
     reading.abort();
@@ -76,17 +92,30 @@ async fn a_change_is_seen_by_the_next_read_however_many_others_read() {
 async fn a_change_that_its_sender_does_not_wait_for_is_in_force_before_the_next_is_answered() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = open(directory.path());
-    store.client_create(client("a")).await.expect("created");
-    store.client_create(client("b")).await.expect("created");
+    store
+        .clients()
+        .create(client("a"), &Actor::program("test"))
+        .await
+        .expect("created");
+    store
+        .clients()
+        .create(client("b"), &Actor::program("test"))
+        .await
+        .expect("created");
     for _ in 0..20 {
         let (a, b) = (found(&store, &id("a")).await, found(&store, &id("b")).await);
-        let mut abandoned = store.client_update(turned(&a));
+        let by = Actor::program("test");
+        let mut abandoned = Box::pin(store.clients().replace(turned(&a), &by));
         let polled = abandoned
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(polled, Poll::Pending));
         drop(abandoned);
-        store.client_update(turned(&b)).await.expect("updated");
+        store
+            .clients()
+            .replace(turned(&b), &Actor::program("test"))
+            .await
+            .expect("updated");
         assert_ne!(
             found(&store, &id("a")).await.metadata().enabled,
             a.metadata().enabled
@@ -101,7 +130,11 @@ async fn a_change_waits_for_no_time_to_pass() {
     let started = tokio::time::Instant::now();
     for number in 0..10 {
         let name = number.to_string();
-        store.client_create(client(&name)).await.expect("created");
+        store
+            .clients()
+            .create(client(&name), &Actor::program("test"))
+            .await
+            .expect("created");
     }
     // This clock stands still unless somebody waits for it.
     assert_eq!(started.elapsed(), Duration::ZERO);

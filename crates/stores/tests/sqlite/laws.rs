@@ -12,9 +12,9 @@ use grantor::{
     clock::{Clock, ManualClock, SystemClock, UnixTime},
     jose::Algorithm,
     keys::SigningKeys,
-    registry::{Client, ClientMetadata, ClientSecret},
+    registry::{Actor, Client, ClientMetadata, ClientSecret},
     storage::{
-        Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, ClientRegistry, ClientSource,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, Registries, ClientSource,
         DEFAULT_REPLAY_QUOTA, Ending, FamilyId, Put, ReplayGuard, ReplayKey, StoreError,
     },
     types::{AuthMethod, ClientId},
@@ -92,7 +92,11 @@ async fn everything_is_there_after_a_restart() {
     let store = open(directory.path());
     let ring = store.key_ring().published().to_vec();
     store
-        .client_create(client("a", AuthMethod::NONE, Vec::new()))
+        .clients()
+        .create(
+            client("a", AuthMethod::NONE, Vec::new()),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     assert_eq!(
@@ -129,7 +133,11 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (server, operator) = (open(directory.path()), open(directory.path()));
     operator
-        .client_create(client("a", AuthMethod::NONE, Vec::new()))
+        .clients()
+        .create(
+            client("a", AuthMethod::NONE, Vec::new()),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     within_a_second(async || server.client(&id("a")).await.expect("read").is_some()).await;
@@ -142,7 +150,11 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     let mut metadata = before.metadata().clone();
     metadata.enabled = false;
     operator
-        .client_update(before.changed(metadata, vec![], vec![]).expect("a client"))
+        .clients()
+        .replace(
+            before.changed(metadata, vec![], vec![]).expect("a client"),
+            &Actor::program("test"),
+        )
         .await
         .expect("updated");
     within_a_second(async || {
@@ -156,7 +168,11 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     })
     .await;
 
-    operator.client_delete(&id("a")).await.expect("deleted");
+    operator
+        .clients()
+        .delete(&id("a"), &Actor::program("test"))
+        .await
+        .expect("deleted");
     within_a_second(async || server.client(&id("a")).await.expect("read").is_none()).await;
 
     let rotated = operator
@@ -432,7 +448,11 @@ impl BackedUp {
         let clock = Arc::new(ManualClock::new(UnixTime::from_millis(1_800_000_000_000)));
         let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
         store
-            .client_create(client("early", AuthMethod::NONE, vec![]))
+            .clients()
+            .create(
+                client("early", AuthMethod::NONE, vec![]),
+                &Actor::program("test"),
+            )
             .await
             .expect("created");
         store
@@ -451,7 +471,11 @@ impl BackedUp {
         );
         world
             .store
-            .client_create(client("late", AuthMethod::NONE, vec![]))
+            .clients()
+            .create(
+                client("late", AuthMethod::NONE, vec![]),
+                &Actor::program("test"),
+            )
             .await
             .expect("created");
         world
@@ -524,7 +548,11 @@ async fn a_backup_is_restored_while_a_server_runs() {
     let other = world.open();
     world.expect_fence(&other);
     other
-        .client_create(client("later", AuthMethod::NONE, vec![]))
+        .clients()
+        .create(
+            client("later", AuthMethod::NONE, vec![]),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     within_a_second(async || knows(&world.store, "later").await).await;
@@ -571,7 +599,11 @@ async fn a_database_replaced_by_hand_is_noticed() {
     within_a_second(async || !knows(&world.store, "late").await).await;
     world
         .store
-        .client_create(client("after", AuthMethod::NONE, vec![]))
+        .clients()
+        .create(
+            client("after", AuthMethod::NONE, vec![]),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     assert!(knows(&world.store, "after").await);
@@ -777,7 +809,11 @@ async fn no_number_is_given_again_whatever_was_put_in_the_place_of_the_database(
         }
         let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
         store
-            .client_create(client("late", AuthMethod::NONE, vec![]))
+            .clients()
+            .create(
+                client("late", AuthMethod::NONE, vec![]),
+                &Actor::program("test"),
+            )
             .await
             .expect("created");
         let anew = store
@@ -997,16 +1033,20 @@ async fn no_secret_is_readable_in_the_file() {
     let readable = ClientSecret::readable(secret.clone(), None).expect("a secret");
     let store = open(directory.path());
     store
-        .client_create(client("jwt", AuthMethod::CLIENT_SECRET_JWT, vec![readable]))
+        .clients()
+        .create(
+            client("jwt", AuthMethod::CLIENT_SECRET_JWT, vec![readable]),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     let digest = ClientSecret::digest(&secret, None);
     store
-        .client_create(client(
-            "basic",
-            AuthMethod::CLIENT_SECRET_BASIC,
-            vec![digest],
-        ))
+        .clients()
+        .create(
+            client("basic", AuthMethod::CLIENT_SECRET_BASIC, vec![digest]),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     drop(store);
@@ -1025,7 +1065,11 @@ async fn what_is_committed_reaches_the_database_file_while_the_store_is_in_use()
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = open(directory.path());
     store
-        .client_create(client("a-name-to-look-for", AuthMethod::NONE, Vec::new()))
+        .clients()
+        .create(
+            client("a-name-to-look-for", AuthMethod::NONE, Vec::new()),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     let name = b"a-name-to-look-for";
@@ -1304,7 +1348,11 @@ async fn when_sqlite_rolls_back_by_itself_no_registration_or_claim_behind_it_is_
         .expect("a registration fails");
     // All of them wait while another process writes, and so share a transaction.
     connection.execute_batch("BEGIN IMMEDIATE").expect("begun");
-    let register = |name| store.client_create(client(name, AuthMethod::NONE, Vec::new()));
+    let by = Actor::program("test");
+    let register = |name| {
+        let clients = store.clients();
+        clients.create(client(name, AuthMethod::NONE, Vec::new()), &by)
+    };
     let uses = [ReplayKey::new("issuer", "1").until(in_a_minute())];
     let claim = || store.claim(&uses, SystemClock.now(), DEFAULT_REPLAY_QUOTA);
     let release = async {
@@ -1336,7 +1384,11 @@ async fn a_server_that_missed_changes_finds_everything_again() {
     let path = directory.path().join("grantor.db");
     let operator = open(directory.path());
     operator
-        .client_create(client("before", AuthMethod::NONE, Vec::new()))
+        .clients()
+        .create(
+            client("before", AuthMethod::NONE, Vec::new()),
+            &Actor::program("test"),
+        )
         .await
         .expect("created");
     within_a_second(async || server.client(&id("before")).await.expect("read").is_some()).await;
@@ -1371,7 +1423,11 @@ async fn a_client_is_found_where_its_row_has_moved_to() {
     let operator = open(directory.path());
     for name in ["moved", "other"] {
         operator
-            .client_create(client(name, AuthMethod::NONE, Vec::new()))
+            .clients()
+            .create(
+                client(name, AuthMethod::NONE, Vec::new()),
+                &Actor::program("test"),
+            )
             .await
             .expect("created");
     }

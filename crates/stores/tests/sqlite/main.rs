@@ -1,5 +1,6 @@
 //! The SQLite backend: the laws of every store, and what only it promises.
 
+mod change_records;
 mod decisions;
 mod earlier_version;
 mod feed;

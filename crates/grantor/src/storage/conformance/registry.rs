@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey};
+use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey, base64url_encode};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{NOW, Two, id, subject_id, within_a_second};
 use crate::{
     clock::UnixTime,
     registry::{
-        Client, ClientKey, ClientMetadata, ClientSecret, Permission, PresentedSecret, Revision,
-        Subject,
+        Action, Actor, ChangeRecord, Client, ClientKey, ClientMetadata, ClientSecret, Permission,
+        PresentedSecret, Resource as _, Revision, Subject, Way, Who,
     },
     storage::{
-        ClientRegistry, ClientSource, PermissionRegistry, PermissionSource, StoreError,
-        SubjectRegistry, SubjectSource, client_change, subject_change,
+        Change, ClientSource, Cursor, PermissionSource, Registries, StoreError, SubjectSource,
     },
     types::{AuthMethod, GrantType, Scope},
 };
@@ -38,30 +38,26 @@ macro_rules! registry_suite {
             deleting_a_subject_takes_its_permissions_along
             permissions_need_both_sides
             lists_are_in_order
+            nothing_is_changed_unless_everything_is
+            pages_hold_everything_once_while_rows_come_and_go
+            a_cursor_of_another_list_is_refused
+            only_the_expected_state_is_removed
+            a_change_is_recorded_with_what_was_and_what_is
+            what_goes_along_is_recorded_too
+            what_was_not_changed_is_not_recorded
+            no_secret_is_in_a_record
         }
     };
 }
 
-/// A backend with all registries.
-pub trait Registries:
-    ClientSource
-    + SubjectSource
-    + PermissionSource
-    + ClientRegistry
-    + SubjectRegistry
-    + PermissionRegistry
-{
-}
+/// A backend with all registries, and the hooks of the request path that they satisfy.
+pub trait Hooked: Registries + ClientSource + SubjectSource + PermissionSource {}
 
-impl<
-    T: ClientSource
-        + SubjectSource
-        + PermissionSource
-        + ClientRegistry
-        + SubjectRegistry
-        + PermissionRegistry,
-> Registries for T
-{
+impl<T: Registries + ClientSource + SubjectSource + PermissionSource> Hooked for T {}
+
+/// The actor of all changes here.
+fn by() -> Actor {
+    Actor::program("laws")
 }
 
 fn subject(text: &str) -> Subject {
@@ -118,7 +114,7 @@ fn disabled(client: &Client) -> Client {
         .expect("a client")
 }
 
-async fn read(store: &impl Registries, name: &str) -> Option<Arc<Client>> {
+async fn read(store: &impl Hooked, name: &str) -> Option<Arc<Client>> {
     store.client(&id(name)).await.expect("the store answers")
 }
 
@@ -135,11 +131,15 @@ fn exists<T>(result: Result<T, StoreError>) -> bool {
 }
 
 /// Metadata, keys and secrets survive.
-pub async fn a_client_comes_back_as_it_went_in<S: Registries>([store, _]: Two<S>) {
+pub async fn a_client_comes_back_as_it_went_in<S: Hooked>([store, _]: Two<S>) {
     assert!(read(&*store, "ä:1").await.is_none());
     let client = full_client("ä:1");
     let (metadata, jwk) = (client.metadata().clone(), client.keys()[0].jwk().cloned());
-    store.client_create(client).await.expect("created");
+    store
+        .clients()
+        .create(client, &by())
+        .await
+        .expect("created");
     let back = read(&*store, "ä:1").await.expect("the client");
     assert_eq!(back.metadata(), &metadata);
     let [key, unusable] = <&[_; 2]>::try_from(back.keys()).expect("two keys");
@@ -169,16 +169,20 @@ pub async fn a_client_comes_back_as_it_went_in<S: Registries>([store, _]: Two<S>
 }
 
 /// Law 4: what was read before does not linger.
-pub async fn a_changed_client_is_seen_on_the_next_read<S: Registries>([store, _]: Two<S>) {
-    assert!(is_missing(store.client_update(public_client("a")).await));
+pub async fn a_changed_client_is_seen_on_the_next_read<S: Hooked>([store, _]: Two<S>) {
+    assert!(is_missing(
+        store.clients().replace(public_client("a"), &by()).await
+    ));
     store
-        .client_create(public_client("a"))
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
     let before = read(&*store, "a").await.expect("the client");
     assert!(before.metadata().enabled);
     store
-        .client_update(disabled(&before))
+        .clients()
+        .replace(disabled(&before), &by())
         .await
         .expect("updated");
     assert!(
@@ -188,52 +192,73 @@ pub async fn a_changed_client_is_seen_on_the_next_read<S: Registries>([store, _]
             .metadata()
             .enabled
     );
-    store.client_delete(&id("a")).await.expect("deleted");
+    store
+        .clients()
+        .delete(&id("a"), &by())
+        .await
+        .expect("deleted");
     assert!(read(&*store, "a").await.is_none());
-    assert!(is_missing(store.client_delete(&id("a")).await));
+    assert!(is_missing(store.clients().delete(&id("a"), &by()).await));
 }
 
 /// Law 4: a request to another node finds what was created, changed and deleted here within a
 /// second.
-pub async fn a_change_by_one_node_is_seen_by_another<S: Registries>([here, there]: Two<S>) {
+pub async fn a_change_by_one_node_is_seen_by_another<S: Hooked>([here, there]: Two<S>) {
     assert!(read(&*there, "a").await.is_none());
-    let created = here.client_create(public_client("a")).await;
+    let created = here.clients().create(public_client("a"), &by()).await;
     created.expect("created");
     within_a_second("created", async || read(&*there, "a").await.is_some()).await;
     let before = read(&*there, "a").await.expect("the client");
-    let updated = here.client_update(disabled(&before)).await;
+    let updated = here.clients().replace(disabled(&before), &by()).await;
     updated.expect("the version that is read there is in force here");
     within_a_second("disabled", async || {
         let found = read(&*there, "a").await.expect("the client");
         !found.metadata().enabled
     })
     .await;
-    here.client_delete(&id("a")).await.expect("deleted");
+    here.clients()
+        .delete(&id("a"), &by())
+        .await
+        .expect("deleted");
     within_a_second("deleted", async || read(&*there, "a").await.is_none()).await;
 }
 
 /// Only what is still as it was read is replaced: not after another change, and not where a later
 /// registration has the name.
-pub async fn a_change_that_was_overtaken_changes_nothing<S: Registries>([store, _]: Two<S>) {
+pub async fn a_change_that_was_overtaken_changes_nothing<S: Hooked>([store, _]: Two<S>) {
     store
-        .client_create(public_client("a"))
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
-    store.subject_create(subject("b")).await.expect("created");
+    store
+        .subjects()
+        .create(subject("b"), &by())
+        .await
+        .expect("created");
     let stale = read(&*store, "a").await.expect("the client");
     assert!(
-        is_conflict(store.client_update(disabled(&public_client("a"))).await),
+        is_conflict(
+            store
+                .clients()
+                .replace(disabled(&public_client("a")), &by())
+                .await
+        ),
         "a client that nobody has read"
     );
     store
-        .client_update(
+        .clients()
+        .replace(
             stale
                 .changed(stale.metadata().clone(), vec![], vec![])
                 .expect("a client"),
+            &by(),
         )
         .await
         .expect("updated");
-    assert!(is_conflict(store.client_update(disabled(&stale)).await));
+    assert!(is_conflict(
+        store.clients().replace(disabled(&stale), &by()).await
+    ));
     assert!(
         read(&*store, "a")
             .await
@@ -242,14 +267,21 @@ pub async fn a_change_that_was_overtaken_changes_nothing<S: Registries>([store, 
             .enabled
     );
 
-    store.client_delete(&id("a")).await.expect("deleted");
-    assert!(is_missing(store.client_update(disabled(&stale)).await));
     store
-        .client_create(public_client("a"))
+        .clients()
+        .delete(&id("a"), &by())
+        .await
+        .expect("deleted");
+    assert!(is_missing(
+        store.clients().replace(disabled(&stale), &by()).await
+    ));
+    store
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
     assert!(
-        is_conflict(store.client_update(disabled(&stale)).await),
+        is_conflict(store.clients().replace(disabled(&stale), &by()).await),
         "the version is the same, the client another"
     );
     assert!(
@@ -265,13 +297,21 @@ pub async fn a_change_that_was_overtaken_changes_nothing<S: Registries>([store, 
         .await
         .expect("the store answers")
         .expect("the subject");
-    store.subject_update(stale.clone()).await.expect("updated");
+    store
+        .subjects()
+        .replace(stale.clone(), &by())
+        .await
+        .expect("updated");
     assert!(is_conflict(
         store
-            .subject_update(Subject {
-                enabled: false,
-                ..stale
-            })
+            .subjects()
+            .replace(
+                Subject {
+                    enabled: false,
+                    ..stale
+                },
+                &by()
+            )
             .await
     ));
     assert!(
@@ -284,11 +324,12 @@ pub async fn a_change_that_was_overtaken_changes_nothing<S: Registries>([store, 
     );
 }
 
-/// Everybody who changes by [`client_change`] finds their own change in force in the end.
-pub async fn no_change_is_lost_among_many_at_once<S: Registries>(nodes: Two<S>) {
+/// Everybody who changes by [`change`](crate::storage::Registry#method.change) finds their own change in force in the end.
+pub async fn no_change_is_lost_among_many_at_once<S: Hooked>(nodes: Two<S>) {
     let store = &*nodes[0];
     store
-        .client_create(public_client("a"))
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
     let tasks = (0..8).map(|number| {
@@ -302,7 +343,9 @@ pub async fn no_change_is_lost_among_many_at_once<S: Registries>(nodes: Two<S>) 
                     .changed(metadata, Vec::new(), Vec::new())
                     .expect("a client"))
             };
-            client_change(&*store, &id("a"), widen)
+            store
+                .clients()
+                .change(&id("a"), &by(), widen)
                 .await
                 .expect("changed");
         })
@@ -320,7 +363,7 @@ pub async fn no_change_is_lost_among_many_at_once<S: Registries>(nodes: Two<S>) 
 }
 
 /// A later registration of the same name is another one.
-pub async fn a_number_is_never_given_again<S: Registries>([store, _]: Two<S>) {
+pub async fn a_number_is_never_given_again<S: Hooked>([store, _]: Two<S>) {
     let mut seen = Vec::new();
     for _ in 0..3 {
         store_with_permission(&*store).await;
@@ -345,9 +388,14 @@ pub async fn a_number_is_never_given_again<S: Registries>([store, _]: Two<S>) {
             subject,
             permission.expect("the permission").revision.number,
         ));
-        store.client_delete(&id("a")).await.expect("deleted");
         store
-            .subject_delete(&subject_id("b"))
+            .clients()
+            .delete(&id("a"), &by())
+            .await
+            .expect("deleted");
+        store
+            .subjects()
+            .delete(&subject_id("b"), &by())
             .await
             .expect("deleted");
     }
@@ -365,26 +413,39 @@ pub async fn a_number_is_never_given_again<S: Registries>([store, _]: Two<S>) {
 }
 
 /// A client and a subject never share a name (RFC 9700 §4.15).
-pub async fn names_are_taken_once<S: Registries>([one, two]: Two<S>) {
-    let created = one.client_create(public_client("a")).await;
+pub async fn names_are_taken_once<S: Hooked>([one, two]: Two<S>) {
+    let created = one.clients().create(public_client("a"), &by()).await;
     created.expect("created");
-    two.subject_create(subject("b")).await.expect("created");
+    two.subjects()
+        .create(subject("b"), &by())
+        .await
+        .expect("created");
     for node in [&one, &two] {
-        assert!(exists(node.client_create(public_client("a")).await));
-        assert!(exists(node.client_create(public_client("b")).await));
-        assert!(exists(node.subject_create(subject("a")).await));
-        assert!(exists(node.subject_create(subject("b")).await));
+        assert!(exists(
+            node.clients().create(public_client("a"), &by()).await
+        ));
+        assert!(exists(
+            node.clients().create(public_client("b"), &by()).await
+        ));
+        assert!(exists(node.subjects().create(subject("a"), &by()).await));
+        assert!(exists(node.subjects().create(subject("b"), &by()).await));
     }
 }
 
-async fn store_with_permission<S: Registries>(store: &S) {
+async fn store_with_permission<S: Hooked>(store: &S) {
     store
-        .client_create(public_client("a"))
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
-    store.subject_create(subject("b")).await.expect("created");
     store
-        .permission_create(permission("a", "b"))
+        .subjects()
+        .create(subject("b"), &by())
+        .await
+        .expect("created");
+    store
+        .permissions()
+        .create(permission("a", "b"), &by())
         .await
         .expect("created");
     let found = store
@@ -403,11 +464,16 @@ async fn store_with_permission<S: Registries>(store: &S) {
 }
 
 /// A later client of the same name inherits nothing.
-pub async fn deleting_a_client_takes_its_permissions_along<S: Registries>([store, _]: Two<S>) {
+pub async fn deleting_a_client_takes_its_permissions_along<S: Hooked>([store, _]: Two<S>) {
     store_with_permission(&*store).await;
-    store.client_delete(&id("a")).await.expect("deleted");
     store
-        .client_create(public_client("a"))
+        .clients()
+        .delete(&id("a"), &by())
+        .await
+        .expect("deleted");
+    store
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
     assert_eq!(
@@ -420,9 +486,13 @@ pub async fn deleting_a_client_takes_its_permissions_along<S: Registries>([store
 }
 
 /// A later subject of the same name is open to nobody.
-pub async fn deleting_a_subject_takes_its_permissions_along<S: Registries>([store, _]: Two<S>) {
+pub async fn deleting_a_subject_takes_its_permissions_along<S: Hooked>([store, _]: Two<S>) {
     store_with_permission(&*store).await;
-    subject_change(&*store, &subject_id("b"), |subject| subject.enabled = false)
+    store
+        .subjects()
+        .change(&subject_id("b"), &by(), |subject: &Subject| {
+            Ok::<_, StoreError>(subject.clone().disabled())
+        })
         .await
         .expect("updated");
     let found = store
@@ -432,11 +502,18 @@ pub async fn deleting_a_subject_takes_its_permissions_along<S: Registries>([stor
         .expect("the subject");
     assert!(!found.enabled && found.created_at == Some(NOW));
     store
-        .subject_delete(&subject_id("b"))
+        .subjects()
+        .delete(&subject_id("b"), &by())
         .await
         .expect("deleted");
-    assert!(is_missing(store.subject_update(subject("b")).await));
-    store.subject_create(subject("b")).await.expect("created");
+    assert!(is_missing(
+        store.subjects().replace(subject("b"), &by()).await
+    ));
+    store
+        .subjects()
+        .create(subject("b"), &by())
+        .await
+        .expect("created");
     assert_eq!(
         store
             .permission(&id("a"), &subject_id("b"))
@@ -447,25 +524,43 @@ pub async fn deleting_a_subject_takes_its_permissions_along<S: Registries>([stor
 }
 
 /// A permission joins two that exist, once.
-pub async fn permissions_need_both_sides<S: Registries>([store, _]: Two<S>) {
+pub async fn permissions_need_both_sides<S: Hooked>([store, _]: Two<S>) {
     assert!(is_missing(
-        store.permission_create(permission("a", "b")).await
+        store
+            .permissions()
+            .create(permission("a", "b"), &by())
+            .await
     ));
     store
-        .client_create(public_client("a"))
+        .clients()
+        .create(public_client("a"), &by())
         .await
         .expect("created");
     assert!(is_missing(
-        store.permission_create(permission("a", "b")).await
+        store
+            .permissions()
+            .create(permission("a", "b"), &by())
+            .await
     ));
-    store.subject_create(subject("b")).await.expect("created");
     store
-        .permission_create(permission("a", "b"))
+        .subjects()
+        .create(subject("b"), &by())
         .await
         .expect("created");
-    assert!(exists(store.permission_create(permission("a", "b")).await));
     store
-        .permission_delete(&id("a"), &subject_id("b"))
+        .permissions()
+        .create(permission("a", "b"), &by())
+        .await
+        .expect("created");
+    assert!(exists(
+        store
+            .permissions()
+            .create(permission("a", "b"), &by())
+            .await
+    ));
+    store
+        .permissions()
+        .delete(&(id("a"), subject_id("b")), &by())
         .await
         .expect("deleted");
     assert_eq!(
@@ -476,27 +571,33 @@ pub async fn permissions_need_both_sides<S: Registries>([store, _]: Two<S>) {
         None
     );
     assert!(is_missing(
-        store.permission_delete(&id("a"), &subject_id("b")).await
+        store
+            .permissions()
+            .delete(&(id("a"), subject_id("b")), &by())
+            .await
     ));
 }
 
 /// Lists are sorted by name, octet by octet.
-pub async fn lists_are_in_order<S: Registries>([store, _]: Two<S>) {
+pub async fn lists_are_in_order<S: Hooked>([store, _]: Two<S>) {
     for name in ["b", "a", "C"] {
         store
-            .client_create(public_client(name))
+            .clients()
+            .create(public_client(name), &by())
             .await
             .expect("created");
         store
-            .subject_create(subject(&format!("s-{name}")))
+            .subjects()
+            .create(subject(&format!("s-{name}")), &by())
             .await
             .expect("created");
         store
-            .permission_create(permission(name, &format!("s-{name}")))
+            .permissions()
+            .create(permission(name, &format!("s-{name}")), &by())
             .await
             .expect("created");
     }
-    let clients = store.client_list().await.expect("a list");
+    let clients = store.clients().all().await.expect("a list");
     assert_eq!(
         clients
             .iter()
@@ -504,7 +605,7 @@ pub async fn lists_are_in_order<S: Registries>([store, _]: Two<S>) {
             .collect::<Vec<_>>(),
         ["C", "a", "b"]
     );
-    let subjects = store.subject_list().await.expect("a list");
+    let subjects = store.subjects().all().await.expect("a list");
     assert_eq!(
         subjects
             .iter()
@@ -512,7 +613,7 @@ pub async fn lists_are_in_order<S: Registries>([store, _]: Two<S>) {
             .collect::<Vec<_>>(),
         ["s-C", "s-a", "s-b"]
     );
-    let permissions = store.permission_list().await.expect("a list");
+    let permissions = store.permissions().all().await.expect("a list");
     assert_eq!(
         permissions
             .iter()
@@ -520,4 +621,217 @@ pub async fn lists_are_in_order<S: Registries>([store, _]: Two<S>) {
             .collect::<Vec<_>>(),
         ["C", "a", "b"]
     );
+}
+
+/// All changes of a call, or none, be it the last one that may not be made.
+pub async fn nothing_is_changed_unless_everything_is<S: Hooked>([one, two]: Two<S>) {
+    let names = |node: Arc<S>| async move {
+        let clients = node.clients().all().await.expect("a list");
+        let names = clients.iter().map(|client| client.id().to_string());
+        names.collect::<Vec<_>>()
+    };
+    let clients = one.clients();
+    let kept = clients.create(public_client("kept"), &by()).await;
+    let kept = kept.expect("created");
+    let gone = clients.create(public_client("gone"), &by()).await;
+    gone.expect("created");
+    one.subjects()
+        .create(subject("b"), &by())
+        .await
+        .expect("created");
+    one.permissions()
+        .create(permission("gone", "b"), &by())
+        .await
+        .expect("created");
+    let good = || {
+        vec![
+            Change::Create(public_client("new")),
+            Change::Replace(disabled(&kept)),
+            Change::Delete(id("gone"), None),
+        ]
+    };
+    let bad = [
+        Change::Create(public_client("b")),
+        Change::Create(public_client("new")),
+        Change::Replace(disabled(&kept)),
+        Change::Delete(id("gone"), None),
+    ];
+    for bad in bad {
+        let changes = good().into_iter().chain([bad.clone()]).collect();
+        let refused = one.clients().apply(changes, &by()).await;
+        assert!(refused.is_err(), "{bad:?}");
+        assert_eq!(names(one.clone()).await, ["gone", "kept"], "{bad:?}");
+        let read = read(&*one, "kept").await.expect("the client");
+        assert_eq!(read.revision(), kept.revision(), "{bad:?}");
+        let permission = one.permission(&id("gone"), &subject_id("b")).await;
+        assert!(permission.expect("the store answers").is_some(), "{bad:?}");
+    }
+    let applied = two.clients().apply(good(), &by()).await;
+    let applied = applied.expect("each may be made").resources;
+    let [Some(new), Some(replaced), None] = &applied[..] else {
+        panic!("as many as were asked for: {applied:?}")
+    };
+    assert_eq!((new.id(), new.revision().version), (&id("new"), 1));
+    assert_eq!(replaced.revision(), kept.revision().next());
+    assert_eq!(names(two).await, ["kept", "new"]);
+}
+
+/// What is there from the first page to the last is on one page, whatever comes and goes meanwhile.
+pub async fn pages_hold_everything_once_while_rows_come_and_go<S: Hooked>([one, two]: Two<S>) {
+    for name in ["b", "d", "f", "h", "j"] {
+        let created = one.clients().create(public_client(name), &by()).await;
+        created.expect("created");
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    for passing in ["a", "e", "i", "k"] {
+        let page = two.clients().page(after.as_ref(), 2).await;
+        let page = page.expect("a page");
+        assert!(page.items.len() <= 2);
+        seen.extend(page.items.iter().map(|client| client.id().to_string()));
+        let created = one.clients().create(public_client(passing), &by()).await;
+        created.expect("created");
+        if let Some(first) = page.items.first() {
+            let passed = one.clients().delete(first.id(), &by()).await;
+            passed.expect("deleted behind the reader");
+        }
+        let Some(next) = page.next else { break };
+        after = Some(Cursor::from_text(next.to_string()));
+    }
+    let stayed: Vec<_> = seen.iter().filter(|name| "bdfhj".contains(*name)).collect();
+    assert_eq!(stayed, ["b", "d", "f", "h", "j"], "{seen:?}");
+    let last = one.clients().page(None, 100).await.expect("a page");
+    assert!(last.next.is_none() && !last.items.is_empty());
+}
+
+/// A text that no list has handed out is no place in it.
+pub async fn a_cursor_of_another_list_is_refused<S: Hooked>([store, _]: Two<S>) {
+    for text in ["", "?", "%00", "W10"] {
+        let cursor = Cursor::from_text(text);
+        let page = store.permissions().page(Some(&cursor), 1).await;
+        assert!(matches!(page, Err(StoreError::Cursor)), "{text:?}");
+        let page = store.changes(Some(&cursor), 1).await;
+        assert!(matches!(page, Err(StoreError::Cursor)), "{text:?}");
+    }
+}
+
+/// A removal that names a revision removes no other.
+pub async fn only_the_expected_state_is_removed<S: Hooked>([one, two]: Two<S>) {
+    let client = one.clients().create(public_client("a"), &by()).await;
+    let stale = client.expect("created").revision();
+    let disable = |client: &Client| Ok::<_, StoreError>(disabled(client));
+    let updated = two.clients().change(&id("a"), &by(), disable).await;
+    let current = updated.expect("changed").revision();
+    let delete = |revision| vec![Change::Delete(id("a"), Some(revision))];
+    assert!(is_conflict(one.clients().apply(delete(stale), &by()).await));
+    let deleted = one.clients().apply(delete(current), &by()).await;
+    deleted.expect("it is what was read");
+    assert!(is_missing(
+        one.clients().apply(delete(current), &by()).await
+    ));
+}
+
+async fn records(store: &impl Registries) -> Vec<ChangeRecord> {
+    let (mut records, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.changes(after.as_ref(), 2).await.expect("a page");
+        records.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return records,
+        }
+    }
+}
+
+/// Law 14: who, by which way, why, what, before and after.
+pub async fn a_change_is_recorded_with_what_was_and_what_is<S: Hooked>([one, two]: Two<S>) {
+    let actor = Actor::new(Who::Operator(subject_id("anna")), Way::Console)
+        .because("a test")
+        .from_address([192, 0, 2, 1].into())
+        .in_request("request-1");
+    let clients = one.clients();
+    let created = clients.create(public_client("a"), &actor).await;
+    let created = created.expect("created");
+    let replaced = clients.replace(disabled(&created), &by()).await;
+    let replaced = replaced.expect("replaced");
+    clients.delete(&id("a"), &by()).await.expect("deleted");
+    let records = records(&*two).await;
+    let [create, replace, delete] = <&[_; 3]>::try_from(&records[..]).expect("three records");
+    assert_eq!(create.actor, actor);
+    assert_eq!(replace.actor, by());
+    assert!(create.id > 0 && create.id < replace.id && replace.id < delete.id);
+    for (record, action, before, after) in [
+        (create, Action::Create, None, Some(&created)),
+        (replace, Action::Replace, Some(&created), Some(&replaced)),
+        (delete, Action::Delete, Some(&replaced), None),
+    ] {
+        let document = |client: Option<&Arc<Client>>| client.map(|client| client.document());
+        assert_eq!((&*record.resource, &*record.name), ("client", "a"));
+        assert_eq!(record.action, action);
+        assert_eq!(record.before, document(before), "{action:?}");
+        assert_eq!(record.after, document(after), "{action:?}");
+    }
+    let after = replace.after.as_ref().expect("a document");
+    assert_eq!(
+        (&after["enabled"], &after["id"]),
+        (&json!(false), &json!("a"))
+    );
+}
+
+/// A permission that ends with its client or subject is a change of its own.
+pub async fn what_goes_along_is_recorded_too<S: Hooked>([store, _]: Two<S>) {
+    store_with_permission(&*store).await;
+    let before = records(&*store).await.len();
+    let deleted = store.subjects().delete(&subject_id("b"), &by()).await;
+    deleted.expect("deleted");
+    let records = records(&*store).await;
+    let told: Vec<_> = records[before..]
+        .iter()
+        .map(|record| (&*record.resource, &*record.name, record.action))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("permission", r#"["a","b"]"#, Action::Delete),
+            ("subject", "b", Action::Delete)
+        ]
+    );
+    let permission = records[before].before.as_ref().expect("a document");
+    assert_eq!(permission["scope"], "read");
+}
+
+/// Nothing is said of what was refused.
+pub async fn what_was_not_changed_is_not_recorded<S: Hooked>([store, _]: Two<S>) {
+    let twice = vec![Change::Create(public_client("a")); 2];
+    assert!(exists(store.clients().apply(twice, &by()).await));
+    assert!(is_missing(store.clients().delete(&id("a"), &by()).await));
+    assert_eq!(records(&*store).await, []);
+}
+
+/// A secret is told by the beginning of its digest, the same whichever way it is kept.
+pub async fn no_secret_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
+    let client = full_client("a");
+    let key = client.keys()[0].to_stored().into_owned();
+    let created = store.clients().create(client, &by()).await;
+    created.expect("created");
+    store
+        .clients()
+        .delete(&id("a"), &by())
+        .await
+        .expect("deleted");
+    let records = records(&*store).await;
+    let text = serde_json::to_string(&records).expect("JSON");
+    let secret = "s".repeat(64);
+    let digest = ClientSecret::digest(&secret, None);
+    let octets = digest.stored_digest().expect("a digest");
+    let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let x = serde_json::from_str::<Value>(&key).expect("a JWK")["x"].to_string();
+    for secret in [&*secret, &*hex, &*base64url_encode(octets), &*x] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    let document = records[0].after.as_ref().expect("a document");
+    let [readable, other] = <&[_; 2]>::try_from(&document["secrets"].as_array().expect("two")[..])
+        .expect("two secrets");
+    assert_eq!(readable["fingerprint"], format!("sha256:{}", &hex[..8]));
+    assert_eq!(readable["fingerprint"], digest.fingerprint());
+    assert_ne!(readable["fingerprint"], other["fingerprint"]);
 }

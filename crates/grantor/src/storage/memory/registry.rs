@@ -1,39 +1,320 @@
-//! Clients, subjects and permissions in memory.
+//! Clients, subjects and permissions in memory, and the record of their changes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 
 use super::{MemoryStore, lock};
 use crate::{
-    registry::{Client, Permission, Revision, Subject},
+    clock::{Clock as _, SystemClock},
+    registry::{
+        Action, Actor, ChangeRecord, Client, Permission, Resource, ResourceId, Revision, Subject,
+    },
     storage::{
-        ClientRegistry, ClientSource, PermissionRegistry, PermissionSource, StoreError,
-        SubjectRegistry, SubjectSource,
+        Applied, Change, Changes, ClientSource, Cursor, Page, PermissionSource, Registry,
+        StoreError, SubjectSource,
     },
     types::{ClientId, SubjectId},
 };
+
+/// Most records of changes that are kept.
+const RECORDS: usize = 10_000;
+
+type Table<R> = BTreeMap<<R as Resource>::Id, Arc<R>>;
 
 /// The registrations.
 #[derive(Debug, Default)]
 pub(super) struct Registered {
     /// The last number given to a registration.
     last_number: u64,
-    clients: BTreeMap<ClientId, Arc<Client>>,
-    subjects: BTreeMap<SubjectId, Subject>,
-    permissions: BTreeMap<(ClientId, SubjectId), Permission>,
+    clients: Table<Client>,
+    subjects: Table<Subject>,
+    permissions: Table<Permission>,
+    /// The last number given to a record.
+    last_record: u64,
+    records: VecDeque<ChangeRecord>,
+}
+
+/// What the store must know of a kind of resource.
+trait Kept: Resource {
+    fn table(registered: &mut Registered) -> &mut Table<Self>;
+
+    /// Whether there is room for a new one.
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError>;
+
+    /// The permissions that end with it.
+    fn hangs_on(id: &Self::Id, permission: &Permission) -> bool;
+}
+
+impl Kept for Client {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.clients
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        registered.check_name(self.id().as_str())
+    }
+
+    fn hangs_on(id: &ClientId, permission: &Permission) -> bool {
+        permission.client == *id
+    }
+}
+
+impl Kept for Subject {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.subjects
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        registered.check_name(self.id.as_str())
+    }
+
+    fn hangs_on(id: &SubjectId, permission: &Permission) -> bool {
+        permission.subject == *id
+    }
+}
+
+impl Kept for Permission {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.permissions
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        if !registered.clients.contains_key(&self.client) {
+            return Err(StoreError::Missing("client"));
+        }
+        if !registered.subjects.contains_key(&self.subject) {
+            return Err(StoreError::Missing("subject"));
+        }
+        match registered.permissions.contains_key(&self.id()) {
+            true => Err(StoreError::Exists("permission")),
+            false => Ok(()),
+        }
+    }
+
+    fn hangs_on(_: &(ClientId, SubjectId), _: &Permission) -> bool {
+        false
+    }
 }
 
 impl Registered {
-    /// The first revision of a new registration.
+    /// Clients and subjects share their names.
+    fn check_name(&self, name: &str) -> Result<(), StoreError> {
+        let is_client = ClientId::parse(name).is_ok_and(|id| self.clients.contains_key(&id));
+        let is_subject = SubjectId::parse(name).is_ok_and(|id| self.subjects.contains_key(&id));
+        match is_client || is_subject {
+            true => Err(StoreError::Exists("client or subject")),
+            false => Ok(()),
+        }
+    }
+
+    /// The first revision of a new registration. A number is not given again, also where the change
+    /// is taken back.
     fn register(&mut self) -> Revision {
         self.last_number += 1;
         Revision::first(self.last_number)
     }
 
-    fn name_is_taken(&self, name: &str) -> bool {
-        self.clients.keys().any(|client| client.as_str() == name)
-            || self.subjects.keys().any(|subject| subject.as_str() == name)
+    /// Makes all changes, or takes back those that were made.
+    fn apply<R: Kept>(
+        &mut self,
+        changes: Vec<Change<R>>,
+        by: &Actor,
+    ) -> Result<Applied<R>, StoreError> {
+        let mut journal = Journal::new(by);
+        let resources = changes
+            .into_iter()
+            .map(|change| self.make(change, &mut journal))
+            .collect::<Result<_, _>>();
+        match resources {
+            Ok(resources) => {
+                self.keep(journal.records);
+                Ok(Applied::new(resources))
+            }
+            Err(error) => {
+                self.take_back(journal);
+                Err(error)
+            }
+        }
+    }
+
+    fn make<R: Kept>(
+        &mut self,
+        change: Change<R>,
+        journal: &mut Journal<'_, R>,
+    ) -> Result<Option<Arc<R>>, StoreError> {
+        let (id, after) = match change {
+            Change::Create(resource) => {
+                resource.check_new(self)?;
+                let revision = self.register();
+                (resource.id(), Some(resource.with_revision(revision)))
+            }
+            Change::Replace(resource) => {
+                let (id, revision) = (resource.id(), resource.revision());
+                self.check_revision::<R>(&id, Some(revision))?;
+                (id, Some(resource.with_revision(revision.next())))
+            }
+            Change::Delete(id, revision) => {
+                self.check_revision::<R>(&id, revision)?;
+                self.remove_permissions_of(&id, journal);
+                (id, None)
+            }
+        };
+        let after = after.map(Arc::new);
+        let before = self.put(&id, after.clone());
+        journal.changed(id, before, after.clone());
+        Ok(after)
+    }
+
+    fn check_revision<R: Kept>(
+        &mut self,
+        id: &R::Id,
+        expected: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        let found = R::table(self).get(id).ok_or(StoreError::Missing(R::NAME))?;
+        match expected.is_none_or(|expected| expected == found.revision()) {
+            true => Ok(()),
+            false => Err(StoreError::Conflict(R::NAME)),
+        }
+    }
+
+    /// Replaces what is registered under a name. Answers what was.
+    fn put<R: Kept>(&mut self, id: &R::Id, resource: Option<Arc<R>>) -> Option<Arc<R>> {
+        match resource {
+            Some(resource) => R::table(self).insert(id.clone(), resource),
+            None => R::table(self).remove(id),
+        }
+    }
+
+    fn remove_permissions_of<R: Kept>(&mut self, id: &R::Id, journal: &mut Journal<'_, R>) {
+        let ends = |_: &_, permission: &mut Arc<Permission>| R::hangs_on(id, permission);
+        for (_, permission) in self.permissions.extract_if(.., ends) {
+            journal.ended(permission);
+        }
+    }
+
+    /// Undoes the changes, the last one first.
+    fn take_back<R: Kept>(&mut self, journal: Journal<'_, R>) {
+        for (id, before) in journal.before.into_iter().rev() {
+            self.put(&id, before);
+        }
+        for permission in journal.ended {
+            self.permissions.insert(permission.id(), permission);
+        }
+    }
+
+    fn keep(&mut self, records: Vec<ChangeRecord>) {
+        for mut record in records {
+            self.last_record += 1;
+            record.id = self.last_record;
+            record.log();
+            self.records.push_back(record);
+        }
+        let surplus = self.records.len().saturating_sub(RECORDS);
+        drop(self.records.drain(..surplus));
+    }
+}
+
+/// What was done so far, to record it or to take it back.
+struct Journal<'a, R: Resource> {
+    by: &'a Actor,
+    before: Vec<(R::Id, Option<Arc<R>>)>,
+    /// Permissions that went with a client or subject.
+    ended: Vec<Arc<Permission>>,
+    records: Vec<ChangeRecord>,
+}
+
+impl<'a, R: Resource> Journal<'a, R> {
+    fn new(by: &'a Actor) -> Self {
+        Self {
+            by,
+            before: Vec::new(),
+            ended: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    fn changed(&mut self, id: R::Id, before: Option<Arc<R>>, after: Option<Arc<R>>) {
+        self.records.push(self.record(&id, &before, &after));
+        self.before.push((id, before));
+    }
+
+    fn ended(&mut self, permission: Arc<Permission>) {
+        let (id, before) = (permission.id(), Some(permission.clone()));
+        self.records.push(self.record(&id, &before, &None));
+        self.ended.push(permission);
+    }
+
+    fn record<T: Resource>(
+        &self,
+        id: &T::Id,
+        before: &Option<Arc<T>>,
+        after: &Option<Arc<T>>,
+    ) -> ChangeRecord {
+        let action = match (before, after) {
+            (None, _) => Action::Create,
+            (Some(_), Some(_)) => Action::Replace,
+            (Some(_), None) => Action::Delete,
+        };
+        let documents = [before, after].map(|state| state.as_ref().map(|one| one.document()));
+        ChangeRecord::new::<T>(id, action, documents, self.by, SystemClock.now())
+    }
+}
+
+#[async_trait]
+impl<R: Kept> Registry<R> for MemoryStore {
+    async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError> {
+        Ok(R::table(&mut lock(&self.registered)).get(id).cloned())
+    }
+
+    async fn page(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Arc<R>>, StoreError> {
+        let from = match after {
+            Some(cursor) => {
+                let place = cursor.place().and_then(|place| R::Id::from_text(&place));
+                Bound::Excluded(place.ok_or(StoreError::Cursor)?)
+            }
+            None => Bound::Unbounded,
+        };
+        let limit = limit as usize;
+        let mut registered = lock(&self.registered);
+        let rest = R::table(&mut registered).range((from, Bound::Unbounded));
+        let read = rest
+            .map(|(_, resource)| resource.clone())
+            .take(limit.saturating_add(1))
+            .collect();
+        Ok(Page::of(read, limit, |last: &Arc<R>| last.id().to_text()))
+    }
+
+    async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {
+        lock(&self.registered).apply(changes, by)
+    }
+}
+
+#[async_trait]
+impl Changes for MemoryStore {
+    async fn changes(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<ChangeRecord>, StoreError> {
+        let after: u64 = match after {
+            Some(cursor) => {
+                let place = cursor.place().and_then(|place| place.parse().ok());
+                place.ok_or(StoreError::Cursor)?
+            }
+            None => 0,
+        };
+        let limit = limit as usize;
+        let registered = lock(&self.registered);
+        let rest = registered.records.iter().filter(|record| record.id > after);
+        let read = rest.take(limit.saturating_add(1)).cloned().collect();
+        Ok(Page::of(read, limit, |last: &ChangeRecord| {
+            last.id.to_string()
+        }))
     }
 }
 
@@ -45,102 +326,10 @@ impl ClientSource for MemoryStore {
 }
 
 #[async_trait]
-impl ClientRegistry for MemoryStore {
-    async fn client_create(&self, client: Client) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        if state.name_is_taken(client.id().as_str()) {
-            return Err(StoreError::Exists("client or subject"));
-        }
-        let revision = state.register();
-        state.clients.insert(
-            client.id().clone(),
-            Arc::new(client.with_revision(revision)),
-        );
-        Ok(())
-    }
-
-    async fn client_update(&self, client: Client) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        let known = state
-            .clients
-            .get_mut(client.id())
-            .ok_or(StoreError::Missing("client"))?;
-        let revision = client.revision();
-        if known.revision() != revision {
-            return Err(StoreError::Conflict("client"));
-        }
-        *known = Arc::new(client.with_revision(revision.next()));
-        Ok(())
-    }
-
-    async fn client_delete(&self, id: &ClientId) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        state
-            .clients
-            .remove(id)
-            .ok_or(StoreError::Missing("client"))?;
-        state.permissions.retain(|(client, _), _| client != id);
-        Ok(())
-    }
-
-    async fn client_list(&self) -> Result<Vec<Arc<Client>>, StoreError> {
-        Ok(lock(&self.registered).clients.values().cloned().collect())
-    }
-}
-
-#[async_trait]
 impl SubjectSource for MemoryStore {
     async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
-        Ok(lock(&self.registered).subjects.get(id).cloned())
-    }
-}
-
-#[async_trait]
-impl SubjectRegistry for MemoryStore {
-    async fn subject_create(&self, subject: Subject) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        if state.name_is_taken(subject.id.as_str()) {
-            return Err(StoreError::Exists("client or subject"));
-        }
-        let revision = state.register();
-        state.subjects.insert(
-            subject.id.clone(),
-            Subject {
-                revision,
-                ..subject
-            },
-        );
-        Ok(())
-    }
-
-    async fn subject_update(&self, subject: Subject) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        let known = state
-            .subjects
-            .get_mut(&subject.id)
-            .ok_or(StoreError::Missing("subject"))?;
-        if known.revision != subject.revision {
-            return Err(StoreError::Conflict("subject"));
-        }
-        *known = Subject {
-            revision: subject.revision.next(),
-            ..subject
-        };
-        Ok(())
-    }
-
-    async fn subject_delete(&self, id: &SubjectId) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        state
-            .subjects
-            .remove(id)
-            .ok_or(StoreError::Missing("subject"))?;
-        state.permissions.retain(|(_, subject), _| subject != id);
-        Ok(())
-    }
-
-    async fn subject_list(&self) -> Result<Vec<Subject>, StoreError> {
-        Ok(lock(&self.registered).subjects.values().cloned().collect())
+        let subject = lock(&self.registered).subjects.get(id).cloned();
+        Ok(subject.map(Arc::unwrap_or_clone))
     }
 }
 
@@ -151,54 +340,8 @@ impl PermissionSource for MemoryStore {
         client: &ClientId,
         subject: &SubjectId,
     ) -> Result<Option<Permission>, StoreError> {
-        Ok(lock(&self.registered)
-            .permissions
-            .get(&(client.clone(), subject.clone()))
-            .cloned())
-    }
-}
-
-#[async_trait]
-impl PermissionRegistry for MemoryStore {
-    async fn permission_create(&self, permission: Permission) -> Result<(), StoreError> {
-        let mut state = lock(&self.registered);
-        if !state.clients.contains_key(&permission.client) {
-            return Err(StoreError::Missing("client"));
-        }
-        if !state.subjects.contains_key(&permission.subject) {
-            return Err(StoreError::Missing("subject"));
-        }
-        let key = (permission.client.clone(), permission.subject.clone());
-        if state.permissions.contains_key(&key) {
-            return Err(StoreError::Exists("permission"));
-        }
-        let revision = state.register();
-        state.permissions.insert(
-            key,
-            Permission {
-                revision,
-                ..permission
-            },
-        );
-        Ok(())
-    }
-
-    async fn permission_delete(
-        &self,
-        client: &ClientId,
-        subject: &SubjectId,
-    ) -> Result<(), StoreError> {
-        let removed = lock(&self.registered)
-            .permissions
-            .remove(&(client.clone(), subject.clone()));
-        removed.map(drop).ok_or(StoreError::Missing("permission"))
-    }
-
-    async fn permission_list(&self) -> Result<Vec<Permission>, StoreError> {
-        Ok(lock(&self.registered)
-            .permissions
-            .values()
-            .cloned()
-            .collect())
+        let id = (client.clone(), subject.clone());
+        let permission = lock(&self.registered).permissions.get(&id).cloned();
+        Ok(permission.map(Arc::unwrap_or_clone))
     }
 }

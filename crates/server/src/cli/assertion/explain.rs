@@ -5,7 +5,7 @@ use std::io::Read as _;
 use clap::Args;
 use grantor::{
     assertion::{Check, ClockDifference, Explanation, Usage, Verdict},
-    storage::ClientRegistry as _,
+    storage::Registries,
     types::{ClientId, Rule, escaped},
 };
 use serde_json::json;
@@ -141,7 +141,7 @@ pub async fn nearest(
     };
     // Of a long name, or of one that may be a secret, only parts are kept: nothing is near to it.
     let got = unknown.got.trim_matches('"');
-    let clients = store.client_list().await?;
+    let clients = store.clients().all().await?;
     let distances = clients.iter().map(|client| {
         (
             strsim::damerau_levenshtein(client.id().as_str(), got),

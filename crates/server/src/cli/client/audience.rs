@@ -8,7 +8,7 @@ use grantor::{
     assertion::Usage,
     registry::AudiencePolicy,
     server::{Decision, Outcome},
-    storage::ClientRegistry as _,
+    storage::Registries,
     types::{Rule, Shown},
 };
 use grantor_stores::sqlite::{DecisionFilter, SqliteStore};
@@ -32,7 +32,7 @@ struct Seen {
 
 /// Counts over the decisions that are kept.
 pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
-    let clients = store.client_list().await?;
+    let clients = store.clients().all().await?;
     let new = |client: &grantor::registry::Client| Seen {
         client_id: client.id().to_string(),
         audience_policy: client.metadata().audience_policy,

@@ -8,7 +8,7 @@ use grantor::{
     credential::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     registry::{AssertionProfile, Client, ClientMetadata, ClientSecret},
-    storage::{ClientRegistry as _, ClientSource as _, StoreError},
+    storage::{ClientSource as _, Registries, StoreError},
     types::{AuthMethod, ClientId, GrantType, Needs, Scope},
 };
 use serde_json::json;
@@ -21,7 +21,7 @@ use super::{
     public_keys::{PublicKeys, check_keys, check_signing_algorithm},
 };
 use crate::{
-    cli::{CLOCK, Failure, Global, duration, look_alike},
+    cli::{CLOCK, Failure, Global, actor, duration, look_alike},
     config::Config,
 };
 
@@ -133,11 +133,11 @@ impl Create {
         let delivered = file
             .map(|file| Destination::of(self.out.clone(), &self.id).deliver(&file))
             .transpose()?;
-        let created = store.client_create(client).await;
+        let created = store.clients().create(client, &actor()).await;
         match (delivered, created) {
             (Some(delivered), Err(error)) => Err(delivered.take_back(&self.id, error.into())),
             (None, Err(error)) => Err(about(&self.id, error)),
-            (Some(delivered), Ok(())) => match delivered.path() {
+            (Some(delivered), Ok(_)) => match delivered.path() {
                 Some(path) => {
                     let text = format!(
                         "client {} created; its key file is {}",
@@ -148,7 +148,7 @@ impl Create {
                 }
                 None => Ok(()),
             },
-            (None, Ok(())) => output.done(
+            (None, Ok(_)) => output.done(
                 &json!({"client": view}),
                 format_args!("client {} created", self.id),
             ),

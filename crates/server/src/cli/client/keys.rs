@@ -9,7 +9,7 @@ use grantor::{
     jose::{Algorithm, PrivateJwk, VerificationKey},
     keys::MAX_CANDIDATES,
     registry::{Client, ClientKey, ClientSecret},
-    storage::client_change,
+    storage::Registries,
     types::ClientId,
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -24,7 +24,7 @@ use super::{
     public_keys::{PublicKeys, check_keys, warn_of_untried, warn_of_unused_keys},
 };
 use crate::{
-    cli::{CLOCK, Failure, Output, duration},
+    cli::{CLOCK, Failure, Output, actor, duration},
     config::Config,
 };
 
@@ -117,7 +117,7 @@ impl AddKey {
             Credential::PrivateKey(key),
         );
         let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
-        if let Err(error) = client_change(store, &self.id, |client| {
+        if let Err(error) = store.clients().change(&self.id, &actor(), |client| {
             add(client).map_err(Unregistered::Refused)
         })
         .await
@@ -236,7 +236,7 @@ impl RotateSecret {
             Credential::Secret(secret),
         );
         let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
-        if let Err(error) = client_change(store, &self.id, |client| {
+        if let Err(error) = store.clients().change(&self.id, &actor(), |client| {
             rotate(client).map_err(Unregistered::Refused)
         })
         .await

@@ -1,0 +1,208 @@
+//! The record of a change: who changed what in the registry, when, in which way, and how it was
+//! before.
+
+use std::{fmt, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Resource, ResourceId};
+use crate::{
+    clock::UnixTime,
+    types::{ClientId, SubjectId},
+};
+
+/// The party that changes something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Who {
+    /// A subject with a role.
+    Operator(SubjectId),
+    /// A client, by its own token.
+    Client(ClientId),
+    /// A subject, about itself.
+    Person(SubjectId),
+    /// A user of the machine, by number.
+    LocalUser(u32),
+    /// A program that embeds the library, by a name that it gives itself.
+    Program(String),
+    /// Nothing is known of it.
+    Unknown,
+}
+
+/// As lists show it and filters name it.
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator(id) => write!(f, "operator {id}"),
+            Self::Client(id) => write!(f, "client {id}"),
+            Self::Person(id) => write!(f, "person {id}"),
+            Self::LocalUser(uid) => write!(f, "local user {uid}"),
+            Self::Program(name) => write!(f, "program {name}"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// The way by which a change came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Way {
+    /// The console's pages.
+    Console,
+    /// The REST interface.
+    Api,
+    /// A command on the machine.
+    Command,
+    /// A file that `apply` read.
+    Apply,
+    /// A person's own page.
+    OwnPage,
+    /// A call of the library.
+    Program,
+    /// Directly in the database, past the library.
+    Database,
+}
+
+/// The actor of a change: who, by which way, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Actor {
+    /// The party.
+    pub who: Who,
+    /// The way.
+    pub way: Way,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The network address, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The id of the request that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}
+
+impl Actor {
+    /// This party, by this way.
+    pub fn new(who: Who, way: Way) -> Self {
+        Self {
+            who,
+            way,
+            reason: None,
+            address: None,
+            request: None,
+        }
+    }
+
+    /// A program that embeds the library.
+    pub fn program(name: &str) -> Self {
+        Self::new(Who::Program(name.to_owned()), Way::Program)
+    }
+
+    /// Gives the reason.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Gives the network address.
+    #[must_use]
+    pub fn from_address(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Gives the id of the request.
+    #[must_use]
+    pub fn in_request(mut self, id: impl Into<String>) -> Self {
+        self.request = Some(id.into());
+        self
+    }
+}
+
+/// What was done to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Action {
+    /// It was registered.
+    Create,
+    /// It was replaced by another state of it.
+    Replace,
+    /// It was removed.
+    Delete,
+}
+
+/// The record of one change. Nothing edits it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChangeRecord {
+    /// The place in the order of changes, given by the store when it is kept: from 1 on.
+    #[serde(default)]
+    pub id: u64,
+    /// When it was made.
+    pub at: UnixTime,
+    /// The actor.
+    #[serde(flatten)]
+    pub actor: Actor,
+    /// The kind of the resource.
+    pub resource: String,
+    /// The name of the resource: of a permission, a JSON array of client and subject.
+    pub name: String,
+    /// What was done.
+    pub action: Action,
+    /// All members before; `None` where there was nothing.
+    pub before: Option<Value>,
+    /// All members after; `None` where nothing is left.
+    pub after: Option<Value>,
+}
+
+impl ChangeRecord {
+    /// The record of a change of a resource, not yet kept.
+    pub fn new<R: Resource>(
+        id: &R::Id,
+        action: Action,
+        [before, after]: [Option<Value>; 2],
+        actor: &Actor,
+        at: UnixTime,
+    ) -> Self {
+        Self {
+            id: 0,
+            at,
+            actor: actor.clone(),
+            resource: R::NAME.to_owned(),
+            name: id.to_text(),
+            action,
+            before,
+            after,
+        }
+    }
+
+    /// Writes it to the log of the process too, once it is kept.
+    pub fn log(&self) {
+        let Actor {
+            who,
+            way,
+            reason,
+            address,
+            request,
+        } = &self.actor;
+        tracing::info!(
+            target: "grantor::change",
+            change = self.id,
+            %who,
+            ?way,
+            resource = self.resource,
+            name = self.name,
+            action = ?self.action,
+            reason,
+            address = address.map(tracing::field::display),
+            request,
+            "the registry was changed"
+        );
+    }
+}

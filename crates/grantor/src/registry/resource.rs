@@ -1,0 +1,142 @@
+//! What all registered things have in common.
+
+use std::{fmt, hash::Hash};
+
+use serde_json::{Value, json};
+
+use super::{Client, ClientKey, ClientSecret, Permission, Revision, Subject};
+use crate::types::{ClientId, SubjectId};
+
+/// Something that is registered under a name: a client, a subject, a permission.
+pub trait Resource: Clone + fmt::Debug + Send + Sync + 'static {
+    /// Its name, unique among those of its kind.
+    type Id: ResourceId;
+
+    /// The kind, as errors and records of changes say it.
+    const NAME: &'static str;
+
+    /// The name.
+    fn id(&self) -> Self::Id;
+
+    /// Which registration this is, and which state of it.
+    fn revision(&self) -> Revision;
+
+    /// The same registration, known to be this one: for backends.
+    #[must_use]
+    fn with_revision(self, revision: Revision) -> Self;
+
+    /// All of its members, for the record of a change. Keys and secrets appear as fingerprints
+    /// only.
+    fn document(&self) -> Value;
+}
+
+/// The name of a resource.
+pub trait ResourceId: Clone + fmt::Debug + Eq + Ord + Hash + Send + Sync + 'static {
+    /// The name as one text, which no other name has.
+    fn to_text(&self) -> String;
+
+    /// The name of this text, if there is one.
+    fn from_text(text: &str) -> Option<Self>;
+}
+
+impl ResourceId for ClientId {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl ResourceId for SubjectId {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+/// Both names as a JSON array: either may contain any separator.
+impl ResourceId for (ClientId, SubjectId) {
+    fn to_text(&self) -> String {
+        json!([self.0, self.1]).to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+impl Resource for Client {
+    type Id = ClientId;
+
+    const NAME: &'static str = "client";
+
+    fn id(&self) -> ClientId {
+        self.metadata().id.clone()
+    }
+
+    fn revision(&self) -> Revision {
+        Self::revision(self)
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self::with_revision(self, revision)
+    }
+
+    fn document(&self) -> Value {
+        let key = |key: &ClientKey| json!({"name": key.name(), "fingerprint": key.fingerprint(), "expires_at": key.expires_at});
+        let secret = |secret: &ClientSecret| json!({"fingerprint": secret.fingerprint(), "expires_at": secret.expires_at});
+        let mut document = json!(self.metadata());
+        document["keys"] = self.keys().iter().map(key).collect();
+        document["secrets"] = self.secrets().iter().map(secret).collect();
+        document
+    }
+}
+
+impl Resource for Subject {
+    type Id = SubjectId;
+
+    const NAME: &'static str = "subject";
+
+    fn id(&self) -> SubjectId {
+        self.id.clone()
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn document(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Resource for Permission {
+    type Id = (ClientId, SubjectId);
+
+    const NAME: &'static str = "permission";
+
+    fn id(&self) -> (ClientId, SubjectId) {
+        (self.client.clone(), self.subject.clone())
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn document(&self) -> Value {
+        json!(self)
+    }
+}

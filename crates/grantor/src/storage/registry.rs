@@ -1,0 +1,178 @@
+//! What is registered: read by name and in pages, changed all or nothing, each change recorded with
+//! its actor in the same transaction.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Cursor, Page, StoreError};
+use crate::registry::{Actor, ChangeRecord, Client, Permission, Resource, Revision, Subject};
+
+/// One change of a registry. A backend knows all kinds, or does not compile.
+#[derive(Clone, Debug)]
+pub enum Change<R: Resource> {
+    /// Registers a resource, if and only if its name is free: clients and subjects share their
+    /// names (RFC 9700 §4.15), and a permission needs both its sides.
+    Create(R),
+    /// Replaces the resource of this name, if and only if its revision is still the one that this
+    /// one was read at.
+    Replace(R),
+    /// Removes the resource of this name with what hangs on it, if and only if there is one, and,
+    /// where a revision is named, it is still that.
+    Delete(R::Id, Option<Revision>),
+}
+
+/// What was changed, in the order in which it was asked for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Applied<R> {
+    /// The resources as they are registered now; `None` for one that was removed.
+    pub resources: Vec<Option<Arc<R>>>,
+}
+
+impl<R> Applied<R> {
+    /// What a backend has done.
+    pub fn new(resources: Vec<Option<Arc<R>>>) -> Self {
+        Self { resources }
+    }
+
+    /// The one resource of one change that removed nothing.
+    fn only(mut self) -> Result<Arc<R>, StoreError> {
+        let only = self.resources.pop().flatten();
+        only.ok_or_else(|| StoreError::Failed("a change was made, and left nothing behind".into()))
+    }
+}
+
+/// Keeps resources of one kind. Its methods are the least that a backend does; what is made of
+/// them, such as [`create`](#method.create) and [`change`](#method.change), is there for
+/// `dyn Registry`.
+#[async_trait]
+pub trait Registry<R: Resource>: Send + Sync + 'static {
+    /// The resource of this name, if and only if it is registered, as it is now.
+    async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError>;
+
+    /// At most `limit` resources in order of their names, octet by octet, from the cursor on. All
+    /// pages together hold each resource once that is registered from the first page to the last.
+    ///
+    /// # Errors
+    /// [`StoreError::Cursor`] if it is none of this list.
+    async fn page(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Arc<R>>, StoreError>;
+
+    /// Makes all changes or none, in one commit, and records each with its actor in the same
+    /// commit. In force in this process when it is answered, everywhere within a second.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::Missing`] or [`StoreError::Conflict`] where a change
+    /// may not be made: then none is.
+    async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError>;
+}
+
+/// Reads the record of changes, of all registries of a backend.
+#[async_trait]
+pub trait Changes: Send + Sync + 'static {
+    /// At most `limit` records in the order in which the changes were made, from the cursor on.
+    ///
+    /// # Errors
+    /// [`StoreError::Cursor`] if it is none of this list.
+    async fn changes(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<ChangeRecord>, StoreError>;
+}
+
+/// A backend with all registries.
+pub trait Registries:
+    Registry<Client> + Registry<Subject> + Registry<Permission> + Changes + Sized
+{
+    /// The clients.
+    fn clients(&self) -> &dyn Registry<Client> {
+        self
+    }
+
+    /// The subjects.
+    fn subjects(&self) -> &dyn Registry<Subject> {
+        self
+    }
+
+    /// The permissions.
+    fn permissions(&self) -> &dyn Registry<Permission> {
+        self
+    }
+}
+
+impl<T: Registry<Client> + Registry<Subject> + Registry<Permission> + Changes> Registries for T {}
+
+/// Most tries of a change that others keep overtaking.
+const TRIES: u32 = 64;
+/// Resources in a page of [`all`](#method.all).
+const PAGE: u32 = 1000;
+
+impl<R: Resource> dyn Registry<R> + '_ {
+    /// Registers a resource.
+    ///
+    /// # Errors
+    /// As [`Change::Create`] says.
+    pub async fn create(&self, resource: R, by: &Actor) -> Result<Arc<R>, StoreError> {
+        self.apply(vec![Change::Create(resource)], by).await?.only()
+    }
+
+    /// Replaces a resource that was read.
+    ///
+    /// # Errors
+    /// As [`Change::Replace`] says.
+    pub async fn replace(&self, resource: R, by: &Actor) -> Result<Arc<R>, StoreError> {
+        self.apply(vec![Change::Replace(resource)], by)
+            .await?
+            .only()
+    }
+
+    /// Removes a resource, whatever its revision.
+    ///
+    /// # Errors
+    /// As [`Change::Delete`] says.
+    pub async fn delete(&self, id: &R::Id, by: &Actor) -> Result<(), StoreError> {
+        self.apply(vec![Change::Delete(id.clone(), None)], by)
+            .await
+            .map(drop)
+    }
+
+    /// Changes a resource: `change` is called with the state as it is, again if it is changed
+    /// elsewhere at the same time, so that no change is lost. Answers the state as it was made.
+    ///
+    /// # Errors
+    /// What `change` says; [`StoreError::Missing`] without such a resource;
+    /// [`StoreError::Conflict`] if others change it all the time.
+    pub async fn change<E: From<StoreError>>(
+        &self,
+        id: &R::Id,
+        by: &Actor,
+        mut change: impl FnMut(&R) -> Result<R, E>,
+    ) -> Result<Arc<R>, E> {
+        for _ in 0..TRIES {
+            let read = self.get(id).await?.ok_or(StoreError::Missing(R::NAME))?;
+            match self.replace(change(&read)?, by).await {
+                Err(StoreError::Conflict(_)) => {}
+                replaced => return replaced.map_err(E::from),
+            }
+        }
+        Err(StoreError::Conflict(R::NAME).into())
+    }
+
+    /// All resources in order of their names, read page by page.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn all(&self) -> Result<Vec<Arc<R>>, StoreError> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let Page { items, next } = self.page(after.as_ref(), PAGE).await?;
+            all.extend(items);
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+}

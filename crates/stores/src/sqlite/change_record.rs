@@ -1,0 +1,143 @@
+//! The record of changes in SQLite: written in the transaction of the change, read in pages, kept
+//! for a bounded time and number. What is changed past this program is recorded by triggers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantor::{
+    clock::UnixTime,
+    registry::ChangeRecord,
+    storage::{Changes, Cursor, Page, StoreError},
+};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{
+    SqliteStore,
+    error::{Failure, unreadable},
+};
+
+/// How many records of changes are kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChangeRetention {
+    /// Most records.
+    pub rows: u64,
+    /// Longest age.
+    pub age: Duration,
+}
+
+impl Default for ChangeRetention {
+    /// A million records, 400 days.
+    fn default() -> Self {
+        Self {
+            rows: 1_000_000,
+            age: Duration::from_secs(400 * 86_400),
+        }
+    }
+}
+
+#[async_trait]
+impl Changes for SqliteStore {
+    async fn changes(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<ChangeRecord>, StoreError> {
+        let after: i64 = match after {
+            Some(cursor) => {
+                let place = cursor.place().and_then(|place| place.parse().ok());
+                place.ok_or(StoreError::Cursor)?
+            }
+            None => 0,
+        };
+        let list = move |connection: &Connection| list(connection, after, limit.saturating_add(1));
+        let read = self.0.readers().read(list).await?;
+        Ok(Page::of(read, limit as usize, |last: &ChangeRecord| {
+            last.id.to_string()
+        }))
+    }
+}
+
+fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<ChangeRecord>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, record FROM change_record WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+    )?;
+    let mut rows = statement.query((after, limit))?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(record(row)?);
+    }
+    Ok(records)
+}
+
+fn record(row: &Row<'_>) -> Result<ChangeRecord, Failure> {
+    let mut record: ChangeRecord = serde_json::from_str(
+        row.get_ref(1)?
+            .as_str()
+            .map_err(|error| unreadable("record of a change", error))?,
+    )
+    .map_err(|error| unreadable("record of a change", error))?;
+    record.id = row.get::<_, i64>(0)?.unsigned_abs();
+    Ok(record)
+}
+
+/// Keeps a record, and gives it its number.
+pub(super) fn insert(connection: &Connection, record: &mut ChangeRecord) -> Result<(), Failure> {
+    let insert =
+        "INSERT INTO change_record (at, actor, resource, name, record) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let json = serde_json::to_string(record).expect("a record is JSON");
+    connection.prepare_cached(insert)?.execute((
+        record.at.millis(),
+        record.actor.who.to_string(),
+        &record.resource,
+        &record.name,
+        json,
+    ))?;
+    record.id = connection.last_insert_rowid().unsigned_abs();
+    Ok(())
+}
+
+/// While it is there, the triggers leave recording to this program.
+#[must_use]
+pub(super) struct Recording<'c>(&'c Connection);
+
+impl<'c> Recording<'c> {
+    /// In a transaction that is rolled back should it not come to the end.
+    pub(super) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let insert = "INSERT INTO recording (purpose) VALUES ('changes')";
+        connection.prepare_cached(insert)?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    pub(super) fn end(self) -> rusqlite::Result<()> {
+        let delete = "DELETE FROM recording WHERE purpose = 'changes'";
+        self.0.prepare_cached(delete)?.execute([]).map(drop)
+    }
+}
+
+/// Removes records whose time is over, and those that are too many: the oldest, at most so many at
+/// a time.
+pub(super) fn sweep(
+    connection: &Connection,
+    retention: ChangeRetention,
+    now: UnixTime,
+    most: i64,
+) -> rusqlite::Result<()> {
+    let rows = i64::try_from(retention.rows).unwrap_or(i64::MAX);
+    let end = now.minus(retention.age).millis();
+    let ends = "SELECT at, (SELECT max(sequence) FROM change_record) - sequence FROM change_record ORDER BY sequence LIMIT 1";
+    let oldest: Option<(i64, i64)> = connection
+        .prepare_cached(ends)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if !oldest.is_some_and(|(at, behind)| at < end || behind >= rows) {
+        return Ok(());
+    }
+    connection.execute("INSERT INTO recording (purpose) VALUES ('sweep')", [])?;
+    let delete = "DELETE FROM change_record WHERE sequence IN (
+        SELECT sequence FROM (SELECT sequence, at FROM change_record ORDER BY sequence LIMIT ?3)
+        WHERE at < ?1 OR sequence <= (SELECT max(sequence) FROM change_record) - ?2)";
+    let removed = connection.execute(delete, (end, rows, most));
+    connection.execute("DELETE FROM recording WHERE purpose = 'sweep'", [])?;
+    removed.map(drop)
+}

@@ -1,0 +1,205 @@
+//! The registries in SQLite: what all kinds of resources have in common.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grantor::{
+    clock::UnixTime,
+    registry::{Action, Actor, ChangeRecord, Permission, Resource, ResourceId, Revision},
+    storage::{Applied, Change, Cursor, Page, Registry, StoreError},
+};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::{SqliteStore, change_record, error::Failure};
+use crate::MasterKey;
+
+/// A resource that has a table.
+pub(super) trait Stored: Resource {
+    /// Adds it, if its name is free.
+    fn insert(&self, connection: &Connection, master_key: &MasterKey) -> Result<(), Failure>;
+
+    /// Writes this state of it, and counts its version.
+    fn update(&self, connection: &Connection, master_key: &MasterKey) -> Result<(), Failure>;
+
+    /// Removes it, with what hangs on it.
+    fn delete(connection: &Connection, id: &Self::Id) -> Result<(), Failure>;
+
+    /// As it is stored.
+    fn find(
+        connection: &Connection,
+        master_key: &MasterKey,
+        id: &Self::Id,
+    ) -> Result<Option<Arc<Self>>, Failure>;
+
+    /// At most so many in order of their names, behind the one named.
+    fn list(
+        connection: &Connection,
+        master_key: &MasterKey,
+        after: Option<&Self::Id>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Self>>, Failure>;
+
+    /// The permissions that go when it is removed.
+    fn permissions(connection: &Connection, id: &Self::Id) -> Result<Vec<Permission>, Failure>;
+}
+
+#[async_trait]
+impl<R: Stored> Registry<R> for SqliteStore {
+    async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError> {
+        let (cached, id) = (self.0.cached.clone(), id.clone());
+        self.0
+            .readers()
+            .read(move |connection| R::find(connection, &cached.source().master_key, &id))
+            .await
+    }
+
+    async fn page(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Arc<R>>, StoreError> {
+        let after = match after {
+            Some(cursor) => {
+                let id = cursor.place().and_then(|place| R::Id::from_text(&place));
+                Some(id.ok_or(StoreError::Cursor)?)
+            }
+            None => None,
+        };
+        let cached = self.0.cached.clone();
+        let list = move |connection: &Connection| {
+            let master_key = &cached.source().master_key;
+            R::list(
+                connection,
+                master_key,
+                after.as_ref(),
+                limit.saturating_add(1),
+            )
+        };
+        let read = self.0.readers().read(list).await?;
+        Ok(Page::of(read, limit as usize, |last: &Arc<R>| {
+            last.id().to_text()
+        }))
+    }
+
+    async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {
+        let (by, at) = (by.clone(), self.0.cached.clock().now());
+        let work = move |connection: &Connection, master_key: &MasterKey| {
+            let changing = Changing {
+                connection,
+                master_key,
+                by: &by,
+                at,
+                records: Vec::new(),
+            };
+            Ok(changing.apply(changes)?)
+        };
+        let (applied, records) = self.write(work).await?;
+        records.iter().for_each(ChangeRecord::log);
+        Ok(applied)
+    }
+}
+
+/// The changes of one call, in its transaction.
+struct Changing<'a> {
+    connection: &'a Connection,
+    master_key: &'a MasterKey,
+    by: &'a Actor,
+    at: UnixTime,
+    records: Vec<ChangeRecord>,
+}
+
+impl Changing<'_> {
+    fn apply<R: Stored>(
+        mut self,
+        changes: Vec<Change<R>>,
+    ) -> Result<(Applied<R>, Vec<ChangeRecord>), Failure> {
+        let recording = change_record::Recording::begin(self.connection)?;
+        let resources = changes
+            .into_iter()
+            .map(|change| self.make(change))
+            .collect::<Result<_, _>>()?;
+        for record in &mut self.records {
+            change_record::insert(self.connection, record)?;
+        }
+        recording.end()?;
+        Ok((Applied::new(resources), self.records))
+    }
+
+    fn make<R: Stored>(&mut self, change: Change<R>) -> Result<Option<Arc<R>>, Failure> {
+        match change {
+            Change::Create(resource) => {
+                resource.insert(self.connection, self.master_key)?;
+                let after = self.now::<R>(&resource.id())?;
+                self.record::<R>(
+                    &resource.id(),
+                    Action::Create,
+                    [None, Some(after.document())],
+                );
+                Ok(Some(after))
+            }
+            Change::Replace(resource) => {
+                let id = resource.id();
+                let before = self.now::<R>(&id)?;
+                expect_unchanged::<R>(before.revision(), resource.revision())?;
+                resource.update(self.connection, self.master_key)?;
+                let after = self.now::<R>(&id)?;
+                let documents = [before.document(), after.document()].map(Some);
+                self.record::<R>(&id, Action::Replace, documents);
+                Ok(Some(after))
+            }
+            Change::Delete(id, revision) => {
+                let before = self.before_its_end::<R>(&id, revision)?;
+                for permission in
+                    readable(R::permissions(self.connection, &id))?.unwrap_or_default()
+                {
+                    let document = Some(permission.document());
+                    self.record::<Permission>(&permission.id(), Action::Delete, [document, None]);
+                }
+                R::delete(self.connection, &id)?;
+                self.record::<R>(&id, Action::Delete, [Some(before), None]);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What is stored under this name now.
+    fn now<R: Stored>(&self, id: &R::Id) -> Result<Arc<R>, Failure> {
+        let found = R::find(self.connection, self.master_key, id)?;
+        Ok(found.ok_or(StoreError::Missing(R::NAME))?)
+    }
+
+    /// The document of what is about to be removed. A row that cannot be read can be removed too.
+    fn before_its_end<R: Stored>(
+        &self,
+        id: &R::Id,
+        revision: Option<Revision>,
+    ) -> Result<Value, Failure> {
+        match (readable(self.now::<R>(id))?, revision) {
+            (Some(found), Some(revision)) => {
+                expect_unchanged::<R>(found.revision(), revision)?;
+                Ok(found.document())
+            }
+            (Some(found), None) => Ok(found.document()),
+            (None, Some(_)) => Err(StoreError::Conflict(R::NAME).into()),
+            (None, None) => Ok(json!("it could not be read")),
+        }
+    }
+
+    fn record<R: Resource>(&mut self, id: &R::Id, action: Action, states: [Option<Value>; 2]) {
+        let record = ChangeRecord::new::<R>(id, action, states, self.by, self.at);
+        self.records.push(record);
+    }
+}
+
+fn expect_unchanged<R: Resource>(found: Revision, expected: Revision) -> Result<(), Failure> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(StoreError::Conflict(R::NAME).into()),
+    }
+}
+
+/// `None` for a row that does not hold what this program once wrote there.
+fn readable<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Failure::Store(StoreError::Failed(_))) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,221 @@
+//! The record of changes: what comes past the program is in it too, nothing edits it, and it does
+//! not grow for ever.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use grantor::{
+    clock::{Clock as _, ManualClock, SystemClock},
+    registry::{
+        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Permission, Subject,
+        Way, Who,
+    },
+    storage::{Changes as _, Registries as _},
+    types::{AuthMethod, SubjectId},
+};
+use grantor_stores::sqlite::{Options, SqliteStore};
+use rusqlite::Connection;
+
+use crate::laws::{id, open};
+
+fn by() -> Actor {
+    Actor::program("test")
+}
+
+fn client(name: &str) -> Client {
+    let metadata =
+        ClientMetadata::new(id(name), AuthMethod::CLIENT_SECRET_BASIC, SystemClock.now());
+    let secret = ClientSecret::digest("secret", None);
+    Client::new(metadata, Vec::new(), vec![secret]).expect("a client")
+}
+
+async fn records(store: &SqliteStore) -> Vec<ChangeRecord> {
+    store.changes(None, 1000).await.expect("read").items
+}
+
+/// The database as another tool opens it.
+fn by_hand(directory: &Path) -> Connection {
+    let connection = Connection::open(directory.join("grantor.db")).expect("opened");
+    connection
+        .execute_batch("PRAGMA foreign_keys = ON")
+        .expect("set");
+    connection
+}
+
+#[tokio::test]
+async fn changes_by_hand_are_recorded_as_unknown() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let alice = SubjectId::parse("alice").expect("a subject");
+    store
+        .clients()
+        .create(client("a"), &by())
+        .await
+        .expect("created");
+    store
+        .subjects()
+        .create(Subject::new(alice.clone()), &by())
+        .await
+        .expect("created");
+    store
+        .permissions()
+        .create(Permission::new(id("a"), alice, None), &by())
+        .await
+        .expect("created");
+    let before = records(&store).await.len();
+    assert_eq!(before, 3, "the program's own changes are recorded once");
+
+    let connection = by_hand(directory.path());
+    let statements = [
+        "UPDATE client SET metadata = json_set(metadata, '$.enabled', json('false'))",
+        "UPDATE client SET keys = '[{}]'",
+        "UPDATE client_secret SET expires_at = 5",
+        "INSERT INTO party (name, kind) VALUES ('b', 'subject');
+         INSERT INTO subject (id, enabled) VALUES ('b', 1)",
+        "UPDATE subject SET enabled = 0 WHERE id = 'b'",
+        "DELETE FROM party WHERE name = 'a'",
+        "UPDATE subject SET version = version + 1",
+    ];
+    for statement in statements {
+        connection.execute_batch(statement).expect(statement);
+    }
+    let records = records(&store).await;
+    let told: Vec<_> = records[before..]
+        .iter()
+        .map(|record| (&*record.resource, &*record.name, record.action))
+        .collect();
+    use Action::{Create, Delete, Replace};
+    let expected = [
+        ("client", "a", Replace),
+        ("client", "a", Replace),
+        ("client", "a", Replace),
+        ("subject", "b", Create),
+        ("subject", "b", Replace),
+        ("permission", r#"["a","alice"]"#, Delete),
+        ("client", "a", Delete),
+    ];
+    let mut sorted = told.clone();
+    // What goes along is removed in an order of SQLite's own.
+    sorted[5..].sort_by_key(|(resource, ..)| *resource != "permission");
+    assert_eq!(sorted, expected);
+    for record in &records[before..] {
+        assert_eq!(record.actor, Actor::new(Who::Unknown, Way::Database));
+        assert!(record.at.millis() > 1_700_000_000_000, "{record:?}");
+    }
+    let [disabled, keys, secret, made, turned, ..] = &records[before..] else {
+        panic!("{told:?}")
+    };
+    let document = |document: &Option<serde_json::Value>| document.clone().expect("a document");
+    assert_eq!(document(&disabled.before)["enabled"], true);
+    assert_eq!(document(&disabled.after)["enabled"], false);
+    assert_eq!(document(&keys.after)["keys"], "changed");
+    assert_eq!(document(&secret.after)["secrets"], "changed");
+    assert_eq!(document(&made.after)["enabled"], true);
+    assert_eq!(document(&turned.after)["enabled"], false);
+}
+
+#[tokio::test]
+async fn nothing_edits_or_removes_a_record() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    store
+        .clients()
+        .create(client("a"), &by())
+        .await
+        .expect("created");
+    let before = records(&store).await;
+    let connection = by_hand(directory.path());
+    for statement in [
+        "UPDATE change_record SET record = '{}'",
+        "UPDATE change_record SET at = 0",
+        "DELETE FROM change_record",
+        "INSERT OR REPLACE INTO change_record (sequence, at, actor, resource, name, record)
+         VALUES (1, 0, '', '', '', '{}')",
+    ] {
+        let refused = connection.execute(statement, []).expect_err(statement);
+        assert!(
+            refused
+                .to_string()
+                .contains("a record of a change is never")
+        );
+    }
+    assert_eq!(records(&store).await, before);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_can_be_removed_and_is_recorded() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    store
+        .clients()
+        .create(client("a"), &by())
+        .await
+        .expect("created");
+    by_hand(directory.path())
+        .execute("UPDATE client SET metadata = 'spoilt'", [])
+        .expect("spoilt");
+    store.clients().get(&id("a")).await.expect_err("unreadable");
+    store
+        .clients()
+        .delete(&id("a"), &by())
+        .await
+        .expect("deleted");
+    let records = records(&store).await;
+    let [_, spoilt, deleted] = &records[..] else {
+        panic!("{records:?}")
+    };
+    assert_eq!(spoilt.after, Some("spoilt".into()));
+    assert_eq!((deleted.action, &deleted.actor), (Action::Delete, &by()));
+    assert!(store.clients().get(&id("a")).await.expect("read").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_oldest_records_go_where_there_are_too_many() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut options = Options::default();
+    options.changes.rows = 3;
+    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    for name in ["a", "b", "c", "d", "e"] {
+        store
+            .clients()
+            .create(client(name), &by())
+            .await
+            .expect("created");
+    }
+    assert_eq!(left(&store, 3, 200).await, ["c", "d", "e"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_goes_when_its_time_is_over() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let mut options = Options::default();
+    options.clock = clock.clone();
+    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    store
+        .clients()
+        .create(client("a"), &by())
+        .await
+        .expect("created");
+    let days = |days: u64| clock.advance(Duration::from_secs(days * 86_400));
+    days(399);
+    assert_eq!(left(&store, 0, 10).await, ["a"]);
+    drop(store);
+    // A start believes its clock.
+    days(2);
+    let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+    assert!(left(&store, 0, 200).await.is_empty());
+}
+
+/// The names in the records, once there are so many, or after so many looks.
+async fn left(store: &SqliteStore, count: usize, looks: u32) -> Vec<String> {
+    let mut names = Vec::new();
+    for _ in 0..looks {
+        let records = records(store).await.into_iter();
+        names = records.map(|record| record.name).collect();
+        if names.len() == count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    names
+}
