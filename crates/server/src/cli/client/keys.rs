@@ -117,10 +117,12 @@ impl AddKey {
             Credential::PrivateKey(key),
         );
         let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
-        if let Err(error) = store.clients().change(&self.id, &actor(), |client| {
-            add(client).map_err(Unregistered::Refused)
-        })
-        .await
+        if let Err(error) = store
+            .clients()
+            .change(&self.id, &actor(), |client| {
+                add(client).map_err(Unregistered::Refused)
+            })
+            .await
         {
             return Err(delivered.take_back(&self.id, error));
         }
@@ -236,10 +238,12 @@ impl RotateSecret {
             Credential::Secret(secret),
         );
         let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
-        if let Err(error) = store.clients().change(&self.id, &actor(), |client| {
-            rotate(client).map_err(Unregistered::Refused)
-        })
-        .await
+        if let Err(error) = store
+            .clients()
+            .change(&self.id, &actor(), |client| {
+                rotate(client).map_err(Unregistered::Refused)
+            })
+            .await
         {
             return Err(delivered.take_back(&self.id, error));
         }
