@@ -59,6 +59,8 @@ pub fn add_clients(
     let mut signers: HashMap<usize, Option<Signer>> =
         drawn.iter().map(|&number| (number, None)).collect();
     let transaction = connection.transaction()?;
+    // No record of a change for each of them.
+    transaction.execute("INSERT INTO recording (purpose) VALUES ('changes')", [])?;
     for from in (0..count).step_by(CHUNK) {
         let keys = on_all_cores(CHUNK.min(count - from), |share| {
             share
@@ -96,6 +98,7 @@ pub fn add_clients(
         "DELETE FROM change WHERE sequence < (SELECT max(sequence) FROM change)",
         [],
     )?;
+    transaction.execute("DELETE FROM recording", [])?;
     transaction.commit()?;
     Ok(drawn
         .iter()
