@@ -412,7 +412,7 @@ mod tests {
             assert!(serde_json::to_string(&decision).expect("JSON").len() > Decision::MAX_BYTES);
             let record = decision.record();
             assert!(record.len() <= Decision::MAX_BYTES, "{}", record.len());
-            let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+            let record: Value = serde_json::from_str(&record).expect("JSON");
             assert_eq!(
                 (
                     record["outcome"]["cause"].as_str(),

@@ -11,7 +11,7 @@ use grantor::{
     registry::{ClientMetadata, ClientSecret, TokenFormat},
     server::Settings,
     storage::{
-        Artifact, ArtifactKey, ArtifactKind, Artifacts, Registries, Ending, FamilyId, Put,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, Put, Registries,
         StoreError,
     },
     types::AuthMethod,

@@ -188,8 +188,10 @@ async fn the_oldest_records_go_where_there_are_too_many() {
 async fn a_record_goes_when_its_time_is_over() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
-    let mut options = Options::default();
-    options.clock = clock.clone();
+    let options = Options {
+        clock: clock.clone(),
+        ..Options::default()
+    };
     let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
     store
         .clients()

@@ -14,8 +14,8 @@ use grantor::{
     keys::SigningKeys,
     registry::{Actor, Client, ClientMetadata, ClientSecret},
     storage::{
-        Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, Registries, ClientSource,
-        DEFAULT_REPLAY_QUOTA, Ending, FamilyId, Put, ReplayGuard, ReplayKey, StoreError,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, ClientSource, DEFAULT_REPLAY_QUOTA,
+        Ending, FamilyId, Put, Registries, ReplayGuard, ReplayKey, StoreError,
     },
     types::{AuthMethod, ClientId},
 };
