@@ -18,12 +18,12 @@ use grantor::{
     registry::{Actor, Client, ClientMetadata},
     server::{
         Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision,
-        Grant, GrantError, Refusal, TokenForm,
+        Grant, GrantError, Refusal, Request,
     },
     storage::{MemoryStore, Registries},
     types::{AuthMethod, GrantType, Issuer, Scope},
 };
-use http::{Request, StatusCode};
+use http::StatusCode;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use url::form_urlencoded;
@@ -48,12 +48,12 @@ impl Grant for Voucher {
     async fn authorize(
         &self,
         _context: &Context,
-        form: &TokenForm,
+        request: &Request,
         caller: &Caller,
         _decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
-        match form.required("voucher")? {
+        match request.required("voucher")? {
             "spring-sale" => Authorization::for_client(client.clone(), &Self::TYPE),
             _ => Err(Refusal::invalid_grant("the voucher is not valid").into()),
         }
@@ -70,7 +70,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .grant(Voucher) // the one line
         .build()?;
 
-    let metadata = Request::get("/.well-known/oauth-authorization-server").body(Full::default())?;
+    let metadata =
+        http::Request::get("/.well-known/oauth-authorization-server").body(Full::default())?;
     let (_, metadata) = send(&server, metadata).await?;
     let grants = metadata["grant_types_supported"]
         .as_array()
@@ -120,7 +121,7 @@ async fn register_kiosk(store: &MemoryStore) -> Result<PrivateJwk, Box<dyn Error
 fn voucher_request(
     key: &PrivateJwk,
     voucher: &str,
-) -> Result<Request<Full<Bytes>>, Box<dyn Error>> {
+) -> Result<http::Request<Full<Bytes>>, Box<dyn Error>> {
     let assertion = NewAssertion {
         issuer: "kiosk",
         subject: "kiosk",
@@ -139,13 +140,13 @@ fn voucher_request(
         )
         .finish();
     let request =
-        Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+        http::Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
     Ok(request.body(Full::from(form))?)
 }
 
 async fn send(
     server: &AuthorizationServer,
-    request: Request<Full<Bytes>>,
+    request: http::Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Value), Box<dyn Error>> {
     let (parts, body) = server.respond(request).await.into_parts();
     Ok((

@@ -28,12 +28,12 @@ use grantor::{
     registry::{Actor, Client, ClientMetadata},
     remote::{Fetch, FetchError},
     resource::Validator,
-    server::{AuthorizationServer, TokenForm},
+    server::{self, AuthorizationServer},
     storage::{Claim, MemoryStore, Registries, ReplayGuard, ReplayKey, StoreError, Used},
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use tokio::{runtime::Runtime, task::JoinSet};
 
@@ -273,10 +273,13 @@ fn verifier() -> Work {
 
 fn form() -> Work {
     let body = grant_form(&assertion(&key_pair(Algorithm::Rs256).0));
-    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, FORM)]);
+    let head = || {
+        let request = Request::post("/token").header(header::CONTENT_TYPE, FORM);
+        request.body(()).expect("a request").into_parts().0
+    };
     Box::new(move || {
         drop(black_box(
-            TokenForm::parse(None, &headers, body.as_bytes()).expect("a form"),
+            server::Request::parse(head(), body.as_bytes(), SystemClock.now()).expect("a form"),
         ));
     })
 }

@@ -5,9 +5,8 @@ use std::{convert::Infallible, error::Error, net::SocketAddr};
 
 use grantor_server::http::Workers;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::{
-    body::{Bytes, Incoming},
+    body::{Body, Bytes, Incoming},
     server::conn::http1,
     service::service_fn,
 };
@@ -18,10 +17,11 @@ use tokio::{
 };
 
 /// Answers requests until the process is killed.
-pub fn serve<A, F>(address: SocketAddr, answer: A) -> Result<Infallible, Box<dyn Error>>
+pub fn serve<A, F, B>(address: SocketAddr, answer: A) -> Result<Infallible, Box<dyn Error>>
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let mut workers = Workers::start()?;
     Builder::new_current_thread()

@@ -8,7 +8,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use form_urlencoded::byte_serialize;
-use grantor::server::{AuthorizationHeader, FormError, TokenForm};
+use grantor::{
+    clock::UnixTime,
+    server::{AuthorizationHeader, FormError, Request},
+};
 use http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
 
@@ -25,6 +28,7 @@ fuzz_target!(|input: &[u8]| {
                 is_read_back(&id, &secret);
             }
             AuthorizationHeader::Unreadable(reason) => assert!(!reason.is_empty()),
+            _ => panic!("another reading"),
         }
         assert!(matches!(
             read(&[&value, &value]),
@@ -45,13 +49,17 @@ fn read(values: &[&HeaderValue]) -> Result<AuthorizationHeader, FormError> {
     for value in values {
         headers.append(header::AUTHORIZATION, (*value).clone());
     }
-    TokenForm::parse(None, &headers, b"").map(|form| match form.authorization() {
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    head.headers = headers;
+    let read = Request::parse(head, b"", UnixTime::from_millis(0));
+    read.map(|request| match request.authorization() {
         AuthorizationHeader::Absent => AuthorizationHeader::Absent,
         AuthorizationHeader::Basic { id, secret } => AuthorizationHeader::Basic {
             id: id.clone(),
             secret: secret.clone(),
         },
         AuthorizationHeader::Unreadable(reason) => AuthorizationHeader::Unreadable(reason),
+        _ => panic!("another reading"),
     })
 }
 

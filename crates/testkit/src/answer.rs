@@ -1,13 +1,12 @@
 //! An answer of the token endpoint, and what must be true of every one of them.
 
-use bytes::Bytes;
 use grantor::{
     assertion::Verdict,
     jose::base64url_decode,
-    server::{Decision, Outcome},
+    server::{Body, Decision, Outcome},
 };
 use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use serde_json::Value;
 
 use crate::Form;
@@ -27,11 +26,7 @@ pub struct Answer {
 impl Answer {
     /// Reads an answer to `form` and checks what holds for all: one decision, JSON, never stored,
     /// and of the input nothing.
-    pub async fn read(
-        form: &Form,
-        response: Response<Full<Bytes>>,
-        decisions: Vec<Decision>,
-    ) -> Self {
+    pub async fn read(form: &Form, response: Response<Body>, decisions: Vec<Decision>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         let text = std::str::from_utf8(&body).expect("UTF-8").to_owned();

@@ -11,28 +11,28 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    registry::{Client, Revision},
+    registry::{Client, Permission, Revision},
     storage::{ArtifactKey, ArtifactKind, FamilyId, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
 
 /// An access token of this server that has neither expired nor been revoked.
 #[derive(Debug)]
-pub(super) struct AccessToken {
-    pub(super) client: ClientId,
-    pub(super) subject: SubjectId,
-    pub(super) audience: String,
-    pub(super) scope: Scope,
-    pub(super) issued_at: i64,
-    pub(super) expires_at: i64,
+pub struct AccessToken {
+    client: ClientId,
+    subject: SubjectId,
+    audience: String,
+    scope: Scope,
+    issued_at: i64,
+    expires_at: i64,
     /// `jti`, of a JWT.
-    pub(super) token_id: Option<String>,
+    token_id: Option<String>,
     /// Which registrations it was issued for; `None` if an earlier version issued it, which did
     /// not tell.
-    pub(super) origin: Option<TokenOrigin>,
+    origin: Option<TokenOrigin>,
     /// Under which it is revoked. For a JWT made of the `jti`, because an ECDSA signature can be
     /// rewritten by anybody.
-    pub(super) family: FamilyId,
+    family: FamilyId,
 }
 
 /// What is recorded of an opaque access token: a stored format.
@@ -61,13 +61,43 @@ pub(super) fn key_of(token: &str) -> ArtifactKey {
 }
 
 impl AccessToken {
+    /// The client that it was issued to.
+    pub fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// Whom it is about.
+    pub fn subject(&self) -> &SubjectId {
+        &self.subject
+    }
+
+    /// Whom it is for.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// What it allows.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// `jti`, of a JWT.
+    pub fn token_id(&self) -> Option<&str> {
+        self.token_id.as_deref()
+    }
+
+    /// Under what it is revoked.
+    pub(super) fn family(&self) -> FamilyId {
+        self.family
+    }
+
     /// When it was issued.
-    pub(super) fn start(&self) -> UnixTime {
+    pub fn start(&self) -> UnixTime {
         UnixTime::from_millis(self.issued_at.saturating_mul(1000))
     }
 
     /// When it expires.
-    pub(super) fn end(&self) -> UnixTime {
+    pub fn end(&self) -> UnixTime {
         UnixTime::from_millis(self.expires_at.saturating_mul(1000))
     }
 
@@ -101,7 +131,11 @@ impl AccessToken {
 pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessToken>, StoreError> {
     let found = match Unverified::parse(text) {
         Ok(jws) => from_jwt(context, jws),
-        Err(_) => match context.artifacts.get(&key_of(text), context.now()).await? {
+        Err(_) => match context
+            .artifacts()
+            .get(&key_of(text), context.now())
+            .await?
+        {
             Some(artifact) => Some(from_record(artifact.read()?, FamilyId::of(text))),
             None => None,
         },
@@ -109,7 +143,7 @@ pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessT
     match found.filter(|token| context.now().seconds() < token.expires_at) {
         Some(token)
             if !context
-                .artifacts
+                .artifacts()
                 .family_has_ended(&token.family, token.start())
                 .await? =>
         {
@@ -119,9 +153,86 @@ pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessT
     }
 }
 
+/// The access token that this text is, with as much of its scope as is still allowed, if and only if
+/// it is in force.
+pub(super) async fn in_force(
+    context: &Context,
+    text: &str,
+) -> Result<Option<AccessToken>, StoreError> {
+    let Some(token) = find(context, text).await? else {
+        return Ok(None);
+    };
+    let scope = scope_in_force(context, &token).await?;
+    Ok(scope.map(|scope| AccessToken { scope, ..token }))
+}
+
+/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and
+/// so does a permission that was withdrawn. Another registration of the same name does not bring
+/// them back. Answers how much of the token's scope client and permission still allow; `None` if
+/// the token is not active.
+async fn scope_in_force(
+    context: &Context,
+    token: &AccessToken,
+) -> Result<Option<Scope>, StoreError> {
+    let Some(client) = context
+        .clients()
+        .client(&token.client)
+        .await?
+        .filter(|client| client.metadata().enabled)
+    else {
+        return Ok(None);
+    };
+    if !token.is_of(&client) {
+        return Ok(None);
+    }
+    let scope = token.scope.intersection(&client.metadata().scope);
+    if token.subject.as_str() == token.client.as_str() {
+        return Ok(Some(scope));
+    }
+    let Some(subject) = context
+        .subjects()
+        .subject(&token.subject)
+        .await?
+        .filter(|subject| subject.enabled)
+    else {
+        return Ok(None);
+    };
+    if !token.is_under(
+        |origin| origin.subject,
+        subject.revision,
+        subject.created_at,
+    ) {
+        return Ok(None);
+    }
+    if token
+        .origin
+        .is_some_and(|origin| origin.permission.is_none())
+    {
+        // Issued by a grant of the embedder's own, under no permission.
+        return Ok(Some(scope));
+    }
+    let permission = context
+        .permissions()
+        .permission(&token.client, &token.subject)
+        .await?;
+    let is_same = |permission: &Permission| {
+        token.is_under(
+            |origin| origin.permission,
+            permission.revision,
+            permission.created_at,
+        )
+    };
+    Ok(permission
+        .filter(is_same)
+        .map(|permission| match permission.scope {
+            Some(limit) => scope.intersection(&limit),
+            None => scope,
+        }))
+}
+
 /// RFC 9068 §4: one of our keys, our `typ`, our issuer.
 fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
-    let ring = context.signing_keys.key_ring();
+    let ring = context.signing_keys().key_ring();
     let key = jws.header().key_id().and_then(|key_id| ring.own(key_id))?;
     let verified = jws.verify(key.verification()).ok()?;
     if !verified.header().typ_is("at+jwt") {
@@ -142,11 +253,11 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
         expires_at: claims.expires?.seconds() as i64,
     };
     let issued_at = UnixTime::from_millis(claimed.issued_at.saturating_mul(1000));
-    let origin = context.token_ids.open(token_id, &claimed);
+    let origin = context.token_ids().open(token_id, &claimed);
     // What a key signs that signs no more, or not yet, is no token of this server; nor is one
     // without a jti that was made for it.
     if !key.signs_at(issued_at)
-        || (origin.is_none() && !context.token_ids.takes_unsealed(issued_at, context.now()))
+        || (origin.is_none() && !context.token_ids().takes_unsealed(issued_at, context.now()))
     {
         return None;
     }

@@ -1,18 +1,147 @@
 //! Answers: tokens and errors as JSON, never cached (RFC 6749 §5.1, §5.2).
 
-use std::mem;
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context as TaskContext, Poll},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{IssuedToken, Refusal, Retry, introspection::Active};
+use super::{Refusal, Retry};
 use crate::types::{CorrelationId, ErrorCode};
 
-/// What every answer's body is.
-pub(super) type Body = Full<Bytes>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body that came bit by bit has ended early.
+#[derive(Debug, thiserror::Error)]
+#[error("the rest of the answer is missing")]
+pub struct BodyError(#[source] BoxError);
+
+/// The body of an answer: nearly always octets that are there already, else a stream.
+#[derive(Debug)]
+pub struct Body(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Full(Full<Bytes>),
+    Stream(UnsyncBoxBody<Bytes, BodyError>),
+}
+
+impl Body {
+    /// A body that comes bit by bit.
+    pub fn stream<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Kind::Stream(
+            body.map_err(|error| BodyError(error.into())).boxed_unsync(),
+        ))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self(Kind::Full(Full::default()))
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(octets: T) -> Self {
+        Self(Kind::Full(Full::new(octets.into())))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.get_mut().0 {
+            Kind::Full(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
+            Kind::Stream(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Full(body) => body.is_end_stream(),
+            Kind::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Full(body) => body.size_hint(),
+            Kind::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// What an endpoint answers.
+#[derive(Debug)]
+pub struct Answer(Response<Body>);
+
+impl Answer {
+    /// Any response. One that does not say how it may be stored may not be.
+    pub fn new(mut response: Response<Body>) -> Self {
+        response
+            .headers_mut()
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        Self(response)
+    }
+
+    /// JSON that nobody may store.
+    ///
+    /// # Panics
+    /// If `body` cannot be written as JSON: a map whose keys are no text, or a failing
+    /// implementation of `Serialize`.
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        Self(json(status, body))
+    }
+
+    /// JSON that is public and the same for everybody: caches may keep it for a moment, and pages of
+    /// any origin may read it.
+    ///
+    /// # Panics
+    /// As [`Answer::json`].
+    pub fn document(body: &impl Serialize) -> Self {
+        let mut response = json(StatusCode::OK, body);
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=60"),
+        );
+        headers.remove(header::PRAGMA);
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+        Self(response)
+    }
+
+    /// Done, and nothing to say (RFC 7009 §2.2).
+    pub fn empty() -> Self {
+        Self::new(Response::default())
+    }
+
+    /// The response.
+    pub fn into_response(self) -> Response<Body> {
+        self.0
+    }
+}
 
 /// Whether the request carried an Authorization header: only then is a failure answered with a
 /// challenge (RFC 6749 §5.2). Some clients hide the body of an answer that has one.
@@ -23,9 +152,9 @@ pub(super) enum Challenge {
 }
 
 /// A JSON answer that nobody may store.
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_vec(body).expect("answers are JSON");
-    let mut response = Response::new(Full::from(body));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -41,54 +170,10 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> 
     response
 }
 
-/// RFC 6749 §5.1. `scope` is always told, so that a client never has to guess.
-#[derive(Serialize)]
-struct TokenResponse<'a> {
-    access_token: &'a str,
-    token_type: &'static str,
-    expires_in: u64,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
-}
-
-pub(super) fn token(token: &IssuedToken) -> Response<Body> {
-    let body = TokenResponse {
-        access_token: token.expose(),
-        token_type: "Bearer",
-        expires_in: token.lifetime().as_secs(),
-        scope: token.scope().to_string(),
-    };
-    json(StatusCode::OK, &body)
-}
-
-/// RFC 7662 §2.2: what the token stands for, or that it is not active and nothing more.
-pub(super) fn introspection(active: Option<Active>) -> Response<Body> {
-    match active {
-        Some(active) => json(StatusCode::OK, &active),
-        None => json(StatusCode::OK, &json!({"active": false})),
-    }
-}
-
-/// Public and the same for everybody: caches may keep it for a moment, and pages of any origin may
-/// read it.
-pub(super) fn document(body: &impl Serialize) -> Response<Body> {
-    let mut response = json(StatusCode::OK, body);
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=60"),
-    );
-    response.headers_mut().remove(header::PRAGMA);
-    response.headers_mut().insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
-    response
-}
-
-/// What a browser asks before a page reads a [`document`] in a way of its own, with further headers
-/// say. No other endpoint has this: credentials are not for pages.
+/// What a browser asks before a page reads an [`Answer::document`] in a way of its own, with further
+/// headers say. No other endpoint has this: credentials are not for pages.
 pub(super) fn preflight() -> Response<Body> {
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(
@@ -111,15 +196,6 @@ pub(super) fn preflight() -> Response<Body> {
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=60"),
     );
-    response
-}
-
-/// RFC 7009 §2.2: done, and nothing to say.
-pub(super) fn revoked() -> Response<Body> {
-    let mut response = Response::new(Full::default());
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -9,7 +9,7 @@ use grantor_jose::{base64url_encode, json::Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
-use super::{Approval, Blame, Refusal};
+use super::{Approval, Blame, Refusal, Request};
 use crate::{
     assertion::{Assertion, Explanation, Held, Party, Signed, Usage, VerifiedAssertion},
     clock::UnixTime,
@@ -27,7 +27,7 @@ pub struct Decision {
     pub id: CorrelationId,
     /// When the request was read.
     pub at: UnixTime,
-    /// What was asked for: `token`, `introspection` or `revocation`.
+    /// The name of the endpoint that was asked, such as `token`.
     pub endpoint: Cow<'static, str>,
     /// The address that the request was sent from, as far as it is known.
     pub sender: Option<IpAddr>,
@@ -65,11 +65,6 @@ pub struct Decision {
     is_cheap: bool,
 }
 
-/// The address that a request was sent from. The embedder puts one into the request's extensions,
-/// if it knows; decisions name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sender(pub IpAddr);
-
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -91,12 +86,13 @@ pub enum Outcome {
 
 impl Decision {
     /// A new record.
-    pub(super) fn new(endpoint: &'static str, at: UnixTime, sender: Option<Sender>) -> Self {
+    pub(super) fn new(endpoint: &'static str, request: &Request) -> Self {
+        let at = request.at();
         Self {
             id: CorrelationId::new(at),
             at,
             endpoint: Cow::Borrowed(endpoint),
-            sender: sender.map(|Sender(address)| address),
+            sender: request.sender(),
             grant_type: None,
             client: None,
             auth_method: None,
@@ -374,10 +370,11 @@ impl DecisionLog for TracingLog {
 mod tests {
     use super::*;
     use crate::assertion::{Check, KeyTried, Verdict};
+    use crate::server::{Sender, request::Read};
 
     #[test]
     fn a_record_that_would_be_too_long_loses_what_explains_it_and_never_the_cause() {
-        let mut decision = Decision::new("token", UnixTime::from_millis(0), None);
+        let mut decision = Decision::new("token", &Request::blank(UnixTime::from_millis(0)));
         let cause = "\"".repeat(MAX_CAUSE_BYTES);
         decision.outcome = Outcome::Refused {
             error: ErrorCode::INVALID_GRANT,
@@ -425,11 +422,12 @@ mod tests {
 
     #[test]
     fn a_decision_is_read_back_as_it_was_written() {
-        let mut decision = Decision::new(
-            "token",
-            UnixTime::from_millis(1_790_000_000_123),
-            Some(Sender(IpAddr::from([192, 0, 2, 7]))),
-        );
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        let sender = Sender(IpAddr::from([192, 0, 2, 7]));
+        head.extensions.insert(sender);
+        let at = UnixTime::from_millis(1_790_000_000_123);
+        let request = Request::new(head, Read::default(), at);
+        let mut decision = Decision::new("token", &request);
         decision.claims_client("other");
         decision.claims_issuer("billing\u{1b}");
         decision.scope = Some(Scope::parse("a b").expect("a scope"));

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use grantor_jose::{Algorithm, SigningError};
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 
 use super::{
-    ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic, ClientSecretPost,
-    Context, DecisionLog, Grant, JwtBearer, PublicClient, Settings, Throttle, TokenIds, TracingLog,
-    Unthrottled, line::Line, response::Body, service::respond,
+    Body, ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic,
+    ClientSecretPost, Context, DecisionLog, Endpoint, Grant, IntrospectionEndpoint, JwkSetEndpoint,
+    JwtBearer, MetadataEndpoint, PublicClient, RevocationEndpoint, Settings, Throttle,
+    TokenEndpoint, TokenIds, TracingLog, Unthrottled,
+    context::Parts,
+    endpoint::Endpoints,
+    service::{READ, respond},
 };
 use crate::{
     assertion::{Decoys, Lifetimes, Parties, ServerIdentity, Terms, Verifier},
@@ -29,21 +33,11 @@ use crate::{
 pub struct AuthorizationServer(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) line: Line,
+    pub(super) context: Context,
     pub(super) decisions: Box<dyn DecisionLog>,
     pub(super) throttle: Box<dyn Throttle>,
-    pub(super) paths: Paths,
-}
-
-/// The request paths served, from the configured issuer alone (law 5).
-pub(super) struct Paths {
-    pub(super) token: String,
-    pub(super) introspection: String,
-    pub(super) revocation: String,
-    pub(super) jwks: String,
-    pub(super) metadata: String,
-    /// Two more places of the same document.
-    pub(super) openid_metadata: [String; 2],
+    /// The fields of a head that something here reads.
+    pub(super) read: Vec<HeaderName>,
 }
 
 impl AuthorizationServer {
@@ -52,14 +46,13 @@ impl AuthorizationServer {
         Builder::new(issuer)
     }
 
-    /// Answers one HTTP request: token endpoint, introspection, revocation, JWK Set, metadata, else
-    /// 404.
+    /// Answers one HTTP request by the endpoint at its path; 404 where there is none.
     pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        respond(&self.0, request).await
+        respond(self, request).await
     }
 }
 
@@ -76,6 +69,9 @@ pub enum BuildError {
     /// Two client authentication methods of one name.
     #[error("client authentication method {0} is registered twice")]
     DuplicateMethod(AuthMethod),
+    /// Two endpoints of one name or at one path.
+    #[error("endpoint {0} is registered twice")]
+    DuplicateEndpoint(&'static str),
     /// A setting that makes no sense.
     #[error("setting {0}")]
     Setting(&'static str),
@@ -104,6 +100,8 @@ pub struct Builder {
     throttle: Box<dyn Throttle>,
     grants: Vec<Box<dyn Grant>>,
     client_auth: Vec<Box<dyn ClientAuthentication>>,
+    endpoints: Vec<Box<dyn Endpoint>>,
+    read: Vec<HeaderName>,
 }
 
 impl Builder {
@@ -127,7 +125,14 @@ impl Builder {
             throttle: Box::new(Unthrottled),
             grants: Vec::new(),
             client_auth: Vec::new(),
+            endpoints: Vec::new(),
+            read: READ.to_vec(),
         }
+        .endpoint(TokenEndpoint)
+        .endpoint(IntrospectionEndpoint)
+        .endpoint(RevocationEndpoint)
+        .endpoint(JwkSetEndpoint)
+        .endpoint(MetadataEndpoint)
     }
 
     /// Takes everything from one backend. The methods below replace single parts.
@@ -264,6 +269,29 @@ impl Builder {
         self
     }
 
+    /// Adds an endpoint. Those for tokens, introspection, revocation, the JWK Set and the metadata
+    /// are there from the beginning. The endpoint that is asked most comes first.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Endpoint) -> Self {
+        self.endpoints.push(Box::new(endpoint));
+        self
+    }
+
+    /// Removes all endpoints, those that are there from the beginning among them.
+    #[must_use]
+    pub fn without_endpoints(mut self) -> Self {
+        self.endpoints.clear();
+        self
+    }
+
+    /// Keeps this field of a request's head for an extension that reads it. Of a head with many
+    /// fields those that nothing reads are dropped, to save memory.
+    #[must_use]
+    pub fn keep_header(mut self, name: HeaderName) -> Self {
+        self.read.push(name);
+        self
+    }
+
     /// Adds both grants and all five client authentication methods.
     #[must_use]
     pub fn standard(self) -> Self {
@@ -285,14 +313,7 @@ impl Builder {
             Some(keys) => keys,
             None => Arc::new(Arc::new(KeyRing::generate(Algorithm::Es256)?)),
         };
-        let paths = Paths {
-            token: self.issuer.endpoint_path("token"),
-            introspection: self.issuer.endpoint_path("introspect"),
-            revocation: self.issuer.endpoint_path("revoke"),
-            jwks: self.issuer.endpoint_path("jwks"),
-            metadata: self.issuer.metadata_path(),
-            openid_metadata: self.issuer.openid_metadata_paths(),
-        };
+        let endpoints = Endpoints::new(self.endpoints, &self.issuer)?;
         let replay = self.replay.ok_or(BuildError::Missing("a replay guard"))?;
         let clients = self.clients.ok_or(BuildError::Missing("clients"))?;
         let identity = ServerIdentity::new(self.issuer);
@@ -304,7 +325,7 @@ impl Builder {
             .with_algorithms(KeyKind::Public, public)
             .with_algorithms(KeyKind::Secret, secret);
         let parties = Parties::new(clients.clone(), self.key_resolver, terms, Decoys::new()?);
-        let context = Context {
+        let context = Context::from(Parts {
             identity,
             settings: self.settings,
             clock: self.clock,
@@ -317,17 +338,15 @@ impl Builder {
             token_ids: self.token_ids.unwrap_or_else(TokenIds::random),
             parties,
             verifier: Verifier::new(replay, self.replay_quota),
-        };
-        let line = Line {
-            context,
             grants: self.grants,
             client_auth: self.client_auth,
-        };
+            endpoints,
+        });
         Ok(AuthorizationServer(Arc::new(Inner {
-            line,
+            context,
             decisions: self.decisions,
             throttle: self.throttle,
-            paths,
+            read: self.read,
         })))
     }
 

@@ -1,11 +1,14 @@
-//! What the stages share: the server's identity, the clock, the registry, the verifier and the
-//! settings.
+//! What stages and endpoints share: the server's identity and settings, the clock, the stores, the
+//! verifier, and what is registered.
 
 use std::{sync::Arc, time::Duration};
 
 use grantor_jose::Algorithm;
 
-use super::TokenIds;
+use super::{
+    AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Refusal,
+    Request, TokenIds, access_token, client_auth, endpoint::Endpoints, explain,
+};
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
@@ -53,8 +56,11 @@ impl Settings {
     }
 }
 
-/// What every stage may use.
-pub struct Context {
+/// The server, as every stage and every endpoint may use it.
+pub struct Context(Parts);
+
+/// What the builder puts together.
+pub(super) struct Parts {
     pub(super) identity: ServerIdentity,
     pub(super) settings: Settings,
     pub(super) clock: Arc<dyn Clock>,
@@ -67,22 +73,31 @@ pub struct Context {
     pub(super) token_ids: TokenIds,
     pub(super) parties: Parties,
     pub(super) verifier: Verifier,
+    pub(super) grants: Vec<Box<dyn Grant>>,
+    pub(super) client_auth: Vec<Box<dyn ClientAuthentication>>,
+    pub(super) endpoints: Endpoints,
+}
+
+impl From<Parts> for Context {
+    fn from(parts: Parts) -> Self {
+        Self(parts)
+    }
 }
 
 impl Context {
     /// The names this server answers to.
     pub fn identity(&self) -> &ServerIdentity {
-        &self.identity
+        &self.0.identity
     }
 
     /// What the operator set.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.0.settings
     }
 
     /// Now.
     pub fn now(&self) -> UnixTime {
-        self.clock.now()
+        self.0.clock.now()
     }
 
     /// The registered client of this name. A text that cannot be a client identifier names none.
@@ -91,33 +106,94 @@ impl Context {
     /// [`StoreError`] if the registry fails.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         match ClientId::parse(id) {
-            Ok(id) => self.clients.client(&id).await,
+            Ok(id) => self.0.clients.client(&id).await,
             Err(_) => Ok(None),
         }
     }
 
+    /// Finds clients.
+    pub fn clients(&self) -> &dyn ClientSource {
+        &*self.0.clients
+    }
+
     /// Finds subjects.
     pub fn subjects(&self) -> &dyn SubjectSource {
-        &*self.subjects
+        &*self.0.subjects
     }
 
     /// Finds permissions.
     pub fn permissions(&self) -> &dyn PermissionSource {
-        &*self.permissions
+        &*self.0.permissions
     }
 
     /// Keeps what expires: for a grant's own records too, under a kind of their own.
     pub fn artifacts(&self) -> &dyn Artifacts {
-        &*self.artifacts
+        &*self.0.artifacts
     }
 
     /// Finds the party behind an assertion, and says what is expected of it.
     pub fn parties(&self) -> &Parties {
-        &self.parties
+        &self.0.parties
     }
 
     /// Verifies assertions.
     pub fn verifier(&self) -> &Verifier {
-        &self.verifier
+        &self.0.verifier
+    }
+
+    /// How many opaque tokens, and how many revocations, of one client may be in force at once.
+    pub fn token_quota(&self) -> u64 {
+        self.0.token_quota
+    }
+
+    /// The server's own keys.
+    pub fn signing_keys(&self) -> &dyn SigningKeys {
+        &*self.0.signing_keys
+    }
+
+    /// Makes the `jti` of access tokens.
+    pub fn token_ids(&self) -> &TokenIds {
+        &self.0.token_ids
+    }
+
+    /// The grants, in the order of registration.
+    pub fn grants(&self) -> &[Box<dyn Grant>] {
+        &self.0.grants
+    }
+
+    /// The client authentication methods, in the order of registration.
+    pub fn client_auth(&self) -> &[Box<dyn ClientAuthentication>] {
+        &self.0.client_auth
+    }
+
+    pub(super) fn endpoints(&self) -> &Endpoints {
+        &self.0.endpoints
+    }
+
+    /// Finds out who is calling, if and only if the request uses at most one client authentication
+    /// mechanism, its credentials are right, the client is enabled and registered for the method,
+    /// and `requirement` accepts the method.
+    ///
+    /// # Errors
+    /// [`Refusal`]; where an assertion was refused, the decision explains it.
+    pub async fn authenticate(
+        &self,
+        request: &Request,
+        requirement: &ClientAuthRequirement,
+        decision: &mut Decision,
+    ) -> Result<Caller, Refusal> {
+        client_auth::authenticate(self, request, requirement, decision)
+            .await
+            .map_err(|error| explain::refused(self, request, error.into(), decision))
+    }
+
+    /// The access token of this server that this text is, if and only if it is in force: it has
+    /// neither expired nor been revoked, and neither its client nor its subject nor the permission
+    /// it was issued under has ended. Its scope is what they still allow.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a store fails.
+    pub async fn access_token(&self, text: &str) -> Result<Option<AccessToken>, StoreError> {
+        access_token::in_force(self, text).await
     }
 }

@@ -1,11 +1,7 @@
-//! The token request as it came: form and Authorization header, strictly read (RFC 6749 §3.2,
-//! §2.3.1, appendix B).
+//! The form of a request, strictly read (RFC 6749 §3.2, §2.3.1, appendix B).
 
 mod error;
 
-use std::fmt;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use zeroize::Zeroizing;
 
@@ -13,8 +9,6 @@ pub use error::FormError;
 
 use crate::types::Shown;
 
-/// Largest form, in octets.
-pub(super) const MAX_FORM_BYTES: usize = 64 * 1024;
 /// Most parameters in a form.
 const MAX_PARAMETERS: usize = 64;
 /// The only parameters that may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
@@ -48,45 +42,18 @@ const NEVER_IN_QUERY: [&str; 23] = [
     "password",
 ];
 
-/// What the Authorization header said.
+/// The parameters of a request.
 #[derive(Default)]
-pub enum Authorization {
-    /// There was none.
-    #[default]
-    Absent,
-    /// Well-formed Basic credentials, form-decoded once.
-    Basic {
-        /// The client identifier.
-        id: String,
-        /// The client secret.
-        secret: Zeroizing<String>,
-    },
-    /// Another scheme, or Basic credentials that cannot be read; why.
-    Unreadable(&'static str),
-}
-
-/// A token request, about whose sender nothing is known yet. `Debug` shows parameter names, never
-/// values.
-#[derive(Default)]
-pub struct TokenForm {
+pub(super) struct Form {
     /// As they came, those without a value among them.
     parameters: Vec<(Zeroizing<String>, Zeroizing<String>)>,
-    authorization: Authorization,
 }
 
-impl TokenForm {
-    /// Reads the form and the Authorization header of a POST request.
-    ///
-    /// # Errors
-    /// [`FormError`], one variant per refusal. Parameters without a value count as omitted (RFC
-    /// 6749 §3.2), but still as sent twice when they are.
-    pub fn parse(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Self, FormError> {
-        check_content_type(headers)?;
-        check_query(query)?;
-        let mut form = Self {
-            authorization: authorization(headers)?,
-            ..Self::default()
-        };
+impl Form {
+    /// Reads a body. Parameters without a value count as omitted (RFC 6749 §3.2), but still as sent
+    /// twice when they are.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, FormError> {
+        let mut form = Self::default();
         let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding("the body".into()))?;
         for pair in body.split('&').filter(|pair| !pair.is_empty()) {
             form.add(pair)?;
@@ -114,7 +81,7 @@ impl TokenForm {
     }
 
     /// The non-empty values of a parameter.
-    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         let named = self
             .parameters
             .iter()
@@ -122,46 +89,20 @@ impl TokenForm {
         named.map(|(_, value)| value.as_str())
     }
 
-    /// The value of a parameter, if it was sent with one; the first, of one that may be repeated.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.values(name).next()
-    }
-
-    /// As [`TokenForm::parameter`], for one that the request cannot do without.
-    ///
-    /// # Errors
-    /// [`FormError::MissingParameter`]
-    pub fn required(&self, name: &'static str) -> Result<&str, FormError> {
-        self.parameter(name)
-            .ok_or(FormError::MissingParameter(name))
-    }
-
-    /// The non-empty values of `resource` (RFC 8707 §2).
-    pub fn resources(&self) -> impl Iterator<Item = &str> {
-        self.values("resource")
-    }
-
-    /// What the Authorization header said.
-    pub fn authorization(&self) -> &Authorization {
-        &self.authorization
-    }
-}
-
-impl fmt::Debug for TokenForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self
-            .parameters
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
-        f.debug_struct("TokenForm")
-            .field("parameters", &names)
-            .finish_non_exhaustive()
+    /// The names of all parameters.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().map(|(name, _)| name.as_str())
     }
 }
 
 /// The one media type of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Whether a head says that a form follows, and has no parameters itself.
+pub(super) fn check_head(query: Option<&str>, headers: &HeaderMap) -> Result<(), FormError> {
+    check_content_type(headers)?;
+    check_query(query)
+}
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
     if let Some(encoding) = headers
@@ -213,11 +154,11 @@ fn check_query(query: Option<&str>) -> Result<(), FormError> {
 }
 
 /// A bad escape, or not UTF-8.
-struct BadEncoding;
+pub(super) struct BadEncoding;
 
 /// Decodes `application/x-www-form-urlencoded` once: `+` is a space, every `%` starts an octet, the
 /// result is UTF-8.
-fn decode(text: &str) -> Result<Zeroizing<String>, BadEncoding> {
+pub(super) fn decode(text: &str) -> Result<Zeroizing<String>, BadEncoding> {
     // Nothing to decode in most texts, in assertions above all.
     if !text.as_bytes().contains(&b'%') && !text.as_bytes().contains(&b'+') {
         return Ok(Zeroizing::new(text.to_owned()));
@@ -235,41 +176,6 @@ fn decode(text: &str) -> Result<Zeroizing<String>, BadEncoding> {
     Ok(Zeroizing::new(decoded.into_owned()))
 }
 
-fn authorization(headers: &HeaderMap) -> Result<Authorization, FormError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(Authorization::Absent),
-        (Some(_), Some(_)) => Err(FormError::DuplicateAuthorization),
-        (Some(value), None) => {
-            Ok(basic(value.as_bytes()).unwrap_or_else(Authorization::Unreadable))
-        }
-    }
-}
-
-fn basic(value: &[u8]) -> Result<Authorization, &'static str> {
-    let value = std::str::from_utf8(value).map_err(|_| "not ASCII")?;
-    let (scheme, credentials) = value
-        .split_once(' ')
-        .ok_or("no credentials after the scheme")?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err("the scheme is not Basic");
-    }
-    let decoded = Zeroizing::new(
-        STANDARD
-            .decode(credentials.trim_matches(' '))
-            .map_err(|_| "not base64")?,
-    );
-    let text = std::str::from_utf8(&decoded).map_err(|_| "not UTF-8")?;
-    let (id, secret) = text
-        .split_once(':')
-        .ok_or("no colon between id and secret")?;
-    let field = |text| decode(text).map_err(|_| "not form-encoded");
-    Ok(Authorization::Basic {
-        id: field(id)?.to_string(),
-        secret: field(secret)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,24 +189,23 @@ mod tests {
         headers
     }
 
-    fn parse(body: &str) -> Result<TokenForm, FormError> {
-        TokenForm::parse(
-            None,
-            &headers(&[("content-type", "application/x-www-form-urlencoded")]),
-            body.as_bytes(),
-        )
+    fn parse(body: &str) -> Result<Form, FormError> {
+        Form::parse(body.as_bytes())
     }
 
     fn refusal(body: &str) -> FormError {
-        parse(body).expect_err(body)
+        parse(body).err().expect(body)
     }
 
     #[test]
     fn decodes_once_and_treats_empty_as_omitted() {
         let form = parse("a=x+y%20z&b=%2520&c=&d&=e").expect("a form");
-        assert_eq!(form.parameter("a"), Some("x y z"));
-        assert_eq!(form.parameter("b"), Some("%20"));
-        assert_eq!((form.parameter("c"), form.parameter("d")), (None, None));
+        assert_eq!(form.values("a").next(), Some("x y z"));
+        assert_eq!(form.values("b").next(), Some("%20"));
+        assert_eq!(
+            (form.values("c").next(), form.values("d").next()),
+            (None, None)
+        );
     }
 
     #[test]
@@ -340,8 +245,7 @@ mod tests {
 
     #[test]
     fn content_type_is_the_form_in_utf8() {
-        let with =
-            |value| TokenForm::parse(None, &headers(&[("content-type", value)]), b"").map(drop);
+        let with = |value| check_head(None, &headers(&[("content-type", value)]));
         for value in [
             "application/x-www-form-urlencoded",
             "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
@@ -362,21 +266,16 @@ mod tests {
             );
         }
         let none = FormError::ContentType(Shown::list([].into_iter()));
-        assert_eq!(
-            TokenForm::parse(None, &HeaderMap::new(), b"").map(drop),
-            Err(none)
-        );
+        assert_eq!(check_head(None, &HeaderMap::new()), Err(none));
     }
 
     #[test]
     fn parameters_in_the_query_are_refused() {
         let with = |query| {
-            TokenForm::parse(
+            check_head(
                 Some(query),
                 &headers(&[("content-type", "application/x-www-form-urlencoded")]),
-                b"",
             )
-            .map(drop)
         };
         assert_eq!(with("foo=bar"), Ok(()));
         for (query, name) in [
@@ -395,33 +294,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn basic_credentials_are_form_decoded_once() {
-        let read = |text: &str| basic(format!("basic {}", STANDARD.encode(text)).as_bytes());
-        let Ok(Authorization::Basic { id, secret }) = read("a%3Ab+c:p%25%2B:%C3%A9") else {
-            panic!("credentials")
-        };
-        assert_eq!((id.as_str(), secret.as_str()), ("a:b c", "p%+:é"));
-        assert!(matches!(read("a%zz:b"), Err("not form-encoded")));
-        assert!(matches!(read("ab"), Err("no colon between id and secret")));
-        for header in [
-            "Basic",
-            "Bearer abc",
-            "Basic a b",
-            "Basic\tYTpi",
-            "Basic YTp",
-            "Basic a, Basic b",
-        ] {
-            assert!(basic(header.as_bytes()).is_err(), "{header}");
-        }
-    }
-
     proptest! {
         #[test]
         fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..300)) {
             let headers = headers(&[("content-type", "application/x-www-form-urlencoded")]);
-            let _ = TokenForm::parse(std::str::from_utf8(&body).ok(), &headers, &body);
-            let _ = basic(&body);
+            let _ = check_head(std::str::from_utf8(&body).ok(), &headers);
+            let _ = Form::parse(&body);
         }
     }
 }

@@ -1,45 +1,52 @@
 //! The authorization server: a straight line from request to token, and what hangs on it.
 //!
 //! ```text
-//! http::Request -> TokenForm -> Caller -> Authorization -> Approval -> IssuedToken -> http::Response
+//! http::Request -> Request   -> Caller -> Authorization -> Approval -> IssuedToken -> http::Response
 //!                  form         client    grant            policy      issue          response
 //!                               auth
 //! ```
 //!
 //! `line` holds that line. Each type in it has private fields and one maker, so holding a
 //! [`Caller`] is the proof that client authentication happened. A [`Grant`] or a
-//! [`ClientAuthentication`] of your own is one file and one line of the [`Builder`].
+//! [`ClientAuthentication`] of your own is one file and one line of the [`Builder`], and so is an
+//! [`Endpoint`].
 
 mod access_token;
+mod answer;
 mod audit;
+mod authorization_header;
 mod builder;
 mod client_auth;
 mod context;
+mod endpoint;
 mod explain;
 mod form;
 mod grant;
-mod introspection;
 mod issue;
-mod jwks;
 mod line;
-mod metadata;
 mod party;
 mod policy;
 mod refusal;
-mod response;
-mod revocation;
+mod request;
 mod service;
 mod throttle;
 mod token_id;
 
-pub use audit::{Decision, DecisionLog, Outcome, RecordError, Sender, TracingLog};
+pub use access_token::AccessToken;
+pub use answer::{Answer, Body, BodyError};
+pub use audit::{Decision, DecisionLog, Outcome, RecordError, TracingLog};
+pub use authorization_header::AuthorizationHeader;
 pub use builder::{AuthorizationServer, BuildError, Builder};
 pub use client_auth::{
     Caller, ClientAssertion, ClientAuthError, ClientAuthentication, ClientSecretBasic,
     ClientSecretPost, Mechanism, PublicClient,
 };
 pub use context::{Context, Settings};
-pub use form::{Authorization as AuthorizationHeader, FormError, TokenForm};
+pub use endpoint::{
+    Endpoint, IntrospectionEndpoint, JwkSetEndpoint, Metadata, MetadataEndpoint, Path,
+    RevocationEndpoint, Route, TokenEndpoint,
+};
+pub use form::FormError;
 pub use grant::{
     Authorization, ClientAuthRequirement, ClientCredentials, Grant, GrantError, JwtBearer,
 };
@@ -47,6 +54,7 @@ pub use issue::{IssueError, IssuedToken};
 pub use line::TokenError;
 pub use policy::{Approval, PolicyError};
 pub use refusal::{Blame, Refusal, Retry};
+pub use request::{ClientCertificate, Request, Sender};
 pub use throttle::{Attempt, Throttle, Unthrottled};
 pub use token_id::TokenIds;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Authorization, Context, Refusal, TokenForm, token_id::TokenOrigin};
+use super::{Authorization, Context, Refusal, Request, token_id::TokenOrigin};
 use crate::{
     registry::Client,
     types::{ErrorCode, Rule, Scope, Shown, SubjectId},
@@ -90,10 +90,10 @@ impl Approval {
 /// served. No scope requested means all that is allowed.
 pub(super) fn approve(
     context: &Context,
-    form: &TokenForm,
+    request: &Request,
     authorization: Authorization,
 ) -> Result<Approval, PolicyError> {
-    let audience = audience(context, form)?;
+    let audience = audience(context, request)?;
     let Authorization {
         client,
         subject,
@@ -103,7 +103,7 @@ pub(super) fn approve(
     } = authorization;
     let parse =
         |text: &str| Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()));
-    let in_form = form.parameter("scope").map(parse).transpose()?;
+    let in_form = request.parameter("scope").map(parse).transpose()?;
     let scope = match in_form.or(requested) {
         None => widest,
         Some(requested) if requested.is_subset(&widest) => requested,
@@ -127,9 +127,9 @@ pub(super) fn approve(
     })
 }
 
-fn audience(context: &Context, form: &TokenForm) -> Result<String, PolicyError> {
+fn audience(context: &Context, request: &Request) -> Result<String, PolicyError> {
     let settings = context.settings();
-    let mut resources = form.resources();
+    let mut resources = request.parameters("resource");
     match (resources.next(), resources.next()) {
         (None, _) => Ok(settings
             .default_audience

@@ -48,6 +48,7 @@ struct Parts {
     blame: Blame,
     retry: Option<Retry>,
     status: Option<StatusCode>,
+    is_challenging: bool,
     headers: HeaderMap,
 }
 
@@ -71,6 +72,7 @@ impl Refusal {
             blame: Blame::None,
             retry: None,
             status: None,
+            is_challenging: false,
             headers: HeaderMap::new(),
         }))
     }
@@ -119,6 +121,14 @@ impl Refusal {
         self
     }
 
+    /// Challenges the client where its authentication failed, also if it sent no Authorization
+    /// header (RFC 9110 §15.5.2).
+    #[must_use]
+    pub fn challenging(mut self) -> Self {
+        self.0.is_challenging = true;
+        self
+    }
+
     /// The connection is closed: the rest of the request was not read.
     pub(super) fn closing_the_connection(self) -> Self {
         self.with_header(header::CONNECTION, HeaderValue::from_static("close"))
@@ -160,6 +170,10 @@ impl Refusal {
     /// The fields that the answer's head has beside the usual ones.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
+    }
+
+    pub(super) fn is_challenging(&self) -> bool {
+        self.0.is_challenging
     }
 
     pub(super) fn status(&self) -> Option<StatusCode> {

@@ -5,97 +5,54 @@ use std::{
     future::{Future, poll_fn},
     panic::{self, AssertUnwindSafe},
     pin::{Pin, pin},
-    sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Method, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    Attempt, AuthorizationServer, Decision, DecisionLog, FormError, Refusal, TokenForm,
-    builder::{Inner, Paths},
-    explain,
-    form::MAX_FORM_BYTES,
-    introspection, jwks, metadata,
-    response::{self, Body, Challenge},
-    revocation, throttle,
+    Answer, Attempt, AuthorizationServer, Body, Decision, DecisionLog, Endpoint, FormError,
+    Outcome, Refusal, Request, Route,
+    answer::{self, Challenge},
+    builder::Inner,
+    endpoint::{BodyKind, Record, Registered},
+    request::Read,
+    throttle,
 };
 
 /// A head with more fields than this is copied, to be small while a body is waited for.
 const SMALL_HEAD: usize = 16;
-/// The fields that are read of a request with a form.
-const READ: [HeaderName; 4] = [
+/// The fields that this server reads itself.
+pub(super) const READ: [HeaderName; 4] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
 ];
 
-/// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Endpoint {
-    Token,
-    Introspection,
-    Revocation,
-    Jwks,
-    Metadata,
-}
-
-impl Endpoint {
-    /// Its name in decision records.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Introspection => "introspection",
-            Self::Revocation => "revocation",
-            Self::Jwks => "jwks",
-            Self::Metadata => "metadata",
-        }
-    }
-
-    fn methods(self) -> &'static [Method] {
-        match self {
-            Self::Token | Self::Introspection | Self::Revocation => &[Method::POST],
-            Self::Jwks | Self::Metadata => &[Method::GET, Method::HEAD, Method::OPTIONS],
-        }
-    }
-}
-
-impl Paths {
-    fn endpoint(&self, path: &str) -> Option<Endpoint> {
-        match path {
-            _ if path == self.token => Some(Endpoint::Token),
-            _ if path == self.introspection => Some(Endpoint::Introspection),
-            _ if path == self.revocation => Some(Endpoint::Revocation),
-            _ if path == self.jwks => Some(Endpoint::Jwks),
-            _ if path == self.metadata => Some(Endpoint::Metadata),
-            _ if self.openid_metadata.iter().any(|alias| path == alias) => Some(Endpoint::Metadata),
-            _ => None,
-        }
-    }
-}
-
 impl AuthorizationServer {
     /// The name of the endpoint at this request path, as in decision records: one of a few, and so
     /// fit for a metric's label.
     pub fn endpoint_name(&self, path: &str) -> Option<&'static str> {
-        self.0.paths.endpoint(path).map(Endpoint::name)
+        let registered = self.0.context.endpoints().at(path)?;
+        Some(registered.route.name())
     }
 
-    /// Drops the fields of a head that no endpoint reads, if there are many: each takes up to
+    /// Drops the fields of a head that nothing here reads, if there are many: each takes up to
     /// thirty times the memory that it took to send. [`AuthorizationServer::respond`] does so
     /// before it waits for a body. A program that keeps requests before they get there,
     /// in a queue of tasks above all, does it as soon as it has read what it wants itself.
-    pub fn forget_unread(headers: &mut HeaderMap) {
+    pub fn forget_unread(&self, headers: &mut HeaderMap) {
         if headers.len() <= SMALL_HEAD {
             return;
         }
-        let mut kept = HeaderMap::with_capacity(READ.len());
-        for name in READ {
-            for value in headers.get_all(&name) {
-                kept.append(&name, value.clone());
+        let read = &self.0.read;
+        let mut kept = HeaderMap::with_capacity(read.len());
+        for name in read {
+            for value in headers.get_all(name) {
+                kept.append(name, value.clone());
             }
         }
         *headers = kept;
@@ -103,67 +60,74 @@ impl AuthorizationServer {
 }
 
 /// Answers one request.
-pub(super) async fn respond<B>(server: &Inner, request: Request<B>) -> Response<Body>
+pub(super) async fn respond<B>(
+    server: &AuthorizationServer,
+    request: http::Request<B>,
+) -> Response<Body>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Some(endpoint) = server.paths.endpoint(request.uri().path()) else {
-        return response::not_found();
+    let Some(registered) = server.0.context.endpoints().at(request.uri().path()) else {
+        return answer::not_found();
     };
-    if !endpoint.methods().contains(request.method()) {
-        return response::method_not_allowed(endpoint.methods());
+    let route = &registered.route;
+    if !route.methods().contains(request.method()) {
+        return answer::method_not_allowed(route.methods());
     }
-    match endpoint {
-        Endpoint::Jwks | Endpoint::Metadata if request.method() == Method::OPTIONS => {
-            response::preflight()
-        }
-        Endpoint::Jwks => response::document(&jwks::document(
-            &server.line.context.signing_keys.key_ring(),
-        )),
-        Endpoint::Metadata => response::document(&metadata::document(&server.line)),
-        Endpoint::Token | Endpoint::Introspection | Endpoint::Revocation => {
-            decide(server, endpoint, request).await
-        }
+    if route.record() == Record::Document && request.method() == Method::OPTIONS {
+        return answer::preflight();
     }
+    decide(server, registered, request).await
 }
 
-/// Reads a form, decides, records the decision, answers.
-async fn decide<B>(server: &Inner, endpoint: Endpoint, request: Request<B>) -> Response<Body>
+/// Reads a request, decides, records the decision, answers.
+async fn decide<B>(
+    server: &AuthorizationServer,
+    Registered { route, endpoint }: &Registered,
+    request: http::Request<B>,
+) -> Response<Body>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (mut parts, body) = request.into_parts();
-    AuthorizationServer::forget_unread(&mut parts.headers);
-    let line = &server.line;
-    let form = read_form(&parts, body).await;
-    let sender = parts.extensions.get().copied();
-    let mut record = Record {
+    let (mut head, body) = request.into_parts();
+    server.forget_unread(&mut head.headers);
+    let server = &*server.0;
+    let (read, unreadable) = match read(route.body(), &head, body).await {
+        Ok(read) => (read, None),
+        Err(error) => (Read::default(), Some(error)),
+    };
+    let request = &Request::new(head, read, server.context.now());
+    let mut record = Recorded {
         log: &*server.decisions,
-        decision: Decision::new(endpoint.name(), line.context.now(), sender),
+        record: route.record(),
+        decision: Decision::new(route.name(), request),
     };
     let decision = &mut record.decision;
-    let outcome = match &form {
-        // Apart, so that a request whose body does not come takes a fifth of the memory.
-        Ok(form) => caught(Box::pin(answer(server, endpoint, &parts, form, decision))).await,
-        Err(error) => Err(error.clone().into()),
+    let outcome = match unreadable {
+        Some(error) => Err(error.into()),
+        None => caught(answer(server, route, &**endpoint, request, decision)).await,
     };
     let outcome = outcome
-        .map_err(|refusal| throttle::slow_down(&*server.throttle, &parts.extensions, refusal));
-    match &outcome {
-        Ok(_) => decision.granted(),
-        Err(refusal) => decision.refused(refusal),
+        .map_err(|refusal| throttle::slow_down(&*server.throttle, request.extensions(), refusal));
+    match outcome {
+        Ok(answer) => {
+            decision.granted();
+            answer.into_response()
+        }
+        Err(refusal) => {
+            decision.refused(&refusal);
+            let is_challenged =
+                refusal.is_challenging() || request.headers().contains_key(header::AUTHORIZATION);
+            let challenge = if is_challenged {
+                Challenge::Basic
+            } else {
+                Challenge::None
+            };
+            answer::error(&refusal, &decision.id, challenge)
+        }
     }
-    // RFC 7662 §2.3: whoever may not introspect is always challenged.
-    let challenged =
-        endpoint == Endpoint::Introspection || parts.headers.contains_key(header::AUTHORIZATION);
-    let challenge = if challenged {
-        Challenge::Basic
-    } else {
-        Challenge::None
-    };
-    outcome.unwrap_or_else(|refusal| response::error(&refusal, &decision.id, challenge))
 }
 
 /// Answers also where what decides panics: the request is refused, and its decision recorded. The
@@ -181,52 +145,49 @@ async fn caught<T>(decided: impl Future<Output = Result<T, Refusal>>) -> Result<
 
 /// A decision that is recorded, however the request ends: one that is cut off while it is decided
 /// may have used up its assertion.
-struct Record<'l> {
+struct Recorded<'l> {
     log: &'l dyn DecisionLog,
+    record: Record,
     decision: Decision,
 }
 
-impl Drop for Record<'_> {
+impl Drop for Recorded<'_> {
     fn drop(&mut self) {
-        self.log.record(&self.decision);
+        let is_refused = matches!(self.decision.outcome, Outcome::Refused { .. });
+        if self.record == Record::Decision || is_refused {
+            self.log.record(&self.decision);
+        }
     }
 }
 
-/// Does what the form asks for, if its sender is heard.
+/// Does what the request asks for, if its sender is heard. What decides is in a box of its own, so
+/// that a request whose body does not come takes a fifth of the memory.
 async fn answer(
     server: &Inner,
-    endpoint: Endpoint,
-    parts: &Parts,
-    form: &TokenForm,
+    route: &Route,
+    endpoint: &dyn Endpoint,
+    request: &Request,
     decision: &mut Decision,
-) -> Result<Response<Body>, Refusal> {
-    let (line, attempt) = (&server.line, Attempt::new(&parts.extensions, form));
+) -> Result<Answer, Refusal> {
+    let context = &server.context;
+    if route.record() == Record::Document {
+        return endpoint.answer(context, request, decision).await;
+    }
+    let attempt = Attempt::new(request);
     throttle::check(&*server.throttle, &attempt, decision)?;
-    let outcome = match endpoint {
-        Endpoint::Introspection => introspection::introspect(line, form, decision)
-            .await
-            .map(response::introspection),
-        Endpoint::Revocation => revocation::revoke(line, form, decision)
-            .await
-            .map(|()| response::revoked()),
-        Endpoint::Token | Endpoint::Jwks | Endpoint::Metadata => line
-            .token(form, decision)
-            .await
-            .map(|token| response::token(&token)),
-    };
-    let outcome = outcome.map_err(|error| explain::refused(&line.context, form, error, decision));
+    let outcome = endpoint.answer(context, request, decision).await;
     throttle::conclude(&*server.throttle, &attempt, &outcome);
     outcome
 }
 
 /// Reads a body to its end. One piece, which it nearly always is, is taken as it is. Several are
 /// copied together: a piece of one octet keeps alive all that was read from the connection with it.
-async fn read_body<B>(body: B) -> Result<Bytes, FormError>
+async fn read_body<B>(body: B, largest: usize) -> Result<Bytes, FormError>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let mut body = std::pin::pin!(Limited::new(body, MAX_FORM_BYTES));
+    let mut body = std::pin::pin!(Limited::new(body, largest));
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(mut data) = frame.map_err(refused_body)?.into_data() else {
@@ -248,23 +209,27 @@ fn refused_body(error: Box<dyn std::error::Error + Send + Sync>) -> FormError {
     }
 }
 
-async fn read_form<B>(parts: &Parts, body: B) -> Result<TokenForm, FormError>
+/// Reads what the endpoint takes.
+async fn read<B>(kind: BodyKind, head: &Parts, body: B) -> Result<Read, FormError>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let declared = parts
+    let BodyKind::Form(largest) = kind else {
+        return Read::head(head);
+    };
+    let declared = head
         .headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: u64| length > MAX_FORM_BYTES as u64) {
+    if declared.is_some_and(|length: u64| length > largest as u64) {
         return Err(FormError::TooLarge);
     }
-    let body = read_body(body).await?;
-    TokenForm::parse(parts.uri.query(), &parts.headers, &body)
+    let body = read_body(body, largest).await?;
+    Read::form(head, &body)
 }
 
-impl<B> tower_service::Service<Request<B>> for AuthorizationServer
+impl<B> tower_service::Service<http::Request<B>> for AuthorizationServer
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -278,8 +243,8 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let server = Arc::clone(&self.0);
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let server = self.clone();
         Box::pin(async move { Ok(respond(&server, request).await) })
     }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 
 use http::Extensions;
 
-use super::{AuthorizationHeader, Blame, Decision, Refusal, TokenForm};
+use super::{AuthorizationHeader, Blame, Decision, Refusal, Request};
 use crate::assertion::Assertion;
 
 /// Counts failures, and says who failed too often. Its methods must not block.
@@ -46,44 +46,50 @@ impl Throttle for Unthrottled {
 /// A request of which nothing is known yet but what it says.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
-    extensions: &'a Extensions,
-    form: &'a TokenForm,
+    request: &'a Request,
+}
+
+/// What a request claims to come from. Not proven.
+enum Claimed<'a> {
+    Client(Cow<'a, str>),
+    Issuer(Cow<'a, str>),
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(extensions: &'a Extensions, form: &'a TokenForm) -> Self {
-        Self { extensions, form }
+    pub(super) fn new(request: &'a Request) -> Self {
+        Self { request }
     }
 
     /// What the embedder attached to the request.
     pub fn extensions(&self) -> &'a Extensions {
-        self.extensions
+        self.request.extensions()
     }
 
     /// Whose credentials or assertion these claim to be, registered or not: the name that would be
     /// verified first. A bare `client_id` counts only where there is nothing else.
     pub fn claimed_party(&self) -> Option<Cow<'a, str>> {
-        let parameter = |name| self.form.parameter(name);
-        let secret = || {
-            parameter("client_secret")
-                .and(parameter("client_id"))
-                .map(Cow::Borrowed)
-        };
+        match self.claimed()? {
+            Claimed::Client(name) | Claimed::Issuer(name) => Some(name),
+        }
+    }
+
+    fn claimed(&self) -> Option<Claimed<'a>> {
+        let parameter = |name| self.request.parameter(name);
+        let client = |id| Claimed::Client(Cow::Borrowed(id));
+        let secret = || parameter("client_secret").and(parameter("client_id"));
         let issuer = |name| {
             let assertion = Assertion::parse(parameter(name)?).ok()?;
-            assertion
-                .dangerously_unverified_claims()
-                .issuer
-                .as_ref()
-                .map(|issuer| Cow::Owned(issuer.to_string()))
+            let issuer = assertion.dangerously_unverified_claims().issuer.as_ref();
+            issuer.map(|issuer| Cow::Owned(issuer.to_string()))
         };
-        match self.form.authorization() {
-            AuthorizationHeader::Basic { id, .. } => Some(Cow::Borrowed(id)),
+        match self.request.authorization() {
+            AuthorizationHeader::Basic { id, .. } => Some(client(id)),
             AuthorizationHeader::Unreadable(_) => None,
             AuthorizationHeader::Absent => issuer("client_assertion")
-                .or_else(secret)
-                .or_else(|| issuer("assertion"))
-                .or_else(|| parameter("client_id").map(Cow::Borrowed)),
+                .map(Claimed::Client)
+                .or_else(|| secret().map(client))
+                .or_else(|| issuer("assertion").map(Claimed::Issuer))
+                .or_else(|| parameter("client_id").map(client)),
         }
     }
 }
@@ -97,8 +103,10 @@ pub(super) fn check(
     let Some(wait) = throttle.wait(attempt) else {
         return Ok(());
     };
-    if let Some(party) = attempt.claimed_party() {
-        decision.claims_client(&party);
+    match attempt.claimed() {
+        Some(Claimed::Client(id)) => decision.claims_client(&id),
+        Some(Claimed::Issuer(issuer)) => decision.claims_issuer(&issuer),
+        None => {}
     }
     Err(Refusal::throttled(wait))
 }

@@ -81,20 +81,10 @@ impl Issuer {
         format!("{}/{name}", self.path)
     }
 
-    /// The request path of the metadata document, the well-known part inserted before the path (RFC
+    /// The request path of a well-known document, the well-known part inserted before the path (RFC
     /// 8414 §3.1).
-    pub fn metadata_path(&self) -> String {
-        format!("/.well-known/oauth-authorization-server{}", self.path)
-    }
-
-    /// Where clients that know OpenID Connect only look for the same document: the well-known part
-    /// before the path (RFC 8414 §5), and behind it (OpenID Connect Discovery §4.1).
-    pub fn openid_metadata_paths(&self) -> [String; 2] {
-        let path = &self.path;
-        [
-            format!("/.well-known/openid-configuration{path}"),
-            format!("{path}/.well-known/openid-configuration"),
-        ]
+    pub fn well_known_path(&self, name: &str) -> String {
+        format!("/.well-known/{name}{}", self.path)
     }
 }
 
@@ -159,14 +149,9 @@ mod tests {
     fn the_well_known_part_goes_before_the_path() {
         let issuer = Issuer::parse("https://as.example/tenant").expect("an issuer");
         assert_eq!(
-            issuer.metadata_path(),
+            issuer.well_known_path("oauth-authorization-server"),
             "/.well-known/oauth-authorization-server/tenant"
         );
-        let openid = [
-            "/.well-known/openid-configuration/tenant",
-            "/tenant/.well-known/openid-configuration",
-        ];
-        assert_eq!(issuer.openid_metadata_paths(), openid);
         assert_eq!(issuer.endpoint("token"), "https://as.example/tenant/token");
         assert_eq!(issuer.endpoint_path("token"), "/tenant/token");
     }

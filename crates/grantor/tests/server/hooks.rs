@@ -10,7 +10,7 @@ use grantor::{
     registry::{Client, Permission, Subject},
     server::{
         Authorization, Caller, ClientAuthError, ClientAuthRequirement, ClientAuthentication,
-        Context, Decision, Grant, GrantError, Mechanism, Refusal, TokenForm,
+        Context, Decision, Grant, GrantError, Mechanism, Refusal, Request,
     },
     storage::{
         Claim, ClientSource, PermissionSource, ReplayGuard, ReplayKey, StoreError, SubjectSource,
@@ -346,12 +346,12 @@ impl Grant for Voucher {
     async fn authorize(
         &self,
         _: &Context,
-        form: &TokenForm,
+        request: &Request,
         caller: &Caller,
         _: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
-        match form.required("voucher")? {
+        match request.required("voucher")? {
             "good" => Authorization::for_client(client.clone(), &VOUCHER),
             "panics" => defect(),
             _ => Err(Refusal::invalid_grant("the voucher is not valid").into()),
@@ -379,17 +379,17 @@ impl ClientAuthentication for Badge {
         Mechanism::Secret
     }
 
-    fn is_presented(&self, form: &TokenForm) -> bool {
-        form.parameter("badge").is_some()
+    fn is_presented(&self, request: &Request) -> bool {
+        request.parameter("badge").is_some()
     }
 
     async fn authenticate(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let id = form.parameter("badge").unwrap_or_default();
+        let id = request.parameter("badge").unwrap_or_default();
         decision.claims_client(id);
         let client = context.client(id).await.map_err(ClientAuthError::Store)?;
         client

@@ -608,7 +608,7 @@ async fn is_a_tower_service() {
         .party_with(Use::Grant, keys::RSA.clone(), |_| ())
         .await;
     let mut service = world.server.clone();
-    let response: Result<Response<Full<Bytes>>, Infallible> =
+    let response: Result<Response<grantor::server::Body>, Infallible> =
         service.call(party.good_form().request()).await;
     let body = response.expect("infallible").into_body();
     assert!(body.size_hint().exact().is_some_and(|length| length > 100));

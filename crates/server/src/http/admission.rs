@@ -12,10 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use grantor::server::Body as AnswerBody;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, uri::Authority,
 };
-use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::guests::{Guest, Guests, Room};
@@ -48,7 +48,7 @@ impl Refusal {
     /// An answer without a body: a client that takes no answers must not make us keep any.
     pub(super) fn response(self) -> Response<Held> {
         let mut response = Response::new(Held {
-            body: Full::default(),
+            body: AnswerBody::default(),
             place: None,
         });
         *response.status_mut() = self.status();
@@ -239,12 +239,12 @@ impl Body for Coming {
 
 /// The body of an answer, and the place of its request until the client has taken it.
 pub(super) struct Held {
-    body: Full<Bytes>,
+    body: AnswerBody,
     place: Option<Place>,
 }
 
 impl Held {
-    pub(super) fn new(body: Full<Bytes>, place: Place) -> Self {
+    pub(super) fn new(body: AnswerBody, place: Place) -> Self {
         place.guest.answered.fetch_add(1, Ordering::Relaxed);
         Self {
             body,
@@ -263,7 +263,7 @@ impl Drop for Held {
 
 impl Body for Held {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = <AnswerBody as Body>::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -4,11 +4,9 @@ use std::{
     error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
-use bytes::Bytes;
-use grantor::server::{AuthorizationServer, Sender};
+use grantor::server::{AuthorizationServer, Body, Sender};
 use grantor_stores::sqlite::SqliteStore;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::{net::TcpStream, sync::watch};
 
@@ -104,7 +102,7 @@ impl Answering {
         if let Some(origin) = sender.and_then(Origin::of) {
             request.extensions_mut().insert(origin);
         }
-        AuthorizationServer::forget_unread(request.headers_mut());
+        self.server.forget_unread(request.headers_mut());
         let request = request.map(|body| Coming::new(body, guest));
         Ok(Box::pin(self.clone().answer(request, place)))
     }
@@ -122,7 +120,7 @@ impl Answering {
     }
 
     /// Answers also where a defect of ours panics.
-    async fn respond_always(&self, request: Request<Coming>) -> Response<Full<Bytes>> {
+    async fn respond_always(&self, request: Request<Coming>) -> Response<Body> {
         let answer = pin!(self.respond(request));
         let answer = panics::caught(answer).await;
         answer.unwrap_or_else(|| {
@@ -133,7 +131,7 @@ impl Answering {
         })
     }
 
-    async fn respond(&self, request: Request<Coming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Coming>) -> Response<Body> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
             "/health/live" if reads => live(&self.store),
@@ -151,7 +149,7 @@ impl Answering {
     }
 }
 
-async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Response<Full<Bytes>> {
+async fn within_time(answer: impl Future<Output = Response<Body>>) -> Response<Body> {
     match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(response) => response,
         Err(_) => {
@@ -169,7 +167,7 @@ async fn within_time(answer: impl Future<Output = Response<Full<Bytes>>>) -> Res
 
 /// Live means that the process can go on: without the thread that writes to the database it has to
 /// be started anew.
-fn live(store: &SqliteStore) -> Response<Full<Bytes>> {
+fn live(store: &SqliteStore) -> Response<Body> {
     match store.has_ended() {
         false => plain(StatusCode::OK, r#"{"status":"live"}"#),
         true => plain(
@@ -180,7 +178,7 @@ fn live(store: &SqliteStore) -> Response<Full<Bytes>> {
 }
 
 /// Ready means that the next request could be decided: the database can be read and written.
-async fn ready(store: &SqliteStore) -> Response<Full<Bytes>> {
+async fn ready(store: &SqliteStore) -> Response<Body> {
     match store.check().await {
         Ok(()) => plain(StatusCode::OK, r#"{"status":"ready"}"#),
         Err(error) => {
@@ -194,8 +192,8 @@ async fn ready(store: &SqliteStore) -> Response<Full<Bytes>> {
     }
 }
 
-fn plain(status: StatusCode, json: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(json));
+fn plain(status: StatusCode, json: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

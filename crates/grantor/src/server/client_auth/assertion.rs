@@ -9,7 +9,7 @@ use super::{ClientAuthentication, Mechanism};
 use crate::{
     assertion::{Assertion, CLIENT_ASSERTION_TYPE, Party, Signed, Usage},
     registry::Client,
-    server::{ClientAuthError, Context, Decision, TokenForm, party},
+    server::{ClientAuthError, Context, Decision, Request, party},
     types::AuthMethod,
 };
 
@@ -29,18 +29,18 @@ impl ClientAuthentication for ClientAssertion {
         Mechanism::Assertion
     }
 
-    fn is_presented(&self, form: &TokenForm) -> bool {
-        form.parameter("client_assertion").is_some()
-            || form.parameter("client_assertion_type").is_some()
+    fn is_presented(&self, request: &Request) -> bool {
+        request.parameter("client_assertion").is_some()
+            || request.parameter("client_assertion_type").is_some()
     }
 
     async fn authenticate(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let assertion = Assertion::parse(extract(form)?).map_err(ClientAuthError::Assertion)?;
+        let assertion = Assertion::parse(extract(request)?).map_err(ClientAuthError::Assertion)?;
         let mut signed = None;
         let outcome = client(context, &assertion, decision, &mut signed).await;
         decision.held(Usage::ClientAuthentication, assertion, signed);
@@ -68,10 +68,10 @@ async fn client(
 
 /// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never
 /// none at all.
-fn extract(form: &TokenForm) -> Result<&str, ClientAuthError> {
-    match form.parameter("client_assertion_type") {
+fn extract(request: &Request) -> Result<&str, ClientAuthError> {
+    match request.parameter("client_assertion_type") {
         None => Err(ClientAuthError::IncompletePair("client_assertion_type")),
-        Some(CLIENT_ASSERTION_TYPE) => form
+        Some(CLIENT_ASSERTION_TYPE) => request
             .parameter("client_assertion")
             .ok_or(ClientAuthError::IncompletePair("client_assertion")),
         Some(other) => Err(ClientAuthError::WrongAssertionType(other.into())),

@@ -15,7 +15,7 @@ pub use error::ClientAuthError;
 pub use none::PublicClient;
 pub use secret::{ClientSecretBasic, ClientSecretPost};
 
-use super::{AuthorizationHeader, ClientAuthRequirement, Context, Decision, TokenForm};
+use super::{AuthorizationHeader, ClientAuthRequirement, Context, Decision, Request};
 use crate::{
     registry::Client,
     types::{AuthMethod, ClientId},
@@ -47,14 +47,14 @@ pub trait ClientAuthentication: Send + Sync + 'static {
     fn mechanism(&self) -> Mechanism;
 
     /// Whether the request carries this mechanism's credentials, well-formed or not.
-    fn is_presented(&self, form: &TokenForm) -> bool;
+    fn is_presented(&self, request: &Request) -> bool;
 
     /// The client whose credentials these are, if and only if they are right, and the method it
     /// used.
     async fn authenticate(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError>;
 }
@@ -112,20 +112,19 @@ impl Caller {
 /// method. Credentials that are sent are always validated, also where the grant could do without
 /// (RFC 7523 §3.1).
 pub(super) async fn authenticate(
-    methods: &[Box<dyn ClientAuthentication>],
     context: &Context,
-    form: &TokenForm,
+    request: &Request,
     requirement: &ClientAuthRequirement,
     decision: &mut Decision,
 ) -> Result<Caller, ClientAuthError> {
-    let Some(chosen) = presented(methods, form)? else {
+    let Some(chosen) = presented(context.client_auth(), request)? else {
         return if requirement.optional {
-            unproven(form)
+            unproven(request)
         } else {
             Err(ClientAuthError::Missing)
         };
     };
-    let proven = chosen.authenticate(context, form, decision).await;
+    let proven = chosen.authenticate(context, request, decision).await;
     let (client, method) = match proven.and_then(check_registration) {
         // Unknown, disabled and confidential clients are not told apart here: the grant will find
         // out.
@@ -134,11 +133,11 @@ pub(super) async fn authenticate(
             | ClientAuthError::UnknownClient(_)
             | ClientAuthError::DisabledClient,
         ) if chosen.mechanism() == Mechanism::Identification && requirement.optional => {
-            return unproven(form);
+            return unproven(request);
         }
         outcome => outcome?,
     };
-    check_client_id(form, &client)?;
+    check_client_id(request, &client)?;
     if !requirement.methods.contains(&method) || !context.settings().profile.accepts_method(&method)
     {
         return Err(ClientAuthError::MethodNotAccepted(method));
@@ -156,15 +155,15 @@ pub(super) async fn authenticate(
 /// are no others.
 fn presented<'m>(
     methods: &'m [Box<dyn ClientAuthentication>],
-    form: &TokenForm,
+    request: &Request,
 ) -> Result<Option<&'m dyn ClientAuthentication>, ClientAuthError> {
     let presented = methods
         .iter()
         .map(|method| &**method)
-        .filter(|method| method.is_presented(form));
+        .filter(|method| method.is_presented(request));
     let (identifying, proving): (Vec<_>, Vec<_>) =
         presented.partition(|method| method.mechanism() == Mechanism::Identification);
-    let standard = standard_credentials(form);
+    let standard = standard_credentials(request);
     if standard.len() > 1 || proving.len() > 1 {
         let assertion = proving
             .iter()
@@ -189,9 +188,9 @@ fn presented<'m>(
 /// The standard credentials in the request, whether or not this server takes them: one that no
 /// method takes is refused rather than overlooked, because credentials that are sent are always
 /// validated (RFC 7523 §3.1).
-fn standard_credentials(form: &TokenForm) -> Vec<Mechanism> {
-    let has = |name| form.parameter(name).is_some();
-    let header = !matches!(form.authorization(), AuthorizationHeader::Absent);
+fn standard_credentials(request: &Request) -> Vec<Mechanism> {
+    let has = |name| request.parameter(name).is_some();
+    let header = !matches!(request.authorization(), AuthorizationHeader::Absent);
     let assertion = has("client_assertion") || has("client_assertion_type");
     let carried = [
         (header, Mechanism::Secret),
@@ -207,11 +206,11 @@ fn standard_credentials(form: &TokenForm) -> Vec<Mechanism> {
 
 /// Nobody, or the bare `client_id` of a client that is not public: some libraries always send one.
 /// It proves nothing.
-fn unproven(form: &TokenForm) -> Result<Caller, ClientAuthError> {
-    match form.parameter("client_id").map(ClientId::parse) {
+fn unproven(request: &Request) -> Result<Caller, ClientAuthError> {
+    match request.parameter("client_id").map(ClientId::parse) {
         None => Ok(Caller(Kind::Anonymous)),
         Some(Ok(id)) => Ok(Caller(Kind::Claimed(id))),
-        Some(Err(_)) => Err(mismatch(form)),
+        Some(Err(_)) => Err(mismatch(request)),
     }
 }
 
@@ -234,15 +233,15 @@ fn check_registration(
 }
 
 /// RFC 7521 §4.2: `client_id` is unnecessary beside credentials, but must agree with them.
-fn check_client_id(form: &TokenForm, client: &Client) -> Result<(), ClientAuthError> {
-    match form.parameter("client_id") {
-        Some(id) if id != client.id().as_str() => Err(mismatch(form)),
+fn check_client_id(request: &Request, client: &Client) -> Result<(), ClientAuthError> {
+    match request.parameter("client_id") {
+        Some(id) if id != client.id().as_str() => Err(mismatch(request)),
         _ => Ok(()),
     }
 }
 
-fn mismatch(form: &TokenForm) -> ClientAuthError {
-    ClientAuthError::ClientIdMismatch(form.parameter("client_id").unwrap_or_default().into())
+fn mismatch(request: &Request) -> ClientAuthError {
+    ClientAuthError::ClientIdMismatch(request.parameter("client_id").unwrap_or_default().into())
 }
 
 /// The enabled client of this name, if it is registered for one of `methods`.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
     registry::Client,
-    server::{ClientAuthError, Context, Decision, TokenForm},
+    server::{ClientAuthError, Context, Decision, Request},
     types::AuthMethod,
 };
 
@@ -27,17 +27,17 @@ impl ClientAuthentication for PublicClient {
         Mechanism::Identification
     }
 
-    fn is_presented(&self, form: &TokenForm) -> bool {
-        form.parameter("client_id").is_some()
+    fn is_presented(&self, request: &Request) -> bool {
+        request.parameter("client_id").is_some()
     }
 
     async fn authenticate(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let id = form
+        let id = request
             .parameter("client_id")
             .ok_or(ClientAuthError::Missing)?;
         decision.claims_client(id);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{ClientAuthentication, Mechanism, registered};
 use crate::{
     registry::{Client, PresentedSecret},
-    server::{AuthorizationHeader, ClientAuthError, Context, Decision, TokenForm},
+    server::{AuthorizationHeader, ClientAuthError, Context, Decision, Request},
     types::AuthMethod,
 };
 
@@ -32,17 +32,17 @@ impl ClientAuthentication for ClientSecretBasic {
         Mechanism::Secret
     }
 
-    fn is_presented(&self, form: &TokenForm) -> bool {
-        !matches!(form.authorization(), AuthorizationHeader::Absent)
+    fn is_presented(&self, request: &Request) -> bool {
+        !matches!(request.authorization(), AuthorizationHeader::Absent)
     }
 
     async fn authenticate(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        match form.authorization() {
+        match request.authorization() {
             AuthorizationHeader::Basic { id, secret } => {
                 check(context, id, secret, &BASIC, decision).await
             }
@@ -64,20 +64,20 @@ impl ClientAuthentication for ClientSecretPost {
         Mechanism::Secret
     }
 
-    fn is_presented(&self, form: &TokenForm) -> bool {
-        form.parameter("client_secret").is_some()
+    fn is_presented(&self, request: &Request) -> bool {
+        request.parameter("client_secret").is_some()
     }
 
     async fn authenticate(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let id = form
+        let id = request
             .parameter("client_id")
             .ok_or(ClientAuthError::IncompletePair("client_id"))?;
-        let secret = form
+        let secret = request
             .parameter("client_secret")
             .ok_or(ClientAuthError::IncompletePair("client_secret"))?;
         check(context, id, secret, &POST, decision).await

@@ -1,43 +1,57 @@
 //! Revocation: a client gives back a token of its own (RFC 7009).
 
-use super::{
-    ClientAuthRequirement, Context, Decision, IssueError, TokenError, TokenForm, access_token,
-    client_auth, line::Line,
-};
+use async_trait::async_trait;
+
+use super::{Endpoint, Metadata, Path, Route};
 use crate::{
     registry::Client,
+    server::{
+        Answer, ClientAuthRequirement, Context, Decision, IssueError, Refusal, Request,
+        access_token,
+    },
     storage::{Ending, Put},
 };
 
-/// Which client authentication revocation takes: every method, `none` among them (RFC 7009 §2.1).
-pub(super) fn client_auth_requirement() -> ClientAuthRequirement {
+/// The revocation endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RevocationEndpoint;
+
+/// Every client authentication method is taken, `none` among them (RFC 7009 §2.1).
+fn requirement() -> ClientAuthRequirement {
     ClientAuthRequirement {
         optional: false,
         ..ClientAuthRequirement::optional()
     }
 }
 
-/// Revokes the token, if and only if it is one of the caller's. Whether it was is not told: an
-/// unknown token, another client's and an expired one are answered alike (RFC 7009 §2.2).
-/// `token_type_hint` is not needed to find it.
-pub(super) async fn revoke(
-    line: &Line,
-    form: &TokenForm,
-    decision: &mut Decision,
-) -> Result<(), TokenError> {
-    let context = &line.context;
-    let caller = client_auth::authenticate(
-        &line.client_auth,
-        context,
-        form,
-        &client_auth_requirement(),
-        decision,
-    )
-    .await?;
-    let token = form.required("token")?;
-    match caller.client() {
-        Some(client) => Ok(revoke_own(context, client, token, decision).await?),
-        None => Ok(()),
+#[async_trait]
+impl Endpoint for RevocationEndpoint {
+    fn route(&self) -> Route {
+        Route::form("revocation", Path::Suffix("revoke"))
+    }
+
+    fn describe(&self, context: &Context, metadata: &mut Metadata) {
+        let methods = requirement().methods;
+        metadata.endpoint(context, "revocation_endpoint", "revoke", &methods);
+    }
+
+    /// Revokes the token, if and only if it is one of the caller's. Whether it was is not told: an
+    /// unknown token, another client's and an expired one are answered alike (RFC 7009 §2.2).
+    /// `token_type_hint` is not needed to find it.
+    async fn answer(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let caller = context
+            .authenticate(request, &requirement(), decision)
+            .await?;
+        let token = request.required("token")?;
+        if let Some(client) = caller.client() {
+            revoke_own(context, client, token, decision).await?;
+        }
+        Ok(Answer::empty())
     }
 }
 
@@ -56,12 +70,12 @@ async fn revoke_own(
                 until: token.end(),
             };
             match context
-                .artifacts
-                .end_family(token.family, ending, context.token_quota)
+                .artifacts()
+                .end_family(token.family(), ending, context.token_quota())
                 .await?
             {
                 Put::Kept => Ok(()),
-                Put::OverQuota => Err(IssueError::OverQuota(context.token_quota)),
+                Put::OverQuota => Err(IssueError::OverQuota(context.token_quota())),
             }
         }
         _ => Ok(()),

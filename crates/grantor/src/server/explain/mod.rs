@@ -6,8 +6,8 @@
 mod row;
 
 use super::{
-    AuthorizationServer, ClientAuthError, Context, Decision, GrantError, Refusal, TokenError,
-    TokenForm, grant, policy,
+    AuthorizationServer, ClientAuthError, Context, Decision, GrantError, Refusal, Request,
+    TokenError, grant, policy,
 };
 use crate::{
     assertion::{
@@ -32,7 +32,7 @@ impl AuthorizationServer {
         token: &str,
         usage: Option<Usage>,
     ) -> Result<Explanation, StoreError> {
-        let context = &self.0.line.context;
+        let context = &self.0.context;
         rehearsed(context, token, usage, context.now()).await
     }
 }
@@ -41,11 +41,11 @@ impl AuthorizationServer {
 /// refused, if it was one.
 pub(super) fn refused(
     context: &Context,
-    form: &TokenForm,
+    request: &Request,
     error: TokenError,
     decision: &mut Decision,
 ) -> Refusal {
-    if let Some(explanation) = explanation(context, form, &error, decision) {
+    if let Some(explanation) = explanation(context, request, &error, decision) {
         decision.explained(explanation);
     }
     error.into()
@@ -55,7 +55,7 @@ pub(super) fn refused(
 /// something else.
 fn explanation(
     context: &Context,
-    form: &TokenForm,
+    request: &Request,
     error: &TokenError,
     decision: &Decision,
 ) -> Option<Explanation> {
@@ -66,7 +66,7 @@ fn explanation(
         Usage::Grant if decision.grant_type != Some(GrantType::JWT_BEARER) => return None,
         Usage::Grant => "assertion",
     };
-    form.parameter(parameter)?;
+    request.parameter(parameter)?;
     let refused = (broken, error.to_string());
     Some(table(context, usage, held, decision.at, Some(refused)))
 }
@@ -149,7 +149,7 @@ async fn grant_rehearsed(
     let subject = subject.map_err(GrantError::Assertion)?;
     let claims = assertion.dangerously_unverified_claims();
     let authorization = grant::entitle(context, signed.party(), &subject, claims).await?;
-    policy::approve(context, &TokenForm::default(), authorization)?;
+    policy::approve(context, &Request::blank(now), authorization)?;
     Ok(())
 }
 

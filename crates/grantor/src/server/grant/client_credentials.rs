@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    server::{Caller, Context, Decision, GrantError, TokenForm},
+    server::{Caller, Context, Decision, GrantError, Request},
     types::GrantType,
 };
 
@@ -46,7 +46,7 @@ impl Grant for ClientCredentials {
     async fn authorize(
         &self,
         _context: &Context,
-        _form: &TokenForm,
+        _request: &Request,
         caller: &Caller,
         _decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {

@@ -9,7 +9,7 @@ use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
     assertion::{Assertion, Party, PartyError, Signed, Usage},
     registry::{Client, Permission, Subject},
-    server::{Caller, Context, Decision, GrantError, TokenForm, party},
+    server::{Caller, Context, Decision, GrantError, Request, party},
     types::{GrantType, Scope, Shown, SubjectId},
 };
 
@@ -53,12 +53,12 @@ impl Grant for JwtBearer {
     async fn authorize(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         caller: &Caller,
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let assertion =
-            Assertion::parse(form.required("assertion")?).map_err(GrantError::Assertion)?;
+            Assertion::parse(request.required("assertion")?).map_err(GrantError::Assertion)?;
         let mut signed = None;
         let outcome = authorization(context, &assertion, caller, decision, &mut signed).await;
         decision.held(Usage::Grant, assertion, signed);

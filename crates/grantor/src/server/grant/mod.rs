@@ -13,7 +13,7 @@ pub use error::GrantError;
 pub use jwt_bearer::JwtBearer;
 pub(super) use jwt_bearer::entitle;
 
-use super::{Caller, Context, Decision, TokenForm, token_id::TokenOrigin};
+use super::{Caller, Context, Decision, Request, token_id::TokenOrigin};
 use crate::{
     registry::{Client, Permission, Subject},
     types::{AuthMethod, GrantType, Needs, Scope, SubjectId},
@@ -70,7 +70,7 @@ pub trait Grant: Send + Sync + 'static {
     async fn authorize(
         &self,
         context: &Context,
-        form: &TokenForm,
+        request: &Request,
         caller: &Caller,
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError>;

@@ -34,7 +34,7 @@ pub(super) fn issue(
         issued_at: life.issued_at.seconds(),
         expires_at: life.expires_at.seconds(),
     };
-    let jti = context.token_ids.seal(approval.origin(), &claimed);
+    let jti = context.token_ids().seal(approval.origin(), &claimed);
     let claims = AccessTokenClaims {
         iss: context.identity().issuer().as_str(),
         sub: claimed.subject,
@@ -46,6 +46,6 @@ pub(super) fn issue(
         scope: claimed.scope,
     };
     let payload = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");
-    let ring = context.signing_keys.key_ring();
+    let ring = context.signing_keys().key_ring();
     Ok(sign(ring.signing(), Some("at+jwt"), &payload)?)
 }

@@ -31,11 +31,11 @@ pub(super) async fn issue(
         .owned_by(Some(origin.client))
         .holding(&record);
     match context
-        .artifacts
-        .put(key_of(&token), artifact, context.token_quota)
+        .artifacts()
+        .put(key_of(&token), artifact, context.token_quota())
         .await?
     {
         Put::Kept => Ok(token),
-        Put::OverQuota => Err(IssueError::OverQuota(context.token_quota)),
+        Put::OverQuota => Err(IssueError::OverQuota(context.token_quota())),
     }
 }
