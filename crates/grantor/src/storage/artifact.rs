@@ -216,13 +216,30 @@ pub trait Artifacts: Send + Sync + 'static {
 
     /// Ends a family, unless its owner has ended `quota` of them that are remembered. When this
     /// answers [`Put::Kept`], no artifact of the family is there any more, and none that is put
-    /// until the end of [`Ending::until`] will be. It may be repeated.
+    /// until [`Ending::until`] will be. It may be repeated.
+    ///
+    /// As it is here, the end is an artifact under [`FamilyId::ended_key`].
     async fn end_family(
         &self,
         family: FamilyId,
         ending: Ending,
         quota: u64,
-    ) -> Result<Put, StoreError>;
+    ) -> Result<Put, StoreError> {
+        let Ending { owner, at, until } = ending;
+        let key = family.ended_key();
+        let end = Artifact::new(at, until).owned_by(owner);
+        match self.put(key, end, quota).await {
+            Err(StoreError::Exists(_)) => {}
+            put => return put,
+        }
+        match self.get(&key, at).await? {
+            Some(mut known) if known.expires_at < until => {
+                known.expires_at = until;
+                self.replace(key, known, at).await.map(|()| Put::Kept)
+            }
+            _ => Ok(Put::Kept),
+        }
+    }
 
     /// Whether a family that began at `began_at` has ended, or may have: the backend may have lost
     /// that, as when a backup was restored, or the clock was far ahead for a while.
@@ -230,5 +247,7 @@ pub trait Artifacts: Send + Sync + 'static {
         &self,
         family: &FamilyId,
         began_at: UnixTime,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        Ok(self.get(&family.ended_key(), began_at).await?.is_some())
+    }
 }

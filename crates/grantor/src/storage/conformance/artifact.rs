@@ -108,6 +108,8 @@ pub async fn an_expired_artifact_is_absent<S: Artifacts>([one, two]: Two<S>) {
     put(&*one, key("t"), ticket("t")).await;
     for node in [&*one, &*two] {
         assert!(get(node, key("t"), at(59)).await.is_some());
+    }
+    for node in [&*one, &*two] {
         assert_eq!(get(node, key("t"), at(60)).await, None);
         let taken = node.take(key("t"), at(60)).await;
         assert_eq!(taken.expect("the store answers"), None);
@@ -211,6 +213,19 @@ pub async fn an_ended_family_takes_all_of_its_own_along<S: Artifacts>([one, two]
         }
         assert!(has_ended(node, ended).await && !has_ended(node, other).await);
     }
+    let (owner, until) = (None, at(3600));
+    let ending = Ending {
+        owner,
+        at: NOW,
+        until,
+    };
+    let longer = one.end_family(ended, ending, 0).await;
+    assert_eq!(longer.expect("the store answers"), Put::Kept);
+    let late = Artifact::new(NOW, until).in_family(Some(ended));
+    put(&*two, key("late"), late).await;
+    for node in [&*one, &*two] {
+        assert_eq!(get(node, key("late"), at(120)).await, None);
+    }
 }
 
 /// Revoking is remembered, for the one token and at every node, and may be repeated.
@@ -259,7 +274,14 @@ pub async fn what_is_in_force_stays_when_what_has_expired_is_forgotten<S: Artifa
 ) {
     let lasting = Artifact::new(NOW, at(3600));
     put(&*one, key("lasting"), lasting.clone()).await;
-    assert_eq!(end(&*two, FamilyId::of("f"), None, QUOTA).await, Put::Kept);
+    let (owner, until) = (None, at(3600));
+    let ending = Ending {
+        owner,
+        at: NOW,
+        until,
+    };
+    let ended = two.end_family(FamilyId::of("f"), ending, QUOTA).await;
+    assert_eq!(ended.expect("the store answers"), Put::Kept);
     let shorts = (0..1100).map(|number: usize| {
         let node = one.clone();
         let short = Artifact::new(at(120), at(121)).owned_by(Some(1));

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, RECOUNT_AFTER, lock};
 use crate::{
     clock::UnixTime,
-    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, Put, StoreError},
+    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, Put, StoreError},
 };
 
 /// How much longer the end of a family is kept than the family would have lasted: a clock that is
@@ -132,30 +132,5 @@ impl Artifacts for MemoryStore {
         let mut kept = lock(&self.artifacts);
         let is_there = kept.get(&key, now).is_some();
         Ok(is_there.then(|| kept.records.remove(&key)).flatten())
-    }
-
-    async fn end_family(
-        &self,
-        family: FamilyId,
-        ending: Ending,
-        quota: u64,
-    ) -> Result<Put, StoreError> {
-        let mut kept = lock(&self.artifacts);
-        let key = family.ended_key();
-        let known = kept.records.get(&key).map(|known| known.expires_at);
-        let until = known.map_or(ending.until, |known| known.max(ending.until));
-        let end = Artifact::new(ending.at, until).owned_by(ending.owner);
-        let put = kept.put(key, end, quota);
-        if put == Put::Kept {
-            kept.records
-                .retain(|_, artifact| artifact.family != Some(family));
-        }
-        Ok(put)
-    }
-
-    async fn family_has_ended(&self, family: &FamilyId, _: UnixTime) -> Result<bool, StoreError> {
-        Ok(lock(&self.artifacts)
-            .records
-            .contains_key(&family.ended_key()))
     }
 }
