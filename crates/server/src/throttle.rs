@@ -13,15 +13,9 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock as _, MonotonicClock},
-    nanos::Nanos,
-    state::StateStore,
-};
 use grantor::{
     server::{Attempt, Decision, DecisionLog, Outcome, Throttle},
     types::Rule,
@@ -33,6 +27,8 @@ use crate::{config::LimitsConfig, http::Origin};
 
 /// Failing senders that are remembered; beyond, those who failed longest ago are forgotten.
 const REMEMBERED: usize = 65_536;
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts failures by party and address. A sender whose address is not known is always heard:
 /// whoever cannot be told apart from others must not be able to shut them out.
@@ -47,7 +43,7 @@ pub struct FailureThrottle {
 impl FailureThrottle {
     /// With these budgets.
     pub fn new(limits: &LimitsConfig) -> Self {
-        let budgets = |limit| Budgets::new(Quota::per_minute(limit));
+        let budgets = |limit| Budgets::new(Quota::per(MINUTE, limit));
         Self {
             digest: RandomState::new(),
             parties: budgets(limits.client_failures),
@@ -123,10 +119,10 @@ pub struct Thinned<L> {
 
 impl<L> Thinned<L> {
     pub fn new(log: L) -> Self {
-        let quota = Quota::per_second(KEPT_A_SECOND);
+        let quota = Quota::per(SECOND, KEPT_A_SECOND);
         let (impatient, garbage) = (
             Budgets::new(quota),
-            Budgets::new(quota.allow_burst(KEPT_AT_ONCE)),
+            Budgets::new(quota.at_once(KEPT_AT_ONCE)),
         );
         Self {
             log,
@@ -165,88 +161,90 @@ impl<L: DecisionLog> DecisionLog for Thinned<L> {
     }
 }
 
+/// How much may be spent at once, and how fast it fills up again.
+#[derive(Clone, Copy)]
+struct Quota {
+    /// Nanoseconds until there is one more.
+    one: u64,
+    /// Nanoseconds until an empty budget is full.
+    all: u64,
+}
+
+impl Quota {
+    /// So many at once, and as many in each `period`.
+    fn per(period: Duration, limit: NonZeroU32) -> Self {
+        let all = nanoseconds(period);
+        let one = all / u64::from(limit.get());
+        Self { one, all }
+    }
+
+    /// So many at once, at the same pace.
+    fn at_once(self, limit: NonZeroU32) -> Self {
+        let all = self.one * u64::from(limit.get());
+        Self { all, ..self }
+    }
+
+    /// When a budget that is full again at `full` will be if one is spent now; how long to wait
+    /// where nothing is left. This is the generic cell rate algorithm.
+    fn after_one(self, full: u64, now: u64) -> Result<u64, Duration> {
+        let next = full.max(now) + self.one;
+        match next.saturating_sub(now + self.all) {
+            0 => Ok(next),
+            wait => Err(Duration::from_nanos(wait)),
+        }
+    }
+}
+
+/// 584 years fit.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A budget for each sender.
 struct Budgets {
-    limiter: RateLimiter<Access, Spent, MonotonicClock>,
-    spent: Spent,
+    quota: Quota,
+    opened: Instant,
+    /// When the budget of each is full again, in nanoseconds after `opened`.
+    full: Cache<u64, Arc<AtomicU64>>,
 }
 
 impl Budgets {
     fn new(quota: Quota) -> Self {
-        let spent = Spent(Arc::new(Cache::new(REMEMBERED)));
         Self {
-            limiter: RateLimiter::new(quota, spent.clone(), MonotonicClock),
-            spent,
+            quota,
+            opened: Instant::now(),
+            full: Cache::new(REMEMBERED),
         }
     }
 
     fn knows(&self, sender: u64) -> bool {
-        self.spent.0.contains_key(&sender)
+        self.full.contains_key(&sender)
     }
 
     /// How long until there is something to spend again, if there is nothing.
     fn wait(&self, sender: u64) -> Option<Duration> {
-        let looked = self.limiter.check_key(&Access::Look(sender));
-        looked
-            .err()
-            .map(|until| until.wait_time_from(MonotonicClock.now()))
+        let full = self.full.get(&sender)?.load(Ordering::Relaxed);
+        self.quota.after_one(full, self.now()).err()
     }
 
     /// Whether there was something left. Requests that were under way at once may find nothing; the
     /// budget is spent either way.
     fn spend(&self, sender: u64) -> bool {
-        self.limiter.check_key(&Access::Spend(sender)).is_ok()
+        let Ok(full) = self
+            .full
+            .get_or_insert_with(&sender, || Ok::<_, Infallible>(Arc::default()));
+        let now = self.now();
+        let spent = |full| self.quota.after_one(full, now).ok();
+        full.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent)
+            .is_ok()
     }
 
     fn restore(&self, sender: u64) {
-        self.spent.0.remove(&sender);
+        self.full.remove(&sender);
     }
-}
 
-/// What is wanted of a sender's budget.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Access {
-    Look(u64),
-    Spend(u64),
-}
-
-/// The rate limiter's state of each sender; 0 is nothing spent.
-#[derive(Clone)]
-struct Spent(Arc<Cache<u64, Arc<AtomicU64>>>);
-
-impl StateStore for Spent {
-    type Key = Access;
-
-    fn measure_and_replace<T, F, E>(&self, access: &Access, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let decide = |state: u64| decide((state > 0).then(|| state.into()));
-        let Ok(state) = match access {
-            Access::Look(sender) => {
-                let state = self
-                    .0
-                    .get(sender)
-                    .map_or(0, |state| state.load(Ordering::Relaxed));
-                return decide(state).map(|(found, _)| found);
-            }
-            Access::Spend(sender) => self
-                .0
-                .get_or_insert_with(sender, || Ok::<_, Infallible>(Arc::default())),
-        };
-        let mut seen = state.load(Ordering::Relaxed);
-        loop {
-            let (found, next) = decide(seen)?;
-            match state.compare_exchange_weak(
-                seen,
-                next.as_u64(),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Ok(found),
-                Err(other) => seen = other,
-            }
-        }
+    fn now(&self) -> u64 {
+        nanoseconds(self.opened.elapsed())
     }
 }
 
@@ -255,7 +253,7 @@ mod tests {
     use super::*;
 
     fn budgets(limit: u32) -> Budgets {
-        Budgets::new(Quota::per_minute(NonZeroU32::new(limit).expect("a limit")))
+        Budgets::new(Quota::per(MINUTE, NonZeroU32::new(limit).expect("a limit")))
     }
 
     #[test]
@@ -285,10 +283,18 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let budgets = budgets(1);
         (0..4 * REMEMBERED as u64).for_each(|sender| assert!(budgets.spend(sender)));
-        assert!(
-            budgets.spent.0.len() <= REMEMBERED,
-            "{}",
-            budgets.spent.0.len()
+        assert!(budgets.full.len() <= REMEMBERED, "{}", budgets.full.len());
+    }
+
+    #[test]
+    fn a_budget_fills_evenly_up_to_what_may_be_spent_at_once() {
+        let quota = Quota::per(SECOND, KEPT_A_SECOND).at_once(NonZeroU32::MIN);
+        let tenth = nanoseconds(SECOND) / 10;
+        assert_eq!(quota.after_one(0, 7 * tenth), Ok(8 * tenth));
+        assert_eq!(
+            quota.after_one(8 * tenth, 7 * tenth),
+            Err(Duration::from_millis(100))
         );
+        assert_eq!(quota.after_one(8 * tenth, 8 * tenth), Ok(9 * tenth));
     }
 }

@@ -12,6 +12,7 @@ use grantor::{
     types::{escaped, escaped_json},
 };
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Failure;
 
@@ -56,15 +57,18 @@ impl Output {
         let escaped_row = |item: &T| row(item).iter().map(|cell| escaped(cell)).collect();
         let rows: Vec<Vec<String>> = items.iter().map(escaped_row).collect();
         let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([head[column].len()]).max().unwrap_or_default()
+            let cells = rows.iter().map(|row| row[column].width());
+            cells
+                .chain([head[column].width()])
+                .max()
+                .unwrap_or_default()
         };
         let widths: Vec<usize> = (0..head.len()).map(width).collect();
         let line = |cells: Vec<String>| {
             let padded = cells
                 .iter()
                 .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"));
+                .map(|(cell, width)| cell.clone() + &" ".repeat(width - cell.width()));
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         // A table that goes on has none.

@@ -1,14 +1,16 @@
 //! Traces to an OpenTelemetry collector: one span for each request, with how it ended; never with a
 //! token, nor with who asked.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantor::server::{Decision, Outcome};
-use http::{Request, Response, Uri};
+use grantor::{
+    remote::{Fetch as _, FetchError, HttpFetch},
+    server::{Decision, Outcome},
+};
+use http::{Request, Response, Uri, uri::Scheme};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -46,6 +48,9 @@ pub enum StartError {
     /// The collector.
     #[error("configuration key 'otel.endpoint': {0}")]
     Exporter(#[from] ExporterBuildError),
+    /// TLS on the way to it.
+    #[error("configuration key 'otel.endpoint': {0}")]
+    Tls(#[from] FetchError),
 }
 
 /// Spans on their way to the collector.
@@ -102,14 +107,14 @@ pub fn start(
     Ok(Traces(provider))
 }
 
-fn provider(endpoint: &Uri) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let connector = HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_http1()
-        .build();
+fn provider(endpoint: &Uri) -> Result<SdkTracerProvider, StartError> {
+    let way = if endpoint.scheme() == Some(&Scheme::HTTPS) {
+        Way::Encrypted(Arc::new(HttpFetch::new()?))
+    } else {
+        Way::Plain(Arc::new(Client::builder(TokioExecutor::new()).build_http()))
+    };
     let client = Collector {
-        http: Client::builder(TokioExecutor::new()).build(connector),
+        way,
         runtime: Handle::current(),
     };
     let exporter = SpanExporter::builder()
@@ -173,14 +178,23 @@ pub fn record(decision: &Decision) {
 /// where the sockets are served.
 #[derive(Debug)]
 struct Collector {
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    way: Way,
     runtime: Handle,
+}
+
+/// How it is reached.
+#[derive(Clone, Debug)]
+enum Way {
+    /// As every other server: the same roots, the same proxies.
+    Encrypted(Arc<HttpFetch>),
+    /// In a network of the operator's own.
+    Plain(Arc<Client<HttpConnector, Full<Bytes>>>),
 }
 
 #[async_trait]
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let exchange = exchange(self.http.clone(), request);
+        let exchange = self.way.clone().exchange(request);
         let answer = self
             .runtime
             .spawn(async { timeout(TIMEOUT, exchange).await? })
@@ -197,14 +211,14 @@ impl HttpClient for Collector {
     }
 }
 
-async fn exchange(
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    request: Request<Bytes>,
-) -> Result<Response<Bytes>, HttpError> {
-    let (parts, body) = http.request(request.map(Full::new)).await?.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES)
-        .collect()
-        .await?
-        .to_bytes();
-    Ok(Response::from_parts(parts, body))
+impl Way {
+    async fn exchange(self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let http = match self {
+            Self::Encrypted(fetch) => return Ok(fetch.fetch(request, MAX_ANSWER_BYTES).await?),
+            Self::Plain(http) => http,
+        };
+        let (parts, body) = http.request(request.map(Full::new)).await?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }
 }
