@@ -20,6 +20,7 @@ pub fn store_options(config: &Config, options: Options) -> Options {
     Options {
         signing_algorithm: config.token.signing_algorithm,
         retention: config.decisions,
+        changes: config.changes,
         leeway: config.assertion.leeway,
         ..options
     }

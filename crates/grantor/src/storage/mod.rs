@@ -11,6 +11,7 @@ mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod from_registry;
 mod memory;
 mod page;
 mod permission;
@@ -23,6 +24,7 @@ pub use artifact::{
 };
 pub use client::ClientSource;
 pub use error::StoreError;
+pub use from_registry::FromRegistry;
 pub use memory::MemoryStore;
 pub use page::{Cursor, Page};
 pub use permission::PermissionSource;

@@ -36,7 +36,7 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 31] = [
+const KEYS: [(&str, &str, Kind); 33] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "behind_proxy", Kind::Truth),
@@ -63,6 +63,8 @@ const KEYS: [(&str, &str, Kind); 31] = [
     ("decisions", "rows", Kind::Whole),
     ("decisions", "megabytes", Kind::Whole),
     ("decisions", "days", Kind::Whole),
+    ("changes", "rows", Kind::Whole),
+    ("changes", "days", Kind::Whole),
     ("log", "format", Kind::Text),
     ("log", "level", Kind::Text),
     ("metrics", "listen", Kind::Text),

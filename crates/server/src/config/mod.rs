@@ -21,7 +21,7 @@ use grantor::{
     jose::Algorithm,
     types::{Issuer, Shown},
 };
-use grantor_stores::sqlite::Retention;
+use grantor_stores::sqlite::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::{environment::Environment, last_start::LastStart};
@@ -75,6 +75,7 @@ pub struct Config {
     pub assertion: AssertionConfig,
     pub token: TokenConfig,
     pub decisions: Retention,
+    pub changes: ChangeRetention,
     pub log: LogConfig,
     pub metrics: Option<SocketAddr>,
     #[cfg(feature = "otel")]
@@ -275,6 +276,7 @@ impl Config {
             assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,
             decisions: decisions(raw.decisions)?,
+            changes: changes(raw.changes)?,
             log: log(raw.log)?,
             metrics: observe::metrics(raw.metrics)?,
             #[cfg(feature = "otel")]
@@ -480,6 +482,19 @@ fn decisions(raw: raw::Decisions) -> Result<Retention, ConfigError> {
     Ok(Retention {
         rows: raw.rows,
         octets: raw.megabytes.saturating_mul(1024 * 1024),
+        age,
+    })
+}
+
+fn changes(raw: raw::Changes) -> Result<ChangeRetention, ConfigError> {
+    let age = seconds(
+        "changes.days",
+        raw.days.saturating_mul(86_400),
+        86_400,
+        3650 * 86_400,
+    )?;
+    Ok(ChangeRetention {
+        rows: raw.rows,
         age,
     })
 }

@@ -28,6 +28,7 @@ pub struct RawConfig {
     pub assertion: Assertion,
     pub token: Token,
     pub decisions: Decisions,
+    pub changes: Changes,
     pub log: Log,
     pub metrics: Option<Metrics>,
     pub otel: Option<Otel>,
@@ -46,6 +47,7 @@ impl Default for RawConfig {
             assertion: Assertion::default(),
             token: Token::default(),
             decisions: Decisions::default(),
+            changes: Changes::default(),
             log: Log::default(),
             metrics: None,
             otel: None,
@@ -146,6 +148,22 @@ impl Default for Decisions {
             rows: 100_000,
             megabytes: 256,
             days: 30,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Changes {
+    pub rows: u64,
+    pub days: u64,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            rows: 1_000_000,
+            days: 400,
         }
     }
 }

@@ -18,7 +18,6 @@ use super::{
 
 /// How many records of changes are kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ChangeRetention {
     /// Most records.
     pub rows: u64,

@@ -14,7 +14,8 @@ use crate::{
         PresentedSecret, Resource as _, Revision, Subject, Way, Who,
     },
     storage::{
-        Change, ClientSource, Cursor, PermissionSource, Registries, StoreError, SubjectSource,
+        Change, ClientSource, Cursor, FromRegistry, PermissionSource, Registries, StoreError,
+        SubjectSource,
     },
     types::{AuthMethod, GrantType, Scope},
 };
@@ -46,6 +47,7 @@ macro_rules! registry_suite {
             what_goes_along_is_recorded_too
             what_was_not_changed_is_not_recorded
             no_secret_is_in_a_record
+            a_registry_satisfies_the_hooks
         }
     };
 }
@@ -834,4 +836,18 @@ pub async fn no_secret_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
     assert_eq!(readable["fingerprint"], format!("sha256:{}", &hex[..8]));
     assert_eq!(readable["fingerprint"], digest.fingerprint());
     assert_ne!(readable["fingerprint"], other["fingerprint"]);
+}
+
+/// What is registered is found by a request, also where the registry is asked itself.
+pub async fn a_registry_satisfies_the_hooks<S: Hooked>([store, _]: Two<S>) {
+    store_with_permission(&*store).await;
+    let hooks = FromRegistry::new(store);
+    let found = hooks.client(&id("a")).await.expect("the store answers");
+    assert!(found.is_some_and(|client| client.metadata().enabled));
+    let found = hooks.subject(&subject_id("b")).await;
+    assert!(found.expect("the store answers").is_some());
+    let found = hooks.permission(&id("a"), &subject_id("b")).await;
+    assert!(found.expect("the store answers").is_some());
+    let found = hooks.permission(&id("b"), &subject_id("a")).await;
+    assert!(found.expect("the store answers").is_none());
 }

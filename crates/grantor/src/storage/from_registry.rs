@@ -1,0 +1,54 @@
+//! A registry as the hooks of the request path.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{ClientSource, PermissionSource, Registry, StoreError, SubjectSource};
+use crate::{
+    registry::{Client, Permission, Subject},
+    types::{ClientId, SubjectId},
+};
+
+/// A registry as each hook that it satisfies: for a backend that keeps clients, subjects or
+/// permissions and has no faster way to find one, such as a cache.
+pub struct FromRegistry<T: ?Sized>(Arc<T>);
+
+impl<T: ?Sized> FromRegistry<T> {
+    /// Asks this registry.
+    pub fn new(registry: Arc<T>) -> Self {
+        Self(registry)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for FromRegistry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromRegistry(..)")
+    }
+}
+
+#[async_trait]
+impl<T: Registry<Client> + ?Sized> ClientSource for FromRegistry<T> {
+    async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.0.get(id).await
+    }
+}
+
+#[async_trait]
+impl<T: Registry<Subject> + ?Sized> SubjectSource for FromRegistry<T> {
+    async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+        Ok(self.0.get(id).await?.map(Arc::unwrap_or_clone))
+    }
+}
+
+#[async_trait]
+impl<T: Registry<Permission> + ?Sized> PermissionSource for FromRegistry<T> {
+    async fn permission(
+        &self,
+        client: &ClientId,
+        subject: &SubjectId,
+    ) -> Result<Option<Permission>, StoreError> {
+        let id = (client.clone(), subject.clone());
+        Ok(self.0.get(&id).await?.map(Arc::unwrap_or_clone))
+    }
+}
