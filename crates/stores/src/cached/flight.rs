@@ -28,10 +28,11 @@ impl<T: Clone> Flight<T> {
         Seat::Leads(Lead(sender))
     }
 
-    /// One to wait for, unless its lead has gone away without an answer.
+    /// One to wait for, unless it has ended: an answer from before is no answer to a question that
+    /// is asked now, and a lead may have gone away without one.
     fn join(&self) -> Option<Self> {
-        let is_led = self.0.has_changed().is_ok() || self.0.borrow().is_some();
-        is_led.then(|| Self(self.0.clone()))
+        let is_under_way = self.0.has_changed().is_ok() && self.0.borrow().is_none();
+        is_under_way.then(|| Self(self.0.clone()))
     }
 
     /// Waits for the answer. `None` if the lead goes away without one, as does a request whose
@@ -78,5 +79,23 @@ impl From<SharedError> for StoreError {
             SharedError::Unavailable(cause) => Self::Unavailable(Box::new(cause)),
             SharedError::Failed(cause) => Self::Failed(Box::new(cause)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flight_that_has_ended_is_not_joined() {
+        let mut under_way = None;
+        let Seat::Leads(lead) = Flight::board(&mut under_way) else {
+            unreachable!("none is under way")
+        };
+        assert!(matches!(Flight::board(&mut under_way), Seat::Waits(_)));
+        lead.answer(Ok(())).expect("the answer");
+        assert!(matches!(Flight::board(&mut under_way), Seat::Leads(_)));
+        drop(lead);
+        assert!(matches!(Flight::board(&mut under_way), Seat::Leads(_)));
     }
 }
