@@ -11,7 +11,7 @@ pub enum StoreError {
     /// It was asked of the backend, and no answer came: a change may have been made, a use may have
     /// been recorded. A request is refused as for [`StoreError::Unavailable`], and nothing is
     /// repeated without a look; every other error says that nothing was changed.
-    #[error("storage gave no answer: it may have been done; look, then repeat")]
+    #[error("storage gave no answer; it may have been done: look, then repeat")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The backend answered with an error, or with data that cannot be read.
     #[error("storage failed")]

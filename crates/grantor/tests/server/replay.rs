@@ -465,7 +465,7 @@ async fn a_failing_guard_never_lets_a_token_out() {
         (
             Broken(StoreError::Unknown),
             "temporarily_unavailable",
-            "storage gave no answer: it may have been done; look, then repeat: the replay store broke",
+            "storage gave no answer; it may have been done: look, then repeat: the replay store broke",
         ),
         (
             Broken(StoreError::Failed),

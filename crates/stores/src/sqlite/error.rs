@@ -193,3 +193,35 @@ pub(super) fn expect_row(changed: usize, resource: &'static str) -> Result<(), F
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn whether_a_failed_commit_was_made_is_known_but_where_the_disk_failed() {
+        let failure = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            commit_failed(&Arc::new(error))
+        };
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_BUSY, ffi::SQLITE_ERROR] {
+            let error = failure(code);
+            assert!(matches!(error, StoreError::Unavailable(_)), "{code}");
+        }
+        for code in [
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_CORRUPT,
+        ] {
+            let error = failure(code);
+            assert!(matches!(error, StoreError::Unknown(_)), "{code}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("may have been done: look, then repeat")
+            );
+        }
+    }
+}
