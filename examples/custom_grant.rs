@@ -1,38 +1,43 @@
-//! A grant of one's own: one struct, one builder line, and the metadata follows by itself.
-//!
-//! A device that was given a voucher exchanges it for an access token, authenticated with its own
-//! key as for any other grant:
+//! A grant of one's own: one struct, one builder line, and the metadata follows by itself. It keeps
+//! its vouchers in the server's storage, and refuses with an error code of its own.
 //!
 //! ```text
 //! cargo run -p grantor --example custom_grant
 //! ```
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use grantor::{
-    assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP, NewAssertion},
     clock::{Clock, SystemClock},
-    jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{Actor, Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata, ClientSecret},
     server::{
         Authorization, AuthorizationServer, Caller, ClientAuthRequirement, Context, Decision,
         Grant, GrantError, Refusal, Request,
     },
-    storage::{MemoryStore, Registries},
-    types::{AuthMethod, GrantType, Issuer, Scope},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, MemoryStore, Put,
+        Registries, StoreError,
+    },
+    types::{AuthMethod, ErrorCode, GrantType, Issuer, Rule, Scope},
 };
-use http::StatusCode;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use serde_json::Value;
-use url::form_urlencoded;
 
-/// Exchanges a voucher for a token.
+/// Exchanges a voucher, once, for a token.
 struct Voucher;
 
 impl Voucher {
     const TYPE: GrantType = GrantType::from_static("https://as.example/grants/voucher");
+    const KIND: ArtifactKind = ArtifactKind::new("voucher");
+    const SPENT: ErrorCode = ErrorCode::from_static("voucher_spent");
+
+    /// Hands out a voucher that is good for an hour.
+    async fn hand_out(store: &MemoryStore, voucher: &str) -> Result<Put, StoreError> {
+        let (key, now) = (ArtifactKey::of(Self::KIND, voucher), SystemClock.now());
+        let artifact = Artifact::new(now, now.plus(Duration::from_secs(3600)));
+        store.put(key, artifact, DEFAULT_TOKEN_QUOTA).await
+    }
 }
 
 #[async_trait]
@@ -47,15 +52,16 @@ impl Grant for Voucher {
 
     async fn authorize(
         &self,
-        _context: &Context,
+        context: &Context,
         request: &Request,
         caller: &Caller,
         _decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
-        match request.required("voucher")? {
-            "spring-sale" => Authorization::for_client(client.clone(), &Self::TYPE),
-            _ => Err(Refusal::invalid_grant("the voucher is not valid").into()),
+        let voucher = ArtifactKey::of(Self::KIND, request.required("voucher")?);
+        match context.artifacts().take(voucher, context.now()).await? {
+            Some(_) => Authorization::for_client(client.clone(), &Self::TYPE),
+            None => Err(Refusal::new(Self::SPENT, Rule::Grant, "the voucher is spent").into()),
         }
     }
 }
@@ -63,94 +69,51 @@ impl Grant for Voucher {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(MemoryStore::new());
-    let key = register_kiosk(&store).await?;
+    register_kiosk(&store).await?;
+    assert_eq!(Voucher::hand_out(&store, "spring-sale").await?, Put::Kept);
     let server = AuthorizationServer::builder(Issuer::parse("https://as.example")?)
         .store(store)
         .standard()
         .grant(Voucher) // the one line
         .build()?;
 
-    let metadata =
-        http::Request::get("/.well-known/oauth-authorization-server").body(Full::default())?;
-    let (_, metadata) = send(&server, metadata).await?;
-    let grants = metadata["grant_types_supported"]
-        .as_array()
-        .ok_or("no grant types")?;
-    assert!(
-        grants.contains(&Voucher::TYPE.as_str().into()),
-        "the metadata follows"
-    );
+    let metadata = http::Request::get("/.well-known/oauth-authorization-server");
+    let metadata = send(&server, metadata, "").await?;
+    assert_eq!(metadata["grant_types_supported"][2], Voucher::TYPE.as_str());
 
-    let (status, answer) = send(&server, voucher_request(&key, "spring-sale")?).await?;
-    assert_eq!(
-        (status, &answer["scope"]),
-        (StatusCode::OK, &"catalogue".into())
-    );
-    assert!(answer["access_token"].is_string());
-
-    let (status, answer) = send(&server, voucher_request(&key, "made-up")?).await?;
-    assert_eq!(
-        (status, &answer["error"]),
-        (StatusCode::BAD_REQUEST, &"invalid_grant".into())
-    );
+    let form = "grant_type=https%3A%2F%2Fas.example%2Fgrants%2Fvoucher&voucher=spring-sale";
+    let request = || {
+        http::Request::post("/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", "Basic a2lvc2s6c2VjcmV0") // kiosk:secret
+    };
+    let answer = send(&server, request(), form).await?;
+    assert_eq!(answer["scope"], "catalogue");
+    let answer = send(&server, request(), form).await?;
+    assert_eq!(answer["error"], Voucher::SPENT.as_str());
     Ok(())
 }
 
-/// Registers the client `kiosk` for the voucher grant, and answers its private key.
-async fn register_kiosk(store: &MemoryStore) -> Result<PrivateJwk, Box<dyn Error>> {
-    let key = PrivateJwk::generate(Algorithm::Es256)?;
-    let mut kiosk = ClientMetadata::new(
-        "kiosk".parse()?,
-        AuthMethod::PRIVATE_KEY_JWT,
-        SystemClock.now(),
-    );
+/// Registers the client `kiosk` for the voucher grant.
+async fn register_kiosk(store: &MemoryStore) -> Result<(), Box<dyn Error>> {
+    let method = AuthMethod::CLIENT_SECRET_BASIC;
+    let mut kiosk = ClientMetadata::new("kiosk".parse()?, method, SystemClock.now());
     kiosk.grant_types = vec![Voucher::TYPE];
     kiosk.scope = Scope::parse("catalogue")?;
-    let public = VerificationKey::from_jwk(key.public())?;
+    let kiosk = Client::new(kiosk, vec![], vec![ClientSecret::digest("secret", None)])?;
     store
         .clients()
-        .create(
-            Client::new(kiosk, vec![public.into()], vec![])?,
-            &Actor::program("example"),
-        )
+        .create(kiosk, &Actor::program("example"))
         .await?;
-    Ok(key)
-}
-
-/// The request of the grant, authenticated by `private_key_jwt`.
-fn voucher_request(
-    key: &PrivateJwk,
-    voucher: &str,
-) -> Result<http::Request<Full<Bytes>>, Box<dyn Error>> {
-    let assertion = NewAssertion {
-        issuer: "kiosk",
-        subject: "kiosk",
-        audience: "https://as.example",
-        lifetime: std::time::Duration::from_secs(60),
-        typ: Some(CLIENT_AUTHENTICATION_TYP),
-        claims: serde_json::Map::new(),
-    };
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", Voucher::TYPE.as_str())
-        .append_pair("voucher", voucher)
-        .append_pair("client_assertion_type", CLIENT_ASSERTION_TYPE)
-        .append_pair(
-            "client_assertion",
-            &assertion.sign(&key.signing_key()?, SystemClock.now())?,
-        )
-        .finish();
-    let request =
-        http::Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
-    Ok(request.body(Full::from(form))?)
+    Ok(())
 }
 
 async fn send(
     server: &AuthorizationServer,
-    request: http::Request<Full<Bytes>>,
-) -> Result<(StatusCode, Value), Box<dyn Error>> {
-    let (parts, body) = server.respond(request).await.into_parts();
-    Ok((
-        parts.status,
-        serde_json::from_slice(&body.collect().await?.to_bytes())?,
-    ))
+    request: http::request::Builder,
+    form: &str,
+) -> Result<Value, Box<dyn Error>> {
+    let response = server.respond(request.body(form.to_owned())?).await;
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok(serde_json::from_slice(&body)?)
 }

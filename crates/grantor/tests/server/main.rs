@@ -5,6 +5,7 @@ mod algorithms;
 mod assertion_rules;
 mod builder;
 mod client_auth;
+mod endpoints;
 mod enumeration;
 mod expectation;
 mod explanation;
