@@ -1,7 +1,7 @@
 //! How many artifacts of one kind a client has at once: a client must not fill the disk.
 //!
-//! A client's rows are counted when it is first seen, and again when it has reached its quota: soft
-//! where several processes share a database.
+//! A client's rows are counted when it is first seen, again behind each sixteenth of its quota,
+//! because other processes write too, and again when it has reached its quota.
 
 use std::{
     collections::HashMap,
@@ -28,6 +28,16 @@ pub(super) struct Quota(Mutex<HashMap<Owner, Held>>);
 struct Held {
     rows: u64,
     counted: Instant,
+    /// Rows since then.
+    since: u64,
+}
+
+/// What a count does to the number that is known.
+enum Recount {
+    /// Rows of others are added; those of ours that are under way, which it misses, stay.
+    Upwards,
+    /// Rows that have ended are let go.
+    Anew,
 }
 
 impl Quota {
@@ -46,22 +56,34 @@ impl Quota {
         let known = self
             .held()
             .get(&owner)
-            .map(|held| (held.rows, held.counted));
-        match known {
-            Some((rows, _)) if rows < quota => {}
-            Some((_, counted)) if counted.elapsed() < RECOUNT_AFTER => return Ok(false),
-            // Counted without the lock: others need not wait for it.
-            Some(_) | None => {
-                let rows = readers.read_here(|connection| Ok(count(connection, owner, now)?))?;
-                let counted = Instant::now();
-                self.held().insert(owner, Held { rows, counted });
-            }
+            .map(|held| (held.rows, held.counted, held.since));
+        let recount = match known {
+            Some((rows, _, since)) if rows < quota && since < (quota / 16).max(1) => None,
+            Some((rows, _, _)) if rows < quota => Some(Recount::Upwards),
+            Some((_, counted, _)) if counted.elapsed() < RECOUNT_AFTER => return Ok(false),
+            Some(_) | None => Some(Recount::Anew),
+        };
+        // Counted without the lock: others need not wait for it.
+        if let Some(recount) = recount {
+            let rows = readers.read_here(|connection| Ok(count(connection, owner, now)?))?;
+            let mut held = self.held();
+            let known = held.get(&owner).map_or(0, |held| held.rows);
+            let recounted = Held {
+                rows: match recount {
+                    Recount::Upwards => rows.max(known),
+                    Recount::Anew => rows,
+                },
+                counted: Instant::now(),
+                since: 0,
+            };
+            held.insert(owner, recounted);
         }
         let mut held = self.held();
         let Some(held) = held.get_mut(&owner).filter(|held| held.rows < quota) else {
             return Ok(false);
         };
         held.rows += 1;
+        held.since += 1;
         Ok(true)
     }
 }

@@ -24,6 +24,7 @@ macro_rules! artifact_suite {
             a_revoked_token_stays_revoked
             a_client_over_its_quota_keeps_no_more_tokens
             a_client_over_its_quota_keeps_no_more_revocations
+            a_further_node_adds_no_more_than_a_sixteenth_to_a_quota
             what_is_in_force_stays_when_what_has_expired_is_forgotten
         }
     };
@@ -266,6 +267,17 @@ pub async fn a_client_over_its_quota_keeps_no_more_revocations<S: Artifacts>([on
     assert_eq!(revoke(Some(1), "4").await, Put::OverQuota);
     assert!(!has_ended(&*one, FamilyId::of("4")).await);
     assert_eq!(revoke(Some(2), "5").await, Put::Kept);
+}
+
+/// Asked in turn, two nodes keep hardly more than one.
+pub async fn a_further_node_adds_no_more_than_a_sixteenth_to_a_quota<S: Artifacts>(nodes: Two<S>) {
+    let mut kept = 0;
+    for number in 0..80 {
+        let owned = ticket("t").owned_by(Some(1));
+        let put = nodes[number % 2].put(key(&number.to_string()), owned, 32);
+        kept += usize::from(put.await.expect("the store answers") == Put::Kept);
+    }
+    assert!((32..=34).contains(&kept), "{kept}");
 }
 
 /// However many have expired, and are forgotten, the rest stays: tokens, and what ended them.
