@@ -1,7 +1,7 @@
 //! What a backend implements: a port for each kind of state. [`Registry`] keeps what is
-//! registered, with the record of its changes; [`ReplayGuard`] what was used, [`TokenStore`] tokens.
-//! The `...Source` traits are the hooks of the request path, narrow enough for an embedder that
-//! keeps its clients or subjects elsewhere.
+//! registered, with the record of its changes; [`ReplayGuard`] what was used; [`Artifacts`] what
+//! expires. The `...Source` traits are the hooks of the request path, narrow enough for an embedder
+//! that keeps its clients or subjects elsewhere.
 //!
 //! [`MemoryStore`] implements everything here, `grantor-stores` does so on SQLite, and
 //! `store_suite!` holds every backend to the same laws.
