@@ -1,47 +1,23 @@
-//! The composition root: configuration in, server out. The one place that knows every concrete
-//! type.
-
-use std::{path::Path, sync::Arc};
+//! The composition root: configuration in, server out. The one place that
+//! knows every part of it; which database it is, [`backend`](crate::backend) knows.
 
 use grantor::{
     assertion::Lifetimes,
     server::{AuthorizationServer, BuildError, Settings, TracingLog},
 };
-use grantor_stores::sqlite::{OpenError, Options, SqliteStore};
 
 use crate::{
+    backend::Backend,
     config::Config,
     metrics::Metrics,
     throttle::{FailureThrottle, Thinned},
 };
 
-/// How a database is opened or restored: what the configuration decides, and the rest as it is.
-pub fn store_options(config: &Config, options: Options) -> Options {
-    Options {
-        signing_algorithm: config.token.signing_algorithm,
-        retention: config.decisions,
-        changes: config.changes,
-        leeway: config.assertion.leeway,
-        ..options
-    }
-}
-
-/// Opens the database in the data directory; what the configuration decides is decided by it, the
-/// rest by `options`.
-pub fn open_store(
-    data: &Path,
-    config: &Config,
-    options: Options,
-) -> Result<Arc<SqliteStore>, OpenError> {
-    let options = store_options(config, options);
-    SqliteStore::open(data, &options).map(Arc::new)
-}
-
 /// Puts the server together. Each decision is counted; each is logged and kept, but
 /// for a part of those about senders that have to wait.
 pub fn build_server(
     config: &Config,
-    store: Arc<SqliteStore>,
+    store: &Backend,
     metrics: Metrics,
 ) -> Result<AuthorizationServer, BuildError> {
     let settings = Settings {
@@ -56,10 +32,14 @@ pub fn build_server(
         maximum: config.assertion.maximum_lifetime,
     };
     AuthorizationServer::builder(config.issuer.clone())
-        .signing_keys(store.clone())
+        .signing_keys(store.keys.clone())
         .token_ids(store.token_ids())
-        .decisions((Thinned::new((TracingLog, store.clone())), metrics))
-        .store(store)
+        .decisions((Thinned::new((TracingLog, store.decisions.clone())), metrics))
+        .clients(store.client_source.clone())
+        .subjects(store.subject_source.clone())
+        .permissions(store.permission_source.clone())
+        .replay(store.replay.clone())
+        .artifacts(store.artifacts.clone())
         .settings(settings)
         .lifetimes(lifetimes)
         .replay_quota(config.limits.replay_entries)

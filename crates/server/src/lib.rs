@@ -3,6 +3,7 @@
 //! program, its tests and the bench share.
 
 mod app;
+mod backend;
 mod cli;
 mod config;
 pub mod http;

@@ -57,8 +57,8 @@ pub(crate) struct Cached<S: Feed> {
 /// When and how far the feed was read.
 struct Looks<P> {
     opened: Instant,
-    /// When it was last read for a request, in milliseconds after `opened`.
-    last: AtomicU64,
+    /// From when on a request makes the next look, in milliseconds after `opened`.
+    due: AtomicU64,
     /// What is before it was heeded. It is copied, not kept locked: two looks at once may heed the
     /// same twice.
     position: Mutex<P>,
@@ -86,7 +86,7 @@ impl<S: Feed + Load> Cached<S> {
             ring: Ring::new(moment),
             looks: Looks {
                 opened: Instant::now(),
-                last: AtomicU64::new(0),
+                due: AtomicU64::new(0),
                 position: Mutex::new(position),
                 flight: Mutex::new(None),
             },
@@ -162,8 +162,8 @@ impl<S: Feed + Load> Cached<S> {
 
     /// Whether the last look for a request is some time ago.
     fn is_look_due(&self) -> bool {
-        let last = Duration::from_millis(self.looks.last.load(Ordering::Acquire));
-        self.looks.opened.elapsed() >= last + LOOK_AGAIN
+        let due = Duration::from_millis(self.looks.due.load(Ordering::Acquire));
+        self.looks.opened.elapsed() >= due
     }
 
     /// Looks, or waits for the look that is under way for another request.
@@ -176,10 +176,11 @@ impl<S: Feed + Load> Cached<S> {
                     }
                 }
                 Seat::Leads(lead) => {
-                    let began = self.looks.now();
+                    let due = self.looks.opened.elapsed() + LOOK_AGAIN;
+                    let due = u64::try_from(due.as_millis()).unwrap_or(u64::MAX);
                     let looked = self.look().await;
                     // Last, so that no request takes a look that has not ended for one that has.
-                    self.looks.last.store(began, Ordering::Release);
+                    self.looks.due.store(due, Ordering::Release);
                     return lead.answer(looked);
                 }
             }
@@ -260,11 +261,6 @@ impl News {
 }
 
 impl<P> Looks<P> {
-    /// Milliseconds after `opened`.
-    fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     fn position(&self) -> MutexGuard<'_, P> {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -86,7 +86,7 @@ pub enum Outcome {
 
 impl Decision {
     /// A new record.
-    pub(super) fn new(endpoint: &'static str, request: &Request) -> Self {
+    pub(crate) fn new(endpoint: &'static str, request: &Request) -> Self {
         let at = request.at();
         Self {
             id: CorrelationId::new(at),
@@ -310,7 +310,7 @@ impl<A: DecisionLog, B: DecisionLog> DecisionLog for (A, B) {
     }
 }
 
-impl<L: DecisionLog> DecisionLog for Arc<L> {
+impl<L: DecisionLog + ?Sized> DecisionLog for Arc<L> {
     fn record(&self, decision: &Decision) {
         L::record(self, decision);
     }

@@ -102,7 +102,7 @@ impl Request {
     }
 
     /// A request that says nothing.
-    pub(super) fn blank(at: UnixTime) -> Self {
+    pub(crate) fn blank(at: UnixTime) -> Self {
         let (head, ()) = http::Request::new(()).into_parts();
         Self::new(head, Read::default(), at)
     }

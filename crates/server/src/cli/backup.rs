@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use grantor_stores::sqlite::{Options, Restored, Revocations, SqliteStore};
+use grantor_stores::sqlite::{Restored, Revocations};
 use serde_json::json;
 
 use super::{Failure, Global, output::time};
-use crate::app;
 
 /// Write a copy of the database to a file, while servers go on
 ///
@@ -59,21 +58,14 @@ pub struct Restore {
 impl Restore {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.start()?;
-        if !self.replace && global.data.join("grantor.db").exists() {
+        let place = global.place(&config);
+        if !self.replace && place.exists() {
             return Err(Failure::usage(format!(
                 "there is a database in {}, which would be replaced; add --replace",
                 global.data.display()
             )));
         }
-        let options = app::store_options(
-            &config,
-            Options {
-                master_key: global.master_key.clone(),
-                ..Options::default()
-            },
-        );
-        let restored =
-            SqliteStore::restore(&global.data, &self.file, &options).map_err(Failure::failed)?;
+        let restored = place.restore(&self.file).map_err(Failure::failed)?;
         let Restored {
             fence,
             revocations,

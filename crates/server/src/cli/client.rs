@@ -14,15 +14,15 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     jose::{Algorithm, VerificationKey},
     registry::{AudiencePolicy, Client, ClientKey, TokenFormat},
-    storage::{ClientSource, Registries, StoreError},
+    storage::StoreError,
     types::{ClientId, GrantType},
 };
-use grantor_stores::sqlite::SqliteStore;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(super) use self::create::join;
 use super::{CLOCK, Failure, Global, Output, actor, output::time};
+use crate::backend::Backend;
 
 /// Register and change clients
 #[derive(Debug, Subcommand)]
@@ -115,7 +115,7 @@ enum Standing {
 }
 
 async fn enable(
-    store: &SqliteStore,
+    store: &Backend,
     id: &ClientId,
     standing: Standing,
     output: Output,
@@ -139,7 +139,7 @@ async fn enable(
     )
 }
 
-async fn list(store: &SqliteStore, output: Output) -> Result<(), Failure> {
+async fn list(store: &Backend, output: Output) -> Result<(), Failure> {
     let clients: Vec<View> = store
         .clients()
         .all()
@@ -274,16 +274,17 @@ impl View {
 }
 
 /// The client, read afresh.
-async fn find(store: &SqliteStore, id: &ClientId) -> Result<Arc<Client>, Failure> {
+async fn find(store: &Backend, id: &ClientId) -> Result<Arc<Client>, Failure> {
     store
-        .client(id)
+        .clients()
+        .get(id)
         .await?
         .ok_or_else(|| about(id, StoreError::Missing("client")))
 }
 
 /// Changes the client, however many others do so at the same time.
 async fn change(
-    store: &SqliteStore,
+    store: &Backend,
     id: &ClientId,
     change: impl FnMut(&Client) -> Result<Client, Failure>,
 ) -> Result<Arc<Client>, Failure> {

@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use grantor::{
     clock::{Clock as _, UnixTime},
     server::{Decision, Outcome},
+    storage::{DecisionFilter, DecisionStore, Entry, Start},
     types::{ClientId, Scope, escaped, escaped_json},
 };
-use grantor_stores::sqlite::{DecisionFilter, SqliteStore, StoredDecision};
 use serde::Serialize;
 
 use super::{
@@ -90,28 +90,20 @@ impl DecisionsCommand {
                 let since = since.map(|since| {
                     UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64)
                 });
-                list(
-                    &store,
-                    DecisionFilter {
-                        since,
-                        ..filter.into()
-                    },
-                    limit,
-                    global,
-                )
-                .await
+                let mut filter = DecisionFilter::from(filter);
+                filter.since = since;
+                list(&*store.decisions, &filter, limit, global).await
             }
-            Self::Tail(filter) => tail(&store, filter.into(), output).await,
+            Self::Tail(filter) => tail(&*store.decisions, &filter.into(), output).await,
             Self::Show(Show { id }) => {
-                let filter = DecisionFilter {
-                    id: Some(id.clone()),
-                    ..DecisionFilter::default()
-                };
-                let found = store.decision_list(filter, 1).await?;
+                let mut filter = DecisionFilter::default();
+                filter.id = Some(id.clone());
+                let found = store.decisions.page(&filter, Start::Last(1), 1).await?;
                 let found = found
+                    .entries
                     .first()
                     .ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
-                let decision = Decision::read(&found.record).map_err(Failure::failed)?;
+                let decision = Decision::read(&found.document).map_err(Failure::failed)?;
                 let nearest_client = match &decision.explanation {
                     Some(explanation) => nearest(explanation, &store).await?,
                     None => None,
@@ -134,44 +126,33 @@ impl From<Filter> for DecisionFilter {
             party,
             rule,
         } = filter;
-        Self {
-            refused,
-            id,
-            party,
-            rule,
-            ..Self::default()
-        }
+        let mut wanted = Self::default();
+        wanted.refused = refused;
+        (wanted.id, wanted.party, wanted.rule) = (id, party, rule);
+        wanted
     }
 }
 
 /// Prints the newest decisions, page by page: no number of them has to fit into memory.
 async fn list(
-    store: &SqliteStore,
-    filter: DecisionFilter,
+    decisions: &dyn DecisionStore,
+    filter: &DecisionFilter,
     limit: u32,
     global: &Global,
 ) -> Result<(), Failure> {
-    let mut after = store.decision_before(filter.clone(), limit).await?;
+    let mut start = Start::Last(limit);
     let mut printed = Printed {
         output: global.output(),
         is_json: global.json,
         pages: 0,
     };
     loop {
-        let page = store
-            .decision_page(
-                DecisionFilter {
-                    after: Some(after),
-                    ..filter.clone()
-                },
-                PAGE,
-            )
-            .await?;
-        let Some(last) = page.last() else {
+        let page = decisions.page(filter, start, PAGE).await?;
+        if page.entries.is_empty() {
             return printed.end();
-        };
-        after = last.sequence;
-        printed.page(&page.iter().filter_map(readable).collect::<Vec<_>>())?;
+        }
+        printed.page(&page.entries.iter().filter_map(readable).collect::<Vec<_>>())?;
+        start = Start::After(page.next);
     }
 }
 
@@ -219,26 +200,18 @@ fn printed(text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
         .map_err(|error| Failure::unprinted("the result could not be printed", &error))
 }
 
-async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Result<(), Failure> {
-    let newest = store.decision_list(DecisionFilter::default(), 1).await?;
-    let mut after = newest.first().map_or(0, |decision| decision.sequence);
+async fn tail(
+    decisions: &dyn DecisionStore,
+    filter: &DecisionFilter,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut start = Start::Last(0);
     let interrupted = tokio::signal::ctrl_c();
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
-        let page = store
-            .decision_page(
-                DecisionFilter {
-                    after: Some(after),
-                    ..filter.clone()
-                },
-                PAGE,
-            )
-            .await?;
-        for decision in &page {
-            after = decision.sequence;
-            let Some(decision) = readable(decision) else {
-                continue;
-            };
+        let page = decisions.page(filter, start, PAGE).await?;
+        start = Start::After(page.next);
+        for decision in page.entries.iter().filter_map(readable) {
             output.print(
                 &decision,
                 row(&decision)
@@ -248,7 +221,7 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
                     .join("  "),
             )?;
         }
-        let pause = if page.len() < PAGE as usize {
+        let pause = if page.entries.len() < PAGE as usize {
             LOOK_EVERY
         } else {
             Duration::ZERO
@@ -261,11 +234,11 @@ async fn tail(store: &SqliteStore, filter: DecisionFilter, output: Output) -> Re
 }
 
 /// One of many. That one is damaged must not hide the others.
-fn readable(stored: &StoredDecision) -> Option<Decision> {
-    let read = Decision::read(&stored.record);
+fn readable(stored: &Entry) -> Option<Decision> {
+    let read = Decision::read(&stored.document);
     if let Err(error) = &read {
         tracing::warn!(
-            sequence = stored.sequence,
+            place = %stored.cursor,
             %error,
             "a stored decision cannot be read, and is left out"
         );

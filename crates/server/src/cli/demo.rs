@@ -1,7 +1,7 @@
 //! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a
 //! client with a key of its own.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use ::http::{Request, StatusCode, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,10 +14,9 @@ use grantor::{
     jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
     registry::{Client as Registration, ClientMetadata, ClientSecret},
     remote::{Fetch as _, HttpFetch},
-    storage::Registries,
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
-use grantor_stores::sqlite::{Options, SqliteStore};
+use grantor_stores::sqlite::{Create, Upkeep};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use url::form_urlencoded;
@@ -30,6 +29,7 @@ use super::{
 };
 use crate::{
     app,
+    backend::{Backend, Place},
     config::{Config, Environment, LogFormat, Overrides},
     http::{self, Listener, Proxy, Room},
     metrics::Metrics,
@@ -71,16 +71,22 @@ impl Demo {
         };
         let config = Config::load(directory.path(), None, &Environment::default(), &overrides)
             .map_err(Failure::usage)?;
-        let store = app::open_store(directory.path(), &config, Options::default())
+        let store = Place {
+            config: &config,
+            data: directory.path(),
+            master_key: None,
+        };
+        let store = store
+            .open(Create::IfMissing, Upkeep::Here)
             .map_err(Failure::failed)?;
         let metrics = Metrics::default();
         let server =
-            app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::failed)?;
+            app::build_server(&config, &store, metrics.clone()).map_err(Failure::failed)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(http::serve(
             listener,
             server,
-            store.clone(),
+            store.readiness.clone(),
             metrics,
             async {
                 // A dropped sender stops the server too.
@@ -107,7 +113,7 @@ impl Demo {
     async fn show(
         &self,
         show: &Show,
-        store: &Arc<SqliteStore>,
+        store: &Backend,
         key_path: &std::path::Path,
     ) -> Result<(), Failure> {
         show.main_job(store, key_path).await?;
@@ -140,11 +146,7 @@ struct Show {
 }
 
 impl Show {
-    async fn main_job(
-        &self,
-        store: &Arc<SqliteStore>,
-        key_path: &std::path::Path,
-    ) -> Result<(), Failure> {
+    async fn main_job(&self, store: &Backend, key_path: &std::path::Path) -> Result<(), Failure> {
         let resource_server = register(store, &self.issuer, key_path).await?;
         self.step(
             1,
@@ -305,7 +307,7 @@ impl Show {
 /// Registers the client of the demo, writes its key file, and registers an API that may introspect.
 /// Answers the API's secret.
 async fn register(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     key_path: &std::path::Path,
 ) -> Result<zeroize::Zeroizing<String>, Failure> {

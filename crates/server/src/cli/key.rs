@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use grantor::{jose::Algorithm, storage::StoreError};
-use grantor_stores::sqlite::SigningKeyInfo;
+use grantor::{
+    jose::Algorithm,
+    storage::{SigningKeyInfo, StoreError},
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -89,6 +91,7 @@ impl KeyCommand {
         match self {
             Self::List => {
                 let keys: Vec<View> = store
+                    .keys
                     .signing_key_list()
                     .await?
                     .iter()
@@ -111,6 +114,7 @@ impl KeyCommand {
             }
             Self::Revoke(Revoke { kid }) => {
                 let left = store
+                    .keys
                     .signing_key_revoke(&kid, config.token.signing_algorithm)
                     .await;
                 let left = left.map_err(|error| match error {
@@ -141,7 +145,10 @@ impl KeyCommand {
                     )));
                 }
                 let overlap = config.token.lifetime + config.assertion.leeway;
-                let key = store.signing_key_rotate(algorithm, ahead, overlap).await?;
+                let key = store
+                    .keys
+                    .signing_key_rotate(algorithm, ahead, overlap)
+                    .await?;
                 output.done(
                     &View::of(&key),
                     format_args!(

@@ -1,13 +1,13 @@
 //! Names that a person takes for another one: registered they may be, but not without a word.
 
-use grantor_stores::sqlite::SqliteStore;
 use unicode_security::skeleton;
 
 use super::Failure;
+use crate::backend::Backend;
 
 /// Warns if a name that is about to be registered looks like one that is there (UTS #39 §4, letter
 /// case aside).
-pub async fn warn(store: &SqliteStore, name: &str) -> Result<(), Failure> {
+pub async fn warn(store: &Backend, name: &str) -> Result<(), Failure> {
     let looks = shape(name);
     let names = store.names().await?;
     if let Some(other) = names

@@ -18,21 +18,21 @@ mod serve;
 mod subject;
 mod token;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
     clock::SystemClock,
     registry::{Actor, Way, Who},
 };
-use grantor_stores::sqlite::{Create, Options, SqliteStore, Upkeep};
+use grantor_stores::sqlite::{Create, Upkeep};
 use rustix::process::getuid;
 
 pub use failure::Failure;
 pub use output::Output;
 
 use crate::{
-    app,
+    backend::{Backend, Place},
     config::{Config, Environment, LogFormat, Overrides},
     telemetry,
 };
@@ -175,7 +175,7 @@ impl Global {
 
     /// The configuration and the registry, for commands that change or list what is in it. Logs say
     /// warnings only.
-    fn open(&self) -> Result<(Config, Arc<SqliteStore>), Failure> {
+    fn open(&self) -> Result<(Config, Backend), Failure> {
         let config = self.start()?;
         let store = self.open_store(&config, Create::Never, Upkeep::ByOthers)?;
         Ok((config, store))
@@ -200,8 +200,8 @@ impl Global {
 
     /// The registry, for what may make a new one: `serve`, and the commands that register the first
     /// client or subject.
-    fn open_or_create(&self, config: &Config) -> Result<Arc<SqliteStore>, Failure> {
-        let is_new = !self.data.join("grantor.db").exists();
+    fn open_or_create(&self, config: &Config) -> Result<Backend, Failure> {
+        let is_new = !self.place(config).exists();
         let store = self.open_store(config, Create::IfMissing, Upkeep::ByOthers)?;
         if is_new {
             tracing::warn!(data = %self.data.display(), "there was no database here; a new one was made");
@@ -214,14 +214,18 @@ impl Global {
         config: &Config,
         create: Create,
         upkeep: Upkeep,
-    ) -> Result<Arc<SqliteStore>, Failure> {
-        let options = Options {
-            create,
-            upkeep,
-            master_key: self.master_key.clone(),
-            ..Options::default()
-        };
-        app::open_store(&self.data, config, options).map_err(Failure::failed)
+    ) -> Result<Backend, Failure> {
+        let opened = self.place(config).open(create, upkeep);
+        opened.map_err(Failure::failed)
+    }
+
+    /// Where the store is.
+    fn place<'a>(&'a self, config: &'a Config) -> Place<'a> {
+        Place {
+            config,
+            data: &self.data,
+            master_key: self.master_key.as_deref(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use grantor::{
     clock::Clock as _,
     registry::Permission,
-    storage::{Registries, StoreError},
+    storage::StoreError,
     types::{ClientId, Scope, SubjectId},
 };
 use serde::Serialize;

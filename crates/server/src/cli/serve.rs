@@ -56,7 +56,7 @@ impl Serve {
         telemetry::start(config.log.format, &config.log.level)
             .map_err(|error| Failure::usage(format!("configuration key 'log.level': {error}")))?;
         let store = global.open_store(&config, Create::IfMissing, Upkeep::Here)?;
-        store.load_claims().await?;
+        store.readiness.prepare().await?;
         let metrics = Metrics::default();
         let stop = stop_signal().map_err(Failure::failed)?;
         let tls = config
@@ -70,7 +70,7 @@ impl Serve {
             Some(address) => Some(
                 listen_for_scrapes(
                     address,
-                    Exposition::new(&metrics, store.clone(), tls.as_ref().map(Tls::expires)),
+                    Exposition::new(&metrics, &store, tls.as_ref().map(Tls::expires)),
                 )
                 .await?,
             ),
@@ -86,11 +86,10 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         config.listens_on(address).map_err(Failure::usage)?;
-        let server =
-            app::build_server(&config, store.clone(), metrics.clone()).map_err(Failure::usage)?;
+        let server = app::build_server(&config, &store, metrics.clone()).map_err(Failure::usage)?;
         global.tell_commands(&config);
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        let ended = store.clone();
+        let ended = store.readiness.clone();
         let stop = async move {
             tokio::select! {
                 () = stop => {}
@@ -99,10 +98,10 @@ impl Serve {
             tell_supervisor(NotifyState::Stopping);
         };
         tell_supervisor(NotifyState::Ready);
-        http::serve(listener, server, store.clone(), metrics, stop)
+        http::serve(listener, server, store.readiness.clone(), metrics, stop)
             .await
             .map_err(Failure::failed)?;
-        if store.has_ended() {
+        if store.readiness.has_ended() {
             return Err(Failure::failed(
                 "the thread that writes the database has ended; the log says why; start the server anew",
             ));
@@ -114,7 +113,7 @@ impl Serve {
         #[cfg(feature = "otel")]
         traces.finish().await;
         // The decisions of the last moment are still on their way to the disk.
-        Ok(store.flush().await?)
+        Ok(store.decisions.flush().await?)
     }
 }
 

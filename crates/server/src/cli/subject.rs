@@ -1,12 +1,7 @@
 //! `grantor subject`
 
 use clap::{Args, Subcommand};
-use grantor::{
-    clock::Clock as _,
-    registry::Subject,
-    storage::{Registries, StoreError},
-    types::SubjectId,
-};
+use grantor::{clock::Clock as _, registry::Subject, storage::StoreError, types::SubjectId};
 use serde::Serialize;
 use serde_json::json;
 

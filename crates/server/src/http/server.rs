@@ -4,8 +4,10 @@ use std::{
     error::Error as _, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
-use grantor::server::{AuthorizationServer, Body, Sender};
-use grantor_stores::sqlite::SqliteStore;
+use grantor::{
+    server::{AuthorizationServer, Body, Sender},
+    storage::Readiness,
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::{net::TcpStream, sync::watch};
@@ -27,7 +29,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub async fn serve(
     listener: Listener,
     server: AuthorizationServer,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Readiness>,
     metrics: Metrics,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -72,7 +74,7 @@ pub async fn serve(
 /// What every connection answers with.
 struct Answering {
     server: AuthorizationServer,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Readiness>,
     metrics: Metrics,
     proxy: Arc<Proxy>,
     places: Arc<Places>,
@@ -134,8 +136,8 @@ impl Answering {
     async fn respond(&self, request: Request<Coming>) -> Response<Body> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         match request.uri().path() {
-            "/health/live" if reads => live(&self.store),
-            "/health/ready" if reads => ready(&self.store).await,
+            "/health/live" if reads => live(&*self.store),
+            "/health/ready" if reads => ready(&*self.store).await,
             _ => self.server.respond(request).await,
         }
     }
@@ -167,7 +169,7 @@ async fn within_time(answer: impl Future<Output = Response<Body>>) -> Response<B
 
 /// Live means that the process can go on: without the thread that writes to the database it has to
 /// be started anew.
-fn live(store: &SqliteStore) -> Response<Body> {
+fn live(store: &dyn Readiness) -> Response<Body> {
     match store.has_ended() {
         false => plain(StatusCode::OK, r#"{"status":"live"}"#),
         true => plain(
@@ -178,7 +180,7 @@ fn live(store: &SqliteStore) -> Response<Body> {
 }
 
 /// Ready means that the next request could be decided: the database can be read and written.
-async fn ready(store: &SqliteStore) -> Response<Body> {
+async fn ready(store: &dyn Readiness) -> Response<Body> {
     match store.check().await {
         Ok(()) => plain(StatusCode::OK, r#"{"status":"ready"}"#),
         Err(error) => {

@@ -1,14 +1,13 @@
 //! The text that a scrape gets: OpenMetrics.
 
-use std::sync::Arc;
-
-use grantor_stores::sqlite::SqliteStore;
 use prometheus_client::{
     encoding::text,
     metrics::{gauge::Gauge, info::Info},
     registry::Registry,
 };
 use tokio::sync::Mutex;
+
+use crate::backend::Backend;
 
 use super::{Metrics, log::LogCounter, storage::StorageGauges};
 
@@ -23,11 +22,7 @@ pub struct Exposition {
 impl Exposition {
     /// Names what `metrics` counts and what `store` knows.
     /// `certificate_expires` is there where TLS is served.
-    pub fn new(
-        metrics: &Metrics,
-        store: Arc<SqliteStore>,
-        certificate_expires: Option<Gauge>,
-    ) -> Self {
+    pub fn new(metrics: &Metrics, store: &Backend, certificate_expires: Option<Gauge>) -> Self {
         let storage = StorageGauges::new(store);
         let mut registry = Registry::with_prefix("grantor");
         registry.register(

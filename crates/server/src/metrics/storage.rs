@@ -9,14 +9,15 @@ use std::{
 
 use grantor::{
     clock::{Clock as _, SystemClock, UnixTime},
-    storage::StoreError,
+    storage::{DecisionStore, KeyStore, SigningKeyInfo, StoreError, StoreFigures},
 };
-use grantor_stores::sqlite::{SigningKeyInfo, SqliteStore};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
+
+use crate::backend::Backend;
 
 /// How long what was read is shown. Counting a million replay entries takes a tenth of a second of
 /// one thread.
@@ -25,7 +26,9 @@ const HOLDS: Duration = Duration::from_secs(10);
 /// The storage as seen by a scrape.
 #[derive(Clone)]
 pub struct StorageGauges {
-    store: Arc<SqliteStore>,
+    keys: Arc<dyn KeyStore>,
+    decisions: Arc<dyn DecisionStore>,
+    figures: Arc<dyn StoreFigures>,
     seen: Arc<Mutex<Option<Seen>>>,
 }
 
@@ -42,9 +45,11 @@ impl fmt::Debug for StorageGauges {
 }
 
 impl StorageGauges {
-    pub fn new(store: Arc<SqliteStore>) -> Self {
+    pub fn new(store: &Backend) -> Self {
         Self {
-            store,
+            keys: store.keys.clone(),
+            decisions: store.decisions.clone(),
+            figures: store.figures.clone(),
             seen: Arc::default(),
         }
     }
@@ -65,7 +70,7 @@ impl StorageGauges {
     }
 
     async fn read(&self) -> Result<Seen, StoreError> {
-        let keys = self.store.signing_key_list().await?;
+        let keys = self.keys.signing_key_list().await?;
         Ok(Seen {
             at: Instant::now(),
             keys,
@@ -75,7 +80,7 @@ impl StorageGauges {
 
 impl Collector for StorageGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let dropped = ConstCounter::new(self.store.decisions_dropped());
+        let dropped = ConstCounter::new(self.decisions.dropped());
         let help = "Decisions that are not in the database: too many were waiting, or they could not be written";
         dropped.encode(encoder.encode_descriptor(
             "decisions_dropped",
@@ -84,14 +89,15 @@ impl Collector for StorageGauges {
             MetricType::Counter,
         )?)?;
 
-        let entries = ConstGauge::new(self.store.claims_held());
-        let help = "Claims of assertion identifiers in memory: those in force, and some that have just ended";
-        entries.encode(encoder.encode_descriptor(
-            "replay_entries",
-            help,
-            None,
-            MetricType::Gauge,
-        )?)?;
+        if let Some(held) = self.figures.figures().claims_held {
+            let help = "Claims of assertion identifiers in memory: those in force, and some that have just ended";
+            ConstGauge::new(held).encode(encoder.encode_descriptor(
+                "replay_entries",
+                help,
+                None,
+                MetricType::Gauge,
+            )?)?;
+        }
 
         match &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(seen) => seen.encode(&mut encoder, SystemClock.now()),

@@ -173,12 +173,6 @@ async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     requests
 }
 
-async fn look_is_due(cached: &Cached<Fake>) {
-    while !cached.is_look_due() {
-        yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn a_thousand_requests_for_one_cold_client_are_one_query() {
     let cached = store();
@@ -286,7 +280,6 @@ async fn where_the_one_that_reads_goes_away_the_next_one_reads() {
 #[tokio::test]
 async fn strangers_at_once_are_one_look_and_no_query() {
     let cached = store();
-    look_is_due(&cached).await;
     let request = || {
         let cached = cached.clone();
         async move { cached.client(&client("stranger")).await }
@@ -299,7 +292,6 @@ async fn strangers_at_once_are_one_look_and_no_query() {
 #[tokio::test]
 async fn a_look_for_no_request_leaves_the_next_request_its_own() {
     let cached = store();
-    look_is_due(&cached).await;
     cached.look().await.expect("a look");
     let change = Change::Client {
         id: client("new"),

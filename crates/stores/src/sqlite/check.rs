@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use grantor::storage::StoreError;
+use async_trait::async_trait;
+use grantor::storage::{Figures, Readiness, StoreError, StoreFigures};
 use tokio::sync::Mutex;
 
 use super::SqliteStore;
@@ -22,24 +23,14 @@ const WRITE: &str = "INSERT INTO meta (name, value) VALUES ('last_check', random
 #[derive(Default)]
 pub(super) struct LastCheck(Mutex<Option<(Instant, Result<(), String>)>>);
 
-impl SqliteStore {
-    /// Whether the thread that writes has ended, by a defect: the process has to be started anew.
-    pub fn has_ended(&self) -> bool {
-        self.0.writer.has_ended()
+#[async_trait]
+impl Readiness for SqliteStore {
+    /// The claims in force, of which there may be millions.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        self.0.writer.load_claims().await
     }
 
-    /// Ready once [`SqliteStore::has_ended`].
-    pub async fn ended(&self) {
-        self.0.writer.ended().await;
-    }
-
-    /// Whether the database can be read and written: for health checks. The answer is at most a
-    /// second old.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] if it cannot, if the writer has ended, or if it takes longer
-    /// than two seconds.
-    pub async fn check(&self) -> Result<(), StoreError> {
+    async fn check(&self) -> Result<(), StoreError> {
         let mut last = self.0.last_check.0.lock().await;
         let outcome = match &*last {
             Some((at, outcome)) if at.elapsed() < ANSWER_HOLDS => outcome.clone(),
@@ -51,6 +42,25 @@ impl SqliteStore {
         outcome.map_err(|cause| StoreError::Unavailable(cause.into()))
     }
 
+    /// The thread that writes has ended.
+    fn has_ended(&self) -> bool {
+        self.0.writer.has_ended()
+    }
+
+    async fn ended(&self) {
+        self.0.writer.ended().await;
+    }
+}
+
+impl StoreFigures for SqliteStore {
+    fn figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        figures.claims_held = Some(self.0.writer.claims_held());
+        figures
+    }
+}
+
+impl SqliteStore {
     async fn read_and_write(&self) -> Result<(), String> {
         let read = self.0.readers().read(|connection| {
             Ok(connection.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?)
@@ -82,7 +92,7 @@ fn cause(error: StoreError) -> String {
 mod tests {
     use grantor::{
         clock::{Clock as _, SystemClock},
-        storage::{Claim, ReplayGuard as _, ReplayKey},
+        storage::{Claim, DecisionStore as _, ReplayGuard as _, ReplayKey},
     };
     use rusqlite::Connection;
 

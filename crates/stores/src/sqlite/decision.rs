@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    server::{Decision, DecisionLog, Outcome},
-    storage::StoreError,
+    server::{Decision, DecisionLog},
+    storage::{
+        Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Start,
+        StoreError,
+    },
+    types::Rule,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
 
@@ -34,39 +39,10 @@ impl Default for Retention {
     }
 }
 
-/// Which decisions are asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DecisionFilter {
-    /// Only those refused.
-    pub refused: bool,
-    /// Only the one with this id.
-    pub id: Option<String>,
-    /// Only those of this party: the client, else the claimed client or issuer.
-    pub party: Option<String>,
-    /// Only those refused for this rule.
-    pub rule: Option<String>,
-    /// Only those not older than this.
-    pub since: Option<UnixTime>,
-    /// Only those after this position.
-    pub after: Option<i64>,
-}
-
-/// A stored decision: its position, which only grows, and its JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredDecision {
-    /// Position in the order of recording.
-    pub sequence: i64,
-    /// The decision as JSON.
-    pub record: String,
-}
-
 /// One row on its way to the writer.
 pub(super) struct DecisionRow {
-    id: String,
+    index: DecisionIndex,
     at: i64,
-    refused: bool,
-    rule: Option<String>,
-    party: Option<String>,
     record: String,
     is_cheap: bool,
 }
@@ -74,8 +50,8 @@ pub(super) struct DecisionRow {
 impl DecisionRow {
     /// How much memory it takes to wait.
     pub(super) fn octets(&self) -> u64 {
-        let party = self.party.as_ref().map_or(0, String::len);
-        (size_of::<Self>() + self.id.len() + party + self.record.len()) as u64
+        let party = self.index.party.as_ref().map_or(0, String::len);
+        (size_of::<Self>() + self.index.id.len() + party + self.record.len()) as u64
     }
 
     /// Whether anybody can have any number of such made: these are dropped first.
@@ -84,31 +60,25 @@ impl DecisionRow {
     }
 
     fn new(decision: &Decision) -> Self {
-        let rule = match &decision.outcome {
-            Outcome::Refused { rule, .. } => Some(rule.to_string()),
-            Outcome::Granted | Outcome::Undecided => None,
-        };
+        let index = DecisionIndex::of(decision);
         Self {
-            id: decision.id.to_string(),
-            at: decision.at.millis(),
-            refused: rule.is_some(),
-            rule,
-            party: decision.party().map(str::to_owned),
+            at: index.at.millis(),
+            index,
             record: decision.record(),
             is_cheap: decision.is_cheap(),
         }
     }
 
-    fn columns<'r>(&'r self, total: &'r i64) -> [&'r dyn ToSql; COLUMNS] {
-        [
-            &self.id,
-            &self.at,
-            &self.refused,
-            &self.rule,
-            &self.party,
-            &self.record,
-            total,
-        ]
+    /// The values of a row, the last of them `total`.
+    fn columns<'r>(
+        &'r self,
+        rule: &'r Option<&'r str>,
+        total: &'r i64,
+    ) -> [&'r dyn ToSql; COLUMNS] {
+        let DecisionIndex {
+            id, refused, party, ..
+        } = &self.index;
+        [id, &self.at, refused, rule, party, &self.record, total]
     }
 }
 
@@ -168,10 +138,14 @@ fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rus
             Some(*total)
         })
         .collect();
+    let rules: Vec<Option<&str>> = decisions
+        .iter()
+        .map(|decision| decision.index.rule.as_ref().map(Rule::name))
+        .collect();
     let values = decisions
         .iter()
-        .zip(&totals)
-        .flat_map(|(decision, total)| decision.columns(total));
+        .zip(rules.iter().zip(&totals))
+        .flat_map(|(decision, (rule, total))| decision.columns(rule, total));
     connection
         .prepare_cached(&insert)?
         .execute(params_from_iter(values))?;
@@ -186,114 +160,104 @@ impl DecisionLog for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// Decisions that were lost since the start: too many were waiting to be written, or the
-    /// database could not be written.
-    pub fn decisions_dropped(&self) -> u64 {
-        self.0.writer.decisions_dropped()
-    }
-
-    /// Waits until every decision recorded so far is on disk: before the process ends.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn flush(&self) -> Result<(), StoreError> {
+#[async_trait]
+impl DecisionStore for SqliteStore {
+    async fn flush(&self) -> Result<(), StoreError> {
         self.0.writer.flush().await
     }
 
-    /// The newest decisions that pass the filter, at most `limit`, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn decision_list(
-        &self,
-        filter: DecisionFilter,
-        limit: u32,
-    ) -> Result<Vec<StoredDecision>, StoreError> {
-        let mut found = self
-            .0
-            .readers()
-            .read(move |connection| select(connection, &filter, Order::NewestFirst, limit))
-            .await?;
-        found.reverse();
-        Ok(found)
+    fn dropped(&self) -> u64 {
+        self.0.writer.decisions_dropped()
     }
+}
 
-    /// The oldest decisions that pass the filter, at most `limit`, oldest first: to read on behind
-    /// them, ask for those after the last.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn decision_page(
+#[async_trait]
+impl Log<Decision> for SqliteStore {
+    async fn page(
         &self,
-        filter: DecisionFilter,
+        filter: &DecisionFilter,
+        start: Start,
         limit: u32,
-    ) -> Result<Vec<StoredDecision>, StoreError> {
+    ) -> Result<LogPage, StoreError> {
+        let filter = filter.clone();
         self.0
             .readers()
-            .read(move |connection| select(connection, &filter, Order::OldestFirst, limit))
-            .await
-    }
-
-    /// The position behind which the newest decisions are that pass the filter, at most `newest` of
-    /// them.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn decision_before(
-        &self,
-        filter: DecisionFilter,
-        newest: u32,
-    ) -> Result<i64, StoreError> {
-        self.0
-            .readers()
-            .read(move |connection| before(connection, &filter, newest))
+            .read(move |connection| page(connection, &filter, &start, limit))
             .await
     }
 }
 
-/// Which end of the table is read from.
-#[derive(Clone, Copy)]
-enum Order {
-    OldestFirst,
-    NewestFirst,
+/// Numbers are given in the order of commits, as one transaction writes at a time: behind the
+/// newest number that is seen nothing is committed later.
+fn page(
+    connection: &Connection,
+    filter: &DecisionFilter,
+    start: &Start,
+    limit: u32,
+) -> Result<LogPage, Failure> {
+    // All of one state of the database.
+    let connection = connection.unchecked_transaction()?;
+    let after = match start {
+        Start::Oldest => 0,
+        Start::After(cursor) => sequence(cursor)?,
+        Start::Last(count) => before(&connection, filter, *count)?,
+    };
+    let entries = select(&connection, filter, after, limit)?;
+    let next = match entries.last() {
+        Some(last) if entries.len() == limit as usize => last.cursor.clone(),
+        _ => cursor(newest(&connection)?.max(after)),
+    };
+    Ok(LogPage { entries, next })
+}
+
+fn cursor(sequence: i64) -> Cursor {
+    Cursor::of(&sequence.to_string())
+}
+
+fn sequence(cursor: &Cursor) -> Result<i64, StoreError> {
+    let place = cursor.place().ok_or(StoreError::Cursor)?;
+    place.parse().map_err(|_| StoreError::Cursor)
+}
+
+fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    let newest = "SELECT coalesce(max(sequence), 0) FROM decision";
+    connection
+        .prepare_cached(newest)?
+        .query_row([], |row| row.get(0))
 }
 
 fn select(
     connection: &Connection,
     filter: &DecisionFilter,
-    order: Order,
+    after: i64,
     limit: u32,
-) -> Result<Vec<StoredDecision>, Failure> {
-    let order = match order {
-        Order::OldestFirst => "ASC",
-        Order::NewestFirst => "DESC",
-    };
-    let decision = |row: &Row<'_>| {
-        Ok(StoredDecision {
-            sequence: row.get(0)?,
-            record: row.get(1)?,
+) -> Result<Vec<Entry>, Failure> {
+    let entry = |row: &Row<'_>| {
+        Ok(Entry {
+            cursor: cursor(row.get(0)?),
+            document: row.get(1)?,
         })
     };
     filtered(filter, |wanted, values| {
         let query = format!(
-            "SELECT sequence, record FROM decision WHERE {wanted} ORDER BY sequence {order} LIMIT ?"
+            "SELECT sequence, record FROM decision WHERE {wanted} AND sequence > ? ORDER BY sequence LIMIT ?"
         );
         let mut statement = connection.prepare_cached(&query)?;
         Ok(statement
-            .query_map([values, &[&limit]].concat().as_slice(), decision)?
+            .query_map([values, &[&after, &limit]].concat().as_slice(), entry)?
             .collect::<rusqlite::Result<_>>()?)
     })
 }
 
-fn before(connection: &Connection, filter: &DecisionFilter, newest: u32) -> Result<i64, Failure> {
+/// The number behind which the newest decisions are that pass the filter, at most `count` of them.
+fn before(connection: &Connection, filter: &DecisionFilter, count: u32) -> Result<i64, Failure> {
     filtered(filter, |wanted, values| {
         let query = format!(
             "SELECT sequence FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
         );
         let mut statement = connection.prepare_cached(&query)?;
         let found = statement
-            .query_row([values, &[&newest]].concat().as_slice(), |row| row.get(0))
+            .query_row([values, &[&count]].concat().as_slice(), |row| row.get(0))
             .optional()?;
         Ok(found.unwrap_or(0))
     })
@@ -305,7 +269,7 @@ fn filtered<T>(
     query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let since = filter.since.map(UnixTime::millis);
-    let conditions: [(&str, Option<&dyn ToSql>); 6] = [
+    let conditions: [(&str, Option<&dyn ToSql>); 5] = [
         ("refused = ?", filter.refused.then_some(&true)),
         ("id = ?", filter.id.as_ref().map(|id| id as &dyn ToSql)),
         (
@@ -317,10 +281,6 @@ fn filtered<T>(
             filter.rule.as_ref().map(|rule| rule as &dyn ToSql),
         ),
         ("at >= ?", since.as_ref().map(|since| since as &dyn ToSql)),
-        (
-            "sequence > ?",
-            filter.after.as_ref().map(|after| after as &dyn ToSql),
-        ),
     ];
     let used: Vec<_> = conditions
         .into_iter()
@@ -387,11 +347,8 @@ mod tests {
     fn row(id: &str, length: usize, is_cheap: bool) -> DecisionRow {
         let record = "x".repeat(length);
         DecisionRow {
-            id: id.to_owned(),
+            index: DecisionIndex::new(id.to_owned(), SystemClock.now()),
             at: SystemClock.now().millis(),
-            refused: true,
-            rule: None,
-            party: None,
             record,
             is_cheap,
         }
@@ -418,10 +375,7 @@ mod tests {
                 .expect("a number") as usize
         };
         let found = (count("cheap"), count("dear"));
-        assert_eq!(
-            store.decisions_dropped() as usize,
-            cheap + dear - found.0 - found.1
-        );
+        assert_eq!(store.dropped() as usize, cheap + dear - found.0 - found.1);
         // A total is the octets up to and including its row.
         let sum =
             "SELECT (SELECT sum(octet_length(record)) FROM decision) - max(total) FROM decision";

@@ -38,10 +38,9 @@ use rusqlite::Connection;
 
 pub use backup::{BackupError, Restored, Revocations};
 pub use change_record::ChangeRetention;
-pub use decision::{DecisionFilter, Retention, StoredDecision};
+pub use decision::Retention;
 pub use error::OpenError;
 pub use open::{Create, Options, Upkeep};
-pub use signing_key::SigningKeyInfo;
 
 use self::{
     check::LastCheck, error::failed, open::Checkpoints, quota::Quota, readers::Readers,

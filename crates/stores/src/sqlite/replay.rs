@@ -57,22 +57,6 @@ impl ReplayGuard for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// How many claims this process holds: those in force, and some that have just ended. None
-    /// before the first claim or [`SqliteStore::load_claims`].
-    pub fn claims_held(&self) -> u64 {
-        self.0.writer.claims_held()
-    }
-
-    /// Reads the claims in force into memory, which the first claim would otherwise wait for.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn load_claims(&self) -> Result<(), StoreError> {
-        self.0.writer.load_claims().await
-    }
-}
-
 /// A claim on its way to the writer: of one use nearly always, which takes no allocation.
 pub(super) struct ClaimJob {
     pub(super) first: Used,

@@ -3,11 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk},
     keys::{KeyRing, OtherKey, SigningKeys},
-    storage::StoreError,
+    storage::{KeyStore, SigningKeyInfo, StoreError},
 };
 use rusqlite::Connection;
 
@@ -17,35 +18,15 @@ use super::{
 };
 use crate::{MasterKey, cached::Moment};
 
-/// A signing key as an operator sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SigningKeyInfo {
-    /// `kid`
-    pub key_id: String,
-    /// `alg`
-    pub algorithm: Algorithm,
-    /// When it was made.
-    pub created_at: UnixTime,
-    /// From when it signs.
-    pub signs_from: UnixTime,
-    /// Until when it is published; `None` for the newest key.
-    pub retires_at: Option<UnixTime>,
-    /// Whether it signs now.
-    pub is_signing: bool,
-}
-
 impl SigningKeys for SqliteStore {
     fn key_ring(&self) -> Arc<KeyRing> {
         self.0.cached.key_ring()
     }
 }
 
-impl SqliteStore {
-    /// The signing keys that are published, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn signing_key_list(&self) -> Result<Vec<SigningKeyInfo>, StoreError> {
+#[async_trait]
+impl KeyStore for SqliteStore {
+    async fn signing_key_list(&self) -> Result<Vec<SigningKeyInfo>, StoreError> {
         let cached = self.0.cached.clone();
         let read = move |connection: &Connection| {
             let now = cached.clock().now();
@@ -60,13 +41,7 @@ impl SqliteStore {
         self.0.readers().read(read).await
     }
 
-    /// Makes a new key, published now, that signs after `ahead`: as long as caches of the key set
-    /// may take to notice it. The keys before it stay published for `overlap` after that, which
-    /// is the longest life of a token.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn signing_key_rotate(
+    async fn signing_key_rotate(
         &self,
         algorithm: Algorithm,
         ahead: Duration,
@@ -76,14 +51,8 @@ impl SqliteStore {
         let key =
             PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
         let signs_from = now.plus(ahead);
-        let info = SigningKeyInfo {
-            key_id: key.key_id().to_owned(),
-            algorithm,
-            created_at: now,
-            signs_from,
-            retires_at: None,
-            is_signing: ahead.is_zero(),
-        };
+        let mut info = SigningKeyInfo::new(key.key_id().to_owned(), algorithm, now, signs_from);
+        info.is_signing = ahead.is_zero();
         self.write(move |connection, master_key| {
             // None signs longer than until then, whatever was planned before; one that would begin
             // later never does.
@@ -107,13 +76,7 @@ impl SqliteStore {
         Ok(info)
     }
 
-    /// Removes a key at once: nothing that it signed is accepted here any more, and it is no longer
-    /// published. Where it was the one that signs, the next one signs from now on, or a new
-    /// one. Answers the keys that are left, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] if no key has this `kid`.
-    pub async fn signing_key_revoke(
+    async fn signing_key_revoke(
         &self,
         key_id: &str,
         algorithm: Algorithm,
@@ -248,14 +211,11 @@ impl StoredKey {
     }
 
     fn info(&self, is_signing: bool) -> SigningKeyInfo {
-        SigningKeyInfo {
-            key_id: self.key.key_id().to_owned(),
-            algorithm: self.key.algorithm(),
-            created_at: self.created_at,
-            signs_from: self.signs_from,
-            retires_at: self.retires_at,
-            is_signing,
-        }
+        let key_id = self.key.key_id().to_owned();
+        let algorithm = self.key.algorithm();
+        let mut info = SigningKeyInfo::new(key_id, algorithm, self.created_at, self.signs_from);
+        (info.retires_at, info.is_signing) = (self.retires_at, is_signing);
+        info
     }
 }
 

@@ -61,7 +61,7 @@ enum Job {
 
 /// What it gives back is called with the outcome of the commit.
 type Work = Box<dyn FnOnce(&mut Transaction<'_>, &mut Claims) -> Answer + Send>;
-type Answer = Box<dyn FnOnce(Result<(), &Arc<rusqlite::Error>>) + Send>;
+type Answer = Box<dyn FnOnce(&Ended) + Send>;
 
 /// The way to the writer's thread, which ends when this is dropped and all jobs are done.
 pub(super) struct Writer {
@@ -170,7 +170,8 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(Job::Change, all_or_nothing(work)).await
+        self.submit(Job::Change, Ended::in_force, all_or_nothing(work))
+            .await
     }
 
     /// Runs several statements, all or nothing, and waits for the commit.
@@ -178,7 +179,8 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(Job::Work, all_or_nothing(work)).await
+        self.submit(Job::Work, Ended::committed, all_or_nothing(work))
+            .await
     }
 
     /// Runs one statement, and waits for the commit.
@@ -186,7 +188,7 @@ impl Writer {
         &self,
         statement: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(Job::Work, move |transaction, _| {
+        self.submit(Job::Work, Ended::committed, move |transaction, _| {
             statement(transaction).map_err(super::failed)
         })
         .await
@@ -199,7 +201,7 @@ impl Writer {
 
     /// Waits until the claims in force are in memory.
     pub(super) async fn load_claims(&self) -> Result<(), StoreError> {
-        self.submit(Job::Work, |transaction, claims| {
+        self.submit(Job::Work, Ended::committed, |transaction, claims| {
             claims.catch_up(transaction).map_err(super::failed)
         })
         .await
@@ -208,12 +210,16 @@ impl Writer {
     async fn submit<T: Send + 'static>(
         &self,
         job: fn(Work) -> Job,
+        ended: fn(&Ended) -> Result<(), StoreError>,
         work: impl FnOnce(&mut Transaction<'_>, &mut Claims) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
         self.send(job(Box::new(move |transaction, claims| {
             let outcome = work(transaction, claims);
-            Box::new(move |committed| answer(sender, committed, outcome))
+            Box::new(move |group| {
+                let outcome = group.committed().and(outcome);
+                answer(sender, outcome.and_then(|done| ended(group).map(|()| done)));
+            })
         })))?;
         receiver
             .await
@@ -249,12 +255,27 @@ pub(super) fn unavailable(reason: &str) -> StoreError {
 }
 
 /// Tells whoever asked, who may have gone away; the work is done all the same.
-fn answer<T>(
-    sender: oneshot::Sender<Result<T, StoreError>>,
-    committed: Result<(), &Arc<rusqlite::Error>>,
-    outcome: Result<T, StoreError>,
-) {
-    let _ = sender.send(committed.map_err(commit_failed).and(outcome));
+fn answer<T>(sender: oneshot::Sender<Result<T, StoreError>>, outcome: Result<T, StoreError>) {
+    let _ = sender.send(outcome);
+}
+
+/// How a group has ended.
+struct Ended {
+    committed: Result<(), Arc<rusqlite::Error>>,
+    followed: Result<(), Arc<StoreError>>,
+}
+
+impl Ended {
+    /// Whether it is on the disk.
+    fn committed(&self) -> Result<(), StoreError> {
+        self.committed.as_ref().copied().map_err(commit_failed)
+    }
+
+    /// Whether what it changed is in force in this process.
+    fn in_force(&self) -> Result<(), StoreError> {
+        let followed = self.followed.as_ref().copied();
+        followed.map_err(|error| StoreError::Unknown(Box::new(error.clone())))
+    }
 }
 
 impl Drop for Writer {
@@ -426,22 +447,25 @@ impl Committing {
             .claims_held
             .store(self.claims.len(), Ordering::Relaxed);
         self.decisions_done(lost);
-        if has_changes {
-            self.follow();
-        }
+        let followed = if has_changes { self.follow() } else { Ok(()) };
         let count = answers.len() + decisions.len();
+        let followed = followed.map_err(Arc::new);
+        let ended = Ended {
+            committed,
+            followed,
+        };
         for answer in answers {
-            answer(committed.as_ref().copied());
+            answer(&ended);
         }
         count
     }
 
     /// Brings what this process has in memory up to what was committed. Also where a change was
     /// refused: what overtook it has to be seen before it is tried again.
-    fn follow(&self) {
-        if let Err(error) = block_on(self.cached.look()) {
-            tracing::error!(%error, "what has changed in the registry is left to the next look");
-        }
+    fn follow(&self) -> Result<(), StoreError> {
+        block_on(self.cached.look()).inspect_err(|error| {
+            tracing::error!(%error, "changes to the registry cannot be read");
+        })
     }
 
     /// Notes that the database is an earlier one now.
@@ -465,7 +489,7 @@ fn work(job: Job, transaction: &mut Transaction<'_>, claims: &mut Claims) -> Opt
         Job::Work(work) | Job::Change(work) => work(transaction, claims),
         Job::Claim(job) => {
             let outcome = claims.claim(transaction, &job);
-            Box::new(move |committed| answer(job.answer, committed, outcome))
+            Box::new(move |group| answer(job.answer, group.committed().and(outcome)))
         }
     })
 }

@@ -7,10 +7,13 @@ use grantor::{
     clock::{Clock, ManualClock, UnixTime},
     registry::{Actor, Client, ClientMetadata},
     server::AuthorizationServer,
-    storage::Registries,
+    storage::{
+        DecisionFilter, DecisionStore as _, Entry, Log as _, LogPage, Readiness as _, Registries,
+        Start,
+    },
     types::{AuthMethod, ClientId, Issuer},
 };
-use grantor_stores::sqlite::{DecisionFilter, Options, Retention, SqliteStore, StoredDecision};
+use grantor_stores::sqlite::{Options, Retention, SqliteStore};
 use rusqlite::Connection;
 
 struct World {
@@ -56,13 +59,17 @@ impl World {
         id.trim_end_matches(")\"}").to_owned()
     }
 
-    async fn list(&self, filter: DecisionFilter) -> Vec<StoredDecision> {
+    async fn list(&self, filter: DecisionFilter) -> Vec<Entry> {
         self.store.flush().await.expect("flushed");
-        self.store
-            .decision_list(filter, 1000)
-            .await
-            .expect("a list")
+        let page = self.store.page(&filter, Start::Oldest, 5000).await;
+        page.expect("a page").entries
     }
+}
+
+fn filter(set: impl FnOnce(&mut DecisionFilter)) -> DecisionFilter {
+    let mut filter = DecisionFilter::default();
+    set(&mut filter);
+    filter
 }
 
 fn clock() -> Arc<ManualClock> {
@@ -79,45 +86,36 @@ async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
     let (unknown, unsupported) = (world.refused(SCOPE).await, world.refused(GRANT).await);
     assert_eq!(world.list(DecisionFilter::default()).await.len(), 2);
 
-    let of = |id: &str| DecisionFilter {
-        id: Some(id.to_owned()),
-        ..DecisionFilter::default()
-    };
+    let of = |id: &str| filter(|filter| filter.id = Some(id.to_owned()));
     let found = world.list(of(&unknown)).await;
     assert!(
-        found.len() == 1 && found[0].record.contains("is not registered"),
+        found.len() == 1 && found[0].document.contains("is not registered"),
         "{found:?}"
     );
     assert!(world.list(of("no such id")).await.is_empty());
 
-    let form = DecisionFilter {
-        rule: Some("form".to_owned()),
-        refused: true,
-        ..DecisionFilter::default()
-    };
+    let form = filter(|filter| (filter.rule, filter.refused) = (Some("form".to_owned()), true));
     assert!(
         world
             .list(form)
             .await
             .iter()
-            .all(|decision| decision.record.contains(&unsupported))
+            .all(|decision| decision.document.contains(&unsupported))
     );
-    let party = DecisionFilter {
-        party: Some("a".to_owned()),
-        ..DecisionFilter::default()
-    };
+    let party = filter(|filter| filter.party = Some("a".to_owned()));
     assert!(
         world
             .list(party)
             .await
             .iter()
-            .all(|decision| decision.record.contains(&unknown))
+            .all(|decision| decision.document.contains(&unknown))
     );
-    let later = DecisionFilter {
-        after: Some(found[0].sequence),
-        ..DecisionFilter::default()
-    };
-    assert_eq!(world.list(later).await.len(), 1);
+    let later = Start::After(found[0].cursor.clone());
+    let later = world
+        .store
+        .page(&DecisionFilter::default(), later, 10)
+        .await;
+    assert_eq!(later.expect("a page").entries.len(), 1);
 }
 
 #[tokio::test]
@@ -144,7 +142,7 @@ async fn a_decision_behind_a_rollback_is_recorded_with_the_next_commit() {
     });
     assert!(registered.is_err());
     assert_eq!(world.list(DecisionFilter::default()).await.len(), 1);
-    assert_eq!(world.store.decisions_dropped(), 0);
+    assert_eq!(world.store.dropped(), 0);
 }
 
 #[tokio::test]
@@ -155,18 +153,10 @@ async fn nothing_is_lost_when_the_store_is_closed_and_opened_again() {
         world.refused(GRANT).await;
     }
     world.store.flush().await.expect("flushed");
-    assert_eq!(world.store.decisions_dropped(), 0);
+    assert_eq!(world.store.dropped(), 0);
     drop(world);
     let world = World::open(directory.path(), clock(), Retention::default());
-    assert_eq!(
-        world
-            .store
-            .decision_list(DecisionFilter::default(), 5000)
-            .await
-            .expect("a list")
-            .len(),
-        2000
-    );
+    assert_eq!(world.list(DecisionFilter::default()).await.len(), 2000);
 }
 
 #[tokio::test]
@@ -247,37 +237,21 @@ async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages(
         );
     }
     let all = world.list(DecisionFilter::default()).await;
-    let before = world
-        .store
-        .decision_before(DecisionFilter::default(), 7)
-        .await
-        .expect("a position");
-    let filter = DecisionFilter {
-        after: Some(before),
-        ..DecisionFilter::default()
+    let page = async |start, limit| {
+        let everything = DecisionFilter::default();
+        let page = world.store.page(&everything, start, limit).await;
+        page.expect("a page")
     };
     assert_eq!(
-        world
-            .store
-            .decision_page(filter, 1000)
-            .await
-            .expect("a page"),
+        page(Start::Last(7), 1000).await.entries,
         all[all.len() - 7..]
     );
-    let mut filter = DecisionFilter {
-        after: Some(0),
-        ..DecisionFilter::default()
-    };
-    let mut paged = Vec::new();
-    while let page = world
-        .store
-        .decision_page(filter.clone(), 10)
-        .await
-        .expect("a page")
-        && !page.is_empty()
+    let (mut paged, mut start) = (Vec::new(), Start::Oldest);
+    while let LogPage { entries, next } = page(start, 10).await
+        && !entries.is_empty()
     {
-        filter.after = page.last().map(|last| last.sequence);
-        paged.extend(page);
+        start = Start::After(next);
+        paged.extend(entries);
     }
     assert_eq!(paged, all);
 }

@@ -7,10 +7,13 @@ use grantor::{
     clock::{ManualClock, UnixTime},
     registry::Actor,
     server::AuthorizationServer,
-    storage::{ClientSource, PermissionSource, Registries, SubjectSource},
+    storage::{
+        ClientSource, DecisionFilter, KeyStore as _, Log as _, PermissionSource, Registries, Start,
+        SubjectSource,
+    },
     types::{ClientId, Issuer, SubjectId},
 };
-use grantor_stores::sqlite::{DecisionFilter, Options, SqliteStore};
+use grantor_stores::sqlite::{Options, SqliteStore};
 use http::{Request, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -134,14 +137,9 @@ async fn nothing_is_lost_that_was_registered_used_issued_revoked_or_decided() {
     assert_eq!(subjects, [("alice", true, None), ("bob", false, None)]);
     assert_eq!(store.permissions().all().await.expect("a list").len(), 1);
     assert_eq!(store.signing_key_list().await.expect("a list").len(), 2);
-    assert_eq!(
-        store
-            .decision_list(DecisionFilter::default(), 100)
-            .await
-            .expect("a list")
-            .len(),
-        6
-    );
+    let all = DecisionFilter::default();
+    let decisions = store.page(&all, Start::Oldest, 100).await.expect("a page");
+    assert_eq!(decisions.entries.len(), 6);
 
     let grant = format!(
         "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={}",

@@ -12,7 +12,7 @@ use grantor::{
     jose::Algorithm,
     keys::SigningKeys as _,
     registry::{Actor, Client, ClientMetadata},
-    storage::{ClientSource as _, Registries},
+    storage::{ClientSource as _, KeyStore as _, Registries},
     types::{AuthMethod, ClientId},
 };
 use grantor_stores::sqlite::SqliteStore;

@@ -15,7 +15,7 @@ use grantor::{
     registry::{Actor, Client, ClientMetadata, ClientSecret},
     storage::{
         Artifact, ArtifactKey, ArtifactKind, Artifacts, Claim, ClientSource, DEFAULT_REPLAY_QUOTA,
-        Ending, FamilyId, Put, Registries, ReplayGuard, ReplayKey, StoreError,
+        Ending, FamilyId, KeyStore as _, Put, Registries, ReplayGuard, ReplayKey, StoreError,
     },
     types::{AuthMethod, ClientId},
 };

@@ -7,6 +7,7 @@
 //! The steps of a law are spread over two handles: what one does counts at the other.
 
 pub mod artifact;
+pub mod log;
 pub mod registry;
 pub mod replay;
 
@@ -28,6 +29,7 @@ macro_rules! store_suite {
         $crate::registry_suite!($make);
         $crate::replay_suite!($make);
         $crate::artifact_suite!($make);
+        $crate::log_suite!($make);
     };
 }
 

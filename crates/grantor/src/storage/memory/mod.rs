@@ -2,6 +2,7 @@
 //! survives the process.
 
 mod artifact;
+mod log;
 mod registry;
 mod replay;
 
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use self::{artifact::Kept, registry::Registered, replay::Claims};
+use self::{artifact::Kept, log::Decisions, registry::Registered, replay::Claims};
 
 /// Everything in maps, each kind of state behind a lock of its own.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub struct MemoryStore {
     registered: Mutex<Registered>,
     claims: Mutex<Claims>,
     artifacts: Mutex<Kept>,
+    decisions: Mutex<Decisions>,
 }
 
 impl MemoryStore {

@@ -5,13 +5,13 @@ use std::io::Read as _;
 use clap::Args;
 use grantor::{
     assertion::{Check, ClockDifference, Explanation, Usage, Verdict},
-    storage::Registries,
     types::{ClientId, Rule, escaped},
 };
 use serde_json::json;
 
 use crate::{
     app,
+    backend::Backend,
     cli::{Failure, Global, output::time},
     metrics::Metrics,
 };
@@ -42,8 +42,8 @@ impl Explain {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
         let assertion = self.read()?;
-        let server = app::build_server(&config, store.clone(), Metrics::default())
-            .map_err(Failure::usage)?;
+        let server =
+            app::build_server(&config, &store, Metrics::default()).map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(&assertion, usage).await?;
         let nearest = nearest(&explanation, &store).await?;
@@ -130,7 +130,7 @@ fn line(check: &Check) -> String {
 /// The registered client whose name is most like that of an unknown issuer, if one is much like it.
 pub async fn nearest(
     explanation: &Explanation,
-    store: &grantor_stores::sqlite::SqliteStore,
+    store: &Backend,
 ) -> Result<Option<ClientId>, Failure> {
     let unknown = explanation
         .checks

@@ -8,13 +8,13 @@ use grantor::{
     assertion::Usage,
     registry::AudiencePolicy,
     server::{Decision, Outcome},
-    storage::Registries,
+    storage::{DecisionFilter, Start},
     types::{Rule, Shown},
 };
-use grantor_stores::sqlite::{DecisionFilter, SqliteStore};
 use serde::Serialize;
 
 use crate::{
+    backend::Backend,
     cli::{Failure, Output, decisions::PAGE, output::time},
     config::Config,
 };
@@ -31,7 +31,7 @@ struct Seen {
 }
 
 /// Counts over the decisions that are kept.
-pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+pub async fn report(config: &Config, store: &Backend, output: Output) -> Result<(), Failure> {
     let clients = store.clients().all().await?;
     let new = |client: &grantor::registry::Client| Seen {
         client_id: client.id().to_string(),
@@ -45,19 +45,18 @@ pub async fn report(config: &Config, store: &SqliteStore, output: Output) -> Res
         .iter()
         .map(|client| (client.id().to_string(), new(client)))
         .collect();
-    let mut filter = DecisionFilter {
-        after: Some(0),
-        ..DecisionFilter::default()
-    };
+    let (all, mut start) = (DecisionFilter::default(), Start::Oldest);
     loop {
-        let page = store.decision_page(filter.clone(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        filter.after = Some(last.sequence);
-        for decision in &page {
-            if let Ok(decision) = Decision::read(&decision.record) {
+        let page = store.decisions.page(&all, start, PAGE).await?;
+        if page.entries.is_empty() {
+            break;
+        }
+        for entry in &page.entries {
+            if let Ok(decision) = Decision::read(&entry.document) {
                 count(&mut seen, &decision, &config.issuer.endpoint("token"));
             }
         }
+        start = Start::After(page.next);
     }
     let rows: Vec<Seen> = seen.into_values().collect();
     output.print_list(

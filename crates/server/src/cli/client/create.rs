@@ -8,7 +8,7 @@ use grantor::{
     credential::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, VerificationKey},
     registry::{AssertionProfile, Client, ClientMetadata, ClientSecret},
-    storage::{ClientSource as _, Registries, StoreError},
+    storage::StoreError,
     types::{AuthMethod, ClientId, GrantType, Needs, Scope},
 };
 use serde_json::json;
@@ -125,7 +125,7 @@ impl Create {
         let view = View::of(&client);
         let file = self.key_file(config, key, secret);
         let store = global.open_or_create(config)?;
-        if store.client(&self.id).await?.is_some() {
+        if store.clients().get(&self.id).await?.is_some() {
             return Err(about(&self.id, StoreError::Exists("client")));
         }
         look_alike::warn(&store, self.id.as_str()).await?;

@@ -9,10 +9,8 @@ use grantor::{
     jose::{Algorithm, PrivateJwk, VerificationKey},
     keys::MAX_CANDIDATES,
     registry::{Client, ClientKey, ClientSecret},
-    storage::Registries,
     types::ClientId,
 };
-use grantor_stores::sqlite::SqliteStore;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -24,6 +22,7 @@ use super::{
     public_keys::{PublicKeys, check_keys, warn_of_untried, warn_of_unused_keys},
 };
 use crate::{
+    backend::Backend,
     cli::{CLOCK, Failure, Output, actor, duration},
     config::Config,
 };
@@ -60,7 +59,7 @@ impl AddKey {
     pub async fn run(
         self,
         config: &Config,
-        store: &SqliteStore,
+        store: &Backend,
         output: Output,
     ) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;
@@ -163,7 +162,7 @@ pub struct RemoveKey {
 }
 
 impl RemoveKey {
-    pub async fn run(self, store: &SqliteStore, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, store: &Backend, output: Output) -> Result<(), Failure> {
         let remove = |client: &Client| {
             let (removed, kept): (Vec<_>, Vec<_>) = client
                 .keys()
@@ -211,7 +210,7 @@ impl RotateSecret {
     pub async fn run(
         self,
         config: &Config,
-        store: &SqliteStore,
+        store: &Backend,
         output: Output,
     ) -> Result<(), Failure> {
         let client = find(store, &self.id).await?;

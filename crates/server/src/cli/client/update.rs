@@ -6,13 +6,13 @@ use grantor::{
     registry::Client,
     types::{ClientId, GrantType, Scope},
 };
-use grantor_stores::sqlite::SqliteStore;
 
 use super::{
     FormatName, PolicyName, View, algorithm, change, create::join, grant_type,
     public_keys::check_signing_algorithm,
 };
 use crate::{
+    backend::Backend,
     cli::{Failure, Output},
     config::Config,
 };
@@ -46,7 +46,7 @@ impl Update {
     pub async fn run(
         self,
         config: &Config,
-        store: &SqliteStore,
+        store: &Backend,
         output: Output,
     ) -> Result<(), Failure> {
         let changed = change(store, &self.id, |client| self.apply(config, client)).await?;

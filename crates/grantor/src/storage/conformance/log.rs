@@ -1,0 +1,214 @@
+//! The laws of [`Log`] and [`DecisionStore`].
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{NOW, Two, at};
+use crate::{
+    clock::UnixTime,
+    server::{Decision, Outcome, Request},
+    storage::{
+        Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, LogPage, Start, StoreError,
+    },
+    types::{ErrorCode, Rule},
+};
+
+/// Generates one test for each law of a [`DecisionStore`]. `log_suite!(run make)` is a future that
+/// tries them one after the other.
+#[macro_export]
+macro_rules! log_suite {
+    ($make:path) => { $crate::log_suite!(@tests $make); };
+    (run $make:path) => { $crate::log_suite!(@run $make) };
+    (@$how:ident $make:path) => {
+        $crate::laws! { $how log $make:
+            decisions_are_read_in_pages_in_their_order
+            decisions_are_found_by_what_they_say
+            the_last_decisions_are_found_and_then_followed
+            a_log_that_is_followed_gives_each_decision_once
+            a_cursor_of_something_else_is_refused
+        }
+    };
+}
+
+fn refused(party: &str, rule: Rule, at: UnixTime) -> Decision {
+    let mut decision = Decision::new("token", &Request::blank(at));
+    decision.claims_client(party);
+    decision.outcome = Outcome::Refused {
+        error: ErrorCode::INVALID_GRANT,
+        rule,
+        cause: "a cause".to_owned(),
+    };
+    decision
+}
+
+fn granted(party: &str) -> Decision {
+    let mut decision = Decision::new("token", &Request::blank(NOW));
+    decision.claims_client(party);
+    decision.outcome = Outcome::Granted;
+    decision
+}
+
+async fn record(store: &impl DecisionStore, decision: &Decision) -> String {
+    store.record(decision);
+    store.flush().await.expect("flushed");
+    DecisionIndex::of(decision).id
+}
+
+async fn page(
+    store: &impl DecisionStore,
+    filter: &DecisionFilter,
+    start: Start,
+    limit: u32,
+) -> LogPage {
+    let page = store.page(filter, start, limit).await;
+    page.expect("the store answers")
+}
+
+fn ids(entries: &[Entry]) -> Vec<String> {
+    let id = |entry: &Entry| {
+        let document: serde_json::Value = serde_json::from_str(&entry.document).expect("JSON");
+        document["id"].as_str().expect("an id").to_owned()
+    };
+    entries.iter().map(id).collect()
+}
+
+/// What one handle records, another reads; what comes later is behind the last page.
+pub async fn decisions_are_read_in_pages_in_their_order<S: DecisionStore>([one, other]: Two<S>) {
+    let all = DecisionFilter::default();
+    let mut recorded = Vec::new();
+    for number in 0..5 {
+        recorded.push(record(&*one, &granted(&number.to_string())).await);
+    }
+    let first = page(&*other, &all, Start::Oldest, 2).await;
+    let second = page(&*other, &all, Start::After(first.next), 3).await;
+    let none = page(&*other, &all, Start::After(second.next), 3).await;
+    assert_eq!(ids(&first.entries), recorded[..2]);
+    assert_eq!(ids(&second.entries), recorded[2..]);
+    assert_eq!(none.entries, []);
+    let from_within = Start::After(second.entries[0].cursor.clone());
+    assert_eq!(
+        page(&*other, &all, from_within, 9).await.entries,
+        second.entries[1..]
+    );
+    let late = record(&*one, &granted("late")).await;
+    let last = page(&*other, &all, Start::After(none.next), 3).await;
+    assert_eq!(ids(&last.entries), [late]);
+    assert_eq!((one.dropped(), other.dropped()), (0, 0));
+}
+
+/// Each member of the filter, and two at once.
+pub async fn decisions_are_found_by_what_they_say<S: DecisionStore>([one, other]: Two<S>) {
+    let granted = record(&*one, &granted("a")).await;
+    let audience = record(&*one, &refused("a", Rule::Audience, at(1))).await;
+    let expired = record(&*one, &refused("b", Rule::Expiry, at(2))).await;
+    let found = async |set: fn(&mut DecisionFilter)| {
+        let mut filter = DecisionFilter::default();
+        set(&mut filter);
+        ids(&page(&*other, &filter, Start::Oldest, 10).await.entries)
+    };
+    let refused = [audience.clone(), expired.clone()];
+    assert_eq!(found(|filter| filter.refused = true).await, refused);
+    assert_eq!(found(|filter| filter.since = Some(at(1))).await, refused);
+    let of_a = [granted, audience.clone()];
+    assert_eq!(
+        found(|filter| filter.party = Some("a".to_owned())).await,
+        of_a
+    );
+    let by_rule: fn(&mut _) = |filter: &mut DecisionFilter| {
+        filter.rule = Some(Rule::Expiry.name().to_owned());
+    };
+    assert_eq!(found(by_rule).await, [expired]);
+    let both: fn(&mut _) = |filter: &mut DecisionFilter| {
+        (filter.party, filter.refused) = (Some("a".to_owned()), true);
+    };
+    assert_eq!(found(both).await, std::slice::from_ref(&audience));
+    let by_id = |id: &str| {
+        let id = Some(id.to_owned());
+        DecisionFilter {
+            id,
+            ..DecisionFilter::default()
+        }
+    };
+    let one_of_them = page(&*other, &by_id(&audience), Start::Oldest, 10).await;
+    assert_eq!(ids(&one_of_them.entries), [audience]);
+    let none = page(&*other, &by_id("none"), Start::Oldest, 10).await;
+    assert_eq!(none.entries, []);
+}
+
+/// The newest so many that pass the filter, page by page, or only what comes from now on.
+pub async fn the_last_decisions_are_found_and_then_followed<S: DecisionStore>(
+    [one, other]: Two<S>,
+) {
+    let mut of_a = Vec::new();
+    for _ in 0..4 {
+        of_a.push(record(&*one, &granted("a")).await);
+        record(&*one, &granted("b")).await;
+    }
+    let filter = DecisionFilter {
+        party: Some("a".to_owned()),
+        ..DecisionFilter::default()
+    };
+    let first = page(&*other, &filter, Start::Last(3), 2).await;
+    assert_eq!(ids(&first.entries), of_a[1..3]);
+    let second = page(&*other, &filter, Start::After(first.next), 2).await;
+    assert_eq!(ids(&second.entries), of_a[3..]);
+    let more = page(&*other, &filter, Start::Last(100), 100).await;
+    assert_eq!(ids(&more.entries), of_a);
+
+    let end = page(&*other, &filter, Start::Last(0), 100).await;
+    assert_eq!(end.entries, []);
+    let late = record(&*one, &granted("a")).await;
+    let followed = page(&*other, &filter, Start::After(end.next), 100).await;
+    assert_eq!(ids(&followed.entries), [late]);
+}
+
+/// Two handles record at the same time; the one that follows reads neither too little nor twice.
+pub async fn a_log_that_is_followed_gives_each_decision_once<S: DecisionStore>(
+    [one, other]: Two<S>,
+) {
+    const EACH: usize = 300;
+    let recording = |store: Arc<S>, party: &'static str| {
+        tokio::spawn(async move {
+            let mut recorded = Vec::new();
+            for number in 0..EACH {
+                let decision = granted(party);
+                store.record(&decision);
+                recorded.push(DecisionIndex::of(&decision).id);
+                if number % 10 == 0 {
+                    store.flush().await.expect("flushed");
+                }
+            }
+            store.flush().await.expect("flushed");
+            recorded
+        })
+    };
+    let all = DecisionFilter::default();
+    let mut next = page(&*one, &all, Start::Last(0), 1).await.next;
+    let tasks = [recording(one.clone(), "one"), recording(other, "other")];
+    let mut seen = Vec::new();
+    loop {
+        // First: what was recorded before is on the pages that follow.
+        let is_done = tasks.iter().all(tokio::task::JoinHandle::is_finished);
+        let LogPage {
+            entries,
+            next: then,
+        } = page(&*one, &all, Start::After(next), 7).await;
+        next = then;
+        if is_done && entries.is_empty() {
+            break;
+        }
+        seen.extend(ids(&entries));
+    }
+    let mut recorded = BTreeSet::new();
+    for task in tasks {
+        recorded.extend(task.await.expect("no panic"));
+    }
+    assert_eq!(seen.len(), 2 * EACH);
+    assert_eq!(BTreeSet::from_iter(seen), recorded);
+}
+
+/// A cursor comes from outside where a page is asked for by a request.
+pub async fn a_cursor_of_something_else_is_refused<S: DecisionStore>([one, _]: Two<S>) {
+    let foreign = Start::After(Cursor::from_text("not a place"));
+    let page = one.page(&DecisionFilter::default(), foreign, 1).await;
+    assert!(matches!(page, Err(StoreError::Cursor)), "{page:?}");
+}

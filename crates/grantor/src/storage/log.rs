@@ -1,0 +1,152 @@
+//! What happened, in the order in which it was recorded: decisions, and changes of the registry.
+//!
+//! A decision is appended by [`DecisionLog::record`] and never waited for. A change is recorded by
+//! the registry, in the transaction that makes it. Both are read in the same kind of pages.
+
+use async_trait::async_trait;
+
+use super::{Cursor, StoreError};
+use crate::{
+    clock::UnixTime,
+    server::{Decision, DecisionLog, Outcome},
+    types::Rule,
+};
+
+/// Reads records of one kind.
+#[async_trait]
+pub trait Log<R: Logged>: Send + Sync + 'static {
+    /// The records from `start` on that pass the filter, oldest first, at most `limit`.
+    ///
+    /// The log is followed by asking again behind [`LogPage::next`]: each record comes once, also one
+    /// that was given its place before another and was committed after it.
+    async fn page(
+        &self,
+        filter: &R::Filter,
+        start: Start,
+        limit: u32,
+    ) -> Result<LogPage, StoreError>;
+}
+
+/// A kind of record.
+pub trait Logged {
+    /// Which records are asked for. The default is all of them.
+    type Filter: Default + Send + Sync;
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record that is kept.
+    Oldest,
+    /// Behind this place.
+    After(Cursor),
+    /// So that this many are left, of those that pass the filter. With 0 the page is empty, and what
+    /// is recorded from then on is behind its [`LogPage::next`].
+    Last(u32),
+}
+
+/// Some records, and where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPage {
+    /// The records, oldest first.
+    pub entries: Vec<Entry>,
+    /// The place behind all that was looked at.
+    pub next: Cursor,
+}
+
+/// A stored record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The place behind it.
+    pub cursor: Cursor,
+    /// The record as JSON, as it was written.
+    pub document: String,
+}
+
+/// Keeps decisions, for a bounded time and number, and reads them.
+#[async_trait]
+pub trait DecisionStore: DecisionLog + Log<Decision> {
+    /// Waits until every decision recorded so far is kept: before the process ends.
+    async fn flush(&self) -> Result<(), StoreError>;
+
+    /// How many decisions were lost since the start: too many were waiting, or they could not be
+    /// written.
+    fn dropped(&self) -> u64;
+}
+
+impl Logged for Decision {
+    type Filter = DecisionFilter;
+}
+
+/// Which decisions are asked for: those that are all of what is set here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecisionFilter {
+    /// Only those refused.
+    pub refused: bool,
+    /// Only the one with this id.
+    pub id: Option<String>,
+    /// Only those of this party: the client, else the claimed client or issuer.
+    pub party: Option<String>,
+    /// Only those refused for the rule of this name.
+    pub rule: Option<String>,
+    /// Only those not older than this.
+    pub since: Option<UnixTime>,
+}
+
+impl DecisionFilter {
+    /// Whether a decision passes.
+    pub fn passes(&self, decision: &DecisionIndex) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.is_none() || wanted.as_deref() == found
+        };
+        (!self.refused || decision.refused)
+            && is(&self.id, Some(&decision.id))
+            && is(&self.party, decision.party.as_deref())
+            && is(&self.rule, decision.rule.as_ref().map(Rule::name))
+            && self.since.is_none_or(|since| decision.at >= since)
+    }
+}
+
+/// What a decision is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecisionIndex {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub at: UnixTime,
+    /// Whether it was a refusal.
+    pub refused: bool,
+    /// The rule that was broken.
+    pub rule: Option<Rule>,
+    /// The client, else the claimed issuer, else the claimed client.
+    pub party: Option<String>,
+}
+
+impl DecisionIndex {
+    /// Of a decision that is no refusal, and about nobody.
+    pub fn new(id: String, at: UnixTime) -> Self {
+        Self {
+            id,
+            at,
+            refused: false,
+            rule: None,
+            party: None,
+        }
+    }
+
+    /// Of this decision.
+    pub fn of(decision: &Decision) -> Self {
+        let rule = match &decision.outcome {
+            Outcome::Refused { rule, .. } => Some(rule.clone()),
+            Outcome::Granted | Outcome::Undecided => None,
+        };
+        Self {
+            refused: rule.is_some(),
+            rule,
+            party: decision.party().map(str::to_owned),
+            ..Self::new(decision.id.to_string(), decision.at)
+        }
+    }
+}

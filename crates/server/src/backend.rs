@@ -1,0 +1,130 @@
+//! The one place that knows which database it is: everything else gets its ports.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use grantor::{
+    registry::{Client, Permission, Subject},
+    server::TokenIds,
+    storage::{
+        Artifacts, ClientSource, DecisionStore, KeyStore, PermissionSource, Readiness, Registry,
+        ReplayGuard, StoreError, StoreFigures, SubjectSource,
+    },
+};
+use grantor_stores::sqlite::{
+    BackupError, Create, OpenError, Options, Restored, SqliteStore, Upkeep,
+};
+
+use crate::config::Config;
+
+/// The store that the configuration names, port by port. Cloning it shares everything.
+#[derive(Clone)]
+pub struct Backend {
+    pub client_source: Arc<dyn ClientSource>,
+    pub subject_source: Arc<dyn SubjectSource>,
+    pub permission_source: Arc<dyn PermissionSource>,
+    clients: Arc<dyn Registry<Client>>,
+    subjects: Arc<dyn Registry<Subject>>,
+    permissions: Arc<dyn Registry<Permission>>,
+    pub replay: Arc<dyn ReplayGuard>,
+    pub artifacts: Arc<dyn Artifacts>,
+    pub keys: Arc<dyn KeyStore>,
+    pub decisions: Arc<dyn DecisionStore>,
+    pub readiness: Arc<dyn Readiness>,
+    pub figures: Arc<dyn StoreFigures>,
+    engine: SqliteStore,
+}
+
+/// Where the store is, and how it is opened.
+pub struct Place<'a> {
+    pub config: &'a Config,
+    pub data: &'a Path,
+    /// The file of the master key, where one is named.
+    pub master_key: Option<&'a Path>,
+}
+
+impl Place<'_> {
+    /// Opens the store. What the configuration decides is decided by it.
+    pub fn open(&self, create: Create, upkeep: Upkeep) -> Result<Backend, OpenError> {
+        let options = Options {
+            create,
+            upkeep,
+            ..self.options()
+        };
+        SqliteStore::open(self.data, &options).map(Backend::of)
+    }
+
+    /// Whether there is something to open.
+    pub fn exists(&self) -> bool {
+        self.data.join("grantor.db").exists()
+    }
+
+    /// Puts a backup in the place of the store.
+    pub fn restore(&self, backup: &Path) -> Result<Restored, OpenError> {
+        SqliteStore::restore(self.data, backup, &self.options())
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            master_key: self.master_key.map(PathBuf::from),
+            signing_algorithm: self.config.token.signing_algorithm,
+            retention: self.config.decisions,
+            changes: self.config.changes,
+            leeway: self.config.assertion.leeway,
+            ..Options::default()
+        }
+    }
+}
+
+impl Backend {
+    fn of(engine: SqliteStore) -> Self {
+        let store = Arc::new(engine.clone());
+        Self {
+            client_source: store.clone(),
+            subject_source: store.clone(),
+            permission_source: store.clone(),
+            clients: store.clone(),
+            subjects: store.clone(),
+            permissions: store.clone(),
+            replay: store.clone(),
+            artifacts: store.clone(),
+            keys: store.clone(),
+            decisions: store.clone(),
+            readiness: store.clone(),
+            figures: store,
+            engine,
+        }
+    }
+
+    /// The clients.
+    pub fn clients(&self) -> &dyn Registry<Client> {
+        &*self.clients
+    }
+
+    /// The subjects.
+    pub fn subjects(&self) -> &dyn Registry<Subject> {
+        &*self.subjects
+    }
+
+    /// The permissions.
+    pub fn permissions(&self) -> &dyn Registry<Permission> {
+        &*self.permissions
+    }
+
+    /// Makes the `jti` of access tokens as every process with this store does.
+    pub fn token_ids(&self) -> TokenIds {
+        self.engine.token_ids()
+    }
+
+    /// The names of all clients and subjects.
+    pub async fn names(&self) -> Result<Vec<String>, StoreError> {
+        self.engine.names().await
+    }
+
+    /// Copies the database into a file.
+    pub fn backup(&self, file: &Path) -> Result<(), BackupError> {
+        self.engine.backup(file)
+    }
+}
