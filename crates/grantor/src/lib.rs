@@ -25,6 +25,8 @@
 //! feature, each of which needs no other: `client` gets tokens from any authorization server,
 //! `resource` guards an API.
 
+#[cfg(feature = "server")]
+pub mod admin;
 pub mod assertion;
 #[cfg(feature = "client")]
 pub mod client;

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{
     CLOCK, Failure, Global,
     credential::{BareKey, ClientCredential},
-    duration,
+    parse::duration,
 };
 
 /// Make and explain assertions

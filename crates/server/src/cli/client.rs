@@ -11,16 +11,16 @@ use std::{sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
+    admin::{ClientChangeError, ClientDocument, Standing, with_standing},
     clock::{Clock as _, UnixTime},
-    jose::{Algorithm, VerificationKey},
+    jose::VerificationKey,
     registry::{AudiencePolicy, Client, ClientKey, TokenFormat},
     storage::StoreError,
     types::{ClientId, GrantType},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-pub(super) use self::create::join;
 use super::{CLOCK, Failure, Global, Output, actor, output::time};
 use crate::backend::Backend;
 
@@ -107,26 +107,13 @@ impl Registered {
     }
 }
 
-/// Whether a client may use the server.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Enabled,
-    Disabled,
-}
-
 async fn enable(
     store: &Backend,
     id: &ClientId,
     standing: Standing,
     output: Output,
 ) -> Result<(), Failure> {
-    let enable = |client: &Client| {
-        let mut metadata = client.metadata().clone();
-        metadata.enabled = standing == Standing::Enabled;
-        client
-            .changed(metadata, client.keys().to_vec(), client.secrets().to_vec())
-            .map_err(Failure::usage)
-    };
+    let enable = |client: &Client| with_standing(client, standing).map_err(unchanged);
     change(store, id, enable).await?;
     let word = if standing == Standing::Enabled {
         "enabled"
@@ -140,136 +127,79 @@ async fn enable(
 }
 
 async fn list(store: &Backend, output: Output) -> Result<(), Failure> {
-    let clients: Vec<View> = store
-        .clients()
-        .all()
-        .await?
+    let clients = store.clients().all().await?;
+    let now = CLOCK.now();
+    let listed: Vec<Listed> = clients
         .iter()
-        .map(|client| View::of(client))
+        .map(|client| Listed {
+            document: ClientDocument::of(client, now),
+            ends_soon: ends_soon(client, now),
+        })
         .collect();
     output.print_list(
-        &clients,
+        &listed,
         &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"],
-        |client| {
-            let grants = client
-                .grant_types
-                .iter()
-                .map(short_name)
-                .collect::<Vec<_>>()
-                .join(" ");
-            let state = if client.enabled {
-                "enabled"
-            } else {
-                "disabled"
-            };
-            let ends = client
-                .ends_soon
-                .as_ref()
-                .map(|end| format!(", a key or secret ends {end}"))
-                .unwrap_or_default();
-            vec![
-                client.client_id.to_string(),
-                client.token_endpoint_auth_method.clone(),
-                grants,
-                client.scope.clone(),
-                format!("{state}{ends}"),
-            ]
-        },
+        Listed::row,
     )
 }
 
-fn show(client: &Client, output: Output) -> Result<(), Failure> {
-    let view = View::of(client);
-    let text = serde_json::to_string_pretty(&view).map_err(Failure::failed)?;
-    output.print(&view, text)
+/// A client in a list.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    document: ClientDocument,
+    #[serde(skip)]
+    ends_soon: Option<UnixTime>,
 }
 
-/// A client as operators see it, in the words of RFC 7591 §2. Never a secret.
-#[derive(Serialize)]
-struct View {
-    client_id: ClientId,
-    enabled: bool,
-    token_endpoint_auth_method: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token_endpoint_auth_signing_alg: Option<&'static str>,
-    grant_types: Vec<GrantType>,
-    scope: String,
-    audience_policy: AudiencePolicy,
-    assertion_profile: grantor::registry::AssertionProfile,
-    token_format: TokenFormat,
-    created_at: String,
-    jwks: Value,
-    keys: Vec<KeyView>,
-    secrets: Vec<Value>,
-    /// The next end of a key or secret within [`SOON`].
-    #[serde(skip)]
-    ends_soon: Option<String>,
+impl Listed {
+    fn row(&self) -> Vec<String> {
+        let client = &self.document;
+        let grants: Vec<_> = client.grant_types.iter().map(short_name).collect();
+        let state = if client.enabled {
+            "enabled"
+        } else {
+            "disabled"
+        };
+        let ends = self
+            .ends_soon
+            .map(|end| format!(", a key or secret ends {}", time(end)))
+            .unwrap_or_default();
+        vec![
+            client.client_id.to_string(),
+            client.token_endpoint_auth_method.to_string(),
+            grants.join(" "),
+            client.scope.to_string(),
+            format!("{state}{ends}"),
+        ]
+    }
+}
+
+fn show(client: &Client, output: Output) -> Result<(), Failure> {
+    let document = ClientDocument::of(client, CLOCK.now());
+    let text = serde_json::to_string_pretty(&document).map_err(Failure::failed)?;
+    output.print(&document, text)
 }
 
 /// How long before its end `client list` warns of a key.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
 
-/// What is registered about a key beside the JWK.
-#[derive(Serialize)]
-struct KeyView {
-    name: String,
-    expires_at: Option<String>,
-    /// Why it verifies nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<String>,
+/// The next end of a key or secret within [`SOON`].
+fn ends_soon(client: &Client, now: UnixTime) -> Option<UnixTime> {
+    let keys = client.keys().iter().map(|key| key.expires_at);
+    let secrets = client.secrets().iter().map(|secret| secret.expires_at);
+    let ends = keys.chain(secrets).flatten();
+    ends.filter(|end| (now..now.plus(SOON)).contains(end)).min()
 }
 
-impl KeyView {
-    fn of(key: &ClientKey, now: UnixTime) -> Self {
-        let unusable = key.usable().err().map(ToString::to_string);
-        let refused = unusable.or_else(|| (!key.is_live(now)).then(|| "expired".to_owned()));
-        Self {
-            name: key.name().into_owned(),
-            expires_at: key.expires_at.map(time),
-            refused,
-        }
-    }
-}
-
-impl View {
-    fn of(client: &Client) -> Self {
-        let metadata = client.metadata();
-        let keys: Vec<_> = client.keys().iter().filter_map(|key| key.jwk()).collect();
-        let secret = |expires| json!({"expires_at": expires});
-        let now = CLOCK.now();
-        let ends = client
-            .keys()
-            .iter()
-            .map(|key| key.expires_at)
-            .chain(client.secrets().iter().map(|secret| secret.expires_at));
-        Self {
-            client_id: metadata.id.clone(),
-            enabled: metadata.enabled,
-            token_endpoint_auth_method: metadata.auth_method.to_string(),
-            token_endpoint_auth_signing_alg: metadata.signing_algorithm.map(Algorithm::name),
-            grant_types: metadata.grant_types.clone(),
-            scope: metadata.scope.to_string(),
-            audience_policy: metadata.audience_policy,
-            assertion_profile: metadata.assertion_profile,
-            token_format: metadata.token_format,
-            created_at: time(metadata.created_at),
-            jwks: json!({"keys": keys}),
-            keys: client
-                .keys()
-                .iter()
-                .map(|key| KeyView::of(key, now))
-                .collect(),
-            ends_soon: ends
-                .flatten()
-                .filter(|end| (now..now.plus(SOON)).contains(end))
-                .min()
-                .map(time),
-            secrets: client
-                .secrets()
-                .iter()
-                .map(|stored| secret(stored.expires_at.map(time)))
-                .collect(),
-        }
+/// What can be done about it is named by its flag or command.
+fn unchanged(error: ClientChangeError) -> Failure {
+    match &error {
+        ClientChangeError::Registration(error) => Failure::usage(error),
+        ClientChangeError::TooManySecrets(client, _) => Failure::failed(format!(
+            "{error}: rotate with a shorter --overlap, or wait until one has ended (grantor client show {client})"
+        )),
+        _ => Failure::failed(error),
     }
 }
 
@@ -335,37 +265,12 @@ impl From<FormatName> for TokenFormat {
     }
 }
 
-/// A grant by its short name or its registered one.
-fn grant_type(text: &str) -> Result<GrantType, String> {
-    match text {
-        "jwt-bearer" => Ok(GrantType::JWT_BEARER),
-        "client-credentials" => Ok(GrantType::CLIENT_CREDENTIALS),
-        _ if [GrantType::JWT_BEARER, GrantType::CLIENT_CREDENTIALS]
-            .iter()
-            .any(|known| known.as_str() == text) =>
-        {
-            text.parse().map_err(|_| String::new())
-        }
-        _ => Err("expected jwt-bearer or client-credentials".to_owned()),
-    }
-}
-
 fn short_name(grant: &GrantType) -> &str {
     match grant {
         _ if *grant == GrantType::JWT_BEARER => "jwt-bearer",
         _ if *grant == GrantType::CLIENT_CREDENTIALS => "client-credentials",
         other => other.as_str(),
     }
-}
-
-pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
-    Algorithm::from_name(text).ok_or_else(|| {
-        let names: Vec<_> = Algorithm::ALL
-            .iter()
-            .map(|algorithm| algorithm.name())
-            .collect();
-        format!("expected one of {}", names.join(", "))
-    })
 }
 
 /// Registers keys until the end of their lifetime, if they have one.

@@ -18,7 +18,7 @@ use grantor::{
     types::{AuthMethod, ClientId, Needs},
 };
 
-use super::{Failure, client::algorithm};
+use super::{Failure, parse::algorithm};
 use crate::key_access;
 
 /// What a private key alone does not say.

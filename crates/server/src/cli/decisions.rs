@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::{
     CLOCK, Failure, Global, Output,
     assertion::{nearest, table},
-    duration,
     output::{self, time},
+    parse::duration,
 };
 
 /// Decisions read at once.

@@ -10,7 +10,11 @@ use grantor::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Failure, Global, client::algorithm, duration, output::time};
+use super::{
+    Failure, Global,
+    output::time,
+    parse::{algorithm, duration},
+};
 
 /// List, rotate and withdraw the server's signing keys
 #[derive(Debug, Subcommand)]

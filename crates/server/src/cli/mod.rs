@@ -13,12 +13,13 @@ mod health;
 mod key;
 mod look_alike;
 mod output;
+mod parse;
 mod permission;
 mod serve;
 mod subject;
 mod token;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
@@ -235,20 +236,4 @@ const CLOCK: SystemClock = SystemClock;
 /// The actor of what a command changes: the user who runs it.
 fn actor() -> Actor {
     Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command)
-}
-
-/// Reads `90s`, `15m`, `12h`, `30d`: a length of time that is not negative.
-fn duration(text: &str) -> Result<Duration, String> {
-    let days = text
-        .strip_suffix('d')
-        .and_then(|days| days.parse::<u64>().ok())
-        .and_then(|days| days.checked_mul(86_400));
-    let parsed = match days {
-        Some(seconds) => Some(Duration::from_secs(seconds)),
-        None => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok()),
-    };
-    parsed.ok_or_else(|| "expected a length of time such as 90s, 15m, 12h or 30d".to_owned())
 }

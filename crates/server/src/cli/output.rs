@@ -7,10 +7,8 @@ use std::{
     io::{self, Write as _},
 };
 
-use grantor::{
-    clock::UnixTime,
-    types::{escaped, escaped_json},
-};
+pub use grantor::admin::time_text as time;
+use grantor::types::{escaped, escaped_json};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -129,12 +127,6 @@ pub fn write(text: fmt::Arguments<'_>) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_fmt(text)?;
     stdout.flush()
-}
-
-/// A time as people read it, in UTC.
-pub fn time(at: UnixTime) -> String {
-    jiff::Timestamp::from_second(at.seconds())
-        .map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use grantor::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, actor, client::join, output::time};
+use super::{CLOCK, Failure, Global, actor, output::time, parse::join};
 
 /// Say which client may act for which subject
 #[derive(Debug, Subcommand)]

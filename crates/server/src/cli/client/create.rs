@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use grantor::{
+    admin::{ClientDocument, new_secret},
     clock::Clock as _,
     credential::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, VerificationKey},
@@ -15,13 +16,16 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    FormatName, PolicyName, View, about, algorithm,
-    delivery::Destination,
-    ending_after, grant_type,
+    FormatName, PolicyName, about,
+    delivery::{Destination, no_key_file},
+    ending_after,
     public_keys::{PublicKeys, check_keys, check_signing_algorithm},
 };
 use crate::{
-    cli::{CLOCK, Failure, Global, actor, duration, look_alike},
+    cli::{
+        CLOCK, Failure, Global, actor, look_alike,
+        parse::{algorithm, duration, grant_type, join},
+    },
     config::Config,
 };
 
@@ -122,8 +126,11 @@ impl Create {
         self.check_method(config)?;
         check_keys(&config.assertion, client.keys())?;
         check_signing_algorithm(&config.assertion, &client)?;
-        let view = View::of(&client);
+        let view = ClientDocument::of(&client, CLOCK.now());
         let file = self.key_file(config, key, secret);
+        if file.is_none() && self.keys.are_named() {
+            no_key_file(self.out.as_deref())?;
+        }
         let store = global.open_or_create(config)?;
         if store.clients().get(&self.id).await?.is_some() {
             return Err(about(&self.id, StoreError::Exists("client")));
@@ -213,7 +220,8 @@ impl Create {
         let expires_at = self.secret_lifetime.map(|lifetime| now.plus(lifetime));
         let secret = secret
             .map(|secret| new_secret(&metadata.auth_method, secret, expires_at))
-            .transpose()?;
+            .transpose()
+            .map_err(Failure::failed)?;
         let keys = match (self.keys.read()?, key) {
             (Some(keys), _) => keys,
             (None, Some(key)) => vec![Arc::new(
@@ -255,22 +263,4 @@ impl Create {
             credential,
         ))
     }
-}
-
-/// A secret kept in the form that its method needs.
-pub(super) fn new_secret(
-    method: &AuthMethod,
-    secret: &Zeroizing<String>,
-    expires_at: Option<grantor::clock::UnixTime>,
-) -> Result<ClientSecret, Failure> {
-    match method.needs() == Some(Needs::ReadableSecret) {
-        true => ClientSecret::readable(secret.clone(), expires_at).map_err(Failure::failed),
-        false => Ok(ClientSecret::digest(secret, expires_at)),
-    }
-}
-
-/// All tokens of all scopes.
-pub(in crate::cli) fn join(scopes: &[Scope]) -> Result<Scope, Failure> {
-    let tokens: Vec<&str> = scopes.iter().flat_map(Scope::tokens).collect();
-    Scope::parse(&tokens.join(" ")).map_err(|error| Failure::usage(format!("--scope {error}")))
 }

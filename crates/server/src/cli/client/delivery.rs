@@ -50,6 +50,16 @@ impl Destination {
     }
 }
 
+/// Refuses `--out` where no key file is made, for it would be waited for in vain.
+pub fn no_key_file(out: Option<&Path>) -> Result<(), Failure> {
+    out.map_or(Ok(()), |out| {
+        Err(Failure::usage(format!(
+            "--out {}: no key file is made here, for no private key and no secret is; leave out --out",
+            out.display()
+        )))
+    })
+}
+
 /// What can be done about it is named by its flag.
 fn unwritten(error: &KeyFileError) -> Failure {
     Failure::usage(match error {

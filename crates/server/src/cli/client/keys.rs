@@ -4,26 +4,29 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use grantor::{
-    clock::{Clock as _, UnixTime},
+    admin::{new_secret, with_keys, with_secret, without_key},
+    clock::Clock as _,
     credential::{Credential, KeyFile},
     jose::{Algorithm, PrivateJwk, VerificationKey},
-    keys::MAX_CANDIDATES,
-    registry::{Client, ClientKey, ClientSecret},
+    registry::{Client, ClientSecret},
     types::ClientId,
 };
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    algorithm, change,
-    create::new_secret,
-    delivery::{Destination, Unregistered},
+    change,
+    delivery::{Destination, Unregistered, no_key_file},
     ending_after, find,
     public_keys::{PublicKeys, check_keys, warn_of_untried, warn_of_unused_keys},
+    unchanged,
 };
 use crate::{
     backend::Backend,
-    cli::{CLOCK, Failure, Output, actor, duration},
+    cli::{
+        CLOCK, Failure, Output, actor,
+        parse::{algorithm, duration},
+    },
     config::Config,
 };
 
@@ -62,6 +65,9 @@ impl AddKey {
         store: &Backend,
         output: Output,
     ) -> Result<(), Failure> {
+        if self.generate_key.is_none() {
+            no_key_file(self.out.as_deref())?;
+        }
         let client = find(store, &self.id).await?;
         let generated = self
             .generate_key
@@ -82,25 +88,7 @@ impl AddKey {
         let added = ending_after(added, self.key_lifetime);
         check_keys(&config.assertion, &added)?;
         let (now, overlap) = (CLOCK.now(), self.overlap);
-        let add = |client: &Client| {
-            let repeated = names
-                .iter()
-                .flatten()
-                .find(|name| client.keys().iter().any(|key| key.key_id() == Some(name)));
-            if let Some(name) = repeated {
-                return Err(Failure::failed(format!(
-                    "client {} has a key with kid {name} already",
-                    client.id()
-                )));
-            }
-            let keys = still_live(client.keys(), overlap, now)
-                .into_iter()
-                .chain(added.iter().cloned())
-                .collect();
-            client
-                .changed(client.metadata().clone(), keys, client.secrets().to_vec())
-                .map_err(Failure::usage)
-        };
+        let add = |client: &Client| with_keys(client, &added, overlap, now).map_err(unchanged);
         // Before a key file is written.
         warn_of_untried(&config.assertion, add(&client)?.keys());
         warn_of_unused_keys(&client, &added);
@@ -139,18 +127,6 @@ impl AddKey {
     }
 }
 
-/// The keys as they are or, with an overlap, ending after it, without those that have ended
-/// already.
-fn still_live(keys: &[ClientKey], overlap: Option<Duration>, now: UnixTime) -> Vec<ClientKey> {
-    let Some(overlap) = overlap else {
-        return keys.to_vec();
-    };
-    let ending = keys
-        .iter()
-        .map(|key| key.clone().ending_at(now.plus(overlap)));
-    ending.filter(|key| key.is_live(now)).collect()
-}
-
 /// Remove a public key: what it signed is refused from the next request on
 #[derive(Debug, Args)]
 pub struct RemoveKey {
@@ -163,22 +139,7 @@ pub struct RemoveKey {
 
 impl RemoveKey {
     pub async fn run(self, store: &Backend, output: Output) -> Result<(), Failure> {
-        let remove = |client: &Client| {
-            let (removed, kept): (Vec<_>, Vec<_>) = client
-                .keys()
-                .iter()
-                .cloned()
-                .partition(|key| key.name() == self.kid);
-            if removed.is_empty() {
-                return Err(Failure::failed(format!(
-                    "client {} has no key with kid {}",
-                    self.id, self.kid
-                )));
-            }
-            client
-                .changed(client.metadata().clone(), kept, client.secrets().to_vec())
-                .map_err(Failure::usage)
-        };
+        let remove = |client: &Client| without_key(client, &self.kid).map_err(unchanged);
         change(store, &self.id, remove).await?;
         output.done(
             &json!({"client_id": self.id, "removed": self.kid}),
@@ -221,13 +182,10 @@ impl RotateSecret {
             method,
             &secret,
             self.secret_lifetime.map(|lifetime| now.plus(lifetime)),
-        )?;
-        let rotate = |client: &Client| {
-            let secrets = rotated(client, new.clone(), overlap, now)?;
-            client
-                .changed(client.metadata().clone(), client.keys().to_vec(), secrets)
-                .map_err(Failure::usage)
-        };
+        )
+        .map_err(Failure::failed)?;
+        let rotate =
+            |client: &Client| with_secret(client, new.clone(), overlap, now).map_err(unchanged);
         // Before a key file is written.
         rotate(&client)?;
         let file = KeyFile::new(
@@ -258,39 +216,4 @@ impl RotateSecret {
             None => Ok(()),
         }
     }
-}
-
-/// The new secret and those before that are still live, each of which works until its end: the
-/// server tries no more than [`MAX_CANDIDATES`].
-fn rotated(
-    client: &Client,
-    new: ClientSecret,
-    overlap: Duration,
-    now: UnixTime,
-) -> Result<Vec<ClientSecret>, Failure> {
-    if client.secrets().is_empty() {
-        return Err(Failure::failed(format!(
-            "client {} has no secret",
-            client.id()
-        )));
-    }
-    let old = client
-        .secrets()
-        .iter()
-        .filter(|old| old.is_live(now))
-        .cloned();
-    let old = old
-        .map(|old| old.ending_at(now.plus(overlap)))
-        .filter(|old| old.is_live(now));
-    let secrets: Vec<_> = std::iter::once(new).chain(old).collect();
-    if secrets.len() > MAX_CANDIDATES {
-        return Err(Failure::failed(format!(
-            "client {} would have {} live secrets, and the server tries {MAX_CANDIDATES}: rotate with a shorter --overlap, or wait \
-             until one has ended (grantor client show {})",
-            client.id(),
-            secrets.len(),
-            client.id()
-        )));
-    }
-    Ok(secrets)
 }

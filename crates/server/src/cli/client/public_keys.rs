@@ -38,6 +38,11 @@ pub struct PublicKeys {
 }
 
 impl PublicKeys {
+    /// Whether a file of public keys is named.
+    pub fn are_named(&self) -> bool {
+        self.jwks.is_some() || self.pem.is_some()
+    }
+
     /// The keys of the file that was named, if one was.
     pub fn read(&self) -> Result<Option<Vec<Arc<VerificationKey>>>, Failure> {
         match (&self.jwks, &self.pem) {

@@ -2,18 +2,20 @@
 
 use clap::Args;
 use grantor::{
+    admin::ClientDocument,
+    clock::Clock as _,
     jose::Algorithm,
     registry::Client,
     types::{ClientId, GrantType, Scope},
 };
 
-use super::{
-    FormatName, PolicyName, View, algorithm, change, create::join, grant_type,
-    public_keys::check_signing_algorithm,
-};
+use super::{FormatName, PolicyName, change, public_keys::check_signing_algorithm};
 use crate::{
     backend::Backend,
-    cli::{Failure, Output},
+    cli::{
+        CLOCK, Failure, Output,
+        parse::{algorithm, grant_type, join},
+    },
     config::Config,
 };
 
@@ -51,7 +53,7 @@ impl Update {
     ) -> Result<(), Failure> {
         let changed = change(store, &self.id, |client| self.apply(config, client)).await?;
         output.done(
-            &View::of(&changed),
+            &ClientDocument::of(&changed, CLOCK.now()),
             format_args!("client {} updated", self.id),
         )
     }

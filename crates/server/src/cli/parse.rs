@@ -1,0 +1,58 @@
+//! What several commands read from their command line.
+
+use std::time::Duration;
+
+use grantor::{
+    jose::Algorithm,
+    types::{GrantType, Scope},
+};
+
+use super::Failure;
+
+/// Reads `90s`, `15m`, `12h`, `30d`: a length of time that is not negative.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u64>().ok())
+        .and_then(|days| days.checked_mul(86_400));
+    let parsed = match days {
+        Some(seconds) => Some(Duration::from_secs(seconds)),
+        None => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| Duration::try_from(duration).ok()),
+    };
+    parsed.ok_or_else(|| "expected a length of time such as 90s, 15m, 12h or 30d".to_owned())
+}
+
+/// Reads the registered name of an algorithm.
+pub fn algorithm(text: &str) -> Result<Algorithm, String> {
+    Algorithm::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = Algorithm::ALL
+            .iter()
+            .map(|algorithm| algorithm.name())
+            .collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+/// A grant by its short name or its registered one.
+pub fn grant_type(text: &str) -> Result<GrantType, String> {
+    match text {
+        "jwt-bearer" => Ok(GrantType::JWT_BEARER),
+        "client-credentials" => Ok(GrantType::CLIENT_CREDENTIALS),
+        _ if [GrantType::JWT_BEARER, GrantType::CLIENT_CREDENTIALS]
+            .iter()
+            .any(|known| known.as_str() == text) =>
+        {
+            text.parse().map_err(|_| String::new())
+        }
+        _ => Err("expected jwt-bearer or client-credentials".to_owned()),
+    }
+}
+
+/// All tokens of all scopes.
+pub fn join(scopes: &[Scope]) -> Result<Scope, Failure> {
+    let tokens: Vec<&str> = scopes.iter().flat_map(Scope::tokens).collect();
+    Scope::parse(&tokens.join(" ")).map_err(|error| Failure::usage(format!("--scope {error}")))
+}
