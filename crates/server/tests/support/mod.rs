@@ -295,11 +295,18 @@ impl Server {
         finished.stdout.trim_end().to_owned()
     }
 
-    /// Registers a client and waits until the server knows it; answers the path of its key file.
+    /// Registers a client; answers the path of its key file, if one is made.
     pub fn client(&self, id: &str, arguments: &[&str]) -> PathBuf {
         let path = self.directory().join(format!("{id}.json"));
         let out = path.to_string_lossy().into_owned();
-        self.ok(&[&["client", "create", id, "--out", &out], arguments].concat());
+        let brings_its_key = ["--jwks", "--pem"]
+            .iter()
+            .any(|flag| arguments.contains(flag));
+        let out: &[&str] = match brings_its_key {
+            true => &[],
+            false => &["--out", &out],
+        };
+        self.ok(&[&["client", "create", id], out, arguments].concat());
         path
     }
 
