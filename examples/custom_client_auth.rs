@@ -41,7 +41,7 @@ impl ClientAuthentication for MeshIdentity {
     }
 
     fn mechanism(&self) -> Mechanism {
-        Mechanism::Secret
+        Mechanism::Secret // A second mechanism beside it makes the request invalid.
     }
 
     fn is_presented(&self, request: &Request) -> bool {

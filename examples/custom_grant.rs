@@ -1,9 +1,6 @@
 //! A grant of one's own: one struct, one builder line, and the metadata follows by itself. It keeps
 //! its vouchers in the server's storage, and refuses with an error code of its own.
-//!
-//! ```text
-//! cargo run -p grantor --example custom_grant
-//! ```
+//! `cargo run -p grantor --example custom_grant`
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -57,6 +54,7 @@ impl Grant for Voucher {
         caller: &Caller,
         _decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
+        // A caller may also be public, or only named: this is one that proved itself.
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
         let voucher = ArtifactKey::of(Self::KIND, request.required("voucher")?);
         match context.artifacts().take(voucher, context.now()).await? {

@@ -96,6 +96,10 @@ impl Artifacts for Directory {
         let known = self.get(&key, now).await?;
         Ok(known.and(self.kept.lock().await.remove(&key)))
     }
+
+    async fn family_has_ended(&self, family: &FamilyId, _: UnixTime) -> Answer<bool> {
+        Ok(self.kept.lock().await.contains_key(&family.ended_key()))
+    }
 }
 
 /// Handles of one empty store, and what has to live as long as they do.
@@ -107,7 +111,6 @@ async fn make(handles: usize) -> (Vec<Arc<Directory>>, ()) {
 async fn main() -> Result<(), Box<dyn Error>> {
     grantor::replay_suite!(run make).await;
     grantor::artifact_suite!(run make).await;
-    // The rest is kept elsewhere.
     let (own, rest) = (Arc::<Directory>::default(), Arc::new(MemoryStore::new()));
     let builder = AuthorizationServer::builder(Issuer::parse("https://as.example")?).store(rest);
     let builder = builder.clients(own.clone()).replay(own.clone());

@@ -13,7 +13,7 @@ CREATE TABLE artifact (
     PRIMARY KEY (digest, kind)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO artifact (digest, kind, created_at, expires_at, owner, version, document)
-SELECT digest, 'access_token', coalesce(CAST(json_extract(record, '$.issued_at') AS INTEGER), 0), expires_at, client, 1, record FROM token;
+SELECT digest, 'access_token', CASE WHEN json_valid(record) THEN coalesce(CAST(json_extract(record, '$.issued_at') AS INTEGER), 0) ELSE 0 END, expires_at, client, 1, record FROM token;
 INSERT INTO artifact (digest, kind, created_at, expires_at, owner, version, document)
 SELECT digest, 'ended', 0, until, client, 1, '' FROM revocation;
 DROP TABLE token;

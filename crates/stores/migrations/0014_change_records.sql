@@ -37,7 +37,10 @@ CREATE TRIGGER changed_by_hand_recorded INSTEAD OF INSERT ON changed_by_hand WHE
         'at', at, 'who', json_object('kind', 'unknown'), 'way', 'database', 'resource', new.resource,
         'name', new.name || '', -- a text, also where it is JSON
         'action', new.action, 'before', json(new."before"), 'after', json(new."after")
-    ) FROM (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS at);
+    ) FROM (SELECT coalesce(
+        CAST(unixepoch('subsec') * 1000 AS INTEGER),
+        CAST(strftime('%s', 'now') AS INTEGER) * 1000 -- before SQLite 3.42
+    ) AS at);
 END;
 
 CREATE TRIGGER client_added_by_hand AFTER INSERT ON client BEGIN

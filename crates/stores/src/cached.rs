@@ -2,7 +2,7 @@
 //! this process finds out what others have changed.
 //!
 //! A look at the feed is made every 200 ms by the database's own side; for a request when the last
-//! one for a request is ten milliseconds old; and after each change of this process before it is
+//! one for a request is two milliseconds old; and after each change of this process before it is
 //! answered. Each first forgets, so that nothing stale is left in force should it fail after that.
 
 mod entries;

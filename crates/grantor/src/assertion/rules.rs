@@ -1,5 +1,6 @@
-//! The numbered rules of RFC 7523 §3, one function each, in the RFC's order. Each is pure: claims,
-//! expectation and time in, nothing or the broken rule out.
+//! The rules (1) to (7) of RFC 7523 §3, one function each, in the RFC's order. Each is pure: claims,
+//! expectation and time in, nothing or the broken rule out. Rule (9), the signature, is checked by
+//! the verifier, and (10), a valid JWT, where the assertion is parsed; (8) lets other claims be.
 
 use grantor_jose::{Audience, Claims, Header, NumericDate};
 

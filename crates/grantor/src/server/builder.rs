@@ -288,7 +288,9 @@ impl Builder {
     /// fields those that nothing reads are dropped, to save memory.
     #[must_use]
     pub fn keep_header(mut self, name: HeaderName) -> Self {
-        self.read.push(name);
+        if !self.read.contains(&name) {
+            self.read.push(name);
+        }
         self
     }
 

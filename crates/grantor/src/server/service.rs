@@ -94,7 +94,12 @@ where
     let (mut head, body) = request.into_parts();
     server.forget_unread(&mut head.headers);
     let server = &*server.0;
-    let (read, unreadable) = match read(route.body(), &head, body).await {
+    let read = match route.record() {
+        // Whatever the head says: a document is the same for all.
+        Record::Document => Ok(Read::default()),
+        Record::Decision => read(route.body(), &head, body).await,
+    };
+    let (read, unreadable) = match read {
         Ok(read) => (read, None),
         Err(error) => (Read::default(), Some(error)),
     };

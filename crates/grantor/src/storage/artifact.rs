@@ -247,7 +247,5 @@ pub trait Artifacts: Send + Sync + 'static {
         &self,
         family: &FamilyId,
         began_at: UnixTime,
-    ) -> Result<bool, StoreError> {
-        Ok(self.get(&family.ended_key(), began_at).await?.is_some())
-    }
+    ) -> Result<bool, StoreError>;
 }

@@ -104,3 +104,33 @@ fn two_endpoints_have_neither_one_name_nor_one_path() {
         Some(BuildError::DuplicateEndpoint("connection"))
     ));
 }
+
+#[tokio::test]
+async fn a_document_is_the_same_whatever_the_head_says() {
+    let world = World::new();
+    for authorizations in 0..3 {
+        let mut request = http::Request::get("/jwks")
+            .body(Full::<Bytes>::default())
+            .expect("a request");
+        for _ in 0..authorizations {
+            let value = HeaderValue::from_static("Basic Og==");
+            request.headers_mut().append(header::AUTHORIZATION, value);
+        }
+        let answer = world.server.respond(request).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{authorizations}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_two_extensions_keep_is_kept_once() {
+    let kept = header::AUTHORIZATION;
+    let world = World::with(|builder| builder.keep_header(kept.clone()).keep_header(kept.clone()));
+    let mut headers = http::HeaderMap::new();
+    for index in 0..20 {
+        let name = http::HeaderName::try_from(format!("x-{index}")).expect("a name");
+        headers.insert(name, HeaderValue::from_static("1"));
+    }
+    headers.insert(kept, HeaderValue::from_static("Basic Og=="));
+    world.server.forget_unread(&mut headers);
+    assert_eq!(headers.len(), 1, "{headers:?}");
+}

@@ -245,24 +245,31 @@ impl Place<'_> {
         let version: i64 =
             open::connect_to_read(self.path)?
                 .pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version < open::MIGRATIONS.len() as i64 {
-            // It has no table of withdrawn keys yet.
-            return Ok(Revocations::Unknown);
-        }
+        // Of these the first has no withdrawn keys, and the second no artifacts.
+        let ends = match version {
+            ..12 => return Ok(Revocations::Unknown),
+            12 => {
+                "INSERT OR IGNORE INTO main.artifact (digest, kind, created_at, expires_at, owner, version, document)
+                 SELECT digest, 'ended', 0, until, client, 1, '' FROM now.revocation;"
+            }
+            13.. => {
+                "INSERT OR IGNORE INTO main.artifact SELECT * FROM now.artifact WHERE kind = 'ended';
+                 DELETE FROM main.artifact AS old WHERE old.kind <> 'ended' AND NOT EXISTS (
+                     SELECT 1 FROM now.artifact AS new
+                     WHERE new.digest = old.digest AND new.kind = old.kind AND new.version = old.version
+                     AND new.created_at = old.created_at
+                 );"
+            }
+        };
         copy.execute("ATTACH ?1 AS now", [self.path.to_string_lossy()])?;
-        let taken = copy.execute_batch(
-            "INSERT OR IGNORE INTO main.artifact SELECT * FROM now.artifact WHERE kind = 'ended';
-             DELETE FROM main.artifact AS old WHERE old.kind <> 'ended' AND NOT EXISTS (
-                 SELECT 1 FROM now.artifact AS new
-                 WHERE new.digest = old.digest AND new.kind = old.kind AND new.version = old.version
-                 AND new.created_at = old.created_at
-             );
+        let taken = copy.execute_batch(&format!(
+            "{ends}
              INSERT OR IGNORE INTO main.withdrawn_key SELECT * FROM now.withdrawn_key;
              UPDATE main.meta SET value = (SELECT value FROM now.meta WHERE name = 'sealed_since') WHERE name = 'sealed_since';
              INSERT INTO main.meta SELECT name, value FROM now.meta WHERE name IN ('token_fence', 'swept_to')
              ON CONFLICT (name) DO UPDATE SET value = excluded.value
              WHERE CAST(CAST(excluded.value AS TEXT) AS INTEGER) > CAST(CAST(value AS TEXT) AS INTEGER);",
-        );
+        ));
         copy.execute("DETACH now", [])?;
         taken.map(|()| Revocations::Kept)
     }

@@ -41,7 +41,7 @@ impl ReplayGuard for SqliteStore {
         })?;
         answered
             .await
-            .map_err(|_| unavailable("the writer could not write"))?
+            .map_err(|_| StoreError::Unknown("the writer ended before it answered".into()))?
     }
 
     fn fence(&self) -> Option<UnixTime> {

@@ -223,7 +223,7 @@ impl Writer {
         })))?;
         receiver
             .await
-            .map_err(|_| unavailable("the writer could not write"))?
+            .map_err(|_| StoreError::Unknown("the writer ended before it answered".into()))?
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -411,11 +411,15 @@ impl Committing {
                 return 0;
             }
         };
+        // The jobs are taken first: a look that a request made before it sent its job is known then.
+        let jobs: Vec<Job> = jobs.collect();
+        let times_back = seen.times_back();
         if times_back != self.times_back {
             Self::note_the_past(&transaction, &mut self.claims, seen);
         }
         let mut has_changes = false;
         let answers: Vec<Answer> = jobs
+            .into_iter()
             .inspect(|job| has_changes |= matches!(job, Job::Change(_)))
             .filter_map(|job| work(job, &mut transaction, &mut self.claims))
             .collect();

@@ -1,4 +1,4 @@
-//! The laws of [`Log`] and [`DecisionStore`].
+//! The laws of [`Log`](crate::storage::Log) and [`DecisionStore`].
 
 use std::{collections::BTreeSet, sync::Arc};
 

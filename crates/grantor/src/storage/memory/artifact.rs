@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, RECOUNT_AFTER, lock};
 use crate::{
     clock::UnixTime,
-    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, Put, StoreError},
+    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, FamilyId, Put, StoreError},
 };
 
 /// How much longer the end of a family is kept than the family would have lasted: a clock that is
@@ -132,5 +132,15 @@ impl Artifacts for MemoryStore {
         let mut kept = lock(&self.artifacts);
         let is_there = kept.get(&key, now).is_some();
         Ok(is_there.then(|| kept.records.remove(&key)).flatten())
+    }
+
+    async fn family_has_ended(
+        &self,
+        family: &FamilyId,
+        began_at: UnixTime,
+    ) -> Result<bool, StoreError> {
+        Ok(lock(&self.artifacts)
+            .get(&family.ended_key(), began_at)
+            .is_some())
     }
 }
