@@ -396,3 +396,64 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite_migration::Migrations;
+
+    use super::*;
+
+    /// A database of this version's schema.
+    fn database(path: &Path, version: usize) -> Connection {
+        let mut connection = Connection::open(path).expect("a database");
+        connection
+            .pragma_update(None, "application_id", open::APPLICATION_ID)
+            .expect("ours");
+        Migrations::from_slice(open::MIGRATIONS)
+            .to_version(&mut connection, version)
+            .expect("migrated");
+        connection
+    }
+
+    /// Whether this end of a token and this withdrawn key are taken over from a database of this
+    /// version.
+    fn taken_over(version: usize, end: &str) -> (bool, bool, bool) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("grantor.db");
+        let now = database(&path, version);
+        now.execute_batch(end).expect("written");
+        if version >= 12 {
+            now.execute_batch("INSERT INTO withdrawn_key VALUES ('leaked', 1)")
+                .expect("written");
+        }
+        drop(now);
+        let copy = database(&directory.path().join("copy"), open::MIGRATIONS.len());
+        let place = Place {
+            directory: directory.path(),
+            path: &path,
+        };
+        let taken = place.take_over_revocations(&copy).expect("read");
+        let is_there = |rows: &str| {
+            let query = format!("SELECT EXISTS (SELECT 1 FROM {rows})");
+            copy.query_row(&query, [], |row| row.get(0)).expect("read")
+        };
+        (
+            matches!(taken, Revocations::Kept),
+            is_there("artifact WHERE kind = 'ended' AND digest = x'01' AND expires_at = 9"),
+            is_there("withdrawn_key WHERE kid = 'leaked'"),
+        )
+    }
+
+    #[test]
+    fn what_was_revoked_in_a_database_of_an_earlier_schema_stays_so() {
+        let revocation = "INSERT INTO revocation (digest, until) VALUES (x'01', 9)";
+        let ended = "INSERT INTO artifact VALUES (x'01', 'ended', 0, 9, NULL, NULL, 1, '')";
+        assert_eq!(taken_over(11, revocation), (false, false, false));
+        assert_eq!(taken_over(12, revocation), (true, true, true));
+        assert_eq!(taken_over(13, ended), (true, true, true));
+        assert_eq!(
+            taken_over(open::MIGRATIONS.len(), ended),
+            (true, true, true)
+        );
+    }
+}

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// "GRNT": marks the file as ours.
-const APPLICATION_ID: i64 = 0x4752_4e54;
+pub(super) const APPLICATION_ID: i64 = 0x4752_4e54;
 /// One entry per schema version, never changed once released.
 pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0001_initial.sql")),

@@ -17,7 +17,7 @@ use super::{
     claim_rows::{self, NewClaim},
     error::failed,
     marks::Marks,
-    writer::unavailable,
+    writer::{unanswered, unavailable},
 };
 
 /// How many maps share the claims: one is swept at a time, and one grows at a time.
@@ -39,9 +39,7 @@ impl ReplayGuard for SqliteStore {
             quota,
             answer,
         })?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unknown("the writer ended before it answered".into()))?
+        answered.await.map_err(|_| unanswered())?
     }
 
     fn fence(&self) -> Option<UnixTime> {

@@ -2,8 +2,9 @@
 //! transaction, so that concurrent requests share the wait for the disk. A job's answer goes out
 //! after the commit that holds its work.
 //!
-//! A panic in a job costs its group, not the thread: nothing of the group is committed, its jobs
-//! are refused, and the claims in force are read from the table again.
+//! A panic costs its group, not the thread. In a job it leaves nothing of the group committed; behind
+//! the commit all of it is. Either way the jobs of the group are not answered, which is
+//! [`StoreError::Unknown`], and the claims in force are read from the table again.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -221,9 +222,7 @@ impl Writer {
                 answer(sender, outcome.and_then(|done| ended(group).map(|()| done)));
             })
         })))?;
-        receiver
-            .await
-            .map_err(|_| StoreError::Unknown("the writer ended before it answered".into()))?
+        receiver.await.map_err(|_| unanswered())?
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -248,6 +247,11 @@ fn all_or_nothing<T>(
         savepoint.commit().map_err(super::failed)?;
         Ok(outcome)
     }
+}
+
+/// The writer took a job and did not answer: it may have been done.
+pub(super) fn unanswered() -> StoreError {
+    StoreError::Unknown("the writer ended before it answered".into())
 }
 
 pub(super) fn unavailable(reason: &str) -> StoreError {
@@ -347,13 +351,12 @@ impl Committing {
         }
     }
 
-    /// As [`Committing::commit_group`]; a panic leaves everything as it was before the group. What
-    /// panicked is a defect of ours.
+    /// As [`Committing::commit_group`], and goes on after a panic. What panicked is a defect of ours.
     fn try_group(&mut self, first: Option<Job>) -> Result<usize, CannotGoOn> {
         if let Ok(done) = catch_unwind(AssertUnwindSafe(|| self.commit_group(first))) {
             return Ok(done);
         }
-        tracing::error!("a panic in the writer of the database: its group of jobs is refused");
+        tracing::error!("a panic in the writer of the database: its group of jobs is not answered");
         // What the panic has left half-done in memory is thrown away. The table knows all that was
         // committed.
         self.claims.start_anew();
@@ -392,11 +395,10 @@ impl Committing {
     fn commit_group(&mut self, first: Option<Job>) -> usize {
         let is_sweep_due = self.sweeper.is_due();
         let seen = &self.cached.source().seen;
-        let times_back = seen.times_back();
         if first.is_none()
             && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0
             && !is_sweep_due
-            && times_back == self.times_back
+            && seen.times_back() == self.times_back
         {
             return 0;
         }
