@@ -636,6 +636,20 @@ fn a_public_key_in_pem_or_the_key_of_a_certificate_is_registered() {
             desk.ok(&[&["assertion", "explain", assertion.trim()], &issuer[..]].concat());
         }
     }
+    // No key file is made of a public key.
+    desk.refuses(
+        &[
+            "client",
+            "create",
+            "named",
+            "--pem",
+            "p256.spki",
+            "--out",
+            "k",
+        ],
+        2,
+        &["--out k", "leave out --out"],
+    );
     desk.ok(&["client", "create", "named", "--pem", "p256.spki"]);
     for (id, flag, text) in [
         ("piped", "--pem", "p256.spki"),

@@ -1525,3 +1525,43 @@ fn what_a_registration_would_be_sorry_for_is_refused_or_said() {
         &nameless(1)
     ])));
 }
+
+/// Debian's Python brings a SQLite that is years older than ours.
+#[test]
+fn a_change_by_hand_with_another_sqlite_is_in_force_and_on_record() {
+    let server = Server::start();
+    let [other, billing] = ["other", "billing"].map(|client| {
+        let key = signing_key(&server.client(client, &["--generate-key"]));
+        assert_eq!(grant(&server, client, client, &key).status, 200);
+        key
+    });
+    let script = "import sqlite3, sys\n\
+        with sqlite3.connect(sys.argv[1]) as database:\n    database.execute(\"\"\"UPDATE client \
+        SET metadata = json_set(metadata, '$.enabled', json('false')) WHERE id = 'billing'\"\"\")";
+    let path = server.data().join("grantor.db");
+    let mut python = Command::new("python3");
+    let changed = finished(
+        python
+            .args(["-c", script])
+            .arg(&path)
+            .output()
+            .expect("Python"),
+    );
+    assert!(changed.status.success(), "{}", changed.stderr);
+    server.wait_until("the client is disabled", || {
+        grant(&server, "billing", "billing", &billing).status == 400
+    });
+    assert_eq!(grant(&server, "other", "other", &other).status, 200);
+    let database = Connection::open(&path).expect("the database");
+    let recorded: (String, i64) = database
+        .query_row(
+            "SELECT name, at FROM change_record WHERE actor = 'unknown'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .expect("one record");
+    assert!(
+        recorded.0 == "billing" && recorded.1 > 1_700_000_000_000,
+        "{recorded:?}"
+    );
+}
