@@ -143,8 +143,9 @@ impl Answer {
     }
 }
 
-/// Whether the request carried an Authorization header: only then is a failure answered with a
-/// challenge (RFC 6749 §5.2). Some clients hide the body of an answer that has one.
+/// Whether a failed authentication is answered with a challenge: where the request carried an
+/// Authorization header (RFC 6749 §5.2), or the refusal asks for it. Some clients hide the body of an
+/// answer that has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,

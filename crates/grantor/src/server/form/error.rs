@@ -17,7 +17,7 @@ pub enum FormError {
     /// A compressed body.
     #[error("content encoding is not supported: got {0:?}")]
     ContentEncoding(Shown),
-    /// More than 64 KiB.
+    /// More than the endpoint takes.
     #[error("request is too large")]
     TooLarge,
     /// The body stopped coming.
