@@ -62,7 +62,7 @@ impl Serve {
         let tls = config
             .tls
             .clone()
-            .map(Tls::load)
+            .map(|tls| Tls::load(tls.files, tls.client_certificates))
             .transpose()
             .map_err(Failure::usage)?;
         let hangups = tokio::spawn(reload_on_hangup(tls.clone()).map_err(Failure::failed)?);

@@ -36,13 +36,14 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 33] = [
+const KEYS: [(&str, &str, Kind); 34] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "behind_proxy", Kind::Truth),
     ("", "profile", Kind::Text),
     ("tls", "certificate", Kind::Path),
     ("tls", "key", Kind::Path),
+    ("tls", "client_certificates", Kind::Text),
     ("proxy", "trusted", Kind::List),
     ("proxy", "hops", Kind::Whole),
     ("proxy", "header", Kind::Text),

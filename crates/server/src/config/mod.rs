@@ -30,7 +30,7 @@ use self::{
     raw::RawConfig,
 };
 use crate::{
-    http::{Proxy, Room, TlsFiles},
+    http::{ClientCertificates, Proxy, Room, TlsFiles},
     telemetry,
 };
 
@@ -70,7 +70,7 @@ pub struct Config {
     pub issuer: Issuer,
     pub listen: SocketAddr,
     pub proxy: Proxy,
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<TlsConfig>,
     pub limits: LimitsConfig,
     pub assertion: AssertionConfig,
     pub token: TokenConfig,
@@ -80,6 +80,12 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     #[cfg(feature = "otel")]
     pub otel: Option<http::Uri>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    pub files: TlsFiles,
+    pub client_certificates: ClientCertificates,
 }
 
 #[derive(Clone, Debug)]
@@ -254,7 +260,7 @@ impl Config {
             overrides.behind_proxy.unwrap_or(raw.behind_proxy),
             raw.proxy,
         )?;
-        let tls = raw.tls.map(tls_files).transpose()?;
+        let tls = raw.tls.map(tls).transpose()?;
         if overrides.purpose == Purpose::Serve {
             check_listen(&issuer, listen, &proxy, tls.as_ref())?;
         }
@@ -320,7 +326,7 @@ fn value_of(key: &'static str, given: impl ToString, problem: impl Into<String>)
 
 /// Paths are quoted whole by whatever cannot open them; a key in PEM that stands where its path
 /// belongs must not be.
-fn tls_files(raw: raw::Tls) -> Result<TlsFiles, ConfigError> {
+fn tls(raw: raw::Tls) -> Result<TlsConfig, ConfigError> {
     for (key, path) in [("tls.certificate", &raw.certificate), ("tls.key", &raw.key)] {
         if path.to_string_lossy().contains('\n') {
             return Err(value(
@@ -329,9 +335,12 @@ fn tls_files(raw: raw::Tls) -> Result<TlsFiles, ConfigError> {
             ));
         }
     }
-    Ok(TlsFiles {
-        certificate: raw.certificate,
-        key: raw.key,
+    Ok(TlsConfig {
+        files: TlsFiles {
+            certificate: raw.certificate,
+            key: raw.key,
+        },
+        client_certificates: raw.client_certificates,
     })
 }
 
@@ -340,7 +349,7 @@ fn check_listen(
     issuer: &Issuer,
     listen: SocketAddr,
     proxy: &Proxy,
-    tls: Option<&TlsFiles>,
+    tls: Option<&TlsConfig>,
 ) -> Result<(), ConfigError> {
     match (proxy, tls) {
         (Proxy::Absent, None) if !listen.ip().is_loopback() => {
@@ -773,6 +782,11 @@ mod tests {
                 "missing field `key`",
             ),
             (
+                "[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"\nclient_certificates = \"require\"",
+                "line 4",
+                "`off` or `ask`",
+            ),
+            (
                 "[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"",
                 "issuer",
                 "https",
@@ -791,6 +805,15 @@ mod tests {
                 .is_ok()
         );
         let tls = "issuer = \"https://as.example\"\nlisten = \"0.0.0.0:443\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"k.pem\"";
-        assert!(check(tls).is_ok());
+        let clients = |text: &str| {
+            check(text)
+                .expect(text)
+                .tls
+                .expect("TLS")
+                .client_certificates
+        };
+        assert_eq!(clients(tls), ClientCertificates::Off);
+        let asking = format!("{tls}\nclient_certificates = \"ask\"");
+        assert_eq!(clients(&asking), ClientCertificates::Ask);
     }
 }

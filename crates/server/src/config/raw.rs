@@ -13,7 +13,7 @@ use grantor::{
 use serde::Deserialize;
 
 use super::LogFormat;
-use crate::http::ForwardedHeader;
+use crate::http::{ClientCertificates, ForwardedHeader};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -60,6 +60,8 @@ impl Default for RawConfig {
 pub struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -3,6 +3,7 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
 
+use grantor::server::ClientCertificate;
 use http::{Request, Response, Version, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -19,6 +20,7 @@ use tokio::{
 use super::{
     Tls,
     admission::{Held, MAX_FIELDS, MAX_HEAD_BYTES, Refusal},
+    client_certificate,
     guests::Seat,
 };
 
@@ -62,7 +64,7 @@ pub(super) async fn run<A>(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let Some(tls) = tls else {
-        return speak(stream, &seat, answer, stop).await;
+        return speak(stream, None, &seat, answer, stop).await;
     };
     let shaken = tokio::select! {
         shaken = timeout(HEADER_TIMEOUT, tls.accept(stream)) => shaken,
@@ -70,23 +72,35 @@ pub(super) async fn run<A>(
         () = seat.guest().asked_to_leave() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => speak(stream, &seat, answer, stop).await,
+        Ok(Ok(stream)) => {
+            let certificate = client_certificate::of(stream.get_ref().1);
+            speak(stream, certificate, &seat, answer, stop).await;
+        }
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
         Err(_) => tracing::debug!("TLS handshake timed out"),
     }
 }
 
-/// Speaks whichever HTTP the first octets are.
-async fn speak<I, A>(stream: I, seat: &Seat, answer: A, mut stop: watch::Receiver<()>)
-where
+/// Speaks whichever HTTP the first octets are. Each request carries the certificate by which the
+/// client authenticated the connection.
+async fn speak<I, A>(
+    stream: I,
+    certificate: Option<ClientCertificate>,
+    seat: &Seat,
+    answer: A,
+    mut stop: watch::Receiver<()>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> Answer,
 {
     let (deadline, quiet) = watch::channel(Instant::now() + HEADER_TIMEOUT);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         deadline.send_replace(Instant::now() + QUIET_TIMEOUT);
         seat.guest().stir();
         let version = request.version();
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let answer = answer(request);
         async move {
             let response = match answer {

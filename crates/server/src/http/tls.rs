@@ -32,6 +32,7 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
+use super::client_certificate::{AnyCertificate, ClientCertificates};
 use crate::key_access;
 
 /// How often the files are looked at.
@@ -95,18 +96,22 @@ impl ResolvesServerCert for Current {
 
 impl Tls {
     /// Reads the files.
-    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+    pub fn load(files: TlsFiles, clients: ClientCertificates) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let loaded = stamp(&files);
         let key = certified_key(&files, &provider)?;
         let validity = Validity::of(&key);
         let current = Arc::new(Current(ArcSwap::from_pointee(key)));
-        let config =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut config = config
-            .map_err(TlsError::Protocol)?
-            .with_no_client_auth()
-            .with_cert_resolver(current.clone());
+        let config = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Protocol)?;
+        let config = match clients {
+            ClientCertificates::Off => config.with_no_client_auth(),
+            ClientCertificates::Ask => {
+                config.with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
+            }
+        };
+        let mut config = config.with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let expires = Gauge::default();

@@ -30,9 +30,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        ClientConfig, RootCertStore,
+        ClientConfig, ConfigBuilder, RootCertStore,
+        client::WantsClientCert,
         crypto::aws_lc_rs,
-        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
     },
 };
 
@@ -787,6 +788,20 @@ impl Certificate {
         root: &[u8],
         protocol: &[u8],
     ) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
+        self.connect_as(server, root, protocol, |config| {
+            config.with_no_client_auth()
+        })
+        .await
+    }
+
+    /// As [`Certificate::connect`], with what the client shows.
+    async fn connect_as(
+        &self,
+        server: &Server,
+        root: &[u8],
+        protocol: &[u8],
+        show: impl FnOnce(ConfigBuilder<ClientConfig, WantsClientCert>) -> ClientConfig,
+    ) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from(root.to_vec()))
@@ -796,7 +811,7 @@ impl Certificate {
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_root_certificates(roots);
-        let mut config = config.with_no_client_auth();
+        let mut config = show(config);
         config.alpn_protocols = vec![protocol.to_vec()];
         let stream = tokio::net::TcpStream::connect(server.address)
             .await
@@ -860,6 +875,39 @@ fn tls_carries_both_versions_of_http_as_the_client_chooses() {
     );
     let clear = server.send("GET", "/jwks", &[], b"");
     assert_ne!(clear.status, 200, "nothing is answered in the clear");
+}
+
+/// RFC 8705 §2: the connection does not fail for a certificate; what it is worth is decided later.
+#[test]
+fn a_client_that_shows_a_certificate_is_answered_like_one_that_shows_none() {
+    let certificate = Certificate::new();
+    let configuration = certificate.configuration() + "client_certificates = \"ask\"\n";
+    let server = Server::start_with(&configuration);
+    let key = client(&server, "billing");
+    let root = CertificateDer::from_pem_file(certificate.path("certificate.pem")).expect("PEM");
+    let names = ["billing".to_owned()];
+    let shown = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let signer = PrivateKeyDer::try_from(shown.signing_key.serialize_der()).expect("a key");
+    let chain = vec![shown.cert.der().clone()];
+    block_on(async {
+        for is_shown in [true, false] {
+            let show = |config: ConfigBuilder<ClientConfig, WantsClientCert>| match is_shown {
+                true => config
+                    .with_client_auth_cert(chain.clone(), signer.clone_key())
+                    .expect("its key"),
+                false => config.with_no_client_auth(),
+            };
+            let stream = certificate.connect_as(&server, &root, b"h2", show).await;
+            let request = post(&server, grant_form(&mint(&server, &key)));
+            let (status, _, token) = ask(&mut http2_over(stream.expect("TLS")).await, request)
+                .await
+                .expect("h2");
+            assert!(
+                status == StatusCode::OK && token["access_token"].is_string(),
+                "{is_shown}: {status} {token}"
+            );
+        }
+    });
 }
 
 #[test]
