@@ -13,8 +13,8 @@ use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Refusal, Retry};
-use crate::types::{CorrelationId, ErrorCode};
+use super::{Decision, Refusal, Request, Retry};
+use crate::types::ErrorCode;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -132,6 +132,49 @@ impl Answer {
         Self(response)
     }
 
+    /// A refusal as JSON (RFC 6749 §5.2): the code, fixed words, and the id under which the operator
+    /// finds the cause. A failed client authentication is challenged where the request carried an
+    /// Authorization header, or the refusal asks for it: some clients hide the body of an answer
+    /// that has a challenge.
+    pub fn refusal(request: &Request, refusal: &Refusal, decision: &Decision) -> Self {
+        let code = refusal.code();
+        let description = format!("{} (decision {})", refusal.public_text(), decision.id)
+            .replace(|each| !is_description(each), "?");
+        let is_challenged = *code == ErrorCode::INVALID_CLIENT
+            && (refusal.is_challenging() || request.headers().contains_key(header::AUTHORIZATION));
+        let body = json!({"error": code.as_str(), "error_description": description});
+        let mut response = json(StatusCode::BAD_REQUEST, &body);
+        if is_challenged {
+            let challenge = format!(
+                r#"Basic realm="grantor", charset="UTF-8", error="{code}", error_description="{description}""#
+            );
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                let headers = response.headers_mut();
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
+        let mut answer = Self::refusing(refusal, response);
+        let has_status_of_its_own = refusal.status().is_some() || refusal.retry().is_some();
+        if is_challenged && !has_status_of_its_own {
+            *answer.0.status_mut() = StatusCode::UNAUTHORIZED;
+        }
+        answer
+    }
+
+    /// Any response, such as a page, as the answer to a refused request: with the refusal's status,
+    /// `Retry-After` and fields. Those of the response are kept, `no-store` above all (law 9).
+    pub fn refusing(refusal: &Refusal, response: Response<Body>) -> Self {
+        let Self(mut response) = Self::new(response);
+        *response.status_mut() = status(refusal);
+        let headers = response.headers_mut();
+        if let Some(value) = retry_after(refusal) {
+            headers.insert(header::RETRY_AFTER, value);
+        }
+        let usual = mem::replace(headers, refusal.headers().clone());
+        headers.extend(usual);
+        Self(response)
+    }
+
     /// Done, and nothing to say (RFC 7009 §2.2).
     pub fn empty() -> Self {
         Self::new(Response::default())
@@ -141,15 +184,6 @@ impl Answer {
     pub fn into_response(self) -> Response<Body> {
         self.0
     }
-}
-
-/// Whether a failed authentication is answered with a challenge: where the request carried an
-/// Authorization header (RFC 6749 §5.2), or the refusal asks for it. Some clients hide the body of an
-/// answer that has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Challenge {
-    Basic,
-    None,
 }
 
 /// A JSON answer that nobody may store.
@@ -200,38 +234,13 @@ pub(super) fn preflight() -> Response<Body> {
     response
 }
 
-/// RFC 6749 §5.2: the code, fixed words, and the id under which the operator finds the cause.
-pub(super) fn error(refusal: &Refusal, id: &CorrelationId, challenge: Challenge) -> Response<Body> {
-    let code = refusal.code();
-    let description = format!("{} (decision {id})", refusal.public_text())
-        .replace(|each| !is_description(each), "?");
-    let challenge = (*code == ErrorCode::INVALID_CLIENT && challenge == Challenge::Basic).then(|| {
-        format!(r#"Basic realm="grantor", charset="UTF-8", error="{code}", error_description="{description}""#)
-    });
-    let mut response = json(
-        status(refusal, challenge.is_some()),
-        &json!({"error": code.as_str(), "error_description": description}),
-    );
-    let headers = response.headers_mut();
-    if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        headers.insert(header::WWW_AUTHENTICATE, value);
-    }
-    if let Some(value) = retry_after(refusal) {
-        headers.insert(header::RETRY_AFTER, value);
-    }
-    // Fields of the refusal's own replace none of these, `no-store` above all (law 9).
-    let usual = mem::replace(headers, refusal.headers().clone());
-    headers.extend(usual);
-    response
-}
-
-fn status(refusal: &Refusal, is_challenged: bool) -> StatusCode {
+/// The status of a refusal's answer, if it is not challenged.
+fn status(refusal: &Refusal) -> StatusCode {
     let code = refusal.code();
     match (refusal.status(), refusal.retry()) {
         (Some(status), _) => status,
         (None, Some(Retry::TooMany(_))) => StatusCode::TOO_MANY_REQUESTS,
         (None, Some(Retry::Unavailable(_))) => StatusCode::SERVICE_UNAVAILABLE,
-        (None, None) if is_challenged => StatusCode::UNAUTHORIZED,
         (None, None) if *code == ErrorCode::SERVER_ERROR => StatusCode::INTERNAL_SERVER_ERROR,
         (None, None) if *code == ErrorCode::TEMPORARILY_UNAVAILABLE => {
             StatusCode::SERVICE_UNAVAILABLE

@@ -14,8 +14,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     Answer, Attempt, AuthorizationServer, Body, Decision, DecisionLog, Endpoint, FormError,
-    Outcome, Refusal, Request, Route,
-    answer::{self, Challenge},
+    Outcome, Refusal, Request, Route, answer,
     builder::Inner,
     endpoint::{BodyKind, Record, Registered},
     request::Read,
@@ -123,14 +122,12 @@ where
         }
         Err(refusal) => {
             decision.refused(&refusal);
-            let is_challenged =
-                refusal.is_challenging() || request.headers().contains_key(header::AUTHORIZATION);
-            let challenge = if is_challenged {
-                Challenge::Basic
-            } else {
-                Challenge::None
-            };
-            answer::error(&refusal, &decision.id, challenge)
+            let answer = endpoint.refuse(&server.context, request, &refusal, decision);
+            match caught(async { Ok(answer.await) }).await {
+                Ok(answer) => answer,
+                Err(_) => Answer::refusal(request, &refusal, decision),
+            }
+            .into_response()
         }
     }
 }

@@ -134,3 +134,68 @@ async fn a_field_that_two_extensions_keep_is_kept_once() {
     world.server.forget_unread(&mut headers);
     assert_eq!(headers.len(), 1, "{headers:?}");
 }
+
+/// An endpoint whose refusals are pages.
+struct Page;
+
+#[async_trait]
+impl Endpoint for Page {
+    fn route(&self) -> Route {
+        Route::form("page", Path::Suffix("page"))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(
+        &self,
+        _: &Context,
+        request: &Request,
+        _: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        request.required("name")?;
+        panic!("a defect of the endpoint")
+    }
+
+    async fn refuse(
+        &self,
+        _: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        assert_ne!(request.parameter("name"), Some("broken"), "so broken");
+        let text = format!("{} is {:?}", decision.id, decision.outcome);
+        Answer::refusing(refusal, http::Response::new(Body::from(text)))
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_says_in_its_own_form_that_a_request_is_refused_also_one_that_was_not_read() {
+    let world = World::with(|builder| builder.endpoint(Page));
+    for (form, status, rule) in [
+        ("", StatusCode::BAD_REQUEST, Rule::Form),
+        ("name=%zz", StatusCode::BAD_REQUEST, Rule::Form),
+        ("name=a", StatusCode::INTERNAL_SERVER_ERROR, Rule::Defect),
+    ] {
+        let answer = world.server.respond(post(form)).await;
+        assert_eq!(answer.status(), status, "{form}");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+        let body = answer.into_body().collect().await.expect("a body");
+        let decision = world.log.take().pop().expect("a decision");
+        let expected = format!("{} is {:?}", decision.id, decision.outcome);
+        assert_eq!(&*body.to_bytes(), expected.as_bytes(), "{form}");
+        assert!(
+            matches!(decision.outcome, Outcome::Refused { rule: broken, .. } if broken == rule)
+        );
+    }
+    let answer = world.server.respond(post("name=broken")).await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
+}
+
+fn post(form: &'static str) -> http::Request<Full<Bytes>> {
+    http::Request::post("/page")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::from(form))
+        .expect("a request")
+}

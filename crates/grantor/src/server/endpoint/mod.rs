@@ -38,6 +38,19 @@ pub trait Endpoint: Send + Sync + 'static {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<Answer, Refusal>;
+
+    /// What the sender of a refused request is told, one that could not be read or was not heard
+    /// among them: JSON (RFC 6749 §5.2) where an endpoint does not say it in another form. The
+    /// `decision` is as it will be recorded.
+    async fn refuse(
+        &self,
+        _context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        Answer::refusal(request, refusal, decision)
+    }
 }
 
 /// An endpoint, and where it is.
