@@ -2,7 +2,8 @@
 //! `world` is an authorization server in memory with the parties that call it, and `answer` the one
 //! oracle that every answer of its token endpoint has to pass; `double` is an authorization server that answers
 //! by script; `foreign` installs the servers and
-//! clients of other projects.
+//! clients of other projects; `binary` runs `grantor` itself; `port` and `wait` are how tests find
+//! servers, and wait for them.
 #![allow(
     missing_docs,
     reason = "a field or a method of a test says what it is by its name"
@@ -13,11 +14,13 @@
 )]
 
 pub mod answer;
+pub mod binary;
 pub mod credentials;
 pub mod double;
 pub mod foreign;
 pub mod forge;
 pub mod form;
+pub mod port;
 pub mod wait;
 pub mod world;
 

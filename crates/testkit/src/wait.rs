@@ -1,18 +1,52 @@
-//! Waiting for what happens in the background: until it is so, and not for a time.
+//! Waiting for what happens elsewhere: until it is so, and not for a time. Tests sleep here alone,
+//! between two looks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a thing may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LOOKS: u32 = 1000;
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
 
-/// Looks until it is so; fails after ten seconds.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..LOOKS {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(PATIENCE / LOOKS).await;
+/// Looks until it is so; fails after twenty seconds.
+pub async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    within(PATIENCE, what, is_so).await;
+}
+
+/// Looks until it is so; fails when it is not after `limit`.
+pub async fn within(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < limit, "not so within {limit:?}: {what}");
+        tokio::time::sleep(PAUSE).await;
     }
-    unreachable!("not so within {PATIENCE:?}: {what}");
+}
+
+/// The same for threads.
+pub mod blocking {
+    use super::{Duration, Instant, PATIENCE, PAUSE};
+
+    /// Looks until it is so; fails after twenty seconds.
+    pub fn until(what: &str, is_so: impl FnMut() -> bool) {
+        within(PATIENCE, what, is_so);
+    }
+
+    /// Looks until it is so; fails when it is not after `limit`.
+    pub fn within(limit: Duration, what: &str, is_so: impl FnMut() -> bool) {
+        assert!(comes(limit, is_so), "not so within {limit:?}: {what}");
+    }
+
+    /// Looks until it is so, or until `limit` is over; answers whether it is.
+    pub fn comes(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+        let started = Instant::now();
+        loop {
+            if is_so() {
+                return true;
+            }
+            if started.elapsed() >= limit {
+                return false;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
 }

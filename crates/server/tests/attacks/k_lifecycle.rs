@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     forge::Key,
     oracle::{Because, Party, Use, register, world},
-    support::{Answer, Server, free_address, grantor},
+    support::{Answer, Server, grantor, held_address},
 };
 
 const FORMATS: [&str; 2] = ["jwt", "opaque"];
@@ -232,7 +232,7 @@ impl Drop for Node {
 #[test]
 fn k06_a_token_revoked_at_one_process_is_inactive_at_another_within_a_second() {
     let server = Server::start();
-    let address = free_address();
+    let address = held_address();
     let child = grantor(&server.data())
         .args([
             "serve",

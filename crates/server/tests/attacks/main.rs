@@ -2,8 +2,7 @@
 //! Each row goes through both uses of an assertion, is held against one oracle for all, and is
 //! followed by a valid request that differs in the attacked field only.
 
-#[path = "../support/mod.rs"]
-mod support;
+use grantor_testkit::binary as support;
 
 mod a_signature;
 mod a_symmetric;

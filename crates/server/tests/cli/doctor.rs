@@ -718,7 +718,7 @@ fn each_way_to_get_no_answer_has_its_remedy() {
     let early = ca.server("127.0.0.1", 3990..4000);
     let elsewhere = ca.server("as.example", 2020..4000);
     let (plain, closing) = (Server::start(), closing());
-    let unused = crate::support::free_address();
+    let unused = crate::support::held_address();
     let long = format!("https://{}.invalid", "a".repeat(64));
     for (issuer, trusted, cause, remedy) in [
         (

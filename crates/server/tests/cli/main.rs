@@ -4,6 +4,5 @@ mod command_line;
 mod conformance;
 mod decisions;
 mod doctor;
-#[path = "../support/mod.rs"]
-mod support;
+use grantor_testkit::binary as support;
 mod token_command;

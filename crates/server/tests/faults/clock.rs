@@ -13,7 +13,7 @@ use crate::{
     lock::other,
     oracle::{Fate, Kept},
     shim::Clock,
-    support::{free_address, grantor},
+    support::{grantor, held_address},
     world::{Use, Wire, World, run},
 };
 
@@ -324,7 +324,7 @@ struct Further(Child, SocketAddr);
 
 impl Further {
     fn start(world: &World, clock: &Clock) -> Self {
-        let (address, mut serve) = (free_address(), grantor(&world.server.data()));
+        let (address, mut serve) = (held_address(), grantor(&world.server.data()));
         serve
             .args([
                 "serve",

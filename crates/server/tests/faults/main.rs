@@ -3,8 +3,7 @@
 //! while, and what they were answered is held against one oracle. The same load, before the fault,
 //! passes the same oracle.
 
-#[path = "../support/mod.rs"]
-mod support;
+use grantor_testkit::binary as support;
 
 mod backup;
 mod clock;

@@ -1,5 +1,4 @@
 //! Clients of other projects, talking to the binary.
 
-#[path = "../support/mod.rs"]
-mod support;
+use grantor_testkit::binary as support;
 mod third_party_clients;

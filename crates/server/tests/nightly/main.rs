@@ -1,5 +1,4 @@
 //! Statistics that need minutes or a quiet machine.
 
-#[path = "../support/mod.rs"]
-mod support;
+use grantor_testkit::binary as support;
 mod timing;

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::support::{
-    Answer, JWT_BEARER, Server, assertion, escape, finished, free_address, grantor, read_answer,
+    Answer, JWT_BEARER, Server, assertion, escape, finished, grantor, held_address, read_answer,
 };
 use bytes::Bytes;
 use grantor::jose::{Algorithm, PrivateJwk};
@@ -949,7 +949,7 @@ fn a_renewed_certificate_is_taken_up_and_a_bad_one_is_not() {
 fn a_certificate_out_of_its_time_is_reported_at_the_start_and_when_it_is_taken_up() {
     let certificate = Certificate::new();
     certificate.renew_for(1975, 2001);
-    let metrics = free_address();
+    let metrics = held_address();
     let server = Server::start_with(&format!(
         "{}[metrics]\nlisten = \"{metrics}\"",
         certificate.configuration()
@@ -1016,7 +1016,7 @@ fn certificate_files_that_cannot_be_used_stop_the_start() {
             "--issuer",
             "https://as.example",
             "--listen",
-            &free_address().to_string(),
+            &held_address().to_string(),
         ]);
         let finished = finished(command.output().expect("it runs"));
         assert_eq!(

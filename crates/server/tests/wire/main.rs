@@ -5,7 +5,6 @@ mod main_job;
 mod metrics;
 mod operations;
 mod readiness;
-#[path = "../support/mod.rs"]
-mod support;
+use grantor_testkit::binary as support;
 #[cfg(feature = "otel")]
 mod traces;

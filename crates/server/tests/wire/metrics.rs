@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::support::{
-    Answer, JWT_BEARER, Server, assertion, free_address, read_answer, signing_key,
+    Answer, JWT_BEARER, Server, assertion, held_address, read_answer, signing_key,
 };
 use grantor::jose::SigningKey;
 use serde_json::Value;
@@ -23,7 +23,7 @@ struct Observed {
 
 impl Observed {
     fn start() -> Self {
-        let metrics = free_address();
+        let metrics = held_address();
         Self {
             server: Server::start_with(&format!("[metrics]\nlisten = \"{metrics}\"")),
             metrics,

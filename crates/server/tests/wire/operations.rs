@@ -13,8 +13,8 @@ use std::{
 };
 
 use crate::support::{
-    Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, assertion, escape, finished,
-    free_address, grantor, read_answer, signing_key,
+    Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, assertion, escape, finished, grantor,
+    held_address, read_answer, signing_key,
 };
 use grantor::jose::SigningKey;
 use rusqlite::{Connection, OpenFlags};
@@ -496,7 +496,7 @@ fn a_wrong_address_stops_the_start() {
         ("nonsense", "absolute URL"),
         ("https://as.example/", "slash"),
     ] {
-        let address = free_address().to_string();
+        let address = held_address().to_string();
         let finished = serve(
             directory.path(),
             &["--listen", &address, "--issuer", issuer],
@@ -624,7 +624,7 @@ fn a_database_that_cannot_be_trusted_stops_the_start() {
         let before = read();
         assert_refuses(
             row,
-            &serve(copy.path(), &["--listen", &free_address().to_string()]),
+            &serve(copy.path(), &["--listen", &held_address().to_string()]),
             1,
             words,
         );
@@ -643,7 +643,7 @@ fn a_database_that_cannot_be_trusted_stops_the_start() {
 fn a_first_start_that_was_killed_can_be_repeated() {
     for delay in 0..30 {
         let directory = tempfile::tempdir().expect("a directory");
-        let address = free_address().to_string();
+        let address = held_address().to_string();
         let mut first = grantor(directory.path())
             .args(["serve", "--listen", &address])
             .stderr(std::process::Stdio::null())
@@ -1023,7 +1023,7 @@ fn written_issuer(server: &Server, id: &str) -> String {
 
 #[test]
 fn commands_speak_of_the_server_that_was_last_started() {
-    let address = free_address();
+    let address = held_address();
     let port = format!(":{}", address.port());
     let issuer = format!("http://{address}");
     // The issuer follows the address, and the command knows both.
@@ -1042,7 +1042,7 @@ fn commands_speak_of_the_server_that_was_last_started() {
 
     // A flag says another issuer: so do key files. Control: unless the file says yet another, which
     // the server then warns of.
-    let address = free_address();
+    let address = held_address();
     let listen = address.to_string();
     let flags = [
         "--listen",
@@ -1125,7 +1125,7 @@ fn a_last_start_that_makes_no_sense_is_as_none() {
     );
     assert_eq!(issuer("pipe"), "http://127.0.0.1:8080");
 
-    let address = free_address();
+    let address = held_address();
     let server = Server::start_as(address, &["--listen", &address.to_string()], &[]);
     let (victim, part) = (
         directory.path().join("victim"),
@@ -1143,7 +1143,7 @@ fn a_last_start_that_makes_no_sense_is_as_none() {
 
 #[test]
 fn the_environment_configures_a_server_and_flags_win() {
-    let (address, other) = (free_address(), free_address());
+    let (address, other) = (held_address(), held_address());
     let (listen, elsewhere) = (address.to_string(), other.to_string());
     let variables = [
         ("GRANTOR_ISSUER", "https://as.example"),
@@ -1355,7 +1355,7 @@ fn no_error_of_the_configuration_repeats_a_secret() {
 #[test]
 fn a_flag_tells_of_a_proxy_in_front() {
     for (flags, status) in [(&["--behind-proxy"][..], 429), (&[], 400)] {
-        let address = free_address();
+        let address = held_address();
         let listen = address.to_string();
         let arguments = [&["--listen", listen.as_str()], flags].concat();
         let server = Server::start_as(
@@ -1379,7 +1379,7 @@ fn a_flag_tells_of_a_proxy_in_front() {
 
 #[test]
 fn health_tells_whether_a_server_is_ready() {
-    let address = free_address();
+    let address = held_address();
     let mut server = Server::start_as(address, &["--listen", &address.to_string()], &[]);
     for arguments in [
         &["health"][..],
@@ -1426,7 +1426,7 @@ fn a_supervisor_is_told_and_a_hangup_ends_nothing() {
         let length = socket.recv(&mut octets).expect("word");
         String::from_utf8_lossy(&octets[..length]).trim().to_owned()
     };
-    let address = free_address();
+    let address = held_address();
     let variables = [("NOTIFY_SOCKET", path.to_str().expect("UTF-8"))];
     let mut server = Server::start_as(address, &["--listen", &address.to_string()], &variables);
     assert_eq!(told(), "READY=1");

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Answer, JWT_BEARER, Server, finished, free_address, grantor};
+use crate::support::{Answer, JWT_BEARER, Server, finished, grantor, held_address};
 use rusqlite::Connection;
 
 /// A server whose files may not grow beyond a size, as on a full disk.
@@ -194,7 +194,7 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     thread::scope(|scope| {
         for (name, log, is_lost) in rows {
             scope.spawn(move || {
-                let metrics = free_address();
+                let metrics = held_address();
                 let mut server = Server::start_with(&format!(
                     "log.level = \"debug\"\n[metrics]\nlisten = \"{metrics}\""
                 ));

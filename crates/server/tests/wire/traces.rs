@@ -153,7 +153,7 @@ fn spans_reach_the_collector_without_a_token() {
 fn a_collector_that_is_away_holds_up_nobody() {
     let mut server = Server::start_with(&format!(
         "[otel]\nendpoint = \"http://{}\"",
-        crate::support::free_address()
+        crate::support::held_address()
     ));
     for _ in 0..10 {
         assert_eq!(server.token(&[]).status, 400);

@@ -1,17 +1,17 @@
 //! The real binary, started on a directory and a port of its own, and a plain HTTP/1.1 client that
-//! sends exactly what it is told.
-#![allow(dead_code, reason = "each test program uses its own part")]
+//! sends exactly what it is told. For the tests of the crate that it is built from: cargo builds it
+//! for no others.
 
 pub mod frames;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use grantor::{
@@ -22,6 +22,9 @@ use grantor::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::wait;
+pub use crate::{port::held_address, world::JWT_BEARER};
 
 /// A running `grantor serve`. Killed when dropped.
 pub struct Server {
@@ -89,7 +92,7 @@ impl Server {
         std::fs::create_dir(directory.path().join("data")).expect("a data directory");
         std::fs::write(directory.path().join("data/grantor.toml"), configuration)
             .expect("a configuration");
-        Self::start_on(directory, free_address())
+        Self::start_on(directory, held_address())
     }
 
     fn start_on(directory: Arc<TempDir>, address: SocketAddr) -> Self {
@@ -179,7 +182,7 @@ impl Server {
         let mut shell = Command::new("sh");
         shell
             .args(["-c", script])
-            .arg(env!("CARGO_BIN_EXE_grantor"))
+            .arg(program())
             .arg("--data")
             .arg(self.data());
         shell
@@ -212,17 +215,12 @@ impl Server {
     /// Starts on a new directory as a process that may open no more than so many files.
     pub fn start_with_descriptors(number: u32) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
-        let address = free_address();
+        let address = held_address();
         let mut command = Command::new("sh");
-        command.args([
-            "-c",
-            &format!("ulimit -n {number}; exec \"$@\""),
-            "sh",
-            env!("CARGO_BIN_EXE_grantor"),
-            "serve",
-        ]);
+        command.args(["-c", &format!("ulimit -n {number}; exec \"$@\""), "sh"]);
         command
-            .args(["--listen", &address.to_string()])
+            .arg(program())
+            .args(["serve", "--listen", &address.to_string()])
             .arg("--data")
             .arg(directory.path().join("data"));
         Self::spawn(directory, address, format!("http://{address}"), command)
@@ -388,17 +386,14 @@ impl Server {
             .clone()
     }
 
-    /// Waits up to ten seconds.
-    pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let started = Instant::now();
-        while !is_so() {
-            assert!(
-                started.elapsed() < Duration::from_secs(10),
-                "not so within ten seconds: {what}; log: {:?}",
-                self.log()
-            );
-            thread::sleep(Duration::from_millis(10));
-        }
+    /// Waits as [`wait::blocking::until`] does; a failure shows the log.
+    pub fn wait_until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        assert!(
+            wait::blocking::comes(wait::PATIENCE, is_so),
+            "not so within {:?}: {what}; log: {:?}",
+            wait::PATIENCE,
+            self.log()
+        );
     }
 }
 
@@ -410,9 +405,16 @@ impl Drop for Server {
     }
 }
 
+/// The binary under test. Cargo puts it beside the directory of the test programs.
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("a test program has a path");
+    let directory = test.parent().and_then(Path::parent);
+    directory.expect("target/<profile>/deps").join("grantor")
+}
+
 /// The binary under test, on a data directory.
 pub fn grantor(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
+    let mut command = Command::new(program());
     command.arg("--data").arg(data);
     command
 }
@@ -445,13 +447,6 @@ pub fn read_answer(stream: &mut TcpStream) -> Answer {
         headers: headers.collect(),
         body: body.to_owned(),
     }
-}
-
-/// A port that was free a moment ago.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
 }
 
 /// The key in a key file.
@@ -494,7 +489,5 @@ pub fn escape(text: &str) -> String {
         .collect()
 }
 
-/// The grant type of RFC 7523.
-pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The client assertion type of RFC 7523.
 pub const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
