@@ -8,10 +8,7 @@ use grantor::{
     clock::UnixTime,
     registry::Client,
     server::AuthorizationServer,
-    storage::{
-        Artifact, ArtifactKey, Artifacts, Claim, ClientSource, FamilyId, MemoryStore, Put,
-        ReplayGuard, ReplayKey, StoreError, Used,
-    },
+    storage::{Claim, ClientSource, MemoryStore, ReplayGuard, ReplayKey, StoreError, Used},
     types::{ClientId, Issuer},
 };
 use tokio::sync::Mutex;
@@ -22,7 +19,6 @@ type Answer<T> = Result<T, StoreError>;
 struct Directory {
     clients: HashMap<ClientId, Arc<Client>>,
     used: Mutex<HashMap<ReplayKey, UnixTime>>,
-    kept: Mutex<HashMap<ArtifactKey, Artifact>>,
 }
 
 #[async_trait]
@@ -56,52 +52,6 @@ impl ReplayGuard for Directory {
     }
 }
 
-#[async_trait]
-impl Artifacts for Directory {
-    async fn put(&self, key: ArtifactKey, new: Artifact, quota: u64) -> Answer<Put> {
-        let mut kept = self.kept.lock().await;
-        kept.retain(|_, one| one.expires_at > new.created_at);
-        let owner = (key.kind(), new.owner);
-        let is_owners = |(key, one): &(&ArtifactKey, &Artifact)| (key.kind(), one.owner) == owner;
-        let held = kept.iter().filter(is_owners).count() as u64;
-        match () {
-            () if kept.contains_key(&key) => return Err(StoreError::Exists("artifact")),
-            () if new.owner.is_some() && held >= quota => return Ok(Put::OverQuota),
-            () => drop(kept.insert(key, new)),
-        }
-        Ok(Put::Kept)
-    }
-
-    async fn get(&self, key: &ArtifactKey, now: UnixTime) -> Answer<Option<Artifact>> {
-        let kept = self.kept.lock().await;
-        let has_ended = |family: FamilyId| kept.contains_key(&family.ended_key());
-        let is_there =
-            |found: &&Artifact| found.expires_at > now && !found.family.is_some_and(has_ended);
-        Ok(kept.get(key).filter(is_there).cloned())
-    }
-
-    async fn replace(&self, key: ArtifactKey, mut next: Artifact, now: UnixTime) -> Answer<()> {
-        let known = self.get(&key, now).await?;
-        let known = known.ok_or(StoreError::Missing("artifact"))?;
-        let mut kept = self.kept.lock().await;
-        if known.version != next.version || kept.get(&key) != Some(&known) {
-            return Err(StoreError::Conflict("artifact"));
-        }
-        next.version += 1;
-        kept.insert(key, next);
-        Ok(())
-    }
-
-    async fn take(&self, key: ArtifactKey, now: UnixTime) -> Answer<Option<Artifact>> {
-        let known = self.get(&key, now).await?;
-        Ok(known.and(self.kept.lock().await.remove(&key)))
-    }
-
-    async fn family_has_ended(&self, family: &FamilyId, _: UnixTime) -> Answer<bool> {
-        Ok(self.kept.lock().await.contains_key(&family.ended_key()))
-    }
-}
-
 /// Handles of one empty store, and what has to live as long as they do.
 async fn make(handles: usize) -> (Vec<Arc<Directory>>, ()) {
     (vec![Arc::default(); handles], ())
@@ -110,10 +60,9 @@ async fn make(handles: usize) -> (Vec<Arc<Directory>>, ()) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     grantor::replay_suite!(run make).await;
-    grantor::artifact_suite!(run make).await;
     let (own, rest) = (Arc::<Directory>::default(), Arc::new(MemoryStore::new()));
     let builder = AuthorizationServer::builder(Issuer::parse("https://as.example")?).store(rest);
-    let builder = builder.clients(own.clone()).replay(own.clone());
-    builder.artifacts(own).standard().build()?;
+    let builder = builder.clients(own.clone()).replay(own);
+    builder.standard().build()?;
     Ok(())
 }

@@ -38,6 +38,11 @@ pub struct ArtifactKey {
 }
 
 impl ArtifactKey {
+    /// The key of this digest, as a list of artifacts showed it.
+    pub fn from_digest(kind: ArtifactKind, digest: [u8; 32]) -> Self {
+        Self { kind, digest }
+    }
+
     /// The key of what this text stands for: a text that cannot be guessed.
     pub fn of(kind: ArtifactKind, text: &str) -> Self {
         Self {
@@ -51,7 +56,7 @@ impl ArtifactKey {
         self.kind
     }
 
-    /// The digest.
+    /// The digest: it may be shown, for it opens nothing.
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
@@ -87,6 +92,29 @@ impl FamilyId {
     }
 }
 
+/// Artifacts of one kind that are listed and ended together: all refresh tokens of a client for a
+/// subject, all sessions of a person. SHA-256 of its name, which has the numbers of those whose it
+/// is ([`Revision::number`](crate::registry::Revision::number)): their ids may be given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GroupId([u8; 32]);
+
+impl GroupId {
+    /// The group of this name.
+    pub fn of(name: &str) -> Self {
+        Self(crypto::sha256(&[name.as_bytes()]))
+    }
+
+    /// The group of these octets, as a backend kept them.
+    pub fn from_bytes(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
+    /// The octets.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// A record that expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -100,6 +128,8 @@ pub struct Artifact {
     pub owner: Option<u64>,
     /// With what it ends before that.
     pub family: Option<FamilyId>,
+    /// With what it is listed, and ended.
+    pub group: Option<GroupId>,
     /// Grows with each replacement, from 1 on.
     pub version: u64,
     /// A JSON document, or nothing.
@@ -107,13 +137,14 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// A record without owner, family and document.
+    /// A record without owner, family, group and document.
     pub fn new(created_at: UnixTime, expires_at: UnixTime) -> Self {
         Self {
             created_at,
             expires_at,
             owner: None,
             family: None,
+            group: None,
             version: 1,
             document: String::new(),
         }
@@ -129,6 +160,12 @@ impl Artifact {
     #[must_use]
     pub fn in_family(self, family: Option<FamilyId>) -> Self {
         Self { family, ..self }
+    }
+
+    /// Lists it in a group.
+    #[must_use]
+    pub fn in_group(self, group: Option<GroupId>) -> Self {
+        Self { group, ..self }
     }
 
     /// Sets what it holds: a value that can be written as JSON.
@@ -168,6 +205,29 @@ pub struct Ending {
     pub at: UnixTime,
     /// When all of the family would have expired.
     pub until: UnixTime,
+}
+
+/// Which artifacts of a group do not end with the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spared {
+    /// None: all of them end.
+    Nothing,
+    /// This one.
+    One(ArtifactKey),
+    /// So many, those that were made last: of a list, its first ones.
+    Newest(u32),
+}
+
+impl Spared {
+    /// Whether it spares the artifact with this key, at this place of the list, from 0 on.
+    pub fn has(&self, place: usize, key: &ArtifactKey) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::One(spared) => spared == key,
+            Self::Newest(count) => u32::try_from(place).is_ok_and(|place| place < *count),
+        }
+    }
 }
 
 /// How many opaque tokens, and how many revocations, of one client may be in force at once where
@@ -239,6 +299,41 @@ pub trait Artifacts: Send + Sync + 'static {
             }
             _ => Ok(Put::Kept),
         }
+    }
+
+    /// The artifacts of this kind in a group that are there, as [`Artifacts::get`] finds them: those
+    /// made last first, of one millisecond by their digests, at most `limit`.
+    async fn list(
+        &self,
+        kind: ArtifactKind,
+        group: &GroupId,
+        now: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<(ArtifactKey, Artifact)>, StoreError>;
+
+    /// Ends the artifacts of this kind in a group that are there, but for those spared. The family
+    /// of each ends with it, as by [`Artifacts::end_family`] and without a quota: no artifact of it
+    /// is there any more, and none that is put until [`Ending::until`] will be; an artifact without
+    /// a family is gone. One that is put into the group later is there.
+    ///
+    /// As it is here, they end one after the other, and after an error it has to be repeated. A
+    /// durable backend ends all of them at once or none.
+    async fn end_group(
+        &self,
+        kind: ArtifactKind,
+        group: GroupId,
+        spared: Spared,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let found = self.list(kind, &group, ending.at, u32::MAX).await?;
+        for (place, (key, artifact)) in found.into_iter().enumerate() {
+            match artifact.family {
+                _ if spared.has(place, &key) => {}
+                Some(family) => drop(self.end_family(family, ending, u64::MAX).await?),
+                None => drop(self.take(key, ending.at).await?),
+            }
+        }
+        Ok(())
     }
 
     /// Whether a family that began at `began_at` has ended, or may have: the backend may have lost

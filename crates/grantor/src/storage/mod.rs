@@ -23,7 +23,8 @@ mod replay;
 mod subject;
 
 pub use artifact::{
-    Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, Ending, FamilyId, Put,
+    Artifact, ArtifactKey, ArtifactKind, Artifacts, DEFAULT_TOKEN_QUOTA, Ending, FamilyId, GroupId,
+    Put, Spared,
 };
 pub use client::ClientSource;
 pub use error::StoreError;

@@ -11,7 +11,7 @@ use grantor::{
     registry::{ClientMetadata, ClientSecret, TokenFormat},
     server::Settings,
     storage::{
-        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, Put, Registries,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, GroupId, Put, Registries,
         StoreError,
     },
     types::AuthMethod,
@@ -290,6 +290,16 @@ impl Artifacts for Away {
     }
 
     async fn end_family(&self, _: FamilyId, _: Ending, _: u64) -> Result<Put, StoreError> {
+        away()
+    }
+
+    async fn list(
+        &self,
+        _: ArtifactKind,
+        _: &GroupId,
+        _: UnixTime,
+        _: u32,
+    ) -> Result<Vec<(ArtifactKey, Artifact)>, StoreError> {
         away()
     }
 

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, Put, StoreError},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, GroupId, Put, Spared,
+        StoreError,
+    },
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{SqliteStore, error::Failure, marks::Marks, revision::column};
+use super::{SqliteStore, error::failed, marks::Marks, revision::column};
 
-/// Which row is there: not expired at ?3, its family not ended.
-const IS_THERE: &str =
-    "digest = ?1 AND kind = ?2 AND expires_at > ?3 AND (family IS NULL OR NOT EXISTS (
+/// Which rows of kind ?2 are there: not expired at ?3, their families not ended.
+const ARE_THERE: &str = "kind = ?2 AND expires_at > ?3 AND (family IS NULL OR NOT EXISTS (
     SELECT 1 FROM artifact AS ended WHERE ended.digest = artifact.family AND ended.kind = 'ended'
 ))";
-const COLUMNS: &str = "created_at, expires_at, owner, family, version, document";
+const COLUMNS: &str = "created_at, expires_at, owner, family, version, document, group_id";
 
 #[async_trait]
 impl Artifacts for SqliteStore {
@@ -58,7 +60,7 @@ impl Artifacts for SqliteStore {
         let replace = move |connection: &Connection| {
             let update = format!(
                 "UPDATE artifact SET expires_at = ?4, document = ?5, version = version + 1 \
-                 WHERE version = ?6 AND {IS_THERE}"
+                 WHERE version = ?6 AND digest = ?1 AND {ARE_THERE}"
             );
             let changed = connection.prepare_cached(&update)?.execute((
                 key.digest(),
@@ -81,7 +83,9 @@ impl Artifacts for SqliteStore {
         let marks = self.marks().clone();
         let take = move |connection: &Connection| {
             marks.reload(connection)?;
-            let delete = format!("DELETE FROM artifact WHERE {IS_THERE} RETURNING {COLUMNS}");
+            let delete = format!(
+                "DELETE FROM artifact WHERE digest = ?1 AND {ARE_THERE} RETURNING {COLUMNS}"
+            );
             connection
                 .prepare_cached(&delete)?
                 .query_row((key.digest(), key.kind().as_str(), now.millis()), read)
@@ -100,19 +104,40 @@ impl Artifacts for SqliteStore {
         if !self.may_own(ArtifactKind::ENDED, ending.owner, ending.at, quota)? {
             return Ok(Put::OverQuota);
         }
-        let end = move |connection: &Connection| {
-            let row = Artifact::new(ending.at, ending.until).owned_by(ending.owner);
-            let known = "UPDATE artifact SET expires_at = max(expires_at, ?2) WHERE digest = ?1 AND kind = 'ended'";
-            let until = (family.as_bytes(), ending.until.millis());
-            if connection.prepare_cached(known)?.execute(until)? == 0 {
-                insert(connection, &family.ended_key(), &row)?;
-            }
-            connection
-                .prepare_cached("DELETE FROM artifact WHERE family = ?1")?
-                .execute([family.as_bytes()])
+        let end = move |connection: &Connection| end(connection, &family, ending).map_err(failed);
+        self.0.writer.write(end).await.map(|()| Put::Kept)
+    }
+
+    async fn list(
+        &self,
+        kind: ArtifactKind,
+        group: &GroupId,
+        now: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<(ArtifactKey, Artifact)>, StoreError> {
+        let (group, marks) = (*group, self.marks().clone());
+        let read = move |connection: &Connection| {
+            let transaction = connection.unchecked_transaction()?;
+            marks.reload(&transaction)?;
+            Ok(group_list(&transaction, kind, &group, now)?)
         };
-        let end = move |connection: &Connection| Ok(end(connection).map_err(Failure::from)?);
-        self.0.writer.write(end).await.map(|_| Put::Kept)
+        let mut found = self.0.readers().read(read).await?;
+        found.retain(|(_, artifact)| !self.may_have_ended(artifact.created_at));
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    async fn end_group(
+        &self,
+        kind: ArtifactKind,
+        group: GroupId,
+        spared: Spared,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let end = move |connection: &Connection| {
+            end_group(connection, kind, &group, spared, ending).map_err(failed)
+        };
+        self.0.writer.write(end).await
     }
 
     async fn family_has_ended(
@@ -167,11 +192,69 @@ fn find(
     key: &ArtifactKey,
     now: UnixTime,
 ) -> rusqlite::Result<Option<Artifact>> {
-    let query = format!("SELECT {COLUMNS} FROM artifact WHERE {IS_THERE}");
+    let query = format!("SELECT {COLUMNS} FROM artifact WHERE digest = ?1 AND {ARE_THERE}");
     connection
         .prepare_cached(&query)?
         .query_row((key.digest(), key.kind().as_str(), now.millis()), read)
         .optional()
+}
+
+/// What is there of a group, newest first.
+fn group_list(
+    connection: &Connection,
+    kind: ArtifactKind,
+    group: &GroupId,
+    now: UnixTime,
+) -> rusqlite::Result<Vec<(ArtifactKey, Artifact)>> {
+    let query = format!(
+        "SELECT {COLUMNS}, digest FROM artifact WHERE group_id = ?1 AND {ARE_THERE} \
+         ORDER BY created_at DESC, digest"
+    );
+    let mut statement = connection.prepare_cached(&query)?;
+    let found = statement.query_map((group.as_bytes(), kind.as_str(), now.millis()), |row| {
+        Ok((
+            ArtifactKey::from_digest(kind, row.get("digest")?),
+            read(row)?,
+        ))
+    })?;
+    found.collect()
+}
+
+fn end_group(
+    connection: &Connection,
+    kind: ArtifactKind,
+    group: &GroupId,
+    spared: Spared,
+    ending: Ending,
+) -> rusqlite::Result<()> {
+    let found = group_list(connection, kind, group, ending.at)?;
+    for (place, (key, artifact)) in found.iter().enumerate() {
+        if spared.has(place, key) {
+            continue;
+        }
+        connection
+            .prepare_cached("DELETE FROM artifact WHERE digest = ?1 AND kind = ?2")?
+            .execute((key.digest(), kind.as_str()))?;
+        if let Some(family) = &artifact.family {
+            end(connection, family, ending)?;
+        }
+    }
+    Ok(())
+}
+
+/// Records the end of a family, or moves it to a later time, and removes what it takes along.
+fn end(connection: &Connection, family: &FamilyId, ending: Ending) -> rusqlite::Result<()> {
+    let known =
+        "UPDATE artifact SET expires_at = max(expires_at, ?2) WHERE digest = ?1 AND kind = 'ended'";
+    let until = (family.as_bytes(), ending.until.millis());
+    if connection.prepare_cached(known)?.execute(until)? == 0 {
+        let row = Artifact::new(ending.at, ending.until).owned_by(ending.owner);
+        insert(connection, &family.ended_key(), &row)?;
+    }
+    connection
+        .prepare_cached("DELETE FROM artifact WHERE family = ?1")?
+        .execute([family.as_bytes()])?;
+    Ok(())
 }
 
 /// Answers how many rows were written: none where one that has not expired has this key.
@@ -181,11 +264,12 @@ fn insert(
     artifact: &Artifact,
 ) -> rusqlite::Result<usize> {
     let insert = "INSERT INTO artifact \
-         (digest, kind, created_at, expires_at, owner, family, version, document) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (digest, kind) DO UPDATE \
+         (digest, kind, created_at, expires_at, owner, family, version, document, group_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (digest, kind) DO UPDATE \
          SET created_at = excluded.created_at, expires_at = excluded.expires_at, \
          owner = excluded.owner, family = excluded.family, version = excluded.version, \
-         document = excluded.document WHERE artifact.expires_at <= excluded.created_at";
+         document = excluded.document, group_id = excluded.group_id \
+         WHERE artifact.expires_at <= excluded.created_at";
     connection.prepare_cached(insert)?.execute((
         key.digest(),
         key.kind().as_str(),
@@ -195,6 +279,7 @@ fn insert(
         artifact.family.map(|family| *family.as_bytes()),
         column(artifact.version),
         &artifact.document,
+        artifact.group.map(|group| *group.as_bytes()),
     ))
 }
 
@@ -208,6 +293,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Artifact> {
         .in_family(family.map(FamilyId::from_bytes));
     artifact.version = row.get::<_, i64>(4)?.unsigned_abs();
     artifact.document = row.get(5)?;
+    artifact.group = row.get::<_, Option<_>>(6)?.map(GroupId::from_bytes);
     Ok(artifact)
 }
 

@@ -253,7 +253,8 @@ impl Place<'_> {
                  SELECT digest, 'ended', 0, until, client, 1, '' FROM now.revocation;"
             }
             13.. => {
-                "INSERT OR IGNORE INTO main.artifact SELECT * FROM now.artifact WHERE kind = 'ended';
+                "INSERT OR IGNORE INTO main.artifact (digest, kind, created_at, expires_at, owner, version, document)
+                 SELECT digest, kind, created_at, expires_at, owner, version, document FROM now.artifact WHERE kind = 'ended';
                  DELETE FROM main.artifact AS old WHERE old.kind <> 'ended' AND NOT EXISTS (
                      SELECT 1 FROM now.artifact AS new
                      WHERE new.digest = old.digest AND new.kind = old.kind AND new.version = old.version
@@ -447,7 +448,7 @@ mod tests {
     #[test]
     fn what_was_revoked_in_a_database_of_an_earlier_schema_stays_so() {
         let revocation = "INSERT INTO revocation (digest, until) VALUES (x'01', 9)";
-        let ended = "INSERT INTO artifact VALUES (x'01', 'ended', 0, 9, NULL, NULL, 1, '')";
+        let ended = "INSERT INTO artifact (digest, kind, created_at, expires_at, version, document) VALUES (x'01', 'ended', 0, 9, 1, '')";
         assert_eq!(taken_over(11, revocation), (false, false, false));
         assert_eq!(taken_over(12, revocation), (true, true, true));
         assert_eq!(taken_over(13, ended), (true, true, true));

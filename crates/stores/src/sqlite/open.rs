@@ -55,6 +55,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0012_numbers.sql")),
     M::up(include_str!("../../migrations/0013_artifact.sql")),
     M::up(include_str!("../../migrations/0014_change_records.sql")),
+    M::up(include_str!("../../migrations/0015_artifact_groups.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -1,9 +1,14 @@
 //! The laws of artifacts.
 
+use std::collections::BTreeSet;
+
 use super::{NOW, QUOTA, Two, at};
 use crate::{
     clock::UnixTime,
-    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, Put, StoreError},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, GroupId, Put, Spared,
+        StoreError,
+    },
 };
 
 /// Generates one test for each law of [`Artifacts`]. `artifact_suite!(run make)` is a future that
@@ -21,6 +26,10 @@ macro_rules! artifact_suite {
             a_replacement_of_another_version_changes_nothing
             one_of_many_concurrent_replacements_wins
             an_ended_family_takes_all_of_its_own_along
+            a_group_lists_what_is_there_newest_first
+            ending_a_group_ends_its_families_and_spares_what_it_is_told_to
+            of_a_group_many_nodes_keep_only_the_newest
+            what_has_ended_with_its_group_is_not_replaced
             a_revoked_token_stays_revoked
             a_client_over_its_quota_keeps_no_more_tokens
             a_client_over_its_quota_keeps_no_more_revocations
@@ -227,6 +236,173 @@ pub async fn an_ended_family_takes_all_of_its_own_along<S: Artifacts>([one, two]
     for node in [&*one, &*two] {
         assert_eq!(get(node, key("late"), at(120)).await, None);
     }
+}
+
+async fn listed(node: &impl Artifacts, group: &str, now: UnixTime) -> Vec<ArtifactKey> {
+    let listed = node.list(KIND, &GroupId::of(group), now, 100).await;
+    let listed = listed.expect("the store answers");
+    listed.into_iter().map(|(key, _)| key).collect()
+}
+
+async fn end_group(node: &impl Artifacts, group: &str, spared: Spared) {
+    let (owner, at, until) = (None, NOW, at(60));
+    let ending = Ending { owner, at, until };
+    let ended = node.end_group(KIND, GroupId::of(group), spared, ending);
+    ended.await.expect("the store answers");
+}
+
+/// Of the group, made so many seconds ago; in a family of the same name as its text.
+async fn put_in(node: &impl Artifacts, group: &str, text: &str, ago: i64) -> Artifact {
+    let created = UnixTime::from_millis(NOW.millis() - ago * 1000);
+    let artifact = Artifact::new(created, at(60))
+        .holding(&text)
+        .owned_by(Some(7))
+        .in_family(Some(FamilyId::of(text)))
+        .in_group(Some(GroupId::of(group)));
+    put(node, key(text), artifact.clone()).await;
+    artifact
+}
+
+/// What is there, of this kind and this group alone, whole: not what has expired, was taken or has
+/// ended with its family.
+pub async fn a_group_lists_what_is_there_newest_first<S: Artifacts>([one, two]: Two<S>) {
+    assert_eq!(listed(&*one, "g", NOW).await, []);
+    let old = put_in(&*one, "g", "old", 9).await;
+    let new = put_in(&*two, "g", "new", 1).await;
+    let middle = put_in(&*one, "g", "middle", 5).await;
+    put_in(&*two, "other", "of another", 3).await;
+    put(&*one, key("of none"), ticket("of none")).await;
+    let group = GroupId::of("g");
+    let of_another_kind = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "token");
+    put(&*one, of_another_kind, ticket("t").in_group(Some(group))).await;
+    for node in [&*one, &*two] {
+        let all = node.list(KIND, &group, NOW, 100).await;
+        let expected = [("new", &new), ("middle", &middle), ("old", &old)];
+        let expected = expected.map(|(text, artifact)| (key(text), artifact.clone()));
+        assert_eq!(all.expect("the store answers"), expected);
+        let first = node.list(KIND, &group, NOW, 2).await;
+        assert_eq!(first.expect("the store answers"), expected[..2]);
+        assert_eq!(listed(node, "g", at(60)).await, [], "expired");
+        assert_eq!(listed(node, "other", NOW).await, [key("of another")]);
+    }
+    let mut replaced = new;
+    replaced.document = String::new();
+    let done = two.replace(key("new"), replaced, NOW).await;
+    done.expect("it stays in its group");
+    assert_eq!(take(&*two, key("middle")).await, Some(middle));
+    assert_eq!(end(&*one, FamilyId::of("old"), None, 0).await, Put::Kept);
+    put_in(&*two, "g", "newest", 0).await;
+    let family = FamilyId::of("old");
+    let late = ticket("late").in_group(Some(group)).in_family(Some(family));
+    put(&*two, key("late"), late).await;
+    for node in [&*one, &*two] {
+        let left = listed(node, "g", NOW).await;
+        assert_eq!(left, [key("newest"), key("new")]);
+    }
+    let twins = [key("a"), key("b"), key("c")];
+    for twin in twins {
+        put(
+            &*one,
+            twin,
+            ticket("t").in_group(Some(GroupId::of("twins"))),
+        )
+        .await;
+    }
+    let by_digest = BTreeSet::from(twins.map(|key| *key.digest()));
+    for node in [&*one, &*two] {
+        let listed = listed(node, "twins", NOW).await;
+        assert!(listed.iter().map(ArtifactKey::digest).eq(&by_digest));
+    }
+}
+
+/// All at once: what is in a family goes with all of it, and with what is put into it later; what is
+/// spared, and what is of another group or kind, stays.
+pub async fn ending_a_group_ends_its_families_and_spares_what_it_is_told_to<S: Artifacts>(
+    [one, two]: Two<S>,
+) {
+    for (text, ago) in [("1", 0), ("2", 1), ("3", 2), ("4", 3)] {
+        put_in(&*one, "g", text, ago).await;
+    }
+    let alone = ticket("alone").in_group(Some(GroupId::of("g")));
+    put(&*one, key("alone"), alone).await;
+    put_in(&*one, "other", "5", 0).await;
+    let group = GroupId::of("g");
+    let token = ArtifactKey::of(ArtifactKind::ACCESS_TOKEN, "token");
+    put(&*two, token, ticket("t").in_group(Some(group))).await;
+    let of_family = |text| ticket("t").in_family(Some(FamilyId::of(text)));
+    put(&*two, key("with 4"), of_family("4")).await;
+    put(&*two, key("with 1"), of_family("1")).await;
+
+    end_group(&*two, "g", Spared::Newest(5)).await;
+    assert_eq!(listed(&*one, "g", NOW).await.len(), 5);
+    end_group(&*two, "g", Spared::Newest(4)).await;
+    for node in [&*one, &*two] {
+        for text in ["4", "with 4"] {
+            assert_eq!(get(node, key(text), NOW).await, None, "{text}");
+        }
+        assert!(has_ended(node, FamilyId::of("4")).await);
+        assert!(get(node, key("with 1"), NOW).await.is_some());
+        assert_eq!(listed(node, "g", NOW).await.len(), 4);
+    }
+    end_group(&*one, "g", Spared::One(key("2"))).await;
+    for node in [&*one, &*two] {
+        for text in ["1", "3", "alone", "with 1"] {
+            assert_eq!(get(node, key(text), NOW).await, None, "{text}");
+        }
+        assert_eq!(listed(node, "g", NOW).await, [key("2")]);
+        assert!(!has_ended(node, FamilyId::of("2")).await);
+    }
+    end_group(&*two, "g", Spared::Nothing).await;
+    end_group(&*one, "g", Spared::Nothing).await;
+    for (number, text) in ["1", "2", "3", "4"].into_iter().enumerate() {
+        put(&*one, key(&format!("late {number}")), of_family(text)).await;
+    }
+    put_in(&*one, "g", "later", 0).await;
+    for node in [&*one, &*two] {
+        for number in 0..4 {
+            let late = key(&format!("late {number}"));
+            assert_eq!(get(node, late, NOW).await, None, "{number}");
+        }
+        assert_eq!(listed(node, "g", NOW).await, [key("later")]);
+        assert_eq!(listed(node, "other", NOW).await, [key("5")]);
+        assert!(get(node, token, NOW).await.is_some(), "of another kind");
+    }
+}
+
+/// Whoever adds one ends what is one too many, at whichever node: none is left over, and none of
+/// the newest ends.
+pub async fn of_a_group_many_nodes_keep_only_the_newest<S: Artifacts>(nodes: Two<S>) {
+    let tasks: Vec<_> = (0..12)
+        .zip(nodes.iter().cycle())
+        .map(|(number, node)| {
+            let node = node.clone();
+            tokio::spawn(async move {
+                put_in(&*node, "g", &number.to_string(), number).await;
+                end_group(&*node, "g", Spared::Newest(3)).await
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    for node in &nodes {
+        let newest = ["0", "1", "2"].map(key);
+        assert_eq!(listed(&**node, "g", NOW).await, newest);
+    }
+}
+
+/// A rotation that a withdrawal overtakes gives nothing back.
+pub async fn what_has_ended_with_its_group_is_not_replaced<S: Artifacts>([one, two]: Two<S>) {
+    let known = put_in(&*one, "g", "t", 0).await;
+    let other = put_in(&*one, "other", "u", 0).await;
+    end_group(&*two, "g", Spared::Nothing).await;
+    for node in [&*one, &*two] {
+        let replaced = node.replace(key("t"), known.clone(), NOW).await;
+        assert!(matches!(replaced, Err(StoreError::Missing(_))));
+        assert_eq!(get(node, key("t"), NOW).await, None);
+    }
+    let replaced = two.replace(key("u"), other, NOW).await;
+    replaced.expect("of another group");
 }
 
 /// Revoking is remembered, for the one token and at every node, and may be repeated.

@@ -1,13 +1,16 @@
 //! Artifacts in memory.
 
-use std::{collections::HashMap, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 
 use super::{MemoryStore, RECOUNT_AFTER, lock};
 use crate::{
     clock::UnixTime,
-    storage::{Artifact, ArtifactKey, ArtifactKind, Artifacts, FamilyId, Put, StoreError},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, FamilyId, GroupId, Put, Spared,
+        StoreError,
+    },
 };
 
 /// How much longer the end of a family is kept than the family would have lasted: a clock that is
@@ -55,6 +58,35 @@ impl Kept {
             *self.held.entry(owner).or_default() += 1;
         }
         Put::Kept
+    }
+
+    /// What is there of a kind in a group, newest first. Looks at every record.
+    fn list(
+        &self,
+        kind: ArtifactKind,
+        group: &GroupId,
+        now: UnixTime,
+    ) -> Vec<(ArtifactKey, Artifact)> {
+        let is_in_it = |key: &ArtifactKey, artifact: &Artifact| {
+            key.kind() == kind
+                && artifact.group.as_ref() == Some(group)
+                && self.get(key, now).is_some()
+        };
+        let mut found: Vec<_> = self
+            .records
+            .iter()
+            .filter(|(key, artifact)| is_in_it(key, artifact))
+            .map(|(key, artifact)| (*key, artifact.clone()))
+            .collect();
+        found.sort_by_key(|(key, artifact)| (Reverse(artifact.created_at), *key.digest()));
+        found
+    }
+
+    /// Records the end of a family, or moves it to a later time.
+    fn end_family(&mut self, family: FamilyId, ending: Ending) {
+        let end = Artifact::new(ending.at, ending.until).owned_by(ending.owner);
+        let known = self.records.entry(family.ended_key()).or_insert(end);
+        known.expires_at = known.expires_at.max(ending.until);
     }
 
     fn is_full(&self, owner: Option<(ArtifactKind, u64)>, quota: u64) -> bool {
@@ -132,6 +164,38 @@ impl Artifacts for MemoryStore {
         let mut kept = lock(&self.artifacts);
         let is_there = kept.get(&key, now).is_some();
         Ok(is_there.then(|| kept.records.remove(&key)).flatten())
+    }
+
+    async fn list(
+        &self,
+        kind: ArtifactKind,
+        group: &GroupId,
+        now: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<(ArtifactKey, Artifact)>, StoreError> {
+        let mut found = lock(&self.artifacts).list(kind, group, now);
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    async fn end_group(
+        &self,
+        kind: ArtifactKind,
+        group: GroupId,
+        spared: Spared,
+        ending: Ending,
+    ) -> Result<(), StoreError> {
+        let mut kept = lock(&self.artifacts);
+        for (place, (key, artifact)) in kept.list(kind, &group, ending.at).into_iter().enumerate() {
+            if spared.has(place, &key) {
+                continue;
+            }
+            kept.records.remove(&key);
+            if let Some(family) = artifact.family {
+                kept.end_family(family, ending);
+            }
+        }
+        Ok(())
     }
 
     async fn family_has_ended(
