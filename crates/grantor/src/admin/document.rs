@@ -129,6 +129,19 @@ impl From<ClientError> for DocumentError {
                 "token_endpoint_auth_signing_alg",
                 "choose one that fits, or leave it out",
             ),
+            ClientError::TooManyRedirectUris(_) => ("redirect_uris", "leave some out"),
+            ClientError::NoRedirectUri => (
+                "redirect_uris",
+                "add one, or leave authorization_code out of grant_types",
+            ),
+            ClientError::RefreshWithoutCode => (
+                "grant_types",
+                "add authorization_code, or leave refresh_token out",
+            ),
+            ClientError::PublicImplied => ("consent", "choose ask, or another method"),
+            ClientError::PermissionLifetime => {
+                ("permission_lifetime", "name seconds, or leave it out")
+            }
         };
         Self::new(member, format!("{error}; {remedy}"))
     }

@@ -1,12 +1,16 @@
 //! Clients: what is registered about one (RFC 7591 §2).
 
+use std::time::Duration;
+
 use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::{Authentication, ClientKey, ClientSecret, Revision};
 use crate::{
     clock::UnixTime,
-    types::{AuthMethod, ClientId, GrantType, Scope},
+    types::{
+        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, RedirectUri, Scope,
+    },
 };
 
 /// Which audience a client may put into its client authentication JWT.
@@ -43,6 +47,20 @@ pub enum TokenFormat {
     Opaque,
 }
 
+/// Whether a person is asked before a client acts for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentPolicy {
+    /// Nobody is asked: only an operator gives permissions.
+    #[default]
+    Off,
+    /// The person is asked once, and again for more.
+    Ask,
+    /// An organisation's own client: not asked while the person is present, and not allowed to act
+    /// while they are absent.
+    Implied,
+}
+
 /// What is registered about a client, apart from its keys and secrets: the document that stores
 /// keep. A member that has a default may be missing there, and an unknown one is passed over, so
 /// that documents of other versions can be read.
@@ -71,10 +89,54 @@ pub struct ClientMetadata {
     /// The form of its access tokens.
     #[serde(default)]
     pub token_format: TokenFormat,
+    /// Where it takes people back after the authorization endpoint, at most
+    /// [`ClientMetadata::MAX_REDIRECT_URIS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it is called on pages; its id if absent ([`ClientMetadata::shown_name`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<DisplayName>,
+    /// What it does, on pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+    /// A page about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<Homepage>,
+    /// Whether people are asked before it acts for them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub consent: ConsentPolicy,
+    /// How long a person's permission lasts, in whole seconds; until withdrawn if absent.
+    #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
+    pub permission_lifetime: Option<Duration>,
     /// A disabled client is refused on its next request.
     pub enabled: bool,
     /// When it was registered.
     pub created_at: UnixTime,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        duration
+            .map(|duration| duration.as_secs())
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(Duration::from_secs))
+    }
 }
 
 mod algorithm_name {
@@ -100,8 +162,11 @@ mod algorithm_name {
 }
 
 impl ClientMetadata {
-    /// A new enabled client with the defaults: both grants, no scope, strict audience, JWT access
-    /// tokens.
+    /// Most redirect URIs.
+    pub const MAX_REDIRECT_URIS: usize = 20;
+
+    /// A new enabled client with the defaults: both grants of machines, no scope, strict audience,
+    /// JWT access tokens, no consent.
     pub fn new(id: ClientId, auth_method: AuthMethod, created_at: UnixTime) -> Self {
         let grant_types = match auth_method == AuthMethod::NONE {
             true => vec![GrantType::JWT_BEARER],
@@ -116,14 +181,27 @@ impl ClientMetadata {
             audience_policy: AudiencePolicy::default(),
             assertion_profile: AssertionProfile::default(),
             token_format: TokenFormat::default(),
+            redirect_uris: Vec::new(),
+            display_name: None,
+            description: None,
+            homepage: None,
+            consent: ConsentPolicy::default(),
+            permission_lifetime: None,
             enabled: true,
             created_at,
         }
     }
-}
 
-/// How the scopes begin that mean power over this server.
-const RESERVED_SCOPE: &str = "grantor:";
+    /// What pages call it. They show the id beside it.
+    pub fn shown_name(&self) -> &str {
+        let name = self.display_name.as_ref().map(DisplayName::as_str);
+        name.unwrap_or(self.id.as_str())
+    }
+
+    fn has(&self, grant_type: &GrantType) -> bool {
+        self.grant_types.contains(grant_type)
+    }
+}
 
 /// Why a registration makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,12 +224,31 @@ pub enum ClientError {
     NoGrant,
     /// A scope that is kept for what it will mean.
     #[error(
-        "scope {0}: scopes that begin with {RESERVED_SCOPE} are the server's own and cannot be registered"
+        "scope {0}: scopes that begin with {reserved} are the server's own and cannot be registered",
+        reserved = Scope::RESERVED
     )]
     ReservedScope(String),
     /// The signing algorithm does not fit the method.
     #[error("signing algorithm {0} does not fit the client authentication method")]
     SigningAlgorithm(Algorithm),
+    /// More redirect URIs than [`ClientMetadata::MAX_REDIRECT_URIS`].
+    #[error(
+        "{0} redirect URIs, and at most {most} are kept",
+        most = ClientMetadata::MAX_REDIRECT_URIS
+    )]
+    TooManyRedirectUris(usize),
+    /// A code that would have nowhere to go.
+    #[error("authorization_code needs at least one redirect URI")]
+    NoRedirectUri,
+    /// Only the code grant gives refresh tokens.
+    #[error("refresh_token needs authorization_code")]
+    RefreshWithoutCode,
+    /// Anybody can say that they are a public client.
+    #[error("implied consent is for clients that authenticate")]
+    PublicImplied,
+    /// A permission that would end at once.
+    #[error("the lifetime of permissions is whole seconds, at least one")]
+    PermissionLifetime,
 }
 
 /// A registered client, its keys parsed.
@@ -173,10 +270,11 @@ impl Client {
         secrets: Vec<ClientSecret>,
     ) -> Result<Self, ClientError> {
         check_scope(&metadata.scope, &Scope::default())?;
+        check_code_grant(&metadata)?;
         Self::from_stored(metadata, keys, secrets)
     }
 
-    /// What a store finds. It may have a scope that could not be registered today.
+    /// What a store finds. It may have a scope, or grants, that could not be registered today.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -192,12 +290,19 @@ impl Client {
             secrets,
         )?;
         let is_public = matches!(authentication, Authentication::Public { .. });
-        if is_public
-            && metadata
-                .grant_types
-                .contains(&GrantType::CLIENT_CREDENTIALS)
-        {
+        if is_public && metadata.has(&GrantType::CLIENT_CREDENTIALS) {
             return Err(ClientError::PublicClientCredentials);
+        }
+        if is_public && metadata.consent == ConsentPolicy::Implied {
+            return Err(ClientError::PublicImplied);
+        }
+        if metadata.redirect_uris.len() > ClientMetadata::MAX_REDIRECT_URIS {
+            let count = metadata.redirect_uris.len();
+            return Err(ClientError::TooManyRedirectUris(count));
+        }
+        let is_whole = |lifetime: Duration| lifetime.as_secs() > 0 && lifetime.subsec_nanos() == 0;
+        if !metadata.permission_lifetime.is_none_or(is_whole) {
+            return Err(ClientError::PermissionLifetime);
         }
         if metadata.grant_types.is_empty() {
             return Err(ClientError::NoGrant);
@@ -236,7 +341,7 @@ impl Client {
 
     /// Whether it may use this grant.
     pub fn may_use(&self, grant_type: &GrantType) -> bool {
-        self.metadata.grant_types.contains(grant_type)
+        self.metadata.has(grant_type)
     }
 
     /// Which registration this is, and which state of it.
@@ -264,6 +369,11 @@ impl Client {
         // What was registered before the rule may stay, so that such a client can still be
         // disabled.
         check_scope(&metadata.scope, &self.metadata.scope)?;
+        if metadata.grant_types != self.metadata.grant_types
+            || metadata.redirect_uris != self.metadata.redirect_uris
+        {
+            check_code_grant(&metadata)?;
+        }
         Ok(Self::from_stored(metadata, keys, secrets)?.with_revision(self.revision))
     }
 }
@@ -271,13 +381,18 @@ impl Client {
 /// No scope of the server's own is registered, but for those that are there.
 fn check_scope(scope: &Scope, registered: &Scope) -> Result<(), ClientError> {
     let is_new = |token: &&str| !registered.tokens().any(|registered| registered == *token);
-    match scope
-        .tokens()
-        .filter(is_new)
-        .find(|token| token.starts_with(RESERVED_SCOPE))
-    {
+    match scope.reserved_tokens().find(is_new) {
         Some(token) => Err(ClientError::ReservedScope(token.to_owned())),
         None => Ok(()),
+    }
+}
+
+/// What the code grant needs is there, and what needs it has it (RFC 6749 §3.1.2.2, §6).
+fn check_code_grant(metadata: &ClientMetadata) -> Result<(), ClientError> {
+    match metadata.has(&GrantType::AUTHORIZATION_CODE) {
+        true if metadata.redirect_uris.is_empty() => Err(ClientError::NoRedirectUri),
+        false if metadata.has(&GrantType::REFRESH_TOKEN) => Err(ClientError::RefreshWithoutCode),
+        _ => Ok(()),
     }
 }
 
@@ -318,5 +433,148 @@ mod tests {
     fn a_document_that_does_not_say_whether_the_client_is_enabled_is_not_read() {
         let silent = STORED.replace(r#""enabled":true,"#, "");
         assert!(serde_json::from_str::<ClientMetadata>(&silent).is_err());
+    }
+
+    fn redirect_uris(count: usize) -> Vec<RedirectUri> {
+        let uri = |number| RedirectUri::parse(&format!("https://app.example/{number}"));
+        (0..count)
+            .map(|number| uri(number).expect("a redirect URI"))
+            .collect()
+    }
+
+    fn registered(
+        method: AuthMethod,
+        change: impl FnOnce(&mut ClientMetadata),
+    ) -> Result<Client, ClientError> {
+        let id = ClientId::parse("billing").expect("a client id");
+        let secret = (method != AuthMethod::NONE).then(|| ClientSecret::digest("secret", None));
+        let mut metadata = ClientMetadata::new(id, method, UnixTime::from_millis(0));
+        change(&mut metadata);
+        Client::new(metadata, Vec::new(), secret.into_iter().collect())
+    }
+
+    /// Tries a change on a client that authenticates and on one that does not.
+    fn both(change: impl Fn(&mut ClientMetadata)) -> [Option<ClientError>; 2] {
+        [AuthMethod::CLIENT_SECRET_BASIC, AuthMethod::NONE]
+            .map(|method| registered(method, &change).err())
+    }
+
+    #[test]
+    fn c001_ca03_twenty_redirect_uris_are_kept_and_no_more() {
+        assert_eq!(
+            both(|metadata| metadata.redirect_uris = redirect_uris(20)),
+            [None, None]
+        );
+        let refused = both(|metadata| metadata.redirect_uris = redirect_uris(21));
+        let error = Some(ClientError::TooManyRedirectUris(21));
+        assert_eq!(refused, [error.clone(), error]);
+    }
+
+    #[test]
+    fn c002_the_code_grant_needs_a_redirect_uri_and_refresh_the_code_grant() {
+        let grants = |grants: &[GrantType], uris| {
+            both(|metadata| {
+                metadata.grant_types = grants.to_vec();
+                metadata.redirect_uris = redirect_uris(uris);
+            })
+        };
+        let (code, refresh) = (GrantType::AUTHORIZATION_CODE, GrantType::REFRESH_TOKEN);
+        for good in [&[code.clone(), refresh.clone()][..], &[code.clone()]] {
+            assert_eq!(grants(good, 1), [None, None]);
+            let error = Some(ClientError::NoRedirectUri);
+            assert_eq!(grants(good, 0), [error.clone(), error]);
+        }
+        let error = Some(ClientError::RefreshWithoutCode);
+        assert_eq!(
+            grants(&[GrantType::JWT_BEARER, refresh], 1),
+            [error.clone(), error]
+        );
+        assert_eq!(grants(&[GrantType::JWT_BEARER], 1), [None, None]);
+    }
+
+    #[test]
+    fn c002_a_change_is_held_to_it_but_for_what_was_there_before() {
+        let client = registered(AuthMethod::NONE, |metadata| {
+            metadata.grant_types = vec![GrantType::AUTHORIZATION_CODE];
+            metadata.redirect_uris = redirect_uris(1);
+        });
+        let client = client.expect("a client");
+        let changed = |client: &Client, change: fn(&mut ClientMetadata)| {
+            let mut metadata = client.metadata().clone();
+            change(&mut metadata);
+            client.changed(metadata, Vec::new(), Vec::new()).err()
+        };
+        let refused = changed(&client, |metadata| metadata.redirect_uris.clear());
+        assert_eq!(refused, Some(ClientError::NoRedirectUri));
+        let of_before = ClientMetadata {
+            grant_types: vec![GrantType::REFRESH_TOKEN],
+            ..client.metadata().clone()
+        };
+        let of_before = Client::from_stored(of_before, Vec::new(), Vec::new()).expect("a client");
+        assert_eq!(
+            changed(&of_before, |metadata| metadata.enabled = false),
+            None
+        );
+        let refused = changed(&of_before, |metadata| metadata.redirect_uris.clear());
+        assert_eq!(refused, Some(ClientError::RefreshWithoutCode));
+    }
+
+    #[test]
+    fn c037_implied_consent_is_for_clients_that_authenticate() {
+        let refused = both(|metadata| metadata.consent = ConsentPolicy::Implied);
+        assert_eq!(refused, [None, Some(ClientError::PublicImplied)]);
+        assert_eq!(
+            both(|metadata| metadata.consent = ConsentPolicy::Ask),
+            [None, None]
+        );
+    }
+
+    #[test]
+    fn c053_a_permission_lasts_for_whole_seconds() {
+        let lifetime = |millis| {
+            let [error, _] = both(|metadata| {
+                metadata.permission_lifetime = Some(Duration::from_millis(millis));
+            });
+            error
+        };
+        assert_eq!(lifetime(1000), None);
+        for millis in [0, 999, 1500] {
+            assert_eq!(lifetime(millis), Some(ClientError::PermissionLifetime));
+        }
+    }
+
+    #[test]
+    fn c003_c004_what_people_see_is_read_and_written_and_is_off_by_default() {
+        let plain = read(STORED);
+        assert_eq!(
+            (plain.consent, plain.shown_name()),
+            (ConsentPolicy::Off, "billing")
+        );
+        let more = r#""redirect_uris":["https://app.example/cb"],"display_name":"Billing","description":"Sends invoices.","homepage":"https://app.example/","consent":"ask","permission_lifetime":86400,"enabled":true"#;
+        let with_more = STORED.replace(r#""enabled":true"#, more);
+        let metadata = read(&with_more);
+        assert_eq!(
+            (metadata.consent, metadata.shown_name()),
+            (ConsentPolicy::Ask, "Billing")
+        );
+        assert_eq!(
+            metadata.permission_lifetime,
+            Some(Duration::from_secs(86_400))
+        );
+        assert_eq!(serde_json::to_string(&metadata).expect("JSON"), with_more);
+        for (good, bad) in [
+            ("https://app.example/cb", "http://app.example/cb"),
+            (r#""Billing""#, r#""Bill\u202eing""#),
+            (r#""Sends invoices.""#, r#""""#),
+            (r#"homepage":"https"#, r#"homepage":"http"#),
+            (r#""ask""#, r#""never""#),
+            ("86400", "-1"),
+        ] {
+            let bad = with_more.replace(good, bad);
+            assert!(
+                serde_json::from_str::<ClientMetadata>(&bad).is_err(),
+                "{bad}"
+            );
+        }
     }
 }

@@ -17,7 +17,8 @@ pub use authentication::{
 };
 pub use change::{Action, Actor, ChangeRecord, Way, Who};
 pub use client::{
-    AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, TokenFormat,
+    AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ConsentPolicy,
+    TokenFormat,
 };
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};

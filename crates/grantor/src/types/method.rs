@@ -70,6 +70,10 @@ impl GrantType {
     pub const JWT_BEARER: Self = Self::from_static("urn:ietf:params:oauth:grant-type:jwt-bearer");
     /// RFC 6749 §4.4
     pub const CLIENT_CREDENTIALS: Self = Self::from_static("client_credentials");
+    /// RFC 6749 §4.1
+    pub const AUTHORIZATION_CODE: Self = Self::from_static("authorization_code");
+    /// RFC 6749 §6
+    pub const REFRESH_TOKEN: Self = Self::from_static("refresh_token");
 }
 
 name! {

@@ -1,20 +1,28 @@
 //! The words of the protocol as types. Text becomes one of these once, where it enters; after that
 //! the type travels.
 
+#[cfg(feature = "server")]
+mod display_text;
 mod error_code;
 mod identifier;
 mod issuer;
 mod method;
+#[cfg(feature = "server")]
+mod redirect_uri;
 mod rule;
 mod scope;
 mod shown;
 
+#[cfg(feature = "server")]
+pub use display_text::{Description, DisplayName, DisplayTextError};
 pub use error_code::ErrorCode;
 pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 #[cfg(feature = "remote")]
 pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 pub use method::{AuthMethod, GrantType, NameError, Needs};
+#[cfg(feature = "server")]
+pub use redirect_uri::{Homepage, HomepageError, RedirectUri, RedirectUriError};
 pub use rule::Rule;
 pub use scope::{Scope, ScopeError};
 pub use shown::{Shown, escaped, escaped_json};

@@ -17,6 +17,8 @@ pub struct Scope(String);
 impl Scope {
     /// Most octets of a scope.
     pub const MAX_BYTES: usize = 4096;
+    /// How the tokens begin that mean power over this server. No person consents to one.
+    pub const RESERVED: &str = "grantor:";
 
     /// Reads `token *( SP token )`; the empty text is the empty scope.
     ///
@@ -76,6 +78,12 @@ impl Scope {
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self::of(self.tokens().chain(other.tokens()).collect())
+    }
+
+    /// The tokens that mean power over this server.
+    pub fn reserved_tokens(&self) -> impl Iterator<Item = &str> {
+        self.tokens()
+            .filter(|token| token.starts_with(Self::RESERVED))
     }
 
     /// The tokens in alphabetical order.
