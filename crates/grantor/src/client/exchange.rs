@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::{Clock, UnixTime},
     remote::{Fetch, FetchError, place::Place},
+    types::member,
 };
 
 /// How often a token request is tried, and how far apart. Tried again is what got no answer or a
@@ -122,7 +123,7 @@ impl Exchange {
     ) -> Result<AccessToken, Failure> {
         let endpoint = self
             .endpoint
-            .url("token_endpoint", |metadata| {
+            .url(member::TOKEN_ENDPOINT, |metadata| {
                 metadata.token_endpoint.as_ref()
             })
             .await?;

@@ -15,6 +15,7 @@ use super::{
     place::Place,
     refreshing::{Load, LoadError, Loaded, Refreshing},
 };
+use crate::types::member;
 
 /// Most keys that one token is tried with: an attacker pays one token, and we one signature
 /// verification each.
@@ -215,7 +216,7 @@ impl Load for KeySetSource {
     async fn load(&self, previous: Option<&Arc<KeySet>>) -> Result<Loaded<KeySet>, KeySetError> {
         let url = self
             .place
-            .url("jwks_uri", |metadata| metadata.jwks_uri.as_ref())
+            .url(member::JWKS_URI, |metadata| metadata.jwks_uri.as_ref())
             .await?;
         let answer = KEY_SET.get(&*self.fetch, url.as_str()).await;
         let answer = answer.map_err(|error| failed(url.to_string(), error))?;

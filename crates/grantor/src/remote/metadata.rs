@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{DiscoveryError, FetchError, checked_url};
-use crate::types::Shown;
+use crate::types::{Shown, member};
 
 /// Most octets of what a server says that are repeated in an error.
 const MAX_SHOWN_BYTES: usize = 300;
@@ -78,9 +78,9 @@ impl ServerMetadata {
                 problem,
             }
         };
-        let got: String = member(document, "issuer")
-            .map_err(|problem| wrong("issuer", problem))?
-            .ok_or_else(|| wrong("issuer", "missing".to_owned()))?;
+        let got: String = read(document, member::ISSUER)
+            .map_err(|problem| wrong(member::ISSUER, problem))?
+            .ok_or_else(|| wrong(member::ISSUER, "missing".to_owned()))?;
         if got != issuer {
             let got = shown(&got);
             return Err(DiscoveryError::OtherIssuer {
@@ -91,23 +91,21 @@ impl ServerMetadata {
         }
         let endpoint = |name| {
             let text: Option<String> =
-                member(document, name).map_err(|problem| wrong(name, problem))?;
+                read(document, name).map_err(|problem| wrong(name, problem))?;
             text.map(|text| {
                 endpoint_url(issuer, &text).map_err(|error| wrong(name, error.to_string()))
             })
             .transpose()
         };
-        let names = |name| member(document, name).map_err(|problem| wrong(name, problem));
+        let names = |name| read(document, name).map_err(|problem| wrong(name, problem));
         Ok(Self {
             issuer: got,
-            token_endpoint: endpoint("token_endpoint")?,
-            jwks_uri: endpoint("jwks_uri")?,
-            introspection_endpoint: endpoint("introspection_endpoint")?,
-            token_endpoint_auth_methods: names("token_endpoint_auth_methods_supported")?,
-            token_endpoint_auth_signing_algorithms: names(
-                "token_endpoint_auth_signing_alg_values_supported",
-            )?,
-            grant_types: names("grant_types_supported")?,
+            token_endpoint: endpoint(member::TOKEN_ENDPOINT)?,
+            jwks_uri: endpoint(member::JWKS_URI)?,
+            introspection_endpoint: endpoint(member::INTROSPECTION_ENDPOINT)?,
+            token_endpoint_auth_methods: names(member::TOKEN_AUTH_METHODS)?,
+            token_endpoint_auth_signing_algorithms: names(member::TOKEN_AUTH_ALGORITHMS)?,
+            grant_types: names(member::GRANT_TYPES)?,
         })
     }
 }
@@ -118,7 +116,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// A member, if it is there and not null.
-fn member<'d, T: Deserialize<'d>>(document: &'d Object, name: &str) -> Result<Option<T>, String> {
+fn read<'d, T: Deserialize<'d>>(document: &'d Object, name: &str) -> Result<Option<T>, String> {
     document.get(name).map_or(Ok(None), |value| {
         Option::deserialize(value).map_err(|error| error.to_string())
     })

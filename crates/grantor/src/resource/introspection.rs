@@ -12,6 +12,7 @@ use crate::{
     clock::UnixTime,
     credential::{ClientAuth, EndpointRequest, Server},
     remote::{Fetch, FetchError, place::Place},
+    types::member,
 };
 
 /// Largest introspection answer read, in octets.
@@ -146,7 +147,7 @@ impl Introspector {
     pub(super) async fn ask(&self, token: &str, now: UnixTime) -> Result<Claims, ValidationError> {
         let url = self
             .endpoint
-            .url("introspection_endpoint", |metadata| {
+            .url(member::INTROSPECTION_ENDPOINT, |metadata| {
                 metadata.introspection_endpoint.as_ref()
             })
             .await

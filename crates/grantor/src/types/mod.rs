@@ -6,6 +6,7 @@ mod display_text;
 mod error_code;
 mod identifier;
 mod issuer;
+pub mod member;
 mod method;
 #[cfg(feature = "server")]
 mod redirect_uri;

@@ -6,8 +6,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Endpoint, Metadata, Path, Route};
-use crate::server::{
-    AccessToken, Answer, ClientAuthRequirement, Context, Decision, IssueError, Refusal, Request,
+use crate::{
+    server::{
+        AccessToken, Answer, ClientAuthRequirement, Context, Decision, IssueError, Refusal, Request,
+    },
+    types::member,
 };
 
 /// The introspection endpoint. Every method that proves who is asking is taken (RFC 7662 §2.1).
@@ -22,7 +25,12 @@ impl Endpoint for IntrospectionEndpoint {
 
     fn describe(&self, context: &Context, metadata: &mut Metadata) {
         let methods = ClientAuthRequirement::confidential().methods;
-        metadata.endpoint(context, "introspection_endpoint", "introspect", &methods);
+        metadata.endpoint(
+            context,
+            member::INTROSPECTION_ENDPOINT,
+            "introspect",
+            &methods,
+        );
     }
 
     /// Tells what the token stands for, or that it is not active and nothing more, for whatever

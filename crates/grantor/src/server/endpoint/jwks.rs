@@ -6,7 +6,10 @@ use grantor_jose::Jwk;
 use serde::Serialize;
 
 use super::{Endpoint, Metadata, Path, Route};
-use crate::server::{Answer, Context, Decision, Refusal, Request};
+use crate::{
+    server::{Answer, Context, Decision, Refusal, Request},
+    types::member,
+};
 
 /// The JWK Set.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +27,10 @@ impl Endpoint for JwkSetEndpoint {
     }
 
     fn describe(&self, context: &Context, metadata: &mut Metadata) {
-        metadata.set("jwks_uri", context.identity().issuer().endpoint("jwks"));
+        metadata.set(
+            member::JWKS_URI,
+            context.identity().issuer().endpoint("jwks"),
+        );
     }
 
     async fn answer(

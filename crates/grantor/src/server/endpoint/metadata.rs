@@ -11,7 +11,7 @@ use super::{Endpoint, Path, Registered, Route};
 use crate::{
     keys::KeyKind,
     server::{Answer, Context, Decision, Refusal, Request},
-    types::{AuthMethod, Needs},
+    types::{AuthMethod, Needs, member},
 };
 
 /// What is told about the server. Each endpoint adds its part.
@@ -26,8 +26,8 @@ impl Metadata {
         let mut metadata = Self {
             members: Vec::new(),
         };
-        metadata.set("issuer", context.identity().issuer().as_str());
-        metadata.set("response_types_supported", Value::Array(Vec::new()));
+        metadata.set(member::ISSUER, context.identity().issuer().as_str());
+        metadata.set(member::RESPONSE_TYPES, Value::Array(Vec::new()));
         for Registered { endpoint, .. } in context.endpoints().iter() {
             endpoint.describe(context, &mut metadata);
         }
@@ -78,9 +78,9 @@ impl Metadata {
     /// the members' names, such as `token_endpoint`.
     pub fn client_auth(&mut self, context: &Context, endpoint: &str, methods: &[AuthMethod]) {
         let offered = context.offered(methods);
-        self.list(&format!("{endpoint}_auth_methods_supported"), &offered);
+        self.list(&member::auth_methods(endpoint), &offered);
         self.list(
-            &format!("{endpoint}_auth_signing_alg_values_supported"),
+            &member::auth_algorithms(endpoint),
             signing_algorithms(context, &offered),
         );
     }

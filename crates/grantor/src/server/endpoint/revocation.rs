@@ -10,6 +10,7 @@ use crate::{
         access_token,
     },
     storage::{Ending, Put},
+    types::member,
 };
 
 /// The revocation endpoint.
@@ -32,7 +33,7 @@ impl Endpoint for RevocationEndpoint {
 
     fn describe(&self, context: &Context, metadata: &mut Metadata) {
         let methods = requirement().methods;
-        metadata.endpoint(context, "revocation_endpoint", "revoke", &methods);
+        metadata.endpoint(context, member::REVOCATION_ENDPOINT, "revoke", &methods);
     }
 
     /// Revokes the token, if and only if it is one of the caller's. Whether it was is not told: an

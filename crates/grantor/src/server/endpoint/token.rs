@@ -5,7 +5,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{Endpoint, Metadata, Path, Route};
-use crate::server::{Answer, Context, Decision, IssuedToken, Refusal, Request, explain, line};
+use crate::{
+    server::{Answer, Context, Decision, IssuedToken, Refusal, Request, explain, line},
+    types::member,
+};
 
 /// The token endpoint.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,12 +36,12 @@ impl Endpoint for TokenEndpoint {
             .iter()
             .flat_map(|grant| grant.client_auth().methods)
             .collect();
-        metadata.set("token_endpoint", context.identity().token_endpoint());
+        metadata.set(member::TOKEN_ENDPOINT, context.identity().token_endpoint());
         metadata.list(
-            "grant_types_supported",
+            member::GRANT_TYPES,
             grants.iter().map(|grant| grant.grant_type()),
         );
-        metadata.client_auth(context, "token_endpoint", &methods);
+        metadata.client_auth(context, member::TOKEN_ENDPOINT, &methods);
     }
 
     async fn answer(

@@ -6,7 +6,7 @@ use grantor::{
     credential::{Audience, KeyFileForm, Server},
     jose::Algorithm,
     remote::checked_url,
-    types::{AuthMethod, GrantType, Scope},
+    types::{AuthMethod, GrantType, Scope, member},
 };
 
 use super::{Report, metadata::Metadata, obstacle};
@@ -102,7 +102,7 @@ impl Examination<'_> {
                 "Names are compared to the letter: take the file for this server, or say the other --issuer.",
             );
         }
-        match self.metadata.text("token_endpoint") {
+        match self.metadata.text(member::TOKEN_ENDPOINT) {
             Some(got) if got != file.token_endpoint => {
                 let message = format!(
                     "the key file's token_endpoint is {:?}, the metadata's is {got:?}",
@@ -119,7 +119,7 @@ impl Examination<'_> {
     }
 
     fn method(&self, report: &mut Report) {
-        const MEMBER: &str = "token_endpoint_auth_methods_supported";
+        const MEMBER: &str = member::TOKEN_AUTH_METHODS;
         let method = self.key.auth_method();
         match self.metadata.names(MEMBER) {
             _ if !self.metadata.is_there() => {}
@@ -164,7 +164,7 @@ impl Examination<'_> {
     }
 
     fn algorithm(&self, report: &mut Report) -> Result<(), Failure> {
-        const MEMBER: &str = "token_endpoint_auth_signing_alg_values_supported";
+        const MEMBER: &str = member::TOKEN_AUTH_ALGORITHMS;
         let Some(algorithm) = self.key.algorithm()? else {
             return Ok(());
         };
@@ -199,7 +199,7 @@ impl Examination<'_> {
         let configured = configured
             .map(|endpoint| Some(endpoint).filter(|endpoint| checked_url(endpoint).is_ok()));
         configured
-            .unwrap_or_else(|| self.metadata.endpoint("token_endpoint"))
+            .unwrap_or_else(|| self.metadata.endpoint(member::TOKEN_ENDPOINT))
             .map(str::to_owned)
     }
 
@@ -208,7 +208,7 @@ impl Examination<'_> {
         if let Some(grant) = self.grant {
             return vec![grant];
         }
-        let supported = self.metadata.names("grant_types_supported");
+        let supported = self.metadata.names(member::GRANT_TYPES);
         let has = |grant: &GrantType| {
             supported
                 .as_ref()

@@ -7,15 +7,16 @@ use bytes::Bytes;
 use grantor::{
     jose::{JwkError, JwkSet, JwkSetError, VerificationKey},
     remote::{DocumentError, HttpFetch, KEY_SET},
+    types::member,
 };
 
 use super::{Report, metadata::Metadata, obstacle::remedy};
 
 /// Reads the key set that the metadata names, and says what is wrong with it.
 pub async fn examine(fetch: &HttpFetch, metadata: &Metadata, report: &mut Report) {
-    let Some(url) = metadata.endpoint("jwks_uri") else {
+    let Some(url) = metadata.endpoint(member::JWKS_URI) else {
         // What is not a URL to read keys from has been said of the endpoints.
-        if metadata.is_there() && metadata.text("jwks_uri").is_none() {
+        if metadata.is_there() && metadata.text(member::JWKS_URI).is_none() {
             let remedy = "APIs can ask the introspection endpoint about tokens, if there is one, and verify none by themselves.";
             report.note("keys", "the metadata has no member 'jwks_uri'", remedy);
         }

@@ -7,6 +7,7 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     jose::json::{self, Object, Value},
     remote::{DocumentError, EndpointError, HttpFetch, METADATA, endpoint_url, well_known},
+    types::member,
 };
 use http::{HeaderMap, StatusCode, header};
 
@@ -148,7 +149,7 @@ fn choose(
         (Place::Document(document), second) => {
             report.ok("metadata", format!("at {oauth} (RFC 8414)"));
             if let Place::Document(other) = second
-                && other.get("token_endpoint") != document.get("token_endpoint")
+                && other.get(member::TOKEN_ENDPOINT) != document.get(member::TOKEN_ENDPOINT)
             {
                 let message = format!("{oauth} and {openid} name different token endpoints");
                 report.wrong(
@@ -244,7 +245,7 @@ fn names(document: &Object, issuer: &str, report: &mut Report) -> bool {
 fn endpoints(issuer: &str, document: &Object, report: &mut Report) {
     let urls = document
         .iter()
-        .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
+        .filter(|(name, _)| name.ends_with("_endpoint") || *name == member::JWKS_URI);
     let mut good = Vec::new();
     for (name, url) in urls {
         match url.as_str().map(|url| endpoint_url(issuer, url)) {
@@ -258,7 +259,7 @@ fn endpoints(issuer: &str, document: &Object, report: &mut Report) {
             Some(Err(_)) => {
                 let message = format!("{name} is {url}: neither https nor on this machine");
                 let remedy = match name.as_str() {
-                    "jwks_uri" => {
+                    member::JWKS_URI => {
                         "Whoever is on the way can put keys of their own there: serve it by https."
                     }
                     _ => {
@@ -274,7 +275,7 @@ fn endpoints(issuer: &str, document: &Object, report: &mut Report) {
             ),
         }
     }
-    if !document.contains_key("token_endpoint") {
+    if !document.contains_key(member::TOKEN_ENDPOINT) {
         let remedy = "Without it no token can be asked for, but with a key file that names it.";
         report.wrong(
             "endpoints",
