@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     remote::{
-        Fetch, default_fetch,
+        Fetch, given_or_brought,
         place::{MetadataSource, Place},
         refreshing::{Lives, Refreshing, StaleAfter},
     },
@@ -333,7 +333,8 @@ impl Builder {
         }
     }
 
-    /// The HTTP client. If not set, the one that the feature `reqwest` brings.
+    /// The HTTP client. If not set, the one that the feature `reqwest` brings. A
+    /// [`VettedFetch`](crate::remote::VettedFetch) keeps the client out of private networks.
     pub fn fetch(self, fetch: Arc<dyn Fetch>) -> Self {
         Self {
             fetch: Some(fetch),
@@ -363,10 +364,7 @@ impl Builder {
             }
             None => {}
         }
-        let fetch = match self.fetch {
-            Some(fetch) => fetch,
-            None => default_fetch()?,
-        };
+        let fetch = given_or_brought(self.fetch)?;
         let exchange = Exchange {
             endpoint: endpoint(&self.server, self.retry, &fetch, &self.clock),
             server: self.server,

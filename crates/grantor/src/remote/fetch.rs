@@ -2,6 +2,8 @@
 //! program can bring an HTTP client of its own. With the feature `reqwest`, [`HttpFetch`](super::HttpFetch)
 //! is the one used where it brings none.
 
+#[cfg(any(feature = "client", feature = "resource"))]
+use std::sync::Arc;
 use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
@@ -98,17 +100,36 @@ pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     }
 }
 
-/// The HTTP client where a program brings none.
+/// The HTTP client that a program gave, else the one that the feature `reqwest` brings.
 ///
 /// # Errors
 /// As [`HttpFetch::new`](super::HttpFetch::new); without the feature `reqwest`
 /// [`FetchError::NoHttpClient`].
 #[cfg(any(feature = "client", feature = "resource"))]
-pub(crate) fn default_fetch() -> Result<std::sync::Arc<dyn Fetch>, FetchError> {
+pub(crate) fn given_or_brought(
+    given: Option<Arc<dyn Fetch>>,
+) -> Result<Arc<dyn Fetch>, FetchError> {
+    choose(given, brought)
+}
+
+#[cfg(any(feature = "client", feature = "resource"))]
+fn choose(
+    given: Option<Arc<dyn Fetch>>,
+    brought: fn() -> Option<Result<Arc<dyn Fetch>, FetchError>>,
+) -> Result<Arc<dyn Fetch>, FetchError> {
+    match given {
+        Some(given) => Ok(given),
+        None => brought().ok_or(FetchError::NoHttpClient)?,
+    }
+}
+
+/// What the feature `reqwest` brings, if it is on.
+#[cfg(any(feature = "client", feature = "resource"))]
+fn brought() -> Option<Result<Arc<dyn Fetch>, FetchError>> {
     #[cfg(feature = "reqwest")]
-    return Ok(std::sync::Arc::new(super::HttpFetch::new()?));
+    return Some(super::HttpFetch::new().map(|fetch| Arc::new(fetch) as _));
     #[cfg(not(feature = "reqwest"))]
-    Err(FetchError::NoHttpClient)
+    None
 }
 
 #[cfg(test)]
@@ -138,5 +159,28 @@ mod tests {
         ] {
             assert!(matches!(checked_url(bad), Err(FetchError::Url(_))), "{bad}");
         }
+    }
+
+    struct Given;
+
+    #[async_trait]
+    impl Fetch for Given {
+        async fn fetch(&self, _: Request<Bytes>, _: usize) -> Result<Response<Bytes>, FetchError> {
+            Err(FetchError::TimedOut)
+        }
+    }
+
+    /// Tests are built with the feature `reqwest`, so what it brings is left out by hand.
+    #[test]
+    fn without_a_client_of_its_own_a_program_needs_the_one_that_is_brought() {
+        let given = || -> Arc<dyn Fetch> { Arc::new(Given) };
+        let error = choose(None, || None).err().expect("there is none");
+        assert!(matches!(error, FetchError::NoHttpClient), "{error}");
+        assert!(error.to_string().contains("`reqwest`"), "{error}");
+        let brought = || Some(Ok(Arc::new(Given) as Arc<dyn Fetch>));
+        assert!(choose(None, brought).is_ok());
+        let only = given();
+        let chosen = choose(Some(only.clone()), || None).expect("the given one");
+        assert!(Arc::ptr_eq(&only, &chosen));
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! What a program configures is asked wherever it is, in private networks too. A URL that a
 //! registration or a stranger's document names is fetched by [`VettedFetch`], which looks at each
-//! address before it connects:
+//! address before it connects. The roles take one too (`fetch` of their builders): then the server
+//! that they are configured with, and what its metadata names, has to be at a vetted address.
 //!
 //! ```
 //! use grantor::remote::{KEY_SET, VettedFetch, Vetting};
@@ -27,6 +28,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! let refused = KEY_SET.get(&fetch, "https://169.254.169.254/latest/meta-data").await;
 //! assert!(refused.is_err_and(|error| error.to_string().contains("169.254.169.254")));
+//! assert_eq!(fetch.refused(), 1);
 //! # });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -59,7 +61,7 @@ mod vetting;
 pub use discovery::{DiscoveryError, well_known};
 pub use document::{DocumentError, DocumentKind, KEY_SET, METADATA};
 #[cfg(any(feature = "client", feature = "resource"))]
-pub(crate) use fetch::default_fetch;
+pub(crate) use fetch::given_or_brought;
 pub use fetch::{Fetch, FetchError, TIMEOUT, checked_url};
 #[cfg(feature = "reqwest")]
 pub use http_fetch::HttpFetch;

@@ -4,7 +4,10 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -70,6 +73,7 @@ pub trait Connect: Send + Sync + 'static {
 pub struct VettedFetch {
     vetting: Vetting,
     way: Way,
+    refused: AtomicU64,
 }
 
 enum Way {
@@ -84,13 +88,11 @@ enum Way {
 impl VettedFetch {
     /// Resolves and connects by these.
     pub fn new(vetting: Vetting, resolver: Arc<dyn Resolve>, connector: Arc<dyn Connect>) -> Self {
-        Self {
-            vetting,
-            way: Way::Direct {
-                resolver,
-                connector,
-            },
-        }
+        let way = Way::Direct {
+            resolver,
+            connector,
+        };
+        Self::by(vetting, way)
     }
 
     /// Resolves by the operating system, and connects by reqwest.
@@ -106,10 +108,21 @@ impl VettedFetch {
     /// Sends everything through a proxy, a [`Fetch`] that is known to use one. The proxy resolves
     /// names, so it has to guard where they lead; URLs and the addresses in them are vetted here.
     pub fn through(vetting: Vetting, proxy: Arc<dyn Fetch>) -> Self {
+        Self::by(vetting, Way::Proxy(proxy))
+    }
+
+    fn by(vetting: Vetting, way: Way) -> Self {
         Self {
             vetting,
-            way: Way::Proxy(proxy),
+            way,
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// How many fetches were refused since this was made, for their URL or for an address: what a
+    /// metric shows. A server that does not answer is not refused.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// The addresses of the host in `url`, all of which may be connected to.
@@ -186,9 +199,13 @@ impl Fetch for VettedFetch {
         request: Request<Bytes>,
         limit: usize,
     ) -> Result<Response<Bytes>, FetchError> {
-        timeout(TIMEOUT, self.vetted(request, limit))
+        let answer = timeout(TIMEOUT, self.vetted(request, limit))
             .await
-            .unwrap_or(Err(FetchError::TimedOut))
+            .unwrap_or(Err(FetchError::TimedOut));
+        if let Err(FetchError::Url(_) | FetchError::Forbidden(_)) = answer {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock, SystemClock},
     credential::{CredentialError, Server},
     remote::{
-        Fetch, FetchError, checked_url, default_fetch,
+        Fetch, FetchError, checked_url, given_or_brought,
         key_set::{KeySet, KeySetSource, Keys},
         place::{MetadataSource, Place},
         refreshing::{Lives, Refreshing, StaleAfter},
@@ -240,7 +240,7 @@ impl ValidatorBuilder {
     }
 
     /// Sets the HTTP client. Without it and without the feature `reqwest`, [`build`](Self::build)
-    /// fails.
+    /// fails. A [`VettedFetch`](crate::remote::VettedFetch) keeps the guard out of private networks.
     #[must_use]
     pub fn fetch(self, fetch: Arc<dyn Fetch>) -> Self {
         Self {
@@ -255,10 +255,7 @@ impl ValidatorBuilder {
     /// [`ValidatorError`]
     pub fn build(self) -> Result<Validator, ValidatorError> {
         self.check()?;
-        let fetch = match self.fetch {
-            Some(fetch) => fetch,
-            None => default_fetch().map_err(ValidatorError::Fetch)?,
-        };
+        let fetch = given_or_brought(self.fetch).map_err(ValidatorError::Fetch)?;
         let source = MetadataSource {
             issuer: self.rules.issuer.clone(),
             fetch: fetch.clone(),

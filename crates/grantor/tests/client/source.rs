@@ -15,6 +15,7 @@ use grantor::{
     },
     clock::ManualClock,
     jose::Algorithm,
+    remote::{FetchError, Forbidden, VettedFetch, Vetting},
     types::Scope,
 };
 use serde_json::json;
@@ -56,6 +57,32 @@ async fn until(what: impl Fn() -> bool) {
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// T073, as for a guard.
+#[tokio::test]
+async fn a_client_can_be_kept_out_of_private_networks() {
+    let server = Double::start(|_, _| async { token("token", 3600) }).await;
+    let source = |vetting| {
+        let fetch = Arc::new(VettedFetch::direct(vetting));
+        let source = builder(&server, &clock()).fetch(fetch.clone()).build();
+        (source.expect("a source"), fetch)
+    };
+
+    let (shut, fetch) = source(Vetting::new());
+    let error = shut.token().await.expect_err("nothing is connected");
+    let TokenError::Fetch(error) = error else {
+        unreachable!("{error:?}")
+    };
+    let is_loopback = matches!(&*error, FetchError::Forbidden(Forbidden::Address { address, .. })
+        if address.is_loopback());
+    assert!(is_loopback, "{error}");
+    assert_eq!((fetch.refused(), server.count()), (1, 0));
+
+    let network = "127.0.0.1/32".parse().expect("a network");
+    let (opened, fetch) = source(Vetting::new().allow_internal(network));
+    assert_eq!(text(opened.token().await), "token");
+    assert_eq!((fetch.refused(), server.count()), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use crate::support::{
 };
 use grantor::{
     jose::JwkSetError,
-    remote::{DiscoveryError, FetchError, KeySetError},
+    remote::{DiscoveryError, FetchError, KeySetError, VettedFetch, Vetting},
     resource::{SourceError, ValidatorBuilder},
 };
 use grantor_testkit::wait::until;
@@ -697,6 +697,28 @@ async fn metadata_that_cannot_be_trusted_is_not_used() {
         clock.set(at(600.0));
         accepted(row, validator.validate(&token).await);
     }
+}
+
+/// T073: an issuer on loopback is asked where its address is opened, and not else.
+#[tokio::test]
+async fn a_guard_can_be_kept_out_of_private_networks() {
+    let server = Publisher::of(&[&keys::P256]).await;
+    let token = server.token(&keys::P256).sign(&keys::P256);
+    let guard = |vetting| {
+        let fetch = Arc::new(VettedFetch::direct(vetting));
+        let (validator, _) = server.validator(|builder| times(builder).fetch(fetch.clone()));
+        (validator, fetch)
+    };
+
+    let (validator, fetch) = guard(Vetting::new());
+    let source = unavailable("shut", validator.validate(&token).await);
+    assert!(source.to_string().contains("127.0.0.1"), "{source}");
+    assert_eq!((fetch.refused(), server.hits(METADATA)), (1, 0));
+
+    let opened = "127.0.0.1/32".parse().expect("a network");
+    let (validator, fetch) = guard(Vetting::new().allow_internal(opened));
+    accepted("opened", validator.validate(&token).await);
+    assert_eq!((fetch.refused(), server.hits(JWKS)), (0, 1));
 }
 
 #[tokio::test]

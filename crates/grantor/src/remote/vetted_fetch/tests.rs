@@ -249,4 +249,36 @@ async fn a_proxy_is_given_names_and_no_forbidden_address() {
     }
     let asked = proxy.0.lock().expect("no panic").len();
     assert_eq!(asked, 2);
+    assert_eq!(fetch.refused(), 4);
+}
+
+#[tokio::test]
+async fn t075_what_is_refused_is_counted_and_what_fails_is_not() {
+    struct Down;
+
+    #[async_trait]
+    impl Connect for Down {
+        async fn send(
+            &self,
+            _: Request<Bytes>,
+            _: &[SocketAddr],
+            _: usize,
+        ) -> Result<Response<Bytes>, FetchError> {
+            Err(FetchError::TimedOut)
+        }
+    }
+
+    let resolver = Arc::new(Answers(Mutex::new(vec![vec![ip("127.0.0.1")]])));
+    let vetting = Vetting::new().ports(Ports::Https);
+    let fetch = VettedFetch::new(vetting, resolver, Arc::new(Down));
+    for (url, refused) in [
+        ("https://8.8.8.8/jwks", 0),
+        ("https://keys.example/jwks", 1),
+        ("https://8.8.8.8:8443/jwks", 2),
+        ("http://keys.example/jwks", 3),
+        ("https://8.8.8.8/jwks", 3),
+    ] {
+        fetch.fetch(get(url), 1024).await.expect_err(url);
+        assert_eq!(fetch.refused(), refused, "{url}");
+    }
 }
