@@ -9,8 +9,8 @@ use grantor_jose::{Audience, Claims, Jwk, NumericDate};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Assertion, AudienceForm, AudienceRule, Expectation, Lifetimes, Signed, SubjectRule,
-    TokenIdRule, Usage, verifier::Said,
+    AudienceForm, AudienceRule, Expectation, Lifetimes, Signed, SubjectRule, TokenIdRule, Usage,
+    verifier::Said,
 };
 use crate::{
     clock::UnixTime,
@@ -49,14 +49,38 @@ const GRANT_RULES: [Row; 4] = [
     (Rule::Scope, "RFC 6749 §3.3"),
 ];
 
-/// The rule that an assertion was refused for.
+/// The source of a rule that has a row only where it is broken.
+fn source_beside(rule: &Rule) -> &'static str {
+    match rule {
+        Rule::Form => "RFC 6749 §3.2",
+        Rule::Client => "RFC 6749 §2.3",
+        Rule::Caller => "RFC 7523 §3 (1)",
+        Rule::ScopeClaim => "RFC 6749 §3.3",
+        Rule::Resource => "RFC 8707 §2",
+        _ => "",
+    }
+}
+
+/// Where the row of a broken rule stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
-    /// It has a row.
-    Rule(Rule),
-    /// It gets a row of its own, before that of the rule `before`, which was not reached; `None` is
-    /// behind all.
-    Beside { rule: Rule, before: Option<Rule> },
+pub(crate) enum Place {
+    /// Among the rules of every assertion, where it always stands.
+    Own,
+    /// Before that of another rule, which was not reached.
+    Before(Rule),
+    /// Behind all.
+    Last,
+}
+
+/// The rule that an assertion was refused for, and its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) rule: Rule,
+    pub(crate) place: Place,
+    /// What is expected, where the error knows better than the expectation.
+    pub(crate) expected: Option<String>,
+    /// What came, where the error knows better than the assertion.
+    pub(crate) got: Option<String>,
 }
 
 /// How a rule went.
@@ -146,7 +170,7 @@ pub struct Explanation {
     /// The measured difference of the clocks; `None` of what is no JWT.
     #[serde(default)]
     pub clock: Option<ClockDifference>,
-    /// The rules, in the order in which they are checked.
+    /// The rules, in the order in which they were checked.
     pub checks: Vec<Check>,
 }
 
@@ -158,39 +182,23 @@ pub(crate) struct Known<'k> {
     pub(crate) now: UnixTime,
 }
 
+/// A stage's own change of what is expected.
+pub(crate) type Change = fn(&mut Expectation<'_>);
+
 /// What a stage held of an assertion: from this, and not from the registry of a later moment, its
 /// refusal is explained.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Held {
-    usage: Usage,
-    said: Said,
-    signed: Option<Signed>,
-}
-
-impl Held {
-    /// What the assertion says, and the party that it was held against, if that was found.
-    pub(crate) fn new(usage: Usage, assertion: Assertion<'_>, signed: Option<Signed>) -> Self {
-        Self {
-            usage,
-            said: assertion.into_said(),
-            signed,
-        }
-    }
-
-    /// What the assertion was used for.
-    pub(crate) fn usage(&self) -> Usage {
-        self.usage
-    }
-
+    /// The form's parameter that it was the value of, where it was one of the standard's.
+    pub(crate) parameter: Option<&'static str>,
     /// What it says.
-    pub(crate) fn said(&self) -> &Said {
-        &self.said
-    }
-
-    /// The party it was held against.
-    pub(crate) fn signed(&self) -> Option<&Signed> {
-        self.signed.as_ref()
-    }
+    pub(crate) said: Said,
+    /// The party that it was held against, if that was found.
+    pub(crate) signed: Option<Signed>,
+    /// How the stage changed what is expected.
+    pub(crate) change: Option<Change>,
+    /// Whether every rule held.
+    pub(crate) is_proven: bool,
 }
 
 impl Explanation {
@@ -206,7 +214,7 @@ impl Explanation {
 
     fn written(known: &Known<'_>, broken: Option<Broken>, cause: Option<&str>) -> Self {
         let keys = known.keys();
-        let checks = known.checks(broken, &keys);
+        let checks = known.checks(broken.as_ref(), &keys);
         let cause = cause.map(|cause| Shown::known(cause, MAX_CAUSE_BYTES).to_string());
         Self {
             usage: known.usage,
@@ -248,28 +256,35 @@ impl Known<'_> {
     }
 
     /// The rows, and which of them failed.
-    fn rows(&self, broken: Option<Broken>) -> (Vec<Row>, Option<usize>) {
+    fn rows(&self, broken: Option<&Broken>) -> (Vec<Row>, Option<usize>) {
         let mut rows = RULES.to_vec();
         if self.usage == Usage::Grant {
             rows.extend(GRANT_RULES);
         }
-        let position = |rows: &[Row], rule: &Rule| rows.iter().position(|(row, _)| row == rule);
-        let (rule, before) = match broken {
-            None => return (rows, None),
-            Some(Broken::Rule(rule)) => (rule, None),
-            Some(Broken::Beside { rule, before }) => (rule, before),
+        let Some(Broken { rule, place, .. }) = broken else {
+            return (rows, None);
         };
-        if let Some(index) = position(&rows, &rule) {
-            return (rows, Some(index));
+        let position = |rows: &[Row], rule: &Rule| rows.iter().position(|(row, _)| row == rule);
+        let own = position(&rows, rule);
+        if *place == Place::Own && own.is_some() {
+            return (rows, own);
         }
-        let index = before
-            .and_then(|before| position(&rows, &before))
-            .unwrap_or(rows.len());
-        rows.insert(index, (rule, ""));
+        // Each rule has one row.
+        let row = match own {
+            Some(own) => rows.remove(own),
+            None => (rule.clone(), source_beside(rule)),
+        };
+        let index = match place {
+            // Nobody looked at the assertion.
+            _ if self.said.is_none() => 0,
+            Place::Before(before) => position(&rows, before).unwrap_or(rows.len()),
+            Place::Own | Place::Last => rows.len(),
+        };
+        rows.insert(index, row);
         (rows, Some(index))
     }
 
-    fn checks(&self, broken: Option<Broken>, keys: &[KeyTried]) -> Vec<Check> {
+    fn checks(&self, broken: Option<&Broken>, keys: &[KeyTried]) -> Vec<Check> {
         let (rows, failed) = self.rows(broken);
         let verdict = |index: usize| match failed {
             Some(failed) if index == failed => Verdict::Fail,
@@ -280,10 +295,15 @@ impl Known<'_> {
             let verdict = verdict(index);
             let expectation = self.expectation.filter(|_| verdict != Verdict::NotReached);
             let said = self.said.filter(|_| verdict != Verdict::NotReached);
-            let expected = expectation
-                .map(|expectation| self.expected(&rule, expectation, keys))
+            let broken = broken.filter(|_| verdict == Verdict::Fail);
+            let expected = broken
+                .and_then(|broken| broken.expected.clone())
+                .or_else(|| Some(self.expected(&rule, expectation?, keys)))
                 .unwrap_or_default();
-            let got = said.map(|said| self.got(&rule, said)).unwrap_or_default();
+            let got = broken
+                .and_then(|broken| broken.got.clone())
+                .or_else(|| Some(self.got(&rule, said?)))
+                .unwrap_or_default();
             Check {
                 rule,
                 source: source.into(),
@@ -377,7 +397,7 @@ impl Known<'_> {
             Rule::Audience => self.audience(claims),
             Rule::Expiry => self.distance(claims.expires),
             Rule::NotBefore => self.distance(claims.not_before),
-            Rule::IssuedAt => self.distance(claims.issued_at),
+            Rule::IssuedAt | Rule::Fence => self.distance(claims.issued_at),
             // Records hold a digest of it, never the jti itself.
             Rule::TokenId => claims.token_id.as_ref().map_or_else(absent, |token_id| {
                 format!("present, {} octets", token_id.len())

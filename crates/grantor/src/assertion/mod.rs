@@ -33,7 +33,7 @@ pub use expectation::{
     TokenIdRule, Usage,
 };
 #[cfg(feature = "server")]
-pub(crate) use explanation::{Broken, Held, Known};
+pub(crate) use explanation::{Broken, Change, Held, Known, Place};
 #[cfg(feature = "server")]
 pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
 pub use mint::NewAssertion;

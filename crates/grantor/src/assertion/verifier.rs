@@ -96,6 +96,11 @@ impl<'a> VerifiedAssertion<'a> {
         &self.subject
     }
 
+    /// The subject alone.
+    pub(crate) fn into_subject(self) -> SubjectId {
+        self.subject
+    }
+
     /// The key that verified.
     pub fn key(&self) -> &VerificationKey {
         &self.key.key

@@ -11,7 +11,7 @@ use tracing::Level;
 
 use super::{Approval, Blame, Refusal, Request};
 use crate::{
-    assertion::{Assertion, Explanation, Held, Party, Signed, Usage, VerifiedAssertion},
+    assertion::{Explanation, Held, Party, Usage, VerifiedAssertion},
     clock::UnixTime,
     registry::Client,
     types::{
@@ -58,9 +58,12 @@ pub struct Decision {
     /// Of an assertion that was refused: every rule, expected and got.
     #[serde(default, deserialize_with = "explanation")]
     pub explanation: Option<Explanation>,
-    /// The last assertion, and what it was held against.
+    /// What the last assertion was used for.
     #[serde(skip)]
-    held: Option<Box<Held>>,
+    looked_at: Option<Usage>,
+    /// The last assertion, if it could be read, and what it was held against.
+    #[serde(skip)]
+    held: Option<Arc<Held>>,
     #[serde(skip)]
     is_cheap: bool,
 }
@@ -106,6 +109,7 @@ impl Decision {
             audience: None,
             outcome: Outcome::Undecided,
             explanation: None,
+            looked_at: None,
             held: None,
             is_cheap: true,
         }
@@ -153,14 +157,25 @@ impl Decision {
         keep_whole(claimed, party.name());
     }
 
-    /// This assertion was looked at and, if its party was found, held against that.
-    pub(super) fn held(&mut self, usage: Usage, assertion: Assertion<'_>, signed: Option<Signed>) {
-        self.held = Some(Box::new(Held::new(usage, assertion, signed)));
+    /// An assertion is looked at that is used for this.
+    pub(super) fn looks_at(&mut self, usage: Usage) {
+        self.looked_at = Some(usage);
+        self.held = None;
     }
 
-    /// The last assertion, if it was for this usage.
-    pub(super) fn what_held(&self, usage: Usage) -> Option<&Held> {
-        self.held.as_deref().filter(|held| held.usage() == usage)
+    /// It could be read and, if its party was found, was held against that.
+    pub(super) fn held(&mut self, held: Arc<Held>) {
+        self.held = Some(held);
+    }
+
+    /// What the last assertion was used for.
+    pub(super) fn looked_at(&self) -> Option<Usage> {
+        self.looked_at
+    }
+
+    /// The last assertion, if it could be read.
+    pub(super) fn what_held(&self) -> Option<&Held> {
+        self.held.as_deref()
     }
 
     /// The token is to be about this subject, which is known.

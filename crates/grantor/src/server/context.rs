@@ -6,8 +6,9 @@ use std::{sync::Arc, time::Duration};
 use grantor_jose::Algorithm;
 
 use super::{
-    AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Refusal,
-    Request, TokenIds, access_token, client_auth, endpoint::Endpoints, explain,
+    AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Presented,
+    ProvenAssertion, Refusal, Request, TokenIds, UnprovenAssertion, access_token, client_auth,
+    endpoint::Endpoints, explain, presented,
 };
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
@@ -132,13 +133,29 @@ impl Context {
     }
 
     /// Finds the party behind an assertion, and says what is expected of it.
-    pub fn parties(&self) -> &Parties {
+    pub(super) fn parties(&self) -> &Parties {
         &self.0.parties
     }
 
-    /// Verifies assertions.
-    pub fn verifier(&self) -> &Verifier {
+    /// Holds assertions against what is expected.
+    pub(super) fn verifier(&self) -> &Verifier {
         &self.0.verifier
+    }
+
+    /// Verifies an assertion, if and only if it is by the registered, enabled party that it names
+    /// as its issuer, meets what is expected, and was never used before. It is used up then (RFC
+    /// 7523 §3). The decision is told who issued it, which key verified it and, where the request
+    /// is refused, for this or for a later reason, its explanation.
+    ///
+    /// # Errors
+    /// [`UnprovenAssertion`], which turns into a [`GrantError`](super::GrantError) or a
+    /// [`ClientAuthError`](super::ClientAuthError) by `?`.
+    pub async fn verify(
+        &self,
+        presented: Presented<'_>,
+        decision: &mut Decision,
+    ) -> Result<ProvenAssertion, UnprovenAssertion> {
+        presented::verify(self, presented, decision).await
     }
 
     /// How many opaque tokens, and how many revocations, of one client may be in force at once.

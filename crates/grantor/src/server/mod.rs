@@ -24,8 +24,8 @@ mod form;
 mod grant;
 mod issue;
 mod line;
-mod party;
 mod policy;
+mod presented;
 mod refusal;
 mod request;
 mod service;
@@ -53,6 +53,7 @@ pub use grant::{
 pub use issue::{IssueError, IssuedToken};
 pub use line::TokenError;
 pub use policy::{Approval, PolicyError};
+pub use presented::{Presented, ProvenAssertion, UnprovenAssertion};
 pub use refusal::{Blame, Refusal, Retry};
 pub use request::{ClientCertificate, Request, Sender};
 pub use throttle::{Attempt, Throttle, Unthrottled};

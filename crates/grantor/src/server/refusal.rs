@@ -217,8 +217,8 @@ impl Refusal {
             PartyError::NoIssuer | PartyError::Unknown(_) | PartyError::Disabled(_) => {
                 refused(Rule::Issuer).blaming(Blame::FailedProof)
             }
-            PartyError::WrongMethod { .. } => refused(Rule::Client).blaming(Blame::FailedProof),
-            PartyError::NotCaller { .. } => refused(Rule::Grant),
+            PartyError::WrongMethod { .. } => refused(Rule::Method).blaming(Blame::FailedProof),
+            PartyError::NotCaller { .. } => refused(Rule::Caller),
             PartyError::Key { error, .. } => Self::of_key(error, code, public),
             PartyError::Store(error) => Self::of_store(error),
         }

@@ -178,7 +178,7 @@ async fn answer(
     let attempt = Attempt::new(request);
     throttle::check(&*server.throttle, &attempt, decision)?;
     let outcome = endpoint.answer(context, request, decision).await;
-    throttle::conclude(&*server.throttle, &attempt, &outcome);
+    throttle::conclude(&*server.throttle, attempt, decision, &outcome);
     outcome
 }
 

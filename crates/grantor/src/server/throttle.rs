@@ -1,12 +1,12 @@
 //! Those who fail to prove who they are, again and again, are not heard for a while. Who counts as
 //! one sender is for the embedder to say: only it knows where a request came from.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use http::Extensions;
 
 use super::{AuthorizationHeader, Blame, Decision, Refusal, Request};
-use crate::assertion::Assertion;
+use crate::assertion::{Assertion, Held};
 
 /// Counts failures, and says who failed too often. Its methods must not block.
 pub trait Throttle: Send + Sync + 'static {
@@ -43,10 +43,12 @@ impl Throttle for Unthrottled {
     fn succeeded(&self, _: &Attempt<'_>) {}
 }
 
-/// A request of which nothing is known yet but what it says.
-#[derive(Clone, Copy, Debug)]
+/// A request of which nothing is known but what it says.
+#[derive(Clone, Copy)]
 pub struct Attempt<'a> {
     request: &'a Request,
+    /// The assertion that a stage has read.
+    held: Option<&'a Held>,
 }
 
 /// What a request claims to come from. Not proven.
@@ -57,7 +59,18 @@ enum Claimed<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(request: &'a Request) -> Self {
-        Self { request }
+        Self {
+            request,
+            held: None,
+        }
+    }
+
+    /// The same, once the stages have told this decision what they read.
+    fn decided(self, decision: &'a Decision) -> Self {
+        Self {
+            held: decision.what_held(),
+            ..self
+        }
     }
 
     /// What the embedder attached to the request.
@@ -67,6 +80,11 @@ impl<'a> Attempt<'a> {
 
     /// Whose credentials or assertion these claim to be, registered or not: the name that would be
     /// verified first. A bare `client_id` counts only where there is nothing else.
+    ///
+    /// [`Throttle::wait`] comes before the stages, and a name that it asks for is read from the
+    /// assertion for it alone: an assertion taken apart borrows from the request, which cannot
+    /// keep what borrows from itself for the stage. So a throttle asks only where it knows of
+    /// failures. Afterwards the name is the one that the stage has read.
     pub fn claimed_party(&self) -> Option<Cow<'a, str>> {
         match self.claimed()? {
             Claimed::Client(name) | Claimed::Issuer(name) => Some(name),
@@ -78,9 +96,14 @@ impl<'a> Attempt<'a> {
         let client = |id| Claimed::Client(Cow::Borrowed(id));
         let secret = || parameter("client_secret").and(parameter("client_id"));
         let issuer = |name| {
-            let assertion = Assertion::parse(parameter(name)?).ok()?;
-            let issuer = assertion.dangerously_unverified_claims().issuer.as_ref();
-            issuer.map(|issuer| Cow::Owned(issuer.to_string()))
+            let token = parameter(name)?;
+            if let Some(held) = self.held.filter(|held| held.parameter == Some(name)) {
+                return held.said.claims.issuer.as_deref().map(Cow::Borrowed);
+            }
+            let assertion = Assertion::parse(token).ok()?;
+            assertion
+                .claimed_issuer()
+                .map(|issuer| Cow::Owned(issuer.to_owned()))
         };
         match self.request.authorization() {
             AuthorizationHeader::Basic { id, .. } => Some(client(id)),
@@ -91,6 +114,15 @@ impl<'a> Attempt<'a> {
                 .or_else(|| issuer("assertion").map(Claimed::Issuer))
                 .or_else(|| parameter("client_id").map(client)),
         }
+    }
+}
+
+/// The request, and no claims.
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,12 +162,14 @@ pub(super) fn slow_down(
 /// Tells how the attempt ended. A refusal for anything but the sender's proof counts neither way.
 pub(super) fn conclude<T>(
     throttle: &dyn Throttle,
-    attempt: &Attempt<'_>,
+    attempt: Attempt<'_>,
+    decision: &Decision,
     outcome: &Result<T, Refusal>,
 ) {
+    let attempt = attempt.decided(decision);
     match outcome {
-        Ok(_) => throttle.succeeded(attempt),
-        Err(refusal) if refusal.blame() == Blame::FailedProof => throttle.failed(attempt),
+        Ok(_) => throttle.succeeded(&attempt),
+        Err(refusal) if refusal.blame() == Blame::FailedProof => throttle.failed(&attempt),
         Err(_) => {}
     }
 }

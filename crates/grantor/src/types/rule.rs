@@ -48,7 +48,7 @@ rules! {
     Throttled = "throttled",
     /// The request can be read (RFC 6749 §3.2, appendix B).
     Form = "form",
-    /// The client proves who it is, in the way that it registered (RFC 6749 §2.3).
+    /// The client proves who it is (RFC 6749 §2.3).
     Client = "client",
     /// The caller of a grant is the party that issued the assertion.
     Caller = "caller",
@@ -58,7 +58,8 @@ rules! {
     Claims = "claims",
     /// The issuer of the assertion is registered and enabled (RFC 7523 §3 (1)).
     Issuer = "issuer",
-    /// The client authenticates with an assertion (RFC 7591 §2).
+    /// The client is registered for the method by which it authenticates (RFC 7591 §2), and the
+    /// grant accepts that.
     Method = "method",
     /// There is a key to verify with (RFC 7515 §4.1.4).
     Key = "key",

@@ -216,10 +216,10 @@ async fn rejects_subject_that_the_client_may_not_be() {
     for (world, party) in each_use().await {
         world.permit(&party, "user-of-this-client", None).await;
         let other = world.party(Use::Grant).await;
-        for (subject, cause) in [
-            (&*other.id, "is not known"),
-            ("nobody-in-particular", "is not known"),
-            ("", "is empty"),
+        for (subject, rule, cause) in [
+            (&*other.id, "subject", "is not known"),
+            ("nobody-in-particular", "subject", "is not known"),
+            ("", "sub", "is empty"),
         ] {
             let client = ("sub", "sub: expected the client");
             let change = |jwt: Jwt| jwt.text("sub", subject);
@@ -229,7 +229,7 @@ async fn rejects_subject_that_the_client_may_not_be() {
                     subject,
                     change,
                     Each {
-                        grant: ("sub", cause),
+                        grant: (rule, cause),
                         client,
                     },
                 )

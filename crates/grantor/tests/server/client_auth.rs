@@ -15,10 +15,9 @@ use grantor_testkit::{
 use http::StatusCode;
 
 fn is_refused(answer: &Answer, row: &str, cause: &str) {
-    let rule = if cause.starts_with("key:") {
-        "key"
-    } else {
-        "client"
+    let rule = match cause.split_once(':') {
+        Some((rule @ ("key" | "method"), _)) => rule,
+        _ => "client",
     };
     answer.refused(row, "invalid_client", rule, cause);
 }
@@ -43,7 +42,11 @@ async fn each_client_may_use_the_method_it_registered_and_no_other() {
             };
             match used == registered {
                 true if *used == AuthMethod::NONE => {
-                    is_refused(&for_itself, &row, "none is not accepted by this grant");
+                    is_refused(
+                        &for_itself,
+                        &row,
+                        "method: none is not accepted by this grant",
+                    );
                 }
                 true => drop(for_itself.granted(&row)),
                 false => is_refused(&for_itself, &row, wrong),
@@ -175,7 +178,7 @@ async fn client_credentials_need_authentication() {
             .send(&none.clone().with("client_id", "client-in-need"))
             .await,
         "client_id",
-        "is registered with private_key_jwt",
+        "method: client is registered with private_key_jwt",
     );
     world
         .send(&with_credentials(none, "client-in-need", &METHODS[0]))
@@ -382,7 +385,7 @@ async fn an_authenticated_client_cannot_use_the_assertion_of_another() {
                 method,
             ))
             .await;
-        answer.refused(&id, "invalid_grant", "grant", "is not the issuer");
+        answer.refused(&id, "invalid_grant", "caller", "is not the issuer");
         world
             .send(&with_credentials(grant_form(&id), &id, method))
             .await
@@ -566,7 +569,7 @@ async fn credentials_of_a_mechanism_that_is_not_offered_are_refused_not_overlook
         answer.refused(
             "another name",
             "invalid_client",
-            "grant",
+            "caller",
             "does not match the issuer",
         );
     }

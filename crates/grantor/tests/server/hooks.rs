@@ -191,7 +191,7 @@ async fn subjects_and_permissions_can_come_from_elsewhere() {
         (
             "employee-retired",
             "invalid_grant",
-            "sub",
+            "subject",
             "subject is disabled",
         ),
         (
@@ -200,7 +200,7 @@ async fn subjects_and_permissions_can_come_from_elsewhere() {
             "permission",
             "no permission",
         ),
-        ("customer-1", "invalid_grant", "sub", "is not known"),
+        ("customer-1", "invalid_grant", "subject", "is not known"),
         (
             "employee-crash",
             "server_error",
@@ -455,13 +455,13 @@ async fn grants_and_client_authentication_can_be_added() {
         (
             form.clone().set("badge", "client-without-badge"),
             "invalid_client",
-            "client",
+            "method",
             "client is registered with none, used badge",
         ),
         (
             form.clone().set("grant_type", "client_credentials"),
             "invalid_client",
-            "client",
+            "method",
             "badge is not accepted by this grant",
         ),
         (

@@ -520,7 +520,7 @@ async fn nobody_asks_without_authentication() {
         );
         let answer: Answer = world.send(&with_credentials(ask, id, method)).await;
         match *method == AuthMethod::NONE {
-            true => answer.refused("public", "invalid_client", "client", "none is not accepted"),
+            true => answer.refused("public", "invalid_client", "method", "none is not accepted"),
             false => assert_eq!(answer.body["active"], true, "{method}"),
         }
         let mut disabled = metadata(id, method.clone());

@@ -15,6 +15,7 @@ mod issued_tokens;
 mod lifecycle;
 mod metadata;
 mod policy;
+mod presented;
 mod profile;
 mod replay;
 mod request_form;

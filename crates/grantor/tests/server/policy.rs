@@ -200,7 +200,7 @@ async fn a_scope_claim_never_widens() {
         answer.refused(
             malformed,
             "invalid_scope",
-            "grant",
+            "scope_claim",
             "the 'scope' claim is malformed",
         );
     }
@@ -267,9 +267,9 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
             "permission",
             "no permission for subject",
         ),
-        ("Subject-of-this-client", "sub", "is not known"),
-        ("nobody-at-all", "sub", "is not known"),
-        (&*other.id, "sub", "is not known"),
+        ("Subject-of-this-client", "subject", "is not known"),
+        ("nobody-at-all", "subject", "is not known"),
+        (&*other.id, "subject", "is not known"),
     ];
     let mut words = Vec::new();
     for (subject, rule, cause) in refused {
@@ -287,7 +287,12 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         .await
         .expect("a known subject");
     let answer = send("subject-of-this-client").await;
-    answer.refused("disabled", "invalid_grant", "sub", "subject is disabled");
+    answer.refused(
+        "disabled",
+        "invalid_grant",
+        "subject",
+        "subject is disabled",
+    );
     words.push(answer.description().to_owned());
     words.dedup();
     assert_eq!(
@@ -312,9 +317,12 @@ async fn a_client_acts_for_enabled_subjects_that_permit_it_and_nobody_else() {
         .delete(&id, &Actor::program("test"))
         .await
         .expect("a known subject");
-    send("subject-of-this-client")
-        .await
-        .refused("deleted", "invalid_grant", "sub", "is not known");
+    send("subject-of-this-client").await.refused(
+        "deleted",
+        "invalid_grant",
+        "subject",
+        "is not known",
+    );
 }
 
 const API: &str = "https://api.example/v1?tenant=a";

@@ -36,7 +36,7 @@ async fn only_private_key_jwt_authenticates() {
                 false => answer.refused(
                     method.as_str(),
                     "invalid_client",
-                    "client",
+                    "method",
                     "is not accepted",
                 ),
             }

@@ -165,14 +165,14 @@ async fn a_stranger_cannot_use_up_an_assertion_in_its_own_name() {
     world
         .send(&stolen)
         .await
-        .refused("stolen", "invalid_grant", "grant", "is not the issuer");
+        .refused("stolen", "invalid_grant", "caller", "is not the issuer");
     let named = Form::new(JWT_BEARER)
         .with("assertion", &token)
         .with("client_id", &thief.id);
     world.send(&named).await.refused(
         "named",
         "invalid_client",
-        "grant",
+        "caller",
         "does not match the issuer",
     );
     world.send(&owner.form(&token)).await.granted("the owner");

@@ -171,7 +171,7 @@ fn d06_client_id_agrees_with_the_assertion() {
             (answer.status, answer.error().as_str()),
             (400, "invalid_client")
         );
-        world.assert_cause("D06 grant", &answer, ("grant", because));
+        world.assert_cause("D06 grant", &answer, ("caller", because));
     }
     for usage in Use::BOTH {
         let token = world.jwt(&world.ec, usage).sign();
@@ -213,7 +213,7 @@ fn d06_a_grant_is_for_the_client_that_calls() {
     world.assert_cause(
         "D06 a stolen grant",
         &answer,
-        ("grant", "is not the issuer"),
+        ("caller", "is not the issuer"),
     );
     let own = form(&together(&world.ec, &world.ec));
     let own: Vec<_> = own
@@ -250,13 +250,13 @@ fn d08_strange_names_are_nobody() {
             let forge = |jwt: Jwt<'_>| jwt.text("iss", name).text("sub", name).sign();
             world.refuses_as(usage, &row, &world.ec, forge, UNKNOWN);
         }
-        let cause = if name.chars().any(char::is_control) {
-            "control characters"
+        let because = if name.chars().any(char::is_control) {
+            ("sub", "control characters")
         } else {
-            "is not known"
+            ("subject", "is not known")
         };
         let subject = |jwt: Jwt<'_>| jwt.text("sub", name).sign();
-        world.refuses_as(Use::Grant, &row, &world.ec, subject, ("sub", cause));
+        world.refuses_as(Use::Grant, &row, &world.ec, subject, because);
         world.refuses_as(
             Use::ClientAuth,
             &row,
@@ -302,15 +302,15 @@ fn d10_disabled_and_unknown_issuers_are_refused() {
 fn d11_a_subject_must_be_known_enabled_and_permitted() {
     let world = world();
     for (subject, because) in [
-        ("carol@example.com", ("sub", "subject is disabled")),
-        ("dave@example.com", ("sub", "is not known")),
-        ("nobody@example.com", ("sub", "is not known")),
+        ("carol@example.com", ("subject", "subject is disabled")),
+        ("dave@example.com", ("subject", "is not known")),
+        ("nobody@example.com", ("subject", "is not known")),
         (
             "bob@example.com",
             ("permission", "client holds no permission"),
         ),
-        ("ALICE@example.com", ("sub", "is not known")),
-        ("other.example", ("sub", "is not known")),
+        ("ALICE@example.com", ("subject", "is not known")),
+        ("other.example", ("subject", "is not known")),
     ] {
         let row = format!("D11 {subject}");
         let answer = world.refuses_as(

@@ -315,7 +315,7 @@ fn r012_only_the_registered_method_works() {
         id: post.id,
         secret: post.secret.clone(),
     });
-    let method = ("client", "method: client is registered with");
+    let method = ("method", "method: client is registered with");
     refused(
         "R012 Basic for post",
         &[grant],
@@ -403,7 +403,7 @@ fn r063_bad_credentials_spoil_a_good_grant() {
         ("signature", "signature does not verify"),
     );
     let good = basic(&world.basic);
-    let other = ("grant", "is not the issuer");
+    let other = ("caller", "is not the issuer");
     refused(
         "R063 another client's good secret",
         &form,

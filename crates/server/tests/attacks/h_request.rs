@@ -415,7 +415,7 @@ fn h14_h15_scope_is_never_widened() {
         Use::Grant,
         "",
         Some("read  write"),
-        ("grant", "the 'scope' claim is malformed"),
+        ("scope_claim", "the 'scope' claim is malformed"),
     );
     let narrow = world.passes_as(
         Use::Grant,

@@ -81,12 +81,12 @@ fn i02_unknown_client_wrong_secret_and_wrong_method_look_the_same() {
             (
                 &[GRANT],
                 Some(&crossed),
-                because("method: client is registered with"),
+                ("method", "method: client is registered with"),
             ),
             (
                 &[GRANT],
                 Some(&keyed),
-                because("method: client is registered with"),
+                ("method", "method: client is registered with"),
             ),
         ],
     );
@@ -107,7 +107,7 @@ fn i02_unknown_client_wrong_secret_and_wrong_method_look_the_same() {
             (
                 &form(world.basic.id, &world.basic.secret),
                 None,
-                because("method: client is registered with"),
+                ("method", "method: client is registered with"),
             ),
             (
                 &form(world.disabled.id, "x"),

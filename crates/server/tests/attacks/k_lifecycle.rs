@@ -343,13 +343,17 @@ fn k08_nobody_revokes_or_inspects_what_is_not_theirs() {
             is_active(&token),
             "K08 {format}: a public client revokes it"
         );
-        for (row, form, cause) in [
-            ("a public client", &form[..], "method: none is not accepted"),
-            ("nobody", &form[1..], "no client authentication"),
+        for (row, form, because) in [
+            (
+                "a public client",
+                &form[..],
+                ("method", "method: none is not accepted"),
+            ),
+            ("nobody", &form[1..], ("client", "no client authentication")),
             (
                 "an owner who proves nothing",
                 &[("client_id", id), form[1]],
-                "method: client is registered with",
+                ("method", "method: client is registered with"),
             ),
         ] {
             let answer = world.server.post("/introspect", form, &[]);
@@ -358,7 +362,7 @@ fn k08_nobody_revokes_or_inspects_what_is_not_theirs() {
                 (401, "invalid_client"),
                 "K08 {format} {row}: {answer:?}"
             );
-            world.assert_cause(row, &answer, ("client", cause));
+            world.assert_cause(row, &answer, because);
         }
         revoke(&party, &token);
         assert!(

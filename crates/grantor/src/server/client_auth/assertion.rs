@@ -7,9 +7,9 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism};
 use crate::{
-    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Party, Signed, Usage},
+    assertion::{CLIENT_ASSERTION_TYPE, Party},
     registry::Client,
-    server::{ClientAuthError, Context, Decision, Request, party},
+    server::{ClientAuthError, Context, Decision, Presented, Request},
     types::AuthMethod,
 };
 
@@ -40,30 +40,12 @@ impl ClientAuthentication for ClientAssertion {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let assertion = Assertion::parse(extract(request)?).map_err(ClientAuthError::Assertion)?;
-        let mut signed = None;
-        let outcome = client(context, &assertion, decision, &mut signed).await;
-        decision.held(Usage::ClientAuthentication, assertion, signed);
-        outcome
+        let presented = Presented::client_authentication(extract(request)?);
+        let presented = presented.in_parameter("client_assertion");
+        let proven = context.verify(presented, decision).await?;
+        let Party::Client(client) = proven.party();
+        Ok((client.clone(), client.metadata().auth_method.clone()))
     }
-}
-
-/// The client that signed, and its method. What the assertion is held against is left in `held`.
-async fn client(
-    context: &Context,
-    assertion: &Assertion<'_>,
-    decision: &mut Decision,
-    held: &mut Option<Signed>,
-) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-    let (usage, now) = (Usage::ClientAuthentication, context.now());
-    let signed = party::find(context, assertion, usage, None, now, decision).await;
-    let signed = &*held.insert(signed?);
-    let expectation = context.parties().expectation(signed);
-    let verified = context.verifier().verify(assertion, &expectation, now);
-    let verified = verified.await.map_err(ClientAuthError::Assertion)?;
-    decision.authenticated_by(&verified);
-    let Party::Client(client) = signed.party();
-    Ok((client.clone(), client.metadata().auth_method.clone()))
 }
 
 /// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never

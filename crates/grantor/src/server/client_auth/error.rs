@@ -2,9 +2,9 @@
 
 use crate::{
     assertion::{AssertionError, PartyError},
-    server::{Blame, Refusal},
+    server::{Blame, Refusal, UnprovenAssertion},
     storage::StoreError,
-    types::{AuthMethod, ErrorCode, Rule, Shown},
+    types::{AuthMethod, ClientId, ErrorCode, Rule, Shown},
 };
 
 /// Client authentication failed.
@@ -33,8 +33,13 @@ pub enum ClientAuthError {
     #[error("client_assertion_type is not jwt-bearer: got {0:?}")]
     WrongAssertionType(Shown),
     /// `client_id` names another client than the credentials do (RFC 7521 §4.2).
-    #[error("client_id does not match the credentials: got {0:?}")]
-    ClientIdMismatch(Shown),
+    #[error("client_id does not match the credentials: got {got:?}")]
+    ClientIdMismatch {
+        /// The client whose credentials these are; `None` if there are none.
+        expected: Option<ClientId>,
+        /// `client_id`
+        got: Shown,
+    },
     /// The assertion has no party that could have signed it.
     #[error("{}", cause(.0))]
     Party(#[from] PartyError),
@@ -92,6 +97,15 @@ fn cause(error: &PartyError) -> String {
 /// What is told of everything by which a caller could find out who is registered (law 6).
 const FAILED: &str = "client authentication failed";
 
+impl From<UnprovenAssertion> for ClientAuthError {
+    fn from(error: UnprovenAssertion) -> Self {
+        match error {
+            UnprovenAssertion::Party(error) => Self::Party(error),
+            UnprovenAssertion::Assertion(error) => Self::Assertion(error),
+        }
+    }
+}
+
 impl From<ClientAuthError> for Refusal {
     fn from(error: ClientAuthError) -> Self {
         use ClientAuthError as E;
@@ -115,13 +129,15 @@ impl From<ClientAuthError> for Refusal {
             | E::UnreadableHeader(_)
             | E::IncompletePair(_)
             | E::WrongAssertionType(_)
-            | E::ClientIdMismatch(_)
+            | E::ClientIdMismatch { .. }
             | E::UnknownClient(_)
             | E::DisabledClient
-            | E::WrongMethod { .. }
-            | E::MethodNotAccepted(_)
             | E::WrongSecret
             | E::OverlongSecret => refused(ErrorCode::INVALID_CLIENT, FAILED),
+            E::WrongMethod { .. } | E::MethodNotAccepted(_) => {
+                Self::new(ErrorCode::INVALID_CLIENT, Rule::Method, FAILED)
+                    .blaming(Blame::FailedProof)
+            }
             E::Party(party) => Self::of_party(&party, ErrorCode::INVALID_CLIENT, FAILED),
             E::Assertion(assertion) => {
                 Self::of_assertion(&assertion, ErrorCode::INVALID_CLIENT, FAILED)

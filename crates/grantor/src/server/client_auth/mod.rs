@@ -210,7 +210,7 @@ fn unproven(request: &Request) -> Result<Caller, ClientAuthError> {
     match request.parameter("client_id").map(ClientId::parse) {
         None => Ok(Caller(Kind::Anonymous)),
         Some(Ok(id)) => Ok(Caller(Kind::Claimed(id))),
-        Some(Err(_)) => Err(mismatch(request)),
+        Some(Err(_)) => Err(mismatch(None, request)),
     }
 }
 
@@ -235,13 +235,16 @@ fn check_registration(
 /// RFC 7521 §4.2: `client_id` is unnecessary beside credentials, but must agree with them.
 fn check_client_id(request: &Request, client: &Client) -> Result<(), ClientAuthError> {
     match request.parameter("client_id") {
-        Some(id) if id != client.id().as_str() => Err(mismatch(request)),
+        Some(id) if id != client.id().as_str() => Err(mismatch(Some(client.id()), request)),
         _ => Ok(()),
     }
 }
 
-fn mismatch(request: &Request) -> ClientAuthError {
-    ClientAuthError::ClientIdMismatch(request.parameter("client_id").unwrap_or_default().into())
+fn mismatch(expected: Option<&ClientId>, request: &Request) -> ClientAuthError {
+    ClientAuthError::ClientIdMismatch {
+        expected: expected.cloned(),
+        got: request.parameter("client_id").unwrap_or_default().into(),
+    }
 }
 
 /// The enabled client of this name, if it is registered for one of `methods`.

@@ -5,19 +5,21 @@
 
 mod row;
 
+use row::Failing;
+
 use super::{
     AuthorizationServer, ClientAuthError, Context, Decision, GrantError, Refusal, Request,
-    TokenError, grant, policy,
+    TokenError, grant, policy, presented,
 };
 use crate::{
     assertion::{
         Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation,
-        Held, Known, Party, PartyError, Signed, Usage,
+        Held, Known, Party, PartyError, Place, Signed, Usage,
     },
     clock::UnixTime,
     keys::KeyError,
     storage::StoreError,
-    types::GrantType,
+    types::Rule,
 };
 
 impl AuthorizationServer {
@@ -38,37 +40,42 @@ impl AuthorizationServer {
 }
 
 /// Makes the refusal of a request. The decision is told the explanation of the assertion that was
-/// refused, if it was one.
+/// refused, if it was one. The row that fails has the rule of the refusal.
 pub(super) fn refused(
     context: &Context,
     request: &Request,
     error: TokenError,
     decision: &mut Decision,
 ) -> Refusal {
-    if let Some(explanation) = explanation(context, request, &error, decision) {
-        decision.explained(explanation);
-    }
-    error.into()
+    let Some((usage, failing)) = row::of(&error) else {
+        return error.into();
+    };
+    let cause = error.to_string();
+    let refusal = Refusal::from(error);
+    let held = match decision.looked_at() {
+        Some(looked_at) if looked_at == usage => decision.what_held(),
+        // One was sent, and not looked at.
+        _ if usage == Usage::ClientAuthentication
+            && request.parameter("client_assertion").is_some() =>
+        {
+            None
+        }
+        _ => return refusal,
+    };
+    let broken = behind_what_held(failing, held).of_rule(refusal.rule().clone());
+    let explanation = table(context, usage, held, decision.at, Some((broken, cause)));
+    decision.explained(explanation);
+    refusal
 }
 
-/// Explains the assertion that a request was refused for; `None` if the request was refused for
-/// something else.
-fn explanation(
-    context: &Context,
-    request: &Request,
-    error: &TokenError,
-    decision: &Decision,
-) -> Option<Explanation> {
-    let (usage, broken) = row::of(error)?;
-    let held = decision.what_held(usage);
-    let parameter = match usage {
-        Usage::ClientAuthentication => "client_assertion",
-        Usage::Grant if decision.grant_type != Some(GrantType::JWT_BEARER) => return None,
-        Usage::Grant => "assertion",
-    };
-    request.parameter(parameter)?;
-    let refused = (broken, error.to_string());
-    Some(table(context, usage, held, decision.at, Some(refused)))
+/// A stage of an extension may refuse for any reason, also when every rule of the assertion held:
+/// its row is behind those then.
+fn behind_what_held(mut failing: Failing, held: Option<&Held>) -> Failing {
+    let first = Place::Before(Rule::Jws);
+    if failing.place == first && held.is_some_and(|held| held.is_proven) {
+        failing.place = Place::Before(Rule::Subject);
+    }
+    failing
 }
 
 /// What the server would decide: goes the way of a request with this assertion and nothing else in
@@ -82,7 +89,8 @@ async fn rehearsed(
     let assertion = match Assertion::parse(token) {
         Ok(assertion) => assertion,
         Err(error) => {
-            let refused = (row::assertion(&error), error.to_string());
+            let broken = row::assertion(&error).of_rule(error.rule());
+            let refused = (broken, error.to_string());
             let usage = usage.unwrap_or(Usage::Grant);
             return Ok(table(context, usage, None, now, Some(refused)));
         }
@@ -102,13 +110,23 @@ async fn rehearsed(
             outcome.map_err(TokenError::ClientAuth)
         }
     };
-    let held = Held::new(usage, assertion, signed);
     let refused = match outcome {
         Ok(()) => None,
         Err(error) => {
             let error = decided(error)?;
-            row::of(&error).map(|(_, broken)| (broken, error.to_string()))
+            row::of(&error).map(|(_, failing)| {
+                let cause = error.to_string();
+                let rule = Refusal::from(error).rule().clone();
+                (failing.of_rule(rule), cause)
+            })
         }
+    };
+    let held = Held {
+        parameter: None,
+        said: assertion.into_said(),
+        signed,
+        change: None,
+        is_proven: refused.is_none(),
     };
     Ok(table(context, usage, Some(&held), now, refused))
 }
@@ -191,15 +209,17 @@ fn table(
     now: UnixTime,
     refused: Option<(Broken, String)>,
 ) -> Explanation {
-    let signed = held.and_then(|held| held.signed());
-    let expectation = signed.map(|signed| Expectation {
-        // The decoys are for the eyes of those who measure time.
-        keys: signed.keys(),
-        ..context.parties().expectation(signed)
+    let expectation = held.and_then(|held| {
+        let signed = held.signed.as_ref()?;
+        Some(Expectation {
+            // The decoys are for the eyes of those who measure time.
+            keys: signed.keys(),
+            ..presented::expectation(context, signed, held.change)
+        })
     });
     let known = Known {
         usage,
-        said: held.map(Held::said),
+        said: held.map(|held| &held.said),
         expectation: expectation.as_ref(),
         now,
     };

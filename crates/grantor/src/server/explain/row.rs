@@ -1,15 +1,58 @@
-//! Which row of an explanation fails, for every way to refuse an assertion.
+//! The row of an explanation that fails, for every way to refuse an assertion: where it stands, and
+//! what can be read in it. Its rule is that of the refusal.
 
 use crate::{
-    assertion::{AssertionError, Broken, PartyError, Usage},
+    assertion::{AssertionError, Broken, CLIENT_ASSERTION_TYPE, PartyError, Place, Usage},
     keys::KeyError,
     server::{ClientAuthError, GrantError, IssueError, PolicyError, TokenError},
-    types::Rule,
+    types::{ClientId, Rule, Shown},
 };
+
+/// A row that fails, but for its rule.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failing {
+    pub(super) place: Place,
+    expected: Option<String>,
+    got: Option<String>,
+}
+
+impl Failing {
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            expected: None,
+            got: None,
+        }
+    }
+
+    fn before(rule: Rule) -> Self {
+        Self::at(Place::Before(rule))
+    }
+
+    fn expected(mut self, expected: impl ToString) -> Self {
+        self.expected = Some(expected.to_string());
+        self
+    }
+
+    fn got(mut self, got: impl ToString) -> Self {
+        self.got = Some(got.to_string());
+        self
+    }
+
+    /// The row of this rule.
+    pub(super) fn of_rule(self, rule: Rule) -> Broken {
+        Broken {
+            rule,
+            place: self.place,
+            expected: self.expected,
+            got: self.got,
+        }
+    }
+}
 
 /// Which assertion of a request an error is about, and the row that fails; `None` if it is about
 /// neither.
-pub(super) fn of(error: &TokenError) -> Option<(Usage, Broken)> {
+pub(super) fn of(error: &TokenError) -> Option<(Usage, Failing)> {
     match error {
         TokenError::ClientAuth(error) => Some((Usage::ClientAuthentication, client_auth(error))),
         TokenError::Grant(error) => Some((Usage::Grant, grant(error))),
@@ -20,159 +63,151 @@ pub(super) fn of(error: &TokenError) -> Option<(Usage, Broken)> {
 }
 
 /// The row behind all: every rule of the assertion held, and yet there is no token.
-fn issue(error: &IssueError) -> Broken {
-    let rule = match error {
-        IssueError::Signing(_) | IssueError::OverQuota(_) => Rule::Issue,
-        IssueError::Store(_) => Rule::Storage,
-    };
-    Broken::Beside { rule, before: None }
+fn issue(error: &IssueError) -> Failing {
+    let last = Failing::at(Place::Last);
+    match error {
+        IssueError::Signing(_) | IssueError::Store(_) => last,
+        IssueError::OverQuota(quota) => last.expected(format_args!(
+            "at most {quota} tokens or revocations in force"
+        )),
+    }
 }
 
 /// The row that fails where client authentication was refused.
-fn client_auth(error: &ClientAuthError) -> Broken {
+fn client_auth(error: &ClientAuthError) -> Failing {
+    use ClientAuthError as E;
+    let (first, last) = (Failing::before(Rule::Jws), Failing::at(Place::Last));
     match error {
-        ClientAuthError::Missing
-        | ClientAuthError::SeveralMechanisms
-        | ClientAuthError::SeveralMechanismsWithAssertion
-        | ClientAuthError::NotOffered
-        | ClientAuthError::UnreadableHeader(_)
-        | ClientAuthError::IncompletePair(_)
-        | ClientAuthError::WrongAssertionType(_) => Broken::Beside {
-            rule: Rule::Client,
-            before: Some(Rule::Jws),
-        },
-        ClientAuthError::UnknownClient(_) | ClientAuthError::DisabledClient => {
-            Broken::Rule(Rule::Issuer)
+        E::Missing => first.expected("client authentication").got("none"),
+        E::SeveralMechanisms | E::SeveralMechanismsWithAssertion => {
+            first.expected("one mechanism").got("several")
         }
-        ClientAuthError::Store(_) => Broken::Beside {
-            rule: Rule::Storage,
-            before: Some(Rule::Issuer),
-        },
-        ClientAuthError::WrongMethod { .. } => Broken::Rule(Rule::Method),
-        ClientAuthError::Party(error) => party(error),
-        ClientAuthError::Assertion(error) => assertion(error),
-        ClientAuthError::ClientIdMismatch(_)
-        | ClientAuthError::MethodNotAccepted(_)
-        | ClientAuthError::WrongSecret
-        | ClientAuthError::OverlongSecret => Broken::Beside {
-            rule: Rule::Client,
-            before: None,
-        },
-        ClientAuthError::Refused(refusal) => Broken::Beside {
-            rule: refusal.rule().clone(),
-            before: None,
-        },
+        E::NotOffered | E::UnreadableHeader(_) => first,
+        E::IncompletePair(missing) => first.expected(missing),
+        E::WrongAssertionType(got) => first
+            .expected(CLIENT_ASSERTION_TYPE)
+            .got(format_args!("{got:?}")),
+        E::UnknownClient(name) => last
+            .expected("a registered client")
+            .got(format_args!("{name:?}")),
+        E::DisabledClient => last.expected("an enabled client"),
+        E::WrongMethod { expected, got } => last.expected(expected).got(got),
+        E::Party(error) => party(error),
+        E::Assertion(error) => assertion(error),
+        E::ClientIdMismatch { expected, got } => {
+            let last = last.got(format_args!("client_id {got:?}"));
+            match expected {
+                Some(expected) => last.expected(expected),
+                None => last,
+            }
+        }
+        E::MethodNotAccepted(method) => {
+            last.expected("a method that the grant accepts").got(method)
+        }
+        E::WrongSecret | E::OverlongSecret | E::Store(_) | E::Refused(_) => last,
     }
 }
 
 /// The row that fails where a grant was refused.
-fn grant(error: &GrantError) -> Broken {
+fn grant(error: &GrantError) -> Failing {
+    use GrantError as E;
+    let own = Failing::at(Place::Own);
     match error {
-        GrantError::Form(_) => Broken::Beside {
-            rule: Rule::Form,
-            before: Some(Rule::Jws),
-        },
-        GrantError::ClientIdMismatch(_) => CALLER,
-        GrantError::Party(error) => party(error),
-        GrantError::Assertion(error) => assertion(error),
-        GrantError::MalformedScopeClaim(_) => Broken::Beside {
-            rule: Rule::ScopeClaim,
-            before: Some(Rule::Subject),
-        },
-        GrantError::UnknownSubject(_) | GrantError::DisabledSubject => Broken::Rule(Rule::Subject),
-        GrantError::NoPermission(_) => Broken::Rule(Rule::Permission),
-        GrantError::NotAllowed => Broken::Rule(Rule::Grant),
-        GrantError::Refused(refusal) => Broken::Beside {
-            rule: refusal.rule().clone(),
-            before: Some(Rule::Scope),
-        },
-        GrantError::Store(_) => Broken::Beside {
-            rule: Rule::Storage,
-            before: Some(Rule::Subject),
-        },
+        E::Form(_) => Failing::before(Rule::Jws),
+        E::ClientIdMismatch { expected, got } => caller(expected, got),
+        E::Party(error) => party(error),
+        E::Assertion(error) => assertion(error),
+        E::MalformedScopeClaim(got) => Failing::before(Rule::Subject)
+            .expected("a scope")
+            .got(format_args!("{got:?}")),
+        E::UnknownSubject(_) | E::DisabledSubject | E::NotAllowed => own,
+        E::NoPermission(subject) => own.got(format_args!("none for {subject:?}")),
+        E::Refused(_) => Failing::before(Rule::Scope),
+        E::Store(_) => Failing::before(Rule::Subject),
     }
 }
 
-fn policy(error: &PolicyError) -> Broken {
+fn policy(error: &PolicyError) -> Failing {
+    let resource = || Failing::before(Rule::Scope);
     match error {
-        PolicyError::MalformedScope(_) | PolicyError::ScopeTooWide { .. } => {
-            Broken::Rule(Rule::Scope)
-        }
-        PolicyError::UnknownResource(_) | PolicyError::SeveralResources => Broken::Beside {
-            rule: Rule::Resource,
-            before: Some(Rule::Scope),
-        },
+        PolicyError::MalformedScope(got) => Failing::at(Place::Own)
+            .expected("a scope")
+            .got(format_args!("{got:?}")),
+        PolicyError::ScopeTooWide { allowed, beyond } => Failing::at(Place::Own)
+            .expected(format_args!("no more than {allowed:?}"))
+            .got(format_args!("also {beyond:?}")),
+        PolicyError::UnknownResource(got) => resource()
+            .expected("a resource that is served")
+            .got(format_args!("{got:?}")),
+        PolicyError::SeveralResources => resource().expected("one resource").got("several"),
     }
 }
 
 /// The caller of a grant is compared with the issuer before that is looked up.
-const CALLER: Broken = Broken::Beside {
-    rule: Rule::Caller,
-    before: Some(Rule::Issuer),
-};
+fn caller(issuer: &Shown, caller: &Shown) -> Failing {
+    Failing::before(Rule::Issuer)
+        .expected(format_args!("the issuer {issuer:?}"))
+        .got(format_args!("{caller:?}"))
+}
 
 /// The row that fails where no party was found that could have signed.
-fn party(error: &PartyError) -> Broken {
+fn party(error: &PartyError) -> Failing {
+    let own = Failing::at(Place::Own);
     match error {
-        PartyError::NoIssuer | PartyError::Unknown(_) | PartyError::Disabled(_) => {
-            Broken::Rule(Rule::Issuer)
-        }
-        PartyError::NotCaller { .. } => CALLER,
-        PartyError::WrongMethod { .. } => Broken::Rule(Rule::Method),
-        PartyError::Key { error, .. } => key(error),
-        PartyError::Store(_) => Broken::Beside {
-            rule: Rule::Storage,
-            before: Some(Rule::Issuer),
-        },
+        PartyError::NoIssuer | PartyError::Unknown(_) => own.expected("a registered party"),
+        PartyError::Disabled(_) => own.expected("an enabled party"),
+        PartyError::NotCaller {
+            caller: got,
+            issuer,
+        } => caller(issuer, got),
+        PartyError::WrongMethod { method, .. } => own.expected(method).got("an assertion"),
+        PartyError::Key { party, error } => key(party.name(), error),
+        PartyError::Store(_) => Failing::before(Rule::Issuer),
     }
 }
 
-fn key(error: &KeyError) -> Broken {
+/// A row without a key: none was tried.
+fn key(party: &str, error: &KeyError) -> Failing {
+    let party = Shown::known(party, ClientId::MAX_BYTES);
+    let own = Failing::at(Place::Own).expected(format_args!("a key of {party:?} in force"));
     match error {
-        KeyError::Store(_) => Broken::Beside {
-            rule: Rule::Storage,
-            before: Some(Rule::Key),
-        },
-        KeyError::UnknownKeyId
-        | KeyError::NoKeyForAlgorithm(_)
+        KeyError::Store(_) => Failing::before(Rule::Key),
+        KeyError::UnknownKeyId => own,
+        KeyError::NoKeyForAlgorithm(_)
         | KeyError::KeyExpired { .. }
         | KeyError::KeyUnusable { .. }
-        | KeyError::SecretExpired => Broken::Rule(Rule::Key),
+        | KeyError::SecretExpired => own.got(error),
     }
 }
 
-/// The row of a rule has the name of the rule.
-pub(super) fn assertion(error: &AssertionError) -> Broken {
+/// Expectation and assertion say what stands in the rows of their rules.
+pub(super) fn assertion(error: &AssertionError) -> Failing {
+    use AssertionError as E;
     match error {
-        AssertionError::Store(_) => Broken::Beside {
-            rule: error.rule(),
-            before: Some(Rule::Replay),
-        },
-        AssertionError::BeforeFence(_) => Broken::Beside {
-            rule: error.rule(),
-            before: Some(Rule::Replay),
-        },
-        AssertionError::OverQuota(_) => Broken::Beside {
-            rule: error.rule(),
-            before: Some(Rule::Subject),
-        },
-        AssertionError::Jws(_)
-        | AssertionError::Claims(_)
-        | AssertionError::WrongAlgorithm { .. }
-        | AssertionError::WrongType { .. }
-        | AssertionError::MissingClaim(_)
-        | AssertionError::MalformedClaim { .. }
-        | AssertionError::WrongIssuer { .. }
-        | AssertionError::WrongSubject { .. }
-        | AssertionError::WrongAudience { .. }
-        | AssertionError::AudienceArray
-        | AssertionError::Expired { .. }
-        | AssertionError::ExpiresTooLate { .. }
-        | AssertionError::NotYetValid { .. }
-        | AssertionError::IssuedInFuture { .. }
-        | AssertionError::TooOld { .. }
-        | AssertionError::EndsBeforeStart(_)
-        | AssertionError::Replayed => Broken::Rule(error.rule()),
+        E::Store(_) => Failing::before(Rule::Replay),
+        E::BeforeFence(_) => {
+            Failing::before(Rule::Replay).expected("issued after the storage was restored")
+        }
+        E::OverQuota(quota) => Failing::before(Rule::Subject).expected(format_args!(
+            "at most {quota} used assertions that have not expired"
+        )),
+        E::Jws(_)
+        | E::Claims(_)
+        | E::WrongAlgorithm { .. }
+        | E::WrongType { .. }
+        | E::MissingClaim(_)
+        | E::MalformedClaim { .. }
+        | E::WrongIssuer { .. }
+        | E::WrongSubject { .. }
+        | E::WrongAudience { .. }
+        | E::AudienceArray
+        | E::Expired { .. }
+        | E::ExpiresTooLate { .. }
+        | E::NotYetValid { .. }
+        | E::IssuedInFuture { .. }
+        | E::TooOld { .. }
+        | E::EndsBeforeStart(_)
+        | E::Replayed => Failing::at(Place::Own),
     }
 }
 
@@ -180,17 +215,20 @@ pub(super) fn assertion(error: &AssertionError) -> Broken {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use grantor_jose::{Algorithm, ClaimsError, JsonError, JwkError, JwsError, SigningError};
+    use grantor_jose::{
+        Algorithm, ClaimsError, JsonError, JwkError, JwsError, SigningError, compact, json::Object,
+        signing_input,
+    };
 
     use super::*;
     use crate::{
-        assertion::{Explanation, Known, Party, Verdict},
+        assertion::{Assertion, Check, Explanation, Known, Party, Verdict},
         clock::UnixTime,
         keys::KeySource,
         registry::{Client, ClientMetadata},
         server::{FormError, Refusal},
         storage::StoreError,
-        types::{AuthMethod, ErrorCode, Shown},
+        types::{AuthMethod, ErrorCode},
     };
 
     /// Errors with the rule of the row that fails, one line or more for each variant: a variant
@@ -211,11 +249,13 @@ mod tests {
         }};
     }
 
-    /// The rule of the one row that fails.
-    fn failing_row(usage: Usage, broken: Broken) -> Rule {
+    /// The one row that fails, of an assertion that could be read.
+    fn failing_row(usage: Usage, broken: Broken) -> Check {
+        let signed = compact(signing_input(Algorithm::Es256, Object::new(), b"{}"), &[7]);
+        let said = Assertion::parse(&signed).expect("a JWT").into_said();
         let known = Known {
             usage,
-            said: None,
+            said: Some(&said),
             expectation: None,
             now: UnixTime::from_millis(0),
         };
@@ -235,7 +275,13 @@ mod tests {
                 && after.iter().all(|verdict| *verdict == Verdict::NotReached),
             "{broken:?}: {verdicts:?}"
         );
-        explanation.checks[failed].rule.clone()
+        let mut rules: Vec<_> = explanation.checks.iter().map(|check| &check.rule).collect();
+        rules.sort_by_key(|rule| rule.name());
+        assert!(
+            rules.is_sorted_by(|a, b| a.name() < b.name()),
+            "a row twice: {rules:?}"
+        );
+        explanation.checks[failed].clone()
     }
 
     fn got() -> Shown {
@@ -355,14 +401,16 @@ mod tests {
             E::UnreadableHeader(_) => [(E::UnreadableHeader("why"), Client)],
             E::IncompletePair(_) => [(E::IncompletePair("client_id"), Client)],
             E::WrongAssertionType(_) => [(E::WrongAssertionType(got()), Client)],
-            E::ClientIdMismatch(_) => [(E::ClientIdMismatch(got()), Client)],
+            E::ClientIdMismatch { .. } => [
+                (E::ClientIdMismatch { expected: None, got: got() }, Client),
+            ],
             E::Party(_) => [(E::Party(PartyError::NoIssuer), Issuer)],
-            E::UnknownClient(_) => [(E::UnknownClient(got()), Issuer)],
-            E::DisabledClient => [(E::DisabledClient, Issuer)],
+            E::UnknownClient(_) => [(E::UnknownClient(got()), Client)],
+            E::DisabledClient => [(E::DisabledClient, Client)],
             E::WrongMethod { .. } => [
                 (E::WrongMethod { expected: method(), got: method() }, Method),
             ],
-            E::MethodNotAccepted(_) => [(E::MethodNotAccepted(method()), Client)],
+            E::MethodNotAccepted(_) => [(E::MethodNotAccepted(method()), Method)],
             E::WrongSecret => [(E::WrongSecret, Client)],
             E::OverlongSecret => [(E::OverlongSecret, Client)],
             E::Assertion(_) => [(E::Assertion(AssertionError::Replayed), Replay)],
@@ -384,7 +432,9 @@ mod tests {
         use GrantError as E;
         let own = every!(GrantError:
             E::Form(_) => [(E::Form(FormError::MissingParameter("assertion")), Form)],
-            E::ClientIdMismatch(_) => [(E::ClientIdMismatch(got()), Caller)],
+            E::ClientIdMismatch { .. } => [
+                (E::ClientIdMismatch { expected: got(), got: got() }, Caller),
+            ],
             E::Party(_) => [(E::Party(PartyError::NoIssuer), Issuer)],
             E::Assertion(_) => [(E::Assertion(AssertionError::Replayed), Replay)],
             E::UnknownSubject(_) => [(E::UnknownSubject(got()), Subject)],
@@ -441,12 +491,80 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_has_exactly_one_failing_row() {
+    fn every_refusal_has_exactly_one_failing_row_of_its_own_rule() {
         for (error, rule) in all() {
-            let (usage, broken) = of(&error).expect("it is about an assertion");
-            assert_eq!(failing_row(usage, broken), rule, "{error:?}");
+            let text = format!("{error:?}");
+            let (usage, failing) = of(&error).expect("it is about an assertion");
+            let refusal = Refusal::from(error);
+            assert_eq!(refusal.rule(), &rule, "{text}");
+            let row = failing_row(usage, failing.of_rule(refusal.rule().clone()));
+            assert_eq!(row.rule, rule, "{text}");
         }
         assert_eq!(of(&FormError::TooLarge.into()), None);
+    }
+
+    /// What two names disagree about is in the row.
+    #[test]
+    fn a_mismatch_shows_what_was_expected_and_what_came() {
+        let (billing, other) = (|| Shown::of("billing"), || Shown::of("other"));
+        let client_id = ClientAuthError::ClientIdMismatch {
+            expected: Some("billing".parse().expect("a name")),
+            got: other(),
+        };
+        let method = ClientAuthError::WrongMethod {
+            expected: AuthMethod::CLIENT_SECRET_BASIC,
+            got: AuthMethod::CLIENT_SECRET_POST,
+        };
+        let named = GrantError::ClientIdMismatch {
+            expected: billing(),
+            got: other(),
+        };
+        let authenticated = PartyError::NotCaller {
+            caller: other(),
+            issuer: billing(),
+        };
+        let scope = PolicyError::ScopeTooWide {
+            allowed: Shown::of("a b"),
+            beyond: Shown::of("c"),
+        };
+        let by_secret = PartyError::WrongMethod {
+            party: a_party(),
+            method: AuthMethod::CLIENT_SECRET_BASIC,
+        };
+        let rows: [(TokenError, &str, &str, &str); 6] = [
+            (client_id.into(), "client", "billing", "client_id \"other\""),
+            (
+                method.into(),
+                "method",
+                "client_secret_basic",
+                "client_secret_post",
+            ),
+            (
+                GrantError::from(authenticated).into(),
+                "caller",
+                "the issuer \"billing\"",
+                "\"other\"",
+            ),
+            (
+                named.into(),
+                "caller",
+                "the issuer \"billing\"",
+                "\"other\"",
+            ),
+            (scope.into(), "scope", "no more than \"a b\"", "also \"c\""),
+            (
+                ClientAuthError::from(by_secret).into(),
+                "method",
+                "client_secret_basic",
+                "an assertion",
+            ),
+        ];
+        for (error, rule, expected, got) in rows {
+            let (usage, failing) = of(&error).expect("it is about an assertion");
+            let row = failing_row(usage, failing.of_rule(Refusal::from(error).rule().clone()));
+            let row = (row.rule.name(), &*row.expected, &*row.got);
+            assert_eq!(row, (rule, expected, got));
+        }
     }
 
     #[test]
@@ -459,21 +577,6 @@ mod tests {
                 (&Rule::Storage, &ErrorCode::TEMPORARILY_UNAVAILABLE),
                 "{refusal:?}"
             );
-        }
-    }
-
-    /// An unregistered signer has one name in the decision and in its table.
-    #[test]
-    fn an_unknown_signer_is_one_rule_in_the_refusal_and_in_the_explanation() {
-        for (error, rule) in all() {
-            if matches!(
-                error,
-                TokenError::ClientAuth(ClientAuthError::Party(_))
-                    | TokenError::Grant(GrantError::Party(_))
-            ) && rule == Rule::Issuer
-            {
-                assert_eq!(Refusal::from(error).rule(), &rule);
-            }
         }
     }
 }

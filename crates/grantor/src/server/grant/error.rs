@@ -2,7 +2,7 @@
 
 use crate::{
     assertion::{AssertionError, PartyError},
-    server::{Blame, FormError, Refusal},
+    server::{Blame, FormError, Refusal, UnprovenAssertion},
     storage::StoreError,
     types::{ErrorCode, Rule, Shown},
 };
@@ -15,8 +15,15 @@ pub enum GrantError {
     #[error(transparent)]
     Form(#[from] FormError),
     /// A `client_id` without credentials beside the assertion names another client than its issuer.
-    #[error("client_id does not match the issuer of the assertion: got {0:?}")]
-    ClientIdMismatch(Shown),
+    #[error(
+        "client_id does not match the issuer of the assertion: expected {expected:?}, got {got:?}"
+    )]
+    ClientIdMismatch {
+        /// `iss`
+        expected: Shown,
+        /// `client_id`
+        got: Shown,
+    },
     /// The assertion has no party that could have signed it.
     #[error(transparent)]
     Party(#[from] PartyError),
@@ -49,15 +56,24 @@ pub enum GrantError {
 /// What is told of everything by which a caller could find out who is registered (law 6).
 const NOT_ACCEPTABLE: &str = "the assertion is not acceptable";
 
+impl From<UnprovenAssertion> for GrantError {
+    fn from(error: UnprovenAssertion) -> Self {
+        match error {
+            UnprovenAssertion::Party(error) => Self::Party(error),
+            UnprovenAssertion::Assertion(error) => Self::Assertion(error),
+        }
+    }
+}
+
 impl From<GrantError> for Refusal {
     fn from(error: GrantError) -> Self {
         use GrantError as E;
         let refused = |rule, text| Self::new(ErrorCode::INVALID_GRANT, rule, text);
         let cause = error.to_string();
         let refusal = match error {
-            E::ClientIdMismatch(_) => Self::new(
+            E::ClientIdMismatch { .. } => Self::new(
                 ErrorCode::INVALID_CLIENT,
-                Rule::Grant,
+                Rule::Caller,
                 "client authentication failed",
             )
             .blaming(Blame::FailedProof),
@@ -65,10 +81,9 @@ impl From<GrantError> for Refusal {
             E::Assertion(assertion) => {
                 Self::of_assertion(&assertion, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE)
             }
-            E::UnknownSubject(_) | E::DisabledSubject => refused(
-                Rule::SubjectClaim,
-                "the client may not act for this subject",
-            ),
+            E::UnknownSubject(_) | E::DisabledSubject => {
+                refused(Rule::Subject, "the client may not act for this subject")
+            }
             E::NoPermission(_) => {
                 refused(Rule::Permission, "the client may not act for this subject")
             }
@@ -79,7 +94,7 @@ impl From<GrantError> for Refusal {
             ),
             E::MalformedScopeClaim(_) => Self::new(
                 ErrorCode::INVALID_SCOPE,
-                Rule::Grant,
+                Rule::ScopeClaim,
                 "the scope claim is malformed",
             ),
             E::Store(store) => Self::of_store(&store),

@@ -7,9 +7,9 @@ use grantor_jose::Claims;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    assertion::{Assertion, Party, PartyError, Signed, Usage},
+    assertion::{Party, PartyError},
     registry::{Client, Permission, Subject},
-    server::{Caller, Context, Decision, GrantError, Request, party},
+    server::{Caller, Context, Decision, GrantError, Presented, Request, UnprovenAssertion},
     types::{GrantType, Scope, Shown, SubjectId},
 };
 
@@ -57,43 +57,25 @@ impl Grant for JwtBearer {
         caller: &Caller,
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
-        let assertion =
-            Assertion::parse(request.required("assertion")?).map_err(GrantError::Assertion)?;
-        let mut signed = None;
-        let outcome = authorization(context, &assertion, caller, decision, &mut signed).await;
-        decision.held(Usage::Grant, assertion, signed);
-        outcome
+        let assertion = request.required("assertion")?;
+        let presented = Presented::grant(assertion, caller).in_parameter("assertion");
+        let proven = context.verify(presented, decision).await;
+        let proven = proven.map_err(|error| refused(error, caller))?;
+        let (party, subject, claims) = (proven.party(), proven.subject(), proven.claims());
+        let authorization = entitle(context, party, subject, claims).await?;
+        decision.is_about(&authorization.subject);
+        Ok(authorization)
     }
-}
-
-/// What the assertion entitles its issuer to. What it is held against is left in `held`.
-async fn authorization(
-    context: &Context,
-    assertion: &Assertion<'_>,
-    caller: &Caller,
-    decision: &mut Decision,
-    held: &mut Option<Signed>,
-) -> Result<Authorization, GrantError> {
-    let (name, now) = (caller.name(), context.now());
-    let signed = party::find(context, assertion, Usage::Grant, name, now, decision).await;
-    let signed = &*held.insert(signed.map_err(|error| refused(error, caller))?);
-    let expectation = context.parties().expectation(signed);
-    let verified = context.verifier().verify(assertion, &expectation, now);
-    let verified = verified.await.map_err(GrantError::Assertion)?;
-    decision.used_assertion(&verified);
-    let (subject, claims) = (verified.subject(), verified.claims());
-    let authorization = entitle(context, signed.party(), subject, claims).await?;
-    decision.is_about(&authorization.subject);
-    Ok(authorization)
 }
 
 /// RFC 7523 §3 (1): the issuer is a registered, enabled party, and the one that calls, be it named
 /// only, public or authenticated.
-fn refused(error: PartyError, caller: &Caller) -> GrantError {
+fn refused(error: UnprovenAssertion, caller: &Caller) -> GrantError {
     match error {
-        PartyError::NotCaller { caller: name, .. } if caller.authenticated().is_none() => {
-            GrantError::ClientIdMismatch(name)
-        }
+        UnprovenAssertion::Party(PartyError::NotCaller {
+            caller: got,
+            issuer: expected,
+        }) if caller.authenticated().is_none() => GrantError::ClientIdMismatch { expected, got },
         error => error.into(),
     }
 }
