@@ -166,6 +166,17 @@ impl ChangeRecord {
     pub fn new<R: Resource>(
         id: &R::Id,
         action: Action,
+        states: [Option<Value>; 2],
+        actor: &Actor,
+        at: UnixTime,
+    ) -> Self {
+        Self::of((R::NAME, id.to_text()), action, states, actor, at)
+    }
+
+    /// The record of a change of what no [`Resource`] is, by kind and name, not yet kept.
+    pub(crate) fn of(
+        (resource, name): (&str, String),
+        action: Action,
         [before, after]: [Option<Value>; 2],
         actor: &Actor,
         at: UnixTime,
@@ -174,12 +185,20 @@ impl ChangeRecord {
             id: 0,
             at,
             actor: actor.clone(),
-            resource: R::NAME.to_owned(),
-            name: id.to_text(),
+            resource: resource.to_owned(),
+            name,
             action,
             before,
             after,
         }
+    }
+
+    /// A record as a [`Log`](crate::storage::Log) has it.
+    ///
+    /// # Errors
+    /// What is wrong with a text that is none.
+    pub fn read(document: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(document)
     }
 
     /// Writes it to the log of the process too, once it is kept.

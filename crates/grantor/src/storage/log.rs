@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::{Cursor, StoreError};
 use crate::{
     clock::UnixTime,
+    registry::ChangeRecord,
     server::{Decision, DecisionLog, Outcome},
     types::Rule,
 };
@@ -76,6 +77,37 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
 
 impl Logged for Decision {
     type Filter = DecisionFilter;
+}
+
+impl Logged for ChangeRecord {
+    type Filter = ChangeFilter;
+}
+
+/// Which changes are asked for: those that are all of what is set here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChangeFilter {
+    /// Only those of this actor, as [`Who`](crate::registry::Who) is displayed: `operator anna`.
+    pub actor: Option<String>,
+    /// Only those of resources of this kind ([`ChangeRecord::resource`]).
+    pub resource: Option<String>,
+    /// Only those of resources of this name ([`ChangeRecord::name`]).
+    pub name: Option<String>,
+    /// Only those not older than this.
+    pub since: Option<UnixTime>,
+}
+
+impl ChangeFilter {
+    /// Whether a change passes.
+    pub fn passes(&self, change: &ChangeRecord) -> bool {
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
+        is(&self.actor, &change.actor.who.to_string())
+            && is(&self.resource, &change.resource)
+            && is(&self.name, &change.name)
+            && self.since.is_none_or(|since| change.at >= since)
+    }
 }
 
 /// Which decisions are asked for: those that are all of what is set here.

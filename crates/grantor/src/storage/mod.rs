@@ -31,11 +31,13 @@ pub use error::StoreError;
 pub use from_registry::FromRegistry;
 pub use health::{Figures, Readiness, StoreFigures};
 pub use keys::{KeyStore, SigningKeyInfo};
-pub use log::{DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Logged, Start};
+pub use log::{
+    ChangeFilter, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Logged, Start,
+};
 pub use memory::MemoryStore;
 pub use page::{Cursor, Page};
 pub use permission::PermissionSource;
-pub use registry::{Applied, Change, Changes, Registries, Registry};
+pub use registry::{AnyChange, Applied, Batch, Change, Registries, Registry};
 pub use replay::{
     Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Cursor, Page, StoreError};
+use super::{Cursor, Log, Page, StoreError};
 use crate::registry::{Actor, ChangeRecord, Client, Permission, Resource, Revision, Subject};
 
 /// One change of a registry. A backend knows all kinds, or does not compile.
@@ -67,23 +67,54 @@ pub trait Registry<R: Resource>: Send + Sync + 'static {
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError>;
 }
 
-/// Reads the record of changes, of all registries of a backend.
+/// A change of any kind of resource. A backend knows all kinds, or does not compile.
+#[derive(Clone, Debug)]
+pub enum AnyChange {
+    /// Of a client.
+    Client(Change<Client>),
+    /// Of a subject.
+    Subject(Change<Subject>),
+    /// Of a permission.
+    Permission(Change<Permission>),
+}
+
+impl From<Change<Client>> for AnyChange {
+    fn from(change: Change<Client>) -> Self {
+        Self::Client(change)
+    }
+}
+
+impl From<Change<Subject>> for AnyChange {
+    fn from(change: Change<Subject>) -> Self {
+        Self::Subject(change)
+    }
+}
+
+impl From<Change<Permission>> for AnyChange {
+    fn from(change: Change<Permission>) -> Self {
+        Self::Permission(change)
+    }
+}
+
+/// Changes resources of several kinds at once.
 #[async_trait]
-pub trait Changes: Send + Sync + 'static {
-    /// At most `limit` records in the order in which the changes were made, from the cursor on.
+pub trait Batch: Send + Sync + 'static {
+    /// As [`Registry::apply`], of any kinds: all changes or none, one after the other, so that a
+    /// permission may follow the client and the subject that it needs. Answers the records as they
+    /// are kept, of what went along too.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] if it is none of this list.
-    async fn changes(
+    /// As [`Registry::apply`].
+    async fn apply_all(
         &self,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page<ChangeRecord>, StoreError>;
+        changes: Vec<AnyChange>,
+        by: &Actor,
+    ) -> Result<Vec<ChangeRecord>, StoreError>;
 }
 
 /// A backend with all registries.
 pub trait Registries:
-    Registry<Client> + Registry<Subject> + Registry<Permission> + Changes + Sized
+    Registry<Client> + Registry<Subject> + Registry<Permission> + Batch + Log<ChangeRecord> + Sized
 {
     /// The clients.
     fn clients(&self) -> &dyn Registry<Client> {
@@ -99,9 +130,17 @@ pub trait Registries:
     fn permissions(&self) -> &dyn Registry<Permission> {
         self
     }
+
+    /// What was changed in all of them.
+    fn changes(&self) -> &dyn Log<ChangeRecord> {
+        self
+    }
 }
 
-impl<T: Registry<Client> + Registry<Subject> + Registry<Permission> + Changes> Registries for T {}
+impl<T> Registries for T where
+    T: Registry<Client> + Registry<Subject> + Registry<Permission> + Batch + Log<ChangeRecord>
+{
+}
 
 /// Most tries of a change that others keep overtaking.
 const TRIES: u32 = 64;

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     registry::ChangeRecord,
-    storage::{Changes, Cursor, Page, StoreError},
+    storage::{ChangeFilter, Log, LogPage, Start, StoreError},
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{
     SqliteStore,
-    error::{Failure, unreadable},
+    error::Failure,
+    log::{Query, value},
 };
 
 /// How many records of changes are kept, and for how long.
@@ -36,48 +37,36 @@ impl Default for ChangeRetention {
 }
 
 #[async_trait]
-impl Changes for SqliteStore {
-    async fn changes(
+impl Log<ChangeRecord> for SqliteStore {
+    async fn page(
         &self,
-        after: Option<&Cursor>,
+        filter: &ChangeFilter,
+        start: Start,
         limit: u32,
-    ) -> Result<Page<ChangeRecord>, StoreError> {
-        let after: i64 = match after {
-            Some(cursor) => {
-                let place = cursor.place().and_then(|place| place.parse().ok());
-                place.ok_or(StoreError::Cursor)?
-            }
-            None => 0,
-        };
-        let list = move |connection: &Connection| list(connection, after, limit.saturating_add(1));
-        let read = self.0.readers().read(list).await?;
-        Ok(Page::of(read, limit as usize, |last: &ChangeRecord| {
-            last.id.to_string()
-        }))
+    ) -> Result<LogPage, StoreError> {
+        let filter = filter.clone();
+        self.0
+            .readers()
+            .read(move |connection| {
+                let since = filter.since.map(UnixTime::millis);
+                query(&filter, &since).page(connection, &start, limit)
+            })
+            .await
     }
 }
 
-fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<ChangeRecord>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT sequence, record FROM change_record WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
-    )?;
-    let mut rows = statement.query((after, limit))?;
-    let mut records = Vec::new();
-    while let Some(row) = rows.next()? {
-        records.push(record(row)?);
-    }
-    Ok(records)
-}
+/// The record with its number. One that somebody wrote there by hand hides no other, whatever it is.
+const DOCUMENT: &str =
+    "CASE WHEN json_valid(record) THEN json_set(record, '$.id', sequence) ELSE record END";
 
-fn record(row: &Row<'_>) -> Result<ChangeRecord, Failure> {
-    let mut record: ChangeRecord = serde_json::from_str(
-        row.get_ref(1)?
-            .as_str()
-            .map_err(|error| unreadable("record of a change", error))?,
-    )
-    .map_err(|error| unreadable("record of a change", error))?;
-    record.id = row.get::<_, i64>(0)?.unsigned_abs();
-    Ok(record)
+fn query<'f>(filter: &'f ChangeFilter, since: &'f Option<i64>) -> Query<'f> {
+    let conditions = [
+        ("actor = ?", value(&filter.actor)),
+        ("resource = ?", value(&filter.resource)),
+        ("name = ?", value(&filter.name)),
+        ("at >= ?", value(since)),
+    ];
+    Query::new("change_record", DOCUMENT, conditions)
 }
 
 /// Keeps a record, and gives it its number.

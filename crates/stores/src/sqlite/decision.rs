@@ -7,15 +7,15 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     server::{Decision, DecisionLog},
-    storage::{
-        Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Start,
-        StoreError,
-    },
+    storage::{DecisionFilter, DecisionIndex, DecisionStore, Log, LogPage, Start, StoreError},
     types::Rule,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
 
-use super::{SqliteStore, error::Failure};
+use super::{
+    SqliteStore,
+    log::{Query, value},
+};
 
 /// How many decisions are kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,115 +182,23 @@ impl Log<Decision> for SqliteStore {
         let filter = filter.clone();
         self.0
             .readers()
-            .read(move |connection| page(connection, &filter, &start, limit))
+            .read(move |connection| {
+                let since = filter.since.map(UnixTime::millis);
+                query(&filter, &since).page(connection, &start, limit)
+            })
             .await
     }
 }
 
-/// Numbers are given in the order of commits, as one transaction writes at a time: behind the
-/// newest number that is seen nothing is committed later.
-fn page(
-    connection: &Connection,
-    filter: &DecisionFilter,
-    start: &Start,
-    limit: u32,
-) -> Result<LogPage, Failure> {
-    // All of one state of the database.
-    let connection = connection.unchecked_transaction()?;
-    let after = match start {
-        Start::Oldest => 0,
-        Start::After(cursor) => sequence(cursor)?,
-        Start::Last(count) => before(&connection, filter, *count)?,
-    };
-    let entries = select(&connection, filter, after, limit)?;
-    let next = match entries.last() {
-        Some(last) if entries.len() == limit as usize => last.cursor.clone(),
-        _ => cursor(newest(&connection)?.max(after)),
-    };
-    Ok(LogPage { entries, next })
-}
-
-fn cursor(sequence: i64) -> Cursor {
-    Cursor::of(&sequence.to_string())
-}
-
-fn sequence(cursor: &Cursor) -> Result<i64, StoreError> {
-    let place = cursor.place().ok_or(StoreError::Cursor)?;
-    place.parse().map_err(|_| StoreError::Cursor)
-}
-
-fn newest(connection: &Connection) -> rusqlite::Result<i64> {
-    let newest = "SELECT coalesce(max(sequence), 0) FROM decision";
-    connection
-        .prepare_cached(newest)?
-        .query_row([], |row| row.get(0))
-}
-
-fn select(
-    connection: &Connection,
-    filter: &DecisionFilter,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<Entry>, Failure> {
-    let entry = |row: &Row<'_>| {
-        Ok(Entry {
-            cursor: cursor(row.get(0)?),
-            document: row.get(1)?,
-        })
-    };
-    filtered(filter, |wanted, values| {
-        let query = format!(
-            "SELECT sequence, record FROM decision WHERE {wanted} AND sequence > ? ORDER BY sequence LIMIT ?"
-        );
-        let mut statement = connection.prepare_cached(&query)?;
-        Ok(statement
-            .query_map([values, &[&after, &limit]].concat().as_slice(), entry)?
-            .collect::<rusqlite::Result<_>>()?)
-    })
-}
-
-/// The number behind which the newest decisions are that pass the filter, at most `count` of them.
-fn before(connection: &Connection, filter: &DecisionFilter, count: u32) -> Result<i64, Failure> {
-    filtered(filter, |wanted, values| {
-        let query = format!(
-            "SELECT sequence FROM decision WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
-        );
-        let mut statement = connection.prepare_cached(&query)?;
-        let found = statement
-            .query_row([values, &[&count]].concat().as_slice(), |row| row.get(0))
-            .optional()?;
-        Ok(found.unwrap_or(0))
-    })
-}
-
-/// Calls `query` with the condition of this filter and its values.
-fn filtered<T>(
-    filter: &DecisionFilter,
-    query: impl FnOnce(&str, &[&dyn ToSql]) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let since = filter.since.map(UnixTime::millis);
-    let conditions: [(&str, Option<&dyn ToSql>); 5] = [
-        ("refused = ?", filter.refused.then_some(&true)),
-        ("id = ?", filter.id.as_ref().map(|id| id as &dyn ToSql)),
-        (
-            "party = ?",
-            filter.party.as_ref().map(|party| party as &dyn ToSql),
-        ),
-        (
-            "rule = ?",
-            filter.rule.as_ref().map(|rule| rule as &dyn ToSql),
-        ),
-        ("at >= ?", since.as_ref().map(|since| since as &dyn ToSql)),
+fn query<'f>(filter: &'f DecisionFilter, since: &'f Option<i64>) -> Query<'f> {
+    let conditions = [
+        ("refused = ?", filter.refused.then_some(&true as _)),
+        ("id = ?", value(&filter.id)),
+        ("party = ?", value(&filter.party)),
+        ("rule = ?", value(&filter.rule)),
+        ("at >= ?", value(since)),
     ];
-    let used: Vec<_> = conditions
-        .into_iter()
-        .filter_map(|(condition, value)| Some((condition, value?)))
-        .collect();
-    let wanted = used.iter().fold("1".to_owned(), |all, (condition, _)| {
-        format!("{all} AND {condition}")
-    });
-    let values: Vec<&dyn ToSql> = used.iter().map(|(_, value)| *value).collect();
-    query(&wanted, &values)
+    Query::new("decision", "record", conditions)
 }
 
 /// Removes what is beyond the retention from the beginning, a bounded number of rows at a time.

@@ -15,6 +15,7 @@ mod claim_rows;
 mod client;
 mod decision;
 mod error;
+mod log;
 mod marks;
 mod open;
 mod permission;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     registry::{Action, Actor, ChangeRecord, Permission, Resource, ResourceId, Revision},
-    storage::{Applied, Change, Cursor, Page, Registry, StoreError},
+    storage::{AnyChange, Applied, Batch, Change, Cursor, Page, Registry, StoreError},
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -79,6 +79,39 @@ impl<R: Stored> Registry<R> for SqliteStore {
     }
 
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {
+        let make = move |changing: &mut Changing<'_>| {
+            let made = changes.into_iter().map(|change| changing.make(change));
+            made.collect::<Result<_, _>>()
+        };
+        let (resources, _) = self.record_changes(by, make).await?;
+        Ok(Applied::new(resources))
+    }
+}
+
+#[async_trait]
+impl Batch for SqliteStore {
+    async fn apply_all(
+        &self,
+        changes: Vec<AnyChange>,
+        by: &Actor,
+    ) -> Result<Vec<ChangeRecord>, StoreError> {
+        let make = move |changing: &mut Changing<'_>| {
+            let mut changes = changes.into_iter();
+            changes.try_for_each(|change| changing.make_any(change))
+        };
+        let ((), records) = self.record_changes(by, make).await?;
+        Ok(records)
+    }
+}
+
+impl SqliteStore {
+    /// Makes changes and keeps their records, in one transaction. Answers the records as they are
+    /// kept.
+    pub(super) async fn record_changes<T: Send + 'static>(
+        &self,
+        by: &Actor,
+        make: impl FnOnce(&mut Changing<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<(T, Vec<ChangeRecord>), StoreError> {
         let (by, at) = (by.clone(), self.0.cached.clock().now());
         let work = move |connection: &Connection, master_key: &MasterKey| {
             let changing = Changing {
@@ -88,38 +121,43 @@ impl<R: Stored> Registry<R> for SqliteStore {
                 at,
                 records: Vec::new(),
             };
-            Ok(changing.apply(changes)?)
+            Ok(changing.apply(make)?)
         };
-        let (applied, records) = self.write(work).await?;
+        let (made, records) = self.write(work).await?;
         records.iter().for_each(ChangeRecord::log);
-        Ok(applied)
+        Ok((made, records))
     }
 }
 
 /// The changes of one call, in its transaction.
-struct Changing<'a> {
-    connection: &'a Connection,
-    master_key: &'a MasterKey,
-    by: &'a Actor,
-    at: UnixTime,
-    records: Vec<ChangeRecord>,
+pub(super) struct Changing<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) master_key: &'a MasterKey,
+    pub(super) by: &'a Actor,
+    pub(super) at: UnixTime,
+    pub(super) records: Vec<ChangeRecord>,
 }
 
 impl Changing<'_> {
-    fn apply<R: Stored>(
+    fn apply<T>(
         mut self,
-        changes: Vec<Change<R>>,
-    ) -> Result<(Applied<R>, Vec<ChangeRecord>), Failure> {
+        make: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<(T, Vec<ChangeRecord>), Failure> {
         let recording = change_record::Recording::begin(self.connection)?;
-        let resources = changes
-            .into_iter()
-            .map(|change| self.make(change))
-            .collect::<Result<_, _>>()?;
+        let made = make(&mut self)?;
         for record in &mut self.records {
             change_record::insert(self.connection, record)?;
         }
         recording.end()?;
-        Ok((Applied::new(resources), self.records))
+        Ok((made, self.records))
+    }
+
+    fn make_any(&mut self, change: AnyChange) -> Result<(), Failure> {
+        match change {
+            AnyChange::Client(change) => self.make(change).map(drop),
+            AnyChange::Subject(change) => self.make(change).map(drop),
+            AnyChange::Permission(change) => self.make(change).map(drop),
+        }
     }
 
     fn make<R: Stored>(&mut self, change: Change<R>) -> Result<Option<Arc<R>>, Failure> {

@@ -9,7 +9,7 @@ use grantor::{
         Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Permission, Subject,
         Way, Who,
     },
-    storage::{Changes as _, Registries as _},
+    storage::{ChangeFilter, Registries as _, Start},
     types::{AuthMethod, SubjectId},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
@@ -29,7 +29,11 @@ fn client(name: &str) -> Client {
 }
 
 async fn records(store: &SqliteStore) -> Vec<ChangeRecord> {
-    store.changes(None, 1000).await.expect("read").items
+    let all = ChangeFilter::default();
+    let page = store.changes().page(&all, Start::Oldest, 1000).await;
+    let entries = page.expect("read").entries.into_iter();
+    let read = entries.map(|entry| ChangeRecord::read(&entry.document).expect("a record"));
+    read.collect()
 }
 
 /// The database as another tool opens it.

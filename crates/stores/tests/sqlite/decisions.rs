@@ -6,15 +6,18 @@ use std::{path::Path, sync::Arc, time::Duration};
 use grantor::{
     clock::{Clock, ManualClock, UnixTime},
     registry::{Actor, Client, ClientMetadata},
-    server::AuthorizationServer,
+    server::{AuthorizationServer, Decision},
     storage::{
-        DecisionFilter, DecisionStore as _, Entry, Log as _, LogPage, Readiness as _, Registries,
-        Start,
+        DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Readiness as _, Registries, Start,
     },
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, Retention, SqliteStore};
 use rusqlite::Connection;
+
+pub fn decisions(store: &SqliteStore) -> &dyn Log<Decision> {
+    store
+}
 
 struct World {
     store: Arc<SqliteStore>,
@@ -61,7 +64,9 @@ impl World {
 
     async fn list(&self, filter: DecisionFilter) -> Vec<Entry> {
         self.store.flush().await.expect("flushed");
-        let page = self.store.page(&filter, Start::Oldest, 5000).await;
+        let page = decisions(&self.store)
+            .page(&filter, Start::Oldest, 5000)
+            .await;
         page.expect("a page").entries
     }
 }
@@ -111,8 +116,7 @@ async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
             .all(|decision| decision.document.contains(&unknown))
     );
     let later = Start::After(found[0].cursor.clone());
-    let later = world
-        .store
+    let later = decisions(&world.store)
         .page(&DecisionFilter::default(), later, 10)
         .await;
     assert_eq!(later.expect("a page").entries.len(), 1);
@@ -239,7 +243,9 @@ async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages(
     let all = world.list(DecisionFilter::default()).await;
     let page = async |start, limit| {
         let everything = DecisionFilter::default();
-        let page = world.store.page(&everything, start, limit).await;
+        let page = decisions(&world.store)
+            .page(&everything, start, limit)
+            .await;
         page.expect("a page")
     };
     assert_eq!(

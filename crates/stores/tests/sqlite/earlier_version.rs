@@ -8,7 +8,7 @@ use grantor::{
     registry::Actor,
     server::AuthorizationServer,
     storage::{
-        ClientSource, DecisionFilter, KeyStore as _, Log as _, PermissionSource, Registries, Start,
+        ClientSource, DecisionFilter, KeyStore as _, PermissionSource, Registries, Start,
         SubjectSource,
     },
     types::{ClientId, Issuer, SubjectId},
@@ -138,7 +138,10 @@ async fn nothing_is_lost_that_was_registered_used_issued_revoked_or_decided() {
     assert_eq!(store.permissions().all().await.expect("a list").len(), 1);
     assert_eq!(store.signing_key_list().await.expect("a list").len(), 2);
     let all = DecisionFilter::default();
-    let decisions = store.page(&all, Start::Oldest, 100).await.expect("a page");
+    let decisions = crate::decisions::decisions(&store)
+        .page(&all, Start::Oldest, 100)
+        .await
+        .expect("a page");
     assert_eq!(decisions.entries.len(), 6);
 
     let grant = format!(

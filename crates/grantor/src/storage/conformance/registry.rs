@@ -1,6 +1,6 @@
 //! The laws of the registries.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey, base64url_encode};
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ use crate::{
         PresentedSecret, Resource as _, Revision, Subject, Way, Who,
     },
     storage::{
-        Change, ClientSource, Cursor, FromRegistry, PermissionSource, Registries, StoreError,
-        SubjectSource,
+        AnyChange, Change, ChangeFilter, ClientSource, Cursor, FromRegistry, LogPage,
+        PermissionSource, Registries, Start, StoreError, SubjectSource,
     },
     types::{AuthMethod, GrantType, Scope},
 };
@@ -47,6 +47,11 @@ macro_rules! registry_suite {
             what_goes_along_is_recorded_too
             what_was_not_changed_is_not_recorded
             no_secret_is_in_a_record
+            several_kinds_are_changed_at_once
+            of_several_kinds_nothing_is_changed_unless_everything_is
+            changes_are_found_by_what_they_say
+            the_last_changes_are_found_and_then_followed
+            a_record_of_changes_that_is_followed_gives_each_once
             a_registry_satisfies_the_hooks
         }
     };
@@ -711,7 +716,9 @@ pub async fn a_cursor_of_another_list_is_refused<S: Hooked>([store, _]: Two<S>) 
         let cursor = Cursor::from_text(text);
         let page = store.permissions().page(Some(&cursor), 1).await;
         assert!(matches!(page, Err(StoreError::Cursor)), "{text:?}");
-        let page = store.changes(Some(&cursor), 1).await;
+        let start = Start::After(cursor);
+        let all = ChangeFilter::default();
+        let page = store.changes().page(&all, start, 1).await;
         assert!(matches!(page, Err(StoreError::Cursor)), "{text:?}");
     }
 }
@@ -732,16 +739,29 @@ pub async fn only_the_expected_state_is_removed<S: Hooked>([one, two]: Two<S>) {
     ));
 }
 
-async fn records(store: &impl Registries) -> Vec<ChangeRecord> {
-    let (mut records, mut after) = (Vec::new(), None);
+/// The changes from there on that pass, page by page, and the place behind them.
+async fn changes_from(
+    store: &impl Registries,
+    filter: &ChangeFilter,
+    mut start: Start,
+) -> (Vec<ChangeRecord>, Cursor) {
+    let mut records = Vec::new();
     loop {
-        let page = store.changes(after.as_ref(), 2).await.expect("a page");
-        records.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return records,
+        let page = store.changes().page(filter, start, 2).await;
+        let LogPage { entries, next } = page.expect("a page");
+        if entries.is_empty() {
+            return (records, next);
         }
+        for entry in &entries {
+            records.push(ChangeRecord::read(&entry.document).expect("a record"));
+        }
+        start = Start::After(next);
     }
+}
+
+async fn records(store: &impl Registries) -> Vec<ChangeRecord> {
+    let all = ChangeFilter::default();
+    changes_from(store, &all, Start::Oldest).await.0
 }
 
 /// Law 14: who, by which way, why, what, before and after.
@@ -836,6 +856,205 @@ pub async fn no_secret_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
     assert_eq!(readable["fingerprint"], format!("sha256:{}", &hex[..8]));
     assert_eq!(readable["fingerprint"], digest.fingerprint());
     assert_ne!(readable["fingerprint"], other["fingerprint"]);
+}
+
+/// In the order that is given, each recorded, and told as it is recorded; what goes along too.
+pub async fn several_kinds_are_changed_at_once<S: Hooked>([one, two]: Two<S>) {
+    let register = vec![
+        Change::Create(public_client("a")).into(),
+        Change::Create(subject("b")).into(),
+        Change::Create(permission("a", "b")).into(),
+    ];
+    let made = one.apply_all(register, &by()).await.expect("each may be");
+    assert_eq!(made, records(&*two).await);
+    let told: Vec<_> = made
+        .iter()
+        .map(|one| (&*one.resource, &*one.name))
+        .collect();
+    let both = ("permission", r#"["a","b"]"#);
+    assert_eq!(told, [("client", "a"), ("subject", "b"), both]);
+    let permitted = one.permission(&id("a"), &subject_id("b")).await;
+    assert!(permitted.expect("the store answers").is_some());
+    within_a_second("registered", async || read(&*two, "a").await.is_some()).await;
+
+    let exchange = vec![
+        Change::<Subject>::Delete(subject_id("b"), None).into(),
+        Change::Create(public_client("b")).into(),
+    ];
+    let made = two
+        .apply_all(exchange, &by())
+        .await
+        .expect("its name is free");
+    assert_eq!(made, records(&*one).await[3..]);
+    let told: Vec<_> = made
+        .iter()
+        .map(|one| (&*one.resource, one.action))
+        .collect();
+    let (gone, new) = (Action::Delete, Action::Create);
+    assert_eq!(
+        told,
+        [("permission", gone), ("subject", gone), ("client", new)]
+    );
+    assert!(made.iter().all(|record| record.actor == by()));
+}
+
+/// Be it the last one, of another kind, that may not be made, or that was overtaken.
+pub async fn of_several_kinds_nothing_is_changed_unless_everything_is<S: Hooked>(
+    [one, two]: Two<S>,
+) {
+    store_with_permission(&*one).await;
+    let read_before = one.subjects().get(&subject_id("b")).await;
+    let stale = read_before.expect("read").expect("the subject");
+    let disable = |subject: &Subject| Ok::<_, StoreError>(subject.clone().disabled());
+    let changed = two
+        .subjects()
+        .change(&subject_id("b"), &by(), disable)
+        .await;
+    let current = changed.expect("changed");
+    let before = records(&*one).await;
+    let batch = |last: AnyChange| {
+        vec![
+            Change::Create(public_client("new")).into(),
+            Change::<Client>::Delete(id("a"), None).into(),
+            Change::Create(subject("c")).into(),
+            Change::Create(permission("new", "c")).into(),
+            last,
+        ]
+    };
+    let enabled = |subject: &Subject| {
+        let enabled = true;
+        Change::Replace(Subject {
+            enabled,
+            ..subject.clone()
+        })
+    };
+    for bad in [
+        enabled(&stale).into(),
+        Change::Create(subject("new")).into(),
+        Change::Create(permission("a", "b")).into(),
+        Change::<Permission>::Delete((id("a"), subject_id("b")), None).into(),
+    ] {
+        let what = format!("{bad:?}");
+        let refused = one.apply_all(batch(bad), &by()).await;
+        assert!(refused.is_err(), "{what}");
+        for node in [&*one, &*two] {
+            assert_eq!(records(node).await, before, "{what}");
+            assert!(read(node, "new").await.is_none(), "{what}");
+            assert!(read(node, "a").await.is_some(), "{what}");
+            let permitted = node.permission(&id("a"), &subject_id("b")).await;
+            assert!(permitted.expect("the store answers").is_some(), "{what}");
+            let subjects = node.subjects().all().await.expect("a list");
+            assert_eq!(subjects, [current.clone()], "{what}");
+        }
+    }
+    let made = one.apply_all(batch(enabled(&current).into()), &by()).await;
+    let made = made.expect("it is what was read");
+    assert_eq!(made, records(&*two).await[before.len()..]);
+    assert_eq!(made.len(), 6, "the permission went along");
+}
+
+/// Each member of the filter, and two at once.
+pub async fn changes_are_found_by_what_they_say<S: Hooked>([one, other]: Two<S>) {
+    let anna = Actor::new(Who::Operator(subject_id("anna")), Way::Console);
+    let created = one.clients().create(public_client("a"), &anna).await;
+    created.expect("created");
+    let created = one.subjects().create(subject("b"), &by()).await;
+    created.expect("created");
+    let deleted = one.clients().delete(&id("a"), &by()).await;
+    deleted.expect("deleted");
+    let all = records(&*other).await;
+    let found = async |set: fn(&mut ChangeFilter)| {
+        let mut filter = ChangeFilter::default();
+        set(&mut filter);
+        let (found, _) = changes_from(&*other, &filter, Start::Oldest).await;
+        found
+            .iter()
+            .map(|one| one.id - all[0].id)
+            .collect::<Vec<_>>()
+    };
+    let by_anna = |filter: &mut ChangeFilter| filter.actor = Some("operator anna".to_owned());
+    assert_eq!(found(by_anna).await, [0]);
+    let by_laws = |filter: &mut ChangeFilter| filter.actor = Some("program laws".to_owned());
+    assert_eq!(found(by_laws).await, [1, 2]);
+    let of_clients = |filter: &mut ChangeFilter| filter.resource = Some("client".to_owned());
+    assert_eq!(found(of_clients).await, [0, 2]);
+    let of_b = |filter: &mut ChangeFilter| filter.name = Some("b".to_owned());
+    assert_eq!(found(of_b).await, [1]);
+    let both = |filter: &mut ChangeFilter| {
+        filter.actor = Some("program laws".to_owned());
+        filter.name = Some("a".to_owned());
+    };
+    assert_eq!(found(both).await, [2]);
+    let none = |filter: &mut ChangeFilter| filter.name = Some("A".to_owned());
+    assert!(found(none).await.is_empty());
+    for (since, count) in [
+        (all[0].at, 3),
+        (all[2].at.plus(Duration::from_millis(1)), 0),
+    ] {
+        let mut filter = ChangeFilter::default();
+        filter.since = Some(since);
+        let (found, _) = changes_from(&*other, &filter, Start::Oldest).await;
+        assert_eq!(found.len(), count);
+    }
+}
+
+/// The newest so many that pass the filter, or only what comes from now on.
+pub async fn the_last_changes_are_found_and_then_followed<S: Hooked>([one, other]: Two<S>) {
+    let mut of_clients = ChangeFilter::default();
+    of_clients.resource = Some("client".to_owned());
+    for name in ["a", "b", "c"] {
+        let created = one.clients().create(public_client(name), &by()).await;
+        created.expect("created");
+        let subject = subject(&format!("s-{name}"));
+        let created = one.subjects().create(subject, &by()).await;
+        created.expect("created");
+    }
+    let names = |records: &[ChangeRecord]| {
+        let names = records.iter().map(|record| record.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    let (last, next) = changes_from(&*other, &of_clients, Start::Last(2)).await;
+    assert_eq!(names(&last), ["b", "c"]);
+    let (none, end) = changes_from(&*other, &of_clients, Start::Last(0)).await;
+    assert_eq!((none.len(), &end), (0, &next));
+    let created = one.clients().create(public_client("late"), &by()).await;
+    created.expect("created");
+    let next = Cursor::from_text(next.to_string());
+    let (late, _) = changes_from(&*other, &of_clients, Start::After(next)).await;
+    assert_eq!(names(&late), ["late"]);
+}
+
+/// Two handles change at the same time; the one that follows reads neither too little nor twice.
+pub async fn a_record_of_changes_that_is_followed_gives_each_once<S: Hooked>([one, other]: Two<S>) {
+    const EACH: usize = 40;
+    let registering = |store: Arc<S>, which: &'static str| {
+        tokio::spawn(async move {
+            for number in 0..EACH {
+                let client = public_client(&format!("{which} {number}"));
+                let created = store.clients().create(client, &by()).await;
+                created.expect("created");
+            }
+        })
+    };
+    let all = ChangeFilter::default();
+    let (_, mut next) = changes_from(&*one, &all, Start::Last(0)).await;
+    let tasks = [registering(one.clone(), "one"), registering(other, "other")];
+    let mut seen = Vec::new();
+    loop {
+        // First: what was changed before is on the pages that follow.
+        let is_done = tasks.iter().all(tokio::task::JoinHandle::is_finished);
+        let (records, then) = changes_from(&*one, &all, Start::After(next)).await;
+        next = then;
+        seen.extend(records.into_iter().map(|record| record.name));
+        if is_done {
+            break;
+        }
+    }
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    assert_eq!(seen.len(), 2 * EACH);
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 2 * EACH);
 }
 
 /// What is registered is found by a request, also where the registry is asked itself.

@@ -1,4 +1,4 @@
-//! Decisions in memory: the newest of them.
+//! Logs in memory: the newest records.
 
 use std::collections::VecDeque;
 
@@ -6,44 +6,45 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, lock};
 use crate::{
+    registry::ChangeRecord,
     server::{Decision, DecisionLog},
     storage::{
-        Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Start,
-        StoreError,
+        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage,
+        Start, StoreError,
     },
 };
 
-/// Most decisions that are kept.
+/// Most records of a log that are kept.
 const KEPT: usize = 10_000;
 
-#[derive(Debug, Default)]
-pub(super) struct Decisions {
-    kept: VecDeque<Kept>,
+/// Records, each with what it is found by.
+#[derive(Debug)]
+pub(super) struct Records<I> {
+    kept: VecDeque<Kept<I>>,
     /// The number of the last one; the first is 1.
     last: u64,
 }
 
+impl<I> Default for Records<I> {
+    fn default() -> Self {
+        Self {
+            kept: VecDeque::new(),
+            last: 0,
+        }
+    }
+}
+
 #[derive(Debug)]
-struct Kept {
+struct Kept<I> {
     number: u64,
-    index: DecisionIndex,
+    index: I,
     document: String,
 }
 
 impl DecisionLog for MemoryStore {
     fn record(&self, decision: &Decision) {
         let (index, document) = (DecisionIndex::of(decision), decision.record());
-        let mut decisions = lock(&self.decisions);
-        decisions.last += 1;
-        let number = decisions.last;
-        if decisions.kept.len() == KEPT {
-            decisions.kept.pop_front();
-        }
-        decisions.kept.push_back(Kept {
-            number,
-            index,
-            document,
-        });
+        lock(&self.decisions).push(|_| (index, document));
     }
 }
 
@@ -55,7 +56,21 @@ impl Log<Decision> for MemoryStore {
         start: Start,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
-        lock(&self.decisions).page(filter, start, limit)
+        lock(&self.decisions).page(|index| filter.passes(index), start, limit)
+    }
+}
+
+#[async_trait]
+impl Log<ChangeRecord> for MemoryStore {
+    async fn page(
+        &self,
+        filter: &ChangeFilter,
+        start: Start,
+        limit: u32,
+    ) -> Result<LogPage, StoreError> {
+        let registered = lock(&self.registered);
+        let passes = |record: &ChangeRecord| filter.passes(record);
+        registered.records().page(passes, start, limit)
     }
 }
 
@@ -70,14 +85,28 @@ impl DecisionStore for MemoryStore {
     }
 }
 
-impl Decisions {
+impl<I> Records<I> {
+    /// Keeps what `make` makes for its number: what it is found by, and the document.
+    pub(super) fn push(&mut self, make: impl FnOnce(u64) -> (I, String)) {
+        self.last += 1;
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        let (index, document) = make(self.last);
+        self.kept.push_back(Kept {
+            number: self.last,
+            index,
+            document,
+        });
+    }
+
     fn page(
         &self,
-        filter: &DecisionFilter,
+        passes: impl Fn(&I) -> bool,
         start: Start,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
-        let passing = || self.kept.iter().filter(|kept| filter.passes(&kept.index));
+        let passing = || self.kept.iter().filter(|kept| passes(&kept.index));
         let after = match start {
             Start::Oldest => 0,
             Start::After(cursor) => number(&cursor)?,
@@ -99,7 +128,7 @@ impl Decisions {
     }
 }
 
-impl Kept {
+impl<I> Kept<I> {
     fn entry(&self) -> Entry {
         Entry {
             cursor: cursor(self.number),

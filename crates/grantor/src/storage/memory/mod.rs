@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use self::{artifact::Kept, log::Decisions, registry::Registered, replay::Claims};
+use self::{artifact::Kept, log::Records, registry::Registered, replay::Claims};
+
+use crate::storage::DecisionIndex;
 
 /// Everything in maps, each kind of state behind a lock of its own.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ pub struct MemoryStore {
     registered: Mutex<Registered>,
     claims: Mutex<Claims>,
     artifacts: Mutex<Kept>,
-    decisions: Mutex<Decisions>,
+    decisions: Mutex<Records<DecisionIndex>>,
 }
 
 impl MemoryStore {

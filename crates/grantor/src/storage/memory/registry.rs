@@ -1,28 +1,21 @@
 //! Clients, subjects and permissions in memory, and the record of their changes.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, lock};
+use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
         Action, Actor, ChangeRecord, Client, Permission, Resource, ResourceId, Revision, Subject,
     },
     storage::{
-        Applied, Change, Changes, ClientSource, Cursor, Page, PermissionSource, Registry,
+        AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
         StoreError, SubjectSource,
     },
     types::{ClientId, SubjectId},
 };
-
-/// Most records of changes that are kept.
-const RECORDS: usize = 10_000;
 
 type Table<R> = BTreeMap<<R as Resource>::Id, Arc<R>>;
 
@@ -34,9 +27,7 @@ pub(super) struct Registered {
     clients: Table<Client>,
     subjects: Table<Subject>,
     permissions: Table<Permission>,
-    /// The last number given to a record.
-    last_record: u64,
-    records: VecDeque<ChangeRecord>,
+    records: Records<ChangeRecord>,
 }
 
 /// What the store must know of a kind of resource.
@@ -119,33 +110,41 @@ impl Registered {
         Revision::first(self.last_number)
     }
 
-    /// Makes all changes, or takes back those that were made.
-    fn apply<R: Kept>(
+    /// The record of changes.
+    pub(super) fn records(&self) -> &Records<ChangeRecord> {
+        &self.records
+    }
+
+    /// Makes changes and keeps their records, or takes back those that were made.
+    fn apply<T>(
         &mut self,
-        changes: Vec<Change<R>>,
         by: &Actor,
-    ) -> Result<Applied<R>, StoreError> {
+        make: impl FnOnce(&mut Self, &mut Journal<'_>) -> Result<T, StoreError>,
+    ) -> Result<(T, Vec<ChangeRecord>), StoreError> {
         let mut journal = Journal::new(by);
-        let resources = changes
-            .into_iter()
-            .map(|change| self.make(change, &mut journal))
-            .collect::<Result<_, _>>();
-        match resources {
-            Ok(resources) => {
-                self.keep(journal.records);
-                Ok(Applied::new(resources))
-            }
+        match make(self, &mut journal) {
+            Ok(made) => Ok((made, self.keep(journal.records))),
             Err(error) => {
-                self.take_back(journal);
+                for undo in journal.undo.into_iter().rev() {
+                    undo(self);
+                }
                 Err(error)
             }
+        }
+    }
+
+    fn make_any(&mut self, change: AnyChange, journal: &mut Journal<'_>) -> Result<(), StoreError> {
+        match change {
+            AnyChange::Client(change) => self.make(change, journal).map(drop),
+            AnyChange::Subject(change) => self.make(change, journal).map(drop),
+            AnyChange::Permission(change) => self.make(change, journal).map(drop),
         }
     }
 
     fn make<R: Kept>(
         &mut self,
         change: Change<R>,
-        journal: &mut Journal<'_, R>,
+        journal: &mut Journal<'_>,
     ) -> Result<Option<Arc<R>>, StoreError> {
         let (id, after) = match change {
             Change::Create(resource) => {
@@ -160,7 +159,7 @@ impl Registered {
             }
             Change::Delete(id, revision) => {
                 self.check_revision::<R>(&id, revision)?;
-                self.remove_permissions_of(&id, journal);
+                self.remove_permissions_of::<R>(&id, journal);
                 (id, None)
             }
         };
@@ -190,63 +189,49 @@ impl Registered {
         }
     }
 
-    fn remove_permissions_of<R: Kept>(&mut self, id: &R::Id, journal: &mut Journal<'_, R>) {
+    fn remove_permissions_of<R: Kept>(&mut self, id: &R::Id, journal: &mut Journal<'_>) {
         let ends = |_: &_, permission: &mut Arc<Permission>| R::hangs_on(id, permission);
-        for (_, permission) in self.permissions.extract_if(.., ends) {
-            journal.ended(permission);
+        for (id, permission) in self.permissions.extract_if(.., ends) {
+            journal.changed(id, Some(permission), None);
         }
     }
 
-    /// Undoes the changes, the last one first.
-    fn take_back<R: Kept>(&mut self, journal: Journal<'_, R>) {
-        for (id, before) in journal.before.into_iter().rev() {
-            self.put(&id, before);
-        }
-        for permission in journal.ended {
-            self.permissions.insert(permission.id(), permission);
-        }
-    }
-
-    fn keep(&mut self, records: Vec<ChangeRecord>) {
-        for mut record in records {
-            self.last_record += 1;
-            record.id = self.last_record;
+    /// Answers the records as they are kept.
+    fn keep(&mut self, mut records: Vec<ChangeRecord>) -> Vec<ChangeRecord> {
+        for record in &mut records {
+            self.records.push(|number| {
+                record.id = number;
+                let document = serde_json::to_string(record).expect("a record is JSON");
+                (record.clone(), document)
+            });
             record.log();
-            self.records.push_back(record);
         }
-        let surplus = self.records.len().saturating_sub(RECORDS);
-        drop(self.records.drain(..surplus));
+        records
     }
 }
 
 /// What was done so far, to record it or to take it back.
-struct Journal<'a, R: Resource> {
+struct Journal<'a> {
     by: &'a Actor,
-    before: Vec<(R::Id, Option<Arc<R>>)>,
-    /// Permissions that went with a client or subject.
-    ended: Vec<Arc<Permission>>,
     records: Vec<ChangeRecord>,
+    /// What takes each change back.
+    undo: Vec<Box<dyn FnOnce(&mut Registered)>>,
 }
 
-impl<'a, R: Resource> Journal<'a, R> {
+impl<'a> Journal<'a> {
     fn new(by: &'a Actor) -> Self {
         Self {
             by,
-            before: Vec::new(),
-            ended: Vec::new(),
             records: Vec::new(),
+            undo: Vec::new(),
         }
     }
 
-    fn changed(&mut self, id: R::Id, before: Option<Arc<R>>, after: Option<Arc<R>>) {
+    fn changed<R: Kept>(&mut self, id: R::Id, before: Option<Arc<R>>, after: Option<Arc<R>>) {
         self.records.push(self.record(&id, &before, &after));
-        self.before.push((id, before));
-    }
-
-    fn ended(&mut self, permission: Arc<Permission>) {
-        let (id, before) = (permission.id(), Some(permission.clone()));
-        self.records.push(self.record(&id, &before, &None));
-        self.ended.push(permission);
+        self.undo.push(Box::new(move |registered| {
+            drop(registered.put(&id, before))
+        }));
     }
 
     fn record<T: Resource>(
@@ -290,31 +275,29 @@ impl<R: Kept> Registry<R> for MemoryStore {
     }
 
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {
-        lock(&self.registered).apply(changes, by)
+        let make = |registered: &mut Registered, journal: &mut Journal<'_>| {
+            let made = changes.into_iter();
+            made.map(|change| registered.make(change, journal))
+                .collect()
+        };
+        let (resources, _) = lock(&self.registered).apply(by, make)?;
+        Ok(Applied::new(resources))
     }
 }
 
 #[async_trait]
-impl Changes for MemoryStore {
-    async fn changes(
+impl Batch for MemoryStore {
+    async fn apply_all(
         &self,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page<ChangeRecord>, StoreError> {
-        let after: u64 = match after {
-            Some(cursor) => {
-                let place = cursor.place().and_then(|place| place.parse().ok());
-                place.ok_or(StoreError::Cursor)?
-            }
-            None => 0,
+        changes: Vec<AnyChange>,
+        by: &Actor,
+    ) -> Result<Vec<ChangeRecord>, StoreError> {
+        let make = |registered: &mut Registered, journal: &mut Journal<'_>| {
+            let mut changes = changes.into_iter();
+            changes.try_for_each(|change| registered.make_any(change, journal))
         };
-        let limit = limit as usize;
-        let registered = lock(&self.registered);
-        let rest = registered.records.iter().filter(|record| record.id > after);
-        let read = rest.take(limit.saturating_add(1)).cloned().collect();
-        Ok(Page::of(read, limit, |last: &ChangeRecord| {
-            last.id.to_string()
-        }))
+        let ((), records) = lock(&self.registered).apply(by, make)?;
+        Ok(records)
     }
 }
 

@@ -1,0 +1,130 @@
+//! Logs in SQLite: decisions and changes are read in pages in the same way.
+//!
+//! Numbers are given in the order of commits, as one transaction writes at a time: behind the
+//! newest number that is seen nothing is committed later.
+
+use grantor::storage::{Cursor, Entry, LogPage, Start, StoreError};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
+
+use super::error::Failure;
+
+/// The records of a table that pass a filter. Each has a `sequence`.
+pub(super) struct Query<'f> {
+    table: &'static str,
+    /// The expression that gives the document.
+    document: &'static str,
+    wanted: String,
+    values: Vec<&'f dyn ToSql>,
+}
+
+impl<'f> Query<'f> {
+    /// All of this table that fulfil the conditions that have a value.
+    pub(super) fn new<const N: usize>(
+        table: &'static str,
+        document: &'static str,
+        conditions: [(&str, Option<&'f dyn ToSql>); N],
+    ) -> Self {
+        let (mut wanted, mut values) = ("1".to_owned(), Vec::new());
+        for (condition, value) in conditions {
+            if let Some(value) = value {
+                wanted = format!("{wanted} AND {condition}");
+                values.push(value);
+            }
+        }
+        Self {
+            table,
+            document,
+            wanted,
+            values,
+        }
+    }
+
+    pub(super) fn page(
+        &self,
+        connection: &Connection,
+        start: &Start,
+        limit: u32,
+    ) -> Result<LogPage, Failure> {
+        // All of one state of the database.
+        let connection = connection.unchecked_transaction()?;
+        let after = match start {
+            Start::Oldest => 0,
+            Start::After(cursor) => sequence(cursor)?,
+            Start::Last(count) => self.before(&connection, *count)?,
+        };
+        let entries = self.select(&connection, after, limit)?;
+        let next = match entries.last() {
+            Some(last) if entries.len() == limit as usize => last.cursor.clone(),
+            _ => cursor(self.newest(&connection)?.max(after)),
+        };
+        Ok(LogPage { entries, next })
+    }
+
+    fn newest(&self, connection: &Connection) -> rusqlite::Result<i64> {
+        let newest = format!("SELECT coalesce(max(sequence), 0) FROM {}", self.table);
+        connection
+            .prepare_cached(&newest)?
+            .query_row([], |row| row.get(0))
+    }
+
+    fn select(
+        &self,
+        connection: &Connection,
+        after: i64,
+        limit: u32,
+    ) -> rusqlite::Result<Vec<Entry>> {
+        let Self {
+            table,
+            document,
+            wanted,
+            values,
+        } = self;
+        let entry = |row: &Row<'_>| {
+            Ok(Entry {
+                cursor: cursor(row.get(0)?),
+                document: row.get(1)?,
+            })
+        };
+        let query = format!(
+            "SELECT sequence, {document} FROM {table} WHERE {wanted} AND sequence > ? ORDER BY sequence LIMIT ?"
+        );
+        let values = [values.as_slice(), &[&after, &limit]].concat();
+        connection
+            .prepare_cached(&query)?
+            .query_map(values.as_slice(), entry)?
+            .collect()
+    }
+
+    /// The number behind which the newest records are that pass the filter, at most `count` of them.
+    fn before(&self, connection: &Connection, count: u32) -> rusqlite::Result<i64> {
+        let Self {
+            table,
+            wanted,
+            values,
+            ..
+        } = self;
+        let query = format!(
+            "SELECT sequence FROM {table} WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+        );
+        let values = [values.as_slice(), &[&count]].concat();
+        let found = connection
+            .prepare_cached(&query)?
+            .query_row(values.as_slice(), |row| row.get(0))
+            .optional()?;
+        Ok(found.unwrap_or(0))
+    }
+}
+
+/// What a condition compares with, if it is set.
+pub(super) fn value<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
+    value.as_ref().map(|value| value as _)
+}
+
+fn cursor(sequence: i64) -> Cursor {
+    Cursor::of(&sequence.to_string())
+}
+
+fn sequence(cursor: &Cursor) -> Result<i64, StoreError> {
+    let place = cursor.place().ok_or(StoreError::Cursor)?;
+    place.parse().map_err(|_| StoreError::Cursor)
+}
