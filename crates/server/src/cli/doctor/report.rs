@@ -106,12 +106,26 @@ impl fmt::Display for Report {
         write!(f, "{}", self.issuer)?;
         self.findings
             .iter()
-            .try_for_each(|finding| write!(f, "\n{finding}"))
+            .enumerate()
+            .try_for_each(|(number, finding)| {
+                writeln!(f)?;
+                finding.write(f)?;
+                match (&finding.remedy, self.findings.get(number + 1)) {
+                    // Once for all that it is good for.
+                    (Some(remedy), Some(next)) if next.remedy.as_ref() == Some(remedy) => Ok(()),
+                    (Some(remedy), _) => {
+                        let dimmed = Style::new().dimmed();
+                        write!(f, "\n{:20}{dimmed}->{dimmed:#} {remedy}", "")
+                    }
+                    (None, _) => Ok(()),
+                }
+            })
     }
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    /// Writes it without its remedy.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (word, style) = match self.verdict {
             Verdict::Ok => ("ok", AnsiColor::Green.on_default()),
             Verdict::Note => ("note", AnsiColor::Yellow.on_default()),
@@ -121,18 +135,34 @@ impl fmt::Display for Finding {
             f,
             "{style}{word:5}{style:#}  {:11}  {}",
             self.check, self.message
-        )?;
-        let dimmed = Style::new().dimmed();
-        match &self.remedy {
-            Some(remedy) => write!(f, "\n{:20}{dimmed}->{dimmed:#} {remedy}", ""),
-            None => Ok(()),
-        }
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_remedy_for_several_findings_is_said_once_below_them() {
+        let mut report = Report::new("https://as.example");
+        for (message, remedy) in [("one", "Sleep."), ("two", "Eat."), ("three", "Eat.")] {
+            report.wrong("token", message, remedy);
+        }
+        let text = anstream::adapter::strip_str(&report.to_string()).to_string();
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "https://as.example",
+                "WRONG  token        one",
+                "-> Sleep.",
+                "WRONG  token        two",
+                "WRONG  token        three",
+                "-> Eat.",
+            ]
+        );
+    }
 
     #[test]
     fn what_a_server_says_cannot_command_a_terminal() {
