@@ -1,7 +1,7 @@
 //! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a
 //! client with a key of its own.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{env, io, net::SocketAddr, path::Path, time::Duration};
 
 use ::http::{Request, StatusCode, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -110,15 +110,10 @@ impl Demo {
         shown
     }
 
-    async fn show(
-        &self,
-        show: &Show,
-        store: &Backend,
-        key_path: &std::path::Path,
-    ) -> Result<(), Failure> {
-        show.main_job(store, key_path).await?;
+    async fn show(&self, show: &Show, store: &Backend, key_path: &Path) -> Result<(), Failure> {
+        let replay = show.main_job(store, key_path).await?;
         if !self.once {
-            show.invitation(key_path)?;
+            show.invitation(key_path, &replay)?;
             stop_signal().map_err(Failure::failed)?.await;
         }
         Ok(())
@@ -146,7 +141,8 @@ struct Show {
 }
 
 impl Show {
-    async fn main_job(&self, store: &Backend, key_path: &std::path::Path) -> Result<(), Failure> {
+    /// Answers the id of the decision about the replay.
+    async fn main_job(&self, store: &Backend, key_path: &Path) -> Result<String, Failure> {
         let resource_server = register(store, &self.issuer, key_path).await?;
         self.step(
             1,
@@ -220,7 +216,12 @@ impl Show {
             6,
             "the same assertion again is refused",
             &json!({"status": replay.0.as_u16(), "body": replay.1}),
-        )
+        )?;
+        let description = replay.1["error_description"].as_str();
+        let id = description
+            .and_then(|description| description.rsplit_once("(decision "))
+            .and_then(|(_, id)| id.strip_suffix(')'));
+        Ok(id.unwrap_or_default().to_owned())
     }
 
     async fn post(
@@ -290,15 +291,21 @@ impl Show {
         )
     }
 
-    fn invitation(&self, key_path: &std::path::Path) -> Result<(), Failure> {
+    fn invitation(&self, key_path: &Path, replay: &str) -> Result<(), Failure> {
+        let data = key_path.parent().unwrap_or(key_path);
         let text = format!(
-            "The server runs on {issuer} until you press Ctrl-C. Try:\n\n  curl {issuer}/.well-known/oauth-authorization-server\n  \
-             grantor token --key {key}\n",
+            "The server runs on {issuer} until you press Ctrl-C. Try, in another terminal at the same place:\n\n  \
+             curl {issuer}/.well-known/oauth-authorization-server\n  \
+             {program} token --key {key}\n  \
+             {program} --data {data} decisions show {replay}\n\n\
+             The last line says why step 6 was refused.\n",
             issuer = self.issuer,
-            key = key_path.display()
+            program = program(),
+            key = quoted(&key_path.to_string_lossy()),
+            data = quoted(&data.to_string_lossy()),
         );
         self.output.print(
-            &json!({"serving": self.issuer.as_str(), "key_file": key_path}),
+            &json!({"serving": self.issuer.as_str(), "key_file": key_path, "data": data, "refused": replay}),
             text,
         )
     }
@@ -309,7 +316,7 @@ impl Show {
 async fn register(
     store: &Backend,
     issuer: &Issuer,
-    key_path: &std::path::Path,
+    key_path: &Path,
 ) -> Result<zeroize::Zeroizing<String>, Failure> {
     let id = |text| ClientId::parse(text).map_err(Failure::failed);
     let key = PrivateJwk::generate(Algorithm::Es256).map_err(Failure::failed)?;
@@ -342,6 +349,22 @@ async fn register(
     .map_err(Failure::failed)?;
     store.clients().create(api, &actor()).await?;
     Ok(secret)
+}
+
+/// How this program was started: what starts it again from the same place.
+fn program() -> String {
+    let started = env::args_os().next();
+    let started = started.and_then(|name| name.into_string().ok());
+    quoted(started.as_deref().unwrap_or("grantor"))
+}
+
+/// One word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/._-:".contains(&octet);
+    match word.bytes().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// The header and claims of a JWT, to look at.

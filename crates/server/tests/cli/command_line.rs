@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
@@ -11,6 +11,7 @@ use std::{
 
 use crate::support::{Finished, JWT_BEARER, Server, finished, grantor};
 use grantor::jose::{Algorithm, PrivateJwk};
+use grantor_testkit::wait;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -2169,6 +2170,43 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
                 .is_some_and(|status| status.code() == Some(code))
         });
     }
+}
+
+/// A reader copies them.
+#[test]
+fn the_command_lines_that_the_demo_prints_work_as_they_are() {
+    let desk = Desk::new();
+    let mut demo = grantor(&desk.path().join("data"))
+        .current_dir(desk.path())
+        .args(["demo", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // Open to the end: a demo that cannot print ends.
+    let mut output = BufReader::new(demo.stdout.take().expect("a pipe"));
+    let lines = output.by_ref().lines().map(|line| line.expect("a line"));
+    let printed: Vec<String> = lines
+        .skip_while(|line| !line.contains("Ctrl-C"))
+        .take_while(|line| !line.starts_with("The last line"))
+        .collect();
+    let run = |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.current_dir(desk.path()).args(["-c", line]);
+        finished(shell.output().expect("a shell"))
+    };
+    let line = |part: &str| {
+        let found = printed.iter().find(|line| line.contains(part));
+        found.unwrap_or_else(|| unreachable!("{part}: {printed:?}"))
+    };
+    let token = run(line(" token --key "));
+    assert!(token.status.success(), "{}", token.stderr);
+    wait::blocking::until("the decision is recorded", || {
+        run(line(" decisions show "))
+            .stdout
+            .contains("rule       replay\n")
+    });
+    let ended = Command::new("kill").arg(demo.id().to_string()).status();
+    assert!(ended.expect("it runs").success() && demo.wait().expect("it ends").success());
 }
 
 #[test]
