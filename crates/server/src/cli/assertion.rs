@@ -57,7 +57,8 @@ pub struct Mint {
     /// `scope` claim
     #[arg(long, value_name = "SCOPE")]
     scope: Option<Scope>,
-    /// How long it is valid
+    /// How long it is valid. To see one expire, say 1s and wait out the 30 s of leeway that servers
+    /// add (assertion.leeway_seconds)
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     lifetime: Duration,
     /// For client authentication instead of the jwt-bearer grant

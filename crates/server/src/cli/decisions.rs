@@ -1,5 +1,7 @@
 //! `grantor decisions`
 
+mod shown;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -7,10 +9,10 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     server::{Decision, Outcome},
     storage::{DecisionFilter, DecisionStore, Entry, Start},
-    types::{ClientId, Scope, escaped, escaped_json},
+    types::{Scope, escaped, escaped_json},
 };
-use serde::Serialize;
 
+use self::shown::ShownDecision;
 use super::{
     CLOCK, Failure, Global, Output,
     assertion::{nearest, table},
@@ -35,7 +37,7 @@ pub enum DecisionsCommand {
     List(List),
     /// Print decisions as they are made, until interrupted
     Tail(Filter),
-    /// Show one decision: of a refused assertion every rule, expected and got
+    /// Show one decision: of a refused assertion every rule, expected and got, and what to do
     Show(Show),
 }
 
@@ -112,7 +114,7 @@ impl DecisionsCommand {
                     decision,
                     nearest_client,
                 };
-                output.print(&shown, shown.described())
+                output.print(&shown, &shown)
             }
         }
     }
@@ -262,33 +264,4 @@ fn row(decision: &Decision) -> Vec<String> {
         decision.party().unwrap_or_default().to_owned(),
         cause,
     ]
-}
-
-/// A decision with the registered client that was perhaps meant.
-#[derive(Serialize)]
-struct ShownDecision {
-    #[serde(flatten)]
-    decision: Decision,
-    nearest_client: Option<ClientId>,
-}
-
-impl ShownDecision {
-    /// The decision as JSON, and below it the rules as a table.
-    fn described(&self) -> String {
-        let mut plain = serde_json::to_value(&self.decision).expect("a decision is JSON");
-        if let Some(members) = plain.as_object_mut() {
-            members.remove("explanation");
-        }
-        let plain =
-            escaped_json(&serde_json::to_string_pretty(&plain).expect("a decision is JSON"));
-        let explanation = self.decision.explanation.as_ref();
-        let table = explanation
-            .map(|explanation| format!("\n\n{}", table(explanation)))
-            .unwrap_or_default();
-        let nearest = self.nearest_client.as_ref();
-        let nearest = nearest
-            .map(|nearest| format!("\nnearest client: {nearest}"))
-            .unwrap_or_default();
-        format!("{plain}{table}{nearest}")
-    }
 }

@@ -54,6 +54,32 @@ fn a_refused_assertion_is_explained_rule_by_rule_under_the_id_of_the_answer() {
         text.contains("FAIL  aud") && text.contains("got \"https://other.example\""),
         "{text}"
     );
+    let (head, below) = text.split_once("\n\n").expect("a head, and the table");
+    let names: Vec<_> = head
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "decision", "time", "outcome", "rule", "cause", "endpoint", "grant", "issuer", "from"
+        ],
+        "only what is known: {head}"
+    );
+    let time = head.lines().nth(1).expect("the time");
+    assert!(time.contains("T") && time.ends_with('Z'), "{time}");
+    for line in [
+        "outcome    refused: invalid_grant",
+        "rule       aud",
+        "issuer     billing, not proven",
+    ] {
+        assert!(head.lines().any(|shown| shown == line), "{line}: {head}");
+    }
+    assert!(
+        below.contains("\n-: not looked at, because a rule above failed\n")
+            && below.contains("\n\nWhat to do: Have the sender set `aud`"),
+        "{below}"
+    );
     let kid = decision["explanation"]["keys"][0]["key_id"]
         .as_str()
         .expect("the key tried");
@@ -80,10 +106,23 @@ fn a_refused_assertion_is_explained_rule_by_rule_under_the_id_of_the_answer() {
         ("assertion", &mint(&server, &key, &[])),
     ]);
     assert_eq!(granted.status, 200, "the control: {granted:?}");
-    let sources = || server.ok(&["decisions", "list", "--json"]);
-    server.wait_until("the grant is recorded", || {
-        sources().contains(r#""key_source":"registered key 1 of billing""#)
-    });
+    let grants = || -> Vec<Value> {
+        let listed = server.ok(&["decisions", "list", "--json"]);
+        let mut listed: Vec<Value> = serde_json::from_str(&listed).expect("a list");
+        listed.retain(|decision| decision["key_source"] == "registered key 1 of billing");
+        listed
+    };
+    server.wait_until("the grant is recorded", || grants().len() == 1);
+    let grant = grants()[0]["id"].as_str().expect("an id").to_owned();
+    let text = server.ok(&["decisions", "show", &grant]);
+    for line in [
+        "outcome    granted",
+        "client     billing",
+        &format!("key        registered key 1 of billing (kid {kid:?})"),
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
+    assert!(!text.contains("What to do"), "nothing: {text}");
 }
 
 #[test]

@@ -79,6 +79,9 @@ pub fn table(explanation: &Explanation) -> String {
         Usage::Grant => "a grant",
     };
     let mut lines: Vec<String> = explanation.checks.iter().map(line).collect();
+    if explanation.checks.iter().any(is_not_reached) {
+        lines.push("-: not looked at, because a rule above failed".to_owned());
+    }
     lines.extend(
         explanation
             .keys
@@ -87,6 +90,10 @@ pub fn table(explanation: &Explanation) -> String {
     );
     lines.extend(explanation.clock.as_ref().map(clock));
     format!("as {usage}:\n{}", lines.join("\n"))
+}
+
+fn is_not_reached(check: &Check) -> bool {
+    check.verdict == Verdict::NotReached
 }
 
 fn clock(clock: &ClockDifference) -> String {

@@ -1,0 +1,207 @@
+//! One decision as people read it: what happened, the rules, and what to do.
+
+use std::fmt;
+
+use grantor::{
+    server::{Decision, Outcome},
+    types::{ClientId, Rule, Scope, escaped},
+};
+use serde::Serialize;
+
+use super::{table, time};
+
+/// A decision with the registered client that was perhaps meant.
+#[derive(Serialize)]
+pub struct ShownDecision {
+    #[serde(flatten)]
+    pub decision: Decision,
+    pub nearest_client: Option<ClientId>,
+}
+
+impl fmt::Display for ShownDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = facts(&self.decision)
+            .into_iter()
+            .filter_map(|(name, fact)| Some(format!("{name:9}  {}", escaped(&fact?))));
+        write!(f, "{}", lines.collect::<Vec<_>>().join("\n"))?;
+        if let Some(explanation) = &self.decision.explanation {
+            write!(f, "\n\n{}", table(explanation))?;
+        }
+        if let Some(nearest) = &self.nearest_client {
+            write!(f, "\nnearest client: {nearest}")?;
+        }
+        match &self.decision.outcome {
+            Outcome::Refused { rule, .. } => match remedy(rule) {
+                Some(remedy) => write!(f, "\n\nWhat to do: {remedy}"),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is known, by name. `--json` has the rest, such as the digest of the `jti`.
+fn facts(decision: &Decision) -> Vec<(&'static str, Option<String>)> {
+    let (outcome, rule, cause) = match &decision.outcome {
+        Outcome::Refused { error, rule, cause } => (
+            format!("refused: {error}"),
+            Some(rule.to_string()),
+            Some(cause.clone()),
+        ),
+        Outcome::Granted => ("granted".to_owned(), None, None),
+        Outcome::Undecided => ("undecided: the request was cut off".to_owned(), None, None),
+    };
+    let by = decision.auth_method.as_ref();
+    let by = by.map_or_else(String::new, |method| format!(", by {method}"));
+    let client = decision
+        .client
+        .as_ref()
+        .map(|client| format!("{client}{by}"));
+    let unproven = |name: &dyn fmt::Display| format!("{name}, not proven");
+    let claimed_client = decision
+        .claimed_client
+        .as_ref()
+        .filter(|_| client.is_none());
+    let claimed_issuer = decision
+        .claimed_issuer
+        .as_ref()
+        .filter(|_| client.is_none());
+    let key_id = decision.key_id.as_ref();
+    let key_id = key_id.map_or_else(String::new, |key_id| format!(" (kid {key_id:?})"));
+    vec![
+        ("decision", Some(decision.id.to_string())),
+        ("time", Some(time(decision.at))),
+        ("outcome", Some(outcome)),
+        ("rule", rule),
+        ("cause", cause),
+        ("endpoint", Some(decision.endpoint.to_string())),
+        (
+            "grant",
+            decision.grant_type.as_ref().map(ToString::to_string),
+        ),
+        (
+            "client",
+            client.or_else(|| claimed_client.map(|name| unproven(name))),
+        ),
+        ("issuer", claimed_issuer.map(|name| unproven(name))),
+        (
+            "subject",
+            decision.subject.as_ref().map(ToString::to_string),
+        ),
+        (
+            "key",
+            decision
+                .key_source
+                .as_ref()
+                .map(|source| format!("{source}{key_id}")),
+        ),
+        ("scope", decision.scope.as_ref().map(Scope::to_string)),
+        (
+            "audience",
+            decision.audience.as_ref().map(ToString::to_string),
+        ),
+        ("from", decision.sender.map(|sender| sender.to_string())),
+    ]
+}
+
+/// What the operator can do about a broken rule, in one sentence; nothing about a rule of an
+/// extension.
+fn remedy(rule: &Rule) -> Option<&'static str> {
+    Some(match rule {
+        Rule::Throttled => {
+            "Find what fails with `grantor decisions list --refused --party CLIENT`; the answer said when the client is heard again (Retry-After)."
+        }
+        Rule::Form => "Have the sender write the request as the cause says.",
+        Rule::Client => {
+            "Compare the client's method and credential with `grantor client show CLIENT`; `grantor doctor --key FILE` tries a key file."
+        }
+        Rule::Caller => {
+            "Have the client that issued the assertion send it, or leave client authentication out."
+        }
+        Rule::Jws => "Have the sender send the whole assertion: three parts, no white space.",
+        Rule::Claims => {
+            "Have the sender put one JSON object into the assertion, with claims of the types of RFC 7519 §4.1."
+        }
+        Rule::Issuer => {
+            "Register the client with `grantor client create`, accept it again with `grantor client enable`, or have the sender correct `iss`."
+        }
+        Rule::Method => {
+            "Have the client authenticate as `grantor client show CLIENT` says, or register it with `--auth private_key_jwt`."
+        }
+        Rule::Key => {
+            "Add the key that signs with `grantor client add-key`, or have the sender sign with a registered one and name its `kid`."
+        }
+        Rule::Algorithm => {
+            "Have the sender sign with the expected algorithm, or register a key for the other one."
+        }
+        Rule::Signature => {
+            "Have the sender sign with the private half of the registered key, or add the key that it has with `grantor client add-key`."
+        }
+        Rule::Type => "Have the sender leave `typ` out, or set an expected one.",
+        Rule::IssuerClaim => "Have the sender set `iss` to the client's identifier.",
+        Rule::SubjectClaim => "Have the sender set `sub` as expected.",
+        Rule::Audience => {
+            "Have the sender set `aud` to this server's issuer identifier, and nothing else."
+        }
+        Rule::Expiry => {
+            "Have the sender sign a new assertion for each request, for no longer than allowed, by a clock that is right."
+        }
+        Rule::NotBefore => "Have the sender set its clock right, or send the assertion later.",
+        Rule::IssuedAt => {
+            "Have the sender set its clock right, and sign a new assertion for each request."
+        }
+        Rule::TokenId => "Have the sender put a `jti` into each assertion, another one each time.",
+        Rule::Fence => {
+            "Have the sender sign a new assertion: those signed before the database was restored are refused."
+        }
+        Rule::Replay => {
+            "Have the sender sign a new assertion for each request; if it does, somebody else sent a copy of this one."
+        }
+        Rule::ReplayQuota => {
+            "Have the client keep its tokens instead of asking for each request, or raise `limits.replay_entries_per_issuer`."
+        }
+        Rule::ScopeClaim => {
+            "Have the sender write the `scope` claim as names with one space between."
+        }
+        Rule::Subject => {
+            "Register the subject with `grantor subject create`, accept it again with `grantor subject enable`, or have the sender correct `sub`."
+        }
+        Rule::Permission => {
+            "Let the client act for the subject with `grantor permission create CLIENT SUBJECT`."
+        }
+        Rule::Grant => {
+            "Allow the client this grant with `grantor client update CLIENT --grant NAME`, or have it use one that it is registered for."
+        }
+        Rule::Resource => {
+            "Have the client name a resource of `token.resources`, or add this one there."
+        }
+        Rule::Scope => {
+            "Have the client ask for less, or allow it more: `grantor client update CLIENT --scope SCOPE`, and the scope of its permission."
+        }
+        Rule::Issue => {
+            "Read the server's log of this time; of a quota, have the client keep its tokens, or raise `limits.tokens_per_client`."
+        }
+        Rule::Storage => {
+            "Look at the disk, at `grantor health` and at the server's log of this time; the sender may try again."
+        }
+        Rule::Defect => "Report this defect of the server, with its log of this time.",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_rule_of_this_program_has_a_sentence_of_its_own() {
+        let sentences: BTreeSet<_> = Rule::ALL
+            .iter()
+            .map(|rule| remedy(rule).expect(rule.name()))
+            .collect();
+        assert_eq!(sentences.len(), Rule::ALL.len());
+        assert_eq!(remedy(&Rule::named("binding")), None);
+    }
+}
