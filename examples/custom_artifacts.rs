@@ -24,7 +24,8 @@ struct Records {
     kept: Mutex<Kept>,
 }
 
-/// What has neither expired nor ended with its family.
+/// What has neither expired nor ended with its family: the tokens of one consent, say. The end of a
+/// family is kept as a record of its own.
 fn there(kept: &Kept, now: UnixTime) -> impl Iterator<Item = (ArtifactKey, Artifact)> {
     let has_ended = |family: FamilyId| kept.contains_key(&family.ended_key());
     let is_there = move |(_, one): &(&ArtifactKey, &Artifact)| {
@@ -96,7 +97,7 @@ impl Artifacts for Records {
     }
 }
 
-/// Handles of one empty store, and what has to live as long as they do.
+/// Handles of one empty store, and what has to live as long as they do (`custom_store.rs`).
 async fn make(handles: usize) -> (Vec<Arc<Records>>, ()) {
     (vec![Arc::default(); handles], ())
 }

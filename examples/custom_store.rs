@@ -30,6 +30,8 @@ impl ClientSource for Directory {
 
 #[async_trait]
 impl ReplayGuard for Directory {
+    /// All or none: of an assertion and the proof beside it, neither is used up if the other was.
+    /// The lock is held throughout; a database does this in one transaction.
     async fn claim(&self, uses: &[Used], now: UnixTime, quota: u64) -> Answer<Claim> {
         let mut used = self.used.lock().await;
         let is_claimed = |key| used.get(key).is_some_and(|end| *end >= now);
@@ -52,7 +54,8 @@ impl ReplayGuard for Directory {
     }
 }
 
-/// Handles of one empty store, and what has to live as long as they do.
+/// Handles of one empty store, as several processes have them, and what has to live as long as they
+/// do: `()` for a store in memory, its directory (`tempfile::TempDir`) for one on disk.
 async fn make(handles: usize) -> (Vec<Arc<Directory>>, ()) {
     (vec![Arc::default(); handles], ())
 }
