@@ -24,7 +24,7 @@ use std::{
 use grantor::{
     clock::Clock,
     keys::KeyRing,
-    registry::{Client, Permission, Subject},
+    registry::{Client, Permissions, Subject},
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -51,7 +51,7 @@ pub(crate) struct Cached<S: Feed> {
     names: Arc<KnownNames>,
     clients: Entries<ClientId, Arc<Client>>,
     subjects: Entries<SubjectId, Subject>,
-    permissions: Entries<(ClientId, SubjectId), Permission>,
+    permissions: Entries<(ClientId, SubjectId), Permissions>,
     ring: Ring,
     looks: Looks<S::Position>,
 }
@@ -148,18 +148,19 @@ impl<S: Feed + Load> Cached<S> {
         Box::pin(self.subjects.load(&self.generation, id, load)).await
     }
 
-    /// What a client may do for a subject.
-    pub(crate) async fn permission(
+    /// All permissions of a client for a subject: one entry, whoever gave them.
+    pub(crate) async fn permissions(
         &self,
         client: &ClientId,
         subject: &SubjectId,
-    ) -> Result<Option<Permission>, StoreError> {
+    ) -> Result<Permissions, StoreError> {
         let key = (client.clone(), subject.clone());
-        if let Some(permission) = self.permissions.get(&key) {
-            return Ok(Some(permission));
+        if let Some(permissions) = self.permissions.get(&key) {
+            return Ok(permissions);
         }
-        let load = || self.source.permission(&key);
-        Box::pin(self.permissions.load(&self.generation, &key, load)).await
+        let load = || self.source.permissions(&key);
+        let loaded = Box::pin(self.permissions.load(&self.generation, &key, load)).await;
+        loaded.map(Option::unwrap_or_default)
     }
 
     /// Whether the last look for a request is some time ago.

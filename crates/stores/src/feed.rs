@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use grantor::{
     clock::UnixTime,
-    registry::{Client, Permission, Subject},
+    registry::{Client, Permissions, Subject},
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -68,11 +68,11 @@ pub(crate) trait Load: Send + Sync + 'static {
         id: &SubjectId,
     ) -> impl Future<Output = Result<Option<Subject>, StoreError>> + Send;
 
-    /// What a client may do for a subject.
-    fn permission(
+    /// All permissions of a client for a subject; `None` if there is none.
+    fn permissions(
         &self,
         key: &(ClientId, SubjectId),
-    ) -> impl Future<Output = Result<Option<Permission>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Permissions>, StoreError>> + Send;
 
     /// Adds the names of all clients.
     fn names(&self, known: &Arc<KnownNames>)

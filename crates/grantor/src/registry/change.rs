@@ -151,7 +151,8 @@ pub struct ChangeRecord {
     pub actor: Actor,
     /// The kind of the resource.
     pub resource: String,
-    /// The name of the resource: of a permission, a JSON array of client and subject.
+    /// The name of the resource: of a permission, a JSON array of client and subject, and of
+    /// `person` where that gave it.
     pub name: String,
     /// What was done.
     pub action: Action,

@@ -22,7 +22,7 @@ pub use client::{
 };
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
-pub use permission::Permission;
+pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};
 pub use resource::{Resource, ResourceId};
 pub use revision::Revision;
 pub use subject::Subject;

@@ -4,7 +4,7 @@ use std::{fmt, hash::Hash};
 
 use serde_json::{Value, json};
 
-use super::{Client, ClientKey, ClientSecret, Permission, Revision, Subject};
+use super::{Client, ClientKey, ClientSecret, Permission, PermissionId, Revision, Subject};
 use crate::types::{ClientId, SubjectId};
 
 /// Something that is registered under a name: a client, a subject, a permission.
@@ -59,17 +59,6 @@ impl ResourceId for SubjectId {
     }
 }
 
-/// Both names as a JSON array: either may contain any separator.
-impl ResourceId for (ClientId, SubjectId) {
-    fn to_text(&self) -> String {
-        json!([self.0, self.1]).to_string()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-}
-
 impl Resource for Client {
     type Id = ClientId;
 
@@ -120,12 +109,12 @@ impl Resource for Subject {
 }
 
 impl Resource for Permission {
-    type Id = (ClientId, SubjectId);
+    type Id = PermissionId;
 
     const NAME: &'static str = "permission";
 
-    fn id(&self) -> (ClientId, SubjectId) {
-        (self.client.clone(), self.subject.clone())
+    fn id(&self) -> PermissionId {
+        Self::id(self)
     }
 
     fn revision(&self) -> Revision {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    registry::{Client, Permission, Revision},
+    registry::{Client, Permissions, Revision},
     storage::{ArtifactKey, ArtifactKind, FamilyId, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
@@ -25,6 +25,7 @@ pub struct AccessToken {
     scope: Scope,
     issued_at: i64,
     expires_at: i64,
+    auth_time: Option<UnixTime>,
     /// `jti`, of a JWT.
     token_id: Option<String>,
     /// Which registrations it was issued for; `None` if an earlier version issued it, which did
@@ -50,6 +51,9 @@ pub(super) struct OpaqueToken {
     pub(super) issued_at: UnixTime,
     /// When it ends.
     pub(super) expires_at: UnixTime,
+    /// When the subject signed in, where the grant knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) auth_time: Option<UnixTime>,
     /// Which registrations it was issued for; `None` in a record of an earlier version.
     #[serde(default)]
     pub(super) origin: Option<TokenOrigin>,
@@ -93,12 +97,27 @@ impl AccessToken {
 
     /// When it was issued.
     pub fn start(&self) -> UnixTime {
-        UnixTime::from_millis(self.issued_at.saturating_mul(1000))
+        from_seconds(self.issued_at)
     }
 
     /// When it expires.
     pub fn end(&self) -> UnixTime {
-        UnixTime::from_millis(self.expires_at.saturating_mul(1000))
+        from_seconds(self.expires_at)
+    }
+
+    /// When the subject signed in, if the grant knew.
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.auth_time
+    }
+
+    /// What it ends with, beside registrations. The record of an opaque one ends with the tokens of
+    /// its authorization by itself.
+    fn families(&self) -> impl Iterator<Item = FamilyId> {
+        let of_jwt = self.origin.filter(|_| self.token_id.is_some());
+        let shared = of_jwt.and_then(|origin| origin.family);
+        [Some(self.family), shared.map(|family| family.id())]
+            .into_iter()
+            .flatten()
     }
 
     /// Whether it was issued to this client, and not to an earlier one of the same name.
@@ -126,6 +145,18 @@ impl AccessToken {
     }
 }
 
+impl AccessToken {
+    /// Of these permissions, those that it was issued under.
+    fn under(&self, permissions: Permissions) -> Permissions {
+        match self.origin {
+            Some(origin) => permissions.still(origin.permissions()),
+            None => Permissions::of(permissions.operator().cloned().filter(|permission| {
+                self.is_under(|_| None, permission.revision, permission.created_at)
+            })),
+        }
+    }
+}
+
 /// The access token that this text is; `None` for anything else, and for one that has expired or
 /// was revoked.
 pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessToken>, StoreError> {
@@ -140,17 +171,16 @@ pub(super) async fn find(context: &Context, text: &str) -> Result<Option<AccessT
             None => None,
         },
     };
-    match found.filter(|token| context.now().seconds() < token.expires_at) {
-        Some(token)
-            if !context
-                .artifacts()
-                .family_has_ended(&token.family, token.start())
-                .await? =>
-        {
-            Ok(Some(token))
+    let Some(token) = found.filter(|token| context.now().seconds() < token.expires_at) else {
+        return Ok(None);
+    };
+    for family in token.families() {
+        let ended = context.artifacts().family_has_ended(&family, token.start());
+        if ended.await? {
+            return Ok(None);
         }
-        _ => Ok(None),
     }
+    Ok(Some(token))
 }
 
 /// The access token that this text is, with as much of its scope as is still allowed, if and only if
@@ -206,28 +236,18 @@ async fn scope_in_force(
     }
     if token
         .origin
-        .is_some_and(|origin| origin.permission.is_none())
+        .is_some_and(|origin| origin.permissions().is_none())
     {
-        // Issued by a grant of the embedder's own, under no permission.
+        // Issued by a grant of the embedder's own, or to a client that needs no consent.
         return Ok(Some(scope));
     }
-    let permission = context
+    let permissions = context
         .permissions()
-        .permission(&token.client, &token.subject)
+        .permissions_of(&token.client, &token.subject)
         .await?;
-    let is_same = |permission: &Permission| {
-        token.is_under(
-            |origin| origin.permission,
-            permission.revision,
-            permission.created_at,
-        )
-    };
-    Ok(permission
-        .filter(is_same)
-        .map(|permission| match permission.scope {
-            Some(limit) => scope.intersection(&limit),
-            None => scope,
-        }))
+    let permissions = token.under(permissions);
+    let limit = permissions.in_force(context.now());
+    Ok(limit.map(|limit| limit.within(&scope)))
 }
 
 /// RFC 9068 §4: one of our keys, our `typ`, our issuer.
@@ -251,8 +271,12 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
         scope: text("scope").unwrap_or_default(),
         issued_at: claims.issued_at?.seconds() as i64,
         expires_at: claims.expires?.seconds() as i64,
+        auth_time: match claims.other.get("auth_time") {
+            Some(auth_time) => Some(auth_time.as_i64()?),
+            None => None,
+        },
     };
-    let issued_at = UnixTime::from_millis(claimed.issued_at.saturating_mul(1000));
+    let issued_at = from_seconds(claimed.issued_at);
     let origin = context.token_ids().open(token_id, &claimed);
     // What a key signs that signs no more, or not yet, is no token of this server; nor is one
     // without a jti that was made for it.
@@ -268,6 +292,7 @@ fn from_jwt(context: &Context, jws: Unverified<'_>) -> Option<AccessToken> {
         scope: Scope::parse(claimed.scope).ok()?,
         issued_at: claimed.issued_at,
         expires_at: claimed.expires_at,
+        auth_time: claimed.auth_time.map(from_seconds),
         family: FamilyId::of(token_id),
         token_id: Some(token_id.to_owned()),
         origin,
@@ -282,8 +307,13 @@ fn from_record(record: OpaqueToken, family: FamilyId) -> AccessToken {
         scope: record.scope,
         issued_at: record.issued_at.seconds(),
         expires_at: record.expires_at.seconds(),
+        auth_time: record.auth_time,
         token_id: None,
         origin: record.origin,
         family,
     }
+}
+
+fn from_seconds(seconds: i64) -> UnixTime {
+    UnixTime::from_millis(seconds.saturating_mul(1000))
 }

@@ -30,6 +30,7 @@ mod refusal;
 mod request;
 mod service;
 mod throttle;
+mod token_family;
 mod token_id;
 
 pub use access_token::AccessToken;
@@ -50,13 +51,14 @@ pub use form::FormError;
 pub use grant::{
     Authorization, ClientAuthRequirement, ClientCredentials, Grant, GrantError, JwtBearer,
 };
-pub use issue::{IssueError, IssuedToken};
+pub use issue::{IssueError, IssuedToken, RefreshToken};
 pub use line::TokenError;
 pub use policy::{Approval, PolicyError};
 pub use presented::{Presented, ProvenAssertion, UnprovenAssertion};
 pub use refusal::{Blame, Refusal, Retry};
 pub use request::{ClientCertificate, Request, Sender};
 pub use throttle::{Attempt, Throttle, Unthrottled};
+pub use token_family::TokenFamily;
 pub use token_id::TokenIds;
 
 pub use crate::types::ErrorCode;

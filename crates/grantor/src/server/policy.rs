@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Authorization, Context, Refusal, Request, token_id::TokenOrigin};
+use super::{Authorization, Context, RefreshToken, Refusal, Request, token_id::TokenOrigin};
 use crate::{
+    clock::UnixTime,
     registry::Client,
     types::{ErrorCode, Rule, Scope, Shown, SubjectId},
 };
@@ -56,6 +57,8 @@ pub struct Approval {
     subject: SubjectId,
     scope: Scope,
     audience: String,
+    auth_time: Option<UnixTime>,
+    refresh_token: Option<RefreshToken>,
     origin: TokenOrigin,
 }
 
@@ -80,6 +83,16 @@ impl Approval {
         &self.audience
     }
 
+    /// When the subject signed in, if the grant knows.
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.auth_time
+    }
+
+    /// What is answered beside the token.
+    pub(super) fn take_refresh_token(&mut self) -> Option<RefreshToken> {
+        self.refresh_token.take()
+    }
+
     /// Which registrations it ends with.
     pub(super) fn origin(&self) -> &TokenOrigin {
         &self.origin
@@ -93,14 +106,17 @@ pub(super) fn approve(
     request: &Request,
     authorization: Authorization,
 ) -> Result<Approval, PolicyError> {
-    let audience = audience(context, request)?;
     let Authorization {
         client,
         subject,
         widest,
         requested,
+        audience,
+        auth_time,
+        refresh_token,
         origin,
     } = authorization;
+    let audience = self::audience(context, request, audience)?;
     let parse =
         |text: &str| Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()));
     let in_form = request.parameter("scope").map(parse).transpose()?;
@@ -123,27 +139,44 @@ pub(super) fn approve(
         subject,
         scope,
         audience,
+        auth_time,
+        refresh_token,
         origin,
     })
 }
 
-fn audience(context: &Context, request: &Request) -> Result<String, PolicyError> {
-    let settings = context.settings();
+/// The resource that is asked for, the one that the grant has fixed, or else the default.
+fn audience(
+    context: &Context,
+    request: &Request,
+    fixed: Option<String>,
+) -> Result<String, PolicyError> {
     let mut resources = request.parameters("resource");
-    match (resources.next(), resources.next()) {
-        (None, _) => Ok(settings
-            .default_audience
-            .clone()
-            .unwrap_or_else(|| context.identity().issuer().to_string())),
-        (Some(_), Some(_)) => Err(PolicyError::SeveralResources),
-        (Some(resource), None) => {
-            let well_formed = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
-            let served = well_formed && settings.resources.iter().any(|known| known == resource);
-            if served {
-                Ok(resource.to_owned())
-            } else {
-                Err(PolicyError::UnknownResource(resource.into()))
-            }
+    match (resources.next(), resources.next(), fixed) {
+        (Some(_), Some(_), _) => Err(PolicyError::SeveralResources),
+        (Some(resource), None, Some(fixed)) if resource != fixed => {
+            Err(PolicyError::UnknownResource(resource.into()))
         }
+        (_, None, Some(fixed)) if fixed == default_audience(context) => Ok(fixed),
+        (_, None, Some(fixed)) => served(context, &fixed),
+        (Some(resource), None, None) => served(context, resource),
+        (None, _, None) => Ok(default_audience(context).to_owned()),
+        (None, Some(_), Some(_)) => unreachable!("the second comes after the first"),
+    }
+}
+
+/// Whom a token is for if nobody says otherwise.
+pub(super) fn default_audience(context: &Context) -> &str {
+    let configured = context.settings().default_audience.as_deref();
+    configured.unwrap_or_else(|| context.identity().issuer().as_str())
+}
+
+/// RFC 8707 §2: the resource, if it is one of those that are served.
+pub(super) fn served(context: &Context, resource: &str) -> Result<String, PolicyError> {
+    let well_formed = Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+    let mut known = context.settings().resources.iter();
+    match well_formed && known.any(|known| known == resource) {
+        true => Ok(resource.to_owned()),
+        false => Err(PolicyError::UnknownResource(resource.into())),
     }
 }

@@ -13,7 +13,8 @@ use grantor_jose::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::clock::UnixTime;
+use super::TokenFamily;
+use crate::{clock::UnixTime, registry::PermissionNumbers};
 
 /// How long tokens of an earlier version may have been made to live.
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
@@ -28,8 +29,77 @@ pub(super) struct TokenOrigin {
     /// The subject; `None` where the token is about the client itself, or a grant of the
     /// embedder's own knows no number.
     pub(super) subject: Option<u64>,
-    /// The permission that it was issued under.
+    /// The operator's permission that it was issued under.
     pub(super) permission: Option<u64>,
+    /// The person's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) consent: Option<u64>,
+    /// The tokens that it ends together with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) family: Option<TokenFamily>,
+}
+
+impl TokenOrigin {
+    /// A token of this client, under no permission.
+    pub(super) fn of_client(client: u64) -> Self {
+        Self {
+            client,
+            subject: None,
+            permission: None,
+            consent: None,
+            family: None,
+        }
+    }
+
+    /// The permissions that it was issued under.
+    pub(super) fn permissions(&self) -> PermissionNumbers {
+        PermissionNumbers {
+            operator: self.permission,
+            person: self.consent,
+        }
+    }
+
+    /// The octets that are sealed: for most tokens three numbers.
+    fn to_octets(self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(16);
+        let is_longer = self.consent.is_some() || self.family.is_some();
+        if is_longer {
+            // No client: so a program that knows three numbers only takes it for none of its own.
+            octets.push(NONE);
+        }
+        for number in [Some(self.client), self.subject, self.permission] {
+            put(&mut octets, number);
+        }
+        if is_longer {
+            put(&mut octets, self.consent);
+        }
+        if let Some(family) = self.family {
+            octets.extend_from_slice(family.as_bytes());
+        }
+        octets
+    }
+
+    fn from_octets(octets: &[u8]) -> Option<Self> {
+        let (is_longer, mut rest) = match octets {
+            [NONE, rest @ ..] => (true, rest),
+            rest => (false, rest),
+        };
+        let mut origin = Self {
+            subject: None,
+            permission: None,
+            ..Self::of_client(take(&mut rest)??)
+        };
+        origin.subject = take(&mut rest)?;
+        origin.permission = take(&mut rest)?;
+        if is_longer {
+            origin.consent = take(&mut rest)?;
+            origin.family = match rest {
+                [] => None,
+                family => Some(TokenFamily::from_bytes(family.try_into().ok()?)),
+            };
+        }
+        Some(origin)
+    }
 }
 
 /// The claims that a `jti` belongs to: moved to another token, it does not open.
@@ -40,6 +110,8 @@ pub(super) struct Claimed<'c> {
     pub(super) scope: &'c str,
     pub(super) issued_at: i64,
     pub(super) expires_at: i64,
+    /// When the subject signed in, where the token says that.
+    pub(super) auth_time: Option<i64>,
 }
 
 impl Claimed<'_> {
@@ -61,6 +133,9 @@ impl Claimed<'_> {
         }
         purpose.extend_from_slice(&self.issued_at.to_be_bytes());
         purpose.extend_from_slice(&self.expires_at.to_be_bytes());
+        if let Some(auth_time) = self.auth_time {
+            purpose.extend_from_slice(&auth_time.to_be_bytes());
+        }
         purpose
     }
 }
@@ -101,29 +176,13 @@ impl TokenIds {
 
     /// A new `jti`, which no other token has, for the token with these claims.
     pub(super) fn seal(&self, origin: &TokenOrigin, claimed: &Claimed<'_>) -> String {
-        let mut numbers = Vec::with_capacity(16);
-        for number in [Some(origin.client), origin.subject, origin.permission] {
-            // 0 is none.
-            put(
-                &mut numbers,
-                number.map_or(0, |number| number.saturating_add(1)),
-            );
-        }
-        base64url_encode(self.key.seal(&claimed.purpose(), &numbers))
+        base64url_encode(self.key.seal(&claimed.purpose(), &origin.to_octets()))
     }
 
     /// The origin, if [`TokenIds::seal`] made this `jti` for a token with these claims.
     pub(super) fn open(&self, token_id: &str, claimed: &Claimed<'_>) -> Option<TokenOrigin> {
-        let numbers = self
-            .key
-            .open(&claimed.purpose(), &base64url_decode(token_id)?)?;
-        let mut rest = &numbers[..];
-        let mut take = || take(&mut rest).map(|number| number.checked_sub(1));
-        Some(TokenOrigin {
-            client: take()??,
-            subject: take()?,
-            permission: take()?,
-        })
+        let sealed = base64url_decode(token_id)?;
+        TokenOrigin::from_octets(&self.key.open(&claimed.purpose(), &sealed)?)
     }
 
     /// Whether a token of this age may be one of before, whose `jti` says nothing: as long as such
@@ -134,23 +193,29 @@ impl TokenIds {
     }
 }
 
-/// Seven bits an octet, the lowest first, the highest bit set on all but the last.
-fn put(octets: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        octets.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
+/// How no number is written.
+const NONE: u8 = 0;
+
+/// The number after this one, seven bits an octet, the lowest first, the highest bit set on all but
+/// the last.
+fn put(octets: &mut Vec<u8>, number: Option<u64>) {
+    let mut rest = number.map_or(u64::from(NONE), |number| number.saturating_add(1));
+    while rest >= 0x80 {
+        octets.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
     }
-    octets.push(number as u8);
+    octets.push(rest as u8);
 }
 
-fn take(octets: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
+/// The number at the beginning, which may be none; `None` where there is nothing that [`put`] wrote.
+fn take(octets: &mut &[u8]) -> Option<Option<u64>> {
+    let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let (octet, rest) = octets.split_first()?;
         *octets = rest;
         number |= u64::from(octet & 0x7f) << shift;
         if octet & 0x80 == 0 {
-            return Some(number);
+            return Some(number.checked_sub(1));
         }
     }
     None
@@ -167,26 +232,41 @@ mod tests {
         scope: "a",
         issued_at: 1,
         expires_at: 2,
+        auth_time: None,
     };
 
     #[test]
     fn an_origin_comes_back_and_under_another_key_not() {
         let ids = TokenIds::random();
+        let family = Some(TokenFamily::from_bytes([7; 16]));
         for origin in [
+            TokenOrigin::of_client(0),
             TokenOrigin {
-                client: 0,
-                subject: None,
-                permission: None,
-            },
-            TokenOrigin {
-                client: 1,
                 subject: Some(0),
                 permission: Some(127),
+                ..TokenOrigin::of_client(1)
             },
             TokenOrigin {
-                client: u64::MAX >> 1,
                 subject: Some(128),
                 permission: Some(1 << 40),
+                ..TokenOrigin::of_client(u64::MAX >> 1)
+            },
+            TokenOrigin {
+                subject: Some(5),
+                consent: Some(300),
+                ..TokenOrigin::of_client(4)
+            },
+            TokenOrigin {
+                subject: Some(5),
+                family,
+                ..TokenOrigin::of_client(4)
+            },
+            TokenOrigin {
+                subject: Some(5),
+                permission: Some(1),
+                consent: Some(u64::MAX >> 1),
+                family,
+                ..TokenOrigin::of_client(4)
             },
         ] {
             let sealed = ids.seal(&origin, &CLAIMED);
@@ -223,10 +303,55 @@ mod tests {
                     expires_at: 3,
                     ..CLAIMED
                 },
+                Claimed {
+                    auth_time: Some(0),
+                    ..CLAIMED
+                },
             ] {
                 assert_eq!(ids.open(&sealed, &other), None);
             }
         }
         assert_eq!(ids.open("bm90IG91cnM", &CLAIMED), None);
+    }
+
+    /// What databases and tokens of before hold: three numbers.
+    const EARLIER: [u8; 6] = [6, 0x80, 1, 0x81, 0x80, 1];
+
+    #[test]
+    fn what_was_sealed_before_opens_and_is_sealed_as_before() {
+        let origin = TokenOrigin {
+            subject: Some(127),
+            permission: Some(1 << 14),
+            ..TokenOrigin::of_client(5)
+        };
+        assert_eq!(origin.to_octets(), EARLIER);
+        assert_eq!(TokenOrigin::from_octets(&EARLIER), Some(origin));
+        let ids = TokenIds::random();
+        let sealed = ids.key.seal(&CLAIMED.purpose(), &EARLIER);
+        let opened = ids.open(&base64url_encode(sealed), &CLAIMED);
+        assert_eq!(opened, Some(origin));
+    }
+
+    /// It would take a token under a consent alone for one that needs no permission.
+    #[test]
+    fn a_program_that_knows_three_numbers_finds_no_client_in_four() {
+        let origin = TokenOrigin {
+            consent: Some(1),
+            ..TokenOrigin::of_client(5)
+        };
+        assert_eq!(take(&mut &origin.to_octets()[..]), Some(None));
+    }
+
+    #[test]
+    fn a_family_that_is_cut_is_no_origin() {
+        let origin = TokenOrigin {
+            family: Some(TokenFamily::from_bytes([7; 16])),
+            ..TokenOrigin::of_client(5)
+        };
+        let octets = origin.to_octets();
+        assert_eq!(TokenOrigin::from_octets(&octets), Some(origin));
+        for length in [octets.len() - 1, octets.len() - 17] {
+            assert_eq!(TokenOrigin::from_octets(&octets[..length]), None);
+        }
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{ClientSource, PermissionSource, Registry, StoreError, SubjectSource};
 use crate::{
-    registry::{Client, Permission, Subject},
+    registry::{Client, Permission, PermissionId, Permissions, Subject},
     types::{ClientId, SubjectId},
 };
 
@@ -43,12 +43,15 @@ impl<T: Registry<Subject> + ?Sized> SubjectSource for FromRegistry<T> {
 
 #[async_trait]
 impl<T: Registry<Permission> + ?Sized> PermissionSource for FromRegistry<T> {
-    async fn permission(
+    async fn permissions_of(
         &self,
         client: &ClientId,
         subject: &SubjectId,
-    ) -> Result<Option<Permission>, StoreError> {
-        let id = (client.clone(), subject.clone());
-        Ok(self.0.get(&id).await?.map(Arc::unwrap_or_clone))
+    ) -> Result<Permissions, StoreError> {
+        let mut records = Vec::new();
+        for id in [PermissionId::by_operator, PermissionId::by_person] {
+            records.extend(self.0.get(&id(client.clone(), subject.clone())).await?);
+        }
+        Ok(Permissions::of(records))
     }
 }

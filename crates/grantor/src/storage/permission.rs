@@ -4,17 +4,18 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    registry::Permission,
+    registry::Permissions,
     types::{ClientId, SubjectId},
 };
 
 /// Checks permissions.
 #[async_trait]
 pub trait PermissionSource: Send + Sync + 'static {
-    /// The permission of `client` for `subject`, if and only if there is one.
-    async fn permission(
+    /// The permissions of `client` for `subject`, one for each party that gave one, as they are
+    /// now; those that have expired may be among them.
+    async fn permissions_of(
         &self,
         client: &ClientId,
         subject: &SubjectId,
-    ) -> Result<Option<Permission>, StoreError>;
+    ) -> Result<Permissions, StoreError>;
 }

@@ -7,7 +7,7 @@ use grantor::{
     clock::UnixTime,
     jose::{Algorithm, Header, VerificationKey},
     keys::{Candidate, KeyError, KeyKind, KeyResolver, KeyRing, KeySource, SigningKeys},
-    registry::{Client, Permission, Subject},
+    registry::{Client, Permission, Permissions, Subject},
     server::{
         Authorization, Caller, ClientAuthError, ClientAuthRequirement, ClientAuthentication,
         Context, Decision, Grant, GrantError, Mechanism, Refusal, Request,
@@ -151,24 +151,21 @@ impl SubjectSource for Directory {
 
 #[async_trait]
 impl PermissionSource for Directory {
-    async fn permission(
+    async fn permissions_of(
         &self,
         client: &ClientId,
         subject: &SubjectId,
-    ) -> Result<Option<Permission>, StoreError> {
+    ) -> Result<Permissions, StoreError> {
         let scope = match subject.as_str() {
             "employee-reader" => Some(Scope::parse("read").expect("a scope")),
-            "employee-private" => return Ok(None),
+            "employee-private" => return Ok(Permissions::default()),
             "employee-broken" => {
                 return Err(StoreError::Unavailable("the directory is away".into()));
             }
             _ => None,
         };
-        Ok(Some(Permission::new(
-            client.clone(),
-            subject.clone(),
-            scope,
-        )))
+        let permission = Permission::new(client.clone(), subject.clone(), scope);
+        Ok(Permissions::of([Arc::new(permission)]))
     }
 }
 

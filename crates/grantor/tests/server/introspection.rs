@@ -19,7 +19,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// Asks about `token`, authenticated as a client of this use.
-async fn introspect(world: &World, asker: &Party, token: &str) -> Value {
+pub(crate) async fn introspect(world: &World, asker: &Party, token: &str) -> Value {
     let mut form = asker.good_form().without("grant_type").with("token", token);
     form.uri = "/introspect".to_owned();
     let answer = world.send(&form).await;
@@ -27,18 +27,18 @@ async fn introspect(world: &World, asker: &Party, token: &str) -> Value {
     answer.body
 }
 
-fn inactive() -> Value {
+pub(crate) fn inactive() -> Value {
     json!({"active": false})
 }
 
-async fn token_of(world: &World, party: &Party, subject: &str) -> String {
+pub(crate) async fn token_of(world: &World, party: &Party, subject: &str) -> String {
     let answer = world
         .accepts(party, "a token", |jwt| jwt.text("sub", subject))
         .await;
     answer.granted("a token").to_owned()
 }
 
-async fn party_of(world: &World, format: TokenFormat) -> Party {
+pub(crate) async fn party_of(world: &World, format: TokenFormat) -> Party {
     world
         .party_with(Use::Grant, keys::P256.clone(), |metadata| {
             metadata.token_format = format;
@@ -259,10 +259,11 @@ async fn a_token_ends_with_its_permission_and_another_one_does_not_bring_it_back
             ClientId::parse(&party.id).expect("an id"),
             SubjectId::parse("somebody").expect("a subject"),
         );
+        let permission = Permission::new(client, subject, None);
         world
             .store
             .permissions()
-            .delete(&(client.clone(), subject.clone()), &Actor::program("test"))
+            .delete(&permission.id(), &Actor::program("test"))
             .await
             .expect("a permission");
         assert_eq!(
@@ -273,10 +274,7 @@ async fn a_token_ends_with_its_permission_and_another_one_does_not_bring_it_back
         world
             .store
             .permissions()
-            .create(
-                Permission::new(client, subject, None),
-                &Actor::program("test"),
-            )
+            .create(permission, &Actor::program("test"))
             .await
             .expect("a permission");
         assert_eq!(

@@ -14,6 +14,7 @@ mod introspection;
 mod issued_tokens;
 mod lifecycle;
 mod metadata;
+mod permissions;
 mod policy;
 mod presented;
 mod profile;

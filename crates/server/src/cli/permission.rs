@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use grantor::{
     clock::Clock as _,
-    registry::Permission,
+    registry::{Permission, PermissionId},
     storage::StoreError,
     types::{ClientId, Scope, SubjectId},
 };
@@ -115,10 +115,8 @@ impl PermissionCommand {
                 output.done(&View::of(&permission), text)
             }
             Self::Delete(Pair { client, subject }) => {
-                let deleted = store
-                    .permissions()
-                    .delete(&(client.clone(), subject.clone()), &actor())
-                    .await;
+                let id = PermissionId::by_operator(client.clone(), subject.clone());
+                let deleted = store.permissions().delete(&id, &actor()).await;
                 deleted.map_err(|error| about(&client, &subject, error))?;
                 let value = json!({"deleted": {"client": client, "subject": subject}});
                 output.done(

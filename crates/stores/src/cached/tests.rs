@@ -129,10 +129,10 @@ impl Load for Fake {
         self.read(found).await
     }
 
-    async fn permission(
+    async fn permissions(
         &self,
         _: &(ClientId, SubjectId),
-    ) -> Result<Option<Permission>, StoreError> {
+    ) -> Result<Option<Permissions>, StoreError> {
         self.read(None).await
     }
 

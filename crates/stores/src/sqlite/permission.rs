@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::Permission,
+    registry::{Origin, Permission, PermissionId, Permissions},
     storage::{PermissionSource, StoreError},
-    types::{ClientId, Scope, SubjectId},
+    types::{ClientId, GrantType, Scope, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
@@ -19,13 +19,10 @@ use super::{
 };
 use crate::MasterKey;
 
-/// The name of a permission.
-type Pair = (ClientId, SubjectId);
-
 macro_rules! select_permission {
     ($which:literal) => {
         concat!(
-            "SELECT client, subject, scope, created_at, number, version FROM permission ",
+            "SELECT client, subject, scope, created_at, number, version, origin, grants, expires_at, text_version FROM permission ",
             $which
         )
     };
@@ -33,12 +30,12 @@ macro_rules! select_permission {
 
 #[async_trait]
 impl PermissionSource for SqliteStore {
-    async fn permission(
+    async fn permissions_of(
         &self,
         client: &ClientId,
         subject: &SubjectId,
-    ) -> Result<Option<Permission>, StoreError> {
-        self.0.cached.permission(client, subject).await
+    ) -> Result<Permissions, StoreError> {
+        self.0.cached.permissions(client, subject).await
     }
 }
 
@@ -51,14 +48,14 @@ impl Stored for Permission {
         update(connection, self)
     }
 
-    fn delete(connection: &Connection, id: &Pair) -> Result<(), Failure> {
+    fn delete(connection: &Connection, id: &PermissionId) -> Result<(), Failure> {
         delete(connection, id)
     }
 
     fn find(
         connection: &Connection,
         _: &MasterKey,
-        id: &Pair,
+        id: &PermissionId,
     ) -> Result<Option<Arc<Self>>, Failure> {
         Ok(load(connection, id)?.map(Arc::new))
     }
@@ -66,22 +63,25 @@ impl Stored for Permission {
     fn list(
         connection: &Connection,
         _: &MasterKey,
-        after: Option<&Pair>,
+        after: Option<&PermissionId>,
         limit: u32,
     ) -> Result<Vec<Arc<Self>>, Failure> {
-        let (client, subject) = after.map_or(("", ""), |(client, subject)| {
-            (client.as_str(), subject.as_str())
-        });
+        let (client, subject, origin) = after.map_or(("", "", ""), columns);
         let which = select_permission!(
-            "WHERE (client, subject) > (?1, ?2) ORDER BY client, subject LIMIT ?3"
+            "WHERE (client, subject, origin) > (?1, ?2, ?3) ORDER BY client, subject, origin LIMIT ?4"
         );
-        let permissions = read_all(connection, which, (client, subject, limit))?;
+        let permissions = read_all(connection, which, (client, subject, origin, limit))?;
         Ok(permissions.into_iter().map(Arc::new).collect())
     }
 
-    fn permissions(_: &Connection, _: &Pair) -> Result<Vec<Permission>, Failure> {
+    fn permissions(_: &Connection, _: &PermissionId) -> Result<Vec<Permission>, Failure> {
         Ok(Vec::new())
     }
+}
+
+/// The columns of a name.
+fn columns(id: &PermissionId) -> (&str, &str, &str) {
+    (id.client.as_str(), id.subject.as_str(), id.origin.as_str())
 }
 
 /// Those of a client.
@@ -89,7 +89,7 @@ pub(super) fn of_client(
     connection: &Connection,
     id: &ClientId,
 ) -> Result<Vec<Permission>, Failure> {
-    let which = select_permission!("WHERE client = ?1 ORDER BY client, subject");
+    let which = select_permission!("WHERE client = ?1 ORDER BY client, subject, origin");
     read_all(connection, which, [id.as_str()])
 }
 
@@ -98,7 +98,7 @@ pub(super) fn of_subject(
     connection: &Connection,
     id: &SubjectId,
 ) -> Result<Vec<Permission>, Failure> {
-    let which = select_permission!("WHERE subject = ?1 ORDER BY client, subject");
+    let which = select_permission!("WHERE subject = ?1 ORDER BY client, subject, origin");
     read_all(connection, which, [id.as_str()])
 }
 
@@ -127,14 +127,17 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
             .optional()?
             .ok_or(StoreError::Missing(resource))?;
     }
-    let scope = permission.scope.as_ref().map(Scope::to_string);
-    let insert =
-        "INSERT INTO permission (client, subject, scope, created_at) VALUES (?1, ?2, ?3, ?4)";
+    let insert = "INSERT INTO permission (client, subject, origin, scope, grants, created_at, expires_at, text_version) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let values = (
         client,
         subject,
-        scope,
+        permission.origin.as_str(),
+        permission.scope.as_ref().map(Scope::to_string),
+        grants(permission),
         permission.created_at.map(UnixTime::millis),
+        permission.expires_at.map(UnixTime::millis),
+        &permission.text_version,
     );
     on_constraint(
         connection.execute(insert, values),
@@ -144,33 +147,51 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
 }
 
 fn update(connection: &Connection, permission: &Permission) -> Result<(), Failure> {
-    let update = "UPDATE permission SET scope = ?3, version = version + 1 WHERE number = ?1 AND version = ?2";
+    let update = "UPDATE permission SET scope = ?3, grants = ?4, created_at = ?5, expires_at = ?6, text_version = ?7, version = version + 1 \
+        WHERE number = ?1 AND version = ?2";
     let (number, version) = revision::columns(permission.revision);
-    let scope = permission.scope.as_ref().map(Scope::to_string);
-    connection.execute(update, (number, version, scope))?;
+    let values = (
+        number,
+        version,
+        permission.scope.as_ref().map(Scope::to_string),
+        grants(permission),
+        permission.created_at.map(UnixTime::millis),
+        permission.expires_at.map(UnixTime::millis),
+        &permission.text_version,
+    );
+    connection.execute(update, values)?;
     Ok(())
 }
 
-fn delete(connection: &Connection, (client, subject): &Pair) -> Result<(), Failure> {
-    let statement = "DELETE FROM permission WHERE client = ?1 AND subject = ?2";
-    expect_row(
-        connection.execute(statement, (client.as_str(), subject.as_str()))?,
-        "permission",
-    )
+/// The grants as they are stored.
+fn grants(permission: &Permission) -> String {
+    serde_json::to_string(&permission.grants).expect("names are JSON")
 }
 
-pub(super) fn load(
-    connection: &Connection,
-    (client, subject): &Pair,
-) -> Result<Option<Permission>, Failure> {
-    let mut statement =
-        connection.prepare_cached(select_permission!("WHERE client = ?1 AND subject = ?2"))?;
+fn delete(connection: &Connection, id: &PermissionId) -> Result<(), Failure> {
+    let statement = "DELETE FROM permission WHERE client = ?1 AND subject = ?2 AND origin = ?3";
+    expect_row(connection.execute(statement, columns(id))?, "permission")
+}
+
+fn load(connection: &Connection, id: &PermissionId) -> Result<Option<Permission>, Failure> {
+    let mut statement = connection.prepare_cached(select_permission!(
+        "WHERE client = ?1 AND subject = ?2 AND origin = ?3"
+    ))?;
     statement
-        .query_row((client.as_str(), subject.as_str()), |row| {
-            Ok(permission(row))
-        })
+        .query_row(columns(id), |row| Ok(permission(row)))
         .optional()?
         .transpose()
+}
+
+/// All of a client and a subject, if there is one.
+pub(super) fn load_all(
+    connection: &Connection,
+    (client, subject): &(ClientId, SubjectId),
+) -> Result<Option<Permissions>, Failure> {
+    let which = select_permission!("WHERE client = ?1 AND subject = ?2");
+    let records = read_all(connection, which, (client.as_str(), subject.as_str()))?;
+    let permissions = Permissions::of(records.into_iter().map(Arc::new));
+    Ok(Some(permissions).filter(|permissions| !permissions.is_empty()))
 }
 
 fn permission(row: &Row<'_>) -> Result<Permission, Failure> {
@@ -186,5 +207,143 @@ fn permission(row: &Row<'_>) -> Result<Permission, Failure> {
     );
     permission.created_at = row.get::<_, Option<i64>>(3)?.map(UnixTime::from_millis);
     permission.revision = revision::read(row, 4)?;
+    permission.origin = origin(&row.get::<_, String>(6)?)?;
+    permission.grants = serde_json::from_str::<Vec<GrantType>>(&row.get::<_, String>(7)?)
+        .map_err(|error| unreadable("permission", error))?;
+    permission.expires_at = row.get::<_, Option<i64>>(8)?.map(UnixTime::from_millis);
+    permission.text_version = row.get(9)?;
     Ok(permission)
+}
+
+fn origin(name: &str) -> Result<Origin, StoreError> {
+    let unknown = || unreadable("permission", format!("unknown origin {name:?}"));
+    Origin::from_name(name).ok_or_else(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use grantor::registry::ResourceId as _;
+    use rusqlite_migration::Migrations;
+
+    use super::*;
+    use crate::sqlite::open::{MIGRATIONS, migrate};
+
+    const EARLIER: &str = "
+        INSERT INTO party (name, kind) VALUES ('a', 'client'), ('b', 'subject'), ('c', 'subject');
+        INSERT INTO client (id, metadata, keys) VALUES ('a', '{}', '[]');
+        INSERT INTO subject (id, enabled) VALUES ('b', 1), ('c', 1);
+        INSERT INTO permission (number, client, subject, scope, version, created_at) VALUES (3, 'a', 'b', 'read', 2, 5000), (7, 'a', 'c', NULL, 1, NULL);
+        DELETE FROM permission WHERE number = 7;";
+
+    fn number(connection: &Connection, query: &str) -> i64 {
+        let read = connection.query_row(query, [], |row| row.get(0));
+        read.expect("a number")
+    }
+
+    /// A database of schema 14, brought to today's.
+    fn migrated() -> Connection {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        let migrations = Migrations::from_slice(MIGRATIONS);
+        let earlier = migrations.to_version(&mut connection, 14);
+        earlier.expect("as it was");
+        connection.execute_batch(EARLIER).expect("written");
+        let logs =
+            "SELECT (SELECT max(sequence) FROM change) + (SELECT count(*) FROM change_record)";
+        let logged = number(&connection, logs);
+        migrate(&mut connection, Path::new("")).expect("migrated");
+        let now = number(&connection, logs);
+        assert_eq!(now, logged, "nothing has changed for anybody");
+        connection
+    }
+
+    fn pair(subject: &str) -> (ClientId, SubjectId) {
+        let (client, subject) = (ClientId::parse("a"), SubjectId::parse(subject));
+        (client.expect("a client"), subject.expect("a subject"))
+    }
+
+    fn found(connection: &Connection, subject: &str) -> Permissions {
+        let found = load_all(connection, &pair(subject)).map_err(StoreError::from);
+        found.expect("read").unwrap_or_default()
+    }
+
+    #[test]
+    fn what_was_given_before_is_an_operators_for_the_one_grant_there_was() {
+        let connection = migrated();
+        let (client, subject) = pair("b");
+        let scope = Scope::parse("read").ok();
+        let mut expected =
+            Permission::new(client, subject, scope).given_at(UnixTime::from_millis(5000));
+        (expected.revision.number, expected.revision.version) = (3, 2);
+        let permissions = found(&connection, "b");
+        assert_eq!(permissions.operator().map(|one| &**one), Some(&expected));
+        assert_eq!(expected.grants, [GrantType::JWT_BEARER]);
+        assert!(permissions.person().is_none());
+    }
+
+    #[test]
+    fn the_number_of_a_permission_that_is_gone_is_not_given_again() {
+        let connection = migrated();
+        let insert = "INSERT INTO permission (client, subject) VALUES ('a', 'c')";
+        connection.execute(insert, []).expect("written");
+        let permissions = found(&connection, "c");
+        let given = permissions.operator().expect("a permission");
+        assert_eq!(given.revision.number, 8);
+    }
+
+    /// What is changed by hand is told from then on as before, by its whole name.
+    #[test]
+    fn changes_by_hand_say_who_gave_it() {
+        let connection = migrated();
+        for statement in [
+            "INSERT INTO permission (client, subject, origin, scope) VALUES ('a', 'b', 'person', 'write')",
+            "UPDATE permission SET expires_at = 9 WHERE origin = 'person'",
+            "DELETE FROM permission WHERE client = 'a'",
+        ] {
+            connection.execute(statement, []).expect("written");
+        }
+        let query = "SELECT name, record ->> 'action', record -> 'before' ->> 'origin', record -> 'after' ->> 'expires_at'
+            FROM change_record WHERE sequence > (SELECT max(sequence) - 4 FROM change_record) ORDER BY sequence";
+        let mut statement = connection.prepare(query).expect("a query");
+        let told = statement.query_map([], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Option<String>>(2)?,
+                row.get::<_, Option<i64>>(3)?,
+            ))
+        });
+        let mut told: Vec<_> = told.expect("rows").map(|row| row.expect("a row")).collect();
+        told[2..].sort();
+        let row = |name: &str, action: &str, before: Option<&str>, end| {
+            let before = before.map(str::to_owned);
+            (name.to_owned(), action.to_owned(), before, end)
+        };
+        let (operators, persons) = (r#"["a","b"]"#, r#"["a","b","person"]"#);
+        assert_eq!(
+            told,
+            [
+                row(persons, "create", None, None),
+                row(persons, "replace", Some("person"), Some(9)),
+                row(persons, "delete", Some("person"), None),
+                row(operators, "delete", Some("operator"), None),
+            ]
+        );
+        assert!(PermissionId::from_text(persons).is_some_and(|id| id.origin == Origin::Person));
+        assert!(PermissionId::from_text(operators).is_some_and(|id| id.origin == Origin::Operator));
+    }
+
+    /// A person says what is allowed.
+    #[test]
+    fn no_row_of_a_person_allows_everything() {
+        let connection = migrated();
+        let insert = "INSERT INTO permission (client, subject, origin) VALUES ('a', 'b', ?1)";
+        connection
+            .execute(insert, ["person"])
+            .expect_err("without a scope");
+        connection
+            .execute(&insert.replace("'b'", "'c'"), ["operator"])
+            .expect("an operator may");
+    }
 }

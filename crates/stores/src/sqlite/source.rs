@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use grantor::{
     clock::UnixTime,
-    registry::{Client, Permission, Subject},
+    registry::{Client, Permissions, Subject},
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -67,12 +67,12 @@ impl Load for Source {
             .read_here(|connection| subject::load(connection, id))
     }
 
-    async fn permission(
+    async fn permissions(
         &self,
         key: &(ClientId, SubjectId),
-    ) -> Result<Option<Permission>, StoreError> {
+    ) -> Result<Option<Permissions>, StoreError> {
         self.readers
-            .read_here(|connection| permission::load(connection, key))
+            .read_here(|connection| permission::load_all(connection, key))
     }
 
     /// The one read that takes long. The store's own threads may wait for it.

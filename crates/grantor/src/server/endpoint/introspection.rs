@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Endpoint, Metadata, Path, Route};
 use crate::{
+    clock::UnixTime,
     server::{
         AccessToken, Answer, ClientAuthRequirement, Context, Decision, IssueError, Refusal, Request,
     },
@@ -74,6 +75,9 @@ struct Active<'t> {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<&'t str>,
+    /// RFC 9470 §6.2
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
 }
 
 impl<'t> Active<'t> {
@@ -89,6 +93,7 @@ impl<'t> Active<'t> {
             token_type: "Bearer",
             scope: token.scope().to_string(),
             jti: token.token_id(),
+            auth_time: token.auth_time().map(UnixTime::seconds),
         }
     }
 }

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::{Endpoint, Metadata, Path, Route};
 use crate::{
-    server::{Answer, Context, Decision, IssuedToken, Refusal, Request, explain, line},
+    server::{
+        Answer, Context, Decision, IssuedToken, RefreshToken, Refusal, Request, explain, line,
+    },
     types::member,
 };
 
@@ -22,6 +24,8 @@ struct TokenResponse<'a> {
     expires_in: u64,
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
 }
 
 #[async_trait]
@@ -63,6 +67,7 @@ fn answer(token: &IssuedToken) -> Answer {
         token_type: "Bearer",
         expires_in: token.lifetime().as_secs(),
         scope: token.scope().to_string(),
+        refresh_token: token.refresh_token().map(RefreshToken::expose),
     };
     Answer::json(StatusCode::OK, &body)
 }

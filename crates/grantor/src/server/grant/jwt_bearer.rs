@@ -8,7 +8,7 @@ use grantor_jose::Claims;
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
     assertion::{Party, PartyError},
-    registry::{Client, Permission, Subject},
+    registry::{Client, Permissions, Subject},
     server::{Caller, Context, Decision, GrantError, Presented, Request, UnprovenAssertion},
     types::{GrantType, Scope, Shown, SubjectId},
 };
@@ -91,12 +91,11 @@ pub(in crate::server) async fn entitle(
     let requested = scope_claim(claims)?;
     let authorization = match permission(context, issuer, subject).await? {
         None => Authorization::for_client(issuer.clone(), &GrantType::JWT_BEARER),
-        Some((subject, permission)) => Authorization::permitted(
-            issuer.clone(),
-            &GrantType::JWT_BEARER,
-            &subject,
-            &permission,
-        ),
+        Some((subject, permissions)) => {
+            let limit = permissions.covering(&GrantType::JWT_BEARER, context.now());
+            let limit = limit.ok_or_else(|| no_permission(&subject.id))?;
+            Authorization::permitted(issuer.clone(), &GrantType::JWT_BEARER, &subject, &limit)
+        }
     }?;
     Ok(authorization.requesting(requested))
 }
@@ -122,28 +121,26 @@ fn scope_claim(claims: &Claims) -> Result<Option<Scope>, GrantError> {
 }
 
 /// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is the client, or somebody enabled whom the client
-/// may act for. Answers the subject with the permission, unless it is the client.
+/// may act for. Answers the subject with the permissions, unless it is the client.
 async fn permission(
     context: &Context,
     client: &Client,
     subject: &SubjectId,
-) -> Result<Option<(Subject, Permission)>, GrantError> {
+) -> Result<Option<(Subject, Permissions)>, GrantError> {
     if subject.as_str() == client.id().as_str() {
         return Ok(None);
     }
     match context.subjects().subject(subject).await? {
         None => Err(GrantError::UnknownSubject(subject.as_str().into())),
         Some(subject) if !subject.enabled => Err(GrantError::DisabledSubject),
-        Some(known) => match context
-            .permissions()
-            .permission(client.id(), subject)
-            .await?
-        {
-            None => Err(GrantError::NoPermission(Shown::known(
-                subject.as_str(),
-                Shown::MAX_BYTES,
-            ))),
-            Some(permission) => Ok(Some((known, permission))),
-        },
+        Some(known) => {
+            let permissions = context.permissions();
+            let permissions = permissions.permissions_of(client.id(), subject).await?;
+            Ok(Some((known, permissions)))
+        }
     }
+}
+
+fn no_permission(subject: &SubjectId) -> GrantError {
+    GrantError::NoPermission(Shown::known(subject.as_str(), Shown::MAX_BYTES))
 }

@@ -13,9 +13,10 @@ pub use error::GrantError;
 pub use jwt_bearer::JwtBearer;
 pub(super) use jwt_bearer::entitle;
 
-use super::{Caller, Context, Decision, Request, token_id::TokenOrigin};
+use super::{Caller, Context, Decision, RefreshToken, Request, TokenFamily, token_id::TokenOrigin};
 use crate::{
-    registry::{Client, Permission, Subject},
+    clock::UnixTime,
+    registry::{Client, Limit, PermissionNumbers, Subject},
     types::{AuthMethod, GrantType, Needs, Scope, SubjectId},
 };
 
@@ -84,6 +85,9 @@ pub struct Authorization {
     pub(super) subject: SubjectId,
     pub(super) widest: Scope,
     pub(super) requested: Option<Scope>,
+    pub(super) audience: Option<String>,
+    pub(super) auth_time: Option<UnixTime>,
+    pub(super) refresh_token: Option<RefreshToken>,
     pub(super) origin: TokenOrigin,
 }
 
@@ -107,29 +111,30 @@ impl Authorization {
         subject: SubjectId,
         limit: Option<&Scope>,
     ) -> Result<Self, GrantError> {
-        if !client.may_use(grant) {
-            return Err(GrantError::NotAllowed);
-        }
         let registered = &client.metadata().scope;
-        let widest = limit.map_or_else(
-            || registered.clone(),
-            |limit| registered.intersection(limit),
-        );
-        let origin = TokenOrigin {
-            client: client.revision().number,
-            subject: None,
-            permission: None,
+        let widest = match limit {
+            Some(limit) => registered.intersection(limit),
+            None => registered.clone(),
         };
-        Ok(Self {
-            client,
-            subject,
-            widest,
-            requested: None,
-            origin,
-        })
+        Self::new(client, grant, subject, widest)
     }
 
-    /// Under a permission for a registered subject, within its scope: the token ends with both.
+    /// About a registered subject, under no permission: the token ends with the subject too.
+    ///
+    /// # Errors
+    /// As for [`Authorization::for_client`].
+    pub fn for_registered(
+        client: Arc<Client>,
+        grant: &GrantType,
+        subject: &Subject,
+    ) -> Result<Self, GrantError> {
+        let mut authorization = Self::for_subject(client, grant, subject.id.clone(), None)?;
+        authorization.origin.subject = Some(subject.revision.number);
+        Ok(authorization)
+    }
+
+    /// Under the permissions for a registered subject that cover the grant, within what they allow
+    /// together: the token ends with them and with the subject.
     ///
     /// # Errors
     /// As for [`Authorization::for_client`].
@@ -137,13 +142,37 @@ impl Authorization {
         client: Arc<Client>,
         grant: &GrantType,
         subject: &Subject,
-        permission: &Permission,
+        limit: &Limit<'_>,
     ) -> Result<Self, GrantError> {
-        let mut permitted =
-            Self::for_subject(client, grant, subject.id.clone(), permission.scope.as_ref())?;
+        let widest = limit.within(&client.metadata().scope);
+        let mut permitted = Self::new(client, grant, subject.id.clone(), widest)?;
+        let PermissionNumbers { operator, person } = limit.numbers();
         permitted.origin.subject = Some(subject.revision.number);
-        permitted.origin.permission = Some(permission.revision.number);
+        permitted.origin.permission = operator;
+        permitted.origin.consent = person;
         Ok(permitted)
+    }
+
+    fn new(
+        client: Arc<Client>,
+        grant: &GrantType,
+        subject: SubjectId,
+        widest: Scope,
+    ) -> Result<Self, GrantError> {
+        if !client.may_use(grant) {
+            return Err(GrantError::NotAllowed);
+        }
+        let origin = TokenOrigin::of_client(client.revision().number);
+        Ok(Self {
+            client,
+            subject,
+            widest,
+            requested: None,
+            audience: None,
+            auth_time: None,
+            refresh_token: None,
+            origin,
+        })
     }
 
     /// Takes `scope` for the requested one where the form has none. It never widens anything.
@@ -151,6 +180,47 @@ impl Authorization {
     pub fn requesting(self, scope: Option<Scope>) -> Self {
         Self {
             requested: scope,
+            ..self
+        }
+    }
+
+    /// Allows no more than this scope.
+    #[must_use]
+    pub fn within(self, scope: &Scope) -> Self {
+        let widest = self.widest.intersection(scope);
+        Self { widest, ..self }
+    }
+
+    /// Fixes whom the token is for. The form may name this resource, and no other.
+    #[must_use]
+    pub fn for_audience(self, audience: impl Into<String>) -> Self {
+        Self {
+            audience: Some(audience.into()),
+            ..self
+        }
+    }
+
+    /// Says when the subject signed in: `auth_time` (RFC 9068 §2.2.1).
+    #[must_use]
+    pub fn authenticated_at(self, auth_time: UnixTime) -> Self {
+        Self {
+            auth_time: Some(auth_time),
+            ..self
+        }
+    }
+
+    /// Lets the token end with this family.
+    #[must_use]
+    pub fn in_family(mut self, family: TokenFamily) -> Self {
+        self.origin.family = Some(family);
+        self
+    }
+
+    /// Answers this refresh token with the access token (RFC 6749 §5.1).
+    #[must_use]
+    pub fn with_refresh_token(self, refresh_token: RefreshToken) -> Self {
+        Self {
+            refresh_token: Some(refresh_token),
             ..self
         }
     }

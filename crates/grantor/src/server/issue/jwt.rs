@@ -4,7 +4,10 @@ use grantor_jose::sign;
 use serde::Serialize;
 
 use super::Life;
-use crate::server::{Approval, Context, IssueError, token_id::Claimed};
+use crate::{
+    clock::UnixTime,
+    server::{Approval, Context, IssueError, token_id::Claimed},
+};
 
 /// RFC 9068 §2.2
 #[derive(Serialize)]
@@ -18,6 +21,8 @@ struct AccessTokenClaims<'a> {
     jti: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
 }
 
 pub(super) fn issue(
@@ -33,6 +38,7 @@ pub(super) fn issue(
         scope: &scope,
         issued_at: life.issued_at.seconds(),
         expires_at: life.expires_at.seconds(),
+        auth_time: approval.auth_time().map(UnixTime::seconds),
     };
     let jti = context.token_ids().seal(approval.origin(), &claimed);
     let claims = AccessTokenClaims {
@@ -44,6 +50,7 @@ pub(super) fn issue(
         exp: claimed.expires_at,
         jti,
         scope: claimed.scope,
+        auth_time: claimed.auth_time,
     };
     let payload = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");
     let ring = context.signing_keys().key_ring();

@@ -17,6 +17,7 @@ pub struct IssuedToken {
     access_token: String,
     lifetime: Duration,
     scope: Scope,
+    refresh_token: Option<RefreshToken>,
 }
 
 impl IssuedToken {
@@ -34,6 +35,11 @@ impl IssuedToken {
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
+
+    /// By what the client gets another one.
+    pub fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
 }
 
 impl fmt::Debug for IssuedToken {
@@ -41,6 +47,30 @@ impl fmt::Debug for IssuedToken {
         f.debug_struct("IssuedToken")
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
+    }
+}
+
+/// A refresh token (RFC 6749 §1.5). `Debug` does not show it.
+pub struct RefreshToken(
+    // Not wiped, as the access token is not.
+    String,
+);
+
+impl RefreshToken {
+    /// The token of this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken(..)")
     }
 }
 
@@ -54,7 +84,7 @@ struct Life {
 /// Issues the token in the client's format. An opaque token is recorded before it is answered.
 pub(super) async fn issue(
     context: &Context,
-    approval: Approval,
+    mut approval: Approval,
     decision: &mut Decision,
 ) -> Result<IssuedToken, IssueError> {
     let lifetime = context.settings().token_lifetime;
@@ -72,5 +102,6 @@ pub(super) async fn issue(
         access_token,
         lifetime,
         scope: approval.scope().clone(),
+        refresh_token: approval.take_refresh_token(),
     })
 }

@@ -25,10 +25,12 @@ pub(super) async fn issue(
         audience: approval.audience().to_owned(),
         issued_at: life.issued_at,
         expires_at: life.expires_at,
+        auth_time: approval.auth_time(),
         origin: Some(*origin),
     };
     let artifact = Artifact::new(life.issued_at, life.expires_at)
         .owned_by(Some(origin.client))
+        .in_family(origin.family.map(|family| family.id()))
         .holding(&record);
     match context
         .artifacts()

@@ -6,12 +6,12 @@ use grantor_jose::{Algorithm, JwkError, PrivateJwk, VerificationKey, base64url_e
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{NOW, Two, id, subject_id, within_a_second};
+use super::{NOW, Two, at, id, subject_id, within_a_second};
 use crate::{
     clock::UnixTime,
     registry::{
         Action, Actor, ChangeRecord, Client, ClientKey, ClientMetadata, ClientSecret, Permission,
-        PresentedSecret, Resource as _, Revision, Subject, Way, Who,
+        Permissions, PresentedSecret, Resource as _, Revision, Subject, Way, Who,
     },
     storage::{
         AnyChange, Change, ChangeFilter, ClientSource, Cursor, FromRegistry, LogPage,
@@ -38,6 +38,8 @@ macro_rules! registry_suite {
             deleting_a_client_takes_its_permissions_along
             deleting_a_subject_takes_its_permissions_along
             permissions_need_both_sides
+            operator_and_person_give_apart
+            a_permission_that_is_withdrawn_is_gone_at_every_node
             lists_are_in_order
             nothing_is_changed_unless_everything_is
             pages_hold_everything_once_while_rows_come_and_go
@@ -386,15 +388,9 @@ pub async fn a_number_is_never_given_again<S: Hooked>([store, _]: Two<S>) {
             .expect("the subject")
             .revision
             .number;
-        let permission = store
-            .permission(&id("a"), &subject_id("b"))
-            .await
-            .expect("the store answers");
-        seen.push((
-            client,
-            subject,
-            permission.expect("the permission").revision.number,
-        ));
+        let permissions = permissions(&*store, "a", "b").await;
+        let permission = permissions.operator().expect("the permission");
+        seen.push((client, subject, permission.revision.number));
         store
             .clients()
             .delete(&id("a"), &by())
@@ -455,19 +451,39 @@ async fn store_with_permission<S: Hooked>(store: &S) {
         .create(permission("a", "b"), &by())
         .await
         .expect("created");
-    let found = store
-        .permission(&id("a"), &subject_id("b"))
-        .await
-        .expect("the store answers");
-    let found = found.expect("the permission");
+    let found = permissions(store, "a", "b").await;
+    let found = found.operator().expect("the permission");
     assert!(found.revision.number > 0);
-    assert_eq!(
-        Permission {
-            revision: Revision::default(),
-            ..found
-        },
-        permission("a", "b")
-    );
+    assert_eq!(as_given(found), permission("a", "b"));
+}
+
+/// What client and subject of these names have.
+async fn permissions<S: Hooked>(store: &S, client: &str, subject: &str) -> Permissions {
+    let found = store
+        .permissions_of(&id(client), &subject_id(subject))
+        .await;
+    found.expect("the store answers")
+}
+
+/// A permission as it was before it was registered.
+fn as_given(permission: &Permission) -> Permission {
+    Permission {
+        revision: Revision::default(),
+        ..permission.clone()
+    }
+}
+
+/// One with everything that a person may say.
+fn consent(client: &str, subject: &str) -> Permission {
+    let scope = Scope::parse("read write").expect("a scope");
+    let grants = vec![
+        GrantType::from_static("urn:example:own"),
+        GrantType::JWT_BEARER,
+    ];
+    Permission::consented(id(client), subject_id(subject), scope, grants)
+        .given_at(NOW)
+        .until(Some(at(60)))
+        .with_text_version("1")
 }
 
 /// A later client of the same name inherits nothing.
@@ -483,13 +499,7 @@ pub async fn deleting_a_client_takes_its_permissions_along<S: Hooked>([store, _]
         .create(public_client("a"), &by())
         .await
         .expect("created");
-    assert_eq!(
-        store
-            .permission(&id("a"), &subject_id("b"))
-            .await
-            .expect("the store answers"),
-        None
-    );
+    assert!(permissions(&*store, "a", "b").await.is_empty());
 }
 
 /// A later subject of the same name is open to nobody.
@@ -521,13 +531,7 @@ pub async fn deleting_a_subject_takes_its_permissions_along<S: Hooked>([store, _
         .create(subject("b"), &by())
         .await
         .expect("created");
-    assert_eq!(
-        store
-            .permission(&id("a"), &subject_id("b"))
-            .await
-            .expect("the store answers"),
-        None
-    );
+    assert!(permissions(&*store, "a", "b").await.is_empty());
 }
 
 /// A permission joins two that exist, once.
@@ -567,22 +571,105 @@ pub async fn permissions_need_both_sides<S: Hooked>([store, _]: Two<S>) {
     ));
     store
         .permissions()
-        .delete(&(id("a"), subject_id("b")), &by())
+        .delete(&permission("a", "b").id(), &by())
         .await
         .expect("deleted");
-    assert_eq!(
-        store
-            .permission(&id("a"), &subject_id("b"))
-            .await
-            .expect("the store answers"),
-        None
-    );
+    assert!(permissions(&*store, "a", "b").await.is_empty());
     assert!(is_missing(
         store
             .permissions()
-            .delete(&(id("a"), subject_id("b")), &by())
+            .delete(&permission("a", "b").id(), &by())
             .await
     ));
+}
+
+/// Each record is given, changed and withdrawn by itself, and comes back as it went in.
+pub async fn operator_and_person_give_apart<S: Hooked>([store, _]: Two<S>) {
+    store_with_permission(&*store).await;
+    let operators = permission("a", "b");
+    let given = store.permissions().create(consent("a", "b"), &by()).await;
+    let given = given.expect("created");
+    assert_eq!(as_given(&given), consent("a", "b"));
+    assert!(exists(
+        store.permissions().create(consent("a", "b"), &by()).await
+    ));
+    let both = permissions(&*store, "a", "b").await;
+    let (operator, person) = both.operator().zip(both.person()).expect("both");
+    assert_eq!(as_given(operator), operators);
+    assert_eq!(person, &given);
+    assert_ne!(operator.revision.number, person.revision.number);
+    let listed = store.permissions().all().await.expect("a list");
+    assert_eq!(listed, [operator.clone(), person.clone()]);
+    let page = store.permissions().page(None, 1).await.expect("a page");
+    let rest = store.permissions().page(page.next.as_ref(), 1).await;
+    assert_eq!(rest.expect("a page").items, [person.clone()]);
+
+    let wider = |permission: &Permission| {
+        let scope = Scope::parse("other read write").ok();
+        let permission = Permission {
+            scope,
+            ..permission.clone()
+        };
+        Ok::<_, StoreError>(
+            permission
+                .by_grants(vec![GrantType::JWT_BEARER])
+                .given_at(at(1))
+                .until(None)
+                .with_text_version("2"),
+        )
+    };
+    let changed = store.permissions().change(&given.id(), &by(), wider).await;
+    let changed = changed.expect("changed");
+    let wider = wider(&consent("a", "b")).expect("a permission");
+    assert_eq!(as_given(&changed), wider);
+    assert_eq!(changed.revision, given.revision.next());
+    let both = permissions(&*store, "a", "b").await;
+    assert_eq!(both.person(), Some(&changed));
+    assert_eq!(both.operator().map(|one| as_given(one)), Some(operators));
+
+    let withdrawn = store.permissions().delete(&given.id(), &by()).await;
+    withdrawn.expect("deleted");
+    let rest = permissions(&*store, "a", "b").await;
+    assert!(rest.person().is_none() && rest.operator().is_some());
+    store
+        .permissions()
+        .create(consent("a", "b"), &by())
+        .await
+        .expect("created");
+    let operators = permission("a", "b").id();
+    let withdrawn = store.permissions().delete(&operators, &by()).await;
+    withdrawn.expect("deleted");
+    let rest = permissions(&*store, "a", "b").await;
+    assert!(rest.operator().is_none());
+    let again = rest.person().expect("the person's");
+    assert!(again.revision.number > given.revision.number);
+}
+
+/// Also where the other record stays in force.
+pub async fn a_permission_that_is_withdrawn_is_gone_at_every_node<S: Hooked>(
+    [here, there]: Two<S>,
+) {
+    store_with_permission(&*here).await;
+    here.permissions()
+        .create(consent("a", "b"), &by())
+        .await
+        .expect("created");
+    within_a_second("given", async || {
+        permissions(&*there, "a", "b").await.person().is_some()
+    })
+    .await;
+    let withdrawn = here
+        .permissions()
+        .delete(&consent("a", "b").id(), &by())
+        .await;
+    withdrawn.expect("deleted");
+    let rest = permissions(&*here, "a", "b").await;
+    assert!(rest.person().is_none() && rest.operator().is_some());
+    within_a_second("withdrawn", async || {
+        let rest = permissions(&*there, "a", "b").await;
+        rest.person().is_none() && rest.operator().is_some()
+    })
+    .await;
 }
 
 /// Lists are sorted by name, octet by octet.
@@ -670,8 +757,8 @@ pub async fn nothing_is_changed_unless_everything_is<S: Hooked>([one, two]: Two<
         assert_eq!(names(one.clone()).await, ["gone", "kept"], "{bad:?}");
         let read = read(&*one, "kept").await.expect("the client");
         assert_eq!(read.revision(), kept.revision(), "{bad:?}");
-        let permission = one.permission(&id("gone"), &subject_id("b")).await;
-        assert!(permission.expect("the store answers").is_some(), "{bad:?}");
+        let permissions = permissions(&*one, "gone", "b").await;
+        assert!(!permissions.is_empty(), "{bad:?}");
     }
     let applied = two.clients().apply(good(), &by()).await;
     let applied = applied.expect("each may be made").resources;
@@ -1065,8 +1152,8 @@ pub async fn a_registry_satisfies_the_hooks<S: Hooked>([store, _]: Two<S>) {
     assert!(found.is_some_and(|client| client.metadata().enabled));
     let found = hooks.subject(&subject_id("b")).await;
     assert!(found.expect("the store answers").is_some());
-    let found = hooks.permission(&id("a"), &subject_id("b")).await;
-    assert!(found.expect("the store answers").is_some());
-    let found = hooks.permission(&id("b"), &subject_id("a")).await;
-    assert!(found.expect("the store answers").is_none());
+    let found = hooks.permissions_of(&id("a"), &subject_id("b")).await;
+    assert!(found.expect("the store answers").operator().is_some());
+    let found = hooks.permissions_of(&id("b"), &subject_id("a")).await;
+    assert!(found.expect("the store answers").is_empty());
 }

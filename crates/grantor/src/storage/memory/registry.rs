@@ -8,7 +8,8 @@ use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, Permission, Resource, ResourceId, Revision, Subject,
+        Action, Actor, ChangeRecord, Client, Permission, PermissionId, Permissions, Resource,
+        ResourceId, Revision, Subject,
     },
     storage::{
         AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
@@ -87,7 +88,7 @@ impl Kept for Permission {
         }
     }
 
-    fn hangs_on(_: &(ClientId, SubjectId), _: &Permission) -> bool {
+    fn hangs_on(_: &PermissionId, _: &Permission) -> bool {
         false
     }
 }
@@ -318,13 +319,15 @@ impl SubjectSource for MemoryStore {
 
 #[async_trait]
 impl PermissionSource for MemoryStore {
-    async fn permission(
+    async fn permissions_of(
         &self,
         client: &ClientId,
         subject: &SubjectId,
-    ) -> Result<Option<Permission>, StoreError> {
-        let id = (client.clone(), subject.clone());
-        let permission = lock(&self.registered).permissions.get(&id).cloned();
-        Ok(permission.map(Arc::unwrap_or_clone))
+    ) -> Result<Permissions, StoreError> {
+        let registered = lock(&self.registered);
+        let of_both = PermissionId::by_operator(client.clone(), subject.clone())
+            ..=PermissionId::by_person(client.clone(), subject.clone());
+        let records = registered.permissions.range(of_both);
+        Ok(Permissions::of(records.map(|(_, record)| record.clone())))
     }
 }
