@@ -107,6 +107,7 @@ impl Arsenal {
     }
 
     /// Sends a head, or a body, one octet a second, until the server has enough of it.
+    #[expect(clippy::disallowed_methods, reason = "an attacker that is slow")]
     pub async fn crawl(&self, number: usize) {
         let Ok(mut stream) = TcpStream::connect(self.address).await else {
             return;

@@ -80,6 +80,7 @@ impl Load {
     /// Sends every request once, evenly at `rate` a second whether or not earlier ones are
     /// answered. A latency counts from when the request was due: who waits for a slow server
     /// asks less of it, and would not notice.
+    #[expect(clippy::disallowed_methods, reason = "requests are sent at a pace")]
     pub fn run_at(&self, rate: f64, requests: Vec<Vec<u8>>) -> Result<Outcome, Box<dyn Error>> {
         let (sender, receiver) = mpsc::unbounded_channel::<Due>();
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));

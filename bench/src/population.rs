@@ -12,7 +12,7 @@ use grantor::{
 };
 use rusqlite::Connection;
 
-use crate::sign::{Key, Signer, on_all_cores};
+use crate::sign::{Signer, on_all_cores};
 
 /// Keys that are made at a time.
 const CHUNK: usize = 20_000;
@@ -88,7 +88,7 @@ pub fn add_clients(
                 *signer = Some(Signer {
                     client: id,
                     audience: issuer.to_owned(),
-                    key: Key::Private(Arc::new(key)),
+                    key: Arc::new(key.signing_key()?),
                 });
             }
         }

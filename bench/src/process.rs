@@ -28,6 +28,10 @@ pub struct Process {
 impl Process {
     /// Starts a server, tells it `input` on its standard input, and waits until it accepts
     /// connections at `address`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program tells nobody when it listens, and how soon it does is measured"
+    )]
     pub fn start(
         command: &mut Command,
         input: &str,

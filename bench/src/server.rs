@@ -3,20 +3,17 @@
 use std::{
     error::Error,
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
 };
 
-use grantor::jose::{Algorithm, PrivateJwk};
-use serde_json::Value;
+use grantor::{client::KeyFile, jose::Algorithm};
+use grantor_testkit::port::held_address;
 use tempfile::TempDir;
 
-use crate::{
-    process::Process,
-    sign::{Key, Signer},
-};
+use crate::{process::Process, sign::Signer};
 
 /// A data directory before the server starts.
 pub struct Installation {
@@ -31,7 +28,7 @@ impl Installation {
         let directory = tempfile::tempdir()?;
         fs::create_dir(directory.path().join("data"))?;
         fs::write(directory.path().join("data/grantor.toml"), configuration)?;
-        let address = free_address()?;
+        let address = held_address();
         Ok(Self {
             directory,
             address,
@@ -61,18 +58,10 @@ impl Installation {
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
         }
-        let key_file: Value = serde_json::from_slice(&fs::read(&out)?)?;
-        let key = match key_file["client_secret"].as_str() {
-            Some(secret) => Key::Secret(secret.into()),
-            None => Key::Private(Arc::new(PrivateJwk::parse(
-                key_file["private_key"].to_string().as_bytes(),
-                None,
-            )?)),
-        };
         Ok(Signer {
             client: id.to_owned(),
             audience: self.issuer.clone(),
-            key,
+            key: Arc::new(KeyFile::read(&out)?.signing_key()?),
         })
     }
 
@@ -125,11 +114,6 @@ impl Server {
             .register(id, &["--auth", "client_secret_basic"])
             .map(drop)
     }
-}
-
-/// An address on loopback that nobody listens at.
-pub fn free_address() -> Result<SocketAddr, Box<dyn Error>> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// `grantor` as built by the same cargo profile, in the directory of this program.

@@ -10,13 +10,11 @@ use std::{
 };
 
 use grantor::jose::{Algorithm, PrivateJwk};
+use grantor_testkit::port::held_address;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    server::free_address,
-    sign::{Key, Signer},
-};
+use crate::sign::Signer;
 
 #[derive(Serialize, Deserialize)]
 pub struct Settings {
@@ -36,7 +34,7 @@ pub struct Client {
 impl Settings {
     /// A free port, and `clients` clients with RSA keys; who signs as the first.
     pub fn new(clients: usize, replay: Option<PathBuf>) -> Result<(Self, Signer), Box<dyn Error>> {
-        let address = free_address()?;
+        let address = held_address();
         let keys = (0..clients)
             .map(|_| PrivateJwk::generate(Algorithm::Rs256))
             .collect::<Result<Vec<_>, _>>()?;
@@ -61,7 +59,7 @@ impl Settings {
             Signer {
                 client: "bench-0".to_owned(),
                 audience: issuer,
-                key: Key::Private(Arc::new(first)),
+                key: Arc::new(first.signing_key()?),
             },
         ))
     }

@@ -6,7 +6,7 @@ use std::{error::Error, sync::Arc, thread, time::Duration};
 use grantor::{
     assertion::NewAssertion,
     clock::{Clock as _, SystemClock},
-    jose::{Algorithm, PrivateJwk, SigningError, SigningKey, json::Object},
+    jose::{SigningError, SigningKey, json::Object},
 };
 use tokio::sync::mpsc::{self, Receiver};
 
@@ -20,31 +20,14 @@ const STREAMED_LIFETIME: Duration = Duration::from_secs(60);
 pub struct Signer {
     pub client: String,
     pub audience: String,
-    pub key: Key,
-}
-
-/// What a client signs with.
-#[derive(Clone)]
-pub enum Key {
-    Private(Arc<PrivateJwk>),
-    /// For HS256.
-    Secret(Arc<str>),
-}
-
-impl Key {
-    fn signing_key(&self) -> Result<SigningKey, SigningError> {
-        match self {
-            Self::Private(key) => key.signing_key(),
-            Self::Secret(secret) => SigningKey::from_secret(secret.as_bytes(), Algorithm::Hs256),
-        }
-    }
+    pub key: Arc<SigningKey>,
 }
 
 impl Signer {
     /// Signs with another key, and says it were the same client.
-    pub fn with(&self, key: PrivateJwk) -> Self {
+    pub fn with(&self, key: SigningKey) -> Self {
         Self {
-            key: Key::Private(Arc::new(key)),
+            key: Arc::new(key),
             ..self.clone()
         }
     }
@@ -52,10 +35,7 @@ impl Signer {
     /// Signs on all cores.
     pub fn presign(&self, count: usize) -> Result<Vec<String>, Box<dyn Error>> {
         on_all_cores(count, |share| {
-            let key = self.key.signing_key()?;
-            (0..share.len())
-                .map(|_| self.sign(&key, PRESIGNED_LIFETIME))
-                .collect()
+            share.map(|_| self.sign(PRESIGNED_LIFETIME)).collect()
         })
     }
 
@@ -64,10 +44,7 @@ impl Signer {
         let (sender, receiver) = mpsc::channel(256);
         let signer = self.clone();
         thread::spawn(move || {
-            let Ok(key) = signer.key.signing_key() else {
-                return;
-            };
-            while let Ok(assertion) = signer.sign(&key, STREAMED_LIFETIME) {
+            while let Ok(assertion) = signer.sign(STREAMED_LIFETIME) {
                 if sender.blocking_send(assertion).is_err() {
                     return;
                 }
@@ -76,7 +53,7 @@ impl Signer {
         receiver
     }
 
-    fn sign(&self, key: &SigningKey, lifetime: Duration) -> Result<String, SigningError> {
+    fn sign(&self, lifetime: Duration) -> Result<String, SigningError> {
         let assertion = NewAssertion {
             issuer: &self.client,
             subject: &self.client,
@@ -85,7 +62,7 @@ impl Signer {
             typ: Some("JWT"),
             claims: Object::new(),
         };
-        assertion.sign(key, SystemClock.now())
+        assertion.sign(&self.key, SystemClock.now())
     }
 }
 
@@ -94,7 +71,7 @@ pub fn presign_each(signers: &[Signer]) -> Result<Vec<String>, Box<dyn Error>> {
     on_all_cores(signers.len(), |share| {
         signers[share]
             .iter()
-            .map(|signer| signer.sign(&signer.key.signing_key()?, PRESIGNED_LIFETIME))
+            .map(|signer| signer.sign(PRESIGNED_LIFETIME))
             .collect()
     })
 }

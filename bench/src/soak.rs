@@ -119,7 +119,7 @@ async fn phases(
     let arsenal = Arc::new(Arsenal {
         address: server.address(),
         forged: signer
-            .with(PrivateJwk::generate(options.algorithm)?)
+            .with(PrivateJwk::generate(options.algorithm)?.signing_key()?)
             .presign(64)?,
         used: stage.used.clone(),
         guessed_client: "guessed",
@@ -172,6 +172,7 @@ struct Due {
 
 /// Puts requests into the queue at the times when they are due, whether or not earlier ones are
 /// answered: who waits for a slow server asks less of it, and would not notice.
+#[expect(clippy::disallowed_methods, reason = "requests are sent at a pace")]
 async fn ask_steadily(
     rate: f64,
     mut assertions: Receiver<String>,
@@ -243,6 +244,7 @@ async fn honest(
 }
 
 /// Attacks again and again over one connection; each attacker has attacks of its own.
+#[expect(clippy::disallowed_methods, reason = "requests are sent at a pace")]
 async fn attacker(first: usize, rate: f64, arsenal: Arc<Arsenal>, stage: Arc<Stage>) {
     let started = Instant::now();
     let mut connection = None;
@@ -265,6 +267,7 @@ async fn attacker(first: usize, rate: f64, arsenal: Arc<Arsenal>, stage: Arc<Sta
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "an attacker that is slow")]
 async fn crawler(number: usize, arsenal: Arc<Arsenal>, stage: Arc<Stage>) {
     loop {
         arsenal.crawl(number).await;
@@ -285,6 +288,10 @@ struct Phase {
 impl Phase {
     /// Looks once a second, and prints a row each minute, or a third of the phase where that is
     /// shorter.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is measured is what happens in a time"
+    )]
     async fn observe(
         name: &str,
         length: Duration,

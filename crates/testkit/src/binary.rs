@@ -419,6 +419,17 @@ pub fn grantor(data: &Path) -> Command {
     command
 }
 
+/// Kills a program when it has run for this long, wherever it is then.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program tells nobody where it is, and is to be killed everywhere"
+)]
+pub fn kill_after(time: Duration, mut running: Child) {
+    thread::sleep(time);
+    running.kill().expect("SIGKILL");
+    running.wait().expect("it ends");
+}
+
 pub fn finished(output: std::process::Output) -> Finished {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Finished {

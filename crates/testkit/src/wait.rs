@@ -14,6 +14,10 @@ pub async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) {
 }
 
 /// Looks until it is so; fails when it is not after `limit`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for tells nobody when it happens"
+)]
 pub async fn within(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_so().await {
@@ -37,6 +41,10 @@ pub mod blocking {
     }
 
     /// Looks until it is so, or until `limit` is over; answers whether it is.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is waited for tells nobody when it happens"
+    )]
     pub fn comes(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
         let started = Instant::now();
         loop {

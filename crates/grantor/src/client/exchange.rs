@@ -111,6 +111,10 @@ impl Exchange {
                 return Err(failure);
             }
             tracing::debug!(error = %failure.error, number, "token request failed, trying again");
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a server that fails is asked again later, as it said or ever more seldom"
+            )]
             tokio::time::sleep(wait).await;
             number += 1;
         }

@@ -1,10 +1,6 @@
 //! Tokens for plain threads: the promises of a token source, without a runtime of the caller's.
 
-use std::{
-    sync::{Arc, Barrier},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use crate::support::{Double, NOW, clock, key, refusal, token};
 use grantor::{
@@ -15,7 +11,8 @@ use grantor::{
     clock::{Clock, ManualClock, UnixTime},
     jose::Algorithm,
 };
-use tokio::runtime::Runtime;
+use grantor_testkit::wait;
+use tokio::{runtime::Runtime, sync::Semaphore};
 
 /// A server on a runtime of its own, which the tests' threads are not in.
 fn start<F, A>(script: F) -> (Runtime, Double)
@@ -57,17 +54,22 @@ fn text(source: &blocking::TokenSource) -> String {
 
 #[test]
 fn a_hundred_threads_make_one_request() {
-    let (_runtime, server) = start(|number| async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        token(&format!("token-{number}"), 3600)
+    // The server answers when all are there.
+    let there = Arc::new(Semaphore::new(0));
+    let awaited = Arc::clone(&there);
+    let (_runtime, server) = start(move |number| {
+        let awaited = Arc::clone(&awaited);
+        async move {
+            awaited.acquire_many(100).await.expect("open").forget();
+            token(&format!("token-{number}"), 3600)
+        }
     });
     let source = source(&server, &clock());
-    let start = Arc::new(Barrier::new(100));
     let callers: Vec<_> = (0..100)
         .map(|_| {
-            let (source, start) = (source.clone(), Arc::clone(&start));
+            let (source, there) = (source.clone(), Arc::clone(&there));
             thread::spawn(move || {
-                start.wait();
+                there.add_permits(1);
                 text(&source)
             })
         })
@@ -91,14 +93,7 @@ fn a_token_is_kept_refreshed_ahead_and_replaced_when_refused() {
     // Due: the valid token is given at once, and replaced in the background, where nobody waits.
     clock.set(UnixTime::from_millis((NOW + 3500) * 1000));
     assert_eq!(text(&source), "token-0");
-    let begin = Instant::now();
-    while text(&source) == "token-0" {
-        assert!(
-            begin.elapsed() < Duration::from_secs(20),
-            "it is not refreshed"
-        );
-        thread::sleep(Duration::from_millis(2));
-    }
+    wait::blocking::until("it is refreshed", || text(&source) != "token-0");
     assert_eq!((text(&source), server.count()), ("token-1".to_owned(), 2));
     source.invalidate(&source.token().expect("a token"));
     assert_eq!((text(&source), server.count()), ("token-2".to_owned(), 3));

@@ -18,6 +18,7 @@ use grantor::{
     remote::{FetchError, Forbidden, VettedFetch, Vetting},
     types::Scope,
 };
+use grantor_testkit::wait;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -47,16 +48,18 @@ fn text(token: Result<AccessToken, TokenError>) -> String {
     token.expect("a token").expose().to_owned()
 }
 
-/// Waits until something that happens in the background has happened.
-async fn until(what: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !what() {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "it did not happen"
-        );
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+/// A server that gives a token for so many permits, and the gate that takes them.
+async fn gated(permits: u32) -> (Arc<Semaphore>, Double) {
+    let gate = Arc::new(Semaphore::new(0));
+    let script_gate = Arc::clone(&gate);
+    let server = Double::start(move |number, _| {
+        let gate = Arc::clone(&script_gate);
+        async move {
+            gate.acquire_many(permits).await.expect("open").forget();
+            token(&format!("token-{number}"), 3600)
+        }
+    });
+    (gate, server.await)
 }
 
 /// T073, as for a guard.
@@ -87,16 +90,16 @@ async fn a_client_can_be_kept_out_of_private_networks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_of_a_cold_source_make_one_request() {
-    let server = Double::start(|number, _| async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        token(&format!("token-{number}"), 3600)
-    })
-    .await;
+    // The server answers when all are there.
+    let (gate, server) = gated(10_000).await;
     let source = source(&server, &clock());
     let callers: Vec<_> = (0..10_000)
         .map(|_| {
-            let source = source.clone();
-            tokio::spawn(async move { source.token().await })
+            let (source, gate) = (source.clone(), Arc::clone(&gate));
+            tokio::spawn(async move {
+                gate.add_permits(1);
+                source.token().await
+            })
         })
         .collect();
     for caller in callers {
@@ -107,16 +110,8 @@ async fn ten_thousand_callers_of_a_cold_source_make_one_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_while_a_valid_token_is_refreshed() {
-    let gate = Arc::new(Semaphore::new(1));
-    let script_gate = Arc::clone(&gate);
-    let server = Double::start(move |number, _| {
-        let gate = Arc::clone(&script_gate);
-        async move {
-            gate.acquire().await.expect("open").forget();
-            token(&format!("token-{number}"), 3600)
-        }
-    })
-    .await;
+    let (gate, server) = gated(1).await;
+    gate.add_permits(1);
     let clock = clock();
     let source = source(&server, &clock);
     assert_eq!(text(source.token().await), "token-0");
@@ -129,17 +124,16 @@ async fn nobody_waits_while_a_valid_token_is_refreshed() {
         let now = futures_poll_once(source.token());
         assert_eq!(text(now.expect("no waiting")), "token-0");
     }
-    until(|| server.count() == 2).await;
+    server.count_becomes(2).await;
     assert_eq!(
         text(futures_poll_once(source.token()).expect("no waiting")),
         "token-0"
     );
     gate.add_permits(1);
-    let start = Instant::now();
-    while text(source.token().await) == "token-0" {
-        assert!(start.elapsed() < Duration::from_secs(20));
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    wait::until("a new token", async || {
+        text(source.token().await) != "token-0"
+    })
+    .await;
     assert_eq!(server.count(), 2);
 }
 
@@ -432,7 +426,7 @@ async fn a_refresh_that_fails_leaves_the_valid_token_in_use() {
     for _ in 0..100 {
         assert_eq!(text(source.token().await), "token-0");
     }
-    until(|| server.count() == 2).await;
+    server.count_becomes(2).await;
     for _ in 0..100 {
         assert_eq!(text(source.token().await), "token-0");
     }
@@ -444,14 +438,15 @@ async fn a_refresh_that_fails_leaves_the_valid_token_in_use() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_gives_up_does_not_end_the_request_for_the_others() {
-    let server = Double::start(|number, _| async move {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        token(&format!("token-{number}"), 3600)
-    })
-    .await;
+    let (gate, server) = gated(1).await;
     let source = source(&server, &clock());
-    let first = tokio::time::timeout(Duration::from_millis(20), source.token()).await;
-    assert!(first.is_err(), "it gave up");
+    tokio::select! {
+        biased;
+        _ = source.token() => unreachable!("the server has not answered"),
+        // It gives up.
+        () = server.count_becomes(1) => {}
+    }
+    gate.add_permits(1);
     assert_eq!(text(source.token().await), "token-0");
     assert_eq!(server.count(), 1);
 }
@@ -597,7 +592,7 @@ fn a_request_that_ended_with_its_runtime_is_made_again_on_another() {
         .expect("a runtime");
     let caller = source.clone();
     doomed.spawn(async move { caller.token().await });
-    runtime.block_on(until(|| server.count() == 1));
+    runtime.block_on(server.count_becomes(1));
     doomed.shutdown_background();
     assert_eq!(text(runtime.block_on(source.token())), "token-1");
 }
@@ -610,8 +605,15 @@ fn stuck(source: &TokenSource, server: &Double, requests: usize) -> tokio::runti
         .expect("a runtime");
     let caller = source.clone();
     stuck.spawn(async move { caller.token().await });
-    stuck.block_on(until(|| server.count() == requests));
+    stuck.block_on(server.count_becomes(requests));
     stuck
+}
+
+/// Drives a runtime until nothing is left for it to do.
+fn all_ends(runtime: &tokio::runtime::Runtime) {
+    let metrics = runtime.metrics();
+    let ends = async || metrics.num_alive_tasks() == 0;
+    runtime.block_on(wait::until("all tasks end", ends));
 }
 
 /// The first request is never answered; the others give a token that is named by their number.
@@ -656,7 +658,7 @@ fn a_request_whose_runtime_nobody_drives_is_made_again_on_another() {
     );
     assert_eq!(server.count(), 2, "once for all of them");
     // Driven again, the first one times out: that is no failure of the source, which has a token.
-    stuck.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+    all_ends(&stuck);
     source.invalidate(&runtime.block_on(source.token()).expect("a token"));
     assert_eq!(text(runtime.block_on(source.token())), "token-2");
     assert_eq!(

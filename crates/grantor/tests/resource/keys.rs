@@ -235,10 +235,14 @@ async fn stale_keys_are_used_while_nobody_answers_and_then_no_more() {
         .sign(&keys::P256);
     accepted("fresh", validator.validate(&token).await);
     server.says(JWKS, Reply::status(500));
-    for seconds in [599.0, 600.0, 601.0, 1200.0, 1799.0] {
+    for (seconds, hits) in [(599.0, 2), (600.0, 2), (601.0, 2), (1200.0, 3), (1799.0, 4)] {
         clock.set(at(seconds));
-        accepted(&seconds.to_string(), validator.validate(&token).await);
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        // Keys are asked for in the background.
+        until("they are asked for", async || {
+            accepted(&seconds.to_string(), validator.validate(&token).await);
+            server.hits(JWKS) >= hits
+        })
+        .await;
     }
     clock.set(at(1800.0));
     let source = unavailable("too old", validator.validate(&token).await);
@@ -443,7 +447,9 @@ fn a_load_whose_runtime_nobody_drives_is_made_again_on_another() {
         );
 
         // Driven again, the first load times out, and what has been found since stands.
-        stuck.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+        let metrics = stuck.metrics();
+        let ends = async || metrics.num_alive_tasks() == 0;
+        stuck.block_on(until("all tasks end", ends));
         let hits = server.hits(JWKS);
         let new = server
             .token(&keys::ED25519)

@@ -163,6 +163,10 @@ fn builder(streams: u32) -> Builder<TokioExecutor> {
 }
 
 /// Ready once the deadline has passed without having been moved.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a request may take is time itself"
+)]
 async fn passed(deadline: watch::Receiver<Instant>) {
     loop {
         let until = *deadline.borrow();

@@ -145,6 +145,10 @@ impl Tls {
 
     /// Takes up new files for ever. Files that make no certificate are reported, once for each
     /// change, and the one before stays.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "files tell nobody that they change"
+    )]
     pub(super) async fn follow(mut self) {
         let mut standing = self.validity.standing();
         loop {

@@ -41,6 +41,10 @@ pub async fn serve(listener: TcpListener, exposition: Exposition) {
             Err(error) => {
                 // Out of file descriptors, most likely: give connections time to end.
                 tracing::warn!(%error, "a scrape could not be accepted");
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the system tells nobody that there are descriptors again"
+                )]
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

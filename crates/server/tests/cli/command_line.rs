@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{Finished, JWT_BEARER, Server, finished, grantor};
+use crate::support::{Finished, JWT_BEARER, Server, finished, grantor, kill_after};
 use grantor::jose::{Algorithm, PrivateJwk};
 use grantor_testkit::wait;
 use serde_json::{Map, Value, json};
@@ -1635,14 +1635,12 @@ fn a_command_that_is_killed_loses_no_key_of_a_registered_client() {
             "--out",
             &out,
         ]);
-        let mut running = command
+        let running = command
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary starts");
         // Whenever that is: before the key file, between it and the commit, or after.
-        std::thread::sleep(whole * try_ / 30);
-        running.kill().expect("SIGKILL");
-        running.wait().expect("it ends");
+        kill_after(whole * try_ / 30, running);
     }
     for client in desk.json(&["client", "list"]).as_array().expect("a list") {
         let id = client["client_id"].as_str().expect("a client_id");

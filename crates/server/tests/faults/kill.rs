@@ -1,7 +1,5 @@
 //! The process is killed at random moments, under load.
 
-use std::{thread, time::Duration};
-
 use grantor::jose::base64url_decode;
 
 use crate::{load::Load, world::World};
@@ -24,7 +22,7 @@ fn nothing_answered_is_lost_when_the_process_is_killed_at_random() {
             .next()
             .and_then(base64url_decode)
             .expect("a signature");
-        thread::sleep(Duration::from_millis(20 + u64::from(octets[0]) * 2));
+        load.grants(&world, usize::from(octets[0]) / 4, "until the next kill");
         world = world.kill_and_restart();
         load.goes_on(&world, &format!("after kill {kill}"));
     }

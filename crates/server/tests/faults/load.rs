@@ -71,13 +71,18 @@ impl Load {
         self.progress.registered.load(Ordering::SeqCst)
     }
 
-    /// So many more are granted.
+    /// Enough more are granted.
     pub fn goes_on(&self, world: &World, what: &str) {
+        self.grants(world, 20, what);
+    }
+
+    /// So many more are granted.
+    pub fn grants(&self, world: &World, count: usize, what: &str) {
         let before = self.granted();
         world
             .server
             .wait_until(&format!("honest requests go on {what}"), || {
-                self.granted() >= before + 20
+                self.granted() >= before + count
             });
     }
 
@@ -129,7 +134,7 @@ impl Asking<'_> {
             if round % 4 == 0 {
                 self.revoke(&mut kept);
             }
-            thread::sleep(PACE);
+            pause();
         }
         kept
     }
@@ -212,7 +217,15 @@ fn register(data: &Path, progress: &Progress) -> Kept {
             assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
             kept.unregistered.push(finished.stderr);
         }
-        thread::sleep(PACE);
+        pause();
     }
     kept
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an honest client waits for nothing between two requests"
+)]
+fn pause() {
+    thread::sleep(PACE);
 }

@@ -1,12 +1,12 @@
 //! A start that meets a fault ends with one clear line and a code that is not zero, and the next
 //! start works.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use crate::{
     lock::other,
     oracle::Kept,
-    support::{Finished, Server, grantor},
+    support::{Finished, Server, grantor, kill_after},
     world::{World, run},
 };
 
@@ -102,12 +102,11 @@ fn a_registration_that_is_killed_is_whole_or_none() {
             "create",
             &id,
         ]);
-        let mut child = create
+        let child = create
             .args(["--generate-key", "--out", &out])
             .spawn()
             .expect("the binary runs");
-        std::thread::sleep(std::time::Duration::from_millis(kill * 6));
-        child.kill().and_then(|()| child.wait()).expect("it ends");
+        kill_after(Duration::from_millis(kill * 6), child);
         let shown = world.server.run(&["client", "show", &id]);
         if shown.status.success() {
             whole += 1;

@@ -168,6 +168,10 @@ fn cannot_be_told_apart(server: &Server, what: &str, status: u16, pace: Pace, ca
     assert!(report.is_empty(), "{report}");
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pace of the requests is part of what is measured"
+)]
 fn measure(
     connection: &mut Connection,
     status: u16,

@@ -19,6 +19,7 @@ use crate::support::{
 };
 use bytes::Bytes;
 use grantor::jose::{Algorithm, PrivateJwk};
+use grantor_testkit::wait;
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
@@ -39,8 +40,6 @@ use tokio_rustls::{
 
 /// An address of the documentation range, which no test shares.
 const ELSEWHERE: &str = "203.0.113.200";
-/// After this, the server knows what a command changed.
-const IN_FORCE: Duration = Duration::from_millis(500);
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -105,12 +104,9 @@ fn post(server: &Server, form: String) -> Request<Full<Bytes>> {
     request.body(Full::from(form)).expect("a request")
 }
 
-/// A client with a key, known to the running server: a change by a command is in force within a
-/// moment.
+/// A client with a key, known to the running server at its next request.
 fn client(server: &Server, id: &str) -> PathBuf {
-    let key = server.client(id, &["--generate-key"]);
-    thread::sleep(IN_FORCE);
-    key
+    server.client(id, &["--generate-key"])
 }
 
 fn mint(server: &Server, key: &Path) -> String {
@@ -306,19 +302,22 @@ fn lock(server: &Server) -> Connection {
 fn slow_bodies_make_room_for_others_and_are_taken_where_there_is_room() {
     let server = Server::start_with("[limits]\nconnections = 16");
     let form = "a=1".repeat(100);
-    let stop = AtomicBool::new(false);
+    let (stop, begins) = (AtomicBool::new(false), AtomicUsize::new(0));
     let kept_waiting = thread::scope(|scope| {
         for _ in 0..24 {
             scope.spawn(|| {
                 let limit = Duration::from_secs(20);
                 while !stop.load(Ordering::SeqCst) {
                     let mut stream = begun(&server, &form, 1);
+                    begins.fetch_add(1, Ordering::SeqCst);
                     stream.set_read_timeout(Some(limit)).expect("a timeout");
                     let _ = stream.read(&mut [0; 1]);
                 }
             });
         }
-        thread::sleep(Duration::from_secs(1));
+        wait::blocking::until("all have come again", || {
+            begins.load(Ordering::SeqCst) >= 2 * 24
+        });
         let honest = |_| {
             let started = Instant::now();
             let status = server.send("GET", "/health/live", &[], b"").status;
@@ -335,12 +334,20 @@ fn slow_bodies_make_room_for_others_and_are_taken_where_there_is_room() {
     let mut slow = begun(&server, &form[..10], 1);
     for octet in form[1..10].bytes() {
         assert_eq!(server.send("GET", "/health/live", &[], b"").status, 200);
-        thread::sleep(Duration::from_millis(300));
+        slowly();
         slow.write_all(&[octet]).expect("the connection is open");
     }
     let mut octets = [0; 12];
     slow.read_exact(&mut octets).expect("an answer");
     assert_eq!(&octets, b"HTTP/1.1 400", "control: nobody wanted the place");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a slow client waits for nothing that a test could wait for"
+)]
+fn slowly() {
+    thread::sleep(Duration::from_millis(300));
 }
 
 /// Also the head may be what does not come.
@@ -568,14 +575,12 @@ fn holds_little<T>(what: &str, attack: impl FnOnce(&Server) -> (Vec<T>, usize)) 
     let (held, sent) = thread::scope(|scope| {
         // While it lasts, and for two seconds more.
         scope.spawn(|| {
-            let (started, mut ended) = (Instant::now(), None);
-            while started.elapsed() < Duration::from_secs(60)
-                && ended.is_none_or(|end: Instant| end.elapsed() < Duration::from_secs(2))
-            {
+            let mut ended = None::<Instant>;
+            wait::blocking::comes(Duration::from_secs(60), || {
                 most.fetch_max(server.resident(), Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(20));
                 ended = ended.or_else(|| attacked.load(Ordering::SeqCst).then(Instant::now));
-            }
+                ended.is_some_and(|end| end.elapsed() >= Duration::from_secs(2))
+            });
         });
         let attack = attack(&server);
         attacked.store(true, Ordering::SeqCst);
@@ -1052,7 +1057,6 @@ impl Guessed {
             file["client_secret"].as_str().expect("a secret").to_owned()
         };
         let secrets = ["billing", "orders"].map(secret);
-        thread::sleep(IN_FORCE);
         Self { server, secrets }
     }
 
@@ -1126,8 +1130,10 @@ fn guessing_at_a_client_is_slowed_down_where_it_comes_from_and_nowhere_else() {
         .header("retry-after")
         .and_then(|wait| wait.parse().ok())
         .expect("a wait");
-    thread::sleep(Duration::from_secs(wait));
-    assert!(guessed.works(here, 0), "after waiting as told");
+    let told = Duration::from_secs(wait + 1);
+    wait::blocking::within(told, "it works after waiting as told", || {
+        guessed.works(here, 0)
+    });
 }
 
 /// With one entry believed, everybody behind the outer proxy would be one sender, and one of them

@@ -10,6 +10,7 @@ use std::{
 
 use crate::support::{CLIENT_ASSERTION, JWT_BEARER, Server, finished, grantor};
 use grantor::jose::base64url_decode;
+use grantor_testkit::wait;
 use serde_json::{Value, json};
 
 #[test]
@@ -212,8 +213,9 @@ fn a_disabled_client_is_refused_within_a_second() {
         server.token(&form)
     };
     assert_eq!(attempt().status, 200);
+    let a_second = Duration::from_secs(1);
     server.ok(&["client", "disable", "billing"]);
-    thread::sleep(Duration::from_secs(1));
+    wait::blocking::within(a_second, "it is disabled", || attempt().status != 200);
     let refused = attempt();
     assert_eq!(refused.error(), "invalid_client");
     assert_eq!(
@@ -221,6 +223,5 @@ fn a_disabled_client_is_refused_within_a_second() {
         "client is disabled"
     );
     server.ok(&["client", "enable", "billing"]);
-    thread::sleep(Duration::from_secs(1));
-    assert_eq!(attempt().status, 200);
+    wait::blocking::within(a_second, "it is enabled", || attempt().status == 200);
 }

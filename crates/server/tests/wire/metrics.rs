@@ -5,7 +5,6 @@ use std::{
     fs,
     io::Write as _,
     net::{SocketAddr, TcpStream},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -50,7 +49,6 @@ impl Observed {
     fn client(&self, id: &str) -> SigningKey {
         let key = signing_key(&self.server.client(id, &["--generate-key"]));
         self.server.wait_until("the client is known", || {
-            thread::sleep(Duration::from_millis(40));
             let answer = self.server.post(
                 "/introspect",
                 &[("token", "x"), ("client_id", id), ("client_secret", "x")],

@@ -14,9 +14,10 @@ use std::{
 
 use crate::support::{
     Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, assertion, escape, finished, grantor,
-    held_address, read_answer, signing_key,
+    held_address, kill_after, read_answer, signing_key,
 };
 use grantor::jose::SigningKey;
+use grantor_testkit::wait;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -84,15 +85,10 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
     // Decisions are kept, as many as the operator allows: a store of its own tests that bound.
     assert!(after.remove("decision").is_some_and(|kept| kept <= 1_000));
     assert_eq!(after, before);
-    let started = Instant::now();
-    while rows(&server)["replay"] > 0 {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "{} entries are left",
-            rows(&server)["replay"]
-        );
-        thread::sleep(Duration::from_millis(200));
-    }
+    // They end three seconds after the last token, and ten seconds later they may be removed.
+    wait::blocking::within(Duration::from_secs(60), "no entries", || {
+        rows(&server)["replay"] == 0
+    });
 }
 
 #[test]
@@ -115,25 +111,27 @@ fn a_signal_lets_an_open_request_finish() {
         "POST /token HTTP/1.1\r\nHost: as\r\nContent-Type: application/x-www-form-urlencoded";
     write!(
         stream,
-        "{head}\r\nContent-Length: {}\r\n\r\n{}",
-        body.len(),
-        &body[..20]
+        "{head}\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        body.len()
     )
     .expect("sent");
-    thread::sleep(Duration::from_millis(300));
+    // The server waits for the body from now on.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).expect("an answer");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     let address = server.address;
-    let (answer, refused) = thread::scope(|scope| {
+    let answer = thread::scope(|scope| {
         let rest = scope.spawn(|| {
-            thread::sleep(Duration::from_millis(500));
-            let refused = TcpStream::connect(address).is_err();
-            stream.write_all(&body.as_bytes()[20..]).expect("sent");
-            (read_answer(&mut stream), refused)
+            wait::blocking::until("no new connection after the signal", || {
+                TcpStream::connect(address).is_err()
+            });
+            stream.write_all(body.as_bytes()).expect("sent");
+            read_answer(&mut stream)
         });
         assert_eq!(server.terminate().code(), Some(0), "{:?}", server.log());
         rest.join().expect("an answer")
     });
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(refused, "no new connection after the signal");
 }
 
 #[test]
@@ -243,14 +241,7 @@ fn slow_connections_do_not_hold_up_others() {
 
 /// Waits at most a second.
 fn soon(what: &str, is_so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(
-            started.elapsed() < Duration::from_secs(1),
-            "not in force within a second: {what}"
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait::blocking::within(Duration::from_secs(1), what, is_so);
 }
 
 #[test]
@@ -644,14 +635,12 @@ fn a_first_start_that_was_killed_can_be_repeated() {
     for delay in 0..30 {
         let directory = tempfile::tempdir().expect("a directory");
         let address = held_address().to_string();
-        let mut first = grantor(directory.path())
+        let first = grantor(directory.path())
             .args(["serve", "--listen", &address])
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("it starts");
-        thread::sleep(Duration::from_millis(delay * 2));
-        first.kill().expect("SIGKILL");
-        first.wait().expect("it ends");
+        kill_after(Duration::from_millis(delay * 2), first);
         let made = finished(
             grantor(directory.path())
                 .args(["subject", "create", "alice"])

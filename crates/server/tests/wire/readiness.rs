@@ -7,10 +7,11 @@ use std::{
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::support::{Answer, JWT_BEARER, Server, finished, grantor, held_address};
+use grantor_testkit::wait;
 use rusqlite::Connection;
 
 /// A server whose files may not grow beyond a size, as on a full disk.
@@ -60,15 +61,9 @@ impl Confined {
 
     fn started(server: &Server, command: &mut Command) -> Self {
         let confined = Self(command.spawn().expect("a process"));
-        let started = Instant::now();
-        while TcpStream::connect(server.address).is_err() {
-            assert!(
-                started.elapsed() < Duration::from_secs(10),
-                "the server does not listen on {}",
-                server.address
-            );
-            thread::sleep(Duration::from_millis(10));
-        }
+        wait::blocking::until("the server listens", || {
+            TcpStream::connect(server.address).is_ok()
+        });
         confined
     }
 }
@@ -83,18 +78,10 @@ impl Drop for Confined {
 
 /// Asks until the answer is this, for as long as an answer may be old and a little more.
 fn expect_ready(server: &Server, status: u16) {
-    let started = Instant::now();
-    loop {
-        let answer = server.send("GET", "/health/ready", &[], b"");
-        if answer.status == status {
-            return;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "expected {status}, got {answer:?}"
-        );
-        thread::sleep(Duration::from_millis(50));
-    }
+    let limit = Duration::from_secs(5);
+    wait::blocking::within(limit, &format!("readiness is {status}"), || {
+        server.send("GET", "/health/ready", &[], b"").status == status
+    });
 }
 
 #[test]
@@ -220,20 +207,14 @@ fn a_command_ends_although_nobody_reads_what_it_says() {
     let full = pipe.try_clone().expect("another end");
     // Fills the pipe, and waits for its reader, which goes away at the end.
     let filling = thread::spawn(move || pipe.write_all(&vec![b'x'; 1024 * 1024]));
-    let started = Instant::now();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut failing = grantor(directory.path())
         .args(["serve", "--issuer", "no URL"])
         .stderr(full)
         .spawn()
         .expect("a process");
-    while failing.try_wait().expect("a status").is_none() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "it waits for a reader"
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
+    let has_ended = || failing.try_wait().expect("a status").is_some();
+    wait::blocking::until("it ends without a reader", has_ended);
     assert_eq!(failing.wait().expect("it has ended").code(), Some(2));
     drop(never_read);
     assert!(filling.join().expect("no panic").is_err());

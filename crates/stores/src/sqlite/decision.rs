@@ -245,9 +245,8 @@ pub(super) fn sweep(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use grantor::clock::{Clock as _, SystemClock};
+    use grantor_testkit::wait;
 
     use super::*;
     use crate::sqlite::Options;
@@ -297,7 +296,6 @@ mod tests {
         let store =
             SqliteStore::open(directory.path(), &Options::default()).expect("the store opens");
         let reader = Connection::open(directory.path().join("grantor.db")).expect("a connection");
-        let started = Instant::now();
         (0..10_000).for_each(|_| store.0.writer.record(row("dear", 10, false)));
         let count = || {
             reader
@@ -306,15 +304,9 @@ mod tests {
                 })
                 .expect("a number")
         };
-        while count() < 10_000 {
-            // At one commit in 200 ms it would take four seconds.
-            assert!(
-                started.elapsed() < Duration::from_secs(3),
-                "{} recorded",
-                count()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        // At one commit in 200 ms it would take four seconds.
+        let limit = Duration::from_secs(3);
+        wait::blocking::within(limit, "all are recorded", || count() >= 10_000);
     }
 
     #[tokio::test]

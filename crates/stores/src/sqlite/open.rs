@@ -310,6 +310,10 @@ pub(super) fn hold(
 /// Repeats something on a thread of its own for as long as the store is in use, first after a
 /// pause: a store that is used for a moment, as by a command, is closed when its user lets go of
 /// it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what other processes write tells nobody"
+)]
 fn every(pause: Duration, name: &str, inner: &Arc<Inner>, work: fn(&Inner)) -> std::io::Result<()> {
     let inner = Arc::downgrade(inner);
     let repeat = move || {

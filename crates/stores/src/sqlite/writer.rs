@@ -335,6 +335,10 @@ impl Committing {
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
             };
             if is_busy {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "for so short a time that a wait for jobs would cost more; they gather meanwhile"
+                )]
                 thread::sleep(GATHER);
             }
             is_busy = match self.try_group(first) {

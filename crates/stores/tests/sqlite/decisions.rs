@@ -7,9 +7,7 @@ use grantor::{
     clock::{Clock, ManualClock, UnixTime},
     registry::{Actor, Client, ClientMetadata},
     server::{AuthorizationServer, Decision},
-    storage::{
-        DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Readiness as _, Registries, Start,
-    },
+    storage::{DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Registries, Start},
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, Retention, SqliteStore};
@@ -68,6 +66,13 @@ impl World {
             .page(&filter, Start::Oldest, 5000)
             .await;
         page.expect("a page").entries
+    }
+
+    /// How many there are behind a sweep: it is due, and decisions are recorded with it.
+    async fn swept(&self, clock: &ManualClock) -> usize {
+        clock.advance(Duration::from_millis(100));
+        self.refused(GRANT).await;
+        self.list(DecisionFilter::default()).await.len()
     }
 }
 
@@ -176,32 +181,15 @@ async fn no_more_than_the_retention_is_kept() {
     for _ in 0..25 {
         world.refused(GRANT).await;
     }
-    let swept_to = async |world: &World, count: usize| {
-        for _ in 0..100 {
-            // A group of jobs is followed by a sweep when one is due.
-            clock.advance(Duration::from_millis(100));
-            if world.list(DecisionFilter::default()).await.len() == count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert_eq!(
-            world.list(DecisionFilter::default()).await.len(),
-            count,
-            "at {}",
-            clock.now()
-        );
-    };
-    swept_to(&world, 10).await;
+    assert_eq!(world.swept(&clock).await, 10);
     // A clock that is an hour ahead for a moment removes nothing.
     let now = clock.now();
-    clock.set(now.plus(Duration::from_secs(3601)));
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(world.list(DecisionFilter::default()).await.len(), 10);
+    clock.set(now.plus(Duration::from_secs(3620)));
+    assert_eq!(world.swept(&clock).await, 10);
     drop(world);
     // What it says at a start is believed.
     let world = World::open(directory.path(), clock.clone(), retention);
-    swept_to(&world, 0).await;
+    assert_eq!(world.swept(&clock).await, 2, "those of the last two sweeps");
 }
 
 #[tokio::test]
@@ -225,15 +213,7 @@ async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages(
             world.refused(GRANT).await;
         }
         world.store.flush().await.expect("flushed");
-        for _ in 0..100 {
-            // A group of jobs is followed by a sweep when one is due.
-            clock.advance(Duration::from_millis(100));
-            world.store.check().await.expect("written");
-            if octets() <= 20_000 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        world.swept(&clock).await;
         assert!(
             (10_000..=20_000).contains(&octets()),
             "{round}: {}",

@@ -1,12 +1,6 @@
 //! SQLite on a real file: the laws every store keeps, and what only a file can do.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use grantor::{
     clock::{Clock, ManualClock, SystemClock, UnixTime},
@@ -23,6 +17,7 @@ use grantor_stores::{
     Exposure, MasterKeyError,
     sqlite::{OpenError, Options, Restored, Revocations, SqliteStore, Upkeep},
 };
+use grantor_testkit::wait;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -74,15 +69,9 @@ fn in_a_minute() -> UnixTime {
 
 /// Asks until it is so, or fails after a second: the bound within which a change by another process
 /// is in force.
-async fn within_a_second(mut is_so: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so().await {
-        assert!(
-            started.elapsed() < Duration::from_secs(1),
-            "not in force within a second"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+#[track_caller]
+fn within_a_second(is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    wait::within(Duration::from_secs(1), "in force", is_so)
 }
 
 #[tokio::test]
@@ -207,7 +196,17 @@ async fn a_new_key_is_published_before_it_signs_and_an_old_one_until_its_tokens_
     clock.advance(Duration::from_secs(31));
     within_a_second(async || store.key_ring().signing().key_id() == Some(&new.key_id)).await;
     clock.advance(Duration::from_secs(58));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Who sees a change that was made after it has looked after it.
+    open_with_clock(directory.path(), clock.clone())
+        .expect("the store opens")
+        .clients()
+        .create(
+            client("after", AuthMethod::NONE, Vec::new()),
+            &Actor::program("test"),
+        )
+        .await
+        .expect("created");
+    within_a_second(async || store.client(&id("after")).await.expect("read").is_some()).await;
     assert_eq!(
         store.key_ring().published().len(),
         2,
@@ -255,8 +254,8 @@ async fn expired_claims_are_removed_and_live_ones_stay_whatever_the_clock_does()
             1000,
         )
         .await;
+    // The sweep that was due is in the same commit.
     assert_eq!(last.expect("claimed"), Claim::Fresh);
-    tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(rows(), before + 1);
     clock.set(start);
     assert_eq!(
@@ -1080,14 +1079,7 @@ async fn what_is_committed_reaches_the_database_file_while_the_store_is_in_use()
             .windows(name.len())
             .any(|window| window == name)
     };
-    let started = Instant::now();
-    while !is_there() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "it stays in the log"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait::until("it leaves the log", async || is_there()).await;
 }
 
 #[test]
@@ -1356,15 +1348,19 @@ async fn when_sqlite_rolls_back_by_itself_no_registration_or_claim_behind_it_is_
     let uses = [ReplayKey::new("issuer", "1").until(in_a_minute())];
     let claim = || store.claim(&uses, SystemClock.now(), DEFAULT_REPLAY_QUOTA);
     let release = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
         connection
             .execute_batch("COMMIT")
             .expect("the lock is released");
     };
-    let (_, (fails, behind, claimed, ())) = tokio::join!(register("waits"), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        tokio::join!(register("fails"), register("behind"), claim(), release)
-    });
+    // Each is handed over when it is polled first, in this order.
+    let (_, fails, behind, claimed, ()) = tokio::join!(
+        biased;
+        register("waits"),
+        register("fails"),
+        register("behind"),
+        claim(),
+        release
+    );
     assert!(
         fails.is_err() && behind.is_err() && claimed.is_err(),
         "{fails:?} {behind:?} {claimed:?}"

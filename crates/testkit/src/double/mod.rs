@@ -89,6 +89,12 @@ impl Double {
         self.asked().len()
     }
 
+    /// Waits until it was asked that often.
+    pub async fn count_becomes(&self, count: usize) {
+        let what = format!("it is asked {count} times");
+        wait::until(&what, async || self.count() >= count).await;
+    }
+
     /// Waits until it was asked that often at this path.
     pub async fn hits_become(&self, path: &str, hits: usize) {
         let what = format!("{path} is asked {hits} times");
