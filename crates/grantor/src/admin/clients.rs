@@ -1,147 +1,230 @@
-//! Changes of a client, each made from the registration as it is: a store that finds another one
-//! meanwhile calls it again ([`client_change`](crate::storage::client_change)).
+//! What operators do with clients.
 
-use std::time::Duration;
+mod change;
+mod document;
+mod nearest;
+mod prepare;
+mod warning;
 
-use grantor_jose::JwkError;
-use zeroize::Zeroizing;
+use serde::Deserialize;
 
+use self::{
+    change::{with_patch, with_standing, without_key},
+    prepare::Work,
+};
+pub use self::{
+    document::{ClientDocument, KeyEntry, PublicJwks, SecretEntry},
+    prepare::{NewClient, NewKeys, NewSecret, Prepared},
+    warning::Warning,
+};
+use super::{Error, Named, Patch, ServerTerms, Standing, list};
 use crate::{
     clock::UnixTime,
-    keys::MAX_CANDIDATES,
-    registry::{Client, ClientError, ClientKey, ClientSecret},
-    types::{AuthMethod, ClientId, Needs},
+    registry::{Actor, AudiencePolicy, Client},
+    storage::{Cursor, Page, Registry},
+    types::{AuthMethod, ClientId},
 };
 
-/// Whether a client may use the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is accepted.
-    Enabled,
-    /// It is refused from its next request on.
-    Disabled,
-}
-
-/// Why a client is not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Which clients are asked for: those that are all of what is set here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub enum ClientChangeError {
-    /// The new registration makes no sense.
-    #[error(transparent)]
-    Registration(#[from] ClientError),
-    /// Two keys of one name could not be told apart.
-    #[error("client {0} has a key with kid {1} already")]
-    KeyExists(ClientId, String),
-    /// There is no key of this name.
-    #[error("client {0} has no key with kid {1}")]
-    NoKey(ClientId, String),
-    /// There is no secret to replace.
-    #[error("client {0} has no secret")]
-    NoSecret(ClientId),
-    /// The server would not try all of them.
-    #[error("client {0} would have {1} live secrets, and the server tries {MAX_CANDIDATES}")]
-    TooManySecrets(ClientId, usize),
+pub struct ClientFilter {
+    /// Those with this in their names, to the letter.
+    pub q: Option<String>,
+    /// Those that are enabled, or not.
+    pub enabled: Option<bool>,
+    /// Those that authenticate so.
+    pub auth_method: Option<AuthMethod>,
+    /// Those with this policy.
+    pub audience_policy: Option<AudiencePolicy>,
 }
 
-/// The client, enabled or disabled.
-///
-/// # Errors
-/// [`ClientChangeError::Registration`]
-pub fn with_standing(client: &Client, standing: Standing) -> Result<Client, ClientChangeError> {
-    let mut metadata = client.metadata().clone();
-    metadata.enabled = standing == Standing::Enabled;
-    Ok(client.changed(metadata, client.keys().to_vec(), client.secrets().to_vec())?)
+impl ClientFilter {
+    fn passes(&self, client: &Client) -> bool {
+        let metadata = client.metadata();
+        let method = self.auth_method.as_ref();
+        list::has_part(self.q.as_deref(), &[metadata.id.as_str()])
+            && self.enabled.is_none_or(|wanted| wanted == metadata.enabled)
+            && method.is_none_or(|wanted| *wanted == metadata.auth_method)
+            && self
+                .audience_policy
+                .is_none_or(|wanted| wanted == metadata.audience_policy)
+    }
 }
 
-/// The client with more keys. Those before work as long as they would or, with an overlap, that
-/// much longer at most; those that have ended already are left out then.
-///
-/// # Errors
-/// [`ClientChangeError::KeyExists`], [`ClientChangeError::Registration`]
-pub fn with_keys(
-    client: &Client,
-    added: &[ClientKey],
-    overlap: Option<Duration>,
+/// The clients of a registry.
+#[derive(Clone, Copy)]
+pub struct Clients<'a> {
+    registry: &'a dyn Registry<Client>,
+    terms: &'a ServerTerms,
     now: UnixTime,
-) -> Result<Client, ClientChangeError> {
-    let is_there = |name: &&str| client.keys().iter().any(|key| key.key_id() == Some(name));
-    if let Some(name) = added.iter().filter_map(ClientKey::key_id).find(is_there) {
-        return Err(ClientChangeError::KeyExists(
-            client.id().clone(),
-            name.to_owned(),
-        ));
-    }
-    let mut keys = match overlap {
-        None => client.keys().to_vec(),
-        Some(overlap) => client
-            .keys()
-            .iter()
-            .map(|key| key.clone().ending_at(now.plus(overlap)))
-            .filter(|key| key.is_live(now))
-            .collect(),
-    };
-    keys.extend(added.iter().cloned());
-    Ok(client.changed(client.metadata().clone(), keys, client.secrets().to_vec())?)
 }
 
-/// The client without the key of this name: its `kid` or, where it has none, its thumbprint.
-///
-/// # Errors
-/// [`ClientChangeError::NoKey`], [`ClientChangeError::Registration`]
-pub fn without_key(client: &Client, name: &str) -> Result<Client, ClientChangeError> {
-    let (removed, kept): (Vec<_>, Vec<_>) = client
-        .keys()
-        .iter()
-        .cloned()
-        .partition(|key| key.name() == name);
-    if removed.is_empty() {
-        return Err(ClientChangeError::NoKey(
-            client.id().clone(),
-            name.to_owned(),
-        ));
+impl<'a> Clients<'a> {
+    /// Those of this registry, for a server of these terms, at this time.
+    pub fn new(registry: &'a dyn Registry<Client>, terms: &'a ServerTerms, now: UnixTime) -> Self {
+        Self {
+            registry,
+            terms,
+            now,
+        }
     }
-    Ok(client.changed(client.metadata().clone(), kept, client.secrets().to_vec())?)
+
+    /// At most `limit` clients in the order of their names. A page may be shorter although there is
+    /// a next one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is none, [`Error::Store`]
+    pub async fn page(
+        &self,
+        filter: &ClientFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<ClientDocument>, Error> {
+        let is_wanted = |client: &Client| filter.passes(client);
+        let page = list::search(self.registry, is_wanted, after, limit).await?;
+        Ok(page.map(|client| self.document(&client)))
+    }
+
+    /// One client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn get(&self, id: &ClientId) -> Result<ClientDocument, Error> {
+        Ok(self.document(&*self.find(id).await?))
+    }
+
+    /// Succeeds if no client has this name now: before a key is handed over that could not be
+    /// registered.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Store`]
+    pub async fn check_free(&self, id: &ClientId) -> Result<(), Error> {
+        match self.registry.get(id).await? {
+            Some(_) => Err(Error::Exists(Named::Client(id.clone()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Prepares to add keys to a client. Those that it has work on, or that much longer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Exists`] for a key, [`Error::Store`]
+    pub async fn prepare_keys(&self, id: &ClientId, keys: NewKeys) -> Result<Prepared, Error> {
+        keys.prepare(&*self.find(id).await?, self.terms, self.now)
+    }
+
+    /// Prepares to replace a client's secret by a new one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] where it has none or too many, [`Error::Store`]
+    pub async fn prepare_secret(
+        &self,
+        id: &ClientId,
+        secret: NewSecret,
+    ) -> Result<Prepared, Error> {
+        secret.prepare(&*self.find(id).await?, self.terms, self.now)
+    }
+
+    /// Makes what was prepared.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] also for a subject of this name; as the preparation, where the client has
+    /// changed since; [`Error::Store`]
+    pub async fn make(&self, prepared: Prepared, by: &Actor) -> Result<ClientDocument, Error> {
+        match prepared.work {
+            Work::Create(client) => {
+                let id = client.id().clone();
+                let created = self.registry.create(*client, by).await.map_err(Error::from);
+                let created = created.map_err(|error| error.about(Named::Client(id)))?;
+                Ok(self.document(&created))
+            }
+            Work::Change(id, change) => self.change(&id, by, change).await,
+        }
+    }
+
+    /// Replaces the members that the patch names; one that is null there has its default.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Conflict`], [`Error::Store`]
+    pub async fn update(
+        &self,
+        id: &ClientId,
+        patch: &Patch,
+        by: &Actor,
+    ) -> Result<ClientDocument, Error> {
+        let patched = |client: &Client| with_patch(client, patch, self.terms, self.now);
+        self.change(id, by, patched).await
+    }
+
+    /// Enables or disables a client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`], [`Error::Store`]
+    pub async fn set_standing(
+        &self,
+        id: &ClientId,
+        standing: Standing,
+        by: &Actor,
+    ) -> Result<ClientDocument, Error> {
+        let change = |client: &Client| with_standing(client, standing);
+        self.change(id, by, change).await
+    }
+
+    /// Removes a public key by its name: its `kid` or, where it has none, its thumbprint.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also for the key, [`Error::Invalid`] for the last key of a client that
+    /// needs one, [`Error::Conflict`], [`Error::Store`]
+    pub async fn remove_key(
+        &self,
+        id: &ClientId,
+        name: &str,
+        by: &Actor,
+    ) -> Result<ClientDocument, Error> {
+        let change = |client: &Client| without_key(client, name);
+        self.change(id, by, change).await
+    }
+
+    /// Removes a client with its keys, secrets and permissions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn delete(&self, id: &ClientId, by: &Actor) -> Result<(), Error> {
+        let deleted = self.registry.delete(id, by).await;
+        deleted.map_err(|error| Error::from(error).about(Named::Client(id.clone())))
+    }
+
+    /// The registered client whose name is most like this one, if one is much like it and is found
+    /// among those whose names begin alike.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn nearest(&self, name: &str) -> Result<Option<ClientId>, Error> {
+        nearest::nearest(self.registry, name).await
+    }
+
+    fn document(&self, client: &Client) -> ClientDocument {
+        ClientDocument::of(client, self.now)
+    }
+
+    async fn find(&self, id: &ClientId) -> Result<std::sync::Arc<Client>, Error> {
+        let found = self.registry.get(id).await?;
+        found.ok_or_else(|| Error::NotFound(Named::Client(id.clone())))
+    }
+
+    async fn change(
+        &self,
+        id: &ClientId,
+        by: &Actor,
+        change: impl FnMut(&Client) -> Result<Client, Error> + Send,
+    ) -> Result<ClientDocument, Error> {
+        let changed = self.registry.change(id, by, change).await;
+        let changed = changed.map_err(|error| error.about(Named::Client(id.clone())))?;
+        Ok(self.document(&changed))
+    }
 }
 
-/// A secret kept in the form that its method needs.
-///
-/// # Errors
-/// [`JwkError::WeakSecret`] where it signs and is too short.
-pub fn new_secret(
-    method: &AuthMethod,
-    secret: &Zeroizing<String>,
-    expires_at: Option<UnixTime>,
-) -> Result<ClientSecret, JwkError> {
-    match method.needs() {
-        Some(Needs::ReadableSecret) => ClientSecret::readable(secret.clone(), expires_at),
-        _ => Ok(ClientSecret::digest(secret, expires_at)),
-    }
-}
-
-/// The client with a new secret, beside those that are still live, each of which works until its
-/// end or that of the overlap.
-///
-/// # Errors
-/// [`ClientChangeError::NoSecret`], [`ClientChangeError::TooManySecrets`],
-/// [`ClientChangeError::Registration`]
-pub fn with_secret(
-    client: &Client,
-    new: ClientSecret,
-    overlap: Duration,
-    now: UnixTime,
-) -> Result<Client, ClientChangeError> {
-    if client.secrets().is_empty() {
-        return Err(ClientChangeError::NoSecret(client.id().clone()));
-    }
-    let live = |secret: &ClientSecret| secret.is_live(now);
-    let old = client.secrets().iter().filter(|old| live(old)).cloned();
-    let old = old.map(|old| old.ending_at(now.plus(overlap))).filter(live);
-    let secrets: Vec<_> = std::iter::once(new).chain(old).collect();
-    if secrets.len() > MAX_CANDIDATES {
-        return Err(ClientChangeError::TooManySecrets(
-            client.id().clone(),
-            secrets.len(),
-        ));
-    }
-    Ok(client.changed(client.metadata().clone(), client.keys().to_vec(), secrets)?)
-}
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,42 @@
-//! What operators do with the registry, whichever way they come: the documents that they read and
-//! write, and the changes that they make. The commands call it.
+//! What operators do, whichever way they come: use cases over the ports of [`storage`](crate::storage),
+//! and the documents that they take and answer. Commands parse, call and print; so does every other way.
+//!
+//! A resource has one file with its document, its filter and its use cases. Each change names its
+//! [`Actor`](crate::registry::Actor). What goes wrong is an [`Error`], whatever the resource.
 
 mod clients;
+mod decisions;
 mod document;
+mod error;
+mod keys;
+mod list;
+mod name;
+mod permissions;
+mod subjects;
+mod terms;
 
 pub use clients::{
-    ClientChangeError, Standing, new_secret, with_keys, with_secret, with_standing, without_key,
+    ClientDocument, ClientFilter, Clients, KeyEntry, NewClient, NewKeys, NewSecret, Prepared,
+    PublicJwks, SecretEntry, Warning,
 };
-pub use document::{ClientDocument, DocumentError, KeyEntry, PublicJwks, SecretEntry, time_text};
+pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
+pub use document::{Patch, time_text};
+pub use error::{Conflict, Error, Fault, Named};
+pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
+pub use permissions::{PermissionDocument, PermissionFilter, Permissions};
+pub use subjects::{SubjectDocument, SubjectFilter, Subjects};
+pub use terms::ServerTerms;
+
+/// Whether a client or subject is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is accepted.
+    Enabled,
+    /// It is refused from the next request on.
+    Disabled,
+}
+
+/// What documents have where nothing is said of it.
+fn yes() -> bool {
+    true
+}

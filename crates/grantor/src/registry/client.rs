@@ -9,7 +9,8 @@ use super::{Authentication, ClientKey, ClientSecret, Revision};
 use crate::{
     clock::UnixTime,
     types::{
-        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, RedirectUri, Scope,
+        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Needs, RedirectUri,
+        Scope,
     },
 };
 
@@ -114,11 +115,11 @@ pub struct ClientMetadata {
     pub created_at: UnixTime,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -139,7 +140,7 @@ mod seconds {
     }
 }
 
-mod algorithm_name {
+pub(crate) mod algorithm_name {
     use grantor_jose::Algorithm;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -168,14 +169,10 @@ impl ClientMetadata {
     /// A new enabled client with the defaults: both grants of machines, no scope, strict audience,
     /// JWT access tokens, no consent.
     pub fn new(id: ClientId, auth_method: AuthMethod, created_at: UnixTime) -> Self {
-        let grant_types = match auth_method == AuthMethod::NONE {
-            true => vec![GrantType::JWT_BEARER],
-            false => vec![GrantType::CLIENT_CREDENTIALS, GrantType::JWT_BEARER],
-        };
         Self {
             id,
+            grant_types: Self::default_grants(&auth_method),
             auth_method,
-            grant_types,
             scope: Scope::default(),
             signing_algorithm: None,
             audience_policy: AudiencePolicy::default(),
@@ -189,6 +186,15 @@ impl ClientMetadata {
             permission_lifetime: None,
             enabled: true,
             created_at,
+        }
+    }
+
+    /// The grants of a client that says nothing of them: those of machines, but for a public client,
+    /// which cannot use client credentials.
+    pub fn default_grants(auth_method: &AuthMethod) -> Vec<GrantType> {
+        match *auth_method == AuthMethod::NONE {
+            true => vec![GrantType::JWT_BEARER],
+            false => vec![GrantType::CLIENT_CREDENTIALS, GrantType::JWT_BEARER],
         }
     }
 
@@ -274,6 +280,28 @@ impl Client {
         Self::from_stored(metadata, keys, secrets)
     }
 
+    /// All for which [`Client::new`] would refuse a registration; it tells the first.
+    pub fn problems(
+        metadata: &ClientMetadata,
+        keys: &[ClientKey],
+        secrets: &[ClientSecret],
+    ) -> Vec<ClientError> {
+        let authentication = Authentication::new(
+            &metadata.auth_method,
+            metadata.signing_algorithm,
+            keys.to_vec(),
+            secrets.to_vec(),
+        );
+        let is_public = metadata.auth_method.needs() == Some(Needs::Nothing);
+        let rules = [
+            check_scope(&metadata.scope, &Scope::default()),
+            check_code_grant(metadata),
+            authentication.map(drop),
+        ];
+        let rules = rules.into_iter().chain(rules_of(metadata, is_public));
+        rules.filter_map(Result::err).collect()
+    }
+
     /// What a store finds. It may have a scope, or grants, that could not be registered today.
     ///
     /// # Errors
@@ -290,23 +318,9 @@ impl Client {
             secrets,
         )?;
         let is_public = matches!(authentication, Authentication::Public { .. });
-        if is_public && metadata.has(&GrantType::CLIENT_CREDENTIALS) {
-            return Err(ClientError::PublicClientCredentials);
-        }
-        if is_public && metadata.consent == ConsentPolicy::Implied {
-            return Err(ClientError::PublicImplied);
-        }
-        if metadata.redirect_uris.len() > ClientMetadata::MAX_REDIRECT_URIS {
-            let count = metadata.redirect_uris.len();
-            return Err(ClientError::TooManyRedirectUris(count));
-        }
-        let is_whole = |lifetime: Duration| lifetime.as_secs() > 0 && lifetime.subsec_nanos() == 0;
-        if !metadata.permission_lifetime.is_none_or(is_whole) {
-            return Err(ClientError::PermissionLifetime);
-        }
-        if metadata.grant_types.is_empty() {
-            return Err(ClientError::NoGrant);
-        }
+        rules_of(&metadata, is_public)
+            .into_iter()
+            .collect::<Result<(), _>>()?;
         Ok(Self {
             metadata,
             authentication,
@@ -376,6 +390,32 @@ impl Client {
         }
         Ok(Self::from_stored(metadata, keys, secrets)?.with_revision(self.revision))
     }
+}
+
+/// What the members of a client have to be among themselves, each rule by itself.
+fn rules_of(metadata: &ClientMetadata, is_public: bool) -> [Result<(), ClientError>; 5] {
+    let count = metadata.redirect_uris.len();
+    let is_whole = |lifetime: Duration| lifetime.as_secs() > 0 && lifetime.subsec_nanos() == 0;
+    let rule = |is_kept: bool, error: ClientError| if is_kept { Ok(()) } else { Err(error) };
+    [
+        rule(
+            !(is_public && metadata.has(&GrantType::CLIENT_CREDENTIALS)),
+            ClientError::PublicClientCredentials,
+        ),
+        rule(
+            !(is_public && metadata.consent == ConsentPolicy::Implied),
+            ClientError::PublicImplied,
+        ),
+        rule(
+            count <= ClientMetadata::MAX_REDIRECT_URIS,
+            ClientError::TooManyRedirectUris(count),
+        ),
+        rule(
+            metadata.permission_lifetime.is_none_or(is_whole),
+            ClientError::PermissionLifetime,
+        ),
+        rule(!metadata.grant_types.is_empty(), ClientError::NoGrant),
+    ]
 }
 
 /// No scope of the server's own is registered, but for those that are there.

@@ -20,6 +20,7 @@ pub use client::{
     AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ConsentPolicy,
     TokenFormat,
 };
+pub(crate) use client::{algorithm_name, is_default, seconds};
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
 pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};

@@ -43,6 +43,14 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The same page with each item made into something else.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(change).collect(),
+            next: self.next,
+        }
+    }
+
     /// A page from what was read for it: up to `limit` items and one more, which says that there
     /// is a next page.
     pub fn of(mut read: Vec<T>, limit: usize, place: impl FnOnce(&T) -> String) -> Self {

@@ -2,7 +2,7 @@
 
 mod explain;
 
-pub use self::explain::{nearest, table};
+pub use self::explain::table;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -4,25 +4,21 @@ mod audience;
 mod create;
 mod delivery;
 mod keys;
+mod members;
 mod public_keys;
 mod update;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use grantor::{
-    admin::{ClientChangeError, ClientDocument, Standing, with_standing},
+    admin::{ClientDocument, ClientFilter, Standing},
     clock::{Clock as _, UnixTime},
-    jose::VerificationKey,
-    registry::{AudiencePolicy, Client, ClientKey, TokenFormat},
-    storage::StoreError,
     types::{ClientId, GrantType},
 };
-use serde::Serialize;
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, Output, actor, output::time};
-use crate::backend::Backend;
+use super::{Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, output::time};
 
 /// Register and change clients
 #[derive(Debug, Subcommand)]
@@ -83,86 +79,58 @@ impl ClientCommand {
 
 impl Registered {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
+        let admin = &global.administer()?;
         let output = global.output();
         match self {
-            Self::List(List { audience: true }) => audience::report(&config, &store, output).await,
-            Self::List(List { audience: false }) => list(&store, output).await,
-            Self::Show(Named { id }) => show(&*find(&store, &id).await?, output),
-            Self::Update(command) => command.run(&config, &store, output).await,
-            Self::Disable(Named { id }) => enable(&store, &id, Standing::Disabled, output).await,
-            Self::Enable(Named { id }) => enable(&store, &id, Standing::Enabled, output).await,
+            Self::List(List { audience: true }) => audience::report(admin, output).await,
+            Self::List(List { audience: false }) => list(admin, output).await,
+            Self::Show(Named { id }) => show(&admin.clients().get(&id).await?, output),
+            Self::Update(command) => command.run(admin, output).await,
+            Self::Disable(Named { id }) => enable(admin, &id, Standing::Disabled, output).await,
+            Self::Enable(Named { id }) => enable(admin, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
-                store
-                    .clients()
-                    .delete(&id, &actor())
-                    .await
-                    .map_err(|error| about(&id, error))?;
+                admin.clients().delete(&id, &actor()).await?;
                 output.done(&json!({"deleted": id}), format_args!("client {id} deleted"))
             }
-            Self::AddKey(command) => command.run(&config, &store, output).await,
-            Self::RemoveKey(command) => command.run(&store, output).await,
-            Self::RotateSecret(command) => command.run(&config, &store, output).await,
+            Self::AddKey(command) => command.run(admin, output).await,
+            Self::RemoveKey(command) => command.run(admin, output).await,
+            Self::RotateSecret(command) => command.run(admin, output).await,
         }
     }
 }
 
 async fn enable(
-    store: &Backend,
+    admin: &Administered,
     id: &ClientId,
     standing: Standing,
     output: Output,
 ) -> Result<(), Failure> {
-    let enable = |client: &Client| with_standing(client, standing).map_err(unchanged);
-    change(store, id, enable).await?;
-    let word = if standing == Standing::Enabled {
+    let clients = admin.clients();
+    let changed = clients.set_standing(id, standing, &actor()).await?;
+    output.done(
+        &json!({"client_id": id, "enabled": changed.enabled}),
+        format_args!("client {id} {}", state(&changed)),
+    )
+}
+
+fn state(client: &ClientDocument) -> &'static str {
+    if client.enabled {
         "enabled"
     } else {
         "disabled"
-    };
-    output.done(
-        &json!({"client_id": id, "enabled": standing == Standing::Enabled}),
-        format_args!("client {id} {word}"),
-    )
+    }
 }
 
-async fn list(store: &Backend, output: Output) -> Result<(), Failure> {
-    let clients = store.clients().all().await?;
+async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
+    let clients = every(async |after| {
+        let all = ClientFilter::default();
+        admin.clients().page(&all, after, PAGE).await
+    });
+    let head = ["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"];
     let now = CLOCK.now();
-    let listed: Vec<Listed> = clients
-        .iter()
-        .map(|client| Listed {
-            document: ClientDocument::of(client, now),
-            ends_soon: ends_soon(client, now),
-        })
-        .collect();
-    output.print_list(
-        &listed,
-        &["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"],
-        Listed::row,
-    )
-}
-
-/// A client in a list.
-#[derive(Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    document: ClientDocument,
-    #[serde(skip)]
-    ends_soon: Option<UnixTime>,
-}
-
-impl Listed {
-    fn row(&self) -> Vec<String> {
-        let client = &self.document;
+    output.print_list(&clients.await?, &head, |client| {
         let grants: Vec<_> = client.grant_types.iter().map(short_name).collect();
-        let state = if client.enabled {
-            "enabled"
-        } else {
-            "disabled"
-        };
-        let ends = self
-            .ends_soon
+        let ends = ends_soon(client, now)
             .map(|end| format!(", a key or secret ends {}", time(end)))
             .unwrap_or_default();
         vec![
@@ -170,99 +138,25 @@ impl Listed {
             client.token_endpoint_auth_method.to_string(),
             grants.join(" "),
             client.scope.to_string(),
-            format!("{state}{ends}"),
+            format!("{}{ends}", state(client)),
         ]
-    }
+    })
 }
 
-fn show(client: &Client, output: Output) -> Result<(), Failure> {
-    let document = ClientDocument::of(client, CLOCK.now());
-    let text = serde_json::to_string_pretty(&document).map_err(Failure::failed)?;
-    output.print(&document, text)
+fn show(document: &ClientDocument, output: Output) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(document).map_err(Failure::failed)?;
+    output.print(document, text)
 }
 
 /// How long before its end `client list` warns of a key.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
 
 /// The next end of a key or secret within [`SOON`].
-fn ends_soon(client: &Client, now: UnixTime) -> Option<UnixTime> {
-    let keys = client.keys().iter().map(|key| key.expires_at);
-    let secrets = client.secrets().iter().map(|secret| secret.expires_at);
+fn ends_soon(client: &ClientDocument, now: UnixTime) -> Option<UnixTime> {
+    let keys = client.keys.iter().map(|key| key.expires_at);
+    let secrets = client.secrets.iter().map(|secret| secret.expires_at);
     let ends = keys.chain(secrets).flatten();
     ends.filter(|end| (now..now.plus(SOON)).contains(end)).min()
-}
-
-/// What can be done about it is named by its flag or command.
-fn unchanged(error: ClientChangeError) -> Failure {
-    match &error {
-        ClientChangeError::Registration(error) => Failure::usage(error),
-        ClientChangeError::TooManySecrets(client, _) => Failure::failed(format!(
-            "{error}: rotate with a shorter --overlap, or wait until one has ended (grantor client show {client})"
-        )),
-        _ => Failure::failed(error),
-    }
-}
-
-/// The client, read afresh.
-async fn find(store: &Backend, id: &ClientId) -> Result<Arc<Client>, Failure> {
-    store
-        .clients()
-        .get(id)
-        .await?
-        .ok_or_else(|| about(id, StoreError::Missing("client")))
-}
-
-/// Changes the client, however many others do so at the same time.
-async fn change(
-    store: &Backend,
-    id: &ClientId,
-    change: impl FnMut(&Client) -> Result<Client, Failure>,
-) -> Result<Arc<Client>, Failure> {
-    // Its name is in the error where there is none.
-    find(store, id).await?;
-    store.clients().change(id, &actor(), change).await
-}
-
-fn about(id: &ClientId, error: StoreError) -> Failure {
-    match error {
-        StoreError::Missing(_) => Failure::failed(format!("client {id} does not exist")),
-        StoreError::Exists(_) => {
-            Failure::failed(format!("a client or subject named {id} exists already"))
-        }
-        other => other.into(),
-    }
-}
-
-/// What `--audience-policy` says.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PolicyName {
-    Strict,
-    Legacy,
-}
-
-impl From<PolicyName> for AudiencePolicy {
-    fn from(name: PolicyName) -> Self {
-        match name {
-            PolicyName::Strict => Self::Strict,
-            PolicyName::Legacy => Self::Legacy,
-        }
-    }
-}
-
-/// What `--token-format` says.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FormatName {
-    Jwt,
-    Opaque,
-}
-
-impl From<FormatName> for TokenFormat {
-    fn from(name: FormatName) -> Self {
-        match name {
-            FormatName::Jwt => Self::Jwt,
-            FormatName::Opaque => Self::Opaque,
-        }
-    }
 }
 
 fn short_name(grant: &GrantType) -> &str {
@@ -271,12 +165,4 @@ fn short_name(grant: &GrantType) -> &str {
         _ if *grant == GrantType::CLIENT_CREDENTIALS => "client-credentials",
         other => other.as_str(),
     }
-}
-
-/// Registers keys until the end of their lifetime, if they have one.
-fn ending_after(keys: Vec<Arc<VerificationKey>>, lifetime: Option<Duration>) -> Vec<ClientKey> {
-    let expires_at = lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
-    keys.into_iter()
-        .map(|key| ClientKey::new(key, expires_at))
-        .collect()
 }

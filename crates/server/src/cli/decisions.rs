@@ -6,22 +6,23 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
+    admin::Decisions,
     clock::{Clock as _, UnixTime},
     server::{Decision, Outcome},
-    storage::{DecisionFilter, DecisionStore, Entry, Start},
+    storage::{DecisionFilter, Start},
     types::{Scope, escaped, escaped_json},
 };
 
-use self::shown::ShownDecision;
+use self::shown::Shown;
 use super::{
     CLOCK, Failure, Global, Output,
-    assertion::{nearest, table},
+    assertion::table,
     output::{self, time},
     parse::duration,
 };
 
 /// Decisions read at once.
-pub const PAGE: u32 = 256;
+const PAGE: u32 = 256;
 /// How often `tail` looks for new decisions.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -81,7 +82,7 @@ pub struct Show {
 
 impl DecisionsCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (_, store) = global.open()?;
+        let admin = global.administer()?;
         let output = global.output();
         match self {
             Self::List(List {
@@ -94,27 +95,12 @@ impl DecisionsCommand {
                 });
                 let mut filter = DecisionFilter::from(filter);
                 filter.since = since;
-                list(&*store.decisions, &filter, limit, global).await
+                list(admin.decisions(), &filter, limit, global).await
             }
-            Self::Tail(filter) => tail(&*store.decisions, &filter.into(), output).await,
+            Self::Tail(filter) => tail(admin.decisions(), &filter.into(), output).await,
             Self::Show(Show { id }) => {
-                let mut filter = DecisionFilter::default();
-                filter.id = Some(id.clone());
-                let found = store.decisions.page(&filter, Start::Last(1), 1).await?;
-                let found = found
-                    .entries
-                    .first()
-                    .ok_or_else(|| Failure::failed(format!("no decision {id} is recorded")))?;
-                let decision = Decision::read(&found.document).map_err(Failure::failed)?;
-                let nearest_client = match &decision.explanation {
-                    Some(explanation) => nearest(explanation, &store).await?,
-                    None => None,
-                };
-                let shown = ShownDecision {
-                    decision,
-                    nearest_client,
-                };
-                output.print(&shown, &shown)
+                let shown = admin.decisions().get(&id, &admin.clients()).await?;
+                output.print(&shown, Shown(&shown))
             }
         }
     }
@@ -137,7 +123,7 @@ impl From<Filter> for DecisionFilter {
 
 /// Prints the newest decisions, page by page: no number of them has to fit into memory.
 async fn list(
-    decisions: &dyn DecisionStore,
+    decisions: Decisions<'_>,
     filter: &DecisionFilter,
     limit: u32,
     global: &Global,
@@ -150,10 +136,10 @@ async fn list(
     };
     loop {
         let page = decisions.page(filter, start, PAGE).await?;
-        if page.entries.is_empty() {
+        if page.count == 0 {
             return printed.end();
         }
-        printed.page(&page.entries.iter().filter_map(readable).collect::<Vec<_>>())?;
+        printed.page(&page.decisions)?;
         start = Start::After(page.next);
     }
 }
@@ -207,7 +193,7 @@ fn printed(text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
     reason = "another process that records a decision tells nobody"
 )]
 async fn tail(
-    decisions: &dyn DecisionStore,
+    decisions: Decisions<'_>,
     filter: &DecisionFilter,
     output: Output,
 ) -> Result<(), Failure> {
@@ -217,17 +203,17 @@ async fn tail(
     loop {
         let page = decisions.page(filter, start, PAGE).await?;
         start = Start::After(page.next);
-        for decision in page.entries.iter().filter_map(readable) {
+        for decision in &page.decisions {
             output.print(
-                &decision,
-                row(&decision)
+                decision,
+                row(decision)
                     .iter()
                     .map(|cell| escaped(cell))
                     .collect::<Vec<_>>()
                     .join("  "),
             )?;
         }
-        let pause = if page.entries.len() < PAGE as usize {
+        let pause = if page.count < PAGE as usize {
             LOOK_EVERY
         } else {
             Duration::ZERO
@@ -237,19 +223,6 @@ async fn tail(
             () = tokio::time::sleep(pause) => {}
         }
     }
-}
-
-/// One of many. That one is damaged must not hide the others.
-fn readable(stored: &Entry) -> Option<Decision> {
-    let read = Decision::read(&stored.document);
-    if let Err(error) = &read {
-        tracing::warn!(
-            place = %stored.cursor,
-            %error,
-            "a stored decision cannot be read, and is left out"
-        );
-    }
-    read.ok()
 }
 
 fn row(decision: &Decision) -> Vec<String> {

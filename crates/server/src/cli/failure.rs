@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use grantor::types::escaped;
+use grantor::{
+    admin::{self, Conflict, Fault, Named},
+    storage::StoreError,
+    types::escaped,
+};
 use serde_json::json;
 
 /// What shells show for a command that SIGPIPE ended: the reader of its output has gone away, as
@@ -94,11 +98,61 @@ pub fn within_time(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-impl From<grantor::storage::StoreError> for Failure {
-    fn from(error: grantor::storage::StoreError) -> Self {
-        let source = std::error::Error::source(&error)
-            .map(|source| format!(": {source}"))
-            .unwrap_or_default();
-        Self::failed(format!("{error}{source}"))
+/// The one place where what an operator's command came to has its exit code and its sentence.
+impl From<admin::Error> for Failure {
+    fn from(error: admin::Error) -> Self {
+        match &error {
+            admin::Error::Invalid(faults) => {
+                let faults: Vec<_> = faults.iter().map(fault).collect();
+                Self::usage(faults.join("; "))
+            }
+            admin::Error::Store(_) => {
+                let source = std::error::Error::source(&error);
+                let source = source.map(|source| format!(": {source}"));
+                Self::failed(format!("{error}{}", source.unwrap_or_default()))
+            }
+            _ => match remedy(&error) {
+                Some(remedy) => Self::failed(format_args!("{error}; {remedy}")),
+                None => Self::failed(error),
+            },
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        admin::Error::from(error).into()
+    }
+}
+
+/// What can be done about it, by its flag or command.
+fn remedy(error: &admin::Error) -> Option<String> {
+    match error {
+        admin::Error::Exists(Named::Permission(..)) => Some("delete it first".to_owned()),
+        admin::Error::NotFound(Named::SigningKey(_)) => Some("see: grantor key list".to_owned()),
+        admin::Error::Conflict(Conflict::TooManySecrets(client, ..)) => Some(format!(
+            "rotate with a shorter --overlap, or wait until one has ended (grantor client show {client})"
+        )),
+        _ => None,
+    }
+}
+
+/// The flags that give the members of documents.
+const FLAGS: [(&str, &str); 6] = [
+    ("/token_endpoint_auth_method", "--auth"),
+    ("/token_endpoint_auth_signing_alg", "--signing-alg"),
+    ("/grant_types", "--grant"),
+    ("/scope", "--scope"),
+    ("/generate", "--generate-key"),
+    ("/alg", "--alg"),
+];
+
+/// A fault, with the flag where there is one. What is wrong with a key or a name says itself which
+/// one that is.
+fn fault(fault: &Fault) -> String {
+    let flag = FLAGS.iter().find(|(member, _)| *member == fault.pointer);
+    match flag {
+        Some((_, flag)) => format!("{flag}: {}", fault.detail),
+        None => fault.detail.clone(),
     }
 }

@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use grantor::{
-    jose::Algorithm,
-    storage::{SigningKeyInfo, StoreError},
-};
-use serde::Serialize;
+use grantor::{admin::SigningKeyState, jose::Algorithm};
 use serde_json::json;
 
 use super::{
-    Failure, Global,
+    Administered, Failure, Global, Output,
     output::time,
     parse::{algorithm, duration},
 };
@@ -60,108 +56,57 @@ pub struct Rotate {
     alg: Option<Algorithm>,
 }
 
-/// A key as operators see it.
-#[derive(Serialize)]
-struct View {
-    kid: String,
-    alg: &'static str,
-    state: &'static str,
-    created_at: String,
-    signs_from: String,
-    published_until: Option<String>,
-}
-
-impl View {
-    fn of(key: &SigningKeyInfo) -> Self {
-        Self {
-            kid: key.key_id.clone(),
-            alg: key.algorithm.name(),
-            state: match (key.is_signing, key.retires_at) {
-                (true, _) => "signing",
-                (false, None) => "next",
-                (false, Some(_)) => "retired",
-            },
-            created_at: time(key.created_at),
-            signs_from: time(key.signs_from),
-            published_until: key.retires_at.map(time),
+impl KeyCommand {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let admin = global.administer()?;
+        let output = global.output();
+        match self {
+            Self::List => list(&admin, output).await,
+            Self::Revoke(command) => command.run(&admin, output).await,
+            Self::Rotate(command) => command.run(&admin, output).await,
         }
     }
 }
 
-impl KeyCommand {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
-        let output = global.output();
-        match self {
-            Self::List => {
-                let keys: Vec<View> = store
-                    .keys
-                    .signing_key_list()
-                    .await?
-                    .iter()
-                    .map(View::of)
-                    .collect();
-                output.print_list(
-                    &keys,
-                    &["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"],
-                    |key| {
-                        let until = key.published_until.clone().unwrap_or_default();
-                        vec![
-                            key.kid.clone(),
-                            key.alg.to_owned(),
-                            key.state.to_owned(),
-                            key.signs_from.clone(),
-                            until,
-                        ]
-                    },
-                )
-            }
-            Self::Revoke(Revoke { kid }) => {
-                let left = store
-                    .keys
-                    .signing_key_revoke(&kid, config.token.signing_algorithm)
-                    .await;
-                let left = left.map_err(|error| match error {
-                    StoreError::Missing(_) => {
-                        Failure::failed(format!("no key has the kid {kid}; see: grantor key list"))
-                    }
-                    other => other.into(),
-                })?;
-                let signing = left
-                    .iter()
-                    .find(|key| key.is_signing)
-                    .map(|key| key.key_id.as_str())
-                    .unwrap_or_default();
-                let text = format!(
-                    "key {kid} is withdrawn, and {signing} signs; tokens that {kid} signed are inactive, so clients get new ones; APIs that \
-                     validate by themselves refuse them once they have read the key set again"
-                );
-                output.done(
-                    &json!({"revoked": kid, "keys": left.iter().map(View::of).collect::<Vec<_>>()}),
-                    text,
-                )
-            }
-            Self::Rotate(Rotate { ahead, alg }) => {
-                let algorithm = alg.unwrap_or(config.token.signing_algorithm);
-                if algorithm.is_mac() {
-                    return Err(Failure::usage(format!(
-                        "--alg {algorithm}: access tokens are signed, not MACed"
-                    )));
-                }
-                let overlap = config.token.lifetime + config.assertion.leeway;
-                let key = store
-                    .keys
-                    .signing_key_rotate(algorithm, ahead, overlap)
-                    .await?;
-                output.done(
-                    &View::of(&key),
-                    format_args!(
-                        "key {} signs from {} on ({algorithm})",
-                        key.key_id,
-                        time(key.signs_from)
-                    ),
-                )
-            }
-        }
+async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
+    let head = ["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"];
+    output.print_list(&admin.signing_keys().list().await?, &head, |key| {
+        vec![
+            key.kid.clone(),
+            key.alg.clone(),
+            key.state.as_str().to_owned(),
+            time(key.signs_from),
+            key.published_until.map(time).unwrap_or_default(),
+        ]
+    })
+}
+
+impl Revoke {
+    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let kid = self.kid;
+        let left = admin.signing_keys().revoke(&kid).await?;
+        let signing = left
+            .iter()
+            .find(|key| key.state == SigningKeyState::Signing)
+            .map(|key| key.kid.as_str())
+            .unwrap_or_default();
+        let text = format!(
+            "key {kid} is withdrawn, and {signing} signs; tokens that {kid} signed are inactive, so clients get new ones; APIs that \
+             validate by themselves refuse them once they have read the key set again"
+        );
+        output.done(&json!({"revoked": kid, "keys": left}), text)
+    }
+}
+
+impl Rotate {
+    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let key = admin.signing_keys().rotate(self.alg, self.ahead).await?;
+        let text = format!(
+            "key {} signs from {} on ({})",
+            key.kid,
+            time(key.signs_from),
+            key.alg
+        );
+        output.done(&key, text)
     }
 }

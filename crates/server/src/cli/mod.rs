@@ -23,8 +23,10 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
-    clock::SystemClock,
+    admin::{self, Clients, Decisions, Permissions, ServerTerms, SigningKeys, Subjects},
+    clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
+    storage::{Cursor, Page},
 };
 use grantor_stores::sqlite::{Create, Upkeep};
 use rustix::process::getuid;
@@ -182,6 +184,12 @@ impl Global {
         Ok((config, store))
     }
 
+    /// As [`Global::open`], for the use cases.
+    fn administer(&self) -> Result<Administered, Failure> {
+        let (config, store) = self.open()?;
+        Ok(Administered::new(&config, store))
+    }
+
     /// Logs warnings, for commands that need no configuration. What becomes of their requests they
     /// say themselves.
     fn start_log() -> Result<(), Failure> {
@@ -226,6 +234,71 @@ impl Global {
             config,
             data: &self.data,
             master_key: self.master_key.as_deref(),
+        }
+    }
+}
+
+/// What commands do with the registry of a store, for the server of a configuration.
+struct Administered {
+    store: Backend,
+    terms: ServerTerms,
+}
+
+impl Administered {
+    fn new(config: &Config, store: Backend) -> Self {
+        Self {
+            store,
+            terms: terms(config),
+        }
+    }
+
+    fn clients(&self) -> Clients<'_> {
+        Clients::new(self.store.clients(), &self.terms, CLOCK.now())
+    }
+
+    fn subjects(&self) -> Subjects<'_> {
+        Subjects::new(self.store.subjects(), CLOCK.now())
+    }
+
+    fn permissions(&self) -> Permissions<'_> {
+        Permissions::new(self.store.permissions(), CLOCK.now())
+    }
+
+    fn signing_keys(&self) -> SigningKeys<'_> {
+        SigningKeys::new(&*self.store.keys, &self.terms)
+    }
+
+    fn decisions(&self) -> Decisions<'_> {
+        Decisions::new(&*self.store.decisions)
+    }
+}
+
+/// The server of this configuration, as operators meet it.
+fn terms(config: &Config) -> ServerTerms {
+    let mut terms = ServerTerms::new(config.issuer.clone());
+    terms.profile = config.assertion.profile;
+    terms
+        .assertion_algorithms
+        .clone_from(&config.assertion.algorithms);
+    terms.signing_algorithm = config.token.signing_algorithm;
+    terms.longest_token = config.token.lifetime + config.assertion.leeway;
+    terms
+}
+
+/// What commands read at once of a list.
+const PAGE: u32 = 1000;
+
+/// All items of a list, page by page.
+async fn every<T>(
+    page: impl AsyncFn(Option<&Cursor>) -> Result<Page<T>, admin::Error>,
+) -> Result<Vec<T>, admin::Error> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let Page { items, next, .. } = page(after.as_ref()).await?;
+        all.extend(items);
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use grantor::{
     jose::Algorithm,
-    types::{GrantType, Scope},
+    types::{AuthMethod, GrantType, Scope},
 };
 
 use super::Failure;
@@ -34,6 +35,12 @@ pub fn algorithm(text: &str) -> Result<Algorithm, String> {
             .collect();
         format!("expected one of {}", names.join(", "))
     })
+}
+
+/// Reads the name of a client authentication method that is known here.
+pub fn methods() -> impl TypedValueParser<Value = AuthMethod> {
+    let names = PossibleValuesParser::new(AuthMethod::known().map(AuthMethod::as_str));
+    names.try_map(|name| name.parse())
 }
 
 /// A grant by its short name or its registered one.

@@ -2,15 +2,13 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    clock::Clock as _,
-    registry::{Permission, PermissionId},
-    storage::StoreError,
+    admin::{PermissionDocument, PermissionFilter},
+    registry::PermissionId,
     types::{ClientId, Scope, SubjectId},
 };
-use serde::Serialize;
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, actor, output::time, parse::join};
+use super::{Administered, Failure, Global, Output, PAGE, actor, every, parse::join};
 
 /// Say which client may act for which subject
 #[derive(Debug, Subcommand)]
@@ -44,83 +42,18 @@ pub struct Create {
     scopes: Vec<Scope>,
 }
 
-/// A permission as operators see it.
-#[derive(Serialize)]
-struct View {
-    client: ClientId,
-    subject: SubjectId,
-    scope: Option<Scope>,
-    created_at: Option<String>,
-}
-
-impl View {
-    fn of(permission: &Permission) -> Self {
-        Self {
-            client: permission.client.clone(),
-            subject: permission.subject.clone(),
-            scope: permission.scope.clone(),
-            created_at: permission.created_at.map(time),
-        }
-    }
-}
-
 impl PermissionCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (_, store) = global.open()?;
+        let admin = global.administer()?;
         let output = global.output();
         match self {
-            Self::List => {
-                let permissions: Vec<View> = store
-                    .permissions()
-                    .all()
-                    .await?
-                    .iter()
-                    .map(|permission| View::of(permission))
-                    .collect();
-                output.print_list(
-                    &permissions,
-                    &["CLIENT", "SUBJECT", "SCOPE"],
-                    |permission| {
-                        let scope = permission
-                            .scope
-                            .as_ref()
-                            .map_or_else(|| "(the client's)".to_owned(), Scope::to_string);
-                        vec![
-                            permission.client.to_string(),
-                            permission.subject.to_string(),
-                            scope,
-                        ]
-                    },
-                )
-            }
-            Self::Create(Create {
-                pair: Pair { client, subject },
-                scopes,
-            }) => {
-                let scope = if scopes.is_empty() {
-                    None
-                } else {
-                    Some(join(&scopes)?)
-                };
-                let permission = Permission::new(client, subject, scope).given_at(CLOCK.now());
-                let created = store
-                    .permissions()
-                    .create(permission.clone(), &actor())
-                    .await;
-                created.map_err(|error| about(&permission.client, &permission.subject, error))?;
-                let text = format!(
-                    "client {} may act for {}",
-                    permission.client, permission.subject
-                );
-                output.done(&View::of(&permission), text)
-            }
+            Self::List => list(&admin, output).await,
+            Self::Create(command) => command.run(&admin, output).await,
             Self::Delete(Pair { client, subject }) => {
                 let id = PermissionId::by_operator(client.clone(), subject.clone());
-                let deleted = store.permissions().delete(&id, &actor()).await;
-                deleted.map_err(|error| about(&client, &subject, error))?;
-                let value = json!({"deleted": {"client": client, "subject": subject}});
+                admin.permissions().delete(&id, &actor()).await?;
                 output.done(
-                    &value,
+                    &json!({"deleted": {"client": client, "subject": subject}}),
                     format_args!("client {client} may no longer act for {subject}"),
                 )
             }
@@ -128,14 +61,31 @@ impl PermissionCommand {
     }
 }
 
-fn about(client: &ClientId, subject: &SubjectId, error: StoreError) -> Failure {
-    Failure::failed(match error {
-        StoreError::Missing("client") => format!("client {client} does not exist"),
-        StoreError::Missing("subject") => format!("subject {subject} does not exist"),
-        StoreError::Missing(_) => format!("client {client} has no permission for {subject}"),
-        StoreError::Exists(_) => {
-            format!("client {client} has a permission for {subject} already; delete it first")
+impl Create {
+    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let Pair { client, subject } = self.pair;
+        let mut document = PermissionDocument::new(client, subject);
+        if !self.scopes.is_empty() {
+            document.scope = Some(join(&self.scopes)?);
         }
-        other => return other.into(),
+        let created = admin.permissions().create(document, &actor()).await?;
+        let text = format!("client {} may act for {}", created.client, created.subject);
+        output.done(&created, text)
+    }
+}
+
+async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
+    let permissions = every(async |after| {
+        let all = PermissionFilter::default();
+        admin.permissions().page(&all, after, PAGE).await
+    });
+    let head = ["CLIENT", "SUBJECT", "SCOPE"];
+    output.print_list(&permissions.await?, &head, |permission| {
+        let scope = permission.scope.as_ref();
+        vec![
+            permission.client.to_string(),
+            permission.subject.to_string(),
+            scope.map_or_else(|| "(the client's)".to_owned(), Scope::to_string),
+        ]
     })
 }

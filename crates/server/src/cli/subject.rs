@@ -1,11 +1,13 @@
 //! `grantor subject`
 
 use clap::{Args, Subcommand};
-use grantor::{clock::Clock as _, registry::Subject, storage::StoreError, types::SubjectId};
-use serde::Serialize;
+use grantor::{
+    admin::{Standing, SubjectDocument, SubjectFilter},
+    types::SubjectId,
+};
 use serde_json::json;
 
-use super::{CLOCK, Failure, Global, actor, look_alike, output::time};
+use super::{Administered, Failure, Global, Output, PAGE, actor, every, look_alike};
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -32,96 +34,70 @@ pub struct Named {
     id: SubjectId,
 }
 
-/// A subject as operators see it.
-#[derive(Serialize)]
-struct View {
-    id: SubjectId,
-    enabled: bool,
-    created_at: Option<String>,
-}
-
-impl View {
-    fn of(subject: &Subject) -> Self {
-        Self {
-            id: subject.id.clone(),
-            enabled: subject.enabled,
-            created_at: subject.created_at.map(time),
+impl SubjectCommand {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let output = global.output();
+        match self {
+            Self::Create(Named { id }) => create(global, id).await,
+            Self::List => list(&global.administer()?, output).await,
+            Self::Disable(Named { id }) => {
+                enable(&global.administer()?, &id, Standing::Disabled, output).await
+            }
+            Self::Enable(Named { id }) => {
+                enable(&global.administer()?, &id, Standing::Enabled, output).await
+            }
+            Self::Delete(Named { id }) => {
+                let admin = global.administer()?;
+                admin.subjects().delete(&id, &actor()).await?;
+                done(output, &id, "deleted")
+            }
         }
     }
 }
 
-impl SubjectCommand {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let store = match &self {
-            Self::Create(_) => global.open_or_create(&global.start()?)?,
-            _ => global.open()?.1,
+async fn create(global: &Global, id: SubjectId) -> Result<(), Failure> {
+    let config = global.start()?;
+    let document = SubjectDocument::new(id.clone());
+    document.check()?;
+    let admin = Administered::new(&config, global.open_or_create(&config)?);
+    look_alike::warn(&admin.store, id.as_str()).await?;
+    admin.subjects().create(document, &actor()).await?;
+    done(global.output(), &id, "created")
+}
+
+async fn enable(
+    admin: &Administered,
+    id: &SubjectId,
+    standing: Standing,
+    output: Output,
+) -> Result<(), Failure> {
+    let subjects = admin.subjects();
+    subjects.set_standing(id, standing, &actor()).await?;
+    let word = match standing {
+        Standing::Enabled => "enabled",
+        Standing::Disabled => "disabled",
+    };
+    done(output, id, word)
+}
+
+async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
+    let subjects = every(async |after| {
+        let all = SubjectFilter::default();
+        admin.subjects().page(&all, after, PAGE).await
+    });
+    output.print_list(&subjects.await?, &["SUBJECT", "STATE"], |subject| {
+        let state = if subject.enabled {
+            "enabled"
+        } else {
+            "disabled"
         };
-        let output = global.output();
-        let (id, outcome, word) = match self {
-            Self::List => {
-                let subjects: Vec<View> = store
-                    .subjects()
-                    .all()
-                    .await?
-                    .iter()
-                    .map(|subject| View::of(subject))
-                    .collect();
-                return output.print_list(&subjects, &["SUBJECT", "STATE"], |subject| {
-                    let state = if subject.enabled {
-                        "enabled"
-                    } else {
-                        "disabled"
-                    };
-                    vec![subject.id.to_string(), state.to_owned()]
-                });
-            }
-            Self::Create(Named { id }) => {
-                look_alike::warn(&store, id.as_str()).await?;
-                let outcome = store
-                    .subjects()
-                    .create(
-                        Subject::new(id.clone()).registered_at(CLOCK.now()),
-                        &actor(),
-                    )
-                    .await
-                    .map(drop);
-                (id, outcome, "created")
-            }
-            Self::Disable(Named { id }) => {
-                let outcome = store
-                    .subjects()
-                    .change(&id, &actor(), |subject: &Subject| {
-                        Ok::<_, StoreError>(subject.clone().disabled())
-                    })
-                    .await
-                    .map(drop);
-                (id, outcome, "disabled")
-            }
-            Self::Enable(Named { id }) => {
-                let outcome = store
-                    .subjects()
-                    .change(&id, &actor(), |subject: &Subject| {
-                        Ok::<_, StoreError>(subject.clone().enabled())
-                    })
-                    .await
-                    .map(drop);
-                (id, outcome, "enabled")
-            }
-            Self::Delete(Named { id }) => {
-                let outcome = store.subjects().delete(&id, &actor()).await;
-                (id, outcome, "deleted")
-            }
-        };
-        outcome.map_err(|error| match error {
-            StoreError::Missing(_) => Failure::failed(format!("subject {id} does not exist")),
-            StoreError::Exists(_) => {
-                Failure::failed(format!("a client or subject named {id} exists already"))
-            }
-            other => other.into(),
-        })?;
-        output.done(
-            &json!({"subject": id, "done": word}),
-            format_args!("subject {id} {word}"),
-        )
-    }
+        vec![subject.id.to_string(), state.to_owned()]
+    })
+}
+
+fn done(output: Output, id: &SubjectId, word: &str) -> Result<(), Failure> {
+    output.done(
+        &json!({"subject": id, "done": word}),
+        format_args!("subject {id} {word}"),
+    )
 }

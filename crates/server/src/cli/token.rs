@@ -13,6 +13,7 @@ use super::{
     Failure, Global,
     credential::{BareKey, ClientCredential},
     doctor::remedy,
+    parse::methods,
 };
 
 /// Get an access token with a key file, from any authorization server
@@ -39,10 +40,9 @@ struct Asking {
     /// Grant [default: jwt-bearer with a private key, client-credentials with a secret]
     #[arg(long, value_enum, value_name = "GRANT")]
     grant: Option<GrantName>,
-    /// How the client authenticates: private_key_jwt, client_secret_jwt, client_secret_basic,
-    /// client_secret_post, none [default: for client-credentials the key file's, for
-    /// jwt-bearer not at all]
-    #[arg(long, value_name = "METHOD", value_parser = method)]
+    /// How the client authenticates [default: for client-credentials the key file's, for jwt-bearer
+    /// not at all]
+    #[arg(long, value_name = "METHOD", value_parser = methods())]
     client_auth: Option<AuthMethod>,
     /// Audience of what is signed [default: the issuer identifier; of a service account's grant,
     /// the token endpoint]
@@ -134,16 +134,6 @@ impl Asking {
         }
         Ok(source)
     }
-}
-
-fn method(text: &str) -> Result<AuthMethod, String> {
-    AuthMethod::known()
-        .find(|method| method.as_str() == text)
-        .cloned()
-        .ok_or_else(|| {
-            let names: Vec<_> = AuthMethod::known().map(AuthMethod::as_str).collect();
-            format!("expected one of {}", names.join(", "))
-        })
 }
 
 /// The answer as the server gave it, but for what is not understood of it: a refresh token.

@@ -273,15 +273,44 @@ fn a_usage_error_is_one_line_with_the_remedy() {
         2,
         &["client_credentials", "authenticate"],
     );
+    // A path goes elsewhere by these names, or says them in base64url.
+    for name in [".", "..", "~a"] {
+        let named = format!("the name {name} ");
+        for arguments in [
+            &["client", "create", name, "--generate-key"][..],
+            &["subject", "create", name],
+        ] {
+            desk.refuses(arguments, 2, &[&named, "choose another"]);
+        }
+    }
+    // The key file has one place for a key or a secret.
+    desk.refuses(
+        &create(&["--generate-key", "--auth", "client_secret_basic"]),
+        2,
+        &["--generate-key: ", "add the key later"],
+    );
+    desk.refuses(
+        &create(&[
+            "--generate-key",
+            "--scope",
+            "grantor:admin",
+            "--signing-alg",
+            "HS256",
+        ]),
+        2,
+        &["--scope: ", "--signing-alg: "],
+    );
     assert!(
         !desk.path().join("data").exists(),
         "what was refused has made no database"
     );
+    desk.ok(&["client", "create", "...", "--generate-key"]);
+    desk.ok(&["subject", "create", "a~b"]);
     desk.ok(&["subject", "create", "somebody"]);
     desk.refuses(
         &["key", "rotate", "--alg", "HS256"],
         2,
-        &["--alg HS256", "signed"],
+        &["--alg: HS256", "signed"],
     );
     desk.refuses(
         &["client", "list", "--config", "nowhere.toml"],
@@ -812,7 +841,7 @@ fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
             "ES512",
         ],
         2,
-        &["--signing-alg ES512", key],
+        &["--signing-alg: ", "ES512", key],
     );
     desk.refuses(
         &[
@@ -824,7 +853,7 @@ fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
             "RS256",
         ],
         2,
-        &["--signing-alg RS256", "none of"],
+        &["--signing-alg: none of", "RS256"],
     );
     assert!(
         !desk.path().join("data").exists() && !desk.path().join("a.json").exists(),
@@ -877,12 +906,12 @@ fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
     desk.refuses(
         &["client", "update", "a", "--signing-alg", "ES512"],
         2,
-        &["--signing-alg ES512", key],
+        &["--signing-alg: ", "ES512", key],
     );
     desk.refuses(
         &["client", "update", "a", "--signing-alg", "RS256"],
         2,
-        &["--signing-alg RS256", "none of"],
+        &["--signing-alg: none of", "RS256"],
     );
     // Who changes it adds a key first, and is told what is missing.
     let added = desk.run(&["client", "add-key", "a", "--jwks", &rsa]);
@@ -936,7 +965,7 @@ fn keys_and_algorithms_that_would_never_be_accepted_are_not_registered() {
         &[&secret, &strict[..]].concat(),
         2,
         &[
-            "--auth client_secret_basic",
+            "--auth: client_secret_basic",
             "'profile'",
             "private_key_jwt only",
         ],

@@ -5,14 +5,13 @@ use std::io::Read as _;
 use clap::Args;
 use grantor::{
     assertion::{Check, ClockDifference, Explanation, Usage, Verdict},
-    types::{ClientId, Rule, escaped},
+    types::escaped,
 };
 use serde_json::json;
 
 use crate::{
     app,
-    backend::Backend,
-    cli::{Failure, Global, output::time},
+    cli::{Administered, Failure, Global, output::time},
     metrics::Metrics,
 };
 
@@ -46,7 +45,8 @@ impl Explain {
             app::build_server(&config, &store, Metrics::default()).map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(&assertion, usage).await?;
-        let nearest = nearest(&explanation, &store).await?;
+        let admin = Administered::new(&config, store);
+        let nearest = admin.clients().meant_by(&explanation).await?;
         global.output().print(
             &json!({"explanation": explanation, "nearest_client": nearest}),
             table(&explanation),
@@ -132,30 +132,4 @@ fn line(check: &Check) -> String {
         }
     }
     line.trim_end().to_owned()
-}
-
-/// The registered client whose name is most like that of an unknown issuer, if one is much like it.
-pub async fn nearest(
-    explanation: &Explanation,
-    store: &Backend,
-) -> Result<Option<ClientId>, Failure> {
-    let unknown = explanation
-        .checks
-        .iter()
-        .find(|check| check.rule == Rule::Issuer && check.verdict == Verdict::Fail);
-    let Some(unknown) = unknown else {
-        return Ok(None);
-    };
-    // Of a long name, or of one that may be a secret, only parts are kept: nothing is near to it.
-    let got = unknown.got.trim_matches('"');
-    let clients = store.clients().all().await?;
-    let distances = clients.iter().map(|client| {
-        (
-            strsim::damerau_levenshtein(client.id().as_str(), got),
-            client.id(),
-        )
-    });
-    let near = distances
-        .filter(|(distance, id)| *distance > 0 && *distance * 3 <= id.as_str().chars().count());
-    Ok(near.min().map(|(_, id)| id.clone()))
 }

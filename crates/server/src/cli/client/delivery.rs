@@ -10,24 +10,66 @@ use std::{
 };
 
 use grantor::{
+    admin::{ClientDocument, Error, Prepared, Warning},
     credential::{KeyFile, KeyFileError},
-    storage::StoreError,
     types::ClientId,
 };
 
-use super::about;
-use crate::cli::Failure;
+use crate::cli::{Administered, Failure, actor};
+
+/// A change that was made, with where its key went.
+pub struct Made {
+    /// The client as it is registered now.
+    pub client: ClientDocument,
+    delivered: Option<Delivered>,
+}
+
+/// Hands over the key or secret, and makes the change.
+pub async fn make(
+    admin: &Administered,
+    id: &ClientId,
+    mut prepared: Prepared,
+    out: Option<PathBuf>,
+) -> Result<Made, Failure> {
+    prepared.warnings.iter().for_each(warn);
+    let file = prepared.key_file.take();
+    let delivered = file.map(|file| Destination::of(out, id).deliver(&file));
+    let delivered = delivered.transpose()?;
+    match (admin.clients().make(prepared, &actor()).await, delivered) {
+        (Ok(client), delivered) => Ok(Made { client, delivered }),
+        (Err(error), Some(delivered)) => Err(delivered.take_back(id, error)),
+        (Err(error), None) => Err(error.into()),
+    }
+}
+
+impl Made {
+    /// Where the key went: to a file, or else to standard output, where nothing more is printed;
+    /// `None` if none was made.
+    pub fn key_file(&self) -> Option<Option<&Path>> {
+        self.delivered.as_ref().map(Delivered::path)
+    }
+}
+
+/// What can be done about it is named by its command.
+fn warn(warning: &Warning) {
+    match warning {
+        Warning::UnusedKey { client, .. } => tracing::warn!(
+            "{warning}; change that with: grantor client update {client} --signing-alg ALG"
+        ),
+        _ => tracing::warn!("{warning}"),
+    }
+}
 
 /// Where a new key file goes.
 #[derive(Debug)]
-pub enum Destination {
+enum Destination {
     File(PathBuf),
     StandardOutput,
 }
 
 impl Destination {
     /// What `--out` says, else `ID.json`.
-    pub fn of(out: Option<PathBuf>, id: &ClientId) -> Self {
+    fn of(out: Option<PathBuf>, id: &ClientId) -> Self {
         match out {
             Some(path) if path == Path::new("-") => Self::StandardOutput,
             Some(path) => Self::File(path),
@@ -37,7 +79,7 @@ impl Destination {
 
     /// Hands the key over. It has reached the disk, or has left the process, when this succeeds;
     /// otherwise nothing is left of it.
-    pub fn deliver(self, file: &KeyFile) -> Result<Delivered, Failure> {
+    fn deliver(self, file: &KeyFile) -> Result<Delivered, Failure> {
         match &self {
             Self::File(path) => file.write_new(path).map_err(|error| unwritten(&error))?,
             Self::StandardOutput => print(file).map_err(|error| {
@@ -110,24 +152,11 @@ fn print(file: &KeyFile) -> io::Result<()> {
 
 /// A key that was handed over, to be registered now.
 #[derive(Debug)]
-pub struct Delivered(Destination);
-
-/// Why it is not registered, or perhaps is.
-pub enum Unregistered {
-    /// The client has changed since it was looked at.
-    Refused(Failure),
-    Store(StoreError),
-}
-
-impl From<StoreError> for Unregistered {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
+struct Delivered(Destination);
 
 impl Delivered {
     /// The key file, unless the key was printed.
-    pub fn path(&self) -> Option<&Path> {
+    fn path(&self) -> Option<&Path> {
         match &self.0 {
             Destination::File(path) => Some(path),
             Destination::StandardOutput => None,
@@ -136,14 +165,9 @@ impl Delivered {
 
     /// Takes the key back if it is certain that nothing was registered, and keeps it otherwise: the
     /// failure may have come after the commit.
-    pub fn take_back(self, id: &ClientId, error: Unregistered) -> Failure {
-        let (failure, is_certain) = match error {
-            Unregistered::Refused(failure) => (failure, true),
-            Unregistered::Store(error) => {
-                let is_certain = !matches!(error, StoreError::Unknown(_));
-                (about(id, error), is_certain)
-            }
-        };
+    fn take_back(self, id: &ClientId, error: Error) -> Failure {
+        let is_certain = error.is_certain();
+        let failure = Failure::from(error);
         match (self.0, is_certain) {
             // Nobody was told of the key in it.
             (Destination::File(path), true) => match fs::remove_file(&path) {

@@ -1,33 +1,24 @@
 //! `grantor client add-key`, `remove-key`, `rotate-secret`
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use grantor::{
-    admin::{new_secret, with_keys, with_secret, without_key},
+    admin::{NewKeys, NewSecret},
     clock::Clock as _,
-    credential::{Credential, KeyFile},
-    jose::{Algorithm, PrivateJwk, VerificationKey},
-    registry::{Client, ClientSecret},
+    credential::Credential,
+    jose::{Algorithm, Jwk},
     types::ClientId,
 };
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::{
-    change,
-    delivery::{Destination, Unregistered, no_key_file},
-    ending_after, find,
-    public_keys::{PublicKeys, check_keys, warn_of_untried, warn_of_unused_keys},
-    unchanged,
+    delivery::{make, no_key_file},
+    public_keys::PublicKeys,
 };
-use crate::{
-    backend::Backend,
-    cli::{
-        CLOCK, Failure, Output, actor,
-        parse::{algorithm, duration},
-    },
-    config::Config,
+use crate::cli::{
+    Administered, CLOCK, Failure, Output, actor,
+    parse::{algorithm, duration},
 };
 
 /// Add a public key: of a JWK Set file, in PEM, or of a new pair
@@ -59,70 +50,35 @@ pub struct AddKey {
 }
 
 impl AddKey {
-    pub async fn run(
-        self,
-        config: &Config,
-        store: &Backend,
-        output: Output,
-    ) -> Result<(), Failure> {
+    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         if self.generate_key.is_none() {
             no_key_file(self.out.as_deref())?;
         }
-        let client = find(store, &self.id).await?;
-        let generated = self
-            .generate_key
-            .map(PrivateJwk::generate)
-            .transpose()
-            .map_err(Failure::usage)?;
-        let added = match (self.keys.read()?, &generated) {
-            (Some(keys), _) => keys,
-            (None, Some(key)) => vec![Arc::new(
-                VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?,
-            )],
-            (None, None) => Vec::new(),
-        };
-        let names: Vec<_> = added
-            .iter()
-            .map(|key| key.key_id().map(str::to_owned))
-            .collect();
-        let added = ending_after(added, self.key_lifetime);
-        check_keys(&config.assertion, &added)?;
-        let (now, overlap) = (CLOCK.now(), self.overlap);
-        let add = |client: &Client| with_keys(client, &added, overlap, now).map_err(unchanged);
-        // Before a key file is written.
-        warn_of_untried(&config.assertion, add(&client)?.keys());
-        warn_of_unused_keys(&client, &added);
-        let Some(key) = generated else {
-            change(store, &self.id, add).await?;
-            let value = json!({"client_id": self.id, "added": names, "key_file": null});
-            return output.done(&value, format_args!("key added to client {}", self.id));
-        };
-        let file = KeyFile::new(
-            &config.issuer,
-            self.id.clone(),
-            client.metadata().auth_method.clone(),
-            Credential::PrivateKey(key),
-        );
-        let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
-        if let Err(error) = store
-            .clients()
-            .change(&self.id, &actor(), |client| {
-                add(client).map_err(Unregistered::Refused)
-            })
-            .await
+        let mut keys = NewKeys::default();
+        keys.jwks = self.keys.read()?.unwrap_or_default();
+        keys.generate = self.generate_key;
+        keys.expires_at = self.key_lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
+        keys.overlap = self.overlap;
+        let brought = keys.jwks.keys.iter().map(Jwk::key_id);
+        let mut added: Vec<_> = brought.map(|kid| kid.map(str::to_owned)).collect();
+        let prepared = admin.clients().prepare_keys(&self.id, keys).await?;
+        if let Some(Credential::PrivateKey(key)) =
+            prepared.key_file.as_ref().map(|file| &file.credential)
         {
-            return Err(delivered.take_back(&self.id, error));
+            added.push(Some(key.key_id().to_owned()));
         }
-        match delivered.path() {
-            Some(path) => output.done(
-                &json!({"client_id": self.id, "added": names, "key_file": path}),
-                format_args!(
-                    "key added to client {}; its key file is {}",
-                    self.id,
-                    path.display()
-                ),
+        let made = make(admin, &self.id, prepared, self.out).await?;
+        let done = format!("key added to client {}", self.id);
+        match made.key_file() {
+            Some(Some(path)) => output.done(
+                &json!({"client_id": self.id, "added": added, "key_file": path}),
+                format_args!("{done}; its key file is {}", path.display()),
             ),
-            None => Ok(()),
+            Some(None) => Ok(()),
+            None => output.done(
+                &json!({"client_id": self.id, "added": added, "key_file": null}),
+                done,
+            ),
         }
     }
 }
@@ -138,9 +94,9 @@ pub struct RemoveKey {
 }
 
 impl RemoveKey {
-    pub async fn run(self, store: &Backend, output: Output) -> Result<(), Failure> {
-        let remove = |client: &Client| without_key(client, &self.kid).map_err(unchanged);
-        change(store, &self.id, remove).await?;
+    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let clients = admin.clients();
+        clients.remove_key(&self.id, &self.kid, &actor()).await?;
         output.done(
             &json!({"client_id": self.id, "removed": self.kid}),
             format_args!("key removed from client {}", self.id),
@@ -168,43 +124,13 @@ pub struct RotateSecret {
 }
 
 impl RotateSecret {
-    pub async fn run(
-        self,
-        config: &Config,
-        store: &Backend,
-        output: Output,
-    ) -> Result<(), Failure> {
-        let client = find(store, &self.id).await?;
-        let (now, overlap) = (CLOCK.now(), self.overlap);
-        let method = &client.metadata().auth_method;
-        let secret: Zeroizing<String> = ClientSecret::generate();
-        let new = new_secret(
-            method,
-            &secret,
-            self.secret_lifetime.map(|lifetime| now.plus(lifetime)),
-        )
-        .map_err(Failure::failed)?;
-        let rotate =
-            |client: &Client| with_secret(client, new.clone(), overlap, now).map_err(unchanged);
-        // Before a key file is written.
-        rotate(&client)?;
-        let file = KeyFile::new(
-            &config.issuer,
-            self.id.clone(),
-            method.clone(),
-            Credential::Secret(secret),
-        );
-        let delivered = Destination::of(self.out, &self.id).deliver(&file)?;
-        if let Err(error) = store
-            .clients()
-            .change(&self.id, &actor(), |client| {
-                rotate(client).map_err(Unregistered::Refused)
-            })
-            .await
-        {
-            return Err(delivered.take_back(&self.id, error));
-        }
-        match delivered.path() {
+    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let mut secret = NewSecret::default();
+        secret.lifetime = self.secret_lifetime;
+        secret.overlap = self.overlap;
+        let prepared = admin.clients().prepare_secret(&self.id, secret).await?;
+        let made = make(admin, &self.id, prepared, self.out).await?;
+        match made.key_file().flatten() {
             Some(path) => output.done(
                 &json!({"client_id": self.id, "key_file": path}),
                 format_args!(

@@ -1,26 +1,20 @@
-//! Public keys that clients made themselves: read from their files, and registered only if this
-//! server would ever take what they sign.
+//! Public keys that clients made themselves, read from their files. Which are registered, the use case
+//! decides.
 
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use clap::Args;
 use grantor::{
-    clock::Clock as _,
+    admin::PublicJwks,
     file,
-    jose::{Algorithm, Jwk, JwkSet, VerificationKey, public_key_from_pem},
-    keys::MAX_CANDIDATES,
-    registry::{Client, ClientKey},
+    jose::{Jwk, JwkSet, VerificationKey, public_key_from_pem},
 };
 use zeroize::Zeroizing;
 
-use crate::{
-    cli::{CLOCK, Failure},
-    config::AssertionConfig,
-};
+use crate::cli::Failure;
 
 /// Where they are read from.
 #[derive(Debug, Args)]
@@ -44,14 +38,13 @@ impl PublicKeys {
     }
 
     /// The keys of the file that was named, if one was.
-    pub fn read(&self) -> Result<Option<Vec<Arc<VerificationKey>>>, Failure> {
-        match (&self.jwks, &self.pem) {
-            (Some(path), _) => read_jwks(path).map(Some),
-            (None, Some(path)) => {
-                read_pem(path, self.kid.as_deref()).map(|key| Some(vec![Arc::new(key)]))
-            }
-            (None, None) => Ok(None),
-        }
+    pub fn read(&self) -> Result<Option<PublicJwks>, Failure> {
+        let keys = match (&self.jwks, &self.pem) {
+            (Some(path), _) => read_jwks(path)?,
+            (None, Some(path)) => vec![read_pem(path, self.kid.as_deref())?],
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(PublicJwks::new(keys)))
     }
 }
 
@@ -65,7 +58,7 @@ fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for
 /// others: of a type it does not know (RFC 7517 §5), or for encryption.
-fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
+fn read_jwks(path: &Path) -> Result<Vec<Jwk>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
     let text = read_file(path).map_err(|error| wrong(error.to_string()))?;
     if text.starts_with(b"-----BEGIN ") {
@@ -80,14 +73,6 @@ fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
             unusable.index, unusable.reason
         )));
     }
-    for jwk in set.keys.iter().filter_map(VerificationKey::jwk) {
-        jwk.vet().map_err(|error| {
-            wrong(format!(
-                "key {}: {error}",
-                jwk.key_id().unwrap_or("without kid")
-            ))
-        })?;
-    }
     if set.keys.is_empty() {
         let reasons = set
             .skipped
@@ -98,14 +83,15 @@ fn read_jwks(path: &Path) -> Result<Vec<Arc<VerificationKey>>, Failure> {
             reasons.collect::<String>()
         )));
     }
-    Ok(set.keys.into_iter().map(Arc::new).collect())
+    let keys = set.keys.iter().filter_map(VerificationKey::jwk);
+    Ok(keys.cloned().collect())
 }
 
 /// What is no text is most often the same thing in another form.
 const BINARY: &str = "it is binary (DER?): convert it to PEM, with 'openssl x509 -inform DER -in FILE -out NEWFILE' for a certificate \
                       or 'openssl pkey -pubin -inform DER -in FILE -out NEWFILE' for a public key";
 
-fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failure> {
+fn read_pem(path: &Path, key_id: Option<&str>) -> Result<Jwk, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--pem {}: {problem}", path.display()));
     let octets = read_file(path).map_err(|error| wrong(error.to_string()))?;
     // DER is an ASN.1 SEQUENCE: a long one is no UTF-8, but a short one may be.
@@ -118,129 +104,7 @@ fn read_pem(path: &Path, key_id: Option<&str>) -> Result<VerificationKey, Failur
     }
     let jwk = public_key_from_pem(&text).map_err(|error| wrong(error.to_string()))?;
     let key_id = key_id.map_or_else(|| jwk.thumbprint(), str::to_owned);
-    let key = |jwk: Jwk| jwk.vet().and_then(|()| VerificationKey::from_jwk(jwk));
-    key(jwk.with_key_id(key_id)).map_err(|error| wrong(error.to_string()))
-}
-
-/// Warns of keys that may not be tried: an assertion without `kid`, or with one that several keys
-/// have, is verified with the first [`MAX_CANDIDATES`] that fit.
-pub fn warn_of_untried(assertion: &AssertionConfig, keys: &[ClientKey]) {
-    for algorithm in &assertion.algorithms {
-        let fits = |key: &&ClientKey| {
-            key.is_live(CLOCK.now()) && key.usable().is_ok_and(|key| key.accepts(*algorithm))
-        };
-        let alike = |one: &ClientKey| {
-            keys.iter()
-                .filter(fits)
-                .filter(|other| other.key_id() == one.key_id())
-                .count()
-        };
-        if let Some(key) = keys
-            .iter()
-            .filter(fits)
-            .find(|key| alike(key) > MAX_CANDIDATES)
-        {
-            let (count, tried) = (alike(key), MAX_CANDIDATES);
-            let kid = key.key_id();
-            return tracing::warn!(kid, count, tried, %algorithm, "not all of these keys are tried: give each a kid of its own");
-        }
-    }
-}
-
-/// Refuses keys whose signatures this server would never take.
-pub fn check_keys(assertion: &AssertionConfig, keys: &[ClientKey]) -> Result<(), Failure> {
-    warn_of_untried(assertion, keys);
-    for (registered, key) in keys
-        .iter()
-        .filter_map(|key| Some((key, key.usable().ok()?)))
-    {
-        if assertion
-            .algorithms
-            .iter()
-            .any(|algorithm| key.accepts(*algorithm))
-        {
-            continue;
-        }
-        let own = key.jwk().and_then(Jwk::algorithm);
-        let what = own.map_or("RSA", Algorithm::name);
-        return Err(Failure::usage(format!(
-            "key {}: nothing signed with it would be accepted, for it is for {what}; {}",
-            registered.name(),
-            allowed(assertion, own)
-        )));
-    }
-    Ok(())
-}
-
-/// Refuses an algorithm that this server does not take, or that none of the client's keys is for.
-pub fn check_signing_algorithm(
-    assertion: &AssertionConfig,
-    client: &Client,
-) -> Result<(), Failure> {
-    // A secret is for all HMAC algorithms.
-    let Some(algorithm) = client
-        .metadata()
-        .signing_algorithm
-        .filter(|algorithm| !algorithm.is_mac())
-    else {
-        return Ok(());
-    };
-    if !assertion
-        .algorithms
-        .iter()
-        .any(|allowed| allowed.is_same_as(algorithm))
-    {
-        return Err(Failure::usage(format!(
-            "--signing-alg {algorithm}: no assertion signed with it would be accepted; {}",
-            allowed(assertion, Some(algorithm))
-        )));
-    }
-    let fits = |key: &ClientKey| key.usable().is_ok_and(|key| key.accepts(algorithm));
-    if !client.keys().is_empty() && !client.keys().iter().any(fits) {
-        let problem = "none of the client's keys is for it; name the algorithm of a key, or add one for it first";
-        return Err(Failure::usage(format!(
-            "--signing-alg {algorithm}: {problem}"
-        )));
-    }
-    Ok(())
-}
-
-/// Warns of added keys that the client's registered algorithm keeps from being used. No refusal:
-/// who changes the algorithm of a client adds a key for the new one first.
-pub fn warn_of_unused_keys(client: &Client, added: &[ClientKey]) {
-    let Some(algorithm) = client
-        .metadata()
-        .signing_algorithm
-        .filter(|algorithm| !algorithm.is_mac())
-    else {
-        return;
-    };
-    for key in added
-        .iter()
-        .filter(|key| !key.usable().is_ok_and(|key| key.accepts(algorithm)))
-    {
-        tracing::warn!(
-            "key {} is not used while client {id} signs with {algorithm} only; change that with: grantor client update {id} --signing-alg ALG",
-            key.name(),
-            id = client.id()
-        );
-    }
-}
-
-/// What the configuration says, and what can be done about it.
-fn allowed(assertion: &AssertionConfig, wanted: Option<Algorithm>) -> String {
-    let names = assertion
-        .algorithms
-        .iter()
-        .map(|algorithm| algorithm.name())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let remedy = match wanted {
-        Some(wanted) if !assertion.profile.accepts_algorithm(wanted) => {
-            format!("profile fapi2 does not allow {wanted}")
-        }
-        Some(wanted) => format!("to accept {wanted}, name it there"),
-        None => "to accept the key, name one for RSA there".to_owned(),
-    };
-    format!("configuration key 'assertion.algorithms' has {names}: {remedy}")
+    let jwk = jwk.with_key_id(key_id);
+    VerificationKey::from_jwk(jwk.clone()).map_err(|error| wrong(error.to_string()))?;
+    Ok(jwk)
 }

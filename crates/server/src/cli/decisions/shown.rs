@@ -3,34 +3,34 @@
 use std::fmt;
 
 use grantor::{
+    admin::DecisionDocument,
     server::{Decision, Outcome},
-    types::{ClientId, Rule, Scope, escaped},
+    types::{Rule, Scope, escaped},
 };
-use serde::Serialize;
 
 use super::{table, time};
 
-/// A decision with the registered client that was perhaps meant.
-#[derive(Serialize)]
-pub struct ShownDecision {
-    #[serde(flatten)]
-    pub decision: Decision,
-    pub nearest_client: Option<ClientId>,
-}
+/// A decision in lines.
+pub struct Shown<'a>(pub &'a DecisionDocument);
 
-impl fmt::Display for ShownDecision {
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = facts(&self.decision)
+        let DecisionDocument {
+            decision,
+            nearest_client,
+            ..
+        } = self.0;
+        let lines = facts(decision)
             .into_iter()
             .filter_map(|(name, fact)| Some(format!("{name:9}  {}", escaped(&fact?))));
         write!(f, "{}", lines.collect::<Vec<_>>().join("\n"))?;
-        if let Some(explanation) = &self.decision.explanation {
+        if let Some(explanation) = &decision.explanation {
             write!(f, "\n\n{}", table(explanation))?;
         }
-        if let Some(nearest) = &self.nearest_client {
+        if let Some(nearest) = nearest_client {
             write!(f, "\nnearest client: {nearest}")?;
         }
-        match &self.decision.outcome {
+        match &decision.outcome {
             Outcome::Refused { rule, .. } => match remedy(rule) {
                 Some(remedy) => write!(f, "\n\nWhat to do: {remedy}"),
                 None => Ok(()),

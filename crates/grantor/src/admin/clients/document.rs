@@ -1,0 +1,394 @@
+//! A client as operators see it, in the words of RFC 7591 §2 and a few of our own. Never a secret.
+//!
+//! A new member is a field of [`ClientDocument`], with its default, and of [`ClientMetadata`]; what
+//! is missing in between does not compile.
+
+use std::time::Duration;
+
+use grantor_jose::{
+    Algorithm, Jwk, JwkSet, VerificationKey,
+    json::{Object, Value},
+};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::json;
+
+use crate::{
+    admin::{
+        Error, Fault, Patch,
+        document::{Document, time},
+        yes,
+    },
+    clock::UnixTime,
+    registry::{
+        AssertionProfile, AudiencePolicy, Client, ClientKey, ClientMetadata, ConsentPolicy,
+        TokenFormat, algorithm_name, is_default, seconds,
+    },
+    types::{
+        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, RedirectUri, Scope,
+    },
+};
+
+/// The member with the public keys.
+pub(super) const JWKS: &str = "jwks";
+/// The member with the ends of the keys.
+pub(super) const KEYS: &str = "keys";
+/// The member with the grants, whose default is the method's.
+const GRANT_TYPES: &str = "grant_types";
+
+/// What is registered about a client: what `client show` prints, and what a registration is read
+/// from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ClientDocument {
+    /// The client's name.
+    pub client_id: ClientId,
+    /// Whether it is accepted.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// The one algorithm its assertions are signed with; any fitting one if absent.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "algorithm_name"
+    )]
+    pub token_endpoint_auth_signing_alg: Option<Algorithm>,
+    /// The grants it may use. [`ClientDocument::parse`] has a default for each method.
+    #[serde(default)]
+    pub grant_types: Vec<GrantType>,
+    /// The widest scope it may get.
+    #[serde(default)]
+    pub scope: Scope,
+    /// The audience of its client authentication JWT.
+    #[serde(default)]
+    pub audience_policy: AudiencePolicy,
+    /// The form of its grant assertions.
+    #[serde(default)]
+    pub assertion_profile: AssertionProfile,
+    /// The form of its access tokens.
+    #[serde(default)]
+    pub token_format: TokenFormat,
+    /// Where it takes people back after the authorization endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it is called on pages; its id if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<DisplayName>,
+    /// A page about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<Homepage>,
+    /// What it does, on pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+    /// Whether people are asked before it acts for them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub consent: ConsentPolicy,
+    /// How long a person's permission lasts, in seconds; until withdrawn if absent.
+    #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
+    pub permission_lifetime: Option<Duration>,
+    /// When it was registered (RFC 3339). Not read: a registration keeps its own.
+    #[serde(default, with = "time::optional")]
+    pub created_at: Option<UnixTime>,
+    /// Its public keys that can be used.
+    #[serde(default)]
+    pub jwks: PublicJwks,
+    /// Until when each key works, by its name.
+    #[serde(default)]
+    pub keys: Vec<KeyEntry>,
+    /// Until when each secret works. Not read: the server makes secrets.
+    #[serde(default)]
+    pub secrets: Vec<SecretEntry>,
+}
+
+/// A JWK Set of public keys (RFC 7517 §5). Keys in it that are for others, for encryption or of an
+/// unknown type, are not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PublicJwks {
+    /// The keys.
+    pub keys: Vec<Jwk>,
+}
+
+/// What is registered about a key beside the JWK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeyEntry {
+    /// Its `kid`, else its thumbprint.
+    pub name: String,
+    /// From then on it is refused (RFC 3339); never if null.
+    #[serde(default, with = "time::optional")]
+    pub expires_at: Option<UnixTime>,
+    /// Why it verifies nothing. Not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// What is shown of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SecretEntry {
+    /// From then on it is refused (RFC 3339); never if null.
+    #[serde(default, with = "time::optional")]
+    pub expires_at: Option<UnixTime>,
+}
+
+impl Document for ClientDocument {
+    fn least() -> Object {
+        Object::from_iter([
+            ("client_id".to_owned(), json!("x")),
+            ("token_endpoint_auth_method".to_owned(), json!("none")),
+        ])
+    }
+
+    fn complete(object: &mut Object) {
+        let method = object
+            .get("token_endpoint_auth_method")
+            .and_then(Value::as_str);
+        let method: Option<AuthMethod> = method.and_then(|method| method.parse().ok());
+        if let Some(method) = method
+            && !object.contains_key(GRANT_TYPES)
+        {
+            let grants = ClientMetadata::default_grants(&method);
+            object.insert(GRANT_TYPES.to_owned(), json!(grants));
+        }
+    }
+}
+
+impl ClientDocument {
+    /// A client with the defaults of [`ClientMetadata::new`], without keys.
+    pub fn new(client_id: ClientId, method: AuthMethod) -> Self {
+        let metadata = ClientMetadata::new(client_id, method, UnixTime::from_millis(0));
+        Self {
+            created_at: None,
+            ..Self::of_metadata(&metadata)
+        }
+    }
+
+    /// What is registered about this client; `now` tells which keys have ended.
+    #[must_use]
+    pub fn of(client: &Client, now: UnixTime) -> Self {
+        let usable = client.keys().iter().filter_map(ClientKey::jwk).cloned();
+        let secrets = client.secrets().iter().map(|secret| secret.expires_at);
+        Self {
+            jwks: PublicJwks::new(usable.collect()),
+            keys: client
+                .keys()
+                .iter()
+                .map(|key| KeyEntry::of(key, now))
+                .collect(),
+            secrets: secrets
+                .map(|expires_at| SecretEntry { expires_at })
+                .collect(),
+            ..Self::of_metadata(client.metadata())
+        }
+    }
+
+    fn of_metadata(metadata: &ClientMetadata) -> Self {
+        let ClientMetadata {
+            id,
+            auth_method,
+            grant_types,
+            scope,
+            signing_algorithm,
+            audience_policy,
+            assertion_profile,
+            token_format,
+            redirect_uris,
+            display_name,
+            description,
+            homepage,
+            consent,
+            permission_lifetime,
+            enabled,
+            created_at,
+        } = metadata.clone();
+        Self {
+            client_id: id,
+            enabled,
+            token_endpoint_auth_method: auth_method,
+            token_endpoint_auth_signing_alg: signing_algorithm,
+            grant_types,
+            scope,
+            audience_policy,
+            assertion_profile,
+            token_format,
+            redirect_uris,
+            client_name: display_name,
+            client_uri: homepage,
+            description,
+            consent,
+            permission_lifetime,
+            created_at: Some(created_at),
+            jwks: PublicJwks::default(),
+            keys: Vec::new(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Reads a document strictly: what is unknown in it, or there twice, is refused. What is left
+    /// out has the default of [`ClientMetadata::new`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        Ok(Self::parse_document(text)?)
+    }
+
+    /// This document with the members that the patch names; one that is null there has its default.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn with(&self, patch: &Patch) -> Result<Self, Error> {
+        Ok(self.patched(patch)?)
+    }
+
+    /// The metadata that it registers, with this time of registration.
+    pub fn metadata(&self, created_at: UnixTime) -> ClientMetadata {
+        ClientMetadata {
+            id: self.client_id.clone(),
+            auth_method: self.token_endpoint_auth_method.clone(),
+            grant_types: self.grant_types.clone(),
+            scope: self.scope.clone(),
+            signing_algorithm: self.token_endpoint_auth_signing_alg,
+            audience_policy: self.audience_policy,
+            assertion_profile: self.assertion_profile,
+            token_format: self.token_format,
+            redirect_uris: self.redirect_uris.clone(),
+            display_name: self.client_name.clone(),
+            description: self.description.clone(),
+            homepage: self.client_uri.clone(),
+            consent: self.consent,
+            permission_lifetime: self.permission_lifetime,
+            enabled: self.enabled,
+            created_at,
+        }
+    }
+
+    /// The public keys that it registers, with their ends.
+    ///
+    /// # Errors
+    /// What is wrong with each key, and which ends are those of none.
+    pub fn public_keys(&self) -> Result<Vec<ClientKey>, Vec<Fault>> {
+        let keys = self.jwks.usable()?;
+        let end_of = |key: &ClientKey| {
+            let entry = self.keys.iter().find(|entry| entry.name == key.name())?;
+            entry.expires_at
+        };
+        let is_there = |entry: &KeyEntry| keys.iter().any(|key| key.name() == entry.name);
+        let entries = self.keys.iter().enumerate();
+        let lost = entries.filter(|(_, entry)| entry.refused.is_none() && !is_there(entry));
+        let faults: Vec<_> = lost
+            .map(|(index, entry)| {
+                let detail = format!("'{}' is no key of jwks; add it there", entry.name);
+                Fault::new(KEYS, detail).at(index)
+            })
+            .collect();
+        match faults.is_empty() {
+            true => Ok(keys
+                .into_iter()
+                .map(|key| match end_of(&key) {
+                    Some(end) => key.ending_at(end),
+                    None => key,
+                })
+                .collect()),
+            false => Err(faults),
+        }
+    }
+
+    /// The members in which this document differs from the one before it, and must not.
+    pub(super) fn faults_as_successor_of(&self, before: &Self) -> Vec<Fault> {
+        let seconds = |at: Option<UnixTime>| at.map(UnixTime::seconds);
+        let ends = |secrets: &[SecretEntry]| {
+            let ends = secrets.iter().map(|secret| seconds(secret.expires_at));
+            ends.collect::<Vec<_>>()
+        };
+        let members = [
+            ("client_id", self.client_id == before.client_id),
+            (
+                "created_at",
+                seconds(self.created_at) == seconds(before.created_at),
+            ),
+            ("secrets", ends(&self.secrets) == ends(&before.secrets)),
+        ];
+        let changed = members.into_iter().filter(|(_, is_same)| !is_same);
+        changed
+            .map(|(member, _)| Fault::new(member, "does not change; leave it out"))
+            .collect()
+    }
+}
+
+impl KeyEntry {
+    fn of(key: &ClientKey, now: UnixTime) -> Self {
+        let unusable = key.usable().err().map(ToString::to_string);
+        let refused = unusable.or_else(|| (!key.is_live(now)).then(|| "expired".to_owned()));
+        Self {
+            name: key.name().into_owned(),
+            expires_at: key.expires_at,
+            refused,
+        }
+    }
+}
+
+impl PublicJwks {
+    /// A set of these keys.
+    pub fn new(keys: Vec<Jwk>) -> Self {
+        Self { keys }
+    }
+
+    /// The keys as they are registered, without an end.
+    ///
+    /// # Errors
+    /// What is wrong with each key that can never be used.
+    pub(super) fn usable(&self) -> Result<Vec<ClientKey>, Vec<Fault>> {
+        let usable = |jwk: &Jwk| {
+            jwk.vet()?;
+            VerificationKey::from_jwk(jwk.clone()).map(ClientKey::from)
+        };
+        let (mut keys, mut faults) = (Vec::new(), Vec::new());
+        for (index, jwk) in self.keys.iter().enumerate() {
+            match usable(jwk) {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    let name = jwk.key_id().unwrap_or("without kid");
+                    let fault = Fault::new(JWKS, format!("key {name}: {error}"));
+                    faults.push(fault.at(KEYS).at(index));
+                }
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(keys),
+            false => Err(faults),
+        }
+    }
+}
+
+/// A private key is refused, as is one that can never be used.
+impl<'de> Deserialize<'de> for PublicJwks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let set = Value::deserialize(deserializer)?;
+        let set = serde_json::to_vec(&set).expect("a JSON value is JSON");
+        let set = JwkSet::parse(&set).map_err(D::Error::custom)?;
+        let mut unusable = set.skipped.iter().filter(|key| !key.is_for_others());
+        match unusable.next() {
+            Some(key) => Err(D::Error::custom(format_args!(
+                "key {}: {}",
+                key.index, key.reason
+            ))),
+            None => Ok(Self {
+                keys: set
+                    .keys
+                    .iter()
+                    .filter_map(|key| key.jwk().cloned())
+                    .collect(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+//! What operators read in the record of decisions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Clients, Error, Named, document::time};
+use crate::{
+    assertion::{Explanation, Usage, Verdict},
+    clock::UnixTime,
+    registry::{AudiencePolicy, Client},
+    server::{Decision, Outcome},
+    storage::{Cursor, DecisionFilter, DecisionStore, Entry, Registry, Start},
+    types::{ClientId, Issuer, Rule, Shown},
+};
+
+/// Decisions that are read at once.
+const PORTION: u32 = 256;
+
+/// A decision, with the registered client that was perhaps meant by an unknown name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DecisionDocument {
+    /// The decision.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// The client.
+    pub nearest_client: Option<ClientId>,
+}
+
+/// Some decisions, and where to go on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DecisionPage {
+    /// The decisions, oldest first. One that cannot be read is left out, with a warning in the log.
+    pub decisions: Vec<Decision>,
+    /// How many there were, with those left out: none at the end.
+    pub count: usize,
+    /// The place behind all that was looked at.
+    pub next: Cursor,
+}
+
+/// Which audiences a client was seen to send for its authentication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AudienceUse {
+    /// The client.
+    pub client_id: ClientId,
+    /// What is registered about it.
+    pub audience_policy: AudiencePolicy,
+    /// How often it named the issuer.
+    pub issuer: u64,
+    /// How often it named the token endpoint.
+    pub token_endpoint: u64,
+    /// How often it was refused for its audience.
+    pub refused: u64,
+    /// When one of these was counted last (RFC 3339).
+    #[serde(with = "time::optional")]
+    pub last_seen: Option<UnixTime>,
+}
+
+/// The record of decisions.
+#[derive(Clone, Copy)]
+pub struct Decisions<'a> {
+    store: &'a dyn DecisionStore,
+}
+
+impl<'a> Decisions<'a> {
+    /// That of this store.
+    pub fn new(store: &'a dyn DecisionStore) -> Self {
+        Self { store }
+    }
+
+    /// The decisions from `start` on that pass the filter, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is none, [`Error::Store`]
+    pub async fn page(
+        &self,
+        filter: &DecisionFilter,
+        start: Start,
+        limit: u32,
+    ) -> Result<DecisionPage, Error> {
+        let page = self.store.page(filter, start, limit).await?;
+        Ok(DecisionPage {
+            decisions: page.entries.iter().filter_map(readable).collect(),
+            count: page.entries.len(),
+            next: page.next,
+        })
+    }
+
+    /// One decision, with the client that was perhaps meant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for one that cannot be read; [`Error::Store`]
+    pub async fn get(&self, id: &str, clients: &Clients<'_>) -> Result<DecisionDocument, Error> {
+        let filter = DecisionFilter {
+            id: Some(id.to_owned()),
+            ..DecisionFilter::default()
+        };
+        let found = self.page(&filter, Start::Last(1), 1).await?.decisions.pop();
+        let decision = found.ok_or_else(|| Error::NotFound(Named::Decision(id.to_owned())))?;
+        let nearest_client = match &decision.explanation {
+            Some(explanation) => clients.meant_by(explanation).await?,
+            None => None,
+        };
+        Ok(DecisionDocument {
+            decision,
+            nearest_client,
+        })
+    }
+
+    /// Of each client, which audiences it sent, as far as decisions are kept: what has to be known
+    /// before its policy can become strict (RFC 10070). In the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn audience_use(
+        &self,
+        clients: &dyn Registry<Client>,
+        issuer: &Issuer,
+    ) -> Result<Vec<AudienceUse>, Error> {
+        let clients = clients.all().await?;
+        let new = |client: &Client| AudienceUse {
+            client_id: client.id().clone(),
+            audience_policy: client.metadata().audience_policy,
+            issuer: 0,
+            token_endpoint: 0,
+            refused: 0,
+            last_seen: None,
+        };
+        let named = clients
+            .iter()
+            .map(|client| (client.id().as_str(), new(client)));
+        let mut used = BTreeMap::from_iter(named);
+        let (all, mut start) = (DecisionFilter::default(), Start::Oldest);
+        loop {
+            let page = self.page(&all, start, PORTION).await?;
+            if page.count == 0 {
+                return Ok(used.into_values().collect());
+            }
+            for decision in &page.decisions {
+                let of_client = decision.party().and_then(|party| used.get_mut(party));
+                if let Some(used) = of_client {
+                    used.count(decision, &issuer.endpoint("token"));
+                }
+            }
+            start = Start::After(page.next);
+        }
+    }
+}
+
+impl AudienceUse {
+    fn count(&mut self, decision: &Decision, token_endpoint: &str) {
+        match decision.audience.as_ref().map(Shown::as_str) {
+            Some(audience) if audience == token_endpoint => self.token_endpoint += 1,
+            Some(_) => self.issuer += 1,
+            None if is_refused_for_its_audience(decision) => self.refused += 1,
+            None => return,
+        }
+        self.last_seen = Some(decision.at);
+    }
+}
+
+impl Clients<'_> {
+    /// The client that was perhaps meant by the unknown issuer of an assertion.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn meant_by(&self, explanation: &Explanation) -> Result<Option<ClientId>, Error> {
+        let mut failed = explanation
+            .checks
+            .iter()
+            .filter(|check| check.verdict == Verdict::Fail);
+        // Of a long name, or of one that may be a secret, only parts are kept: nothing is near to it.
+        match failed.find(|check| check.rule == Rule::Issuer) {
+            Some(unknown) => self.nearest(unknown.got.trim_matches('"')).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// One of many. That one is damaged must not hide the others.
+fn readable(stored: &Entry) -> Option<Decision> {
+    let read = Decision::read(&stored.document);
+    if let Err(error) = &read {
+        tracing::warn!(
+            place = %stored.cursor,
+            %error,
+            "a stored decision cannot be read, and is left out"
+        );
+    }
+    read.ok()
+}
+
+/// Whether client authentication failed for its audience.
+fn is_refused_for_its_audience(decision: &Decision) -> bool {
+    let explanation = decision.explanation.as_ref();
+    let usage = explanation.map(|explanation| explanation.usage);
+    let broken =
+        matches!(&decision.outcome, Outcome::Refused { rule, .. } if *rule == Rule::Audience);
+    broken && usage == Some(Usage::ClientAuthentication)
+}

@@ -1,0 +1,266 @@
+//! Why an operator's wish was not done: one type for all resources, whichever way the wish came.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    registry::ClientError,
+    storage::StoreError,
+    types::{ClientId, SubjectId},
+};
+
+/// Why nothing was done. Only [`Error::Store`] may leave that open; [`Error::is_certain`] tells.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing of this name.
+    NotFound(Named),
+    /// The name is taken.
+    Exists(Named),
+    /// What was asked for makes no sense: everything that is wrong with it, at least one fault.
+    Invalid(Vec<Fault>),
+    /// It makes sense, but not with the state in which the resource is.
+    Conflict(Conflict),
+    /// The store.
+    Store(StoreError),
+}
+
+/// A resource by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Named {
+    /// A client.
+    Client(ClientId),
+    /// A key of a client.
+    ClientKey(ClientId, String),
+    /// A subject.
+    Subject(SubjectId),
+    /// The permission of a client for a subject.
+    Permission(ClientId, SubjectId),
+    /// A signing key of the server.
+    SigningKey(String),
+    /// A decision.
+    Decision(String),
+}
+
+/// How the state of a resource is in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// Others change it all the time.
+    Changed(Named),
+    /// The client has no secret that could be replaced.
+    NoSecret(ClientId),
+    /// The client would have so many live secrets, and the server tries so many.
+    TooManySecrets(ClientId, usize, usize),
+}
+
+/// What is wrong with one member of a document, and what can be done about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The member, as a JSON Pointer (RFC 6901); the whole document if empty.
+    pub pointer: String,
+    /// What is wrong, or what is expected there.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault of the whole document.
+    pub fn of_all(detail: impl Into<String>) -> Self {
+        Self {
+            pointer: String::new(),
+            detail: detail.into(),
+        }
+    }
+
+    /// A fault of this member.
+    pub fn new(member: &str, detail: impl Into<String>) -> Self {
+        let name = member.replace('~', "~0").replace('/', "~1");
+        Self {
+            pointer: format!("/{name}"),
+            detail: detail.into(),
+        }
+    }
+
+    /// A fault of an item of this member, counted from 0.
+    #[must_use]
+    pub(super) fn at(self, place: impl fmt::Display) -> Self {
+        Self {
+            pointer: format!("{}/{place}", self.pointer),
+            ..self
+        }
+    }
+}
+
+/// The member by its name, where it is one of the document's own.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.strip_prefix('/') {
+            None => f.write_str(&self.detail),
+            Some(member) => write!(f, "member '{member}': {}", self.detail),
+        }
+    }
+}
+
+/// The member whose change mends it, and how.
+impl From<ClientError> for Fault {
+    fn from(error: ClientError) -> Self {
+        let (member, remedy) = match &error {
+            ClientError::NoKey => ("jwks", "add one"),
+            ClientError::NoSecret(_) => (
+                "token_endpoint_auth_method",
+                "have one made, or choose private_key_jwt",
+            ),
+            ClientError::UnusedSecret(_) => (
+                "token_endpoint_auth_method",
+                "choose a method with a secret, or have none made",
+            ),
+            ClientError::PublicClientCredentials => (
+                "grant_types",
+                "leave out client_credentials, or choose another method",
+            ),
+            ClientError::NoGrant => ("grant_types", "name one"),
+            ClientError::ReservedScope(_) => ("scope", "leave it out"),
+            ClientError::SigningAlgorithm(_) => (
+                "token_endpoint_auth_signing_alg",
+                "choose one that fits, or leave it out",
+            ),
+            ClientError::TooManyRedirectUris(_) => ("redirect_uris", "leave some out"),
+            ClientError::NoRedirectUri => (
+                "redirect_uris",
+                "add one, or leave authorization_code out of grant_types",
+            ),
+            ClientError::RefreshWithoutCode => (
+                "grant_types",
+                "add authorization_code, or leave refresh_token out",
+            ),
+            ClientError::PublicImplied => ("consent", "choose ask, or another method"),
+            ClientError::PermissionLifetime => {
+                ("permission_lifetime", "name seconds, or leave it out")
+            }
+        };
+        Self::new(member, format!("{error}; {remedy}"))
+    }
+}
+
+impl Error {
+    /// Whether it is certain that nothing was changed.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Self::Store(StoreError::Unknown(_)))
+    }
+
+    /// The same error, with the resource that the store did not name.
+    #[must_use]
+    pub(super) fn about(self, named: Named) -> Self {
+        match self {
+            Self::Store(StoreError::Missing(_)) => Self::NotFound(named),
+            Self::Store(StoreError::Exists(_)) => Self::Exists(named),
+            Self::Store(StoreError::Conflict(_)) => Self::Conflict(Conflict::Changed(named)),
+            other => other,
+        }
+    }
+}
+
+/// A cursor that no list has handed out is the caller's fault.
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Cursor => {
+                Fault::new("after", "is no place in this list; begin anew").into()
+            }
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<Vec<Fault>> for Error {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self::Invalid(faults)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Invalid(vec![fault])
+    }
+}
+
+/// Succeeds without a fault.
+pub(super) fn none_of(faults: Vec<Fault>) -> Result<(), Error> {
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Invalid(faults)),
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(id) => write!(f, "client {id}"),
+            Self::ClientKey(id, key) => write!(f, "key {key} of client {id}"),
+            Self::Subject(id) => write!(f, "subject {id}"),
+            Self::Permission(client, subject) => {
+                write!(f, "the permission of client {client} for {subject}")
+            }
+            Self::SigningKey(key) => write!(f, "signing key {key}"),
+            Self::Decision(id) => write!(f, "decision {id}"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(named) => match named {
+                Named::ClientKey(id, key) => write!(f, "client {id} has no key with kid {key}"),
+                Named::Permission(client, subject) => {
+                    write!(f, "client {client} has no permission for {subject}")
+                }
+                Named::SigningKey(key) => write!(f, "no key has the kid {key}"),
+                Named::Decision(id) => write!(f, "no decision {id} is recorded"),
+                Named::Client(_) | Named::Subject(_) => write!(f, "{named} does not exist"),
+            },
+            Self::Exists(named) => match named {
+                Named::Client(id) => write!(f, "a client or subject named {id} exists already"),
+                Named::Subject(id) => write!(f, "a client or subject named {id} exists already"),
+                Named::ClientKey(id, key) => {
+                    write!(f, "client {id} has a key with kid {key} already")
+                }
+                Named::Permission(client, subject) => {
+                    write!(f, "client {client} has a permission for {subject} already")
+                }
+                Named::SigningKey(_) | Named::Decision(_) => write!(f, "{named} exists already"),
+            },
+            Self::Invalid(faults) => {
+                let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
+                f.write_str(&faults.join("; "))
+            }
+            Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(named) => write!(f, "{named} is changed by others all the time"),
+            Self::NoSecret(id) => write!(f, "client {id} has no secret"),
+            Self::TooManySecrets(id, count, most) => write!(
+                f,
+                "client {id} would have {count} live secrets, and the server tries {most}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What operators do with permissions.
+
+use grantor_jose::json::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    Error, Fault, Named,
+    document::{Document, time},
+    error::none_of,
+    list,
+};
+use crate::{
+    clock::UnixTime,
+    registry::{Actor, Client, Origin, Permission, PermissionId, Resource as _, Subject},
+    storage::{Cursor, Page, Registry, StoreError},
+    types::{ClientId, GrantType, Scope, SubjectId},
+};
+
+/// A permission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PermissionDocument {
+    /// The client that may act.
+    pub client: ClientId,
+    /// The subject that it may act for.
+    pub subject: SubjectId,
+    /// The party that gave it.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Within which scope; null for all that the client may get.
+    #[serde(default)]
+    pub scope: Option<Scope>,
+    /// By which grants; by the JWT bearer grant where nothing is said.
+    #[serde(default = "jwt_bearer")]
+    pub grants: Vec<GrantType>,
+    /// When it was given (RFC 3339); null if nobody has kept that. Not read.
+    #[serde(default, with = "time::optional")]
+    pub created_at: Option<UnixTime>,
+    /// From then on it counts no more (RFC 3339); null if it has no end.
+    #[serde(default, with = "time::optional")]
+    pub expires_at: Option<UnixTime>,
+}
+
+fn jwt_bearer() -> Vec<GrantType> {
+    vec![GrantType::JWT_BEARER]
+}
+
+impl Document for PermissionDocument {
+    fn least() -> Object {
+        ["client", "subject"]
+            .map(|member| (member.to_owned(), json!("x")))
+            .into_iter()
+            .collect()
+    }
+}
+
+impl PermissionDocument {
+    /// The operator's, without an end: all that the client may get, by the JWT bearer grant.
+    pub fn new(client: ClientId, subject: SubjectId) -> Self {
+        Self::of(&Permission::new(client, subject, None))
+    }
+
+    /// What is registered about this permission.
+    pub fn of(permission: &Permission) -> Self {
+        Self {
+            client: permission.client.clone(),
+            subject: permission.subject.clone(),
+            origin: permission.origin,
+            scope: permission.scope.clone(),
+            grants: permission.grants.clone(),
+            created_at: permission.created_at,
+            expires_at: permission.expires_at,
+        }
+    }
+
+    /// Reads a document strictly: what is unknown in it, or there twice, is refused.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        Ok(Self::parse_document(text)?)
+    }
+
+    fn permission(self, created_at: UnixTime) -> Permission {
+        Permission::new(self.client, self.subject, self.scope)
+            .by_grants(self.grants)
+            .given_at(created_at)
+            .until(self.expires_at)
+    }
+}
+
+/// Which permissions are asked for: those that are all of what is set here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PermissionFilter {
+    /// Those of this client.
+    pub client: Option<ClientId>,
+    /// Those for this subject.
+    pub subject: Option<SubjectId>,
+    /// Those of this party.
+    pub origin: Option<Origin>,
+}
+
+/// The permissions of a registry.
+#[derive(Clone, Copy)]
+pub struct Permissions<'a> {
+    registry: &'a dyn Registry<Permission>,
+    now: UnixTime,
+}
+
+impl<'a> Permissions<'a> {
+    /// Those of this registry, at this time.
+    pub fn new(registry: &'a dyn Registry<Permission>, now: UnixTime) -> Self {
+        Self { registry, now }
+    }
+
+    /// At most `limit` permissions in the order of their names. A page may be shorter although there
+    /// is a next one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is none, [`Error::Store`]
+    pub async fn page(
+        &self,
+        filter: &PermissionFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<PermissionDocument>, Error> {
+        let is_wanted = |permission: &Permission| {
+            let client = filter.client.as_ref();
+            let subject = filter.subject.as_ref();
+            client.is_none_or(|wanted| *wanted == permission.client)
+                && subject.is_none_or(|wanted| *wanted == permission.subject)
+                && filter
+                    .origin
+                    .is_none_or(|wanted| wanted == permission.origin)
+        };
+        let page = list::search(self.registry, is_wanted, after, limit).await?;
+        Ok(page.map(|permission| PermissionDocument::of(&permission)))
+    }
+
+    /// One permission.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn get(&self, id: &PermissionId) -> Result<PermissionDocument, Error> {
+        let found = self.registry.get(id).await?;
+        found
+            .map(|permission| PermissionDocument::of(&permission))
+            .ok_or_else(|| Error::NotFound(named(id)))
+    }
+
+    /// Lets a client act for a subject, by the operator's word.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a person's, which only the person gives; [`Error::NotFound`] for either of them, [`Error::Exists`], [`Error::Store`]
+    pub async fn create(
+        &self,
+        document: PermissionDocument,
+        by: &Actor,
+    ) -> Result<PermissionDocument, Error> {
+        let mut faults = Vec::new();
+        if document.origin != Origin::Operator {
+            let detail = "only the person gives this; leave it out";
+            faults.push(Fault::new("origin", detail));
+        }
+        if document.grants.is_empty() {
+            faults.push(Fault::new("grants", "name one"));
+        }
+        none_of(faults)?;
+        let (client, subject) = (document.client.clone(), document.subject.clone());
+        let created = self.registry.create(document.permission(self.now), by);
+        let created = created.await.map_err(|error| {
+            let named = match error {
+                StoreError::Missing(Client::NAME) => Named::Client(client),
+                StoreError::Missing(Subject::NAME) => Named::Subject(subject),
+                _ => Named::Permission(client, subject),
+            };
+            Error::from(error).about(named)
+        })?;
+        Ok(PermissionDocument::of(&created))
+    }
+
+    /// Withdraws a permission.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn delete(&self, id: &PermissionId, by: &Actor) -> Result<(), Error> {
+        let deleted = self.registry.delete(id, by).await;
+        deleted.map_err(|error| Error::from(error).about(named(id)))
+    }
+}
+
+fn named(id: &PermissionId) -> Named {
+    Named::Permission(id.client.clone(), id.subject.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        registry::ClientMetadata,
+        storage::{MemoryStore, Registries as _},
+        types::AuthMethod,
+    };
+
+    const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+    fn client(name: &str) -> ClientId {
+        ClientId::parse(name).expect("a name")
+    }
+
+    fn subject(name: &str) -> SubjectId {
+        SubjectId::parse(name).expect("a name")
+    }
+
+    /// With the clients `a` and `b`, and the subjects `alice` and `bob`.
+    async fn store() -> MemoryStore {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        for name in ["a", "b"] {
+            let metadata = ClientMetadata::new(client(name), AuthMethod::NONE, NOW);
+            let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
+            store
+                .clients()
+                .create(client, &by)
+                .await
+                .expect("registered");
+        }
+        for name in ["alice", "bob"] {
+            let subject = Subject::new(subject(name));
+            store
+                .subjects()
+                .create(subject, &by)
+                .await
+                .expect("registered");
+        }
+        store
+    }
+
+    #[tokio::test]
+    async fn a_permission_is_given_found_and_withdrawn() {
+        let (store, by) = (store().await, Actor::program("test"));
+        let permissions = Permissions::new(store.permissions(), NOW);
+        let given = PermissionDocument::new(client("a"), subject("alice"));
+        let id = PermissionId::by_operator(client("a"), subject("alice"));
+        let made = permissions.create(given.clone(), &by).await.expect("given");
+        assert_eq!(made.created_at, Some(NOW));
+        let read = permissions.get(&id).await.expect("registered");
+        let text = serde_json::to_vec(&read).expect("JSON");
+        assert_eq!(PermissionDocument::parse(&text).expect("a document"), made);
+        let again = permissions
+            .create(given, &by)
+            .await
+            .expect_err("given already");
+        assert!(matches!(again, Error::Exists(Named::Permission(..))));
+        permissions.delete(&id, &by).await.expect("withdrawn");
+        let gone = permissions.delete(&id, &by).await.expect_err("withdrawn");
+        assert!(matches!(gone, Error::NotFound(Named::Permission(..))));
+        let gone = permissions.get(&id).await.expect_err("withdrawn");
+        assert!(matches!(gone, Error::NotFound(Named::Permission(..))));
+    }
+
+    #[tokio::test]
+    async fn the_side_that_is_missing_is_named() {
+        let (store, by) = (store().await, Actor::program("test"));
+        let permissions = Permissions::new(store.permissions(), NOW);
+        let give = async |name: &str, for_whom: &str| {
+            let document = PermissionDocument::new(client(name), subject(for_whom));
+            permissions.create(document, &by).await
+        };
+        let error = give("nobody", "alice").await.expect_err("no client");
+        assert!(matches!(error, Error::NotFound(Named::Client(name)) if name == client("nobody")));
+        let error = give("a", "nobody").await.expect_err("no subject");
+        assert!(
+            matches!(error, Error::NotFound(Named::Subject(name)) if name == subject("nobody"))
+        );
+        assert!(give("a", "alice").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_gives_what_only_a_person_gives() {
+        let (store, by) = (store().await, Actor::program("test"));
+        let permissions = Permissions::new(store.permissions(), NOW);
+        let mut document = PermissionDocument::new(client("a"), subject("alice"));
+        document.origin = Origin::Person;
+        document.grants.clear();
+        let Err(Error::Invalid(faults)) = permissions.create(document, &by).await else {
+            unreachable!("two faults")
+        };
+        let pointers: Vec<_> = faults.iter().map(|fault| &*fault.pointer).collect();
+        assert_eq!(pointers, ["/origin", "/grants"]);
+    }
+
+    #[tokio::test]
+    async fn a_filter_finds_those_that_are_all_of_it() {
+        let (store, by) = (store().await, Actor::program("test"));
+        let permissions = Permissions::new(store.permissions(), NOW);
+        for (name, for_whom) in [("a", "alice"), ("a", "bob"), ("b", "bob")] {
+            let document = PermissionDocument::new(client(name), subject(for_whom));
+            permissions.create(document, &by).await.expect("given");
+        }
+        for (name, for_whom, origin, count) in [
+            (None, None, None, 3),
+            (Some("a"), None, None, 2),
+            (None, Some("bob"), None, 2),
+            (Some("b"), Some("alice"), None, 0),
+            (Some("b"), Some("bob"), Some(Origin::Operator), 1),
+            (Some("b"), Some("bob"), Some(Origin::Person), 0),
+        ] {
+            let filter = PermissionFilter {
+                client: name.map(client),
+                subject: for_whom.map(subject),
+                origin,
+            };
+            let page = permissions.page(&filter, None, 50).await.expect("a page");
+            assert_eq!(page.items.len(), count, "{filter:?}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What operators do with subjects.
+
+use grantor_jose::json::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    Error, Named, Standing,
+    document::{Document, time},
+    error::none_of,
+    list, name, yes,
+};
+use crate::{
+    clock::UnixTime,
+    registry::{Actor, Subject},
+    storage::{Cursor, Page, Registry},
+    types::SubjectId,
+};
+
+/// What is registered about a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SubjectDocument {
+    /// The value of `sub`.
+    pub id: SubjectId,
+    /// Whether tokens are issued about it.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// When it was registered (RFC 3339); null if nobody has kept that. Not read.
+    #[serde(default, with = "time::optional")]
+    pub created_at: Option<UnixTime>,
+}
+
+impl Document for SubjectDocument {
+    fn least() -> Object {
+        Object::from_iter([("id".to_owned(), json!("x"))])
+    }
+}
+
+impl SubjectDocument {
+    /// An enabled subject.
+    pub fn new(id: SubjectId) -> Self {
+        Self {
+            id,
+            enabled: true,
+            created_at: None,
+        }
+    }
+
+    /// What is registered about this subject.
+    pub fn of(subject: &Subject) -> Self {
+        Self {
+            id: subject.id.clone(),
+            enabled: subject.enabled,
+            created_at: subject.created_at,
+        }
+    }
+
+    /// Reads a document strictly: what is unknown in it, or there twice, is refused.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        Ok(Self::parse_document(text)?)
+    }
+
+    /// Whether a subject can be registered so: before a store is asked.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn check(&self) -> Result<(), Error> {
+        let fault = name::fault_of("id", self.id.as_str());
+        none_of(Vec::from_iter(fault))
+    }
+
+    fn subject(self, created_at: UnixTime) -> Subject {
+        Subject {
+            enabled: self.enabled,
+            ..Subject::new(self.id).registered_at(created_at)
+        }
+    }
+}
+
+/// Which subjects are asked for: those that are all of what is set here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SubjectFilter {
+    /// Those with this in their names, to the letter.
+    pub q: Option<String>,
+    /// Those that are enabled, or not.
+    pub enabled: Option<bool>,
+}
+
+/// The subjects of a registry.
+#[derive(Clone, Copy)]
+pub struct Subjects<'a> {
+    registry: &'a dyn Registry<Subject>,
+    now: UnixTime,
+}
+
+impl<'a> Subjects<'a> {
+    /// Those of this registry, at this time.
+    pub fn new(registry: &'a dyn Registry<Subject>, now: UnixTime) -> Self {
+        Self { registry, now }
+    }
+
+    /// At most `limit` subjects in the order of their names. A page may be shorter although there is
+    /// a next one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is none, [`Error::Store`]
+    pub async fn page(
+        &self,
+        filter: &SubjectFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<SubjectDocument>, Error> {
+        let is_wanted = |subject: &Subject| {
+            list::has_part(filter.q.as_deref(), &[subject.id.as_str()])
+                && filter
+                    .enabled
+                    .is_none_or(|wanted| wanted == subject.enabled)
+        };
+        let page = list::search(self.registry, is_wanted, after, limit).await?;
+        Ok(page.map(|subject| SubjectDocument::of(&subject)))
+    }
+
+    /// One subject.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn get(&self, id: &SubjectId) -> Result<SubjectDocument, Error> {
+        let subject = self.registry.get(id).await?;
+        subject
+            .map(|subject| SubjectDocument::of(&subject))
+            .ok_or_else(|| Error::NotFound(Named::Subject(id.clone())))
+    }
+
+    /// Registers a subject.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Exists`] also for a client of this name, [`Error::Store`]
+    pub async fn create(
+        &self,
+        document: SubjectDocument,
+        by: &Actor,
+    ) -> Result<SubjectDocument, Error> {
+        document.check()?;
+        let id = document.id.clone();
+        let created = self.registry.create(document.subject(self.now), by).await;
+        let created = created.map_err(|error| Error::from(error).about(Named::Subject(id)))?;
+        Ok(SubjectDocument::of(&created))
+    }
+
+    /// Enables or disables a subject.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`], [`Error::Store`]
+    pub async fn set_standing(
+        &self,
+        id: &SubjectId,
+        standing: Standing,
+        by: &Actor,
+    ) -> Result<SubjectDocument, Error> {
+        let change = |subject: &Subject| {
+            Ok::<_, Error>(match standing {
+                Standing::Enabled => subject.clone().enabled(),
+                Standing::Disabled => subject.clone().disabled(),
+            })
+        };
+        let changed = self.registry.change(id, by, change).await;
+        let changed = changed.map_err(|error| error.about(Named::Subject(id.clone())))?;
+        Ok(SubjectDocument::of(&changed))
+    }
+
+    /// Removes a subject with all permissions for it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn delete(&self, id: &SubjectId, by: &Actor) -> Result<(), Error> {
+        let deleted = self.registry.delete(id, by).await;
+        deleted.map_err(|error| Error::from(error).about(Named::Subject(id.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{MemoryStore, Registries as _};
+
+    const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+    fn id(name: &str) -> SubjectId {
+        SubjectId::parse(name).expect("a name")
+    }
+
+    #[tokio::test]
+    async fn a_subject_is_registered_disabled_and_removed() {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        let subjects = Subjects::new(store.subjects(), NOW);
+        let (alice, new) = (id("alice"), || SubjectDocument::new(id("alice")));
+        let made = subjects.create(new(), &by).await.expect("registered");
+        assert!(made.enabled && made.created_at == Some(NOW));
+        let text = serde_json::to_vec(&made).expect("JSON");
+        assert_eq!(SubjectDocument::parse(&text).expect("a document"), made);
+        let again = subjects
+            .create(new(), &by)
+            .await
+            .expect_err("registered already");
+        assert!(matches!(again, Error::Exists(Named::Subject(_))));
+        for (standing, is_enabled) in [(Standing::Disabled, false), (Standing::Enabled, true)] {
+            let changed = subjects.set_standing(&alice, standing, &by).await;
+            assert_eq!(changed.expect("changed").enabled, is_enabled);
+            let read = subjects.get(&alice).await.expect("registered");
+            assert_eq!(read.enabled, is_enabled);
+        }
+        subjects.delete(&alice, &by).await.expect("removed");
+        for error in [
+            subjects.get(&alice).await.expect_err("removed"),
+            subjects.delete(&alice, &by).await.expect_err("removed"),
+            subjects
+                .set_standing(&alice, Standing::Enabled, &by)
+                .await
+                .expect_err("removed"),
+        ] {
+            assert!(matches!(error, Error::NotFound(Named::Subject(name)) if name == alice));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_subject_has_a_name_that_a_path_reads_otherwise() {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        let subjects = Subjects::new(store.subjects(), NOW);
+        for (name, is_taken) in [(".", false), ("..", false), ("~a", false), ("a~", true)] {
+            let created = subjects.create(SubjectDocument::new(id(name)), &by).await;
+            assert_eq!(created.is_ok(), is_taken, "{name}");
+        }
+        let page = subjects.page(&SubjectFilter::default(), None, 50).await;
+        assert_eq!(page.expect("a page").items.len(), 1);
+    }
+}
