@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::hmac;
 use grantor::jose::{
-    Algorithm, Audience, Claims, JwkSet, MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified,
+    Algorithm, AudienceClaim, Claims, JwkSet, MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified,
     VerificationKey, base64url_decode, base64url_encode,
     json::{Object, Value},
 };
@@ -145,8 +145,8 @@ fn check_claims(payload: &[u8]) {
         );
     }
     let audience = claims.audience.as_ref().map(|audience| match audience {
-        Audience::One(value) => Value::from(value.as_str()),
-        Audience::Many(values) => values.iter().map(|value| value.as_str()).collect(),
+        AudienceClaim::One(value) => Value::from(value.as_str()),
+        AudienceClaim::Many(values) => values.iter().map(|value| value.as_str()).collect(),
     });
     assert_eq!(audience.as_ref(), lax.get("aud"));
     for (name, date) in [

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// The key type (`kty`) an algorithm needs (RFC 7518 §6.1, RFC 8037 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KeyType {
     /// `RSA`: 2048 to 8192 bits.
     Rsa,
@@ -18,6 +19,7 @@ pub enum KeyType {
 
 /// A NIST curve (RFC 7518 §6.2.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Curve {
     /// `P-256`
     P256,
@@ -56,6 +58,7 @@ impl Curve {
 
 /// A JWS signature or MAC algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, mandatory for RFC 7523 (§5).
     Rs256,

@@ -19,7 +19,7 @@ pub struct Claims {
     /// `sub`
     pub subject: Option<SmolStr>,
     /// `aud`
-    pub audience: Option<Audience>,
+    pub audience: Option<AudienceClaim>,
     /// `exp`
     pub expires: Option<NumericDate>,
     /// `nbf`
@@ -77,7 +77,7 @@ impl<'a> Gather<'a> for Reading {
         match name.as_ref() {
             "iss" => self.put(0, string("iss", node), |claims| &mut claims.issuer),
             "sub" => self.put(1, string("sub", node), |claims| &mut claims.subject),
-            "aud" => self.put(2, Audience::parse(node), |claims| &mut claims.audience),
+            "aud" => self.put(2, AudienceClaim::parse(node), |claims| &mut claims.audience),
             "exp" => self.put(3, NumericDate::parse("exp", node), |claims| {
                 &mut claims.expires
             }),
@@ -133,15 +133,17 @@ fn string(claim: &'static str, node: Node<'_>) -> Result<SmolStr, ClaimsError> {
 
 /// `aud`: one string, or an array of strings (RFC 7519 §4.1.3). The form is kept, because profiles
 /// tell them apart.
+///
+/// Complete: there is no third form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub enum AudienceClaim {
     /// A plain string.
     One(SmolStr),
     /// An array, possibly empty.
     Many(Vec<SmolStr>),
 }
 
-impl Audience {
+impl AudienceClaim {
     fn parse(node: Node<'_>) -> Result<Self, ClaimsError> {
         let text = |node| match node {
             Node::Text(text) => Ok(text.into()),

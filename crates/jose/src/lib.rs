@@ -46,7 +46,7 @@ mod wycheproof_tests;
 
 pub use algorithm::{Algorithm, Curve, KeyType};
 pub use base64url::{decode as base64url_decode, encode as base64url_encode};
-pub use claims::{Audience, Claims, NumericDate, OtherClaims};
+pub use claims::{AudienceClaim, Claims, NumericDate, OtherClaims};
 pub use error::{
     ClaimsError, HeaderError, JsonError, JwkError, JwkSetError, JwsError, PemError, SigningError,
 };

@@ -9,6 +9,8 @@ use rustix::process::{getegid, getgroups};
 /// Others are neither its owner nor the members of a group that this process belongs to: an
 /// operator who gives the process a group (`fsGroup` in Kubernetes, which makes every file of a
 /// volume readable and writable by that group) shares the file with it on purpose.
+///
+/// Complete: whoever refuses a file decides about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// They may read it.

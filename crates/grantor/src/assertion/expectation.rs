@@ -24,6 +24,8 @@ static TYPES: [Cow<'static, str>; 2] = [
 ];
 
 /// What an assertion is used for.
+///
+/// Complete: RFC 7523 has two uses, and each is told apart wherever one is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Usage {

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use grantor_jose::{Audience, Claims, Jwk, NumericDate};
+use grantor_jose::{AudienceClaim, Claims, Jwk, NumericDate};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -84,6 +84,8 @@ pub(crate) struct Broken {
 }
 
 /// How a rule went.
+///
+/// Complete: whoever shows a table shows each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -425,11 +427,11 @@ impl Known<'_> {
         };
         match &claims.audience {
             None => absent(),
-            Some(Audience::One(one)) if is_ours(one) => {
+            Some(AudienceClaim::One(one)) if is_ours(one) => {
                 format!("{:?}", Shown::known(one, MAX_CELL_BYTES))
             }
-            Some(Audience::One(one)) => quoted(Some(one)),
-            Some(Audience::Many(many)) => {
+            Some(AudienceClaim::One(one)) => quoted(Some(one)),
+            Some(AudienceClaim::Many(many)) => {
                 Shown::list(many.iter().map(|one| one.as_str())).to_string()
             }
         }

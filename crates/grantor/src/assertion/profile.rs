@@ -10,6 +10,7 @@ use crate::types::AuthMethod;
 /// A set of choices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Profile {
     /// RFC 7523 as updated by RFC 10070, open to what popular clients send.
     #[default]

@@ -2,7 +2,7 @@
 //! expectation and time in, nothing or the broken rule out. Rule (9), the signature, is checked by
 //! the verifier, and (10), a valid JWT, where the assertion is parsed; (8) lets other claims be.
 
-use grantor_jose::{Audience, Claims, Header, NumericDate};
+use grantor_jose::{AudienceClaim, Claims, Header, NumericDate};
 
 use super::{AssertionError, AudienceForm, AudienceRule, Expectation, SubjectRule, TokenIdRule};
 use crate::types::{Rule, Shown, SubjectId};
@@ -67,7 +67,7 @@ pub(super) fn audience(
         .as_ref()
         .ok_or(AssertionError::MissingClaim(Rule::Audience))?;
     let AudienceRule { allowed, form } = expectation.audience;
-    if form == AudienceForm::Plain && matches!(audience, Audience::Many(_)) {
+    if form == AudienceForm::Plain && matches!(audience, AudienceClaim::Many(_)) {
         return Err(AssertionError::AudienceArray);
     }
     match audience.sole() {

@@ -50,7 +50,7 @@ pub enum StartError {
 ///
 /// **Not within async code**: a call blocks its thread while a request is under way, and with it
 /// every other task there. Nothing panics and nothing hangs for ever: a request that such a task
-/// has begun is given up 5 s after its [time limit](super::Retry::timeout), and made again. But
+/// has begun is given up 5 s after its [time limit](super::RetryPolicy::timeout), and made again. But
 /// [`TokenSource`](super::TokenSource) is for that.
 #[derive(Clone, Debug)]
 pub struct TokenSource {

@@ -21,7 +21,7 @@ use crate::{
 /// How often a token request is tried, and how far apart. Tried again is what got no answer or a
 /// 5xx, never a 4xx; each try has a new assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// Tries, the first included.
     pub tries: u32,
     /// Longest wait before the second try. It doubles for each further one, and is cut by up to a
@@ -34,7 +34,7 @@ pub struct Retry {
     pub timeout: Duration,
 }
 
-impl Default for Retry {
+impl Default for RetryPolicy {
     /// 3 tries, at most 250 ms and 500 ms apart, 60 s in all.
     fn default() -> Self {
         Self {
@@ -55,7 +55,7 @@ pub(super) struct Exchange {
     pub client_auth: Option<Box<dyn ClientAuth>>,
     pub parameters: Vec<(String, String)>,
     pub accepted: Vec<TokenType>,
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     pub fetch: Arc<dyn Fetch>,
     pub clock: Arc<dyn Clock>,
 }

@@ -8,7 +8,7 @@ use grantor_jose::json::Value;
 
 use super::{
     AssertionMaker, Audience, ConfigError, CredentialError, Preset, ScopePlace, Server, Signer,
-    TokenError, TokenRequest, preset::SubjectRule,
+    TokenError, TokenRequest, preset::SubjectDefault,
 };
 use crate::types::GrantType;
 
@@ -46,7 +46,7 @@ pub struct JwtBearer {
     maker: AssertionMaker,
     subject: Option<String>,
     /// Who it is about where no subject is set or wanted.
-    default: SubjectRule,
+    default: SubjectDefault,
 }
 
 impl JwtBearer {
@@ -56,7 +56,7 @@ impl JwtBearer {
         Self {
             maker: AssertionMaker::new(issuer, signer),
             subject: None,
-            default: SubjectRule::Issuer,
+            default: SubjectDefault::Issuer,
         }
     }
 
@@ -85,7 +85,7 @@ impl JwtBearer {
     pub fn without_subject(self) -> Self {
         Self {
             subject: None,
-            default: SubjectRule::OnlyIfSet,
+            default: SubjectDefault::OnlyIfSet,
             ..self
         }
     }
@@ -135,7 +135,7 @@ impl JwtBearer {
     /// Whether there is a subject where the preset wants one.
     fn check_subject(&self, subject: Option<&str>) -> Result<(), CredentialError> {
         match self.maker.preset {
-            Some(preset) if subject.is_none() && preset.subject == SubjectRule::Required => {
+            Some(preset) if subject.is_none() && preset.subject == SubjectDefault::Required => {
                 Err(preset.broken("a subject".to_owned()))
             }
             _ => Ok(()),
@@ -166,7 +166,7 @@ impl Grant for JwtBearer {
 
     async fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), TokenError> {
         let audience = request.server().audience(&self.maker.audience)?;
-        let of_itself = (self.default == SubjectRule::Issuer).then(|| self.maker.issuer());
+        let of_itself = (self.default == SubjectDefault::Issuer).then(|| self.maker.issuer());
         let subject = request.subject().or(self.subject.as_deref()).or(of_itself);
         self.check_subject(subject)?;
         let in_claim = self.maker.scope == ScopePlace::Claim;

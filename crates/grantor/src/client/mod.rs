@@ -52,7 +52,7 @@ pub use crate::credential::{
 };
 pub use access::{AccessError, ApiAccess, Origin};
 pub use error::{ConfigError, OAuthError, TokenError};
-pub use exchange::Retry;
+pub use exchange::RetryPolicy;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
 pub use key_file::KeySourceError;
 pub use layer::{Authorized, Resend};

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 
 use super::{
     AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeySourceError,
-    Retry, Server, TokenError, TokenType, Wanted,
+    RetryPolicy, Server, TokenError, TokenType, Wanted,
     credentials::{self, Credentials, Supply},
     exchange::Exchange,
     slot::{Slot, Timing},
@@ -45,7 +45,7 @@ const METADATA_LIVES: Lives = Lives {
 ///   have the valid token waits.
 /// * There is one request at a time for each token, however many ask. It runs in a task of its own,
 ///   so a caller that gives up does not end it for the others.
-/// * A request that fails is [tried again](Retry) where that may help. After that the source waits,
+/// * A request that fails is [tried again](RetryPolicy) where that may help. After that the source waits,
 ///   longer with each failure (1 s to 60 s, or what `Retry-After` says): callers get the valid
 ///   token if there is one, else the last error at once.
 ///
@@ -218,7 +218,7 @@ pub struct Builder {
     wanted: Wanted,
     parameters: Vec<(String, String)>,
     accepted: Vec<TokenType>,
-    retry: Retry,
+    retry: RetryPolicy,
     timing: Timing,
     capacity: usize,
     fetch: Option<Arc<dyn Fetch>>,
@@ -253,7 +253,7 @@ impl Builder {
             wanted: Wanted::new(),
             parameters: Vec::new(),
             accepted: vec![TokenType::Bearer],
-            retry: Retry::default(),
+            retry: RetryPolicy::default(),
             timing,
             capacity: 1024,
             fetch: None,
@@ -307,7 +307,7 @@ impl Builder {
     }
 
     /// How often and how long a token request is tried.
-    pub fn retry(self, retry: Retry) -> Self {
+    pub fn retry(self, retry: RetryPolicy) -> Self {
         Self { retry, ..self }
     }
 
@@ -395,7 +395,7 @@ impl Builder {
 /// Where the token endpoint is: as configured, or by the metadata.
 fn endpoint(
     server: &Server,
-    retry: Retry,
+    retry: RetryPolicy,
     fetch: &Arc<dyn Fetch>,
     clock: &Arc<dyn Clock>,
 ) -> Place {

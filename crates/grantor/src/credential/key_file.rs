@@ -18,6 +18,7 @@ use super::{KeyText, KeyTextError, KeyTextForm};
 use crate::types::{AuthMethod, ClientId, Issuer, Needs};
 
 /// The credential in a key file.
+#[non_exhaustive]
 pub enum Credential {
     /// A private key: for grant assertions and `private_key_jwt`.
     PrivateKey(PrivateJwk),

@@ -35,7 +35,7 @@ pub struct Preset {
     /// How the header names the key.
     pub key_name: KeyName,
     /// Who `sub` of a grant assertion may be. A client assertion's is the client.
-    pub subject: SubjectRule,
+    pub subject: SubjectDefault,
     /// How long a token may be kept where the answer has no `expires_in`.
     pub token_lifetime: Option<Duration>,
 }
@@ -65,7 +65,7 @@ pub enum KeyName {
 /// Who the subject of a grant assertion is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SubjectRule {
+pub enum SubjectDefault {
     /// The issuer, unless another is set or wanted.
     Issuer,
     /// Nobody, unless one is set or wanted: `sub` is then delegation.
@@ -93,7 +93,7 @@ pub static GOOGLE: Preset = Preset {
     longest_lifetime: HOUR,
     scope: ScopePlace::Claim,
     key_name: KeyName::KeyId,
-    subject: SubjectRule::OnlyIfSet,
+    subject: SubjectDefault::OnlyIfSet,
     token_lifetime: None,
 };
 
@@ -134,7 +134,7 @@ const fn salesforce(
         longest_lifetime: Duration::from_secs(180),
         scope: ScopePlace::Form,
         key_name: KeyName::Optional,
-        subject: SubjectRule::Required,
+        subject: SubjectDefault::Required,
         token_lifetime: Some(Duration::from_secs(15 * 60)),
     }
 }
@@ -174,7 +174,7 @@ const fn docusign(
         longest_lifetime: HOUR,
         scope: ScopePlace::Claim,
         key_name: KeyName::Optional,
-        subject: SubjectRule::Required,
+        subject: SubjectDefault::Required,
         token_lifetime: None,
     }
 }
@@ -197,7 +197,7 @@ pub static ENTRA: Preset = Preset {
     longest_lifetime: Duration::from_secs(600),
     scope: ScopePlace::Form,
     key_name: KeyName::Certificate,
-    subject: SubjectRule::Issuer,
+    subject: SubjectDefault::Issuer,
     token_lifetime: None,
 };
 
@@ -224,7 +224,7 @@ pub static OKTA: Preset = Preset {
     longest_lifetime: HOUR,
     scope: ScopePlace::Form,
     key_name: KeyName::Optional,
-    subject: SubjectRule::Issuer,
+    subject: SubjectDefault::Issuer,
     token_lifetime: None,
 };
 
@@ -245,7 +245,7 @@ pub static AUTH0: Preset = Preset {
     longest_lifetime: Duration::from_secs(300),
     scope: ScopePlace::Form,
     key_name: KeyName::Optional,
-    subject: SubjectRule::Issuer,
+    subject: SubjectDefault::Issuer,
     token_lifetime: None,
 };
 
@@ -276,7 +276,7 @@ pub static KEYCLOAK: Preset = Preset {
     longest_lifetime: Duration::from_secs(60),
     scope: ScopePlace::Form,
     key_name: KeyName::Optional,
-    subject: SubjectRule::Issuer,
+    subject: SubjectDefault::Issuer,
     token_lifetime: None,
 };
 
@@ -298,6 +298,6 @@ pub static GITHUB_APP: Preset = Preset {
     longest_lifetime: Duration::from_secs(600),
     scope: ScopePlace::Form,
     key_name: KeyName::Optional,
-    subject: SubjectRule::OnlyIfSet,
+    subject: SubjectDefault::OnlyIfSet,
     token_lifetime: None,
 };

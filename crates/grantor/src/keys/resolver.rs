@@ -17,6 +17,8 @@ use crate::{
 pub const MAX_CANDIDATES: usize = 4;
 
 /// Which of a client's keys an assertion may be verified with.
+///
+/// Complete: a resolver decides about each kind, and never falls back to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// Its registered public keys.

@@ -17,6 +17,7 @@ use crate::{
 /// Which audience a client may put into its client authentication JWT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AudiencePolicy {
     /// The issuer identifier only (RFC 10070 §4).
     #[default]
@@ -28,6 +29,7 @@ pub enum AudiencePolicy {
 /// Which form of grant assertion a client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AssertionProfile {
     /// RFC 7523 with `sub` and `jti` required.
     #[default]
@@ -40,6 +42,7 @@ pub enum AssertionProfile {
 /// Which access tokens a client gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TokenFormat {
     /// A signed JWT (RFC 9068).
     #[default]

@@ -29,6 +29,7 @@ pub const KEY_SET: DocumentKind = DocumentKind {
 
 /// Why a document is not there.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DocumentError {
     /// There was no answer.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use grantor_jose::{Audience, Claims, NumericDate, SmolStr, json::Value};
+use grantor_jose::{AudienceClaim, Claims, NumericDate, SmolStr, json::Value};
 
 use crate::{clock::UnixTime, types::Scope};
 
@@ -66,7 +66,7 @@ impl ValidatedToken {
             .claims
             .audience
             .iter()
-            .flat_map(Audience::values)
+            .flat_map(AudienceClaim::values)
             .map(SmolStr::as_str)
     }
 

@@ -69,6 +69,8 @@ pub struct Decision {
 }
 
 /// How a request ended.
+///
+/// Complete: a log that forgets a way to end does not compile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {

@@ -185,7 +185,7 @@ impl Artifact {
     }
 }
 
-/// How keeping something went.
+/// How keeping something went. Complete: nothing counts as kept by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Put {

@@ -34,7 +34,7 @@ pub trait Logged {
     type Filter: Default + Send + Sync;
 }
 
-/// Where a page begins.
+/// Where a page begins. Complete: a backend knows all, or does not compile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the oldest record that is kept.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Cursor, Log, Page, StoreError};
 use crate::registry::{Actor, ChangeRecord, Client, Permission, Resource, Revision, Subject};
 
-/// One change of a registry. A backend knows all kinds, or does not compile.
+/// One change of a registry. Complete: a backend knows all kinds, or does not compile.
 #[derive(Clone, Debug)]
 pub enum Change<R: Resource> {
     /// Registers a resource, if and only if its name is free: clients and subjects share their

@@ -119,7 +119,7 @@ pub struct Used {
     pub until: UnixTime,
 }
 
-/// How a claim went.
+/// How a claim went. Complete: each caller decides about each, and lets no use pass by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Claim {

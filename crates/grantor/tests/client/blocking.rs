@@ -5,7 +5,7 @@ use std::{sync::Arc, thread, time::Duration};
 use crate::support::{Double, NOW, clock, key, refusal, token};
 use grantor::{
     client::{
-        JwtBearer, Retry, Server as AuthorizationServer, TokenSource, Wanted,
+        JwtBearer, RetryPolicy, Server as AuthorizationServer, TokenSource, Wanted,
         blocking::{self, StartError},
     },
     clock::{Clock, ManualClock, UnixTime},
@@ -35,10 +35,10 @@ fn source(server: &Double, clock: &Arc<ManualClock>) -> blocking::TokenSource {
         .expect("a URL")
         .with_issuer(&server.url);
     let source = TokenSource::jwt_bearer(server, JwtBearer::new("billing", signer));
-    let retry = Retry {
+    let retry = RetryPolicy {
         tries: 2,
         first_wait: Duration::from_millis(1),
-        ..Retry::default()
+        ..RetryPolicy::default()
     };
     let source = source
         .clock(Arc::<ManualClock>::clone(clock))

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use grantor::{
     client::{
         AccessToken, Audience, ClientSecretPost, ConfigError, CredentialError, JwtBearer, LocalKey,
-        PrivateKeyJwt, Retry, Server as AuthorizationServer, Signer, SignerError, TokenError,
+        PrivateKeyJwt, RetryPolicy, Server as AuthorizationServer, Signer, SignerError, TokenError,
         TokenSource, TokenType,
     },
     jose::{Algorithm, JsonError},
@@ -32,7 +32,7 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use serde_json::json;
 
-const ONCE: Retry = Retry {
+const ONCE: RetryPolicy = RetryPolicy {
     tries: 1,
     first_wait: Duration::ZERO,
     longest_wait: Duration::ZERO,
@@ -457,7 +457,7 @@ async fn an_answer_that_never_comes_ends_in_time() {
     let at = AuthorizationServer::at(&server.token_endpoint()).expect("a URL");
     let source = TokenSource::client_credentials(at, ClientSecretPost::new("billing", "secret"));
     let source = source
-        .retry(Retry {
+        .retry(RetryPolicy {
             timeout: Duration::from_millis(100),
             ..ONCE
         })

@@ -515,6 +515,7 @@ fn said(file: &KeyFile) -> [String; 7] {
     let credential = match &file.credential {
         Credential::PrivateKey(key) => format!("{} {}", key.algorithm(), key.expose_json()),
         Credential::Secret(secret) => secret.to_string(),
+        _ => unreachable!("another kind of credential"),
     };
     [
         format!("{:?}", file.form),

@@ -8,8 +8,8 @@ use crate::support::{Asked, Body, Double, answer, clock, key, redirect, refusal,
 use bytes::Bytes;
 use grantor::{
     client::{
-        AccessError, ApiAccess, JwtBearer, Origin, Resend, Retry, Server as AuthorizationServer,
-        TokenSource, Wanted,
+        AccessError, ApiAccess, JwtBearer, Origin, Resend, RetryPolicy,
+        Server as AuthorizationServer, TokenSource, Wanted,
     },
     jose::Algorithm,
 };
@@ -25,9 +25,9 @@ fn source(server: &Double) -> TokenSource {
     let server = AuthorizationServer::at(&server.token_endpoint())
         .expect("a URL")
         .with_issuer(&server.url);
-    let retry = Retry {
+    let retry = RetryPolicy {
         tries: 1,
-        ..Retry::default()
+        ..RetryPolicy::default()
     };
     TokenSource::jwt_bearer(server, JwtBearer::new("billing", signer))
         .clock(clock())

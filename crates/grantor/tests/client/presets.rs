@@ -362,7 +362,7 @@ async fn a_preset_of_ones_own() {
         longest_lifetime: Duration::from_secs(20),
         scope: grantor::client::ScopePlace::Form,
         key_name: preset::KeyName::Optional,
-        subject: preset::SubjectRule::Issuer,
+        subject: preset::SubjectDefault::Issuer,
         token_lifetime: None,
     };
     let (_, jwt, _) = grant(&PARTNER, |grant| grant).await;

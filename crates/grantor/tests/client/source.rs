@@ -10,8 +10,8 @@ use std::{
 use crate::support::{Double, answer, clock, key, refusal, token, with_header};
 use grantor::{
     client::{
-        AccessToken, Builder, ClientSecretPost, JwtBearer, Retry, Server as AuthorizationServer,
-        TokenError, TokenSource, Wanted,
+        AccessToken, Builder, ClientSecretPost, JwtBearer, RetryPolicy,
+        Server as AuthorizationServer, TokenError, TokenSource, Wanted,
     },
     clock::ManualClock,
     jose::Algorithm,
@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 /// Tries without waiting, for tests that count requests.
-const AT_ONCE: Retry = Retry {
+const AT_ONCE: RetryPolicy = RetryPolicy {
     tries: 3,
     first_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(2),
@@ -339,7 +339,7 @@ async fn retry_after_zero_leaves_the_pause_as_it_is() {
         })
         .await;
         let clock = clock();
-        let retry = Retry {
+        let retry = RetryPolicy {
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_millis(200),
             ..AT_ONCE
@@ -628,7 +628,7 @@ fn silent_at_first() -> (tokio::runtime::Runtime, Double) {
     (runtime, server)
 }
 
-const SHORT: Retry = Retry {
+const SHORT: RetryPolicy = RetryPolicy {
     timeout: Duration::from_secs(3),
     ..AT_ONCE
 };

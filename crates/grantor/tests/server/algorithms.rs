@@ -25,6 +25,7 @@ fn key_for(algorithm: Algorithm) -> Arc<Key> {
         Es512 => keys::P521.clone(),
         Ed25519 | EdDsa => keys::ED25519.with(algorithm),
         Hs256 | Hs384 | Hs512 => keys::SECRET.with(algorithm),
+        other => unreachable!("{other} has no key here"),
     }
 }
 

@@ -379,6 +379,7 @@ fn random_part(token: &str, format: TokenFormat) -> Vec<u8> {
             let claims: Value = serde_json::from_slice(&payload).expect("JSON");
             claims["jti"].as_str().expect("a jti").to_owned()
         }
+        other => unreachable!("{other:?}"),
     };
     base64url_decode(&encoded).expect("base64url")
 }

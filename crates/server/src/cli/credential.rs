@@ -165,7 +165,7 @@ impl ClientCredential {
         let id = self.client_id();
         let secret = self.file().and_then(|file| match &file.credential {
             Credential::Secret(secret) => Some(secret.as_str()),
-            Credential::PrivateKey(_) => None,
+            _ => None,
         });
         let audience = audience.unwrap_or(Audience::Issuer);
         Ok(match secret {

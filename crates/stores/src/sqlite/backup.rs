@@ -71,7 +71,7 @@ pub struct Restored {
     pub set_aside: Option<PathBuf>,
 }
 
-/// What became of the revocations since the backup.
+/// What became of the revocations since the backup. Complete: an operator is told of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocations {
     /// They stay in force.

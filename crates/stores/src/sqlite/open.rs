@@ -81,6 +81,7 @@ const PROOF: (&str, &[u8]) = ("proof of the master key", b"grantor");
 
 /// Whether a database is made where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Create {
     /// With a master key and a signing key.
     #[default]
@@ -91,6 +92,7 @@ pub enum Create {
 
 /// Who removes what has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Upkeep {
     /// This store, as long as it is open.
     #[default]

@@ -152,6 +152,7 @@ impl Key {
                 let key = hmac::Key::new(mac(self.algorithm), &self.secret);
                 hmac::sign(&key, message).as_ref().to_vec()
             }
+            other => unreachable!("{other:?} is not forged"),
         }
     }
 
@@ -176,6 +177,7 @@ impl Key {
             Curve::P256 => &sig::ECDSA_P256_SHA256_FIXED_SIGNING,
             Curve::P384 => &sig::ECDSA_P384_SHA384_FIXED_SIGNING,
             Curve::P521 => &sig::ECDSA_P521_SHA512_FIXED_SIGNING,
+            other => unreachable!("{other:?} is not forged"),
         };
         let point = [&[4][..], &self.octets("x"), &self.octets("y")].concat();
         EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.octets("d"), &point)

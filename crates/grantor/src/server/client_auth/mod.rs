@@ -23,6 +23,7 @@ use crate::{
 
 /// How a mechanism's credentials stand to those of others in the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mechanism {
     /// A secret, or whatever else the Authorization header holds: a second mechanism makes the
     /// request invalid (RFC 6749 §2.3).

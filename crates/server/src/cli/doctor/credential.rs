@@ -2,7 +2,7 @@
 //! audience.
 
 use grantor::{
-    client::{Retry, TokenError, TokenSource},
+    client::{RetryPolicy, TokenError, TokenSource},
     credential::{Audience, KeyFileForm, Server},
     jose::Algorithm,
     remote::checked_url,
@@ -253,9 +253,9 @@ impl Examination<'_> {
             let source = scope
                 .into_iter()
                 .fold(source, |source, scope| source.scope(scope.clone()));
-            let retry = Retry {
+            let retry = RetryPolicy {
                 tries: 1,
-                ..Retry::default()
+                ..RetryPolicy::default()
             };
             let token = source
                 .retry(retry)

@@ -33,7 +33,7 @@ async fn read(fetch: &HttpFetch, url: &str) -> Result<Bytes, (String, String)> {
     const WHY: &str = "APIs read it to verify the server's tokens.";
     let why = |error: &DocumentError| match error {
         DocumentError::Fetch(error) => format!("{WHY} {}", remedy(error, "")),
-        DocumentError::Status { .. } => WHY.to_owned(),
+        _ => WHY.to_owned(),
     };
     match KEY_SET.get(fetch, url).await {
         Ok(answer) => Ok(answer.into_body()),

@@ -107,6 +107,10 @@ async fn read(fetch: &HttpFetch, url: &str) -> (Place, Option<i64>) {
             let remedy = remedy(&error, RUNNING);
             (Place::Unreachable(error.to_string(), remedy), None)
         }
+        Err(error) => (
+            Place::Unreachable(error.to_string(), RUNNING.to_owned()),
+            None,
+        ),
     }
 }
 
