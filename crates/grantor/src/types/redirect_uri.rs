@@ -94,7 +94,7 @@ impl RedirectUri {
             let registered = behind_port(self.as_str(), origin);
             registered.is_some() && registered == behind_port(asked, origin)
         };
-        self.as_str() == asked || ANY_PORT.iter().any(|origin| is_same_elsewhere(&origin))
+        self.as_str() == asked || ANY_PORT.iter().any(is_same_elsewhere)
     }
 
     /// Whether it leads to a program on the person's own machine. Another one there can take it

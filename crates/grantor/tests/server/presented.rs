@@ -289,9 +289,12 @@ async fn an_assertion_of_a_custom_client_authentication_is_explained_row_by_row(
     );
 }
 
-/// Notes which names it is told, and whether they were read for it.
+/// When a throttle was told which name, and whether that was read for it.
+type Noted = (&'static str, String, bool);
+
+/// Notes which names it is told.
 #[derive(Clone, Default)]
-struct Noting(Arc<Mutex<Vec<(&'static str, String, bool)>>>);
+struct Noting(Arc<Mutex<Vec<Noted>>>);
 
 impl Noting {
     fn note(&self, when: &'static str, attempt: &Attempt<'_>) {
