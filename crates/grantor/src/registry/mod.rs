@@ -1,4 +1,4 @@
-//! What is registered: clients with their keys and secrets, subjects, permissions. Nouns without
+//! What is registered: clients with their keys and secrets, subjects, permissions, texts of scopes. Nouns without
 //! I/O; where they are kept is for [`storage`](crate::storage).
 
 mod authentication;
@@ -9,6 +9,7 @@ mod client_secret;
 mod permission;
 mod resource;
 mod revision;
+mod scope_text;
 mod subject;
 
 pub use authentication::{
@@ -26,6 +27,7 @@ pub use client_secret::{ClientSecret, PresentedSecret};
 pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};
 pub use resource::{Resource, ResourceId};
 pub use revision::Revision;
+pub use scope_text::ScopeText;
 pub use subject::Subject;
 
 /// What is shown of a digest: enough to tell two secrets apart, too little to find one.

@@ -4,8 +4,10 @@ use std::{fmt, hash::Hash};
 
 use serde_json::{Value, json};
 
-use super::{Client, ClientKey, ClientSecret, Permission, PermissionId, Revision, Subject};
-use crate::types::{ClientId, SubjectId};
+use super::{
+    Client, ClientKey, ClientSecret, Permission, PermissionId, Revision, ScopeText, Subject,
+};
+use crate::types::{ClientId, ScopeToken, SubjectId};
 
 /// Something that is registered under a name: a client, a subject, a permission.
 pub trait Resource: Clone + fmt::Debug + Send + Sync + 'static {
@@ -50,6 +52,16 @@ impl ResourceId for ClientId {
 }
 
 impl ResourceId for SubjectId {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl ResourceId for ScopeToken {
     fn to_text(&self) -> String {
         self.to_string()
     }
@@ -115,6 +127,28 @@ impl Resource for Permission {
 
     fn id(&self) -> PermissionId {
         Self::id(self)
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn document(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Resource for ScopeText {
+    type Id = ScopeToken;
+
+    const NAME: &'static str = "scope";
+
+    fn id(&self) -> ScopeToken {
+        self.name.clone()
     }
 
     fn revision(&self) -> Revision {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Cursor, Log, Page, StoreError};
-use crate::registry::{Actor, ChangeRecord, Client, Permission, Resource, Revision, Subject};
+use crate::registry::{
+    Actor, ChangeRecord, Client, Permission, Resource, Revision, ScopeText, Subject,
+};
 
 /// One change of a registry. Complete: a backend knows all kinds, or does not compile.
 #[derive(Clone, Debug)]
@@ -76,6 +78,8 @@ pub enum AnyChange {
     Subject(Change<Subject>),
     /// Of a permission.
     Permission(Change<Permission>),
+    /// Of a text of a scope.
+    Scope(Change<ScopeText>),
 }
 
 impl From<Change<Client>> for AnyChange {
@@ -93,6 +97,12 @@ impl From<Change<Subject>> for AnyChange {
 impl From<Change<Permission>> for AnyChange {
     fn from(change: Change<Permission>) -> Self {
         Self::Permission(change)
+    }
+}
+
+impl From<Change<ScopeText>> for AnyChange {
+    fn from(change: Change<ScopeText>) -> Self {
+        Self::Scope(change)
     }
 }
 
@@ -114,7 +124,13 @@ pub trait Batch: Send + Sync + 'static {
 
 /// A backend with all registries.
 pub trait Registries:
-    Registry<Client> + Registry<Subject> + Registry<Permission> + Batch + Log<ChangeRecord> + Sized
+    Registry<Client>
+    + Registry<Subject>
+    + Registry<Permission>
+    + Registry<ScopeText>
+    + Batch
+    + Log<ChangeRecord>
+    + Sized
 {
     /// The clients.
     fn clients(&self) -> &dyn Registry<Client> {
@@ -131,6 +147,11 @@ pub trait Registries:
         self
     }
 
+    /// The catalogue of scopes.
+    fn scopes(&self) -> &dyn Registry<ScopeText> {
+        self
+    }
+
     /// What was changed in all of them.
     fn changes(&self) -> &dyn Log<ChangeRecord> {
         self
@@ -138,7 +159,12 @@ pub trait Registries:
 }
 
 impl<T> Registries for T where
-    T: Registry<Client> + Registry<Subject> + Registry<Permission> + Batch + Log<ChangeRecord>
+    T: Registry<Client>
+        + Registry<Subject>
+        + Registry<Permission>
+        + Registry<ScopeText>
+        + Batch
+        + Log<ChangeRecord>
 {
 }
 

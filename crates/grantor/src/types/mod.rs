@@ -25,5 +25,5 @@ pub use method::{AuthMethod, GrantType, NameError, Needs};
 #[cfg(feature = "server")]
 pub use redirect_uri::{Homepage, HomepageError, RedirectUri, RedirectUriError};
 pub use rule::Rule;
-pub use scope::{Scope, ScopeError};
+pub use scope::{Scope, ScopeError, ScopeToken};
 pub use shown::{Shown, escaped, escaped_json};

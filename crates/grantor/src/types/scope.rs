@@ -9,6 +9,57 @@ use serde::{Deserialize, Serialize};
 #[error("is not a list of scope tokens separated by single spaces")]
 pub struct ScopeError;
 
+/// One token of a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ScopeToken(String);
+
+impl ScopeToken {
+    /// Reads one token.
+    ///
+    /// # Errors
+    /// [`ScopeError`] for none, for several, and where [`Scope::parse`] says so.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        match text.is_empty() || text.contains(' ') {
+            true => Err(ScopeError),
+            false => Scope::parse(text).map(|scope| Self(scope.0)),
+        }
+    }
+
+    /// The token.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ScopeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for ScopeToken {
+    type Error = ScopeError;
+
+    fn try_from(text: String) -> Result<Self, ScopeError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ScopeToken> for String {
+    fn from(token: ScopeToken) -> Self {
+        token.0
+    }
+}
+
+impl std::str::FromStr for ScopeToken {
+    type Err = ScopeError;
+
+    fn from_str(text: &str) -> Result<Self, ScopeError> {
+        Self::parse(text)
+    }
+}
+
 /// A set of scope tokens, written in alphabetical order, separated by single spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -162,6 +213,22 @@ mod tests {
             Scope::parse(&"a".repeat(Scope::MAX_BYTES + 1)),
             Err(ScopeError)
         );
+    }
+
+    #[test]
+    fn a_token_is_one() {
+        let token = ScopeToken::parse("invoices:read").expect("a token");
+        assert_eq!(token.as_str(), "invoices:read");
+        for text in ["", " ", "a b", "a ", " a", "a\"", "\u{e4}"] {
+            assert_eq!(ScopeToken::parse(text), Err(ScopeError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn c008_what_is_the_servers_own_is_told() {
+        let scope = Scope::parse("grantor grantor:admin grantor:read xgrantor:").expect("a scope");
+        let reserved: Vec<_> = scope.reserved_tokens().collect();
+        assert_eq!(reserved, ["grantor:admin", "grantor:read"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod readers;
 mod registry;
 mod replay;
 mod revision;
+mod scope_text;
 mod seen;
 mod signing_key;
 mod source;

@@ -56,6 +56,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0013_artifact.sql")),
     M::up(include_str!("../../migrations/0014_change_records.sql")),
     M::up(include_str!("../../migrations/0015_artifact_groups.sql")),
+    M::up(include_str!("../../migrations/0016_scope_text.sql")),
     M::up(include_str!("../../migrations/0018_permission_origin.sql")),
 ];
 /// How often a running process looks for changes by others.

@@ -41,7 +41,9 @@ pub(super) trait Stored: Resource {
     ) -> Result<Vec<Arc<Self>>, Failure>;
 
     /// The permissions that go when it is removed.
-    fn permissions(connection: &Connection, id: &Self::Id) -> Result<Vec<Permission>, Failure>;
+    fn permissions(_: &Connection, _: &Self::Id) -> Result<Vec<Permission>, Failure> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
@@ -157,6 +159,7 @@ impl Changing<'_> {
             AnyChange::Client(change) => self.make(change).map(drop),
             AnyChange::Subject(change) => self.make(change).map(drop),
             AnyChange::Permission(change) => self.make(change).map(drop),
+            AnyChange::Scope(change) => self.make(change).map(drop),
         }
     }
 

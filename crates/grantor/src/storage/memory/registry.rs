@@ -9,13 +9,13 @@ use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
         Action, Actor, ChangeRecord, Client, Permission, PermissionId, Permissions, Resource,
-        ResourceId, Revision, Subject,
+        ResourceId, Revision, ScopeText, Subject,
     },
     storage::{
         AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
         StoreError, SubjectSource,
     },
-    types::{ClientId, SubjectId},
+    types::{ClientId, ScopeToken, SubjectId},
 };
 
 type Table<R> = BTreeMap<<R as Resource>::Id, Arc<R>>;
@@ -28,6 +28,7 @@ pub(super) struct Registered {
     clients: Table<Client>,
     subjects: Table<Subject>,
     permissions: Table<Permission>,
+    scopes: Table<ScopeText>,
     records: Records<ChangeRecord>,
 }
 
@@ -93,6 +94,23 @@ impl Kept for Permission {
     }
 }
 
+impl Kept for ScopeText {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.scopes
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        match registered.scopes.contains_key(&self.name) {
+            true => Err(StoreError::Exists("scope")),
+            false => Ok(()),
+        }
+    }
+
+    fn hangs_on(_: &ScopeToken, _: &Permission) -> bool {
+        false
+    }
+}
+
 impl Registered {
     /// Clients and subjects share their names.
     fn check_name(&self, name: &str) -> Result<(), StoreError> {
@@ -139,6 +157,7 @@ impl Registered {
             AnyChange::Client(change) => self.make(change, journal).map(drop),
             AnyChange::Subject(change) => self.make(change, journal).map(drop),
             AnyChange::Permission(change) => self.make(change, journal).map(drop),
+            AnyChange::Scope(change) => self.make(change, journal).map(drop),
         }
     }
 

@@ -1,0 +1,80 @@
+//! The catalogue of scopes in SQLite.
+
+use std::sync::Arc;
+
+use grantor::{registry::ScopeText, storage::StoreError, types::ScopeToken};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{
+    error::{Failure, expect_row, on_constraint, unreadable},
+    registry::Stored,
+    revision,
+};
+use crate::MasterKey;
+
+impl Stored for ScopeText {
+    fn insert(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        let insert = "INSERT INTO scope_text (name, document) VALUES (?1, ?2)";
+        on_constraint(
+            connection.execute(insert, (self.name.as_str(), document(self))),
+            StoreError::Exists("scope"),
+        )?;
+        Ok(())
+    }
+
+    fn update(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        let update = "UPDATE scope_text SET document = ?3, version = version + 1 WHERE number = ?1 AND version = ?2";
+        let (number, version) = revision::columns(self.revision);
+        connection.execute(update, (number, version, document(self)))?;
+        Ok(())
+    }
+
+    fn delete(connection: &Connection, name: &ScopeToken) -> Result<(), Failure> {
+        let delete = "DELETE FROM scope_text WHERE name = ?1";
+        expect_row(connection.execute(delete, [name.as_str()])?, "scope")
+    }
+
+    fn find(
+        connection: &Connection,
+        _: &MasterKey,
+        name: &ScopeToken,
+    ) -> Result<Option<Arc<Self>>, Failure> {
+        let mut statement = connection
+            .prepare_cached("SELECT document, number, version FROM scope_text WHERE name = ?1")?;
+        statement
+            .query_row([name.as_str()], |row| Ok(scope_text(row)))
+            .optional()?
+            .transpose()
+    }
+
+    fn list(
+        connection: &Connection,
+        _: &MasterKey,
+        after: Option<&ScopeToken>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Self>>, Failure> {
+        // No name is the empty text.
+        let mut statement = connection.prepare_cached(
+            "SELECT document, number, version FROM scope_text WHERE name > ?1 ORDER BY name LIMIT ?2",
+        )?;
+        let mut rows = statement.query((after.map_or("", ScopeToken::as_str), limit))?;
+        let mut texts = Vec::new();
+        while let Some(row) = rows.next()? {
+            texts.push(scope_text(row)?);
+        }
+        Ok(texts)
+    }
+}
+
+fn document(text: &ScopeText) -> String {
+    serde_json::to_string(text).expect("registrations are JSON")
+}
+
+fn scope_text(row: &Row<'_>) -> Result<Arc<ScopeText>, Failure> {
+    let document = row.get_ref(0)?.as_str();
+    let document = document.map_err(|error| unreadable("scope", error))?;
+    let mut text: ScopeText =
+        serde_json::from_str(document).map_err(|error| unreadable("scope", error))?;
+    text.revision = revision::read(row, 1)?;
+    Ok(Arc::new(text))
+}
