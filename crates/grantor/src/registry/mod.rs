@@ -1,4 +1,5 @@
-//! What is registered: clients with their keys and secrets, subjects, permissions, texts of scopes. Nouns without
+//! What is registered: clients with their keys and secrets, subjects with their passwords, permissions, texts of
+//! scopes. Nouns without
 //! I/O; where they are kept is for [`storage`](crate::storage).
 
 mod authentication;
@@ -6,6 +7,7 @@ mod change;
 mod client;
 mod client_key;
 mod client_secret;
+mod password;
 mod permission;
 mod resource;
 mod revision;
@@ -24,6 +26,7 @@ pub use client::{
 pub(crate) use client::{algorithm_name, is_default, seconds};
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
+pub use password::{Password, PasswordDigest, PasswordDigestError};
 pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};
 pub use resource::{Resource, ResourceId};
 pub use revision::Revision;

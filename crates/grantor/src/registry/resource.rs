@@ -5,7 +5,8 @@ use std::{fmt, hash::Hash};
 use serde_json::{Value, json};
 
 use super::{
-    Client, ClientKey, ClientSecret, Permission, PermissionId, Revision, ScopeText, Subject,
+    Client, ClientKey, ClientSecret, Password, Permission, PermissionId, Revision, ScopeText,
+    Subject,
 };
 use crate::types::{ClientId, ScopeToken, SubjectId};
 
@@ -161,5 +162,28 @@ impl Resource for ScopeText {
 
     fn document(&self) -> Value {
         json!(self)
+    }
+}
+
+impl Resource for Password {
+    type Id = SubjectId;
+
+    const NAME: &'static str = "password";
+
+    fn id(&self) -> SubjectId {
+        self.subject.clone()
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    /// Nothing of the digest, not even a fingerprint: it tells nothing that the time does not.
+    fn document(&self) -> Value {
+        json!({"subject": self.subject, "changed_at": self.changed_at})
     }
 }

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 
 use super::{Cursor, Log, Page, StoreError};
 use crate::registry::{
-    Actor, ChangeRecord, Client, Permission, Resource, Revision, ScopeText, Subject,
+    Actor, ChangeRecord, Client, Password, Permission, Resource, Revision, ScopeText, Subject,
 };
 
 /// One change of a registry. Complete: a backend knows all kinds, or does not compile.
 #[derive(Clone, Debug)]
 pub enum Change<R: Resource> {
     /// Registers a resource, if and only if its name is free: clients and subjects share their
-    /// names (RFC 9700 §4.15), and a permission needs both its sides.
+    /// names (RFC 9700 §4.15), a permission needs both its sides, and a password its subject.
     Create(R),
     /// Replaces the resource of this name, if and only if its revision is still the one that this
     /// one was read at.
@@ -80,6 +80,8 @@ pub enum AnyChange {
     Permission(Change<Permission>),
     /// Of a text of a scope.
     Scope(Change<ScopeText>),
+    /// Of a password.
+    Password(Change<Password>),
 }
 
 impl From<Change<Client>> for AnyChange {
@@ -106,6 +108,12 @@ impl From<Change<ScopeText>> for AnyChange {
     }
 }
 
+impl From<Change<Password>> for AnyChange {
+    fn from(change: Change<Password>) -> Self {
+        Self::Password(change)
+    }
+}
+
 /// Changes resources of several kinds at once.
 #[async_trait]
 pub trait Batch: Send + Sync + 'static {
@@ -128,6 +136,7 @@ pub trait Registries:
     + Registry<Subject>
     + Registry<Permission>
     + Registry<ScopeText>
+    + Registry<Password>
     + Batch
     + Log<ChangeRecord>
     + Sized
@@ -152,6 +161,11 @@ pub trait Registries:
         self
     }
 
+    /// The passwords of subjects.
+    fn passwords(&self) -> &dyn Registry<Password> {
+        self
+    }
+
     /// What was changed in all of them.
     fn changes(&self) -> &dyn Log<ChangeRecord> {
         self
@@ -163,6 +177,7 @@ impl<T> Registries for T where
         + Registry<Subject>
         + Registry<Permission>
         + Registry<ScopeText>
+        + Registry<Password>
         + Batch
         + Log<ChangeRecord>
 {

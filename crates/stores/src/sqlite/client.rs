@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Client, ClientKey, ClientSecret, Permission},
+    registry::{Client, ClientKey, ClientSecret},
     storage::{ClientSource, StoreError},
     types::ClientId,
 };
@@ -18,7 +18,7 @@ use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
     permission,
-    registry::Stored,
+    registry::{Changing, Stored},
     revision,
 };
 use crate::MasterKey;
@@ -60,8 +60,8 @@ impl Stored for Client {
         list(connection, master_key, after, limit)
     }
 
-    fn permissions(connection: &Connection, id: &ClientId) -> Result<Vec<Permission>, Failure> {
-        permission::of_client(connection, id)
+    fn record_what_goes_along(changing: &mut Changing<'_>, id: &ClientId) -> Result<(), Failure> {
+        changing.goes_along(permission::of_client(changing.connection, id))
     }
 }
 

@@ -18,6 +18,7 @@ mod error;
 mod log;
 mod marks;
 mod open;
+mod password;
 mod permission;
 mod quota;
 mod readers;

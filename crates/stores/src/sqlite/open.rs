@@ -57,6 +57,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0014_change_records.sql")),
     M::up(include_str!("../../migrations/0015_artifact_groups.sql")),
     M::up(include_str!("../../migrations/0016_scope_text.sql")),
+    M::up(include_str!("../../migrations/0017_password.sql")),
     M::up(include_str!("../../migrations/0018_permission_origin.sql")),
 ];
 /// How often a running process looks for changes by others.

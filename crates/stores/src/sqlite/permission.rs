@@ -73,10 +73,6 @@ impl Stored for Permission {
         let permissions = read_all(connection, which, (client, subject, origin, limit))?;
         Ok(permissions.into_iter().map(Arc::new).collect())
     }
-
-    fn permissions(_: &Connection, _: &PermissionId) -> Result<Vec<Permission>, Failure> {
-        Ok(Vec::new())
-    }
 }
 
 /// The columns of a name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Action, Actor, ChangeRecord, Permission, Resource, ResourceId, Revision},
+    registry::{Action, Actor, ChangeRecord, Resource, ResourceId, Revision},
     storage::{AnyChange, Applied, Batch, Change, Cursor, Page, Registry, StoreError},
 };
 use rusqlite::Connection;
@@ -40,9 +40,9 @@ pub(super) trait Stored: Resource {
         limit: u32,
     ) -> Result<Vec<Arc<Self>>, Failure>;
 
-    /// The permissions that go when it is removed.
-    fn permissions(_: &Connection, _: &Self::Id) -> Result<Vec<Permission>, Failure> {
-        Ok(Vec::new())
+    /// Records what goes when it is removed.
+    fn record_what_goes_along(_: &mut Changing<'_>, _: &Self::Id) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -160,6 +160,7 @@ impl Changing<'_> {
             AnyChange::Subject(change) => self.make(change).map(drop),
             AnyChange::Permission(change) => self.make(change).map(drop),
             AnyChange::Scope(change) => self.make(change).map(drop),
+            AnyChange::Password(change) => self.make(change).map(drop),
         }
     }
 
@@ -187,17 +188,23 @@ impl Changing<'_> {
             }
             Change::Delete(id, revision) => {
                 let before = self.before_its_end::<R>(&id, revision)?;
-                for permission in
-                    readable(R::permissions(self.connection, &id))?.unwrap_or_default()
-                {
-                    let document = Some(permission.document());
-                    self.record::<Permission>(&permission.id(), Action::Delete, [document, None]);
-                }
+                R::record_what_goes_along(self, &id)?;
                 R::delete(self.connection, &id)?;
                 self.record::<R>(&id, Action::Delete, [Some(before), None]);
                 Ok(None)
             }
         }
+    }
+
+    /// Records the end of what goes along. What cannot be read goes without a record of its own.
+    pub(super) fn goes_along<R: Resource>(
+        &mut self,
+        found: Result<Vec<R>, Failure>,
+    ) -> Result<(), Failure> {
+        for one in readable(found)?.unwrap_or_default() {
+            self.record::<R>(&one.id(), Action::Delete, [Some(one.document()), None]);
+        }
+        Ok(())
     }
 
     /// What is stored under this name now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Permission, Subject},
+    registry::{Password, Subject},
     storage::{StoreError, SubjectSource},
     types::SubjectId,
 };
@@ -15,7 +15,7 @@ use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
     permission,
-    registry::Stored,
+    registry::{Changing, Stored},
     revision,
 };
 use crate::MasterKey;
@@ -57,8 +57,11 @@ impl Stored for Subject {
         list(connection, after, limit)
     }
 
-    fn permissions(connection: &Connection, id: &SubjectId) -> Result<Vec<Permission>, Failure> {
-        permission::of_subject(connection, id)
+    fn record_what_goes_along(changing: &mut Changing<'_>, id: &SubjectId) -> Result<(), Failure> {
+        changing.goes_along(permission::of_subject(changing.connection, id))?;
+        let password = Password::find(changing.connection, changing.master_key, id);
+        let password = password.map(|found| found.map(Arc::unwrap_or_clone));
+        changing.goes_along(password.map(Vec::from_iter))
     }
 }
 

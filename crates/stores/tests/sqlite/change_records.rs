@@ -6,11 +6,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 use grantor::{
     clock::{Clock as _, ManualClock, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Permission, Subject,
-        Way, Who,
+        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Password,
+        PasswordDigest, Permission, ScopeText, Subject, Way, Who,
     },
     storage::{ChangeFilter, Readiness as _, Registries as _, Start},
-    types::{AuthMethod, SubjectId},
+    types::{AuthMethod, ScopeToken, SubjectId},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::wait;
@@ -116,6 +116,106 @@ async fn changes_by_hand_are_recorded_as_unknown() {
     assert_eq!(document(&secret.after)["secrets"], "changed");
     assert_eq!(document(&made.after)["enabled"], true);
     assert_eq!(document(&turned.after)["enabled"], false);
+}
+
+#[tokio::test]
+async fn changes_of_texts_and_passwords_by_hand_are_recorded_without_a_digest() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let alice = with_password(&store, "alice").await;
+    let text = ScopeText::new(ScopeToken::parse("read").expect("a scope token"));
+    store.scopes().create(text, &by()).await.expect("created");
+    let before = records(&store).await.len();
+    assert_eq!(before, 3, "the program's own changes are recorded once");
+    let connection = by_hand(directory.path());
+    for statement in [
+        "UPDATE scope_text SET document = json_set(document, '$.sensitive', json('true'))",
+        "DELETE FROM scope_text",
+        "UPDATE password SET digest = x'6162', changed_at = 5",
+        "DELETE FROM password",
+        "INSERT INTO password (subject, digest, changed_at) SELECT number, x'6162', 6 FROM subject",
+    ] {
+        connection.execute_batch(statement).expect(statement);
+    }
+    let records = records(&store).await;
+    let told: Vec<_> = records[before..]
+        .iter()
+        .map(|record| (&*record.resource, &*record.name, record.action))
+        .collect();
+    let expected = [
+        ("scope", "read", Action::Replace),
+        ("scope", "read", Action::Delete),
+        ("password", "alice", Action::Replace),
+        ("password", "alice", Action::Delete),
+        ("password", "alice", Action::Create),
+    ];
+    assert_eq!(told, expected);
+    let [text, _, replaced, ..] = &records[before..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(text.after.as_ref().expect("a document")["sensitive"], true);
+    let replaced = replaced.after.as_ref().expect("a document");
+    assert_eq!(
+        (&replaced["digest"], &replaced["changed_at"]),
+        (&"changed".into(), &5.into())
+    );
+    assert!(!format!("{records:?}").contains("6162"));
+    let found = store.passwords().get(&alice).await;
+    found.expect_err("what was put in by hand does not open");
+}
+
+#[tokio::test]
+async fn c055_a_password_left_behind_is_nobodys() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let [alice, bob] = [
+        with_password(&store, "alice").await,
+        with_password(&store, "bob").await,
+    ];
+    let connection = by_hand(directory.path());
+    let sealed: Vec<u8> = connection
+        .query_row("SELECT digest FROM password", [], |row| row.get(0))
+        .expect("a row");
+    assert!(
+        !sealed.windows(6).any(|part| part == b"argon2"),
+        "at rest it is sealed"
+    );
+    // Other tools do not heed foreign keys unless they are told to.
+    let remove = "PRAGMA foreign_keys = OFF; DELETE FROM party WHERE name = 'alice'; DELETE FROM subject WHERE id = 'alice'";
+    connection.execute_batch(remove).expect("removed");
+    let again = store
+        .subjects()
+        .create(Subject::new(alice.clone()), &by())
+        .await;
+    again.expect("created");
+    let found = store.passwords().get(&alice).await;
+    assert_eq!(found.expect("the store answers"), None);
+    let found = store.passwords().get(&bob).await;
+    assert!(found.expect("the store answers").is_some());
+    let copy = "UPDATE password SET subject = (SELECT number FROM subject WHERE id = 'alice')
+        WHERE subject = (SELECT number FROM subject WHERE id = 'bob')";
+    connection.execute_batch(copy).expect("copied");
+    let found = store.passwords().get(&alice).await;
+    found.expect_err("a password of another does not open");
+}
+
+/// A subject that has a password.
+async fn with_password(store: &SqliteStore, name: &str) -> SubjectId {
+    let id = SubjectId::parse(name).expect("a subject");
+    let subject = Subject::new(id.clone());
+    store
+        .subjects()
+        .create(subject, &by())
+        .await
+        .expect("created");
+    let digest = PasswordDigest::parse("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA");
+    let password = Password::new(id.clone(), digest.expect("a digest"), SystemClock.now());
+    store
+        .passwords()
+        .create(password, &by())
+        .await
+        .expect("created");
+    id
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 
 pub mod artifact;
 pub mod log;
+mod person;
 pub mod registry;
 pub mod replay;
 

@@ -20,6 +20,11 @@ use crate::{
     types::{AuthMethod, GrantType, Scope},
 };
 
+pub use super::person::{
+    c005_a_text_of_a_scope_is_kept, c055_a_password_ends_with_its_subject,
+    c094_a_password_is_a_subjects, no_digest_is_in_a_record,
+};
+
 /// Generates one test for each law of the registries. `registry_suite!(run make)` is a future that
 /// tries them one after the other.
 #[macro_export]
@@ -55,6 +60,10 @@ macro_rules! registry_suite {
             the_last_changes_are_found_and_then_followed
             a_record_of_changes_that_is_followed_gives_each_once
             a_registry_satisfies_the_hooks
+            c005_a_text_of_a_scope_is_kept
+            c094_a_password_is_a_subjects
+            c055_a_password_ends_with_its_subject
+            no_digest_is_in_a_record
         }
     };
 }
@@ -65,11 +74,11 @@ pub trait Hooked: Registries + ClientSource + SubjectSource + PermissionSource {
 impl<T: Registries + ClientSource + SubjectSource + PermissionSource> Hooked for T {}
 
 /// The actor of all changes here.
-fn by() -> Actor {
+pub(super) fn by() -> Actor {
     Actor::program("laws")
 }
 
-fn subject(text: &str) -> Subject {
+pub(super) fn subject(text: &str) -> Subject {
     Subject::new(subject_id(text)).registered_at(NOW)
 }
 
@@ -127,15 +136,15 @@ async fn read(store: &impl Hooked, name: &str) -> Option<Arc<Client>> {
     store.client(&id(name)).await.expect("the store answers")
 }
 
-fn is_missing<T>(result: Result<T, StoreError>) -> bool {
+pub(super) fn is_missing<T>(result: Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Missing(_)))
 }
 
-fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
+pub(super) fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Conflict(_)))
 }
 
-fn exists<T>(result: Result<T, StoreError>) -> bool {
+pub(super) fn exists<T>(result: Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Exists(_)))
 }
 
@@ -846,7 +855,7 @@ async fn changes_from(
     }
 }
 
-async fn records(store: &impl Registries) -> Vec<ChangeRecord> {
+pub(super) async fn records(store: &impl Registries) -> Vec<ChangeRecord> {
     let all = ChangeFilter::default();
     changes_from(store, &all, Start::Oldest).await.0
 }

@@ -1,4 +1,4 @@
-//! Clients, subjects and permissions in memory, and the record of their changes.
+//! What is registered, in memory, and the record of their changes.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
@@ -8,14 +8,14 @@ use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, Permission, PermissionId, Permissions, Resource,
-        ResourceId, Revision, ScopeText, Subject,
+        Action, Actor, ChangeRecord, Client, Password, Permission, PermissionId, Permissions,
+        Resource, ResourceId, Revision, ScopeText, Subject,
     },
     storage::{
         AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
         StoreError, SubjectSource,
     },
-    types::{ClientId, ScopeToken, SubjectId},
+    types::{ClientId, SubjectId},
 };
 
 type Table<R> = BTreeMap<<R as Resource>::Id, Arc<R>>;
@@ -29,6 +29,7 @@ pub(super) struct Registered {
     subjects: Table<Subject>,
     permissions: Table<Permission>,
     scopes: Table<ScopeText>,
+    passwords: Table<Password>,
     records: Records<ChangeRecord>,
 }
 
@@ -39,8 +40,8 @@ trait Kept: Resource {
     /// Whether there is room for a new one.
     fn check_new(&self, registered: &Registered) -> Result<(), StoreError>;
 
-    /// The permissions that end with it.
-    fn hangs_on(id: &Self::Id, permission: &Permission) -> bool;
+    /// Removes what ends with it.
+    fn end_along(_: &Self::Id, _: &mut Registered, _: &mut Journal<'_>) {}
 }
 
 impl Kept for Client {
@@ -52,8 +53,8 @@ impl Kept for Client {
         registered.check_name(self.id().as_str())
     }
 
-    fn hangs_on(id: &ClientId, permission: &Permission) -> bool {
-        permission.client == *id
+    fn end_along(id: &ClientId, registered: &mut Registered, journal: &mut Journal<'_>) {
+        registered.end_permissions(journal, |permission| permission.client == *id);
     }
 }
 
@@ -66,8 +67,11 @@ impl Kept for Subject {
         registered.check_name(self.id.as_str())
     }
 
-    fn hangs_on(id: &SubjectId, permission: &Permission) -> bool {
-        permission.subject == *id
+    fn end_along(id: &SubjectId, registered: &mut Registered, journal: &mut Journal<'_>) {
+        registered.end_permissions(journal, |permission| permission.subject == *id);
+        if let Some(password) = registered.passwords.remove(id) {
+            journal.changed(id.clone(), Some(password), None);
+        }
     }
 }
 
@@ -88,10 +92,6 @@ impl Kept for Permission {
             false => Ok(()),
         }
     }
-
-    fn hangs_on(_: &PermissionId, _: &Permission) -> bool {
-        false
-    }
 }
 
 impl Kept for ScopeText {
@@ -105,9 +105,21 @@ impl Kept for ScopeText {
             false => Ok(()),
         }
     }
+}
 
-    fn hangs_on(_: &ScopeToken, _: &Permission) -> bool {
-        false
+impl Kept for Password {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.passwords
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        if !registered.subjects.contains_key(&self.subject) {
+            return Err(StoreError::Missing("subject"));
+        }
+        match registered.passwords.contains_key(&self.subject) {
+            true => Err(StoreError::Exists("password")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -158,6 +170,7 @@ impl Registered {
             AnyChange::Subject(change) => self.make(change, journal).map(drop),
             AnyChange::Permission(change) => self.make(change, journal).map(drop),
             AnyChange::Scope(change) => self.make(change, journal).map(drop),
+            AnyChange::Password(change) => self.make(change, journal).map(drop),
         }
     }
 
@@ -179,7 +192,7 @@ impl Registered {
             }
             Change::Delete(id, revision) => {
                 self.check_revision::<R>(&id, revision)?;
-                self.remove_permissions_of::<R>(&id, journal);
+                R::end_along(&id, self, journal);
                 (id, None)
             }
         };
@@ -209,8 +222,8 @@ impl Registered {
         }
     }
 
-    fn remove_permissions_of<R: Kept>(&mut self, id: &R::Id, journal: &mut Journal<'_>) {
-        let ends = |_: &_, permission: &mut Arc<Permission>| R::hangs_on(id, permission);
+    fn end_permissions(&mut self, journal: &mut Journal<'_>, ends: impl Fn(&Permission) -> bool) {
+        let ends = |_: &_, permission: &mut Arc<Permission>| ends(permission);
         for (id, permission) in self.permissions.extract_if(.., ends) {
             journal.changed(id, Some(permission), None);
         }

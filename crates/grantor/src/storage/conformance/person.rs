@@ -1,0 +1,219 @@
+//! The laws of what is there for people: the catalogue of scopes, passwords.
+
+use std::sync::Arc;
+
+use super::{
+    NOW, Two, at,
+    registry::{Hooked, by, exists, is_conflict, is_missing, records, subject},
+    subject_id,
+};
+use crate::{
+    registry::{Action, Password, PasswordDigest, ScopeText, Subject},
+    storage::{Change, Cursor, StoreError},
+    types::{Description, ScopeToken},
+};
+
+fn token(text: &str) -> ScopeToken {
+    ScopeToken::parse(text).expect("a scope token")
+}
+
+fn scope_text(name: &str) -> ScopeText {
+    let mut text = ScopeText::new(token(name));
+    text.en = Some(Description::parse("Read your invoices").expect("a text"));
+    text.sensitive = true;
+    text
+}
+
+fn digest(salt: &str) -> PasswordDigest {
+    let text = format!("$argon2id$v=19$m=19456,t=2,p=1${salt}$aGFzaGhhc2hoYXNoaGFzaA");
+    PasswordDigest::parse(&text).expect("a digest")
+}
+
+fn password(subject: &str, salt: &str) -> Password {
+    Password::new(subject_id(subject), digest(salt), NOW)
+}
+
+async fn subject_named<S: Hooked>(store: &S, name: &str) -> Arc<Subject> {
+    let created = store.subjects().create(subject(name), &by()).await;
+    created.expect("created")
+}
+
+/// All members survive, changes count, and what is removed is gone.
+pub async fn c005_a_text_of_a_scope_is_kept<S: Hooked>([one, two]: Two<S>) {
+    let scopes = one.scopes();
+    let created = scopes.create(scope_text("invoices:read"), &by()).await;
+    let created = created.expect("created");
+    assert!(exists(
+        two.scopes()
+            .create(scope_text("invoices:read"), &by())
+            .await
+    ));
+    let found = two.scopes().get(&token("invoices:read")).await;
+    let found = found.expect("the store answers").expect("the text");
+    assert_eq!(found, created);
+    let as_written = ScopeText {
+        revision: found.revision,
+        ..scope_text("invoices:read")
+    };
+    assert_eq!(*found, as_written);
+    assert!((found.revision.number, found.revision.version) > (0, 0));
+
+    let in_french = |text: &ScopeText| {
+        Ok::<_, StoreError>(ScopeText {
+            fr: Some(Description::parse("Lire vos factures").expect("a text")),
+            optional: true,
+            ..text.clone()
+        })
+    };
+    let changed = scopes.change(&created.name, &by(), in_french).await;
+    let changed = changed.expect("changed");
+    assert_eq!(changed.revision, created.revision.next());
+    assert!(changed.optional && changed.fr.is_some() && changed.en == created.en);
+    let stale = two.scopes().replace((*created).clone(), &by()).await;
+    assert!(is_conflict(stale));
+
+    scopes
+        .create(scope_text("a"), &by())
+        .await
+        .expect("created");
+    let names: Vec<_> = two.scopes().all().await.expect("a list");
+    let names: Vec<_> = names.iter().map(|text| text.name.as_str()).collect();
+    assert_eq!(names, ["a", "invoices:read"]);
+    let page = two.scopes().page(None, 1).await.expect("a page");
+    let next = Cursor::from_text(page.next.expect("another page").to_string());
+    let rest = two.scopes().page(Some(&next), 9).await.expect("a page");
+    assert_eq!(rest.items[0].name, changed.name);
+
+    scopes.delete(&changed.name, &by()).await.expect("deleted");
+    assert!(is_missing(scopes.delete(&changed.name, &by()).await));
+    assert!(is_missing(scopes.replace((*changed).clone(), &by()).await));
+    let again = scopes.create(scope_text("invoices:read"), &by()).await;
+    assert!(again.expect("created").revision.number > changed.revision.number);
+    let told: Vec<_> = records(&*two).await;
+    let told = told.iter().map(|record| (&*record.name, record.action));
+    use Action::{Create, Delete, Replace};
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            ("invoices:read", Create),
+            ("invoices:read", Replace),
+            ("a", Create),
+            ("invoices:read", Delete),
+            ("invoices:read", Create)
+        ]
+    );
+}
+
+/// A subject has one password at most, and nobody else has one.
+pub async fn c094_a_password_is_a_subjects<S: Hooked>([one, two]: Two<S>) {
+    let passwords = one.passwords();
+    assert!(is_missing(
+        passwords.create(password("b", "c2FsdA"), &by()).await
+    ));
+    subject_named(&*one, "b").await;
+    let created = passwords.create(password("b", "c2FsdA"), &by()).await;
+    let created = created.expect("created");
+    assert!(exists(
+        two.passwords().create(password("b", "c2FsdB"), &by()).await
+    ));
+    let found = two.passwords().get(&subject_id("b")).await;
+    assert_eq!(found.expect("the store answers"), Some(created.clone()));
+    assert_eq!(created.digest.expose(), digest("c2FsdA").expose());
+    assert_eq!(created.changed_at, NOW);
+
+    let changed = created.changed(digest("c2FsdB"), at(1));
+    let changed = two.passwords().replace(changed, &by()).await;
+    let changed = changed.expect("replaced");
+    assert_eq!(changed.digest, digest("c2FsdB"));
+    assert_eq!(changed.revision, created.revision.next());
+    let stale = passwords.replace((*created).clone(), &by()).await;
+    assert!(is_conflict(stale), "the password that was read is another");
+    subject_named(&*one, "a").await;
+    passwords
+        .create(password("a", "c2FsdA"), &by())
+        .await
+        .expect("created");
+    let all = two.passwords().all().await.expect("a list");
+    let names: Vec<_> = all.iter().map(|one| one.subject.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let deleted = passwords.delete(&subject_id("b"), &by()).await;
+    deleted.expect("deleted");
+    assert!(is_missing(passwords.delete(&subject_id("b"), &by()).await));
+    let others = one.passwords().get(&subject_id("a")).await;
+    assert!(others.expect("the store answers").is_some());
+}
+
+/// A later subject of the same name has none of it, and nobody's old state of it comes back.
+pub async fn c055_a_password_ends_with_its_subject<S: Hooked>([one, two]: Two<S>) {
+    let passwords = one.passwords();
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let subject = subject_named(&*one, "b").await;
+        let none = two.passwords().get(&subject_id("b")).await;
+        assert_eq!(none.expect("the store answers"), None);
+        let made = passwords.create(password("b", "c2FsdA"), &by()).await;
+        let made = made.expect("created");
+        numbers.push((subject.revision.number, made.revision.number));
+        let before = records(&*two).await.len();
+        let deleted = two.subjects().delete(&subject_id("b"), &by()).await;
+        deleted.expect("deleted");
+        let told = records(&*one).await;
+        let told: Vec<_> = told[before..]
+            .iter()
+            .map(|record| (&*record.resource, &*record.name, record.action))
+            .collect();
+        let ended = |resource| (resource, "b", Action::Delete);
+        assert_eq!(told, [ended("password"), ended("subject")]);
+        let again = passwords.replace((*made).clone(), &by()).await;
+        assert!(is_missing(again));
+    }
+    assert!(
+        numbers
+            .windows(2)
+            .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1),
+        "{numbers:?}"
+    );
+    let subject = subject_named(&*one, "b").await;
+    passwords
+        .create(password("b", "c2FsdA"), &by())
+        .await
+        .expect("created");
+    let gone_and_taken_back = vec![
+        Change::Delete(subject_id("b"), Some(subject.revision)),
+        Change::Delete(subject_id("b"), None),
+    ];
+    let refused = one.subjects().apply(gone_and_taken_back, &by()).await;
+    assert!(is_missing(refused));
+    let kept = two.passwords().get(&subject_id("b")).await;
+    assert!(kept.expect("the store answers").is_some());
+}
+
+/// Law 14: that and when a password changed, and nothing of it.
+pub async fn no_digest_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
+    subject_named(&*store, "b").await;
+    let passwords = store.passwords();
+    let created = passwords.create(password("b", "c2FsdA"), &by()).await;
+    let changed = created.expect("created").changed(digest("c2FsdB"), at(1));
+    let replaced = passwords.replace(changed, &by()).await;
+    replaced.expect("replaced");
+    let deleted = store.subjects().delete(&subject_id("b"), &by()).await;
+    deleted.expect("deleted");
+    let records = records(&*store).await;
+    let text = serde_json::to_string(&records).expect("JSON");
+    for secret in ["argon2", "c2FsdA", "c2FsdB", "aGFzaGhhc2"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    let [_, create, replace, end, _] = &records[..] else {
+        panic!("five records: {text}")
+    };
+    assert_eq!(replace.before, create.after);
+    assert_eq!(replace.after, end.before);
+    let member = |name: &str| {
+        replace
+            .after
+            .as_ref()
+            .map(|document| document[name].clone())
+    };
+    assert_eq!(member("subject"), Some("b".into()));
+    assert_eq!(member("changed_at"), Some(at(1).millis().into()));
+}
