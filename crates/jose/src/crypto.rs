@@ -101,6 +101,30 @@ impl std::fmt::Debug for SealingKey {
     }
 }
 
+/// Makes tags that only the holder of the key can make: HMAC-SHA-256 (RFC 2104).
+pub struct MacKey(hmac::Key);
+
+impl MacKey {
+    /// A key from at least 16 random octets.
+    pub fn new(key: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// The tag of the concatenation of `parts`.
+    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        parts.iter().for_each(|part| context.update(part));
+        let tag = context.sign();
+        tag.as_ref().try_into().expect("a tag has 32 octets")
+    }
+}
+
+impl std::fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MacKey(..)")
+    }
+}
+
 /// Takes fingerprints under a random key of its own: POLYVAL (RFC 8452 §3) of a text and its
 /// length, which is a universal hash. Whoever chose them, two texts of at most n blocks of 16
 /// octets have the same fingerprint with a chance of at most (n + 1) / 2^128.
@@ -541,6 +565,16 @@ mod tests {
         sealed[NONCE_LEN] ^= 1;
         assert!(key.open(b"signing key a", &sealed).is_none());
         assert!(key.open(b"signing key a", &sealed[..5]).is_none());
+    }
+
+    /// RFC 4231 §4.2
+    #[test]
+    fn tags_are_those_of_the_standard() {
+        let key = MacKey::new(&[0x0b; 20]);
+        let tag = key.tag(&[b"Hi ", b"There"]);
+        assert_eq!(tag[..8], [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53]);
+        assert_eq!(tag, key.tag(&[b"Hi There"]));
+        assert_ne!(tag, MacKey::new(&[0x0c; 20]).tag(&[b"Hi There"]));
     }
 
     #[test]

@@ -138,8 +138,7 @@ impl Answer {
     /// that has a challenge.
     pub fn refusal(request: &Request, refusal: &Refusal, decision: &Decision) -> Self {
         let code = refusal.code();
-        let description = format!("{} (decision {})", refusal.public_text(), decision.id)
-            .replace(|each| !is_description(each), "?");
+        let description = public_description(refusal, decision);
         let is_challenged = *code == ErrorCode::INVALID_CLIENT
             && (refusal.is_challenging() || request.headers().contains_key(header::AUTHORIZATION));
         let body = json!({"error": code.as_str(), "error_description": description});
@@ -175,6 +174,18 @@ impl Answer {
         Self(response)
     }
 
+    /// Sends a browser to another page, by GET (RFC 9110 §15.4.4).
+    ///
+    /// # Panics
+    /// If `location` has characters that no URL has.
+    pub fn see_other(location: &str) -> Self {
+        let location = HeaderValue::from_str(location).expect("a URL is header text");
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        response.headers_mut().insert(header::LOCATION, location);
+        Self::new(response)
+    }
+
     /// Done, and nothing to say (RFC 7009 §2.2).
     pub fn empty() -> Self {
         Self::new(Response::default())
@@ -184,6 +195,12 @@ impl Answer {
     pub fn into_response(self) -> Response<Body> {
         self.0
     }
+}
+
+/// What is told of a refusal, with the id of its decision.
+pub(super) fn public_description(refusal: &Refusal, decision: &Decision) -> String {
+    format!("{} (decision {})", refusal.public_text(), decision.id)
+        .replace(|each| !is_description(each), "?")
 }
 
 /// A JSON answer that nobody may store.

@@ -66,6 +66,8 @@ pub struct Decision {
     held: Option<Arc<Held>>,
     #[serde(skip)]
     is_cheap: bool,
+    #[serde(skip)]
+    is_waiting: bool,
 }
 
 /// How a request ended.
@@ -74,7 +76,7 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing is decided yet.
+    /// Nothing is decided yet: the request was cut off, or a page was shown.
     Undecided,
     /// Done as asked.
     Granted,
@@ -114,6 +116,7 @@ impl Decision {
             looked_at: None,
             held: None,
             is_cheap: true,
+            is_waiting: false,
         }
     }
 
@@ -227,8 +230,29 @@ impl Decision {
         self.scope = Some(approval.scope().clone());
     }
 
+    /// This person sent the request.
+    pub fn is_by(&mut self, subject: &SubjectId) {
+        self.is_cheap = false;
+        self.subject = Some(subject.clone());
+    }
+
+    /// This client gets so much.
+    pub(super) fn is_allowed(&mut self, client: &ClientId, scope: &Scope) {
+        self.is_cheap = false;
+        self.client = Some(client.clone());
+        self.scope = Some(scope.clone());
+    }
+
+    /// A page is shown, and what the person does there decides: the outcome stays
+    /// [`Outcome::Undecided`].
+    pub fn waits(&mut self) {
+        self.is_waiting = true;
+    }
+
     pub(super) fn granted(&mut self) {
-        self.outcome = Outcome::Granted;
+        if !self.is_waiting {
+            self.outcome = Outcome::Granted;
+        }
     }
 
     /// The refusal is that of this assertion.

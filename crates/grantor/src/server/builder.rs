@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use grantor_jose::{Algorithm, SigningError};
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Request, Response, header};
 
 use super::{
-    Body, ClientAssertion, ClientAuthentication, ClientCredentials, ClientSecretBasic,
-    ClientSecretPost, Context, DecisionLog, Endpoint, Grant, IntrospectionEndpoint, JwkSetEndpoint,
-    JwtBearer, MetadataEndpoint, PublicClient, RevocationEndpoint, Settings, Throttle,
-    TokenEndpoint, TokenIds, TracingLog, Unthrottled,
+    AuthorizationCode, AuthorizationEndpoint, Body, ClientAssertion, ClientAuthentication,
+    ClientCredentials, ClientSecretBasic, ClientSecretPost, ConsentEndpoint, Context, DecisionLog,
+    Endpoint, Grant, IntrospectionEndpoint, JwkSetEndpoint, JwtBearer, MetadataEndpoint,
+    PublicClient, RevocationEndpoint, Seals, Settings, Throttle, TokenEndpoint, TokenIds,
+    TracingLog, Unthrottled,
+    authorization::People,
     context::Parts,
     endpoint::Endpoints,
     service::{READ, respond},
@@ -96,6 +98,8 @@ pub struct Builder {
     key_resolver: Arc<dyn KeyResolver>,
     signing_keys: Option<Arc<dyn SigningKeys>>,
     token_ids: Option<TokenIds>,
+    seals: Option<Seals>,
+    people: Option<People>,
     decisions: Box<dyn DecisionLog>,
     throttle: Box<dyn Throttle>,
     grants: Vec<Box<dyn Grant>>,
@@ -121,6 +125,8 @@ impl Builder {
             key_resolver: Arc::new(RegisteredKeys),
             signing_keys: None,
             token_ids: None,
+            seals: None,
+            people: None,
             decisions: Box::new(TracingLog),
             throttle: Box::new(Unthrottled),
             grants: Vec::new(),
@@ -217,6 +223,33 @@ impl Builder {
     pub fn token_ids(mut self, ids: TokenIds) -> Self {
         self.token_ids = Some(ids);
         self
+    }
+
+    /// Sets what seals codes and tickets. Default: [`Seals::random`], so that they are of no use to
+    /// another process.
+    #[must_use]
+    pub fn seals(mut self, seals: Seals) -> Self {
+        self.seals = Some(seals);
+        self
+    }
+
+    /// Adds the authorization code grant, for which people sign in and are asked
+    /// ([`authorization`](super::authorization)): the grant, the authorization endpoint and the
+    /// consent page. Without it nothing of the kind is there.
+    #[must_use]
+    pub fn code_grant(mut self, people: People) -> Self {
+        self.people = Some(people);
+        [
+            header::COOKIE,
+            header::ORIGIN,
+            header::ACCEPT_LANGUAGE,
+            HeaderName::from_static("sec-fetch-site"),
+        ]
+        .into_iter()
+        .fold(self, Self::keep_header)
+        .grant(AuthorizationCode::new())
+        .endpoint(AuthorizationEndpoint)
+        .endpoint(ConsentEndpoint)
     }
 
     /// Who receives the decisions. Default: [`TracingLog`].
@@ -339,7 +372,11 @@ impl Builder {
             signing_keys,
             token_ids: self.token_ids.unwrap_or_else(TokenIds::random),
             parties,
-            verifier: Verifier::new(replay, self.replay_quota),
+            verifier: Verifier::new(replay.clone(), self.replay_quota),
+            replay,
+            replay_quota: self.replay_quota,
+            seals: self.seals.unwrap_or_else(Seals::random),
+            people: self.people,
             grants: self.grants,
             client_auth: self.client_auth,
             endpoints,
@@ -393,6 +430,11 @@ impl Builder {
         {
             return Err(BuildError::Setting(
                 "secret_algorithms must name HMAC algorithms only",
+            ));
+        }
+        if self.settings.code_lifetime.as_secs() == 0 {
+            return Err(BuildError::Setting(
+                "code_lifetime must be at least one second",
             ));
         }
         if self.settings.token_lifetime.as_secs() == 0 {

@@ -7,15 +7,18 @@ use grantor_jose::Algorithm;
 
 use super::{
     AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Presented,
-    ProvenAssertion, Refusal, Request, TokenIds, UnprovenAssertion, access_token, client_auth,
-    endpoint::Endpoints, explain, presented,
+    ProvenAssertion, Refusal, Request, Seals, TokenIds, UnprovenAssertion, access_token,
+    authorization::People, client_auth, endpoint::Endpoints, explain, presented,
 };
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
     keys::SigningKeys,
     registry::Client,
-    storage::{Artifacts, ClientSource, PermissionSource, StoreError, SubjectSource},
+    storage::{
+        Artifacts, Claim, ClientSource, PermissionSource, ReplayGuard, StoreError, SubjectSource,
+        Used,
+    },
     types::ClientId,
 };
 
@@ -30,6 +33,8 @@ pub struct Settings {
     pub secret_algorithms: Vec<Algorithm>,
     /// Lifetime of access tokens: 1 h.
     pub token_lifetime: Duration,
+    /// Lifetime of authorization codes: 60 s.
+    pub code_lifetime: Duration,
     /// The `aud` of access tokens where the request names no `resource`; the issuer identifier if
     /// absent.
     pub default_audience: Option<String>,
@@ -51,6 +56,7 @@ impl Settings {
             assertion_algorithms: profile.default_algorithms(),
             secret_algorithms: vec![Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512],
             token_lifetime: Duration::from_secs(3600),
+            code_lifetime: Duration::from_secs(60),
             default_audience: None,
             resources: Vec::new(),
         }
@@ -77,6 +83,10 @@ pub(super) struct Parts {
     pub(super) grants: Vec<Box<dyn Grant>>,
     pub(super) client_auth: Vec<Box<dyn ClientAuthentication>>,
     pub(super) endpoints: Endpoints,
+    pub(super) replay: Arc<dyn ReplayGuard>,
+    pub(super) replay_quota: u64,
+    pub(super) seals: Seals,
+    pub(super) people: Option<People>,
 }
 
 impl From<Parts> for Context {
@@ -171,6 +181,26 @@ impl Context {
     /// Makes the `jti` of access tokens.
     pub fn token_ids(&self) -> &TokenIds {
         &self.0.token_ids
+    }
+
+    /// Seals what leaves the server and comes back.
+    pub fn seals(&self) -> &Seals {
+        &self.0.seals
+    }
+
+    /// The people who sign in and are asked, where the server has the code grant.
+    pub(super) fn people(&self) -> Option<&People> {
+        self.0.people.as_ref()
+    }
+
+    /// Claims uses that are no assertions.
+    pub(super) async fn claim(&self, uses: &[Used], now: UnixTime) -> Result<Claim, StoreError> {
+        self.0.replay.claim(uses, now, self.0.replay_quota).await
+    }
+
+    /// Before when uses may have been lost ([`ReplayGuard::fence`]).
+    pub(super) fn fence(&self) -> Option<UnixTime> {
+        self.0.replay.fence()
     }
 
     /// The grants, in the order of registration.

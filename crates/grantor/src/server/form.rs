@@ -11,6 +11,8 @@ use crate::types::Shown;
 
 /// Most parameters in a form.
 const MAX_PARAMETERS: usize = 64;
+/// Largest query, in octets.
+const MAX_QUERY_BYTES: usize = 8 * 1024;
 /// The only parameters that may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
 /// Parameters that carry credentials or choose what happens: never taken from the URI, and refused
@@ -53,15 +55,29 @@ impl Form {
     /// Reads a body. Parameters without a value count as omitted (RFC 6749 §3.2), but still as sent
     /// twice when they are.
     pub(super) fn parse(body: &[u8]) -> Result<Self, FormError> {
+        Self::parse_repeating(body, &[])
+    }
+
+    /// As [`Form::parse`], where these may occur more than once too.
+    pub(super) fn parse_repeating(body: &[u8], repeatable: &[&str]) -> Result<Self, FormError> {
         let mut form = Self::default();
         let body = std::str::from_utf8(body).map_err(|_| FormError::Encoding("the body".into()))?;
         for pair in body.split('&').filter(|pair| !pair.is_empty()) {
-            form.add(pair)?;
+            form.add(pair, repeatable)?;
         }
         Ok(form)
     }
 
-    fn add(&mut self, pair: &str) -> Result<(), FormError> {
+    /// Reads the query of a request whose parameters stand there, by the same rules.
+    pub(super) fn parse_query(query: Option<&str>) -> Result<Self, FormError> {
+        match query {
+            None => Ok(Self::default()),
+            Some(query) if query.len() > MAX_QUERY_BYTES => Err(FormError::QueryTooLarge),
+            Some(query) => Self::parse(query.as_bytes()),
+        }
+    }
+
+    fn add(&mut self, pair: &str, repeatable: &[&str]) -> Result<(), FormError> {
         if self.parameters.len() == MAX_PARAMETERS {
             return Err(FormError::TooManyParameters);
         }
@@ -72,6 +88,7 @@ impl Form {
             decode(value).map_err(badly_encoded)?,
         );
         if !REPEATABLE.contains(&name.as_str())
+            && !repeatable.contains(&name.as_str())
             && self.parameters.iter().any(|(known, _)| *known == name)
         {
             return Err(FormError::DuplicateParameter(name.as_str().into()));

@@ -14,6 +14,7 @@
 mod access_token;
 mod answer;
 mod audit;
+pub mod authorization;
 mod authorization_header;
 mod builder;
 mod client_auth;
@@ -28,6 +29,7 @@ mod policy;
 mod presented;
 mod refusal;
 mod request;
+mod seals;
 mod service;
 mod throttle;
 mod token_family;
@@ -44,12 +46,13 @@ pub use client_auth::{
 };
 pub use context::{Context, Settings};
 pub use endpoint::{
-    Endpoint, IntrospectionEndpoint, JwkSetEndpoint, Metadata, MetadataEndpoint, Path,
-    RevocationEndpoint, Route, TokenEndpoint,
+    AuthorizationEndpoint, ConsentEndpoint, Endpoint, IntrospectionEndpoint, JwkSetEndpoint,
+    Metadata, MetadataEndpoint, Path, RevocationEndpoint, Route, TokenEndpoint,
 };
 pub use form::FormError;
 pub use grant::{
-    Authorization, ClientAuthRequirement, ClientCredentials, Grant, GrantError, JwtBearer,
+    Authorization, AuthorizationCode, ClientAuthRequirement, ClientCredentials, CodeError, Grant,
+    GrantError, JwtBearer,
 };
 pub use issue::{IssueError, IssuedToken, RefreshToken};
 pub use line::TokenError;
@@ -57,6 +60,7 @@ pub use policy::{Approval, PolicyError};
 pub use presented::{Presented, ProvenAssertion, UnprovenAssertion};
 pub use refusal::{Blame, Refusal, Retry};
 pub use request::{ClientCertificate, Request, Sender};
+pub use seals::{SealKind, Seals};
 pub use throttle::{Attempt, Throttle, Unthrottled};
 pub use token_family::TokenFamily;
 pub use token_id::TokenIds;

@@ -117,21 +117,12 @@ pub(super) fn approve(
         origin,
     } = authorization;
     let audience = self::audience(context, request, audience)?;
-    let parse =
-        |text: &str| Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()));
-    let in_form = request.parameter("scope").map(parse).transpose()?;
+    let in_form = request.parameter("scope").map(scope).transpose()?;
     let scope = match in_form.or(requested) {
         None => widest,
-        Some(requested) if requested.is_subset(&widest) => requested,
         Some(requested) => {
-            let beyond = requested
-                .tokens()
-                .filter(|token| !widest.tokens().any(|allowed| allowed == *token));
-            let beyond = Shown::of(&beyond.collect::<Vec<_>>().join(" "));
-            return Err(PolicyError::ScopeTooWide {
-                allowed: Shown::known(&widest.to_string(), Shown::MAX_BYTES),
-                beyond,
-            });
+            within(&requested, &widest)?;
+            requested
         }
     };
     Ok(Approval {
@@ -179,4 +170,21 @@ pub(super) fn served(context: &Context, resource: &str) -> Result<String, Policy
         true => Ok(resource.to_owned()),
         false => Err(PolicyError::UnknownResource(resource.into())),
     }
+}
+
+/// The scope that a request names (RFC 6749 §3.3).
+pub(super) fn scope(text: &str) -> Result<Scope, PolicyError> {
+    Scope::parse(text).map_err(|_| PolicyError::MalformedScope(text.into()))
+}
+
+/// A scope is no wider than allowed.
+pub(super) fn within(requested: &Scope, allowed: &Scope) -> Result<(), PolicyError> {
+    let beyond = requested.without(allowed);
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    Err(PolicyError::ScopeTooWide {
+        allowed: Shown::known(&allowed.to_string(), Shown::MAX_BYTES),
+        beyond: Shown::of(&beyond.to_string()),
+    })
 }

@@ -5,6 +5,7 @@ use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use super::authorization::RedirectTarget;
 use crate::{
     assertion::{AssertionError, PartyError},
     keys::KeyError,
@@ -50,6 +51,7 @@ struct Parts {
     status: Option<StatusCode>,
     is_challenging: bool,
     headers: HeaderMap,
+    target: Option<RedirectTarget>,
 }
 
 /// What is told where something broke.
@@ -74,6 +76,7 @@ impl Refusal {
             status: None,
             is_challenging: false,
             headers: HeaderMap::new(),
+            target: None,
         }))
     }
 
@@ -127,6 +130,17 @@ impl Refusal {
     pub fn challenging(mut self) -> Self {
         self.0.is_challenging = true;
         self
+    }
+
+    /// Tells the client, by way of the browser (RFC 6749 §4.1.2.1).
+    pub(super) fn towards(mut self, target: RedirectTarget) -> Self {
+        self.0.target = Some(target);
+        self
+    }
+
+    /// The client that is told, by way of the browser.
+    pub(super) fn target(&self) -> Option<&RedirectTarget> {
+        self.0.target.as_ref()
     }
 
     /// The connection is closed: the rest of the request was not read.

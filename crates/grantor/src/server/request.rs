@@ -44,6 +44,7 @@ impl fmt::Debug for ClientCertificate {
 /// parameter names, never values.
 pub struct Request {
     form: Form,
+    query: Form,
     authorization: AuthorizationHeader,
     method: Method,
     uri: Uri,
@@ -56,16 +57,26 @@ pub struct Request {
 #[derive(Default)]
 pub(super) struct Read {
     form: Form,
+    query: Form,
     authorization: AuthorizationHeader,
 }
 
 impl Read {
     /// Reads a request with a form.
-    pub(super) fn form(head: &Parts, body: &[u8]) -> Result<Self, FormError> {
+    pub(super) fn form(head: &Parts, body: &[u8], repeatable: &[&str]) -> Result<Self, FormError> {
         form::check_head(head.uri.query(), &head.headers)?;
         Ok(Self {
             authorization: AuthorizationHeader::read(&head.headers)?,
-            form: Form::parse(body)?,
+            form: Form::parse_repeating(body, repeatable)?,
+            query: Form::default(),
+        })
+    }
+
+    /// Reads a request whose parameters stand in the query.
+    pub(super) fn query(head: &Parts) -> Result<Self, FormError> {
+        Ok(Self {
+            query: Form::parse_query(head.uri.query())?,
+            ..Self::head(head)?
         })
     }
 
@@ -73,7 +84,7 @@ impl Read {
     pub(super) fn head(head: &Parts) -> Result<Self, FormError> {
         Ok(Self {
             authorization: AuthorizationHeader::read(&head.headers)?,
-            form: Form::default(),
+            ..Self::default()
         })
     }
 }
@@ -85,13 +96,14 @@ impl Request {
     /// [`FormError`], one variant per refusal. Parameters without a value count as omitted (RFC
     /// 6749 §3.2), but still as sent twice when they are.
     pub fn parse(head: Parts, body: &[u8], at: UnixTime) -> Result<Self, FormError> {
-        let read = Read::form(&head, body)?;
+        let read = Read::form(&head, body, &[])?;
         Ok(Self::new(head, read, at))
     }
 
     pub(super) fn new(head: Parts, read: Read, at: UnixTime) -> Self {
         Self {
             form: read.form,
+            query: read.query,
             authorization: read.authorization,
             method: head.method,
             uri: head.uri,
@@ -126,6 +138,17 @@ impl Request {
     /// `audience` (RFC 8693 §2.1).
     pub fn parameters(&self, name: &str) -> impl Iterator<Item = &str> {
         self.form.values(name)
+    }
+
+    /// The value of a parameter of the query, as [`Request::parameter`]. Only requests by GET to a
+    /// [`Route::page`](super::Route::page) or [`Route::query`](super::Route::query) have any.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.values(name).next()
+    }
+
+    /// The non-empty values of a parameter of the query that may be repeated: `resource`.
+    pub fn queries(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query.values(name)
     }
 
     /// What the Authorization header said.
@@ -172,7 +195,7 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.form.names().collect();
+        let names: Vec<_> = self.form.names().chain(self.query.names()).collect();
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("path", &self.uri.path())

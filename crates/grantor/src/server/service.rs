@@ -96,7 +96,7 @@ where
     let read = match route.record() {
         // Whatever the head says: a document is the same for all.
         Record::Document => Ok(Read::default()),
-        Record::Decision => read(route.body(), &head, body).await,
+        Record::Decision => read(route, &head, body).await,
     };
     let (read, unreadable) = match read {
         Ok(read) => (read, None),
@@ -212,13 +212,16 @@ fn refused_body(error: Box<dyn std::error::Error + Send + Sync>) -> FormError {
 }
 
 /// Reads what the endpoint takes.
-async fn read<B>(kind: BodyKind, head: &Parts, body: B) -> Result<Read, FormError>
+async fn read<B>(route: &Route, head: &Parts, body: B) -> Result<Read, FormError>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let BodyKind::Form(largest) = kind else {
-        return Read::head(head);
+    let largest = match route.body() {
+        BodyKind::Form(largest) => largest,
+        BodyKind::Page(largest) if head.method == Method::POST => largest,
+        BodyKind::Page(_) | BodyKind::Query => return Read::query(head),
+        BodyKind::None => return Read::head(head),
     };
     let declared = head
         .headers
@@ -228,7 +231,7 @@ where
         return Err(FormError::TooLarge);
     }
     let body = read_body(body, largest).await?;
-    Read::form(head, &body)
+    Read::form(head, &body, route.repeatable())
 }
 
 impl<B> tower_service::Service<http::Request<B>> for AuthorizationServer

@@ -19,6 +19,9 @@ impl ReplayKind {
     /// An authorization code (RFC 6749 §4.1.2): the client and the code.
     pub const CODE: Self = Self("code");
 
+    /// A yes to a consent page: the subject and the page.
+    pub const CONSENT: Self = Self("consent");
+
     /// A kind of the embedder's own: a name with a colon, such as a URN, which no kind of ours
     /// has.
     pub const fn new(name: &'static str) -> Self {

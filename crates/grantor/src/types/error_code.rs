@@ -22,6 +22,20 @@ impl ErrorCode {
     pub const UNSUPPORTED_GRANT_TYPE: Self = Self::from_static("unsupported_grant_type");
     /// The scope is malformed, unknown or too wide (RFC 6749 §5.2).
     pub const INVALID_SCOPE: Self = Self::from_static("invalid_scope");
+    /// The authorization endpoint gives nothing of this kind (RFC 6749 §4.1.2.1).
+    pub const UNSUPPORTED_RESPONSE_TYPE: Self = Self::from_static("unsupported_response_type");
+    /// The person, or the server, does not allow it (RFC 6749 §4.1.2.1).
+    pub const ACCESS_DENIED: Self = Self::from_static("access_denied");
+    /// Somebody has to sign in, which the request forbids (OpenID Connect Core §3.1.2.6).
+    pub const LOGIN_REQUIRED: Self = Self::from_static("login_required");
+    /// The person has to be asked, which the request forbids (OpenID Connect Core §3.1.2.6).
+    pub const CONSENT_REQUIRED: Self = Self::from_static("consent_required");
+    /// A request that is a JWT is not taken (OpenID Connect Core §3.1.2.6).
+    pub const REQUEST_NOT_SUPPORTED: Self = Self::from_static("request_not_supported");
+    /// A request that is elsewhere is not fetched (OpenID Connect Core §3.1.2.6).
+    pub const REQUEST_URI_NOT_SUPPORTED: Self = Self::from_static("request_uri_not_supported");
+    /// No client registers itself on the way (OpenID Connect Core §3.1.2.6).
+    pub const REGISTRATION_NOT_SUPPORTED: Self = Self::from_static("registration_not_supported");
     /// The resource is malformed or not served (RFC 8707 §2).
     pub const INVALID_TARGET: Self = Self::from_static("invalid_target");
     /// Something broke; the status is 500.

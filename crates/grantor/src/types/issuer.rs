@@ -71,6 +71,11 @@ impl Issuer {
         &self.text
     }
 
+    /// Its origin, as browsers write it (RFC 6454 §6.2): scheme, host and port.
+    pub fn origin(&self) -> &str {
+        &self.text[..self.text.len() - self.path.len()]
+    }
+
     /// The URL of an endpoint, `name` without a slash.
     pub fn endpoint(&self, name: &str) -> String {
         format!("{}/{name}", self.text)
@@ -152,6 +157,7 @@ mod tests {
             issuer.well_known_path("oauth-authorization-server"),
             "/.well-known/oauth-authorization-server/tenant"
         );
+        assert_eq!(issuer.origin(), "https://as.example");
         assert_eq!(issuer.endpoint("token"), "https://as.example/tenant/token");
         assert_eq!(issuer.endpoint_path("token"), "/tenant/token");
     }

@@ -98,6 +98,27 @@ rules! {
     /// The client is registered for the grant, and the grant has no reason of its own against it
     /// (RFC 6749 §5.2).
     Grant = "grant",
+    /// The answer of an authorization request goes to a redirect URI of the client (RFC 6749
+    /// §3.1.2).
+    RedirectUri = "redirect_uri",
+    /// Who redeems a code is who asked for it (RFC 7636).
+    Pkce = "pkce",
+    /// A page goes on with its own ticket, in its own browser, in time.
+    Ticket = "ticket",
+    /// A form comes from a page of this server.
+    Origin = "origin",
+    /// Somebody is signed in, recently enough.
+    Session = "session",
+    /// The passkey is one of the person's.
+    Passkey = "passkey",
+    /// The password is that of the person.
+    Password = "password",
+    /// The invitation is good.
+    Invitation = "invitation",
+    /// The person allows it.
+    Consent = "consent",
+    /// The authorization code is good, for this client, in time, once (RFC 6749 §4.1.3).
+    Code = "code",
     /// The resource is one that is served (RFC 8707 §2).
     Resource = "resource",
     /// The scope is one, and no wider than allowed (RFC 6749 §3.3).

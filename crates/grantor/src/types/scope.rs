@@ -137,6 +137,24 @@ impl Scope {
             .filter(|token| token.starts_with(Self::RESERVED))
     }
 
+    /// The tokens that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self::of(self.tokens().filter(|token| !other.has(token)).collect())
+    }
+
+    /// Those of the tokens that mean no power over this server.
+    #[must_use]
+    pub fn without_reserved(&self) -> Self {
+        let is_reserved = |token: &&str| token.starts_with(Self::RESERVED);
+        Self::of(self.tokens().filter(|token| !is_reserved(token)).collect())
+    }
+
+    /// Whether this token is in it.
+    pub fn has(&self, token: &str) -> bool {
+        self.tokens().any(|known| known == token)
+    }
+
     /// The tokens in alphabetical order.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.0.split_terminator(' ')
@@ -239,6 +257,9 @@ mod tests {
         assert_eq!(one.intersection(&other), scope("c b"));
         assert!(one.intersection(&other).is_subset(&one) && Scope::default().is_subset(&one));
         assert!(!one.is_subset(&other) && !one.is_subset(&Scope::default()));
+        assert_eq!(one.without(&other), scope("a"));
+        assert!(one.has("a") && !other.has("a"));
+        assert_eq!(scope("a grantor:read").without_reserved(), scope("a"));
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Endpoints: which path and method leads where, and what metadata says about it. All are registered
 //! alike, those of this server and those of others.
 
+mod authorization;
 mod introspection;
 mod jwks;
 mod metadata;
@@ -10,6 +11,7 @@ mod token;
 
 use async_trait::async_trait;
 
+pub use authorization::{AuthorizationEndpoint, ConsentEndpoint};
 pub use introspection::IntrospectionEndpoint;
 pub use jwks::JwkSetEndpoint;
 pub use metadata::{Metadata, MetadataEndpoint};

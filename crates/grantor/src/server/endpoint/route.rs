@@ -29,6 +29,10 @@ impl Path {
 pub(in crate::server) enum BodyKind {
     /// A form of at most this many octets.
     Form(usize),
+    /// Nothing: the parameters stand in the query.
+    Query,
+    /// The query of a GET; a form of at most this many octets otherwise.
+    Page(usize),
     /// Nothing.
     None,
 }
@@ -51,6 +55,7 @@ pub struct Route {
     methods: &'static [Method],
     body: BodyKind,
     record: Record,
+    repeatable: &'static [&'static str],
 }
 
 /// Largest form, in octets.
@@ -65,6 +70,7 @@ impl Route {
             methods: &[Method::POST],
             body: BodyKind::Form(MAX_FORM_BYTES),
             record: Record::Decision,
+            repeatable: &[],
         }
     }
 
@@ -73,6 +79,25 @@ impl Route {
         Self {
             methods: &[Method::GET, Method::HEAD],
             body: BodyKind::None,
+            ..Self::form(name, path)
+        }
+    }
+
+    /// Takes GET and HEAD with parameters in the query, of at most 8 KiB, read as strictly as a form
+    /// ([`Request::query`](crate::server::Request::query)). Each request is a decision.
+    pub fn query(name: &'static str, path: Path) -> Self {
+        Self {
+            body: BodyKind::Query,
+            ..Self::get(name, path)
+        }
+    }
+
+    /// Shows a page by GET and HEAD, as [`Route::query`], and takes the form on it by POST, as
+    /// [`Route::form`]. Each request is a decision.
+    pub fn page(name: &'static str, path: Path) -> Self {
+        Self {
+            methods: &[Method::GET, Method::HEAD, Method::POST],
+            body: BodyKind::Page(MAX_FORM_BYTES),
             ..Self::form(name, path)
         }
     }
@@ -97,9 +122,17 @@ impl Route {
     /// Sets how large a form may be, in octets. 64 KiB if it is not set.
     #[must_use]
     pub fn with_largest_form(mut self, octets: usize) -> Self {
-        if self.body != BodyKind::None {
-            self.body = BodyKind::Form(octets);
+        match &mut self.body {
+            BodyKind::Form(largest) | BodyKind::Page(largest) => *largest = octets,
+            BodyKind::Query | BodyKind::None => {}
         }
+        self
+    }
+
+    /// Takes these parameters of a form as often as they come, as boxes to tick send theirs.
+    #[must_use]
+    pub fn repeating(mut self, names: &'static [&'static str]) -> Self {
+        self.repeatable = names;
         self
     }
 
@@ -120,6 +153,10 @@ impl Route {
 
     pub(in crate::server) fn body(&self) -> BodyKind {
         self.body
+    }
+
+    pub(in crate::server) fn repeatable(&self) -> &'static [&'static str] {
+        self.repeatable
     }
 
     pub(in crate::server) fn record(&self) -> Record {

@@ -20,6 +20,9 @@ pub enum FormError {
     /// More than the endpoint takes.
     #[error("request is too large")]
     TooLarge,
+    /// A query of more than 8 KiB.
+    #[error("the query is too large")]
+    QueryTooLarge,
     /// The body stopped coming.
     #[error("request body was not received")]
     Incomplete,
@@ -59,6 +62,9 @@ impl From<FormError> for Refusal {
             E::TooLarge => invalid("request is too large")
                 .with_status(StatusCode::PAYLOAD_TOO_LARGE)
                 .closing_the_connection(),
+            E::QueryTooLarge => {
+                invalid("the query is too large").with_status(StatusCode::URI_TOO_LONG)
+            }
             E::Incomplete => invalid("request body was not received").closing_the_connection(),
             E::Encoding(_) => invalid("form is not correctly encoded"),
             E::DuplicateParameter(_) => invalid("a parameter is repeated"),

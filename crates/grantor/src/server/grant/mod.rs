@@ -1,5 +1,6 @@
 //! Grants: what a request is entitled to (RFC 6749 §1.3, §4.5).
 
+mod authorization_code;
 mod client_credentials;
 mod error;
 mod jwt_bearer;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use authorization_code::{AuthorizationCode, CodeError};
 pub use client_credentials::ClientCredentials;
 pub use error::GrantError;
 pub use jwt_bearer::JwtBearer;
