@@ -34,6 +34,7 @@ pub fn build_server(
     AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.keys.clone())
         .token_ids(store.token_ids())
+        .seals(store.seals())
         .decisions((Thinned::new((TracingLog, store.decisions.clone())), metrics))
         .clients(store.client_source.clone())
         .subjects(store.subject_source.clone())

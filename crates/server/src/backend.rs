@@ -7,7 +7,7 @@ use std::{
 
 use grantor::{
     registry::{Client, Permission, Subject},
-    server::TokenIds,
+    server::{Seals, TokenIds},
     storage::{
         Artifacts, ClientSource, DecisionStore, KeyStore, PermissionSource, Readiness, Registry,
         ReplayGuard, StoreError, StoreFigures, SubjectSource,
@@ -116,6 +116,11 @@ impl Backend {
     /// Makes the `jti` of access tokens as every process with this store does.
     pub fn token_ids(&self) -> TokenIds {
         self.engine.token_ids()
+    }
+
+    /// Seals codes and tickets as every process with this store does.
+    pub fn seals(&self) -> Seals {
+        self.engine.seals()
     }
 
     /// The names of all clients and subjects.

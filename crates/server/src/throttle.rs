@@ -136,10 +136,13 @@ impl<L> Thinned<L> {
         if !decision.is_cheap() {
             return true;
         }
+        // A page was shown, and nothing decided.
+        if decision.outcome == Outcome::Undecided {
+            return false;
+        }
         let rule = match &decision.outcome {
             Outcome::Refused { rule, .. } => rule.name(),
-            Outcome::Granted => "granted",
-            Outcome::Undecided => "undecided",
+            Outcome::Granted | Outcome::Undecided => "granted",
         };
         let budgets = if rule == Rule::Throttled.name() {
             &self.impatient

@@ -11,7 +11,7 @@ use std::{
 use grantor::{
     file,
     jose::{base64url_decode, base64url_encode, crypto},
-    server::TokenIds,
+    server::{Seals, TokenIds},
 };
 use zeroize::Zeroizing;
 
@@ -48,6 +48,7 @@ pub enum MasterKeyError {
 pub struct MasterKey {
     sealing: crypto::SealingKey,
     token_ids: TokenIds,
+    seals: Seals,
 }
 
 impl MasterKey {
@@ -150,15 +151,15 @@ impl MasterKey {
     }
 
     fn new(key: &[u8; 32]) -> Self {
-        // The master key is random, so a digest of it and a purpose is a key of its own.
-        let digest = Zeroizing::new(crypto::sha256(&[b"grantor: jti of access tokens", key]));
-        let token_ids = digest
-            .first_chunk()
-            .expect("a digest has more than 16 octets");
         Self {
             sealing: crypto::SealingKey::new(key),
-            token_ids: TokenIds::new(token_ids),
+            token_ids: TokenIds::new(&derived(key, b"grantor: jti of access tokens")),
+            seals: Seals::new(&derived(key, b"grantor: sealed values")),
         }
+    }
+
+    pub(crate) fn seals(&self) -> &Seals {
+        &self.seals
     }
 
     pub(crate) fn token_ids(&self) -> &TokenIds {
@@ -172,6 +173,13 @@ impl MasterKey {
     pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.sealing.open(purpose.as_bytes(), sealed)
     }
+}
+
+/// The master key is random, so a digest of it and a purpose is a key of its own.
+fn derived(key: &[u8; 32], purpose: &[u8]) -> Zeroizing<[u8; 16]> {
+    let digest = Zeroizing::new(crypto::sha256(&[purpose, key]));
+    let beginning = digest.first_chunk();
+    Zeroizing::new(*beginning.expect("a digest has more than 16 octets"))
 }
 
 /// The name of a file too, where the file system can do that: the database, perhaps on another

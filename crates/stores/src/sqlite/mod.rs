@@ -36,7 +36,10 @@ mod writer;
 
 use std::sync::{Arc, Mutex};
 
-use grantor::{server::TokenIds, storage::StoreError};
+use grantor::{
+    server::{Seals, TokenIds},
+    storage::StoreError,
+};
 use rusqlite::Connection;
 
 pub use backup::{BackupError, Restored, Revocations};
@@ -91,6 +94,12 @@ impl SqliteStore {
             master_key, marks, ..
         } = self.0.source();
         master_key.token_ids().clone().since(marks.sealed_since())
+    }
+
+    /// Seals codes and tickets under a key that comes from the master key: those of one process are
+    /// good in every other that opens this database.
+    pub fn seals(&self) -> Seals {
+        self.0.source().master_key.seals().clone()
     }
 
     /// Runs `work` in the writer's transaction, all or nothing. The effect is in force in this
