@@ -25,6 +25,7 @@ use crate::{
     answer::Answer,
     forge::{Jwt, Key, keys, quote},
     form::Form,
+    people::Sessions,
 };
 
 pub const ISSUER: &str = "https://as.example";
@@ -163,9 +164,23 @@ impl World {
         Self::bare(|builder| change(builder.standard()))
     }
 
+    /// The standard server with the code grant, and the people who sign in.
+    pub fn with_people(change: impl FnOnce(Builder) -> Builder) -> (Self, Sessions) {
+        let (store, sessions) = (Arc::new(MemoryStore::new()), Sessions::default());
+        let people = sessions.people(&store);
+        let add = |builder: Builder| {
+            let builder = builder.standard().code_grant(people);
+            change(builder.endpoint(sessions.clone()))
+        };
+        (Self::on(store, add), sessions)
+    }
+
     /// A server with whatever grants and methods are added.
     pub fn bare(add: impl FnOnce(Builder) -> Builder) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        Self::on(Arc::new(MemoryStore::new()), add)
+    }
+
+    fn on(store: Arc<MemoryStore>, add: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Arc::new(ManualClock::new(at(0.0)));
         let log = Log::default();
         let issuer = Issuer::parse(ISSUER).expect("an issuer");

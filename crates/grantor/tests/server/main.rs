@@ -3,8 +3,11 @@
 
 mod algorithms;
 mod assertion_rules;
+mod authorization;
 mod builder;
 mod client_auth;
+mod code_grant;
+mod consent;
 mod endpoints;
 mod enumeration;
 mod expectation;
@@ -14,6 +17,7 @@ mod introspection;
 mod issued_tokens;
 mod lifecycle;
 mod metadata;
+mod people;
 mod permissions;
 mod policy;
 mod presented;
