@@ -175,11 +175,12 @@ impl<L: Load> Refreshing<L> {
     /// Waits for a load, unless there has been one since `seen`. What it found stands in the state.
     async fn refresh(&self, seen: &State<L>) {
         let inner = &self.0;
-        // A load that was lost with its runtime has found nothing.
-        let _ = inner
+        let found = inner
             .flight
-            .join(|| inner.loaded_since(seen), || Reload(inner.clone()))
-            .await;
+            .join(|| inner.loaded_since(seen), || Reload(inner.clone()));
+        // In a box, so that each caller that need not wait moves less memory. A load that was lost
+        // with its runtime has found nothing.
+        let _ = Box::pin(found).await;
     }
 
     /// As `refresh`, without waiting, and not too soon after a failure.
