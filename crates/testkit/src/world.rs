@@ -202,6 +202,13 @@ impl World {
         self.clock.set(at(seconds));
     }
 
+    /// A new one, and a party of it.
+    pub async fn with(usage: Use) -> (Self, Party) {
+        let world = Self::new();
+        let party = world.party(usage).await;
+        (world, party)
+    }
+
     /// Registers a new client that is fit for this use, with the usual key.
     pub async fn party(&self, usage: Use) -> Party {
         let key = if usage == Use::ClientSecretJwt {

@@ -2,11 +2,30 @@
 
 use rusqlite::Connection;
 
-use crate::{load::Load, world::World};
+use crate::{load::Load, oracle::Kept, world::World};
 
 /// A connection of another process, as far as SQLite can tell.
 pub fn other(world: &World) -> Connection {
     Connection::open(world.server.data().join("grantor.db")).expect("a connection")
+}
+
+/// Locks the database until requests are told to come back; answers what the load was answered.
+pub fn locked_meanwhile(world: &World, load: Load, what: &str) -> Kept {
+    let other = other(world);
+    other
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .expect("a timeout");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    world
+        .server
+        .wait_until("requests are told to come back", || load.refused() > 0);
+    world.is_not_ready(what);
+    other.execute_batch("ROLLBACK").expect("released");
+    load.goes_on(world, "after the lock");
+    let kept = load.end();
+    kept.refusals_are_temporary(what);
+    assert!(kept.unsure.is_empty(), "{:?}", kept.unsure);
+    kept
 }
 
 #[test]
@@ -15,20 +34,7 @@ fn a_locked_database_refuses_for_a_while_and_loses_nothing() {
     let before = world.control();
     let load = Load::begin(&world);
     load.goes_on(&world, "before the lock");
-    let other = other(&world);
-    other
-        .busy_timeout(std::time::Duration::from_secs(5))
-        .expect("a timeout");
-    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-    world
-        .server
-        .wait_until("requests are told to come back", || load.refused() > 0);
-    world.is_not_ready("locked");
-    other.execute_batch("ROLLBACK").expect("released");
-    load.goes_on(&world, "after the lock");
-    let kept = load.end();
-    kept.refusals_are_temporary("locked");
-    assert!(kept.unsure.is_empty(), "{:?}", kept.unsure);
+    let kept = locked_meanwhile(&world, load, "locked");
     before.and(kept).holds(&world, "locked");
 }
 

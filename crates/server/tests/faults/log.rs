@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::{load::Load, lock::other, oracle::Kept, world::World};
+use crate::{load::Load, lock::locked_meanwhile, oracle::Kept, world::World};
 
 /// `O_NONBLOCK` of Linux: the pipe is opened before the server writes to it.
 const NONBLOCK: i32 = 0o4000;
@@ -58,20 +58,7 @@ fn a_log_that_nobody_reads_while_the_database_is_locked_stops_nobody() {
     world
         .server
         .wait_until("the pipe is full", || load.granted() >= 300);
-    let other = other(&world);
-    other
-        .busy_timeout(std::time::Duration::from_secs(5))
-        .expect("a timeout");
-    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-    world
-        .server
-        .wait_until("requests are told to come back", || load.refused() > 0);
-    world.is_not_ready("locked, and no log");
-    other.execute_batch("ROLLBACK").expect("released");
-    load.goes_on(&world, "after the lock");
-    let kept = load.end();
-    kept.refusals_are_temporary("locked, and no log");
-    assert!(kept.unsure.is_empty(), "{:?}", kept.unsure);
+    let kept = locked_meanwhile(&world, load, "locked, and no log");
     before.and(kept).holds(&world, "log stalled");
     drop(reader);
 }

@@ -63,6 +63,16 @@ fn client(name: &str, method: AuthMethod, secrets: Vec<ClientSecret>) -> Client 
     .expect("a client")
 }
 
+/// Registers a public client.
+async fn register(store: &SqliteStore, name: &str) {
+    let (client, by) = (
+        client(name, AuthMethod::NONE, Vec::new()),
+        Actor::program("test"),
+    );
+    let created = store.clients().create(client, &by).await;
+    created.expect("created");
+}
+
 fn in_a_minute() -> UnixTime {
     SystemClock.now().plus(Duration::from_secs(60))
 }
@@ -80,14 +90,7 @@ async fn everything_is_there_after_a_restart() {
     let key = ReplayKey::new("issuer", "jti");
     let store = open(directory.path());
     let ring = store.key_ring().published().to_vec();
-    store
-        .clients()
-        .create(
-            client("a", AuthMethod::NONE, Vec::new()),
-            &Actor::program("test"),
-        )
-        .await
-        .expect("created");
+    register(&store, "a").await;
     assert_eq!(
         store
             .claim(
@@ -121,14 +124,7 @@ async fn everything_is_there_after_a_restart() {
 async fn a_change_by_another_process_is_in_force_within_a_second() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (server, operator) = (open(directory.path()), open(directory.path()));
-    operator
-        .clients()
-        .create(
-            client("a", AuthMethod::NONE, Vec::new()),
-            &Actor::program("test"),
-        )
-        .await
-        .expect("created");
+    register(&operator, "a").await;
     within_a_second(async || server.client(&id("a")).await.expect("read").is_some()).await;
 
     let before = operator
@@ -197,15 +193,8 @@ async fn a_new_key_is_published_before_it_signs_and_an_old_one_until_its_tokens_
     within_a_second(async || store.key_ring().signing().key_id() == Some(&new.key_id)).await;
     clock.advance(Duration::from_secs(58));
     // Who sees a change that was made after it has looked after it.
-    open_with_clock(directory.path(), clock.clone())
-        .expect("the store opens")
-        .clients()
-        .create(
-            client("after", AuthMethod::NONE, Vec::new()),
-            &Actor::program("test"),
-        )
-        .await
-        .expect("created");
+    let other = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
+    register(&other, "after").await;
     within_a_second(async || store.client(&id("after")).await.expect("read").is_some()).await;
     assert_eq!(
         store.key_ring().published().len(),
@@ -1063,14 +1052,7 @@ async fn no_secret_is_readable_in_the_file() {
 async fn what_is_committed_reaches_the_database_file_while_the_store_is_in_use() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = open(directory.path());
-    store
-        .clients()
-        .create(
-            client("a-name-to-look-for", AuthMethod::NONE, Vec::new()),
-            &Actor::program("test"),
-        )
-        .await
-        .expect("created");
+    register(&store, "a-name-to-look-for").await;
     let name = b"a-name-to-look-for";
     let path = directory.path().join("grantor.db");
     let is_there = || {
@@ -1379,14 +1361,7 @@ async fn a_server_that_missed_changes_finds_everything_again() {
     let server = open(directory.path());
     let path = directory.path().join("grantor.db");
     let operator = open(directory.path());
-    operator
-        .clients()
-        .create(
-            client("before", AuthMethod::NONE, Vec::new()),
-            &Actor::program("test"),
-        )
-        .await
-        .expect("created");
+    register(&operator, "before").await;
     within_a_second(async || server.client(&id("before")).await.expect("read").is_some()).await;
     // Changes that were made and pruned between two looks: all that is left is a gap in the
     // sequence.
