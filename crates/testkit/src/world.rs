@@ -203,7 +203,7 @@ impl World {
     }
 
     /// A new one, and a party of it.
-    pub async fn with(usage: Use) -> (Self, Party) {
+    pub async fn with_party(usage: Use) -> (Self, Party) {
         let world = Self::new();
         let party = world.party(usage).await;
         (world, party)

@@ -139,7 +139,7 @@ async fn rejects_alg_none_and_every_unknown_name() {
         "\"\"",
     ];
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for name in names {
             let change = |jwt: Jwt| jwt.header("alg", name);
             world
@@ -226,7 +226,7 @@ async fn rejects_hmac_with_anything_public_as_its_key() {
 
 #[tokio::test]
 async fn rejects_weak_secrets_of_client_secret_jwt() {
-    let (world, party) = World::with(Use::ClientSecretJwt).await;
+    let (world, party) = World::with_party(Use::ClientSecretJwt).await;
     for guess in [
         "",
         "null",
@@ -453,7 +453,7 @@ async fn kid_selects_the_key_to_the_letter() {
 
 #[tokio::test]
 async fn kid_is_ignored_for_client_secrets() {
-    let (world, party) = World::with(Use::ClientSecretJwt).await;
+    let (world, party) = World::with_party(Use::ClientSecretJwt).await;
     world
         .accepts(&party, "an invented kid", |jwt| {
             jwt.header("kid", quote("an-invented-kid"))
@@ -513,7 +513,7 @@ async fn without_kid_at_most_four_keys_of_the_algorithm_are_tried() {
 #[tokio::test]
 async fn rejects_signatures_over_anything_else() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let good = party.jwt().sign(&party.key);
         let [header, payload, signature] =
             <[&str; 3]>::try_from(good.split('.').collect::<Vec<_>>()).expect("three");

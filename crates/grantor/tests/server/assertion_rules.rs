@@ -14,7 +14,7 @@ use Reason::{Each, Same};
 async fn each_use() -> Vec<(World, Party)> {
     let mut all = Vec::new();
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         all.push((world, party));
     }
     all
@@ -341,7 +341,7 @@ async fn token_endpoint_as_audience_is_for_grants_and_legacy_clients() {
 
 #[tokio::test]
 async fn explains_the_audience_once_the_signature_has_verified() {
-    let (world, party) = World::with(Use::PrivateKeyJwt).await;
+    let (world, party) = World::with_party(Use::PrivateKeyJwt).await;
     let jwt = party.jwt().text("aud", TOKEN_ENDPOINT);
     let answer = world.send(&party.form(&jwt.sign(&party.key))).await;
     assert!(

@@ -130,7 +130,7 @@ fn settings_keep_secrets_and_public_keys_apart() {
 
 #[tokio::test]
 async fn clones_of_a_server_share_everything() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let clone = world.server.clone();
     let form = party.good_form();
     assert_eq!(clone.respond(form.request()).await.status(), 200);

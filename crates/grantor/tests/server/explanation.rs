@@ -97,7 +97,7 @@ async fn names_the_one_broken_rule_and_the_server_decides_just_so() {
         ("no jti", "jti", |jwt| jwt.without("jti")),
     ];
     for of in Use::PUBLIC_KEY {
-        let (world, party) = World::with(of).await;
+        let (world, party) = World::with_party(of).await;
         for (row, rule, change) in rows {
             let token = change(party.jwt()).sign(&party.key);
             let explanation = world
@@ -118,7 +118,7 @@ async fn names_the_one_broken_rule_and_the_server_decides_just_so() {
 
 #[tokio::test]
 async fn says_what_was_expected_and_what_came() {
-    let (world, party) = World::with(Use::PrivateKeyJwt).await;
+    let (world, party) = World::with_party(Use::PrivateKeyJwt).await;
     let token = party
         .jwt()
         .text("aud", "https://other.example")
@@ -249,7 +249,7 @@ async fn tells_the_keys_tried_their_source_and_the_difference_of_the_clocks() {
 
 #[tokio::test]
 async fn a_client_secret_is_named_as_the_key_tried_and_shows_nothing_of_itself() {
-    let (world, party) = World::with(Use::ClientSecretJwt).await;
+    let (world, party) = World::with_party(Use::ClientSecretJwt).await;
     let explanation = world
         .server
         .explain(&party.jwt().sign(&party.key), usage(Use::ClientSecretJwt))
@@ -269,7 +269,7 @@ async fn a_client_secret_is_named_as_the_key_tried_and_shows_nothing_of_itself()
 #[tokio::test]
 async fn a_good_assertion_is_not_used_up_and_a_used_one_is_named_a_replay() {
     for of in Use::ALL {
-        let (world, party) = World::with(of).await;
+        let (world, party) = World::with_party(of).await;
         let token = party.jwt().sign(&party.key);
         for _ in 0..2 {
             let explanation = world
@@ -291,7 +291,7 @@ async fn a_good_assertion_is_not_used_up_and_a_used_one_is_named_a_replay() {
 
 #[tokio::test]
 async fn a_forged_signature_and_a_foreign_algorithm_are_told_apart() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let forged = party
         .jwt()
         .sign(&grantor_testkit::Key::generate(party.key.algorithm));
@@ -427,7 +427,7 @@ async fn a_refusal_is_explained_without_asking_again() {
 #[tokio::test]
 async fn a_grant_is_explained_to_its_end() {
     type Change = fn(Jwt) -> Jwt;
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     world.permit(&party, "employee", Some("read")).await;
     for (name, enabled) in [("stranger", true), ("retired", false)] {
         let mut subject = Subject::new(SubjectId::parse(name).expect("a subject"));
@@ -486,7 +486,7 @@ async fn a_grant_is_explained_to_its_end() {
 
 #[tokio::test]
 async fn the_record_holds_what_was_sent() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let twice = JWT_BEARER.replace(':', "%3A");
     let good = party.good_form();
     for (form, cause_of_it) in [

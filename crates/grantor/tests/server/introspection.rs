@@ -543,7 +543,7 @@ async fn nobody_asks_without_authentication() {
 #[tokio::test]
 async fn assertions_are_judged_as_at_the_token_endpoint_and_used_up_for_both() {
     for usage in Use::CLIENT {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let ask = |assertion: &str| {
             grantor_testkit::with_client_assertion(question().with("token", "any-token"), assertion)
         };

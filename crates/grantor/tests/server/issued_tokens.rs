@@ -57,7 +57,7 @@ async fn verified(world: &World, token: &str) -> (Value, Value) {
 #[tokio::test]
 async fn access_tokens_are_those_of_rfc_9068() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         world.set_clock(0.999);
         let answer = world.send(&party.good_form().with("scope", "read")).await;
         let (header, mut claims) = verified(&world, answer.granted("a token")).await;
@@ -84,7 +84,7 @@ async fn access_tokens_are_those_of_rfc_9068() {
 
 #[tokio::test]
 async fn subject_and_client_are_told_apart() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     world.permit(&party, "somebody", None).await;
     let answer = world
         .accepts(&party, "for somebody", |jwt| jwt.text("sub", "somebody"))

@@ -69,7 +69,7 @@ async fn a_client_is_refused_on_the_first_request_after_it_was_disabled_or_delet
 #[tokio::test]
 async fn a_replaced_key_is_refused_on_the_next_request() {
     for usage in Use::PUBLIC_KEY {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         world.accepts(&party, "the registered key", |jwt| jwt).await;
         let rotated = Client::new(
             metadata(&party.id, usage.method()),

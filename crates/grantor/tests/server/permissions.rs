@@ -82,7 +82,7 @@ async fn is_refused(world: &World, party: &Party, row: &str) {
 
 #[tokio::test]
 async fn a_permission_counts_for_the_grants_that_it_lists() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     world.permit(&party, "somebody", None).await;
     change(&world, &party, |permission| {
         permission.by_grants(vec![GrantType::from_static("urn:example:other")])

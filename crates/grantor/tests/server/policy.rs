@@ -43,7 +43,7 @@ fn granted_scope(answer: &Answer) -> String {
 #[tokio::test]
 async fn a_scope_within_the_registered_one_is_granted_as_requested() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (requested, granted) in [
             ("read", "read"),
             ("write read", "read write"),
@@ -66,7 +66,7 @@ async fn a_scope_within_the_registered_one_is_granted_as_requested() {
 #[tokio::test]
 async fn a_scope_beyond_the_registered_one_is_refused() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for requested in [
             "administrate",
             "read administrate",
@@ -94,7 +94,7 @@ async fn a_scope_beyond_the_registered_one_is_refused() {
 #[tokio::test]
 async fn a_malformed_scope_is_refused() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let long = "r".repeat(5000);
         for scope in [
             " ",
@@ -158,7 +158,7 @@ async fn grant_with_scope_claim(
 
 #[tokio::test]
 async fn a_scope_claim_is_the_requested_scope_where_the_form_has_none() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     for (claim, form, granted) in [
         ("\"read\"", None, "read"),
         ("\"write read\"", None, "read write"),
@@ -174,7 +174,7 @@ async fn a_scope_claim_is_the_requested_scope_where_the_form_has_none() {
 
 #[tokio::test]
 async fn a_scope_claim_never_widens() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let wide = grant_with_scope_claim(&world, &party, "\"read administrate\"", None).await;
     wide.refused(
         "claim",
@@ -213,7 +213,7 @@ async fn a_scope_claim_never_widens() {
 
 #[tokio::test]
 async fn a_permission_limits_the_scope_for_its_subject() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     world
         .permit(&party, "reader-subject", Some("read administrate"))
         .await;

@@ -27,7 +27,7 @@ const REPLAYED: (&str, &str) = ("replay", "jti: used before");
 #[tokio::test]
 async fn rejects_an_assertion_the_second_time() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let form = party.good_form();
         world.send(&form).await.granted("the first time");
         for _ in 0..2 {
@@ -43,7 +43,7 @@ async fn rejects_an_assertion_the_second_time() {
 #[tokio::test]
 async fn rejects_a_token_id_in_another_assertion_by_the_same_issuer() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         world
             .accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id"))
             .await;
@@ -59,7 +59,7 @@ async fn rejects_a_token_id_in_another_assertion_by_the_same_issuer() {
 #[tokio::test]
 async fn rejects_one_assertion_in_both_uses() {
     for first in Use::PUBLIC_KEY {
-        let (world, party) = World::with(first).await;
+        let (world, party) = World::with_party(first).await;
         let second = Party {
             usage: if first == Use::Grant {
                 Use::PrivateKeyJwt
@@ -84,7 +84,7 @@ async fn rejects_one_assertion_in_both_uses() {
 
 #[tokio::test]
 async fn rejects_one_assertion_as_client_and_grant_of_one_request() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let [one, other] = [party.jwt(), party.jwt()].map(|jwt| jwt.sign(&party.key));
     let twice = with_client_assertion(Form::new(JWT_BEARER).with("assertion", &one), &one);
     world
@@ -99,7 +99,7 @@ async fn rejects_one_assertion_as_client_and_grant_of_one_request() {
 #[tokio::test]
 async fn a_refused_assertion_never_uses_up_its_token_id() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let good = party.jwt();
         let forger = if usage == Use::ClientSecretJwt {
             grantor_testkit::Key::secret("f".repeat(64))
@@ -176,7 +176,7 @@ async fn a_stranger_cannot_use_up_an_assertion_in_its_own_name() {
 #[tokio::test]
 async fn a_request_that_fails_after_verification_has_used_its_assertion_up() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let form = party.good_form();
         let wide = form.clone().with("scope", "administrate");
         world
@@ -207,7 +207,7 @@ async fn token_ids_of_two_clients_do_not_collide() {
 #[tokio::test]
 async fn token_ids_are_compared_to_the_letter() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for jti in ["caf\u{e9}", "cafe\u{301}", "CAF\u{c9}", "caf\u{e9} "] {
             world.accepts(&party, jti, |jwt| jwt.text("jti", jti)).await;
         }
@@ -222,7 +222,7 @@ async fn token_ids_are_compared_to_the_letter() {
 #[tokio::test]
 async fn a_use_is_remembered_until_expiry_plus_leeway() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let form = party.good_form();
         world.send(&form).await.granted("the first time");
         world.set_clock(89.999);
@@ -249,7 +249,7 @@ async fn a_use_is_remembered_until_expiry_plus_leeway() {
 #[tokio::test]
 async fn a_token_id_may_come_again_once_its_first_assertion_is_over() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         world
             .accepts(&party, "first", |jwt| jwt.text("jti", "the-same-token-id"))
             .await;
@@ -279,7 +279,7 @@ async fn a_token_id_may_come_again_once_its_first_assertion_is_over() {
 #[tokio::test]
 async fn clock_going_back_does_not_free_a_used_assertion() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let form = party.good_form();
         world.send(&form).await.granted("the first time");
         world.set_clock(-20.0);
@@ -293,7 +293,7 @@ async fn clock_going_back_does_not_free_a_used_assertion() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_concurrent_uses_give_exactly_one_token() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let form = party.good_form();
         let start = Arc::new(tokio::sync::Barrier::new(64));
         let mut tasks = Vec::new();
@@ -400,7 +400,7 @@ async fn a_request_that_is_cut_off_while_it_claims_leaves_a_record() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_opens_nothing() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let used = party.good_form();
         world.send(&used).await.granted("the first time");
         // What is over is swept when the store makes room.
@@ -557,7 +557,7 @@ async fn nodes_that_share_a_guard_accept_an_assertion_once() {
 #[tokio::test]
 async fn decisions_hold_a_digest_of_the_token_id_and_never_the_assertion() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let jti = "a-token-id-to-look-for";
         let form = party.form(&party.jwt().text("jti", jti).sign(&party.key));
         let digest = base64url_encode(ReplayKey::new(&party.id, jti).as_bytes());

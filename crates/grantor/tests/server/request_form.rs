@@ -18,7 +18,7 @@ use tower_service::Service;
 async fn good() -> Vec<(World, Party)> {
     let mut all = Vec::new();
     for usage in Use::PUBLIC_KEY {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         all.push((world, party));
     }
     all
@@ -97,7 +97,7 @@ async fn ignores_unknown_parameters_and_takes_empty_ones_as_omitted() {
         "parameter grant_type is missing",
     )
     .await;
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let form = party.good_form();
     for without in [
         form.clone().without("assertion"),
@@ -218,7 +218,7 @@ async fn the_content_type_is_a_form_in_utf_8() {
 /// repeats nothing (the oracle sees to it).
 #[tokio::test]
 async fn a_malformed_content_type_is_invalid_at_every_endpoint() {
-    let (world, party) = World::with(Use::PrivateKeyJwt).await;
+    let (world, party) = World::with_party(Use::PrivateKeyJwt).await;
     for uri in ["/token", "/introspect", "/revoke"] {
         let good = || Form {
             uri: uri.to_owned(),
@@ -342,7 +342,7 @@ async fn parameters_are_decoded_exactly_once() {
 
 #[tokio::test]
 async fn other_methods_are_not_allowed() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     for method in [
         "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "post", "PROPFIND",
     ] {
@@ -397,7 +397,7 @@ async fn other_methods_are_not_allowed() {
 
 #[tokio::test]
 async fn no_origin_is_allowed_to_read_an_answer() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     for origin in ["https://evil.example", "null"] {
         let answer = world
             .send(&party.good_form().header("origin", origin))
@@ -479,7 +479,7 @@ async fn a_body_beyond_64_kib_is_too_large() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_no_request() {
-    let (world, party) = World::with(Use::Grant).await;
+    let (world, party) = World::with_party(Use::Grant).await;
     let form = party.good_form();
     let frames = [
         Ok(Frame::data(Bytes::from(form.body()))),

@@ -70,7 +70,7 @@ async fn another_clients_token_stays_active_and_the_answer_does_not_tell() {
 
 #[tokio::test]
 async fn unknown_malformed_and_foreign_tokens_are_answered_alike() {
-    let (world, party) = World::with(Use::PrivateKeyJwt).await;
+    let (world, party) = World::with_party(Use::PrivateKeyJwt).await;
     let forged = party.jwt().header("typ", "\"at+jwt\"").sign(&party.key);
     for token in ["nothing", "a.b.c", forged.as_str()] {
         revoke(&world, &party, token).await;

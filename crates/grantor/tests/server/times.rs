@@ -49,7 +49,7 @@ async fn an_assertion_is_good_until_expiry_plus_leeway() {
         (-86_400_000, Bad("exp", "exp: expired 86400 s ago")),
     ];
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (millis, verdict) in rows {
             judge(
                 &world,
@@ -109,7 +109,7 @@ async fn without_leeway_now_must_be_before_expiry() {
 #[tokio::test]
 async fn the_same_assertion_expires_as_the_clock_moves() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         let [in_time, late] = [party.good_form(), party.good_form()];
         world.set_clock(89.999);
         world
@@ -137,7 +137,7 @@ async fn expiry_is_at_most_one_hour_plus_leeway_ahead() {
         (86_400_000, late),
     ];
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (millis, verdict) in rows {
             judge(
                 &world,
@@ -172,7 +172,7 @@ async fn not_before_has_come_but_for_leeway() {
         (65_000, early),
     ];
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (millis, verdict) in rows {
             let change = |jwt: Jwt| jwt.claim("nbf", date(millis)).claim("exp", date(600_000));
             judge(&world, &party, &format!("nbf {millis} ms"), change, verdict).await;
@@ -195,7 +195,7 @@ async fn issue_time_is_neither_in_the_future_nor_long_ago() {
         (-86_400_000, old),
     ];
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (millis, verdict) in rows {
             let change = |jwt: Jwt| jwt.claim("iat", date(millis)).claim("exp", date(600_000));
             judge(&world, &party, &format!("iat {millis} ms"), change, verdict).await;
@@ -206,7 +206,7 @@ async fn issue_time_is_neither_in_the_future_nor_long_ago() {
 #[tokio::test]
 async fn an_assertion_ends_after_it_starts() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for claim in ["iat", "nbf"] {
             let cause = format!("exp: not after {claim}");
             for (start, end) in [(10_000, 9_000), (10_000, 10_000), (0, -1)] {
@@ -273,7 +273,7 @@ async fn numbers_of_every_spelling_are_judged_by_their_value() {
         ("1800000060.", syntax),
     ];
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (number, verdict) in rows {
             judge(
                 &world,
@@ -290,7 +290,7 @@ async fn numbers_of_every_spelling_are_judged_by_their_value() {
 #[tokio::test]
 async fn extreme_dates_of_other_claims_are_refused_without_flooding_the_answer() {
     for usage in Use::ALL {
-        let (world, party) = World::with(usage).await;
+        let (world, party) = World::with_party(usage).await;
         for (claim, number) in [
             ("nbf", "1e308"),
             ("iat", "1e308"),

@@ -21,6 +21,12 @@ use grantor_testkit::wait;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
+/// An assertion of `billing` about itself.
+fn minted(server: &Server, key: &SigningKey) -> String {
+    let minute = Duration::from_secs(60);
+    assertion(&server.issuer, "billing", "billing", key, minute)
+}
+
 /// A grant by this client, for itself or for somebody else.
 fn grant(server: &Server, client: &str, subject: &str, key: &SigningKey) -> Answer {
     let assertion = assertion(
@@ -95,13 +101,7 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
 fn a_signal_lets_an_open_request_finish() {
     let mut server = Server::start();
     let key = signing_key(&server.client("billing", &["--generate-key"]));
-    let assertion = assertion(
-        &server.issuer,
-        "billing",
-        "billing",
-        &key,
-        Duration::from_secs(60),
-    );
+    let assertion = minted(&server, &key);
     let body = format!("grant_type={}&assertion={assertion}", escape(JWT_BEARER));
     let mut stream = TcpStream::connect(server.address).expect("the server accepts");
     stream
@@ -403,13 +403,7 @@ fn a_rotated_signing_key_is_published_as_long_as_its_tokens_live() {
     soon("key rotate", || kid().0 != first);
     let (second, _) = kid();
     assert_eq!(published(), [second, first]);
-    let client = assertion(
-        &server.issuer,
-        "billing",
-        "billing",
-        &key,
-        Duration::from_secs(60),
-    );
+    let client = minted(&server, &key);
     let form = [
         ("token", old_token.as_str()),
         ("client_assertion_type", CLIENT_ASSERTION),
@@ -915,24 +909,12 @@ fn a_restored_backup_lets_no_used_assertion_in_again() {
             .stderr
             .contains("never overwritten")
     );
-    let used = assertion(
-        &server.issuer,
-        "billing",
-        "billing",
-        &key,
-        Duration::from_secs(60),
-    );
+    let used = minted(&server, &key);
     let send = |server: &Server, assertion: &str| {
         server.token(&[("grant_type", JWT_BEARER), ("assertion", assertion)])
     };
     assert_eq!(send(&server, &used).status, 200);
-    let unsent = assertion(
-        &server.issuer,
-        "billing",
-        "billing",
-        &key,
-        Duration::from_secs(60),
-    );
+    let unsent = minted(&server, &key);
     server.ok(&["subject", "create", "late"]);
     let subjects = |server: &Server| server.ok(&["subject", "list", "--json"]);
 
@@ -952,15 +934,7 @@ fn a_restored_backup_lets_no_used_assertion_in_again() {
     let answer = send(&server, &unsent);
     assert!(answer.error() == "temporarily_unavailable" && answer.header("retry-after").is_some());
     assert_eq!(server.decision(&answer.decision_id())["rule"], "fence");
-    let new = || {
-        assertion(
-            &server.issuer,
-            "billing",
-            "billing",
-            &key,
-            Duration::from_secs(60),
-        )
-    };
+    let new = || minted(&server, &key);
     server.wait_until("a new one is taken", || send(&server, &new()).status == 200);
 
     // Over what a killed server left: its log is not applied to the backup.
@@ -977,13 +951,7 @@ fn a_restored_backup_lets_no_used_assertion_in_again() {
         assert_eq!(send(&server, used).status, 503, "used before the restore");
     }
     server.wait_until("a new one is taken", || {
-        let assertion = assertion(
-            &server.issuer,
-            "billing",
-            "billing",
-            &key,
-            Duration::from_secs(60),
-        );
+        let assertion = minted(&server, &key);
         send(&server, &assertion).status == 200
     });
 }
