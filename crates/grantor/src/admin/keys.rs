@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Error, Fault, Named, ServerTerms, document::time};
 use crate::{
     clock::UnixTime,
+    registry::Actor,
     storage::{KeyStore, SigningKeyInfo},
 };
 
@@ -105,6 +106,7 @@ impl<'a> SigningKeys<'a> {
         &self,
         algorithm: Option<Algorithm>,
         ahead: Duration,
+        by: &Actor,
     ) -> Result<SigningKeyDocument, Error> {
         let algorithm = algorithm.unwrap_or(self.terms.signing_algorithm);
         if algorithm.is_mac() {
@@ -113,7 +115,7 @@ impl<'a> SigningKeys<'a> {
             return Err(Fault::new("alg", detail).into());
         }
         let overlap = self.terms.longest_token;
-        let rotated = self.store.signing_key_rotate(algorithm, ahead, overlap);
+        let rotated = self.store.signing_key_rotate(algorithm, ahead, overlap, by);
         Ok(SigningKeyDocument::of(&rotated.await?))
     }
 
@@ -121,9 +123,9 @@ impl<'a> SigningKeys<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`]
-    pub async fn revoke(&self, kid: &str) -> Result<Vec<SigningKeyDocument>, Error> {
+    pub async fn revoke(&self, kid: &str, by: &Actor) -> Result<Vec<SigningKeyDocument>, Error> {
         let algorithm = self.terms.signing_algorithm;
-        let left = self.store.signing_key_revoke(kid, algorithm).await;
+        let left = self.store.signing_key_revoke(kid, algorithm, by).await;
         let named = || Named::SigningKey(kid.to_owned());
         let left = left.map_err(|error| Error::from(error).about(named()))?;
         Ok(documents(&left))

@@ -84,7 +84,7 @@ async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
 impl Revoke {
     async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let kid = self.kid;
-        let left = admin.signing_keys().revoke(&kid).await?;
+        let left = admin.signing_keys().revoke(&kid, &super::actor()).await?;
         let signing = left
             .iter()
             .find(|key| key.state == SigningKeyState::Signing)
@@ -100,7 +100,7 @@ impl Revoke {
 
 impl Rotate {
     async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let key = admin.signing_keys().rotate(self.alg, self.ahead).await?;
+        let key = admin.signing_keys().rotate(self.alg, self.ahead, &super::actor()).await?;
         let text = format!(
             "key {} signs from {} on ({})",
             key.kid,

@@ -8,6 +8,7 @@ use grantor::{
     clock::UnixTime,
     jose::{Algorithm, PrivateJwk},
     keys::{KeyRing, OtherKey, SigningKeys},
+    registry::Actor,
     storage::{KeyStore, SigningKeyInfo, StoreError},
 };
 use rusqlite::Connection;
@@ -15,6 +16,7 @@ use rusqlite::Connection;
 use super::{
     SqliteStore,
     error::{Failure, expect_row, unreadable},
+    registry::Changing,
 };
 use crate::{MasterKey, cached::Moment};
 
@@ -46,33 +48,20 @@ impl KeyStore for SqliteStore {
         algorithm: Algorithm,
         ahead: Duration,
         overlap: Duration,
+        by: &Actor,
     ) -> Result<SigningKeyInfo, StoreError> {
         let now = self.0.cached.clock().now();
-        let key =
-            PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let key = generate(algorithm)?;
         let signs_from = now.plus(ahead);
         let mut info = SigningKeyInfo::new(key.key_id().to_owned(), algorithm, now, signs_from);
         info.is_signing = ahead.is_zero();
-        self.write(move |connection, master_key| {
-            // None signs longer than until then, whatever was planned before; one that would begin
-            // later never does.
-            let retire = "UPDATE signing_key SET retires_at = min(coalesce(retires_at, ?1), ?1), \
-                          signs_until = min(coalesce(signs_until, ?2), ?2)";
-            let (retires_at, signs_until) =
-                (signs_from.plus(overlap).millis(), signs_from.millis());
-            connection
-                .execute(retire, [retires_at, signs_until])
-                .map_err(Failure::from)?;
-            connection
-                .execute("DELETE FROM signing_key WHERE signs_from > signs_until", [])
-                .map_err(Failure::from)?;
-            let gone = now.millis().saturating_sub(KEPT_BEYOND_END);
-            connection
-                .execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone])
-                .map_err(Failure::from)?;
-            Ok(insert(connection, master_key, &key, now, signs_from)?)
-        })
-        .await?;
+        let rotate = move |changing: &mut Changing<'_>| {
+            change_keys(changing, |connection, master_key| {
+                end_before(connection, signs_from, overlap)?;
+                insert(connection, master_key, &key, now, signs_from)
+            })
+        };
+        self.record_changes(by, rotate).await?;
         Ok(info)
     }
 
@@ -80,26 +69,68 @@ impl KeyStore for SqliteStore {
         &self,
         key_id: &str,
         algorithm: Algorithm,
+        by: &Actor,
     ) -> Result<Vec<SigningKeyInfo>, StoreError> {
         let now = self.0.cached.clock().now();
-        let new =
-            PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let new = generate(algorithm)?;
         let key_id = key_id.to_owned();
-        self.write(move |connection, master_key| {
-            let removed = connection
-                .execute("DELETE FROM signing_key WHERE kid = ?1", [&key_id])
-                .map_err(Failure::from)?;
-            expect_row(removed, "signing key")?;
-            let withdraw =
-                "INSERT OR IGNORE INTO withdrawn_key (kid, withdrawn_at) VALUES (?1, ?2)";
-            connection
-                .execute(withdraw, (&key_id, now.millis()))
-                .map_err(Failure::from)?;
-            Ok(succeed(connection, master_key, &new, now)?)
-        })
-        .await?;
+        let revoke = move |changing: &mut Changing<'_>| {
+            change_keys(changing, |connection, master_key| {
+                withdraw(connection, &key_id, now)?;
+                succeed(connection, master_key, &new, now)
+            })
+        };
+        self.record_changes(by, revoke).await?;
         self.signing_key_list().await
     }
+}
+
+/// Changes the keys, and records what became of each.
+fn change_keys(
+    changing: &mut Changing<'_>,
+    change: impl FnOnce(&Connection, &MasterKey) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let (connection, master_key) = (changing.connection, changing.master_key);
+    let gone = changing.at.millis().saturating_sub(KEPT_BEYOND_END);
+    connection.execute("DELETE FROM signing_key WHERE retires_at < ?1", [gone])?;
+    let all = || {
+        // Those that are published no more, too.
+        let keys = read_keys(connection, master_key, UnixTime::from_millis(gone))?;
+        Ok::<_, Failure>(keys.iter().map(|key| key.info(false)).collect::<Vec<_>>())
+    };
+    let before = all()?;
+    change(connection, master_key)?;
+    let records = SigningKeyInfo::changes(&before, &all()?, changing.by, changing.at);
+    changing.records.extend(records);
+    Ok(())
+}
+
+/// No key signs longer than until then, whatever was planned before; one that would begin later
+/// never does.
+fn end_before(
+    connection: &Connection,
+    signs_from: UnixTime,
+    overlap: Duration,
+) -> rusqlite::Result<()> {
+    let retire = "UPDATE signing_key SET retires_at = min(coalesce(retires_at, ?1), ?1), \
+                  signs_until = min(coalesce(signs_until, ?2), ?2)";
+    let (retires_at, signs_until) = (signs_from.plus(overlap).millis(), signs_from.millis());
+    connection.execute(retire, [retires_at, signs_until])?;
+    let never_signs = "DELETE FROM signing_key WHERE signs_from > signs_until";
+    connection.execute(never_signs, []).map(drop)
+}
+
+/// Removes a key, and notes that no backup brings it back.
+fn withdraw(connection: &Connection, key_id: &str, now: UnixTime) -> Result<(), Failure> {
+    let removed = connection.execute("DELETE FROM signing_key WHERE kid = ?1", [key_id])?;
+    expect_row(removed, "signing key")?;
+    let withdraw = "INSERT OR IGNORE INTO withdrawn_key (kid, withdrawn_at) VALUES (?1, ?2)";
+    connection.execute(withdraw, (key_id, now.millis()))?;
+    Ok(())
+}
+
+fn generate(algorithm: Algorithm) -> Result<PrivateJwk, StoreError> {
+    PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))
 }
 
 /// How long a key is kept in the table after it is published no more, in milliseconds: a clock that
@@ -115,9 +146,7 @@ pub(super) fn remove_withdrawn(
 ) -> Result<(), StoreError> {
     let remove = "DELETE FROM signing_key WHERE kid IN (SELECT kid FROM withdrawn_key)";
     if connection.execute(remove, []).map_err(super::failed)? > 0 {
-        let new =
-            PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
-        succeed(connection, master_key, &new, now)?;
+        succeed(connection, master_key, &generate(algorithm)?, now)?;
     }
     Ok(())
 }
@@ -171,9 +200,13 @@ pub(super) fn ensure(
     if count > 0 {
         return Ok(());
     }
-    let key =
-        PrivateJwk::generate(algorithm).map_err(|error| StoreError::Failed(Box::new(error)))?;
-    Ok(insert(connection, master_key, &key, now, now)?)
+    Ok(insert(
+        connection,
+        master_key,
+        &generate(algorithm)?,
+        now,
+        now,
+    )?)
 }
 
 fn insert(

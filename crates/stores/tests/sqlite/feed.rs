@@ -82,7 +82,12 @@ async fn a_change_is_seen_by_the_next_read_however_many_others_read() {
     }
     reading.abort();
     let rotated = store
-        .signing_key_rotate(Algorithm::Ed25519, Duration::ZERO, Duration::from_secs(60))
+        .signing_key_rotate(
+            Algorithm::Ed25519,
+            Duration::ZERO,
+            Duration::from_secs(60),
+            &Actor::program("test"),
+        )
         .await
         .expect("rotated");
     assert_eq!(store.key_ring().signing().key_id(), Some(&*rotated.key_id));

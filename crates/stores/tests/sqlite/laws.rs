@@ -161,7 +161,12 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     within_a_second(async || server.client(&id("a")).await.expect("read").is_none()).await;
 
     let rotated = operator
-        .signing_key_rotate(Algorithm::Ed25519, Duration::ZERO, Duration::from_secs(60))
+        .signing_key_rotate(
+            Algorithm::Ed25519,
+            Duration::ZERO,
+            Duration::from_secs(60),
+            &Actor::program("test"),
+        )
         .await
         .expect("rotated");
     within_a_second(async || server.key_ring().signing().key_id() == Some(&rotated.key_id)).await;
@@ -180,7 +185,12 @@ async fn a_new_key_is_published_before_it_signs_and_an_old_one_until_its_tokens_
     let old = store.key_ring().signing().key_id().map(str::to_owned);
     let ahead = Duration::from_secs(30);
     let new = store
-        .signing_key_rotate(Algorithm::Es256, ahead, Duration::from_secs(60))
+        .signing_key_rotate(
+            Algorithm::Es256,
+            ahead,
+            Duration::from_secs(60),
+            &Actor::program("test"),
+        )
         .await
         .expect("rotated");
     assert_eq!(store.key_ring().published().len(), 2, "published at once");
@@ -858,7 +868,7 @@ async fn what_was_revoked_since_the_backup_stays_revoked() {
     );
     world
         .store
-        .signing_key_revoke(&leaked, Algorithm::Es256)
+        .signing_key_revoke(&leaked, Algorithm::Es256, &Actor::program("test"))
         .await
         .expect("revoked");
     assert_eq!(
@@ -958,7 +968,12 @@ async fn a_key_that_ceased_to_sign_never_signs_again() {
     let rotate = async |ahead| {
         clock.advance(Duration::from_secs(1));
         store
-            .signing_key_rotate(Algorithm::Es256, ahead, Duration::from_secs(3600))
+            .signing_key_rotate(
+                Algorithm::Es256,
+                ahead,
+                Duration::from_secs(3600),
+                &Actor::program("test"),
+            )
             .await
             .expect("rotated")
             .key_id
@@ -975,7 +990,7 @@ async fn a_key_that_ceased_to_sign_never_signs_again() {
         .collect();
     assert!(!published.contains(&planned), "it would never have signed");
     store
-        .signing_key_revoke(&new, Algorithm::Es256)
+        .signing_key_revoke(&new, Algorithm::Es256, &Actor::program("test"))
         .await
         .expect("revoked");
     assert!(![&first, &planned, &new].contains(&&signing()));
@@ -995,7 +1010,12 @@ async fn the_keys_follow_a_clock_that_goes_ahead_and_back() {
     let store = open_with_clock(directory.path(), clock.clone()).expect("the store opens");
     let first = store.key_ring().signing().key_id().map(str::to_owned);
     store
-        .signing_key_rotate(Algorithm::Es256, Duration::ZERO, Duration::from_secs(3600))
+        .signing_key_rotate(
+            Algorithm::Es256,
+            Duration::ZERO,
+            Duration::from_secs(3600),
+            &Actor::program("test"),
+        )
         .await
         .expect("rotated");
     assert_eq!(store.key_ring().published().len(), 2);

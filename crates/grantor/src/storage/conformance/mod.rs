@@ -7,6 +7,7 @@
 //! The steps of a law are spread over two handles: what one does counts at the other.
 
 pub mod artifact;
+pub mod keys;
 pub mod log;
 mod person;
 pub mod registry;
@@ -31,6 +32,7 @@ macro_rules! store_suite {
         $crate::replay_suite!($make);
         $crate::artifact_suite!($make);
         $crate::log_suite!($make);
+        $crate::key_suite!($make);
     };
 }
 

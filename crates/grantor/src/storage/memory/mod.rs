@@ -2,6 +2,7 @@
 //! survives the process.
 
 mod artifact;
+mod keys;
 mod log;
 mod registry;
 mod replay;
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use self::{artifact::Kept, log::Records, registry::Registered, replay::Claims};
+use self::{artifact::Kept, keys::Keys, log::Records, registry::Registered, replay::Claims};
 
 use crate::storage::DecisionIndex;
 
@@ -21,6 +22,7 @@ pub struct MemoryStore {
     registered: Mutex<Registered>,
     claims: Mutex<Claims>,
     artifacts: Mutex<Kept>,
+    keys: Mutex<Keys>,
     decisions: Mutex<Records<DecisionIndex>>,
 }
 

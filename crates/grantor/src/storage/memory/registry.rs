@@ -230,7 +230,7 @@ impl Registered {
     }
 
     /// Answers the records as they are kept.
-    fn keep(&mut self, mut records: Vec<ChangeRecord>) -> Vec<ChangeRecord> {
+    pub(super) fn keep(&mut self, mut records: Vec<ChangeRecord>) -> Vec<ChangeRecord> {
         for record in &mut records {
             self.records.push(|number| {
                 record.id = number;
