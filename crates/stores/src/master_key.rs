@@ -39,8 +39,16 @@ pub enum MasterKeyError {
     #[error("{0}: not a master key (43 characters of base64url); restore it from a backup")]
     Malformed(PathBuf),
     /// There is a database, but no key to it.
-    #[error("{0}: the master key of this database is missing; restore it from a backup")]
+    #[error(
+        "{0}: the master key of this database is missing; name its file with --master-key, or restore it from a backup"
+    )]
     Missing(PathBuf),
+    /// There is no file where one was named, and no database yet.
+    #[error(
+        "{0}: the file that --master-key (master_key_file) names is missing; put the key there that the other nodes have, or, for a new \
+         server, start it once without: it makes a key"
+    )]
+    Absent(PathBuf),
 }
 
 /// Encrypts and decrypts secrets. `Debug` shows nothing of it.
@@ -79,6 +87,14 @@ impl MasterKey {
             .map(Zeroizing::new);
         key.map(|key| Self::new(&key))
             .ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
+    }
+
+    /// As [`MasterKey::read`], where there is no database yet.
+    pub(crate) fn read_given(path: &Path) -> Result<Self, MasterKeyError> {
+        Self::read(path).map_err(|error| match error {
+            MasterKeyError::Missing(path) => MasterKeyError::Absent(path),
+            error => error,
+        })
     }
 
     /// Makes a new key and writes it to a file that must not exist yet, mode 0600.

@@ -65,7 +65,7 @@ impl Restore {
                 global.data.display()
             )));
         }
-        let restored = place.restore(&self.file).map_err(Failure::failed)?;
+        let restored = place.restore(&self.file).map_err(super::unopened)?;
         let Restored {
             fence,
             revocations,

@@ -100,7 +100,10 @@ impl Revoke {
 
 impl Rotate {
     async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let key = admin.signing_keys().rotate(self.alg, self.ahead, &super::actor()).await?;
+        let key = admin
+            .signing_keys()
+            .rotate(self.alg, self.ahead, &super::actor())
+            .await?;
         let text = format!(
             "key {} signs from {} on ({})",
             key.kid,

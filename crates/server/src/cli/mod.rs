@@ -28,7 +28,7 @@ use grantor::{
     registry::{Actor, Way, Who},
     storage::{Cursor, Page},
 };
-use grantor_stores::sqlite::{Create, Upkeep};
+use grantor_stores::sqlite::{Create, OpenError, Upkeep};
 use rustix::process::getuid;
 
 pub use failure::Failure;
@@ -72,7 +72,8 @@ pub struct Global {
         default_value = "./grantor-data"
     )]
     data: PathBuf,
-    /// File of the master key [default: DIR/master.key]
+    /// File of the master key, the same for all nodes [default: the configuration's, else
+    /// DIR/master.key]
     #[arg(long, global = true, value_name = "FILE", env = "GRANTOR_MASTER_KEY")]
     master_key: Option<PathBuf>,
     /// Configuration file [default: DIR/grantor.toml, which need not exist]
@@ -224,8 +225,15 @@ impl Global {
         create: Create,
         upkeep: Upkeep,
     ) -> Result<Backend, Failure> {
-        let opened = self.place(config).open(create, upkeep);
-        opened.map_err(Failure::failed)
+        let place = self.place(config);
+        let makes_key =
+            create == Create::IfMissing && !place.exists() && place.master_key.is_none();
+        let opened = place.open(create, upkeep).map_err(unopened)?;
+        if makes_key {
+            let key = self.data.join("master.key");
+            tracing::warn!(key = %key.display(), "a new master key was made; hand this file to the other nodes of this server, and keep a copy of it");
+        }
+        Ok(opened)
     }
 
     /// Where the store is.
@@ -233,7 +241,10 @@ impl Global {
         Place {
             config,
             data: &self.data,
-            master_key: self.master_key.as_deref(),
+            master_key: self
+                .master_key
+                .as_deref()
+                .or(config.master_key_file.as_deref()),
         }
     }
 }
@@ -300,6 +311,14 @@ async fn every<T>(
             Some(next) => after = Some(next),
             None => return Ok(all),
         }
+    }
+}
+
+/// A master key that is missing or wrong is a wrong file.
+fn unopened(error: OpenError) -> Failure {
+    match error {
+        OpenError::MasterKey(_) | OpenError::WrongMasterKey(_) => Failure::usage(error),
+        error => Failure::failed(error),
     }
 }
 

@@ -36,9 +36,10 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 34] = [
+const KEYS: [(&str, &str, Kind); 35] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
+    ("", "master_key_file", Kind::Path),
     ("", "behind_proxy", Kind::Truth),
     ("", "profile", Kind::Text),
     ("tls", "certificate", Kind::Path),

@@ -69,6 +69,8 @@ pub enum Purpose {
 pub struct Config {
     pub issuer: Issuer,
     pub listen: SocketAddr,
+    /// The file of the master key, where one is named.
+    pub master_key_file: Option<PathBuf>,
     pub proxy: Proxy,
     pub tls: Option<TlsConfig>,
     pub limits: LimitsConfig,
@@ -212,6 +214,7 @@ impl Config {
         let mut raw = merge(&path, &text, environment)?;
         // Relative files are beside the configuration, wherever the process was started.
         let beside = |file: &mut PathBuf| *file = path.with_file_name(&*file);
+        raw.master_key_file.iter_mut().for_each(beside);
         raw.tls.iter_mut().for_each(|tls| {
             [&mut tls.certificate, &mut tls.key]
                 .into_iter()
@@ -276,6 +279,7 @@ impl Config {
         Ok(Self {
             issuer,
             listen,
+            master_key_file: raw.master_key_file,
             proxy,
             tls,
             limits: limits(&raw.limits)?,

@@ -20,6 +20,7 @@ use crate::http::{ClientCertificates, ForwardedHeader};
 pub struct RawConfig {
     pub issuer: Option<String>,
     pub listen: Option<SocketAddr>,
+    pub master_key_file: Option<PathBuf>,
     pub behind_proxy: bool,
     pub profile: Profile,
     pub tls: Option<Tls>,
@@ -39,6 +40,7 @@ impl Default for RawConfig {
         Self {
             issuer: None,
             listen: None,
+            master_key_file: None,
             behind_proxy: false,
             profile: Profile::Default,
             tls: None,

@@ -12,6 +12,7 @@ use std::{
 use crate::support::{Finished, JWT_BEARER, Server, finished, grantor, kill_after};
 use grantor::jose::{Algorithm, PrivateJwk};
 use grantor_testkit::wait;
+use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -1285,30 +1286,136 @@ fn a_key_file_that_others_may_read_is_used_with_a_warning_and_one_they_may_chang
     }
 }
 
-/// As a secret that is mounted, beside which the database is made.
+/// As a secret that is mounted, beside which the database is made: by a flag, by the environment and
+/// by the configuration.
 #[test]
-fn the_master_key_may_be_elsewhere() {
+fn s011_all_nodes_are_given_one_master_key() {
     let desk = Desk::new();
-    let elsewhere = ["--master-key", "secrets/key"];
-    let with = |arguments: &[&str]| desk.run(&[arguments, &elsewhere].concat());
-    fs::create_dir(desk.path().join("secrets")).expect("a directory");
-    let created = with(&["client", "create", "a", "--auth", "client_secret_jwt"]);
-    assert!(created.status.success(), "{}", created.stderr);
-    let mode = fs::metadata(desk.path().join("secrets/key"))
-        .expect("the key")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
-    assert!(!desk.path().join("data/master.key").exists());
-    assert!(with(&["client", "show", "a"]).status.success());
-    desk.refuses(&["client", "show", "a"], 1, &["data/master.key", "missing"]);
-    // Another database may be made with a key that is there already.
-    let another = with(&["subject", "create", "alice", "--data", "another"]);
+    let made = desk.run(&["subject", "create", "alice"]);
+    assert!(made.status.success(), "{}", made.stderr);
+    let told = made
+        .stderr
+        .lines()
+        .filter(|line| line.contains("hand this file to the other nodes"));
+    assert_eq!(told.count(), 1, "{}", made.stderr);
+    assert!(made.stderr.contains("data/master.key"), "{}", made.stderr);
+    let again = desk.run(&["subject", "create", "bob"]);
     assert!(
-        another.status.success() && !desk.path().join("another/master.key").exists(),
+        again.status.success() && again.stderr.is_empty(),
         "{}",
-        another.stderr
+        again.stderr
     );
+
+    fs::create_dir(desk.path().join("secrets")).expect("a directory");
+    let key = "secrets/key";
+    fs::copy(desk.path().join("data/master.key"), desk.path().join(key)).expect("handed over");
+    fs::remove_file(desk.path().join("data/master.key")).expect("removed");
+    desk.refuses(
+        &["subject", "list"],
+        2,
+        &["data/master.key", "missing", "--master-key"],
+    );
+    let by_file = desk.file("node.toml", format!("master_key_file = \"{key}\""));
+    // Relative to the configuration, also where that is elsewhere.
+    let beside = desk.file("secrets/node.toml", "master_key_file = \"key\"");
+    for (number, (arguments, variable)) in [
+        (&["--master-key", key][..], None),
+        (&["--config", &by_file], None),
+        (&["--config", &beside], None),
+        (&[], Some(("GRANTOR_MASTER_KEY", key))),
+        (&[], Some(("GRANTOR_MASTER_KEY_FILE", key))),
+        // The flag is the last word.
+        (
+            &["--master-key", key],
+            Some(("GRANTOR_MASTER_KEY_FILE", "none")),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = |first: &[&str]| {
+            let mut command = grantor(&desk.path().join("data"));
+            command.current_dir(desk.path()).envs(variable);
+            finished(
+                command
+                    .args(first)
+                    .args(arguments)
+                    .output()
+                    .expect("it runs"),
+            )
+        };
+        let listed = run(&["subject", "list"]);
+        assert!(
+            listed.status.success(),
+            "{arguments:?} {variable:?}: {}",
+            listed.stderr
+        );
+        let another = format!("node-{number}");
+        let new = run(&["subject", "create", "alice", "--data", &another]);
+        assert!(
+            new.status.success(),
+            "{arguments:?} {variable:?}: {}",
+            new.stderr
+        );
+        assert!(!new.stderr.contains("master key"), "{}", new.stderr);
+        assert!(!desk.path().join(another).join("master.key").exists());
+    }
+}
+
+/// With a proof of another key in the database, or without a file where one is named.
+#[test]
+fn s011_a_node_with_another_master_key_or_none_does_not_start_and_changes_nothing() {
+    let desk = Desk::new();
+    desk.ok(&["subject", "create", "alice"]);
+    desk.ok(&["subject", "create", "bob", "--data", "other"]);
+    let open = || Connection::open(desk.path().join("data/grantor.db")).expect("the database");
+    let version = |change: i64| {
+        let connection = open();
+        let read = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+        let set = connection.pragma_update(None, "user_version", read.expect("a version") + change);
+        set.expect("written");
+        let one_file = connection.pragma_update(None, "journal_mode", "DELETE");
+        one_file.expect("nobody else has it open");
+    };
+    // As an earlier version left it: nor is it brought to the present form.
+    version(-1);
+    let database = || fs::read(desk.path().join("data/grantor.db")).expect("the database");
+    let before = database();
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["subject", "list"],
+        &["key", "rotate"],
+    ] {
+        for (key, words) in [
+            (
+                "other/master.key",
+                &["other/master.key", "another", "--master-key"][..],
+            ),
+            ("data/nokey", &["data/nokey", "missing", "--master-key"]),
+        ] {
+            let given = [arguments, &["--master-key", key]].concat();
+            desk.refuses(&given, 2, words);
+            assert!(before == database(), "{given:?}: it was changed");
+            assert!(!desk.path().join("data/nokey").exists());
+        }
+    }
+    // Nor is a new database made with a key that is not the one that was named.
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["subject", "create", "alice"],
+    ] {
+        let named = ["--data", "new", "--master-key", "nokey"];
+        let given = [arguments, &named].concat();
+        desk.refuses(
+            &given,
+            2,
+            &["nokey", "missing", "--master-key", "master_key_file"],
+        );
+        assert!(!desk.path().join("nokey").exists());
+        assert!(!desk.path().join("new/grantor.db").exists());
+    }
+    version(1);
+    desk.ok(&["subject", "list", "--master-key", "data/master.key"]);
 }
 
 #[test]
@@ -1722,7 +1829,7 @@ fn a_key_file_is_removed_only_if_its_key_is_certainly_not_registered() {
     let desk = with_key_and_secret();
     let execute = |sql: &str| {
         let connection =
-            rusqlite::Connection::open(desk.path().join("data/grantor.db")).expect("the database");
+            Connection::open(desk.path().join("data/grantor.db")).expect("the database");
         connection.execute_batch(sql).expect(sql);
     };
     for (arguments, event) in KEY_MAKERS.into_iter().zip(["INSERT", "UPDATE", "UPDATE"]) {

@@ -78,7 +78,10 @@ pub enum OpenError {
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
     /// The master key belongs to another database.
-    #[error("{0}: this master key does not open the database; restore the right one from a backup")]
+    #[error(
+        "{0}: this master key does not open the database, which was made with another; name the right file with --master-key, or restore \
+         it from a backup; nothing was changed"
+    )]
     WrongMasterKey(PathBuf),
     /// SQLite refused.
     #[error("{path}: {error}")]

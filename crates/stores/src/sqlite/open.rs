@@ -109,7 +109,8 @@ pub enum Upkeep {
 pub struct Options {
     /// Whether a database is made where there is none.
     pub create: Create,
-    /// The file of the master key: `master.key` beside the database unless another is named.
+    /// The file of the master key, which all nodes are given: one that is named has to be there. Else
+    /// it is `master.key` beside the database, made with it.
     pub master_key: Option<PathBuf>,
     /// The algorithm of the first signing key, made with a new database.
     pub signing_algorithm: Algorithm,
@@ -174,9 +175,9 @@ impl SqliteStore {
         let key_path = master_key_path(directory, options);
         let master_key = match is_new {
             false => master_key(directory, options)?,
-            true if !key_path.exists() => MasterKey::prepare(&key_path)?,
             // A key that all nodes are given is there before the first database.
-            true if options.master_key.is_some() => MasterKey::read(&key_path)?,
+            true if options.master_key.is_some() => MasterKey::read_given(&key_path)?,
+            true if !key_path.exists() => MasterKey::prepare(&key_path)?,
             true => {
                 return Err(OpenError::Lost {
                     path,
@@ -184,12 +185,16 @@ impl SqliteStore {
                 });
             }
         };
+        let wrong_key = || OpenError::WrongMasterKey(key_path.clone());
+        if !is_new && is_of_another(&path, &master_key).map_err(sqlite(&path))? {
+            return Err(wrong_key());
+        }
         private_file(&path).map_err(io)?;
         let mut connection = connect_to_write(&path).map_err(sqlite(&path))?;
         migrate(&mut connection, &path)?;
         check_master_key(&connection, &master_key)
             .map_err(sqlite(&path))?
-            .ok_or(OpenError::WrongMasterKey(key_path.clone()))?;
+            .ok_or_else(wrong_key)?;
         // The database that it opens is there.
         MasterKey::keep(&key_path)?;
         let store = start(directory, path, connection, master_key, options);
@@ -571,20 +576,36 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         .map_err(sqlite(path))
 }
 
+/// Whether the database has the proof of another master key, found out before it is opened to be
+/// written.
+fn is_of_another(path: &Path, master_key: &MasterKey) -> rusqlite::Result<bool> {
+    let connection = connect_to_read(path)?;
+    // One that an early version has just begun.
+    let has_meta = connection.table_exists(None, "meta")?;
+    let proof = if has_meta { proof(&connection)? } else { None };
+    Ok(proof.is_some_and(|proof| !opens(master_key, &proof)))
+}
+
+/// What the master key is tried on.
+fn proof(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
+    let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
+    connection.query_row(query, [], |row| row.get(0)).optional()
+}
+
+fn opens(master_key: &MasterKey, proof: &[u8]) -> bool {
+    master_key.open(PROOF.0, proof).is_some()
+}
+
 /// Proves that the master key is the one this database was made with, writing nothing if it is not;
 /// a new database gets its proof.
 pub(super) fn check_master_key(
     connection: &Connection,
     master_key: &MasterKey,
 ) -> rusqlite::Result<Option<()>> {
-    let (purpose, text) = PROOF;
-    let query = "SELECT value FROM meta WHERE name = 'master_key_proof'";
-    let proof: Option<Vec<u8>> = connection
-        .query_row(query, [], |row| row.get(0))
-        .optional()?;
-    if let Some(proof) = proof {
-        return Ok(master_key.open(purpose, &proof).map(drop));
+    if let Some(proof) = proof(connection)? {
+        return Ok(opens(master_key, &proof).then_some(()));
     }
+    let (purpose, text) = PROOF;
     let insert = "INSERT INTO meta (name, value) VALUES ('master_key_proof', ?1)";
     connection
         .execute(insert, [master_key.seal(purpose, text)])
