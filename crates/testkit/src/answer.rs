@@ -43,6 +43,11 @@ impl Answer {
         answer.is_explained_by_one_row();
         if answer.status != StatusCode::OK {
             answer.says_fixed_words_only();
+            // The link is made of what was asked for.
+            let text = match answer.consent_uri() {
+                Some(link) => text.replace(link, ""),
+                None => text,
+            };
             answer.repeats_nothing_of(form, &text);
         }
         answer
@@ -92,6 +97,11 @@ impl Answer {
             ),
             _ => assert_eq!(challenge, None, "{row}"),
         }
+    }
+
+    /// Where the person can be asked, of a refusal for want of consent.
+    pub fn consent_uri(&self) -> Option<&str> {
+        self.body.get("consent_uri")?.as_str()
     }
 
     /// What the public may read, without the correlation id.
@@ -163,7 +173,10 @@ impl Answer {
     fn says_fixed_words_only(&self) {
         assert_eq!(self.body.get("access_token"), None);
         let members: Vec<_> = self.body.as_object().expect("an object").keys().collect();
-        assert_eq!(members, ["error", "error_description"]);
+        match self.body["error"] == "consent_required" {
+            true => assert_eq!(members, ["consent_uri", "error", "error_description"]),
+            false => assert_eq!(members, ["error", "error_description"]),
+        }
         for member in ["error", "error_description"] {
             let text = self.body[member].as_str().expect("a text");
             let allowed = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);

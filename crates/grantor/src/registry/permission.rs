@@ -275,6 +275,15 @@ impl Permissions {
         self.operator.is_none() && self.person.is_none()
     }
 
+    /// The operator's record alone.
+    #[must_use]
+    pub fn of_operator(self) -> Self {
+        Self {
+            person: None,
+            ..self
+        }
+    }
+
     /// Those of the records that still are the ones with these numbers.
     #[must_use]
     pub fn still(mut self, numbers: PermissionNumbers) -> Self {

@@ -241,10 +241,7 @@ async fn scope_in_force(
         // Issued by a grant of the embedder's own, or to a client that needs no consent.
         return Ok(Some(scope));
     }
-    let permissions = context
-        .permissions()
-        .permissions_of(&token.client, &token.subject)
-        .await?;
+    let permissions = context.permissions_of(&client, &token.subject).await?;
     let permissions = token.under(permissions);
     let limit = permissions.in_force(context.now());
     Ok(limit.map(|limit| limit.within(&scope)))

@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{Decision, Refusal, Request, Retry};
 use crate::types::ErrorCode;
@@ -141,7 +141,12 @@ impl Answer {
         let description = public_description(refusal, decision);
         let is_challenged = *code == ErrorCode::INVALID_CLIENT
             && (refusal.is_challenging() || request.headers().contains_key(header::AUTHORIZATION));
-        let body = json!({"error": code.as_str(), "error_description": description});
+        let mut body = Map::new();
+        for (name, value) in refusal.members() {
+            body.insert((*name).to_owned(), (**value).into());
+        }
+        body.insert("error".to_owned(), code.as_str().into());
+        body.insert("error_description".to_owned(), (*description).into());
         let mut response = json(StatusCode::BAD_REQUEST, &body);
         if is_challenged {
             let challenge = format!(

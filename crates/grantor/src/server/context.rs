@@ -8,18 +8,22 @@ use grantor_jose::Algorithm;
 use super::{
     AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Presented,
     ProvenAssertion, Refusal, Request, Seals, TokenIds, UnprovenAssertion, access_token,
-    authorization::People, client_auth, endpoint::Endpoints, explain, presented,
+    authorization::People,
+    client_auth,
+    consent_link::{CONSENT, consent_link},
+    endpoint::Endpoints,
+    explain, presented,
 };
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
     keys::SigningKeys,
-    registry::Client,
+    registry::{Client, ConsentPolicy, Permissions},
     storage::{
         Artifacts, Claim, ClientSource, PermissionSource, ReplayGuard, StoreError, SubjectSource,
         Used,
     },
-    types::ClientId,
+    types::{ClientId, Scope, SubjectId},
 };
 
 /// What an operator may set. Each has a safe default.
@@ -137,6 +141,26 @@ impl Context {
         &*self.0.permissions
     }
 
+    /// The permissions of a client for a subject that count. A person's does not where the client
+    /// is registered to ask nobody.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the registry fails.
+    pub async fn permissions_of(
+        &self,
+        client: &Client,
+        subject: &SubjectId,
+    ) -> Result<Permissions, StoreError> {
+        let found = self
+            .permissions()
+            .permissions_of(client.id(), subject)
+            .await?;
+        Ok(match client.metadata().consent {
+            ConsentPolicy::Off => found.of_operator(),
+            ConsentPolicy::Ask | ConsentPolicy::Implied => found,
+        })
+    }
+
     /// Keeps what expires: for a grant's own records too, under a kind of their own.
     pub fn artifacts(&self) -> &dyn Artifacts {
         &*self.0.artifacts
@@ -215,6 +239,24 @@ impl Context {
 
     pub(super) fn endpoints(&self) -> &Endpoints {
         &self.0.endpoints
+    }
+
+    /// Where the person of a subject is asked whether a client may act for them within a scope,
+    /// all that the client may get if `None`; `None` if nobody is asked here.
+    pub fn consent_link(
+        &self,
+        client: &ClientId,
+        scope: Option<&Scope>,
+        subject: &SubjectId,
+    ) -> Option<String> {
+        let link = || consent_link(self.identity().issuer(), client, scope, subject);
+        self.has_consent_page().then(link)
+    }
+
+    /// Whether people are asked here.
+    pub(super) fn has_consent_page(&self) -> bool {
+        let mut endpoints = self.0.endpoints.iter();
+        endpoints.any(|registered| registered.route.name() == CONSENT)
     }
 
     /// Finds out who is calling, if and only if the request uses at most one client authentication

@@ -18,6 +18,7 @@ pub mod authorization;
 mod authorization_header;
 mod builder;
 mod client_auth;
+mod consent_link;
 mod context;
 mod endpoint;
 mod explain;
@@ -44,6 +45,7 @@ pub use client_auth::{
     Caller, ClientAssertion, ClientAuthError, ClientAuthentication, ClientSecretBasic,
     ClientSecretPost, Mechanism, PublicClient,
 };
+pub use consent_link::consent_link;
 pub use context::{Context, Settings};
 pub use endpoint::{
     AuthorizationEndpoint, ConsentEndpoint, Endpoint, IntrospectionEndpoint, JwkSetEndpoint,
@@ -56,7 +58,7 @@ pub use grant::{
 };
 pub use issue::{IssueError, IssuedToken, RefreshToken};
 pub use line::TokenError;
-pub use policy::{Approval, PolicyError};
+pub use policy::{Approval, ConsentRequired, PolicyError};
 pub use presented::{Presented, ProvenAssertion, UnprovenAssertion};
 pub use refusal::{Blame, Refusal, Retry};
 pub use request::{ClientCertificate, Request, Sender};

@@ -1,11 +1,13 @@
 //! Policy: how much of what a grant entitles to is given. Scope (RFC 6749 §3.3) and resource (RFC
 //! 8707).
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use url::Url;
 
-use super::{Authorization, Context, RefreshToken, Refusal, Request, token_id::TokenOrigin};
+use super::{
+    Authorization, Context, RefreshToken, Refusal, Request, grant::Consent, token_id::TokenOrigin,
+};
 use crate::{
     clock::UnixTime,
     registry::Client,
@@ -33,6 +35,27 @@ pub enum PolicyError {
     /// More than one `resource`: a token is for one (RFC 9068 §3).
     #[error("more than one resource")]
     SeveralResources,
+    /// The person has to be asked first.
+    #[error("{0}")]
+    ConsentRequired(Box<ConsentRequired>),
+}
+
+/// Every rule of the request holds, but for what a person has not allowed, and can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsentRequired {
+    /// The rule about the subject that does not hold.
+    pub rule: Rule,
+    /// What is missing, for the decision log alone.
+    pub cause: String,
+    /// Where the person is asked.
+    pub uri: String,
+}
+
+impl fmt::Display for ConsentRequired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)
+    }
 }
 
 impl From<PolicyError> for Refusal {
@@ -45,6 +68,11 @@ impl From<PolicyError> for Refusal {
             E::ScopeTooWide { .. } => scope("scope exceeds what is allowed"),
             E::UnknownResource(_) => resource("resource is not served here"),
             E::SeveralResources => resource("ask for one resource at a time"),
+            E::ConsentRequired(required) => {
+                let public = "the subject has not allowed this yet, and can do so at consent_uri";
+                Self::new(ErrorCode::CONSENT_REQUIRED, required.rule.clone(), public)
+                    .with_member("consent_uri", &*required.uri)
+            }
         };
         refusal.because(error)
     }
@@ -114,15 +142,21 @@ pub(super) fn approve(
         audience,
         auth_time,
         refresh_token,
+        consent,
         origin,
     } = authorization;
     let audience = self::audience(context, request, audience)?;
     let in_form = request.parameter("scope").map(scope).transpose()?;
-    let scope = match in_form.or(requested) {
-        None => widest,
-        Some(requested) => {
-            within(&requested, &widest)?;
-            requested
+    let requested = in_form.or(requested);
+    let scope = match consent {
+        Consent::NotAsked => granted(requested, widest)?,
+        consent => {
+            let asking = Asking {
+                context,
+                client: &client,
+                subject: &subject,
+            };
+            asking.granted(requested, widest, consent)?
         }
     };
     Ok(Approval {
@@ -134,6 +168,59 @@ pub(super) fn approve(
         refresh_token,
         origin,
     })
+}
+
+/// What is requested, within what is allowed. No scope requested means all that is allowed.
+fn granted(requested: Option<Scope>, allowed: Scope) -> Result<Scope, PolicyError> {
+    let Some(requested) = requested else {
+        return Ok(allowed);
+    };
+    within(&requested, &allowed)?;
+    Ok(requested)
+}
+
+/// A request of a client whose people can be asked.
+struct Asking<'a> {
+    context: &'a Context,
+    client: &'a Client,
+    subject: &'a SubjectId,
+}
+
+impl Asking<'_> {
+    /// As [`granted`]. What is beyond what is permitted is a question for the person, unless it is
+    /// beyond the client's registration too.
+    fn granted(
+        &self,
+        requested: Option<Scope>,
+        permitted: Scope,
+        consent: Consent,
+    ) -> Result<Scope, PolicyError> {
+        let registered = self.client.metadata().scope.clone();
+        let asked = granted(requested.clone(), registered)?;
+        let reason = match consent {
+            Consent::Lacking(reason) => Refusal::from(*reason),
+            Consent::NotAsked | Consent::MayBeAsked => {
+                let lacking = match requested {
+                    // All that is left, unless nothing is.
+                    None if permitted.is_empty() => within(&asked, &permitted),
+                    None => return Ok(permitted),
+                    Some(_) => within(&asked, &permitted),
+                };
+                match lacking {
+                    Ok(()) => return Ok(asked),
+                    Err(error) => error.into(),
+                }
+            }
+        };
+        let link = self
+            .context
+            .consent_link(self.client.id(), requested.as_ref(), self.subject);
+        Err(PolicyError::ConsentRequired(Box::new(ConsentRequired {
+            rule: reason.rule().clone(),
+            cause: reason.cause().to_owned(),
+            uri: link.unwrap_or_default(),
+        })))
+    }
 }
 
 /// The resource that is asked for, the one that the grant has fixed, or else the default.
@@ -179,10 +266,10 @@ pub(super) fn scope(text: &str) -> Result<Scope, PolicyError> {
 
 /// A scope is no wider than allowed.
 pub(super) fn within(requested: &Scope, allowed: &Scope) -> Result<(), PolicyError> {
-    let beyond = requested.without(allowed);
-    if beyond.is_empty() {
+    if requested.is_subset(allowed) {
         return Ok(());
     }
+    let beyond = requested.without(allowed);
     Err(PolicyError::ScopeTooWide {
         allowed: Shown::known(&allowed.to_string(), Shown::MAX_BYTES),
         beyond: Shown::of(&beyond.to_string()),

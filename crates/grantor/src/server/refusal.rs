@@ -52,6 +52,7 @@ struct Parts {
     is_challenging: bool,
     headers: HeaderMap,
     target: Option<RedirectTarget>,
+    members: Vec<(&'static str, String)>,
 }
 
 /// What is told where something broke.
@@ -77,6 +78,7 @@ impl Refusal {
             is_challenging: false,
             headers: HeaderMap::new(),
             target: None,
+            members: Vec::new(),
         }))
     }
 
@@ -121,6 +123,13 @@ impl Refusal {
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.append(name, value);
+        self
+    }
+
+    /// Adds a member to the answer's JSON object, beside `error` and `error_description`.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.0.members.push((name, value.into()));
         self
     }
 
@@ -184,6 +193,11 @@ impl Refusal {
     /// The fields that the answer's head has beside the usual ones.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
+    }
+
+    /// The members that the answer's JSON object has beside the usual ones.
+    pub fn members(&self) -> &[(&'static str, String)] {
+        &self.0.members
     }
 
     pub(super) fn is_challenging(&self) -> bool {

@@ -8,6 +8,7 @@ mod builder;
 mod client_auth;
 mod code_grant;
 mod consent;
+mod consent_required;
 mod endpoints;
 mod enumeration;
 mod expectation;

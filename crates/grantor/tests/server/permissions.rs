@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantor::{
     jose::Unverified,
-    registry::{Actor, Permission, PermissionId, TokenFormat},
+    registry::{Actor, ClientMetadata, ConsentPolicy, Permission, PermissionId, TokenFormat},
     server::{
         Authorization, Caller, ClientAuthRequirement, Context, Decision, Grant, GrantError,
         RefreshToken, Request, Settings, TokenFamily,
@@ -14,7 +14,7 @@ use grantor::{
     storage::{Artifacts as _, Ending, Put, Registries},
     types::{ClientId, GrantType, Scope, SubjectId},
 };
-use grantor_testkit::{Answer, Form, NOW, Party, Use, World, at, with_client_assertion};
+use grantor_testkit::{Answer, Form, NOW, Party, Use, World, at, keys, with_client_assertion};
 use serde_json::{Value, json};
 
 use crate::introspection::{inactive, introspect, party_of, token_of};
@@ -35,6 +35,17 @@ fn somebody() -> SubjectId {
 
 fn scope(text: &str) -> Scope {
     Scope::parse(text).expect("a scope")
+}
+
+/// A client whose people are asked.
+async fn asking(world: &World, format: TokenFormat) -> Party {
+    let change = |metadata: &mut ClientMetadata| {
+        metadata.token_format = format;
+        metadata.consent = ConsentPolicy::Ask;
+    };
+    world
+        .party_with(Use::Grant, keys::P256.clone(), change)
+        .await
 }
 
 /// What the person lets `party` do by assertions.
@@ -121,7 +132,7 @@ async fn a_permission_counts_until_it_ends_and_so_do_its_tokens() {
 async fn a_client_may_what_either_operator_or_person_allows() {
     for format in BOTH {
         let world = World::new();
-        let party = party_of(&world, format).await;
+        let party = asking(&world, format).await;
         let asker = world.party(Use::PrivateKeyJwt).await;
         world.permit(&party, "somebody", Some("read")).await;
         let narrow = ask(&world, &party).await;
@@ -156,7 +167,7 @@ async fn a_client_may_what_either_operator_or_person_allows() {
 async fn a_wider_consent_leaves_tokens_of_before_in_force() {
     for format in BOTH {
         let world = World::new();
-        let party = party_of(&world, format).await;
+        let party = asking(&world, format).await;
         let asker = world.party(Use::PrivateKeyJwt).await;
         world.permit(&party, "somebody", None).await;
         withdraw(&world, &operators(&party)).await;
@@ -222,14 +233,10 @@ async fn sitting(format: TokenFormat, resources: &[&str]) -> (World, Party) {
     };
     let world = World::with(|builder| builder.settings(settings).grant(Sitting));
     let party = world
-        .party_with(
-            Use::PrivateKeyJwt,
-            grantor_testkit::keys::P256.clone(),
-            |metadata| {
-                metadata.token_format = format;
-                metadata.grant_types.push(SITTING);
-            },
-        )
+        .party_with(Use::PrivateKeyJwt, keys::P256.clone(), |metadata| {
+            metadata.token_format = format;
+            metadata.grant_types.push(SITTING);
+        })
         .await;
     world.permit(&party, "somebody", None).await;
     (world, party)

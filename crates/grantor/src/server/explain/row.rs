@@ -140,6 +140,7 @@ fn policy(error: &PolicyError) -> Failing {
             .expected("a resource that is served")
             .got(format_args!("{got:?}")),
         PolicyError::SeveralResources => resource().expected("one resource").got("several"),
+        PolicyError::ConsentRequired(_) => Failing::at(Place::Own).expected("the person's consent"),
     }
 }
 
@@ -226,7 +227,7 @@ mod tests {
         clock::UnixTime,
         keys::KeySource,
         registry::{Client, ClientMetadata},
-        server::{FormError, Refusal},
+        server::{ConsentRequired, FormError, Refusal},
         storage::StoreError,
         types::{AuthMethod, ErrorCode},
     };
@@ -464,7 +465,16 @@ mod tests {
             E::ScopeTooWide { .. } => [(E::ScopeTooWide { allowed: got(), beyond: got() }, Scope)],
             E::UnknownResource(_) => [(E::UnknownResource(got()), Resource)],
             E::SeveralResources => [(E::SeveralResources, Resource)],
+            E::ConsentRequired(_) => [(consent_required(Rule::Subject), Subject), (consent_required(Rule::Scope), Scope)],
         )
+    }
+
+    fn consent_required(rule: Rule) -> PolicyError {
+        PolicyError::ConsentRequired(Box::new(ConsentRequired {
+            rule,
+            cause: "why".to_owned(),
+            uri: String::new(),
+        }))
     }
 
     fn issue_errors() -> Vec<(IssueError, Rule)> {

@@ -251,8 +251,7 @@ async fn authorization(
         check_implied(client)?;
         Authorization::for_registered(client.clone(), grant, &subject)?
     } else {
-        let permissions = context.permissions();
-        let permissions = permissions.permissions_of(client.id(), id).await?;
+        let permissions = context.permissions_of(client, id).await?;
         let permissions = permissions.still(code.records);
         let limit = permissions.covering(grant, context.now());
         let limit = limit.filter(|limit| limit.within(&code.scope) == code.scope);

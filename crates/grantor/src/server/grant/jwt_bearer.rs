@@ -2,13 +2,15 @@
 //! its own key (RFC 7523 §2.1, §3.1). The subject is the client itself, or somebody it holds a
 //! permission for.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use grantor_jose::Claims;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
     assertion::{Party, PartyError},
-    registry::{Client, Permissions, Subject},
+    registry::{Client, ConsentPolicy},
     server::{Caller, Context, Decision, GrantError, Presented, Request, UnprovenAssertion},
     types::{GrantType, Scope, Shown, SubjectId},
 };
@@ -63,7 +65,9 @@ impl Grant for JwtBearer {
         let proven = proven.map_err(|error| refused(error, caller))?;
         let (party, subject, claims) = (proven.party(), proven.subject(), proven.claims());
         let authorization = entitle(context, party, subject, claims).await?;
-        decision.is_about(&authorization.subject);
+        if authorization.is_about_somebody_known() {
+            decision.is_about(&authorization.subject);
+        }
         Ok(authorization)
     }
 }
@@ -89,15 +93,29 @@ pub(in crate::server) async fn entitle(
 ) -> Result<Authorization, GrantError> {
     let Party::Client(issuer) = party;
     let requested = scope_claim(claims)?;
-    let authorization = match permission(context, issuer, subject).await? {
-        None => Authorization::for_client(issuer.clone(), &GrantType::JWT_BEARER),
-        Some((subject, permissions)) => {
-            let limit = permissions.covering(&GrantType::JWT_BEARER, context.now());
-            let limit = limit.ok_or_else(|| no_permission(&subject.id))?;
-            Authorization::permitted(issuer.clone(), &GrantType::JWT_BEARER, &subject, &limit)
+    let grant = &GrantType::JWT_BEARER;
+    if subject.as_str() == issuer.id().as_str() {
+        let authorization = Authorization::for_client(issuer.clone(), grant)?;
+        return Ok(authorization.requesting(requested));
+    }
+    let asks = issuer.metadata().consent == ConsentPolicy::Ask && context.has_consent_page();
+    let authorization = match permission(context, issuer, subject).await {
+        // All these are answered alike, behind every other rule, so that nothing is learnt of
+        // people who were not asked.
+        Err(reason) if asks && is_lack_of_consent(&reason) => {
+            Authorization::lacking_consent(issuer.clone(), grant, subject.clone(), reason)?
         }
-    }?;
+        Ok(authorization) if asks => authorization.asking_for_more(),
+        permitted => permitted?,
+    };
     Ok(authorization.requesting(requested))
+}
+
+fn is_lack_of_consent(error: &GrantError) -> bool {
+    matches!(
+        error,
+        GrantError::UnknownSubject(_) | GrantError::DisabledSubject | GrantError::NoPermission(_)
+    )
 }
 
 /// A `scope` claim is the requested scope where the form has none, as service-account libraries
@@ -120,27 +138,26 @@ fn scope_claim(claims: &Claims) -> Result<Option<Scope>, GrantError> {
     Ok(if scope.is_empty() { None } else { Some(scope) })
 }
 
-/// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is the client, or somebody enabled whom the client
-/// may act for. Answers the subject with the permissions, unless it is the client.
+/// RFC 7523 §3 (2), RFC 7521 §6.3: the subject is somebody enabled whom the client may act for, by
+/// this grant, now.
 async fn permission(
     context: &Context,
-    client: &Client,
+    client: &Arc<Client>,
     subject: &SubjectId,
-) -> Result<Option<(Subject, Permissions)>, GrantError> {
-    if subject.as_str() == client.id().as_str() {
-        return Ok(None);
-    }
-    match context.subjects().subject(subject).await? {
-        None => Err(GrantError::UnknownSubject(subject.as_str().into())),
-        Some(subject) if !subject.enabled => Err(GrantError::DisabledSubject),
-        Some(known) => {
-            let permissions = context.permissions();
-            let permissions = permissions.permissions_of(client.id(), subject).await?;
-            Ok(Some((known, permissions)))
+) -> Result<Authorization, GrantError> {
+    let known = match context.subjects().subject(subject).await? {
+        None => return Err(GrantError::UnknownSubject(subject.as_str().into())),
+        Some(subject) if !subject.enabled => return Err(GrantError::DisabledSubject),
+        Some(known) => known,
+    };
+    let permissions = context.permissions_of(client, subject).await?;
+    match permissions.covering(&GrantType::JWT_BEARER, context.now()) {
+        Some(limit) => {
+            Authorization::permitted(client.clone(), &GrantType::JWT_BEARER, &known, &limit)
         }
+        None => Err(GrantError::NoPermission(Shown::known(
+            subject.as_str(),
+            Shown::MAX_BYTES,
+        ))),
     }
-}
-
-fn no_permission(subject: &SubjectId) -> GrantError {
-    GrantError::NoPermission(Shown::known(subject.as_str(), Shown::MAX_BYTES))
 }

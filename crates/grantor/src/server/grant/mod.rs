@@ -79,6 +79,17 @@ pub trait Grant: Send + Sync + 'static {
     ) -> Result<Authorization, GrantError>;
 }
 
+/// Whether a person can be asked for what is not permitted.
+#[derive(Debug)]
+pub(super) enum Consent {
+    /// Nobody is asked: what is not permitted is refused.
+    NotAsked,
+    /// A person can be asked for more.
+    MayBeAsked,
+    /// A person has to be asked, for this reason, whatever the scope.
+    Lacking(Box<GrantError>),
+}
+
 /// What a grant entitles to: a token for this client, about this subject, at most within this
 /// scope.
 #[derive(Debug)]
@@ -90,6 +101,7 @@ pub struct Authorization {
     pub(super) audience: Option<String>,
     pub(super) auth_time: Option<UnixTime>,
     pub(super) refresh_token: Option<RefreshToken>,
+    pub(super) consent: Consent,
     pub(super) origin: TokenOrigin,
 }
 
@@ -155,6 +167,32 @@ impl Authorization {
         Ok(permitted)
     }
 
+    /// About a subject of whom nothing is told: it may be nobody, and policy refuses.
+    pub(super) fn lacking_consent(
+        client: Arc<Client>,
+        grant: &GrantType,
+        subject: SubjectId,
+        reason: GrantError,
+    ) -> Result<Self, GrantError> {
+        let mut lacking = Self::for_subject(client, grant, subject, None)?;
+        lacking.consent = Consent::Lacking(Box::new(reason));
+        Ok(lacking)
+    }
+
+    /// Whether the subject is registered, or the client itself.
+    pub(super) fn is_about_somebody_known(&self) -> bool {
+        match &self.consent {
+            Consent::Lacking(reason) => !matches!(**reason, GrantError::UnknownSubject(_)),
+            Consent::NotAsked | Consent::MayBeAsked => true,
+        }
+    }
+
+    /// The person can be asked for more than is permitted.
+    pub(super) fn asking_for_more(self) -> Self {
+        let consent = Consent::MayBeAsked;
+        Self { consent, ..self }
+    }
+
     fn new(
         client: Arc<Client>,
         grant: &GrantType,
@@ -173,6 +211,7 @@ impl Authorization {
             audience: None,
             auth_time: None,
             refresh_token: None,
+            consent: Consent::NotAsked,
             origin,
         })
     }
