@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     registry::ClientError,
     storage::StoreError,
-    types::{ClientId, SubjectId},
+    types::{ClientId, ScopeToken, SubjectId},
 };
 
 /// Why nothing was done. Only [`Error::Store`] may leave that open; [`Error::is_certain`] tells.
@@ -38,6 +38,8 @@ pub enum Named {
     Subject(SubjectId),
     /// The permission of a client for a subject.
     Permission(ClientId, SubjectId),
+    /// A scope of the catalogue.
+    Scope(ScopeToken),
     /// A signing key of the server.
     SigningKey(String),
     /// A decision.
@@ -204,6 +206,7 @@ impl fmt::Display for Named {
             Self::Permission(client, subject) => {
                 write!(f, "the permission of client {client} for {subject}")
             }
+            Self::Scope(name) => write!(f, "scope {name}"),
             Self::SigningKey(key) => write!(f, "signing key {key}"),
             Self::Decision(id) => write!(f, "decision {id}"),
         }
@@ -218,6 +221,7 @@ impl fmt::Display for Error {
                 Named::Permission(client, subject) => {
                     write!(f, "client {client} has no permission for {subject}")
                 }
+                Named::Scope(_) => write!(f, "{named} is not in the catalogue"),
                 Named::SigningKey(key) => write!(f, "no key has the kid {key}"),
                 Named::Decision(id) => write!(f, "no decision {id} is recorded"),
                 Named::Client(_) | Named::Subject(_) => write!(f, "{named} does not exist"),
@@ -231,7 +235,9 @@ impl fmt::Display for Error {
                 Named::Permission(client, subject) => {
                     write!(f, "client {client} has a permission for {subject} already")
                 }
-                Named::SigningKey(_) | Named::Decision(_) => write!(f, "{named} exists already"),
+                Named::Scope(_) | Named::SigningKey(_) | Named::Decision(_) => {
+                    write!(f, "{named} exists already")
+                }
             },
             Self::Invalid(faults) => {
                 let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();

@@ -12,6 +12,7 @@ mod keys;
 mod list;
 mod name;
 mod permissions;
+mod scopes;
 mod subjects;
 mod terms;
 
@@ -24,6 +25,7 @@ pub use document::{Patch, time_text};
 pub use error::{Conflict, Error, Fault, Named};
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use permissions::{PermissionDocument, PermissionFilter, Permissions};
+pub use scopes::{ScopeDocument, Scopes};
 pub use subjects::{SubjectDocument, SubjectFilter, Subjects};
 pub use terms::ServerTerms;
 

@@ -51,7 +51,8 @@ pub enum TokenFormat {
     Opaque,
 }
 
-/// Whether a person is asked before a client acts for them.
+/// Whether a person is asked before a client acts for them. Complete: every use of it decides about
+/// each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentPolicy {
@@ -522,7 +523,8 @@ mod tests {
             })
         };
         let (code, refresh) = (GrantType::AUTHORIZATION_CODE, GrantType::REFRESH_TOKEN);
-        for good in [&[code.clone(), refresh.clone()][..], &[code.clone()]] {
+        let both_grants = [code, refresh.clone()];
+        for good in [&both_grants[..], &both_grants[..1]] {
             assert_eq!(grants(good, 1), [None, None]);
             let error = Some(ClientError::NoRedirectUri);
             assert_eq!(grants(good, 0), [error.clone(), error]);

@@ -203,9 +203,7 @@ pub async fn no_digest_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
     for secret in ["argon2", "c2FsdA", "c2FsdB", "aGFzaGhhc2"] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
-    let [_, create, replace, end, _] = &records[..] else {
-        panic!("five records: {text}")
-    };
+    let [_, create, replace, end, _] = <&[_; 5]>::try_from(&records[..]).expect("five records");
     assert_eq!(replace.before, create.after);
     assert_eq!(replace.after, end.before);
     let member = |name: &str| {

@@ -1,0 +1,256 @@
+//! What operators do with the catalogue of scopes.
+
+use grantor_jose::json::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Error, Named, document::Document, list};
+use crate::{
+    registry::{Actor, Revision, ScopeText},
+    storage::{Cursor, Page, Registry, StoreError},
+    types::{Description, Scope, ScopeToken},
+};
+
+/// What people are shown of a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ScopeDocument {
+    /// The scope.
+    pub name: ScopeToken,
+    /// What it allows, in English; null for no description.
+    #[serde(default)]
+    pub en: Option<Description>,
+    /// The same in French.
+    #[serde(default)]
+    pub fr: Option<Description>,
+    /// Whether it is marked, and granted for absent use only after a fresh authentication.
+    #[serde(default)]
+    pub sensitive: bool,
+    /// Whether a person may leave it out.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+impl Document for ScopeDocument {
+    fn least() -> Object {
+        Object::from_iter([("name".to_owned(), json!("x"))])
+    }
+}
+
+impl ScopeDocument {
+    /// A scope without a description.
+    pub fn new(name: ScopeToken) -> Self {
+        Self::of(&ScopeText::new(name))
+    }
+
+    /// What is registered of this scope.
+    pub fn of(text: &ScopeText) -> Self {
+        Self {
+            name: text.name.clone(),
+            en: text.en.clone(),
+            fr: text.fr.clone(),
+            sensitive: text.sensitive,
+            optional: text.optional,
+        }
+    }
+
+    /// Reads a document strictly: what is unknown in it, or there twice, is refused.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        Ok(Self::parse_document(text)?)
+    }
+
+    fn text(&self, revision: Revision) -> ScopeText {
+        ScopeText {
+            name: self.name.clone(),
+            en: self.en.clone(),
+            fr: self.fr.clone(),
+            sensitive: self.sensitive,
+            optional: self.optional,
+            revision,
+        }
+    }
+}
+
+/// The catalogue of scopes of a registry.
+#[derive(Clone, Copy)]
+pub struct Scopes<'a> {
+    registry: &'a dyn Registry<ScopeText>,
+}
+
+impl<'a> Scopes<'a> {
+    /// That of this registry.
+    pub fn new(registry: &'a dyn Registry<ScopeText>) -> Self {
+        Self { registry }
+    }
+
+    /// At most `limit` scopes in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is none, [`Error::Store`]
+    pub async fn page(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<ScopeDocument>, Error> {
+        let page = list::search(self.registry, |_: &ScopeText| true, after, limit).await?;
+        Ok(page.map(|text| ScopeDocument::of(&text)))
+    }
+
+    /// One scope.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn get(&self, name: &ScopeToken) -> Result<ScopeDocument, Error> {
+        let found = self.registry.get(name).await?;
+        found
+            .map(|text| ScopeDocument::of(&text))
+            .ok_or_else(|| Error::NotFound(Named::Scope(name.clone())))
+    }
+
+    /// Puts a scope into the catalogue, in the place of what is there under its name.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`], [`Error::Store`]
+    pub async fn set(&self, document: &ScopeDocument, by: &Actor) -> Result<ScopeDocument, Error> {
+        let replaced = self
+            .registry
+            .change(&document.name, by, |text: &ScopeText| {
+                Ok::<_, StoreError>(document.text(text.revision))
+            });
+        let set = match replaced.await {
+            Err(StoreError::Missing(_)) => {
+                let new = document.text(Revision::default());
+                self.registry.create(new, by).await
+            }
+            replaced => replaced,
+        };
+        let named = || Named::Scope(document.name.clone());
+        let set = set.map_err(|error| Error::from(error).about(named()))?;
+        Ok(ScopeDocument::of(&set))
+    }
+
+    /// Takes a scope out of the catalogue. Clients keep it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]
+    pub async fn delete(&self, name: &ScopeToken, by: &Actor) -> Result<(), Error> {
+        let deleted = self.registry.delete(name, by).await;
+        deleted.map_err(|error| Error::from(error).about(Named::Scope(name.clone())))
+    }
+
+    /// Those tokens of a scope that people would be shown without a description.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn undescribed(&self, scope: &Scope) -> Result<Vec<ScopeToken>, Error> {
+        let mut undescribed = Vec::new();
+        for token in scope.tokens().filter_map(|one| ScopeToken::parse(one).ok()) {
+            let found = self.registry.get(&token).await?;
+            if found.is_none_or(|text| text.en.is_none() && text.fr.is_none()) {
+                undescribed.push(token);
+            }
+        }
+        Ok(undescribed)
+    }
+
+    /// Those tokens of a scope that are sensitive: no consent to them is implied.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn sensitive(&self, scope: &Scope) -> Result<Vec<ScopeToken>, Error> {
+        let mut sensitive = Vec::new();
+        for token in scope.tokens().filter_map(|one| ScopeToken::parse(one).ok()) {
+            if self
+                .registry
+                .get(&token)
+                .await?
+                .is_some_and(|text| text.sensitive)
+            {
+                sensitive.push(token);
+            }
+        }
+        Ok(sensitive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{MemoryStore, Registries as _};
+
+    fn token(name: &str) -> ScopeToken {
+        ScopeToken::parse(name).expect("a scope token")
+    }
+
+    fn read(text: &str) -> Result<ScopeDocument, Error> {
+        ScopeDocument::parse(text.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn c005_a_scope_is_described_described_anew_and_taken_out() {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        let scopes = Scopes::new(store.scopes());
+        let text = r#"{"name":"invoices:read","en":"Read your invoices","fr":null,"sensitive":true,"optional":false}"#;
+        let document = read(text).expect("a document");
+        assert_eq!(serde_json::to_string(&document).expect("JSON"), text);
+        assert_eq!(scopes.set(&document, &by).await.expect("set"), document);
+        let plain = ScopeDocument::new(token("invoices:read"));
+        assert_eq!(scopes.set(&plain, &by).await.expect("set anew"), plain);
+        assert_eq!(scopes.get(&plain.name).await.expect("there"), plain);
+        let page = scopes.page(None, 50).await.expect("a page");
+        assert_eq!(page.items, std::slice::from_ref(&plain));
+        scopes.delete(&plain.name, &by).await.expect("taken out");
+        for error in [
+            scopes.get(&plain.name).await.expect_err("taken out"),
+            scopes
+                .delete(&plain.name, &by)
+                .await
+                .expect_err("taken out"),
+        ] {
+            assert_eq!(
+                error.to_string(),
+                "scope invoices:read is not in the catalogue"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn c005_c037_what_is_undescribed_or_sensitive_is_named() {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        let scopes = Scopes::new(store.scopes());
+        for text in [
+            r#"{"name":"a","en":"Do a"}"#,
+            r#"{"name":"b","sensitive":true}"#,
+            r#"{"name":"c","fr":"Faire c","sensitive":true}"#,
+        ] {
+            let document = read(text).expect("a document");
+            scopes.set(&document, &by).await.expect("set");
+        }
+        let scope = Scope::parse("a b c d").expect("a scope");
+        let undescribed = scopes.undescribed(&scope).await.expect("read");
+        assert_eq!(undescribed, [token("b"), token("d")]);
+        let sensitive = scopes.sensitive(&scope).await.expect("read");
+        assert_eq!(sensitive, [token("b"), token("c")]);
+    }
+
+    #[test]
+    fn c005_what_is_wrong_in_a_document_is_named() {
+        for (text, pointer) in [
+            (r#"{"en":"Do a"}"#, "/name"),
+            (r#"{"name":"a b"}"#, "/name"),
+            (r#"{"name":"a","en":""}"#, "/en"),
+            (r#"{"name":"a","fr":"x\u202ey"}"#, "/fr"),
+            (r#"{"name":"a","sensitive":"yes"}"#, "/sensitive"),
+            (r#"{"name":"a","de":"x"}"#, "/de"),
+        ] {
+            let Err(Error::Invalid(faults)) = read(text) else {
+                panic!("{text}")
+            };
+            assert_eq!(faults[0].pointer, pointer, "{text}");
+        }
+    }
+}
