@@ -15,9 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use divan::Bencher;
 use grantor::{
-    assertion::{
-        Assertion, Expectation, Lifetimes, NewAssertion, Profile, ServerIdentity, Terms, Verifier,
-    },
+    assertion::{Assertion, Expectation, Lifetimes, Profile, ServerIdentity, Terms, Verifier},
     client::{ClientSecretPost, Server, TokenSource},
     clock::{Clock as _, SystemClock, UnixTime},
     jose::{
@@ -33,6 +31,7 @@ use grantor::{
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
+use grantor_testkit::NewAssertion;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use tokio::{runtime::Runtime, task::JoinSet};

@@ -4,10 +4,10 @@
 use std::{error::Error, sync::Arc, thread, time::Duration};
 
 use grantor::{
-    assertion::NewAssertion,
     clock::{Clock as _, SystemClock},
     jose::{SigningError, SigningKey, json::Object},
 };
+use grantor_testkit::NewAssertion;
 use tokio::sync::mpsc::{self, Receiver};
 
 /// What is signed beforehand may wait for minutes.

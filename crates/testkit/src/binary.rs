@@ -15,7 +15,6 @@ use std::{
 };
 
 use grantor::{
-    assertion::NewAssertion,
     client::KeyFile,
     clock::{Clock as _, SystemClock},
     jose::{SigningKey, json::Object},
@@ -23,7 +22,7 @@ use grantor::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::wait;
+use crate::{NewAssertion, wait};
 pub use crate::{port::held_address, world::JWT_BEARER};
 
 /// A running `grantor serve`. Killed when dropped.

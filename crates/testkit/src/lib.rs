@@ -14,6 +14,7 @@
 )]
 
 pub mod answer;
+pub mod assertion;
 pub mod binary;
 pub mod credentials;
 pub mod double;
@@ -26,6 +27,7 @@ pub mod wait;
 pub mod world;
 
 pub use answer::Answer;
+pub use assertion::NewAssertion;
 pub use forge::{Jwt, Key, keys, quote};
 pub use form::Form;
 pub use people::{Authorize, Browser, CALLBACK, Page, Sessions, VERIFIER, challenge};

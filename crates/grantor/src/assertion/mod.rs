@@ -13,7 +13,6 @@ mod error;
 mod expectation;
 #[cfg(feature = "server")]
 mod explanation;
-mod mint;
 #[cfg(feature = "server")]
 mod party;
 #[cfg(feature = "server")]
@@ -36,9 +35,6 @@ pub use expectation::{
 pub(crate) use explanation::{Broken, Change, Held, Known, Place};
 #[cfg(feature = "server")]
 pub use explanation::{Check, ClockDifference, Explanation, KeyTried, Verdict};
-pub use mint::NewAssertion;
-#[cfg(any(feature = "client", feature = "resource"))]
-pub(crate) use mint::payload;
 #[cfg(feature = "server")]
 pub use party::{Parties, Party, PartyError, Signed};
 #[cfg(feature = "server")]

@@ -248,13 +248,14 @@ mod tests {
     };
 
     use grantor_jose::{
-        Algorithm, Jwk, PrivateJwk, SigningKey, VerificationKey, compact, json::Object,
+        Algorithm, Jwk, PrivateJwk, SigningKey, VerificationKey, compact, json::Object, sign,
         signing_input,
     };
+    use serde_json::json;
 
     use super::*;
     use crate::{
-        assertion::{Lifetimes, NewAssertion, Profile, ServerIdentity, decoy::rsa},
+        assertion::{Lifetimes, Profile, ServerIdentity, decoy::rsa},
         keys::{MAX_CANDIDATES, RegisteredKeys},
         registry::{ClientMetadata, ClientSecret},
     };
@@ -308,15 +309,15 @@ mod tests {
     }
 
     fn signed_by(issuer: &str, key: &SigningKey) -> String {
-        let new = NewAssertion {
-            issuer,
-            subject: issuer,
-            audience: "https://as.example",
-            lifetime: Duration::from_secs(60),
-            typ: None,
-            claims: serde_json::Map::new(),
-        };
-        new.sign(key, UnixTime::from_millis(0)).expect("a JWT")
+        let claims = json!({
+            "iss": issuer,
+            "sub": issuer,
+            "aud": "https://as.example",
+            "iat": 0,
+            "exp": 60,
+            "jti": "one of many",
+        });
+        sign(key, None, claims.to_string().as_bytes()).expect("a JWT")
     }
 
     fn median(work: impl Fn()) -> Duration {

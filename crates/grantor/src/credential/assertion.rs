@@ -1,17 +1,17 @@
 //! Making assertions: what goes into one, how long it is valid, and its signature. Each is new: one
 //! is never sent twice.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, ops::Range, sync::Arc, time::Duration};
 
 use grantor_jose::{
-    Algorithm, compact,
+    Algorithm, base64url_encode, compact, crypto,
     json::{Object, Value},
     signing_input,
 };
 use zeroize::Zeroizing;
 
 use super::{CredentialError, Preset, Server, Signer, SignerError, preset::KeyName};
-use crate::{assertion::payload, clock::UnixTime};
+use crate::clock::UnixTime;
 
 /// Whom an assertion is for: its `aud`. It comes from configuration always, and never from what a
 /// server says about itself; a server that could choose it would collect assertions for others
@@ -246,6 +246,31 @@ impl AssertionMaker {
         }
         header
     }
+}
+
+/// The claims of a new assertion with a new `jti`, 128 random bits, as JSON. The six named here
+/// replace those in `claims`.
+fn payload(
+    mut claims: Object,
+    issuer: &str,
+    subject: Option<&str>,
+    audience: Option<&str>,
+    valid: Range<i64>,
+) -> Vec<u8> {
+    let texts = [("iss", Some(issuer)), ("sub", subject), ("aud", audience)];
+    for (name, value) in texts {
+        match value {
+            Some(value) => claims.insert(name.to_owned(), value.into()),
+            None => claims.remove(name),
+        };
+    }
+    claims.insert("iat".to_owned(), valid.start.into());
+    claims.insert("exp".to_owned(), valid.end.into());
+    claims.insert(
+        "jti".to_owned(),
+        base64url_encode(crypto::random_bytes::<16>()).into(),
+    );
+    serde_json::to_vec(&claims).expect("a JSON object is JSON")
 }
 
 fn names(algorithms: &[Algorithm]) -> String {

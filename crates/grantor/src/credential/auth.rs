@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     assertion::{CLIENT_ASSERTION_TYPE, CLIENT_AUTHENTICATION_TYP},
-    types::AuthMethod,
+    types::{AuthMethod, KnownMethod},
 };
 
 /// Authenticates a client at an endpoint: the token endpoint, or that of introspection.
@@ -276,7 +276,69 @@ impl ClientAuth for NoneAuth {
     }
 }
 
+/// What a client holds. `Debug` does not show it.
+#[non_exhaustive]
+pub enum Proof<'a> {
+    /// A key that signs.
+    Key(LocalKey),
+    /// A client secret.
+    Secret(&'a str),
+}
+
+impl fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key(..)",
+            Self::Secret(_) => "Secret(..)",
+        })
+    }
+}
+
+impl Proof<'_> {
+    /// Client authentication of `client_id` by this method, its assertions for this audience.
+    ///
+    /// # Errors
+    /// [`CredentialError::AuthMethod`] if the method does not go with what the client holds, or is
+    /// one of an extension; [`CredentialError::Signing`]
+    pub fn by(
+        self,
+        method: &AuthMethod,
+        client_id: &str,
+        audience: Audience,
+    ) -> Result<Box<dyn ClientAuth>, CredentialError> {
+        Ok(match (method.as_known(), self) {
+            (Some(KnownMethod::PrivateKeyJwt), Self::Key(key)) => {
+                Box::new(PrivateKeyJwt::new(client_id, key).audience(audience))
+            }
+            (Some(KnownMethod::ClientSecretJwt), Self::Secret(secret)) => {
+                let auth = ClientSecretJwt::new(client_id, secret, None)?;
+                Box::new(auth.with(|assertion| assertion.audience(audience)))
+            }
+            (Some(KnownMethod::ClientSecretBasic), Self::Secret(secret)) => {
+                Box::new(ClientSecretBasic::new(client_id, secret))
+            }
+            (Some(KnownMethod::ClientSecretPost), Self::Secret(secret)) => {
+                Box::new(ClientSecretPost::new(client_id, secret))
+            }
+            // Nothing is proven, whatever could be.
+            (Some(KnownMethod::None), _) => Box::new(NoneAuth::new(client_id)),
+            _ => return Err(CredentialError::AuthMethod(method.clone())),
+        })
+    }
+}
+
 impl KeyFile {
+    /// What the client holds by this file.
+    ///
+    /// # Errors
+    /// [`CredentialError::Signing`]
+    pub fn proof(&self) -> Result<Proof<'_>, CredentialError> {
+        Ok(match &self.credential {
+            Credential::PrivateKey(key) => Proof::Key(LocalKey::new(key)?),
+            Credential::Secret(secret) => Proof::Secret(secret),
+        })
+    }
+
     /// The client authentication that the file is for.
     ///
     /// # Errors
@@ -284,26 +346,7 @@ impl KeyFile {
     /// [`CredentialError::Signing`].
     pub fn client_auth(&self) -> Result<Box<dyn ClientAuth>, CredentialError> {
         let client_id = self.client_id.as_str();
-        let secret = match &self.credential {
-            Credential::PrivateKey(key) if self.auth_method == AuthMethod::PRIVATE_KEY_JWT => {
-                return Ok(Box::new(PrivateKeyJwt::new(client_id, LocalKey::new(key)?)));
-            }
-            Credential::PrivateKey(_) => {
-                return Err(CredentialError::AuthMethod(self.auth_method.clone()));
-            }
-            Credential::Secret(secret) => secret.as_str(),
-        };
-        Ok(match &self.auth_method {
-            method if *method == AuthMethod::CLIENT_SECRET_BASIC => {
-                Box::new(ClientSecretBasic::new(client_id, secret))
-            }
-            method if *method == AuthMethod::CLIENT_SECRET_POST => {
-                Box::new(ClientSecretPost::new(client_id, secret))
-            }
-            method if *method == AuthMethod::CLIENT_SECRET_JWT => {
-                Box::new(ClientSecretJwt::new(client_id, secret, None)?)
-            }
-            method => return Err(CredentialError::AuthMethod(method.clone())),
-        })
+        self.proof()?
+            .by(&self.auth_method, client_id, Audience::Issuer)
     }
 }

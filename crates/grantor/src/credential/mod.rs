@@ -31,6 +31,7 @@ pub use self::{
     assertion::{AssertionMaker, Audience, ScopePlace},
     auth::{
         ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, NoneAuth, PrivateKeyJwt,
+        Proof,
     },
     error::CredentialError,
     preset::Preset,

@@ -4,7 +4,7 @@
 use grantor_jose::Algorithm;
 
 use super::{ClientError, ClientKey, ClientSecret};
-use crate::types::{AuthMethod, Needs};
+use crate::types::{AuthMethod, KnownMethod};
 
 /// A value that keeps a rule, checked where it is made.
 macro_rules! checked {
@@ -134,29 +134,31 @@ impl Authentication {
         secrets: Vec<ClientSecret>,
     ) -> Result<Self, ClientError> {
         let no_secret = || ClientError::NoSecret(method.clone());
-        match method.needs() {
-            Some(Needs::PublicKey | Needs::Nothing) if !secrets.is_empty() => {
+        let secret = |via, keys, secrets| {
+            Ok(Self::Secret {
+                via,
+                secrets: DigestedSecrets::new(secrets).ok_or_else(no_secret)?,
+                algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
+                keys,
+            })
+        };
+        let has_secrets = !secrets.is_empty();
+        match method.as_known() {
+            Some(KnownMethod::PrivateKeyJwt | KnownMethod::None) if has_secrets => {
                 Err(ClientError::UnusedSecret(method.clone()))
             }
-            Some(Needs::PublicKey) => Ok(Self::PrivateKeyJwt {
+            Some(KnownMethod::PrivateKeyJwt) => Ok(Self::PrivateKeyJwt {
                 keys: Keys::new(keys).ok_or(ClientError::NoKey)?,
                 algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
             }),
-            Some(Needs::ReadableSecret) => Ok(Self::SecretJwt {
+            Some(KnownMethod::ClientSecretJwt) => Ok(Self::SecretJwt {
                 secrets: ReadableSecrets::new(secrets).ok_or_else(no_secret)?,
                 algorithm: fitting(algorithm, MacAlgorithm::new)?,
                 keys,
             }),
-            Some(Needs::Digest) => Ok(Self::Secret {
-                via: match *method == AuthMethod::CLIENT_SECRET_POST {
-                    true => SecretVia::Post,
-                    false => SecretVia::Basic,
-                },
-                secrets: DigestedSecrets::new(secrets).ok_or_else(no_secret)?,
-                algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
-                keys,
-            }),
-            Some(Needs::Nothing) => Ok(Self::Public {
+            Some(KnownMethod::ClientSecretBasic) => secret(SecretVia::Basic, keys, secrets),
+            Some(KnownMethod::ClientSecretPost) => secret(SecretVia::Post, keys, secrets),
+            Some(KnownMethod::None) => Ok(Self::Public {
                 algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
                 keys,
             }),

@@ -95,17 +95,39 @@ impl AuthMethod {
 
     /// The methods known here, in the order in which they are offered.
     pub fn known() -> impl Iterator<Item = &'static Self> {
-        METHODS.iter().map(|(method, _)| method)
+        METHODS.iter().map(|(_, method, _)| method)
+    }
+
+    /// Which of the methods known here this is; `None` for one of an extension.
+    pub fn as_known(&self) -> Option<KnownMethod> {
+        self.row().map(|(known, ..)| *known)
     }
 
     /// What a client must have registered to use this method; `None` for a method of an extension,
     /// which says so itself.
     pub fn needs(&self) -> Option<Needs> {
-        METHODS
-            .iter()
-            .find(|(method, _)| method == self)
-            .map(|(_, needs)| *needs)
+        self.row().map(|(.., needs)| *needs)
     }
+
+    fn row(&self) -> Option<&'static Row> {
+        METHODS.iter().find(|(_, method, _)| method == self)
+    }
+}
+
+/// The client authentication methods known here: what is done for each is one match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KnownMethod {
+    /// [`AuthMethod::PRIVATE_KEY_JWT`]
+    PrivateKeyJwt,
+    /// [`AuthMethod::CLIENT_SECRET_JWT`]
+    ClientSecretJwt,
+    /// [`AuthMethod::CLIENT_SECRET_BASIC`]
+    ClientSecretBasic,
+    /// [`AuthMethod::CLIENT_SECRET_POST`]
+    ClientSecretPost,
+    /// [`AuthMethod::NONE`]
+    None,
 }
 
 /// What a client authentication method needs of a client's registration.
@@ -132,11 +154,30 @@ impl Needs {
     }
 }
 
-/// The one table of client authentication methods: a new one is a row here.
-static METHODS: [(AuthMethod, Needs); 5] = [
-    (AuthMethod::PRIVATE_KEY_JWT, Needs::PublicKey),
-    (AuthMethod::CLIENT_SECRET_JWT, Needs::ReadableSecret),
-    (AuthMethod::CLIENT_SECRET_BASIC, Needs::Digest),
-    (AuthMethod::CLIENT_SECRET_POST, Needs::Digest),
-    (AuthMethod::NONE, Needs::Nothing),
+type Row = (KnownMethod, AuthMethod, Needs);
+
+/// The one table of client authentication methods: a new one is a row here, and what the compiler
+/// then asks for.
+static METHODS: [Row; 5] = [
+    (
+        KnownMethod::PrivateKeyJwt,
+        AuthMethod::PRIVATE_KEY_JWT,
+        Needs::PublicKey,
+    ),
+    (
+        KnownMethod::ClientSecretJwt,
+        AuthMethod::CLIENT_SECRET_JWT,
+        Needs::ReadableSecret,
+    ),
+    (
+        KnownMethod::ClientSecretBasic,
+        AuthMethod::CLIENT_SECRET_BASIC,
+        Needs::Digest,
+    ),
+    (
+        KnownMethod::ClientSecretPost,
+        AuthMethod::CLIENT_SECRET_POST,
+        Needs::Digest,
+    ),
+    (KnownMethod::None, AuthMethod::NONE, Needs::Nothing),
 ];

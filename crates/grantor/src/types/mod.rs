@@ -21,7 +21,7 @@ pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 #[cfg(feature = "remote")]
 pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
-pub use method::{AuthMethod, GrantType, NameError, Needs};
+pub use method::{AuthMethod, GrantType, KnownMethod, NameError, Needs};
 #[cfg(feature = "server")]
 pub use redirect_uri::{Homepage, HomepageError, RedirectUri, RedirectUriError};
 pub use rule::Rule;

@@ -11,8 +11,8 @@ use clap::Args;
 use grantor::{
     client::JwtBearer,
     credential::{
-        Audience, ClientAuth, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, Credential,
-        KeyFile, KeyText, KeyTextForm, LocalKey, NoneAuth, PrivateKeyJwt, Signer as _,
+        Audience, ClientAuth, Credential, CredentialError, KeyFile, KeyText, KeyTextForm, LocalKey,
+        Proof, Signer as _,
     },
     jose::Algorithm,
     types::{AuthMethod, ClientId, Needs},
@@ -162,37 +162,23 @@ impl ClientCredential {
         method: &AuthMethod,
         audience: Option<Audience>,
     ) -> Result<Box<dyn ClientAuth>, Failure> {
-        let id = self.client_id();
-        let secret = self.file().and_then(|file| match &file.credential {
-            Credential::Secret(secret) => Some(secret.as_str()),
-            _ => None,
-        });
         let audience = audience.unwrap_or(Audience::Issuer);
-        Ok(match secret {
-            _ if *method == AuthMethod::NONE => Box::new(NoneAuth::new(id)),
-            None if *method == AuthMethod::PRIVATE_KEY_JWT => {
-                Box::new(PrivateKeyJwt::new(id, self.signer()?).audience(audience))
-            }
-            Some(secret) if *method == AuthMethod::CLIENT_SECRET_JWT => {
-                let auth = ClientSecretJwt::new(id, secret, None).map_err(Failure::usage)?;
-                Box::new(auth.with(|assertion| assertion.audience(audience)))
-            }
-            Some(secret) if *method == AuthMethod::CLIENT_SECRET_BASIC => {
-                Box::new(ClientSecretBasic::new(id, secret))
-            }
-            Some(secret) if *method == AuthMethod::CLIENT_SECRET_POST => {
-                Box::new(ClientSecretPost::new(id, secret))
-            }
-            _ => {
-                let held = if secret.is_some() {
-                    "a secret"
-                } else {
-                    "a private key"
+        let proof = match self {
+            Self::File(file) => file.proof().map_err(Failure::usage)?,
+            Self::Bare { .. } => Proof::Key(self.signer()?),
+        };
+        let auth = proof.by(method, self.client_id(), audience);
+        auth.map_err(|error| match error {
+            CredentialError::AuthMethod(method) => {
+                let held = match self.has_private_key() {
+                    true => "a private key",
+                    false => "a secret",
                 };
-                return Err(Failure::usage(format!(
+                Failure::usage(format!(
                     "{method}: the key file holds {held}, with which this is not possible"
-                )));
+                ))
             }
+            error => Failure::usage(error),
         })
     }
 }

@@ -13,10 +13,10 @@ use std::{
 };
 
 use grantor::{
-    assertion::NewAssertion,
     clock::{Clock as _, SystemClock, UnixTime},
     jose::{SigningKey, json::Object},
 };
+use grantor_testkit::NewAssertion;
 use tempfile::TempDir;
 
 use crate::{
