@@ -8,28 +8,29 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use clap::Args;
 use grantor::{
+    admin::{ClientDocument, NewClient},
     assertion::Usage,
     clock::Clock as _,
-    credential::{Credential, KeyFile},
-    jose::{Algorithm, Claims, Jwk, PrivateJwk, Unverified, VerificationKey, base64url_decode},
-    registry::{Client as Registration, ClientMetadata, ClientSecret},
+    credential::Credential,
+    jose::{Algorithm, Claims, Jwk, Unverified, VerificationKey, base64url_decode},
     remote::{Fetch as _, HttpFetch},
     types::{AuthMethod, ClientId, GrantType, Issuer, Scope},
 };
 use grantor_stores::sqlite::{Create, Upkeep};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle};
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use super::{
-    CLOCK, Failure, Global, Output, actor,
+    Administered, CLOCK, Failure, Global, Output, actor,
     assertion::sign,
     credential::{BareKey, ClientCredential},
     serve::stop_signal,
 };
 use crate::{
     app,
-    backend::{Backend, Place},
+    backend::Place,
     config::{Config, Environment, LogFormat, Overrides},
     http::{self, Listener, Proxy, Room},
     metrics::Metrics,
@@ -61,57 +62,27 @@ impl Demo {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         telemetry::start(LogFormat::Text, "warn").map_err(Failure::failed)?;
         let directory = tempfile::tempdir().map_err(Failure::failed)?;
-        let listener = self.bind().await?;
-        let address = listener.local_addr().map_err(Failure::failed)?;
-        let issuer = format!("http://{address}");
-        let overrides = Overrides {
-            issuer: Some(issuer.clone()),
-            listen: Some(address),
-            ..Overrides::default()
-        };
-        let config = Config::load(directory.path(), None, &Environment::default(), &overrides)
-            .map_err(Failure::usage)?;
-        let store = Place {
-            config: &config,
-            data: directory.path(),
-            master_key: None,
-        };
-        let store = store
-            .open(Create::IfMissing, Upkeep::Here)
-            .map_err(Failure::failed)?;
-        let metrics = Metrics::default();
-        let server =
-            app::build_server(&config, &store, metrics.clone()).map_err(Failure::failed)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(http::serve(
-            listener,
-            server,
-            store.readiness.clone(),
-            metrics,
-            async {
-                // A dropped sender stops the server too.
-                let _ = stopped.await;
-            },
-        ));
-
-        let key_path = directory.path().join("billing.json");
-        let show = Show {
-            output: global.output(),
-            http: HttpFetch::new().map_err(Failure::failed)?,
-            issuer: config.issuer,
-        };
-        let shown = self.show(&show, &store, &key_path).await;
+        let running = Running::start(self.bind().await?, directory.path())?;
+        let shown = self.show(global.output(), &running.admin, directory.path());
+        let shown = shown.await;
         // Also where something could not be shown: the directory goes last.
-        drop(stop);
-        serving
-            .await
-            .map_err(Failure::failed)?
-            .map_err(Failure::failed)?;
+        running.stop().await?;
         shown
     }
 
-    async fn show(&self, show: &Show, store: &Backend, key_path: &Path) -> Result<(), Failure> {
-        let replay = show.main_job(store, key_path).await?;
+    async fn show(
+        &self,
+        output: Output,
+        admin: &Administered,
+        directory: &Path,
+    ) -> Result<(), Failure> {
+        let key_path = &directory.join("billing.json");
+        let show = Show {
+            output,
+            http: HttpFetch::new().map_err(Failure::failed)?,
+            issuer: admin.terms.issuer.clone(),
+        };
+        let replay = show.main_job(admin, key_path).await?;
         if !self.once {
             show.invitation(key_path, &replay)?;
             stop_signal().map_err(Failure::failed)?.await;
@@ -133,6 +104,55 @@ async fn bind(address: SocketAddr) -> io::Result<Listener> {
     Listener::bind(address, ROOM, None, Proxy::Absent).await
 }
 
+/// A server, and what is done with its registry.
+struct Running {
+    admin: Administered,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    /// On a new database in this directory.
+    fn start(listener: Listener, data: &Path) -> Result<Self, Failure> {
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        let overrides = Overrides {
+            issuer: Some(format!("http://{address}")),
+            listen: Some(address),
+            ..Overrides::default()
+        };
+        let config = Config::load(data, None, &Environment::default(), &overrides)
+            .map_err(Failure::usage)?;
+        let place = Place {
+            config: &config,
+            data,
+            master_key: None,
+        };
+        let store = place
+            .open(Create::IfMissing, Upkeep::Here)
+            .map_err(Failure::failed)?;
+        let metrics = Metrics::default();
+        let server =
+            app::build_server(&config, &store, metrics.clone()).map_err(Failure::failed)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async {
+            // A dropped sender stops the server too.
+            let _ = stopped.await;
+        };
+        let readiness = store.readiness.clone();
+        Ok(Self {
+            serving: tokio::spawn(http::serve(listener, server, readiness, metrics, stopped)),
+            admin: Administered::new(&config, store),
+            stop,
+        })
+    }
+
+    async fn stop(self) -> Result<(), Failure> {
+        drop(self.stop);
+        let served = self.serving.await.map_err(Failure::failed)?;
+        served.map_err(Failure::failed)
+    }
+}
+
 /// Does one step after the other, and prints each.
 struct Show {
     output: Output,
@@ -142,86 +162,83 @@ struct Show {
 
 impl Show {
     /// Answers the id of the decision about the replay.
-    async fn main_job(&self, store: &Backend, key_path: &Path) -> Result<String, Failure> {
-        let resource_server = register(store, &self.issuer, key_path).await?;
+    async fn main_job(&self, admin: &Administered, key_path: &Path) -> Result<String, Failure> {
+        let api_secret = register(admin, key_path).await?;
         self.step(
             1,
             "a client was registered, its key pair generated; the server keeps the public half",
             &json!({"client_id": "billing", "auth": "private_key_jwt", "key_file": key_path}),
         )?;
+        let assertion = self.sign(key_path).await?;
+        let access_token = self.get_token(&assertion).await?;
+        let claims = self.validate(&access_token).await?;
+        self.step(4, "an API validates the token with the server's public keys (GET /jwks), without calling home", &claims)?;
+        self.introspect(&access_token, &api_secret).await?;
+        self.replay(&assertion).await
+    }
 
+    async fn sign(&self, key_path: &Path) -> Result<Zeroizing<String>, Failure> {
         let key = ClientCredential::read(key_path, BareKey::default())?;
-        let assertion = sign(
-            &key,
-            Usage::Grant,
-            None,
-            None,
-            None,
-            Duration::from_secs(60),
-        )
-        .await?;
+        let lifetime = Duration::from_secs(60);
+        let assertion = sign(&key, Usage::Grant, None, None, None, lifetime).await?;
         self.step(
             2,
             "the client signs an assertion, locally",
             &decoded(&assertion),
         )?;
+        Ok(assertion)
+    }
 
-        let grant_type = GrantType::JWT_BEARER;
-        let form = [
-            ("grant_type", grant_type.as_str()),
-            ("assertion", assertion.as_str()),
-        ];
-        let token = self.post("token", &form, None).await?;
-        let access_token = token.1["access_token"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+    async fn get_token(&self, assertion: &str) -> Result<String, Failure> {
+        let (status, body) = self.post_assertion(assertion).await?;
+        let access_token = body["access_token"].as_str().unwrap_or_default().to_owned();
         expect(
-            token.0.is_success() && !access_token.is_empty(),
+            status.is_success() && !access_token.is_empty(),
             "no token was issued",
         )?;
         self.step(
             3,
             "assertion in, access token out",
-            &json!({"status": token.0.as_u16(), "body": token.1}),
+            &json!({"status": status.as_u16(), "body": body}),
         )?;
+        Ok(access_token)
+    }
 
-        let claims = self.validate(&access_token).await?;
-        self.step(4, "an API validates the token with the server's public keys (GET /jwks), without calling home", &claims)?;
+    async fn introspect(&self, access_token: &str, api_secret: &str) -> Result<(), Failure> {
+        let credentials = STANDARD.encode(format!("reports-api:{api_secret}"));
+        let authorization = format!("Basic {credentials}");
+        let form = [("token", access_token)];
+        let (_, found) = self.post("introspect", &form, Some(&authorization)).await?;
+        expect(found["active"] == true, "the token is not active")?;
+        self.step(5, "or asks the server about it (POST /introspect)", &found)
+    }
 
-        let authorization = format!(
-            "Basic {}",
-            STANDARD.encode(format!("reports-api:{}", *resource_server))
-        );
-        let found = self
-            .post(
-                "introspect",
-                &[("token", &access_token)],
-                Some(&authorization),
-            )
-            .await?;
-        expect(found.1["active"] == true, "the token is not active")?;
-        self.step(
-            5,
-            "or asks the server about it (POST /introspect)",
-            &found.1,
-        )?;
-
-        let replay = self.post("token", &form, None).await?;
+    /// Answers the id of the decision.
+    async fn replay(&self, assertion: &str) -> Result<String, Failure> {
+        let (status, body) = self.post_assertion(assertion).await?;
         expect(
-            replay.0 == 400 && replay.1["error"] == "invalid_grant",
+            status == 400 && body["error"] == "invalid_grant",
             "the replay was not refused",
         )?;
         self.step(
             6,
             "the same assertion again is refused",
-            &json!({"status": replay.0.as_u16(), "body": replay.1}),
+            &json!({"status": status.as_u16(), "body": body}),
         )?;
-        let description = replay.1["error_description"].as_str();
+        let description = body["error_description"].as_str();
         let id = description
             .and_then(|description| description.rsplit_once("(decision "))
             .and_then(|(_, id)| id.strip_suffix(')'));
         Ok(id.unwrap_or_default().to_owned())
+    }
+
+    async fn post_assertion(&self, assertion: &str) -> Result<(StatusCode, Value), Failure> {
+        let grant_type = GrantType::JWT_BEARER;
+        let form = [
+            ("grant_type", grant_type.as_str()),
+            ("assertion", assertion),
+        ];
+        self.post("token", &form, None).await
     }
 
     async fn post(
@@ -313,41 +330,28 @@ impl Show {
 
 /// Registers the client of the demo, writes its key file, and registers an API that may introspect.
 /// Answers the API's secret.
-async fn register(
-    store: &Backend,
-    issuer: &Issuer,
-    key_path: &Path,
-) -> Result<zeroize::Zeroizing<String>, Failure> {
-    let id = |text| ClientId::parse(text).map_err(Failure::failed);
-    let key = PrivateJwk::generate(Algorithm::Es256).map_err(Failure::failed)?;
-    let public = VerificationKey::from_jwk(key.public()).map_err(Failure::failed)?;
-    let mut metadata =
-        ClientMetadata::new(id("billing")?, AuthMethod::PRIVATE_KEY_JWT, CLOCK.now());
-    metadata.scope = Scope::parse("invoices:read invoices:write").map_err(Failure::failed)?;
-    let file = KeyFile::new(
-        issuer,
-        metadata.id.clone(),
-        metadata.auth_method.clone(),
-        Credential::PrivateKey(key),
-    );
-    file.write_new(key_path).map_err(Failure::failed)?;
-    let client =
-        Registration::new(metadata, vec![public.into()], Vec::new()).map_err(Failure::failed)?;
-    store.clients().create(client, &actor()).await?;
+async fn register(admin: &Administered, key_path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let client = |id, method| {
+        let id = ClientId::parse(id).map_err(Failure::failed)?;
+        Ok::<_, Failure>(NewClient::new(ClientDocument::new(id, method)))
+    };
+    let mut billing = client("billing", AuthMethod::PRIVATE_KEY_JWT)?;
+    let scope = Scope::parse("invoices:read invoices:write");
+    billing.document.scope = scope.map_err(Failure::failed)?;
+    billing.generate = Some(Algorithm::Es256);
+    let mut billing = billing.prepare(&admin.terms, CLOCK.now())?;
+    if let Some(file) = billing.key_file.take() {
+        file.write_new(key_path).map_err(Failure::failed)?;
+    }
+    admin.clients().make(billing, &actor()).await?;
 
-    let secret = ClientSecret::generate();
-    let metadata = ClientMetadata::new(
-        id("reports-api")?,
-        AuthMethod::CLIENT_SECRET_BASIC,
-        CLOCK.now(),
-    );
-    let api = Registration::new(
-        metadata,
-        Vec::new(),
-        vec![ClientSecret::digest(&secret, None)],
-    )
-    .map_err(Failure::failed)?;
-    store.clients().create(api, &actor()).await?;
+    let api = client("reports-api", AuthMethod::CLIENT_SECRET_BASIC)?;
+    let mut api = api.prepare(&admin.terms, CLOCK.now())?;
+    let secret = match api.key_file.take().map(|file| file.credential) {
+        Some(Credential::Secret(secret)) => secret,
+        _ => return Err(Failure::failed("no secret was made")),
+    };
+    admin.clients().make(api, &actor()).await?;
     Ok(secret)
 }
 

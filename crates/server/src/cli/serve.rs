@@ -3,9 +3,11 @@
 use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
 use clap::Args;
+use grantor::storage::Readiness;
 use grantor_stores::sqlite::{Create, Upkeep};
 use sd_notify::NotifyState;
 use tokio::{
@@ -59,44 +61,18 @@ impl Serve {
         store.readiness.prepare().await?;
         let metrics = Metrics::default();
         let stop = stop_signal().map_err(Failure::failed)?;
-        let tls = config
-            .tls
-            .clone()
-            .map(|tls| Tls::load(tls.files, tls.client_certificates))
-            .transpose()
-            .map_err(Failure::usage)?;
+        let tls = load_tls(&config)?;
         let hangups = tokio::spawn(reload_on_hangup(tls.clone()).map_err(Failure::failed)?);
-        let scrapes = match config.metrics {
-            Some(address) => Some(
-                listen_for_scrapes(
-                    address,
-                    Exposition::new(&metrics, &store, tls.as_ref().map(Tls::expires)),
-                )
-                .await?,
-            ),
-            None => None,
-        };
-        let listener =
-            Listener::bind(config.listen, config.limits.room, tls, config.proxy.clone()).await;
-        let listener = listener.map_err(|error| {
-            Failure::failed(format!(
-                "cannot listen on {}: {error}; choose another address with --listen",
-                config.listen
-            ))
-        })?;
+        let certificate = tls.as_ref().map(Tls::expires);
+        let exposition = Exposition::new(&metrics, &store, certificate);
+        let scrapes = listen_for_scrapes(config.metrics, exposition).await?;
+        let listener = bind(&config, tls).await?;
         let address = listener.local_addr().map_err(Failure::failed)?;
         config.listens_on(address).map_err(Failure::usage)?;
         let server = app::build_server(&config, &store, metrics.clone()).map_err(Failure::usage)?;
         global.tell_commands(&config);
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
-        let ended = store.readiness.clone();
-        let stop = async move {
-            tokio::select! {
-                () = stop => {}
-                () = ended.ended() => {}
-            }
-            tell_supervisor(NotifyState::Stopping);
-        };
+        let stop = stop_or_end(stop, store.readiness.clone());
         tell_supervisor(NotifyState::Ready);
         http::serve(listener, server, store.readiness.clone(), metrics, stop)
             .await
@@ -155,16 +131,46 @@ impl Global {
     }
 }
 
-/// Answers scrapes on a task of their own.
+fn load_tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let tls = config.tls.clone();
+    tls.map(|tls| Tls::load(tls.files, tls.client_certificates))
+        .transpose()
+        .map_err(Failure::usage)
+}
+
+async fn bind(config: &Config, tls: Option<Tls>) -> Result<Listener, Failure> {
+    let (room, proxy) = (config.limits.room, config.proxy.clone());
+    let bound = Listener::bind(config.listen, room, tls, proxy).await;
+    bound.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {}: {error}; choose another address with --listen",
+            config.listen
+        ))
+    })
+}
+
+/// Ready when the server is to stop, or when its store has ended.
+async fn stop_or_end(stop: impl Future<Output = ()>, store: Arc<dyn Readiness>) {
+    tokio::select! {
+        () = stop => {}
+        () = store.ended() => {}
+    }
+    tell_supervisor(NotifyState::Stopping);
+}
+
+/// Answers scrapes on a task of their own, if there is an address for them.
 async fn listen_for_scrapes(
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     exposition: Exposition,
-) -> Result<JoinHandle<()>, Failure> {
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::failed(format!("cannot listen on {address} for metrics: {error}; choose another address under [metrics]"))
     })?;
     tracing::info!(%address, "metrics");
-    Ok(tokio::spawn(metrics::serve(listener, exposition)))
+    Ok(Some(tokio::spawn(metrics::serve(listener, exposition))))
 }
 
 /// Tells systemd, where it started this process and waits for word (sd_notify(3)).
