@@ -29,7 +29,7 @@ pub use scopes::{ScopeDocument, Scopes};
 pub use subjects::{SubjectDocument, SubjectFilter, Subjects};
 pub use terms::ServerTerms;
 
-/// Whether a client or subject is accepted.
+/// Whether a client or subject is accepted: one or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is accepted.
