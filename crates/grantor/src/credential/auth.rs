@@ -345,6 +345,10 @@ impl KeyFile {
     /// [`CredentialError::AuthMethod`] if the method does not fit the credential,
     /// [`CredentialError::Signing`].
     pub fn client_auth(&self) -> Result<Box<dyn ClientAuth>, CredentialError> {
+        // A file that holds something and proves nothing with it is a mistake.
+        if self.auth_method == AuthMethod::NONE {
+            return Err(CredentialError::AuthMethod(AuthMethod::NONE));
+        }
         let client_id = self.client_id.as_str();
         self.proof()?
             .by(&self.auth_method, client_id, Audience::Issuer)
