@@ -8,8 +8,10 @@ use grantor::{
 
 use crate::{
     backend::Backend,
-    config::Config,
+    config::{Config, PersonConfig},
     metrics::Metrics,
+    pages::{self, Desk, Registries, Site},
+    person::{Passwords, Sessions},
     throttle::{FailureThrottle, Thinned},
 };
 
@@ -20,18 +22,21 @@ pub fn build_server(
     store: &Backend,
     metrics: Metrics,
 ) -> Result<AuthorizationServer, BuildError> {
-    let settings = Settings {
+    let mut settings = Settings {
         assertion_algorithms: config.assertion.algorithms.clone(),
         token_lifetime: config.token.lifetime,
         default_audience: config.token.audience.clone(),
         resources: config.token.resources.clone(),
         ..Settings::of(config.assertion.profile)
     };
+    if let Some(person) = &config.person {
+        settings.code_lifetime = person.code;
+    }
     let lifetimes = Lifetimes {
         leeway: config.assertion.leeway,
         maximum: config.assertion.maximum_lifetime,
     };
-    AuthorizationServer::builder(config.issuer.clone())
+    let builder = AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.keys.clone())
         .token_ids(store.token_ids())
         .seals(store.seals())
@@ -46,6 +51,25 @@ pub fn build_server(
         .replay_quota(config.limits.replay_entries)
         .token_quota(config.limits.tokens)
         .throttle(FailureThrottle::new(&config.limits))
-        .standard()
-        .build()
+        .standard();
+    match &config.person {
+        Some(person) => pages::add(builder, desk(config, person, store)).build(),
+        None => builder.build(),
+    }
+}
+
+/// Where people sign in, and are asked.
+fn desk(config: &Config, person: &PersonConfig, store: &Backend) -> Desk {
+    Desk {
+        site: Site::of(&config.issuer),
+        sessions: Sessions::new(person.session_idle, person.session_life),
+        passwords: Passwords::new(),
+        registry: Registries {
+            passwords: store.passwords.clone(),
+            permissions: store.permissions.clone(),
+            of_subjects: store.subject_permissions.clone(),
+            scope_texts: store.scope_texts.clone(),
+        },
+        token_lifetime: config.token.lifetime,
+    }
 }

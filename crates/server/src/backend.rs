@@ -6,11 +6,11 @@ use std::{
 };
 
 use grantor::{
-    registry::{Client, Permission, Subject},
+    registry::{Client, Password, Permission, ScopeText, Subject},
     server::{Seals, TokenIds},
     storage::{
         Artifacts, ClientSource, DecisionStore, KeyStore, PermissionSource, Readiness, Registry,
-        ReplayGuard, StoreError, StoreFigures, SubjectSource,
+        ReplayGuard, StoreError, StoreFigures, SubjectPermissions, SubjectSource,
     },
 };
 use grantor_stores::sqlite::{
@@ -27,7 +27,10 @@ pub struct Backend {
     pub permission_source: Arc<dyn PermissionSource>,
     clients: Arc<dyn Registry<Client>>,
     subjects: Arc<dyn Registry<Subject>>,
-    permissions: Arc<dyn Registry<Permission>>,
+    pub permissions: Arc<dyn Registry<Permission>>,
+    pub subject_permissions: Arc<dyn SubjectPermissions>,
+    pub passwords: Arc<dyn Registry<Password>>,
+    pub scope_texts: Arc<dyn Registry<ScopeText>>,
     pub replay: Arc<dyn ReplayGuard>,
     pub artifacts: Arc<dyn Artifacts>,
     pub keys: Arc<dyn KeyStore>,
@@ -88,6 +91,9 @@ impl Backend {
             clients: store.clone(),
             subjects: store.clone(),
             permissions: store.clone(),
+            subject_permissions: store.clone(),
+            passwords: store.clone(),
+            scope_texts: store.clone(),
             replay: store.clone(),
             artifacts: store.clone(),
             keys: store.clone(),

@@ -9,6 +9,8 @@ mod config;
 pub mod http;
 mod key_access;
 mod metrics;
+mod pages;
+mod person;
 mod telemetry;
 mod throttle;
 

@@ -342,6 +342,13 @@ impl Refusal {
     }
 }
 
+/// The storage failed.
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::of_store(&error)
+    }
+}
+
 /// The text of an error, and behind it those of its causes.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -36,7 +36,7 @@ pub use log::{
 };
 pub use memory::MemoryStore;
 pub use page::{Cursor, Page};
-pub use permission::PermissionSource;
+pub use permission::{PermissionSource, SubjectPermissions};
 pub use registry::{AnyChange, Applied, Batch, Change, Registries, Registry};
 pub use replay::{
     Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,

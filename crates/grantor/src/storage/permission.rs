@@ -1,10 +1,12 @@
 //! Where permissions are found.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    registry::Permissions,
+    registry::{Permission, Permissions},
     types::{ClientId, SubjectId},
 };
 
@@ -18,4 +20,15 @@ pub trait PermissionSource: Send + Sync + 'static {
         client: &ClientId,
         subject: &SubjectId,
     ) -> Result<Permissions, StoreError>;
+}
+
+/// Lists permissions by whom they are about: for the person's own page. No token waits for it.
+#[async_trait]
+pub trait SubjectPermissions: Send + Sync + 'static {
+    /// Every permission for `subject`, by whichever client, in the order of their names; those that
+    /// have expired are among them.
+    async fn permissions_for(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<Arc<Permission>>, StoreError>;
 }

@@ -1,13 +1,17 @@
 //! `grantor subject`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{Standing, SubjectDocument, SubjectFilter},
+    admin::{self, Error, Standing, SubjectDocument, SubjectFilter, time_text},
+    clock::Clock as _,
     types::SubjectId,
 };
 use serde_json::json;
 
-use super::{Administered, Failure, Global, Output, PAGE, actor, every, look_alike};
+use super::{Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, look_alike, parse};
+use crate::person::Invitation;
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -25,6 +29,24 @@ pub enum SubjectCommand {
     Enable(Named),
     /// Remove a subject with all permissions for it
     Delete(Named),
+    /// Make a link by which a person sets up how to sign in; one that was made before ends
+    Invite(Invite),
+}
+
+/// Whom an invitation is for.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor subject invite alice@example.com
+  grantor subject invite alice@example.com --recover --lifetime 1h")]
+pub struct Invite {
+    /// The value of `sub`
+    id: SubjectId,
+    /// End the person's sessions and earlier password when the invitation is accepted
+    #[arg(long)]
+    recover: bool,
+    /// How long the link works: 15m, 12h, 3d
+    #[arg(long, value_name = "TIME", default_value = "72h", value_parser = parse::duration)]
+    lifetime: Duration,
 }
 
 /// The subject a command is about.
@@ -51,6 +73,7 @@ impl SubjectCommand {
                 admin.subjects().delete(&id, &actor()).await?;
                 done(output, &id, "deleted")
             }
+            Self::Invite(invite) => invite.run(global).await,
         }
     }
 }
@@ -63,6 +86,41 @@ async fn create(global: &Global, id: SubjectId) -> Result<(), Failure> {
     look_alike::warn(&admin.store, id.as_str()).await?;
     admin.subjects().create(document, &actor()).await?;
     done(global.output(), &id, "created")
+}
+
+impl Invite {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let (config, store) = global.open()?;
+        if config.person.is_none() {
+            return Err(Failure::failed(
+                "nobody can sign in at this server: its configuration has no section [person]; add it, and start the server again",
+            ));
+        }
+        let longest = Duration::from_secs(30 * 86_400);
+        if self.lifetime.is_zero() || self.lifetime > longest {
+            return Err(Failure::usage("--lifetime is between 1s and 30d"));
+        }
+        let subject = store.subjects().get(&self.id).await.map_err(Error::from)?;
+        let subject = subject.ok_or_else(|| Error::NotFound(admin::Named::Subject(self.id)))?;
+        let now = CLOCK.now();
+        let made = Invitation::make(
+            &*store.artifacts,
+            &subject,
+            self.recover,
+            now,
+            self.lifetime,
+        );
+        let token = made.await.map_err(Error::from)?;
+        let link = format!("{}?token={token}", config.issuer.endpoint("invitation"));
+        let until = now.plus(self.lifetime);
+        let value = json!({"subject": subject.id, "link": link, "expires_at": time_text(until)});
+        let text = format_args!(
+            "{link}\n  for {}, until {}; it works once, and is not shown again",
+            subject.id,
+            time_text(until)
+        );
+        global.output().done(&value, text)
+    }
 }
 
 async fn enable(

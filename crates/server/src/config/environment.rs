@@ -36,7 +36,7 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 35] = [
+const KEYS: [(&str, &str, Kind); 43] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "master_key_file", Kind::Path),
@@ -72,6 +72,14 @@ const KEYS: [(&str, &str, Kind); 35] = [
     ("metrics", "listen", Kind::Text),
     ("metrics", "allow_remote", Kind::Truth),
     ("otel", "endpoint", Kind::Text),
+    ("person", "sign_in", Kind::List),
+    ("person", "session_idle_minutes", Kind::Whole),
+    ("person", "session_hours", Kind::Whole),
+    ("person", "permission_unused_days", Kind::Whole),
+    ("code", "lifetime_seconds", Kind::Whole),
+    ("refresh", "idle_days", Kind::Whole),
+    ("refresh", "days", Kind::Whole),
+    ("refresh", "retry_seconds", Kind::Whole),
 ];
 
 /// A variable that cannot be used.

@@ -4,6 +4,7 @@
 mod environment;
 mod last_start;
 mod observe;
+mod person;
 mod proxy;
 mod raw;
 
@@ -24,7 +25,7 @@ use grantor::{
 use grantor_stores::sqlite::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
-pub use self::{environment::Environment, last_start::LastStart};
+pub use self::{environment::Environment, last_start::LastStart, person::PersonConfig};
 use self::{
     environment::{EnvironmentError, Laid},
     raw::RawConfig,
@@ -80,6 +81,8 @@ pub struct Config {
     pub changes: ChangeRetention,
     pub log: LogConfig,
     pub metrics: Option<SocketAddr>,
+    /// Whether people sign in here.
+    pub person: Option<PersonConfig>,
     #[cfg(feature = "otel")]
     pub otel: Option<http::Uri>,
 }
@@ -276,12 +279,14 @@ impl Config {
             )
         )]
         let otel = observe::otel(raw.otel)?;
+        let person = person::person(raw.person, raw.code, raw.refresh, &issuer, raw.profile)?;
         Ok(Self {
             issuer,
             listen,
             master_key_file: raw.master_key_file,
             proxy,
             tls,
+            person,
             limits: limits(&raw.limits)?,
             assertion: assertion(raw.profile, raw.assertion)?,
             token: token(raw.token)?,

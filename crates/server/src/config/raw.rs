@@ -33,6 +33,9 @@ pub struct RawConfig {
     pub log: Log,
     pub metrics: Option<Metrics>,
     pub otel: Option<Otel>,
+    pub person: Option<Person>,
+    pub code: Option<Code>,
+    pub refresh: Option<Refresh>,
 }
 
 impl Default for RawConfig {
@@ -53,6 +56,9 @@ impl Default for RawConfig {
             log: Log::default(),
             metrics: None,
             otel: None,
+            person: None,
+            code: None,
+            refresh: None,
         }
     }
 }
@@ -208,4 +214,56 @@ impl Default for Metrics {
 #[serde(deny_unknown_fields)]
 pub struct Otel {
     pub endpoint: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Person {
+    pub sign_in: Vec<String>,
+    pub session_idle_minutes: u64,
+    pub session_hours: u64,
+    pub permission_unused_days: u64,
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self {
+            sign_in: vec!["password".to_owned()],
+            session_idle_minutes: 30,
+            session_hours: 12,
+            permission_unused_days: 400,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Code {
+    pub lifetime_seconds: u64,
+}
+
+impl Default for Code {
+    fn default() -> Self {
+        Self {
+            lifetime_seconds: 60,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Refresh {
+    pub idle_days: u64,
+    pub days: u64,
+    pub retry_seconds: u64,
+}
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Self {
+            idle_days: 30,
+            days: 365,
+            retry_seconds: 10,
+        }
+    }
 }

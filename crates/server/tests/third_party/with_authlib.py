@@ -11,6 +11,7 @@ from authlib.oauth2.rfc7523 import ClientSecretJWT, PrivateKeyJWT
 from joserfc.jwk import import_key
 
 import scenario
+from person import Person
 from scenario import JWT_BEARER, read_key_file, refused
 
 AUTHENTICATION = {"private_key_jwt": PrivateKeyJWT, "client_secret_jwt": ClientSecretJWT}
@@ -143,6 +144,24 @@ def replays_are_refused(key_file):
         answer = requests.post(key.token_endpoint, **request)
         assert answer.status_code == 400 and answer.json()["error"] == error, answer.text
         assert "jti was used before" in answer.json()["error_description"], answer.text
+
+
+def code_grant(username, password, *key_files):
+    """The seed's own example: the authorization code grant, the client authenticated as it is registered, and a refresh."""
+    for key in map(read_key_file, key_files):
+        person = Person(key.issuer, username, password)
+        session = oauth2_session(key, key.issuer)
+        session.redirect_uri, session.scope = "http://127.0.0.1:9/callback", "invoices:read"
+        session.code_challenge_method = "S256"
+        verifier = "a-verifier-that-is-long-enough-for-rfc-7636"
+        url, state = session.create_authorization_url(f"{key.issuer}/authorize", code_verifier=verifier)
+        answer = person.visit(url)
+        token = session.fetch_token(key.token_endpoint, authorization_response=answer, state=state, code_verifier=verifier)
+        assert token["scope"] == "invoices:read" and token["refresh_token"], token
+        renewed = session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
+        assert renewed["access_token"] != token["access_token"], renewed
+        with refused(OAuthError, "invalid_grant"):
+            session.fetch_token(key.token_endpoint, authorization_response=answer, state=state, code_verifier=verifier)
 
 
 if __name__ == "__main__":

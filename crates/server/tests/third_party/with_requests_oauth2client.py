@@ -9,6 +9,7 @@ from requests_oauth2client import (
 )
 
 import scenario
+from person import Person
 from scenario import read_key_file, refused
 
 
@@ -54,6 +55,18 @@ def default_audience_is_refused(key_file):
 
 def default_audience_is_accepted(key_file):
     assert oauth2_client(read_key_file(key_file)).client_credentials().access_token
+
+
+def code_grant(username, password, *key_files):
+    """With its defaults: PKCE, state, iss, and the code for a token and a refreshed one."""
+    for key in map(read_key_file, key_files):
+        client = oauth2_client(key, key.issuer)
+        client.redirect_uri = "http://127.0.0.1:9/callback"
+        request = client.authorization_request(scope="invoices:read")
+        answer = Person(key.issuer, username, password).visit(request.uri)
+        token = client.authorization_code(request.validate_callback(answer))
+        assert token.scope == "invoices:read" and token.refresh_token, token
+        assert client.refresh_token(token).access_token != token.access_token
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     registry::{Origin, Permission, PermissionId, Permissions},
-    storage::{PermissionSource, StoreError},
+    storage::{PermissionSource, StoreError, SubjectPermissions},
     types::{ClientId, GrantType, Scope, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
@@ -36,6 +36,19 @@ impl PermissionSource for SqliteStore {
         subject: &SubjectId,
     ) -> Result<Permissions, StoreError> {
         self.0.cached.permissions(client, subject).await
+    }
+}
+
+#[async_trait]
+impl SubjectPermissions for SqliteStore {
+    async fn permissions_for(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<Arc<Permission>>, StoreError> {
+        let subject = subject.clone();
+        let read = move |connection: &Connection| of_subject(connection, &subject);
+        let permissions = self.0.readers().read(read).await?;
+        Ok(permissions.into_iter().map(Arc::new).collect())
     }
 }
 

@@ -96,7 +96,11 @@ impl HandOver {
     /// The way by a page that leads on by itself, with a link for browsers that do not: any HTML
     /// that a [`ConsentPage`](super::ConsentPage) makes.
     pub fn page(&self, html: String) -> Answer {
-        let mut response = page(StatusCode::OK, html);
+        self.lead(page(StatusCode::OK, html))
+    }
+
+    /// As [`HandOver::page`], by a response with a head of its own.
+    pub fn lead(&self, mut response: Response<Body>) -> Answer {
         if let Ok(refresh) = HeaderValue::from_str(&format!("0; url={}", self.url)) {
             response.headers_mut().insert(header::REFRESH, refresh);
         }

@@ -15,7 +15,7 @@ use crate::{
     },
     storage::{
         AnyChange, Change, ChangeFilter, ClientSource, Cursor, FromRegistry, LogPage,
-        PermissionSource, Registries, Start, StoreError, SubjectSource,
+        PermissionSource, Registries, Start, StoreError, SubjectPermissions, SubjectSource,
     },
     types::{AuthMethod, GrantType, Scope},
 };
@@ -45,6 +45,7 @@ macro_rules! registry_suite {
             permissions_need_both_sides
             operator_and_person_give_apart
             a_permission_that_is_withdrawn_is_gone_at_every_node
+            permissions_are_found_by_their_subject
             lists_are_in_order
             nothing_is_changed_unless_everything_is
             pages_hold_everything_once_while_rows_come_and_go
@@ -69,9 +70,15 @@ macro_rules! registry_suite {
 }
 
 /// A backend with all registries, and the hooks of the request path that they satisfy.
-pub trait Hooked: Registries + ClientSource + SubjectSource + PermissionSource {}
+pub trait Hooked:
+    Registries + ClientSource + SubjectSource + PermissionSource + SubjectPermissions
+{
+}
 
-impl<T: Registries + ClientSource + SubjectSource + PermissionSource> Hooked for T {}
+impl<T> Hooked for T where
+    T: Registries + ClientSource + SubjectSource + PermissionSource + SubjectPermissions
+{
+}
 
 /// The actor of all changes here.
 pub(super) fn by() -> Actor {
@@ -679,6 +686,43 @@ pub async fn a_permission_that_is_withdrawn_is_gone_at_every_node<S: Hooked>(
         rest.person().is_none() && rest.operator().is_some()
     })
     .await;
+}
+
+/// Those of everybody else are left out.
+pub async fn permissions_are_found_by_their_subject<S: Hooked>([here, there]: Two<S>) {
+    store_with_permission(&*here).await;
+    here.clients()
+        .create(public_client("c"), &by())
+        .await
+        .expect("created");
+    here.subjects()
+        .create(subject("d"), &by())
+        .await
+        .expect("created");
+    for given in [
+        consent("a", "b"),
+        permission("c", "b"),
+        permission("a", "d"),
+    ] {
+        let created = here.permissions().create(given, &by()).await;
+        created.expect("created");
+    }
+    let expected = [
+        permission("a", "b"),
+        consent("a", "b"),
+        permission("c", "b"),
+    ];
+    for store in [here, there] {
+        let found = store.permissions_for(&subject_id("b")).await;
+        let found: Vec<_> = found
+            .expect("a list")
+            .iter()
+            .map(|one| as_given(one))
+            .collect();
+        assert_eq!(found, expected);
+        let nobody = store.permissions_for(&subject_id("nobody")).await;
+        assert!(nobody.expect("a list").is_empty());
+    }
 }
 
 /// Lists are sorted by name, octet by octet.

@@ -13,7 +13,7 @@ use crate::{
     },
     storage::{
         AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
-        StoreError, SubjectSource,
+        StoreError, SubjectPermissions, SubjectSource,
     },
     types::{ClientId, SubjectId},
 };
@@ -361,5 +361,18 @@ impl PermissionSource for MemoryStore {
             ..=PermissionId::by_person(client.clone(), subject.clone());
         let records = registered.permissions.range(of_both);
         Ok(Permissions::of(records.map(|(_, record)| record.clone())))
+    }
+}
+
+#[async_trait]
+impl SubjectPermissions for MemoryStore {
+    async fn permissions_for(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<Arc<Permission>>, StoreError> {
+        let registered = lock(&self.registered);
+        let is_for = |permission: &&Arc<Permission>| permission.subject == *subject;
+        let permissions = registered.permissions.values().filter(is_for);
+        Ok(permissions.cloned().collect())
     }
 }

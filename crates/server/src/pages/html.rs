@@ -1,0 +1,120 @@
+//! A page as an answer: from a template that escapes, under the headers that every page has (M160).
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use bytes::Bytes;
+use grantor::{
+    jose::{base64url_encode, crypto::sha256},
+    server::{Answer, Body},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use super::Site;
+
+/// The one style sheet.
+const STYLE: &str = include_str!("../../templates/pages.css");
+
+/// Its path below the issuer, which is named by what is in it, so that browsers keep it for ever.
+pub fn style_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        let digest = base64url_encode(sha256(&[STYLE.as_bytes()]));
+        format!("assets/style-{}.css", &digest[..16])
+    });
+    &PATH
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+                      base-uri 'none'";
+
+/// What stands around each page.
+#[derive(Debug)]
+pub struct Frame {
+    pub style: String,
+    pub host: String,
+    /// Where the page's form goes.
+    pub action: String,
+}
+
+impl Frame {
+    /// Of a page whose form goes to this page.
+    pub fn new(site: &Site, action: &str) -> Self {
+        Self {
+            style: site.path(style_path()),
+            host: site.host().to_owned(),
+            action: site.path(action),
+        }
+    }
+}
+
+/// A page. It says 200 until [`Answer::refusing`] says something else.
+pub fn page(template: &impl Template) -> Response<Body> {
+    let html = template.render().expect("a template of text renders");
+    let mut response = Response::new(Body::from(html));
+    let headers = response.headers_mut();
+    guard(headers);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// That a page opened by another origin does not know its opener, nor the opener the page.
+pub fn apart(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    response
+}
+
+/// On to another page of ours.
+pub fn see_other(location: &str) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    guard(headers);
+    let location = HeaderValue::from_str(location).expect("our paths are header text");
+    headers.insert(header::LOCATION, location);
+    response
+}
+
+/// The style sheet, for a year.
+pub fn style() -> Answer {
+    let mut response = Response::new(Body::from(Bytes::from_static(STYLE.as_bytes())));
+    let headers = response.headers_mut();
+    guard(headers);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/css; charset=utf-8"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
+    Answer::new(response)
+}
+
+/// M160.
+fn guard(headers: &mut HeaderMap) {
+    let fields = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "publickey-credentials-get=(self), publickey-credentials-create=(self)",
+        ),
+    ];
+    for (name, value) in fields {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

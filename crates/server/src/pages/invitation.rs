@@ -1,0 +1,225 @@
+//! The page of an invitation: a person chooses how to sign in, once (C080 to C083).
+
+use std::sync::Arc;
+
+use askama::Template;
+use async_trait::async_trait;
+use grantor::{
+    registry::{self, Actor, PasswordDigest, Subject, Way, Who},
+    server::{
+        Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
+        authorization,
+    },
+    types::{ErrorCode, Rule},
+};
+use http::{Method, header};
+
+use super::{
+    desk::{Desk, Visitor, busy},
+    html::{self, Frame},
+};
+use crate::person::{Invitation, Password};
+
+const ACTION: &str = "invitation";
+
+/// Where an invitation is accepted.
+pub struct InvitationPage(pub Arc<Desk>);
+
+#[derive(Template)]
+#[template(path = "invitation.html")]
+struct View<'a> {
+    frame: Frame,
+    subject: &'a str,
+    recover: bool,
+    /// Who is signed in at this browser, if it is somebody else.
+    signed_out: Option<&'a str>,
+    ticket: &'a str,
+    token: &'a str,
+    fault: Option<&'a str>,
+}
+
+impl InvitationPage {
+    /// Shows the page. Nothing is used up (C081).
+    async fn show(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let token = request.query("token").unwrap_or_default();
+        let invitation = Invitation::find(context.artifacts(), token, context.now()).await?;
+        let (subject, invitation) = self.meant(context, invitation).await?;
+        decision.waits();
+        let visitor = desk.visitor(context, request).await?;
+        let secret = visitor.secret_or_new();
+        let other = visitor.session.as_ref().map(|session| &session.subject.id);
+        let view = View {
+            frame: Frame::new(&desk.site, "invitation"),
+            subject: subject.id.as_str(),
+            recover: invitation.recover,
+            signed_out: other
+                .filter(|other| **other != subject.id)
+                .map(|other| other.as_str()),
+            ticket: &desk.ticket(context, ACTION, &secret),
+            token,
+            fault: None,
+        };
+        let mut response = html::page(&view);
+        if visitor.secret.is_none() {
+            let cookie = secret.set(&desk.site);
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        Ok(Answer::new(response))
+    }
+
+    /// Uses the invitation up, sets the password, and signs the person in.
+    async fn accept(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request).await?;
+        desk.check_form(context, request, ACTION, &visitor)?;
+        let (artifacts, now) = (context.artifacts(), context.now());
+        let token = request.required("token")?;
+        let invitation = Invitation::find(artifacts, token, now).await?;
+        let (subject, _) = self.meant(context, invitation).await?;
+        decision.is_by(&subject.id);
+        let typed = request.parameter("password").unwrap_or_default();
+        let password = Password::chosen(typed, &subject.id, desk.site.host());
+        let password = password.map_err(|unfit| unfit_password(unfit.to_string()))?;
+        let digest = desk.passwords.hash(password).await.map_err(busy)?;
+        // From here on it is used, whoever tried at the same time.
+        let taken = Invitation::take(artifacts, token, now).await?;
+        let (subject, invitation) = self.meant(context, taken).await?;
+        if invitation.recover {
+            desk.sessions.end_all(context, &subject).await?;
+        }
+        self.set_password(context, request, &subject, digest, decision)
+            .await?;
+        self.begin(context, &visitor, &subject).await
+    }
+
+    async fn begin(
+        &self,
+        context: &Context,
+        visitor: &Visitor,
+        subject: &Subject,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let before = visitor.secret.as_ref();
+        let secret = desk.sessions.begin(context, before, subject).await?;
+        let mut response = html::see_other(&desk.site.path("me"));
+        let cookie = secret.set(&desk.site);
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        Ok(Answer::new(response))
+    }
+
+    async fn set_password(
+        &self,
+        context: &Context,
+        request: &Request,
+        subject: &Subject,
+        digest: PasswordDigest,
+        decision: &Decision,
+    ) -> Result<(), Refusal> {
+        let actor = Actor::new(Who::Person(subject.id.clone()), Way::OwnPage)
+            .in_request(decision.id.as_str());
+        let actor = match request.sender() {
+            Some(address) => actor.from_address(address),
+            None => actor,
+        };
+        let now = context.now();
+        let passwords = &self.0.registry.passwords;
+        match passwords.get(&subject.id).await? {
+            None => {
+                let password = registry::Password::new(subject.id.clone(), digest, now);
+                passwords.create(password, &actor).await?
+            }
+            Some(known) => {
+                passwords
+                    .replace(known.changed(digest, now), &actor)
+                    .await?
+            }
+        };
+        Ok(())
+    }
+
+    /// Whom an invitation is for, if that is somebody still.
+    async fn meant(
+        &self,
+        context: &Context,
+        invitation: Option<Invitation>,
+    ) -> Result<(Subject, Invitation), Refusal> {
+        let invitation = invitation.ok_or_else(|| no_invitation("unknown, used or ended"))?;
+        let subject = context.subjects().subject(&invitation.subject).await?;
+        let is_meant =
+            |subject: &Subject| subject.enabled && subject.revision.number == invitation.number;
+        match subject.filter(is_meant) {
+            Some(subject) => Ok((subject, invitation)),
+            None => Err(no_invitation("its subject is disabled, or another")),
+        }
+    }
+}
+
+fn no_invitation(cause: &'static str) -> Refusal {
+    Refusal::new(
+        ErrorCode::INVALID_REQUEST,
+        Rule::Invitation,
+        "this invitation was used, has ended, or a newer one was made",
+    )
+    .blaming(Blame::FailedProof)
+    .because(cause)
+}
+
+fn unfit_password(text: String) -> Refusal {
+    Refusal::new(ErrorCode::INVALID_REQUEST, Rule::Password, text)
+}
+
+#[async_trait]
+impl Endpoint for InvitationPage {
+    fn route(&self) -> Route {
+        Route::page("invitation", Path::Suffix("invitation"))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        match request.method() == Method::POST {
+            true => self.accept(context, request, decision).await,
+            false => self.show(context, request, decision).await,
+        }
+    }
+
+    /// A password that cannot be one is a fault at its field.
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        let subject = decision.subject.as_ref();
+        let (Rule::Password, Some(subject)) = (refusal.rule(), subject) else {
+            return authorization::refuse(context, request, refusal, decision).await;
+        };
+        let view = View {
+            frame: Frame::new(&self.0.site, "invitation"),
+            subject: subject.as_str(),
+            recover: false,
+            signed_out: None,
+            ticket: request.parameter("t").unwrap_or_default(),
+            token: request.parameter("token").unwrap_or_default(),
+            fault: Some(refusal.public_text()),
+        };
+        Answer::refusing(refusal, html::page(&view))
+    }
+}

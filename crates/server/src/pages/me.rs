@@ -1,0 +1,341 @@
+//! A person's page: who may act for them, and how to end it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use askama::Template;
+use async_trait::async_trait;
+use grantor::{
+    clock::UnixTime,
+    registry::{Actor, Client, Origin, Permission, PermissionId, Subject, Way, Who},
+    server::{
+        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, SealKind,
+        authorization,
+    },
+    types::{ClientId, ErrorCode, GrantType, Rule},
+};
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BrowserSecret,
+    desk::{Desk, Visitor},
+    html::{self, Frame, apart},
+    sign_out,
+    views::{ClientView, RecordView, ScopeView, day, minute, when},
+};
+
+/// The form of withdrawing.
+const WITHDRAW: &str = "withdraw";
+/// What the list says on top after a form.
+const DONE: SealKind = SealKind::new("grantor:done");
+
+/// The list of who may act for a person.
+pub struct OwnPage(pub Arc<Desk>);
+
+/// The question before a client may no longer act, and the end of it.
+pub struct WithdrawPage(pub Arc<Desk>);
+
+#[derive(Template)]
+#[template(path = "me.html")]
+struct View {
+    frame: Frame,
+    subject: String,
+    signout: String,
+    ticket: String,
+    done: Option<Withdrawn>,
+    entries: Vec<EntryView>,
+}
+
+struct EntryView {
+    client: ClientView,
+    enabled: bool,
+    records: Vec<RecordView>,
+    withdraw: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "withdraw.html")]
+struct WithdrawView {
+    frame: Frame,
+    client: ClientView,
+    until: String,
+    operator: bool,
+    ticket: String,
+    me: String,
+}
+
+/// What was withdrawn, on the way to the list.
+#[derive(Serialize, Deserialize)]
+struct Withdrawn {
+    client: String,
+    until: String,
+}
+
+/// Somebody who is signed in.
+fn person(visitor: &Visitor) -> Option<(&Subject, &BrowserSecret)> {
+    let (session, secret) = visitor.session.as_ref().zip(visitor.secret.as_ref())?;
+    Some((&session.subject, secret))
+}
+
+/// On to where one signs in.
+fn sign_in_first(desk: &Desk) -> Answer {
+    Answer::new(html::see_other(&desk.site.path("signin")))
+}
+
+fn nobody() -> Refusal {
+    Refusal::new(
+        ErrorCode::ACCESS_DENIED,
+        Rule::Session,
+        "nobody is signed in here",
+    )
+    .with_status(StatusCode::FORBIDDEN)
+}
+
+/// What is not there, or somebody else's: it looks the same.
+fn no_permission() -> Refusal {
+    Refusal::new(
+        ErrorCode::INVALID_REQUEST,
+        Rule::Permission,
+        "you have not allowed this program anything",
+    )
+    .with_status(StatusCode::NOT_FOUND)
+}
+
+impl OwnPage {
+    /// One entry for each client that may act, in the order of their names.
+    async fn entries(
+        &self,
+        context: &Context,
+        subject: &Subject,
+    ) -> Result<Vec<EntryView>, Refusal> {
+        let desk = &self.0;
+        let now = context.now();
+        let mut of_clients = BTreeMap::<ClientId, Vec<Arc<Permission>>>::new();
+        for permission in desk
+            .registry
+            .of_subjects
+            .permissions_for(&subject.id)
+            .await?
+        {
+            if permission.is_in_force(now) {
+                let records = of_clients.entry(permission.client.clone()).or_default();
+                records.push(permission);
+            }
+        }
+        let mut entries = Vec::new();
+        for (id, permissions) in of_clients {
+            let Some(client) = context.clients().client(&id).await? else {
+                continue;
+            };
+            let mut records = Vec::new();
+            for permission in &permissions {
+                records.push(self.record(&client, permission).await?);
+            }
+            let is_own = permissions
+                .iter()
+                .any(|permission| permission.origin == Origin::Person);
+            let place = desk.site.path("me/withdraw");
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("client", id.as_str())
+                .finish();
+            entries.push(EntryView {
+                client: ClientView::of(&client),
+                enabled: client.metadata().enabled,
+                records,
+                withdraw: is_own.then(|| format!("{place}?{query}")),
+            });
+        }
+        Ok(entries)
+    }
+
+    async fn record(
+        &self,
+        client: &Client,
+        permission: &Permission,
+    ) -> Result<RecordView, Refusal> {
+        let registered = &client.metadata().scope;
+        let scope = match &permission.scope {
+            Some(limit) => registered.intersection(limit),
+            None => registered.clone(),
+        };
+        let given = permission.created_at.map(day);
+        let given = match (permission.origin, given) {
+            (Origin::Person, Some(day)) => format!("You allowed it on {day}"),
+            (Origin::Person, None) => "You allowed it".to_owned(),
+            (Origin::Operator, Some(day)) => {
+                format!("Set up by the operator on {day}: ask there to end it")
+            }
+            (Origin::Operator, None) => "Set up by the operator: ask there to end it".to_owned(),
+        };
+        let when_absent = [GrantType::JWT_BEARER, GrantType::REFRESH_TOKEN];
+        let acts_when_absent = when_absent
+            .iter()
+            .any(|grant| permission.grants.contains(grant));
+        Ok(RecordView {
+            scopes: ScopeView::all(&*self.0.registry.scope_texts, &scope).await?,
+            when: when(acts_when_absent),
+            given,
+            until: permission.expires_at.map(minute),
+        })
+    }
+}
+
+#[async_trait]
+impl Endpoint for OwnPage {
+    fn route(&self) -> Route {
+        Route::query("me", Path::Suffix("me"))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request).await?;
+        let Some((subject, secret)) = person(&visitor) else {
+            return Ok(sign_in_first(desk));
+        };
+        decision.is_by(&subject.id);
+        decision.waits();
+        let done = request.query("done");
+        let view = View {
+            frame: Frame::new(&desk.site, "me"),
+            subject: subject.id.to_string(),
+            signout: desk.site.path("signout"),
+            ticket: desk.ticket(context, sign_out::ACTION, secret),
+            done: done.and_then(|done| context.seals().open(DONE, secret.expose(), done)),
+            entries: self.entries(context, subject).await?,
+        };
+        Ok(Answer::new(apart(html::page(&view))))
+    }
+
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        authorization::refuse(context, request, refusal, decision).await
+    }
+}
+
+impl WithdrawPage {
+    /// The client that `client` names, and the person's record for it.
+    async fn meant(
+        &self,
+        context: &Context,
+        name: Option<&str>,
+        subject: &Subject,
+    ) -> Result<(Arc<Client>, Arc<Permission>), Refusal> {
+        let client = context.client(name.unwrap_or_default()).await?;
+        let client = client.ok_or_else(no_permission)?;
+        let id = PermissionId::by_person(client.id().clone(), subject.id.clone());
+        let permission = self.0.registry.permissions.get(&id).await?;
+        Ok((client, permission.ok_or_else(no_permission)?))
+    }
+
+    async fn show(
+        &self,
+        context: &Context,
+        request: &Request,
+        visitor: &Visitor,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let Some((subject, secret)) = person(visitor) else {
+            return Ok(sign_in_first(desk));
+        };
+        decision.is_by(&subject.id);
+        decision.waits();
+        let name = request.query("client");
+        let (client, _) = self.meant(context, name, subject).await?;
+        let records = context.permissions();
+        let records = records.permissions_of(client.id(), &subject.id).await?;
+        let is_in_force = |record: &Arc<Permission>| record.is_in_force(context.now());
+        let view = WithdrawView {
+            frame: Frame::new(&desk.site, "me/withdraw"),
+            until: minute(self.last_end(context.now())),
+            operator: records.operator().is_some_and(is_in_force),
+            ticket: desk.ticket(context, WITHDRAW, secret),
+            client: ClientView::of(&client),
+            me: desk.site.path("me"),
+        };
+        Ok(Answer::new(apart(html::page(&view))))
+    }
+
+    /// Ends the person's own record. With it ends everything that was given out under it: at
+    /// introspection at once, at APIs that ask nobody when it expires (DC11).
+    async fn withdraw(
+        &self,
+        context: &Context,
+        request: &Request,
+        visitor: &Visitor,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let (subject, secret) = person(visitor).ok_or_else(nobody)?;
+        desk.check_form(context, request, WITHDRAW, visitor)?;
+        decision.is_by(&subject.id);
+        let name = request.parameter("client");
+        let (client, permission) = self.meant(context, name, subject).await?;
+        let actor = Actor::new(Who::Person(subject.id.clone()), Way::OwnPage)
+            .in_request(decision.id.as_str());
+        let actor = match request.sender() {
+            Some(address) => actor.from_address(address),
+            None => actor,
+        };
+        let permissions = &desk.registry.permissions;
+        permissions.delete(&permission.id(), &actor).await?;
+        let done = Withdrawn {
+            client: client.metadata().shown_name().to_owned(),
+            until: minute(self.last_end(context.now())),
+        };
+        let done = context.seals().seal(DONE, secret.expose(), &done);
+        let place = desk.site.path("me");
+        Ok(Answer::new(html::see_other(&format!(
+            "{place}?done={done}"
+        ))))
+    }
+
+    /// When the last token that may have been given out ends.
+    fn last_end(&self, now: UnixTime) -> UnixTime {
+        now.plus(self.0.token_lifetime)
+    }
+}
+
+#[async_trait]
+impl Endpoint for WithdrawPage {
+    fn route(&self) -> Route {
+        Route::page("withdraw", Path::Suffix("me/withdraw"))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let visitor = self.0.visitor(context, request).await?;
+        match request.method() == Method::POST {
+            true => self.withdraw(context, request, &visitor, decision).await,
+            false => self.show(context, request, &visitor, decision).await,
+        }
+    }
+
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        authorization::refuse(context, request, refusal, decision).await
+    }
+}

@@ -1,0 +1,273 @@
+//! The sign-in page: a name and a password, and on to what was asked for.
+
+use std::sync::Arc;
+
+use askama::Template;
+use async_trait::async_trait;
+use grantor::{
+    registry::Subject,
+    server::{
+        Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
+        authorization::{
+            self, AuthorizationRequest, SignIn, SignInRequest, SignedIn, advance, check_origin,
+        },
+    },
+    types::{ErrorCode, Rule, SubjectId},
+};
+use http::{StatusCode, header};
+
+use super::{
+    BrowserSecret,
+    desk::{Desk, Visitor, busy, too_old},
+    html::{self, Frame},
+};
+use crate::person::Password;
+
+/// The form of a sign-in that nothing waits for.
+const ACTION: &str = "signin";
+
+/// Where people sign in.
+pub struct SignInPage(pub Arc<Desk>);
+
+/// How the authorization line learns who is there.
+pub struct AtTheDesk(pub Arc<Desk>);
+
+#[derive(Template)]
+#[template(path = "signin.html")]
+struct View<'a> {
+    frame: Frame,
+    ticket: &'a str,
+    username: &'a str,
+    client: Option<String>,
+    fault: Option<&'a str>,
+}
+
+#[async_trait]
+impl SignIn for AtTheDesk {
+    async fn signed_in(
+        &self,
+        context: &Context,
+        request: &Request,
+    ) -> Result<Option<SignedIn>, Refusal> {
+        Ok(self.0.visitor(context, request).await?.signed_in())
+    }
+
+    async fn ask(
+        &self,
+        context: &Context,
+        request: &Request,
+        wanted: SignInRequest,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let sent = BrowserSecret::sent(&desk.site, request.headers());
+        let secret = sent.clone().unwrap_or_else(BrowserSecret::random);
+        let ticket = wanted.request.ticket(context, secret.expose());
+        let place = desk.site.path("signin");
+        let mut response = html::see_other(&format!("{place}?t={ticket}"));
+        if sent.is_none() {
+            let cookie = secret.set(&desk.site);
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        Ok(Answer::new(response))
+    }
+}
+
+/// What a sign-in leads to.
+enum Purpose {
+    /// On with the request of a client.
+    Request(Box<AuthorizationRequest>),
+    /// To the person's page.
+    OwnPage,
+}
+
+impl SignInPage {
+    /// What the ticket stands for, if this browser got it.
+    async fn purpose(
+        &self,
+        context: &Context,
+        visitor: &Visitor,
+        ticket: Option<&str>,
+        decision: &mut Decision,
+    ) -> Result<Purpose, Refusal> {
+        let Some(ticket) = ticket else {
+            return Ok(Purpose::OwnPage);
+        };
+        let secret = visitor
+            .secret
+            .as_ref()
+            .ok_or_else(|| too_old("the browser sent no cookie"))?;
+        let resumed = AuthorizationRequest::resume(context, ticket, secret.expose(), decision);
+        Ok(Purpose::Request(Box::new(resumed.await?)))
+    }
+
+    async fn show(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let visitor = self.0.visitor(context, request).await?;
+        let ticket = request.query("t");
+        let purpose = self.purpose(context, &visitor, ticket, decision).await?;
+        decision.waits();
+        if let (Purpose::OwnPage, Some(_)) = (&purpose, &visitor.session) {
+            return Ok(Answer::new(html::see_other(&self.0.site.path("me"))));
+        }
+        let secret = visitor.secret_or_new();
+        let (ticket, hint, client) = match &purpose {
+            Purpose::Request(wanted) => (
+                ticket.unwrap_or_default().to_owned(),
+                wanted.login_hint().unwrap_or_default(),
+                Some(wanted.client().metadata().shown_name().to_owned()),
+            ),
+            Purpose::OwnPage => (self.0.ticket(context, ACTION, &secret), "", None),
+        };
+        let view = View {
+            frame: Frame::new(&self.0.site, "signin"),
+            ticket: &ticket,
+            username: hint,
+            client,
+            fault: None,
+        };
+        let mut response = html::page(&view);
+        if visitor.secret.is_none() {
+            let cookie = secret.set(&self.0.site);
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        Ok(Answer::new(response))
+    }
+
+    /// Takes name and password, and begins a session if they are right.
+    async fn sign_in(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request).await?;
+        check_origin(context, request)?;
+        let secret = visitor.secret.as_ref();
+        let purpose = match desk.check_form(context, request, ACTION, &visitor) {
+            Ok(()) => Purpose::OwnPage,
+            Err(_) => {
+                let ticket = request.required("t")?;
+                self.purpose(context, &visitor, Some(ticket), decision)
+                    .await?
+            }
+        };
+        let name = request.parameter("username").unwrap_or_default();
+        let password = request.parameter("password").unwrap_or_default();
+        let subject = self.authenticate(context, name, password).await?;
+        decision.is_by(&subject.id);
+        let fresh = desk.sessions.begin(context, secret, &subject).await?;
+        let answer = match purpose {
+            Purpose::OwnPage => Answer::new(html::see_other(&desk.site.path("me"))),
+            Purpose::Request(wanted) => {
+                let signed_in = SignedIn::new(subject.id, context.now(), fresh.expose());
+                let signed_in = signed_in.by("password");
+                match advance(context, *wanted, Some(&signed_in), decision).await {
+                    Ok(step) => step.answer(context, request).await?,
+                    Err(refusal) => {
+                        // The person is signed in all the same.
+                        let cookie = fresh.set(&desk.site);
+                        return Err(refusal.with_header(header::SET_COOKIE, cookie));
+                    }
+                }
+            }
+        };
+        let mut response = answer.into_response();
+        let cookie = fresh.set(&desk.site);
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        Ok(Answer::new(response))
+    }
+
+    /// The subject with this name and this password. Whatever is wrong, it takes as long and is told
+    /// in one text (C095).
+    async fn authenticate(
+        &self,
+        context: &Context,
+        name: &str,
+        password: &str,
+    ) -> Result<Subject, Refusal> {
+        let subject = match SubjectId::parse(name) {
+            Ok(id) => context.subjects().subject(&id).await?,
+            Err(_) => None,
+        };
+        let stored = match &subject {
+            Some(subject) => self.0.registry.passwords.get(&subject.id).await?,
+            None => None,
+        };
+        let typed = Password::typed(password).ok();
+        let is_typed = typed.is_some();
+        let hash = stored.as_ref().map(|password| password.digest.expose());
+        // What cannot be a password is compared as an empty one, which nobody has.
+        let typed = typed.unwrap_or_default();
+        let matches = self.0.passwords.matches(typed, hash).await.map_err(busy)?;
+        let cause = match &subject {
+            None => "no such subject",
+            Some(subject) if !subject.enabled => "the subject is disabled",
+            Some(_) if stored.is_none() => "the subject has no password",
+            Some(_) if !is_typed || !matches => "the password is wrong",
+            Some(_) => "",
+        };
+        match subject {
+            Some(subject) if cause.is_empty() => Ok(subject),
+            _ => Err(wrong(cause)),
+        }
+    }
+}
+
+/// C095: one text, one status.
+fn wrong(cause: &'static str) -> Refusal {
+    Refusal::new(
+        ErrorCode::ACCESS_DENIED,
+        Rule::Password,
+        "Name or password is wrong, or this account cannot sign in.",
+    )
+    .with_status(StatusCode::UNAUTHORIZED)
+    .blaming(Blame::FailedProof)
+    .because(cause)
+}
+
+#[async_trait]
+impl Endpoint for SignInPage {
+    fn route(&self) -> Route {
+        Route::page("signin", Path::Suffix("signin"))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        match request.method() == http::Method::POST {
+            true => self.sign_in(context, request, decision).await,
+            false => self.show(context, request, decision).await,
+        }
+    }
+
+    /// After a wrong password the form is there again, with the name that was typed.
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        if *refusal.rule() != Rule::Password {
+            return authorization::refuse(context, request, refusal, decision).await;
+        }
+        let view = View {
+            frame: Frame::new(&self.0.site, "signin"),
+            ticket: request.parameter("t").unwrap_or_default(),
+            username: request.parameter("username").unwrap_or_default(),
+            client: None,
+            fault: Some(refusal.public_text()),
+        };
+        Answer::refusing(refusal, html::page(&view))
+    }
+}

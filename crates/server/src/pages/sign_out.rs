@@ -1,0 +1,129 @@
+//! Signing out, and signing in as somebody else.
+
+use std::sync::Arc;
+
+use askama::Template;
+use async_trait::async_trait;
+use grantor::server::{
+    Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
+    authorization::{self, AuthorizationRequest},
+};
+use http::{Method, header};
+
+use super::{
+    BrowserSecret,
+    desk::{Desk, Visitor},
+    html::{self, Frame},
+};
+
+/// The form of signing out, wherever it is shown.
+pub const ACTION: &str = "signout";
+
+/// Where people sign out.
+pub struct SignOutPage(pub Arc<Desk>);
+
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct View {
+    frame: Frame,
+    /// The person who is still signed in, with the ticket of the form that ends it.
+    subject: Option<(String, String)>,
+    signin: String,
+}
+
+impl SignOutPage {
+    async fn sign_out(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request).await?;
+        desk.check_form(context, request, ACTION, &visitor)?;
+        let Visitor {
+            secret: Some(secret),
+            session,
+        } = visitor
+        else {
+            return Ok(Answer::new(html::see_other(&desk.site.path("signout"))));
+        };
+        if let Some(session) = session {
+            decision.is_by(&session.subject.id);
+            desk.sessions.sign_out(context, &secret).await?;
+        }
+        let Some(ticket) = request.parameter("request") else {
+            let mut response = html::see_other(&desk.site.path("signout"));
+            let cookie = BrowserSecret::forget(&desk.site);
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            return Ok(Answer::new(response));
+        };
+        // "Not you?": what was asked for waits for whoever signs in now.
+        let waiting = AuthorizationRequest::resume(context, ticket, secret.expose(), decision);
+        let waiting = waiting.await?;
+        let fresh = BrowserSecret::random();
+        let ticket = waiting.ticket(context, fresh.expose());
+        let place = desk.site.path("signin");
+        let mut response = html::see_other(&format!("{place}?t={ticket}"));
+        let cookie = fresh.set(&desk.site);
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        Ok(Answer::new(response))
+    }
+
+    async fn show(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        decision.waits();
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request).await?;
+        let subject =
+            visitor
+                .session
+                .as_ref()
+                .zip(visitor.secret.as_ref())
+                .map(|(session, secret)| {
+                    let ticket = desk.ticket(context, ACTION, secret);
+                    (session.subject.id.to_string(), ticket)
+                });
+        let view = View {
+            frame: Frame::new(&desk.site, "signout"),
+            subject,
+            signin: desk.site.path("signin"),
+        };
+        Ok(Answer::new(html::page(&view)))
+    }
+}
+
+#[async_trait]
+impl Endpoint for SignOutPage {
+    fn route(&self) -> Route {
+        Route::page("signout", Path::Suffix("signout"))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        match request.method() == Method::POST {
+            true => self.sign_out(context, request, decision).await,
+            false => self.show(context, request, decision).await,
+        }
+    }
+
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        authorization::refuse(context, request, refusal, decision).await
+    }
+}

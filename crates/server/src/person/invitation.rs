@@ -1,0 +1,96 @@
+//! Invitations: a link by which a person sets up how to sign in, once (C080, C081).
+
+use std::time::Duration;
+
+use grantor::{
+    clock::UnixTime,
+    jose::{base64url_encode, crypto::random_bytes},
+    registry::Subject,
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Spared, StoreError,
+    },
+    types::SubjectId,
+};
+use serde::{Deserialize, Serialize};
+
+const INVITATION: ArtifactKind = ArtifactKind::new("grantor:invitation");
+
+/// What an invitation is for: a stored format.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Invitation {
+    pub subject: SubjectId,
+    /// The subject's number: another of the same name is not meant.
+    pub number: u64,
+    /// Whether all earlier ways to sign in end when it is accepted (C083).
+    pub recover: bool,
+}
+
+impl Invitation {
+    /// Makes the invitation of a subject, and answers the token of its link, which is kept as a
+    /// digest only. One that was made before ends.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn make(
+        artifacts: &dyn Artifacts,
+        subject: &Subject,
+        recover: bool,
+        now: UnixTime,
+        lifetime: Duration,
+    ) -> Result<String, StoreError> {
+        let token = base64url_encode(random_bytes::<32>());
+        let invitation = Self {
+            subject: subject.id.clone(),
+            number: subject.revision.number,
+            recover,
+        };
+        let group = GroupId::of(&format!("invitations of subject {}", invitation.number));
+        let until = now.plus(lifetime);
+        let artifact = Artifact::new(now, until)
+            .in_group(Some(group))
+            .holding(&invitation);
+        let key = key_of(&token);
+        match artifacts.put(key, artifact, u64::MAX).await? {
+            Put::Kept | Put::OverQuota => {}
+        }
+        let ending = Ending {
+            owner: None,
+            at: now,
+            until,
+        };
+        artifacts
+            .end_group(INVITATION, group, Spared::One(key), ending)
+            .await?;
+        Ok(token)
+    }
+
+    /// The invitation of a link, which is not used up by looking.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn find(
+        artifacts: &dyn Artifacts,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<Option<Self>, StoreError> {
+        let found = artifacts.get(&key_of(token), now).await?;
+        found.map(|artifact| artifact.read()).transpose()
+    }
+
+    /// Uses the invitation of a link up: exactly one caller gets it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn take(
+        artifacts: &dyn Artifacts,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<Option<Self>, StoreError> {
+        let taken = artifacts.take(key_of(token), now).await?;
+        taken.map(|artifact| artifact.read()).transpose()
+    }
+}
+
+fn key_of(token: &str) -> ArtifactKey {
+    ArtifactKey::of(INVITATION, token)
+}

@@ -1,0 +1,9 @@
+//! People: who is signed in at a browser, and how they sign in.
+
+mod invitation;
+mod password;
+mod session;
+
+pub use invitation::Invitation;
+pub use password::{Busy, Password, Passwords};
+pub use session::{Session, Sessions};

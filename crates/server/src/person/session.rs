@@ -1,0 +1,191 @@
+//! Browser sessions: who signed in at a browser, until they sign out, leave it or are disabled.
+
+use std::time::Duration;
+
+use grantor::{
+    clock::UnixTime,
+    registry::Subject,
+    server::Context,
+    storage::{Artifact, ArtifactKey, ArtifactKind, Ending, GroupId, Put, Spared, StoreError},
+    types::SubjectId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::pages::BrowserSecret;
+
+const SESSION: ArtifactKind = ArtifactKind::new("grantor:session");
+/// Sessions of one person that are kept; the oldest end first.
+const SESSIONS: u32 = 50;
+/// The idle end is moved no more often than this.
+const TOUCH: Duration = Duration::from_secs(60);
+
+/// How long sessions last.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    idle: Duration,
+    life: Duration,
+}
+
+/// Somebody who signed in at a browser, and is enabled.
+#[derive(Debug)]
+pub struct Session {
+    pub subject: Subject,
+    /// When they proved who they are.
+    pub signed_in_at: UnixTime,
+}
+
+/// What is kept of a session: a stored format.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    subject: SubjectId,
+    /// The subject's number: another of the same name is somebody else.
+    number: u64,
+    signed_in_at: UnixTime,
+    touched_at: UnixTime,
+}
+
+impl Sessions {
+    /// A session ends `idle` after it was last used, and `life` after it began.
+    pub fn new(idle: Duration, life: Duration) -> Self {
+        Self { idle, life }
+    }
+
+    /// Who is signed in at the browser with this secret. A disabled subject is nobody (C099), nor is
+    /// one whose name is another's now (C055).
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn find(
+        &self,
+        context: &Context,
+        secret: &BrowserSecret,
+    ) -> Result<Option<Session>, StoreError> {
+        let (key, now) = (key_of(secret), context.now());
+        let Some(artifact) = context.artifacts().get(&key, now).await? else {
+            return Ok(None);
+        };
+        let kept: Kept = artifact.read()?;
+        let subject = context.subjects().subject(&kept.subject).await?;
+        let is_same = |subject: &Subject| subject.enabled && subject.revision.number == kept.number;
+        let Some(subject) = subject.filter(is_same) else {
+            return Ok(None);
+        };
+        let signed_in_at = kept.signed_in_at;
+        self.touch(context, key, artifact, kept, now).await?;
+        Ok(Some(Session {
+            subject,
+            signed_in_at,
+        }))
+    }
+
+    /// Moves the idle end. Whoever does it at the same time does it for all.
+    async fn touch(
+        &self,
+        context: &Context,
+        key: ArtifactKey,
+        mut artifact: Artifact,
+        kept: Kept,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        if now < kept.touched_at.plus(TOUCH) {
+            return Ok(());
+        }
+        artifact.expires_at = self.end(kept.signed_in_at, now);
+        let touched = artifact.holding(&Kept {
+            touched_at: now,
+            ..kept
+        });
+        match context.artifacts().replace(key, touched, now).await {
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
+            replaced => replaced,
+        }
+    }
+
+    /// Begins a session of this subject. The browser has another secret from now on (C098): a
+    /// session under the one before ends.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn begin(
+        &self,
+        context: &Context,
+        before: Option<&BrowserSecret>,
+        subject: &Subject,
+    ) -> Result<BrowserSecret, StoreError> {
+        let (secret, now) = (BrowserSecret::random(), context.now());
+        let group = group_of(subject);
+        let kept = Kept {
+            subject: subject.id.clone(),
+            number: subject.revision.number,
+            signed_in_at: now,
+            touched_at: now,
+        };
+        let artifact = Artifact::new(now, self.end(now, now))
+            .in_group(Some(group))
+            .holding(&kept);
+        let artifacts = context.artifacts();
+        match artifacts.put(key_of(&secret), artifact, u64::MAX).await? {
+            Put::Kept | Put::OverQuota => {}
+        }
+        if let Some(before) = before {
+            artifacts.take(key_of(before), now).await?;
+        }
+        let spared = Spared::Newest(SESSIONS);
+        self.end_group(context, group, spared, now).await?;
+        Ok(secret)
+    }
+
+    /// Ends the session at this browser, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn sign_out(
+        &self,
+        context: &Context,
+        secret: &BrowserSecret,
+    ) -> Result<(), StoreError> {
+        let taken = context.artifacts().take(key_of(secret), context.now());
+        taken.await.map(drop)
+    }
+
+    /// Ends all sessions of a subject.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn end_all(&self, context: &Context, subject: &Subject) -> Result<(), StoreError> {
+        let group = group_of(subject);
+        let now = context.now();
+        self.end_group(context, group, Spared::Nothing, now).await
+    }
+
+    async fn end_group(
+        &self,
+        context: &Context,
+        group: GroupId,
+        spared: Spared,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let ending = Ending {
+            owner: None,
+            at: now,
+            until: now.plus(self.life),
+        };
+        let artifacts = context.artifacts();
+        artifacts
+            .end_group(SESSION, group, spared, ending)
+            .await
+            .map(drop)
+    }
+
+    fn end(&self, signed_in_at: UnixTime, now: UnixTime) -> UnixTime {
+        now.plus(self.idle).min(signed_in_at.plus(self.life))
+    }
+}
+
+fn key_of(secret: &BrowserSecret) -> ArtifactKey {
+    ArtifactKey::of(SESSION, secret.expose())
+}
+
+fn group_of(subject: &Subject) -> GroupId {
+    GroupId::of(&format!("sessions of subject {}", subject.revision.number))
+}
