@@ -261,7 +261,10 @@ impl Decision {
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {
-        self.is_cheap = refusal.blame() == Blame::NoProof || *refusal.rule() == Rule::Throttled;
+        // Whoever asks for a client, and has not signed in, can have this at no cost.
+        let is_strangers = refusal.target().is_some() && self.subject.is_none();
+        self.is_cheap =
+            refusal.blame() == Blame::NoProof || *refusal.rule() == Rule::Throttled || is_strangers;
         self.outcome = Outcome::Refused {
             error: refusal.code().clone(),
             rule: refusal.rule().clone(),

@@ -103,14 +103,14 @@ mod tests {
 
     #[test]
     fn a_value_opens_with_its_key_its_kind_and_its_holder_only() {
-        let seals = Seals::random();
+        let (seals, same) = (Seals::new(&[7; 16]), Seals::new(&[7; 16]));
         let sealed = seals.seal(OWN, "a", &("value", 7));
         let open = |seals: &Seals, kind, holder, text: &str| -> Option<(String, u8)> {
             seals.open(kind, holder, text)
         };
         let opened = open(&seals, OWN, "a", &sealed);
         assert_eq!(opened, Some(("value".to_owned(), 7)));
-        assert_eq!(open(&seals.clone(), OWN, "a", &sealed), opened);
+        assert_eq!(open(&same, OWN, "a", &sealed), opened);
         assert_eq!(open(&Seals::random(), OWN, "a", &sealed), None);
         assert_eq!(open(&seals, SealKind::CODE, "a", &sealed), None);
         assert_eq!(open(&seals, OWN, "b", &sealed), None);
@@ -125,9 +125,9 @@ mod tests {
 
     #[test]
     fn a_tag_is_that_of_its_key_and_its_kind() {
-        let seals = Seals::random();
+        let (seals, same) = (Seals::new(&[7; 16]), Seals::new(&[7; 16]));
         let tag = seals.tag(OWN, b"octets");
-        assert_eq!(seals.clone().tag(OWN, b"octets"), tag);
+        assert_eq!(same.tag(OWN, b"octets"), tag);
         assert_ne!(seals.tag(OWN, b"octet"), tag);
         assert_ne!(seals.tag(SealKind::CODE, b"octets"), tag);
         assert_ne!(Seals::random().tag(OWN, b"octets"), tag);

@@ -95,7 +95,7 @@ async fn ca05_without_a_proven_redirect_uri_there_is_one_page_and_no_redirect() 
     let place = Place::new().await;
     place
         .client("disabled", AuthMethod::CLIENT_SECRET_POST, |client| {
-            client.enabled = false
+            client.enabled = false;
         })
         .await;
     let browser = place.annas();
@@ -159,10 +159,10 @@ async fn ca04_what_is_not_one_text_each_is_refused() {
         "code_challenge_method",
     ] {
         let same = Authorize::new(APP).pairs.into_iter();
-        let same = same
+        let mut same = same
             .filter(|(known, _)| known == name)
             .map(|(_, value)| value);
-        let same = same.last().expect("a parameter");
+        let same = same.next().expect("a parameter");
         for value in [&same, "other", ""] {
             let twice = Authorize::new(APP).with(name, value);
             let row = format!("{name} and {value:?}");
@@ -356,6 +356,31 @@ async fn scope_is_within_the_registration_and_never_the_servers_own() {
         let shown = crate::people::listed(&page, "needed").join(" ");
         assert_eq!(scope(&shown), needed, "{row}");
     }
+}
+
+/// C020: what a stranger asks for is nothing that the log would have to keep.
+#[tokio::test]
+async fn what_a_stranger_asks_for_costs_nothing() {
+    let place = Place::new().await;
+    let asked = Authorize::new(APP);
+    let rows = [
+        ("good", asked.clone()),
+        ("silent", asked.clone().with("prompt", "none")),
+        ("bad", asked.clone().set("response_type", "token")),
+        ("nobody", asked.clone().set("client_id", "nobody")),
+        ("a link", Authorize::link(APP)),
+    ];
+    for (row, asked) in &rows {
+        let page = place.browser("stranger").authorize(asked).await;
+        assert!(page.decision.expect("a decision").is_cheap(), "{row}");
+        let page = place.browser("stranger").get("/consent?t=AAAA").await;
+        page.refused(row, 403, "session");
+        assert!(page.decision.expect("a decision").is_cheap(), "{row}");
+    }
+    let silent = &rows[1].1;
+    let page = place.annas().authorize(silent).await;
+    page.told_error("signed in", "consent_required", "consent");
+    assert!(!page.decision.expect("a decision").is_cheap(), "control");
 }
 
 #[tokio::test]

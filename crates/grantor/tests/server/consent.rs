@@ -285,12 +285,35 @@ async fn ca17_the_form_chooses_among_the_optional_scopes_and_nothing_else() {
     );
     let answer = place.world.send(&redeem_as_app(&code)).await;
     assert_eq!(answer.body["scope"], "read");
-    let page = browser.asked(&Authorize::new(APP)).await;
+    let code = browser.authorize(&Authorize::new(APP)).await.code();
+    let answer = place.world.send(&redeem_as_app(&code)).await;
+    assert_eq!(
+        answer.body["scope"], "read",
+        "what was left out is not asked for again"
+    );
+    let again = Authorize::new(APP).with("prompt", "consent");
+    let page = browser.asked(&again).await;
     shows(&page, "the rest", ["", "write", "read"]);
     let both = [("decision", "allow"), ("scope", "write")];
     browser.answer(&page, &both).await.code();
     let recorded = place.allowed(APP, ANNA).await.map(|(scope, _)| scope);
     assert_eq!(recorded.as_deref(), Some("read write"));
+}
+
+/// C035: what was left out is asked for again when it reads otherwise.
+#[tokio::test]
+async fn what_was_left_out_is_asked_for_again_when_its_text_has_changed() {
+    let place = Place::new().await;
+    place.text("write", |text| text.optional = true).await;
+    let browser = place.annas();
+    browser
+        .allow(&browser.asked(&Authorize::new(APP)).await)
+        .await
+        .code();
+    browser.authorize(&Authorize::new(APP)).await.code();
+    place.text("read", |text| text.fr = text.en.clone()).await;
+    let page = browser.asked(&Authorize::new(APP)).await;
+    shows(&page, "another text", ["", "write", "read"]);
 }
 
 /// C033: what was decided elsewhere meanwhile is asked for anew.
@@ -357,7 +380,7 @@ async fn a_consent_link_ends_here_whatever_is_added_to_it() {
     let place = Place::new().await;
     place
         .client("off", AuthMethod::NONE, |client| {
-            client.consent = ConsentPolicy::Off
+            client.consent = ConsentPolicy::Off;
         })
         .await;
     let browser = place.browser("annas");
@@ -475,7 +498,7 @@ async fn a_sensitive_scope_for_absent_use_needs_a_fresh_sign_in() {
     place.text("write", |text| text.sensitive = true).await;
     place
         .client("present", AuthMethod::NONE, |client| {
-            client.grant_types = vec![CODE]
+            client.grant_types = vec![CODE];
         })
         .await;
     let browser = place.annas();
@@ -506,9 +529,17 @@ async fn without_consent_only_an_operators_permission_counts() {
         .allow(&browser.asked(&Authorize::new(APP)).await)
         .await
         .code();
+    let code = browser.authorize(&Authorize::new(APP)).await.code();
     place
         .change(APP, |client| client.consent = ConsentPolicy::Off)
         .await;
+    let answer = place.world.send(&redeem_as_app(&code)).await;
+    answer.refused(
+        "the person's",
+        "invalid_grant",
+        "permission",
+        "permission of the code",
+    );
     let page = browser.authorize(&Authorize::new(APP)).await;
     page.told_error("none", "access_denied", "permission");
     let registry: &dyn Registry<Permission> = &*place.world.store;
@@ -551,7 +582,7 @@ async fn what_ended_with_a_permission_stays_ended() {
     let place = Place::new().await;
     place
         .change(APP, |client| {
-            client.permission_lifetime = Some(Duration::from_secs(60))
+            client.permission_lifetime = Some(Duration::from_secs(60));
         })
         .await;
     let browser = place.annas();

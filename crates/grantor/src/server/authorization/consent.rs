@@ -15,7 +15,7 @@ use crate::{
         Client, ConsentPolicy, Permission, PermissionNumbers, Permissions, Revision, ScopeText,
         Subject,
     },
-    server::{Context, SealKind, policy},
+    server::{Context, SealKind, consent_link::CONSENT, policy},
     types::{AuthMethod, GrantType, Scope, Shown},
 };
 
@@ -58,10 +58,7 @@ pub(super) async fn standing(
     present: Present,
 ) -> Result<Standing, AuthorizationError> {
     let (client, subject) = (request.client(), &present.subject.id);
-    let permissions = context
-        .permissions()
-        .permissions_of(client.id(), subject)
-        .await?;
+    let permissions = context.permissions_of(client, subject).await?;
     let policy = client.metadata().consent;
     if policy == ConsentPolicy::Off {
         let consented = by_operator(context, request, present, &permissions)?;
@@ -81,7 +78,11 @@ pub(super) async fn standing(
     let is_open = match request.is_answered() {
         // What the person left out stays out.
         true => !missing.is_subset(&texts.optional()),
-        false => !missing.is_empty() || request.wanted().prompt.consent || is_asked_always(request),
+        false => {
+            request.wanted().prompt.consent
+                || is_asked_always(request)
+                || !(missing.is_empty() || asked.left_out(people, &missing).await?)
+        }
     };
     if !is_open && asked.is_covered() {
         return Ok(Standing::Consented(Box::new(asked.consented(present))));
@@ -105,7 +106,6 @@ fn by_operator(
     present: Present,
     permissions: &Permissions,
 ) -> Result<Consented, AuthorizationError> {
-    let permissions = Permissions::of(permissions.operator().cloned());
     let limit = permissions
         .covering(&GrantType::AUTHORIZATION_CODE, context.now())
         .ok_or_else(|| {
@@ -190,6 +190,17 @@ impl Asked<'_> {
     fn missing(&self) -> Scope {
         let allowed = self.allowed(self.request.scope(), &self.needed());
         self.request.scope().without(&allowed.unwrap_or_default())
+    }
+
+    /// Whether the person has read all this as it reads now, and left `missing` out.
+    async fn left_out(&self, people: &People, missing: &Scope) -> Result<bool, AuthorizationError> {
+        let record = self.permissions.person();
+        let Some(record) = record.filter(|record| record.is_in_force(self.now)) else {
+            return Ok(false);
+        };
+        let kept = record.scope.clone().unwrap_or_default();
+        let texts = Texts::read(people, &self.request.scope().union(&kept)).await?;
+        Ok(missing.is_subset(&texts.optional()) && record.text_version == Some(texts.version()))
     }
 
     fn consented(&self, present: Present) -> Consented {
@@ -364,7 +375,7 @@ impl ConsentRequest {
         let ticket = self
             .request
             .sealed(context, SealKind::QUESTION, &holder, ());
-        let page = context.identity().issuer().endpoint("consent");
+        let page = context.identity().issuer().endpoint(CONSENT);
         format!("{page}?t={ticket}")
     }
 

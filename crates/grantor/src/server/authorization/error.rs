@@ -136,7 +136,9 @@ impl From<AuthorizationError> for Refusal {
             |rule| Self::new(ErrorCode::INVALID_REQUEST, rule, NOWHERE).blaming(Blame::NoProof);
         let invalid = |rule, text| Self::new(ErrorCode::INVALID_REQUEST, rule, text);
         let forbidden = |rule, text| {
-            Self::new(ErrorCode::ACCESS_DENIED, rule, text).with_status(StatusCode::FORBIDDEN)
+            Self::new(ErrorCode::ACCESS_DENIED, rule, text)
+                .with_status(StatusCode::FORBIDDEN)
+                .blaming(Blame::NoProof)
         };
         let cause = error.to_string();
         let refusal = match error {

@@ -11,7 +11,7 @@ use super::{
     page::Allowed,
     sign_in::{Anew, present},
 };
-use crate::server::{Answer, Context, Decision, Refusal, Request};
+use crate::server::{Answer, Context, Decision, Refusal, Request, consent_link::CONSENT};
 
 /// Where a request stands.
 #[derive(Debug)]
@@ -71,9 +71,7 @@ async fn step(
         }
         None => {
             let subject = consented.present.subject;
-            let permissions = context
-                .permissions()
-                .permissions_of(client.id(), &subject.id);
+            let permissions = context.permissions_of(client, &subject.id);
             Ok(Step::Allowed(Box::new(Allowed {
                 request: request.clone(),
                 permissions: permissions.await?,
@@ -123,7 +121,7 @@ impl Step {
 /// Whether the browser is where questions are asked, and may be shown one: a form is answered by a
 /// redirect, so that going back does not send it again.
 fn is_consent_page(context: &Context, request: &Request) -> bool {
-    let page = context.identity().issuer().endpoint_path("consent");
+    let page = context.identity().issuer().endpoint_path(CONSENT);
     request.method() != Method::POST && request.uri().path() == page
 }
 
@@ -140,8 +138,8 @@ async fn lead(context: &Context, request: &Request, hand_over: HandOver) -> Answ
     }
 }
 
-/// How a refusal is told at a page: to the client if one waits and may be told, else on a page. For
-/// [`Endpoint::refuse`](crate::server::Endpoint::refuse) of every endpoint for browsers.
+/// How a refusal is told where people's browsers come: to the client if one waits and may be told,
+/// else on a page. [`Endpoint::refuse`](crate::server::Endpoint::refuse) of a page does so by itself.
 pub async fn refuse(
     context: &Context,
     request: &Request,

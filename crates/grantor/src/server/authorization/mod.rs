@@ -23,9 +23,7 @@
 //!    [`Builder::code_grant`](crate::server::Builder::code_grant).
 //!
 //! A page of yours is an [`Endpoint`](crate::server::Endpoint) with
-//! [`Route::page`](crate::server::Route::page), whose
-//! [`refuse`](crate::server::Endpoint::refuse) is [`refuse`], and whose forms are held to
-//! [`check_origin`]. `examples/code_grant.rs` is the whole of it.
+//! [`Route::page`](crate::server::Route::page), whose forms are held to [`check_origin`]. `examples/code_grant.rs` is the whole of it.
 
 mod answered;
 mod challenge;

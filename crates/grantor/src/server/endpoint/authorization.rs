@@ -8,6 +8,7 @@ use super::{Endpoint, Metadata, Path, Route};
 use crate::server::{
     Answer, Context, Decision, Refusal, Request,
     authorization::{self, AuthorizationRequest, SignedIn, advance},
+    consent_link::CONSENT,
 };
 
 /// The authorization endpoint.
@@ -61,7 +62,7 @@ pub struct ConsentEndpoint;
 #[async_trait]
 impl Endpoint for ConsentEndpoint {
     fn route(&self) -> Route {
-        Route::page("consent", Path::Suffix("consent"))
+        Route::page(CONSENT, Path::Suffix(CONSENT))
             .also_at(Path::Suffix("consent/decision"))
             .repeating(&["scope"])
     }
@@ -88,16 +89,6 @@ impl Endpoint for ConsentEndpoint {
             }
         };
         step?.answer(context, request).await
-    }
-
-    async fn refuse(
-        &self,
-        context: &Context,
-        request: &Request,
-        refusal: &Refusal,
-        decision: &Decision,
-    ) -> Answer {
-        authorization::refuse(context, request, refusal, decision).await
     }
 }
 

@@ -26,7 +26,7 @@ use crate::types::Issuer;
 /// What a path of the server leads to.
 #[async_trait]
 pub trait Endpoint: Send + Sync + 'static {
-    /// Where it is, what it takes, and its name in decisions and metrics. Asked once.
+    /// Where it is, what it takes, and its name in decisions and metrics: the same at any time.
     fn route(&self) -> Route;
 
     /// Adds what clients are told about it (RFC 8414 §2).
@@ -42,16 +42,20 @@ pub trait Endpoint: Send + Sync + 'static {
     ) -> Result<Answer, Refusal>;
 
     /// What the sender of a refused request is told, one that could not be read or was not heard
-    /// among them: JSON (RFC 6749 §5.2) where an endpoint does not say it in another form. The
-    /// `decision` is as it will be recorded.
+    /// among them: at a page what [`refuse`](crate::server::authorization::refuse) says, else JSON
+    /// (RFC 6749 §5.2). The `decision` is as it will be recorded.
     async fn refuse(
         &self,
-        _context: &Context,
+        context: &Context,
         request: &Request,
         refusal: &Refusal,
         decision: &Decision,
     ) -> Answer {
-        Answer::refusal(request, refusal, decision)
+        let is_page = matches!(self.route().body(), BodyKind::Page(_));
+        match is_page || refusal.target().is_some() {
+            true => super::authorization::refuse(context, request, refusal, decision).await,
+            false => Answer::refusal(request, refusal, decision),
+        }
     }
 }
 
