@@ -94,7 +94,9 @@ impl RedirectUri {
             let registered = behind_port(self.as_str(), origin);
             registered.is_some() && registered == behind_port(asked, origin)
         };
-        self.as_str() == asked || ANY_PORT.iter().any(is_same_elsewhere)
+        let is_same = self.as_str() == asked || ANY_PORT.iter().any(is_same_elsewhere);
+        // What matches is a redirect URI itself, in its length too.
+        is_same && asked.len() <= Self::MAX_BYTES
     }
 
     /// Whether it leads to a program on the person's own machine. Another one there can take it

@@ -246,6 +246,14 @@ fn ca01_ca02_redirect_uris_match_to_the_letter_but_for_loopback_ports() {
 }
 
 #[test]
+fn ca02_what_matches_is_a_redirect_uri() {
+    let path = "x".repeat(RedirectUri::MAX_BYTES - "http://127.0.0.1:80/".len());
+    let registered = uri(&format!("http://127.0.0.1:80/{path}"));
+    assert!(registered.matches(&format!("http://127.0.0.1:81/{path}")));
+    assert!(!registered.matches(&format!("http://127.0.0.1:810/{path}")));
+}
+
+#[test]
 fn a_program_on_the_persons_machine_is_told_from_a_site() {
     for (text, host, is_native) in [
         ("https://App.example:1/cb", Some("App.example"), false),
