@@ -347,9 +347,9 @@ async fn register(admin: &Administered, key_path: &Path) -> Result<Zeroizing<Str
 
     let api = client("reports-api", AuthMethod::CLIENT_SECRET_BASIC)?;
     let mut api = api.prepare(&admin.terms, CLOCK.now())?;
-    let secret = match api.key_file.take().map(|file| file.credential) {
-        Some(Credential::Secret(secret)) => secret,
-        _ => return Err(Failure::failed("no secret was made")),
+    let made = api.key_file.take().map(|file| file.credential);
+    let Some(Credential::Secret(secret)) = made else {
+        return Err(Failure::failed("no secret was made"));
     };
     admin.clients().make(api, &actor()).await?;
     Ok(secret)
