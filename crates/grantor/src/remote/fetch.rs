@@ -100,6 +100,10 @@ pub fn checked_url(text: &str) -> Result<Url, FetchError> {
     }
 }
 
+/// An HTTP client, or why there is none.
+#[cfg(any(feature = "client", feature = "resource"))]
+type Chosen = Result<Arc<dyn Fetch>, FetchError>;
+
 /// The HTTP client that a program gave, else the one that the feature `reqwest` brings.
 ///
 /// # Errors
@@ -113,10 +117,7 @@ pub(crate) fn given_or_brought(
 }
 
 #[cfg(any(feature = "client", feature = "resource"))]
-fn choose(
-    given: Option<Arc<dyn Fetch>>,
-    brought: fn() -> Option<Result<Arc<dyn Fetch>, FetchError>>,
-) -> Result<Arc<dyn Fetch>, FetchError> {
+fn choose(given: Option<Arc<dyn Fetch>>, brought: fn() -> Option<Chosen>) -> Chosen {
     match given {
         Some(given) => Ok(given),
         None => brought().ok_or(FetchError::NoHttpClient)?,
@@ -125,7 +126,7 @@ fn choose(
 
 /// What the feature `reqwest` brings, if it is on.
 #[cfg(any(feature = "client", feature = "resource"))]
-fn brought() -> Option<Result<Arc<dyn Fetch>, FetchError>> {
+fn brought() -> Option<Chosen> {
     #[cfg(feature = "reqwest")]
     return Some(super::HttpFetch::new().map(|fetch| Arc::new(fetch) as _));
     #[cfg(not(feature = "reqwest"))]
