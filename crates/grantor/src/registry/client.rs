@@ -55,6 +55,7 @@ pub enum TokenFormat {
 /// each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ConsentPolicy {
     /// Nobody is asked: only an operator gives permissions.
     #[default]
