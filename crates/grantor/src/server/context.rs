@@ -6,13 +6,13 @@ use std::{sync::Arc, time::Duration};
 use grantor_jose::Algorithm;
 
 use super::{
-    AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Presented,
-    ProvenAssertion, Refusal, Request, Seals, TokenIds, UnprovenAssertion, access_token,
+    AccessToken, Caller, ClientAuthRequirement, ClientAuthentication, Decision, Grant, Refusal,
+    Request, Seals, TokenIds, access_token,
     authorization::People,
     client_auth,
     consent_link::{CONSENT, consent_link},
     endpoint::Endpoints,
-    explain, presented,
+    explain,
 };
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
@@ -174,22 +174,6 @@ impl Context {
     /// Holds assertions against what is expected.
     pub(super) fn verifier(&self) -> &Verifier {
         &self.0.verifier
-    }
-
-    /// Verifies an assertion, if and only if it is by the registered, enabled party that it names
-    /// as its issuer, meets what is expected, and was never used before. It is used up then (RFC
-    /// 7523 §3). The decision is told who issued it, which key verified it and, where the request
-    /// is refused, for this or for a later reason, its explanation.
-    ///
-    /// # Errors
-    /// [`UnprovenAssertion`], which turns into a [`GrantError`](super::GrantError) or a
-    /// [`ClientAuthError`](super::ClientAuthError) by `?`.
-    pub async fn verify(
-        &self,
-        presented: Presented<'_>,
-        decision: &mut Decision,
-    ) -> Result<ProvenAssertion, UnprovenAssertion> {
-        presented::verify(self, presented, decision).await
     }
 
     /// How many opaque tokens, and how many revocations, of one client may be in force at once.

@@ -134,30 +134,39 @@ pub enum UnprovenAssertion {
     Assertion(#[from] AssertionError),
 }
 
-/// As [`Context::verify`].
-pub(super) async fn verify(
-    context: &Context,
-    presented: Presented<'_>,
-    decision: &mut Decision,
-) -> Result<ProvenAssertion, UnprovenAssertion> {
-    decision.looks_at(presented.usage);
-    let assertion = Assertion::parse(presented.token)?;
-    let mut signed = None;
-    let proven = proven(context, &assertion, &presented, decision, &mut signed).await;
-    let held = Arc::new(Held {
-        parameter: presented.parameter,
-        said: assertion.into_said(),
-        signed,
-        change: presented.change,
-        is_proven: proven.is_ok(),
-    });
-    decision.held(held.clone());
-    let (party, subject) = proven?;
-    Ok(ProvenAssertion {
-        held,
-        party,
-        subject,
-    })
+impl Context {
+    /// Verifies an assertion, if and only if it is by the registered, enabled party that it names
+    /// as its issuer, meets what is expected, and was never used before. It is used up then (RFC
+    /// 7523 §3). The decision is told who issued it, which key verified it and, where the request
+    /// is refused, for this or for a later reason, its explanation.
+    ///
+    /// # Errors
+    /// [`UnprovenAssertion`], which turns into a [`GrantError`](super::GrantError) or a
+    /// [`ClientAuthError`](super::ClientAuthError) by `?`.
+    pub async fn verify(
+        &self,
+        presented: Presented<'_>,
+        decision: &mut Decision,
+    ) -> Result<ProvenAssertion, UnprovenAssertion> {
+        decision.looks_at(presented.usage);
+        let assertion = Assertion::parse(presented.token)?;
+        let mut signed = None;
+        let proven = proven(self, &assertion, &presented, decision, &mut signed).await;
+        let held = Arc::new(Held {
+            parameter: presented.parameter,
+            said: assertion.into_said(),
+            signed,
+            change: presented.change,
+            is_proven: proven.is_ok(),
+        });
+        decision.held(held.clone());
+        let (party, subject) = proven?;
+        Ok(ProvenAssertion {
+            held,
+            party,
+            subject,
+        })
+    }
 }
 
 /// Who signed, and whom the assertion is about. What it was held against is left in `held`.
