@@ -35,6 +35,13 @@ impl UnixTime {
         self.0.div_euclid(1000)
     }
 
+    /// The beginning of its hour.
+    #[must_use]
+    pub fn start_of_hour(self) -> Self {
+        const HOUR: i64 = 3_600_000;
+        Self(self.0.saturating_sub(self.0.rem_euclid(HOUR)))
+    }
+
     /// As a JWT's date.
     pub fn date(self) -> NumericDate {
         NumericDate::from_seconds(self.0 as f64 / 1000.0)

@@ -1,5 +1,7 @@
 //! What operators do with permissions.
 
+use std::time::Duration;
+
 use grantor_jose::json::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,7 +15,7 @@ use super::{
 use crate::{
     clock::UnixTime,
     registry::{Actor, Client, Origin, Permission, PermissionId, Resource as _, Subject},
-    storage::{Cursor, Page, Registry, StoreError},
+    storage::{Change, Cursor, Page, Registry, StoreError},
     types::{ClientId, GrantType, Scope, SubjectId},
 };
 
@@ -41,6 +43,10 @@ pub struct PermissionDocument {
     /// From then on it counts no more (RFC 3339); null if it has no end.
     #[serde(default, with = "time::optional")]
     pub expires_at: Option<UnixTime>,
+    /// When something was last granted by it, to the hour (RFC 3339); null if nothing was, as far
+    /// as it is known. Not read.
+    #[serde(default, with = "time::optional")]
+    pub last_used_at: Option<UnixTime>,
 }
 
 fn jwt_bearer() -> Vec<GrantType> {
@@ -72,6 +78,7 @@ impl PermissionDocument {
             grants: permission.grants.clone(),
             created_at: permission.created_at,
             expires_at: permission.expires_at,
+            last_used_at: permission.last_used_at,
         }
     }
 
@@ -191,7 +198,39 @@ impl<'a> Permissions<'a> {
         let deleted = self.registry.delete(id, by).await;
         deleted.map_err(|error| Error::from(error).about(named(id)))
     }
+
+    /// Ends the permissions by which nothing was granted for as long as this, nor since they were
+    /// given: each is withdrawn, and recorded so. Those that are changed meanwhile stay, and those
+    /// of which neither time is known. Answers how many were ended.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; those that were ended before stay so.
+    pub async fn end_unused(&self, unused: Duration, by: &Actor) -> Result<u64, Error> {
+        let last_day = self.now.minus(unused);
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let page = self.registry.page(after.as_ref(), PAGE).await?;
+            for permission in page.items {
+                let last = permission.last_used_at.max(permission.created_at);
+                if last.is_some_and(|last| last <= last_day) {
+                    let delete = Change::Delete(permission.id(), Some(permission.revision));
+                    match self.registry.apply(vec![delete], by).await {
+                        Ok(_) => ended += 1,
+                        Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(ended),
+            }
+        }
+    }
 }
+
+/// Permissions that are read at once.
+const PAGE: u32 = 1000;
 
 fn named(id: &PermissionId) -> Named {
     Named::Permission(id.client.clone(), id.subject.clone())
@@ -201,8 +240,9 @@ fn named(id: &PermissionId) -> Named {
 mod tests {
     use super::*;
     use crate::{
-        registry::ClientMetadata,
-        storage::{MemoryStore, Registries as _},
+        registry::{Action, ChangeRecord, ClientMetadata, PermissionNumbers},
+        server::{Decision, DecisionLog as _, Request},
+        storage::{ChangeFilter, MemoryStore, Registries as _, Start},
         types::AuthMethod,
     };
 
@@ -291,6 +331,49 @@ mod tests {
         };
         let pointers: Vec<_> = faults.iter().map(|fault| &*fault.pointer).collect();
         assert_eq!(pointers, ["/origin", "/grants"]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_uses_ends_and_is_recorded() {
+        let (store, by) = (store().await, Actor::program("test"));
+        let day = |days: u64| NOW.plus(Duration::from_secs(days * 86_400));
+        let give = async |name: &str, for_whom: &str, created_at: Option<UnixTime>| {
+            let mut given = Permission::new(client(name), subject(for_whom), None);
+            given.created_at = created_at;
+            let given = store.permissions().create(given, &by).await;
+            given.expect("registered").revision.number
+        };
+        give("a", "alice", Some(day(0))).await;
+        let used = give("a", "bob", Some(day(0))).await;
+        give("b", "alice", Some(day(1))).await;
+        give("b", "bob", None).await;
+        let numbers = PermissionNumbers {
+            operator: Some(used),
+            person: None,
+        };
+        let request = Request::blank(day(1));
+        let mut decision = Decision::new("token", &request).with_permissions(numbers);
+        (decision.client, decision.subject) = (Some(client("a")), Some(subject("bob")));
+        store.record(&decision);
+
+        let after = async |days: u64| {
+            let unused = Duration::from_secs(400 * 86_400);
+            let permissions = Permissions::new(store.permissions(), day(days));
+            let ended = permissions.end_unused(unused, &by).await.expect("ended");
+            let left = store.permissions().all().await.expect("a list");
+            let name = |one: &Permission| format!("{} {}", one.client, one.subject);
+            let left: Vec<_> = left.iter().map(|one| name(one)).collect();
+            (ended, left.join(", "))
+        };
+        assert_eq!(after(399).await.0, 0);
+        assert_eq!(after(400).await, (1, "a bob, b alice, b bob".to_owned()));
+        assert_eq!(after(401).await, (2, "b bob".to_owned()));
+        let log = store.changes();
+        let log = log.page(&ChangeFilter::default(), Start::Last(2), 2).await;
+        for entry in log.expect("a page").entries {
+            let record: ChangeRecord = serde_json::from_str(&entry.document).expect("a record");
+            assert_eq!((record.action, &record.actor), (Action::Delete, &by));
+        }
     }
 
     #[tokio::test]

@@ -129,6 +129,10 @@ pub struct Permission {
     /// Which version of the scopes' texts the person read; `None` where nothing was shown.
     #[serde(default)]
     pub text_version: Option<String>,
+    /// When something was last granted by it, to the hour, as far as its registry knows: no part of
+    /// what was given, and of no change.
+    #[serde(skip)]
+    pub last_used_at: Option<UnixTime>,
     /// Which permission this is.
     #[serde(skip)]
     pub revision: Revision,
@@ -151,6 +155,7 @@ impl Permission {
             created_at: None,
             expires_at: None,
             text_version: None,
+            last_used_at: None,
             revision: Revision::default(),
         }
     }

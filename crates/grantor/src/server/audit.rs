@@ -13,7 +13,7 @@ use super::{Approval, Blame, Refusal, Request};
 use crate::{
     assertion::{Explanation, Held, Party, Usage, VerifiedAssertion},
     clock::UnixTime,
-    registry::Client,
+    registry::{Client, PermissionNumbers},
     types::{
         AuthMethod, ClientId, CorrelationId, ErrorCode, GrantType, Rule, Scope, Shown, SubjectId,
     },
@@ -58,6 +58,9 @@ pub struct Decision {
     /// Of an assertion that was refused: every rule, expected and got.
     #[serde(default, deserialize_with = "explanation")]
     pub explanation: Option<Explanation>,
+    /// The permissions that the token was granted by.
+    #[serde(skip)]
+    permissions: PermissionNumbers,
     /// What the last assertion was used for.
     #[serde(skip)]
     looked_at: Option<Usage>,
@@ -113,6 +116,7 @@ impl Decision {
             audience: None,
             outcome: Outcome::Undecided,
             explanation: None,
+            permissions: PermissionNumbers::default(),
             looked_at: None,
             held: None,
             is_cheap: true,
@@ -228,6 +232,22 @@ impl Decision {
         self.client = Some(approval.client().id().clone());
         self.subject = Some(approval.subject().clone());
         self.scope = Some(approval.scope().clone());
+        self.permissions = approval.origin().permissions();
+    }
+
+    /// The permissions that a token was granted by, for whoever keeps when they were last used: not
+    /// part of the record.
+    pub fn permissions(&self) -> PermissionNumbers {
+        self.permissions
+    }
+
+    /// Says that something was granted by these permissions.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn with_permissions(self, permissions: PermissionNumbers) -> Self {
+        Self {
+            permissions,
+            ..self
+        }
     }
 
     /// This person sent the request.

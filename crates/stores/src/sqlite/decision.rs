@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
+    registry::PermissionNumbers,
     server::{Decision, DecisionLog},
     storage::{DecisionFilter, DecisionIndex, DecisionStore, Log, LogPage, Start, StoreError},
     types::Rule,
@@ -45,6 +46,7 @@ pub(super) struct DecisionRow {
     at: i64,
     record: String,
     is_cheap: bool,
+    permissions: PermissionNumbers,
 }
 
 impl DecisionRow {
@@ -59,6 +61,16 @@ impl DecisionRow {
         self.is_cheap
     }
 
+    /// When the request was read.
+    pub(super) fn at(&self) -> UnixTime {
+        self.index.at
+    }
+
+    /// The permissions that the token was granted by.
+    pub(super) fn permissions(&self) -> PermissionNumbers {
+        self.permissions
+    }
+
     fn new(decision: &Decision) -> Self {
         let index = DecisionIndex::of(decision);
         Self {
@@ -66,6 +78,7 @@ impl DecisionRow {
             index,
             record: decision.record(),
             is_cheap: decision.is_cheap(),
+            permissions: decision.permissions(),
         }
     }
 
@@ -258,6 +271,7 @@ mod tests {
             at: SystemClock.now().millis(),
             record,
             is_cheap,
+            permissions: PermissionNumbers::default(),
         }
     }
 

@@ -20,6 +20,7 @@ mod marks;
 mod open;
 mod password;
 mod permission;
+mod permission_use;
 mod quota;
 mod readers;
 mod registry;

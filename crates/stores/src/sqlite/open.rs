@@ -59,6 +59,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0016_scope_text.sql")),
     M::up(include_str!("../../migrations/0017_password.sql")),
     M::up(include_str!("../../migrations/0018_permission_origin.sql")),
+    M::up(include_str!("../../migrations/0019_permission_use.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

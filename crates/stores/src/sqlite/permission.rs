@@ -22,7 +22,8 @@ use crate::MasterKey;
 macro_rules! select_permission {
     ($which:literal) => {
         concat!(
-            "SELECT client, subject, scope, created_at, number, version, origin, grants, expires_at, text_version FROM permission ",
+            "SELECT client, subject, scope, created_at, number, version, origin, grants, expires_at, text_version, \
+             (SELECT used_at FROM permission_use WHERE permission_use.number = permission.number) FROM permission ",
             $which
         )
     };
@@ -221,6 +222,7 @@ fn permission(row: &Row<'_>) -> Result<Permission, Failure> {
         .map_err(|error| unreadable("permission", error))?;
     permission.expires_at = row.get::<_, Option<i64>>(8)?.map(UnixTime::from_millis);
     permission.text_version = row.get(9)?;
+    permission.last_used_at = row.get::<_, Option<i64>>(10)?.map(UnixTime::from_millis);
     Ok(permission)
 }
 
@@ -286,7 +288,12 @@ mod tests {
             Permission::new(client, subject, scope).given_at(UnixTime::from_millis(5000));
         (expected.revision.number, expected.revision.version) = (3, 2);
         let permissions = found(&connection, "b");
-        assert_eq!(permissions.operator().map(|one| &**one), Some(&expected));
+        let permission = permissions.operator().expect("a permission");
+        // The hour of the migration.
+        let used = permission.last_used_at.expect("counts as used");
+        assert_eq!(used, used.start_of_hour());
+        expected.last_used_at = Some(used);
+        assert_eq!(**permission, expected);
         assert_eq!(expected.grants, [GrantType::JWT_BEARER]);
         assert!(permissions.person().is_none());
     }

@@ -26,6 +26,7 @@ use super::{
     decision::{self, DecisionRow},
     error::commit_failed,
     open::Options,
+    permission_use::Uses,
     replay::{ClaimJob, Claims},
     seen::{Seen, go_on_from},
     source::Source,
@@ -91,6 +92,7 @@ impl Writer {
             cached,
             jobs: queue,
             decisions: decision_queue,
+            uses: Uses::default(),
             times_back: 0,
             taken: 0,
             counts: counts.clone(),
@@ -312,6 +314,7 @@ struct Committing {
     cached: Arc<Cached<Source>>,
     jobs: Receiver<Job>,
     decisions: Receiver<DecisionRow>,
+    uses: Uses,
     /// How often it was noted that the database is an earlier one.
     times_back: u64,
     /// Decisions of the current group.
@@ -364,6 +367,7 @@ impl Committing {
         // What the panic has left half-done in memory is thrown away. The table knows all that was
         // committed.
         self.claims.start_anew();
+        self.uses.forget();
         self.sweeper.put_off();
         self.decisions_done(self.taken);
         // The transaction was rolled back when it was dropped; where that failed, nothing could be
@@ -442,6 +446,7 @@ impl Committing {
             Ordering::Relaxed,
         );
         let mut lost = decision::append(&transaction, &decisions);
+        self.uses.write(&transaction, &decisions);
         if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);
         }
@@ -451,6 +456,7 @@ impl Committing {
             Err(error) => {
                 tracing::error!(%error, "commit failed");
                 lost = decisions.len();
+                self.uses.forget();
             }
         }
         self.counts

@@ -9,6 +9,7 @@
 pub mod artifact;
 pub mod keys;
 pub mod log;
+pub mod permission_use;
 mod person;
 pub mod registry;
 pub mod replay;
@@ -32,6 +33,7 @@ macro_rules! store_suite {
         $crate::replay_suite!($make);
         $crate::artifact_suite!($make);
         $crate::log_suite!($make);
+        $crate::permission_use_suite!($make);
         $crate::key_suite!($make);
     };
 }

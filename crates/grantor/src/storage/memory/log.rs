@@ -45,6 +45,7 @@ impl DecisionLog for MemoryStore {
     fn record(&self, decision: &Decision) {
         let (index, document) = (DecisionIndex::of(decision), decision.record());
         lock(&self.decisions).push(|_| (index, document));
+        lock(&self.registered).used(decision);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         Action, Actor, ChangeRecord, Client, Password, Permission, PermissionId, Permissions,
         Resource, ResourceId, Revision, ScopeText, Subject,
     },
+    server::Decision,
     storage::{
         AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
         StoreError, SubjectPermissions, SubjectSource,
@@ -226,6 +227,29 @@ impl Registered {
         let ends = |_: &_, permission: &mut Arc<Permission>| ends(permission);
         for (id, permission) in self.permissions.extract_if(.., ends) {
             journal.changed(id, Some(permission), None);
+        }
+    }
+
+    /// Keeps when permissions were used: in the hour in which it begins.
+    pub(super) fn used(&mut self, decision: &Decision) {
+        let numbers = decision.permissions();
+        let (Some(client), Some(subject)) = (&decision.client, &decision.subject) else {
+            return;
+        };
+        let hour = decision.at.start_of_hour();
+        for (number, id) in [
+            (numbers.operator, PermissionId::by_operator as fn(_, _) -> _),
+            (numbers.person, PermissionId::by_person),
+        ] {
+            let used = self
+                .permissions
+                .get_mut(&id(client.clone(), subject.clone()));
+            let is_same = |permission: &&mut Arc<Permission>| {
+                Some(permission.revision.number) == number && permission.last_used_at < Some(hour)
+            };
+            if let Some(permission) = used.filter(is_same) {
+                Arc::make_mut(permission).last_used_at = Some(hour);
+            }
         }
     }
 
