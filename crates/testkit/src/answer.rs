@@ -133,8 +133,14 @@ impl Answer {
             "{} octets: {record}",
             record.len()
         );
-        let is_credential =
-            |name: &str| ["assertion", "client_assertion", "client_secret"].contains(&name);
+        let credentials = [
+            "assertion",
+            "client_assertion",
+            "client_secret",
+            "code",
+            "code_verifier",
+        ];
+        let is_credential = |name: &str| credentials.contains(&name);
         for (_, value) in form
             .pairs
             .iter()

@@ -243,6 +243,15 @@ impl Page {
         self.is_for_rule(row, &error, rule);
     }
 
+    /// No code and no ticket is in the record of its decision.
+    fn keeps_what_it_tells_to_itself(&self) {
+        let record = self.decision.as_ref().map(Decision::record);
+        let record = record.unwrap_or_default();
+        for secret in ["code", "t"].into_iter().filter_map(|name| self.told(name)) {
+            assert!(!record.contains(&secret), "{record} holds {secret}");
+        }
+    }
+
     fn outcome(&self) -> &grantor::server::Outcome {
         &self.decision.as_ref().expect("a decision").outcome
     }
@@ -411,10 +420,12 @@ async fn send(
     let (parts, body) = server.respond(request).await.into_parts();
     assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store");
     let body = body.collect().await.expect("a body").to_bytes();
-    Page {
+    let page = Page {
         status: parts.status,
         headers: parts.headers,
         body: String::from_utf8(body.to_vec()).expect("UTF-8"),
         decision: world.log.take().pop(),
-    }
+    };
+    page.keeps_what_it_tells_to_itself();
+    page
 }

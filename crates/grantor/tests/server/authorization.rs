@@ -6,6 +6,7 @@ use grantor::{
 };
 use grantor_testkit::{Authorize, Browser, ISSUER, Page, World};
 use http::{Method, StatusCode, header};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::people::{ANNA, APP, Place, scope};
@@ -508,4 +509,40 @@ async fn a_sign_in_goes_on_where_it_began() {
         page.leads_to().is_some_and(|url| url.path() == "/consent"),
         "{page:?}"
     );
+}
+
+fn parameter() -> impl Strategy<Value = (String, String)> {
+    let names = Authorize::new(APP).pairs.into_iter().map(|(name, _)| name);
+    let more = ["scope", "prompt", "max_age", "resource", "login_hint", "x"];
+    let names: Vec<_> = names.chain(more.map(str::to_owned)).collect();
+    let values = prop_oneof![
+        "\\PC{0,40}",
+        "https?://(app|evil)\\.example(/callback)?[ /?#@%:.]{0,3}",
+        "(code|none|login|consent|read|write|S256| ){0,3}",
+    ];
+    (prop::sample::select(names), values)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever is asked for, the server does not fail, and nobody is sent elsewhere.
+    #[test]
+    fn no_request_leads_astray(changes in prop::collection::vec(parameter(), 0..4), seen in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let place = Place::new().await;
+            let browser = if seen { place.annas() } else { place.browser("b") };
+            let asked = changes.iter().fold(Authorize::new(APP), |asked, (name, value)| asked.set(name, value));
+            let page = browser.authorize(&asked).await;
+            prop_assert!(!page.status.is_server_error(), "{page:?}");
+            if let Some(url) = page.leads_to() {
+                let origin = url.origin().ascii_serialization();
+                prop_assert!([ISSUER, "https://app.example"].contains(&origin.as_str()), "{url}");
+                prop_assert!(origin == ISSUER || url.path() == "/callback", "{url}");
+                prop_assert_eq!(page.told("code"), None, "nobody has said yes");
+            }
+            Ok(())
+        })?;
+    }
 }
