@@ -119,6 +119,11 @@ impl Backend {
         &*self.permissions
     }
 
+    /// What scopes mean.
+    pub fn scopes(&self) -> &dyn Registry<ScopeText> {
+        &*self.scope_texts
+    }
+
     /// Makes the `jti` of access tokens as every process with this store does.
     pub fn token_ids(&self) -> TokenIds {
         self.engine.token_ids()

@@ -7,6 +7,7 @@
 mod clients;
 mod decisions;
 mod document;
+mod effective;
 mod error;
 mod keys;
 mod list;
@@ -22,6 +23,7 @@ pub use clients::{
 };
 pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
 pub use document::{Patch, time_text};
+pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use permissions::{PermissionDocument, PermissionFilter, Permissions};

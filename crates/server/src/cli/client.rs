@@ -14,11 +14,15 @@ use clap::{Args, Subcommand};
 use grantor::{
     admin::{ClientDocument, ClientFilter, Standing},
     clock::{Clock as _, UnixTime},
-    types::{ClientId, GrantType},
+    registry::ConsentPolicy,
+    types::ClientId,
 };
 use serde_json::json;
 
-use super::{Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, output::time};
+use super::{
+    Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, output::time,
+    parse::short_name,
+};
 
 /// Register and change clients
 #[derive(Debug, Subcommand)]
@@ -159,10 +163,16 @@ fn ends_soon(client: &ClientDocument, now: UnixTime) -> Option<UnixTime> {
     ends.filter(|end| (now..now.plus(SOON)).contains(end)).min()
 }
 
-fn short_name(grant: &GrantType) -> &str {
-    match grant {
-        _ if *grant == GrantType::JWT_BEARER => "jwt-bearer",
-        _ if *grant == GrantType::CLIENT_CREDENTIALS => "client-credentials",
-        other => other.as_str(),
+/// C005: people are asked about scopes that nobody has described.
+async fn warn_of_scopes(admin: &Administered, client: &ClientDocument) -> Result<(), Failure> {
+    if client.consent != ConsentPolicy::Ask {
+        return Ok(());
     }
+    for scope in admin.scopes().undescribed(&client.scope).await? {
+        tracing::warn!(
+            "scope {scope} has no description, and people will be asked about it by its name; \
+             run: grantor scope set {scope} --en 'What it allows'"
+        );
+    }
+    Ok(())
 }

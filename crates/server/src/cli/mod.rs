@@ -15,6 +15,7 @@ mod look_alike;
 mod output;
 mod parse;
 mod permission;
+mod scope;
 mod serve;
 mod subject;
 mod token;
@@ -23,7 +24,10 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
-    admin::{self, Clients, Decisions, Permissions, ServerTerms, SigningKeys, Subjects},
+    admin::{
+        self, Clients, Decisions, Effective, Permissions, Scopes, ServerTerms, SigningKeys,
+        Subjects,
+    },
     clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
     storage::{Cursor, Page},
@@ -103,6 +107,9 @@ enum Command {
     /// Say which client may act for which subject
     #[command(subcommand)]
     Permission(permission::PermissionCommand),
+    /// Say what scopes mean to people who are asked for them
+    #[command(subcommand)]
+    Scope(scope::ScopeCommand),
     /// List, rotate and withdraw the server's signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -150,6 +157,7 @@ impl Cli {
             Command::Client(command) => command.run(&global).await,
             Command::Subject(command) => command.run(&global).await,
             Command::Permission(command) => command.run(&global).await,
+            Command::Scope(command) => command.run(&global).await,
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
@@ -271,8 +279,22 @@ impl Administered {
         Subjects::new(self.store.subjects(), CLOCK.now())
     }
 
+    fn scopes(&self) -> Scopes<'_> {
+        Scopes::new(self.store.scopes())
+    }
+
     fn permissions(&self) -> Permissions<'_> {
         Permissions::new(self.store.permissions(), CLOCK.now())
+    }
+
+    fn effective(&self) -> Effective<'_> {
+        let store = &self.store;
+        Effective::new(
+            store.clients(),
+            store.subjects(),
+            store.permissions(),
+            CLOCK.now(),
+        )
     }
 
     fn signing_keys(&self) -> SigningKeys<'_> {

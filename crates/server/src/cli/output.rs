@@ -49,39 +49,7 @@ impl Output {
         head: &[&str],
         row: impl Fn(&T) -> Vec<String>,
     ) -> Result<(), Failure> {
-        if self.json || items.is_empty() {
-            return self.print(&items, "none");
-        }
-        let escaped_row = |item: &T| row(item).iter().map(|cell| escaped(cell)).collect();
-        let rows: Vec<Vec<String>> = items.iter().map(escaped_row).collect();
-        let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].width());
-            cells
-                .chain([head[column].width()])
-                .max()
-                .unwrap_or_default()
-        };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let line = |cells: Vec<String>| {
-            let padded = cells
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| cell.clone() + &" ".repeat(width - cell.width()));
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        // A table that goes on has none.
-        let has_head = head.iter().any(|cell| !cell.is_empty());
-        let bold = anstyle::Style::new().bold();
-        let head = format!(
-            "{bold}{}{bold:#}",
-            line(head.iter().map(|&cell| cell.to_owned()).collect())
-        );
-        let lines: Vec<String> = has_head
-            .then_some(head)
-            .into_iter()
-            .chain(rows.into_iter().map(line))
-            .collect();
-        self.print(&items, lines.join("\n"))
+        self.print(&items, table(items, head, row))
     }
 
     fn write(self, value: &impl Serialize, text: impl Display) -> io::Result<()> {
@@ -93,6 +61,43 @@ impl Output {
             false => write(format_args!("{}\n", for_terminal(&text.to_string()))),
         }
     }
+}
+
+/// A table with columns as wide as they need to be.
+pub fn table<T>(items: &[T], head: &[&str], row: impl Fn(&T) -> Vec<String>) -> String {
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    let escaped_row = |item: &T| row(item).iter().map(|cell| escaped(cell)).collect();
+    let rows: Vec<Vec<String>> = items.iter().map(escaped_row).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].width());
+        cells
+            .chain([head[column].width()])
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: Vec<String>| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| cell.clone() + &" ".repeat(width - cell.width()));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    // A table that goes on has none.
+    let has_head = head.iter().any(|cell| !cell.is_empty());
+    let bold = anstyle::Style::new().bold();
+    let head = format!(
+        "{bold}{}{bold:#}",
+        line(head.iter().map(|&cell| cell.to_owned()).collect())
+    );
+    let lines: Vec<String> = has_head
+        .then_some(head)
+        .into_iter()
+        .chain(rows.into_iter().map(line))
+        .collect();
+    lines.join("\n")
 }
 
 /// Text of which nothing moves a cursor or turns a line around: only line breaks and styles (`ESC [

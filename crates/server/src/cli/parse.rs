@@ -43,19 +43,29 @@ pub fn methods() -> impl TypedValueParser<Value = AuthMethod> {
     names.try_map(|name| name.parse())
 }
 
+/// The grants, by the names that commands have for them.
+static GRANTS: [(&str, GrantType); 4] = [
+    ("jwt-bearer", GrantType::JWT_BEARER),
+    ("client-credentials", GrantType::CLIENT_CREDENTIALS),
+    ("authorization-code", GrantType::AUTHORIZATION_CODE),
+    ("refresh-token", GrantType::REFRESH_TOKEN),
+];
+
 /// A grant by its short name or its registered one.
 pub fn grant_type(text: &str) -> Result<GrantType, String> {
-    match text {
-        "jwt-bearer" => Ok(GrantType::JWT_BEARER),
-        "client-credentials" => Ok(GrantType::CLIENT_CREDENTIALS),
-        _ if [GrantType::JWT_BEARER, GrantType::CLIENT_CREDENTIALS]
-            .iter()
-            .any(|known| known.as_str() == text) =>
-        {
-            text.parse().map_err(|_| String::new())
-        }
-        _ => Err("expected jwt-bearer or client-credentials".to_owned()),
-    }
+    let found = GRANTS
+        .iter()
+        .find(|(name, grant)| *name == text || grant.as_str() == text);
+    found.map(|(_, grant)| grant.clone()).ok_or_else(|| {
+        let names = GRANTS.each_ref().map(|(name, _)| *name);
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+/// The short name of a grant; its registered one if it has none.
+pub fn short_name(grant: &GrantType) -> &str {
+    let found = GRANTS.iter().find(|(_, known)| known == grant);
+    found.map_or(grant.as_str(), |(name, _)| name)
 }
 
 /// All tokens of all scopes.

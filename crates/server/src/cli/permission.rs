@@ -1,26 +1,80 @@
 //! `grantor permission`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use grantor::{
     admin::{PermissionDocument, PermissionFilter},
-    registry::PermissionId,
-    types::{ClientId, Scope, SubjectId},
+    clock::Clock as _,
+    registry::{ConsentPolicy, Origin, PermissionId},
+    server::consent_link,
+    types::{ClientId, GrantType, Scope, SubjectId},
 };
 use serde_json::json;
 
-use super::{Administered, Failure, Global, Output, PAGE, actor, every, parse::join};
+use super::{
+    Administered, CLOCK, Failure, Global, Output, PAGE, actor, every,
+    output::{table, time},
+    parse::{duration, grant_type, join, short_name},
+};
+use crate::config::Config;
 
 /// Say which client may act for which subject
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:
-  grantor permission create billing alice@example.com --scope 'invoices:read'")]
+#[command(after_help = "Examples:
+  grantor permission create billing alice@example.com --scope 'invoices:read'
+  grantor permission show billing alice@example.com
+  grantor permission ask billing alice@example.com
+  grantor permission list --subject alice@example.com")]
 pub enum PermissionCommand {
     /// Let a client act for a subject
     Create(Create),
-    /// List all permissions
-    List,
+    /// List permissions
+    List(List),
+    /// Show both records of a client and a subject, and what a token request would get now
+    Show(Pair),
+    /// Print the link at which the person is asked
+    Ask(Ask),
     /// Withdraw a permission
-    Delete(Pair),
+    Delete(Delete),
+}
+
+/// Which permissions are listed: all that are everything of what is named.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Those of this client
+    #[arg(long)]
+    client: Option<ClientId>,
+    /// Those for this subject
+    #[arg(long)]
+    subject: Option<SubjectId>,
+    /// Those that an operator gave, or the person
+    #[arg(long, value_parser = origin, value_name = "PARTY")]
+    origin: Option<Origin>,
+}
+
+/// What a person is asked.
+#[derive(Debug, Args)]
+pub struct Ask {
+    #[command(flatten)]
+    pair: Pair,
+    /// For this scope; may be repeated [default: all that the client may get]
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<Scope>,
+}
+
+/// Which record ends.
+#[derive(Debug, Args)]
+pub struct Delete {
+    #[command(flatten)]
+    pair: Pair,
+    /// The one that an operator gave, or the person's
+    #[arg(long, value_parser = origin, value_name = "PARTY", default_value = "operator")]
+    origin: Origin,
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    Origin::from_name(text).ok_or_else(|| "expected operator or person".to_owned())
 }
 
 /// Whose permission for whom.
@@ -40,25 +94,99 @@ pub struct Create {
     /// Within this scope; may be repeated [default: all that the client may get]
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<Scope>,
+    /// By this grant; may be repeated [default: jwt-bearer]
+    #[arg(long = "grant", value_name = "NAME", value_parser = grant_type)]
+    grants: Vec<GrantType>,
+    /// For this long, such as 90d [default: until it is withdrawn]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    lifetime: Option<Duration>,
 }
 
 impl PermissionCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = global.administer()?;
+        let (config, store) = global.open()?;
+        let admin = Administered::new(&config, store);
         let output = global.output();
         match self {
-            Self::List => list(&admin, output).await,
+            Self::List(filter) => filter.run(&admin, output).await,
             Self::Create(command) => command.run(&admin, output).await,
-            Self::Delete(Pair { client, subject }) => {
-                let id = PermissionId::by_operator(client.clone(), subject.clone());
-                admin.permissions().delete(&id, &actor()).await?;
-                output.done(
-                    &json!({"deleted": {"client": client, "subject": subject}}),
-                    format_args!("client {client} may no longer act for {subject}"),
-                )
-            }
+            Self::Show(pair) => show(&admin, &pair, output).await,
+            Self::Ask(command) => command.run(&config, &admin, output).await,
+            Self::Delete(command) => command.run(&admin, output).await,
         }
     }
+}
+
+impl Delete {
+    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let Pair { client, subject } = self.pair;
+        let id = match self.origin {
+            Origin::Operator => PermissionId::by_operator(client, subject),
+            Origin::Person => PermissionId::by_person(client, subject),
+        };
+        admin.permissions().delete(&id, &actor()).await?;
+        let PermissionId {
+            client,
+            subject,
+            origin,
+        } = id;
+        let whose = match origin {
+            Origin::Operator => "by an operator's word",
+            Origin::Person => "by the person's own",
+        };
+        output.done(
+            &json!({"deleted": {"client": client, "subject": subject, "origin": origin}}),
+            format_args!("client {client} may no longer act for {subject} {whose}"),
+        )
+    }
+}
+
+impl Ask {
+    async fn run(
+        self,
+        config: &Config,
+        admin: &Administered,
+        output: Output,
+    ) -> Result<(), Failure> {
+        if config.person.is_none() {
+            return Err(Failure::failed(
+                "nobody can be asked at this server: its configuration has no section [person]; add it, and start the server again",
+            ));
+        }
+        let Pair { client, subject } = &self.pair;
+        let document = admin.clients().get(client).await?;
+        if document.consent != ConsentPolicy::Ask {
+            return Err(Failure::failed(format!(
+                "client {client} asks nobody; run: grantor client update {client} --consent ask"
+            )));
+        }
+        admin.subjects().get(subject).await?;
+        let scope = match self.scopes.is_empty() {
+            true => None,
+            false => Some(join(&self.scopes)?),
+        };
+        let link = consent_link(&config.issuer, client, scope.as_ref(), subject);
+        output.print(&json!({"consent_uri": link}), &link)
+    }
+}
+
+async fn show(
+    admin: &Administered,
+    Pair { client, subject }: &Pair,
+    output: Output,
+) -> Result<(), Failure> {
+    let shown = admin.effective().get(client, subject).await?;
+    let records = table(&shown.records, &RECORD, record);
+    let head = ["GRANT", "A REQUEST WOULD GET"];
+    let grants = table(&shown.grants, &head, |of| {
+        let text = match (&of.scope, of.refused) {
+            (Some(scope), _) if scope.is_empty() => "a token without a scope".to_owned(),
+            (Some(scope), _) => scope.to_string(),
+            (None, refused) => format!("nothing: {}", refused.unwrap_or("it is refused")),
+        };
+        vec![short_name(&of.grant).to_owned(), text]
+    });
+    output.print(&shown, format_args!("{records}\n\n{grants}"))
 }
 
 impl Create {
@@ -68,24 +196,41 @@ impl Create {
         if !self.scopes.is_empty() {
             document.scope = Some(join(&self.scopes)?);
         }
+        if !self.grants.is_empty() {
+            document.grants = self.grants;
+        }
+        document.expires_at = self.lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
         let created = admin.permissions().create(document, &actor()).await?;
         let text = format!("client {} may act for {}", created.client, created.subject);
         output.done(&created, text)
     }
 }
 
-async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
-    let permissions = every(async |after| {
-        let all = PermissionFilter::default();
-        admin.permissions().page(&all, after, PAGE).await
-    });
-    let head = ["CLIENT", "SUBJECT", "SCOPE"];
-    output.print_list(&permissions.await?, &head, |permission| {
-        let scope = permission.scope.as_ref();
-        vec![
-            permission.client.to_string(),
-            permission.subject.to_string(),
-            scope.map_or_else(|| "(the client's)".to_owned(), Scope::to_string),
-        ]
-    })
+/// The columns of a record.
+const RECORD: [&str; 6] = ["CLIENT", "SUBJECT", "GIVEN BY", "GRANTS", "SCOPE", "UNTIL"];
+
+fn record(permission: &PermissionDocument) -> Vec<String> {
+    let scope = permission.scope.as_ref();
+    let grants: Vec<_> = permission.grants.iter().map(short_name).collect();
+    vec![
+        permission.client.to_string(),
+        permission.subject.to_string(),
+        permission.origin.to_string(),
+        grants.join(" "),
+        scope.map_or_else(|| "(the client's)".to_owned(), Scope::to_string),
+        permission
+            .expires_at
+            .map_or_else(|| "withdrawn".to_owned(), |end| time(end).to_string()),
+    ]
+}
+
+impl List {
+    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        let mut filter = PermissionFilter::default();
+        filter.client = self.client;
+        filter.subject = self.subject;
+        filter.origin = self.origin;
+        let permissions = every(async |after| admin.permissions().page(&filter, after, PAGE).await);
+        output.print_list(&permissions.await?, &RECORD, record)
+    }
 }

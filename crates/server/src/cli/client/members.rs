@@ -1,23 +1,26 @@
 //! The members of a client that flags give: the same for a new client and for a change.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use grantor::{
     admin::Patch,
     jose::Algorithm,
-    registry::{AudiencePolicy, TokenFormat},
+    registry::{AudiencePolicy, ConsentPolicy, TokenFormat},
     types::{GrantType, Scope},
 };
 use serde_json::json;
 
 use crate::cli::{
     Failure,
-    parse::{algorithm, grant_type, join},
+    parse::{algorithm, duration, grant_type, join},
 };
 
 /// What is named replaces what is there; a new client has the defaults otherwise.
 #[derive(Debug, Args)]
 pub struct Members {
-    /// Grant it may use: jwt-bearer, client-credentials; may be repeated [a new client: both]
+    /// Grant it may use: jwt-bearer, client-credentials, authorization-code, refresh-token; may be
+    /// repeated [a new client: the first two]
     #[arg(long = "grant", value_name = "NAME", value_parser = grant_type)]
     grants: Vec<GrantType>,
     /// Scope it may get; may be repeated; '' for none [a new client: none]
@@ -33,6 +36,33 @@ pub struct Members {
     /// Form of its access tokens [a new client: jwt]
     #[arg(long, value_enum, value_name = "FORMAT")]
     token_format: Option<FormatName>,
+    /// Where the authorization code grant takes people back; may be repeated; '' for nowhere
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// What pages call it; '' for its id
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// What it does, for those who are asked; '' for nothing
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A page about it; '' for none
+    #[arg(long, value_name = "URL")]
+    homepage: Option<String>,
+    /// Whether people are asked before it acts for them: off (an operator decides), ask, or implied
+    /// (an organisation's own, while the person is there) [a new client: off]
+    #[arg(long, value_enum, value_name = "POLICY")]
+    consent: Option<ConsentName>,
+    /// How long what a person allowed lasts, such as 90d; 0s until it is withdrawn [a new client: 0s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    permission_lifetime: Option<Duration>,
+}
+
+/// What `--consent` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ConsentName {
+    Off,
+    Ask,
+    Implied,
 }
 
 /// What `--audience-policy` says.
@@ -75,6 +105,33 @@ impl Members {
                 FormatName::Opaque => TokenFormat::Opaque,
             };
             patch = patch.with("token_format", json!(format));
+        }
+        if !self.redirect_uris.is_empty() {
+            let uris = self.redirect_uris.iter().filter(|uri| !uri.is_empty());
+            patch = patch.with("redirect_uris", json!(uris.collect::<Vec<_>>()));
+        }
+        for (member, text) in [
+            ("client_name", &self.display_name),
+            ("description", &self.description),
+            ("client_uri", &self.homepage),
+        ] {
+            if let Some(text) = text {
+                // A member that is null has its default.
+                let text = Some(text).filter(|text| !text.is_empty());
+                patch = patch.with(member, json!(text));
+            }
+        }
+        if let Some(policy) = self.consent {
+            let policy = match policy {
+                ConsentName::Off => ConsentPolicy::Off,
+                ConsentName::Ask => ConsentPolicy::Ask,
+                ConsentName::Implied => ConsentPolicy::Implied,
+            };
+            patch = patch.with("consent", json!(policy));
+        }
+        if let Some(lifetime) = self.permission_lifetime {
+            let seconds = Some(lifetime.as_secs()).filter(|seconds| *seconds > 0);
+            patch = patch.with("permission_lifetime", json!(seconds));
         }
         Ok(patch)
     }

@@ -10,7 +10,9 @@ use crate::cli::{Administered, Failure, Output, actor};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   grantor client update billing --scope 'invoices:read'
-  grantor client update old-partner --audience-policy legacy")]
+  grantor client update old-partner --audience-policy legacy
+  grantor client update billing --display-name Billing --consent ask
+  grantor client update portal --redirect-uri https://portal.example/callback --grant authorization-code --grant refresh-token")]
 pub struct Update {
     /// Client identifier
     id: ClientId,
@@ -22,6 +24,7 @@ impl Update {
     pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let (clients, patch) = (admin.clients(), self.members.patch()?);
         let changed = clients.update(&self.id, &patch, &actor()).await?;
+        super::warn_of_scopes(admin, &changed).await?;
         output.done(&changed, format_args!("client {} updated", self.id))
     }
 }
