@@ -83,20 +83,8 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
-        let counts = Arc::<Counts>::default();
-        let marks = cached.source().marks.clone();
-        let committing = Committing {
-            connection,
-            claims: Claims::new(marks.clone(), options.clock.clone(), options.leeway),
-            sweeper: Sweeper::new(options, marks),
-            cached,
-            jobs: queue,
-            decisions: decision_queue,
-            uses: Uses::default(),
-            times_back: 0,
-            taken: 0,
-            counts: counts.clone(),
-        };
+        let committing = Committing::new(connection, options, cached, (queue, decision_queue));
+        let counts = committing.counts.clone();
         let (alive, running) = watch::channel(());
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -265,9 +253,12 @@ fn answer<T>(sender: oneshot::Sender<Result<T, StoreError>>, outcome: Result<T, 
     let _ = sender.send(outcome);
 }
 
+/// Whether a group is on the disk.
+type Committed = Result<(), Arc<rusqlite::Error>>;
+
 /// How a group has ended.
 struct Ended {
-    committed: Result<(), Arc<rusqlite::Error>>,
+    committed: Committed,
     followed: Result<(), Arc<StoreError>>,
 }
 
@@ -323,6 +314,27 @@ struct Committing {
 }
 
 impl Committing {
+    fn new(
+        connection: Connection,
+        options: &Options,
+        cached: Arc<Cached<Source>>,
+        (jobs, decisions): (Receiver<Job>, Receiver<DecisionRow>),
+    ) -> Self {
+        let marks = cached.source().marks.clone();
+        Self {
+            connection,
+            claims: Claims::new(marks.clone(), options.clock.clone(), options.leeway),
+            sweeper: Sweeper::new(options, marks),
+            cached,
+            jobs,
+            decisions,
+            uses: Uses::default(),
+            times_back: 0,
+            taken: 0,
+            counts: Arc::default(),
+        }
+    }
+
     fn run(mut self) {
         let (mut is_busy, mut is_stuck) = (false, false);
         loop {
@@ -400,17 +412,18 @@ impl Committing {
     /// Commits the first job together with those that wait behind it, the decisions that wait to be
     /// recorded, and the removal of what has ended. Answers how many jobs and decisions there
     /// were.
-    fn commit_group(&mut self, first: Option<Job>) -> usize {
+    fn commit_group(&mut self, first: impl IntoIterator<Item = Job>) -> usize {
+        let mut first = first.into_iter().peekable();
         let is_sweep_due = self.sweeper.is_due();
         let seen = &self.cached.source().seen;
-        if first.is_none()
+        if first.peek().is_none()
             && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0
             && !is_sweep_due
             && seen.times_back() == self.times_back
         {
             return 0;
         }
-        let jobs = first.into_iter().chain(self.jobs.try_iter()).take(GROUP);
+        let jobs = first.chain(self.jobs.try_iter()).take(GROUP);
         let mut transaction = match self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -427,25 +440,16 @@ impl Committing {
         if times_back != self.times_back {
             Self::note_the_past(&transaction, &mut self.claims, seen);
         }
-        let mut has_changes = false;
+        let has_changes = jobs.iter().any(|job| matches!(job, Job::Change(_)));
         let answers: Vec<Answer> = jobs
             .into_iter()
-            .inspect(|job| has_changes |= matches!(job, Job::Change(_)))
             .filter_map(|job| work(job, &mut transaction, &mut self.claims))
             .collect();
         // Behind a rollback by SQLite itself, what is left waits for the next group.
         let goes_on = !transaction.is_autocommit();
-        let decisions: Vec<DecisionRow> = self
-            .decisions
-            .try_iter()
-            .take(if goes_on { DECISION_GROUP } else { 0 })
-            .collect();
+        let decisions = take_decisions(&self.decisions, &self.counts, goes_on);
         self.taken = decisions.len();
-        self.counts.decision_octets.fetch_sub(
-            decisions.iter().map(DecisionRow::octets).sum(),
-            Ordering::Relaxed,
-        );
-        let mut lost = decision::append(&transaction, &decisions);
+        let lost = decision::append(&transaction, &decisions);
         self.uses.write(&transaction, &decisions);
         if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);
@@ -455,25 +459,29 @@ impl Committing {
             Ok(()) => self.times_back = times_back,
             Err(error) => {
                 tracing::error!(%error, "commit failed");
-                lost = decisions.len();
                 self.uses.forget();
             }
         }
-        self.counts
-            .claims_held
-            .store(self.claims.len(), Ordering::Relaxed);
+        let lost = if committed.is_ok() { lost } else { self.taken };
         self.decisions_done(lost);
-        let followed = if has_changes { self.follow() } else { Ok(()) };
         let count = answers.len() + decisions.len();
-        let followed = followed.map_err(Arc::new);
+        self.answer(answers, committed, has_changes);
+        count
+    }
+
+    /// Tells the submitters how their group has ended: of a change not before it is in force in this
+    /// process.
+    fn answer(&self, answers: Vec<Answer>, committed: Committed, has_changes: bool) {
+        let claims_held = &self.counts.claims_held;
+        claims_held.store(self.claims.len(), Ordering::Relaxed);
+        let followed = if has_changes { self.follow() } else { Ok(()) };
         let ended = Ended {
             committed,
-            followed,
+            followed: followed.map_err(Arc::new),
         };
         for answer in answers {
             answer(&ended);
         }
-        count
     }
 
     /// Brings what this process has in memory up to what was committed. Also where a change was
@@ -493,6 +501,19 @@ impl Committing {
             tracing::error!(%error, "it could not be recorded that the database was replaced");
         }
     }
+}
+
+/// The decisions of the next group, which wait no longer; none if it has been rolled back.
+fn take_decisions(
+    queue: &Receiver<DecisionRow>,
+    counts: &Counts,
+    goes_on: bool,
+) -> Vec<DecisionRow> {
+    let most = if goes_on { DECISION_GROUP } else { 0 };
+    let decisions: Vec<DecisionRow> = queue.try_iter().take(most).collect();
+    let octets = decisions.iter().map(DecisionRow::octets).sum();
+    counts.decision_octets.fetch_sub(octets, Ordering::Relaxed);
+    decisions
 }
 
 /// No job is done once SQLite has rolled back by itself: its work would stay, and be called failed.
@@ -519,26 +540,139 @@ fn refuse(jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::{panic::resume_unwind, path::Path};
+
+    use grantor::{
+        clock::{Clock as _, SystemClock},
+        registry::{Actor, Subject},
+        storage::{Claim, Registries as _, ReplayGuard as _, ReplayKey, SubjectSource as _},
+        types::SubjectId,
+    };
+
     use super::*;
     use crate::{
         MasterKey,
         sqlite::{SqliteStore, open},
     };
 
-    #[tokio::test]
-    async fn the_end_of_the_thread_is_told() {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let (options, at) = (Options::default(), directory.path());
+    /// A new database, and what the process has in memory of it.
+    fn new_database(at: &Path) -> (Connection, Options, Arc<Cached<Source>>) {
+        let options = Options::default();
         drop(SqliteStore::open(at, &options).expect("the store opens"));
         let path = at.join("grantor.db");
         let master_key = MasterKey::read(&at.join("master.key")).expect("a key");
         let seen = Seen::in_directory(at);
         let cached = open::hold(&path, master_key, seen, options.clock.clone()).expect("read");
         let connection = open::connect_to_write(&path).expect("a connection");
-        let mut writer = Writer::start(connection, &options, Arc::new(cached)).expect("a thread");
+        (connection, options, Arc::new(cached))
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_thread_is_told() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (connection, options, cached) = new_database(directory.path());
+        let mut writer = Writer::start(connection, &options, cached).expect("a thread");
         assert!(!writer.has_ended());
         drop(writer.jobs.take());
         writer.ended().await;
         assert!(writer.has_ended());
+    }
+
+    /// A request looks, finds the database an earlier one, and then sends its claim: that the claim
+    /// is decided in a group that was already begun must not hide it.
+    #[test]
+    fn what_a_request_saw_before_it_sent_its_job_is_known_to_the_group() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (connection, options, cached) = new_database(directory.path());
+        let queues = (sync_channel(1).1, sync_channel(1).1);
+        let mut committing = Committing::new(connection, &options, cached.clone(), queues);
+        let (marks, seen) = (&cached.source().marks, &cached.source().seen);
+        let claim = |jti: &str| {
+            let (answer, answered) = oneshot::channel();
+            let until = SystemClock.now().plus(Duration::from_secs(60));
+            let job = Job::Claim(ClaimJob {
+                first: ReplayKey::new("issuer", jti).until(until),
+                rest: Box::default(),
+                now: SystemClock.now(),
+                quota: 10,
+                answer,
+            });
+            (job, answered)
+        };
+        let (job, mut answered) = claim("before");
+        assert_eq!(committing.commit_group([job]), 1);
+        let decided = answered.try_recv().expect("answered");
+        assert_eq!(decided.expect("decided"), Claim::Fresh);
+        assert_eq!(marks.fence(), None);
+
+        let (job, mut answered) = claim("behind");
+        let looks_and_sends = std::iter::once_with(|| {
+            seen.went_back();
+            job
+        });
+        // The group was begun for another job.
+        let (other, _) = claim("other");
+        assert_eq!(
+            committing.commit_group([other].into_iter().chain(looks_and_sends)),
+            2
+        );
+        let decided = answered.try_recv().expect("answered");
+        assert_eq!(decided.expect("decided"), Claim::Fresh);
+        assert!(
+            marks.fence().is_some(),
+            "it was decided as if nothing were lost"
+        );
+    }
+
+    /// A claim and a change that share a group with a panic are unknown to their submitters. Answers
+    /// how the claim is decided when it is made again, and whether the change was made.
+    async fn beside_a_panic(panics: Work) -> (Claim, bool) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let options = Options::default();
+        let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let waits: Work = Box::new(move |_, _| {
+            let _ = released.recv();
+            Box::new(|_| ())
+        });
+        for job in [waits, panics] {
+            store.0.writer.send(Job::Work(job)).expect("room");
+        }
+        let now = SystemClock.now();
+        let uses = [ReplayKey::new("issuer", "1").until(now.plus(Duration::from_secs(60)))];
+        let alice = SubjectId::parse("alice").expect("a subject id");
+        let by = Actor::program("test");
+        let (claimed, created, ()) = tokio::join!(
+            store.claim(&uses, now, 10),
+            store.subjects().create(Subject::new(alice.clone()), &by),
+            async { release.send(()).expect("the writer waits") },
+        );
+        assert!(
+            matches!(claimed, Err(StoreError::Unknown(_))),
+            "{claimed:?}"
+        );
+        assert!(
+            matches!(created, Err(StoreError::Unknown(_))),
+            "{created:?}"
+        );
+        let again = store.claim(&uses, now, 10).await;
+        let found = store.subject(&alice).await.expect("the store answers");
+        (again.expect("the writer goes on"), found.is_some())
+    }
+
+    #[tokio::test]
+    async fn behind_a_commit_a_panic_leaves_all_of_the_group_done_and_unknown() {
+        let panics: Work = Box::new(|_, _| Box::new(|_| resume_unwind(Box::new("a defect"))));
+        let (claimed, is_created) = beside_a_panic(panics).await;
+        assert_eq!(claimed, Claim::Replayed(ReplayKey::new("issuer", "1")));
+        assert!(is_created);
+    }
+
+    #[tokio::test]
+    async fn before_a_commit_a_panic_leaves_nothing_of_the_group_and_unknown() {
+        let panics: Work = Box::new(|_, _| resume_unwind(Box::new("a defect")));
+        let (claimed, is_created) = beside_a_panic(panics).await;
+        assert_eq!(claimed, Claim::Fresh);
+        assert!(!is_created);
     }
 }
