@@ -138,7 +138,7 @@ async fn nothing_is_lost_that_was_registered_used_issued_revoked_or_decided() {
     assert_eq!(store.permissions().all().await.expect("a list").len(), 1);
     assert_eq!(store.signing_key_list().await.expect("a list").len(), 2);
     let all = DecisionFilter::default();
-    let decisions = crate::decisions::decisions(&store)
+    let decisions = crate::decisions::decisions(store)
         .page(&all, Start::Oldest, 100)
         .await
         .expect("a page");

@@ -378,7 +378,7 @@ pub async fn of_a_group_many_nodes_keep_only_the_newest<S: Artifacts>(nodes: Two
             let node = node.clone();
             tokio::spawn(async move {
                 put_in(&*node, "g", &number.to_string(), number).await;
-                end_group(&*node, "g", Spared::Newest(3)).await
+                end_group(&*node, "g", Spared::Newest(3)).await;
             })
         })
         .collect();

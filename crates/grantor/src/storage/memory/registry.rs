@@ -267,12 +267,15 @@ impl Registered {
     }
 }
 
+/// Takes a change back.
+type Undo = Box<dyn FnOnce(&mut Registered)>;
+
 /// What was done so far, to record it or to take it back.
 struct Journal<'a> {
     by: &'a Actor,
     records: Vec<ChangeRecord>,
     /// What takes each change back.
-    undo: Vec<Box<dyn FnOnce(&mut Registered)>>,
+    undo: Vec<Undo>,
 }
 
 impl<'a> Journal<'a> {
@@ -287,7 +290,7 @@ impl<'a> Journal<'a> {
     fn changed<R: Kept>(&mut self, id: R::Id, before: Option<Arc<R>>, after: Option<Arc<R>>) {
         self.records.push(self.record(&id, &before, &after));
         self.undo.push(Box::new(move |registered| {
-            drop(registered.put(&id, before))
+            drop(registered.put(&id, before));
         }));
     }
 
