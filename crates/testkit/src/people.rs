@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use grantor::{
     jose::{base64url_encode, crypto::sha256},
+    registry::{Permission, ScopeText},
     server::{
         Answer, AuthorizationServer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request,
         Route,
@@ -19,7 +20,7 @@ use grantor::{
             SignInRequest, SignedIn, advance, check_origin, refuse,
         },
     },
-    storage::MemoryStore,
+    storage::Registry,
     types::SubjectId,
 };
 use http::{HeaderMap, Method, StatusCode, header};
@@ -47,7 +48,10 @@ pub struct Sessions(Arc<Mutex<BTreeMap<String, SignedIn>>>);
 
 impl Sessions {
     /// The hooks that know these sessions.
-    pub fn people(&self, store: &Arc<MemoryStore>) -> People {
+    pub fn people<S>(&self, store: &Arc<S>) -> People
+    where
+        S: Registry<Permission> + Registry<ScopeText>,
+    {
         People::new(self.clone(), Shown, store.clone(), store.clone())
     }
 

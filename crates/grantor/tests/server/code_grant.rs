@@ -1,12 +1,14 @@
 //! Redeeming a code: once, by its client, as it was asked for.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use grantor::{
+    clock::UnixTime,
     jose::{Claims, Unverified},
-    registry::{Actor, Permission, PermissionId, Subject},
+    registry::{Actor, Client, Permission, PermissionId, Subject},
     server::Settings,
-    storage::{Registry, StoreError},
+    storage::{Claim, Registry, ReplayGuard, ReplayKey, StoreError, Used},
     types::{AuthMethod, RedirectUri},
 };
 use grantor_testkit::{Authorize, Form, ISSUER, VERIFIER, with_client_assertion};
@@ -361,4 +363,77 @@ async fn a_code_is_a_code_and_nothing_else_is_one() {
         .send(&redeem_as_app(&code))
         .await
         .granted("control");
+}
+
+/// C055: what hangs on a registration ends with it, whatever takes over its name.
+#[tokio::test]
+async fn another_client_of_the_same_name_gets_nothing_of_the_one_before() {
+    let place = Place::new().await;
+    let browser = place.annas();
+    let code = place.code(&Authorize::new(APP)).await;
+    let signin = Authorize::new(APP).with("prompt", "login");
+    place.world.clock.advance(Duration::from_secs(1));
+    let signin = browser.authorize(&signin).await;
+    let page = browser
+        .asked(&Authorize::new(APP).with("prompt", "consent"))
+        .await;
+    let clients: &dyn Registry<Client> = &*place.world.store;
+    let (id, by) = (APP.parse().expect("a client"), Actor::program("test"));
+    clients.delete(&id, &by).await.expect("gone");
+    place.client(APP, POST, |_| ()).await;
+    let answer = place.world.send(&redeem_as_app(&code)).await;
+    answer.refused("a code", "invalid_grant", "code", "another client's");
+    let form = [
+        ("t", &*signin.told("t").expect("a ticket")),
+        ("username", ANNA),
+    ];
+    let answer = browser.post("/signin", &form).await;
+    answer.refused("a request", 400, "client");
+    browser.sign_in(ANNA, 0);
+    browser
+        .allow(&page)
+        .await
+        .refused("a question", 400, "client");
+    assert_eq!(place.allowed(APP, ANNA).await, None);
+    let code = place.code(&Authorize::new(APP)).await;
+    place
+        .world
+        .send(&redeem_as_app(&code))
+        .await
+        .granted("control");
+}
+
+/// Forgets what was used before the restore, as a backup does.
+struct Restored;
+
+#[async_trait]
+impl ReplayGuard for Restored {
+    async fn claim(&self, _: &[Used], _: UnixTime, _: u64) -> Result<Claim, StoreError> {
+        Ok(Claim::Fresh)
+    }
+
+    fn fence(&self) -> Option<UnixTime> {
+        Some(grantor_testkit::at(10.0))
+    }
+
+    async fn is_claimed(&self, _: ReplayKey, _: UnixTime) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[tokio::test]
+async fn a_code_of_before_a_restore_may_have_been_used() {
+    let place = Place::with(|builder| builder.replay(Arc::new(Restored)));
+    place.client(APP, POST, |_| ()).await;
+    place.person(ANNA).await;
+    for (seconds, works) in [(0.0, false), (10.0, false), (10.001, true)] {
+        place.world.set_clock(seconds);
+        let code = place.code(&Authorize::new(APP)).await;
+        place.world.set_clock(20.0);
+        let answer = place.world.send(&redeem_as_app(&code)).await;
+        match works {
+            true => drop(answer.granted("after it")),
+            false => answer.refused("before it", "invalid_grant", "fence", "restored"),
+        }
+    }
 }

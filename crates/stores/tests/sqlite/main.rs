@@ -1,6 +1,7 @@
 //! The SQLite backend: the laws of every store, and what only it promises.
 
 mod change_records;
+mod code;
 mod decisions;
 mod earlier_version;
 mod feed;
