@@ -22,6 +22,7 @@ use crate::{
     config::{Config, LastStart, Overrides, Purpose},
     http::{self, Listener, Tls},
     metrics::{self, Exposition, Metrics},
+    person::end_unused,
     telemetry,
 };
 
@@ -70,6 +71,12 @@ impl Serve {
         let address = listener.local_addr().map_err(Failure::failed)?;
         config.listens_on(address).map_err(Failure::usage)?;
         let server = app::build_server(&config, &store, metrics.clone()).map_err(Failure::usage)?;
+        let unused = config.person.as_ref().map(|person| {
+            tokio::spawn(end_unused(
+                store.permissions.clone(),
+                person.permission_unused,
+            ))
+        });
         global.tell_commands(&config);
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
         let stop = stop_or_end(stop, store.readiness.clone());
@@ -83,6 +90,9 @@ impl Serve {
             ));
         }
         hangups.abort();
+        if let Some(unused) = unused {
+            unused.abort();
+        }
         if let Some(scrapes) = scrapes {
             scrapes.abort();
         }

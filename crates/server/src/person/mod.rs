@@ -3,7 +3,9 @@
 mod invitation;
 mod password;
 mod session;
+mod unused;
 
 pub use invitation::Invitation;
 pub use password::{Busy, Password, Passwords};
 pub use session::{Session, Sessions};
+pub use unused::end_unused;
