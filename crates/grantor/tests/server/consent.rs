@@ -340,6 +340,28 @@ async fn a_page_that_is_not_true_any_more_is_shown_again() {
         .await;
     shows(&again, "as it is now", ["write", "", "read"]);
     browser.allow(&again).await.code();
+    let page = browser.asked(&write.with("prompt", "consent")).await;
+    shows(&page, "asked again", ["", "", "read write"]);
+    place
+        .change(APP, |client| {
+            client.permission_lifetime = Some(Duration::from_secs(60))
+        })
+        .await;
+    let registry: &dyn Registry<Permission> = &*place.world.store;
+    let id = PermissionId::by_person(
+        APP.parse().expect("a client"),
+        ANNA.parse().expect("a subject"),
+    );
+    registry
+        .delete(&id, &Actor::program("test"))
+        .await
+        .expect("withdrawn");
+    let again = browser.allow(&page).await;
+    let again = browser
+        .get(again.leads_to().expect("a place").as_str())
+        .await;
+    shows(&again, "withdrawn meanwhile", ["write", "", ""]);
+    nothing_is_recorded(&place, "withdrawn meanwhile").await;
 }
 
 /// C051

@@ -1,7 +1,5 @@
 //! What a person says to a consent page, and how it is recorded.
 
-use std::sync::Arc;
-
 use grantor_jose::base64url_encode;
 use http::{HeaderValue, header};
 
@@ -10,7 +8,7 @@ use super::{
     consent::ShownConsent, request::TICKET_LIFETIME,
 };
 use crate::{
-    registry::{Actor, Permission, PermissionId, Resource as _, Revision, Subject, Way, Who},
+    registry::{Actor, Permission, Resource as _, Subject, Way, Who},
     server::{Context, Decision, Refusal, Request, SealKind, policy},
     storage::{Change, Claim, ReplayKey, ReplayKind, StoreError},
     types::Scope,
@@ -141,7 +139,8 @@ async fn record(
     let changes = match shown.revision() {
         None => vec![Change::Create(permission)],
         Some(revision) => {
-            let known = known(people, &permission, revision).await?;
+            let known = people.permissions.get(&permission.id()).await?;
+            let known = known.ok_or(StoreError::Conflict(Permission::NAME))?;
             match known.is_in_force(context.now()) {
                 true => vec![Change::Replace(permission.with_revision(revision))],
                 // What ended with it does not come back with a new one.
@@ -153,18 +152,6 @@ async fn record(
         }
     };
     people.permissions.apply(changes, actor).await.map(drop)
-}
-
-async fn known(
-    people: &People,
-    permission: &Permission,
-    revision: Revision,
-) -> Result<Arc<Permission>, StoreError> {
-    let id = PermissionId::by_person(permission.client.clone(), permission.subject.clone());
-    let known = people.permissions.get(&id).await?;
-    known
-        .filter(|known| known.revision == revision)
-        .ok_or(StoreError::Conflict(Permission::NAME))
 }
 
 /// The person, about themselves.
