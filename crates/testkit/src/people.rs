@@ -10,11 +10,12 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use grantor::{
+    clock::{Clock as _, UnixTime},
     jose::{base64url_encode, crypto::sha256},
     registry::{Permission, ScopeText},
     server::{
-        Answer, AuthorizationServer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request,
-        Route,
+        Answer, AuthorizationServer, Context, Decision, Endpoint, Metadata, Outcome, Path, Refusal,
+        Request, Route,
         authorization::{
             Allowed, AskedPart, AuthorizationRequest, ConsentPage, ConsentRequest, People, SignIn,
             SignInRequest, SignedIn, advance, check_origin, refuse,
@@ -56,7 +57,7 @@ impl Sessions {
     }
 
     /// Signs a person in at a browser, as at this time.
-    pub fn begin(&self, session: &str, subject: &str, at: grantor::clock::UnixTime) {
+    pub fn begin(&self, session: &str, subject: &str, at: UnixTime) {
         let subject = SubjectId::parse(subject).expect("a subject");
         let signed_in = SignedIn::new(subject, at, session).by("word of mouth");
         self.0
@@ -226,13 +227,11 @@ impl Page {
         assert!(self.client_is_told(), "{row}: {self:?}");
         assert_eq!(self.told("error").as_deref(), Some(error), "{row}");
         assert_eq!(self.told("code"), None, "{row}");
-        let decision = self.decision.as_ref().expect("a decision");
+        let id = &self.decision.as_ref().expect("a decision").id;
         let description = self.told("error_description").expect("a description");
-        assert!(
-            description.ends_with(&format!("(decision {})", decision.id)),
-            "{row}"
-        );
-        self.is_for_rule(row, error, rule);
+        assert!(description.ends_with(&format!("(decision {id})")), "{row}");
+        let (logged, broken, cause) = self.refusal();
+        assert_eq!((logged, broken), (error, rule), "{row}: {cause}");
     }
 
     /// A page says no, and leads nowhere.
@@ -240,11 +239,8 @@ impl Page {
     pub fn refused(&self, row: &str, status: u16, rule: &str) {
         assert_eq!(self.leads_to(), None, "{row}");
         assert_eq!(self.status, status, "{row}: {self:?}");
-        let grantor::server::Outcome::Refused { error, .. } = self.outcome() else {
-            panic!("{row}: {self:?}");
-        };
-        let error = error.as_str().to_owned();
-        self.is_for_rule(row, &error, rule);
+        let (_, broken, cause) = self.refusal();
+        assert_eq!(broken, rule, "{row}: {cause}");
     }
 
     /// No code and no ticket is in the record of its decision.
@@ -256,20 +252,12 @@ impl Page {
         }
     }
 
-    fn outcome(&self) -> &grantor::server::Outcome {
-        &self.decision.as_ref().expect("a decision").outcome
-    }
-
-    #[track_caller]
-    fn is_for_rule(&self, row: &str, told: &str, broken: &str) {
-        let grantor::server::Outcome::Refused { error, rule, cause } = self.outcome() else {
-            panic!("{row}: {self:?}");
-        };
-        assert_eq!(
-            (error.as_str(), rule.name()),
-            (told, broken),
-            "{row}: {cause}"
-        );
+    /// Error, rule and cause in the decision.
+    fn refusal(&self) -> (&str, &str, &str) {
+        match &self.decision.as_ref().expect("a decision").outcome {
+            Outcome::Refused { error, rule, cause } => (error.as_str(), rule.name(), cause),
+            Outcome::Granted | Outcome::Undecided => ("granted", "no rule", ""),
+        }
     }
 
     fn client_is_told(&self) -> bool {
@@ -350,7 +338,7 @@ pub struct Browser<'w> {
 impl Browser<'_> {
     /// Signs in, so many seconds ago.
     pub fn sign_in(&self, subject: &str, seconds_ago: u64) {
-        let at = grantor::clock::Clock::now(&*self.world.clock);
+        let at = self.world.clock.now();
         let at = at.minus(Duration::from_secs(seconds_ago));
         self.sessions.begin(&self.session, subject, at);
     }

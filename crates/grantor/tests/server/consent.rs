@@ -344,7 +344,7 @@ async fn a_page_that_is_not_true_any_more_is_shown_again() {
     shows(&page, "asked again", ["", "", "read write"]);
     place
         .change(APP, |client| {
-            client.permission_lifetime = Some(Duration::from_secs(60))
+            client.permission_lifetime = Some(Duration::from_secs(60));
         })
         .await;
     let registry: &dyn Registry<Permission> = &*place.world.store;
