@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use grantor_jose::JsonError;
 use http::StatusCode;
+use url::Url;
 
 use crate::{
     credential::{CredentialError, SignerError},
@@ -35,6 +36,16 @@ pub enum TokenError {
     /// The server refused (RFC 6749 §5.2).
     #[error(transparent)]
     Refused(Arc<OAuthError>),
+    /// The server refused with `consent_required`, and says where the person can allow it: show them
+    /// the link, and ask again afterwards.
+    #[error("{error}; the person allows it at {uri}")]
+    ConsentRequired {
+        /// `consent_uri`: an https URL, or an http URL of a loopback host. It is the server's word:
+        /// give it to the person, and fetch nothing from it.
+        uri: Url,
+        /// What the server said.
+        error: Arc<OAuthError>,
+    },
     /// An answer that is neither a token nor an OAuth error.
     #[error("the token endpoint answered {0}")]
     Status(StatusCode),
@@ -99,7 +110,7 @@ impl TokenError {
     /// The server's error code, if it refused.
     pub fn oauth_code(&self) -> Option<&str> {
         match self {
-            Self::Refused(error) => Some(&error.code),
+            Self::Refused(error) | Self::ConsentRequired { error, .. } => Some(&error.code),
             _ => None,
         }
     }

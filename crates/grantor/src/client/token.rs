@@ -12,10 +12,15 @@ use std::{
 use bytes::Bytes;
 use grantor_jose::json::{self, Object, Value};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
+use url::Url;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{OAuthError, TokenError};
-use crate::{clock::UnixTime, types::Scope};
+use crate::{
+    clock::UnixTime,
+    remote::checked_url,
+    types::{ErrorCode, Scope},
+};
 
 /// How a token is used (RFC 6749 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -292,15 +297,29 @@ fn refused(status: StatusCode, mut object: Object) -> TokenError {
         Some(Value::String(text)) => Some(text),
         _ => None,
     };
-    match text("error") {
-        Some(code) => TokenError::Refused(Arc::new(OAuthError {
-            status,
-            code,
-            description: text("error_description"),
-            uri: text("error_uri"),
-        })),
-        None => TokenError::Status(status),
+    let Some(code) = text("error") else {
+        return TokenError::Status(status);
+    };
+    let link = text("consent_uri").filter(|_| code == ErrorCode::CONSENT_REQUIRED.as_str());
+    let error = Arc::new(OAuthError {
+        status,
+        code,
+        description: text("error_description"),
+        uri: text("error_uri"),
+    });
+    match link.as_deref().and_then(consent_link) {
+        Some(uri) => TokenError::ConsentRequired { uri, error },
+        None => TokenError::Refused(error),
     }
+}
+
+/// Longest link that is passed on to a person, in octets.
+const MAX_LINK_BYTES: usize = 8 * 1024;
+
+/// A link that a person may be shown: no script, no other program, no plain text across a network.
+fn consent_link(text: &str) -> Option<Url> {
+    let url = checked_url(text).ok()?;
+    (url.as_str().len() <= MAX_LINK_BYTES).then_some(url)
 }
 
 /// Wipes a body if nobody else holds it. The copies of the TLS library and the kernel are beyond
@@ -359,6 +378,52 @@ mod tests {
             (token.member("refresh_token"), token.member("x")),
             (None, Some(&Value::from(1)))
         );
+    }
+
+    /// The link of a refusal, if a person may be shown it.
+    fn link(code: &str, uri: &str) -> Option<String> {
+        let body = serde_json::json!({"error": code, "consent_uri": uri});
+        let error = answer(400, body.to_string()).expect_err("no token");
+        assert_eq!(error.oauth_code(), Some(code));
+        match error {
+            TokenError::ConsentRequired { uri, .. } => Some(uri.into()),
+            TokenError::Refused(_) => None,
+            other => unreachable!("{other}"),
+        }
+    }
+
+    #[test]
+    fn consent_that_is_missing_comes_with_a_link_that_a_person_may_be_shown() {
+        let good = "https://as.example/consent?client_id=billing&login_hint=alice%40example.com";
+        assert_eq!(link("consent_required", good).as_deref(), Some(good));
+        assert!(link("consent_required", "http://127.0.0.1:8080/consent").is_some());
+        assert_eq!(link("invalid_grant", good), None, "another error's");
+        let long = format!("https://as.example/{}", "x".repeat(MAX_LINK_BYTES));
+        for bad in [
+            "",
+            "/consent",
+            "http://as.example/consent",
+            "javascript:alert(1)",
+            "https://as.example@evil.example/",
+            &long,
+        ] {
+            assert_eq!(link("consent_required", bad), None, "{bad}");
+        }
+        let without = answer(400, r#"{"error":"consent_required"}"#).expect_err("no token");
+        assert!(matches!(without, TokenError::Refused(_)), "{without}");
+    }
+
+    #[test]
+    fn a_link_is_one_line_to_a_terminal() {
+        let uri = "https://as.example/a b\u{1b}[31m\u{202e}\n";
+        let body = serde_json::json!({"error": "consent_required", "consent_uri": uri});
+        let error = answer(400, body.to_string()).expect_err("no token");
+        assert!(
+            matches!(error, TokenError::ConsentRequired { .. }),
+            "{error}"
+        );
+        let shown = error.to_string();
+        assert!(shown.is_ascii() && is_harmless(&shown), "{shown}");
     }
 
     proptest! {

@@ -71,9 +71,10 @@ impl Token {
         Global::start_log()?;
         let key = ClientCredential::read(&self.key, self.bare)?;
         let (server, asked) = server(&key, global)?;
+        let subject = self.asking.sub.clone();
         let source = self.asking.source(&key, server)?;
         let token = source.build().map_err(Failure::usage)?.token().await;
-        let token = token.map_err(|error| failure(asked, error))?;
+        let token = token.map_err(|error| failure(asked, subject.as_deref(), error))?;
         global.output().print(&answer(&token), token.expose())
     }
 }
@@ -159,9 +160,15 @@ fn answer(token: &AccessToken) -> Value {
 
 /// The server's own words, which name the decision to look up; or who was asked, and what came of
 /// it.
-fn failure(asked: &str, error: TokenError) -> Failure {
+fn failure(asked: &str, subject: Option<&str>, error: TokenError) -> Failure {
     match error {
         TokenError::Refused(error) => Failure::failed(error),
+        TokenError::ConsentRequired { uri, error } => {
+            let person = subject.unwrap_or("the person");
+            Failure::failed(error)
+                .and(format_args!("{person} allows it here: {uri}"))
+                .and("afterwards run this again")
+        }
         TokenError::Config(error) => Failure::usage(error),
         // RFC 6749 §7.1: a token of a type that is not understood is not used.
         TokenError::TokenType(_)

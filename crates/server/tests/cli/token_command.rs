@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::{Finished, Server, finished, grantor};
 use grantor::jose::{Algorithm, PrivateJwk, Unverified, VerificationKey};
-use grantor_testkit::double::{Foreign, ReadJwt, foreign::refused};
+use grantor_testkit::double::{Foreign, ReadJwt, answer, foreign::refused};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -423,6 +423,40 @@ fn a_server_that_cannot_be_trusted_or_does_not_agree_is_refused() {
         .concat(),
         2,
         &["a private key"],
+    );
+}
+
+/// C105
+#[test]
+fn who_has_to_be_asked_first_is_said_with_the_link() {
+    let link = "https://as.example/consent?client_id=billing&login_hint=alice%40example.com";
+    let body = json!({"error": "consent_required", "error_description": "not yet (decision 7)", "consent_uri": link});
+    let server = Foreign::start(|_, script| {
+        script.token = Box::new(move |_| answer(400, &body));
+    });
+    let desk = Desk::new();
+    let ask = [
+        "token",
+        "--key",
+        "key.jwk",
+        "--iss",
+        "billing",
+        "--issuer",
+        &server.issuer,
+    ];
+    let expected = format!("alice@example.com allows it here: {link}; afterwards run this again");
+    desk.refuses(
+        &[&ask[..], &["--sub", "alice@example.com"]].concat(),
+        1,
+        &[
+            "refused with 400: consent_required: not yet (decision 7)",
+            &expected,
+        ],
+    );
+    desk.refuses(
+        &ask,
+        1,
+        &[&expected.replace("alice@example.com allows", "the person allows")],
     );
 }
 
