@@ -8,7 +8,10 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::support::Server;
+use crate::{
+    browser::{ALICE, CODE_GRANT, Here, PASSWORD},
+    support::Server,
+};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party");
 
@@ -67,6 +70,35 @@ fn authlib_oauth2_session_authenticates_by_every_method() {
         "with_authlib.py",
         "client_authentication",
         &["invoices:read", &private, &secret, &basic, &post],
+    );
+}
+
+/// The seed's own example: `private_key_jwt` on the code grant, and the others beside it.
+#[test]
+fn c106_authlib_oauth2_session_redeems_codes_by_every_method() {
+    code_grant("with_authlib.py");
+}
+
+#[test]
+fn c106_requests_oauth2client_redeems_codes_by_every_method() {
+    code_grant("with_requests_oauth2client.py");
+}
+
+/// A person says yes to one client for each method; each redeems its code and refreshes.
+fn code_grant(script: &str) {
+    let here = Here::new();
+    let keys = METHODS.map(|method| {
+        let generate = match method {
+            "private_key_jwt" => &["--generate-key"][..],
+            _ => &["--auth", method],
+        };
+        text(&here.server.client(method, &[generate, CODE_GRANT].concat()))
+    });
+    let keys = keys.each_ref().map(String::as_str);
+    run(
+        script,
+        "code_grant",
+        &[&[ALICE, PASSWORD], &keys[..]].concat(),
     );
 }
 
@@ -303,15 +335,17 @@ fn service_account(server: &Server) -> PathBuf {
     )
 }
 
-/// Key files of one client for each method that proves who is calling, assertions first.
+/// The methods that prove who is calling, assertions first.
+const METHODS: [&str; 4] = [
+    "private_key_jwt",
+    "client_secret_jwt",
+    "client_secret_basic",
+    "client_secret_post",
+];
+
+/// Key files of one client for each method that proves who is calling.
 fn one_client_per_method(server: &Server) -> [String; 4] {
-    [
-        "private_key_jwt",
-        "client_secret_jwt",
-        "client_secret_basic",
-        "client_secret_post",
-    ]
-    .map(|method| {
+    METHODS.map(|method| {
         let generate: &[&str] = if method == "private_key_jwt" {
             &["--generate-key"]
         } else {

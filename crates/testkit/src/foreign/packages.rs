@@ -45,6 +45,40 @@ pub fn python(name: &str, requirements: &Path) -> Result<PathBuf, String> {
         .map_err(|problem| format!("{REMEDY}; what failed: {problem}"))
 }
 
+/// A directory with these files, `package.json` and its lock among them, and with the packages that
+/// they pin, installed by the Node.js beside `interpreter`.
+///
+/// # Errors
+/// What to do about it, and what failed.
+pub fn node(name: &str, files: &[PathBuf], interpreter: &Path) -> Result<PathBuf, String> {
+    let pins: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let works = |directory: &Path| directory.join("node_modules").is_dir();
+    let made = once(name, &pins, works, |directory| {
+        fs::create_dir_all(directory).map_err(|error| error.to_string())?;
+        for file in files {
+            let name = file.file_name().expect("a file");
+            fs::copy(file, directory.join(name)).map_err(|error| error.to_string())?;
+        }
+        // npm is a script of Node.js, which it looks up in PATH.
+        let beside = interpreter.parent().expect("a directory");
+        let path = [
+            beside.to_owned(),
+            PathBuf::from("/usr/bin"),
+            PathBuf::from("/bin"),
+        ];
+        let mut npm = Command::new(beside.join("npm"));
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(directory);
+        succeed(npm.env(
+            "PATH",
+            env::join_paths(path).expect("no colon in the target directory"),
+        ))
+    });
+    made.map_err(|problem| {
+        format!("needed: a package registry that npm reaches; what failed: {problem}")
+    })
+}
+
 /// Makes a directory below the target directory, unless it is there already, is made of the same
 /// `pins`, and works.
 ///
