@@ -212,7 +212,7 @@ async fn ca16_a_page_is_good_for_one_yes_in_its_own_browser() {
 
 /// CA18: a browser says where a form comes from.
 #[tokio::test]
-async fn a_form_that_says_nothing_of_its_origin_is_refused() {
+async fn ca18_a_form_that_says_nothing_of_its_origin_is_refused() {
     let place = Place::new().await;
     let browser = place.annas();
     let page = browser.asked(&Authorize::new(APP)).await;
@@ -227,9 +227,30 @@ async fn a_form_that_says_nothing_of_its_origin_is_refused() {
     for site in ["cross-site", "same-site", "none"] {
         let head = [kind, ("origin", ISSUER), ("sec-fetch-site", site)];
         post(&head).await.refused(site, 403, "origin");
+        let head = [kind, ("sec-fetch-site", site)];
+        post(&head).await.refused(site, 403, "origin");
     }
+    let same = ("sec-fetch-site", "same-origin");
+    post(&[kind, ("origin", "null"), same])
+        .await
+        .refused("a null origin", 403, "origin");
     nothing_is_recorded(&place, "refused").await;
-    post(&[kind, ("origin", ISSUER), ("sec-fetch-site", "same-origin")])
+    post(&[kind, ("origin", ISSUER), same]).await.code();
+}
+
+/// M162: where a browser sends no Origin, it says by `Sec-Fetch-Site` where a form comes from.
+#[tokio::test]
+async fn m162_a_form_without_an_origin_is_of_the_same_one_if_the_browser_says_so() {
+    let place = Place::new().await;
+    let browser = place.annas();
+    let page = browser.asked(&Authorize::new(APP)).await;
+    let form = format!("t={}&decision=allow", page.ticket());
+    let head = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    browser
+        .send(http::Method::POST, "/consent/decision", &head, &form)
         .await
         .code();
 }

@@ -220,7 +220,7 @@ fn record(permission: &PermissionDocument) -> Vec<String> {
         scope.map_or_else(|| "(the client's)".to_owned(), Scope::to_string),
         permission
             .expires_at
-            .map_or_else(|| "withdrawn".to_owned(), |end| time(end).to_string()),
+            .map_or_else(|| "withdrawn".to_owned(), time),
     ]
 }
 

@@ -1,6 +1,11 @@
 //! People at Debian's Chromium, and the programs that send them there: sign-in, consent, the way
 //! back, the person's page. A walk is a function in `browser/walks.mjs`; it asserts.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "where Chromium is, and whether pictures are wanted, is for who runs the tests"
+)]
+
 use std::{
     env,
     path::{Path, PathBuf},

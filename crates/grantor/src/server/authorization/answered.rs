@@ -173,9 +173,10 @@ pub fn check_origin(context: &Context, request: &Request) -> Result<(), Refusal>
     let mut origins = request.headers().get_all(header::ORIGIN).iter();
     let site = request.headers().get("sec-fetch-site");
     let is_own = |value: &HeaderValue| *value == own;
-    let is_same_site = site.is_none_or(|site| site == "same-origin");
+    let is_same_origin = |site: &HeaderValue| site == "same-origin";
     match (origins.next(), origins.next()) {
-        (Some(origin), None) if is_own(origin) && is_same_site => Ok(()),
+        (Some(origin), None) if is_own(origin) && site.is_none_or(is_same_origin) => Ok(()),
+        (None, None) if site.is_some_and(is_same_origin) => Ok(()),
         (origin, _) => {
             let got = origin.and_then(|origin| origin.to_str().ok());
             Err(AuthorizationError::Origin(got.unwrap_or("none").into()).into())

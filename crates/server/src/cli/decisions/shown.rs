@@ -199,7 +199,7 @@ mod tests {
     fn each_rule_of_this_program_has_a_sentence_of_its_own() {
         let sentences: BTreeSet<_> = Rule::ALL
             .iter()
-            .map(|rule| remedy(rule).expect(rule.name()))
+            .map(|rule| remedy(rule).expect("a sentence for each rule"))
             .collect();
         assert_eq!(sentences.len(), Rule::ALL.len());
         assert_eq!(remedy(&Rule::named("binding")), None);
