@@ -7,6 +7,7 @@ use grantor_jose::JsonError;
 use http::StatusCode;
 use url::Url;
 
+use super::RefreshTokenStoreError;
 use crate::{
     credential::{CredentialError, SignerError},
     remote::{DiscoveryError, FetchError},
@@ -84,6 +85,21 @@ pub enum TokenError {
     /// This grant is for the client itself, and a subject was wanted.
     #[error("grant {0} cannot act for a subject")]
     SubjectNotPossible(GrantType),
+    /// The store has no refresh token: the person has to be asked first.
+    #[error("there is no refresh token; the person has to be asked first")]
+    NoRefreshToken,
+    /// The refresh token could not be loaded, or its successor not be saved. No token is given then
+    /// whose refresh token might be lost.
+    #[error("the store of the refresh token: {0}")]
+    RefreshTokenStore(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A code or a refresh token is another server's; it was not sent.
+    #[error("it was given by {}, and is not sent to {expected}", shown(.got))]
+    OtherIssuer {
+        /// The server that this source or client asks.
+        expected: String,
+        /// The server that gave it.
+        got: String,
+    },
     /// All tries together took too long.
     #[error("no token within {} s", .0.as_secs())]
     TimedOut(Duration),
@@ -113,6 +129,12 @@ impl TokenError {
             Self::Refused(error) | Self::ConsentRequired { error, .. } => Some(&error.code),
             _ => None,
         }
+    }
+}
+
+impl TokenError {
+    pub(super) fn store(error: RefreshTokenStoreError) -> Self {
+        Self::RefreshTokenStore(error.into())
     }
 }
 
@@ -188,7 +210,7 @@ impl std::error::Error for OAuthError {}
 const MAX_SHOWN_BYTES: usize = 300;
 
 /// A server's text as it may be shown: escaped and cut.
-fn shown(text: &str) -> Shown {
+pub(super) fn shown(text: &str) -> Shown {
     Shown::known(text, MAX_SHOWN_BYTES)
 }
 

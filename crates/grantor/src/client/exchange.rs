@@ -10,7 +10,8 @@ use url::Url;
 use super::{
     AccessToken, ClientAuth, Server, TokenError, TokenRequest, TokenType, Wanted,
     credentials::{Credentials, Supply},
-    token::{self, MAX_ANSWER_BYTES},
+    refresh_token::Rotation,
+    token::{self, Answer, MAX_ANSWER_BYTES},
 };
 use crate::{
     clock::{Clock, UnixTime},
@@ -55,6 +56,8 @@ pub(super) struct Exchange {
     pub client_auth: Option<Box<dyn ClientAuth>>,
     pub parameters: Vec<(String, String)>,
     pub accepted: Vec<TokenType>,
+    /// Of a source that refreshes.
+    pub rotation: Option<Arc<Rotation>>,
     pub retry: RetryPolicy,
     pub fetch: Arc<dyn Fetch>,
     pub clock: Arc<dyn Clock>,
@@ -79,17 +82,29 @@ impl<E: Into<TokenError>> From<E> for Failure {
 impl Exchange {
     /// Gets a token, with as many tries as allowed.
     pub async fn token(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
-        let tries = timeout(self.retry.timeout, self.tries(wanted)).await;
+        Ok(self.answer(wanted).await?.token)
+    }
+
+    /// As [`Self::token`], with the refresh token beside it, which a source that refreshes has kept.
+    pub async fn answer(&self, wanted: &Wanted) -> Result<Answer, Failure> {
+        let tries = async {
+            let _turn = match &self.rotation {
+                Some(rotation) => Some(rotation.turn().await),
+                None => None,
+            };
+            self.tries(wanted).await
+        };
+        let tries = timeout(self.retry.timeout, tries).await;
         tries.unwrap_or_else(|_| Err(TokenError::TimedOut(self.retry.timeout).into()))
     }
 
-    async fn tries(&self, wanted: &Wanted) -> Result<AccessToken, Failure> {
+    async fn tries(&self, wanted: &Wanted) -> Result<Answer, Failure> {
         let mut credentials = self.supply.fresh().await;
         let mut renewed = None;
         let mut number = 1;
         loop {
             let failure = match self.once(wanted, &credentials).await {
-                Ok(token) => return Ok(token),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             // Once in a fetch: what is refused with the credential that is there now is refused.
@@ -120,11 +135,7 @@ impl Exchange {
         }
     }
 
-    async fn once(
-        &self,
-        wanted: &Wanted,
-        credentials: &Credentials,
-    ) -> Result<AccessToken, Failure> {
+    async fn once(&self, wanted: &Wanted, credentials: &Credentials) -> Result<Answer, Failure> {
         let endpoint = self
             .endpoint
             .url(member::TOKEN_ENDPOINT, |metadata| {
@@ -143,7 +154,13 @@ impl Exchange {
             }
             _ => None,
         };
-        token::read(answer, now, &self.accepted).map_err(|error| Failure { error, retry_after })
+        let answer = token::read(answer, now, &self.accepted)
+            .map_err(|error| Failure { error, retry_after })?;
+        if let Some(rotation) = &self.rotation {
+            let successor = answer.refresh_token.clone();
+            rotation.keep(&self.server, successor).await?;
+        }
+        Ok(answer)
     }
 
     async fn request<'a>(

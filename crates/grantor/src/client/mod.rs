@@ -16,6 +16,10 @@
 //! authentication ([`PrivateKeyJwt`], [`ClientSecretJwt`], [`ClientSecretBasic`], [`ClientSecretPost`], [`NoneAuth`]), and for what is signed a [`Signer`]: a [`LocalKey`], or a KMS. What vendors ask is data, in
 //! [`preset`].
 //!
+//! For people who sign in and say yes, a [`CodeClient`] makes the authorization request, reads its
+//! answer and redeems the code; a source refreshes by the refresh token that a [`RefreshTokenStore`]
+//! keeps.
+//!
 //! Requests get their token by themselves where a program's HTTP client has layers: [`ApiAccess`],
 //! a [`tower_layer::Layer`] and a `reqwest_middleware::Middleware`. A program without tokio has
 //! [`blocking::TokenSource`].
@@ -31,6 +35,7 @@
 //!   here: HTTP and TLS have buffers of their own.
 
 mod access;
+mod authorization;
 pub mod blocking;
 mod credentials;
 mod error;
@@ -40,6 +45,7 @@ mod key_file;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
+mod refresh_token;
 mod request;
 mod slot;
 mod source;
@@ -51,11 +57,18 @@ pub use crate::credential::{
     PrivateKeyJwt, ScopePlace, Server, Signer, SignerError, preset,
 };
 pub use access::{AccessError, ApiAccess, Origin};
+pub use authorization::{
+    AnswerError, AuthorizationRefusal, AuthorizationRequest, AuthorizationRequestError, Code,
+    CodeClient, CodeClientBuilder, PendingAuthorization, Redeemed, StartedAuthorization,
+};
 pub use error::{ConfigError, OAuthError, TokenError};
 pub use exchange::RetryPolicy;
 pub use grant::{ClientCredentials, Grant, JwtBearer};
 pub use key_file::KeySourceError;
 pub use layer::{Authorized, Resend};
+pub use refresh_token::{
+    RefreshToken, RefreshTokenInMemory, RefreshTokenStore, RefreshTokenStoreError,
+};
 pub use request::{TokenRequest, Wanted};
 pub use source::{Builder, TokenSource};
 pub use token::{AccessToken, TokenType};

@@ -118,6 +118,14 @@ impl Held {
 }
 
 impl Slot {
+    /// A place with a token in it.
+    pub fn holding(token: AccessToken, timing: Timing) -> Self {
+        let slot = Self::default();
+        let held = Held::new(token, timing, None);
+        slot.current.store(Some(Arc::new(held)));
+        slot
+    }
+
     /// The token: at once while it is valid, also while it is being refreshed; else when the one
     /// request for it has its answer.
     pub async fn token(

@@ -7,9 +7,10 @@ use quick_cache::sync::Cache;
 
 use super::{
     AccessToken, ClientAuth, ClientCredentials, ConfigError, Grant, JwtBearer, KeySourceError,
-    RetryPolicy, Server, TokenError, TokenType, Wanted,
+    RefreshTokenStore, RetryPolicy, Server, TokenError, TokenType, Wanted,
     credentials::{self, Credentials, Supply},
     exchange::Exchange,
+    refresh_token::{Refresh, Rotation},
     slot::{Slot, Timing},
 };
 use crate::{
@@ -117,6 +118,24 @@ impl TokenSource {
         Builder::new(server, ClientCredentials).client_auth(client_auth)
     }
 
+    /// Tokens by the refresh token of one person, which `store` keeps (RFC 6749 §6).
+    /// [`CodeClient::tokens`](super::CodeClient::tokens) makes the same where there is such a client.
+    ///
+    /// * The successor that an answer brings is saved before its access token is given to anybody, and
+    ///   before it is sent itself.
+    /// * A request whose answer is lost is made again with the same refresh token.
+    /// * One request is under way at a time, whatever is wanted.
+    /// * A refresh token is sent to the server that gave it, and to no other.
+    ///
+    /// Refused with `invalid_grant`, the refresh token has ended: the person has to be asked anew.
+    pub fn refresh_token(
+        server: Server,
+        client_auth: impl ClientAuth,
+        store: Arc<dyn RefreshTokenStore>,
+    ) -> Builder {
+        Builder::refreshing(server, client_auth, store)
+    }
+
     /// Tokens by any grant, from the token endpoint at this URL.
     ///
     /// # Errors
@@ -215,7 +234,11 @@ pub struct Builder {
     origin: Option<credentials::Origin>,
     /// In place of that in the credentials.
     client_auth: Option<Box<dyn ClientAuth>>,
+    /// Where its token endpoint is, if that is known better than by `server`.
+    endpoint: Option<Place>,
+    rotation: Option<Arc<Rotation>>,
     wanted: Wanted,
+    first: Option<AccessToken>,
     parameters: Vec<(String, String)>,
     accepted: Vec<TokenType>,
     retry: RetryPolicy,
@@ -250,7 +273,10 @@ impl Builder {
             credentials,
             origin: None,
             client_auth: None,
+            endpoint: None,
+            rotation: None,
             wanted: Wanted::new(),
+            first: None,
             parameters: Vec::new(),
             accepted: vec![TokenType::Bearer],
             retry: RetryPolicy::default(),
@@ -258,6 +284,25 @@ impl Builder {
             capacity: 1024,
             fetch: None,
             clock: Arc::new(SystemClock),
+        }
+    }
+
+    pub(super) fn refreshing(
+        server: Server,
+        client_auth: impl ClientAuth,
+        store: Arc<dyn RefreshTokenStore>,
+    ) -> Self {
+        let rotation = Arc::new(Rotation::new(store));
+        Self {
+            rotation: Some(rotation.clone()),
+            ..Self::new(server, Refresh(rotation)).client_auth(client_auth)
+        }
+    }
+
+    pub(super) fn endpoint(self, place: Place) -> Self {
+        Self {
+            endpoint: Some(place),
+            ..self
         }
     }
 
@@ -304,6 +349,15 @@ impl Builder {
     pub fn accept(mut self, token_type: TokenType) -> Self {
         self.accepted.push(token_type);
         self
+    }
+
+    /// Begins with this token: the one that came with a code, for example. It is the one for what the
+    /// source is configured for.
+    pub fn holding(self, token: AccessToken) -> Self {
+        Self {
+            first: Some(token),
+            ..self
+        }
     }
 
     /// How often and how long a token request is tried.
@@ -365,22 +419,27 @@ impl Builder {
             None => {}
         }
         let fetch = given_or_brought(self.fetch)?;
+        let find = || metadata(&self.server, self.retry, &fetch, &self.clock);
         let exchange = Exchange {
-            endpoint: endpoint(&self.server, self.retry, &fetch, &self.clock),
+            endpoint: self
+                .endpoint
+                .unwrap_or_else(|| token_place(&self.server, find)),
             server: self.server,
             supply: Supply::new(self.credentials, self.origin),
             client_auth: self.client_auth,
             parameters: self.parameters,
             accepted: self.accepted,
+            rotation: self.rotation,
             retry: self.retry,
             fetch,
             clock: self.clock,
         };
-        let (wanted, slot, slots) = (
-            self.wanted,
-            Arc::<Slot>::default(),
-            Cache::new(self.capacity),
-        );
+        let (wanted, slots) = (self.wanted, Cache::new(self.capacity));
+        let slot = match self.first {
+            Some(token) => Slot::holding(token, self.timing),
+            None => Slot::default(),
+        };
+        let slot = Arc::new(slot);
         slots.insert(wanted.clone(), slot.clone());
         Ok(TokenSource {
             exchange: Arc::new(exchange),
@@ -393,15 +452,23 @@ impl Builder {
 }
 
 /// Where the token endpoint is: as configured, or by the metadata.
-fn endpoint(
+pub(super) fn token_place(
+    server: &Server,
+    metadata: impl FnOnce() -> Arc<Refreshing<MetadataSource>>,
+) -> Place {
+    match server.token_endpoint() {
+        Some(url) => Place::Configured(url.clone()),
+        None => Place::Discovered(metadata()),
+    }
+}
+
+/// The metadata of the server, read when it is first wanted.
+pub(super) fn metadata(
     server: &Server,
     retry: RetryPolicy,
     fetch: &Arc<dyn Fetch>,
     clock: &Arc<dyn Clock>,
-) -> Place {
-    if let Some(url) = server.token_endpoint() {
-        return Place::Configured(url.clone());
-    }
+) -> Arc<Refreshing<MetadataSource>> {
     let source = MetadataSource {
         issuer: server.issuer().unwrap_or_default().to_owned(),
         fetch: fetch.clone(),
@@ -412,7 +479,7 @@ fn endpoint(
         timeout,
         ..METADATA_LIVES
     };
-    Place::Discovered(Arc::new(Refreshing::new(source, lives, clock.clone())))
+    Arc::new(Refreshing::new(source, lives, clock.clone()))
 }
 
 impl fmt::Debug for Builder {

@@ -104,7 +104,7 @@ impl AccessToken {
     }
 
     /// Another member of the answer: Salesforce's `instance_url`, for example. A `refresh_token` is
-    /// not kept.
+    /// not among them.
     pub fn member(&self, name: &str) -> Option<&Value> {
         self.0.members.get(name)
     }
@@ -168,12 +168,19 @@ impl fmt::Debug for AccessToken {
 /// Largest answer of a token endpoint, in octets. No token longer than this fits into a header.
 pub(super) const MAX_ANSWER_BYTES: usize = 128 * 1024;
 
+/// A token endpoint's answer.
+pub(super) struct Answer {
+    pub token: AccessToken,
+    /// `refresh_token`
+    pub refresh_token: Option<Zeroizing<String>>,
+}
+
 /// Reads a token endpoint's answer to a request made at `asked`.
 pub(super) fn read(
     answer: Response<Bytes>,
     asked: UnixTime,
     accepted: &[TokenType],
-) -> Result<AccessToken, TokenError> {
+) -> Result<Answer, TokenError> {
     let (parts, mut body) = answer.into_parts();
     let object = match parts.status {
         StatusCode::OK => is_json(&parts.headers).and_then(|()| Ok(json::parse_object(&body)?)),
@@ -200,8 +207,10 @@ pub(super) fn read(
     )?;
     let scope = scope(object.remove("scope"))?;
     let lifetime = lifetime(object.remove("expires_in"))?;
-    wipe_text(object.get_mut("refresh_token"));
-    object.remove("refresh_token");
+    let refresh_token = match object.remove("refresh_token") {
+        Some(Value::String(text)) if !text.is_empty() => Some(Zeroizing::new(text)),
+        _ => None,
+    };
     let inner = Inner {
         secret,
         token_type,
@@ -211,7 +220,10 @@ pub(super) fn read(
         members: object,
         rejected: AtomicBool::new(false),
     };
-    Ok(AccessToken(Arc::new(inner)))
+    Ok(Answer {
+        token: AccessToken(Arc::new(inner)),
+        refresh_token,
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), TokenError> {
@@ -351,6 +363,7 @@ mod tests {
             UnixTime::from_millis(0),
             &[TokenType::Bearer],
         )
+        .map(|answer| answer.token)
     }
 
     /// Every character that is no line to a terminal or a log.

@@ -58,6 +58,21 @@ impl ClientAuth for Box<dyn ClientAuth> {
     }
 }
 
+#[async_trait]
+impl ClientAuth for Arc<dyn ClientAuth> {
+    fn method(&self) -> AuthMethod {
+        (**self).method()
+    }
+
+    fn check(&self, server: &Server) -> Result<(), CredentialError> {
+        (**self).check(server)
+    }
+
+    async fn authenticate(&self, request: &mut EndpointRequest<'_>) -> Result<(), CredentialError> {
+        (**self).authenticate(request).await
+    }
+}
+
 /// `private_key_jwt`: an assertion signed with the client's private key (RFC 7523 §2.2).
 ///
 /// `iss` and `sub` are the client, `aud` is the server's issuer identifier alone and `typ` is

@@ -18,6 +18,8 @@ const MAX_SHOWN_BYTES: usize = 300;
 pub struct ServerMetadata {
     /// The issuer identifier, the one that was asked for to the letter.
     pub issuer: String,
+    /// `authorization_endpoint`
+    pub authorization_endpoint: Option<Url>,
     /// `token_endpoint`
     pub token_endpoint: Option<Url>,
     /// `jwks_uri`
@@ -30,6 +32,11 @@ pub struct ServerMetadata {
     pub token_endpoint_auth_signing_algorithms: Option<Vec<String>>,
     /// `grant_types_supported`; `None` means `authorization_code` and `implicit`.
     pub grant_types: Option<Vec<String>>,
+    /// `code_challenge_methods_supported`; `None` says nothing about PKCE.
+    pub code_challenge_methods: Option<Vec<String>>,
+    /// `authorization_response_iss_parameter_supported`: an answer without `iss` is not this
+    /// server's (RFC 9207 §2.4).
+    pub authorization_response_iss: bool,
 }
 
 /// Why metadata may not name a URL.
@@ -100,12 +107,17 @@ impl ServerMetadata {
         let names = |name| read(document, name).map_err(|problem| wrong(name, problem));
         Ok(Self {
             issuer: got,
+            authorization_endpoint: endpoint(member::AUTHORIZATION_ENDPOINT)?,
             token_endpoint: endpoint(member::TOKEN_ENDPOINT)?,
             jwks_uri: endpoint(member::JWKS_URI)?,
             introspection_endpoint: endpoint(member::INTROSPECTION_ENDPOINT)?,
             token_endpoint_auth_methods: names(member::TOKEN_AUTH_METHODS)?,
             token_endpoint_auth_signing_algorithms: names(member::TOKEN_AUTH_ALGORITHMS)?,
             grant_types: names(member::GRANT_TYPES)?,
+            code_challenge_methods: names(member::CODE_CHALLENGE_METHODS)?,
+            authorization_response_iss: read(document, member::AUTHORIZATION_RESPONSE_ISS)
+                .map_err(|problem| wrong(member::AUTHORIZATION_RESPONSE_ISS, problem))?
+                .unwrap_or_default(),
         })
     }
 }

@@ -62,6 +62,14 @@ impl ErrorCode {
         Self(Cow::Borrowed(code))
     }
 
+    /// Reads a code that a server sent; `None` if it contains what an error code must not.
+    #[cfg(feature = "client")]
+    pub(crate) fn parse(code: &str) -> Option<Self> {
+        let is_allowed = |octet| matches!(octet, b' '..=b'~' if !matches!(octet, b'"' | b'\\'));
+        let is_code = (1..=100).contains(&code.len()) && code.bytes().all(is_allowed);
+        is_code.then(|| Self(Cow::Owned(code.to_owned())))
+    }
+
     /// The code, compared to the letter.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,8 @@
 
 /// `issuer`
 pub const ISSUER: &str = "issuer";
+/// `authorization_endpoint`
+pub const AUTHORIZATION_ENDPOINT: &str = "authorization_endpoint";
 /// `token_endpoint`
 pub const TOKEN_ENDPOINT: &str = "token_endpoint";
 /// `introspection_endpoint`
@@ -15,6 +17,10 @@ pub const JWKS_URI: &str = "jwks_uri";
 pub const GRANT_TYPES: &str = "grant_types_supported";
 /// `response_types_supported`
 pub const RESPONSE_TYPES: &str = "response_types_supported";
+/// `code_challenge_methods_supported`
+pub const CODE_CHALLENGE_METHODS: &str = "code_challenge_methods_supported";
+/// `authorization_response_iss_parameter_supported` (RFC 9207 §3)
+pub const AUTHORIZATION_RESPONSE_ISS: &str = "authorization_response_iss_parameter_supported";
 /// `token_endpoint_auth_methods_supported`
 pub const TOKEN_AUTH_METHODS: &str = "token_endpoint_auth_methods_supported";
 /// `token_endpoint_auth_signing_alg_values_supported`

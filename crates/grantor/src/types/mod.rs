@@ -8,7 +8,7 @@ mod identifier;
 mod issuer;
 pub mod member;
 mod method;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "client"))]
 mod redirect_uri;
 mod rule;
 mod scope;
@@ -22,7 +22,7 @@ pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
 pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 pub use method::{AuthMethod, GrantType, KnownMethod, NameError, Needs};
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "client"))]
 pub use redirect_uri::{Homepage, HomepageError, RedirectUri, RedirectUriError};
 pub use rule::Rule;
 pub use scope::{Scope, ScopeError, ScopeToken};

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "client", feature = "reqwest"))]
 
 mod blocking;
+mod code;
 #[cfg(feature = "server")]
 mod end_to_end;
 mod hostile;
@@ -10,5 +11,6 @@ mod layers;
 mod metadata;
 mod methods;
 mod presets;
+mod refresh;
 mod source;
 mod support;

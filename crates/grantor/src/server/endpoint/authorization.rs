@@ -5,10 +5,13 @@ use async_trait::async_trait;
 use http::Method;
 
 use super::{Endpoint, Metadata, Path, Route};
-use crate::server::{
-    Answer, Context, Decision, Refusal, Request,
-    authorization::{self, AuthorizationRequest, SignedIn, advance},
-    consent_link::CONSENT,
+use crate::{
+    server::{
+        Answer, Context, Decision, Refusal, Request,
+        authorization::{self, AuthorizationRequest, SignedIn, advance},
+        consent_link::CONSENT,
+    },
+    types::member,
 };
 
 /// The authorization endpoint.
@@ -23,11 +26,11 @@ impl Endpoint for AuthorizationEndpoint {
 
     fn describe(&self, context: &Context, metadata: &mut Metadata) {
         let url = context.identity().issuer().endpoint("authorize");
-        metadata.set("authorization_endpoint", url);
+        metadata.set(member::AUTHORIZATION_ENDPOINT, url);
         metadata.set("response_types_supported", vec!["code"]);
         metadata.set("response_modes_supported", vec!["query"]);
-        metadata.set("code_challenge_methods_supported", vec!["S256"]);
-        metadata.set("authorization_response_iss_parameter_supported", true);
+        metadata.set(member::CODE_CHALLENGE_METHODS, vec!["S256"]);
+        metadata.set(member::AUTHORIZATION_RESPONSE_ISS, true);
         metadata.set("prompt_values_supported", authorization::PROMPTS.to_vec());
     }
 
