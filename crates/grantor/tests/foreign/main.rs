@@ -4,6 +4,7 @@
 #![cfg(all(feature = "client", feature = "reqwest"))]
 
 mod client;
+mod code;
 mod process;
 
 use std::{slice, time::Duration};

@@ -1,4 +1,5 @@
-// An authorization server: node-oidc-provider with the features that services need, and otherwise its defaults.
+// An authorization server: node-oidc-provider with the features that services need, its development pages where people are asked for,
+// and otherwise its defaults.
 //
 // One line of JSON on standard input says how it is to be, one on standard output where it is. It ends when standard input does.
 
@@ -35,8 +36,12 @@ const provider = new Provider(issuer, {
   jwks: { keys: [signingKey()] },
   enabledJWA: { clientAuthSigningAlgValues: ALGORITHMS },
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+  // Each refresh token works once, and a second use ends the family.
+  issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
+  rotateRefreshToken: true,
+  pkce: { required: () => true },
   features: {
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: settings.people === true },
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
     resourceIndicators: {
