@@ -1,10 +1,25 @@
 //! CONFORMANCE.md is true of this tree: what its rows name exists, and no requirement is missing or
 //! told twice.
 
-use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    ops::RangeInclusive,
+    path::Path,
+};
 
 /// The number of the last requirement.
 const LAST: u16 = 213;
+/// Where the laws of storage stand, and which files there have the suites that run them.
+const LAWS: &str = "crates/grantor/src/storage/conformance/";
+const SUITES: [&str; 6] = [
+    "artifact.rs",
+    "keys.rs",
+    "log.rs",
+    "permission_use.rs",
+    "registry.rs",
+    "replay.rs",
+];
 /// How strongly a specification asks. A requirement begins with one of these.
 const LEVELS: [&str; 9] = [
     "MUST",
@@ -34,33 +49,39 @@ fn every_row_resolves_and_every_requirement_has_one() {
 fn problems(document: &str, last: u16, source: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut rows = BTreeMap::<u16, usize>::new();
+    let mut others = BTreeSet::new();
+    let laws = laws(&source);
+    let has_test = |file: &str, text: &str, name: &str| {
+        has_test(text, name) || (file.starts_with(LAWS) && is_law(&laws, text, name))
+    };
     for line in document.lines().filter(|line| {
         line.starts_with('|') && !line.starts_with("| id |") && !line.starts_with("|---")
     }) {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let check = match kind(cells[0]) {
+            Some(Kind::Case) => Some(check_case(&cells[1..], &source, has_test)),
+            Some(Kind::Holding) => Some(check_holding(&cells[1..], &source, has_test)),
+            None => None,
+        };
+        if let Some(mut found) = check {
+            if !others.insert(cells[0]) {
+                found.push("has another row".to_owned());
+            }
+            problems.extend(
+                found
+                    .iter()
+                    .map(|problem| format!("{}: {problem}", cells[0])),
+            );
+            continue;
+        }
         match ids(cells[0]) {
-            _ if cells[0].starts_with('P') => {
-                problems.extend(
-                    check_peer_case(&cells[1..], &source)
-                        .iter()
-                        .map(|problem| format!("{}: {problem}", cells[0])),
-                );
-                continue;
-            }
-            _ if is_fault(cells[0]) => {
-                let found = check_fault(&cells[1..], &source);
-                problems.extend(
-                    found
-                        .iter()
-                        .map(|problem| format!("{}: {problem}", cells[0])),
-                );
-                continue;
-            }
             Some(ids) => ids.for_each(|id| *rows.entry(id).or_default() += 1),
             None => problems.push(format!("{:?} is no requirement", cells[0])),
         }
         let found = match cells[1..] {
-            [requirement, enforced, tested] => check_row(requirement, enforced, tested, &source),
+            [requirement, enforced, tested] => {
+                check_row(requirement, enforced, tested, &source, has_test)
+            }
             [state, reason] if STATES.contains(&state) && !reason.is_empty() => Vec::new(),
             [..] => vec![
                 "is neither a row of functions and tests, nor one of state and reason".to_owned(),
@@ -101,17 +122,33 @@ fn ids(cell: &str) -> Option<RangeInclusive<u16>> {
     (!range.is_empty()).then_some(range)
 }
 
-/// `F1` and the like: a fault that was found.
-fn is_fault(cell: &str) -> bool {
-    let kinds = ["F", "L", "I", "J", "E", "B"];
-    kinds.iter().any(|kind| {
-        cell.strip_prefix(kind)
-            .is_some_and(|number| number.parse::<u16>().is_ok())
-    })
+/// A row that is no requirement of R001 to R213.
+enum Kind {
+    /// What is tried, and the tests that try it.
+    Case,
+    /// What holds, and the functions and tests that keep it so.
+    Holding,
 }
 
-/// What is wrong with a row of the faults that were found: what holds now, functions and tests.
-fn check_fault(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<String> {
+/// The kind of row that an id is of: `F1` and the like are faults that were found, `P01` and `CA01`
+/// cases, `C001`, `M080`, `S001` and `T070` requirements of our own.
+fn kind(id: &str) -> Option<Kind> {
+    let digits = id.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
+    let is_number = digits.parse::<u16>().is_ok();
+    match (&id[..id.len() - digits.len()], digits.len()) {
+        ("P" | "CA", 2) if is_number => Some(Kind::Case),
+        ("F" | "L" | "I" | "J" | "E" | "B", _) if is_number => Some(Kind::Holding),
+        ("C" | "M" | "S" | "T", 3) if is_number => Some(Kind::Holding),
+        _ => None,
+    }
+}
+
+/// What is wrong with a row of what holds, functions and tests.
+fn check_holding(
+    cells: &[&str],
+    source: impl Fn(&str) -> Option<String>,
+    has_test: impl Fn(&str, &str, &str) -> bool,
+) -> Vec<String> {
     match cells {
         [holds, enforced, tested] if !holds.is_empty() => {
             let mut problems = unresolved(enforced, &source, defines);
@@ -122,9 +159,12 @@ fn check_fault(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<S
     }
 }
 
-/// What is wrong with a row of the cases that other servers test: P, a case, and tests or why there
-/// is none.
-fn check_peer_case(cells: &[&str], source: impl Fn(&str) -> Option<String>) -> Vec<String> {
+/// What is wrong with a row of a case, and tests or why there is none.
+fn check_case(
+    cells: &[&str],
+    source: impl Fn(&str) -> Option<String>,
+    has_test: impl Fn(&str, &str, &str) -> bool,
+) -> Vec<String> {
     match cells {
         [case, tested] if !case.is_empty() && !tested.contains('`') && tested.contains(": ") => {
             let state = tested.split(": ").next().unwrap_or_default();
@@ -144,6 +184,7 @@ fn check_row(
     enforced: &str,
     tested: &str,
     source: impl Fn(&str) -> Option<String>,
+    has_test: impl Fn(&str, &str, &str) -> bool,
 ) -> Vec<String> {
     let level = requirement.split_once(": ").map_or("", |(level, _)| level);
     let mut problems = Vec::new();
@@ -162,7 +203,7 @@ fn check_row(
 fn unresolved(
     cell: &str,
     source: impl Fn(&str) -> Option<String>,
-    holds: fn(&str, &str) -> bool,
+    holds: impl Fn(&str, &str, &str) -> bool,
 ) -> Vec<String> {
     let mut problems = Vec::new();
     let (mut file, mut text, mut names) = ("", None, 0);
@@ -173,7 +214,7 @@ fn unresolved(
             continue;
         }
         names += 1;
-        if !text.as_ref().is_none_or(|text| holds(text, quoted)) || file.is_empty() {
+        if !text.as_ref().is_none_or(|text| holds(file, text, quoted)) || file.is_empty() {
             problems.push(format!("{quoted} is not in {file:?}"));
         }
     }
@@ -182,28 +223,47 @@ fn unresolved(
 }
 
 /// Whether a function, constant or type of this name is defined in the source.
-fn defines(source: &str, name: &str) -> bool {
-    ["fn", "const", "static", "struct", "enum"]
+fn defines(_: &str, source: &str, name: &str) -> bool {
+    ["fn", "const", "static", "struct", "enum", "trait"]
         .into_iter()
         .any(|keyword| line_of(source, keyword, name).is_some())
 }
 
-/// Whether a test of this name is in the source: a function with a test attribute, or a law that a
-/// suite of the same file runs.
+/// Whether a test of this name is in the source: a function with a test attribute.
 fn has_test(source: &str, name: &str) -> bool {
     let Some(line) = line_of(source, "fn", name) else {
         return false;
     };
     let before: Vec<_> = source.lines().take(line).map(str::trim).collect();
-    let attributes = before
+    before
         .iter()
         .rev()
-        .take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-    let is_law = || source.contains("_suite {") && before.contains(&name);
-    attributes
-        .into_iter()
+        .take_while(|line| line.starts_with("#[") || line.starts_with("//"))
         .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
-        || is_law()
+}
+
+/// Whether a law of this name is in the source, and a suite runs it.
+fn is_law(laws: &BTreeSet<String>, source: &str, name: &str) -> bool {
+    laws.contains(name) && line_of(source, "pub async fn", name).is_some()
+}
+
+/// The laws that the suites of storage run: the names that stand in `laws! { how suite make: … }`.
+fn laws(source: impl Fn(&str) -> Option<String>) -> BTreeSet<String> {
+    let texts: Vec<_> = SUITES
+        .iter()
+        .filter_map(|suite| source(&format!("{LAWS}{suite}")))
+        .collect();
+    texts
+        .iter()
+        .filter_map(|text| {
+            text.split_once("laws! {")?
+                .1
+                .split_once('}')?
+                .0
+                .split_once(':')
+        })
+        .flat_map(|(_, names)| names.split_whitespace().map(str::to_owned))
+        .collect()
 }
 
 /// The line, counted from 0, on which `keyword name` stands, the name being whole.
@@ -219,7 +279,7 @@ fn line_of(source: &str, keyword: &str, name: &str) -> Option<usize> {
     source.lines().position(stands)
 }
 
-/// A tree of two files.
+/// A tree of two files, and a suite with its laws.
 fn small_tree(path: &str) -> Option<String> {
     let text = match path {
         "src/rules.rs" => {
@@ -227,6 +287,12 @@ fn small_tree(path: &str) -> Option<String> {
         }
         "tests/rules.rs" => {
             "fn helper() {}\n\n/// Why.\n#[tokio::test(flavor = \"multi_thread\")]\nasync fn rejects_it() {}\n"
+        }
+        "crates/grantor/src/storage/conformance/registry.rs" => {
+            "macro_rules! registry_suite {\n    $crate::laws! { $how registry $make:\n        it_holds\n    }\n}\n"
+        }
+        "crates/grantor/src/storage/conformance/registry/names.rs" => {
+            "pub async fn it_holds() {}\npub async fn nobody_runs_it() {}\n"
         }
         _ => return None,
     };
@@ -282,8 +348,49 @@ fn names_what_is_wrong_with_a_broken_row() {
 }
 
 #[test]
+fn a_law_is_one_that_a_suite_runs() {
+    let row = |law: &str| {
+        let file = format!("{LAWS}registry/names.rs");
+        GOOD.replacen(
+            "`tests/rules.rs` `rejects_it`",
+            &format!("`{file}` `{law}`"),
+            1,
+        )
+    };
+    assert_eq!(problems(&row("it_holds"), 1, small_tree), [""; 0]);
+    for none in ["nobody_runs_it", "it_is_gone"] {
+        let found = problems(&row(none), 1, small_tree);
+        assert!(found.len() == 1 && found[0].contains(none), "{found:?}");
+    }
+}
+
+#[test]
+fn requirements_of_our_own_have_one_row_that_resolves() {
+    let row = |id: &str, tested: &str| {
+        format!(
+            "{GOOD}\n| {id} | it is right | `src/rules.rs` `audience` | `tests/rules.rs` `{tested}` |"
+        )
+    };
+    for id in ["C001", "M080", "S001", "T070", "F1"] {
+        let good = row(id, "rejects_it");
+        assert_eq!(problems(&good, 1, small_tree), [""; 0], "{id}");
+        let twice = format!("{good}\n{}", good.lines().last().expect("a row"));
+        assert_eq!(
+            problems(&twice, 1, small_tree),
+            [format!("{id}: has another row")]
+        );
+        assert_eq!(problems(&row(id, "accepts_it"), 1, small_tree).len(), 1);
+    }
+    assert!(!problems(&row("C01", "rejects_it"), 1, small_tree).is_empty());
+    let case =
+        |tested: &str| format!("{GOOD}\n| CA01 | a wrong one | `tests/rules.rs` `{tested}` |");
+    assert_eq!(problems(&case("rejects_it"), 1, small_tree), [""; 0]);
+    assert_eq!(problems(&case("accepts_it"), 1, small_tree).len(), 1);
+}
+
+#[test]
 fn checks_the_cases_that_other_servers_test() {
-    let row = |tested: &str| format!("{GOOD}\n| P | exp missing | {tested} |");
+    let row = |tested: &str| format!("{GOOD}\n| P01 | exp missing | {tested} |");
     for good in [
         "`tests/rules.rs` `rejects_it`",
         "not yet: there is no such thing",
