@@ -138,11 +138,17 @@ fn remedy(error: &admin::Error) -> Option<String> {
 }
 
 /// The flags that give the members of documents.
-const FLAGS: [(&str, &str); 6] = [
+const FLAGS: [(&str, &str); 12] = [
     ("/token_endpoint_auth_method", "--auth"),
     ("/token_endpoint_auth_signing_alg", "--signing-alg"),
     ("/grant_types", "--grant"),
     ("/scope", "--scope"),
+    ("/redirect_uris", "--redirect-uri"),
+    ("/client_name", "--display-name"),
+    ("/client_uri", "--homepage"),
+    ("/description", "--description"),
+    ("/consent", "--consent"),
+    ("/permission_lifetime", "--permission-lifetime"),
     ("/generate", "--generate-key"),
     ("/alg", "--alg"),
 ];

@@ -165,9 +165,10 @@ fn failure(asked: &str, subject: Option<&str>, error: TokenError) -> Failure {
         TokenError::Refused(error) => Failure::failed(error),
         TokenError::ConsentRequired { uri, error } => {
             let person = subject.unwrap_or("the person");
-            Failure::failed(error)
-                .and(format_args!("{person} allows it here: {uri}"))
-                .and("afterwards run this again")
+            // The link stands last, so that nothing sticks to it where it is copied.
+            Failure::failed(error).and(format_args!(
+                "have {person} allow it here, then run this again: {uri}"
+            ))
         }
         TokenError::Config(error) => Failure::usage(error),
         // RFC 6749 §7.1: a token of a type that is not understood is not used.

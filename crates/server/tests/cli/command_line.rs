@@ -1015,7 +1015,7 @@ fn no_file_is_read_beyond_its_limit() {
     let key = desk.file("long.key", padded(&"A".repeat(43), 1025));
     desk.refuses(
         &["client", "list", "--master-key", &key],
-        1,
+        2,
         &["long.key", "longer than 1024 octets"],
     );
     for (certificate, key, named) in [
@@ -2125,10 +2125,12 @@ fn sink(name: &str) -> Stdio {
 
 #[test]
 fn what_cannot_be_printed_is_a_failure_of_every_command() {
-    let server = Server::start();
+    let server = Server::start_with("[person]");
     for number in ["1", "2"] {
+        server.ok(&["scope", "set", &format!("x{number}")]);
         for (id, arguments) in [
-            ("a", &["--generate-key"][..]),
+            ("p", &["--auth", "none", "--consent", "ask"][..]),
+            ("a", &["--generate-key"]),
             ("s", &["--auth", "client_secret_basic"]),
             ("d", &["--auth", "none"]),
         ] {
@@ -2204,6 +2206,20 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
             "permission delete",
             vec!["a1", "bob#"],
             "client a1 may no longer act for bob#",
+        ),
+        ("permission show", vec!["a1", "alice1"], ""),
+        ("permission ask", vec!["p1", "alice1"], ""),
+        (
+            "subject invite",
+            vec!["alice1"],
+            "it works once, and is not shown again",
+        ),
+        ("scope set", vec!["read", "--en", "Read"], "scope read set"),
+        ("scope list", vec![], ""),
+        (
+            "scope delete",
+            vec!["x#"],
+            "scope x# has no description any more",
         ),
         ("key list", vec![], ""),
         ("key rotate", vec![], "signs from"),

@@ -444,7 +444,7 @@ fn who_has_to_be_asked_first_is_said_with_the_link() {
         "--issuer",
         &server.issuer,
     ];
-    let expected = format!("alice@example.com allows it here: {link}; afterwards run this again");
+    let expected = format!("have alice@example.com allow it here, then run this again: {link}");
     desk.refuses(
         &[&ask[..], &["--sub", "alice@example.com"]].concat(),
         1,

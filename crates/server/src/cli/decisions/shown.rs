@@ -172,6 +172,32 @@ fn remedy(rule: &Rule) -> Option<&'static str> {
         Rule::Grant => {
             "Allow the client this grant with `grantor client update CLIENT --grant NAME`, or have it use one that it is registered for."
         }
+        Rule::RedirectUri => {
+            "Register the address with `grantor client update CLIENT --redirect-uri URI`, or have the client send the registered one to the letter."
+        }
+        Rule::Pkce => {
+            "Have the client send a `code_challenge` by S256 with each request, and its `code_verifier` with the code."
+        }
+        Rule::Ticket => {
+            "Have the person begin again: a page is good for 15 minutes, in one browser."
+        }
+        Rule::Origin => {
+            "The form came from another place than this server: if honest people see this, compare the issuer with the address in their browser."
+        }
+        Rule::Session => "Have the person sign in.",
+        Rule::Passkey => {
+            "Have the person try another passkey, or send a new link: `grantor subject invite SUBJECT`."
+        }
+        Rule::Password => {
+            "If the person cannot sign in any more, send a new link: `grantor subject invite SUBJECT --recover`."
+        }
+        Rule::Invitation => "Send a new link: `grantor subject invite SUBJECT`.",
+        Rule::Consent => {
+            "Have the person open the link of `grantor permission ask CLIENT SUBJECT`, and say yes; `grantor permission show` says what there is."
+        }
+        Rule::Code => {
+            "Have the client redeem each code once, within its lifetime, and begin again where that failed."
+        }
         Rule::Resource => {
             "Have the client name a resource of `token.resources`, or add this one there."
         }
