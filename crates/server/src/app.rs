@@ -31,6 +31,9 @@ pub fn build_server(
     };
     if let Some(person) = &config.person {
         settings.code_lifetime = person.code;
+        settings.refresh_idle = person.refresh.idle;
+        settings.refresh_lifetime = person.refresh.life;
+        settings.refresh_retry = person.refresh.retry;
     }
     let lifetimes = Lifetimes {
         leeway: config.assertion.leeway,

@@ -53,9 +53,23 @@ impl Answer {
         answer
     }
 
-    /// A token was issued (RFC 6749 §5.1): answers it.
+    /// A token was issued (RFC 6749 §5.1), and no refresh token: answers it.
     #[track_caller]
     pub fn granted(&self, row: &str) -> &str {
+        assert_eq!(self.body.get("refresh_token"), None, "{row}");
+        self.issued(row)
+    }
+
+    /// A token was issued, and a refresh token: answers both.
+    #[track_caller]
+    pub fn granted_both(&self, row: &str) -> (String, String) {
+        let access = self.issued(row).to_owned();
+        let refresh = self.body["refresh_token"].as_str();
+        (access, refresh.expect(row).to_owned())
+    }
+
+    #[track_caller]
+    fn issued(&self, row: &str) -> &str {
         assert_eq!(self.decision.outcome, Outcome::Granted, "{row}");
         assert_eq!(self.status, StatusCode::OK, "{row}");
         assert_eq!(self.body["token_type"], "Bearer", "{row}");
@@ -66,7 +80,6 @@ impl Answer {
             "{row}: {}",
             self.body
         );
-        assert_eq!(self.body.get("refresh_token"), None, "{row}");
         self.body["access_token"].as_str().expect("an access token")
     }
 
@@ -139,6 +152,8 @@ impl Answer {
             "client_secret",
             "code",
             "code_verifier",
+            "refresh_token",
+            "token",
         ];
         let is_credential = |name: &str| credentials.contains(&name);
         for (_, value) in form

@@ -42,6 +42,12 @@ impl Profile {
             .collect()
     }
 
+    /// Whether a refresh token is replaced when it is used (RFC 9700 §2.2.2). FAPI 2.0 keeps it, as
+    /// only its client can use it (§5.3.2.1).
+    pub(crate) fn rotates_refresh_tokens(self) -> bool {
+        self == Self::Default
+    }
+
     /// How the audience of client authentication has the server's name.
     pub(super) fn audience_form(self) -> AudienceForm {
         match self {

@@ -9,8 +9,8 @@ use super::{
     AuthorizationCode, AuthorizationEndpoint, Body, ClientAssertion, ClientAuthentication,
     ClientCredentials, ClientSecretBasic, ClientSecretPost, ConsentEndpoint, Context, DecisionLog,
     Endpoint, Grant, IntrospectionEndpoint, JwkSetEndpoint, JwtBearer, MetadataEndpoint,
-    PublicClient, RevocationEndpoint, Seals, Settings, Throttle, TokenEndpoint, TokenIds,
-    TracingLog, Unthrottled,
+    PublicClient, RefreshGrant, RevocationEndpoint, Seals, Settings, Throttle, TokenEndpoint,
+    TokenIds, TracingLog, Unthrottled,
     authorization::People,
     context::Parts,
     endpoint::Endpoints,
@@ -194,9 +194,9 @@ impl Builder {
         self
     }
 
-    /// Sets how many opaque tokens, and how many revocations, of one client may be in force at
-    /// once. Beyond, it is told to wait (429) until some have expired. Default:
-    /// [`DEFAULT_TOKEN_QUOTA`].
+    /// Sets how many opaque tokens, how many families of refresh tokens, and how many revocations,
+    /// of one client may be in force at once. Beyond, it is told to wait (429) until some have
+    /// expired. Default: [`DEFAULT_TOKEN_QUOTA`].
     #[must_use]
     pub fn token_quota(mut self, quota: u64) -> Self {
         self.token_quota = quota;
@@ -225,8 +225,8 @@ impl Builder {
         self
     }
 
-    /// Sets what seals codes and tickets. Default: [`Seals::random`], so that they are of no use to
-    /// another process.
+    /// Sets what seals codes and tickets, and makes refresh tokens. Default: [`Seals::random`], so
+    /// that they are of no use to another process.
     #[must_use]
     pub fn seals(mut self, seals: Seals) -> Self {
         self.seals = Some(seals);
@@ -234,8 +234,8 @@ impl Builder {
     }
 
     /// Adds the authorization code grant, for which people sign in and are asked
-    /// ([`authorization`](super::authorization)): the grant, the authorization endpoint and the
-    /// consent page. Without it nothing of the kind is there.
+    /// ([`authorization`](super::authorization)): the grant, that of refresh tokens, the
+    /// authorization endpoint and the consent page. Without it nothing of the kind is there.
     #[must_use]
     pub fn code_grant(mut self, people: People) -> Self {
         self.people = Some(people);
@@ -248,6 +248,7 @@ impl Builder {
         .into_iter()
         .fold(self, Self::keep_header)
         .grant(AuthorizationCode::new())
+        .grant(RefreshGrant::new())
         .endpoint(AuthorizationEndpoint)
         .endpoint(ConsentEndpoint)
     }
@@ -432,15 +433,28 @@ impl Builder {
                 "secret_algorithms must name HMAC algorithms only",
             ));
         }
-        if self.settings.code_lifetime.as_secs() == 0 {
-            return Err(BuildError::Setting(
+        let settings = &self.settings;
+        for (lifetime, problem) in [
+            (
+                settings.code_lifetime,
                 "code_lifetime must be at least one second",
-            ));
-        }
-        if self.settings.token_lifetime.as_secs() == 0 {
-            return Err(BuildError::Setting(
+            ),
+            (
+                settings.refresh_idle,
+                "refresh_idle must be at least one second",
+            ),
+            (
+                settings.refresh_lifetime,
+                "refresh_lifetime must be at least one second",
+            ),
+            (
+                settings.token_lifetime,
                 "token_lifetime must be at least one second",
-            ));
+            ),
+        ] {
+            if lifetime.as_secs() == 0 {
+                return Err(BuildError::Setting(problem));
+            }
         }
         Ok(())
     }

@@ -39,6 +39,13 @@ pub struct Settings {
     pub token_lifetime: Duration,
     /// Lifetime of authorization codes: 60 s.
     pub code_lifetime: Duration,
+    /// A refresh token ends when it was not used for so long: 30 days.
+    pub refresh_idle: Duration,
+    /// The refresh tokens of an authorization end after this time in any case: 365 days.
+    pub refresh_lifetime: Duration,
+    /// For so long after its use a refresh token of a public client gets the same successor again,
+    /// for whoever has lost the answer: 10 s.
+    pub refresh_retry: Duration,
     /// The `aud` of access tokens where the request names no `resource`; the issuer identifier if
     /// absent.
     pub default_audience: Option<String>,
@@ -61,6 +68,9 @@ impl Settings {
             secret_algorithms: vec![Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512],
             token_lifetime: Duration::from_secs(3600),
             code_lifetime: Duration::from_secs(60),
+            refresh_idle: Duration::from_secs(30 * 86_400),
+            refresh_lifetime: Duration::from_secs(365 * 86_400),
+            refresh_retry: Duration::from_secs(10),
             default_audience: None,
             resources: Vec::new(),
         }
@@ -176,7 +186,8 @@ impl Context {
         &self.0.verifier
     }
 
-    /// How many opaque tokens, and how many revocations, of one client may be in force at once.
+    /// How many opaque tokens, how many families of refresh tokens, and how many revocations, of one
+    /// client may be in force at once.
     pub fn token_quota(&self) -> u64 {
         self.0.token_quota
     }

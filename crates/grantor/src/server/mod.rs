@@ -28,6 +28,7 @@ mod issue;
 mod line;
 mod policy;
 mod presented;
+mod refresh_family;
 mod refusal;
 mod request;
 mod seals;
@@ -54,7 +55,7 @@ pub use endpoint::{
 pub use form::FormError;
 pub use grant::{
     Authorization, AuthorizationCode, ClientAuthRequirement, ClientCredentials, CodeError, Grant,
-    GrantError, JwtBearer,
+    GrantError, JwtBearer, RefreshError, RefreshGrant,
 };
 pub use issue::{IssueError, IssuedToken, RefreshToken};
 pub use line::TokenError;

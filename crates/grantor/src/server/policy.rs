@@ -170,6 +170,23 @@ pub(super) fn approve(
     })
 }
 
+/// Refuses what [`approve`] would, before anything is used up for it, where nobody is asked; and any
+/// other `resource` than the one that was asked for at first.
+pub(super) fn check(
+    context: &Context,
+    request: &Request,
+    authorization: &Authorization,
+    resource: Option<&str>,
+) -> Result<(), PolicyError> {
+    let is_other = |named: &&str| Some(*named) != resource;
+    if let Some(other) = request.parameters("resource").find(is_other) {
+        return Err(PolicyError::UnknownResource(other.into()));
+    }
+    audience(context, request, authorization.audience.clone())?;
+    let requested = request.parameter("scope").map(scope).transpose()?;
+    granted(requested, authorization.widest.clone()).map(drop)
+}
+
 /// What is requested, within what is allowed. No scope requested means all that is allowed.
 fn granted(requested: Option<Scope>, allowed: Scope) -> Result<Scope, PolicyError> {
     let Some(requested) = requested else {

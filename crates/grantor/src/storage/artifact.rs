@@ -15,6 +15,8 @@ pub struct ArtifactKind(&'static str);
 impl ArtifactKind {
     /// An opaque access token.
     pub const ACCESS_TOKEN: Self = Self("access_token");
+    /// A family of refresh tokens.
+    pub const REFRESH: Self = Self("refresh");
     /// The end of a family, for backends that keep it as a record among others.
     pub const ENDED: Self = Self("ended");
 

@@ -119,6 +119,10 @@ rules! {
     Consent = "consent",
     /// The authorization code is good, for this client, in time, once (RFC 6749 §4.1.3).
     Code = "code",
+    /// The refresh token is good, for this client, in time (RFC 6749 §6).
+    RefreshToken = "refresh_token",
+    /// A refresh token is not used again after its successor was (RFC 9700 §4.14.2).
+    RefreshReuse = "refresh_reuse",
     /// The resource is one that is served (RFC 8707 §2).
     Resource = "resource",
     /// The scope is one, and no wider than allowed (RFC 6749 §3.3).

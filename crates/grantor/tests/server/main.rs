@@ -23,6 +23,7 @@ mod permissions;
 mod policy;
 mod presented;
 mod profile;
+mod refresh;
 mod replay;
 mod request_form;
 mod revocation;

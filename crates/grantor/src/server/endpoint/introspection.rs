@@ -9,7 +9,8 @@ use super::{Endpoint, Metadata, Path, Route};
 use crate::{
     clock::UnixTime,
     server::{
-        AccessToken, Answer, ClientAuthRequirement, Context, Decision, IssueError, Refusal, Request,
+        AccessToken, Answer, Caller, ClientAuthRequirement, Context, Decision, IssueError, Refusal,
+        Request, grant::in_force, refresh_family::Place,
     },
     types::member,
 };
@@ -43,21 +44,56 @@ impl Endpoint for IntrospectionEndpoint {
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
         let requirement = ClientAuthRequirement::confidential();
-        context
+        let caller = context
             .authenticate(request, &requirement, decision)
             .await
             // RFC 7662 §2.3: whoever may not introspect is always challenged.
             .map_err(Refusal::challenging)?;
         let token = request.required("token")?;
+        if let Some(place) = Place::of(context.seals(), token) {
+            return Ok(refresh_token(context, &caller, place).await?);
+        }
         let token = context
             .access_token(token)
             .await
             .map_err(IssueError::Store)?;
         Ok(match token {
             Some(token) => Answer::json(StatusCode::OK, &Active::of(context, &token)),
-            None => Answer::json(StatusCode::OK, &json!({"active": false})),
+            None => inactive(),
         })
     }
+}
+
+fn inactive() -> Answer {
+    Answer::json(StatusCode::OK, &json!({"active": false}))
+}
+
+/// Tells a client about a refresh token of its own. It is for no API: it has no audience, and says
+/// that it is no access token.
+async fn refresh_token(
+    context: &Context,
+    caller: &Caller,
+    place: Place,
+) -> Result<Answer, IssueError> {
+    let Some(client) = caller.client() else {
+        return Ok(inactive());
+    };
+    let Some((family, scope)) = in_force(context, client, place).await? else {
+        return Ok(inactive());
+    };
+    let terms = family.terms();
+    let active = json!({
+        "active": true,
+        "token_use": "refresh_token",
+        "client_id": terms.client.0,
+        "sub": terms.subject.0,
+        "scope": scope.to_string(),
+        "iss": context.identity().issuer().as_str(),
+        "iat": family.since().seconds(),
+        "exp": family.end().seconds(),
+        "auth_time": terms.auth_time.seconds(),
+    });
+    Ok(Answer::json(StatusCode::OK, &active))
 }
 
 /// RFC 7662 §2.2

@@ -8,6 +8,7 @@ use crate::{
     server::{
         Answer, ClientAuthRequirement, Context, Decision, IssueError, Refusal, Request,
         access_token,
+        refresh_family::{Place, RefreshFamily},
     },
     storage::{Ending, Put},
     types::member,
@@ -50,9 +51,29 @@ impl Endpoint for RevocationEndpoint {
             .await?;
         let token = request.required("token")?;
         if let Some(client) = caller.client() {
-            revoke_own(context, client, token, decision).await?;
+            match Place::of(context.seals(), token) {
+                Some(place) => end_own(context, client, place, decision).await?,
+                None => revoke_own(context, client, token, decision).await?,
+            }
         }
         Ok(Answer::empty())
+    }
+}
+
+/// Ends the family of a refresh token, one that was replaced among them, and with it the access
+/// tokens that came of it (RFC 7009 §2.1). The permission stays.
+async fn end_own(
+    context: &Context,
+    client: &Client,
+    place: Place,
+    decision: &mut Decision,
+) -> Result<(), IssueError> {
+    match RefreshFamily::find(context, place.family).await? {
+        Some(family) if family.terms().are_of(client) => {
+            decision.found_own_token();
+            Ok(family.revoke(context).await?)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use grantor_jose::base64url_encode;
 
-use super::{Authorization, ClientAuthRequirement, Grant};
+use super::{Authorization, ClientAuthRequirement, Grant, refresh_token, subject_of};
 use crate::{
     clock::UnixTime,
     registry::{Client, ConsentPolicy},
     server::{
         Blame, Caller, Context, Decision, GrantError, PolicyError, Refusal, Request, TokenFamily,
         authorization::{Code, is_registered},
-        policy,
+        policy, refresh_family,
     },
     storage::{Claim, Ending, Put, ReplayKey, ReplayKind},
     types::{ErrorCode, GrantType, Rule},
@@ -27,8 +27,6 @@ pub struct AuthorizationCode {
 
 /// How much longer a use is remembered than its code works, for a clock that is set back.
 const REMEMBERED_BEYOND: Duration = Duration::from_secs(30);
-/// How long what was made of a code may live: as long as any refresh token.
-const LONGEST_FAMILY: Duration = Duration::from_secs(365 * 86_400);
 
 /// Why a code is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +146,13 @@ impl Grant for AuthorizationCode {
         check_request(request, client, &code)?;
         let authorization = authorization(context, client, &code).await?;
         decision.is_about(&authorization.subject);
-        Ok(authorization)
+        // Nothing is kept for what is refused.
+        let resource = code.resource.as_deref();
+        policy::check(context, request, &authorization, resource).map_err(refused)?;
+        Ok(match refresh_token::first(context, client, &code).await? {
+            Some(token) => authorization.with_refresh_token(token),
+            None => authorization,
+        })
     }
 }
 
@@ -197,8 +201,7 @@ async fn end_family(
 ) -> Result<(), GrantError> {
     let ending = Ending {
         owner: Some(client.revision().number),
-        at: now,
-        until: now.plus(LONGEST_FAMILY),
+        ..refresh_family::ending(context, now)
     };
     let family = TokenFamily::from_bytes(code.nonce).id();
     let quota = context.token_quota();
@@ -228,11 +231,7 @@ fn check_request(request: &Request, client: &Client, code: &Code) -> Result<(), 
     if !is_registered(client, &code.redirect_uri) {
         return Err(CodeError::UnregisteredRedirectUri.into());
     }
-    let other = |resource: &&str| Some(*resource) != code.resource.as_deref();
-    match request.parameters("resource").find(other) {
-        Some(resource) => Err(refused(PolicyError::UnknownResource(resource.into()))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What the code still stands for: subject and permission are looked at again.
@@ -241,17 +240,14 @@ async fn authorization(
     client: &Arc<Client>,
     code: &Code,
 ) -> Result<Authorization, GrantError> {
-    let (id, number) = &code.subject;
-    let subject = context.subjects().subject(id).await?;
-    let subject = subject
-        .filter(|subject| subject.enabled && subject.revision.number == *number)
-        .ok_or(CodeError::NoSubject)?;
+    let subject = subject_of(context, &code.subject).await?;
+    let subject = subject.ok_or(CodeError::NoSubject)?;
     let grant = &GrantType::AUTHORIZATION_CODE;
     let authorization = if code.records.is_none() {
         check_implied(client)?;
         Authorization::for_registered(client.clone(), grant, &subject)?
     } else {
-        let permissions = context.permissions_of(client, id).await?;
+        let permissions = context.permissions_of(client, &subject.id).await?;
         let permissions = permissions.still(code.records);
         let limit = permissions.covering(grant, context.now());
         let limit = limit.filter(|limit| limit.within(&code.scope) == code.scope);

@@ -4,6 +4,7 @@ mod authorization_code;
 mod client_credentials;
 mod error;
 mod jwt_bearer;
+mod refresh_token;
 
 use std::sync::Arc;
 
@@ -14,11 +15,14 @@ pub use client_credentials::ClientCredentials;
 pub use error::GrantError;
 pub use jwt_bearer::JwtBearer;
 pub(super) use jwt_bearer::entitle;
+pub(super) use refresh_token::in_force;
+pub use refresh_token::{RefreshError, RefreshGrant};
 
 use super::{Caller, Context, Decision, RefreshToken, Request, TokenFamily, token_id::TokenOrigin};
 use crate::{
     clock::UnixTime,
     registry::{Client, Limit, PermissionNumbers, Subject},
+    storage::StoreError,
     types::{AuthMethod, GrantType, Needs, Scope, SubjectId},
 };
 
@@ -77,6 +81,15 @@ pub trait Grant: Send + Sync + 'static {
         caller: &Caller,
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError>;
+}
+
+/// The subject of this name and this number, if it is there and enabled.
+async fn subject_of(
+    context: &Context,
+    (id, number): &(SubjectId, u64),
+) -> Result<Option<Subject>, StoreError> {
+    let known = context.subjects().subject(id).await?;
+    Ok(known.filter(|known| known.enabled && known.revision.number == *number))
 }
 
 /// Whether a person can be asked for what is not permitted.

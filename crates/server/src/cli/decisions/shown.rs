@@ -198,6 +198,12 @@ fn remedy(rule: &Rule) -> Option<&'static str> {
         Rule::Code => {
             "Have the client redeem each code once, within its lifetime, and begin again where that failed."
         }
+        Rule::RefreshToken => {
+            "Have the client ask the person anew: the token has expired, was given back, or is another client's."
+        }
+        Rule::RefreshReuse => {
+            "Ask the person and the client's operator who else has the token; if the client sends old ones itself, have it keep the newest. It asks the person anew."
+        }
         Rule::Resource => {
             "Have the client name a resource of `token.resources`, or add this one there."
         }
