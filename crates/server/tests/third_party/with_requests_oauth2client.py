@@ -25,11 +25,11 @@ def authentication(key, audience=None):
             return ClientSecretPost(key.client_id, key.client_secret)
 
 
-def oauth2_client(key, audience=None):
+def oauth2_client(key, audience=None, **more):
     """A client from the server's metadata. Endpoints must be https, but for `testing`."""
     url = f"{key.issuer}/.well-known/oauth-authorization-server"
     return OAuth2Client.from_discovery_endpoint(
-        url, issuer=key.issuer, auth=authentication(key, audience), testing=True
+        url, issuer=key.issuer, auth=authentication(key, audience), testing=True, **more
     )
 
 
@@ -60,8 +60,7 @@ def default_audience_is_accepted(key_file):
 def code_grant(username, password, *key_files):
     """With its defaults: PKCE, state, iss, and the code for a token and a refreshed one."""
     for key in map(read_key_file, key_files):
-        client = oauth2_client(key, key.issuer)
-        client.redirect_uri = "http://127.0.0.1:9/callback"
+        client = oauth2_client(key, key.issuer, redirect_uri="http://127.0.0.1:9/callback")
         request = client.authorization_request(scope="invoices:read")
         answer = Person(key.issuer, username, password).visit(request.uri)
         token = client.authorization_code(request.validate_callback(answer))
