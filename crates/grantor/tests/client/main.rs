@@ -10,6 +10,8 @@ mod key_files;
 mod layers;
 mod metadata;
 mod methods;
+#[cfg(feature = "server")]
+mod people;
 mod presets;
 mod refresh;
 mod source;
