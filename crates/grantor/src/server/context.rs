@@ -13,12 +13,13 @@ use super::{
     consent_link::{CONSENT, consent_link},
     endpoint::Endpoints,
     explain,
+    refresh_family::RefreshFamily,
 };
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
     keys::SigningKeys,
-    registry::{Client, ConsentPolicy, Permissions},
+    registry::{Client, ConsentPolicy, Permissions, Subject},
     storage::{
         Artifacts, Claim, ClientSource, PermissionSource, ReplayGuard, StoreError, SubjectSource,
         Used,
@@ -269,6 +270,20 @@ impl Context {
         client_auth::authenticate(self, request, requirement, decision)
             .await
             .map_err(|error| explain::refused(self, request, error.into(), decision))
+    }
+
+    /// Ends the refresh tokens of this client for this subject, and the access tokens that came of
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn end_refresh_tokens(
+        &self,
+        client: &Client,
+        subject: &Subject,
+    ) -> Result<(), StoreError> {
+        let (client, subject) = (client.revision().number, subject.revision.number);
+        RefreshFamily::end_all(self, client, subject).await
     }
 
     /// The access token of this server that this text is, if and only if it is in force: it has

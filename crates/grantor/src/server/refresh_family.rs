@@ -85,8 +85,7 @@ impl Terms {
     }
 
     fn group(&self) -> GroupId {
-        let (client, subject) = (self.client.1, self.subject.1);
-        GroupId::of(&format!("refresh tokens of {client} for {subject}"))
+        group(self.client.1, self.subject.1)
     }
 }
 
@@ -98,6 +97,11 @@ struct Document {
     counter: u32,
     /// Since when.
     since: UnixTime,
+}
+
+/// What a client and a subject, by their numbers, have together.
+fn group(client: u64, subject: u64) -> GroupId {
+    GroupId::of(&format!("refresh tokens of {client} for {subject}"))
 }
 
 /// How a token stands to its family.
@@ -155,6 +159,23 @@ impl RefreshFamily {
             .end_group(ArtifactKind::REFRESH, group, spared, ending)
             .await?;
         Ok(Place { family, counter: 0 }.token(context.seals()))
+    }
+
+    /// Ends all that a client has for a subject.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub(super) async fn end_all(
+        context: &Context,
+        client: u64,
+        subject: u64,
+    ) -> Result<(), StoreError> {
+        let (kind, group) = (ArtifactKind::REFRESH, group(client, subject));
+        let ending = ending(context, context.now());
+        let ended = context
+            .artifacts()
+            .end_group(kind, group, Spared::Nothing, ending);
+        ended.await.map(drop)
     }
 
     /// The family, if it has not ended.

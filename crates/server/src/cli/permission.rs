@@ -207,7 +207,15 @@ impl Create {
 }
 
 /// The columns of a record.
-const RECORD: [&str; 6] = ["CLIENT", "SUBJECT", "GIVEN BY", "GRANTS", "SCOPE", "UNTIL"];
+const RECORD: [&str; 7] = [
+    "CLIENT",
+    "SUBJECT",
+    "GIVEN BY",
+    "GRANTS",
+    "SCOPE",
+    "UNTIL",
+    "LAST USED",
+];
 
 fn record(permission: &PermissionDocument) -> Vec<String> {
     let scope = permission.scope.as_ref();
@@ -221,6 +229,9 @@ fn record(permission: &PermissionDocument) -> Vec<String> {
         permission
             .expires_at
             .map_or_else(|| "withdrawn".to_owned(), time),
+        permission
+            .last_used_at
+            .map_or_else(|| "never".to_owned(), time),
     ]
 }
 

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
 
 use grantor::server::ClientCertificate;
-use http::{Request, Response, Version, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -64,7 +64,7 @@ pub(super) async fn run<A>(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let Some(tls) = tls else {
-        return speak(stream, None, &seat, answer, stop).await;
+        return speak(stream, Security::None, &seat, answer, stop).await;
     };
     let shaken = tokio::select! {
         shaken = timeout(HEADER_TIMEOUT, tls.accept(stream)) => shaken,
@@ -73,19 +73,27 @@ pub(super) async fn run<A>(
     };
     match shaken {
         Ok(Ok(stream)) => {
-            let certificate = client_certificate::of(stream.get_ref().1);
-            speak(stream, certificate, &seat, answer, stop).await;
+            let security = Security::Tls(client_certificate::of(stream.get_ref().1));
+            speak(stream, security, &seat, answer, stop).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
         Err(_) => tracing::debug!("TLS handshake timed out"),
     }
 }
 
+/// What protects a connection.
+enum Security {
+    /// Nothing here: a proxy does, or nobody.
+    None,
+    /// TLS, with the certificate by which the client authenticated, if it did.
+    Tls(Option<ClientCertificate>),
+}
+
 /// Speaks whichever HTTP the first octets are. Each request carries the certificate by which the
 /// client authenticated the connection.
 async fn speak<I, A>(
     stream: I,
-    certificate: Option<ClientCertificate>,
+    security: Security,
     seat: &Seat,
     answer: A,
     mut stop: watch::Receiver<()>,
@@ -98,16 +106,17 @@ async fn speak<I, A>(
         deadline.send_replace(Instant::now() + QUIET_TIMEOUT);
         seat.guest().stir();
         let version = request.version();
-        if let Some(certificate) = &certificate {
+        if let Security::Tls(Some(certificate)) = &security {
             request.extensions_mut().insert(certificate.clone());
         }
         let answer = answer(request);
+        let by_tls = matches!(security, Security::Tls(_));
         async move {
             let response = match answer {
                 Ok(answer) => answer.await,
                 Err(refusal) => refusal.response(),
             };
-            Ok::<_, Infallible>(suited(version, response))
+            Ok::<_, Infallible>(suited(version, by_tls, response))
         }
     });
     let builder = builder(if seat.is_one_of_few {
@@ -177,8 +186,18 @@ async fn passed(deadline: watch::Receiver<Instant>) {
     }
 }
 
-/// RFC 9113 §8.2.2: HTTP/2 knows no `Connection` header.
-fn suited(version: Version, mut response: Response<Held>) -> Response<Held> {
+/// RFC 9113 §8.2.2: HTTP/2 knows no `Connection` header. M160: a browser that was shown a page where
+/// TLS ends here comes by TLS for a year (RFC 6797).
+fn suited(version: Version, by_tls: bool, mut response: Response<Held>) -> Response<Held> {
+    let is_page = response
+        .headers()
+        .contains_key(header::CONTENT_SECURITY_POLICY);
+    if by_tls && is_page {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response
+            .headers_mut()
+            .insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     if version == Version::HTTP_2 {
         response.headers_mut().remove(header::CONNECTION);
     }

@@ -96,11 +96,33 @@ impl InvitationPage {
         let taken = Invitation::take(artifacts, token, now).await?;
         let (subject, invitation) = self.meant(context, taken).await?;
         if invitation.recover {
-            desk.sessions.end_all(context, &subject).await?;
+            self.end_everything(context, &subject).await?;
         }
         self.set_password(context, request, &subject, digest, decision)
             .await?;
-        self.begin(context, &visitor, &subject).await
+        let next = match invitation.recover {
+            true => desk.site.path("me") + "?recovered",
+            false => desk.site.path("me"),
+        };
+        self.begin(context, &visitor, &subject, &next).await
+    }
+
+    /// C083: whoever had a way in has none any more. Permissions stay: the person looks through them
+    /// on the page that comes next.
+    async fn end_everything(&self, context: &Context, subject: &Subject) -> Result<(), Refusal> {
+        let desk = &self.0;
+        desk.sessions.end_all(context, subject).await?;
+        let permissions = desk
+            .registry
+            .of_subjects
+            .permissions_for(&subject.id)
+            .await?;
+        for permission in permissions {
+            if let Some(client) = context.clients().client(&permission.client).await? {
+                context.end_refresh_tokens(&client, subject).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn begin(
@@ -108,11 +130,12 @@ impl InvitationPage {
         context: &Context,
         visitor: &Visitor,
         subject: &Subject,
+        next: &str,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
         let before = visitor.secret.as_ref();
         let secret = desk.sessions.begin(context, before, subject).await?;
-        let mut response = html::see_other(&desk.site.path("me"));
+        let mut response = html::see_other(next);
         let cookie = secret.set(&desk.site);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
         Ok(Answer::new(response))

@@ -21,7 +21,7 @@ use super::{
     desk::{Desk, Visitor},
     html::{self, Frame, apart},
     sign_out,
-    views::{ClientView, RecordView, ScopeView, day, minute, when},
+    views::{ClientView, RecordView, ScopeView, day, hour, minute, when},
 };
 
 /// The form of withdrawing.
@@ -43,6 +43,8 @@ struct View {
     signout: String,
     ticket: String,
     done: Option<Withdrawn>,
+    /// Whether the person has just come back by a link.
+    recovered: bool,
     entries: Vec<EntryView>,
 }
 
@@ -176,6 +178,7 @@ impl OwnPage {
             when: when(acts_when_absent),
             given,
             until: permission.expires_at.map(minute),
+            used: permission.last_used_at.map(hour),
         })
     }
 }
@@ -208,6 +211,7 @@ impl Endpoint for OwnPage {
             signout: desk.site.path("signout"),
             ticket: desk.ticket(context, sign_out::ACTION, secret),
             done: done.and_then(|done| context.seals().open(DONE, secret.expose(), done)),
+            recovered: request.uri().query() == Some("recovered"),
             entries: self.entries(context, subject).await?,
         };
         Ok(Answer::new(apart(html::page(&view))))

@@ -74,6 +74,7 @@ pub struct RecordView {
     pub when: &'static str,
     pub given: String,
     pub until: Option<String>,
+    pub used: Option<String>,
 }
 
 /// When a client may act.
@@ -93,6 +94,13 @@ pub fn day(at: UnixTime) -> String {
 /// As `2026-11-27 00:27 UTC`.
 pub fn minute(at: UnixTime) -> String {
     timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// As `2026-11-27, after 00:00 UTC`: what is known to the hour.
+pub fn hour(at: UnixTime) -> String {
+    timestamp(at)
+        .strftime("%Y-%m-%d, after %H:00 UTC")
+        .to_string()
 }
 
 fn timestamp(at: UnixTime) -> Timestamp {

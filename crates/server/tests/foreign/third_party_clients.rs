@@ -80,6 +80,18 @@ fn c106_authlib_oauth2_session_redeems_codes_by_every_method() {
 }
 
 #[test]
+fn c083_a_recovery_ends_what_others_may_have() {
+    let here = Here::new();
+    let invited = here.json(&["subject", "invite", ALICE, "--recover"]);
+    let link = invited["link"].as_str().expect("a link");
+    run(
+        "with_authlib.py",
+        "recovered",
+        &[ALICE, PASSWORD, &text(&here.key), link],
+    );
+}
+
+#[test]
 fn c106_requests_oauth2client_redeems_codes_by_every_method() {
     code_grant("with_requests_oauth2client.py");
 }

@@ -20,11 +20,17 @@ class Person:
         """Goes to an authorization request, does what the pages ask for, and answers where the client is told."""
         page = self.browser.get(url)
         for _ in range(4):
-            assert page.status_code == 200, page.text
+            assert page.status_code == 200, html.unescape(page.text)
             if refresh := page.headers.get("Refresh"):
                 return refresh.partition("url=")[2]
             page = self.answer(page)
         raise AssertionError(f"the pages go round in circles: {page.text}")
+
+    def accept(self, link, password):
+        """Accepts an invitation, in a browser of its own."""
+        self.browser, self.password = requests.Session(), password
+        [(action, body)] = FORM.findall(self.browser.get(link).text)
+        return self.post(action, dict(HIDDEN.findall(body)) | {"password": password})
 
     def answer(self, page):
         """Sends the form that is on the page."""

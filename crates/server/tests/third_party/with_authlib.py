@@ -146,22 +146,49 @@ def replays_are_refused(key_file):
         assert "jti was used before" in answer.json()["error_description"], answer.text
 
 
+VERIFIER = "a-verifier-that-is-long-enough-for-rfc-7636"
+
+
+def asked_for(key, person):
+    """A session, and where the client is told what the person said."""
+    session = oauth2_session(key, key.issuer)
+    session.redirect_uri, session.scope = "http://127.0.0.1:9/callback", "invoices:read"
+    session.code_challenge_method = "S256"
+    url, state = session.create_authorization_url(f"{key.issuer}/authorize", code_verifier=VERIFIER)
+    answer = person.visit(url)
+    redeem = {"authorization_response": answer, "state": state, "code_verifier": VERIFIER}
+    return session, redeem, session.fetch_token(key.token_endpoint, **redeem)
+
+
 def code_grant(username, password, *key_files):
     """The seed's own example: the authorization code grant, the client authenticated as it is registered, and a refresh."""
     for key in map(read_key_file, key_files):
         person = Person(key.issuer, username, password)
-        session = oauth2_session(key, key.issuer)
-        session.redirect_uri, session.scope = "http://127.0.0.1:9/callback", "invoices:read"
-        session.code_challenge_method = "S256"
-        verifier = "a-verifier-that-is-long-enough-for-rfc-7636"
-        url, state = session.create_authorization_url(f"{key.issuer}/authorize", code_verifier=verifier)
-        answer = person.visit(url)
-        token = session.fetch_token(key.token_endpoint, authorization_response=answer, state=state, code_verifier=verifier)
+        session, redeem, token = asked_for(key, person)
         assert token["scope"] == "invoices:read" and token["refresh_token"], token
         renewed = session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
         assert renewed["access_token"] != token["access_token"], renewed
         with refused(OAuthError, "invalid_grant"):
-            session.fetch_token(key.token_endpoint, authorization_response=answer, state=state, code_verifier=verifier)
+            session.fetch_token(key.token_endpoint, **redeem)
+
+
+def recovered(username, password, key_file, link):
+    """A link to recover ends what others may have: sessions, the password, refresh tokens. What was allowed stays."""
+    key = read_key_file(key_file)
+    person = Person(key.issuer, username, password)
+    session, _, token = asked_for(key, person)
+    stolen = person.browser
+    token = session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
+    assert "Who may act for you" in stolen.get(f"{key.issuer}/me").text
+    page = person.accept(link, "another battery of horses")
+    assert "All other ways to sign in have ended" in page.text and "You allowed it on" in page.text, page.text
+    assert "Sign in" in stolen.get(f"{key.issuer}/me").text, "a session outlived the recovery"
+    with refused(OAuthError, "invalid_grant"):
+        session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
+    session, _, token = asked_for(key, Person(key.issuer, username, "another battery of horses"))
+    assert session.refresh_token(key.token_endpoint, refresh_token=token["refresh_token"])
+    with refused(AssertionError, "Name or password is wrong"):
+        asked_for(key, Person(key.issuer, username, password))
 
 
 if __name__ == "__main__":
