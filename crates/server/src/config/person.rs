@@ -121,3 +121,96 @@ fn times(key: &'static str, number: u64, unit: u64, most: u64) -> Result<Duratio
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Overrides, Purpose, raw::RawConfig};
+
+    fn checked(text: &str) -> Result<Option<PersonConfig>, String> {
+        let raw: RawConfig = toml::from_str(text).map_err(|error| error.to_string())?;
+        let overrides = Overrides {
+            purpose: Purpose::Serve,
+            ..Overrides::default()
+        };
+        let config = Config::check(raw, &overrides, None);
+        config
+            .map(|config| config.person)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn c006_c009_nobody_signs_in_until_the_section_is_there_and_then_the_defaults_hold() {
+        assert!(checked("").expect("valid").is_none());
+        let person = checked("[person]").expect("valid").expect("people");
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!(person.session_idle, Duration::from_secs(1800));
+        assert_eq!(person.session_life, Duration::from_secs(43_200));
+        assert_eq!(person.permission_unused, days(400));
+        assert_eq!(person.code, Duration::from_secs(60));
+        assert_eq!(
+            (person.refresh.idle, person.refresh.life),
+            (days(30), days(365))
+        );
+        assert_eq!(person.refresh.retry, Duration::from_secs(10));
+        let short = checked("[person]\nsession_hours = 1\nsession_idle_minutes = 90");
+        let short = short.expect("valid").expect("people");
+        assert_eq!(short.session_idle, short.session_life, "idle ends no later");
+    }
+
+    #[test]
+    fn c009_dc7_nonsense_names_the_key_and_the_remedy() {
+        for (text, key, remedy) in [
+            ("[code]\nlifetime_seconds = 30", "code", "[person]"),
+            ("[refresh]", "refresh", "[person]"),
+            (
+                "profile = \"fapi2\"\n[person]",
+                "person",
+                "pushed authorization requests",
+            ),
+            ("[person]\nsign_in = []", "person.sign_in", "password"),
+            (
+                "[person]\nsign_in = [\"sms\"]",
+                "person.sign_in",
+                "password",
+            ),
+            (
+                "[person]\nsession_hours = 0",
+                "person.session_hours",
+                "between 1",
+            ),
+            (
+                "[person]\nsession_idle_minutes = 2000",
+                "person.session_idle_minutes",
+                "between 1",
+            ),
+            (
+                "[person]\npermission_unused_days = 0",
+                "person.permission_unused_days",
+                "between 1",
+            ),
+            (
+                "[person]\n[code]\nlifetime_seconds = 601",
+                "code.lifetime_seconds",
+                "600",
+            ),
+            (
+                "[person]\n[refresh]\nretry_seconds = 301",
+                "refresh.retry_seconds",
+                "300",
+            ),
+            ("[person]\nsign_ins = []", "sign_ins", "unknown field"),
+            (
+                "issuer = \"http://as.example\"\nbehind_proxy = true\n[person]",
+                "issuer",
+                "http",
+            ),
+        ] {
+            let error = checked(text).expect_err(text);
+            assert!(
+                error.contains(key) && error.contains(remedy),
+                "{text}: {error}"
+            );
+        }
+    }
+}
