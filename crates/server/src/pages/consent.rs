@@ -183,8 +183,22 @@ fn words(refusal: &Refusal) -> (&'static str, String) {
             "Nothing was allowed",
             "The program may do no more than before.".to_owned(),
         ),
-        _ => ("This did not work", format!("{}.", refusal.public_text())),
+        Rule::Invitation => (
+            "This link does not work any more",
+            "It was used, it has ended, or a newer one was made. Whoever sent it can send another."
+                .to_owned(),
+        ),
+        _ => ("This did not work", sentence(refusal.public_text())),
     }
+}
+
+/// With a capital letter, and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 #[async_trait]
