@@ -28,7 +28,7 @@ use crate::{
 /// ```no_run
 /// use grantor::client::{CodeClient, LocalKey, PrivateKeyJwt, Server};
 ///
-/// # async fn example(query: &str, store: std::sync::Arc<dyn grantor::client::RefreshTokenStore>) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example(query: &str, store: std::sync::Arc<dyn grantor::client::RefreshTokenStore>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// let auth = PrivateKeyJwt::new("billing", LocalKey::from_file("billing.pem", None)?);
 /// let server = Server::discover("https://as.example")?;
 /// let client = CodeClient::builder(server, "billing", "https://billing.example/callback".parse()?, auth).build()?;
