@@ -17,7 +17,10 @@ use std::{
 use grantor_testkit::foreign::{packages, servers};
 use serde_json::{Value, json};
 
-use crate::support::{self, Server, finished};
+use crate::{
+    person::Person,
+    support::{self, Server, finished},
+};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
 pub(crate) const ALICE: &str = "alice@example.com";
@@ -110,21 +113,9 @@ pub(crate) const CODE_GRANT: &[&str] = &[
 
 /// Alice accepts an invitation, without a browser.
 fn accept(here: &Here) {
-    let link = here.invitation();
-    let path = link
-        .strip_prefix(&here.server.issuer)
-        .expect("a link on the issuer");
-    let page = here.server.send("GET", path, &[], b"");
-    let cookie = page.header("set-cookie").expect("a cookie");
-    let (cookie, _) = cookie.split_once(';').expect("attributes");
-    let ticket = page.body.split_once(r#"name="t" value=""#);
-    let (ticket, _) = ticket
-        .and_then(|(_, rest)| rest.split_once('"'))
-        .expect("a ticket");
-    let (_, token) = path.split_once("token=").expect("a token");
-    let form = [("t", ticket), ("token", token), ("password", PASSWORD)];
-    let headers = [("cookie", cookie), ("origin", here.server.issuer.as_str())];
-    let answer = here.server.post("/invitation", &form, &headers);
+    let mut alice = Person::at(&here.server);
+    let page = alice.open(&here.invitation());
+    let answer = alice.fill_in(&page);
     assert_eq!(answer.status, 303, "{}", answer.body);
 }
 

@@ -2,4 +2,6 @@
 
 use grantor_testkit::binary as support;
 mod browser;
+mod person;
+mod rust_clients;
 mod third_party_clients;
