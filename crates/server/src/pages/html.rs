@@ -71,6 +71,13 @@ pub fn apart(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// The same, with which a browser keeps, or forgets, what it is known by.
+pub fn with_cookie(mut response: Response<Body>, cookie: HeaderValue) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::SET_COOKIE, cookie);
+    response
+}
+
 /// On to another page of ours.
 pub fn see_other(location: &str) -> Response<Body> {
     let mut response = Response::new(Body::default());

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use askama::Template;
 use async_trait::async_trait;
 use grantor::{
-    registry::{self, Actor, PasswordDigest, Subject, Way, Who},
+    registry::{self, PasswordDigest, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization,
     },
     types::{ErrorCode, Rule},
 };
-use http::{Method, header};
+use http::Method;
 
 use super::{
     desk::{Desk, Visitor, busy},
-    html::{self, Frame},
+    html::{self, Frame, with_cookie},
 };
 use crate::person::{Invitation, Password};
 
@@ -65,12 +65,11 @@ impl InvitationPage {
             token,
             fault: None,
         };
-        let mut response = html::page(&view);
-        if visitor.secret.is_none() {
-            let cookie = secret.set(&desk.site);
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-        }
-        Ok(Answer::new(response))
+        let response = html::page(&view);
+        Ok(Answer::new(match visitor.secret {
+            Some(_) => response,
+            None => with_cookie(response, secret.set(&desk.site)),
+        }))
     }
 
     /// Uses the invitation up, sets the password, and signs the person in.
@@ -135,10 +134,8 @@ impl InvitationPage {
         let desk = &self.0;
         let before = visitor.secret.as_ref();
         let secret = desk.sessions.begin(context, before, subject).await?;
-        let mut response = html::see_other(next);
-        let cookie = secret.set(&desk.site);
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-        Ok(Answer::new(response))
+        let response = html::see_other(next);
+        Ok(Answer::new(with_cookie(response, secret.set(&desk.site))))
     }
 
     async fn set_password(
@@ -149,12 +146,7 @@ impl InvitationPage {
         digest: PasswordDigest,
         decision: &Decision,
     ) -> Result<(), Refusal> {
-        let actor = Actor::new(Who::Person(subject.id.clone()), Way::OwnPage)
-            .in_request(decision.id.as_str());
-        let actor = match request.sender() {
-            Some(address) => actor.from_address(address),
-            None => actor,
-        };
+        let actor = authorization::actor(request, subject, decision);
         let now = context.now();
         let passwords = &self.0.registry.passwords;
         match passwords.get(&subject.id).await? {

@@ -6,7 +6,7 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, Client, Origin, Permission, PermissionId, Subject, Way, Who},
+    registry::{Client, Origin, Permission, PermissionId, Subject},
     server::{
         Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, SealKind,
         authorization,
@@ -287,12 +287,7 @@ impl WithdrawPage {
         decision.is_by(&subject.id);
         let name = request.parameter("client");
         let (client, permission) = self.meant(context, name, subject).await?;
-        let actor = Actor::new(Who::Person(subject.id.clone()), Way::OwnPage)
-            .in_request(decision.id.as_str());
-        let actor = match request.sender() {
-            Some(address) => actor.from_address(address),
-            None => actor,
-        };
+        let actor = authorization::actor(request, subject, decision);
         let permissions = &desk.registry.permissions;
         permissions.delete(&permission.id(), &actor).await?;
         let done = Withdrawn {
@@ -331,15 +326,5 @@ impl Endpoint for WithdrawPage {
             true => self.withdraw(context, request, &visitor, decision).await,
             false => self.show(context, request, &visitor, decision).await,
         }
-    }
-
-    async fn refuse(
-        &self,
-        context: &Context,
-        request: &Request,
-        refusal: &Refusal,
-        decision: &Decision,
-    ) -> Answer {
-        authorization::refuse(context, request, refusal, decision).await
     }
 }

@@ -6,14 +6,14 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::server::{
     Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
-    authorization::{self, AuthorizationRequest},
+    authorization::AuthorizationRequest,
 };
-use http::{Method, header};
+use http::Method;
 
 use super::{
     BrowserSecret,
     desk::{Desk, Visitor},
-    html::{self, Frame},
+    html::{self, Frame, with_cookie},
 };
 
 /// The form of signing out, wherever it is shown.
@@ -53,10 +53,9 @@ impl SignOutPage {
             desk.sessions.sign_out(context, &secret).await?;
         }
         let Some(ticket) = request.parameter("request") else {
-            let mut response = html::see_other(&desk.site.path("signout"));
+            let response = html::see_other(&desk.site.path("signout"));
             let cookie = BrowserSecret::forget(&desk.site);
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-            return Ok(Answer::new(response));
+            return Ok(Answer::new(with_cookie(response, cookie)));
         };
         // "Not you?": what was asked for waits for whoever signs in now.
         let waiting = AuthorizationRequest::resume(context, ticket, secret.expose(), decision);
@@ -64,10 +63,8 @@ impl SignOutPage {
         let fresh = BrowserSecret::random();
         let ticket = waiting.ticket(context, fresh.expose());
         let place = desk.site.path("signin");
-        let mut response = html::see_other(&format!("{place}?t={ticket}"));
-        let cookie = fresh.set(&desk.site);
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-        Ok(Answer::new(response))
+        let response = html::see_other(&format!("{place}?t={ticket}"));
+        Ok(Answer::new(with_cookie(response, fresh.set(&desk.site))))
     }
 
     async fn show(
@@ -115,15 +112,5 @@ impl Endpoint for SignOutPage {
             true => self.sign_out(context, request, decision).await,
             false => self.show(context, request, decision).await,
         }
-    }
-
-    async fn refuse(
-        &self,
-        context: &Context,
-        request: &Request,
-        refusal: &Refusal,
-        decision: &Decision,
-    ) -> Answer {
-        authorization::refuse(context, request, refusal, decision).await
     }
 }

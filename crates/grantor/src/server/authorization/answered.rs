@@ -154,8 +154,8 @@ async fn record(
     people.permissions.apply(changes, actor).await.map(drop)
 }
 
-/// The person, about themselves.
-fn actor(request: &Request, subject: &Subject, decision: &Decision) -> Actor {
+/// The actor of a change that a person makes about themselves, on a page.
+pub fn actor(request: &Request, subject: &Subject, decision: &Decision) -> Actor {
     let actor =
         Actor::new(Who::Person(subject.id.clone()), Way::OwnPage).in_request(decision.id.as_str());
     match request.sender() {
