@@ -163,10 +163,16 @@ fn ends_soon(client: &ClientDocument, now: UnixTime) -> Option<UnixTime> {
     ends.filter(|end| (now..now.plus(SOON)).contains(end)).min()
 }
 
-/// C005: people are asked about scopes that nobody has described.
-async fn warn_of_scopes(admin: &Administered, client: &ClientDocument) -> Result<(), Failure> {
+/// What is missing where people are asked: a page (C006), and what scopes mean (C005).
+async fn warn_of_consent(admin: &Administered, client: &ClientDocument) -> Result<(), Failure> {
     if client.consent != ConsentPolicy::Ask {
         return Ok(());
+    }
+    if !admin.has_people {
+        tracing::warn!(
+            "client {} asks people, and nobody can be asked here: consent counts as off until the configuration has a section [person]",
+            client.client_id
+        );
     }
     for scope in admin.scopes().undescribed(&client.scope).await? {
         tracing::warn!(

@@ -261,6 +261,8 @@ impl Global {
 struct Administered {
     store: Backend,
     terms: ServerTerms,
+    /// Whether people sign in at this server, and can be asked.
+    has_people: bool,
 }
 
 impl Administered {
@@ -268,6 +270,7 @@ impl Administered {
         Self {
             store,
             terms: terms(config),
+            has_people: config.person.is_some(),
         }
     }
 

@@ -2387,3 +2387,21 @@ fn the_demo_shows_the_main_job_and_exits() {
     );
     assert!(!desk.path().join("data").exists(), "a throw-away database");
 }
+
+/// Without people nobody can be asked; with them, what they are asked about is described.
+#[test]
+fn c005_c006_a_client_that_asks_is_told_what_is_missing() {
+    for (configuration, words, others) in [
+        ("", "nobody can be asked here", true),
+        ("[person]", "nobody can be asked here", false),
+        ("[person]", "scope read has no description", true),
+    ] {
+        let server = Server::start_with(configuration);
+        server.client("billing", &["--generate-key", "--scope", "read"]);
+        let asks = server.run(&["client", "update", "billing", "--consent", "ask"]);
+        assert!(asks.status.success(), "{}", asks.stderr);
+        assert_eq!(asks.stderr.contains(words), others, "{}", asks.stderr);
+        let control = server.run(&["client", "update", "billing", "--consent", "off"]);
+        assert!(!control.stderr.contains(words), "{}", control.stderr);
+    }
+}

@@ -82,7 +82,7 @@ impl Create {
         admin.clients().check_free(&self.id).await?;
         look_alike::warn(&admin.store, self.id.as_str()).await?;
         let made = make(&admin, &self.id, prepared, self.out).await?;
-        super::warn_of_scopes(&admin, &made.client).await?;
+        super::warn_of_consent(&admin, &made.client).await?;
         let done = format!("client {} created", self.id);
         match made.key_file() {
             Some(Some(path)) => output.done(

@@ -24,7 +24,7 @@ impl Update {
     pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let (clients, patch) = (admin.clients(), self.members.patch()?);
         let changed = clients.update(&self.id, &patch, &actor()).await?;
-        super::warn_of_scopes(admin, &changed).await?;
+        super::warn_of_consent(admin, &changed).await?;
         output.done(&changed, format_args!("client {} updated", self.id))
     }
 }
