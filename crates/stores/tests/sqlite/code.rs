@@ -15,12 +15,13 @@ use grantor_testkit::{Authorize, CALLBACK, Form, ISSUER, Sessions, VERIFIER, at}
 use http::{Request, header};
 use url::Url;
 
-struct Node {
-    server: AuthorizationServer,
-    store: Arc<SqliteStore>,
+/// A server that has opened a database.
+pub struct Node {
+    pub server: AuthorizationServer,
+    pub store: Arc<SqliteStore>,
 }
 
-fn open(directory: &Path, clock: &Arc<ManualClock>, sessions: &Sessions) -> Node {
+pub fn open(directory: &Path, clock: &Arc<ManualClock>, sessions: &Sessions) -> Node {
     let options = Options {
         clock: clock.clone(),
         ..Options::default()
@@ -28,6 +29,7 @@ fn open(directory: &Path, clock: &Arc<ManualClock>, sessions: &Sessions) -> Node
     let store = Arc::new(SqliteStore::open(directory, &options).expect("it opens"));
     let server = AuthorizationServer::builder(Issuer::parse(ISSUER).expect("an issuer"))
         .store(store.clone())
+        .signing_keys(store.clone())
         .token_ids(store.token_ids())
         .seals(store.seals())
         .clock(clock.clone())
@@ -38,7 +40,8 @@ fn open(directory: &Path, clock: &Arc<ManualClock>, sessions: &Sessions) -> Node
     Node { server, store }
 }
 
-async fn code(node: &Node) -> String {
+/// A code for `app`, which nobody is asked for, about whoever sits at `annas`.
+pub async fn code(node: &Node) -> String {
     let request = Request::get(Authorize::new("app").uri());
     let request = request.header(header::COOKIE, "session=annas");
     let request = request.body(String::new()).expect("a request");

@@ -6,3 +6,4 @@ mod decisions;
 mod earlier_version;
 mod feed;
 mod laws;
+mod refresh;
