@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use grantor::{
     server::{
         Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Retry, Route,
-        authorization::{Allowed, AskedPart, ConsentPage, ConsentRequest, HandOver},
+        authorization::{self, Allowed, AskedPart, ConsentPage, ConsentRequest, HandOver},
     },
     types::Rule,
 };
@@ -223,5 +223,15 @@ impl Endpoint for HandOverPage {
             host: to.place(),
         };
         Ok(to.lead(html::page(&view)))
+    }
+
+    async fn refuse(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        authorization::refuse(context, request, refusal, decision).await
     }
 }

@@ -18,5 +18,6 @@ mod h_request;
 mod i_secrets;
 mod j_keys;
 mod k_lifecycle;
+mod l_people;
 mod oracle;
 mod z_log;

@@ -454,7 +454,7 @@ fn texts(input: &str) -> Vec<String> {
 
 /// Statics are never dropped: a shell waits for this process to end, and then ends the server and
 /// removes its directory.
-fn reap(server: &Server) {
+pub fn reap(server: &Server) {
     let reaper = Command::new("sh")
         .args([
             "-c",
