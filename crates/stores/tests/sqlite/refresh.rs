@@ -1,7 +1,10 @@
 //! Refresh tokens at two servers of one database: one successor, one family, and nothing in the
 //! file of which a token could be made.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use grantor::{
     clock::{Clock as _, ManualClock},
@@ -79,10 +82,7 @@ struct Issued {
 
 #[track_caller]
 fn issued(answer: &Value) -> Issued {
-    let text = |name| match &answer[name] {
-        Value::String(text) => text.clone(),
-        _ => panic!("{answer}"),
-    };
+    let text = |name: &str| answer[name].as_str().expect(name).to_owned();
     Issued {
         access: text("access_token"),
         refresh: text("refresh_token"),
@@ -247,9 +247,8 @@ async fn c070_the_database_gives_no_refresh_token_away() {
 fn files(directory: &Path) -> Vec<u8> {
     let files = std::fs::read_dir(directory).expect("a directory");
     let paths = files.map(|file| file.expect("a file").path());
-    let paths = paths.filter(|path| {
-        path.is_file() && !path.file_name().is_some_and(|name| name == "master.key")
-    });
+    let is_key = |path: &PathBuf| path.file_name().is_some_and(|name| name == "master.key");
+    let paths = paths.filter(|path| path.is_file() && !is_key(path));
     paths
         .flat_map(|path| std::fs::read(path).expect("a readable file"))
         .collect()
