@@ -54,7 +54,8 @@ impl FailureThrottle {
 
     /// The address, and what is claimed there.
     fn party(&self, origin: Origin, attempt: &Attempt<'_>) -> u64 {
-        self.digest.hash_one((origin, attempt.claimed_party()))
+        let named = (attempt.is_of_person(), attempt.claimed_party());
+        self.digest.hash_one((origin, named))
     }
 
     /// The address, if something failed there lately. Where not, which is nearly always, claimed

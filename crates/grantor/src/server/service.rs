@@ -175,7 +175,7 @@ async fn answer(
     if route.record() == Record::Document {
         return endpoint.answer(context, request, decision).await;
     }
-    let attempt = Attempt::new(request);
+    let attempt = Attempt::new(request, route);
     throttle::check(&*server.throttle, &attempt, decision)?;
     let outcome = endpoint.answer(context, request, decision).await;
     throttle::conclude(&*server.throttle, attempt, decision, &outcome);

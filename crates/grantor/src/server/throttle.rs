@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use http::Extensions;
 
-use super::{AuthorizationHeader, Blame, Decision, Refusal, Request};
+use super::{AuthorizationHeader, Blame, Decision, Refusal, Request, Route};
 use crate::assertion::{Assertion, Held};
 
 /// Counts failures, and says who failed too often. Its methods must not block.
@@ -47,6 +47,7 @@ impl Throttle for Unthrottled {
 #[derive(Clone, Copy)]
 pub struct Attempt<'a> {
     request: &'a Request,
+    route: &'a Route,
     /// The assertion that a stage has read.
     held: Option<&'a Held>,
 }
@@ -55,12 +56,14 @@ pub struct Attempt<'a> {
 enum Claimed<'a> {
     Client(Cow<'a, str>),
     Issuer(Cow<'a, str>),
+    Person(&'a str),
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(request: &'a Request) -> Self {
+    pub(super) fn new(request: &'a Request, route: &'a Route) -> Self {
         Self {
             request,
+            route,
             held: None,
         }
     }
@@ -79,7 +82,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// Whose credentials or assertion these claim to be, registered or not: the name that would be
-    /// verified first. A bare `client_id` counts only where there is nothing else.
+    /// verified first. A bare `client_id` counts only where there is nothing else. On a page it is
+    /// the person's name alone ([`Route::naming`]).
     ///
     /// [`Throttle::wait`] comes before the stages, and a name that it asks for is read from the
     /// assertion for it alone: an assertion taken apart borrows from the request, which cannot
@@ -88,11 +92,26 @@ impl<'a> Attempt<'a> {
     pub fn claimed_party(&self) -> Option<Cow<'a, str>> {
         match self.claimed()? {
             Claimed::Client(name) | Claimed::Issuer(name) => Some(name),
+            Claimed::Person(name) => Some(Cow::Borrowed(name)),
         }
+    }
+
+    /// Whether the name is one of a person: a client may have the same.
+    pub fn is_of_person(&self) -> bool {
+        self.route.is_for_people()
+    }
+
+    /// Whether it says who its sender is, so that what was granted proves something. A page that is
+    /// shown to everybody proves nothing.
+    fn can_succeed(&self) -> bool {
+        !self.route.is_for_people() || self.claimed().is_some()
     }
 
     fn claimed(&self) -> Option<Claimed<'a>> {
         let parameter = |name| self.request.parameter(name);
+        if self.route.is_for_people() {
+            return parameter(self.route.person()?).map(Claimed::Person);
+        }
         let client = |id| Claimed::Client(Cow::Borrowed(id));
         let secret = || parameter("client_secret").and(parameter("client_id"));
         let issuer = |name| {
@@ -138,7 +157,7 @@ pub(super) fn check(
     match attempt.claimed() {
         Some(Claimed::Client(id)) => decision.claims_client(&id),
         Some(Claimed::Issuer(issuer)) => decision.claims_issuer(&issuer),
-        None => {}
+        Some(Claimed::Person(_)) | None => {}
     }
     Err(Refusal::throttled(wait))
 }
@@ -168,8 +187,8 @@ pub(super) fn conclude<T>(
 ) {
     let attempt = attempt.decided(decision);
     match outcome {
-        Ok(_) => throttle.succeeded(&attempt),
+        Ok(_) if attempt.can_succeed() => throttle.succeeded(&attempt),
         Err(refusal) if refusal.blame() == Blame::FailedProof => throttle.failed(&attempt),
-        Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
 }

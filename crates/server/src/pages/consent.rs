@@ -20,6 +20,10 @@ use super::{
     views::{ClientView, ScopeView, minute},
 };
 
+/// Most octets of a way to the client that are sent through a query, of which 8 KiB are read. A
+/// longer one, by a long `state` or redirect URI, is answered with the form.
+const LONGEST_IN_QUERY: usize = 6 * 1024;
+
 /// What people are asked, and how it ended.
 pub struct ConsentPages(pub Arc<Desk>);
 
@@ -127,11 +131,12 @@ impl ConsentPage for ConsentPages {
     }
 
     async fn hand_over(&self, context: &Context, _: &Request, to: HandOver) -> Answer {
+        let sealed = to.sealed(context);
+        if sealed.len() > LONGEST_IN_QUERY {
+            return lead(&self.0, &to);
+        }
         let place = self.0.site.path("handover");
-        Answer::new(html::see_other(&format!(
-            "{place}?t={}",
-            to.sealed(context)
-        )))
+        Answer::new(html::see_other(&format!("{place}?t={sealed}")))
     }
 
     async fn refused(
@@ -153,6 +158,16 @@ impl ConsentPage for ConsentPages {
         };
         Answer::refusing(refusal, html::page(&view))
     }
+}
+
+/// The page that leads to the client.
+fn lead(desk: &Desk, to: &HandOver) -> Answer {
+    let view = HandOverView {
+        frame: Frame::new(&desk.site, ""),
+        url: to.url(),
+        host: to.place(),
+    };
+    to.lead(html::page(&view))
 }
 
 /// What people are told, by the rule that was broken.
@@ -217,12 +232,7 @@ impl Endpoint for HandOverPage {
     ) -> Result<Answer, Refusal> {
         decision.waits();
         let to = HandOver::open(context, request.query("t").unwrap_or_default())?;
-        let view = HandOverView {
-            frame: Frame::new(&self.0.site, ""),
-            url: to.url(),
-            host: to.place(),
-        };
-        Ok(to.lead(html::page(&view)))
+        Ok(lead(&self.0, &to))
     }
 
     async fn refuse(

@@ -94,10 +94,10 @@ impl InvitationPage {
         // From here on it is used, whoever tried at the same time.
         let taken = Invitation::take(artifacts, token, now).await?;
         let (subject, invitation) = self.meant(context, taken).await?;
-        if invitation.recover {
-            self.end_everything(context, &subject).await?;
-        }
         self.set_password(context, request, &subject, digest, decision)
+            .await?;
+        // Behind the change, so that nobody comes in by the password of before.
+        self.end_others(context, &subject, invitation.recover)
             .await?;
         let next = match invitation.recover {
             true => desk.site.path("me") + "?recovered",
@@ -106,11 +106,20 @@ impl InvitationPage {
         self.begin(context, &visitor, &subject, &next).await
     }
 
-    /// C083: whoever had a way in has none any more. Permissions stay: the person looks through them
-    /// on the page that comes next.
-    async fn end_everything(&self, context: &Context, subject: &Subject) -> Result<(), Refusal> {
+    /// C093: with another password all sessions end. C083: where the person recovers, whoever had a
+    /// way in has none any more. Permissions stay: the person looks through them on the page that
+    /// comes next.
+    async fn end_others(
+        &self,
+        context: &Context,
+        subject: &Subject,
+        recover: bool,
+    ) -> Result<(), Refusal> {
         let desk = &self.0;
         desk.sessions.end_all(context, subject).await?;
+        if !recover {
+            return Ok(());
+        }
         let permissions = desk
             .registry
             .of_subjects

@@ -200,6 +200,7 @@ impl Endpoint for OwnPage {
         let desk = &self.0;
         let visitor = desk.visitor(context, request).await?;
         let Some((subject, secret)) = person(&visitor) else {
+            decision.waits();
             return Ok(sign_in_first(desk));
         };
         decision.is_by(&subject.id);
@@ -252,6 +253,7 @@ impl WithdrawPage {
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
         let Some((subject, secret)) = person(visitor) else {
+            decision.waits();
             return Ok(sign_in_first(desk));
         };
         decision.is_by(&subject.id);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use async_trait::async_trait;
 use grantor::{
-    registry::Subject,
+    registry::{Revision, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization::{
@@ -158,9 +158,15 @@ impl SignInPage {
         };
         let name = request.parameter("username").unwrap_or_default();
         let password = request.parameter("password").unwrap_or_default();
-        let subject = self.authenticate(context, name, password).await?;
+        let (subject, known) = self.authenticate(context, name, password).await?;
         decision.is_by(&subject.id);
         let fresh = desk.sessions.begin(context, secret, &subject).await?;
+        // Whoever changed the password meanwhile has ended all sessions, but for this new one.
+        let now = desk.registry.passwords.get(&subject.id).await?;
+        if now.is_none_or(|now| now.revision != known) {
+            desk.sessions.sign_out(context, &fresh).await?;
+            return Err(wrong("the password was changed meanwhile"));
+        }
         let answer = match purpose {
             Purpose::OwnPage => Answer::new(html::see_other(&desk.site.path("me"))),
             Purpose::Request(wanted) => {
@@ -182,14 +188,14 @@ impl SignInPage {
         Ok(Answer::new(response))
     }
 
-    /// The subject with this name and this password. Whatever is wrong, it takes as long and is told
-    /// in one text (C095).
+    /// The subject with this name and this password, and which state of the password that is.
+    /// Whatever is wrong, it takes as long and is told in one text (C095).
     async fn authenticate(
         &self,
         context: &Context,
         name: &str,
         password: &str,
-    ) -> Result<Subject, Refusal> {
+    ) -> Result<(Subject, Revision), Refusal> {
         let subject = match SubjectId::parse(name) {
             Ok(id) => context.subjects().subject(&id).await?,
             Err(_) => None,
@@ -211,8 +217,8 @@ impl SignInPage {
             Some(_) if !is_typed || !matches => "the password is wrong",
             Some(_) => "",
         };
-        match subject {
-            Some(subject) if cause.is_empty() => Ok(subject),
+        match subject.zip(stored) {
+            Some((subject, password)) if cause.is_empty() => Ok((subject, password.revision)),
             _ => Err(wrong(cause)),
         }
     }
@@ -233,7 +239,7 @@ fn wrong(cause: &'static str) -> Refusal {
 #[async_trait]
 impl Endpoint for SignInPage {
     fn route(&self) -> Route {
-        Route::page("signin", Path::Suffix("signin"))
+        Route::page("signin", Path::Suffix("signin")).naming("username")
     }
 
     fn describe(&self, _: &Context, _: &mut Metadata) {}

@@ -384,7 +384,6 @@ fn ca31_nobody_withdraws_what_another_allowed() {
     );
 }
 
-/// The times are compared in the nightly run.
 #[test]
 fn ca36_whatever_is_wrong_at_sign_in_is_answered_the_same() {
     let here = here();
@@ -459,6 +458,82 @@ fn ca37_who_guesses_is_slowed_down_and_nobody_else() {
     assert_eq!(statuses, BTreeSet::from([401, 429]));
     let right = guesser.submit(&form, &[("username", "alice"), ("password", PASSWORD)]);
     assert_eq!(right.status, 429, "not even the right one from there");
+}
+
+/// C097: a name has a budget of its own at an address, which no page that everybody is shown gives
+/// back, nor credentials of a client beside it.
+#[test]
+fn c097_a_name_that_is_guessed_at_has_to_wait_and_others_at_the_address_do_not() {
+    let limits = "behind_proxy = true\n[person]\n[limits]\nclient_failures_per_minute = 5";
+    let here = Here::start(limits);
+    for name in ["alice", "bob"] {
+        here.person(name);
+    }
+    let mut browser = here.browser();
+    let address = ("X-Forwarded-For".to_owned(), "198.51.100.2".to_owned());
+    browser.headers.push(address);
+    let form = browser.open("/signin").form("/signin");
+    let statuses: Vec<_> = (0..12)
+        .map(|_| {
+            let guess = [("username", "alice"), ("password", "a guess of somebody")];
+            let answer = browser.submit(&form, &guess);
+            let basic = ("Authorization", "Basic YWxpY2U6eA==");
+            assert_eq!(browser.send("GET", "/me", &[basic], "").status, 303);
+            assert_eq!(browser.open("/signin").status, 200);
+            answer.status
+        })
+        .collect();
+    assert_eq!((statuses[0], statuses[11]), (401, 429), "{statuses:?}");
+    assert_eq!(browser.sign_in("bob", PASSWORD).status, 200, "control");
+}
+
+/// C016: whatever a state holds, the way back is found.
+#[test]
+fn c016_the_longest_state_comes_back_to_the_letter() {
+    let here = here();
+    let mut browser = here.person("c016-alice");
+    for (state, length) in [("%22", 2048), ("%25", 2048), ("x", 2048), ("%20", 2048)] {
+        let asked = AUTHORIZE.replace("&state=abc", &format!("&state={}", state.repeat(length)));
+        let page = browser.follow(&asked);
+        let page = match page
+            .forms()
+            .iter()
+            .any(|form| form.action == "/consent/decision")
+        {
+            true => {
+                let form = page.form("/consent/decision");
+                browser.submit(&form, &[("decision", "allow")])
+            }
+            false => page,
+        };
+        let back = page
+            .leads_to()
+            .or(page.header("location"))
+            .unwrap_or_else(|| unreachable!("{state} leads nowhere: {page:?}"));
+        let back = url::Url::parse(&back.replace("&amp;", "&")).expect("a URL");
+        let told = back.query_pairs().find(|(name, _)| name == "state");
+        let sent = match state {
+            "%22" => "\"",
+            "%25" => "%",
+            "%20" => " ",
+            plain => plain,
+        };
+        assert_eq!(told.expect("a state").1, sent.repeat(length), "{state}");
+    }
+}
+
+/// C093: who sets a password ends the sessions that others began.
+#[test]
+fn c093_another_password_ends_all_other_sessions() {
+    let here = here();
+    let name = "c093-alice";
+    let mut before = here.person(name);
+    assert_eq!(before.open("/me").status, 200);
+    let link = here.invitation(name, &[]);
+    let mut after = here.browser();
+    after.accept(&link, "another battery of horses");
+    assert_eq!(before.open("/me").status, 303, "to the sign-in page");
+    assert_eq!(after.open("/me").status, 200, "control");
 }
 
 #[test]
@@ -796,12 +871,19 @@ fn ca59_ten_thousand_strangers_leave_nothing() {
         let size = database.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0));
         (rows, size.expect("a size"))
     };
-    for path in [AUTHORIZE, "/signin", CONSENT] {
+    let paths = [
+        AUTHORIZE,
+        "/signin",
+        CONSENT,
+        "/me",
+        "/me/withdraw?client=billing",
+    ];
+    for path in paths {
         here.browser().open(path);
     }
     let before = rows();
     for count in 0..10_000 {
-        let path = [AUTHORIZE, "/signin", CONSENT][count % 3];
+        let path = paths[count % paths.len()];
         let answer = here.browser().open(path);
         assert!([200, 303].contains(&answer.status), "{answer:?}");
     }

@@ -11,7 +11,7 @@ use crate::{
     registry::{Actor, Permission, Resource as _, Subject, Way, Who},
     server::{Context, Decision, Refusal, Request, SealKind, policy},
     storage::{Change, Claim, ReplayKey, ReplayKind, StoreError},
-    types::Scope,
+    types::{Scope, Shown},
 };
 
 /// Takes the form of a consent page, records a yes, and goes on with the request. What was shown is
@@ -75,6 +75,7 @@ async fn answered(
         Some("allow") => {}
         Some("deny") => return Err(AuthorizationError::Denied),
         other => {
+            let other = other.map(Shown::of);
             let cause = format!("decision is neither allow nor deny: got {other:?}");
             return Err(AuthorizationError::Answer(cause));
         }

@@ -143,11 +143,12 @@ impl From<AuthorizationError> for Refusal {
         let cause = error.to_string();
         let refusal = match error {
             E::NoPeople => Self::broken(Rule::Defect),
-            E::NoClient | E::UnknownClient(_) | E::DisabledClient | E::OtherClient => {
-                nowhere(Rule::Client)
-            }
+            E::NoClient
+            | E::UnknownClient(_)
+            | E::DisabledClient
+            | E::OtherClient
+            | E::AsksNobody => nowhere(Rule::Client),
             E::NoRedirectUri | E::UnregisteredRedirectUri(_) => nowhere(Rule::RedirectUri),
-            E::AsksNobody => nowhere(Rule::Consent),
             E::NotAllowed => Self::new(
                 ErrorCode::UNAUTHORIZED_CLIENT,
                 Rule::Grant,

@@ -11,7 +11,10 @@ use super::{
     page::Allowed,
     sign_in::{Anew, present},
 };
-use crate::server::{Answer, Context, Decision, Refusal, Request, consent_link::CONSENT};
+use crate::server::{
+    Answer, Context, Decision, Refusal, Request,
+    consent_link::{CONSENT, consent_link},
+};
 
 /// Where a request stands.
 #[derive(Debug)]
@@ -112,6 +115,14 @@ impl Step {
                 people.consent_page.show(context, request, *consent).await
             }
             Self::Consent(consent) => Ok(Answer::see_other(&consent.location(context))),
+            // A form is answered by the way to a page, so that it is not sent once more.
+            Self::Allowed(allowed) if request.method() == Method::POST => {
+                let (client, subject) = (allowed.request.client().id(), &allowed.subject.id);
+                let scope = allowed.request.wanted().scope.as_ref();
+                let issuer = context.identity().issuer();
+                let link = consent_link(issuer, client, scope, subject);
+                Ok(Answer::see_other(&link))
+            }
             Self::Allowed(allowed) => people.consent_page.done(context, request, *allowed).await,
             Self::Done(hand_over) => Ok(lead(context, request, hand_over).await),
         }

@@ -56,6 +56,7 @@ pub struct Route {
     body: BodyKind,
     record: Record,
     repeatable: &'static [&'static str],
+    person: Option<&'static str>,
 }
 
 /// Largest form, in octets.
@@ -71,6 +72,7 @@ impl Route {
             body: BodyKind::Form(MAX_FORM_BYTES),
             record: Record::Decision,
             repeatable: &[],
+            person: None,
         }
     }
 
@@ -136,6 +138,14 @@ impl Route {
         self
     }
 
+    /// Names the field of a page's form in which people say who they are: wrong tries count against
+    /// that name. On a page nothing else says whose a try is.
+    #[must_use]
+    pub fn naming(mut self, field: &'static str) -> Self {
+        self.person = Some(field);
+        self
+    }
+
     /// The name in decisions and metrics.
     pub fn name(&self) -> &'static str {
         self.name
@@ -153,6 +163,16 @@ impl Route {
 
     pub(in crate::server) fn body(&self) -> BodyKind {
         self.body
+    }
+
+    /// Whether people's browsers come here: what a client would prove itself with is not looked at.
+    pub(in crate::server) fn is_for_people(&self) -> bool {
+        matches!(self.body, BodyKind::Page(_) | BodyKind::Query)
+    }
+
+    /// The field in which people say who they are.
+    pub(in crate::server) fn person(&self) -> Option<&'static str> {
+        self.person
     }
 
     pub(in crate::server) fn repeatable(&self) -> &'static [&'static str] {
