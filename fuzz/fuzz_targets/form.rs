@@ -122,7 +122,10 @@ fn check_parameters(form: &Request, pairs: &Pairs<'_>) {
     let resources = pairs
         .iter()
         .filter(|(name, value)| name == "resource" && !value.is_empty());
-    assert!(form.parameters("resource").eq(resources.map(|(_, value)| &**value)));
+    assert!(
+        form.parameters("resource")
+            .eq(resources.map(|(_, value)| &**value))
+    );
 }
 
 fn repeated(pairs: &Pairs<'_>) -> bool {

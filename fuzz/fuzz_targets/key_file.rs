@@ -21,6 +21,7 @@ fuzz_target!(|input: &[u8]| {
     match &file.credential {
         Credential::PrivateKey(key) => check_key(key),
         Credential::Secret(secret) => assert_eq!(file.signing_key().is_ok(), secret.len() >= 32),
+        _ => unreachable!("a kind of credential that is not tried here"),
     }
     // Only an RSA key has a place in the form of service accounts, and only such a one was read.
     let written = file.to_text().expect("a file that was read can be written");
@@ -66,6 +67,7 @@ fn is_what_it_says(file: &KeyFile, lax: &Value) {
                 );
             }
         }
+        _ => unreachable!("a kind of credential that is not tried here"),
     }
 }
 
