@@ -39,8 +39,8 @@ use crate::feed::{Change, Feed, Load, Look, News};
 
 /// How soon after one look for a request a request makes another. A command needs longer to end
 /// after its commit, so a client that it created is found by the request that follows. No number of
-/// requests makes the database look more often: at full load these looks are less than one
-/// hundredth of the work.
+/// requests makes the database look more often: at full load a token costs as much with this time
+/// as with five times as much.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Parsed registrations and signing keys of a database, and how far its feed was read.
