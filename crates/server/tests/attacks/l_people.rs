@@ -1,7 +1,13 @@
 //! CA: attacks on the pages where people sign in, say yes and take it back, at the running binary by
 //! plain HTTP. What browsers do is tried in `tests/foreign/browser.rs`.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::LazyLock};
+use std::{
+    collections::BTreeSet,
+    fs, panic,
+    path::Path,
+    sync::{LazyLock, mpsc},
+    thread,
+};
 
 use grantor_testkit::binary::browser::{Browser, Form};
 use rusqlite::Connection;
@@ -112,7 +118,7 @@ fn client(server: &Server, id: &str, more: &[&str]) -> std::path::PathBuf {
 
 /// A parameter on the way back to the client.
 fn parameter(handed_over: &Answer, name: &str) -> String {
-    let url = handed_over.leads_to();
+    let url = handed_over.leads_to().or(handed_over.header("location"));
     let url = url.unwrap_or_else(|| unreachable!("leads nowhere: {handed_over:?}"));
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -534,6 +540,76 @@ fn c093_another_password_ends_all_other_sessions() {
     after.accept(&link, "another battery of horses");
     assert_eq!(before.open("/me").status, 303, "to the sign-in page");
     assert_eq!(after.open("/me").status, 200, "control");
+}
+
+/// CA08, CA10: whatever a kill cuts off, a code gives one token at most; one that was not redeemed
+/// works after the restart.
+#[test]
+fn ca08_a_code_is_redeemed_once_at_most_through_a_kill() {
+    let mut here = Here::start("[person]");
+    here.person("alice");
+    for round in 0..4 {
+        let code = |here: &Here| {
+            let mut browser = here.browser();
+            browser.sign_in("alice", PASSWORD);
+            let page = browser.follow(AUTHORIZE);
+            let is_consent = |form: &Form| form.action == "/consent/decision";
+            match page.forms().iter().find(|form| is_consent(form)) {
+                Some(form) => browser.submit(form, &[("decision", "allow")]),
+                None => page,
+            }
+        };
+        let (used, unused) = (code(&here), code(&here));
+        let answered = thread::scope(|scope| {
+            let (told, first) = mpsc::channel();
+            let here = &here;
+            let redeeming: Vec<_> = (0..24)
+                .map(|_| {
+                    let (told, used) = (told.clone(), &used);
+                    scope.spawn(move || {
+                        let answer = panic::catch_unwind(|| here.redeem(used).status);
+                        let _ = told.send(());
+                        answer.unwrap_or(0)
+                    })
+                })
+                .collect();
+            if round % 2 == 1 {
+                first.recv().expect("an answer");
+            }
+            here.server.signal("KILL");
+            let answers = redeeming
+                .into_iter()
+                .map(|each| each.join().expect("ended"));
+            answers.filter(|status| *status == 200).count()
+        });
+        here.server = here.server.kill_and_restart();
+        let again = here.redeem(&used).status;
+        let successes = answered + usize::from(again == 200);
+        assert!(successes <= 1, "round {round}: {successes}");
+        assert_eq!(here.redeem(&used).status, 400, "round {round}");
+        assert_eq!(here.redeem(&unused).status, 200, "control, round {round}");
+    }
+}
+
+/// C099, C055: also of somebody who has the name later.
+#[test]
+fn c099_the_session_of_somebody_disabled_or_deleted_is_nobodys() {
+    let here = here();
+    let (name, mut other) = ("c099-alice", here.person("c099-bob"));
+    let mut browser = here.person(name);
+    let mut is_in = |status: u16| browser.open("/me").status == status;
+    assert!(is_in(200));
+    here.server.ok(&["subject", "disable", name]);
+    here.server.wait_until("disabled", || is_in(303));
+    here.server.ok(&["subject", "enable", name]);
+    here.server.wait_until("enabled", || is_in(200));
+    here.server.ok(&["subject", "delete", name]);
+    here.server.wait_until("deleted", || is_in(303));
+    here.server.ok(&["subject", "create", name]);
+    let accepted = here.invitation(name, &[]);
+    here.browser().accept(&accepted, PASSWORD);
+    assert!(is_in(303), "the session of the one before");
+    assert_eq!(other.open("/me").status, 200, "control");
 }
 
 #[test]
