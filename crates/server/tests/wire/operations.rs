@@ -1097,11 +1097,11 @@ fn a_last_start_that_makes_no_sense_is_as_none() {
     );
     fs::write(&victim, "untouched").expect("written");
     std::os::unix::fs::symlink(&victim, &part).expect("a link");
-    fs::remove_file(server.data().join("last-start.json")).expect("removed");
+    let note = server.data().join("last-start.json");
+    server.wait_until("the start is noted", || note.is_file());
+    fs::remove_file(&note).expect("removed");
     let server = server.kill_and_restart();
-    server.wait_until("the start is noted", || {
-        server.data().join("last-start.json").is_file()
-    });
+    server.wait_until("the start is noted again", || note.is_file());
     assert_eq!(fs::read_to_string(&victim).expect("a file"), "untouched");
 }
 
