@@ -53,7 +53,6 @@ struct ConsentView {
 struct DoneView {
     frame: Frame,
     client: ClientView,
-    allowed: bool,
     scopes: Vec<ScopeView>,
     until: Option<String>,
     me: String,
@@ -122,7 +121,6 @@ impl ConsentPage for ConsentPages {
         let view = DoneView {
             frame: Frame::new(&desk.site, "consent"),
             client: ClientView::of(client),
-            allowed: true,
             scopes: ScopeView::all(&*desk.registry.scope_texts, &scope).await?,
             until: record.and_then(|record| record.expires_at).map(minute),
             me: desk.site.path("me"),
