@@ -167,6 +167,39 @@ pub(crate) mod algorithm_name {
     }
 }
 
+/// As [`seconds`], of what is always there.
+pub(crate) mod whole_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        duration.as_secs().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+/// As [`algorithm_name`], of several.
+pub(crate) mod algorithm_names {
+    use grantor_jose::Algorithm;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(algorithms: &[Algorithm], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(algorithms.iter().map(|algorithm| algorithm.name()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Algorithm>, D::Error> {
+        let known = |name: String| {
+            Algorithm::from_name(&name).ok_or_else(|| D::Error::custom("unknown algorithm"))
+        };
+        let names = Vec::<String>::deserialize(from)?;
+        names.into_iter().map(known).collect()
+    }
+}
+
 impl ClientMetadata {
     /// Most redirect URIs.
     pub const MAX_REDIRECT_URIS: usize = 20;

@@ -1,18 +1,21 @@
-//! What is registered: clients with their keys and secrets, subjects with their passwords, permissions, texts of
-//! scopes. Nouns without
-//! I/O; where they are kept is for [`storage`](crate::storage).
+//! What is registered: clients with their keys and secrets, subjects with their passwords,
+//! permissions, texts of scopes, issuers and trusts. Nouns without I/O; where they are kept is for [`storage`](crate::storage).
 
 mod authentication;
 mod change;
 mod client;
 mod client_key;
 mod client_secret;
+mod condition;
+mod issuer;
 mod password;
 mod permission;
 mod resource;
 mod revision;
 mod scope_text;
 mod subject;
+mod trust;
+mod trusts;
 
 pub use authentication::{
     Authentication, DigestedSecrets, Keys, MacAlgorithm, OtherMethod, ReadableSecrets, SecretVia,
@@ -23,15 +26,24 @@ pub use client::{
     AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ConsentPolicy,
     TokenFormat,
 };
-pub(crate) use client::{algorithm_name, is_default, seconds};
+pub(crate) use client::{algorithm_name, algorithm_names, is_default, seconds, whole_seconds};
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
+pub use condition::{Condition, ConditionError};
+pub use issuer::{
+    AudienceMatch, Fetching, KeyOrigin, ReplayPolicy, TemplateRef, TrustedIssuer, UploadedKey,
+};
 pub use password::{Password, PasswordDigest, PasswordDigestError};
 pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};
 pub use resource::{Resource, ResourceId};
 pub use revision::Revision;
 pub use scope_text::ScopeText;
 pub use subject::Subject;
+pub use trust::{
+    ClaimCopy, Match, Mode, Pin, PinValue, SubjectMapping, SubjectTemplate, TemplateError, Trust,
+    Unmapped,
+};
+pub use trusts::{Issuers, Trusts};
 
 /// What is shown of a digest: enough to tell two secrets apart, too little to find one.
 fn fingerprint(digest: &[u8; 32]) -> String {

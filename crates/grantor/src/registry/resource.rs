@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     Client, ClientKey, ClientSecret, Password, Permission, PermissionId, Revision, ScopeText,
-    Subject,
+    Subject, Trust, TrustedIssuer,
 };
-use crate::types::{ClientId, ScopeToken, SubjectId};
+use crate::types::{ClientId, IssuerId, Name, ScopeToken, SubjectId};
 
 /// Something that is registered under a name: a client, a subject, a permission.
 pub trait Resource: Clone + fmt::Debug + Send + Sync + 'static {
@@ -69,6 +69,70 @@ impl ResourceId for ScopeToken {
 
     fn from_text(text: &str) -> Option<Self> {
         Self::parse(text).ok()
+    }
+}
+
+impl ResourceId for IssuerId {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl ResourceId for Name {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl Resource for TrustedIssuer {
+    type Id = IssuerId;
+
+    const NAME: &'static str = "issuer";
+
+    fn id(&self) -> IssuerId {
+        self.id.clone()
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn document(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Resource for Trust {
+    type Id = Name;
+
+    const NAME: &'static str = "trust";
+
+    fn id(&self) -> Name {
+        self.name.clone()
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn document(&self) -> Value {
+        json!(self)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod conformance;
 mod error;
 mod from_registry;
 mod health;
+mod issuer;
 mod keys;
 mod log;
 mod memory;
@@ -30,6 +31,7 @@ pub use client::ClientSource;
 pub use error::StoreError;
 pub use from_registry::FromRegistry;
 pub use health::{Figures, Readiness, StoreFigures};
+pub use issuer::IssuerSource;
 pub use keys::{KeyStore, SigningKeyInfo};
 pub use log::{
     ChangeFilter, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Logged, Start,
