@@ -20,6 +20,8 @@ mod profile;
 #[cfg(feature = "server")]
 mod rules;
 #[cfg(feature = "server")]
+mod trust_check;
+#[cfg(feature = "server")]
 mod verifier;
 
 #[cfg(feature = "server")]
@@ -41,6 +43,8 @@ pub use party::{Parties, Party, PartyError, Signed};
 pub use profile::Profile;
 #[cfg(feature = "server")]
 pub use rules::MAX_TOKEN_ID_BYTES;
+#[cfg(feature = "server")]
+pub use trust_check::{ClaimCheck, ClaimRule, SetAside, TrustCheck};
 #[cfg(feature = "server")]
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};
 

@@ -1,14 +1,14 @@
 //! Choosing a client's key for an assertion. Keys come from the registry only; the token merely
 //! points at one (RFC 8725 §3.1).
 
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use grantor_jose::{Algorithm, Header, JwkError, VerificationKey};
 
 use crate::{
     clock::UnixTime,
-    registry::{Client, ClientKey},
+    registry::{Client, ClientKey, TrustedIssuer},
     storage::StoreError,
     types::{AuthMethod, Needs},
 };
@@ -111,6 +111,9 @@ pub enum KeyError {
     /// All secrets have expired (RFC 7591 §3.2.1).
     #[error("the client's secrets have expired")]
     SecretExpired,
+    /// The party's keys are elsewhere, and cannot be had now.
+    #[error("the keys cannot be had: {0}")]
+    Unavailable(Box<dyn Error + Send + Sync>),
     /// The key's source failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -129,6 +132,23 @@ pub trait KeyResolver: Send + Sync + 'static {
         header: &Header,
         now: UnixTime,
     ) -> Result<Vec<Candidate>, KeyError>;
+
+    /// As [`KeyResolver::resolve_keys`], of an issuer. What is not overridden knows the keys that
+    /// were uploaded, and fetches none.
+    ///
+    /// # Errors
+    /// [`KeyError`]; [`KeyError::Unavailable`] if there are no keys at all and none can be had.
+    async fn resolve_issuer_keys(
+        &self,
+        issuer: &TrustedIssuer,
+        header: &Header,
+        now: UnixTime,
+    ) -> Result<Vec<Candidate>, KeyError> {
+        match issuer.keys.uploaded() {
+            Some(keys) => candidates(keys.iter().map(|uploaded| &uploaded.key), header, now),
+            None => Err(KeyError::Unavailable("this server fetches no keys".into())),
+        }
+    }
 }
 
 /// The keys that were registered with the client.
@@ -145,14 +165,15 @@ impl KeyResolver for RegisteredKeys {
         now: UnixTime,
     ) -> Result<Vec<Candidate>, KeyError> {
         match kind {
-            KeyKind::Public => public_keys(client, header, now),
+            KeyKind::Public => candidates(client.keys().iter(), header, now),
             KeyKind::Secret => secrets(client, header.algorithm(), now),
         }
     }
 }
 
-fn public_keys(
-    client: &Client,
+/// Of these keys, in their order, those that may have signed.
+fn candidates<'k>(
+    keys: impl Iterator<Item = &'k ClientKey>,
     header: &Header,
     now: UnixTime,
 ) -> Result<Vec<Candidate>, KeyError> {
@@ -160,7 +181,7 @@ fn public_keys(
     let named = |(_, key): &(usize, &ClientKey)| {
         header.key_id().is_none() || key.key_id() == header.key_id()
     };
-    let mut named = (1..).zip(client.keys()).filter(named).peekable();
+    let mut named = (1..).zip(keys).filter(named).peekable();
     if header.key_id().is_some() && named.peek().is_none() {
         return Err(KeyError::UnknownKeyId);
     }

@@ -114,6 +114,10 @@ pub struct ClientMetadata {
     /// How long a person's permission lasts, in whole seconds; until withdrawn if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
     pub permission_lifetime: Option<Duration>,
+    /// Whether trusts say how it authenticates: with the JWT of an issuer. Keys beside that are
+    /// not needed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub federated: bool,
     /// A disabled client is refused on its next request.
     pub enabled: bool,
     /// When it was registered.
@@ -222,6 +226,7 @@ impl ClientMetadata {
             homepage: None,
             consent: ConsentPolicy::default(),
             permission_lifetime: None,
+            federated: false,
             enabled: true,
             created_at,
         }

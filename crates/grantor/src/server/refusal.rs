@@ -63,6 +63,8 @@ const BUSY: &str = "the server cannot decide right now; try again";
 impl Refusal {
     /// What a party over its quota is told to wait: about as long as assertions commonly live.
     const QUOTA_WAIT: Duration = Duration::from_secs(60);
+    /// What is told to wait for keys that cannot be had: about as long as until the next try.
+    const KEYS_WAIT: Duration = Duration::from_secs(10);
 
     /// A refusal for a broken rule. `public` is what the sender is told: fixed words, and nothing
     /// that would tell an unauthenticated caller who is registered. The sender is not blamed.
@@ -256,6 +258,9 @@ impl Refusal {
     fn of_key(error: &KeyError, code: ErrorCode, public: &'static str) -> Self {
         match error {
             KeyError::Store(error) => Self::of_store(error),
+            KeyError::Unavailable(_) => {
+                Self::busy(Rule::IssuerKeys).retrying(Retry::Unavailable(Self::KEYS_WAIT))
+            }
             KeyError::UnknownKeyId
             | KeyError::NoKeyForAlgorithm(_)
             | KeyError::KeyExpired { .. }

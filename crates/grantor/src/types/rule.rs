@@ -69,6 +69,8 @@ rules! {
     Signature = "signature",
     /// `typ` does not name another kind of JWT (RFC 8725 §3.11).
     Type = "typ",
+    /// The JWT is a bearer token, bound to no key (RFC 7800).
+    Confirmation = "cnf",
     /// `iss` is the party that signed (RFC 7523 §3 (1)).
     IssuerClaim = "iss",
     /// `sub` is what the use of the assertion asks for (RFC 7523 §3 (2)).
@@ -89,6 +91,12 @@ rules! {
     Replay = "replay",
     /// The issuer has room for another used assertion.
     ReplayQuota = "replay_quota",
+    /// Exactly one trust of the issuer takes the JWT.
+    Trust = "trust",
+    /// The trust finds a subject in the JWT, which nobody else is.
+    MappedSubject = "mapped_subject",
+    /// The issuer's keys can be had.
+    IssuerKeys = "issuer_keys",
     /// The `scope` claim is a scope (RFC 6749 §3.3).
     ScopeClaim = "scope_claim",
     /// The subject is the client itself, or known and enabled (RFC 7523 §3 (2)).

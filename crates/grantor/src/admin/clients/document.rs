@@ -88,6 +88,9 @@ pub struct ClientDocument {
     /// How long a person's permission lasts, in seconds; until withdrawn if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
     pub permission_lifetime: Option<Duration>,
+    /// Whether it authenticates by the JWT of an issuer, as trusts say.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub federated: bool,
     /// When it was registered (RFC 3339). Not read: a registration keeps its own.
     #[serde(default, with = "time::optional")]
     pub created_at: Option<UnixTime>,
@@ -203,6 +206,7 @@ impl ClientDocument {
             homepage,
             consent,
             permission_lifetime,
+            federated,
             enabled,
             created_at,
         } = metadata.clone();
@@ -222,6 +226,7 @@ impl ClientDocument {
             description,
             consent,
             permission_lifetime,
+            federated,
             created_at: Some(created_at),
             jwks: PublicJwks::default(),
             keys: Vec::new(),
@@ -263,6 +268,7 @@ impl ClientDocument {
             homepage: self.client_uri.clone(),
             consent: self.consent,
             permission_lifetime: self.permission_lifetime,
+            federated: self.federated,
             enabled: self.enabled,
             created_at,
         }

@@ -173,6 +173,7 @@ fn key(party: &str, error: &KeyError) -> Failing {
     let own = Failing::at(Place::Own).expected(format_args!("a key of {party:?} in force"));
     match error {
         KeyError::Store(_) => Failing::before(Rule::Key),
+        KeyError::Unavailable(error) => Failing::before(Rule::Key).got(error),
         KeyError::UnknownKeyId => own,
         KeyError::NoKeyForAlgorithm(_)
         | KeyError::KeyExpired { .. }
@@ -318,6 +319,7 @@ mod tests {
                 (KeyError::KeyUnusable { source_of_key, error: JwkError::Point }, Key),
             ],
             KeyError::SecretExpired => [(KeyError::SecretExpired, Key)],
+            KeyError::Unavailable(_) => [(KeyError::Unavailable("away".into()), IssuerKeys)],
             KeyError::Store(_) => [(KeyError::Store(store()), Storage)],
         )
     }
