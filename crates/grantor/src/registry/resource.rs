@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Client, ClientKey, ClientSecret, Password, Permission, PermissionId, Revision, ScopeText,
-    Subject, Trust, TrustedIssuer,
+    Subject, Trust, TrustedIssuer, UploadedKey,
 };
 use crate::types::{ClientId, IssuerId, Name, ScopeToken, SubjectId};
 
@@ -110,7 +110,14 @@ impl Resource for TrustedIssuer {
     }
 
     fn document(&self) -> Value {
-        json!(self)
+        let fingerprint = |UploadedKey { key, added_at }: &UploadedKey| {
+            json!({"name": key.name(), "fingerprint": key.fingerprint(), "added_at": added_at, "expires_at": key.expires_at})
+        };
+        let mut document = json!(self);
+        if let Some(keys) = self.keys.uploaded() {
+            document["keys"]["keys"] = keys.iter().map(fingerprint).collect();
+        }
+        document
     }
 }
 

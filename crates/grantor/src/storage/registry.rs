@@ -5,22 +5,26 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Cursor, Log, Page, StoreError};
+use super::{Cursor, IssuerSource, Log, Page, StoreError};
 use crate::registry::{
     Actor, ChangeRecord, Client, Password, Permission, Resource, Revision, ScopeText, Subject,
+    Trust, TrustedIssuer,
 };
 
 /// One change of a registry. Complete: a backend knows all kinds, or does not compile.
 #[derive(Clone, Debug)]
 pub enum Change<R: Resource> {
     /// Registers a resource, if and only if its name is free: clients and subjects share their
-    /// names (RFC 9700 §4.15), a permission needs both its sides, and a password its subject.
+    /// names (RFC 9700 §4.15), a permission needs both its sides, and a password its subject. An
+    /// `iss` is no client id (RFC 8725 §3.12), an issuer's name is unique beside it, and a trust
+    /// needs its issuer and its client.
     Create(R),
     /// Replaces the resource of this name, if and only if its revision is still the one that this
-    /// one was read at.
+    /// one was read at, and it could be registered so.
     Replace(R),
     /// Removes the resource of this name with what hangs on it, if and only if there is one, and,
-    /// where a revision is named, it is still that.
+    /// where a revision is named, it is still that. Permissions and trusts hang on their client,
+    /// permissions and a password on their subject, trusts on their issuer.
     Delete(R::Id, Option<Revision>),
 }
 
@@ -82,6 +86,10 @@ pub enum AnyChange {
     Scope(Change<ScopeText>),
     /// Of a password.
     Password(Change<Password>),
+    /// Of an issuer.
+    Issuer(Change<TrustedIssuer>),
+    /// Of a trust.
+    Trust(Change<Trust>),
 }
 
 impl From<Change<Client>> for AnyChange {
@@ -114,6 +122,18 @@ impl From<Change<Password>> for AnyChange {
     }
 }
 
+impl From<Change<TrustedIssuer>> for AnyChange {
+    fn from(change: Change<TrustedIssuer>) -> Self {
+        Self::Issuer(change)
+    }
+}
+
+impl From<Change<Trust>> for AnyChange {
+    fn from(change: Change<Trust>) -> Self {
+        Self::Trust(change)
+    }
+}
+
 /// Changes resources of several kinds at once.
 #[async_trait]
 pub trait Batch: Send + Sync + 'static {
@@ -137,6 +157,9 @@ pub trait Registries:
     + Registry<Permission>
     + Registry<ScopeText>
     + Registry<Password>
+    + Registry<TrustedIssuer>
+    + Registry<Trust>
+    + IssuerSource
     + Batch
     + Log<ChangeRecord>
     + Sized
@@ -166,6 +189,16 @@ pub trait Registries:
         self
     }
 
+    /// The issuers. Those of the request path are [`IssuerSource::issuers`].
+    fn issuer_registry(&self) -> &dyn Registry<TrustedIssuer> {
+        self
+    }
+
+    /// The trusts. Those of the request path are [`IssuerSource::trusts`].
+    fn trust_registry(&self) -> &dyn Registry<Trust> {
+        self
+    }
+
     /// What was changed in all of them.
     fn changes(&self) -> &dyn Log<ChangeRecord> {
         self
@@ -178,6 +211,9 @@ impl<T> Registries for T where
         + Registry<Permission>
         + Registry<ScopeText>
         + Registry<Password>
+        + Registry<TrustedIssuer>
+        + Registry<Trust>
+        + IssuerSource
         + Batch
         + Log<ChangeRecord>
 {

@@ -1,6 +1,10 @@
 //! What is registered, in memory, and the record of their changes.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 
@@ -8,15 +12,16 @@ use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, Password, Permission, PermissionId, Permissions,
-        Resource, ResourceId, Revision, ScopeText, Subject,
+        Action, Actor, ChangeRecord, Client, Issuers, Password, Permission, PermissionId,
+        Permissions, Resource, ResourceId, Revision, ScopeText, Subject, Trust, TrustedIssuer,
+        Trusts,
     },
     server::Decision,
     storage::{
-        AnyChange, Applied, Batch, Change, ClientSource, Cursor, Page, PermissionSource, Registry,
-        StoreError, SubjectPermissions, SubjectSource,
+        AnyChange, Applied, Batch, Change, ClientSource, Cursor, IssuerSource, Page,
+        PermissionSource, Registry, StoreError, SubjectPermissions, SubjectSource,
     },
-    types::{ClientId, SubjectId},
+    types::{ClientId, IssuerId, SubjectId},
 };
 
 type Table<R> = BTreeMap<<R as Resource>::Id, Arc<R>>;
@@ -31,7 +36,17 @@ pub(super) struct Registered {
     permissions: Table<Permission>,
     scopes: Table<ScopeText>,
     passwords: Table<Password>,
+    issuers: Table<TrustedIssuer>,
+    trusts: Table<Trust>,
+    at_hand: AtHand,
     records: Records<ChangeRecord>,
+}
+
+/// What requests find issuers and trusts in, until one of them changes.
+#[derive(Debug, Default)]
+struct AtHand {
+    issuers: Option<Arc<Issuers>>,
+    trusts: HashMap<IssuerId, Arc<Trusts>>,
 }
 
 /// What the store must know of a kind of resource.
@@ -40,6 +55,14 @@ trait Kept: Resource {
 
     /// Whether there is room for a new one.
     fn check_new(&self, registered: &Registered) -> Result<(), StoreError>;
+
+    /// Whether it may take the place of the one of its name.
+    fn check_changed(&self, _: &Registered) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Drops what was made of it for requests.
+    fn forget(&self, _: &mut AtHand) {}
 
     /// Removes what ends with it.
     fn end_along(_: &Self::Id, _: &mut Registered, _: &mut Journal<'_>) {}
@@ -51,11 +74,16 @@ impl Kept for Client {
     }
 
     fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
-        registered.check_name(self.id().as_str())
+        registered.check_name(self.id().as_str())?;
+        match registered.issuers.contains_key(self.id().as_str()) {
+            true => Err(StoreError::Exists("client or issuer")),
+            false => Ok(()),
+        }
     }
 
     fn end_along(id: &ClientId, registered: &mut Registered, journal: &mut Journal<'_>) {
         registered.end_permissions(journal, |permission| permission.client == *id);
+        registered.end_trusts(journal, |trust| trust.client == *id);
     }
 }
 
@@ -124,6 +152,73 @@ impl Kept for Password {
     }
 }
 
+impl Kept for TrustedIssuer {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.issuers
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        if registered.issuers.contains_key(&self.id) {
+            return Err(StoreError::Exists("issuer"));
+        }
+        let is_client = |id| registered.clients.contains_key(&id);
+        if ClientId::parse(self.id.as_str()).is_ok_and(is_client) {
+            return Err(StoreError::Exists("client or issuer"));
+        }
+        self.check_changed(registered)
+    }
+
+    fn check_changed(&self, registered: &Registered) -> Result<(), StoreError> {
+        let others = registered.issuers.values();
+        let mut others = others.filter(|other| other.id != self.id);
+        if others.clone().any(|other| other.name == self.name) {
+            return Err(StoreError::Exists("issuer name"));
+        }
+        let has_domain = self.trust_domain.is_some();
+        match has_domain && others.any(|other| other.trust_domain == self.trust_domain) {
+            true => Err(StoreError::Exists("trust domain")),
+            false => Ok(()),
+        }
+    }
+
+    fn forget(&self, at_hand: &mut AtHand) {
+        at_hand.issuers = None;
+        at_hand.trusts.remove(&self.id);
+    }
+
+    fn end_along(id: &IssuerId, registered: &mut Registered, journal: &mut Journal<'_>) {
+        registered.end_trusts(journal, |trust| trust.issuer == *id);
+    }
+}
+
+impl Kept for Trust {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.trusts
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        self.check_changed(registered)?;
+        match registered.trusts.contains_key(&self.name) {
+            true => Err(StoreError::Exists("trust")),
+            false => Ok(()),
+        }
+    }
+
+    fn check_changed(&self, registered: &Registered) -> Result<(), StoreError> {
+        if !registered.issuers.contains_key(&self.issuer) {
+            return Err(StoreError::Missing("issuer"));
+        }
+        match registered.clients.contains_key(&self.client) {
+            true => Ok(()),
+            false => Err(StoreError::Missing("client")),
+        }
+    }
+
+    fn forget(&self, at_hand: &mut AtHand) {
+        at_hand.trusts.remove(&self.issuer);
+    }
+}
+
 impl Registered {
     /// Clients and subjects share their names.
     fn check_name(&self, name: &str) -> Result<(), StoreError> {
@@ -172,6 +267,8 @@ impl Registered {
             AnyChange::Permission(change) => self.make(change, journal).map(drop),
             AnyChange::Scope(change) => self.make(change, journal).map(drop),
             AnyChange::Password(change) => self.make(change, journal).map(drop),
+            AnyChange::Issuer(change) => self.make(change, journal).map(drop),
+            AnyChange::Trust(change) => self.make(change, journal).map(drop),
         }
     }
 
@@ -189,6 +286,7 @@ impl Registered {
             Change::Replace(resource) => {
                 let (id, revision) = (resource.id(), resource.revision());
                 self.check_revision::<R>(&id, Some(revision))?;
+                resource.check_changed(self)?;
                 (id, Some(resource.with_revision(revision.next())))
             }
             Change::Delete(id, revision) => {
@@ -217,10 +315,17 @@ impl Registered {
 
     /// Replaces what is registered under a name. Answers what was.
     fn put<R: Kept>(&mut self, id: &R::Id, resource: Option<Arc<R>>) -> Option<Arc<R>> {
-        match resource {
+        if let Some(after) = &resource {
+            after.forget(&mut self.at_hand);
+        }
+        let before = match resource {
             Some(resource) => R::table(self).insert(id.clone(), resource),
             None => R::table(self).remove(id),
+        };
+        if let Some(before) = &before {
+            before.forget(&mut self.at_hand);
         }
+        before
     }
 
     fn end_permissions(&mut self, journal: &mut Journal<'_>, ends: impl Fn(&Permission) -> bool) {
@@ -228,6 +333,38 @@ impl Registered {
         for (id, permission) in self.permissions.extract_if(.., ends) {
             journal.changed(id, Some(permission), None);
         }
+    }
+
+    fn end_trusts(&mut self, journal: &mut Journal<'_>, ends: impl Fn(&Trust) -> bool) {
+        let ended = self.trusts.values().filter(|trust| ends(trust));
+        let ended: Vec<_> = ended.map(|trust| trust.name.clone()).collect();
+        for name in ended {
+            let before = self.put::<Trust>(&name, None);
+            journal.changed(name, before, None);
+        }
+    }
+
+    /// All issuers, as requests find them.
+    fn issuers(&mut self) -> Arc<Issuers> {
+        let registered = self.issuers.values();
+        let made = || Arc::new(Issuers::new(registered.cloned()));
+        self.at_hand.issuers.get_or_insert_with(made).clone()
+    }
+
+    /// The trusts of this registration of an issuer. One that was registered later under the same
+    /// `iss` is another one.
+    fn trusts_of(&mut self, issuer: &TrustedIssuer) -> Arc<Trusts> {
+        let registered = self.issuers.get(&issuer.id);
+        if !registered.is_some_and(|found| found.revision.number == issuer.revision.number) {
+            return Arc::default();
+        }
+        let made = || {
+            let trusts = self.trusts.values();
+            let trusts = trusts.filter(|trust| trust.issuer == issuer.id);
+            Arc::new(Trusts::new(trusts.cloned()))
+        };
+        let at_hand = self.at_hand.trusts.entry(issuer.id.clone());
+        at_hand.or_insert_with(made).clone()
     }
 
     /// Keeps when permissions were used: in the hour in which it begins.
@@ -388,6 +525,17 @@ impl PermissionSource for MemoryStore {
             ..=PermissionId::by_person(client.clone(), subject.clone());
         let records = registered.permissions.range(of_both);
         Ok(Permissions::of(records.map(|(_, record)| record.clone())))
+    }
+}
+
+#[async_trait]
+impl IssuerSource for MemoryStore {
+    async fn issuers(&self) -> Result<Arc<Issuers>, StoreError> {
+        Ok(lock(&self.registered).issuers())
+    }
+
+    async fn trusts(&self, issuer: &TrustedIssuer) -> Result<Arc<Trusts>, StoreError> {
+        Ok(lock(&self.registered).trusts_of(issuer))
     }
 }
 
