@@ -24,7 +24,7 @@ use std::{
 use grantor::{
     clock::Clock,
     keys::KeyRing,
-    registry::{Client, Permissions, Subject},
+    registry::{Client, Issuers, Permissions, Subject, Trusts},
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -52,6 +52,10 @@ pub(crate) struct Cached<S: Feed> {
     clients: Entries<ClientId, Arc<Client>>,
     subjects: Entries<SubjectId, Subject>,
     permissions: Entries<(ClientId, SubjectId), Permissions>,
+    /// One entry, for all issuers.
+    issuers: Entries<(), Arc<Issuers>>,
+    /// By the number of the issuer.
+    trusts: Entries<u64, Arc<Trusts>>,
     ring: Ring,
     looks: Looks<S::Position>,
 }
@@ -85,6 +89,8 @@ impl<S: Feed + Load> Cached<S> {
             clients: Entries::new(),
             subjects: Entries::new(),
             permissions: Entries::new(),
+            issuers: Entries::new(),
+            trusts: Entries::new(),
             ring: Ring::new(moment),
             looks: Looks {
                 opened: Instant::now(),
@@ -163,6 +169,39 @@ impl<S: Feed + Load> Cached<S> {
         loaded.map(Option::unwrap_or_default)
     }
 
+    /// All issuers. As for a client, the look comes first where it is due: a request that names an
+    /// issuer need not name a client.
+    pub(crate) async fn issuers(&self) -> Result<Arc<Issuers>, StoreError> {
+        if !self.is_look_due()
+            && let Some(issuers) = self.issuers.get(&())
+        {
+            return Ok(issuers);
+        }
+        Box::pin(self.issuers_now()).await
+    }
+
+    async fn issuers_now(&self) -> Result<Arc<Issuers>, StoreError> {
+        if self.is_look_due() {
+            self.look_for_request().await?;
+        }
+        if let Some(issuers) = self.issuers.get(&()) {
+            return Ok(issuers);
+        }
+        let load = || async { self.source.issuers().await.map(Some) };
+        let loaded = self.issuers.load(&self.generation, &(), load).await;
+        loaded.map(Option::unwrap_or_default)
+    }
+
+    /// All trusts of the issuer with this number.
+    pub(crate) async fn trusts(&self, issuer: u64) -> Result<Arc<Trusts>, StoreError> {
+        if let Some(trusts) = self.trusts.get(&issuer) {
+            return Ok(trusts);
+        }
+        let load = || self.source.trusts(issuer);
+        let loaded = Box::pin(self.trusts.load(&self.generation, &issuer, load)).await;
+        loaded.map(Option::unwrap_or_default)
+    }
+
     /// Whether the last look for a request is some time ago.
     fn is_look_due(&self) -> bool {
         let due = Duration::from_millis(self.looks.due.load(Ordering::Acquire));
@@ -234,6 +273,8 @@ impl<S: Feed + Load> Cached<S> {
                 self.clients.clear();
                 self.subjects.clear();
                 self.permissions.clear();
+                self.issuers.clear();
+                self.trusts.clear();
             }
         }
     }
@@ -248,6 +289,11 @@ impl<S: Feed + Load> Cached<S> {
             Change::Permission(client, subject) => {
                 self.permissions.remove(&(client.clone(), subject.clone()));
             }
+            Change::Issuer(number) => {
+                self.issuers.remove(&());
+                self.trusts.remove(number);
+            }
+            Change::TrustsOf(issuer) => self.trusts.remove(issuer),
             // Read anew, for there always have to be some.
             Change::SigningKeys => {}
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use grantor::{
     clock::UnixTime,
-    registry::{Client, Permissions, Subject},
+    registry::{Client, Issuers, Permissions, Subject, Trusts},
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -50,6 +50,10 @@ pub(crate) enum Change {
     },
     Subject(SubjectId),
     Permission(ClientId, SubjectId),
+    /// An issuer, by its number.
+    Issuer(u64),
+    /// A trust of the issuer with this number.
+    TrustsOf(u64),
     SigningKeys,
 }
 
@@ -73,6 +77,15 @@ pub(crate) trait Load: Send + Sync + 'static {
         &self,
         key: &(ClientId, SubjectId),
     ) -> impl Future<Output = Result<Option<Permissions>, StoreError>> + Send;
+
+    /// All issuers.
+    fn issuers(&self) -> impl Future<Output = Result<Arc<Issuers>, StoreError>> + Send;
+
+    /// All trusts of the issuer with this number; `None` without such an issuer.
+    fn trusts(
+        &self,
+        issuer: u64,
+    ) -> impl Future<Output = Result<Option<Arc<Trusts>>, StoreError>> + Send;
 
     /// Adds the names of all clients.
     fn names(&self, known: &Arc<KnownNames>)

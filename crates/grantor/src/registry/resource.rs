@@ -110,9 +110,7 @@ impl Resource for TrustedIssuer {
     }
 
     fn document(&self) -> Value {
-        let fingerprint = |UploadedKey { key, added_at }: &UploadedKey| {
-            json!({"name": key.name(), "fingerprint": key.fingerprint(), "added_at": added_at, "expires_at": key.expires_at})
-        };
+        let fingerprint = |UploadedKey { key, added_at }: &UploadedKey| json!({"name": key.name(), "fingerprint": key.fingerprint(), "added_at": added_at, "expires_at": key.expires_at});
         let mut document = json!(self);
         if let Some(keys) = self.keys.uploaded() {
             document["keys"]["keys"] = keys.iter().map(fingerprint).collect();

@@ -8,8 +8,8 @@ use std::{
 use grantor::{
     clock::{SystemClock, UnixTime},
     jose::{Algorithm, PrivateJwk},
-    registry::ClientMetadata,
-    types::AuthMethod,
+    registry::{ClientMetadata, KeyOrigin, Resource as _, Revision, TrustedIssuer},
+    types::{AuthMethod, IssuerId, Name},
 };
 use tokio::{
     sync::Semaphore,
@@ -21,6 +21,7 @@ use super::*;
 /// A database.
 struct Fake {
     subjects: Mutex<HashMap<SubjectId, Subject>>,
+    issuers: Mutex<Vec<Arc<TrustedIssuer>>>,
     changes: Mutex<Vec<Change>>,
     /// How many reads may end.
     permits: Semaphore,
@@ -34,6 +35,7 @@ const MANY: usize = 1_000_000;
 fn store() -> Arc<Cached<Fake>> {
     let fake = Fake {
         subjects: Mutex::default(),
+        issuers: Mutex::default(),
         changes: Mutex::default(),
         permits: Semaphore::new(MANY),
         queries: AtomicUsize::new(0),
@@ -96,6 +98,23 @@ impl Fake {
     }
 }
 
+/// An issuer with this number.
+fn issuer(number: u64) -> TrustedIssuer {
+    let id = IssuerId::parse("https://idp.example").expect("an iss");
+    let (name, keys) = (Name::parse("idp"), KeyOrigin::Uploaded { keys: vec![] });
+    let issuer = TrustedIssuer::new(id, name.expect("a name"), keys, UnixTime::from_millis(0));
+    issuer.with_revision(Revision::first(number))
+}
+
+impl Fake {
+    /// There is this issuer now, and no other.
+    fn register(&self, issuer: TrustedIssuer) {
+        let mut changes = self.changes.lock().expect("the changes");
+        changes.push(Change::Issuer(issuer.revision.number));
+        *self.issuers.lock().expect("the issuers") = vec![Arc::new(issuer)];
+    }
+}
+
 impl Feed for Fake {
     type Position = usize;
 
@@ -134,6 +153,17 @@ impl Load for Fake {
         _: &(ClientId, SubjectId),
     ) -> Result<Option<Permissions>, StoreError> {
         self.read(None).await
+    }
+
+    async fn issuers(&self) -> Result<Arc<Issuers>, StoreError> {
+        let issuers = self.issuers.lock().expect("the issuers").clone();
+        self.read(Arc::new(Issuers::new(issuers))).await
+    }
+
+    async fn trusts(&self, issuer: u64) -> Result<Option<Arc<Trusts>>, StoreError> {
+        let is_it = |found: &Arc<TrustedIssuer>| found.revision.number == issuer;
+        let is_there = self.issuers.lock().expect("the issuers").iter().any(is_it);
+        self.read(is_there.then(Arc::default)).await
     }
 
     async fn names(&self, known: &Arc<KnownNames>) -> Result<(), StoreError> {
@@ -275,6 +305,79 @@ async fn where_the_one_that_reads_goes_away_the_next_one_reads() {
     let answers = others.join_all().await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
     assert_eq!(cached.source().queries(), 2);
+}
+
+#[tokio::test]
+async fn issuers_are_read_once_until_one_changes() {
+    let cached = store();
+    let issuers = async || cached.issuers().await.expect("read");
+    assert!(issuers().await.get("https://idp.example").is_none());
+    let request = || {
+        let cached = cached.clone();
+        async move { cached.issuers().await }
+    };
+    cached.source().register(issuer(7));
+    cached.look().await.expect("a look");
+    cached.source().hold();
+    let requests = at_once(100, request).await;
+    cached.source().release();
+    for answer in requests.join_all().await {
+        let found = answer.expect("read");
+        assert!(found.numbered(7).is_some());
+    }
+    assert_eq!(cached.source().queries(), 2, "one before the change");
+    assert!(Arc::ptr_eq(&issuers().await, &issuers().await));
+    let change = Change::Subject(alice());
+    let changes = || cached.source().changes.lock().expect("the changes");
+    changes().push(change);
+    cached.look().await.expect("a look");
+    issuers().await;
+    assert_eq!(cached.source().queries(), 2, "of something else");
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_issuers_looks_for_changes() {
+    let cached = store();
+    cached.issuers().await.expect("read");
+    cached.source().register(issuer(7));
+    let looks = cached.source().looks();
+    // As long as a look is due.
+    cached.looks.due.store(0, Ordering::Release);
+    let found = cached.issuers().await.expect("read");
+    assert!(found.numbered(7).is_some());
+    assert_eq!(cached.source().looks(), looks + 1);
+    cached.source().is_down.store(true, Ordering::SeqCst);
+    cached.looks.due.store(0, Ordering::Release);
+    assert!(cached.issuers().await.is_err(), "nobody knows what changed");
+}
+
+#[tokio::test]
+async fn trusts_are_read_anew_where_a_trust_of_their_issuer_or_it_changed() {
+    let cached = store();
+    cached.source().register(issuer(7));
+    cached.look().await.expect("a look");
+    let trusts = async || cached.trusts(7).await.expect("read");
+    for (change, is_about_them) in [
+        (Change::TrustsOf(8), false),
+        (Change::TrustsOf(7), true),
+        (Change::Issuer(7), true),
+    ] {
+        let before = trusts().await;
+        assert!(Arc::ptr_eq(&before, &trusts().await));
+        let changes = || cached.source().changes.lock().expect("the changes");
+        changes().push(change.clone());
+        cached.look().await.expect("a look");
+        let after = trusts().await;
+        assert_eq!(!Arc::ptr_eq(&before, &after), is_about_them, "{change:?}");
+    }
+    let (before, queries) = (cached.trusts(8).await, cached.source().queries());
+    assert!(before.expect("read").all().is_empty());
+    cached.trusts(8).await.expect("read");
+    let read_again = cached.source().queries() - queries;
+    assert_eq!(
+        read_again, 1,
+        "of an issuer that is not there, nothing is kept"
+    );
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub(super) enum Replaced {
 /// The changes after `last`, and the newest position.
 fn changes_since(connection: &Connection, last: Position) -> rusqlite::Result<Look<Position>> {
     let mut statement = connection.prepare_cached(
-        "SELECT sequence, tag, resource, change.client, subject, number FROM change LEFT JOIN client ON client.id = change.client \
+        "SELECT sequence, tag, resource, change.client, subject, number, issuer FROM change LEFT JOIN client ON client.id = change.client \
          WHERE sequence > ?1 ORDER BY sequence",
     )?;
     let mut rows = statement.query([last.sequence])?;
@@ -105,9 +105,12 @@ fn changes_since(connection: &Connection, last: Position) -> rusqlite::Result<Lo
 fn change(row: &Row<'_>) -> rusqlite::Result<Option<Change>> {
     let client: Option<String> = row.get(3)?;
     let subject: Option<String> = row.get(4)?;
+    let issuer = row.get::<_, Option<i64>>(6)?.map(i64::unsigned_abs);
     let client = client.and_then(|client| ClientId::parse(&client).ok());
     let subject = subject.and_then(|subject| SubjectId::parse(&subject).ok());
     Ok(match (row.get_ref(2)?.as_str()?, client, subject) {
+        ("issuer", None, None) => issuer.map(Change::Issuer),
+        ("trust", None, None) => issuer.map(Change::TrustsOf),
         ("client", Some(id), None) => Some(Change::Client {
             id,
             number: row.get(5)?,

@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
-    permission,
+    issuer, permission,
     registry::{Changing, Stored},
-    revision,
+    revision, trust,
 };
 use crate::MasterKey;
 
@@ -61,12 +61,16 @@ impl Stored for Client {
     }
 
     fn record_what_goes_along(changing: &mut Changing<'_>, id: &ClientId) -> Result<(), Failure> {
-        changing.goes_along(permission::of_client(changing.connection, id))
+        changing.goes_along(permission::of_client(changing.connection, id))?;
+        changing.goes_along(trust::of_client(changing.connection, id))
     }
 }
 
 fn create(connection: &Connection, master_key: &MasterKey, client: &Client) -> Result<(), Failure> {
     let id = client.id().as_str();
+    if issuer::number(connection, id)?.is_some() {
+        return Err(StoreError::Exists("client or issuer").into());
+    }
     let taken = StoreError::Exists("client or subject");
     on_constraint(
         connection.execute("INSERT INTO party (name, kind) VALUES (?1, 'client')", [id]),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use grantor::storage::StoreError;
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, Row};
 
 use crate::{Exposure, MasterKeyError};
 
@@ -175,6 +175,16 @@ pub(super) fn unreadable(
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> StoreError {
     StoreError::Failed(format!("stored {what} cannot be read: {}", error.into()).into())
+}
+
+/// The text in a column.
+pub(super) fn text<'r>(
+    row: &'r Row<'_>,
+    column: usize,
+    what: &'static str,
+) -> Result<&'r str, Failure> {
+    let text = row.get_ref(column)?.as_str();
+    Ok(text.map_err(|error| unreadable(what, error))?)
 }
 
 /// A unique or foreign key constraint that did not hold.

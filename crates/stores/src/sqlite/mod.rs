@@ -15,6 +15,7 @@ mod claim_rows;
 mod client;
 mod decision;
 mod error;
+mod issuer;
 mod log;
 mod marks;
 mod open;
@@ -33,6 +34,7 @@ mod source;
 mod steady;
 mod subject;
 mod sweeper;
+mod trust;
 mod writer;
 
 use std::sync::{Arc, Mutex};

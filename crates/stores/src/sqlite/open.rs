@@ -60,6 +60,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0017_password.sql")),
     M::up(include_str!("../../migrations/0018_permission_origin.sql")),
     M::up(include_str!("../../migrations/0019_permission_use.sql")),
+    M::up(include_str!("../../migrations/0020_issuer_trust.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -161,6 +161,8 @@ impl Changing<'_> {
             AnyChange::Permission(change) => self.make(change).map(drop),
             AnyChange::Scope(change) => self.make(change).map(drop),
             AnyChange::Password(change) => self.make(change).map(drop),
+            AnyChange::Issuer(change) => self.make(change).map(drop),
+            AnyChange::Trust(change) => self.make(change).map(drop),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use grantor::{
     clock::UnixTime,
-    registry::{Client, Permissions, Subject},
+    registry::{Client, Issuers, Permissions, Subject, Trusts},
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -16,11 +16,12 @@ use super::{
     change::{self, Position, Replaced},
     client,
     error::{Failure, failed},
+    issuer,
     marks::Marks,
     permission,
     readers::Readers,
     seen::Seen,
-    signing_key, subject,
+    signing_key, subject, trust,
 };
 use crate::{
     MasterKey,
@@ -75,7 +76,18 @@ impl Load for Source {
             .read_here(|connection| permission::load_all(connection, key))
     }
 
-    /// The one read that takes long. The store's own threads may wait for it.
+    /// There may be many.
+    async fn issuers(&self) -> Result<Arc<Issuers>, StoreError> {
+        self.readers.read(issuer::load_all).await
+    }
+
+    /// There may be thousands.
+    async fn trusts(&self, issuer: u64) -> Result<Option<Arc<Trusts>>, StoreError> {
+        let read = move |connection: &Connection| trust::load_all(connection, issuer);
+        self.readers.read(read).await
+    }
+
+    /// A read that takes long. The store's own threads may wait for it.
     async fn names(&self, known: &Arc<KnownNames>) -> Result<(), StoreError> {
         let known = known.clone();
         let read = move |connection: &Connection| Ok(add_names(connection, &known)?);
