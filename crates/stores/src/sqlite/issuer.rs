@@ -148,7 +148,7 @@ pub(super) fn load_all(connection: &Connection) -> Result<Arc<Issuers>, Failure>
             Err(Failure::Store(StoreError::Failed(error))) => {
                 let iss = row.get_ref(0)?.as_bytes().unwrap_or_default();
                 let issuer = String::from_utf8_lossy(iss);
-                tracing::warn!(%issuer, %error, "a stored issuer is left out; remove it");
+                tracing::error!(%issuer, %error, "a stored issuer is left out; remove it");
             }
             Err(failure) => return Err(failure),
         }

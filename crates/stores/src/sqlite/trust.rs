@@ -118,7 +118,7 @@ pub(super) fn load_all(
     }
     let which = select_trust!("WHERE trust.issuer = ?1");
     let leave_out = |trust: &str, error: &dyn std::error::Error| {
-        tracing::warn!(trust, %error, "a stored trust is left out; remove or replace it");
+        tracing::error!(trust, %error, "a stored trust is left out; remove it");
     };
     let trusts = read_each(connection, which, [issuer], leave_out)?;
     let trusts = Trusts::new(trusts.into_iter().map(Arc::new));

@@ -80,7 +80,7 @@ fn in_a_minute() -> UnixTime {
 /// Asks until it is so, or fails after a second: the bound within which a change by another process
 /// is in force.
 #[track_caller]
-fn within_a_second(is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+pub fn within_a_second(is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     wait::within(Duration::from_secs(1), "in force", is_so)
 }
 

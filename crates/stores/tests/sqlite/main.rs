@@ -5,5 +5,6 @@ mod code;
 mod decisions;
 mod earlier_version;
 mod feed;
+mod issuers;
 mod laws;
 mod refresh;

@@ -7,6 +7,7 @@
 //! The steps of a law are spread over two handles: what one does counts at the other.
 
 pub mod artifact;
+pub mod issuer_replay;
 pub mod keys;
 pub mod log;
 pub mod permission_use;
@@ -34,6 +35,7 @@ macro_rules! store_suite {
         $crate::artifact_suite!($make);
         $crate::log_suite!($make);
         $crate::permission_use_suite!($make);
+        $crate::issuer_replay_suite!($make);
         $crate::key_suite!($make);
     };
 }

@@ -1,6 +1,7 @@
 //! The laws of the registries.
 
 mod changing;
+mod issuers;
 mod lists;
 mod permissions;
 mod records;
@@ -24,7 +25,7 @@ use crate::{
     types::{AuthMethod, GrantType, Scope},
 };
 
-pub use self::{changing::*, lists::*, permissions::*, records::*, resources::*};
+pub use self::{changing::*, issuers::*, lists::*, permissions::*, records::*, resources::*};
 pub use super::person::{
     c005_a_text_of_a_scope_is_kept, c055_a_password_ends_with_its_subject,
     c094_a_password_is_a_subjects, no_digest_is_in_a_record,
@@ -71,6 +72,17 @@ macro_rules! registry_suite {
             c094_a_password_is_a_subjects
             c055_a_password_ends_with_its_subject
             no_digest_is_in_a_record
+            issuers_and_trusts_come_back_as_they_went_in
+            t018_an_iss_is_no_client_id
+            an_issuer_has_an_iss_a_name_and_a_trust_domain_of_its_own
+            a_trust_needs_its_issuer_and_its_client
+            t092_trusts_end_with_their_issuer
+            trusts_end_with_their_client
+            t090_a_change_of_an_issuer_or_a_trust_is_in_force
+            a_trust_that_is_given_to_another_issuer_is_its
+            of_issuers_and_trusts_nothing_is_changed_unless_everything_is
+            issuers_and_trusts_are_listed_in_order
+            no_uploaded_key_is_in_a_record
         }
     };
 }
