@@ -88,6 +88,14 @@ impl Jwk {
         }
     }
 
+    /// The same key, which is for verifying whatever its `use` says.
+    pub(crate) fn for_verifying(self) -> Self {
+        Self {
+            verifies: true,
+            ..self
+        }
+    }
+
     /// The one algorithm this key is for: its `alg`, else the only one its curve allows. `None` for
     /// RSA without `alg`.
     pub fn algorithm(&self) -> Option<Algorithm> {
@@ -296,6 +304,14 @@ fn unsigned(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, JwkError> 
 
 /// Whether `use` and `key_ops` allow verifying (RFC 7517 §4.2, §4.3).
 pub(crate) fn may_verify(jwk: &Members<'_>) -> Result<bool, JwkError> {
+    may_verify_as(jwk, |key_use| matches!(key_use, None | Some("sig")))
+}
+
+/// As [`may_verify`], where these are the values of `use` that mean it.
+pub(crate) fn may_verify_as(
+    jwk: &Members<'_>,
+    means_it: fn(Option<&str>) -> bool,
+) -> Result<bool, JwkError> {
     let key_use = text(jwk, "use")?;
     let operations = match jwk.get("key_ops") {
         None => None,
@@ -314,8 +330,7 @@ pub(crate) fn may_verify(jwk: &Members<'_>) -> Result<bool, JwkError> {
     match key_use {
         _ if repeated => Err(JwkError::Use),
         Some("enc") if operations.is_some() && by_operations => Err(JwkError::Use),
-        None | Some("sig") => Ok(by_operations),
-        Some(_) => Ok(false),
+        key_use => Ok(means_it(key_use) && by_operations),
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::{
     Jwk, JwkError, JwkSetError, VerificationKey,
     json::{self, Members, Node},
-    jwk::{may_verify, not_private},
+    jwk::{may_verify, may_verify_as, not_private},
 };
 
 /// The usable public keys of a set, and why the others were skipped.
@@ -48,6 +48,22 @@ impl JwkSet {
     /// # Errors
     /// [`JwkSetError`] if this is no key set, or if any key in it is private or symmetric.
     pub fn parse(input: &[u8]) -> Result<Self, JwkSetError> {
+        Self::read(input, usable)
+    }
+
+    /// Reads the keys of a SPIFFE bundle that verify JWT-SVIDs (SPIFFE Trust Domain and Bundle
+    /// §4.2.2, JWT-SVID §6): those with `use: jwt-svid` and a `kid`. As [`JwkSet::parse`] else.
+    ///
+    /// # Errors
+    /// As [`JwkSet::parse`].
+    pub fn parse_spiffe(input: &[u8]) -> Result<Self, JwkSetError> {
+        Self::read(input, usable_for_svids)
+    }
+
+    fn read(
+        input: &[u8],
+        usable: fn(&Members<'_>) -> Result<VerificationKey, JwkError>,
+    ) -> Result<Self, JwkSetError> {
         let set = json::members(input)?;
         let Some(Node::Array(nodes)) = set.get("keys") else {
             return Err(JwkSetError::NoKeys);
@@ -85,7 +101,22 @@ fn usable(jwk: &Members<'_>) -> Result<VerificationKey, JwkError> {
     if !may_verify(jwk)? {
         return Err(JwkError::NotForVerification);
     }
-    let jwk = Jwk::public_half(jwk)?;
+    vetted(Jwk::public_half(jwk)?)
+}
+
+fn usable_for_svids(jwk: &Members<'_>) -> Result<VerificationKey, JwkError> {
+    not_private(jwk)?;
+    if !may_verify_as(jwk, |key_use| key_use == Some("jwt-svid"))? {
+        return Err(JwkError::NotForVerification);
+    }
+    let jwk = Jwk::public_half(jwk)?.for_verifying();
+    match jwk.key_id() {
+        None | Some("") => Err(JwkError::Missing("kid")),
+        Some(_) => vetted(jwk),
+    }
+}
+
+fn vetted(jwk: Jwk) -> Result<VerificationKey, JwkError> {
     jwk.vet_briefly()?;
     VerificationKey::from_jwk(jwk)
 }

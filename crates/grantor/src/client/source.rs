@@ -18,7 +18,7 @@ use crate::{
     remote::{
         Fetch, given_or_brought,
         place::{MetadataSource, Place},
-        refreshing::{Lives, Refreshing, StaleAfter},
+        refreshing::{Crowd, Lives, Refreshing, StaleAfter},
     },
     types::{GrantType, Scope},
 };
@@ -31,11 +31,14 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 const METADATA_LIVES: Lives = Lives {
     minimum: Duration::from_secs(3600),
     maximum: Duration::from_secs(3600),
+    usual: Duration::from_secs(3600),
     stale: Duration::MAX,
     stale_after: StaleAfter::NoAnswer,
     cooldown: Duration::ZERO,
     pause: Duration::ZERO,
+    longest_pause: Duration::ZERO,
     timeout: METADATA_TIMEOUT,
+    crowd: Crowd::ANY,
 };
 
 /// Gives access tokens. A clone is the same source: make one per server and credential, and clone

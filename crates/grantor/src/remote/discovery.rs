@@ -1,7 +1,10 @@
 //! Where the metadata of an authorization server is found (RFC 8414 §3), how it is read, and why it
 //! cannot be used.
 
-use grantor_jose::{JsonError, json};
+use grantor_jose::{
+    JsonError,
+    json::{self, Object},
+};
 use http::{HeaderMap, StatusCode, header};
 
 use super::{
@@ -123,31 +126,45 @@ impl ServerMetadata {
     /// [`DiscoveryError`]; a document that names another issuer, or an endpoint in the clear, is
     /// refused as a whole.
     pub async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Self, DiscoveryError> {
-        let [first, second] = well_known(issuer)?;
-        match Self::read(fetch, issuer, &first).await {
-            Err(first) if first.is_no_metadata() => {
-                match Self::read(fetch, issuer, &second).await {
-                    Err(second) if second.is_no_metadata() => {
-                        Err(DiscoveryError::Nowhere(Box::new(first), Box::new(second)))
-                    }
-                    found => found,
-                }
-            }
-            found => found,
-        }
+        let read = |url: &str, document: &Object| Self::interpret(issuer, url, document);
+        let (_, metadata) = first_of(fetch, &well_known(issuer)?, read).await?;
+        Ok(metadata)
     }
+}
 
-    async fn read(fetch: &dyn Fetch, issuer: &str, url: &str) -> Result<Self, DiscoveryError> {
-        let answer = METADATA.get(fetch, url).await;
-        let answer = answer.map_err(|error| failed(url.to_owned(), error))?;
-        let not_json = |error| DiscoveryError::Json {
-            url: url.to_owned(),
-            content_type: content_type(answer.headers()),
-            error,
-        };
-        let document = json::parse_object(answer.body()).map_err(not_json)?;
-        Self::interpret(issuer, url, &document)
+/// Reads the metadata at the first of two places that has any. Answers the place, too.
+pub(super) async fn first_of<'p, T>(
+    fetch: &dyn Fetch,
+    [first, second]: &'p [String; 2],
+    interpret: impl Fn(&str, &Object) -> Result<T, DiscoveryError>,
+) -> Result<(&'p str, T), DiscoveryError> {
+    let earlier = match read(fetch, first, &interpret).await {
+        Err(error) if error.is_no_metadata() => error,
+        found => return Ok((first, found?)),
+    };
+    match read(fetch, second, &interpret).await {
+        Err(error) if error.is_no_metadata() => {
+            Err(DiscoveryError::Nowhere(Box::new(earlier), Box::new(error)))
+        }
+        found => Ok((second, found?)),
     }
+}
+
+/// Reads the metadata at `url`.
+pub(super) async fn read<T>(
+    fetch: &dyn Fetch,
+    url: &str,
+    interpret: impl Fn(&str, &Object) -> Result<T, DiscoveryError>,
+) -> Result<T, DiscoveryError> {
+    let answer = METADATA.get(fetch, url).await;
+    let answer = answer.map_err(|error| failed(url.to_owned(), error))?;
+    let not_json = |error| DiscoveryError::Json {
+        url: url.to_owned(),
+        content_type: content_type(answer.headers()),
+        error,
+    };
+    let document = json::parse_object(answer.body()).map_err(not_json)?;
+    interpret(url, &document)
 }
 
 fn failed(url: String, error: DocumentError) -> DiscoveryError {

@@ -1,6 +1,6 @@
 //! Reading a document of another server: by GET, up to a limit, and only with status 200.
 
-#[cfg(feature = "resource")]
+#[cfg(any(feature = "server", feature = "resource"))]
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -71,7 +71,7 @@ impl DocumentKind {
 
 /// How long the answer may be used (RFC 9111 §5.2.2): zero if it says that it may not. `Expires` is
 /// not read: a server's clock is no measure of ours, and the configured maximum bounds its absence.
-#[cfg(feature = "resource")]
+#[cfg(any(feature = "server", feature = "resource"))]
 pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers
         .get_all(header::CACHE_CONTROL)
@@ -101,7 +101,7 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     lives.min()
 }
 
-#[cfg(all(test, feature = "resource"))]
+#[cfg(all(test, any(feature = "server", feature = "resource")))]
 mod tests {
     use http::HeaderValue;
 

@@ -4,7 +4,7 @@
 
 #[cfg(any(feature = "client", feature = "resource"))]
 use std::sync::Arc;
-use std::{error::Error, time::Duration};
+use std::{error::Error, io, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -58,6 +58,18 @@ pub enum FetchError {
     /// No HTTP client was given, and the feature `reqwest`, which brings one, is off.
     #[error("no HTTP client: give one, or enable the feature `reqwest`")]
     NoHttpClient,
+    /// The bearer token that the request needs cannot be read from its file. For operators only.
+    #[error("bearer token file {}: {error}", path.display())]
+    BearerToken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// No certificate authorities in PEM, or no way to trust them beside those of the system.
+    #[error("certificate authorities: {0}")]
+    Authorities(String),
     /// The body is longer than what was asked for can be.
     #[error("the answer is longer than {0} octets")]
     TooLong(usize),

@@ -1,25 +1,22 @@
 //! Which of a remote party's keys may have signed a token: by `kid`, never by anything the token
 //! brings along (RFC 8725 §3.10). And the key set behind a `jwks_uri` (RFC 7517 §5), as it is loaded.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use grantor_jose::{
-    Header, Jwk, JwkError, JwkSet, JwkSetError, JwsError, SkippedKey, Unverified, VerificationKey,
-};
+use bytes::Bytes;
+use grantor_jose::{Header, Jwk, JwkError, JwkSet, JwkSetError, SkippedKey, VerificationKey};
 use http::StatusCode;
+use url::Url;
 
 use super::{
     DiscoveryError, DocumentError, Fetch, FetchError, KEY_SET,
     document::max_age,
-    place::Place,
-    refreshing::{Load, LoadError, Loaded, Refreshing},
+    refreshing::{LoadError, Loaded},
 };
-use crate::types::member;
 
 /// Most keys that one token is tried with: an attacker pays one token, and we one signature
 /// verification each.
-const MAX_TRIES: usize = 4;
+pub(crate) const MAX_TRIES: usize = 4;
 
 /// Why there is no key set.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +51,44 @@ pub enum KeySetError {
         #[source]
         error: JwkSetError,
     },
+    /// None of its keys can be used, so that it cannot be what its server meant to publish.
+    #[error("{url}: none of the {keys} keys of the set can be used{first}")]
+    NoUsableKey {
+        /// What was asked for.
+        url: String,
+        /// How many there are.
+        keys: usize,
+        /// Why the first of them cannot, if there is one.
+        first: FirstSkipped,
+    },
+    /// So many requests wait for it already that no other may.
+    #[error("too many requests wait for the key set already")]
+    Crowded,
     /// It took longer than configured.
     #[error("the server of the key set does not answer in time")]
     TimedOut,
 }
 
+/// Why the first key of a set cannot be used, as the end of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstSkipped(Option<JwkError>);
+
+impl fmt::Display for FirstSkipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl LoadError for KeySetError {
     fn timed_out() -> Self {
         Self::TimedOut
+    }
+
+    fn crowded() -> Self {
+        Self::Crowded
     }
 
     fn is_transient(&self) -> bool {
@@ -71,8 +98,8 @@ impl LoadError for KeySetError {
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Content { .. } => false,
-            Self::TimedOut => true,
+            Self::Content { .. } | Self::NoUsableKey { .. } => false,
+            Self::Crowded | Self::TimedOut => true,
         }
     }
 }
@@ -96,17 +123,56 @@ impl From<Arc<KeySetError>> for SignatureError {
     }
 }
 
+/// What kind of document has a party's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetKind {
+    /// A JWK Set that may be empty.
+    #[cfg(feature = "resource")]
+    Any,
+    /// A JWK Set of a server that never publishes an empty one but by accident.
+    #[cfg(feature = "server")]
+    NeverEmpty,
+    /// A SPIFFE bundle. An empty one revokes all keys.
+    #[cfg(feature = "server")]
+    SpiffeBundle,
+}
+
+impl SetKind {
+    /// Reads a document, and for how long it itself wants to be used.
+    fn parse(self, body: &[u8]) -> Result<(JwkSet, Option<Duration>), JwkSetError> {
+        match self {
+            #[cfg(feature = "resource")]
+            Self::Any => Ok((JwkSet::parse(body)?, None)),
+            #[cfg(feature = "server")]
+            Self::NeverEmpty => Ok((JwkSet::parse(body)?, None)),
+            #[cfg(feature = "server")]
+            Self::SpiffeBundle => Ok((JwkSet::parse_spiffe(body)?, super::spiffe::refresh_hint(body))),
+        }
+    }
+
+    fn may_be_empty(self) -> bool {
+        match self {
+            #[cfg(feature = "resource")]
+            Self::Any => true,
+            #[cfg(feature = "server")]
+            Self::NeverEmpty => false,
+            #[cfg(feature = "server")]
+            Self::SpiffeBundle => true,
+        }
+    }
+}
+
 /// The usable public keys of one moment, parsed once.
 #[derive(Debug)]
 pub(crate) struct KeySet {
-    keys: Vec<VerificationKey>,
+    keys: Vec<Arc<VerificationKey>>,
     skipped: Vec<SkippedKey>,
 }
 
 impl KeySet {
     pub(crate) fn new(set: JwkSet) -> Arc<Self> {
         Arc::new(Self {
-            keys: set.keys,
+            keys: set.keys.into_iter().map(Arc::new).collect(),
             skipped: set.skipped,
         })
     }
@@ -114,132 +180,110 @@ impl KeySet {
     /// The `previous` set if it has the same keys, so that a set that is the same is the same
     /// pointer.
     fn replacing(previous: Option<&Arc<Self>>, set: JwkSet) -> Arc<Self> {
-        let jwks = |keys: &[VerificationKey]| -> Vec<Option<Jwk>> {
-            keys.iter().map(|key| key.jwk().cloned()).collect()
+        let set = Self::new(set);
+        let is_same = |previous: &&Arc<Self>| {
+            previous.jwks().eq(set.jwks()) && previous.skipped == set.skipped
         };
-        match previous.filter(|previous| {
-            jwks(&previous.keys) == jwks(&set.keys) && previous.skipped == set.skipped
-        }) {
-            Some(previous) => previous.clone(),
-            None => Self::new(set),
-        }
+        previous.filter(is_same).cloned().unwrap_or(set)
+    }
+
+    /// The public keys that can be used.
+    pub(crate) fn jwks(&self) -> impl Iterator<Item = &Jwk> {
+        self.keys.iter().filter_map(|key| key.jwk())
+    }
+
+    /// The keys that cannot be used.
+    pub(crate) fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
     }
 
     /// Whether it may have been one of these keys: one has the token's `kid`; or the token has
     /// none, and one fits its algorithm.
-    fn knows(&self, header: &Header) -> bool {
-        self.candidates(header)
-            .any(|key| header.key_id().is_some() || key.accepts(header.algorithm()))
+    pub(crate) fn knows(&self, header: &Header) -> bool {
+        self.named(header)
+            .any(|(_, key)| header.key_id().is_some() || key.accepts(header.algorithm()))
     }
 
-    fn candidates(&self, header: &Header) -> impl Iterator<Item = &VerificationKey> {
-        self.keys.iter().filter(move |key| match header.key_id() {
-            Some(key_id) => key.key_id() == Some(key_id),
-            None => key.accepts(header.algorithm()),
-        })
-    }
-
-    /// Why none of these keys is it: the one with the token's `kid` cannot be used, or there is
-    /// none.
-    fn unknown(&self, header: &Header) -> SignatureError {
-        let named = header.key_id().and_then(|kid| {
-            self.skipped
-                .iter()
-                .find(|skipped| skipped.key_id.as_deref() == Some(kid))
-        });
-        named.map_or(SignatureError::UnknownKey, |skipped| {
-            SignatureError::UnusableKey {
-                index: skipped.index,
-                reason: skipped.reason.clone(),
-            }
-        })
-    }
-
-    fn verify(&self, jws: &Unverified<'_>) -> Result<(), SignatureError> {
-        jws.verified_by(self.candidates(jws.header()).take(MAX_TRIES))
-            .map(drop)
-            .map_err(SignatureError::Jws)
-    }
-}
-
-/// Where the keys of a party come from.
-pub(crate) enum Keys {
-    Fixed(Arc<KeySet>),
-    Fetched(Refreshing<KeySetSource>),
-}
-
-impl Keys {
-    /// The keys of this moment.
-    pub(crate) async fn current(&self) -> Result<Arc<KeySet>, Arc<KeySetError>> {
-        match self {
-            Self::Fixed(keys) => Ok(keys.clone()),
-            Self::Fetched(keys) => keys.get().await,
-        }
-    }
-
-    /// Verifies the signature, if and only if it is by a key of the party. Answers the set that the
-    /// key is from.
-    pub(crate) async fn verify(&self, jws: &Unverified<'_>) -> Result<Arc<KeySet>, SignatureError> {
-        let mut keys = self.current().await?;
-        if !keys.knows(jws.header()) {
-            keys = self.other_than(&keys).await?.unwrap_or(keys);
-            if !keys.knows(jws.header()) {
-                return Err(keys.unknown(jws.header()));
-            }
-        }
-        keys.verify(jws)?;
-        Ok(keys)
-    }
-
-    async fn other_than(
+    /// The keys that it may be, at most [`MAX_TRIES`], each with its position in the set, from 0: of
+    /// the token's `kid`, where it has one, and for its algorithm.
+    pub(crate) fn candidates(
         &self,
-        seen: &Arc<KeySet>,
-    ) -> Result<Option<Arc<KeySet>>, Arc<KeySetError>> {
-        match self {
-            Self::Fixed(_) => Ok(None),
-            Self::Fetched(keys) => keys.other_than(seen).await,
-        }
+        header: &Header,
+    ) -> impl Iterator<Item = (usize, &Arc<VerificationKey>)> {
+        self.named(header)
+            .filter(|(_, key)| key.accepts(header.algorithm()))
+            .take(MAX_TRIES)
+    }
+
+    /// The keys of the token's `kid`, all if it has none.
+    fn named(&self, header: &Header) -> impl Iterator<Item = (usize, &Arc<VerificationKey>)> {
+        let named = move |key: &VerificationKey| {
+            header.key_id().is_none() || key.key_id() == header.key_id()
+        };
+        let is_used = |index: &usize| !self.skipped.iter().any(|skipped| skipped.index == *index);
+        let keys = (0..).filter(is_used).zip(&self.keys);
+        keys.filter(move |(_, key)| named(key))
+    }
+
+    /// The key of the token's `kid` that cannot be used, if there is one.
+    pub(crate) fn unusable(&self, header: &Header) -> Option<&SkippedKey> {
+        let key_id = header.key_id()?;
+        self.skipped
+            .iter()
+            .find(|skipped| skipped.key_id.as_deref() == Some(key_id))
     }
 }
 
-/// Loads the key set behind a `jwks_uri`.
-pub(crate) struct KeySetSource {
-    pub(crate) place: Place,
-    pub(crate) fetch: Arc<dyn Fetch>,
+/// Loads the key set at `url`.
+///
+/// # Errors
+/// [`KeySetError`]
+pub(crate) async fn load(
+    fetch: &dyn Fetch,
+    url: &Url,
+    kind: SetKind,
+    previous: Option<&Arc<KeySet>>,
+) -> Result<Loaded<KeySet>, KeySetError> {
+    let answer = KEY_SET.get(fetch, url.as_str()).await;
+    let answer = answer.map_err(|error| failed(url.to_string(), error))?;
+    let (headers, body) = (max_age(answer.headers()), answer.into_body());
+    let (set, hint) = parsed(kind, body).await.map_err(|error| KeySetError::Content {
+        url: url.to_string(),
+        error,
+    })?;
+    warn_of_skipped(url, &set);
+    if set.keys.is_empty() && !kind.may_be_empty() {
+        return Err(KeySetError::NoUsableKey {
+            url: url.to_string(),
+            keys: set.skipped.len(),
+            first: FirstSkipped(set.skipped.into_iter().next().map(|skipped| skipped.reason)),
+        });
+    }
+    Ok(Loaded {
+        document: KeySet::replacing(previous, set),
+        max_age: hint.or(headers),
+    })
 }
 
-#[async_trait]
-impl Load for KeySetSource {
-    type Document = KeySet;
-    type Error = KeySetError;
+/// Away from the thread that serves requests: a hundred RSA keys take tens of milliseconds.
+async fn parsed(
+    kind: SetKind,
+    body: Bytes,
+) -> Result<(JwkSet, Option<Duration>), JwkSetError> {
+    let parsing = tokio::task::spawn_blocking(move || kind.parse(&body));
+    parsing.await.unwrap_or(Err(JwkSetError::NoKeys))
+}
 
-    async fn load(&self, previous: Option<&Arc<KeySet>>) -> Result<Loaded<KeySet>, KeySetError> {
-        let url = self
-            .place
-            .url(member::JWKS_URI, |metadata| metadata.jwks_uri.as_ref())
-            .await?;
-        let answer = KEY_SET.get(&*self.fetch, url.as_str()).await;
-        let answer = answer.map_err(|error| failed(url.to_string(), error))?;
-        let set = JwkSet::parse(answer.body()).map_err(|error| KeySetError::Content {
-            url: url.to_string(),
-            error,
-        })?;
-        for SkippedKey {
-            index,
-            key_id,
-            reason,
-            ..
-        } in set
-            .skipped
-            .iter()
-            .filter(|skipped| !skipped.is_for_others())
-        {
-            tracing::warn!(%url, index, kid = key_id, %reason, "a key of the issuer's set cannot be used");
-        }
-        Ok(Loaded {
-            document: KeySet::replacing(previous, set),
-            max_age: max_age(answer.headers()),
-        })
+fn warn_of_skipped(url: &Url, set: &JwkSet) {
+    let wrong = |skipped: &&SkippedKey| !skipped.is_for_others();
+    for SkippedKey {
+        index,
+        key_id,
+        reason,
+        ..
+    } in set.skipped.iter().filter(wrong)
+    {
+        tracing::warn!(%url, index, kid = key_id, %reason, "a key of the issuer's set cannot be used");
     }
 }
 
@@ -249,3 +293,8 @@ fn failed(url: String, error: DocumentError) -> KeySetError {
         DocumentError::Status { status, .. } => KeySetError::Status { url, status },
     }
 }
+
+#[cfg(feature = "resource")]
+mod verifying;
+#[cfg(feature = "resource")]
+pub(crate) use verifying::{KeySetSource, Keys, SignatureError};

@@ -77,36 +77,11 @@ impl ServerMetadata {
         url: &str,
         document: &Object,
     ) -> Result<Self, DiscoveryError> {
-        let wrong = |member, problem: String| {
-            let problem = shown(&problem);
-            DiscoveryError::Member {
-                url: url.to_owned(),
-                member,
-                problem,
-            }
-        };
-        let got: String = read(document, member::ISSUER)
-            .map_err(|problem| wrong(member::ISSUER, problem))?
-            .ok_or_else(|| wrong(member::ISSUER, "missing".to_owned()))?;
-        if got != issuer {
-            let got = shown(&got);
-            return Err(DiscoveryError::OtherIssuer {
-                url: url.to_owned(),
-                expected: issuer.to_owned(),
-                got,
-            });
-        }
-        let endpoint = |name| {
-            let text: Option<String> =
-                read(document, name).map_err(|problem| wrong(name, problem))?;
-            text.map(|text| {
-                endpoint_url(issuer, &text).map_err(|error| wrong(name, error.to_string()))
-            })
-            .transpose()
-        };
-        let names = |name| read(document, name).map_err(|problem| wrong(name, problem));
+        let found = Found { url, document };
+        let endpoint = |name| found.endpoint(issuer, name);
+        let names = |name| found.read(name);
         Ok(Self {
-            issuer: got,
+            issuer: found.issuer(issuer)?,
             authorization_endpoint: endpoint(member::AUTHORIZATION_ENDPOINT)?,
             token_endpoint: endpoint(member::TOKEN_ENDPOINT)?,
             jwks_uri: endpoint(member::JWKS_URI)?,
@@ -115,23 +90,80 @@ impl ServerMetadata {
             token_endpoint_auth_signing_algorithms: names(member::TOKEN_AUTH_ALGORITHMS)?,
             grant_types: names(member::GRANT_TYPES)?,
             code_challenge_methods: names(member::CODE_CHALLENGE_METHODS)?,
-            authorization_response_iss: read(document, member::AUTHORIZATION_RESPONSE_ISS)
-                .map_err(|problem| wrong(member::AUTHORIZATION_RESPONSE_ISS, problem))?
+            authorization_response_iss: found
+                .read(member::AUTHORIZATION_RESPONSE_ISS)?
                 .unwrap_or_default(),
         })
+    }
+}
+
+/// The `jwks_uri` in the metadata of `issuer` that were found at `url`. Other members are not looked
+/// at: those of issuers that are no authorization servers hold what they like.
+///
+/// `issuer` need not be a URL. Keys are read in the clear only where the metadata were.
+///
+/// # Errors
+/// [`DiscoveryError`]
+#[cfg(feature = "server")]
+pub(super) fn jwks_uri(issuer: &str, url: &str, document: &Object) -> Result<Url, DiscoveryError> {
+    let found = Found { url, document };
+    let issuer = found.issuer(issuer)?;
+    let named = found.endpoint(url, member::JWKS_URI)?;
+    named.ok_or(DiscoveryError::NotInMetadata {
+        issuer,
+        member: member::JWKS_URI,
+    })
+}
+
+/// A document, and where it was found.
+struct Found<'d> {
+    url: &'d str,
+    document: &'d Object,
+}
+
+impl<'d> Found<'d> {
+    /// `issuer`, if and only if it is the expected one to the letter (RFC 8414 §3.3).
+    fn issuer(&self, expected: &str) -> Result<String, DiscoveryError> {
+        let got: Option<String> = self.read(member::ISSUER)?;
+        let got = got.ok_or_else(|| self.wrong(member::ISSUER, "missing"))?;
+        if got == expected {
+            return Ok(got);
+        }
+        Err(DiscoveryError::OtherIssuer {
+            url: self.url.to_owned(),
+            expected: expected.to_owned(),
+            got: shown(&got),
+        })
+    }
+
+    /// A URL, if it is there, that what is at `base` may name.
+    fn endpoint(&self, base: &str, name: &'static str) -> Result<Option<Url>, DiscoveryError> {
+        let text: Option<String> = self.read(name)?;
+        text.map(|text| {
+            endpoint_url(base, &text).map_err(|error| self.wrong(name, &error.to_string()))
+        })
+        .transpose()
+    }
+
+    /// A member, if it is there and not null.
+    fn read<T: Deserialize<'d>>(&self, name: &'static str) -> Result<Option<T>, DiscoveryError> {
+        self.document.get(name).map_or(Ok(None), |value| {
+            Option::deserialize(value).map_err(|error| self.wrong(name, &error.to_string()))
+        })
+    }
+
+    fn wrong(&self, member: &'static str, problem: &str) -> DiscoveryError {
+        DiscoveryError::Member {
+            url: self.url.to_owned(),
+            member,
+            problem: shown(problem),
+        }
     }
 }
 
 /// A server's text, escaped and shortened.
 pub(super) fn shown(text: &str) -> String {
     Shown::known(text, MAX_SHOWN_BYTES).to_string()
-}
-
-/// A member, if it is there and not null.
-fn read<'d, T: Deserialize<'d>>(document: &'d Object, name: &str) -> Result<Option<T>, String> {
-    document.get(name).map_or(Ok(None), |value| {
-        Option::deserialize(value).map_err(|error| error.to_string())
-    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::flight::{Flight, Trip};
 use crate::clock::{Clock, UnixTime};
@@ -27,12 +27,30 @@ pub(crate) trait Load: Send + Sync + 'static {
         &self,
         previous: Option<&Arc<Self::Document>>,
     ) -> Result<Loaded<Self::Document>, Self::Error>;
+
+    /// What was loaded by a process of before, for want of anything else.
+    async fn recall(&self) -> Option<Held<Self::Document>> {
+        None
+    }
+
+    /// Hears of a load that succeeded, while callers wait for it: it must not take long.
+    fn succeeded(&self, _: &Held<Self::Document>) {}
+
+    /// Hears of one that failed.
+    fn failed(&self, error: &Self::Error) {
+        tracing::warn!(%error, "the authorization server's documents could not be refreshed");
+    }
 }
 
 /// Why a document was not loaded.
 pub(crate) trait LoadError: Error + Send + Sync + 'static {
     /// It took longer than allowed.
     fn timed_out() -> Self;
+
+    /// So many callers wait for it already that no other may.
+    fn crowded() -> Self {
+        Self::timed_out()
+    }
 
     /// Whether the server gave no answer, rather than a bad one.
     fn is_transient(&self) -> bool;
@@ -50,15 +68,36 @@ pub(crate) struct Loaded<D> {
 pub(crate) struct Lives {
     pub(crate) minimum: Duration,
     pub(crate) maximum: Duration,
+    /// Where the server wants nothing.
+    pub(crate) usual: Duration,
     pub(crate) stale: Duration,
     /// What a document that has outlived its life is used after.
     pub(crate) stale_after: StaleAfter,
     /// Between two tries that tokens with an unknown `kid` cause.
     pub(crate) cooldown: Duration,
-    /// Between a failed try and the next, at least.
+    /// Between a failed try and the next, at least. Twice as long after each further failure,
     pub(crate) pause: Duration,
+    /// up to this.
+    pub(crate) longest_pause: Duration,
     /// Of one try.
     pub(crate) timeout: Duration,
+    pub(crate) crowd: Crowd,
+}
+
+/// How many callers wait for a document at once. Each of them is a request that holds a place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd {
+    /// Those that have none.
+    pub(crate) without: usize,
+    /// Those that have one, and want another for an unknown `kid`.
+    pub(crate) strangers: usize,
+}
+
+impl Crowd {
+    pub(crate) const ANY: Self = Self {
+        without: Semaphore::MAX_PERMITS,
+        strangers: Semaphore::MAX_PERMITS,
+    };
 }
 
 /// Which failures a document outlives.
@@ -80,6 +119,8 @@ struct Inner<L: Load> {
     /// Replaced as a whole and read without a lock.
     state: ArcSwap<State<L>>,
     flight: Flight<Arc<State<L>>>,
+    without: Semaphore,
+    strangers: Semaphore,
 }
 
 struct State<L: Load> {
@@ -87,15 +128,24 @@ struct State<L: Load> {
     last_try: Option<Try<L::Error>>,
 }
 
-struct Held<D> {
-    document: Arc<D>,
-    loaded_at: UnixTime,
-    life: Duration,
+/// A document, since when it is held, and for how long it is used.
+pub(crate) struct Held<D> {
+    pub(crate) document: Arc<D>,
+    pub(crate) loaded_at: UnixTime,
+    pub(crate) life: Duration,
+}
+
+/// What there is, and what came of the last try.
+pub(crate) struct Standing<D, E> {
+    pub(crate) held: Option<Held<D>>,
+    pub(crate) failure: Option<(UnixTime, Arc<E>)>,
 }
 
 struct Try<E> {
     at: UnixTime,
     failure: Option<Arc<E>>,
+    /// How many have failed in a row, this one included.
+    failures: u32,
 }
 
 /// What a document of some age is good for.
@@ -119,6 +169,8 @@ impl<L: Load> Refreshing<L> {
             clock,
             state,
             flight: Flight::default(),
+            without: Semaphore::new(lives.crowd.without),
+            strangers: Semaphore::new(lives.crowd.strangers),
         }))
     }
 
@@ -142,17 +194,30 @@ impl<L: Load> Refreshing<L> {
             }
             _ => {}
         }
-        if let Some(failure) = state.failure_within(self.0.lives.pause, now) {
+        if let Some(failure) = state.recent_failure(&self.0.lives, now) {
             return Err(failure.clone());
         }
+        let Ok(_place) = self.0.without.try_acquire() else {
+            return Err(Arc::new(LoadError::crowded()));
+        };
         let state = arc_swap::Guard::into_inner(state);
         self.refresh(&state).await;
         self.0.usable()
     }
 
+    /// What there is now, and what came of the last try. Asks nothing.
+    pub(crate) fn standing(&self) -> Standing<L::Document, L::Error> {
+        let state = self.0.state.load();
+        let failure = state.last_try.as_ref();
+        Standing {
+            held: state.held.as_ref().map(Held::again),
+            failure: failure.and_then(|last| Some((last.at, last.failure.clone()?))),
+        }
+    }
+
     /// A document other than `seen`, if there is one by now, or if asking once more brings one;
-    /// asks at most once per cooldown. Fails if the last that was heard is a failure: there may
-    /// be one, then.
+    /// asks at most once per cooldown, which begins with the try, whatever that brings. Fails if the
+    /// last that was heard is a failure: there may be one, then.
     pub(crate) async fn other_than(
         &self,
         seen: &Arc<L::Document>,
@@ -163,6 +228,9 @@ impl<L: Load> Refreshing<L> {
             .as_ref()
             .is_some_and(|last| last.is_within(self.0.lives.cooldown, self.0.clock.now()));
         if !rests && state.other_than(seen).is_none() {
+            let Ok(_place) = self.0.strangers.try_acquire() else {
+                return Ok(None);
+            };
             self.refresh(&state).await;
         }
         let state = self.0.state.load();
@@ -186,7 +254,7 @@ impl<L: Load> Refreshing<L> {
     /// As `refresh`, without waiting, and not too soon after a failure.
     fn refresh_behind(&self, seen: &State<L>, now: UnixTime) {
         let inner = &self.0;
-        if seen.failure_within(inner.lives.pause, now).is_none() {
+        if seen.recent_failure(&inner.lives, now).is_none() {
             let _ = inner
                 .flight
                 .board(|| inner.loaded_since(seen), || Reload(inner.clone()));
@@ -273,31 +341,48 @@ impl<L: Load> Inner<L> {
         let previous = before.held.as_ref().map(|held| &held.document);
         let loaded = timeout(self.lives.timeout, self.load.load(previous)).await;
         match loaded.unwrap_or_else(|_| Err(LoadError::timed_out())) {
-            Ok(Loaded { document, max_age }) => {
-                let life = max_age
-                    .unwrap_or(self.lives.maximum)
-                    .clamp(self.lives.minimum, self.lives.maximum);
-                let held = Held {
-                    document,
-                    loaded_at: at,
-                    life,
-                };
+            Ok(loaded) => {
+                let held = self.held(loaded, at);
+                self.load.succeeded(&held);
                 State {
                     held: Some(held),
-                    last_try: Some(Try { at, failure: None }),
+                    last_try: Some(Try {
+                        at,
+                        failure: None,
+                        failures: 0,
+                    }),
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the authorization server's documents could not be refreshed");
-                let held = before.held.as_ref().map(Held::again);
+                self.load.failed(&error);
+                let held = match &before.held {
+                    Some(held) => Some(held.again()),
+                    None => self.load.recall().await,
+                };
+                let before = before.last_try.as_ref().map_or(0, |last| last.failures);
                 State {
                     held,
                     last_try: Some(Try {
                         at,
                         failure: Some(Arc::new(error)),
+                        failures: before.saturating_add(1),
                     }),
                 }
             }
+        }
+    }
+
+    fn held(&self, loaded: Loaded<L::Document>, at: UnixTime) -> Held<L::Document> {
+        let Lives {
+            minimum,
+            maximum,
+            usual,
+            ..
+        } = self.lives;
+        Held {
+            document: loaded.document,
+            loaded_at: at,
+            life: loaded.max_age.unwrap_or(usual).clamp(minimum, maximum),
         }
     }
 }
@@ -316,13 +401,13 @@ impl<L: Load> State<L> {
         self.last_try.as_ref()?.failure.as_ref()
     }
 
-    /// The failure of the last try, if it is not longer ago than this.
-    fn failure_within(&self, pause: Duration, now: UnixTime) -> Option<&Arc<L::Error>> {
-        self.last_try
-            .as_ref()
-            .filter(|last| last.is_within(pause, now))?
-            .failure
-            .as_ref()
+    /// The failure of the last try, if it is too early for the next.
+    fn recent_failure(&self, lives: &Lives, now: UnixTime) -> Option<&Arc<L::Error>> {
+        let last = self.last_try.as_ref()?;
+        let doublings = last.failures.saturating_sub(1).min(30);
+        let pause = lives.pause.saturating_mul(1 << doublings);
+        let rests = last.is_within(pause.min(lives.longest_pause), now);
+        last.failure.as_ref().filter(|_| rests)
     }
 }
 
@@ -333,7 +418,7 @@ impl<E> Try<E> {
 }
 
 impl<D> Held<D> {
-    fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         Self {
             document: self.document.clone(),
             loaded_at: self.loaded_at,

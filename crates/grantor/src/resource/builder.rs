@@ -22,7 +22,7 @@ use crate::{
         Fetch, FetchError, checked_url, given_or_brought,
         key_set::{KeySet, KeySetSource, Keys},
         place::{MetadataSource, Place},
-        refreshing::{Lives, Refreshing, StaleAfter},
+        refreshing::{Crowd, Lives, Refreshing, StaleAfter},
     },
     types::Scope,
 };
@@ -106,11 +106,14 @@ impl ValidatorBuilder {
             lives: Lives {
                 minimum: Duration::from_secs(60),
                 maximum: Duration::from_secs(600),
+                usual: Duration::from_secs(600),
                 stale: Duration::from_secs(3600),
                 stale_after: StaleAfter::AnyFailure,
                 cooldown: Duration::from_secs(30),
                 pause: Duration::from_secs(5),
+                longest_pause: Duration::from_secs(5),
                 timeout: Duration::from_secs(5),
+                crowd: Crowd::ANY,
             },
             remembered: Duration::from_secs(300),
             capacity: 10_000,
@@ -194,6 +197,7 @@ impl ValidatorBuilder {
     #[must_use]
     pub fn keys_for(mut self, minimum: Duration, maximum: Duration) -> Self {
         (self.lives.minimum, self.lives.maximum) = (minimum, maximum);
+        self.lives.usual = maximum;
         self
     }
 
