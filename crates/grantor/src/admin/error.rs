@@ -111,6 +111,11 @@ impl From<ClientError> for Fault {
     fn from(error: ClientError) -> Self {
         let (member, remedy) = match &error {
             ClientError::NoKey => ("jwks", "add one"),
+            ClientError::KeysBesideUri => ("jwks_uri", "leave out one of them"),
+            ClientError::JwksUri(_) => ("jwks_uri", "name another, or register the keys"),
+            ClientError::FederatedMethod => {
+                ("token_endpoint_auth_method", "choose private_key_jwt")
+            }
             ClientError::NoSecret(_) => (
                 "token_endpoint_auth_method",
                 "have one made, or choose private_key_jwt",

@@ -2,6 +2,7 @@
 //! written down.
 
 use grantor_jose::Algorithm;
+use url::Url;
 
 use super::{ClientError, ClientKey, ClientSecret};
 use crate::types::{AuthMethod, KnownMethod};
@@ -28,9 +29,50 @@ macro_rules! checked {
     };
 }
 
+/// The public keys of a client: those registered with it, or those behind its `jwks_uri`. Never both
+/// (RFC 7591 §2).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum PublicKeys {
+    /// Registered with it, expired and unusable ones included. Perhaps none.
+    Registered(Vec<ClientKey>),
+    /// Published by it at this URL.
+    Published(Url),
+}
+
+impl PublicKeys {
+    /// These keys, or those at `jwks_uri` if there is one.
+    ///
+    /// # Errors
+    /// [`ClientError::KeysBesideUri`]
+    pub fn new(keys: Vec<ClientKey>, jwks_uri: Option<&Url>) -> Result<Self, ClientError> {
+        match jwks_uri {
+            None => Ok(Self::Registered(keys)),
+            Some(url) if keys.is_empty() => Ok(Self::Published(url.clone())),
+            Some(_) => Err(ClientError::KeysBesideUri),
+        }
+    }
+
+    /// Those that are registered.
+    pub fn registered(&self) -> &[ClientKey] {
+        match self {
+            Self::Registered(keys) => keys,
+            Self::Published(_) => &[],
+        }
+    }
+
+    /// `jwks_uri`
+    pub fn jwks_uri(&self) -> Option<&Url> {
+        match self {
+            Self::Registered(_) => None,
+            Self::Published(url) => Some(url),
+        }
+    }
+}
+
 checked! {
-    /// Public keys, at least one, expired and unusable ones included (RFC 7591 §2).
-    Keys(Vec<ClientKey>) if |keys| !keys.is_empty()
+    /// Public keys, at least one, or their URL (RFC 7591 §2).
+    Keys(PublicKeys) if |keys| keys.jwks_uri().is_some() || !keys.registered().is_empty()
 }
 
 checked! {
@@ -60,6 +102,16 @@ checked! {
     OtherMethod(AuthMethod) if |method| method.needs().is_none()
 }
 
+/// Whose word proves who the client is, where it authenticates by a JWT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vouching {
+    /// Its own: it signs.
+    Itself,
+    /// That of an issuer.
+    Issuer,
+}
+
 /// How a client sends its secret (RFC 6749 §2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,6 +134,14 @@ pub enum Authentication {
         /// `token_endpoint_auth_signing_alg`
         algorithm: Option<SignatureAlgorithm>,
     },
+    /// `private_key_jwt` by the JWTs of an [issuer](super::TrustedIssuer), which a
+    /// [trust](super::Trust) with the use of client authentication takes.
+    Federated {
+        /// The algorithm of grant assertions, and of authentication by own keys.
+        algorithm: Option<SignatureAlgorithm>,
+        /// Own keys, which authenticate the client too. Commonly none.
+        keys: PublicKeys,
+    },
     /// `client_secret_jwt`
     SecretJwt {
         /// The secrets.
@@ -89,7 +149,7 @@ pub enum Authentication {
         /// `token_endpoint_auth_signing_alg`
         algorithm: Option<MacAlgorithm>,
         /// For grant assertions.
-        keys: Vec<ClientKey>,
+        keys: PublicKeys,
     },
     /// `client_secret_basic` or `client_secret_post`
     Secret {
@@ -100,14 +160,14 @@ pub enum Authentication {
         /// The algorithm of grant assertions.
         algorithm: Option<SignatureAlgorithm>,
         /// For grant assertions.
-        keys: Vec<ClientKey>,
+        keys: PublicKeys,
     },
     /// `none`: identified, not authenticated.
     Public {
         /// The algorithm of grant assertions.
         algorithm: Option<SignatureAlgorithm>,
         /// For grant assertions.
-        keys: Vec<ClientKey>,
+        keys: PublicKeys,
     },
     /// A method of an extension, with all that is registered.
     Other {
@@ -118,7 +178,7 @@ pub enum Authentication {
         /// `token_endpoint_auth_signing_alg`
         algorithm: Option<SignatureAlgorithm>,
         /// The public keys.
-        keys: Vec<ClientKey>,
+        keys: PublicKeys,
     },
 }
 
@@ -130,8 +190,9 @@ impl Authentication {
     pub fn new(
         method: &AuthMethod,
         algorithm: Option<Algorithm>,
-        keys: Vec<ClientKey>,
+        keys: PublicKeys,
         secrets: Vec<ClientSecret>,
+        vouching: Vouching,
     ) -> Result<Self, ClientError> {
         let no_secret = || ClientError::NoSecret(method.clone());
         let secret = |via, keys, secrets| {
@@ -147,6 +208,13 @@ impl Authentication {
             Some(KnownMethod::PrivateKeyJwt | KnownMethod::None) if has_secrets => {
                 Err(ClientError::UnusedSecret(method.clone()))
             }
+            Some(KnownMethod::PrivateKeyJwt) if vouching == Vouching::Issuer => {
+                Ok(Self::Federated {
+                    algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
+                    keys,
+                })
+            }
+            _ if vouching == Vouching::Issuer => Err(ClientError::FederatedMethod),
             Some(KnownMethod::PrivateKeyJwt) => Ok(Self::PrivateKeyJwt {
                 keys: Keys::new(keys).ok_or(ClientError::NoKey)?,
                 algorithm: fitting(algorithm, SignatureAlgorithm::new)?,
@@ -174,7 +242,7 @@ impl Authentication {
     /// `token_endpoint_auth_method`
     pub fn method(&self) -> AuthMethod {
         match self {
-            Self::PrivateKeyJwt { .. } => AuthMethod::PRIVATE_KEY_JWT,
+            Self::PrivateKeyJwt { .. } | Self::Federated { .. } => AuthMethod::PRIVATE_KEY_JWT,
             Self::SecretJwt { .. } => AuthMethod::CLIENT_SECRET_JWT,
             Self::Secret { via, .. } => match via {
                 SecretVia::Basic => AuthMethod::CLIENT_SECRET_BASIC,
@@ -190,17 +258,24 @@ impl Authentication {
         match self {
             Self::SecretJwt { algorithm, .. } => algorithm.as_ref().map(|algorithm| algorithm.0),
             Self::PrivateKeyJwt { algorithm, .. }
+            | Self::Federated { algorithm, .. }
             | Self::Secret { algorithm, .. }
             | Self::Public { algorithm, .. }
             | Self::Other { algorithm, .. } => algorithm.as_ref().map(|algorithm| algorithm.0),
         }
     }
 
-    /// The public keys, expired and unusable ones included.
+    /// The public keys that are registered, expired and unusable ones included.
     pub fn keys(&self) -> &[ClientKey] {
+        self.public_keys().registered()
+    }
+
+    /// The public keys.
+    pub fn public_keys(&self) -> &PublicKeys {
         match self {
             Self::PrivateKeyJwt { keys, .. } => &keys.0,
-            Self::SecretJwt { keys, .. }
+            Self::Federated { keys, .. }
+            | Self::SecretJwt { keys, .. }
             | Self::Secret { keys, .. }
             | Self::Public { keys, .. }
             | Self::Other { keys, .. } => keys,
@@ -213,7 +288,7 @@ impl Authentication {
             Self::SecretJwt { secrets, .. } => &secrets.0,
             Self::Secret { secrets, .. } => &secrets.0,
             Self::Other { secrets, .. } => secrets,
-            Self::PrivateKeyJwt { .. } | Self::Public { .. } => &[],
+            Self::PrivateKeyJwt { .. } | Self::Federated { .. } | Self::Public { .. } => &[],
         }
     }
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use super::{Authentication, ClientKey, ClientSecret, Revision};
+use super::{Authentication, ClientKey, ClientSecret, PublicKeys, Revision, Vouching};
 use crate::{
     clock::UnixTime,
     types::{
         AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Needs, RedirectUri,
-        Scope,
+        Scope, Shown,
     },
 };
 
@@ -111,6 +112,13 @@ pub struct ClientMetadata {
     /// Whether people are asked before it acts for them.
     #[serde(default, skip_serializing_if = "is_default")]
     pub consent: ConsentPolicy,
+    /// Where it publishes its public keys (RFC 7591 §2): none are registered beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<Url>,
+    /// It authenticates by the JWTs of an [issuer](super::TrustedIssuer), which a
+    /// [trust](super::Trust) takes, rather than by its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub federated: bool,
     /// How long a person's permission lasts, in whole seconds; until withdrawn if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
     pub permission_lifetime: Option<Duration>,
@@ -225,6 +233,8 @@ impl ClientMetadata {
             description: None,
             homepage: None,
             consent: ConsentPolicy::default(),
+            jwks_uri: None,
+            federated: false,
             permission_lifetime: None,
             federated: false,
             enabled: true,
@@ -247,6 +257,26 @@ impl ClientMetadata {
         name.unwrap_or(self.id.as_str())
     }
 
+    /// How a client authenticates that is registered so, with these keys and secrets.
+    fn authentication(
+        &self,
+        keys: Vec<ClientKey>,
+        secrets: Vec<ClientSecret>,
+    ) -> Result<Authentication, ClientError> {
+        let keys = PublicKeys::new(keys, self.jwks_uri.as_ref())?;
+        let vouching = match self.federated {
+            true => Vouching::Issuer,
+            false => Vouching::Itself,
+        };
+        Authentication::new(
+            &self.auth_method,
+            self.signing_algorithm,
+            keys,
+            secrets,
+            vouching,
+        )
+    }
+
     fn has(&self, grant_type: &GrantType) -> bool {
         self.grant_types.contains(grant_type)
     }
@@ -259,6 +289,15 @@ pub enum ClientError {
     /// `private_key_jwt` without a public key (RFC 7591 §2).
     #[error("private_key_jwt needs at least one public key")]
     NoKey,
+    /// Public keys beside a `jwks_uri` (RFC 7591 §2).
+    #[error("public keys are registered or behind jwks_uri, not both")]
+    KeysBesideUri,
+    /// A `jwks_uri` that is fetched from nowhere (RFC 7591 §5).
+    #[error("jwks_uri {0}: expected an https URL on port 443, without user and fragment")]
+    JwksUri(Shown),
+    /// An issuer vouches by JWTs, and for nothing else.
+    #[error("a federated client authenticates by private_key_jwt, with the issuer's JWTs")]
+    FederatedMethod,
     /// A secret method without a secret of the fitting kind.
     #[error("{0} needs a client secret")]
     NoSecret(AuthMethod),
@@ -320,6 +359,7 @@ impl Client {
     ) -> Result<Self, ClientError> {
         check_scope(&metadata.scope, &Scope::default())?;
         check_code_grant(&metadata)?;
+        check_jwks_uri(&metadata)?;
         Self::from_stored(metadata, keys, secrets)
     }
 
@@ -329,16 +369,12 @@ impl Client {
         keys: &[ClientKey],
         secrets: &[ClientSecret],
     ) -> Vec<ClientError> {
-        let authentication = Authentication::new(
-            &metadata.auth_method,
-            metadata.signing_algorithm,
-            keys.to_vec(),
-            secrets.to_vec(),
-        );
+        let authentication = metadata.authentication(keys.to_vec(), secrets.to_vec());
         let is_public = metadata.auth_method.needs() == Some(Needs::Nothing);
         let rules = [
             check_scope(&metadata.scope, &Scope::default()),
             check_code_grant(metadata),
+            check_jwks_uri(metadata),
             authentication.map(drop),
         ];
         let rules = rules.into_iter().chain(rules_of(metadata, is_public));
@@ -354,12 +390,7 @@ impl Client {
         keys: Vec<ClientKey>,
         secrets: Vec<ClientSecret>,
     ) -> Result<Self, ClientError> {
-        let authentication = Authentication::new(
-            &metadata.auth_method,
-            metadata.signing_algorithm,
-            keys,
-            secrets,
-        )?;
+        let authentication = metadata.authentication(keys, secrets)?;
         let is_public = matches!(authentication, Authentication::Public { .. });
         rules_of(&metadata, is_public)
             .into_iter()
@@ -386,7 +417,7 @@ impl Client {
         &self.authentication
     }
 
-    /// The public keys, expired and unusable ones included.
+    /// The public keys that are registered, expired and unusable ones included.
     pub fn keys(&self) -> &[ClientKey] {
         self.authentication.keys()
     }
@@ -430,6 +461,9 @@ impl Client {
             || metadata.redirect_uris != self.metadata.redirect_uris
         {
             check_code_grant(&metadata)?;
+        }
+        if metadata.jwks_uri != self.metadata.jwks_uri {
+            check_jwks_uri(&metadata)?;
         }
         Ok(Self::from_stored(metadata, keys, secrets)?.with_revision(self.revision))
     }
@@ -476,6 +510,19 @@ fn check_code_grant(metadata: &ClientMetadata) -> Result<(), ClientError> {
         true if metadata.redirect_uris.is_empty() => Err(ClientError::NoRedirectUri),
         false if metadata.has(&GrantType::REFRESH_TOKEN) => Err(ClientError::RefreshWithoutCode),
         _ => Ok(()),
+    }
+}
+
+/// What a client publishes is fetched by https, at its port, and by no credentials (RFC 7591 §5).
+fn check_jwks_uri(metadata: &ClientMetadata) -> Result<(), ClientError> {
+    let is_public = |url: &&Url| {
+        let named = url.username().is_empty() && url.password().is_none();
+        let plain = named && url.fragment().is_none();
+        plain && url.scheme() == "https" && url.port().is_none() && url.has_host()
+    };
+    match metadata.jwks_uri.as_ref().filter(|url| !is_public(url)) {
+        Some(url) => Err(ClientError::JwksUri(url.as_str().into())),
+        None => Ok(()),
     }
 }
 

@@ -18,8 +18,8 @@ mod trust;
 mod trusts;
 
 pub use authentication::{
-    Authentication, DigestedSecrets, Keys, MacAlgorithm, OtherMethod, ReadableSecrets, SecretVia,
-    SignatureAlgorithm,
+    Authentication, DigestedSecrets, Keys, MacAlgorithm, OtherMethod, PublicKeys, ReadableSecrets,
+    SecretVia, SignatureAlgorithm, Vouching,
 };
 pub use change::{Action, Actor, ChangeRecord, Way, Who};
 pub use client::{

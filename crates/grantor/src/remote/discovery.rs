@@ -7,6 +7,11 @@ use grantor_jose::{
 };
 use http::{HeaderMap, StatusCode, header};
 
+#[cfg(feature = "server")]
+use url::Url;
+
+#[cfg(feature = "server")]
+use super::metadata::jwks_uri;
 use super::{
     DocumentError, Fetch, FetchError, METADATA, ServerMetadata, checked_url, metadata::shown,
 };
@@ -132,8 +137,64 @@ impl ServerMetadata {
     }
 }
 
+/// Where the metadata of an issuer say that its keys are.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug)]
+pub(crate) struct Whereabouts {
+    issuer: String,
+    places: Places,
+}
+
+#[cfg(feature = "server")]
+#[derive(Clone, Debug)]
+enum Places {
+    /// Those of OpenID Connect Discovery and of RFC 8414, in this order: issuers of workload
+    /// identities are OpenID providers.
+    WellKnown([String; 2]),
+    Configured(String),
+}
+
+#[cfg(feature = "server")]
+impl Whereabouts {
+    /// By the metadata of `issuer`: where they are configured to be, else at the well-known places.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Issuer`] if it is no URL, and no place is configured.
+    pub(crate) fn new(issuer: &str, configured: Option<&Url>) -> Result<Self, DiscoveryError> {
+        let places = match configured {
+            Some(url) => Places::Configured(url.to_string()),
+            None => {
+                let [oauth, openid] = well_known(issuer)?;
+                Places::WellKnown([openid, oauth])
+            }
+        };
+        let issuer = issuer.to_owned();
+        Ok(Self { issuer, places })
+    }
+
+    /// The places, in the order in which they are asked.
+    pub(crate) fn places(&self) -> &[String] {
+        match &self.places {
+            Places::WellKnown(places) => places,
+            Places::Configured(place) => std::slice::from_ref(place),
+        }
+    }
+
+    /// Reads the metadata. Answers their place, and the `jwks_uri` in them.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`]
+    pub(crate) async fn ask(&self, fetch: &dyn Fetch) -> Result<(&str, Url), DiscoveryError> {
+        let read_it = |url: &str, document: &Object| jwks_uri(&self.issuer, url, document);
+        match &self.places {
+            Places::WellKnown(places) => first_of(fetch, places, read_it).await,
+            Places::Configured(place) => Ok((place, read(fetch, place, read_it).await?)),
+        }
+    }
+}
+
 /// Reads the metadata at the first of two places that has any. Answers the place, too.
-pub(super) async fn first_of<'p, T>(
+async fn first_of<'p, T>(
     fetch: &dyn Fetch,
     [first, second]: &'p [String; 2],
     interpret: impl Fn(&str, &Object) -> Result<T, DiscoveryError>,
@@ -151,7 +212,7 @@ pub(super) async fn first_of<'p, T>(
 }
 
 /// Reads the metadata at `url`.
-pub(super) async fn read<T>(
+async fn read<T>(
     fetch: &dyn Fetch,
     url: &str,
     interpret: impl Fn(&str, &Object) -> Result<T, DiscoveryError>,

@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use reqwest::ClientBuilder;
+use reqwest::{Certificate, ClientBuilder};
 use url::Url;
 
 use super::{Fetch, FetchError, TIMEOUT, checked_url};
@@ -35,8 +35,20 @@ impl HttpFetch {
     /// # Errors
     /// [`FetchError::Transport`] if TLS cannot be set up, or the URL is none of a proxy.
     pub fn through(proxy: &Url) -> Result<Self, FetchError> {
+        Self::through_trusting(proxy, None)
+    }
+
+    /// As [`through`](Self::through), trusting these certificate authorities too.
+    pub(super) fn through_trusting(
+        proxy: &Url,
+        authorities: Option<&str>,
+    ) -> Result<Self, FetchError> {
         let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(failed)?;
-        Self::with(|| settings().no_proxy().proxy(proxy.clone()))
+        let authorities = authorities.map_or(Ok(Vec::new()), certificates)?;
+        Self::with(|| {
+            let settings = settings().no_proxy().proxy(proxy.clone());
+            settings.tls_certs_merge(authorities.clone())
+        })
     }
 
     fn with(encrypted: impl Fn() -> ClientBuilder) -> Result<Self, FetchError> {
@@ -45,6 +57,17 @@ impl HttpFetch {
             client: trusting(encrypted)?,
             direct: direct.map_err(failed)?,
         })
+    }
+}
+
+/// The certificates in a PEM text, at least one.
+pub(super) fn certificates(pem: &str) -> Result<Vec<Certificate>, FetchError> {
+    let refused = |problem: String| FetchError::Authorities(problem);
+    let found = Certificate::from_pem_bundle(pem.as_bytes());
+    let found = found.map_err(|error| refused(innermost(&error).to_string()))?;
+    match found.is_empty() {
+        true => Err(refused("there is no certificate in the PEM".to_owned())),
+        false => Ok(found),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Which of a remote party's keys may have signed a token: by `kid`, never by anything the token
 //! brings along (RFC 8725 §3.10). And the key set behind a `jwks_uri` (RFC 7517 §5), as it is loaded.
 
+#[cfg(feature = "resource")]
+mod verifying;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -13,6 +16,9 @@ use super::{
     document::max_age,
     refreshing::{LoadError, Loaded},
 };
+
+#[cfg(feature = "resource")]
+pub(crate) use verifying::{KeySetSource, Keys, SignatureError};
 
 /// Most keys that one token is tried with: an attacker pays one token, and we one signature
 /// verification each.
@@ -101,25 +107,6 @@ impl LoadError for KeySetError {
             Self::Content { .. } | Self::NoUsableKey { .. } => false,
             Self::Crowded | Self::TimedOut => true,
         }
-    }
-}
-
-/// Why a signature is by none of a party's keys.
-#[derive(Debug)]
-pub(crate) enum SignatureError {
-    /// It does not verify.
-    Jws(JwsError),
-    /// There is no key of this `kid`, or none for this algorithm.
-    UnknownKey,
-    /// There is a key of this `kid`, at this position in the set, and it cannot be used.
-    UnusableKey { index: usize, reason: JwkError },
-    /// The keys are not there.
-    Unavailable(Arc<KeySetError>),
-}
-
-impl From<Arc<KeySetError>> for SignatureError {
-    fn from(error: Arc<KeySetError>) -> Self {
-        Self::Unavailable(error)
     }
 }
 
@@ -293,8 +280,3 @@ fn failed(url: String, error: DocumentError) -> KeySetError {
         DocumentError::Status { status, .. } => KeySetError::Status { url, status },
     }
 }
-
-#[cfg(feature = "resource")]
-mod verifying;
-#[cfg(feature = "resource")]
-pub(crate) use verifying::{KeySetSource, Keys, SignatureError};

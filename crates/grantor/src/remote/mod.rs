@@ -37,27 +37,32 @@ mod address;
 mod discovery;
 mod document;
 mod fetch;
-#[cfg(any(feature = "client", feature = "resource"))]
+#[cfg(any(feature = "server", feature = "client", feature = "resource"))]
 pub(crate) mod flight;
 #[cfg(feature = "reqwest")]
 mod http_fetch;
-#[cfg(feature = "resource")]
+#[cfg(any(feature = "server", feature = "resource"))]
 pub(crate) mod key_set;
 mod metadata;
 mod obstacle;
+mod outgoing;
 #[cfg(feature = "reqwest")]
 mod pinned;
 #[cfg(any(feature = "client", feature = "resource"))]
 pub(crate) mod place;
-#[cfg(any(feature = "client", feature = "resource"))]
+#[cfg(any(feature = "server", feature = "client", feature = "resource"))]
 #[cfg_attr(
-    not(all(feature = "client", feature = "resource")),
-    expect(dead_code, reason = "each role needs a part of it")
+    not(all(feature = "server", feature = "client", feature = "resource")),
+    allow(dead_code, reason = "each role needs a part of it")
 )]
 pub(crate) mod refreshing;
+#[cfg(feature = "server")]
+mod spiffe;
 mod vetted_fetch;
 mod vetting;
 
+#[cfg(feature = "server")]
+pub(crate) use discovery::Whereabouts;
 pub use discovery::{DiscoveryError, well_known};
 pub use document::{DocumentError, DocumentKind, KEY_SET, METADATA};
 #[cfg(any(feature = "client", feature = "resource"))]
@@ -65,9 +70,10 @@ pub(crate) use fetch::given_or_brought;
 pub use fetch::{Fetch, FetchError, TIMEOUT, checked_url};
 #[cfg(feature = "reqwest")]
 pub use http_fetch::HttpFetch;
-#[cfg(feature = "resource")]
-pub use key_set::KeySetError;
+#[cfg(any(feature = "server", feature = "resource"))]
+pub use key_set::{FirstSkipped, KeySetError};
 pub use metadata::{EndpointError, ServerMetadata, endpoint_url};
 pub use obstacle::Obstacle;
+pub use outgoing::{BearerFile, FetchCounts, FetchTerms, Outgoing};
 pub use vetted_fetch::{Connect, Resolve, SystemResolver, VettedFetch};
 pub use vetting::{Forbidden, Ports, Vetting};

@@ -1,15 +1,18 @@
 //! Sending a request by reqwest to addresses that were vetted, and to no others.
 
-use std::{future::ready, net::SocketAddr, time::Duration};
+use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{
+    Certificate,
+    dns::{Addrs, Name, Resolve, Resolving},
+};
 
 use super::{
     Connect, FetchError,
-    http_fetch::{send, settings, trusting},
+    http_fetch::{certificates, send, settings, trusting},
 };
 
 /// How long a connection may take to be made.
@@ -18,8 +21,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Makes a client for each request, and closes its connection after the answer: documents are read
 /// minutes apart, and a client that is kept would have to be told which addresses are meant this
 /// time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PinnedHttp;
+#[derive(Clone, Debug, Default)]
+pub(super) struct PinnedHttp {
+    /// What is trusted beside the roots of the operating system.
+    authorities: Vec<Certificate>,
+}
 
 /// Answers these addresses, whatever is asked for.
 struct Pinned(Vec<SocketAddr>);
@@ -39,7 +45,7 @@ impl Connect for PinnedHttp {
         addresses: &[SocketAddr],
         limit: usize,
     ) -> Result<Response<Bytes>, FetchError> {
-        let addresses = addresses.to_vec();
+        let (addresses, authorities) = (addresses.to_vec(), self.authorities.clone());
         let settings = move || {
             settings()
                 .no_proxy()
@@ -50,17 +56,23 @@ impl Connect for PinnedHttp {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_max_idle_per_host(0)
                 .dns_resolver(Pinned(addresses.clone()))
+                .tls_certs_merge(authorities.clone())
         };
         // The roots of the operating system are read from files.
         let client = tokio::task::spawn_blocking(move || trusting(settings)).await;
         let client = client.map_err(|error| FetchError::transport(&error))??;
         send(&client, request, limit).await
     }
+
+    fn trusting(&self, authorities: &str) -> Result<Arc<dyn Connect>, FetchError> {
+        let authorities = certificates(authorities)?;
+        Ok(Arc::new(Self { authorities }))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{io, net::IpAddr, process::Command, sync::Arc};
+    use std::{io, net::IpAddr, process::Command};
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -82,7 +94,7 @@ mod tests {
 
     fn fetch(vetting: Vetting) -> VettedFetch {
         let local = Always([127, 0, 0, 1].into());
-        VettedFetch::new(vetting, Arc::new(local), Arc::new(PinnedHttp))
+        VettedFetch::new(vetting, Arc::new(local), Arc::new(PinnedHttp::default()))
     }
 
     fn local() -> Vetting {

@@ -43,7 +43,7 @@ pub(crate) trait Load: Send + Sync + 'static {
 }
 
 /// Why a document was not loaded.
-pub(crate) trait LoadError: Error + Send + Sync + 'static {
+pub(crate) trait LoadError: Error + Send + Sync + Sized + 'static {
     /// It took longer than allowed.
     fn timed_out() -> Self;
 

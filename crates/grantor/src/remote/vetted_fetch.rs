@@ -62,6 +62,18 @@ pub trait Connect: Send + Sync + 'static {
         addresses: &[SocketAddr],
         limit: usize,
     ) -> Result<Response<Bytes>, FetchError>;
+
+    /// The same, which trusts the certificate authorities in this PEM text, beside those that it
+    /// trusts anyway.
+    ///
+    /// # Errors
+    /// [`FetchError::Authorities`] if there are none in it, or if this cannot be done.
+    fn trusting(&self, authorities: &str) -> Result<Arc<dyn Connect>, FetchError> {
+        let _ = authorities;
+        Err(FetchError::Authorities(
+            "this connector trusts no others than those of the system".to_owned(),
+        ))
+    }
 }
 
 /// Fetches URLs that registrations or strangers' documents name, from addresses that were vetted and
@@ -101,7 +113,7 @@ impl VettedFetch {
         Self::new(
             vetting,
             Arc::new(SystemResolver),
-            Arc::new(super::pinned::PinnedHttp),
+            Arc::new(super::pinned::PinnedHttp::default()),
         )
     }
 
