@@ -1,8 +1,10 @@
 //! Which key verifies an assertion, and which key signs the server's tokens.
 
+mod remote;
 mod resolver;
 mod ring;
 
+pub use remote::{KeyOwner, KeysObserver, RemoteKeys};
 pub use resolver::{
     Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys,
 };

@@ -44,6 +44,8 @@ impl KeyKind {
 pub enum KeySource {
     /// The registered public key at this place, counted from 1.
     Registered(usize),
+    /// The key at this place, counted from 1, of a set that its owner publishes.
+    Published(usize),
     /// The client secret at this place, counted from 1.
     Secret(usize),
     /// Somewhere that the [`KeyResolver`] names.
@@ -54,6 +56,7 @@ impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Registered(place) => write!(f, "registered key {place}"),
+            Self::Published(place) => write!(f, "published key {place}"),
             Self::Secret(place) => write!(f, "client secret {place}"),
             Self::Other(source) => f.write_str(source),
         }
@@ -165,6 +168,9 @@ impl KeyResolver for RegisteredKeys {
         now: UnixTime,
     ) -> Result<Vec<Candidate>, KeyError> {
         match kind {
+            KeyKind::Public if client.authentication().public_keys().jwks_uri().is_some() => {
+                Err(KeyError::Unavailable("this server fetches no keys".into()))
+            }
             KeyKind::Public => candidates(client.keys().iter(), header, now),
             KeyKind::Secret => secrets(client, header.algorithm(), now),
         }

@@ -115,10 +115,6 @@ pub struct ClientMetadata {
     /// Where it publishes its public keys (RFC 7591 §2): none are registered beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<Url>,
-    /// It authenticates by the JWTs of an [issuer](super::TrustedIssuer), which a
-    /// [trust](super::Trust) takes, rather than by its own.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub federated: bool,
     /// How long a person's permission lasts, in whole seconds; until withdrawn if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
     pub permission_lifetime: Option<Duration>,
@@ -234,7 +230,6 @@ impl ClientMetadata {
             homepage: None,
             consent: ConsentPolicy::default(),
             jwks_uri: None,
-            federated: false,
             permission_lifetime: None,
             federated: false,
             enabled: true,

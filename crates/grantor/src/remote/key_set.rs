@@ -67,6 +67,12 @@ pub enum KeySetError {
         /// Why the first of them cannot, if there is one.
         first: FirstSkipped,
     },
+    /// What the owner of the keys is registered with does not do to fetch them.
+    #[error(transparent)]
+    Terms(FetchError),
+    /// The keys were uploaded: there is nothing to fetch.
+    #[error("the keys were uploaded, and are fetched from nowhere")]
+    Uploaded,
     /// So many requests wait for it already that no other may.
     #[error("too many requests wait for the key set already")]
     Crowded,
@@ -104,7 +110,10 @@ impl LoadError for KeySetError {
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Content { .. } | Self::NoUsableKey { .. } => false,
+            Self::Content { .. }
+            | Self::NoUsableKey { .. }
+            | Self::Terms(_)
+            | Self::Uploaded => false,
             Self::Crowded | Self::TimedOut => true,
         }
     }

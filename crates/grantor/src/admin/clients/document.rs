@@ -11,6 +11,7 @@ use grantor_jose::{
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::json;
+use url::Url;
 
 use crate::{
     admin::{
@@ -88,6 +89,9 @@ pub struct ClientDocument {
     /// How long a person's permission lasts, in seconds; until withdrawn if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
     pub permission_lifetime: Option<Duration>,
+    /// Where it publishes its public keys (RFC 7591 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<Url>,
     /// Whether it authenticates by the JWT of an issuer, as trusts say.
     #[serde(default, skip_serializing_if = "is_default")]
     pub federated: bool,
@@ -206,6 +210,7 @@ impl ClientDocument {
             homepage,
             consent,
             permission_lifetime,
+            jwks_uri,
             federated,
             enabled,
             created_at,
@@ -226,6 +231,7 @@ impl ClientDocument {
             description,
             consent,
             permission_lifetime,
+            jwks_uri,
             federated,
             created_at: Some(created_at),
             jwks: PublicJwks::default(),
@@ -268,6 +274,7 @@ impl ClientDocument {
             homepage: self.client_uri.clone(),
             consent: self.consent,
             permission_lifetime: self.permission_lifetime,
+            jwks_uri: self.jwks_uri.clone(),
             federated: self.federated,
             enabled: self.enabled,
             created_at,
