@@ -4,7 +4,9 @@ mod remote;
 mod resolver;
 mod ring;
 
-pub use remote::{KeyOwner, KeysObserver, RemoteKeys};
+pub use remote::{
+    HeldKeys, KeyFailure, KeyOwner, KeyReport, KeyStatus, KeysObserver, PublishedKey, RemoteKeys,
+};
 pub use resolver::{
     Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys,
 };

@@ -27,6 +27,7 @@
 
 mod owner;
 mod published;
+mod report;
 
 use std::{
     fmt,
@@ -39,6 +40,7 @@ use quick_cache::sync::Cache;
 
 pub use owner::{KeyOwner, KeysObserver};
 use published::{Published, Shared};
+pub use report::{HeldKeys, KeyFailure, KeyReport, KeyStatus, PublishedKey};
 
 use super::{Candidate, KeyError, KeyKind, KeyResolver, KeySource, RegisteredKeys};
 use crate::{
@@ -78,6 +80,7 @@ pub struct RemoteKeys {
 /// The keys of a registration, in one state of it.
 struct Owned {
     version: u64,
+    since: UnixTime,
     keys: Result<Refreshing<Published>, Arc<KeySetError>>,
 }
 
@@ -96,11 +99,54 @@ impl RemoteKeys {
     /// Tells `observer` what becomes of fetches.
     #[must_use]
     pub fn observer(self, observer: Arc<dyn KeysObserver>) -> Self {
-        let shared = Arc::new(Shared {
-            observer: Some(observer),
-            ..(*self.shared).clone()
-        });
-        Self { shared, ..self }
+        let mut shared = (*self.shared).clone();
+        shared.observer = Some(observer);
+        Self {
+            shared: Arc::new(shared),
+            ..self
+        }
+    }
+
+    /// Fetches the keys of `issuer` once, and the metadata that lead to them. Nothing is kept, and the
+    /// observer hears nothing.
+    ///
+    /// # Errors
+    /// [`KeySetError`], for operators only: it may name addresses.
+    pub async fn check(&self, issuer: &TrustedIssuer) -> Result<KeyReport, KeySetError> {
+        if let Some(uploaded) = issuer.keys.uploaded() {
+            let jwks = uploaded.iter().filter_map(|uploaded| uploaded.key.jwk());
+            return Ok(KeyReport {
+                asked: Vec::new(),
+                jwks_uri: None,
+                keys: jwks.map(PublishedKey::from).collect(),
+                skipped: Vec::new(),
+            });
+        }
+        let owner = KeyOwner::of_issuer(issuer);
+        let (published, _) = Published::of_issuer(&owner, issuer, &self.outgoing, &Arc::default())?;
+        published.report().await
+    }
+
+    /// What is held of the keys of `issuer`, if this process has needed them yet.
+    pub fn status(&self, issuer: &TrustedIssuer) -> Option<KeyStatus> {
+        self.status_of(&KeyOwner::of_issuer(issuer))
+    }
+
+    /// As [`RemoteKeys::status`], of a client with a `jwks_uri`.
+    pub fn client_status(&self, client: &Client) -> Option<KeyStatus> {
+        self.status_of(&KeyOwner::of_client(client))
+    }
+
+    /// What is held of the keys of each owner that this process has needed yet, in no order.
+    pub fn statuses(&self) -> Vec<(KeyOwner, KeyStatus)> {
+        let owners = self.owners.iter();
+        owners
+            .map(|(owner, owned)| (owner, owned.status()))
+            .collect()
+    }
+
+    fn status_of(&self, owner: &KeyOwner) -> Option<KeyStatus> {
+        Some(self.owners.peek(owner)?.status())
     }
 
     /// The way that keys are fetched.
@@ -115,28 +161,71 @@ impl RemoteKeys {
         Revision { version, .. }: Revision,
         published: impl FnOnce(&KeyOwner) -> Result<(Published, Lives), KeySetError>,
     ) -> Arc<Owned> {
-        let held = || self.owners.get(&owner).filter(|held| held.version >= version);
+        let held = || {
+            self.owners
+                .get(&owner)
+                .filter(|held| held.version >= version)
+        };
         if let Some(held) = held() {
             return held;
         }
-        let _setting_up = self.setting_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let _setting_up = self
+            .setting_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = held() {
             return held;
         }
-        let refreshing =
-            |(published, lives)| Refreshing::new(published, lives, self.clock.clone());
+        let refreshing = |(published, lives)| Refreshing::new(published, lives, self.clock.clone());
         let keys = published(&owner).map(refreshing).map_err(Arc::new);
-        let owned = Arc::new(Owned { version, keys });
+        let since = self.clock.now();
+        let owned = Arc::new(Owned {
+            version,
+            since,
+            keys,
+        });
         self.owners.insert(owner, owned.clone());
         owned
     }
 }
 
 impl Owned {
+    fn status(&self) -> KeyStatus {
+        let standing = match &self.keys {
+            Ok(refreshing) => refreshing.standing(),
+            Err(error) => {
+                let last_failure = Some(KeyFailure {
+                    at: self.since,
+                    reason: error.to_string(),
+                });
+                return KeyStatus {
+                    held: None,
+                    last_failure,
+                };
+            }
+        };
+        let failure = |(at, error): (UnixTime, Arc<KeySetError>)| KeyFailure {
+            at,
+            reason: error.to_string(),
+        };
+        KeyStatus {
+            held: standing.held.map(|held| HeldKeys {
+                loaded_at: held.loaded_at,
+                life_ends: held.life_ends(),
+                stale_ends: held.life_ends().plus(standing.stale),
+                keys: report::usable(&held.document),
+            }),
+            last_failure: standing.failure.map(failure),
+        }
+    }
+
     /// Those of the owner's keys that may have signed a token with this header.
     async fn candidates(&self, header: &Header) -> Result<Vec<Candidate>, KeyError> {
         let unavailable = |error: Arc<KeySetError>| KeyError::Unavailable(error.into());
-        let refreshing = self.keys.as_ref().map_err(|error| unavailable(error.clone()))?;
+        let refreshing = self
+            .keys
+            .as_ref()
+            .map_err(|error| unavailable(error.clone()))?;
         let mut keys = refreshing.get().await.map_err(unavailable)?;
         if !keys.knows(header) {
             // Where they cannot be fetched, those that are held decide.
@@ -196,7 +285,9 @@ impl KeyResolver for RemoteKeys {
         now: UnixTime,
     ) -> Result<Vec<Candidate>, KeyError> {
         if issuer.keys.uploaded().is_some() {
-            return RegisteredKeys.resolve_issuer_keys(issuer, header, now).await;
+            return RegisteredKeys
+                .resolve_issuer_keys(issuer, header, now)
+                .await;
         }
         // Nothing is fetched for a token that no key of the issuer is for.
         let algorithm = header.algorithm();

@@ -37,7 +37,7 @@ pub enum PublicKeys {
     /// Registered with it, expired and unusable ones included. Perhaps none.
     Registered(Vec<ClientKey>),
     /// Published by it at this URL.
-    Published(Url),
+    Published(Box<Url>),
 }
 
 impl PublicKeys {
@@ -48,7 +48,7 @@ impl PublicKeys {
     pub fn new(keys: Vec<ClientKey>, jwks_uri: Option<&Url>) -> Result<Self, ClientError> {
         match jwks_uri {
             None => Ok(Self::Registered(keys)),
-            Some(url) if keys.is_empty() => Ok(Self::Published(url.clone())),
+            Some(url) if keys.is_empty() => Ok(Self::Published(Box::new(url.clone()))),
             Some(_) => Err(ClientError::KeysBesideUri),
         }
     }

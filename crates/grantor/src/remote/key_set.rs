@@ -110,10 +110,9 @@ impl LoadError for KeySetError {
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Content { .. }
-            | Self::NoUsableKey { .. }
-            | Self::Terms(_)
-            | Self::Uploaded => false,
+            Self::Content { .. } | Self::NoUsableKey { .. } | Self::Terms(_) | Self::Uploaded => {
+                false
+            }
             Self::Crowded | Self::TimedOut => true,
         }
     }
@@ -142,7 +141,10 @@ impl SetKind {
             #[cfg(feature = "server")]
             Self::NeverEmpty => Ok((JwkSet::parse(body)?, None)),
             #[cfg(feature = "server")]
-            Self::SpiffeBundle => Ok((JwkSet::parse_spiffe(body)?, super::spiffe::refresh_hint(body))),
+            Self::SpiffeBundle => Ok((
+                JwkSet::parse_spiffe(body)?,
+                super::spiffe::refresh_hint(body),
+            )),
         }
     }
 
@@ -243,10 +245,12 @@ pub(crate) async fn load(
     let answer = KEY_SET.get(fetch, url.as_str()).await;
     let answer = answer.map_err(|error| failed(url.to_string(), error))?;
     let (headers, body) = (max_age(answer.headers()), answer.into_body());
-    let (set, hint) = parsed(kind, body).await.map_err(|error| KeySetError::Content {
-        url: url.to_string(),
-        error,
-    })?;
+    let (set, hint) = parsed(kind, body)
+        .await
+        .map_err(|error| KeySetError::Content {
+            url: url.to_string(),
+            error,
+        })?;
     warn_of_skipped(url, &set);
     if set.keys.is_empty() && !kind.may_be_empty() {
         return Err(KeySetError::NoUsableKey {
@@ -262,10 +266,7 @@ pub(crate) async fn load(
 }
 
 /// Away from the thread that serves requests: a hundred RSA keys take tens of milliseconds.
-async fn parsed(
-    kind: SetKind,
-    body: Bytes,
-) -> Result<(JwkSet, Option<Duration>), JwkSetError> {
+async fn parsed(kind: SetKind, body: Bytes) -> Result<(JwkSet, Option<Duration>), JwkSetError> {
     let parsing = tokio::task::spawn_blocking(move || kind.parse(&body));
     parsing.await.unwrap_or(Err(JwkSetError::NoKeys))
 }

@@ -139,6 +139,8 @@ pub(crate) struct Held<D> {
 pub(crate) struct Standing<D, E> {
     pub(crate) held: Option<Held<D>>,
     pub(crate) failure: Option<(UnixTime, Arc<E>)>,
+    /// How long a document is used after its life.
+    pub(crate) stale: Duration,
 }
 
 struct Try<E> {
@@ -212,6 +214,7 @@ impl<L: Load> Refreshing<L> {
         Standing {
             held: state.held.as_ref().map(Held::again),
             failure: failure.and_then(|last| Some((last.at, last.failure.clone()?))),
+            stale: self.0.lives.stale,
         }
     }
 
@@ -418,6 +421,10 @@ impl<E> Try<E> {
 }
 
 impl<D> Held<D> {
+    pub(crate) fn life_ends(&self) -> UnixTime {
+        self.loaded_at.plus(self.life)
+    }
+
     pub(crate) fn again(&self) -> Self {
         Self {
             document: self.document.clone(),

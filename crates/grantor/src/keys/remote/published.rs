@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use url::Url;
 
-use super::{KeyOwner, KeysObserver};
+use super::{KeyOwner, KeyReport, KeysObserver, report};
 use crate::{
     registry::{KeyOrigin, TrustedIssuer},
     remote::{
@@ -140,6 +140,26 @@ impl Published {
             _ => KEY_SET_LIVES,
         };
         Ok((published, lives))
+    }
+
+    /// What a fetch finds now.
+    pub(super) async fn report(&self) -> Result<KeyReport, KeySetError> {
+        let (asked, url) = match &self.at {
+            At::Url(url) => (Vec::new(), url.clone()),
+            At::Metadata(whereabouts) => {
+                let (place, url) = whereabouts.ask(&*self.fetch).await.map_err(Arc::new)?;
+                let places = whereabouts.places();
+                let last = places.iter().position(|asked| asked == place);
+                (places[..=last.unwrap_or_default()].to_vec(), url)
+            }
+        };
+        let set = load(&*self.fetch, &url, self.kind, None).await?.document;
+        Ok(KeyReport {
+            asked,
+            jwks_uri: Some(url),
+            keys: report::usable(&set),
+            skipped: set.skipped().to_vec(),
+        })
     }
 
     /// Where the keys are now.
