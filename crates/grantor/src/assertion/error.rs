@@ -38,6 +38,9 @@ pub enum AssertionError {
         /// `typ`
         got: Shown,
     },
+    /// The JWT is bound to a key, so it is no bearer token (RFC 7800).
+    #[error("cnf: expected none, for the JWT is presented without the key that it is bound to")]
+    Bound,
     /// The claim that this rule is about, and named for, is absent.
     #[error("claim '{0}' is missing")]
     MissingClaim(Rule),
@@ -65,6 +68,14 @@ pub enum AssertionError {
         /// `sub`
         got: Shown,
     },
+    /// SPIFFE-ID §2.1
+    #[error("sub: expected the trust domain {expected:?}, got {got:?}")]
+    WrongTrustDomain {
+        /// That of the issuer.
+        expected: Shown,
+        /// That of `sub`.
+        got: Shown,
+    },
     /// RFC 7523 §3 (3), RFC 10070 §4
     #[error("aud: expected one of {expected:?} as sole value, got {got}")]
     WrongAudience {
@@ -87,6 +98,14 @@ pub enum AssertionError {
     ExpiresTooLate {
         /// Seconds until `exp`.
         seconds_ahead: f64,
+        /// Seconds allowed.
+        maximum: u64,
+    },
+    /// RFC 7523 §3 (4)
+    #[error("exp: expected at most {maximum} s behind iat, got {seconds:.0} s")]
+    LivesTooLong {
+        /// Seconds from `iat` to `exp`.
+        seconds: f64,
         /// Seconds allowed.
         maximum: u64,
     },
@@ -141,13 +160,15 @@ impl AssertionError {
             Self::Jws(_) => Rule::Jws,
             Self::Claims(_) => Rule::Claims,
             Self::WrongType { .. } => Rule::Type,
+            Self::Bound => Rule::Confirmation,
             Self::MissingClaim(rule) | Self::MalformedClaim { claim: rule, .. } => rule.clone(),
             Self::WrongIssuer { .. } => Rule::IssuerClaim,
-            Self::WrongSubject { .. } => Rule::SubjectClaim,
+            Self::WrongSubject { .. } | Self::WrongTrustDomain { .. } => Rule::SubjectClaim,
             Self::WrongAudience { .. } | Self::AudienceArray => Rule::Audience,
-            Self::Expired { .. } | Self::ExpiresTooLate { .. } | Self::EndsBeforeStart(_) => {
-                Rule::Expiry
-            }
+            Self::Expired { .. }
+            | Self::ExpiresTooLate { .. }
+            | Self::LivesTooLong { .. }
+            | Self::EndsBeforeStart(_) => Rule::Expiry,
             Self::NotYetValid { .. } => Rule::NotBefore,
             Self::IssuedInFuture { .. } | Self::TooOld { .. } => Rule::IssuedAt,
             Self::Replayed => Rule::Replay,
@@ -164,6 +185,9 @@ impl AssertionError {
         Some(match self {
             Self::Jws(_) | Self::Claims(_) | Self::WrongAlgorithm { .. } | Self::Store(_) => return None,
             Self::WrongType { .. } => "typ names another kind of JWT".into(),
+            Self::Bound => "the JWT is bound to a key, and no bearer token".into(),
+            Self::WrongTrustDomain { .. } => "subject is of another trust domain".into(),
+            Self::LivesTooLong { maximum, .. } => format!("lives longer than {maximum} s").into(),
             Self::MissingClaim(claim) => format!("claim {claim} is missing").into(),
             Self::MalformedClaim { claim, .. } => format!("claim {claim} is malformed").into(),
             Self::WrongIssuer { .. } => "issuer is not the party that signed".into(),

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{CLIENT_AUTHENTICATION_TYP, Profile};
 use crate::{
     keys::{Candidate, KeyKind},
-    registry::{AssertionProfile, AudiencePolicy, Client},
+    registry::{
+        AssertionProfile, AudienceMatch, AudiencePolicy, Client, ReplayPolicy, TrustedIssuer,
+    },
     types::Issuer,
 };
 
@@ -128,16 +130,30 @@ impl Terms {
     }
 }
 
+/// Which `iss` an assertion may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IssuerRule {
+    /// `iss` is present.
+    Present,
+    /// `iss` may be absent (JWT-SVID §3.1).
+    MayBeAbsent,
+}
+
 /// Which subject an assertion may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SubjectRule {
+pub enum SubjectRule<'a> {
     /// `sub` is the issuer.
     IsIssuer,
     /// `sub` is present.
     Present,
     /// `sub` may be absent, and is the issuer then.
     IssuerIfAbsent,
+    /// `sub` is present, of at most 2,048 octets, and names nobody here: a trust says whom.
+    Foreign,
+    /// As [`SubjectRule::Foreign`], and a SPIFFE ID of this trust domain (SPIFFE-ID §2).
+    SpiffeId(&'a str),
 }
 
 /// Which audience an assertion may have.
@@ -157,6 +173,29 @@ pub enum AudienceForm {
     Sole,
     /// As a plain string (FAPI 2.0 §5.3.2.1 (8)).
     Plain,
+    /// As one of several values.
+    Any,
+}
+
+/// Whether an assertion says when it was issued (RFC 7523 §3 (6)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IssuedAtRule {
+    /// `iat` may be absent.
+    Optional,
+    /// `iat` is present, and `exp` no more than the longest lifetime behind it.
+    Required,
+}
+
+/// Whether an assertion may be bound to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfirmationRule {
+    /// `cnf` is not looked at.
+    Ignored,
+    /// There is no `cnf`: whoever is bound to a key has to show it, which a bearer does not (RFC
+    /// 7800).
+    Absent,
 }
 
 /// What becomes of `jti` (RFC 7523 §3 (7)).
@@ -167,6 +206,9 @@ pub enum TokenIdRule {
     Required,
     /// It is claimed if it is present.
     Optional,
+    /// The digest of header and payload is claimed instead: for issuers that send no `jti`. The
+    /// signature is no part of it, for ECDSA lets others rewrite that.
+    Digest,
     /// It is not looked at: the assertion may be used until it expires.
     Reusable,
 }
@@ -178,13 +220,17 @@ pub enum TokenIdRule {
 pub struct Expectation<'a> {
     /// What the assertion is used for.
     pub usage: Usage,
-    /// `iss`
+    /// What `iss` is, where it is present.
     pub issuer: &'a str,
+    /// Whether it is.
+    pub issuer_rule: IssuerRule,
+    /// `cnf`
+    pub confirmation: ConfirmationRule,
     /// What `typ` may be where there is one (RFC 8725 §3.11). Untyped JWTs pass: RFC 10070 §4
     /// advises against refusing them.
     pub typ: &'a [Cow<'static, str>],
     /// `sub`
-    pub subject: SubjectRule,
+    pub subject: SubjectRule<'a>,
     /// `aud`
     pub audience: AudienceRule<'a>,
     /// The algorithms accepted (RFC 8725 §3.1).
@@ -193,8 +239,13 @@ pub struct Expectation<'a> {
     pub only_algorithm: Option<Algorithm>,
     /// How old and how young it may be.
     pub lifetimes: Lifetimes,
+    /// `iat`
+    pub issued_at: IssuedAtRule,
     /// `jti`
     pub token_id: TokenIdRule,
+    /// How long after `exp` a use is remembered, at least: a leeway that is made longer later lets
+    /// nothing in again.
+    pub remembered: Duration,
     /// The keys that the signature is held against, in this order.
     pub keys: &'a [Candidate],
 }
@@ -214,6 +265,8 @@ impl<'a> Expectation<'a> {
         Self {
             usage: Usage::ClientAuthentication,
             issuer: client.id().as_str(),
+            issuer_rule: IssuerRule::Present,
+            confirmation: ConfirmationRule::Ignored,
             typ: &TYPES,
             subject: SubjectRule::IsIssuer,
             audience: AudienceRule {
@@ -223,7 +276,63 @@ impl<'a> Expectation<'a> {
             algorithms: terms.algorithms(kind),
             only_algorithm: client.metadata().signing_algorithm,
             lifetimes: terms.lifetimes,
+            issued_at: IssuedAtRule::Optional,
             token_id: TokenIdRule::Required,
+            remembered: Duration::ZERO,
+            keys,
+        }
+    }
+
+    /// A JWT of an issuer, for either use. What is expected is registered with the issuer; of the
+    /// audience, where nothing is registered, what the use expects of clients (RFC 7523 §3 (3), RFC
+    /// 10070 §4). `typ` is what [`issuer_types`] says.
+    pub fn issuer(
+        terms: &'a Terms,
+        issuer: &'a TrustedIssuer,
+        usage: Usage,
+        typ: &'a [Cow<'static, str>],
+        keys: &'a [Candidate],
+    ) -> Self {
+        let own = &terms.audiences[..match usage {
+            Usage::ClientAuthentication => 1,
+            Usage::Grant => 2,
+        }];
+        Self {
+            usage,
+            issuer: issuer.id.as_str(),
+            issuer_rule: match issuer.keys.is_spiffe() {
+                true => IssuerRule::MayBeAbsent,
+                false => IssuerRule::Present,
+            },
+            confirmation: ConfirmationRule::Absent,
+            typ,
+            subject: match &issuer.trust_domain {
+                Some(domain) => SubjectRule::SpiffeId(domain),
+                None => SubjectRule::Foreign,
+            },
+            audience: AudienceRule {
+                allowed: match &*issuer.audiences {
+                    [] => own,
+                    registered => registered,
+                },
+                form: match issuer.audience_match {
+                    AudienceMatch::Sole => AudienceForm::Sole,
+                    AudienceMatch::Any => AudienceForm::Any,
+                },
+            },
+            algorithms: &issuer.algorithms,
+            only_algorithm: None,
+            lifetimes: Lifetimes {
+                leeway: issuer.leeway,
+                maximum: issuer.max_lifetime,
+            },
+            issued_at: IssuedAtRule::Required,
+            token_id: match issuer.replay {
+                ReplayPolicy::Once => TokenIdRule::Required,
+                ReplayPolicy::OnceByDigest => TokenIdRule::Digest,
+                ReplayPolicy::Reusable => TokenIdRule::Reusable,
+            },
+            remembered: TrustedIssuer::MAX_LEEWAY + Duration::from_secs(30),
             keys,
         }
     }
@@ -241,6 +350,8 @@ impl<'a> Expectation<'a> {
         Self {
             usage: Usage::Grant,
             issuer: client.id().as_str(),
+            issuer_rule: IssuerRule::Present,
+            confirmation: ConfirmationRule::Ignored,
             typ: &TYPES[..1],
             subject,
             audience: AudienceRule {
@@ -255,8 +366,19 @@ impl<'a> Expectation<'a> {
                 .signing_algorithm
                 .filter(|algorithm| !algorithm.is_mac()),
             lifetimes: terms.lifetimes,
+            issued_at: IssuedAtRule::Optional,
             token_id,
+            remembered: Duration::ZERO,
             keys,
         }
     }
+}
+
+/// What `typ` may be in the JWTs of an issuer: `JWT`, for SPIFFE `JOSE` too (JWT-SVID §2.3), and
+/// what is registered.
+pub fn issuer_types(issuer: &TrustedIssuer) -> Vec<Cow<'static, str>> {
+    let spiffe = issuer.keys.is_spiffe().then_some(Cow::Borrowed("JOSE"));
+    let registered = issuer.types.iter().map(|typ| Cow::Owned(typ.clone()));
+    let types = TYPES[..1].iter().cloned().chain(spiffe);
+    types.chain(registered).collect()
 }

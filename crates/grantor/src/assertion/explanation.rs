@@ -9,13 +9,14 @@ use grantor_jose::{AudienceClaim, Claims, Jwk, NumericDate};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AudienceForm, AudienceRule, Expectation, Lifetimes, Signed, SubjectRule, TokenIdRule, Usage,
-    verifier::Said,
+    AudienceForm, AudienceRule, Expectation, IssuedAtRule, IssuerRule, Lifetimes, Party, Signed,
+    SubjectRule, TokenIdRule, Tried, TrustCheck, Usage, verifier::Said,
 };
 use crate::{
     clock::UnixTime,
     keys::Candidate,
-    types::{ClientId, Rule, Shown},
+    registry::is_default,
+    types::{Rule, Shown},
 };
 
 /// A rule and its source.
@@ -49,10 +50,16 @@ const GRANT_RULES: [Row; 4] = [
     (Rule::Scope, "RFC 6749 §3.3"),
 ];
 
+/// What follows for a JWT of an issuer, before it is used up.
+const TRUST_RULE: Row = (Rule::Trust, "RFC 7521 §3");
+/// And behind that, for a grant.
+const MAPPING_RULE: Row = (Rule::MappedSubject, "RFC 7523 §3 (2)");
+
 /// The source of a rule that has a row only where it is broken.
 fn source_beside(rule: &Rule) -> &'static str {
     match rule {
         Rule::Form => "RFC 6749 §3.2",
+        Rule::Confirmation => "RFC 7800",
         Rule::Client => "RFC 6749 §2.3",
         Rule::Caller => "RFC 7523 §3 (1)",
         Rule::ScopeClaim => "RFC 6749 §3.3",
@@ -174,6 +181,12 @@ pub struct Explanation {
     pub clock: Option<ClockDifference>,
     /// The rules, in the order in which they were checked.
     pub checks: Vec<Check>,
+    /// What the trusts of its issuer made of it, those that take it or nearly do first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusts: Vec<TrustCheck>,
+    /// How many other trusts the issuer has.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub other_trusts: u32,
 }
 
 /// What is known about the assertion when the explanation is written.
@@ -181,6 +194,7 @@ pub(crate) struct Known<'k> {
     pub(crate) usage: Usage,
     pub(crate) said: Option<&'k Said>,
     pub(crate) expectation: Option<&'k Expectation<'k>>,
+    pub(crate) tried: Option<&'k Tried>,
     pub(crate) now: UnixTime,
 }
 
@@ -201,6 +215,8 @@ pub(crate) struct Held {
     pub(crate) change: Option<Change>,
     /// Whether every rule held.
     pub(crate) is_proven: bool,
+    /// What the trusts of its issuer made of it.
+    pub(crate) tried: Tried,
 }
 
 impl Explanation {
@@ -224,6 +240,11 @@ impl Explanation {
             keys,
             clock: known.clock(),
             checks,
+            trusts: known
+                .tried
+                .map(|tried| tried.trusts.clone())
+                .unwrap_or_default(),
+            other_trusts: known.tried.map(|tried| tried.others).unwrap_or_default(),
         }
     }
 
@@ -263,6 +284,15 @@ impl Known<'_> {
         if self.usage == Usage::Grant {
             rows.extend(GRANT_RULES);
         }
+        if self.is_foreign() {
+            // It is chosen before the JWT is used up, and says whom that is about.
+            rows.retain(|(rule, _)| !matches!(rule, Rule::Subject | Rule::Permission));
+            let last = rows.iter().position(|(rule, _)| *rule == Rule::TokenId);
+            rows.insert(last.unwrap_or(rows.len()), TRUST_RULE);
+            if let Some(grant) = rows.iter().position(|(rule, _)| *rule == Rule::Grant) {
+                rows.insert(grant, MAPPING_RULE);
+            }
+        }
         let Some(Broken { rule, place, .. }) = broken else {
             return (rows, None);
         };
@@ -280,10 +310,22 @@ impl Known<'_> {
             // Nobody looked at the assertion.
             _ if self.said.is_none() => 0,
             Place::Before(before) => position(&rows, before).unwrap_or(rows.len()),
+            // Of a JWT of an issuer a trust says whom it is about, and there is no row for it.
+            Place::Own if matches!(rule, Rule::Subject | Rule::Permission) => {
+                position(&rows, &Rule::Grant).unwrap_or(rows.len())
+            }
             Place::Own | Place::Last => rows.len(),
         };
         rows.insert(index, row);
         (rows, Some(index))
+    }
+
+    /// Whether it was held against what is expected of an issuer.
+    fn is_foreign(&self) -> bool {
+        self.expectation.is_some_and(|expectation| {
+            let rule = expectation.subject;
+            matches!(rule, SubjectRule::Foreign | SubjectRule::SpiffeId(_))
+        })
     }
 
     fn checks(&self, broken: Option<&Broken>, keys: &[KeyTried]) -> Vec<Check> {
@@ -342,35 +384,49 @@ impl Known<'_> {
                     format!("none{} or {last}", others.collect::<String>())
                 }
             },
-            Rule::IssuerClaim => expectation.issuer.to_owned(),
+            Rule::IssuerClaim => match expectation.issuer_rule {
+                IssuerRule::Present => expectation.issuer.to_owned(),
+                IssuerRule::MayBeAbsent => format!("absent, or {}", expectation.issuer),
+            },
+            Rule::Confirmation => "absent".to_owned(),
             Rule::SubjectClaim => match expectation.subject {
                 SubjectRule::IsIssuer => expectation.issuer.to_owned(),
                 SubjectRule::Present => "present".to_owned(),
                 SubjectRule::IssuerIfAbsent => "present, or the client itself".to_owned(),
+                SubjectRule::Foreign => "present, at most 2,048 octets".to_owned(),
+                SubjectRule::SpiffeId(domain) => format!("a SPIFFE ID of {domain}"),
             },
             Rule::Audience => {
                 let AudienceRule { allowed, form } = expectation.audience;
                 let form = match form {
                     AudienceForm::Sole => "as sole value",
                     AudienceForm::Plain => "as a plain string",
+                    AudienceForm::Any => "as one of its values",
                 };
                 format!("{} {form}", allowed.join(" or "))
             }
             Rule::Expiry => format!("in the future (leeway {leeway} s), at most {maximum} s ahead"),
             Rule::NotBefore => format!("absent or past (leeway {leeway} s)"),
             Rule::IssuedAt => {
-                format!("absent or past (leeway {leeway} s), at most {maximum} s ago")
+                let absent = match expectation.issued_at {
+                    IssuedAtRule::Optional => "absent or ",
+                    IssuedAtRule::Required => "",
+                };
+                format!("{absent}past (leeway {leeway} s), at most {maximum} s ago")
             }
             Rule::TokenId => match expectation.token_id {
                 TokenIdRule::Required => "present, at most 255 octets".to_owned(),
                 TokenIdRule::Optional => "absent, or at most 255 octets".to_owned(),
-                TokenIdRule::Reusable => "anything".to_owned(),
+                TokenIdRule::Digest | TokenIdRule::Reusable => "anything".to_owned(),
             },
             Rule::Replay => match expectation.token_id {
                 TokenIdRule::Required | TokenIdRule::Optional => "a jti not used before".to_owned(),
+                TokenIdRule::Digest => "a JWT not used before".to_owned(),
                 TokenIdRule::Reusable => "any number of uses".to_owned(),
             },
             Rule::Subject => "the client itself, or a known and enabled subject".to_owned(),
+            Rule::Trust => "exactly one trust of the issuer".to_owned(),
+            Rule::MappedSubject => "a subject that is nobody else's name".to_owned(),
             Rule::Permission => {
                 "none if the subject is the client itself, else one for the subject".to_owned()
             }
@@ -412,7 +468,7 @@ impl Known<'_> {
     fn party(&self, name: Option<&str>) -> String {
         match (name, self.expectation) {
             (Some(name), Some(expectation)) if name == expectation.issuer => {
-                format!("{:?}", Shown::known(name, ClientId::MAX_BYTES))
+                format!("{:?}", Shown::known(name, Party::MAX_NAME_BYTES))
             }
             _ => quoted(name),
         }

@@ -20,6 +20,8 @@ mod profile;
 #[cfg(feature = "server")]
 mod rules;
 #[cfg(feature = "server")]
+mod spiffe;
+#[cfg(feature = "server")]
 mod trust_check;
 #[cfg(feature = "server")]
 mod verifier;
@@ -30,8 +32,8 @@ pub use decoy::Decoys;
 pub use error::AssertionError;
 #[cfg(feature = "server")]
 pub use expectation::{
-    AudienceForm, AudienceRule, Expectation, Lifetimes, ServerIdentity, SubjectRule, Terms,
-    TokenIdRule, Usage,
+    AudienceForm, AudienceRule, ConfirmationRule, Expectation, IssuedAtRule, IssuerRule, Lifetimes,
+    ServerIdentity, SubjectRule, Terms, TokenIdRule, Usage, issuer_types,
 };
 #[cfg(feature = "server")]
 pub(crate) use explanation::{Broken, Change, Held, Known, Place};
@@ -44,11 +46,19 @@ pub use profile::Profile;
 #[cfg(feature = "server")]
 pub use rules::MAX_TOKEN_ID_BYTES;
 #[cfg(feature = "server")]
+pub use spiffe::is_trust_domain;
+#[cfg(feature = "server")]
+pub(crate) use spiffe::spiffe_id;
+#[cfg(feature = "server")]
+pub(crate) use trust_check::Tried;
+#[cfg(feature = "server")]
 pub use trust_check::{ClaimCheck, ClaimRule, SetAside, TrustCheck};
 #[cfg(feature = "server")]
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};
 
 /// The `client_assertion_type` of RFC 7523 §2.2.
 pub const CLIENT_ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The `client_assertion_type` of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth).
+pub const SPIFFE_ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 /// The `typ` of a client authentication JWT (RFC 10070 §4).
 pub const CLIENT_AUTHENTICATION_TYP: &str = "client-authentication+jwt";

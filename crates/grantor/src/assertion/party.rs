@@ -4,15 +4,15 @@
 //! Whether there is such a party, and with which keys, must not show in the time an answer takes.
 //! So every assertion that comes through here costs one verification, also where it is refused.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use super::{Assertion, Decoys, Expectation, Terms, Usage};
+use super::{Assertion, Decoys, Expectation, Terms, Usage, expectation::issuer_types};
 use crate::{
     clock::UnixTime,
     keys::{Candidate, KeyError, KeyKind, KeyResolver},
-    registry::Client,
-    storage::{ClientSource, StoreError},
-    types::{AuthMethod, ClientId, Shown},
+    registry::{Client, TrustedIssuer},
+    storage::{ClientSource, IssuerSource, StoreError},
+    types::{AuthMethod, ClientId, IssuerId, Shown},
 };
 
 /// A registered party that signs assertions.
@@ -21,13 +21,27 @@ use crate::{
 pub enum Party {
     /// A client, which signs with its own keys.
     Client(Arc<Client>),
+    /// An issuer. What its JWTs are worth, a trust says.
+    Issuer(Arc<TrustedIssuer>),
 }
 
 impl Party {
+    /// Most octets of a name.
+    pub(crate) const MAX_NAME_BYTES: usize = IssuerId::MAX_BYTES;
+
     /// What it is called in `iss`.
     pub fn name(&self) -> &str {
         match self {
             Self::Client(client) => client.id().as_str(),
+            Self::Issuer(issuer) => issuer.id.as_str(),
+        }
+    }
+
+    /// The issuer, if it is one.
+    pub fn issuer(&self) -> Option<&Arc<TrustedIssuer>> {
+        match self {
+            Self::Client(_) => None,
+            Self::Issuer(issuer) => Some(issuer),
         }
     }
 }
@@ -94,12 +108,33 @@ pub struct Signed {
     usage: Usage,
     party: Party,
     kind: KeyKind,
+    /// What `typ` may be, of an issuer.
+    types: Vec<Cow<'static, str>>,
     /// The party's keys, and decoys behind them.
     keys: Vec<Candidate>,
     own: usize,
 }
 
 impl Signed {
+    fn with(
+        usage: Usage,
+        party: Party,
+        kind: KeyKind,
+        keys: Result<Vec<Candidate>, KeyError>,
+    ) -> Result<Self, PartyError> {
+        match keys {
+            Ok(keys) => Ok(Self {
+                usage,
+                party,
+                kind,
+                types: Vec::new(),
+                own: keys.len(),
+                keys,
+            }),
+            Err(error) => Err(PartyError::Key { party, error }),
+        }
+    }
+
     /// What the assertion is used for.
     pub fn usage(&self) -> Usage {
         self.usage
@@ -119,13 +154,14 @@ impl Signed {
 /// Finds the party behind an assertion.
 pub struct Parties {
     clients: Arc<dyn ClientSource>,
+    issuers: Option<Arc<dyn IssuerSource>>,
     resolver: Arc<dyn KeyResolver>,
     terms: Terms,
     decoys: Decoys,
 }
 
 impl Parties {
-    /// Clients from `clients`, their keys from `resolver`.
+    /// Clients from `clients`, their keys from `resolver`. There are no issuers.
     pub fn new(
         clients: Arc<dyn ClientSource>,
         resolver: Arc<dyn KeyResolver>,
@@ -134,10 +170,17 @@ impl Parties {
     ) -> Self {
         Self {
             clients,
+            issuers: None,
             resolver,
             terms,
             decoys,
         }
+    }
+
+    /// Issuers from `issuers`, beside the clients.
+    #[must_use]
+    pub fn with_issuers(self, issuers: Option<Arc<dyn IssuerSource>>) -> Self {
+        Self { issuers, ..self }
     }
 
     /// The party that is said to have signed this assertion, if it is registered and enabled, has a
@@ -178,11 +221,14 @@ impl Parties {
             (Party::Client(client), Usage::ClientAuthentication) => {
                 Expectation::client_authentication(terms, client, signed.kind, keys)
             }
+            (Party::Issuer(issuer), usage) => {
+                Expectation::issuer(terms, issuer, usage, &signed.types, keys)
+            }
         }
     }
 
-    /// Compares names before the registry is asked, so that the answer to a mismatch does not tell
-    /// who is registered.
+    /// The party, by `iss`: a client, else an issuer. No issuer is called as a client is, so that
+    /// each name is one party's.
     async fn find(
         &self,
         assertion: &Assertion<'_>,
@@ -190,14 +236,37 @@ impl Parties {
         caller: Option<&str>,
         now: UnixTime,
     ) -> Result<Signed, PartyError> {
-        let issuer = assertion.claimed_issuer().ok_or(PartyError::NoIssuer)?;
-        if let Some(caller) = caller.filter(|caller| *caller != issuer) {
-            return Err(PartyError::NotCaller {
+        let Some(name) = assertion.claimed_issuer() else {
+            let issuer = self.issuer_of_domain(assertion.claimed_domain()).await?;
+            let issuer = issuer.ok_or(PartyError::NoIssuer)?;
+            return self.signed_by_issuer(issuer, assertion, usage, now).await;
+        };
+        // Names are compared before the registry is asked for a client, so that the answer to a
+        // mismatch does not tell who is registered.
+        let client = match caller.filter(|caller| *caller != name) {
+            Some(caller) => Err(PartyError::NotCaller {
                 caller: caller.into(),
-                issuer: issuer.into(),
-            });
+                issuer: name.into(),
+            }),
+            None => self.client(name).await,
+        };
+        match client {
+            Ok(client) => self.signed_by_client(client, assertion, usage, now).await,
+            Err(error @ (PartyError::Unknown(_) | PartyError::NotCaller { .. })) => {
+                let issuer = self.issuer(name).await?.ok_or(error)?;
+                self.signed_by_issuer(issuer, assertion, usage, now).await
+            }
+            Err(error) => Err(error),
         }
-        let client = self.client(issuer).await?;
+    }
+
+    async fn signed_by_client(
+        &self,
+        client: Arc<Client>,
+        assertion: &Assertion<'_>,
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<Signed, PartyError> {
         let kind = match usage {
             Usage::Grant => KeyKind::Public,
             Usage::ClientAuthentication => {
@@ -210,16 +279,47 @@ impl Parties {
         };
         let header = assertion.header();
         let keys = self.resolver.resolve_keys(&client, kind, header, now).await;
-        let party = Party::Client(client);
-        match keys {
-            Ok(keys) => Ok(Signed {
-                usage,
-                party,
-                kind,
-                own: keys.len(),
-                keys,
-            }),
-            Err(error) => Err(PartyError::Key { party, error }),
+        Signed::with(usage, Party::Client(client), kind, keys)
+    }
+
+    async fn signed_by_issuer(
+        &self,
+        issuer: Arc<TrustedIssuer>,
+        assertion: &Assertion<'_>,
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<Signed, PartyError> {
+        if !issuer.enabled {
+            return Err(PartyError::Disabled(Party::Issuer(issuer)));
+        }
+        let header = assertion.header();
+        let keys = self.resolver.resolve_issuer_keys(&issuer, header, now);
+        let keys = keys.await;
+        let types = issuer_types(&issuer);
+        let signed = Signed::with(usage, Party::Issuer(issuer), KeyKind::Public, keys)?;
+        Ok(Signed { types, ..signed })
+    }
+
+    /// The issuer of this name. Whether it is enabled is not looked at.
+    async fn issuer(&self, name: &str) -> Result<Option<Arc<TrustedIssuer>>, StoreError> {
+        match &self.issuers {
+            Some(issuers) => Ok(issuers.issuers().await?.get(name).cloned()),
+            None => Ok(None),
+        }
+    }
+
+    /// The issuer of this SPIFFE trust domain.
+    async fn issuer_of_domain(
+        &self,
+        domain: Option<&str>,
+    ) -> Result<Option<Arc<TrustedIssuer>>, StoreError> {
+        match (&self.issuers, domain) {
+            (Some(issuers), Some(domain)) => {
+                let issuers = issuers.issuers().await?;
+                let issuer = issuers.of_domain(domain).cloned();
+                Ok(issuer.filter(|issuer| issuer.keys.is_spiffe()))
+            }
+            _ => Ok(None),
         }
     }
 

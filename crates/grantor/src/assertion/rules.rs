@@ -4,8 +4,14 @@
 
 use grantor_jose::{AudienceClaim, Claims, Header, NumericDate};
 
-use super::{AssertionError, AudienceForm, AudienceRule, Expectation, SubjectRule, TokenIdRule};
-use crate::types::{Rule, Shown, SubjectId};
+use super::{
+    AssertionError, AudienceForm, AudienceRule, ConfirmationRule, Expectation, IssuedAtRule,
+    IssuerRule, SubjectRule, TokenIdRule, spiffe_id,
+};
+use crate::{
+    registry::TrustedIssuer,
+    types::{Rule, Shown, SubjectId},
+};
 
 /// Longest `jti`, in octets.
 pub const MAX_TOKEN_ID_BYTES: usize = 255;
@@ -23,9 +29,21 @@ pub(super) fn typ(header: &Header, expectation: &Expectation<'_>) -> Result<(), 
     }
 }
 
+/// RFC 7800: a JWT that is bound to a key is no bearer token.
+pub(super) fn confirmation(
+    claims: &Claims,
+    expectation: &Expectation<'_>,
+) -> Result<(), AssertionError> {
+    match expectation.confirmation {
+        ConfirmationRule::Absent if claims.other.contains("cnf") => Err(AssertionError::Bound),
+        ConfirmationRule::Absent | ConfirmationRule::Ignored => Ok(()),
+    }
+}
+
 /// RFC 7523 §3 (1): `iss` is the party whose key verified the signature.
 pub(super) fn issuer(claims: &Claims, expectation: &Expectation<'_>) -> Result<(), AssertionError> {
     match &claims.issuer {
+        None if expectation.issuer_rule == IssuerRule::MayBeAbsent => Ok(()),
         None => Err(AssertionError::MissingClaim(Rule::IssuerClaim)),
         Some(issuer) if issuer == expectation.issuer => Ok(()),
         Some(issuer) => Err(AssertionError::WrongIssuer {
@@ -35,11 +53,15 @@ pub(super) fn issuer(claims: &Claims, expectation: &Expectation<'_>) -> Result<(
     }
 }
 
-/// RFC 7523 §3 (2): `sub` is present, and for client authentication is the client.
+/// RFC 7523 §3 (2): `sub` is present, and for client authentication is the client. Answers whom it
+/// names; `None` where that is for a trust to say.
 pub(super) fn subject(
     claims: &Claims,
     expectation: &Expectation<'_>,
-) -> Result<SubjectId, AssertionError> {
+) -> Result<Option<SubjectId>, AssertionError> {
+    if let SubjectRule::Foreign | SubjectRule::SpiffeId(_) = expectation.subject {
+        return foreign_subject(claims, expectation.subject).map(|()| None);
+    }
     let subject = match (&claims.subject, expectation.subject) {
         (Some(subject), _) => subject.as_str(),
         (None, SubjectRule::IssuerIfAbsent) => expectation.issuer,
@@ -51,10 +73,36 @@ pub(super) fn subject(
             got: subject.into(),
         });
     }
-    SubjectId::parse(subject).map_err(|error| AssertionError::MalformedClaim {
-        claim: Rule::SubjectClaim,
-        error: error.to_string(),
-    })
+    let subject = SubjectId::parse(subject);
+    subject
+        .map(Some)
+        .map_err(|error| malformed_subject(error.to_string()))
+}
+
+/// The subject that somebody else has named: present, and not too long to be read.
+fn foreign_subject(claims: &Claims, rule: SubjectRule<'_>) -> Result<(), AssertionError> {
+    let subject = claims.subject.as_deref();
+    let subject = subject.ok_or(AssertionError::MissingClaim(Rule::SubjectClaim))?;
+    if subject.len() > TrustedIssuer::MAX_SUBJECT_BYTES {
+        return Err(malformed_subject("is longer than 2,048 octets".to_owned()));
+    }
+    let SubjectRule::SpiffeId(domain) = rule else {
+        return Ok(());
+    };
+    let id = spiffe_id(subject);
+    let id = id.ok_or_else(|| malformed_subject("is no SPIFFE ID".to_owned()))?;
+    match id.domain == domain {
+        true => Ok(()),
+        false => Err(AssertionError::WrongTrustDomain {
+            expected: registered(domain),
+            got: id.domain.into(),
+        }),
+    }
+}
+
+fn malformed_subject(error: String) -> AssertionError {
+    let claim = Rule::SubjectClaim;
+    AssertionError::MalformedClaim { claim, error }
 }
 
 /// RFC 7523 §3 (3), RFC 10070 §4: `aud` is this server, as the sole value, compared to the letter.
@@ -70,9 +118,14 @@ pub(super) fn audience(
     if form == AudienceForm::Plain && matches!(audience, AudienceClaim::Many(_)) {
         return Err(AssertionError::AudienceArray);
     }
-    match audience.sole() {
-        Some(sole) if allowed.iter().any(|name| name == sole) => Ok(()),
-        _ => Err(AssertionError::WrongAudience {
+    let is_allowed = |name: &str| allowed.iter().any(|allowed| allowed == name);
+    let is_ours = match form {
+        AudienceForm::Any => audience.values().iter().any(|name| is_allowed(name)),
+        AudienceForm::Sole | AudienceForm::Plain => audience.sole().is_some_and(is_allowed),
+    };
+    match is_ours {
+        true => Ok(()),
+        false => Err(AssertionError::WrongAudience {
             expected: allowed.to_vec(),
             got: Shown::list(audience.values().iter().map(|value| value.as_str())),
         }),
@@ -108,7 +161,15 @@ pub(super) fn expiry(
             maximum: lifetimes.maximum.as_secs(),
         });
     }
-    Ok(end)
+    match (expectation.issued_at, claims.issued_at) {
+        (IssuedAtRule::Required, Some(issued)) if expires > issued.plus(lifetimes.maximum) => {
+            Err(AssertionError::LivesTooLong {
+                seconds: expires.seconds() - issued.seconds(),
+                maximum: lifetimes.maximum.as_secs(),
+            })
+        }
+        _ => Ok(end),
+    }
 }
 
 /// RFC 7523 §3 (5): `nbf`, where present, has come, and comes before `exp`.
@@ -138,7 +199,10 @@ pub(super) fn issued_at(
 ) -> Result<(), AssertionError> {
     let lifetimes = expectation.lifetimes;
     let Some(issued) = claims.issued_at else {
-        return Ok(());
+        return match expectation.issued_at {
+            IssuedAtRule::Optional => Ok(()),
+            IssuedAtRule::Required => Err(AssertionError::MissingClaim(Rule::IssuedAt)),
+        };
     };
     if issued > now.plus(lifetimes.leeway) {
         return Err(AssertionError::IssuedInFuture {
@@ -174,7 +238,7 @@ pub(super) fn token_id<'c>(
 ) -> Result<Option<&'c str>, AssertionError> {
     let token_id = match expectation.token_id {
         TokenIdRule::Required | TokenIdRule::Optional => claims.token_id.as_deref(),
-        TokenIdRule::Reusable => return Ok(None),
+        TokenIdRule::Digest | TokenIdRule::Reusable => return Ok(None),
     };
     match token_id {
         None if expectation.token_id == TokenIdRule::Required => {

@@ -91,6 +91,17 @@ impl fmt::Display for SetAside {
     }
 }
 
+/// What trusts made of a JWT, for its record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tried {
+    /// The trusts that came nearest, those that take it first.
+    pub(crate) trusts: Vec<TrustCheck>,
+    /// How many others there are.
+    pub(crate) others: u32,
+    /// What those made of it that grant nothing.
+    pub(crate) shadows: Vec<TrustCheck>,
+}
+
 /// Most octets of a value in a table.
 const MAX_VALUE_BYTES: usize = 160;
 

@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use grantor_jose::{Claims, Header, Unverified, VerificationKey};
+use grantor_jose::{Claims, Header, Unverified, VerificationKey, base64url_encode, crypto};
 
-use super::{AssertionError, Expectation, rules};
+use super::{AssertionError, Expectation, TokenIdRule, rules, spiffe_id};
 use crate::{
     clock::UnixTime,
     keys::Candidate,
@@ -16,6 +16,7 @@ use crate::{
 /// A JWT taken apart. Anybody may have written it.
 #[derive(Debug)]
 pub struct Assertion<'a> {
+    token: &'a str,
     jws: Unverified<'a>,
     claims: Claims,
 }
@@ -28,7 +29,7 @@ impl<'a> Assertion<'a> {
     pub fn parse(token: &'a str) -> Result<Self, AssertionError> {
         let jws = Unverified::parse(token)?;
         let claims = Claims::parse(jws.dangerously_unverified_payload())?;
-        Ok(Self { jws, claims })
+        Ok(Self { token, jws, claims })
     }
 
     /// The header, to choose keys by.
@@ -60,6 +61,24 @@ impl<'a> Assertion<'a> {
         self.claims.issuer.as_deref()
     }
 
+    /// SHA-256 of header and payload, as they were signed, in base64url. The signature is no part
+    /// of it: one of ECDSA can be rewritten by anybody.
+    fn digest(&self) -> String {
+        let signed = self
+            .token
+            .rsplit_once('.')
+            .map_or(self.token, |(signed, _)| signed);
+        base64url_encode(crypto::sha256(&[signed.as_bytes()]))
+    }
+
+    /// The SPIFFE trust domain of `sub`, to find the party by where there is no `iss`.
+    pub(crate) fn claimed_domain(&self) -> Option<&str> {
+        match (&self.claims.issuer, &self.claims.subject) {
+            (None, Some(subject)) => Some(spiffe_id(subject)?.domain),
+            _ => None,
+        }
+    }
+
     /// What it says, for its explanation.
     pub(crate) fn into_said(self) -> Said {
         Said {
@@ -80,7 +99,7 @@ pub(crate) struct Said {
 #[derive(Debug)]
 pub struct VerifiedAssertion<'a> {
     claims: &'a Claims,
-    subject: SubjectId,
+    subject: Option<SubjectId>,
     key: Candidate,
     replay_key: Option<ReplayKey>,
 }
@@ -91,13 +110,14 @@ impl<'a> VerifiedAssertion<'a> {
         self.claims
     }
 
-    /// `sub`, or the issuer where the profile allows `sub` to be absent.
-    pub fn subject(&self) -> &SubjectId {
-        &self.subject
+    /// `sub`, or the issuer where the profile allows `sub` to be absent; `None` of a JWT whose `sub`
+    /// names nobody here, because a trust says whom it is about.
+    pub fn subject(&self) -> Option<&SubjectId> {
+        self.subject.as_ref()
     }
 
     /// The subject alone.
-    pub(crate) fn into_subject(self) -> SubjectId {
+    pub(crate) fn into_subject(self) -> Option<SubjectId> {
         self.subject
     }
 
@@ -150,12 +170,24 @@ impl Verifier {
         expectation: &Expectation<'_>,
         now: UnixTime,
     ) -> Result<VerifiedAssertion<'a>, AssertionError> {
+        let checked = self.check(assertion, expectation, now)?;
+        self.claim(assertion, expectation, checked, now).await
+    }
+
+    /// The last rule: what was checked is used for the first time, and is used up now.
+    pub(crate) async fn claim<'a>(
+        &self,
+        assertion: &'a Assertion<'_>,
+        expectation: &Expectation<'_>,
+        checked: Checked,
+        now: UnixTime,
+    ) -> Result<VerifiedAssertion<'a>, AssertionError> {
         let Checked {
             key,
             subject,
             end,
             replay_key,
-        } = self.check(assertion, expectation, now)?;
+        } = checked;
         if let Some(replay_key) = replay_key {
             self.check_fence(&assertion.claims, expectation, now)?;
             match self
@@ -178,7 +210,7 @@ impl Verifier {
     }
 
     /// Finds out what [`Verifier::verify`] would answer, and claims nothing. Answers whom the
-    /// assertion is about.
+    /// assertion is about, as [`VerifiedAssertion::subject`] does.
     ///
     /// # Errors
     /// As for [`Verifier::verify`].
@@ -187,8 +219,20 @@ impl Verifier {
         assertion: &Assertion<'_>,
         expectation: &Expectation<'_>,
         now: UnixTime,
-    ) -> Result<SubjectId, AssertionError> {
+    ) -> Result<Option<SubjectId>, AssertionError> {
         let checked = self.check(assertion, expectation, now)?;
+        self.rehearse_claim(assertion, expectation, checked, now)
+            .await
+    }
+
+    /// As [`Verifier::claim`], and claims nothing.
+    pub(crate) async fn rehearse_claim(
+        &self,
+        assertion: &Assertion<'_>,
+        expectation: &Expectation<'_>,
+        checked: Checked,
+        now: UnixTime,
+    ) -> Result<Option<SubjectId>, AssertionError> {
         if checked.replay_key.is_some() {
             self.check_fence(&assertion.claims, expectation, now)?;
         }
@@ -233,13 +277,16 @@ impl Verifier {
     }
 
     /// Everything but the replay guard: the signature, then rules (1) to (7).
-    fn check(
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub(crate) fn check(
         &self,
         assertion: &Assertion<'_>,
         expectation: &Expectation<'_>,
         now: UnixTime,
     ) -> Result<Checked, AssertionError> {
-        let Assertion { jws, claims } = assertion;
+        let Assertion { jws, claims, .. } = assertion;
         let date = now.date();
         // Both, whichever fails: the time must not tell a client's registered algorithm.
         let (algorithm, key) = (
@@ -249,27 +296,37 @@ impl Verifier {
         algorithm?;
         let key = key?;
         rules::typ(jws.header(), expectation)?;
+        rules::confirmation(claims, expectation)?;
         rules::issuer(claims, expectation)?;
         let subject = rules::subject(claims, expectation)?;
         rules::audience(claims, expectation)?;
         let end = rules::expiry(claims, expectation, date)?;
+        let remembered = claims
+            .expires
+            .map_or(end, |exp| exp.plus(expectation.remembered));
         rules::not_before(claims, expectation, date)?;
         rules::issued_at(claims, expectation, date)?;
         let token_id = rules::token_id(claims, expectation)?;
+        let replay_key = match expectation.token_id {
+            TokenIdRule::Digest => Some(ReplayKey::new(expectation.issuer, &assertion.digest())),
+            _ => token_id.map(|token_id| ReplayKey::new(expectation.issuer, token_id)),
+        };
         Ok(Checked {
             key: key.clone(),
             subject,
-            end: UnixTime::from_date_rounded_up(end).plus(REMEMBERED_BEYOND),
-            replay_key: token_id.map(|token_id| ReplayKey::new(expectation.issuer, token_id)),
+            end: UnixTime::from_date_rounded_up(end)
+                .plus(REMEMBERED_BEYOND)
+                .max(UnixTime::from_date_rounded_up(remembered)),
+            replay_key,
         })
     }
 }
 
 /// What the rules found out: the key that verified, whom the assertion is about, and the use to
 /// remember until when.
-struct Checked {
+pub(crate) struct Checked {
     key: Candidate,
-    subject: SubjectId,
+    subject: Option<SubjectId>,
     end: UnixTime,
     replay_key: Option<ReplayKey>,
 }

@@ -218,9 +218,10 @@ pub struct TrustedIssuer {
     /// How often a JWT of it may be used.
     #[serde(default)]
     pub replay: ReplayPolicy,
-    /// The claim that tells the issuer's customers apart, where strangers share the issuer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant_claim: Option<ClaimPath>,
+    /// The claims of which each tells the issuer's customers apart, where strangers share the
+    /// issuer; none where it is one organisation's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenant_claims: Vec<ClaimPath>,
     /// The template that it was made by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateRef>,
@@ -260,7 +261,7 @@ impl TrustedIssuer {
             max_lifetime: Duration::from_secs(3600),
             leeway: Duration::from_secs(30),
             replay: ReplayPolicy::default(),
-            tenant_claim: None,
+            tenant_claims: Vec::new(),
             template: None,
             enabled: true,
             tokens_since: None,
@@ -271,6 +272,6 @@ impl TrustedIssuer {
 
     /// Whether strangers share it, so that a good signature proves nothing about who sends.
     pub fn is_shared(&self) -> bool {
-        self.tenant_claim.is_some()
+        !self.tenant_claims.is_empty()
     }
 }

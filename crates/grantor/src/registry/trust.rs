@@ -516,12 +516,6 @@ impl Trust {
         self.uses.contains(&usage)
     }
 
-    /// Whether its pin of this claim, that tells tenants apart, holds.
-    pub fn is_of_tenant(&self, tenant_claim: &ClaimPath, claims: &Claims) -> bool {
-        let mut pins = self.pins.iter();
-        pins.any(|pin| pin.claim == *tenant_claim && pin.holds(claims))
-    }
-
     /// The claims to copy, as they are in the JWT; those that are missing are left out.
     pub fn copied(&self, claims: &Claims) -> BTreeMap<String, Value> {
         let copies = self.claims.iter();

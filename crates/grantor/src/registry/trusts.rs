@@ -8,7 +8,7 @@ use std::{
 
 use grantor_jose::{Claims, json::Value};
 
-use super::{Pin, PinValue, Trust, TrustedIssuer};
+use super::{Mode, Pin, PinValue, Trust, TrustedIssuer};
 use crate::types::{ClaimPath, IssuerId, Name};
 
 /// All issuers that are registered, disabled ones included.
@@ -68,7 +68,9 @@ pub struct Trusts {
     filed: BTreeMap<ClaimPath, HashMap<PinValue, Vec<usize>>>,
     /// Those without pins.
     unpinned: Vec<usize>,
-    tenants: HashSet<(ClaimPath, PinValue)>,
+    shadows: Vec<usize>,
+    /// The values that claims are pinned to.
+    pinned: HashMap<ClaimPath, HashSet<PinValue>>,
 }
 
 impl Trusts {
@@ -97,10 +99,13 @@ impl Trusts {
                 None => unpinned.push(index),
             }
         }
-        let pins = all.iter().flat_map(|trust| &trust.pins);
-        let tenants = pins
-            .map(|pin| (pin.claim.clone(), pin.value.clone()))
-            .collect();
+        let mut pinned: HashMap<ClaimPath, HashSet<PinValue>> = HashMap::new();
+        for pin in all.iter().flat_map(|trust| &trust.pins) {
+            let values = pinned.entry(pin.claim.clone()).or_default();
+            values.insert(pin.value.clone());
+        }
+        let shadows = (0..all.len()).filter(|index| all[*index].mode == Mode::Shadow);
+        let shadows = shadows.collect();
         let by_number = all.iter().enumerate();
         let by_number = by_number
             .map(|(index, trust)| (trust.revision.number, index))
@@ -110,7 +115,8 @@ impl Trusts {
             all,
             filed,
             unpinned,
-            tenants,
+            shadows,
+            pinned,
         }
     }
 
@@ -146,11 +152,20 @@ impl Trusts {
         found.iter().map(|index| &self.all[*index]).collect()
     }
 
-    /// Whether the claim that tells tenants apart has a value that some trust pins. On an issuer
-    /// that strangers share nothing is told before.
-    pub fn knows_tenant(&self, tenant_claim: &ClaimPath, claims: &Claims) -> bool {
-        tenant_claim.find(claims).is_some_and(|value| {
-            met_by(&value).any(|value| self.tenants.contains(&(tenant_claim.clone(), value)))
+    /// Those that are tried beside the others and grant nothing.
+    pub fn shadows(&self) -> impl Iterator<Item = &Arc<Trust>> {
+        self.shadows.iter().map(|index| &self.all[*index])
+    }
+
+    /// Whether one of the claims that tell tenants apart has a value that some trust pins. On an
+    /// issuer that strangers share nothing is told before.
+    pub fn know_tenant(&self, tenant_claims: &[ClaimPath], claims: &Claims) -> bool {
+        tenant_claims.iter().any(|claim| {
+            let Some(pinned) = self.pinned.get(claim) else {
+                return false;
+            };
+            let value = claim.find(claims);
+            value.is_some_and(|value| met_by(&value).any(|value| pinned.contains(&value)))
         })
     }
 }

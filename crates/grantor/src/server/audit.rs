@@ -5,17 +5,18 @@
 
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
-use grantor_jose::{base64url_encode, json::Value};
+use grantor_jose::{Claims, base64url_encode, json::Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
 use super::{Approval, Blame, Refusal, Request};
 use crate::{
-    assertion::{Explanation, Held, Party, Usage, VerifiedAssertion},
+    assertion::{Explanation, Held, Party, Tried, TrustCheck, Usage, VerifiedAssertion},
     clock::UnixTime,
-    registry::{Client, PermissionNumbers},
+    registry::{Client, PermissionNumbers, Trust, TrustedIssuer},
     types::{
-        AuthMethod, ClientId, CorrelationId, ErrorCode, GrantType, Rule, Scope, Shown, SubjectId,
+        AuthMethod, ClientId, CorrelationId, ErrorCode, GrantType, Name, Rule, Scope, Shown,
+        SubjectId,
     },
 };
 
@@ -55,6 +56,15 @@ pub struct Decision {
     pub audience: Option<Shown>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The issuer that signed the last assertion, if it was none of our clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Name>,
+    /// The trust that took it, with what it compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustCheck>,
+    /// What those trusts made of it that grant nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<TrustCheck>,
     /// Of an assertion that was refused: every rule, expected and got.
     #[serde(default, deserialize_with = "explanation")]
     pub explanation: Option<Explanation>,
@@ -67,6 +77,9 @@ pub struct Decision {
     /// The last assertion, if it could be read, and what it was held against.
     #[serde(skip)]
     held: Option<Arc<Held>>,
+    /// Whether the last assertion says that it is of an issuer: no client is blamed for it.
+    #[serde(skip)]
+    is_by_issuer: bool,
     #[serde(skip)]
     is_cheap: bool,
     #[serde(skip)]
@@ -115,10 +128,14 @@ impl Decision {
             scope: None,
             audience: None,
             outcome: Outcome::Undecided,
+            issuer: None,
+            trust: None,
+            shadows: Vec::new(),
             explanation: None,
             permissions: PermissionNumbers::default(),
             looked_at: None,
             held: None,
+            is_by_issuer: false,
             is_cheap: true,
             is_waiting: false,
         }
@@ -164,6 +181,25 @@ impl Decision {
             Usage::Grant => &mut self.claimed_issuer,
         };
         keep_whole(claimed, party.name());
+        self.is_by_issuer = party.issuer().is_some();
+    }
+
+    /// Whether the last assertion says that it is of an issuer, which strangers may share.
+    pub(super) fn is_by_issuer(&self) -> bool {
+        self.is_by_issuer
+    }
+
+    /// The assertion is of this issuer, and this trust, if one, takes it.
+    pub(super) fn tried(
+        &mut self,
+        issuer: &TrustedIssuer,
+        trust: Option<&Trust>,
+        claims: &Claims,
+        tried: &Tried,
+    ) {
+        self.issuer = Some(issuer.name.clone());
+        self.trust = trust.map(|trust| TrustCheck::of(trust, claims));
+        self.shadows = tried.shadows.clone();
     }
 
     /// An assertion is looked at that is used for this.
@@ -300,23 +336,42 @@ impl Decision {
         if record.len() <= Self::MAX_BYTES {
             return record;
         }
-        // Long registered names, each repeated for every key, can do this.
-        let explanation = self.explanation.clone().map(|explanation| Explanation {
-            keys: Vec::new(),
-            ..explanation
-        });
-        let shorter = json(&Self {
-            explanation,
-            ..self.clone()
-        });
-        if shorter.len() <= Self::MAX_BYTES {
-            return shorter;
+        // Long registered names, each repeated for every key, can do this, and trusts that pin much.
+        let mut shorter = self.clone();
+        if let Some(explanation) = &mut shorter.explanation {
+            explanation.keys = Vec::new();
+        }
+        loop {
+            let record = json(&shorter);
+            if record.len() <= Self::MAX_BYTES {
+                return record;
+            }
+            if !shorter.shorten_trusts() {
+                break;
+            }
         }
         json(&Self {
             explanation: None,
+            trust: None,
             scope: None,
-            ..self.clone()
+            ..shorter
         })
+    }
+
+    /// Leaves out half of what trusts have made of the assertion. Whether there was anything.
+    fn shorten_trusts(&mut self) -> bool {
+        let explained = self.explanation.as_mut();
+        let explained = explained.filter(|explanation| !explanation.trusts.is_empty());
+        match explained {
+            Some(explanation) => {
+                let left = explanation.trusts.len() / 2;
+                let out = explanation.trusts.len() - left;
+                explanation.trusts.truncate(left);
+                explanation.other_trusts += u32::try_from(out).unwrap_or_default();
+                true
+            }
+            None => self.shadows.pop().is_some(),
+        }
     }
 
     /// Reads a [record](Decision::record), of an earlier version too. What is not stored, such as
@@ -352,7 +407,7 @@ fn keep_whole(claimed: &mut Option<Shown>, name: &str) {
 
 /// A registered name: whole, and escaped.
 fn registered(text: &str) -> Shown {
-    Shown::known(text, ClientId::MAX_BYTES)
+    Shown::known(text, Party::MAX_NAME_BYTES)
 }
 
 /// Most octets of the audience.

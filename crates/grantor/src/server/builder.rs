@@ -21,8 +21,8 @@ use crate::{
     clock::{Clock, SystemClock},
     keys::{KeyKind, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{
-        Artifacts, ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, PermissionSource,
-        ReplayGuard, Store, SubjectSource,
+        Artifacts, ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, IssuerSource,
+        PermissionSource, ReplayGuard, Store, SubjectSource,
     },
     types::{AuthMethod, GrantType, Issuer},
 };
@@ -100,6 +100,7 @@ pub struct Builder {
     token_ids: Option<TokenIds>,
     seals: Option<Seals>,
     people: Option<People>,
+    issuers: Option<Arc<dyn IssuerSource>>,
     decisions: Box<dyn DecisionLog>,
     throttle: Box<dyn Throttle>,
     grants: Vec<Box<dyn Grant>>,
@@ -127,6 +128,7 @@ impl Builder {
             token_ids: None,
             seals: None,
             people: None,
+            issuers: None,
             decisions: Box::new(TracingLog),
             throttle: Box::new(Unthrottled),
             grants: Vec::new(),
@@ -230,6 +232,15 @@ impl Builder {
     #[must_use]
     pub fn seals(mut self, seals: Seals) -> Self {
         self.seals = Some(seals);
+        self
+    }
+
+    /// Takes the JWTs of these issuers, where one of their trusts takes them: as grants, and as the
+    /// authentication of clients. Keys that are fetched take a [`KeyResolver`] that fetches; without
+    /// one, only uploaded keys are known.
+    #[must_use]
+    pub fn trusted_issuers(mut self, issuers: Arc<dyn IssuerSource>) -> Self {
+        self.issuers = Some(issuers);
         self
     }
 
@@ -360,7 +371,8 @@ impl Builder {
         let terms = Terms::new(&identity, self.settings.profile, self.lifetimes)
             .with_algorithms(KeyKind::Public, public)
             .with_algorithms(KeyKind::Secret, secret);
-        let parties = Parties::new(clients.clone(), self.key_resolver, terms, Decoys::new()?);
+        let parties = Parties::new(clients.clone(), self.key_resolver, terms, Decoys::new()?)
+            .with_issuers(self.issuers.clone());
         let context = Context::from(Parts {
             identity,
             settings: self.settings,
@@ -378,6 +390,7 @@ impl Builder {
             replay_quota: self.replay_quota,
             seals: self.seals.unwrap_or_else(Seals::random),
             people: self.people,
+            issuers: self.issuers,
             grants: self.grants,
             client_auth: self.client_auth,
             endpoints,

@@ -19,10 +19,10 @@ use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
     keys::SigningKeys,
-    registry::{Client, ConsentPolicy, Permissions, Subject},
+    registry::{Client, ConsentPolicy, Issuers, Permissions, Subject, TrustedIssuer, Trusts},
     storage::{
-        Artifacts, Claim, ClientSource, PermissionSource, ReplayGuard, StoreError, SubjectSource,
-        Used,
+        Artifacts, Claim, ClientSource, IssuerSource, PermissionSource, ReplayGuard, StoreError,
+        SubjectSource, Used,
     },
     types::{ClientId, Scope, SubjectId},
 };
@@ -102,6 +102,7 @@ pub(super) struct Parts {
     pub(super) replay_quota: u64,
     pub(super) seals: Seals,
     pub(super) people: Option<People>,
+    pub(super) issuers: Option<Arc<dyn IssuerSource>>,
 }
 
 impl From<Parts> for Context {
@@ -175,6 +176,22 @@ impl Context {
     /// Keeps what expires: for a grant's own records too, under a kind of their own.
     pub fn artifacts(&self) -> &dyn Artifacts {
         &*self.0.artifacts
+    }
+
+    /// All issuers whose JWTs are taken.
+    pub(super) async fn issuers(&self) -> Result<Arc<Issuers>, StoreError> {
+        match &self.0.issuers {
+            Some(source) => source.issuers().await,
+            None => Ok(Arc::default()),
+        }
+    }
+
+    /// All trusts of this issuer.
+    pub(super) async fn trusts(&self, issuer: &TrustedIssuer) -> Result<Arc<Trusts>, StoreError> {
+        match &self.0.issuers {
+            Some(source) => source.trusts(issuer).await,
+            None => Ok(Arc::default()),
+        }
     }
 
     /// Finds the party behind an assertion, and says what is expected of it.

@@ -36,6 +36,7 @@ mod service;
 mod throttle;
 mod token_family;
 mod token_id;
+mod trust;
 
 pub use access_token::AccessToken;
 pub use answer::{Answer, Body, BodyError};
@@ -67,5 +68,6 @@ pub use seals::{SealKind, Seals};
 pub use throttle::{Attempt, Throttle, Unthrottled};
 pub use token_family::TokenFamily;
 pub use token_id::TokenIds;
+pub use trust::TrustError;
 
 pub use crate::types::ErrorCode;

@@ -6,7 +6,9 @@ use std::{fmt, sync::Arc};
 use url::Url;
 
 use super::{
-    Authorization, Context, RefreshToken, Refusal, Request, grant::Consent, token_id::TokenOrigin,
+    Authorization, Context, RefreshToken, Refusal, Request,
+    grant::{Consent, TokenLimits},
+    token_id::TokenOrigin,
 };
 use crate::{
     clock::UnixTime,
@@ -88,6 +90,7 @@ pub struct Approval {
     auth_time: Option<UnixTime>,
     refresh_token: Option<RefreshToken>,
     origin: TokenOrigin,
+    limits: Option<Box<TokenLimits>>,
 }
 
 impl Approval {
@@ -121,6 +124,11 @@ impl Approval {
         self.refresh_token.take()
     }
 
+    /// What a trust lays down about it.
+    pub(super) fn limits(&self) -> Option<&TokenLimits> {
+        self.limits.as_deref()
+    }
+
     /// Which registrations it ends with.
     pub(super) fn origin(&self) -> &TokenOrigin {
         &self.origin
@@ -144,8 +152,12 @@ pub(super) fn approve(
         refresh_token,
         consent,
         origin,
+        limits,
     } = authorization;
-    let audience = self::audience(context, request, audience)?;
+    let audience = match &limits {
+        Some(limits) => limited_audience(context, request, &limits.resources)?,
+        None => self::audience(context, request, audience)?,
+    };
     let in_form = request.parameter("scope").map(scope).transpose()?;
     let requested = in_form.or(requested);
     let scope = match consent {
@@ -167,6 +179,7 @@ pub(super) fn approve(
         auth_time,
         refresh_token,
         origin,
+        limits,
     })
 }
 
@@ -257,6 +270,26 @@ fn audience(
         (Some(resource), None, None) => served(context, resource),
         (None, _, None) => Ok(default_audience(context).to_owned()),
         (None, Some(_), Some(_)) => unreachable!("the second comes after the first"),
+    }
+}
+
+/// The resource that is asked for, if it is one of the trust's; the first of them if none is. Of a
+/// trust without resources the token is for the default.
+fn limited_audience(
+    context: &Context,
+    request: &Request,
+    allowed: &[String],
+) -> Result<String, PolicyError> {
+    let mut resources = request.parameters("resource");
+    let default = default_audience(context);
+    match (resources.next(), resources.next(), allowed.first()) {
+        (_, Some(_), _) => Err(PolicyError::SeveralResources),
+        (None, None, first) => Ok(first.map_or(default, String::as_str).to_owned()),
+        (Some(asked), None, None) if asked == default => Ok(asked.to_owned()),
+        (Some(asked), None, Some(_)) if allowed.iter().any(|one| one == asked) => {
+            Ok(asked.to_owned())
+        }
+        (Some(asked), None, _) => Err(PolicyError::UnknownResource(asked.into())),
     }
 }
 

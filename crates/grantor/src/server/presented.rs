@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use grantor_jose::{Claims, Header};
 
-use super::{Caller, Context, Decision};
+use super::{
+    Caller, Context, Decision, TrustError,
+    trust::{self, Asking},
+};
 use crate::{
     assertion::{
-        Assertion, AssertionError, Change, Expectation, Held, Party, PartyError, Signed, Usage,
+        Assertion, AssertionError, Change, Expectation, Held, Party, PartyError, Signed, Tried,
+        Usage,
     },
     clock::UnixTime,
-    types::SubjectId,
+    registry::Trust,
+    types::{Rule, SubjectId},
 };
 
 /// An assertion as a request presents it: the JWT, what it is used for, and who has to have issued
@@ -34,16 +39,18 @@ pub struct Presented<'a> {
     token: &'a str,
     usage: Usage,
     caller: Option<&'a str>,
+    is_caller_proven: bool,
     parameter: Option<&'static str>,
     change: Option<Change>,
 }
 
 impl<'a> Presented<'a> {
     /// A grant. Its issuer has to be the caller, where the request names one, proven or not (RFC
-    /// 7523 §3 (1)).
+    /// 7523 §3 (1)); of a JWT of a third party, the client of the trust that takes it.
     pub fn grant(token: &'a str, caller: &'a Caller) -> Self {
         Self {
             caller: caller.name(),
+            is_caller_proven: caller.authenticated().is_some(),
             ..Self::of(token, Usage::Grant)
         }
     }
@@ -58,8 +65,17 @@ impl<'a> Presented<'a> {
             token,
             usage,
             caller: None,
+            is_caller_proven: false,
             parameter: None,
             change: None,
+        }
+    }
+
+    /// A client's authentication, where the request says beside who that is.
+    pub(super) fn naming(self, client_id: Option<&'a str>) -> Self {
+        Self {
+            caller: client_id,
+            ..self
         }
     }
 
@@ -82,6 +98,15 @@ impl<'a> Presented<'a> {
         }
     }
 
+    /// Who asks for what.
+    fn asking(&self) -> Asking<'a> {
+        Asking {
+            usage: self.usage,
+            client: self.caller,
+            is_proven: self.is_caller_proven,
+        }
+    }
+
     /// The JWT is the value of this parameter.
     pub(super) fn in_parameter(self, name: &'static str) -> Self {
         Self {
@@ -98,6 +123,7 @@ pub struct ProvenAssertion {
     held: Arc<Held>,
     party: Party,
     subject: SubjectId,
+    trust: Option<Arc<Trust>>,
 }
 
 impl ProvenAssertion {
@@ -116,9 +142,15 @@ impl ProvenAssertion {
         &self.party
     }
 
-    /// `sub`, or the issuer where the profile allows `sub` to be absent.
+    /// `sub`, or the issuer where the profile allows `sub` to be absent. Of a JWT of a third party
+    /// it is whom the trust says: for the authentication of a client, that client.
     pub fn subject(&self) -> &SubjectId {
         &self.subject
+    }
+
+    /// The trust that took it, where a third party issued it.
+    pub fn trust(&self) -> Option<&Arc<Trust>> {
+        self.trust.as_ref()
     }
 }
 
@@ -132,6 +164,9 @@ pub enum UnprovenAssertion {
     /// It broke a rule.
     #[error("assertion: {0}")]
     Assertion(#[from] AssertionError),
+    /// It is of an issuer, and no trust grants anything for it.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 impl Context {
@@ -150,44 +185,84 @@ impl Context {
     ) -> Result<ProvenAssertion, UnprovenAssertion> {
         decision.looks_at(presented.usage);
         let assertion = Assertion::parse(presented.token)?;
-        let mut signed = None;
-        let proven = proven(self, &assertion, &presented, decision, &mut signed).await;
+        let (mut signed, mut tried) = (None, Tried::default());
+        let seen = (&mut signed, &mut tried);
+        let proven = proven(self, &assertion, &presented, decision, seen).await;
         let held = Arc::new(Held {
             parameter: presented.parameter,
             said: assertion.into_said(),
             signed,
             change: presented.change,
             is_proven: proven.is_ok(),
+            tried,
         });
         decision.held(held.clone());
-        let (party, subject) = proven?;
+        let (party, subject, trust) = proven?;
         Ok(ProvenAssertion {
             held,
             party,
             subject,
+            trust,
         })
     }
 }
 
-/// Who signed, and whom the assertion is about. What it was held against is left in `held`.
+/// Who signed, and what came of that.
+type Proven = (Party, SubjectId, Option<Arc<Trust>>);
+
+/// Who signed, whom the assertion is about, and which trust took it. What it was held against is
+/// left in `held`.
 async fn proven(
     context: &Context,
     assertion: &Assertion<'_>,
     presented: &Presented<'_>,
     decision: &mut Decision,
-    held: &mut Option<Signed>,
-) -> Result<(Party, SubjectId), UnprovenAssertion> {
+    (held, tried): (&mut Option<Signed>, &mut Tried),
+) -> Result<Proven, UnprovenAssertion> {
     let now = context.now();
     let signed = find(context, assertion, presented, now, decision).await;
     let signed = &*held.insert(signed?);
     let expectation = expectation(context, signed, presented.change);
-    let verified = context.verifier().verify(assertion, &expectation, now);
+    let verifier = context.verifier();
+    let checked = verifier.check(assertion, &expectation, now)?;
+    let claims = assertion.dangerously_unverified_claims();
+    let trust = match signed.party() {
+        Party::Client(_) => None,
+        // In a box, for most assertions are of clients.
+        Party::Issuer(issuer) => {
+            let chosen = trust::choose(context, issuer, claims, presented.asking(), tried);
+            let chosen = Box::pin(chosen).await;
+            decision.tried(issuer, chosen.as_deref().ok(), claims, tried);
+            Some(chosen?)
+        }
+    };
+    let verified = verifier.claim(assertion, &expectation, checked, now);
     let verified = verified.await?;
     match presented.usage {
         Usage::ClientAuthentication => decision.authenticated_by(&verified),
         Usage::Grant => decision.used_assertion(&verified),
     }
-    Ok((signed.party().clone(), verified.into_subject()))
+    let named = verified.into_subject();
+    let subject = subject(context, presented.usage, trust.as_deref(), named, claims).await?;
+    Ok((signed.party().clone(), subject, trust))
+}
+
+/// Whom the assertion is about: whom it names, or whom its trust says.
+pub(super) async fn subject(
+    context: &Context,
+    usage: Usage,
+    trust: Option<&Trust>,
+    named: Option<SubjectId>,
+    claims: &Claims,
+) -> Result<SubjectId, UnprovenAssertion> {
+    match (trust, usage, named) {
+        (Some(trust), Usage::Grant, _) => {
+            Ok(Box::pin(trust::subject(context, trust, claims)).await?)
+        }
+        (Some(trust), Usage::ClientAuthentication, _) => Ok(trust.client.clone().into()),
+        (None, _, Some(named)) => Ok(named),
+        (None, _, None) => Err(AssertionError::MissingClaim(Rule::SubjectClaim).into()),
+    }
 }
 
 /// What is expected of the assertion of this party.
@@ -212,7 +287,10 @@ async fn find(
     now: UnixTime,
     decision: &mut Decision,
 ) -> Result<Signed, PartyError> {
-    let Presented { usage, caller, .. } = *presented;
+    let usage = presented.usage;
+    // A client that authenticates says who it is by its assertion; what stands beside is compared
+    // by client authentication.
+    let caller = presented.caller.filter(|_| usage == Usage::Grant);
     if let Some(issuer) = assertion.claimed_issuer() {
         match usage {
             Usage::ClientAuthentication => decision.claims_client(issuer),

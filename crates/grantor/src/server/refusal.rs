@@ -295,6 +295,9 @@ impl Refusal {
             | E::Claims(_)
             | E::WrongAlgorithm { .. }
             | E::WrongType { .. }
+            | E::Bound
+            | E::WrongTrustDomain { .. }
+            | E::LivesTooLong { .. }
             | E::MissingClaim(_)
             | E::MalformedClaim { .. }
             | E::WrongIssuer { .. }

@@ -50,6 +50,8 @@ pub struct Attempt<'a> {
     route: &'a Route,
     /// The assertion that a stage has read.
     held: Option<&'a Held>,
+    /// The assertion is said to be of an issuer.
+    is_by_issuer: bool,
 }
 
 /// What a request claims to come from. Not proven.
@@ -65,6 +67,7 @@ impl<'a> Attempt<'a> {
             request,
             route,
             held: None,
+            is_by_issuer: false,
         }
     }
 
@@ -72,6 +75,7 @@ impl<'a> Attempt<'a> {
     fn decided(self, decision: &'a Decision) -> Self {
         Self {
             held: decision.what_held(),
+            is_by_issuer: decision.is_by_issuer(),
             ..self
         }
     }
@@ -84,6 +88,9 @@ impl<'a> Attempt<'a> {
     /// Whose credentials or assertion these claim to be, registered or not: the name that would be
     /// verified first. A bare `client_id` counts only where there is nothing else. On a page it is
     /// the person's name alone ([`Route::naming`]).
+    ///
+    /// An issuer is nobody's name, once the stages have found that it is one: strangers may share
+    /// it, so what fails counts against the address alone.
     ///
     /// [`Throttle::wait`] comes before the stages, and a name that it asks for is read from the
     /// assertion for it alone: an assertion taken apart borrows from the request, which cannot
@@ -111,6 +118,9 @@ impl<'a> Attempt<'a> {
         let parameter = |name| self.request.parameter(name);
         if self.route.is_for_people() {
             return parameter(self.route.person()?).map(Claimed::Person);
+        }
+        if self.is_by_issuer {
+            return None;
         }
         let client = |id| Claimed::Client(Cow::Borrowed(id));
         let secret = || parameter("client_secret").and(parameter("client_id"));

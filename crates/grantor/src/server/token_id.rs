@@ -37,6 +37,12 @@ pub(super) struct TokenOrigin {
     /// The tokens that it ends together with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) family: Option<TokenFamily>,
+    /// The issuer whose JWT it was issued for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) issuer: Option<u64>,
+    /// The trust that took the JWT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trust: Option<u64>,
 }
 
 impl TokenOrigin {
@@ -48,6 +54,8 @@ impl TokenOrigin {
             permission: None,
             consent: None,
             family: None,
+            issuer: None,
+            trust: None,
         }
     }
 
@@ -62,16 +70,20 @@ impl TokenOrigin {
     /// The octets that are sealed: for most tokens three numbers.
     fn to_octets(self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(16);
-        let is_longer = self.consent.is_some() || self.family.is_some();
-        if is_longer {
-            // No client: so a program that knows three numbers only takes it for none of its own.
-            octets.push(NONE);
-        }
+        let is_foreign = self.issuer.is_some() || self.trust.is_some();
+        let is_longer = is_foreign || self.consent.is_some() || self.family.is_some();
+        // No client: so a program that knows three numbers only, or four, takes it for none of its
+        // own.
+        octets.extend_from_slice(&[NONE; 2][..usize::from(is_longer) + usize::from(is_foreign)]);
         for number in [Some(self.client), self.subject, self.permission] {
             put(&mut octets, number);
         }
         if is_longer {
             put(&mut octets, self.consent);
+        }
+        if is_foreign {
+            put(&mut octets, self.issuer);
+            put(&mut octets, self.trust);
         }
         if let Some(family) = self.family {
             octets.extend_from_slice(family.as_bytes());
@@ -80,9 +92,10 @@ impl TokenOrigin {
     }
 
     fn from_octets(octets: &[u8]) -> Option<Self> {
-        let (is_longer, mut rest) = match octets {
-            [NONE, rest @ ..] => (true, rest),
-            rest => (false, rest),
+        let (is_longer, is_foreign, mut rest) = match octets {
+            [NONE, NONE, rest @ ..] => (true, true, rest),
+            [NONE, rest @ ..] => (true, false, rest),
+            rest => (false, false, rest),
         };
         let mut origin = Self {
             subject: None,
@@ -93,6 +106,10 @@ impl TokenOrigin {
         origin.permission = take(&mut rest)?;
         if is_longer {
             origin.consent = take(&mut rest)?;
+            if is_foreign {
+                origin.issuer = take(&mut rest)?;
+                origin.trust = take(&mut rest)?;
+            }
             origin.family = match rest {
                 [] => None,
                 family => Some(TokenFamily::from_bytes(family.try_into().ok()?)),
@@ -250,6 +267,19 @@ mod tests {
                 subject: Some(128),
                 permission: Some(1 << 40),
                 ..TokenOrigin::of_client(u64::MAX >> 1)
+            },
+            TokenOrigin {
+                issuer: Some(1),
+                trust: Some(1 << 20),
+                ..TokenOrigin::of_client(4)
+            },
+            TokenOrigin {
+                subject: Some(5),
+                permission: Some(7),
+                family,
+                issuer: Some(u64::MAX >> 1),
+                trust: Some(0),
+                ..TokenOrigin::of_client(4)
             },
             TokenOrigin {
                 subject: Some(5),

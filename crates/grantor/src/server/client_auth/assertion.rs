@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism};
 use crate::{
-    assertion::{CLIENT_ASSERTION_TYPE, Party},
-    registry::Client,
+    assertion::{CLIENT_ASSERTION_TYPE, Party, SPIFFE_ASSERTION_TYPE},
+    registry::{Client, Trust},
     server::{ClientAuthError, Context, Decision, Presented, Request},
     types::AuthMethod,
 };
@@ -40,22 +40,54 @@ impl ClientAuthentication for ClientAssertion {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
-        let presented = Presented::client_authentication(extract(request)?);
-        let presented = presented.in_parameter("client_assertion");
+        let (assertion, kind) = extract(request)?;
+        let presented = Presented::client_authentication(assertion)
+            .naming(request.parameter("client_id"))
+            .in_parameter("client_assertion");
         let proven = context.verify(presented, decision).await?;
-        let Party::Client(client) = proven.party();
-        Ok((client.clone(), client.metadata().auth_method.clone()))
+        let issuer = proven.party().issuer();
+        let is_spiffe = issuer.is_some_and(|issuer| issuer.keys.is_spiffe());
+        if kind == SPIFFE_ASSERTION_TYPE && !is_spiffe {
+            return Err(ClientAuthError::WrongAssertionType(kind.into()));
+        }
+        let trust = proven.trust().map(|trust| &**trust);
+        let client = of_party(context, proven.party(), trust).await?;
+        let method = client.metadata().auth_method.clone();
+        Ok((client, method))
+    }
+}
+
+/// The client that an assertion of this party authenticates: the client that signed it, or the one
+/// that a trust lets the JWT of an issuer authenticate. That is registered for it, so that nobody's
+/// own key is bypassed.
+pub(in crate::server) async fn of_party(
+    context: &Context,
+    party: &Party,
+    trust: Option<&Trust>,
+) -> Result<Arc<Client>, ClientAuthError> {
+    let trust = match (party, trust) {
+        (Party::Client(client), _) => return Ok(client.clone()),
+        (Party::Issuer(_), Some(trust)) => trust,
+        (Party::Issuer(_), None) => return Err(ClientAuthError::NotFederated),
+    };
+    let client = context.clients().client(&trust.client).await;
+    let client = client.map_err(ClientAuthError::Store)?;
+    match client {
+        Some(client) if client.metadata().federated => Ok(client),
+        Some(_) | None => Err(ClientAuthError::NotFederated),
     }
 }
 
 /// RFC 7521 §4.2: both parameters, and the one type; a half pair is a failed authentication, never
-/// none at all.
-fn extract(request: &Request) -> Result<&str, ClientAuthError> {
+/// none at all. Answers the assertion and its type.
+fn extract(request: &Request) -> Result<(&str, &str), ClientAuthError> {
     match request.parameter("client_assertion_type") {
         None => Err(ClientAuthError::IncompletePair("client_assertion_type")),
-        Some(CLIENT_ASSERTION_TYPE) => request
-            .parameter("client_assertion")
-            .ok_or(ClientAuthError::IncompletePair("client_assertion")),
+        Some(kind @ (CLIENT_ASSERTION_TYPE | SPIFFE_ASSERTION_TYPE)) => {
+            let assertion = request.parameter("client_assertion");
+            let assertion = assertion.ok_or(ClientAuthError::IncompletePair("client_assertion"))?;
+            Ok((assertion, kind))
+        }
         Some(other) => Err(ClientAuthError::WrongAssertionType(other.into())),
     }
 }

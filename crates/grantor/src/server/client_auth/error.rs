@@ -2,7 +2,7 @@
 
 use crate::{
     assertion::{AssertionError, PartyError},
-    server::{Blame, Refusal, UnprovenAssertion},
+    server::{Blame, Refusal, TrustError, UnprovenAssertion},
     storage::StoreError,
     types::{AuthMethod, ClientId, ErrorCode, Rule, Shown},
 };
@@ -69,6 +69,12 @@ pub enum ClientAuthError {
     /// The assertion broke a rule.
     #[error("assertion: {0}")]
     Assertion(AssertionError),
+    /// It is of an issuer, and no trust grants anything for it.
+    #[error(transparent)]
+    Trust(TrustError),
+    /// The trust names a client that is not registered to authenticate by the JWTs of others.
+    #[error("method: client is not federated, used the JWT of an issuer")]
+    NotFederated,
     /// The registry failed.
     #[error(transparent)]
     Store(StoreError),
@@ -102,6 +108,7 @@ impl From<UnprovenAssertion> for ClientAuthError {
         match error {
             UnprovenAssertion::Party(error) => Self::Party(error),
             UnprovenAssertion::Assertion(error) => Self::Assertion(error),
+            UnprovenAssertion::Trust(error) => Self::Trust(error),
         }
     }
 }
@@ -134,7 +141,7 @@ impl From<ClientAuthError> for Refusal {
             | E::DisabledClient
             | E::WrongSecret
             | E::OverlongSecret => refused(ErrorCode::INVALID_CLIENT, FAILED),
-            E::WrongMethod { .. } | E::MethodNotAccepted(_) => {
+            E::WrongMethod { .. } | E::MethodNotAccepted(_) | E::NotFederated => {
                 Self::new(ErrorCode::INVALID_CLIENT, Rule::Method, FAILED)
                     .blaming(Blame::FailedProof)
             }
@@ -142,6 +149,7 @@ impl From<ClientAuthError> for Refusal {
             E::Assertion(assertion) => {
                 Self::of_assertion(&assertion, ErrorCode::INVALID_CLIENT, FAILED)
             }
+            E::Trust(trust) => Self::of_trust(&trust, ErrorCode::INVALID_CLIENT, FAILED),
             E::Store(store) => Self::of_store(&store),
             E::Refused(refusal) => return refusal,
         };

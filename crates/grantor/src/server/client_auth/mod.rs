@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use assertion::ClientAssertion;
+pub(super) use assertion::of_party;
 pub use error::ClientAuthError;
 pub use none::PublicClient;
 pub use secret::{ClientSecretBasic, ClientSecretPost};

@@ -5,21 +5,25 @@
 
 mod row;
 
+use std::sync::Arc;
+
 use row::Failing;
 
 use super::{
     AuthorizationServer, ClientAuthError, Context, Decision, GrantError, Refusal, Request,
-    TokenError, grant, policy, presented,
+    TokenError, TrustError, UnprovenAssertion, client_auth, grant, policy, presented,
+    trust::{self, Asking},
 };
 use crate::{
     assertion::{
         Assertion, AssertionError, Broken, CLIENT_AUTHENTICATION_TYP, Expectation, Explanation,
-        Held, Known, Party, PartyError, Place, Signed, Usage,
+        Held, Known, Party, PartyError, Place, Signed, Tried, Usage,
     },
     clock::UnixTime,
     keys::KeyError,
+    registry::Trust,
     storage::StoreError,
-    types::Rule,
+    types::{Rule, SubjectId},
 };
 
 impl AuthorizationServer {
@@ -102,14 +106,21 @@ async fn rehearsed(
                 false => Usage::Grant,
             },
         );
-    let mut signed = None;
+    let mut seen = Seen::default();
     let outcome = match usage {
-        Usage::Grant => grant_rehearsed(context, &assertion, now, &mut signed).await,
+        Usage::Grant => grant_rehearsed(context, &assertion, now, &mut seen).await,
         Usage::ClientAuthentication => {
-            let outcome = client_auth_rehearsed(context, &assertion, now, &mut signed).await;
+            let outcome = client_auth_rehearsed(context, &assertion, now, &mut seen).await;
             outcome.map_err(TokenError::ClientAuth)
         }
     };
+    if let Some(issuer) = seen.party().and_then(Party::issuer) {
+        let claims = assertion.dangerously_unverified_claims();
+        let asking = Asking::of_nobody(usage);
+        // Who tests sees every trust, also where a request was refused before they were asked.
+        seen.tried.trusts = trust::all(context, issuer, claims, asking).await?;
+        seen.tried.others = 0;
+    }
     let refused = match outcome {
         Ok(()) => None,
         Err(error) => {
@@ -124,27 +135,66 @@ async fn rehearsed(
     let held = Held {
         parameter: None,
         said: assertion.into_said(),
-        signed,
+        signed: seen.signed,
         change: None,
         is_proven: refused.is_none(),
+        tried: seen.tried,
     };
     Ok(table(context, usage, Some(&held), now, refused))
+}
+
+/// What was found out about an assertion.
+#[derive(Default)]
+struct Seen {
+    signed: Option<Signed>,
+    tried: Tried,
+}
+
+impl Seen {
+    fn party(&self) -> Option<&Party> {
+        self.signed.as_ref().map(Signed::party)
+    }
+}
+
+/// The way that both uses go together: who signed, whom the assertion is about, and which trust
+/// would take it.
+async fn proof_rehearsed(
+    context: &Context,
+    assertion: &Assertion<'_>,
+    usage: Usage,
+    now: UnixTime,
+    seen: &mut Seen,
+) -> Result<(Party, SubjectId, Option<Arc<Trust>>), UnprovenAssertion> {
+    let parties = context.parties();
+    let signed = parties.of(assertion, usage, None, now).await;
+    let signed = &*seen.signed.insert(signed?);
+    let expectation = parties.expectation(signed);
+    let verifier = context.verifier();
+    let checked = verifier.check(assertion, &expectation, now)?;
+    let claims = assertion.dangerously_unverified_claims();
+    let trust = match signed.party() {
+        Party::Client(_) => None,
+        Party::Issuer(issuer) => {
+            let asking = Asking::of_nobody(usage);
+            let chosen = trust::choose(context, issuer, claims, asking, &mut seen.tried);
+            Some(chosen.await?)
+        }
+    };
+    let subject = verifier.rehearse_claim(assertion, &expectation, checked, now);
+    let subject = subject.await?;
+    let subject = presented::subject(context, usage, trust.as_deref(), subject, claims).await?;
+    Ok((signed.party().clone(), subject, trust))
 }
 
 async fn client_auth_rehearsed(
     context: &Context,
     assertion: &Assertion<'_>,
     now: UnixTime,
-    held: &mut Option<Signed>,
+    seen: &mut Seen,
 ) -> Result<(), ClientAuthError> {
-    let parties = context.parties();
-    let signed = parties.of(assertion, Usage::ClientAuthentication, None, now);
-    let signed = &*held.insert(signed.await?);
-    let expectation = parties.expectation(signed);
-    let verifier = context.verifier();
-    let verified = verifier.rehearse(assertion, &expectation, now).await;
-    verified.map_err(ClientAuthError::Assertion)?;
-    let Party::Client(client) = signed.party();
+    let usage = Usage::ClientAuthentication;
+    let (party, _, trust) = proof_rehearsed(context, assertion, usage, now, seen).await?;
+    let client = client_auth::of_party(context, &party, trust.as_deref()).await?;
     let method = &client.metadata().auth_method;
     match context.settings().profile.accepts_method(method) {
         true => Ok(()),
@@ -156,17 +206,13 @@ async fn grant_rehearsed(
     context: &Context,
     assertion: &Assertion<'_>,
     now: UnixTime,
-    held: &mut Option<Signed>,
+    seen: &mut Seen,
 ) -> Result<(), TokenError> {
-    let parties = context.parties();
-    let signed = parties.of(assertion, Usage::Grant, None, now).await;
-    let signed = &*held.insert(signed.map_err(GrantError::from)?);
-    let expectation = parties.expectation(signed);
-    let verifier = context.verifier();
-    let subject = verifier.rehearse(assertion, &expectation, now).await;
-    let subject = subject.map_err(GrantError::Assertion)?;
+    let proof = proof_rehearsed(context, assertion, Usage::Grant, now, seen).await;
+    let (party, subject, trust) = proof.map_err(GrantError::from)?;
     let claims = assertion.dangerously_unverified_claims();
-    let authorization = grant::entitle(context, signed.party(), &subject, claims).await?;
+    let party = (&party, trust.as_deref());
+    let authorization = grant::entitle(context, party, &subject, claims).await?;
     policy::approve(context, &Request::blank(now), authorization)?;
     Ok(())
 }
@@ -177,6 +223,7 @@ fn decided(error: TokenError) -> Result<TokenError, StoreError> {
     match error {
         TokenError::Grant(
             GrantError::Store(error)
+            | GrantError::Trust(TrustError::Store(error))
             | GrantError::Assertion(AssertionError::Store(error))
             | GrantError::Party(
                 P::Store(error)
@@ -188,6 +235,7 @@ fn decided(error: TokenError) -> Result<TokenError, StoreError> {
         )
         | TokenError::ClientAuth(
             ClientAuthError::Store(error)
+            | ClientAuthError::Trust(TrustError::Store(error))
             | ClientAuthError::Assertion(AssertionError::Store(error))
             | ClientAuthError::Party(
                 P::Store(error)
@@ -221,6 +269,7 @@ fn table(
         usage,
         said: held.map(|held| &held.said),
         expectation: expectation.as_ref(),
+        tried: held.map(|held| &held.tried),
         now,
     };
     match refused {

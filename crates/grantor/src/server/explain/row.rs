@@ -2,10 +2,10 @@
 //! what can be read in it. Its rule is that of the refusal.
 
 use crate::{
-    assertion::{AssertionError, Broken, CLIENT_ASSERTION_TYPE, PartyError, Place, Usage},
+    assertion::{AssertionError, Broken, CLIENT_ASSERTION_TYPE, Party, PartyError, Place, Usage},
     keys::KeyError,
-    server::{ClientAuthError, GrantError, IssueError, PolicyError, TokenError},
-    types::{ClientId, Rule, Shown},
+    server::{ClientAuthError, GrantError, IssueError, PolicyError, TokenError, TrustError},
+    types::{Rule, Shown},
 };
 
 /// A row that fails, but for its rule.
@@ -67,6 +67,7 @@ fn issue(error: &IssueError) -> Failing {
     let last = Failing::at(Place::Last);
     match error {
         IssueError::Signing(_) | IssueError::Store(_) => last,
+        IssueError::Ended => last.expected("client, trust and issuer still in force"),
         IssueError::OverQuota(quota) => last.expected(format_args!(
             "at most {quota} tokens or revocations in force"
         )),
@@ -101,6 +102,10 @@ fn client_auth(error: &ClientAuthError) -> Failing {
                 None => last,
             }
         }
+        E::Trust(error) => trust(error),
+        E::NotFederated => last
+            .expected("a federated client")
+            .got("one with keys or secrets of its own"),
         E::MethodNotAccepted(method) => {
             last.expected("a method that the grant accepts").got(method)
         }
@@ -117,6 +122,10 @@ fn grant(error: &GrantError) -> Failing {
         E::ClientIdMismatch { expected, got } => caller(expected, got),
         E::Party(error) => party(error),
         E::Assertion(error) => assertion(error),
+        E::Trust(error) => trust(error),
+        E::DisabledTrustClient(client) => own
+            .expected("an enabled client")
+            .got(format_args!("{client:?}")),
         E::MalformedScopeClaim(got) => Failing::before(Rule::Subject)
             .expected("a scope")
             .got(format_args!("{got:?}")),
@@ -124,6 +133,21 @@ fn grant(error: &GrantError) -> Failing {
         E::NoPermission(subject) => own.got(format_args!("none for {subject:?}")),
         E::Refused(_) => Failing::before(Rule::Scope),
         E::Store(_) => Failing::before(Rule::Subject),
+    }
+}
+
+/// The row that fails where no trust grants anything.
+fn trust(error: &TrustError) -> Failing {
+    let own = Failing::at(Place::Own);
+    match error {
+        TrustError::NotTaken { .. } => own.got("none takes it"),
+        TrustError::Several(names) => own.got(format_args!("{} take it", names.len())),
+        TrustError::NeedsClientAuth(name) => Failing::before(Rule::TokenId)
+            .expected(format_args!("the authentication of trust {name}'s client"))
+            .got("none"),
+        TrustError::Unmapped { error, .. } => own.got(error),
+        TrustError::SubjectTaken { subject, .. } => own.got(format_args!("{subject:?}")),
+        TrustError::Store(_) => Failing::before(Rule::TokenId),
     }
 }
 
@@ -169,7 +193,7 @@ fn party(error: &PartyError) -> Failing {
 
 /// A row without a key: none was tried.
 fn key(party: &str, error: &KeyError) -> Failing {
-    let party = Shown::known(party, ClientId::MAX_BYTES);
+    let party = Shown::known(party, Party::MAX_NAME_BYTES);
     let own = Failing::at(Place::Own).expected(format_args!("a key of {party:?} in force"));
     match error {
         KeyError::Store(_) => Failing::before(Rule::Key),
@@ -187,6 +211,9 @@ pub(super) fn assertion(error: &AssertionError) -> Failing {
     use AssertionError as E;
     match error {
         E::Store(_) => Failing::before(Rule::Replay),
+        E::Bound => Failing::before(Rule::IssuerClaim)
+            .expected("absent")
+            .got("present"),
         E::BeforeFence(_) => {
             Failing::before(Rule::Replay).expected("issued after the storage was restored")
         }
@@ -197,6 +224,8 @@ pub(super) fn assertion(error: &AssertionError) -> Failing {
         | E::Claims(_)
         | E::WrongAlgorithm { .. }
         | E::WrongType { .. }
+        | E::WrongTrustDomain { .. }
+        | E::LivesTooLong { .. }
         | E::MissingClaim(_)
         | E::MalformedClaim { .. }
         | E::WrongIssuer { .. }

@@ -2,7 +2,7 @@
 
 use crate::{
     assertion::{AssertionError, PartyError},
-    server::{Blame, FormError, Refusal, UnprovenAssertion},
+    server::{Blame, FormError, Refusal, TrustError, UnprovenAssertion},
     storage::StoreError,
     types::{ErrorCode, Rule, Shown},
 };
@@ -30,6 +30,12 @@ pub enum GrantError {
     /// The assertion broke a rule.
     #[error("assertion: {0}")]
     Assertion(AssertionError),
+    /// It is of an issuer, and no trust grants anything for it.
+    #[error(transparent)]
+    Trust(TrustError),
+    /// The client of the trust that takes it is not there, or disabled.
+    #[error("the client {0:?} of the trust is disabled")]
+    DisabledTrustClient(Shown),
     /// `sub` is neither the client nor anybody known.
     #[error("subject {0:?} is not known")]
     UnknownSubject(Shown),
@@ -61,6 +67,7 @@ impl From<UnprovenAssertion> for GrantError {
         match error {
             UnprovenAssertion::Party(error) => Self::Party(error),
             UnprovenAssertion::Assertion(error) => Self::Assertion(error),
+            UnprovenAssertion::Trust(error) => Self::Trust(error),
         }
     }
 }
@@ -71,12 +78,11 @@ impl From<GrantError> for Refusal {
         let refused = |rule, text| Self::new(ErrorCode::INVALID_GRANT, rule, text);
         let cause = error.to_string();
         let refusal = match error {
-            E::ClientIdMismatch { .. } => Self::new(
-                ErrorCode::INVALID_CLIENT,
-                Rule::Caller,
-                "client authentication failed",
-            )
-            .blaming(Blame::FailedProof),
+            // As a forged assertion is, which tells nothing about who is registered.
+            E::ClientIdMismatch { .. } => {
+                refused(Rule::Caller, NOT_ACCEPTABLE).blaming(Blame::FailedProof)
+            }
+            E::Trust(trust) => Self::of_trust(&trust, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE),
             E::Party(party) => Self::of_party(&party, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE),
             E::Assertion(assertion) => {
                 Self::of_assertion(&assertion, ErrorCode::INVALID_GRANT, NOT_ACCEPTABLE)
@@ -87,7 +93,7 @@ impl From<GrantError> for Refusal {
             E::NoPermission(_) => {
                 refused(Rule::Permission, "the client may not act for this subject")
             }
-            E::NotAllowed => Self::new(
+            E::NotAllowed | E::DisabledTrustClient(_) => Self::new(
                 ErrorCode::UNAUTHORIZED_CLIENT,
                 Rule::Grant,
                 "the client may not use this grant",

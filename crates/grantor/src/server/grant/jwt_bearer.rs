@@ -1,6 +1,7 @@
-//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a registered client presents a JWT signed with
-//! its own key (RFC 7523 §2.1, §3.1). The subject is the client itself, or somebody it holds a
-//! permission for.
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a JWT is presented that a registered client has
+//! signed with its own key, or an issuer that one of our trusts takes it from (RFC 7523 §2.1, §3.1).
+//! Of a client the subject is the client itself, or somebody it holds a permission for; of an issuer
+//! whom the trust says.
 
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use grantor_jose::Claims;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    assertion::{Party, PartyError},
-    registry::{Client, ConsentPolicy},
-    server::{Caller, Context, Decision, GrantError, Presented, Request, UnprovenAssertion},
+    assertion::{AssertionError, Party, PartyError},
+    registry::{Client, ConsentPolicy, Trust, TrustedIssuer},
+    server::{
+        Caller, Context, Decision, GrantError, Presented, Request, TrustError, UnprovenAssertion,
+    },
     types::{GrantType, Scope, Shown, SubjectId},
 };
 
-/// The JWT bearer grant, the client being the issuer.
+/// The JWT bearer grant, a client or an issuer having signed.
 #[derive(Clone, Debug)]
 pub struct JwtBearer {
     client_auth: ClientAuthRequirement,
@@ -60,11 +63,16 @@ impl Grant for JwtBearer {
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let assertion = request.required("assertion")?;
+        // One JWT is one use, also where it may be used again.
+        if request.parameter("client_assertion") == Some(assertion) {
+            return Err(GrantError::Assertion(AssertionError::Replayed));
+        }
         let presented = Presented::grant(assertion, caller).in_parameter("assertion");
         let proven = context.verify(presented, decision).await;
         let proven = proven.map_err(|error| refused(error, caller))?;
         let (party, subject, claims) = (proven.party(), proven.subject(), proven.claims());
-        let authorization = entitle(context, party, subject, claims).await?;
+        let trust = proven.trust().map(|trust| &**trust);
+        let authorization = entitle(context, (party, trust), subject, claims).await?;
         if authorization.is_about_somebody_known() {
             decision.is_about(&authorization.subject);
         }
@@ -87,11 +95,24 @@ fn refused(error: UnprovenAssertion, caller: &Caller) -> GrantError {
 /// What the claims of an assertion that verified entitle its issuer to, about this subject.
 pub(in crate::server) async fn entitle(
     context: &Context,
-    party: &Party,
+    (party, trust): (&Party, Option<&Trust>),
     subject: &SubjectId,
     claims: &Claims,
 ) -> Result<Authorization, GrantError> {
-    let Party::Client(issuer) = party;
+    let issuer = match (party, trust) {
+        (Party::Client(client), _) => client,
+        (Party::Issuer(issuer), Some(trust)) => {
+            let entitled = entitle_by_trust(context, issuer, trust, subject, claims);
+            return Box::pin(entitled).await;
+        }
+        // Law 11: a JWT of an issuer proves nothing by itself.
+        (Party::Issuer(_), None) => {
+            return Err(GrantError::Trust(TrustError::NotTaken {
+                is_told: false,
+                nearest: None,
+            }));
+        }
+    };
     let requested = scope_claim(claims)?;
     let grant = &GrantType::JWT_BEARER;
     if subject.as_str() == issuer.id().as_str() {
@@ -109,6 +130,30 @@ pub(in crate::server) async fn entitle(
         permitted => permitted?,
     };
     Ok(authorization.requesting(requested))
+}
+
+/// What a trust entitles its client to, about the subject that it found. A scope that the JWT names
+/// neither asks for anything nor grants it.
+async fn entitle_by_trust(
+    context: &Context,
+    issuer: &TrustedIssuer,
+    trust: &Trust,
+    subject: &SubjectId,
+    claims: &Claims,
+) -> Result<Authorization, GrantError> {
+    let client = context.clients().client(&trust.client).await?;
+    let client = client.filter(|client| client.metadata().enabled);
+    let client = client.ok_or_else(|| {
+        GrantError::DisabledTrustClient(Shown::known(trust.client.as_str(), Shown::MAX_BYTES))
+    })?;
+    let authorization = match trust.subject.is_existing() {
+        true => permission(context, &client, subject).await?,
+        false => {
+            let (grant, subject) = (&GrantType::JWT_BEARER, subject.clone());
+            Authorization::for_subject(client, grant, subject, None)?
+        }
+    };
+    Ok(authorization.under(issuer, trust, claims))
 }
 
 fn is_lack_of_consent(error: &GrantError) -> bool {

@@ -6,9 +6,10 @@ mod error;
 mod jwt_bearer;
 mod refresh_token;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use grantor_jose::{Claims, json::Value};
 
 pub use authorization_code::{AuthorizationCode, CodeError};
 pub use client_credentials::ClientCredentials;
@@ -21,7 +22,7 @@ pub use refresh_token::{RefreshError, RefreshGrant};
 use super::{Caller, Context, Decision, RefreshToken, Request, TokenFamily, token_id::TokenOrigin};
 use crate::{
     clock::UnixTime,
-    registry::{Client, Limit, PermissionNumbers, Subject},
+    registry::{Client, Limit, PermissionNumbers, Subject, Trust, TrustedIssuer},
     storage::StoreError,
     types::{AuthMethod, GrantType, Needs, Scope, SubjectId},
 };
@@ -116,6 +117,21 @@ pub struct Authorization {
     pub(super) refresh_token: Option<RefreshToken>,
     pub(super) consent: Consent,
     pub(super) origin: TokenOrigin,
+    /// What a trust lays down about the token.
+    pub(super) limits: Option<Box<TokenLimits>>,
+}
+
+/// What a trust lays down about an access token, beside its subject and scope.
+#[derive(Debug)]
+pub(super) struct TokenLimits {
+    /// What it may be for; the default alone if empty.
+    pub(super) resources: Vec<String>,
+    /// How long it lives at most.
+    pub(super) lifetime: Option<Duration>,
+    /// When it ends at the latest.
+    pub(super) end: Option<UnixTime>,
+    /// Claims that it has beside its own.
+    pub(super) claims: BTreeMap<String, Value>,
 }
 
 impl Authorization {
@@ -226,7 +242,23 @@ impl Authorization {
             refresh_token: None,
             consent: Consent::NotAsked,
             origin,
+            limits: None,
         })
+    }
+
+    /// Under a trust that took this JWT: within its scope, and with what else it lays down. The
+    /// token ends with the trust and its issuer.
+    fn under(mut self, issuer: &TrustedIssuer, trust: &Trust, claims: &Claims) -> Self {
+        self.origin.issuer = Some(issuer.revision.number);
+        self.origin.trust = Some(trust.revision.number);
+        let end = claims.expires.filter(|_| trust.cap_to_assertion);
+        self.limits = Some(Box::new(TokenLimits {
+            resources: trust.resources.clone(),
+            lifetime: trust.lifetime,
+            end: end.map(UnixTime::from_date_rounded_up),
+            claims: trust.copied(claims),
+        }));
+        self.within(&trust.scope)
     }
 
     /// Takes `scope` for the requested one where the form has none. It never widens anything.

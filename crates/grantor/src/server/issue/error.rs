@@ -2,7 +2,11 @@
 
 use grantor_jose::SigningError;
 
-use crate::{server::Refusal, storage::StoreError, types::Rule};
+use crate::{
+    server::Refusal,
+    storage::StoreError,
+    types::{ErrorCode, Rule},
+};
 
 /// The token could not be made or recorded.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +19,9 @@ pub enum IssueError {
     /// recorded.
     #[error("the client has {0} opaque tokens or revocations in force, which is its quota")]
     OverQuota(u64),
+    /// What the token was approved under ended while the request was under way.
+    #[error("the client, trust or issuer was disabled while the request was under way")]
+    Ended,
     /// The storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -25,6 +32,11 @@ impl From<IssueError> for Refusal {
         let refusal = match &error {
             IssueError::Signing(_) => Self::broken(Rule::Issue),
             IssueError::OverQuota(_) => Self::over_quota(Rule::Issue),
+            IssueError::Ended => Self::new(
+                ErrorCode::INVALID_GRANT,
+                Rule::Trust,
+                "what the token would be issued under has ended",
+            ),
             IssueError::Store(store) => Self::of_store(store),
         };
         refusal.because(error)

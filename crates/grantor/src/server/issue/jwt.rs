@@ -1,6 +1,8 @@
 //! JWT access tokens (RFC 9068 §2).
 
-use grantor_jose::sign;
+use std::collections::BTreeMap;
+
+use grantor_jose::{json::Value, sign};
 use serde::Serialize;
 
 use super::Life;
@@ -23,6 +25,15 @@ struct AccessTokenClaims<'a> {
     scope: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
+}
+
+/// With claims that a trust has copied. None of them has a name that is reserved.
+#[derive(Serialize)]
+struct WithMore<'a> {
+    #[serde(flatten)]
+    claims: AccessTokenClaims<'a>,
+    #[serde(flatten)]
+    more: &'a BTreeMap<String, Value>,
 }
 
 pub(super) fn issue(
@@ -52,7 +63,12 @@ pub(super) fn issue(
         scope: claimed.scope,
         auth_time: claimed.auth_time,
     };
-    let payload = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");
+    let more = approval.limits().map(|limits| &limits.claims);
+    let payload = match more.filter(|more| !more.is_empty()) {
+        None => serde_json::to_vec(&claims),
+        Some(more) => serde_json::to_vec(&WithMore { claims, more }),
+    };
+    let payload = payload.expect("claims of strings and numbers are JSON");
     let ring = context.signing_keys().key_ring();
     Ok(sign(ring.signing(), Some("at+jwt"), &payload)?)
 }

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 pub use error::IssueError;
 
-use super::{Approval, Context, Decision};
+use super::{Approval, Context, Decision, access_token::trust_in_force};
 use crate::{clock::UnixTime, registry::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.
@@ -81,18 +81,51 @@ struct Life {
     expires_at: UnixTime,
 }
 
+/// How long the token lives: as long as the server's do, unless a trust lays down less.
+fn lifetime(context: &Context, approval: &Approval, now: UnixTime) -> Duration {
+    let usual = context.settings().token_lifetime;
+    let Some(limits) = approval.limits() else {
+        return usual;
+    };
+    let to_end = limits.end.map(|end| end.since(now).unwrap_or_default());
+    let least = [limits.lifetime, to_end]
+        .into_iter()
+        .flatten()
+        .fold(usual, Duration::min);
+    // Whole seconds, as `expires_in` has them; a JWT that ends within its leeway has one left.
+    Duration::from_secs(least.as_secs().max(1))
+}
+
+/// What the token was approved under has not ended meanwhile.
+async fn still_in_force(context: &Context, approval: &Approval) -> Result<(), IssueError> {
+    let (origin, client) = (approval.origin(), approval.client());
+    let trust = trust_in_force(context, origin, context.now().seconds()).await?;
+    let registered = context.clients().client(client.id()).await?;
+    let is_same = registered.is_some_and(|registered| {
+        registered.metadata().enabled && registered.revision().number == client.revision().number
+    });
+    match trust.is_some() && is_same {
+        true => Ok(()),
+        false => Err(IssueError::Ended),
+    }
+}
+
 /// Issues the token in the client's format. An opaque token is recorded before it is answered.
 pub(super) async fn issue(
     context: &Context,
     mut approval: Approval,
     decision: &mut Decision,
 ) -> Result<IssuedToken, IssueError> {
-    let lifetime = context.settings().token_lifetime;
     let issued_at = context.now();
+    let lifetime = lifetime(context, &approval, issued_at);
     let life = Life {
         issued_at,
         expires_at: issued_at.plus(lifetime),
     };
+    if approval.limits().is_some() {
+        // A fetch of keys may have taken seconds.
+        Box::pin(still_in_force(context, &approval)).await?;
+    }
     let access_token = match approval.client().metadata().token_format {
         TokenFormat::Jwt => jwt::issue(context, &approval, life)?,
         TokenFormat::Opaque => opaque::issue(context, &approval, life).await?,

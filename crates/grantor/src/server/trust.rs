@@ -1,0 +1,279 @@
+//! The choice of the one trust that takes a JWT of an issuer, and of whom it is about then.
+//!
+//! A JWT of an issuer proves something only together with a trust that took it: exactly one, never
+//! the first, never a union (law 11). It is chosen when signature and rules hold, and before the JWT
+//! is used up: what no trust takes can be tried again once the trust is mended.
+
+use std::sync::Arc;
+
+use grantor_jose::Claims;
+
+use super::{Blame, Context, Refusal};
+use crate::{
+    assertion::{SetAside, Tried, TrustCheck, Usage},
+    registry::{Mode, Trust, TrustedIssuer, Trusts, Unmapped},
+    storage::StoreError,
+    types::{ErrorCode, Name, Rule, Shown, SubjectId},
+};
+
+/// Why no trust grants anything for a JWT of an issuer. The text is the private cause.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// No trust takes it.
+    #[error("{}", not_taken(.nearest.as_deref()))]
+    NotTaken {
+        /// Whether the sender may be told: on an issuer that strangers share, only if some trust is
+        /// for the sender's tenant.
+        is_told: bool,
+        /// What the trust that came nearest made of it.
+        nearest: Option<Box<TrustCheck>>,
+    },
+    /// More than one takes it.
+    #[error("more than one trust takes the JWT: {}", list(.0))]
+    Several(Vec<Name>),
+    /// The trust wants its client to authenticate beside the JWT.
+    #[error("trust {0} wants its client to authenticate")]
+    NeedsClientAuth(Name),
+    /// The trust finds no subject in the JWT.
+    #[error("trust {trust}: {error}")]
+    Unmapped {
+        /// The trust.
+        trust: Name,
+        /// Why.
+        error: Unmapped,
+    },
+    /// The subject that the trust finds is somebody else: a client, or a subject that is
+    /// registered.
+    #[error("trust {trust}: the mapped subject {subject:?} is the name of a client or subject")]
+    SubjectTaken {
+        /// The trust.
+        trust: Name,
+        /// Whom it would be about.
+        subject: Shown,
+    },
+    /// The registry failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn list(names: &[Name]) -> String {
+    let names: Vec<_> = names.iter().map(Name::as_str).collect();
+    names.join(", ")
+}
+
+fn not_taken(nearest: Option<&TrustCheck>) -> String {
+    let Some(nearest) = nearest else {
+        return "no trust of the issuer takes the JWT".to_owned();
+    };
+    let name = &nearest.trust;
+    if let Some(reason) = nearest.set_aside {
+        return format!("no trust takes the JWT; trust {name} was not asked: {reason}");
+    }
+    let failing = nearest.failing().map(|row| match &*row.claim {
+        "" => format!("the condition is {}", row.got),
+        claim => format!("{claim} is {:?}, expected {:?}", row.got, row.expected),
+    });
+    let failing: Vec<_> = failing.collect();
+    format!(
+        "no trust takes the JWT; nearest is trust {name}: {}",
+        failing.join("; ")
+    )
+}
+
+/// What is told of a JWT that one trust nearly took: the rule and the claim, never the value.
+fn told(nearest: Option<&TrustCheck>) -> String {
+    let row = nearest
+        .filter(|nearest| nearest.set_aside.is_none())
+        .and_then(|nearest| Some((&nearest.trust, nearest.failing().next()?)));
+    match row {
+        None => "no trust takes this JWT".to_owned(),
+        Some((trust, row)) if row.claim.is_empty() => {
+            format!("the condition of trust {trust} does not hold")
+        }
+        Some((trust, row)) => format!("claim {} is not what trust {trust} expects", row.claim),
+    }
+}
+
+impl Refusal {
+    /// No trust grants anything. `code` and `public` are those of the use that the JWT was put to.
+    pub(super) fn of_trust(error: &TrustError, code: ErrorCode, public: &'static str) -> Self {
+        match error {
+            TrustError::NotTaken { is_told: false, .. } => {
+                Self::new(code, Rule::Trust, public).blaming(Blame::FailedProof)
+            }
+            TrustError::NotTaken {
+                is_told: true,
+                nearest,
+            } => Self::new(code, Rule::Trust, told(nearest.as_deref())),
+            TrustError::Several(_) => Self::new(
+                code,
+                Rule::Trust,
+                "more than one trust takes this JWT; send client_id",
+            ),
+            TrustError::NeedsClientAuth(_) => Self::new(
+                ErrorCode::INVALID_CLIENT,
+                Rule::Client,
+                "the trust that takes this JWT requires client authentication",
+            )
+            .blaming(Blame::NoProof),
+            TrustError::Unmapped { .. } | TrustError::SubjectTaken { .. } => Self::new(
+                code,
+                Rule::MappedSubject,
+                "the trust that takes this JWT finds no subject in it",
+            ),
+            TrustError::Store(error) => Self::of_store(error),
+        }
+    }
+}
+
+/// Who asks for what, as far as the choice depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) usage: Usage,
+    /// The client that the request names, proven or not: then only its trusts count.
+    pub(super) client: Option<&'a str>,
+    /// Whether it is proven.
+    pub(super) is_proven: bool,
+}
+
+impl Asking<'_> {
+    /// Nobody is named beside the JWT.
+    pub(super) fn of_nobody(usage: Usage) -> Self {
+        Self {
+            usage,
+            client: None,
+            is_proven: false,
+        }
+    }
+
+    /// Why this trust is not asked.
+    fn sets_aside(&self, trust: &Trust) -> Option<SetAside> {
+        match trust {
+            _ if trust.mode == Mode::Off => Some(SetAside::Off),
+            _ if !trust.is_for(self.usage) => Some(SetAside::OtherUse),
+            _ if self
+                .client
+                .is_some_and(|client| client != trust.client.as_str()) =>
+            {
+                Some(SetAside::OtherClient)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Most trusts in a record.
+const NEAREST: usize = 8;
+/// Most trusts that a refusal is explained by.
+const LOOKED_AT: usize = 200;
+/// Most shadows in a record.
+const SHADOWS: usize = 4;
+
+/// The one trust that takes a verified JWT of this issuer. What was tried is told for the record.
+///
+/// # Errors
+/// [`TrustError`]
+pub(super) async fn choose(
+    context: &Context,
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+    asking: Asking<'_>,
+    tried: &mut Tried,
+) -> Result<Arc<Trust>, TrustError> {
+    let trusts = context.trusts(issuer).await?;
+    let is_told = !issuer.is_shared() || trusts.know_tenant(&issuer.tenant_claims, claims);
+    let takes = |trust: &&Arc<Trust>| {
+        trust.mode == Mode::On && asking.sets_aside(trust).is_none() && trust.takes(claims)
+    };
+    let mut taking = trusts.candidates(claims).into_iter().filter(takes);
+    let (first, second) = (taking.next().cloned(), taking.next());
+    if is_told {
+        let asked = trusts.shadows().take(SHADOWS);
+        let asked = asked.filter(|trust| asking.sets_aside(trust).is_none());
+        tried.shadows = asked.map(|trust| TrustCheck::of(trust, claims)).collect();
+    }
+    match (first, second) {
+        (Some(only), None) if only.needs_client_auth && !asking.is_proven => {
+            Err(TrustError::NeedsClientAuth(only.name.clone()))
+        }
+        (Some(only), None) => Ok(only),
+        (Some(first), Some(second)) => {
+            let names = [&first, second].into_iter().chain(taking);
+            let names = names.map(|trust| trust.name.clone()).collect();
+            (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST);
+            Err(TrustError::Several(names))
+        }
+        (None, _) if !is_told => {
+            tried.others = u32::try_from(trusts.all().len()).unwrap_or(u32::MAX);
+            Err(TrustError::NotTaken {
+                is_told,
+                nearest: None,
+            })
+        }
+        (None, _) => {
+            (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST);
+            let nearest = tried.trusts.first().cloned().map(Box::new);
+            Err(TrustError::NotTaken { is_told, nearest })
+        }
+    }
+}
+
+/// All trusts of the issuer, tried.
+pub(super) async fn all(
+    context: &Context,
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+    asking: Asking<'_>,
+) -> Result<Vec<TrustCheck>, StoreError> {
+    let trusts = context.trusts(issuer).await?;
+    Ok(nearest(&trusts, claims, asking, usize::MAX).0)
+}
+
+/// The trusts that came nearest, and how many others there are.
+fn nearest(
+    trusts: &Trusts,
+    claims: &Claims,
+    asking: Asking<'_>,
+    most: usize,
+) -> (Vec<TrustCheck>, u32) {
+    let looked_at = LOOKED_AT.max(most);
+    let checked = trusts.all().iter().take(looked_at).map(|trust| {
+        let set_aside = asking.sets_aside(trust);
+        TrustCheck::of(trust, claims).aside(set_aside)
+    });
+    let mut checked: Vec<_> = checked.collect();
+    checked.sort_by_key(|check| (check.set_aside.is_some(), check.failing().count()));
+    checked.truncate(most);
+    let others = trusts.all().len() - checked.len();
+    (checked, u32::try_from(others).unwrap_or(u32::MAX))
+}
+
+/// Whom a JWT that this trust took is about.
+///
+/// # Errors
+/// [`TrustError::Unmapped`], [`TrustError::SubjectTaken`]
+pub(super) async fn subject(
+    context: &Context,
+    trust: &Trust,
+    claims: &Claims,
+) -> Result<SubjectId, TrustError> {
+    let subject = trust.subject.subject(claims);
+    let subject = subject.map_err(|error| TrustError::Unmapped {
+        trust: trust.name.clone(),
+        error,
+    })?;
+    if trust.subject.is_existing() {
+        return Ok(subject);
+    }
+    // Nobody is to be taken for somebody who is registered here.
+    let is_taken = context.client(subject.as_str()).await?.is_some()
+        || context.subjects().subject(&subject).await?.is_some();
+    match is_taken {
+        false => Ok(subject),
+        true => Err(TrustError::SubjectTaken {
+            trust: trust.name.clone(),
+            subject: Shown::of(subject.as_str()),
+        }),
+    }
+}
