@@ -521,6 +521,8 @@ mod tests {
             keys,
             clock: None,
             checks: vec![check(long())],
+            trusts: Vec::new(),
+            other_trusts: 0,
         };
         for (rows, is_explained) in [(1, true), (20, false)] {
             explanation.checks = (0..rows).map(|_| check(long())).collect();
@@ -561,6 +563,8 @@ mod tests {
             keys: Vec::new(),
             clock: None,
             checks: Vec::new(),
+            trusts: Vec::new(),
+            other_trusts: 0,
         });
         let record = decision.record();
         let read = Decision::read(&record).expect("a decision");

@@ -256,7 +256,7 @@ mod tests {
         assertion::{Assertion, Check, Explanation, Known, Party, Verdict},
         clock::UnixTime,
         keys::KeySource,
-        registry::{Client, ClientMetadata},
+        registry::{Client, ClientMetadata, Unmapped},
         server::{ConsentRequired, FormError, Refusal},
         storage::StoreError,
         types::{AuthMethod, ErrorCode},
@@ -288,6 +288,7 @@ mod tests {
             usage,
             said: Some(&said),
             expectation: None,
+            tried: None,
             now: UnixTime::from_millis(0),
         };
         let explanation = Explanation::refused(&known, broken.clone(), "a cause");
@@ -391,6 +392,11 @@ mod tests {
                 (E::WrongAlgorithm { expected: String::new(), got: Algorithm::Es256 }, Algorithm),
             ],
             E::WrongType { .. } => [(E::WrongType { expected: Vec::new(), got: got() }, Type)],
+            E::Bound => [(E::Bound, Confirmation)],
+            E::WrongTrustDomain { .. } => [
+                (E::WrongTrustDomain { expected: got(), got: got() }, SubjectClaim),
+            ],
+            E::LivesTooLong { .. } => [(E::LivesTooLong { seconds: 2.0, maximum: 1 }, Expiry)],
             E::MissingClaim(_) => [
                 (E::MissingClaim(Rule::TokenId), TokenId), (E::MissingClaim(Rule::Audience), Audience),
             ],
@@ -422,6 +428,26 @@ mod tests {
         )
     }
 
+    fn trust_errors() -> Vec<(TrustError, Rule)> {
+        use TrustError as E;
+        let name = || "ci".parse().expect("a name");
+        let not_taken = |is_told| E::NotTaken {
+            is_told,
+            nearest: None,
+        };
+        let error = Unmapped::Missing("sub".parse().expect("a claim"));
+        every!(TrustError:
+            E::NotTaken { .. } => [(not_taken(true), Trust), (not_taken(false), Trust)],
+            E::Several(_) => [(E::Several(vec![name(), name()]), Trust)],
+            E::NeedsClientAuth(_) => [(E::NeedsClientAuth(name()), Client)],
+            E::Unmapped { .. } => [(E::Unmapped { trust: name(), error }, MappedSubject)],
+            E::SubjectTaken { .. } => [
+                (E::SubjectTaken { trust: name(), subject: got() }, MappedSubject),
+            ],
+            E::Store(_) => [(E::Store(store()), Storage)],
+        )
+    }
+
     fn client_auth_errors() -> Vec<(ClientAuthError, Rule)> {
         use ClientAuthError as E;
         let method = || AuthMethod::NONE;
@@ -446,6 +472,8 @@ mod tests {
             E::WrongSecret => [(E::WrongSecret, Client)],
             E::OverlongSecret => [(E::OverlongSecret, Client)],
             E::Assertion(_) => [(E::Assertion(AssertionError::Replayed), Replay)],
+            E::Trust(_) => [(E::Trust(TrustError::Several(vec![])), Trust)],
+            E::NotFederated => [(E::NotFederated, Method)],
             E::Store(_) => [(E::Store(store()), Storage)],
             E::Refused(_) => [
                 (E::Refused(Refusal::new(ErrorCode::INVALID_CLIENT, Rule::Client, "why")), Client),
@@ -457,7 +485,11 @@ mod tests {
         let assertions = assertion_errors()
             .into_iter()
             .map(|(error, rule)| (E::Assertion(error), rule));
-        own.into_iter().chain(parties).chain(assertions).collect()
+        let trusts = trust_errors()
+            .into_iter()
+            .map(|(error, rule)| (E::Trust(error), rule));
+        let causes = parties.chain(assertions).chain(trusts);
+        own.into_iter().chain(causes).collect()
     }
 
     fn grant_errors() -> Vec<(GrantError, Rule)> {
@@ -469,6 +501,8 @@ mod tests {
             ],
             E::Party(_) => [(E::Party(PartyError::NoIssuer), Issuer)],
             E::Assertion(_) => [(E::Assertion(AssertionError::Replayed), Replay)],
+            E::Trust(_) => [(E::Trust(TrustError::Several(vec![])), Trust)],
+            E::DisabledTrustClient(_) => [(E::DisabledTrustClient(got()), Grant)],
             E::UnknownSubject(_) => [(E::UnknownSubject(got()), Subject)],
             E::DisabledSubject => [(E::DisabledSubject, Subject)],
             E::NoPermission(_) => [(E::NoPermission(got()), Permission)],
@@ -486,7 +520,11 @@ mod tests {
         let assertions = assertion_errors()
             .into_iter()
             .map(|(error, rule)| (E::Assertion(error), rule));
-        own.into_iter().chain(parties).chain(assertions).collect()
+        let trusts = trust_errors()
+            .into_iter()
+            .map(|(error, rule)| (E::Trust(error), rule));
+        let causes = parties.chain(assertions).chain(trusts);
+        own.into_iter().chain(causes).collect()
     }
 
     fn policy_errors() -> Vec<(PolicyError, Rule)> {
@@ -513,6 +551,7 @@ mod tests {
         every!(IssueError:
             E::Signing(_) => [(E::Signing(SigningError::NotPrivate), Issue)],
             E::OverQuota(_) => [(E::OverQuota(1), Issue)],
+            E::Ended => [(E::Ended, Trust)],
             E::Store(_) => [(E::Store(store()), Storage)],
         )
     }
