@@ -40,7 +40,7 @@ fn check(text: &str, most: usize) -> Result<(), DisplayTextError> {
 
 /// Control characters, ends of lines, marks of direction, and what has no width (the property
 /// Default_Ignorable_Code_Point of Unicode, and annotations).
-fn is_unseen(letter: char) -> bool {
+pub(crate) fn is_unseen(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
