@@ -29,7 +29,7 @@ pub use client::{
 pub(crate) use client::{algorithm_name, algorithm_names, is_default, seconds, whole_seconds};
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
-pub use condition::{Condition, ConditionError};
+pub use condition::{Condition, ConditionError, ConditionInput, LooseTest};
 pub use issuer::{
     AudienceMatch, Fetching, KeyOrigin, ReplayPolicy, TemplateRef, TrustedIssuer, UploadedKey,
 };

@@ -132,7 +132,8 @@ impl ClaimPath {
     }
 }
 
-fn claim<'c>(claims: &'c Claims, name: &str) -> Option<Cow<'c, Value>> {
+/// The claim of a name.
+pub(crate) fn claim<'c>(claims: &'c Claims, name: &str) -> Option<Cow<'c, Value>> {
     let text = |text: &str| Value::String(text.to_owned());
     Some(Cow::Owned(match name {
         "iss" => text(claims.issuer.as_ref()?),
@@ -165,7 +166,7 @@ pub(crate) fn whole_seconds(time: NumericDate) -> Option<i64> {
 }
 
 /// The member of an object, or of a list by its index (RFC 6901 §4).
-pub(crate) fn member<'v>(value: &'v Value, segment: &str) -> Option<&'v Value> {
+fn member<'v>(value: &'v Value, segment: &str) -> Option<&'v Value> {
     match value {
         Value::Object(members) => members.get(segment),
         Value::Array(members) => {
@@ -258,8 +259,18 @@ mod tests {
             assert_eq!(find(path), Some(value), "{path}");
         }
         for path in [
-            "missing", "ISS", "/iss/0", "/aud/1", "/aud/00", "/aud/-", "/list/+0", "/list/x",
-            "/n/0", "/none/x", "kubernetes", "/kubernetes.io/pod/uid/x",
+            "missing",
+            "ISS",
+            "/iss/0",
+            "/aud/1",
+            "/aud/00",
+            "/aud/-",
+            "/list/+0",
+            "/list/x",
+            "/n/0",
+            "/none/x",
+            "kubernetes",
+            "/kubernetes.io/pod/uid/x",
         ] {
             assert_eq!(find(path), None, "{path}");
         }
@@ -290,7 +301,11 @@ mod tests {
             assert_eq!(ClaimPath::parse(text), Err(error), "{text}");
         }
         let segments = ["~".repeat(200), "x".to_owned()];
-        assert_eq!(ClaimPath::of_segments(&segments), Err(TooLong), "as it is written");
+        assert_eq!(
+            ClaimPath::of_segments(&segments),
+            Err(TooLong),
+            "as it is written"
+        );
         assert_eq!(ClaimPath::of_segments::<&str>(&[]), Err(Empty));
     }
 

@@ -54,7 +54,9 @@ pub enum GlobError {
     )]
     Foreign(char),
     /// `{a,b}`
-    #[error("has alternatives in braces, which there are not: use several patterns, or a condition with `||`")]
+    #[error(
+        "has alternatives in braces, which there are not: use several patterns, or a condition with `||`"
+    )]
     Alternatives,
 }
 
@@ -97,11 +99,19 @@ fn check(text: &str) -> Result<(), GlobError> {
         _ if text.contains("***") => return Err(GlobError::ThreeStars),
         _ => (),
     }
-    if let Some(foreign) = text.chars().find(|letter| matches!(letter, '?' | '[' | '\\')) {
+    if let Some(foreign) = text
+        .chars()
+        .find(|letter| matches!(letter, '?' | '[' | '\\'))
+    {
         return Err(GlobError::Foreign(foreign));
     }
     let mut braces = text.split('{').skip(1);
-    if braces.any(|inside| inside.split('}').next().is_some_and(|inside| inside.contains(','))) {
+    if braces.any(|inside| {
+        inside
+            .split('}')
+            .next()
+            .is_some_and(|inside| inside.contains(','))
+    }) {
         return Err(GlobError::Alternatives);
     }
     if text.replace("**", "*").matches('*').count() > Glob::MAX_STARS {
@@ -287,7 +297,11 @@ mod tests {
     fn ta19_neighbours_of_a_name_do_not_match() {
         let repository = "acme/*";
         assert!(is_match(repository, "acme/widgets"));
-        for text in ["acme-evil/widgets", "evil/acme-widgets", "evil/acme/widgets"] {
+        for text in [
+            "acme-evil/widgets",
+            "evil/acme-widgets",
+            "evil/acme/widgets",
+        ] {
             assert!(!is_match(repository, text), "{text}");
         }
         assert!(!is_match("acme/widgets", "acme/widgets-evil"));
@@ -317,7 +331,10 @@ mod tests {
         ] {
             assert_eq!(Glob::parse(pattern), Err(error), "{pattern}");
         }
-        assert!(Glob::parse("{a},{b}").is_ok(), "no alternatives: the comma is outside");
+        assert!(
+            Glob::parse("{a},{b}").is_ok(),
+            "no alternatives: the comma is outside"
+        );
     }
 
     #[test]
@@ -344,8 +361,14 @@ mod tests {
     #[test]
     fn is_stored_as_its_text_and_checked_again() {
         let glob = Glob::parse("refs/heads/*").expect("a pattern");
-        assert_eq!(serde_json::to_string(&glob).expect("JSON"), r#""refs/heads/*""#);
-        assert_eq!(serde_json::from_str::<Glob>(r#""refs/heads/*""#).expect("a glob"), glob);
+        assert_eq!(
+            serde_json::to_string(&glob).expect("JSON"),
+            r#""refs/heads/*""#
+        );
+        assert_eq!(
+            serde_json::from_str::<Glob>(r#""refs/heads/*""#).expect("a glob"),
+            glob
+        );
         assert!(serde_json::from_str::<Glob>(r#""*""#).is_err());
         assert_eq!(glob.literal_prefix(), "refs/heads/");
     }

@@ -25,8 +25,14 @@ mod shown;
 #[cfg(feature = "server")]
 pub use claim_path::{ClaimPath, ClaimPathError};
 #[cfg(feature = "server")]
+pub(crate) use claim_path::{claim, whole_seconds};
+#[cfg(feature = "server")]
+pub(crate) use display_text::is_unseen;
+#[cfg(feature = "server")]
 pub use display_text::{Description, DisplayName, DisplayTextError};
 pub use error_code::ErrorCode;
+#[cfg(feature = "server")]
+pub(crate) use glob::matches as glob_matches;
 #[cfg(feature = "server")]
 pub use glob::{Glob, GlobError};
 pub use identifier::{ClientId, CorrelationId, IdentifierError, SubjectId};
