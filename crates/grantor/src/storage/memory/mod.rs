@@ -46,6 +46,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::MemoryStore;
+    use crate::{
+        registry::{Actor, KeyOrigin, TrustedIssuer},
+        storage::{IssuerSource as _, Registries as _, conformance::NOW},
+        types::{IssuerId, Name},
+    };
 
     async fn nodes(count: usize) -> (Vec<Arc<MemoryStore>>, ()) {
         let store = Arc::new(MemoryStore::new());
@@ -53,4 +58,24 @@ mod tests {
     }
 
     crate::store_suite!(nodes);
+
+    /// Whoever asks again before something has changed waits for nothing to be made.
+    #[tokio::test]
+    async fn issuers_and_trusts_are_made_once_until_they_change() {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        let issuer = |id: &str, name: &str| {
+            let (id, name) = (IssuerId::parse(id), Name::parse(name));
+            let keys = KeyOrigin::Uploaded { keys: Vec::new() };
+            TrustedIssuer::new(id.expect("an iss"), name.expect("a name"), keys, NOW)
+        };
+        let idp = store.issuer_registry().create(issuer("i", "i"), &by).await;
+        let idp = idp.expect("created");
+        let issuers = async || store.issuers().await.expect("answered");
+        let trusts = async || store.trusts(&idp).await.expect("answered");
+        let (seen, taken) = (issuers().await, trusts().await);
+        assert!(Arc::ptr_eq(&seen, &issuers().await) && Arc::ptr_eq(&taken, &trusts().await));
+        let other = store.issuer_registry().create(issuer("j", "j"), &by).await;
+        other.expect("created");
+        assert!(!Arc::ptr_eq(&seen, &issuers().await) && Arc::ptr_eq(&taken, &trusts().await));
+    }
 }

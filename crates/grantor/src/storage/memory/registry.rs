@@ -355,7 +355,7 @@ impl Registered {
     /// `iss` is another one.
     fn trusts_of(&mut self, issuer: &TrustedIssuer) -> Arc<Trusts> {
         let registered = self.issuers.get(&issuer.id);
-        if !registered.is_some_and(|found| found.revision.number == issuer.revision.number) {
+        if registered.is_none_or(|found| found.revision.number != issuer.revision.number) {
             return Arc::default();
         }
         let made = || {
