@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     registry::ClientError,
     storage::StoreError,
-    types::{ClientId, ScopeToken, SubjectId},
+    types::{ClientId, Name, ScopeToken, SubjectId},
 };
 
 /// Why nothing was done. Only [`Error::Store`] may leave that open; [`Error::is_certain`] tells.
@@ -44,6 +44,18 @@ pub enum Named {
     SigningKey(String),
     /// A decision.
     Decision(String),
+    /// An issuer, by its `iss` or what it was called by.
+    Issuer(String),
+    /// The name of an issuer.
+    IssuerName(Name),
+    /// A SPIFFE trust domain.
+    TrustDomain(String),
+    /// A trust.
+    Trust(Name),
+    /// A template.
+    Template(String),
+    /// The trust by which an issuer's JWTs with this `sub` authenticate a client already.
+    FederatedSubject(String, Name),
 }
 
 /// How the state of a resource is in the way.
@@ -56,6 +68,12 @@ pub enum Conflict {
     NoSecret(ClientId),
     /// The client would have so many live secrets, and the server tries so many.
     TooManySecrets(ClientId, usize, usize),
+    /// The keys of the issuer cannot be had: what went wrong, a sentence each.
+    NoKeys(String, Vec<String>),
+    /// The issuer has these trusts.
+    HasTrusts(String, Vec<Name>),
+    /// The issuer has so many trusts without a pin, each of which is tried on each of its JWTs.
+    TooManyUnpinned(String, usize),
 }
 
 /// What is wrong with one member of a document, and what can be done about it.
@@ -214,6 +232,14 @@ impl fmt::Display for Named {
             Self::Scope(name) => write!(f, "scope {name}"),
             Self::SigningKey(key) => write!(f, "signing key {key}"),
             Self::Decision(id) => write!(f, "decision {id}"),
+            Self::Issuer(iss) => write!(f, "issuer {iss}"),
+            Self::IssuerName(name) => write!(f, "an issuer named {name}"),
+            Self::TrustDomain(domain) => write!(f, "an issuer of the trust domain {domain}"),
+            Self::Trust(name) => write!(f, "trust {name}"),
+            Self::Template(name) => write!(f, "template {name}"),
+            Self::FederatedSubject(sub, trust) => {
+                write!(f, "trust {trust} for clients with the sub {sub}")
+            }
         }
     }
 }
@@ -229,10 +255,15 @@ impl fmt::Display for Error {
                 Named::Scope(_) => write!(f, "{named} is not in the catalogue"),
                 Named::SigningKey(key) => write!(f, "no key has the kid {key}"),
                 Named::Decision(id) => write!(f, "no decision {id} is recorded"),
-                Named::Client(_) | Named::Subject(_) => write!(f, "{named} does not exist"),
+                Named::Template(name) => {
+                    write!(f, "there is no template {name}; see: grantor template list")
+                }
+                _ => write!(f, "{named} does not exist"),
             },
             Self::Exists(named) => match named {
-                Named::Client(id) => write!(f, "a client or subject named {id} exists already"),
+                Named::Client(id) => {
+                    write!(f, "a client, subject or issuer named {id} exists already")
+                }
                 Named::Subject(id) => write!(f, "a client or subject named {id} exists already"),
                 Named::ClientKey(id, key) => {
                     write!(f, "client {id} has a key with kid {key} already")
@@ -240,9 +271,16 @@ impl fmt::Display for Error {
                 Named::Permission(client, subject) => {
                     write!(f, "client {client} has a permission for {subject} already")
                 }
-                Named::Scope(_) | Named::SigningKey(_) | Named::Decision(_) => {
-                    write!(f, "{named} exists already")
+                Named::Issuer(iss) if is_of_kubeadm(iss) => write!(
+                    f,
+                    "{named} exists already; clusters made by kubeadm share \
+                     https://kubernetes.default.svc.cluster.local: give each an issuer of its own \
+                     (--service-account-issuer of its API server)"
+                ),
+                Named::IssuerName(_) => {
+                    write!(f, "{named} exists already; give this one another name")
                 }
+                _ => write!(f, "{named} exists already"),
             },
             Self::Invalid(faults) => {
                 let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
@@ -254,6 +292,11 @@ impl fmt::Display for Error {
     }
 }
 
+/// Whether clusters have this `iss` unless they are told otherwise.
+fn is_of_kubeadm(iss: &str) -> bool {
+    iss.starts_with("https://kubernetes.default.svc") || iss == "kubernetes/serviceaccount"
+}
+
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -262,6 +305,29 @@ impl fmt::Display for Conflict {
             Self::TooManySecrets(id, count, most) => write!(
                 f,
                 "client {id} would have {count} live secrets, and the server tries {most}"
+            ),
+            Self::NoKeys(iss, problems) => write!(
+                f,
+                "the keys of issuer {iss} cannot be had: {}; nothing was registered (its check can \
+                 be left out)",
+                problems.join("; ")
+            ),
+            Self::HasTrusts(iss, trusts) => {
+                let names: Vec<_> = trusts.iter().take(8).map(Name::as_str).collect();
+                let more = match trusts.len() > names.len() {
+                    true => format!(" and {} more", trusts.len() - names.len()),
+                    false => String::new(),
+                };
+                write!(
+                    f,
+                    "issuer {iss} has trusts: {}{more}; delete them first, or along with it (cascade)",
+                    names.join(", ")
+                )
+            }
+            Self::TooManyUnpinned(iss, most) => write!(
+                f,
+                "issuer {iss} has {most} trusts without a pin already, each of which is tried on \
+                 each of its JWTs; pin a claim to a value"
             ),
         }
     }

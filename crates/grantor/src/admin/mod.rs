@@ -6,30 +6,50 @@
 
 mod clients;
 mod decisions;
+mod difference;
 mod document;
 mod effective;
 mod error;
+mod issuers;
 mod keys;
+mod lints;
 mod list;
 mod name;
 mod permissions;
 mod scopes;
 mod subjects;
+mod templates;
 mod terms;
+mod trust_stores;
+pub mod trusts;
 
 pub use clients::{
     ClientDocument, ClientFilter, Clients, KeyEntry, NewClient, NewKeys, NewSecret, Prepared,
     PublicJwks, SecretEntry, Warning,
 };
 pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
+pub use difference::{Difference, Updated};
 pub use document::{Patch, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
+pub use issuers::{
+    BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, IssuerFilter, Issuers, KeyCheck,
+    KeysDocument, NewIssuerKeys, Tokens, UploadedEntry,
+};
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use permissions::{PermissionDocument, PermissionFilter, Permissions};
 pub use scopes::{ScopeDocument, Scopes};
 pub use subjects::{SubjectDocument, SubjectFilter, Subjects};
+pub use templates::{
+    Hints, IssuerChoice, MadeByTemplate, MutableName, Narrowing, NearMiss, OneOf, Refusal, Refused,
+    Template, TemplateOption, TemplateOptions, Templates,
+};
 pub use terms::ServerTerms;
+pub use trust_stores::TrustStores;
+pub use trusts::{
+    ClientAuth, CopyDocument, FederatedSub, MadeTrust, MatchDocument, NewFederatedClient, NewTrust,
+    PinDocument, TrustDocument, TrustFilter, Trusts,
+};
 
 /// Whether a client or subject is accepted: one or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -356,7 +356,7 @@ impl PublicJwks {
     ///
     /// # Errors
     /// What is wrong with each key that can never be used.
-    pub(super) fn usable(&self) -> Result<Vec<ClientKey>, Vec<Fault>> {
+    pub(in crate::admin) fn usable(&self) -> Result<Vec<ClientKey>, Vec<Fault>> {
         let usable = |jwk: &Jwk| {
             jwk.vet()?;
             VerificationKey::from_jwk(jwk.clone()).map(ClientKey::from)

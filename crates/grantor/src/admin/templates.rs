@@ -1,0 +1,363 @@
+//! What is known about platforms whose JWTs are trusted: which claims tell whose a JWT is, how an
+//! issuer and a trust of a platform are made, and what is unsafe there. All of it is data, in one
+//! file; changing it changes no trust that was made by it.
+
+mod make;
+
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+
+use grantor_jose::json::{Object, Value};
+use serde::{Deserialize, Serialize};
+
+pub use self::make::{MadeByTemplate, TemplateOptions};
+use super::{Error, Named};
+use crate::{
+    registry::{AudienceMatch, ReplayPolicy, TemplateRef, TrustedIssuer, whole_seconds},
+    types::ClaimPath,
+};
+
+/// The one file with all templates.
+const FILE: &str = include_str!("templates.json");
+
+static TEMPLATES: LazyLock<Vec<Template>> =
+    LazyLock::new(|| serde_json::from_str(FILE).expect("the file of templates is tested"));
+
+/// All templates.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Templates;
+
+impl Templates {
+    /// All, in the order of the file.
+    pub fn all() -> &'static [Template] {
+        &TEMPLATES
+    }
+
+    /// The template of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn get(name: &str) -> Result<&'static Template, Error> {
+        find(name).ok_or_else(|| Error::NotFound(Named::Template(name.to_owned())))
+    }
+}
+
+fn find(name: &str) -> Option<&'static Template> {
+    TEMPLATES.iter().find(|template| template.name == name)
+}
+
+/// The template that an issuer was made by, or that knows its `iss`.
+pub(super) fn of_issuer(issuer: &TrustedIssuer) -> Option<&'static Template> {
+    let made_by = issuer.template.as_ref();
+    let made_by = made_by.and_then(|template| find(&template.name));
+    made_by.or_else(|| of_iss(issuer.id.as_str()))
+}
+
+/// The template that knows this `iss`, however an issuer is made.
+pub(super) fn of_iss(iss: &str) -> Option<&'static Template> {
+    let knows = |template: &&Template| {
+        template.choice_of(iss).is_some() || template.refused_iss(iss).is_some()
+    };
+    TEMPLATES.iter().find(knows)
+}
+
+/// What is known about a platform.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Template {
+    /// Its name.
+    pub name: String,
+    /// Grows with each change of what it makes.
+    pub version: u32,
+    /// The platform.
+    pub title: String,
+    /// Where the platform documents its JWTs.
+    pub docs: String,
+    /// What its issuers are called: the first whose options are all given.
+    pub issuers: Vec<IssuerChoice>,
+    /// The signature algorithms.
+    pub algorithms: Vec<String>,
+    /// The longest lifetime of its JWTs, in seconds.
+    #[serde(with = "whole_seconds")]
+    pub max_lifetime: Duration,
+    /// How often a JWT may be used.
+    pub replay: ReplayPolicy,
+    /// How `aud` has the audience.
+    #[serde(default)]
+    pub audience_match: AudienceMatch,
+    /// The audiences, with options in braces; this server's own if empty.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// What the operator names.
+    pub options: Vec<TemplateOption>,
+    /// Options of which at least one is needed.
+    #[serde(default)]
+    pub one_of: Vec<OneOf>,
+    /// The condition that a trust has unless it is given another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The mapping of a trust, behind its name.
+    pub subject: String,
+    /// Names that are given again to others, and the ids that are not.
+    #[serde(default)]
+    pub mutable_names: Vec<MutableName>,
+    /// Claims that the sender of a JWT writes as they like; `*` at an end stands for the rest.
+    #[serde(default)]
+    pub caller_written: Vec<String>,
+    /// Claims of which a trust compares one, or else takes too much.
+    #[serde(default)]
+    pub narrowing: Vec<Narrowing>,
+    /// JWTs that a trust takes only if it is told to.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
+    /// Audiences that no issuer may have.
+    #[serde(default)]
+    pub refused_audiences: Vec<Refused>,
+    /// Issuers that are nobody's.
+    #[serde(default)]
+    pub refused_issuers: Vec<Refused>,
+    /// All claims of a JWT, as far as they are known.
+    pub example: Object,
+    /// The options of the trust that takes the example.
+    pub example_options: BTreeMap<String, String>,
+    /// JWTs that are nearly the example, and that this trust does not take.
+    pub near_misses: Vec<NearMiss>,
+    /// What operators and users are told.
+    pub hints: Hints,
+}
+
+/// What the issuers of a platform are called.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct IssuerChoice {
+    /// `iss`, with options in braces.
+    pub iss: String,
+    /// What it is called here, with options in braces.
+    pub name: String,
+    /// Where the keys are, with options in braces; by discovery if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Where the SPIFFE bundle is, with options in braces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spiffe_bundle: Option<String>,
+    /// Claims of which one tells the customers apart, of an issuer that they share; the first is
+    /// the usual one.
+    #[serde(default)]
+    pub tenant_claims: Vec<ClaimPath>,
+    /// The longest lifetime of its JWTs, if another than the template's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_lifetime: Option<u64>,
+    /// Whether every `iss` of this form is one of the platform.
+    #[serde(default)]
+    pub is_telling: bool,
+}
+
+/// What an operator names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TemplateOption {
+    /// Its name, as a flag has it.
+    pub name: String,
+    /// What it is.
+    pub what: String,
+    /// Whether it is named without a value.
+    #[serde(default)]
+    pub is_flag: bool,
+    /// Whether it is needed.
+    #[serde(default)]
+    pub required: bool,
+    /// Options in place of which it is not needed.
+    #[serde(default)]
+    pub unless: Vec<String>,
+    /// A value.
+    #[serde(default)]
+    pub example: String,
+    /// How it is found.
+    #[serde(default)]
+    pub find: String,
+    /// The claims that it pins. A value with a star is a glob that they match, where `glob` says so.
+    #[serde(default)]
+    pub pins: Vec<ClaimPath>,
+    /// Whether it may be a glob.
+    #[serde(default)]
+    pub glob: bool,
+    /// Whether the value stays that of the same thing for ever: ids do, names may be given to
+    /// others.
+    #[serde(default)]
+    pub immutable: bool,
+    /// Lints that it overrules.
+    #[serde(default)]
+    pub allows: Vec<String>,
+    /// Options of which one is needed beside it.
+    #[serde(default)]
+    pub with_one_of: Vec<String>,
+}
+
+/// Options of which at least one is needed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct OneOf {
+    /// The options.
+    pub options: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// A claim with a name that may be given to others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct MutableName {
+    /// The claim.
+    pub claim: ClaimPath,
+    /// Claims with ids, of which one is to be pinned beside it.
+    pub ids: Vec<ClaimPath>,
+}
+
+/// Claims of which a trust compares one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Narrowing {
+    /// The lint.
+    pub lint: String,
+    /// The claims.
+    pub one_of: Vec<ClaimPath>,
+    /// What a trust without them takes.
+    pub why: String,
+}
+
+/// JWTs that a trust takes only if it is told to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The lint.
+    pub lint: String,
+    /// The claim.
+    pub claim: ClaimPath,
+    /// The values of such JWTs.
+    pub values: Vec<Value>,
+    /// Whether a pin of the claim tells the trust to.
+    #[serde(default)]
+    pub by_pin: bool,
+    /// Claims of which a pin or match is enough too.
+    #[serde(default)]
+    pub unless: Vec<ClaimPath>,
+    /// What is wrong with them.
+    pub why: String,
+}
+
+/// An audience or issuer that is refused; `*` at its end stands for the rest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Refused {
+    fn is(&self, text: &str) -> bool {
+        stands_for(&self.text, text)
+    }
+}
+
+/// Whether a text is this one or, where that ends with a star, begins so.
+fn stands_for(pattern: &str, text: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => text.starts_with(beginning),
+        None => text == pattern,
+    }
+}
+
+/// A JWT that is nearly the example.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct NearMiss {
+    /// What it is.
+    pub what: String,
+    /// The claims that differ: by their paths, null for one that is missing.
+    pub change: BTreeMap<ClaimPath, Value>,
+    /// What fails: the claim of a pin or match, or `condition`.
+    pub fails: String,
+}
+
+/// What operators and users of a platform are told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Hints {
+    /// How the platform gives another JWT, where each is for one use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
+    /// How the audience is asked for; `{audience}` stands for that of this server.
+    pub audience: String,
+    /// What is changed on the platform's side, by claim.
+    #[serde(default)]
+    pub claims: BTreeMap<ClaimPath, String>,
+}
+
+impl Template {
+    /// This version of it.
+    pub fn reference(&self) -> TemplateRef {
+        TemplateRef::new(&self.name, self.version)
+    }
+
+    /// The claims of which one tells the customers of this `iss` apart; none if it is nobody else's.
+    pub(super) fn tenant_claims(&self, iss: &str) -> &[ClaimPath] {
+        let choice = self.choice_of(iss);
+        choice.map_or(&[], |choice| &choice.tenant_claims)
+    }
+
+    /// Why an issuer of this platform may not have this audience.
+    pub(super) fn refused_audience(&self, audience: &str) -> Option<&str> {
+        let mut refused = self.refused_audiences.iter();
+        let refused = refused.find(|refused| refused.is(audience))?;
+        Some(&refused.why)
+    }
+
+    /// Why this `iss` may not be an issuer.
+    pub(super) fn refused_iss(&self, iss: &str) -> Option<&str> {
+        let mut refused = self.refused_issuers.iter();
+        let refused = refused.find(|refused| refused.is(iss))?;
+        Some(&refused.why)
+    }
+
+    /// Whether the sender of a JWT writes this claim as they like.
+    pub(super) fn is_caller_written(&self, claim: &ClaimPath) -> bool {
+        let mut written = self.caller_written.iter();
+        written.any(|written| stands_for(written, claim.as_str()))
+    }
+
+    /// What an `iss` that is known is.
+    fn choice_of(&self, iss: &str) -> Option<&IssuerChoice> {
+        let telling = self.issuers.iter().filter(|choice| choice.is_telling);
+        telling
+            .into_iter()
+            .find(|choice| has_form(&choice.iss, iss))
+    }
+}
+
+/// Whether a text has this form: what is in braces there is one or more characters other than `/`.
+fn has_form(form: &str, text: &str) -> bool {
+    let Some((literal, rest)) = form.split_once('{') else {
+        return form == text;
+    };
+    let Some(text) = text.strip_prefix(literal) else {
+        return false;
+    };
+    let rest = rest.split_once('}').map_or("", |(_, rest)| rest);
+    let ends = text.char_indices().skip(1).map(|(end, _)| end);
+    let mut ends = ends.chain([text.len()]);
+    ends.any(|end| end > 0 && !text[..end].contains('/') && has_form(rest, &text[end..]))
+}
+
+#[cfg(test)]
+mod tests;
