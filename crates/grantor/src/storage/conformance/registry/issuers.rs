@@ -61,7 +61,7 @@ fn full() -> (Value, Value) {
         "fetching": {"ca": "PEM", "bearer_token_file": "/run/token", "allow_internal": ["10.0.0.0/8"]},
         "trust_domain": "acme.example", "audiences": ["https://a.example", "b"], "audience_match": "any",
         "algorithms": ["ES256", "EdDSA"], "types": ["at+jwt"], "max_lifetime": 300, "leeway": 5,
-        "replay": "once-by-digest", "tenant_claim": "/tenant/id", "template": {"name": "spiffe", "version": 3},
+        "replay": "once-by-digest", "tenant_claims": ["/tenant/id", "org"], "template": {"name": "spiffe", "version": 3},
         "enabled": false, "tokens_since": NOW, "created_at": NOW,
     });
     let trust = json!({
