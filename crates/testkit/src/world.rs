@@ -186,6 +186,7 @@ impl World {
         let issuer = Issuer::parse(ISSUER).expect("an issuer");
         let builder = AuthorizationServer::builder(issuer)
             .store(store.clone())
+            .trusted_issuers(store.clone())
             .clock(clock.clone())
             .decisions(log.clone());
         let server = add(builder).build().expect("a server");

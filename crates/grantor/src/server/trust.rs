@@ -91,7 +91,12 @@ fn told(nearest: Option<&TrustCheck>) -> String {
         Some((trust, row)) if row.claim.is_empty() => {
             format!("the condition of trust {trust} does not hold")
         }
-        Some((trust, row)) => format!("claim {} is not what trust {trust} expects", row.claim),
+        // Its name is an operator's text, and goes into an answer as it may (RFC 6749 §5.2).
+        Some((trust, row)) => {
+            let is_allowed = |one: &char| matches!(one, ' ' | '!' | '#'..='[' | ']'..='~');
+            let claim: String = row.claim.chars().filter(is_allowed).collect();
+            format!("claim {claim} is not what trust {trust} expects")
+        }
     }
 }
 

@@ -28,3 +28,5 @@ mod replay;
 mod request_form;
 mod revocation;
 mod times;
+mod trust_choice;
+mod trusted_issuers;

@@ -166,7 +166,7 @@ async fn a_stranger_cannot_use_up_an_assertion_in_its_own_name() {
         .with("client_id", &thief.id);
     world.send(&named).await.refused(
         "named",
-        "invalid_client",
+        "invalid_grant",
         "caller",
         "does not match the issuer",
     );
