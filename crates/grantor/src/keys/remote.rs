@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod kept;
 mod owner;
 mod published;
 mod report;
@@ -51,6 +52,7 @@ use crate::{
         key_set::KeySet,
         refreshing::{Lives, Refreshing},
     },
+    storage::{Artifacts, StoreError},
 };
 
 /// Most owners whose keys are held at once. The one that was asked about longest ago makes room.
@@ -70,7 +72,6 @@ const MAX_OWNERS: usize = 10_000;
 ///   again starts anew.
 pub struct RemoteKeys {
     outgoing: Outgoing,
-    clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
     owners: Cache<KeyOwner, Arc<Owned>>,
     /// One registration's keys are set up once.
@@ -89,8 +90,7 @@ impl RemoteKeys {
     pub fn new(outgoing: Outgoing, clock: Arc<dyn Clock>) -> Self {
         Self {
             outgoing,
-            clock,
-            shared: Arc::default(),
+            shared: Arc::new(Shared::new(clock)),
             owners: Cache::new(MAX_OWNERS),
             setting_up: Mutex::default(),
         }
@@ -104,6 +104,30 @@ impl RemoteKeys {
         Self {
             shared: Arc::new(shared),
             ..self
+        }
+    }
+
+    /// Keeps what is fetched among these artifacts: a process that starts while a server is down has
+    /// its keys, and other processes can tell how old they are.
+    #[must_use]
+    pub fn keeping(self, artifacts: Arc<dyn Artifacts>) -> Self {
+        let mut shared = (*self.shared).clone();
+        shared.artifacts = Some(artifacts);
+        Self {
+            shared: Arc::new(shared),
+            ..self
+        }
+    }
+
+    /// What is kept of the keys of `issuer`, whichever process has fetched them.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn kept(&self, issuer: &TrustedIssuer) -> Result<Option<HeldKeys>, StoreError> {
+        let owner = KeyOwner::of_issuer(issuer);
+        match Published::of_issuer(&owner, issuer, &self.outgoing, &self.shared) {
+            Ok((published, _)) => published.shown().await,
+            Err(_) => Ok(None),
         }
     }
 
@@ -123,7 +147,8 @@ impl RemoteKeys {
             });
         }
         let owner = KeyOwner::of_issuer(issuer);
-        let (published, _) = Published::of_issuer(&owner, issuer, &self.outgoing, &Arc::default())?;
+        let apart = Arc::new(Shared::new(self.shared.clock.clone()));
+        let (published, _) = Published::of_issuer(&owner, issuer, &self.outgoing, &apart)?;
         published.report().await
     }
 
@@ -176,9 +201,10 @@ impl RemoteKeys {
         if let Some(held) = held() {
             return held;
         }
-        let refreshing = |(published, lives)| Refreshing::new(published, lives, self.clock.clone());
+        let refreshing =
+            |(published, lives)| Refreshing::new(published, lives, self.shared.clock.clone());
         let keys = published(&owner).map(refreshing).map_err(Arc::new);
-        let since = self.clock.now();
+        let since = self.shared.clock.now();
         let owned = Arc::new(Owned {
             version,
             since,
@@ -209,12 +235,9 @@ impl Owned {
             reason: error.to_string(),
         };
         KeyStatus {
-            held: standing.held.map(|held| HeldKeys {
-                loaded_at: held.loaded_at,
-                life_ends: held.life_ends(),
-                stale_ends: held.life_ends().plus(standing.stale),
-                keys: report::usable(&held.document),
-            }),
+            held: standing
+                .held
+                .map(|held| HeldKeys::new(&held, standing.stale)),
             last_failure: standing.failure.map(failure),
         }
     }

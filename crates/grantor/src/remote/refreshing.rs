@@ -28,7 +28,7 @@ pub(crate) trait Load: Send + Sync + 'static {
         previous: Option<&Arc<Self::Document>>,
     ) -> Result<Loaded<Self::Document>, Self::Error>;
 
-    /// What was loaded by a process of before, for want of anything else.
+    /// What another process has loaded, for want of anything else.
     async fn recall(&self) -> Option<Held<Self::Document>> {
         None
     }
@@ -421,10 +421,6 @@ impl<E> Try<E> {
 }
 
 impl<D> Held<D> {
-    pub(crate) fn life_ends(&self) -> UnixTime {
-        self.loaded_at.plus(self.life)
-    }
-
     pub(crate) fn again(&self) -> Self {
         Self {
             document: self.document.clone(),

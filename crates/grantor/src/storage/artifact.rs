@@ -20,6 +20,9 @@ impl ArtifactKind {
     /// The end of a family, for backends that keep it as a record among others.
     pub const ENDED: Self = Self("ended");
 
+    /// The public keys of an issuer or client, as they were fetched last.
+    pub const ISSUER_KEYS: Self = Self("issuer_keys");
+
     /// A kind of the embedder's own: a name with a colon, such as a URN, which no kind of ours
     /// has.
     pub const fn new(name: &'static str) -> Self {

@@ -2,21 +2,27 @@
 //! they are used.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use url::Url;
 
-use super::{KeyOwner, KeyReport, KeysObserver, report};
+use super::{
+    HeldKeys, KeyOwner, KeyReport, KeysObserver,
+    kept::{Kept, write_behind},
+    report,
+};
 use crate::{
+    clock::Clock,
     registry::{KeyOrigin, TrustedIssuer},
     remote::{
         BearerFile, DiscoveryError, Fetch, FetchTerms, KeySetError, Outgoing, Ports, Whereabouts,
         key_set::{KeySet, SetKind, load},
         refreshing::{Crowd, Held, Lives, Load, Loaded, StaleAfter},
     },
+    storage::{Artifacts, StoreError},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,9 +56,21 @@ const BUNDLE_LIVES: Lives = Lives {
 };
 
 /// What all fetches share.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Option<Arc<dyn KeysObserver>>,
+    pub(super) artifacts: Option<Arc<dyn Artifacts>>,
+}
+
+impl Shared {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            observer: None,
+            artifacts: None,
+        }
+    }
 }
 
 /// Loads the keys of one registration.
@@ -60,6 +78,7 @@ pub(super) struct Published {
     owner: KeyOwner,
     at: At,
     kind: SetKind,
+    stale: Duration,
     fetch: Arc<dyn Fetch>,
     shared: Arc<Shared>,
     /// Where the metadata said last that the keys are.
@@ -127,17 +146,18 @@ impl Published {
         outgoing: &Outgoing,
         shared: &Arc<Shared>,
     ) -> Result<(Self, Lives), KeySetError> {
+        let lives = match kind {
+            SetKind::SpiffeBundle => BUNDLE_LIVES,
+            _ => KEY_SET_LIVES,
+        };
         let published = Self {
             owner: owner.clone(),
             at,
             kind,
+            stale: lives.stale,
             fetch: outgoing.fetch_by(terms).map_err(KeySetError::Terms)?,
             shared: shared.clone(),
             named: Mutex::default(),
-        };
-        let lives = match kind {
-            SetKind::SpiffeBundle => BUNDLE_LIVES,
-            _ => KEY_SET_LIVES,
         };
         Ok((published, lives))
     }
@@ -169,13 +189,48 @@ impl Published {
             At::Metadata(whereabouts) => whereabouts,
         };
         let (_, url) = whereabouts.ask(&*self.fetch).await.map_err(Arc::new)?;
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = named.replace(url.clone());
-        drop(named);
+        let before = self.named().replace(url.clone());
+        let before = match before {
+            Some(before) => Some(before),
+            None => self.kept().await.and_then(|kept| kept.jwks_uri),
+        };
         if let Some(before) = before.filter(|before| *before != url) {
             self.moved(&before, &url);
         }
         Ok(url)
+    }
+
+    fn named(&self) -> MutexGuard<'_, Option<Url>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept of these keys, if that can be told.
+    async fn kept(&self) -> Option<Kept> {
+        let artifacts = self.shared.artifacts.as_deref()?;
+        let now = self.shared.clock.now();
+        let kept = Kept::read(artifacts, &self.owner, &self.place(), now).await;
+        kept.unwrap_or_else(|error| {
+            tracing::warn!(owner = %self.owner, %error, "kept keys could not be read");
+            None
+        })
+    }
+
+    /// What is kept of these keys, as operators see it.
+    pub(super) async fn shown(&self) -> Result<Option<HeldKeys>, StoreError> {
+        let Some(artifacts) = self.shared.artifacts.as_deref() else {
+            return Ok(None);
+        };
+        let now = self.shared.clock.now();
+        let kept = Kept::read(artifacts, &self.owner, &self.place(), now).await?;
+        Ok(kept.and_then(|kept| kept.shown()))
+    }
+
+    /// Where the keys come from, in words.
+    fn place(&self) -> String {
+        match &self.at {
+            At::Url(url) => format!("{:?} {url}", self.kind),
+            At::Metadata(whereabouts) => format!("metadata {}", whereabouts.places().join(" ")),
+        }
     }
 
     fn moved(&self, before: &Url, now: &Url) {
@@ -210,7 +265,16 @@ impl Load for Published {
         load(&*self.fetch, &url, self.kind, previous).await
     }
 
+    async fn recall(&self) -> Option<Held<KeySet>> {
+        self.kept().await?.held()
+    }
+
     fn succeeded(&self, held: &Held<KeySet>) {
+        if let Some(artifacts) = self.shared.artifacts.clone() {
+            let named = self.named().clone();
+            let kept = Kept::new(&self.place(), named, held, self.stale);
+            write_behind(kept, artifacts, self.owner.clone());
+        }
         if let Some(observer) = &self.shared.observer {
             observer.fetched(&self.owner, held.document.jwks().count());
         }

@@ -1,9 +1,14 @@
 //! What operators see of published keys: what a fetch finds, and what is held.
 
+use std::time::Duration;
+
 use grantor_jose::{Algorithm, Jwk, KeyType, SkippedKey};
 use url::Url;
 
-use crate::{clock::UnixTime, remote::key_set::KeySet};
+use crate::{
+    clock::UnixTime,
+    remote::{key_set::KeySet, refreshing::Held},
+};
 
 /// What one fetch of an issuer's keys found.
 #[derive(Clone, Debug)]
@@ -64,6 +69,18 @@ pub struct HeldKeys {
     pub stale_ends: UnixTime,
     /// The keys that can be used.
     pub keys: Vec<PublishedKey>,
+}
+
+impl HeldKeys {
+    pub(super) fn new(held: &Held<KeySet>, stale: Duration) -> Self {
+        let life_ends = held.loaded_at.plus(held.life);
+        Self {
+            loaded_at: held.loaded_at,
+            life_ends,
+            stale_ends: life_ends.plus(stale),
+            keys: usable(&held.document),
+        }
+    }
 }
 
 /// A fetch that failed.
