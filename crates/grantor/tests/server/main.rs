@@ -24,6 +24,7 @@ mod policy;
 mod presented;
 mod profile;
 mod refresh;
+mod remote_keys;
 mod replay;
 mod request_form;
 mod revocation;
