@@ -36,7 +36,7 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 43] = [
+const KEYS: [(&str, &str, Kind); 45] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "master_key_file", Kind::Path),
@@ -48,6 +48,8 @@ const KEYS: [(&str, &str, Kind); 43] = [
     ("proxy", "trusted", Kind::List),
     ("proxy", "hops", Kind::Whole),
     ("proxy", "header", Kind::Text),
+    ("outgoing", "allow_internal", Kind::List),
+    ("outgoing", "proxy", Kind::Text),
     ("limits", "connections", Kind::Whole),
     ("limits", "connections_per_address", Kind::Whole),
     ("limits", "requests", Kind::Whole),

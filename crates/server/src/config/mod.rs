@@ -4,6 +4,7 @@
 mod environment;
 mod last_start;
 mod observe;
+mod outgoing;
 mod person;
 mod proxy;
 mod raw;
@@ -25,7 +26,10 @@ use grantor::{
 use grantor_stores::sqlite::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
-pub use self::{environment::Environment, last_start::LastStart, person::PersonConfig};
+pub use self::{
+    environment::Environment, last_start::LastStart, outgoing::OutgoingConfig,
+    person::PersonConfig,
+};
 use self::{
     environment::{EnvironmentError, Laid},
     raw::RawConfig,
@@ -73,6 +77,7 @@ pub struct Config {
     /// The file of the master key, where one is named.
     pub master_key_file: Option<PathBuf>,
     pub proxy: Proxy,
+    pub outgoing: OutgoingConfig,
     pub tls: Option<TlsConfig>,
     pub limits: LimitsConfig,
     pub assertion: AssertionConfig,
@@ -285,6 +290,7 @@ impl Config {
             listen,
             master_key_file: raw.master_key_file,
             proxy,
+            outgoing: outgoing::outgoing(raw.outgoing)?,
             tls,
             person,
             limits: limits(&raw.limits)?,
@@ -714,6 +720,22 @@ mod tests {
     }
 
     #[test]
+    fn documents_of_others_are_fetched_from_public_addresses_unless_more_is_allowed() {
+        let outgoing = |text: &str| check(text).expect(text).outgoing;
+        let default = outgoing("");
+        assert!(default.allow_internal.is_empty() && default.proxy.is_none());
+        let more = outgoing(
+            "[outgoing]\nallow_internal = [\"10.20.0.0/16\", \"192.168.1.7\"]\nproxy = \"http://proxy.example:3128\"",
+        );
+        let networks: Vec<_> = more.allow_internal.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.20.0.0/16", "192.168.1.7/32"]);
+        assert_eq!(
+            more.proxy.expect("a proxy").as_str(),
+            "http://proxy.example:3128/"
+        );
+    }
+
+    #[test]
     fn errors_name_the_key_and_the_remedy() {
         for (text, key, remedy) in [
             ("issuer = \"http://as.example\"", "issuer", "https"),
@@ -780,6 +802,21 @@ mod tests {
             ("[proxy]\ntrusted = []", "proxy.trusted", "leave it out"),
             ("[proxy]\nhops = 0", "proxy.hops", "0 is no proxy"),
             ("[proxy]\nheader = \"via\"", "header", "x-forwarded-for"),
+            (
+                "[outgoing]\nallow_internal = [\"everywhere\"]",
+                "outgoing.allow_internal",
+                "10.0.0.0/8",
+            ),
+            (
+                "[outgoing]\nproxy = \"proxy.example:3128\"",
+                "outgoing.proxy",
+                "http://proxy.example:3128",
+            ),
+            (
+                "[outgoing]\nproxy = \"socks5://proxy.example\"",
+                "outgoing.proxy",
+                "expected http or https",
+            ),
             (
                 "[metrics]\nlisten = \"0.0.0.0:9464\"",
                 "metrics.listen",

@@ -19,7 +19,7 @@ pub fn proxy(behind_one: bool, raw: Option<raw::Proxy>) -> Result<Proxy, ConfigE
     let trusted = raw.trusted.map(|networks| {
         networks
             .iter()
-            .map(|text| network(text))
+            .map(|text| network("proxy.trusted", text))
             .collect::<Result<Vec<_>, _>>()
     });
     let trusted = trusted.transpose()?;
@@ -50,7 +50,7 @@ pub fn proxy(behind_one: bool, raw: Option<raw::Proxy>) -> Result<Proxy, ConfigE
 }
 
 /// A network, or one address.
-fn network(text: &str) -> Result<IpNet, ConfigError> {
+pub fn network(key: &'static str, text: &str) -> Result<IpNet, ConfigError> {
     let address = || {
         text.parse()
             .ok()
@@ -59,7 +59,7 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     let network = text.parse().ok().or_else(address);
     network.ok_or_else(|| {
         value_of(
-            "proxy.trusted",
+            key,
             text,
             "is not an address or network such as 10.0.0.0/8",
         )

@@ -25,6 +25,7 @@ pub struct RawConfig {
     pub profile: Profile,
     pub tls: Option<Tls>,
     pub proxy: Option<Proxy>,
+    pub outgoing: Outgoing,
     pub limits: Limits,
     pub assertion: Assertion,
     pub token: Token,
@@ -48,6 +49,7 @@ impl Default for RawConfig {
             profile: Profile::Default,
             tls: None,
             proxy: None,
+            outgoing: Outgoing::default(),
             limits: Limits::default(),
             assertion: Assertion::default(),
             token: Token::default(),
@@ -78,6 +80,13 @@ pub struct Proxy {
     pub trusted: Option<Vec<String>>,
     pub hops: Option<u8>,
     pub header: ForwardedHeader,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outgoing {
+    pub allow_internal: Vec<String>,
+    pub proxy: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
