@@ -20,6 +20,7 @@ mod scopes;
 mod subjects;
 mod templates;
 mod terms;
+mod trust_report;
 mod trust_stores;
 pub mod trusts;
 
@@ -45,6 +46,7 @@ pub use templates::{
     Template, TemplateOption, TemplateOptions, Templates,
 };
 pub use terms::ServerTerms;
+pub use trust_report::{TrustReason, TrustReport};
 pub use trust_stores::TrustStores;
 pub use trusts::{
     ClientAuth, CopyDocument, FederatedSub, MadeTrust, MatchDocument, NewFederatedClient, NewTrust,
