@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use crate::{
-    registry::{Mode, Trust},
+    registry::{Mode, PinValue, Trust},
     types::{ClientId, Name, Shown},
 };
 
 /// What a row of a [`TrustCheck`] is about. Complete: these are what a trust compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimRule {
     /// A claim has a fixed value.
@@ -165,12 +165,19 @@ impl TrustCheck {
     }
 }
 
-/// A claim as a table shows it: strings bare, everything else as JSON.
+/// A claim as a table shows it, and as pins are written: strings bare, integers and booleans with
+/// their types, everything else as JSON.
 fn shown(claim: Option<&Value>) -> String {
-    match claim {
-        None => "missing".to_owned(),
-        Some(Value::String(text)) => cell(text),
-        Some(other) => cell(&other.to_string()),
+    let pin = match claim {
+        None => return "missing".to_owned(),
+        Some(Value::String(text)) => Some(PinValue::Text(text.clone())),
+        Some(Value::Bool(boolean)) => Some(PinValue::Boolean(*boolean)),
+        Some(Value::Number(number)) => number.as_i64().map(PinValue::Integer),
+        Some(_) => None,
+    };
+    match (pin, claim) {
+        (Some(pin), _) => cell(&pin.to_string()),
+        (None, claim) => cell(&claim.map(Value::to_string).unwrap_or_default()),
     }
 }
 
