@@ -1,14 +1,19 @@
 //! The composition root: configuration in, server out. The one place that
 //! knows every part of it; which database it is, [`backend`](crate::backend) knows.
 
+use std::sync::Arc;
+
 use grantor::{
     assertion::Lifetimes,
+    clock::{Clock, SystemClock},
+    keys::RemoteKeys,
+    remote::Outgoing,
     server::{AuthorizationServer, BuildError, Settings, TracingLog},
 };
 
 use crate::{
     backend::Backend,
-    config::{Config, PersonConfig},
+    config::{Config, OutgoingConfig, PersonConfig},
     metrics::Metrics,
     pages::{self, Desk, Registries, Site},
     person::{Passwords, Sessions},
@@ -21,6 +26,16 @@ pub fn build_server(
     config: &Config,
     store: &Backend,
     metrics: Metrics,
+) -> Result<AuthorizationServer, BuildError> {
+    build_server_by(config, store, metrics, Arc::new(SystemClock))
+}
+
+/// As [`build_server`], of which this clock tells the time. Keys are fetched by the system's.
+pub fn build_server_by(
+    config: &Config,
+    store: &Backend,
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
 ) -> Result<AuthorizationServer, BuildError> {
     let mut settings = Settings {
         assertion_algorithms: config.assertion.algorithms.clone(),
@@ -39,6 +54,9 @@ pub fn build_server(
         leeway: config.assertion.leeway,
         maximum: config.assertion.maximum_lifetime,
     };
+    let keys = remote_keys(config, store).observer(Arc::new(metrics.keys.clone()));
+    let keys = Arc::new(keys);
+    metrics.keys.watch(&keys);
     let builder = AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.keys.clone())
         .token_ids(store.token_ids())
@@ -47,6 +65,9 @@ pub fn build_server(
         .clients(store.client_source.clone())
         .subjects(store.subject_source.clone())
         .permissions(store.permission_source.clone())
+        .trusted_issuers(store.issuer_source.clone())
+        .key_resolver(keys)
+        .clock(clock)
         .replay(store.replay.clone())
         .artifacts(store.artifacts.clone())
         .settings(settings)
@@ -59,6 +80,22 @@ pub fn build_server(
         Some(person) => pages::add(builder, desk(config, person, store)).build(),
         None => builder.build(),
     }
+}
+
+/// The keys of issuers and clients that are fetched, and kept for other processes.
+pub fn remote_keys(config: &Config, store: &Backend) -> RemoteKeys {
+    let keys = RemoteKeys::new(outgoing(&config.outgoing), Arc::new(SystemClock));
+    keys.keeping(store.artifacts.clone())
+}
+
+/// The way out for them.
+pub fn outgoing(config: &OutgoingConfig) -> Outgoing {
+    let way = match &config.proxy {
+        Some(proxy) => Outgoing::through(proxy.clone()),
+        None => Outgoing::direct(),
+    };
+    let networks = config.allow_internal.iter();
+    networks.fold(way, |way, network| way.allow_internal(*network))
 }
 
 /// Where people sign in, and are asked.

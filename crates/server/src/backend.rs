@@ -6,11 +6,13 @@ use std::{
 };
 
 use grantor::{
+    admin::TrustStores,
     registry::{Client, Password, Permission, ScopeText, Subject},
     server::{Seals, TokenIds},
     storage::{
-        Artifacts, ClientSource, DecisionStore, KeyStore, PermissionSource, Readiness, Registry,
-        ReplayGuard, StoreError, StoreFigures, SubjectPermissions, SubjectSource,
+        Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, PermissionSource,
+        Readiness, Registry, ReplayGuard, StoreError, StoreFigures, SubjectPermissions,
+        SubjectSource,
     },
 };
 use grantor_stores::sqlite::{
@@ -25,6 +27,7 @@ pub struct Backend {
     pub client_source: Arc<dyn ClientSource>,
     pub subject_source: Arc<dyn SubjectSource>,
     pub permission_source: Arc<dyn PermissionSource>,
+    pub issuer_source: Arc<dyn IssuerSource>,
     clients: Arc<dyn Registry<Client>>,
     subjects: Arc<dyn Registry<Subject>>,
     pub permissions: Arc<dyn Registry<Permission>>,
@@ -88,6 +91,7 @@ impl Backend {
             client_source: store.clone(),
             subject_source: store.clone(),
             permission_source: store.clone(),
+            issuer_source: store.clone(),
             clients: store.clone(),
             subjects: store.clone(),
             permissions: store.clone(),
@@ -117,6 +121,11 @@ impl Backend {
     /// The permissions.
     pub fn permissions(&self) -> &dyn Registry<Permission> {
         &*self.permissions
+    }
+
+    /// Issuers and trusts, with those that they name.
+    pub fn trust_stores(&self) -> TrustStores<'_> {
+        TrustStores::of(&self.engine)
     }
 
     /// What scopes mean.

@@ -9,12 +9,13 @@ use tokio::sync::Mutex;
 
 use crate::backend::Backend;
 
-use super::{Metrics, log::LogCounter, storage::StorageGauges};
+use super::{Metrics, keys::KeyGauges, log::LogCounter, storage::StorageGauges};
 
 /// Everything that is measured, under its names.
 pub struct Exposition {
     registry: Registry,
     storage: StorageGauges,
+    keys: KeyGauges,
     /// One scrape at a time: however many ask, the storage is read once.
     turn: Mutex<()>,
 }
@@ -24,6 +25,7 @@ impl Exposition {
     /// `certificate_expires` is there where TLS is served.
     pub fn new(metrics: &Metrics, store: &Backend, certificate_expires: Option<Gauge>) -> Self {
         let storage = StorageGauges::new(store);
+        let keys = KeyGauges::new(metrics.keys.clone(), store.issuer_source.clone());
         let mut registry = Registry::with_prefix("grantor");
         registry.register(
             "build",
@@ -43,15 +45,19 @@ impl Exposition {
             help,
             metrics.latency.clone(),
         );
+        let help = "Fetches of keys and of the metadata that lead to them, by issuer (empty for clients) and outcome; a move is a change of jwks_uri";
+        registry.register("key_fetches", help, metrics.keys.fetches.clone());
         if let Some(expires) = certificate_expires {
             let help = "When the certificate that is served ends, in seconds since 1970";
             registry.register("tls_certificate_expires_seconds", help, expires);
         }
         registry.register_collector(Box::new(storage.clone()));
+        registry.register_collector(Box::new(keys.clone()));
         registry.register_collector(Box::new(LogCounter));
         Self {
             registry,
             storage,
+            keys,
             turn: Mutex::new(()),
         }
     }
@@ -60,6 +66,7 @@ impl Exposition {
     pub async fn text(&self) -> String {
         let _turn = self.turn.lock().await;
         self.storage.refresh().await;
+        self.keys.refresh().await;
         let mut text = String::new();
         text::encode(&mut text, &self.registry).expect("a string takes any text");
         text

@@ -5,6 +5,7 @@
 //! list.
 
 mod exposition;
+mod keys;
 mod listener;
 mod log;
 mod storage;
@@ -19,6 +20,7 @@ use prometheus_client::{
 };
 
 pub use exposition::Exposition;
+pub use keys::KeyMetrics;
 pub use listener::serve;
 
 #[cfg(feature = "otel")]
@@ -57,6 +59,7 @@ pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     answers: Family<AnswerLabels, Counter>,
     latency: Latency,
+    pub keys: KeyMetrics,
 }
 
 impl Default for Metrics {
@@ -66,6 +69,7 @@ impl Default for Metrics {
             decisions: Family::default(),
             answers: Family::default(),
             latency: Family::new_with_constructor(histogram),
+            keys: KeyMetrics::default(),
         }
     }
 }
