@@ -19,6 +19,7 @@ use grantor::{
 };
 use serde_json::json;
 
+pub use self::public_keys::{read_input, read_jwks};
 use super::{
     Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, output::time,
     parse::short_name,

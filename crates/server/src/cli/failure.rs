@@ -130,6 +130,10 @@ fn remedy(error: &admin::Error) -> Option<String> {
     match error {
         admin::Error::Exists(Named::Permission(..)) => Some("delete it first".to_owned()),
         admin::Error::NotFound(Named::SigningKey(_)) => Some("see: grantor key list".to_owned()),
+        admin::Error::NotFound(Named::Issuer(_)) => Some("see: grantor issuer list".to_owned()),
+        admin::Error::NotFound(Named::Trust(_)) => Some("see: grantor trust list".to_owned()),
+        admin::Error::Conflict(Conflict::HasTrusts(..)) => Some("--cascade deletes them with it".to_owned()),
+        admin::Error::Conflict(Conflict::NoKeys(..)) => Some("--no-check registers it all the same".to_owned()),
         admin::Error::Conflict(Conflict::TooManySecrets(client, ..)) => Some(format!(
             "rotate with a shorter --overlap, or wait until one has ended (grantor client show {client})"
         )),
@@ -138,7 +142,7 @@ fn remedy(error: &admin::Error) -> Option<String> {
 }
 
 /// The flags that give the members of documents.
-const FLAGS: [(&str, &str); 12] = [
+const FLAGS: [(&str, &str); 41] = [
     ("/token_endpoint_auth_method", "--auth"),
     ("/token_endpoint_auth_signing_alg", "--signing-alg"),
     ("/grant_types", "--grant"),
@@ -151,13 +155,49 @@ const FLAGS: [(&str, &str); 12] = [
     ("/permission_lifetime", "--permission-lifetime"),
     ("/generate", "--generate-key"),
     ("/alg", "--alg"),
+    ("/iss", "ISS"),
+    ("/keys/discovery/metadata_url", "--metadata-url"),
+    ("/keys/discovery", "--discover"),
+    ("/keys/jwks_uri", "--jwks-uri"),
+    ("/keys/jwks", "--jwks"),
+    ("/keys/pem", "--pem"),
+    ("/keys/spiffe_bundle", "--spiffe-bundle"),
+    ("/jwks_uri", "--jwks-uri"),
+    ("/audiences", "--audience"),
+    ("/audience_match", "--audience-match"),
+    ("/algorithms", "--alg"),
+    ("/types", "--typ"),
+    ("/max_lifetime", "--max-lifetime"),
+    ("/leeway", "--leeway"),
+    ("/replay", "--replay"),
+    ("/tenant_claims", "--tenant-claim"),
+    ("/ca", "--ca-file"),
+    ("/bearer_token_file", "--bearer-token-file"),
+    ("/allow_internal", "--allow-internal"),
+    ("/issuer", "--from"),
+    ("/pins", "--pin"),
+    ("/matches", "--match"),
+    ("/condition", "--condition"),
+    ("/client", "--client"),
+    ("/subject", "--subject"),
+    ("/resources", "--resource"),
+    ("/lifetime", "--lifetime"),
+    ("/claims", "--claim"),
+    ("/uses", "--use"),
 ];
 
 /// A fault, with the flag where there is one. What is wrong with a key or a name says itself which
 /// one that is.
 fn fault(fault: &Fault) -> String {
-    let flag = FLAGS.iter().find(|(member, _)| *member == fault.pointer);
-    match flag {
+    // What is wrong with an option of a template names it, and others beside it.
+    if let Some(option) = fault.pointer.strip_prefix("/options/") {
+        return format!("--{option}: {}", fault.detail);
+    }
+    let is_of = |member: &str| {
+        let rest = fault.pointer.strip_prefix(member);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match FLAGS.iter().find(|(member, _)| is_of(member)) {
         Some((_, flag)) => format!("{flag}: {}", fault.detail),
         None => fault.detail.clone(),
     }

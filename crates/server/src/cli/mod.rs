@@ -1,15 +1,18 @@
 //! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or
 //! failed, 2 usage, 141 the reader of the output has gone away.
 
+mod advice;
 mod assertion;
 mod backup;
 mod client;
 mod credential;
 mod decisions;
 mod demo;
+mod difference;
 mod doctor;
 mod failure;
 mod health;
+mod issuer;
 mod key;
 mod look_alike;
 mod output;
@@ -18,15 +21,17 @@ mod permission;
 mod scope;
 mod serve;
 mod subject;
+mod template;
 mod token;
+mod trust;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
     admin::{
-        self, Clients, Decisions, Effective, Permissions, Scopes, ServerTerms, SigningKeys,
-        Subjects,
+        self, Clients, Decisions, Effective, Issuers, Permissions, Scopes, ServerTerms,
+        SigningKeys, Subjects, Trusts,
     },
     clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
@@ -110,6 +115,15 @@ enum Command {
     /// Say what scopes mean to people who are asked for them
     #[command(subcommand)]
     Scope(scope::ScopeCommand),
+    /// Register and change issuers: third parties whose JWTs are taken where a trust takes them
+    #[command(subcommand)]
+    Issuer(issuer::IssuerCommand),
+    /// Say what JWTs of issuers are worth: which claims they need, and what they get
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// Show what is known about the JWTs of CI systems, clouds and others
+    #[command(subcommand)]
+    Template(template::TemplateCommand),
     /// List, rotate and withdraw the server's signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -158,6 +172,9 @@ impl Cli {
             Command::Subject(command) => command.run(&global).await,
             Command::Permission(command) => command.run(&global).await,
             Command::Scope(command) => command.run(&global).await,
+            Command::Issuer(command) => command.run(&global).await,
+            Command::Trust(command) => command.run(&global).await,
+            Command::Template(command) => command.run(&global),
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
@@ -284,6 +301,14 @@ impl Administered {
 
     fn scopes(&self) -> Scopes<'_> {
         Scopes::new(self.store.scopes())
+    }
+
+    fn issuers(&self) -> Issuers<'_> {
+        Issuers::new(self.store.trust_stores(), &self.terms, CLOCK.now())
+    }
+
+    fn trusts(&self) -> Trusts<'_> {
+        Trusts::new(self.store.trust_stores(), &self.terms, CLOCK.now())
     }
 
     fn permissions(&self) -> Permissions<'_> {

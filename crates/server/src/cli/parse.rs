@@ -1,12 +1,16 @@
 //! What several commands read from their command line.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use grantor::{
+    admin::time_text,
+    clock::UnixTime,
     jose::Algorithm,
-    types::{AuthMethod, GrantType, Scope},
+    registry::{ClaimCopy, Match, Pin, PinValue},
+    types::{AuthMethod, ClaimPath, Glob, GrantType, Scope},
 };
+use ipnet::IpNet;
 
 use super::Failure;
 
@@ -24,6 +28,60 @@ pub fn duration(text: &str) -> Result<Duration, String> {
             .and_then(|duration| Duration::try_from(duration).ok()),
     };
     parsed.ok_or_else(|| "expected a length of time such as 90s, 15m, 12h or 30d".to_owned())
+}
+
+/// Reads a time of day: RFC 3339, or seconds since 1970.
+pub fn instant(text: &str) -> Result<UnixTime, String> {
+    let seconds = text.parse::<i64>().ok();
+    let millis = match seconds {
+        Some(seconds) => seconds.checked_mul(1000),
+        None => text.parse().ok().map(jiff::Timestamp::as_millisecond),
+    };
+    millis.map(UnixTime::from_millis).ok_or_else(|| {
+        let example = time_text(UnixTime::from_millis(1_800_000_000_000));
+        format!("expected a time such as {example}, or seconds since 1970")
+    })
+}
+
+/// Reads a network, or one address.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    text.parse()
+        .or_else(|_| address())
+        .map_err(|_| "expected an address or network such as 10.0.0.0/8".to_owned())
+}
+
+/// Reads `CLAIM=VALUE`: text, or `int:20`, `bool:true`, `contains:x`.
+pub fn pin(text: &str) -> Result<Pin, String> {
+    let (claim, value) = equation(text, "repository_id=456789 or runner_id=int:1")?;
+    Ok(Pin::new(claim, PinValue::parse(value)))
+}
+
+/// Reads `CLAIM=GLOB`.
+pub fn claim_match(text: &str) -> Result<Match, String> {
+    let (claim, glob) = equation(text, "ref=refs/heads/release/*")?;
+    let glob = Glob::parse(glob).map_err(|error| format!("the glob {error}"))?;
+    Ok(Match::new(claim, glob))
+}
+
+/// Reads `OUT=CLAIM`.
+pub fn claim_copy(text: &str) -> Result<ClaimCopy, String> {
+    let example = "team=repo_property_team or namespace=/kubernetes.io/namespace";
+    let (to, from) = text
+        .split_once('=')
+        .ok_or_else(|| format!("expected a name, '=' and a claim, such as {example}"))?;
+    let from = ClaimPath::parse(from).map_err(|error| format!("the claim {error}"))?;
+    Ok(ClaimCopy::new(to, from))
+}
+
+/// A claim, and what stands behind the first `=`: a claim with one in its name cannot be named
+/// here.
+fn equation<'t>(text: &'t str, example: &str) -> Result<(ClaimPath, &'t str), String> {
+    let (claim, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("expected a claim, '=' and a value, such as {example}"))?;
+    let claim = ClaimPath::parse(claim).map_err(|error| format!("the claim {error}"))?;
+    Ok((claim, value))
 }
 
 /// Reads the registered name of an algorithm.

@@ -1460,7 +1460,7 @@ fn what_cannot_be_done_exits_1_and_says_why() {
             "again.json",
         ],
         1,
-        &["a client or subject named a exists"],
+        &["a client, subject or issuer named a exists"],
     );
     desk.refuses(
         &[
@@ -2146,8 +2146,27 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
             set(Algorithm::Es256, &[("kid", format!("k{number}").into())]),
         )
         .expect("written");
-        server.ok(&["client", "add-key", "a1", "--jwks", &file.to_string_lossy()]);
+        let file = file.to_string_lossy();
+        server.ok(&["client", "add-key", "a1", "--jwks", &file]);
+        for name in ["i", "g"] {
+            let (iss, name) = (
+                format!("https://{name}{number}.example"),
+                format!("{name}{number}"),
+            );
+            server.ok(&["issuer", "create", &iss, "--name", &name, "--jwks", &file]);
+        }
+        for name in ["t", "u"] {
+            let (name, pin) = (format!("{name}{number}"), format!("sub={name}{number}"));
+            server.ok(&["trust", "create", &name, "--from", "i1", "--pin", &pin]);
+        }
     }
+    let jwks = format!("{}/jwks", server.issuer);
+    server.ok(&[
+        &["issuer", "create", "https://far.example", "--name", "far"],
+        &["--jwks-uri", &jwks, "--allow-internal", "127.0.0.0/8"][..],
+    ]
+    .concat());
+    fs::write(server.directory().join("no.jwt"), "x").expect("written");
     server.ok(&["key", "rotate", "--ahead", "0s"]);
     server.ok(&["key", "rotate", "--ahead", "0s"]);
     let keys: Value = serde_json::from_str(&server.ok(&["key", "list", "--json"])).expect("JSON");
@@ -2221,6 +2240,46 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
             vec!["x#"],
             "scope x# has no description any more",
         ),
+        (
+            "issuer create",
+            vec!["https://new#.example", "--jwks", "key.jwks"],
+            "issuer https://new#.example created",
+        ),
+        ("issuer list", vec![], ""),
+        ("issuer show", vec!["i1"], ""),
+        (
+            "issuer update",
+            vec!["i1", "--leeway", "2#s"],
+            "issuer i1 updated",
+        ),
+        (
+            "issuer refresh",
+            vec!["far"],
+            "issuer far: its keys were fetched",
+        ),
+        ("issuer test", vec!["i1", "no.jwt"], ""),
+        ("issuer disable", vec!["i2"], "issuer i2 disabled"),
+        ("issuer enable", vec!["i2"], "issuer i2 enabled"),
+        ("issuer delete", vec!["g#"], "issuer g# deleted"),
+        (
+            "trust create",
+            vec!["new#", "--from", "i1", "--pin", "sub=new#"],
+            "trust new# created",
+        ),
+        ("trust list", vec![], ""),
+        ("trust show", vec!["t1"], ""),
+        (
+            "trust update",
+            vec!["t1", "--lifetime", "#0m"],
+            "trust t1 updated",
+        ),
+        ("trust test", vec!["t1", "no.jwt"], ""),
+        ("trust report", vec!["t1"], ""),
+        ("trust disable", vec!["t2"], "trust t2 disabled"),
+        ("trust enable", vec!["t2"], "trust t2 enabled"),
+        ("trust delete", vec!["u#"], "trust u# deleted"),
+        ("template list", vec![], ""),
+        ("template show", vec!["github-actions"], ""),
         ("key list", vec![], ""),
         ("key rotate", vec![], "signs from"),
         ("key revoke", vec!["retired#"], "is withdrawn"),

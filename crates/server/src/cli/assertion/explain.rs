@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     app,
-    cli::{Administered, Failure, Global, output::time},
+    cli::{Administered, Failure, Global, output::time, trust::Tables},
     metrics::Metrics,
 };
 
@@ -89,6 +89,15 @@ pub fn table(explanation: &Explanation) -> String {
             .map(|key| format!("key tried: {key}")),
     );
     lines.extend(explanation.clock.as_ref().map(clock));
+    if !explanation.trusts.is_empty() {
+        lines.push(format!("\n{}", Tables(&explanation.trusts)));
+    }
+    if explanation.other_trusts > 0 {
+        lines.push(format!(
+            "and {} other trusts of the issuer",
+            explanation.other_trusts
+        ));
+    }
     format!("as {usage}:\n{}", lines.join("\n"))
 }
 
@@ -123,7 +132,7 @@ fn line(check: &Check) -> String {
         Verdict::NotReached => ("-", Style::new().dimmed()),
     };
     let mut line = format!(
-        "{style}{word:4}{style:#}  {:12}  {:17}",
+        "{style}{word:4}{style:#}  {:14}  {:17}",
         check.rule, check.source
     );
     for (name, text) in [("got", &check.got), ("expected", &check.expected)] {

@@ -49,7 +49,7 @@ impl PublicKeys {
 }
 
 /// `-` is standard input.
-fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_input(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     match path == Path::new("-") {
         true => file::read_from(io::stdin().lock(), file::DOCUMENT_BYTES),
         false => file::read(path, file::DOCUMENT_BYTES),
@@ -58,9 +58,9 @@ fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// The keys of a JWK Set file. A key this server cannot use is an error, but for those that are for
 /// others: of a type it does not know (RFC 7517 §5), or for encryption.
-fn read_jwks(path: &Path) -> Result<Vec<Jwk>, Failure> {
+pub fn read_jwks(path: &Path) -> Result<Vec<Jwk>, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--jwks {}: {problem}", path.display()));
-    let text = read_file(path).map_err(|error| wrong(error.to_string()))?;
+    let text = read_input(path).map_err(|error| wrong(error.to_string()))?;
     if text.starts_with(b"-----BEGIN ") {
         return Err(wrong("it is PEM; name it with --pem".to_owned()));
     }
@@ -93,7 +93,7 @@ const BINARY: &str = "it is binary (DER?): convert it to PEM, with 'openssl x509
 
 fn read_pem(path: &Path, key_id: Option<&str>) -> Result<Jwk, Failure> {
     let wrong = |problem: String| Failure::usage(format!("--pem {}: {problem}", path.display()));
-    let octets = read_file(path).map_err(|error| wrong(error.to_string()))?;
+    let octets = read_input(path).map_err(|error| wrong(error.to_string()))?;
     // DER is an ASN.1 SEQUENCE: a long one is no UTF-8, but a short one may be.
     let text = file::text(octets)
         .ok()

@@ -138,6 +138,9 @@ fn remedy(rule: &Rule) -> Option<&'static str> {
             "Have the sender sign with the private half of the registered key, or add the key that it has with `grantor client add-key`."
         }
         Rule::Type => "Have the sender leave `typ` out, or set an expected one.",
+        Rule::Confirmation => {
+            "Have the sender send a JWT without `cnf`: one that is bound to a key is no bearer token."
+        }
         Rule::IssuerClaim => "Have the sender set `iss` to the client's identifier.",
         Rule::SubjectClaim => "Have the sender set `sub` as expected.",
         Rule::Audience => {
@@ -159,6 +162,15 @@ fn remedy(rule: &Rule) -> Option<&'static str> {
         }
         Rule::ReplayQuota => {
             "Have the client keep its tokens instead of asking for each request, or raise `limits.replay_entries_per_issuer`."
+        }
+        Rule::Trust => {
+            "Compare the JWT with the trusts of its issuer: `grantor trust test FILE.jwt` shows each, claim by claim."
+        }
+        Rule::MappedSubject => {
+            "Have the job send the claim that `grantor trust show NAME` names under `subject`, or map another: `grantor trust update NAME --subject KIND:TEXT`."
+        }
+        Rule::IssuerKeys => {
+            "Run `grantor issuer refresh ISSUER`: it says why its keys cannot be had; the sender may try again."
         }
         Rule::ScopeClaim => {
             "Have the sender write the `scope` claim as names with one space between."

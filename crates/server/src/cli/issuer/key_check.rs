@@ -1,0 +1,42 @@
+//! Whether the keys of an issuer can be had: asked once before it is registered.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grantor::{
+    admin::KeyCheck,
+    keys::{KeyReport, RemoteKeys},
+    registry::TrustedIssuer,
+};
+
+use crate::{app, cli::CLOCK, config::Config};
+
+/// Fetches by the terms of a configuration.
+pub struct Fetched(RemoteKeys);
+
+impl Fetched {
+    pub fn new(config: &Config) -> Self {
+        Self(RemoteKeys::new(app::outgoing(&config.outgoing), Arc::new(CLOCK)))
+    }
+
+    /// What one fetch finds.
+    pub async fn report(&self, issuer: &TrustedIssuer) -> Result<KeyReport, String> {
+        self.0.check(issuer).await.map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl KeyCheck for Fetched {
+    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), Vec<String>> {
+        let report = self.report(issuer).await.map_err(|error| vec![error])?;
+        if !report.keys.is_empty() {
+            return Ok(());
+        }
+        let skipped = report.skipped.iter();
+        let skipped = skipped.map(|key| format!("key {}: {}", key.index, key.reason));
+        Err(["there is no key that verifies a signature".to_owned()]
+            .into_iter()
+            .chain(skipped)
+            .collect())
+    }
+}

@@ -1,0 +1,78 @@
+//! `grantor trust report`
+
+use std::time::Duration;
+
+use clap::Args;
+use grantor::{
+    admin::{TrustReason, TrustReport},
+    clock::Clock as _,
+    types::Name,
+};
+
+use crate::cli::{
+    Administered, CLOCK, Failure, Output,
+    output::{table, time},
+    parse::duration,
+};
+
+/// Count what a trust took and would have taken, and why not, from the decisions that are kept
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor trust create next --from github --pin repository_owner_id=123456 --shadow
+  grantor trust report next --since 7d
+  grantor trust enable next                          let it count")]
+pub struct Report {
+    /// Name of the trust
+    name: Name,
+    /// Only of the last 15m, 12h, 30d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Option<Duration>,
+}
+
+impl Report {
+    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+        admin.trusts().get(&self.name).await?;
+        let since = self.since.map(|since| CLOCK.now().minus(since));
+        let report = admin.decisions().trust_report(&self.name, since).await?;
+        output.print(&report, text(&report))
+    }
+}
+
+fn text(report: &TrustReport) -> String {
+    let mut lines = vec![match report.since {
+        Some(since) => format!("trust {} since {}", report.trust, time(since)),
+        None => format!("trust {}, of all decisions that are kept", report.trust),
+    }];
+    if report.granted + report.refused > 0 {
+        lines.push(format!(
+            "granted        {}\nrefused        {}",
+            report.granted, report.refused
+        ));
+    }
+    if report.would_grant + report.would_refuse > 0 {
+        lines.push(format!(
+            "would grant    {} ({} of them were refused)\nwould refuse   {} ({} of them were granted)",
+            report.would_grant, report.would_let_in, report.would_refuse, report.would_keep_out
+        ));
+    }
+    if lines.len() == 1 {
+        lines.push("it was asked about no JWT".to_owned());
+    }
+    if !report.reasons.is_empty() {
+        let head = ["COUNT", "WHY NOT", "CLAIM", "EXPECTED", "GOT", "LAST SEEN"];
+        lines.push(String::new());
+        lines.push(table(&report.reasons, &head, row));
+    }
+    lines.join("\n")
+}
+
+fn row(reason: &TrustReason) -> Vec<String> {
+    vec![
+        reason.count.to_string(),
+        reason.rule.to_string(),
+        reason.claim.clone(),
+        reason.expected.clone(),
+        reason.got.clone(),
+        reason.last_seen.map(time).unwrap_or_default(),
+    ]
+}
