@@ -157,14 +157,16 @@ impl Counts {
     fn report(self, trust: &Name, since: Option<UnixTime>) -> TrustReport {
         let reasons = self.reasons.into_iter();
         let mut reasons: Vec<_> = reasons
-            .map(|((rule, claim, expected, got), (count, last))| TrustReason {
-                rule,
-                claim,
-                expected,
-                got,
-                count,
-                last_seen: Some(last),
-            })
+            .map(
+                |((rule, claim, expected, got), (count, last))| TrustReason {
+                    rule,
+                    claim,
+                    expected,
+                    got,
+                    count,
+                    last_seen: Some(last),
+                },
+            )
             .collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
         TrustReport {

@@ -132,8 +132,12 @@ fn remedy(error: &admin::Error) -> Option<String> {
         admin::Error::NotFound(Named::SigningKey(_)) => Some("see: grantor key list".to_owned()),
         admin::Error::NotFound(Named::Issuer(_)) => Some("see: grantor issuer list".to_owned()),
         admin::Error::NotFound(Named::Trust(_)) => Some("see: grantor trust list".to_owned()),
-        admin::Error::Conflict(Conflict::HasTrusts(..)) => Some("--cascade deletes them with it".to_owned()),
-        admin::Error::Conflict(Conflict::NoKeys(..)) => Some("--no-check registers it all the same".to_owned()),
+        admin::Error::Conflict(Conflict::HasTrusts(..)) => {
+            Some("--cascade deletes them with it".to_owned())
+        }
+        admin::Error::Conflict(Conflict::NoKeys(..)) => {
+            Some("--no-check registers it all the same".to_owned())
+        }
         admin::Error::Conflict(Conflict::TooManySecrets(client, ..)) => Some(format!(
             "rotate with a shorter --overlap, or wait until one has ended (grantor client show {client})"
         )),

@@ -45,7 +45,10 @@ pub fn instant(text: &str) -> Result<UnixTime, String> {
 
 /// Reads a network, or one address.
 pub fn network(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    let address = || {
+        text.parse()
+            .map(|address: IpAddr| IpNet::from(address.to_canonical()))
+    };
     text.parse()
         .or_else(|_| address())
         .map_err(|_| "expected an address or network such as 10.0.0.0/8".to_owned())

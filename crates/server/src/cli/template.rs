@@ -79,7 +79,11 @@ fn list(output: Output) -> Result<(), Failure> {
 fn flag(option: &TemplateOption) -> String {
     match option.is_flag {
         true => format!("--{}", option.name),
-        false => format!("--{} {}", option.name, option.name.to_uppercase().replace('-', "_")),
+        false => format!(
+            "--{} {}",
+            option.name,
+            option.name.to_uppercase().replace('-', "_")
+        ),
     }
 }
 
@@ -100,7 +104,9 @@ fn text(template: &Template) -> String {
     }));
     parts.extend(needs_one_of(template));
     if let Some(condition) = &template.condition {
-        parts.push(format!("Condition, unless --condition says another: {condition}"));
+        parts.push(format!(
+            "Condition, unless --condition says another: {condition}"
+        ));
     }
     parts.extend(refusals(template));
     parts.extend(hints(template));
@@ -112,7 +118,10 @@ fn text(template: &Template) -> String {
 fn issuers(template: &Template) -> String {
     let shared = |claims: &[ClaimPath]| match claims {
         [] => String::new(),
-        some => format!(" (shared by strangers, told apart by {})", names(some, " or ")),
+        some => format!(
+            " (shared by strangers, told apart by {})",
+            names(some, " or ")
+        ),
     };
     let issuers = template
         .issuers
@@ -157,7 +166,11 @@ fn described(option: &TemplateOption) -> String {
 
 fn needs_one_of(template: &Template) -> Option<String> {
     let lines = template.one_of.iter().map(|one_of| {
-        format!("One of --{} is needed: {}", one_of.options.join(", --"), one_of.why)
+        format!(
+            "One of --{} is needed: {}",
+            one_of.options.join(", --"),
+            one_of.why
+        )
     });
     joined(lines)
 }
@@ -192,10 +205,13 @@ fn joined(lines: impl Iterator<Item = String>) -> Option<String> {
 
 /// A command that makes a trust by it.
 fn example(template: &Template) -> String {
-    let options = template.example_options.iter().map(|(name, value)| match &**value {
-        "" => format!(" --{name}"),
-        value => format!(" --{name} {}", super::trust::quoted(value)),
-    });
+    let options = template
+        .example_options
+        .iter()
+        .map(|(name, value)| match &**value {
+            "" => format!(" --{name}"),
+            value => format!(" --{name} {}", super::trust::quoted(value)),
+        });
     format!(
         "Example: grantor trust create ci --template {}{}",
         template.name,

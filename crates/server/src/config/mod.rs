@@ -27,8 +27,7 @@ use grantor_stores::sqlite::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::{
-    environment::Environment, last_start::LastStart, outgoing::OutgoingConfig,
-    person::PersonConfig,
+    environment::Environment, last_start::LastStart, outgoing::OutgoingConfig, person::PersonConfig,
 };
 use self::{
     environment::{EnvironmentError, Laid},
@@ -727,7 +726,11 @@ mod tests {
         let more = outgoing(
             "[outgoing]\nallow_internal = [\"10.20.0.0/16\", \"192.168.1.7\"]\nproxy = \"http://proxy.example:3128\"",
         );
-        let networks: Vec<_> = more.allow_internal.iter().map(ToString::to_string).collect();
+        let networks: Vec<_> = more
+            .allow_internal
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(networks, ["10.20.0.0/16", "192.168.1.7/32"]);
         assert_eq!(
             more.proxy.expect("a proxy").as_str(),

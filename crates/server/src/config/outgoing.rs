@@ -29,9 +29,9 @@ pub fn outgoing(raw: raw::Outgoing) -> Result<OutgoingConfig, ConfigError> {
 /// The URL of a proxy. What stands in it beside host and port may be a secret, and is not quoted.
 fn proxy(text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem| super::value("outgoing.proxy", problem);
-    let url: Url = text.parse().map_err(|_| {
-        wrong("is no URL; expected one such as http://proxy.example:3128")
-    })?;
+    let url: Url = text
+        .parse()
+        .map_err(|_| wrong("is no URL; expected one such as http://proxy.example:3128"))?;
     match url.scheme() {
         "http" | "https" if url.host().is_some() => Ok(url),
         other => Err(value_of(

@@ -57,11 +57,5 @@ pub fn network(key: &'static str, text: &str) -> Result<IpNet, ConfigError> {
             .map(|address: IpAddr| IpNet::from(address.to_canonical()))
     };
     let network = text.parse().ok().or_else(address);
-    network.ok_or_else(|| {
-        value_of(
-            key,
-            text,
-            "is not an address or network such as 10.0.0.0/8",
-        )
-    })
+    network.ok_or_else(|| value_of(key, text, "is not an address or network such as 10.0.0.0/8"))
 }

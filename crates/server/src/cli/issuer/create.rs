@@ -49,9 +49,8 @@ impl Create {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.start()?;
         let keys = self.keys.read(self.metadata_url)?;
-        let keys = keys.ok_or_else(|| {
-            Failure::usage(format!("an issuer needs keys: name {FLAGS}"))
-        })?;
+        let keys =
+            keys.ok_or_else(|| Failure::usage(format!("an issuer needs keys: name {FLAGS}")))?;
         let document = IssuerDocument::new(self.iss.clone(), self.name, keys);
         let document = document.with(&self.members.patch()?)?;
         let admin = Administered::new(&config, global.open_or_create(&config)?);
@@ -61,7 +60,10 @@ impl Create {
         let said = super::shared_audiences(&created).unwrap_or_default();
         global.output().done(
             &created,
-            format_args!("issuer {} created, named {}{said}", created.iss, created.name),
+            format_args!(
+                "issuer {} created, named {}{said}",
+                created.iss, created.name
+            ),
         )
     }
 }

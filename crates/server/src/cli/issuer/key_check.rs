@@ -16,12 +16,18 @@ pub struct Fetched(RemoteKeys);
 
 impl Fetched {
     pub fn new(config: &Config) -> Self {
-        Self(RemoteKeys::new(app::outgoing(&config.outgoing), Arc::new(CLOCK)))
+        Self(RemoteKeys::new(
+            app::outgoing(&config.outgoing),
+            Arc::new(CLOCK),
+        ))
     }
 
     /// What one fetch finds.
     pub async fn report(&self, issuer: &TrustedIssuer) -> Result<KeyReport, String> {
-        self.0.check(issuer).await.map_err(|error| error.to_string())
+        self.0
+            .check(issuer)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 

@@ -45,7 +45,9 @@ impl KeySource {
     /// Whether keys of a file are named.
     pub fn is_upload(&self) -> bool {
         let is_file = |bundle: &String| !is_url(bundle);
-        self.jwks.is_some() || self.pem.is_some() || self.spiffe_bundle.as_ref().is_some_and(is_file)
+        self.jwks.is_some()
+            || self.pem.is_some()
+            || self.spiffe_bundle.as_ref().is_some_and(is_file)
     }
 
     /// The place that is named, with the keys in it if that is a file.
@@ -82,7 +84,9 @@ fn bundle(text: &str) -> Result<BundleDocument, Failure> {
     if is_url(text) {
         let url = Url::parse(text);
         let url = url.map_err(|error| {
-            Failure::usage(format!("--spiffe-bundle {text}: {error}; expected an https URL, or a file"))
+            Failure::usage(format!(
+                "--spiffe-bundle {text}: {error}; expected an https URL, or a file"
+            ))
         });
         return url.map(BundleDocument::Url);
     }
@@ -96,11 +100,9 @@ fn bundle(text: &str) -> Result<BundleDocument, Failure> {
 }
 
 fn read_text(flag: &str, path: &Path) -> Result<String, Failure> {
-    let wrong =
-        |problem: String| Failure::usage(format!("{flag} {}: {problem}", path.display()));
+    let wrong = |problem: String| Failure::usage(format!("{flag} {}: {problem}", path.display()));
     let octets = read_input(path).map_err(|error| wrong(error.to_string()))?;
-    let text = file::text(octets).map_err(|_| {
-        wrong("it is binary (DER?); expected PEM or JSON text".to_owned())
-    })?;
+    let text = file::text(octets)
+        .map_err(|_| wrong("it is binary (DER?); expected PEM or JSON text".to_owned()))?;
     Ok(text.as_str().to_owned())
 }

@@ -98,10 +98,7 @@ impl Members {
         if !self.types.is_empty() {
             patch = patch.with("types", json!(self.types));
         }
-        for (member, length) in [
-            ("max_lifetime", self.max_lifetime),
-            ("leeway", self.leeway),
-        ] {
+        for (member, length) in [("max_lifetime", self.max_lifetime), ("leeway", self.leeway)] {
             if let Some(length) = length {
                 patch = patch.with(member, json!(length.as_secs()));
             }

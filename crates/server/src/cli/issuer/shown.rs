@@ -115,26 +115,42 @@ fn facts(
         ("keys", one(place(issuer))),
         (
             "key",
-            issuer.keys.uploaded.iter().map(|key| uploaded(key, now)).collect(),
+            issuer
+                .keys
+                .uploaded
+                .iter()
+                .map(|key| uploaded(key, now))
+                .collect(),
         ),
         ("fetched", fetched_keys(issuer, held, now)),
         ("audience", audiences(issuer)),
-        (
-            "algorithms",
-            one(algorithms.collect::<Vec<_>>().join(", ")),
-        ),
+        ("algorithms", one(algorithms.collect::<Vec<_>>().join(", "))),
         ("typ", issuer.types.clone()),
-        ("lifetime", one(format!("{} at most", seconds(issuer.max_lifetime)))),
+        (
+            "lifetime",
+            one(format!("{} at most", seconds(issuer.max_lifetime))),
+        ),
         ("leeway", one(seconds(issuer.leeway))),
         ("replay", one(word(&issuer.replay))),
-        ("trust domain", issuer.trust_domain.iter().cloned().collect()),
+        (
+            "trust domain",
+            issuer.trust_domain.iter().cloned().collect(),
+        ),
         (
             "tenant claim",
-            issuer.tenant_claims.iter().map(ToString::to_string).collect(),
+            issuer
+                .tenant_claims
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         ),
         (
             "allowed networks",
-            issuer.allow_internal.iter().map(ToString::to_string).collect(),
+            issuer
+                .allow_internal
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         ),
         (
             "bearer token",
@@ -186,11 +202,17 @@ fn audiences(issuer: &IssuerDocument) -> Vec<String> {
         _ => "",
     };
     if issuer.audiences.is_empty() {
-        return vec![format!("this server's issuer identifier or token endpoint{how}")];
+        return vec![format!(
+            "this server's issuer identifier or token endpoint{how}"
+        )];
     }
     let marked = issuer.audiences.iter().map(|audience| {
         let is_shared = issuer.shared_audiences.contains(audience);
-        let mark = if is_shared { " (shared: no name of this server)" } else { "" };
+        let mark = if is_shared {
+            " (shared: no name of this server)"
+        } else {
+            ""
+        };
         format!("{audience}{how}{mark}")
     });
     marked.collect()
@@ -202,7 +224,10 @@ fn uploaded(key: &UploadedEntry, now: UnixTime) -> String {
         .added_at
         .map(|at| format!(", uploaded {} ago", ago(seconds_since(at, now))));
     let end = key.expires_at.map(|at| format!(", until {}", time(at)));
-    let refused = key.refused.as_ref().map(|why| format!(", of no use: {why}"));
+    let refused = key
+        .refused
+        .as_ref()
+        .map(|why| format!(", of no use: {why}"));
     [Some(key.name.clone()), age, end, refused]
         .into_iter()
         .flatten()
@@ -270,7 +295,9 @@ pub fn fetched(issuer: &TrustedIssuer, found: &KeyReport) -> String {
         vec![
             key.key_id.clone().unwrap_or_else(|| "(none)".to_owned()),
             kind(key.key_type),
-            key.algorithm.map_or("any of its kind", Algorithm::name).to_owned(),
+            key.algorithm
+                .map_or("any of its kind", Algorithm::name)
+                .to_owned(),
         ]
     });
     let skipped = found

@@ -25,7 +25,10 @@ impl Advisor<'_> {
         let counts = |check: &&TrustCheck| is_asked(check) && (is_only || check.mode == Mode::On);
         let asked = || trusts.iter().filter(counts);
         let takes: Vec<_> = asked().filter(|check| check.takes()).collect();
-        match (&takes[..], asked().min_by_key(|check| check.failing().count())) {
+        match (
+            &takes[..],
+            asked().min_by_key(|check| check.failing().count()),
+        ) {
             ([_], _) => None,
             ([one, other, ..], _) => Some(ambiguous(one, other)),
             ([], Some(nearest)) => Some(self.differs(nearest)),

@@ -77,7 +77,9 @@ impl Create {
                 let document = TrustDocument::new(self.name.clone(), iss.clone());
                 Ok(NewTrust::new(document.with(&self.members.of_new()?)?))
             }
-            (None, None) => Err(Failure::usage("name its issuer with --from ISS, or --template")),
+            (None, None) => Err(Failure::usage(
+                "name its issuer with --from ISS, or --template",
+            )),
         }
     }
 
@@ -97,7 +99,10 @@ impl Create {
 fn text(made: &MadeTrust) -> String {
     let issuer = made.issuer.iter().map(|issuer| {
         let shared = shared_audiences(issuer).unwrap_or_default();
-        format!("issuer {} created, named {}{shared}\n", issuer.iss, issuer.name)
+        format!(
+            "issuer {} created, named {}{shared}\n",
+            issuer.iss, issuer.name
+        )
     });
     let client = made.client.iter().map(|client| {
         format!(

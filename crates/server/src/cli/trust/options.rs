@@ -55,7 +55,10 @@ impl Args for Options {
                 .requires("template");
             command.arg(match option.is_flag {
                 true => arg.action(ArgAction::SetTrue),
-                false => arg.action(ArgAction::Set).value_name("VALUE").allow_hyphen_values(true),
+                false => arg
+                    .action(ArgAction::Set)
+                    .value_name("VALUE")
+                    .allow_hyphen_values(true),
             })
         })
     }

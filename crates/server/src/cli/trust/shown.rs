@@ -41,11 +41,14 @@ fn facts(trust: &TrustDocument) -> Vec<(&'static str, Vec<String>)> {
         ),
         (
             "pin",
-            pins.map(|pin| format!("{}={}", pin.claim, pin.value)).collect(),
+            pins.map(|pin| format!("{}={}", pin.claim, pin.value))
+                .collect(),
         ),
         (
             "match",
-            matches.map(|one| format!("{}={}", one.claim, one.glob)).collect(),
+            matches
+                .map(|one| format!("{}={}", one.claim, one.glob))
+                .collect(),
         ),
         (
             "condition",
@@ -66,12 +69,18 @@ fn facts(trust: &TrustDocument) -> Vec<(&'static str, Vec<String>)> {
                 .lifetime
                 .map(|lifetime| format!("{} s", lifetime.as_secs()))
                 .into_iter()
-                .chain(trust.cap_to_assertion.then(|| "as long as the JWT, at most".to_owned()))
+                .chain(
+                    trust
+                        .cap_to_assertion
+                        .then(|| "as long as the JWT, at most".to_owned()),
+                )
                 .collect(),
         ),
         (
             "claim",
-            claims.map(|copy| format!("{}={}", copy.to, copy.from)).collect(),
+            claims
+                .map(|copy| format!("{}={}", copy.to, copy.from))
+                .collect(),
         ),
         (
             "client authentication",
