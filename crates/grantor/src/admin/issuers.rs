@@ -164,9 +164,8 @@ impl<'a> Issuers<'a> {
         let is_known = faults.is_empty();
         let mut document = document;
         if document.tenant_claims.is_empty() {
-            let template = templates::of_iss(document.iss.as_str());
-            let tenants = template.map(|template| template.tenant_claims(document.iss.as_str()));
-            document.tenant_claims = tenants.unwrap_or_default().to_vec();
+            let shared = templates::shared(document.iss.as_str());
+            document.tenant_claims = shared.map_or_else(Vec::new, |(_, tenants)| tenants.to_vec());
         }
         let issuer = document.issuer(origin, self.now);
         let found = check::faults_of(&issuer, self.terms);

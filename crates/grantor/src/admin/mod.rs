@@ -38,6 +38,7 @@ pub use issuers::{
     KeysDocument, NewIssuerKeys, Tokens, UploadedEntry,
 };
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
+pub use lints::lint_names;
 pub use permissions::{PermissionDocument, PermissionFilter, Permissions};
 pub use scopes::{ScopeDocument, Scopes};
 pub use subjects::{SubjectDocument, SubjectFilter, Subjects};

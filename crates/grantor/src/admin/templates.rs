@@ -19,8 +19,24 @@ use crate::{
 /// The one file with all templates.
 const FILE: &str = include_str!("templates.json");
 
-static TEMPLATES: LazyLock<Vec<Template>> =
+static KNOWN: LazyLock<File> =
     LazyLock::new(|| serde_json::from_str(FILE).expect("the file of templates is tested"));
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Issuers that strangers share, of platforms without a template.
+    shared_issuers: Vec<SharedIssuer>,
+    templates: Vec<Template>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedIssuer {
+    iss: String,
+    title: String,
+    tenant_claims: Vec<ClaimPath>,
+}
 
 /// All templates.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +45,7 @@ pub struct Templates;
 impl Templates {
     /// All, in the order of the file.
     pub fn all() -> &'static [Template] {
-        &TEMPLATES
+        &KNOWN.templates
     }
 
     /// The template of this name.
@@ -42,7 +58,8 @@ impl Templates {
 }
 
 fn find(name: &str) -> Option<&'static Template> {
-    TEMPLATES.iter().find(|template| template.name == name)
+    let mut templates = KNOWN.templates.iter();
+    templates.find(|template| template.name == name)
 }
 
 /// The template that an issuer was made by, or that knows its `iss`.
@@ -55,9 +72,25 @@ pub(super) fn of_issuer(issuer: &TrustedIssuer) -> Option<&'static Template> {
 /// The template that knows this `iss`, however an issuer is made.
 pub(super) fn of_iss(iss: &str) -> Option<&'static Template> {
     let knows = |template: &&Template| {
-        template.choice_of(iss).is_some() || template.refused_iss(iss).is_some()
+        let mut others = template.also_known.iter();
+        template.choice_of(iss).is_some()
+            || template.refused_iss(iss).is_some()
+            || others.any(|other| stands_for(other, iss))
     };
-    TEMPLATES.iter().find(knows)
+    KNOWN.templates.iter().find(knows)
+}
+
+/// The platform whose customers share this `iss`, and the claims of which any tells them apart.
+pub(super) fn shared(iss: &str) -> Option<(&'static str, &'static [ClaimPath])> {
+    let of_template = || {
+        let template = of_iss(iss)?;
+        let tenants = &*template.choice_of(iss)?.tenant_claims;
+        (!tenants.is_empty()).then_some((&*template.title, tenants))
+    };
+    let mut others = KNOWN.shared_issuers.iter();
+    let other = others.find(|other| other.iss == iss);
+    let other = other.map(|other| (&*other.title, &*other.tenant_claims));
+    other.or_else(of_template)
 }
 
 /// What is known about a platform.
@@ -75,6 +108,9 @@ pub struct Template {
     pub docs: String,
     /// What its issuers are called: the first whose options are all given.
     pub issuers: Vec<IssuerChoice>,
+    /// Other `iss` of the platform; `*` at an end stands for the rest.
+    #[serde(default)]
+    pub also_known: Vec<String>,
     /// The signature algorithms.
     pub algorithms: Vec<String>,
     /// The longest lifetime of its JWTs, in seconds.
@@ -133,6 +169,9 @@ pub struct Template {
 pub struct IssuerChoice {
     /// `iss`, with options in braces.
     pub iss: String,
+    /// The flag by which it is chosen, if by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// What it is called here, with options in braces.
     pub name: String,
     /// Where the keys are, with options in braces; by discovery if absent.
@@ -141,8 +180,10 @@ pub struct IssuerChoice {
     /// Where the SPIFFE bundle is, with options in braces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spiffe_bundle: Option<String>,
-    /// Claims of which one tells the customers apart, of an issuer that they share; the first is
-    /// the usual one.
+    /// The SPIFFE trust domain, with options in braces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
+    /// Claims of which any tells the customers apart, of an issuer that they share.
     #[serde(default)]
     pub tenant_claims: Vec<ClaimPath>,
     /// The longest lifetime of its JWTs, if another than the template's.
@@ -193,6 +234,9 @@ pub struct TemplateOption {
     /// Options of which one is needed beside it.
     #[serde(default)]
     pub with_one_of: Vec<String>,
+    /// Claims that are not pinned then.
+    #[serde(default)]
+    pub leaves_out: Vec<ClaimPath>,
 }
 
 /// Options of which at least one is needed.
@@ -308,12 +352,6 @@ impl Template {
     /// This version of it.
     pub fn reference(&self) -> TemplateRef {
         TemplateRef::new(&self.name, self.version)
-    }
-
-    /// The claims of which one tells the customers of this `iss` apart; none if it is nobody else's.
-    pub(super) fn tenant_claims(&self, iss: &str) -> &[ClaimPath] {
-        let choice = self.choice_of(iss);
-        choice.map_or(&[], |choice| &choice.tenant_claims)
     }
 
     /// Why an issuer of this platform may not have this audience.

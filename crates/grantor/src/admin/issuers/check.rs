@@ -265,23 +265,22 @@ fn faults_of_times(issuer: &TrustedIssuer) -> Vec<Fault> {
 /// it is made (T042), and some are nobody's.
 fn faults_of_tenant(issuer: &TrustedIssuer) -> Vec<Fault> {
     let iss = issuer.id.as_str();
-    let Some(template) = templates::of_iss(iss) else {
-        return Vec::new();
-    };
     let mut faults = Vec::new();
-    if let Some(why) = template.refused_iss(iss) {
+    if let Some(why) = templates::of_iss(iss).and_then(|template| template.refused_iss(iss)) {
         faults.push(Fault::new("iss", format!("{iss} {why}")));
     }
-    let tenants = template.tenant_claims(iss);
-    let strange = |claim: &ClaimPath| !tenants.contains(claim);
-    let own = &issuer.tenant_claims;
-    if !tenants.is_empty() && (own.is_empty() || own.iter().any(strange)) {
-        let names: Vec<_> = tenants.iter().map(|claim| claim.as_str()).collect();
+    let (own, most) = (&issuer.tenant_claims, 8);
+    if let Some((title, tenants)) = templates::shared(iss)
+        && (own.is_empty() || own.iter().any(|claim| !tenants.contains(claim)))
+    {
+        let names: Vec<_> = tenants.iter().map(ClaimPath::as_str).collect();
         let detail = format!(
-            "all customers of {} share the issuer {iss}; expected {}, which tells them apart",
-            template.title,
+            "all customers of {title} share the issuer {iss}; expected {}, which tells them apart",
             names.join(" or ")
         );
+        faults.push(Fault::new("tenant_claims", detail));
+    } else if own.len() > most {
+        let detail = format!("has more than {most}; name fewer");
         faults.push(Fault::new("tenant_claims", detail));
     }
     faults

@@ -164,20 +164,21 @@ impl Template {
 
     /// The issuer of these options: the first whose options are all given.
     fn choose(&self, options: &TemplateOptions) -> Result<(&IssuerChoice, IssuerId), Fault> {
-        let filled = self.issuers.iter().find_map(|choice| {
+        let is_meant = |choice: &&IssuerChoice| {
+            let flag = choice.when.as_deref();
+            flag.is_none_or(|flag| options.has(flag))
+        };
+        let filled = self.issuers.iter().filter(is_meant).find_map(|choice| {
             let iss = filled(&choice.iss, options)?;
             Some((choice, iss))
         });
         let Some((choice, iss)) = filled else {
-            let ways = self
-                .issuers
-                .iter()
-                .map(|choice| names_in(&choice.iss).join(" and "));
+            let ways = self.issuers.iter().map(|choice| names_in(&choice.iss));
             let ways: Vec<_> = ways.collect();
+            let first = ways.iter().flatten().next().copied().unwrap_or_default();
+            let ways: Vec<_> = ways.iter().map(|names| names.join(" and ")).collect();
             let detail = format!("say which issuer it is: {}", ways.join("; or "));
-            let first = self.issuers.first().map(|choice| names_in(&choice.iss));
-            let first = first.and_then(|names| names.first().copied().map(str::to_owned));
-            return Err(fault(&first.unwrap_or_default(), detail));
+            return Err(fault(first, detail));
         };
         let wrong = |error| fault("iss", format!("the issuer {iss} {error}"));
         Ok((choice, IssuerId::parse(&iss).map_err(wrong)?))
@@ -192,15 +193,20 @@ impl Template {
     ) -> Option<IssuerDocument> {
         let mut url = |form: &str| {
             let text = filled(form, options)?;
+            let name = names_in(form).first().copied().unwrap_or("iss");
             let url = text.parse();
-            url.map_err(|_| faults.push(fault("iss", format!("{text} is no URL"))))
+            url.map_err(|_| faults.push(fault(name, format!("{text} is no URL; expected one"))))
                 .ok()
         };
         let keys = match (&choice.jwks_uri, &choice.spiffe_bundle) {
-            (Some(form), _) => KeysDocument::jwks_uri(url(form)?),
-            (None, Some(form)) => KeysDocument::spiffe_bundle(BundleDocument::Url(url(form)?)),
-            (None, None) => KeysDocument::discovery(None),
+            (Some(form), _) => url(form).map(KeysDocument::jwks_uri),
+            (None, Some(form)) => {
+                url(form).map(|url| KeysDocument::spiffe_bundle(BundleDocument::Url(url)))
+            }
+            (None, None) => Some(KeysDocument::discovery(None)),
         };
+        // Where the place is not named, it may be added to what was made.
+        let keys = keys.unwrap_or_default();
         let name = filled(&choice.name, options).as_deref().and_then(name_of);
         let mut issuer = IssuerDocument::new(iss, name, keys);
         let algorithms = self.algorithms.iter();
@@ -214,6 +220,10 @@ impl Template {
         issuer.audience_match = self.audience_match;
         let audiences = self.audiences.iter();
         issuer.audiences = audiences.filter_map(|form| filled(form, options)).collect();
+        issuer.trust_domain = choice
+            .trust_domain
+            .as_ref()
+            .and_then(|form| filled(form, options));
         issuer.tenant_claims.clone_from(&choice.tenant_claims);
         issuer.template = Some(self.reference());
         Some(issuer)
@@ -227,11 +237,13 @@ impl Template {
         faults: &mut Vec<Fault>,
     ) -> Option<TrustDocument> {
         let mut trust = TrustDocument::new(name.clone(), iss.clone());
+        let given = self.options.iter().filter(|one| options.has(&one.name));
+        let left_out: Vec<_> = given.flat_map(|option| &option.leaves_out).collect();
         for option in &self.options {
             let Some(value) = options.0.get(&option.name) else {
                 continue;
             };
-            for claim in &option.pins {
+            for claim in option.pins.iter().filter(|claim| !left_out.contains(claim)) {
                 match option.glob && value.contains('*') {
                     false => {
                         let pin = PinDocument::new(claim.clone(), PinValue::Text(value.clone()));

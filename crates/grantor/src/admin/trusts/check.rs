@@ -62,6 +62,7 @@ pub fn check(issuer: &TrustedIssuer, trust: &Trust) -> Vec<Fault> {
     faults.extend(fault_of_issuer(issuer, trust));
     faults.extend(faults_of_uses(trust));
     faults.extend(faults_of_tests(trust));
+    faults.extend(fault_of_condition(trust));
     faults.extend(fault_of_tenant(issuer, trust));
     faults.extend(faults_of_spiffe(issuer, trust));
     faults.extend(faults_of_resources(trust));
@@ -174,15 +175,19 @@ fn faults_of_tests(trust: &Trust) -> Vec<Fault> {
     faults
 }
 
+/// T038
+fn fault_of_condition(trust: &Trust) -> Option<Fault> {
+    let fault = trust.condition.as_ref()?.fault()?;
+    Some(Fault::new("condition", fault.to_string()))
+}
+
 /// T042: where strangers share the issuer, a pin tells whose JWT it is. Neither a condition nor a
 /// match does.
 pub(in crate::admin) fn fault_of_tenant(issuer: &TrustedIssuer, trust: &Trust) -> Option<Fault> {
-    let template = templates::of_iss(issuer.id.as_str());
-    let known = template.map(|template| template.tenant_claims(issuer.id.as_str()));
     let tenants = match issuer.tenant_claims.is_empty() {
         false => &*issuer.tenant_claims,
         // It was registered before the platform was known.
-        true => known.unwrap_or_default(),
+        true => templates::shared(issuer.id.as_str()).map_or(&[][..], |(_, tenants)| tenants),
     };
     if tenants.is_empty() {
         return None;
