@@ -656,6 +656,62 @@ mod tests {
     }
 
     #[test]
+    fn t080_the_place_of_keys_is_read_and_written_and_keys_beside_it_are_refused() {
+        let more = r#""jwks_uri":"https://billing.example/jwks","enabled":true"#;
+        let with_more = STORED.replace(r#""enabled":true"#, more);
+        let published = read(&with_more);
+        assert_eq!(serde_json::to_string(&published).expect("JSON"), with_more);
+        assert_eq!(read(STORED).jwks_uri, None);
+        let key = || {
+            let key = grantor_jose::PrivateJwk::generate(Algorithm::Es256).expect("a key");
+            let key = grantor_jose::VerificationKey::from_jwk(key.public()).expect("a public key");
+            ClientKey::from(key)
+        };
+        let refused = |metadata: &ClientMetadata, keys: &[ClientKey]| {
+            let problems = Client::problems(metadata, keys, &[]);
+            let first = Client::new(metadata.clone(), keys.to_vec(), Vec::new()).err();
+            assert_eq!(problems.first(), first.as_ref());
+            first
+        };
+        assert_eq!(refused(&published, &[]), None);
+        assert_eq!(
+            refused(&published, &[key()]),
+            Some(ClientError::KeysBesideUri)
+        );
+        assert_eq!(refused(&read(STORED), &[]), Some(ClientError::NoKey));
+        let mut bad = published.clone();
+        bad.jwks_uri = Some(Url::parse("http://billing.example/jwks").expect("a URL"));
+        assert!(matches!(refused(&bad, &[]), Some(ClientError::JwksUri(_))));
+        // One that is registered so may still be disabled.
+        let stored = Client::from_stored(bad.clone(), Vec::new(), Vec::new()).expect("a client");
+        bad.enabled = false;
+        assert!(stored.changed(bad, Vec::new(), Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn t081_a_federated_client_needs_no_keys_and_may_have_some() {
+        let mut federated = read(STORED);
+        federated.federated = true;
+        let client = Client::new(federated.clone(), Vec::new(), Vec::new()).expect("a client");
+        assert!(matches!(
+            client.authentication(),
+            Authentication::Federated { .. }
+        ));
+        assert_eq!(
+            client.authentication().method(),
+            AuthMethod::PRIVATE_KEY_JWT
+        );
+        for method in [AuthMethod::NONE, AuthMethod::CLIENT_SECRET_BASIC] {
+            let other = ClientMetadata {
+                auth_method: method,
+                ..federated.clone()
+            };
+            let refused = Client::from_stored(other, Vec::new(), Vec::new()).err();
+            assert_eq!(refused, Some(ClientError::FederatedMethod));
+        }
+    }
+
+    #[test]
     fn c053_a_permission_lasts_for_whole_seconds() {
         let lifetime = |millis| {
             let [error, _] = both(|metadata| {

@@ -1,6 +1,6 @@
 //! The HTTP client that is used where a program brings none: reqwest, with TLS by rustls.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -9,6 +9,9 @@ use reqwest::{Certificate, ClientBuilder};
 use url::Url;
 
 use super::{Fetch, FetchError, TIMEOUT, checked_url};
+
+/// How long a connection may take to be made to what a stranger names.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The default: pooled connections, TLS by rustls with the operating system's roots, the system's
 /// proxy settings for https, no redirects, and no request sent twice: an assertion is good for one.
@@ -46,7 +49,7 @@ impl HttpFetch {
         let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(failed)?;
         let authorities = authorities.map_or(Ok(Vec::new()), certificates)?;
         Self::with(|| {
-            let settings = settings().no_proxy().proxy(proxy.clone());
+            let settings = bare().proxy(proxy.clone());
             settings.tls_certs_merge(authorities.clone())
         })
     }
@@ -78,6 +81,18 @@ pub(super) fn settings() -> ClientBuilder {
         .retry(reqwest::retry::never())
         .timeout(TIMEOUT)
         .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
+}
+
+/// What requests have in common that strangers cause: no proxy of the environment, and answers that
+/// are no larger than they were sent.
+pub(super) fn bare() -> ClientBuilder {
+    settings()
+        .no_proxy()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .connect_timeout(CONNECT_TIMEOUT)
 }
 
 /// A client that trusts the roots of the operating system; no server, where there are none.

@@ -297,3 +297,6 @@ fn authorization(path: &Path) -> Result<HeaderValue, FetchError> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(all(test, feature = "reqwest"))]
+mod tests;

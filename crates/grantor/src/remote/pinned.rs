@@ -1,6 +1,6 @@
 //! Sending a request by reqwest to addresses that were vetted, and to no others.
 
-use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,11 +12,8 @@ use reqwest::{
 
 use super::{
     Connect, FetchError,
-    http_fetch::{certificates, send, settings, trusting},
+    http_fetch::{bare, certificates, send, trusting},
 };
-
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Makes a client for each request, and closes its connection after the answer: documents are read
 /// minutes apart, and a client that is kept would have to be told which addresses are meant this
@@ -47,13 +44,7 @@ impl Connect for PinnedHttp {
     ) -> Result<Response<Bytes>, FetchError> {
         let (addresses, authorities) = (addresses.to_vec(), self.authorities.clone());
         let settings = move || {
-            settings()
-                .no_proxy()
-                .no_gzip()
-                .no_brotli()
-                .no_zstd()
-                .no_deflate()
-                .connect_timeout(CONNECT_TIMEOUT)
+            bare()
                 .pool_max_idle_per_host(0)
                 .dns_resolver(Pinned(addresses.clone()))
                 .tls_certs_merge(authorities.clone())
@@ -162,6 +153,49 @@ mod tests {
         let output = command.output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("1 passed"), "{said}");
+    }
+
+    /// What comes of a server that answers this, and closes the connection.
+    async fn answered(answer: Vec<u8>) -> Result<Response<Bytes>, FetchError> {
+        let (listener, port) = canary().await;
+        let url = format!("http://localhost:{port}/jwks");
+        let asking = tokio::spawn(async move { fetch(local()).fetch(get(url), 1024).await });
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let read = stream.read(&mut [0; 4096]).await.expect("a request");
+        assert_ne!(read, 0);
+        // A client that has read enough closes the connection.
+        let _ = stream.write_all(&answer).await;
+        drop(stream);
+        asking.await.expect("no panic")
+    }
+
+    #[tokio::test]
+    async fn ta47_answers_are_kept_up_to_the_limit_and_as_they_were_sent() {
+        let plain = |headers: &str, body: &[u8]| {
+            let head = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
+            [head.as_bytes(), body].concat()
+        };
+        let long = vec![b' '; 1_000_000];
+        for endless in [
+            plain("content-length: 50000000\r\n", &long),
+            plain("", &long),
+            plain("content-length: 1025\r\n", &long[..1025]),
+        ] {
+            let error = answered(endless).await.expect_err("too long");
+            assert!(matches!(error, FetchError::TooLong(1024)), "{error}");
+        }
+        let short = answered(plain("content-length: 1000\r\n", b"{}")).await;
+        let error = short.expect_err("cut off");
+        assert!(matches!(error, FetchError::Transport(_)), "{error}");
+        // Whatever it would become, it is read as it is.
+        let bomb = plain(
+            "content-encoding: gzip\r\ncontent-length: 4\r\n",
+            b"\x1f\x8b\x08\x00",
+        );
+        let answer = answered(bomb).await.expect("an answer");
+        assert_eq!(&answer.body()[..], b"\x1f\x8b\x08\x00");
+        let control = answered(plain("content-length: 1024\r\n", &long[..1024])).await;
+        assert_eq!(control.expect("as long as it may be").body().len(), 1024);
     }
 
     #[tokio::test]

@@ -643,6 +643,44 @@ fn an_encryption_key_is_skipped_unseen() {
     assert!(!JwkSet::parse(weak.as_bytes()).expect("a set").skipped[0].is_for_others());
 }
 
+/// SPIFFE Trust Domain and Bundle §4.2.2: what is published for certificates signs no JWT-SVID, and a
+/// key without a name is none.
+#[test]
+fn t008_only_named_keys_for_svids_are_used_of_a_spiffe_bundle() {
+    let svid = |key_use| with(with(p256(), "use", key_use), "kid", "svid");
+    let nameless = with(p256(), "use", "jwt-svid");
+    let parse = |set: &Value| JwkSet::parse_spiffe(set.to_string().as_bytes());
+    let set = json!({"keys": [
+        svid("x509-svid"), svid("sig"), with(p256(), "kid", "none"), nameless, svid("jwt-svid"),
+    ], "spiffe_sequence": 1, "spiffe_refresh_hint": 600});
+    let read = parse(&set).expect("a bundle");
+    let [key] = &read.keys[..] else {
+        panic!("{read:?}")
+    };
+    assert_eq!(key.key_id(), Some("svid"));
+    let reasons: Vec<_> = read.skipped.iter().map(|skipped| &skipped.reason).collect();
+    let other = &JwkError::NotForVerification;
+    assert_eq!(reasons, [other, other, other, &JwkError::Missing("kid")]);
+    // It is written as a key for signatures, so that it can be kept like any other.
+    let written = json!({"keys": [key.jwk()]}).to_string();
+    let again = JwkSet::parse(written.as_bytes()).expect("a set");
+    assert_eq!(again.keys[0].jwk(), key.jwk());
+    let plain = JwkSet::parse(set.to_string().as_bytes()).expect("a set");
+    assert_eq!(plain.keys.len(), 2);
+    let private = json!({"keys": [with(svid("x509-svid"), "d", "AA"), svid("jwt-svid")]});
+    assert!(matches!(
+        parse(&private),
+        Err(JwkSetError::Private { index: 0, .. })
+    ));
+    assert!(
+        parse(&json!({"keys": []}))
+            .expect("all revoked")
+            .keys
+            .is_empty()
+    );
+    assert!(parse(&json!({})).is_err());
+}
+
 #[test]
 fn skips_unusable_keys_of_a_set_and_keeps_the_others() {
     let multiple_of_3 = next(modulus(), |number| (number % 6_u8) == BigUint::from(3_u8));

@@ -69,28 +69,21 @@ impl Kept {
     /// Keeps it, in place of what is there.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Conflict`] where another process has just done the same.
+    /// [`StoreError`]; [`StoreError::Conflict`] or [`StoreError::Exists`] where another process has
+    /// just done the same.
     pub(super) async fn write(
         self,
         artifacts: &dyn Artifacts,
         owner: &KeyOwner,
     ) -> Result<(), StoreError> {
         let (key, now) = (key(owner), self.loaded_at);
-        let artifact = Artifact::new(now, self.stale_ends()).holding(&self);
-        match artifacts.put(key, artifact.clone(), u64::MAX).await {
-            Err(StoreError::Exists(_)) => {}
-            put => return put.map(drop),
-        }
+        let mut artifact = Artifact::new(now, self.stale_ends()).holding(&self);
         match artifacts.get(&key, now).await? {
             Some(before) => {
-                let version = before.version;
-                let artifact = Artifact {
-                    version,
-                    ..artifact
-                };
+                artifact.version = before.version;
                 artifacts.replace(key, artifact, now).await
             }
-            None => Ok(()),
+            None => artifacts.put(key, artifact, u64::MAX).await.map(drop),
         }
     }
 
@@ -136,7 +129,8 @@ fn key(owner: &KeyOwner) -> ArtifactKey {
 pub(super) fn write_behind(kept: Kept, artifacts: Arc<dyn Artifacts>, owner: KeyOwner) {
     tokio::spawn(async move {
         match kept.write(&*artifacts, &owner).await {
-            Ok(()) | Err(StoreError::Conflict(_)) => {}
+            // Another process has just done the same.
+            Ok(()) | Err(StoreError::Conflict(_) | StoreError::Exists(_)) => {}
             Err(error) => tracing::warn!(%owner, %error, "fetched keys could not be kept"),
         }
     });
