@@ -122,8 +122,9 @@ fn check(text: &str) -> Result<(), GlobError> {
 
 /// Whether the whole text matches a pattern that [`Glob::parse`] takes.
 ///
-/// The places where the pattern read so far can end are carried along, in order; each star and the
-/// literal after it are one pass over the text. So the time is that of [`Glob::MAX_STARS`] passes,
+/// The places where the pattern read so far can end are carried along, in order, the first of each
+/// segment: from there a star leads wherever it leads from the others. Each star and the literal
+/// behind it are one pass over the text at most. So the time is that of [`Glob::MAX_STARS`] passes,
 /// whatever the text.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (text, mut pattern) = (text.as_bytes(), pattern.as_bytes());
@@ -138,20 +139,17 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     loop {
         let literal = take_literal(&mut pattern);
         let Some(next) = take_star(&mut pattern) else {
-            let Some(last) = text.len().checked_sub(literal.len()) else {
-                return false;
-            };
-            return text.ends_with(literal) && star.reached(&ends, text).any(|place| place == last);
+            let last = text.len().checked_sub(literal.len());
+            return text.ends_with(literal)
+                && last.is_some_and(|last| ends.iter().any(|end| star.leads(*end, last, text)));
         };
-        let found = |place: &usize| text[*place..].starts_with(literal);
-        let reached = star.reached(&ends, text).filter(found);
-        ends = reached.map(|place| place + literal.len()).collect();
+        ends = star.ends(&ends, literal, next, text);
         star = next;
     }
 }
 
 /// A wildcard.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Star {
     /// `*`
     WithinSegment,
@@ -160,21 +158,41 @@ enum Star {
 }
 
 impl Star {
-    /// The places that the star leads to from any of `ends`, in order, each once.
-    fn reached<'a>(self, ends: &'a [usize], text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        // Up to here, places have been told already.
-        let mut told = 0;
-        ends.iter().flat_map(move |&end| {
-            if end < told {
-                return end..end;
+    /// The last place that the star leads to from `end`.
+    fn furthest(self, end: usize, text: &[u8]) -> usize {
+        match self {
+            Self::Deep => text.len(),
+            Self::WithinSegment => end + segment_length(&text[end..]),
+        }
+    }
+
+    fn leads(self, end: usize, place: usize, text: &[u8]) -> bool {
+        end < place && place <= self.furthest(end, text)
+    }
+
+    /// Where the star and the literal behind it can end, for another star to go on.
+    fn ends(self, ends: &[usize], literal: &[u8], next: Self, text: &[u8]) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut place = 0;
+        for &end in ends {
+            let furthest = self.furthest(end, text);
+            place = place.max(end + 1);
+            while place <= furthest {
+                if !text[place..].starts_with(literal) {
+                    place += 1;
+                    continue;
+                }
+                let end = place + literal.len();
+                found.push(end);
+                if next == Self::Deep {
+                    return found;
+                }
+                // The next that ends in another segment.
+                let segment = end + segment_length(&text[end..]);
+                place = (segment + 1 - literal.len()).max(place + 1);
             }
-            let length = match self {
-                Self::Deep => text.len() - end,
-                Self::WithinSegment => segment_length(&text[end..]),
-            };
-            told = end + length;
-            end + 1..told + 1
-        })
+        }
+        found
     }
 }
 
