@@ -14,8 +14,8 @@ use super::{
 use crate::types::claim;
 
 /// Most steps. One is a node that is evaluated, or a member or [`OCTETS`] octets that are looked at;
-/// it takes some forty nanoseconds.
-const MOST: usize = 100_000;
+/// it takes some fifty nanoseconds.
+const MOST: usize = 200_000;
 /// The octets that are looked at in one step.
 const OCTETS: usize = 64;
 /// What a member of a walk costs beside what is asked of it.
