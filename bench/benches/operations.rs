@@ -26,12 +26,12 @@ use grantor::{
         json::Object, sign,
     },
     keys::{Candidate, KeySource},
-    registry::{Actor, Client, ClientMetadata},
+    registry::{Actor, Client, ClientMetadata, Condition, Pin, PinValue, Trust, Trusts},
     remote::{Fetch, FetchError},
     resource::Validator,
     server::{self, AuthorizationServer},
     storage::{Claim, MemoryStore, Registries, ReplayGuard, ReplayKey, StoreError, Used},
-    types::{AuthMethod, ClientId, Issuer},
+    types::{AuthMethod, ClientId, Issuer, IssuerId},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::NewAssertion;
@@ -102,6 +102,22 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         name: "verifier: RS256 assertion, without replay",
         prepare: verifier,
+    },
+    Operation {
+        name: "condition: parse",
+        prepare: parse_condition,
+    },
+    Operation {
+        name: "condition: the claims of a job of GitHub",
+        prepare: condition,
+    },
+    Operation {
+        name: "trust: three pins and a condition, one of 10",
+        prepare: || trust(10),
+    },
+    Operation {
+        name: "trust: three pins and a condition, one of 10,000",
+        prepare: || trust(10_000),
     },
     Operation {
         name: "form: parse a grant request",
@@ -280,6 +296,58 @@ fn verifier() -> Work {
         let assertion = Assertion::parse(&token).expect("an assertion");
         let verified = at_once(verifier.verify(&assertion, &expectation, SystemClock.now()));
         drop(black_box(verified.expect("verified")));
+    })
+}
+
+/// What a job of GitHub sends, and what is asked of it.
+const JOB: &[u8] = br#"{"iss":"https://token.actions.githubusercontent.com","aud":"https://as.example",
+    "sub":"repo:acme@123456/widgets@456789:ref:refs/heads/main","jti":"6f4762ed-33b5-4fbb-9a2c-6a3d3d2c1b0a",
+    "iat":1750000000,"nbf":1749999400,"exp":1750000300,"repository":"acme/widgets","repository_id":"456789",
+    "repository_owner":"acme","repository_owner_id":"123456","repository_visibility":"private",
+    "ref":"refs/heads/main","ref_type":"branch","ref_protected":"true","head_ref":"","base_ref":"",
+    "sha":"9f31c0ffee","event_name":"push","workflow":"release",
+    "workflow_ref":"acme/widgets/.github/workflows/release.yml@refs/heads/main","workflow_sha":"9f31c0ffee",
+    "job_workflow_ref":"acme/shared/.github/workflows/deploy.yml@refs/heads/main",
+    "job_workflow_sha":"9f31c0ffee","environment":"prod","actor":"jo","actor_id":"12","run_id":"77",
+    "run_number":"10","run_attempt":"1","runner_environment":"github-hosted","environment_node_id":"EN_1",
+    "check_run_id":"9","enterprise":"acme-corp","enterprise_id":"2","repo_property_team":"web"}"#;
+const EVENTS: &str = "assertion.event_name in ['push','release','workflow_dispatch','schedule']";
+
+fn parse_condition() -> Work {
+    Box::new(|| drop(black_box(Condition::parse(black_box(EVENTS)))))
+}
+
+fn condition() -> Work {
+    let claims = Claims::parse(JOB).expect("claims");
+    let condition = Condition::parse(EVENTS).expect("a condition");
+    Box::new(move || assert_eq!(condition.holds(black_box(&claims)), Ok(true)))
+}
+
+/// The trust of this job, among those of other repositories.
+fn trust(count: u64) -> Work {
+    let claims = Claims::parse(JOB).expect("claims");
+    let condition = Condition::parse(EVENTS).expect("a condition");
+    let pin = |claim: &str, value: String| {
+        Pin::new(claim.parse().expect("a claim"), PinValue::Text(value))
+    };
+    let trusts = Trusts::new((0..count).map(|number| {
+        let name = format!("ci-{number}").parse().expect("a name");
+        let issuer = IssuerId::parse("https://token.actions.githubusercontent.com");
+        let client = "deployer".parse().expect("a client");
+        let (issuer, now) = (issuer.expect("an issuer"), UnixTime::from_millis(0));
+        let mut trust = Trust::new(name, issuer, client, now);
+        trust.pins = vec![
+            pin("repository_owner_id", "123456".to_owned()),
+            pin("repository_id", (456_789 + number).to_string()),
+            pin("ref", "refs/heads/main".to_owned()),
+        ];
+        trust.condition = Some(condition.clone());
+        Arc::new(trust)
+    }));
+    Box::new(move || {
+        let candidates = trusts.candidates(black_box(&claims));
+        let taking = candidates.iter().filter(|trust| trust.takes(&claims));
+        assert_eq!(taking.count(), 1);
     })
 }
 

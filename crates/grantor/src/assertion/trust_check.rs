@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use crate::{
-    registry::{Mode, PinValue, Trust},
+    registry::{Condition, Mode, PinValue, Trust},
     types::{ClientId, Name, Shown},
 };
 
@@ -132,10 +132,7 @@ impl TrustCheck {
                 rule: ClaimRule::Condition,
                 claim: String::new(),
                 expected: cell(condition.as_str()),
-                got: match &held {
-                    Ok(held) => held.to_string(),
-                    Err(reason) => cell(reason),
-                },
+                got: decided(condition, &held, claims),
                 verdict: verdict(held == Ok(true)),
             }
         });
@@ -163,6 +160,19 @@ impl TrustCheck {
         let rows = self.rows.iter();
         rows.filter(|row| row.verdict != Verdict::Pass)
     }
+}
+
+/// What came of a condition, and the claims that it mentions.
+fn decided(condition: &Condition, held: &Result<bool, String>, claims: &Claims) -> String {
+    let held = match held {
+        Ok(held) => held.to_string(),
+        Err(reason) => format!("not decided: {reason}"),
+    };
+    let mentioned = condition.mentions().iter();
+    let told = mentioned.fold(held, |told, path| {
+        format!("{told}; {path} is {}", shown(path.find(claims).as_deref()))
+    });
+    cell(&told)
 }
 
 /// A claim as a table shows it, and as pins are written: strings bare, integers and booleans with

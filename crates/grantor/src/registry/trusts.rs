@@ -183,3 +183,47 @@ fn met_by(claim: &Value) -> impl Iterator<Item = PinValue> {
     let members = members.map(|text| PinValue::Contains(text.to_owned()));
     one.into_iter().chain(members)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::UnixTime, registry::Condition};
+
+    fn pin(claim: &str, value: &str) -> Pin {
+        let claim = claim.parse().expect("a claim");
+        Pin::new(claim, PinValue::Text(value.to_owned()))
+    }
+
+    /// So many trusts of one owner, of which each pins its own repository and asks for an event.
+    fn trusts(count: u64) -> Trusts {
+        let condition = Condition::parse("assertion.event_name in ['push', 'release']");
+        let condition = condition.expect("a condition");
+        Trusts::new((0..count).map(|number| {
+            let name = format!("ci-{number}").parse().expect("a name");
+            let issuer = IssuerId::parse("https://ci.example").expect("an issuer");
+            let client = "deployer".parse().expect("a client");
+            let mut trust = Trust::new(name, issuer, client, UnixTime::from_millis(0));
+            trust.pins = vec![
+                pin("repository_owner_id", "123456"),
+                pin("repository_id", &number.to_string()),
+                pin("ref", "refs/heads/main"),
+            ];
+            trust.condition = Some(condition.clone());
+            trust.revision.number = number;
+            Arc::new(trust)
+        }))
+    }
+
+    #[test]
+    fn ten_thousand_trusts_are_asked_no_more_than_ten() {
+        let claims = br#"{"repository_owner_id":"123456","repository_id":"7","ref":"refs/heads/main","event_name":"push"}"#;
+        let claims = Claims::parse(claims).expect("claims");
+        for count in [10, 10_000] {
+            let trusts = trusts(count);
+            let asked = trusts.candidates(&claims);
+            let asked: Vec<_> = asked.iter().map(|trust| trust.name.as_str()).collect();
+            assert_eq!(asked, ["ci-7"], "{count}");
+            assert!(trusts.candidates(&claims)[0].takes(&claims));
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod authorization;
 mod builder;
 mod client_auth;
 mod code_grant;
+mod conditions;
 mod consent;
 mod consent_required;
 mod endpoints;
