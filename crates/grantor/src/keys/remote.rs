@@ -39,6 +39,7 @@ use async_trait::async_trait;
 use grantor_jose::{Algorithm, Header, VerificationKey};
 use quick_cache::sync::Cache;
 
+use owner::OwnerId;
 pub use owner::{KeyOwner, KeysObserver};
 use published::{Published, Shared};
 pub use report::{HeldKeys, KeyFailure, KeyReport, KeyStatus, PublishedKey};
@@ -73,13 +74,14 @@ const MAX_OWNERS: usize = 10_000;
 pub struct RemoteKeys {
     outgoing: Outgoing,
     shared: Arc<Shared>,
-    owners: Cache<KeyOwner, Arc<Owned>>,
+    owners: Cache<OwnerId, Arc<Owned>>,
     /// One registration's keys are set up once.
     setting_up: Mutex<()>,
 }
 
 /// The keys of a registration, in one state of it.
 struct Owned {
+    owner: KeyOwner,
     version: u64,
     since: UnixTime,
     keys: Result<Refreshing<Published>, Arc<KeySetError>>,
@@ -166,12 +168,12 @@ impl RemoteKeys {
     pub fn statuses(&self) -> Vec<(KeyOwner, KeyStatus)> {
         let owners = self.owners.iter();
         owners
-            .map(|(owner, owned)| (owner, owned.status()))
+            .map(|(_, owned)| (owned.owner.clone(), owned.status()))
             .collect()
     }
 
     fn status_of(&self, owner: &KeyOwner) -> Option<KeyStatus> {
-        Some(self.owners.peek(owner)?.status())
+        Some(self.owners.peek(&OwnerId::from(owner))?.status())
     }
 
     /// The way that keys are fetched.
@@ -186,11 +188,8 @@ impl RemoteKeys {
         Revision { version, .. }: Revision,
         published: impl FnOnce(&KeyOwner) -> Result<(Published, Lives), KeySetError>,
     ) -> Arc<Owned> {
-        let held = || {
-            self.owners
-                .get(&owner)
-                .filter(|held| held.version >= version)
-        };
+        let id = OwnerId::from(&owner);
+        let held = || self.owners.get(&id).filter(|held| held.version >= version);
         if let Some(held) = held() {
             return held;
         }
@@ -206,11 +205,12 @@ impl RemoteKeys {
         let keys = published(&owner).map(refreshing).map_err(Arc::new);
         let since = self.shared.clock.now();
         let owned = Arc::new(Owned {
+            owner,
             version,
             since,
             keys,
         });
-        self.owners.insert(owner, owned.clone());
+        self.owners.insert(id, owned.clone());
         owned
     }
 }

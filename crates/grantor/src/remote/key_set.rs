@@ -16,6 +16,7 @@ use super::{
     document::max_age,
     refreshing::{LoadError, Loaded},
 };
+use crate::types::Shown;
 
 #[cfg(feature = "resource")]
 pub(crate) use verifying::{KeySetSource, Keys, SignatureError};
@@ -280,7 +281,11 @@ fn warn_of_skipped(url: &Url, set: &JwkSet) {
         ..
     } in set.skipped.iter().filter(wrong)
     {
-        tracing::warn!(%url, index, kid = key_id, %reason, "a key of the issuer's set cannot be used");
+        let kid = key_id
+            .as_deref()
+            .map(|kid| Shown::known(kid, Shown::MAX_BYTES));
+        let kid = kid.as_ref().map(Shown::as_str);
+        tracing::warn!(%url, index, kid, %reason, "a key of the issuer's set cannot be used");
     }
 }
 

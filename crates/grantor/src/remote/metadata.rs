@@ -11,6 +11,10 @@ use crate::types::{Shown, member};
 /// Most octets of what a server says that are repeated in an error.
 const MAX_SHOWN_BYTES: usize = 300;
 
+/// Most octets of the `jwks_uri` of an issuer.
+#[cfg(feature = "server")]
+const MAX_URL_BYTES: usize = 2048;
+
 /// What an authorization server says about itself. All URLs are ones that credentials may be sent
 /// to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +113,14 @@ pub(super) fn jwks_uri(issuer: &str, url: &str, document: &Object) -> Result<Url
     let found = Found { url, document };
     let issuer = found.issuer(issuer)?;
     let named = found.endpoint(url, member::JWKS_URI)?;
+    // It is kept, logged and shown.
+    if named
+        .as_ref()
+        .is_some_and(|named| named.as_str().len() > MAX_URL_BYTES)
+    {
+        let problem = format!("longer than {MAX_URL_BYTES} octets");
+        return Err(found.wrong(member::JWKS_URI, &problem));
+    }
     named.ok_or(DiscoveryError::NotInMetadata {
         issuer,
         member: member::JWKS_URI,

@@ -1,10 +1,11 @@
 //! Asking other servers: outgoing HTTP behind the trait [`Fetch`], documents and how long they are
-//! used, the metadata of authorization servers (RFC 8414) and key sets (RFC 7517). The client and the
-//! resource role stand on it.
+//! used, the metadata of authorization servers (RFC 8414) and key sets (RFC 7517). All roles stand on
+//! it.
 //!
 //! What a program configures is asked wherever it is, in private networks too. A URL that a
 //! registration or a stranger's document names is fetched by [`VettedFetch`], which looks at each
-//! address before it connects. The roles take one too (`fetch` of their builders): then the server
+//! address before it connects: the server has one for each issuer and client, from [`Outgoing`]. The
+//! other roles take one too (`fetch` of their builders): then the server
 //! that they are configured with, and what its metadata names, has to be at a vetted address.
 //!
 //! ```

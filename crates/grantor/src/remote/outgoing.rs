@@ -27,9 +27,9 @@ use crate::file;
 /// How many fetches are under way at once, over all parties.
 const AT_ONCE: usize = 8;
 
-/// How many of these are by parties whose last fetch failed: servers that hang leave room for the
-/// others.
-const FAILING_AT_ONCE: usize = 4;
+/// How many of these are by parties whose last fetch had no answer: servers that hang leave room for
+/// the others.
+const UNANSWERED_AT_ONCE: usize = 4;
 
 /// How long a fetch waits for its place.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ enum Way {
 
 struct Shared {
     places: Semaphore,
-    failing: Semaphore,
+    unanswered: Semaphore,
     fetches: AtomicU64,
     failures: AtomicU64,
     refused: AtomicU64,
@@ -137,7 +137,7 @@ impl Outgoing {
             way,
             shared: Arc::new(Shared {
                 places: Semaphore::new(AT_ONCE),
-                failing: Semaphore::new(FAILING_AT_ONCE),
+                unanswered: Semaphore::new(UNANSWERED_AT_ONCE),
                 fetches: AtomicU64::new(0),
                 failures: AtomicU64::new(0),
                 refused: AtomicU64::new(0),
@@ -192,7 +192,7 @@ impl Outgoing {
         Ok(Arc::new(PartyFetch {
             vetted,
             bearer: terms.bearer,
-            failed: AtomicBool::new(false),
+            unanswered: AtomicBool::new(false),
             shared: self.shared.clone(),
         }))
     }
@@ -210,8 +210,8 @@ impl std::fmt::Debug for Outgoing {
 struct PartyFetch {
     vetted: VettedFetch,
     bearer: Option<BearerFile>,
-    /// The last one.
-    failed: AtomicBool,
+    /// The last one had no answer.
+    unanswered: AtomicBool,
     shared: Arc<Shared>,
 }
 
@@ -233,18 +233,18 @@ impl Fetch for PartyFetch {
 }
 
 impl PartyFetch {
-    /// A place among all, and one among those that fail, if this party does. To wait in vain for one
+    /// A place among all, and one among those without an answer, if this party had none. To wait in vain for one
     /// is no failure of its server.
     async fn places(
         &self,
     ) -> Result<(Option<SemaphorePermit<'_>>, SemaphorePermit<'_>), FetchError> {
         let places = async {
-            let failing = match self.failed.load(Ordering::Relaxed) {
-                true => Some(self.shared.failing.acquire().await),
+            let unanswered = match self.unanswered.load(Ordering::Relaxed) {
+                true => Some(self.shared.unanswered.acquire().await),
                 false => None,
             };
             Ok::<_, tokio::sync::AcquireError>((
-                failing.transpose()?,
+                unanswered.transpose()?,
                 self.shared.places.acquire().await?,
             ))
         };
@@ -270,7 +270,7 @@ impl PartyFetch {
     fn count(&self, answer: &Result<Response<Bytes>, FetchError>) {
         let failed = !matches!(answer, Ok(answer) if answer.status() == StatusCode::OK);
         let refused = matches!(answer, Err(FetchError::Url(_) | FetchError::Forbidden(_)));
-        self.failed.store(failed, Ordering::Relaxed);
+        self.unanswered.store(answer.is_err(), Ordering::Relaxed);
         for (counter, counts) in [
             (&self.shared.fetches, true),
             (&self.shared.failures, failed),

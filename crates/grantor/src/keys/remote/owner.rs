@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The owner of keys that are published: a registration, which another of the same name is not.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyOwner {
     /// A client with a `jwks_uri`.
@@ -47,6 +47,22 @@ impl KeyOwner {
             id: issuer.id.clone(),
             name: issuer.name.clone(),
             number: issuer.revision.number,
+        }
+    }
+}
+
+/// What a registration is told by, whatever it is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum OwnerId {
+    Client(ClientId, u64),
+    Issuer(IssuerId, u64),
+}
+
+impl From<&KeyOwner> for OwnerId {
+    fn from(owner: &KeyOwner) -> Self {
+        match owner {
+            KeyOwner::Client { id, number } => Self::Client(id.clone(), *number),
+            KeyOwner::Issuer { id, number, .. } => Self::Issuer(id.clone(), *number),
         }
     }
 }

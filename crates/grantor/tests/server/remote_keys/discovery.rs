@@ -108,6 +108,12 @@ async fn ta40_metadata_that_are_not_this_issuers_lead_to_no_keys() {
             with(|document| document["jwks_uri"] = json!("https://me@ci.example/jwks")),
         ),
         ("a number", with(|document| document["jwks_uri"] = json!(7))),
+        (
+            "long",
+            with(|document| {
+                document["jwks_uri"] = json!(format!("https://ci.example/{}", "a".repeat(2048)));
+            }),
+        ),
         ("twice", twice),
         ("1 MiB", " ".repeat(1024 * 1024)),
     ];

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use grantor::{keys::KeyError, registry::Revision, storage::MemoryStore};
+use grantor::{keys::KeyError, registry::Revision, storage::MemoryStore, types::Name};
 use grantor_testkit::{at, keys, wait};
 use http::header;
 use serde_json::json;
@@ -223,6 +223,20 @@ async fn ta56_a_registration_that_is_changed_or_made_again_starts_anew() {
             assert_eq!(bench.web.hits(JWKS), 2);
         }
     }
+}
+
+#[tokio::test]
+async fn t092_an_issuer_that_was_renamed_is_shown_once() {
+    let bench = Bench::publishing(&[&keys::P256]);
+    let token = token(&keys::P256);
+    accepted("before", bench.takes(&discovered(), &token).await);
+    let mut renamed = discovered();
+    renamed.name = Name::parse("builds").expect("a name");
+    renamed.revision = Revision::new(7, 2);
+    accepted("renamed", bench.takes(&renamed, &token).await);
+    let owners = bench.keys.statuses();
+    let names: Vec<_> = owners.iter().map(|(owner, _)| owner.to_string()).collect();
+    assert_eq!(names, ["issuer builds"]);
 }
 
 /// Another process that keeps what it fetches in the same store.
