@@ -433,6 +433,13 @@ fn faults_of_client(client: &Client, trust: &Trust) -> Vec<Fault> {
         );
         faults.push(Fault::new("client", detail));
     }
+    if trust.is_for(Usage::ClientAuthentication) && !metadata.federated {
+        let detail = format!(
+            "client {id} is not federated: it authenticates by its own credentials only; name a \
+             federated client, or leave client_authentication out of uses"
+        );
+        faults.push(Fault::new("client", detail));
+    }
     if trust.needs_client_auth && metadata.auth_method.needs() == Some(Needs::Nothing) {
         let detail = format!(
             "client {id} has the method none, and cannot authenticate; leave it optional, or name \

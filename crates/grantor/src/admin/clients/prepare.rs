@@ -73,6 +73,16 @@ pub struct Prepared {
     pub(super) work: Work,
 }
 
+impl Prepared {
+    /// The new client; `None` for a change of one.
+    pub(in crate::admin) fn into_client(self) -> Option<Client> {
+        match self.work {
+            Work::Create(client) => Some(*client),
+            Work::Change(..) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared")

@@ -2,10 +2,10 @@
 
 use super::{Error, Fault, MadeTrust, MatchDocument, Named, PinDocument, TrustDocument, Trusts};
 use crate::{
-    admin::{ClientDocument, issuers},
+    admin::{ClientDocument, NewClient, issuers},
     assertion::Usage,
     registry::{Actor, Client, PinValue},
-    types::{ClaimPath, Glob, Name},
+    types::{AuthMethod, ClaimPath, Glob, Name},
 };
 
 /// The `sub` by which a client authenticates.
@@ -53,7 +53,7 @@ impl NewFederatedClient {
 
 impl Trusts<'_> {
     /// Registers a client, and in the same commit the trust by which an issuer's JWTs authenticate
-    /// it. `registered` is the client, checked and not yet registered.
+    /// it.
     ///
     /// # Errors
     /// [`Error::NotFound`] for the issuer; [`Error::Invalid`] with all faults; [`Error::Exists`] also
@@ -100,9 +100,11 @@ impl Trusts<'_> {
     }
 
     fn federated_client(&self, new: &NewFederatedClient) -> Result<Client, Error> {
-        let document = new.client.clone();
-        let keys = document.public_keys()?;
-        let metadata = document.metadata(self.now);
-        Ok(Client::new(metadata, keys, Vec::new()).map_err(Fault::from)?)
+        let mut document = new.client.clone();
+        document.federated = true;
+        document.token_endpoint_auth_method = AuthMethod::PRIVATE_KEY_JWT;
+        let prepared = NewClient::new(document).prepare(self.terms, self.now)?;
+        let client = prepared.into_client();
+        Ok(client.ok_or_else(|| Fault::of_all("no client was made"))?)
     }
 }
