@@ -10,12 +10,13 @@ use grantor::{
     clock::{Clock as _, UnixTime},
     server::{Decision, Outcome},
     storage::{DecisionFilter, Start},
-    types::{Scope, escaped, escaped_json},
+    types::{self, Name, Scope, escaped, escaped_json},
 };
 
 use self::shown::Shown;
 use super::{
-    CLOCK, Failure, Global, Output,
+    Administered, CLOCK, Failure, Global, Output,
+    advice::Advice,
     assertion::table,
     output::{self, time},
     parse::duration,
@@ -99,11 +100,32 @@ impl DecisionsCommand {
             }
             Self::Tail(filter) => tail(admin.decisions(), &filter.into(), output).await,
             Self::Show(Show { id }) => {
-                let shown = admin.decisions().get(&id, &admin.clients()).await?;
-                output.print(&shown, Shown(&shown))
+                let document = admin.decisions().get(&id, &admin.clients()).await?;
+                let advice = advice(&admin, &document.decision).await?;
+                let shown = Shown {
+                    document: &document,
+                    advice,
+                };
+                output.print(&shown, &shown)
             }
         }
     }
+}
+
+/// What to do about a refusal, where it is of a JWT of an issuer that is registered.
+async fn advice(admin: &Administered, decision: &Decision) -> Result<Option<String>, Failure> {
+    let Outcome::Refused { rule, .. } = &decision.outcome else {
+        return Ok(None);
+    };
+    let claimed = decision.claimed_issuer.as_ref().map(types::Shown::as_str);
+    let issuer = decision.issuer.as_ref().map(Name::as_str).or(claimed);
+    let Some(issuer) = issuer else {
+        return Ok(None);
+    };
+    let explained = decision.explanation.as_ref();
+    let trusts = explained.map_or(&[][..], |explanation| &explanation.trusts);
+    let advice = Advice::of(admin, issuer).await?;
+    Ok(advice.and_then(|advice| advice.sentence(rule, trusts)))
 }
 
 impl From<Filter> for DecisionFilter {

@@ -8,10 +8,19 @@ use grantor::{
     types::{Rule, Scope, escaped},
 };
 
-use super::{table, time};
+use serde::Serialize;
 
-/// A decision in lines.
-pub struct Shown<'a>(pub &'a DecisionDocument);
+use super::{table, time};
+use crate::cli::trust::Tables;
+
+/// A decision in lines, and as JSON.
+#[derive(Serialize)]
+pub struct Shown<'a> {
+    #[serde(flatten)]
+    pub document: &'a DecisionDocument,
+    /// What to do, where that depends on the issuer of the assertion and its trusts.
+    pub advice: Option<String>,
+}
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,7 +28,7 @@ impl fmt::Display for Shown<'_> {
             decision,
             nearest_client,
             ..
-        } = self.0;
+        } = self.document;
         let lines = facts(decision)
             .into_iter()
             .filter_map(|(name, fact)| Some(format!("{name:9}  {}", escaped(&fact?))));
@@ -27,12 +36,20 @@ impl fmt::Display for Shown<'_> {
         if let Some(explanation) = &decision.explanation {
             write!(f, "\n\n{}", table(explanation))?;
         }
+        // Of a refusal the explanation has the trusts that were asked.
+        let taken = decision.trust.as_slice();
+        if !taken.is_empty() {
+            write!(f, "\n\n{}", Tables(taken))?;
+        }
+        if !decision.shadows.is_empty() {
+            write!(f, "\n\n{}", Tables(&decision.shadows))?;
+        }
         if let Some(nearest) = nearest_client {
             write!(f, "\nnearest client: {nearest}")?;
         }
         match &decision.outcome {
-            Outcome::Refused { rule, .. } => match remedy(rule) {
-                Some(remedy) => write!(f, "\n\nWhat to do: {remedy}"),
+            Outcome::Refused { rule, .. } => match self.advice.as_deref().or(remedy(rule)) {
+                Some(advice) => write!(f, "\n\nWhat to do: {advice}"),
                 None => Ok(()),
             },
             _ => Ok(()),
@@ -83,7 +100,20 @@ fn facts(decision: &Decision) -> Vec<(&'static str, Option<String>)> {
             "client",
             client.or_else(|| claimed_client.map(|name| unproven(name))),
         ),
-        ("issuer", claimed_issuer.map(|name| unproven(name))),
+        (
+            "issuer",
+            match &decision.issuer {
+                Some(name) => Some(match &decision.claimed_issuer {
+                    Some(iss) => format!("{name}, {iss}"),
+                    None => name.to_string(),
+                }),
+                None => claimed_issuer.map(|name| unproven(name)),
+            },
+        ),
+        (
+            "trust",
+            decision.trust.as_ref().map(|check| check.trust.to_string()),
+        ),
         (
             "subject",
             decision.subject.as_ref().map(ToString::to_string),
