@@ -3,6 +3,7 @@
 mod audience;
 mod create;
 mod delivery;
+mod federated;
 mod keys;
 mod members;
 mod public_keys;
@@ -29,7 +30,7 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
     /// Register a client
-    Create(create::Create),
+    Create(Box<create::Create>),
     #[command(flatten)]
     Registered(Registered),
 }

@@ -13,13 +13,16 @@ use grantor::{
 };
 use serde_json::json;
 
+use url::Url;
+
 use super::{
     delivery::{make, no_key_file},
+    federated::Federated,
     members::Members,
     public_keys::PublicKeys,
 };
 use crate::cli::{
-    Administered, CLOCK, Failure, Global, look_alike,
+    Administered, CLOCK, Failure, Global, actor, look_alike,
     parse::{duration, methods},
     terms,
 };
@@ -33,7 +36,9 @@ use crate::cli::{
   grantor client create billing --generate-key
   grantor client create partner --jwks partner-jwks.json --scope 'orders:read'
   grantor client create bank --pem bank-certificate.pem
+  grantor client create portal --jwks-uri https://portal.example/jwks.json
   grantor client create legacy --auth client_secret_basic --out legacy.json
+  grantor client create worker --federated cluster-a --sub system:serviceaccount:billing:worker
   grantor client create pipeline@ci.example --generate-key --format google")]
 pub struct Create {
     /// Client identifier
@@ -47,6 +52,11 @@ pub struct Create {
     generate_key: Option<String>,
     #[command(flatten)]
     keys: PublicKeys,
+    /// Fetch its public keys from this URL (https, port 443), a JWK Set, whenever they are needed
+    #[arg(long, value_name = "URL", conflicts_with_all = ["generate_key", "jwks", "pem"])]
+    jwks_uri: Option<Url>,
+    #[command(flatten)]
+    federated: Federated,
     #[command(flatten)]
     members: Members,
     /// How long a secret lives, such as 90d [default: for ever]
@@ -72,6 +82,9 @@ enum FileForm {
 
 impl Create {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        if self.federated.is_named() {
+            return self.run_federated(global).await;
+        }
         let config = global.start()?;
         let output = global.output();
         let prepared = self.client()?.prepare(&terms(&config), CLOCK.now())?;
@@ -94,18 +107,62 @@ impl Create {
         }
     }
 
-    fn client(&self) -> Result<NewClient, Failure> {
+    /// Makes a client without keys of its own, and the trust by which it authenticates.
+    async fn run_federated(self, global: &Global) -> Result<(), Failure> {
+        let config = global.start()?;
+        if self.generate_key.is_some() {
+            return Err(Failure::usage(
+                "--generate-key does not go with --federated: have the key made afterwards, with `grantor client add-key ID --generate-key`",
+            ));
+        }
+        no_key_file(self.out.as_deref())?;
+        let mut document = self.document()?;
+        let brings_keys = self.jwks_uri.is_some() || self.keys.are_named();
+        if brings_keys && !self.federated.also_keys {
+            return Err(Failure::usage(
+                "a federated client has no keys of its own, unless it is told to: add --also-keys, or leave the keys out",
+            ));
+        }
+        document.federated = true;
+        document.jwks = self.keys.read()?.unwrap_or_default();
+        let admin = Administered::new(&config, global.open_or_create(&config)?);
+        admin.clients().check_free(&self.id).await?;
+        look_alike::warn(&admin.store, self.id.as_str()).await?;
+        let new = self.federated.client(document)?;
+        let made = admin.trusts().create_federated(new, &actor()).await?;
+        if let Some(client) = &made.client {
+            super::warn_of_consent(&admin, client).await?;
+        }
+        global.output().done(
+            &json!({"client": made.client, "trust": made.trust, "key_file": null}),
+            format_args!(
+                "client {} created, and trust {} by which it authenticates",
+                self.id, made.trust.name
+            ),
+        )
+    }
+
+    /// The client, without the keys of files.
+    fn document(&self) -> Result<ClientDocument, Failure> {
         let mut document = ClientDocument::new(self.id.clone(), self.auth.clone());
         if self.format == FileForm::Google {
             document.assertion_profile = AssertionProfile::ServiceAccount;
         }
-        document = document.with(&self.members.patch()?)?;
+        document.jwks_uri.clone_from(&self.jwks_uri);
+        Ok(document.with(&self.members.patch()?)?)
+    }
+
+    fn client(&self) -> Result<NewClient, Failure> {
+        let mut document = self.document()?;
         let generate = self.algorithm()?;
         match self.keys.read()? {
             Some(keys) => document.jwks = keys,
-            None if self.auth == AuthMethod::PRIVATE_KEY_JWT && generate.is_none() => {
+            None if self.auth == AuthMethod::PRIVATE_KEY_JWT
+                && generate.is_none()
+                && self.jwks_uri.is_none() =>
+            {
                 return Err(Failure::usage(
-                    "private_key_jwt needs a key: add --generate-key, --jwks FILE or --pem FILE",
+                    "private_key_jwt needs a key: add --generate-key, --jwks FILE, --pem FILE or --jwks-uri URL; or --federated ISS",
                 ));
             }
             None => {}

@@ -2,6 +2,8 @@
 
 use clap::Args;
 use grantor::types::ClientId;
+use serde_json::{Value, json};
+use url::Url;
 
 use super::members::Members;
 use crate::cli::{Administered, Failure, Output, actor};
@@ -11,6 +13,7 @@ use crate::cli::{Administered, Failure, Output, actor};
 #[command(after_help = "Examples:
   grantor client update billing --scope 'invoices:read'
   grantor client update old-partner --audience-policy legacy
+  grantor client update portal --jwks-uri https://portal.example/jwks.json
   grantor client update billing --display-name Billing --consent ask
   grantor client update portal --redirect-uri https://portal.example/callback --grant authorization-code --grant refresh-token")]
 pub struct Update {
@@ -18,11 +21,21 @@ pub struct Update {
     id: ClientId,
     #[command(flatten)]
     members: Members,
+    /// Fetch its public keys from this URL (https, port 443) from now on; the registered ones end
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<Url>,
 }
 
 impl Update {
     pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let (clients, patch) = (admin.clients(), self.members.patch()?);
+        let (clients, mut patch) = (admin.clients(), self.members.patch()?);
+        if let Some(url) = &self.jwks_uri {
+            // Keys are in one place.
+            patch = patch
+                .with("jwks_uri", json!(url))
+                .with("jwks", Value::Null)
+                .with("keys", Value::Null);
+        }
         let changed = clients.update(&self.id, &patch, &actor()).await?;
         super::warn_of_consent(admin, &changed).await?;
         output.done(&changed, format_args!("client {} updated", self.id))
