@@ -2,6 +2,7 @@
 //! sentences with remedies.
 
 mod credential;
+mod issuers;
 mod keys;
 mod metadata;
 mod obstacle;
@@ -32,7 +33,7 @@ use crate::config::Overrides;
   grantor doctor --key billing.json --grant client-credentials --json
   grantor doctor --issuer https://as.example --key key.pem --iss billing --alg RS256 --kid 2026-01
 
-Without --issuer, the server of the key file is meant, else the configured one.
+Without --issuer, the server of the key file is meant, else the configured one: then the issuers that are registered here are looked at too.
 With --key, tokens are asked for, as `grantor token` does, and forgotten. Exit code 0: all is well; 1: something is wrong.")]
 pub struct Doctor {
     /// Key file of a client: asks for tokens with it. Or its private key alone (PEM or JWK), with
@@ -82,6 +83,9 @@ impl Doctor {
             examination
                 .run(self.sub.as_deref(), self.scope.as_ref(), &mut report)
                 .await?;
+        }
+        if global.issuer.is_none() && file.is_none() {
+            issuers::of_this_server(global, &mut report).await?;
         }
         global.output().print(&report, &report)?;
         match report.count() {
