@@ -45,6 +45,11 @@ impl Exposition {
             help,
             metrics.latency.clone(),
         );
+        registry.register(
+            "trusts_taken",
+            "JWTs of issuers that a trust took, by trust",
+            metrics.trusts.taken.clone(),
+        );
         let help = "Fetches of keys and of the metadata that lead to them, by issuer (empty for clients) and outcome; a move is a change of jwks_uri";
         registry.register("key_fetches", help, metrics.keys.fetches.clone());
         if let Some(expires) = certificate_expires {

@@ -2,7 +2,7 @@
 //!
 //! Labels come from small fixed sets: endpoints, error codes and rules are words of this program.
 //! What a request says, a client's name above all, never becomes one: it would let anybody grow the
-//! list.
+//! list. Issuers and trusts are named: operators register them.
 
 mod exposition;
 mod keys;
@@ -10,7 +10,13 @@ mod listener;
 mod log;
 mod storage;
 
-use std::{borrow::Cow, future::Future, time::Instant};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use grantor::server::{Decision, DecisionLog, Outcome};
 use http::{Response, StatusCode};
@@ -51,6 +57,11 @@ struct EndpointLabel {
     endpoint: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TrustLabel {
+    trust: String,
+}
+
 type Latency = Family<EndpointLabel, Histogram, fn() -> Histogram>;
 
 /// Counters since the start. Cloning shares them.
@@ -59,6 +70,7 @@ pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     answers: Family<AnswerLabels, Counter>,
     latency: Latency,
+    trusts: TrustCounters,
     pub keys: KeyMetrics,
 }
 
@@ -69,8 +81,36 @@ impl Default for Metrics {
             decisions: Family::default(),
             answers: Family::default(),
             latency: Family::new_with_constructor(histogram),
+            trusts: TrustCounters::default(),
             keys: KeyMetrics::default(),
         }
+    }
+}
+
+/// How often each trust took a JWT. Operators name trusts, and nobody else; the names of those that
+/// are gone stay, so that there is an end to them.
+#[derive(Clone, Debug, Default)]
+struct TrustCounters {
+    taken: Family<TrustLabel, Counter>,
+    names: Arc<Mutex<HashSet<String>>>,
+}
+
+/// Most trusts that are counted by their names.
+const MAX_TRUSTS: usize = 1000;
+/// What all others are counted as: no trust has this name.
+const OTHER_TRUSTS: &str = "(others)";
+
+impl TrustCounters {
+    fn count(&self, name: &str) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_counted = match names.contains(name) {
+            true => true,
+            false => names.len() < MAX_TRUSTS && names.insert(name.to_owned()),
+        };
+        drop(names);
+        let trust = if is_counted { name } else { OTHER_TRUSTS };
+        let trust = trust.to_owned();
+        self.taken.get_or_create(&TrustLabel { trust }).inc();
     }
 }
 
@@ -124,5 +164,28 @@ impl DecisionLog for Metrics {
             rule: rule.to_owned(),
         };
         self.decisions.get_or_create(&labels).inc();
+        if let (Outcome::Granted, Some(check)) = (&decision.outcome, &decision.trust) {
+            self.trusts.count(check.trust.as_str());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trusts_are_counted_by_name_up_to_a_number_of_names() {
+        let counters = TrustCounters::default();
+        for number in 0..MAX_TRUSTS + 3 {
+            counters.count(&format!("trust-{number}"));
+        }
+        counters.count("trust-0");
+        let count = |trust: &str| {
+            let trust = trust.to_owned();
+            counters.taken.get_or_create(&TrustLabel { trust }).get()
+        };
+        assert_eq!((count("trust-0"), count("trust-999")), (2, 1));
+        assert_eq!(count(OTHER_TRUSTS), 3);
     }
 }
