@@ -31,7 +31,7 @@ use crate::config::Config;
 ISS is the issuer's `iss` to the letter, or the name that you gave it.")]
 pub enum IssuerCommand {
     /// Register an issuer
-    Create(create::Create),
+    Create(Box<create::Create>),
     #[command(flatten)]
     Registered(Registered),
 }
@@ -44,7 +44,7 @@ pub enum Registered {
     /// Show one issuer: its keys, how old they are, and its audiences
     Show(Named),
     /// Change an issuer
-    Update(update::Update),
+    Update(Box<update::Update>),
     /// Fetch the keys of an issuer now, here and in every server
     Refresh(Named),
     /// Say of every rule and every trust whether a JWT keeps it, without using it up; exit 1 if it

@@ -36,7 +36,7 @@ use super::{Administered, Failure, Global, Output, PAGE, actor, every};
   grantor trust disable ci")]
 pub enum TrustCommand {
     /// Say what JWTs with these claims are worth
-    Create(Box<create::Create>),
+    Create(Box<create::CreateTrust>),
     #[command(flatten)]
     Registered(Registered),
 }

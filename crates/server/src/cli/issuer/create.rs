@@ -2,7 +2,9 @@
 
 use clap::Args;
 use grantor::{
-    admin::IssuerDocument,
+    admin::{IssuerDocument, Issuers, ServerTerms, TrustStores},
+    clock::Clock as _,
+    storage::MemoryStore,
     types::{IssuerId, Name},
 };
 use url::Url;
@@ -12,7 +14,7 @@ use super::{
     key_source::{FLAGS, KeySource},
     members::Members,
 };
-use crate::cli::{Administered, Failure, Global, actor};
+use crate::cli::{Administered, CLOCK, Failure, Global, actor, terms};
 
 /// Register an issuer: a third party whose JWTs may be worth something
 ///
@@ -53,6 +55,7 @@ impl Create {
             keys.ok_or_else(|| Failure::usage(format!("an issuer needs keys: name {FLAGS}")))?;
         let document = IssuerDocument::new(self.iss.clone(), self.name, keys);
         let document = document.with(&self.members.patch()?)?;
+        check(&document, &terms(&config))?;
         let admin = Administered::new(&config, global.open_or_create(&config)?);
         let check = Fetched::new(&config);
         let check = (!self.no_check).then_some(&check as _);
@@ -66,4 +69,12 @@ impl Create {
             ),
         )
     }
+}
+
+/// Succeeds if the issuer makes sense, whatever else is registered: what does not makes no database.
+fn check(document: &IssuerDocument, terms: &ServerTerms) -> Result<(), Failure> {
+    let nowhere = MemoryStore::new();
+    let issuers = Issuers::new(TrustStores::of(&nowhere), terms, CLOCK.now());
+    issuers.checked(document.clone())?;
+    Ok(())
 }

@@ -5,6 +5,7 @@ use grantor::{
     admin::{MadeTrust, NewTrust, TrustDocument},
     types::{IssuerId, Name},
 };
+use grantor_stores::sqlite::{Create, Upkeep};
 use serde_json::json;
 
 use super::{
@@ -31,7 +32,7 @@ use crate::cli::{
   grantor trust create batch --from cluster-a --pin /kubernetes.io/namespace=billing --pin /kubernetes.io/serviceaccount/name=deployer
   grantor trust create release --from github --pin repository_owner_id=123456 --pin repository_id=456789 --match 'ref=refs/heads/release/*'
   grantor trust create next --from github --pin repository_owner_id=123456 --condition \"assertion.event_name == 'push'\" --shadow")]
-pub struct Create {
+pub struct CreateTrust {
     /// Name of the trust
     name: Name,
     /// The issuer whose JWTs it takes, by `iss` or name
@@ -54,11 +55,15 @@ pub struct Create {
     options: Options,
 }
 
-impl Create {
+impl CreateTrust {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let config = global.start()?;
         let new = self.new_trust()?;
-        let admin = Administered::new(&config, global.open_or_create(&config)?);
+        let store = match new.issuer {
+            Some(_) => global.open_or_create(&config)?,
+            None => global.open_store(&config, Create::Never, Upkeep::ByOthers)?,
+        };
+        let admin = Administered::new(&config, store);
         let check = Fetched::new(&config);
         let check = (!self.no_check).then_some(&check as _);
         let made = admin.trusts().create(new, check, &actor()).await?;
@@ -74,6 +79,11 @@ impl Create {
         match (&self.template, &self.from) {
             (Some(name), _) => self.by_template(name),
             (None, Some(iss)) => {
+                if let Some(option) = self.options.any() {
+                    return Err(Failure::usage(format!(
+                        "--{option} is an option of templates; name one with --template"
+                    )));
+                }
                 let document = TrustDocument::new(self.name.clone(), iss.clone());
                 Ok(NewTrust::new(document.with(&self.members.of_new()?)?))
             }

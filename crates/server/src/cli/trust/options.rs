@@ -88,6 +88,11 @@ impl FromArgMatches for Options {
 }
 
 impl Options {
+    /// One that was named.
+    pub fn any(&self) -> Option<&'static str> {
+        self.0.keys().next().copied()
+    }
+
     /// What was named, for this template.
     pub fn of(&self, template: &Template) -> Result<TemplateOptions, Failure> {
         let is_known = |name: &&&str| template.options.iter().any(|option| option.name == **name);
