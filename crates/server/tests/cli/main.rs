@@ -3,6 +3,10 @@
 mod command_line;
 mod conformance;
 mod decisions;
+mod desk;
 mod doctor;
+mod issuers;
+mod templates;
+mod trusts;
 use grantor_testkit::binary as support;
 mod token_command;

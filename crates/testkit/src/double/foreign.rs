@@ -89,6 +89,11 @@ impl Foreign {
         }
     }
 
+    /// How much it was asked so far.
+    pub fn count(&self) -> usize {
+        self.double.count()
+    }
+
     /// The forms that came to this path.
     pub fn forms(&self, path: &str) -> Vec<Form> {
         let asked = self.double.asked_at(path);
