@@ -30,6 +30,7 @@ use cel::{
     },
 };
 use grantor_jose::Claims;
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize, Serializer};
 
 use self::input::Assertion;
@@ -75,7 +76,7 @@ pub struct Condition(Arc<Inner>);
 
 struct Inner {
     text: Box<str>,
-    checked: OnceLock<Result<Checked, ConditionError>>,
+    checked: OnceLock<Result<Arc<Checked>, ConditionError>>,
 }
 
 /// What is known of a text that is a condition.
@@ -100,7 +101,7 @@ impl Condition {
     /// # Errors
     /// [`ConditionError`]
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
-        let checked = syntax::checked(text)?;
+        let checked = known(text)?;
         Ok(Self(Arc::new(Inner {
             text: text.into(),
             checked: OnceLock::from(Ok(checked)),
@@ -178,9 +179,22 @@ impl Condition {
     }
 
     fn checked(&self) -> Result<&Checked, &ConditionError> {
-        let checked = || syntax::checked(&self.0.text);
-        self.0.checked.get_or_init(checked).as_ref()
+        let checked = self.0.checked.get_or_init(|| known(&self.0.text));
+        checked.as_ref().map(Arc::as_ref)
     }
+}
+
+/// Conditions that were checked. The trusts of an issuer are read again with each change of one, and
+/// many have the same condition.
+static KNOWN: LazyLock<Cache<Box<str>, Arc<Checked>>> = LazyLock::new(|| Cache::new(4096));
+
+fn known(text: &str) -> Result<Arc<Checked>, ConditionError> {
+    if let Some(checked) = KNOWN.get(text) {
+        return Ok(checked);
+    }
+    let checked = Arc::new(syntax::checked(text)?);
+    KNOWN.insert(text.into(), Arc::clone(&checked));
+    Ok(checked)
 }
 
 /// Operators and the functions of the standard library, with ours. Which of them a condition may

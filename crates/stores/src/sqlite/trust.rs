@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use grantor::{
-    registry::{Trust, Trusts},
+    registry::{Condition, Trust, Trusts},
     storage::StoreError,
     types::{ClientId, IssuerId, Name},
 };
@@ -121,6 +121,11 @@ pub(super) fn load_all(
         tracing::error!(trust, %error, "a stored trust is left out; remove it");
     };
     let trusts = read_each(connection, which, [issuer], leave_out)?;
+    for trust in &trusts {
+        if let Some(error) = trust.condition.as_ref().and_then(Condition::fault) {
+            tracing::error!(trust = %trust.name, %error, "the stored condition of a trust is none: the trust takes nothing");
+        }
+    }
     let trusts = Trusts::new(trusts.into_iter().map(Arc::new));
     Ok(Some(Arc::new(trusts)))
 }

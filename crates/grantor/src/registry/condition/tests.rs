@@ -314,7 +314,7 @@ fn hostile() -> Vec<String> {
 #[test]
 fn ta31_hostile_texts_are_refused_within_100_ms() {
     for (number, text) in hostile().iter().enumerate() {
-        let (refused, took) = shortest(|| Condition::parse(text).err());
+        let (refused, took) = shortest(|| syntax::checked(text).err());
         let shown: String = text.chars().take(60).collect();
         assert!(took < Duration::from_millis(100), "{shown}: {took:?}");
         assert!(number >= REFUSED || refused.is_some(), "{shown} is taken");
@@ -770,6 +770,18 @@ fn claims_are_read_once_for_several_conditions() {
     ] {
         assert_eq!(parse(text).holds_of(&input), Ok(true), "{text}");
     }
+}
+
+#[test]
+fn a_text_is_checked_once_for_all_trusts_that_have_it() {
+    let text = "assertion.checked_once == 'x'";
+    let (parsed, stored) = (parse(text), Condition::stored(text));
+    let checked = |condition: &Condition| std::ptr::from_ref(condition.checked().expect("one"));
+    assert_eq!(checked(&parsed), checked(&stored));
+    assert_ne!(
+        checked(&parsed),
+        checked(&parse("assertion.checked_twice == 'x'"))
+    );
 }
 
 #[test]
