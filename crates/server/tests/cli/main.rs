@@ -10,3 +10,4 @@ mod templates;
 mod trusts;
 use grantor_testkit::binary as support;
 mod token_command;
+mod workloads;
