@@ -26,12 +26,15 @@ use grantor::{
         json::Object, sign,
     },
     keys::{Candidate, KeySource},
-    registry::{Actor, Client, ClientMetadata, Condition, Pin, PinValue, Trust, Trusts},
+    registry::{
+        Actor, Client, ClientMetadata, Condition, KeyOrigin, Pin, PinValue, Trust, TrustedIssuer,
+        Trusts, UploadedKey,
+    },
     remote::{Fetch, FetchError},
     resource::Validator,
     server::{self, AuthorizationServer},
-    storage::{Claim, MemoryStore, Registries, ReplayGuard, ReplayKey, StoreError, Used},
-    types::{AuthMethod, ClientId, Issuer, IssuerId},
+    storage::{Change, Claim, MemoryStore, Registries, ReplayGuard, ReplayKey, StoreError, Used},
+    types::{AuthMethod, ClaimPath, ClientId, Issuer, IssuerId, Name},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::NewAssertion;
@@ -138,6 +141,14 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         name: "server: RS256 grant to ES256 JWT, without HTTP, replay in SQLite",
         prepare: server_with_sqlite,
+    },
+    Operation {
+        name: "server: RS256 grant of an issuer, 3 pins and a condition, 10 trusts",
+        prepare: || foreign(10),
+    },
+    Operation {
+        name: "server: RS256 grant of an issuer, 3 pins and a condition, 10000 trusts",
+        prepare: || foreign(10_000),
     },
     Operation {
         name: "client: a token that is kept",
@@ -427,6 +438,88 @@ fn server_with_sqlite() -> Work {
         let _ = &directory;
         runtime.block_on(grant());
     })
+}
+
+/// A JWT as GitHub Actions issues them, for one of many trusts.
+fn foreign(count: usize) -> Work {
+    let (signing, verification) = key_pair(Algorithm::Rs256);
+    let (store, now) = (Arc::new(MemoryStore::new()), SystemClock.now());
+    let id = IssuerId::parse("https://token.actions.githubusercontent.com").expect("an issuer");
+    let keys = vec![UploadedKey::new(verification.into(), now)];
+    let name = |text: &str| Name::parse(text).expect("a name");
+    let mut issuer = TrustedIssuer::new(
+        id.clone(),
+        name("github"),
+        KeyOrigin::Uploaded { keys },
+        now,
+    );
+    let claim = |text: &str| text.parse::<ClaimPath>().expect("a claim");
+    issuer.tenant_claims = vec![claim("repository_owner_id")];
+    let by = Actor::program("bench");
+    at_once(store.issuer_registry().create(issuer, &by)).expect("registered");
+    let client_id = ClientId::parse("deployer").expect("a client_id");
+    let metadata = ClientMetadata::new(client_id.clone(), AuthMethod::NONE, now);
+    let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
+    at_once(store.clients().create(client, &by)).expect("registered");
+    let trusts = (0..count).map(|number| {
+        let mut trust = Trust::new(
+            name(&format!("ci-{number}")),
+            id.clone(),
+            client_id.clone(),
+            now,
+        );
+        let pin = |path: &str, text: String| Pin::new(claim(path), PinValue::Text(text));
+        trust.pins = vec![
+            pin("repository_owner_id", "123456".to_owned()),
+            pin("repository_id", (456_789 + number).to_string()),
+            pin("ref", "refs/heads/main".to_owned()),
+        ];
+        let condition = "assertion.event_name in ['push','release','workflow_dispatch','schedule']";
+        trust.condition = Some(Condition::parse(condition).expect("a condition"));
+        Change::Create(trust)
+    });
+    at_once(store.trust_registry().apply(trusts.collect(), &by)).expect("registered");
+    let server = AuthorizationServer::builder(self::issuer())
+        .store(store.clone())
+        .trusted_issuers(store)
+        .replay(Arc::new(Forgetful))
+        .standard()
+        .build();
+    let server = server.expect("a server");
+    let body = Bytes::from(grant_form(&github_token(&signing, now)));
+    let grant = async move || {
+        let request = Request::post("/token")
+            .header(header::CONTENT_TYPE, FORM)
+            .body(Full::new(body.clone()));
+        let response = server.respond(request.expect("a request")).await;
+        assert_eq!(response.status(), 200);
+    };
+    at_once(grant());
+    Box::new(move || at_once(grant()))
+}
+
+/// With every claim that GitHub sends.
+fn github_token(key: &SigningKey, now: UnixTime) -> String {
+    let claims = serde_json::json!({
+        "iss": "https://token.actions.githubusercontent.com", "aud": ISSUER,
+        "sub": "repo:acme@123456/widgets@456789:ref:refs/heads/main",
+        "jti": "6f4762ed-0ca0-4c4b-9f2c-5d0c7c5ac1ef",
+        "iat": now.seconds(), "nbf": now.seconds() - 600, "exp": now.seconds() + 3600,
+        "repository": "acme/widgets", "repository_id": "456789", "repository_owner": "acme",
+        "repository_owner_id": "123456", "repository_visibility": "private",
+        "ref": "refs/heads/main", "ref_type": "branch", "ref_protected": "true", "head_ref": "",
+        "base_ref": "", "sha": "9f31e3f0b1a35d7ff4a8bd1bd0d9ef31bd7dd9e4", "event_name": "push",
+        "workflow": "release",
+        "workflow_ref": "acme/widgets/.github/workflows/release.yml@refs/heads/main",
+        "workflow_sha": "9f31e3f0b1a35d7ff4a8bd1bd0d9ef31bd7dd9e4",
+        "job_workflow_ref": "acme/shared/.github/workflows/deploy.yml@refs/heads/main",
+        "job_workflow_sha": "1b31e3f0b1a35d7ff4a8bd1bd0d9ef31bd7dd9e4", "environment": "prod",
+        "actor": "jo", "actor_id": "12", "run_id": "77", "run_number": "10", "run_attempt": "1",
+        "runner_environment": "github-hosted", "environment_node_id": "EN_1",
+        "check_run_id": "9", "enterprise": "acme-corp", "enterprise_id": "2",
+        "repo_property_team": "web",
+    });
+    sign(key, Some("JWT"), claims.to_string().as_bytes()).expect("a JWT")
 }
 
 /// A server that remembers assertions in `replay`, and a request for a token, the same each time.

@@ -50,7 +50,8 @@ pub(crate) struct Cached<S: Feed> {
     generation: Generation,
     names: Arc<KnownNames>,
     clients: Entries<ClientId, Arc<Client>>,
-    subjects: Entries<SubjectId, Subject>,
+    /// Those that were asked for, also if they are not there: trusts ask for names that nobody has.
+    subjects: Entries<SubjectId, Option<Subject>>,
     permissions: Entries<(ClientId, SubjectId), Permissions>,
     /// One entry, for all issuers.
     issuers: Entries<(), Arc<Issuers>>,
@@ -148,10 +149,11 @@ impl<S: Feed + Load> Cached<S> {
     /// A subject.
     pub(crate) async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
         if let Some(subject) = self.subjects.get(id) {
-            return Ok(Some(subject));
+            return Ok(subject);
         }
-        let load = || self.source.subject(id);
-        Box::pin(self.subjects.load(&self.generation, id, load)).await
+        let load = async || self.source.subject(id).await.map(Some);
+        let loaded = Box::pin(self.subjects.load(&self.generation, id, load)).await;
+        loaded.map(Option::flatten)
     }
 
     /// All permissions of a client for a subject: one entry, whoever gave them.
