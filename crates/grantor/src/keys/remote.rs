@@ -255,11 +255,16 @@ impl Owned {
             let other = refreshing.other_than(&keys).await;
             keys = other.ok().flatten().unwrap_or(keys);
         }
-        candidates(&keys, header)
+        let last_failure = || Some(refreshing.standing().failure?.1);
+        candidates(&keys, header, last_failure)
     }
 }
 
-fn candidates(keys: &KeySet, header: &Header) -> Result<Vec<Candidate>, KeyError> {
+fn candidates(
+    keys: &KeySet,
+    header: &Header,
+    last_failure: impl FnOnce() -> Option<Arc<KeySetError>>,
+) -> Result<Vec<Candidate>, KeyError> {
     let source = |index: usize| KeySource::Published(index + 1);
     let candidate = |(index, key): (usize, &Arc<VerificationKey>)| Candidate {
         key: key.clone(),
@@ -277,7 +282,7 @@ fn candidates(keys: &KeySet, header: &Header) -> Result<Vec<Candidate>, KeyError
             source_of_key: source(skipped.index),
             error: skipped.reason.clone(),
         },
-        None => KeyError::UnknownKeyId,
+        None => KeyError::NotPublished(last_failure()),
     })
 }
 

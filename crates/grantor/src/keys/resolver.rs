@@ -9,6 +9,7 @@ use grantor_jose::{Algorithm, Header, JwkError, VerificationKey};
 use crate::{
     clock::UnixTime,
     registry::{Client, ClientKey, TrustedIssuer},
+    remote::KeySetError,
     storage::StoreError,
     types::{AuthMethod, Needs},
 };
@@ -92,6 +93,10 @@ pub enum KeyError {
     /// The client has no key of this `kid` (RFC 7515 §4.1.4).
     #[error("the client has no key with this kid")]
     UnknownKeyId,
+    /// The party publishes its keys, and none that is held has this `kid`. With why there are no newer
+    /// ones, where the last fetch failed.
+    #[error("no published key has this kid{}", since(.0.as_ref()))]
+    NotPublished(Option<Arc<KeySetError>>),
     /// None of the client's keys may be used with this algorithm.
     #[error("the client has no key for algorithm {0}")]
     NoKeyForAlgorithm(Algorithm),
@@ -120,6 +125,11 @@ pub enum KeyError {
     /// The key's source failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn since(failure: Option<&Arc<KeySetError>>) -> String {
+    let failure = failure.map(|error| format!(", and the last fetch failed: {error}"));
+    failure.unwrap_or_default()
 }
 
 /// Resolves a client's key.

@@ -192,6 +192,7 @@ impl KeySet {
     }
 
     /// The keys that cannot be used.
+    #[cfg(feature = "server")]
     pub(crate) fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }

@@ -262,6 +262,7 @@ impl Refusal {
                 Self::busy(Rule::IssuerKeys).retrying(Retry::Unavailable(Self::KEYS_WAIT))
             }
             KeyError::UnknownKeyId
+            | KeyError::NotPublished(_)
             | KeyError::NoKeyForAlgorithm(_)
             | KeyError::KeyExpired { .. }
             | KeyError::KeyUnusable { .. }

@@ -199,7 +199,8 @@ fn key(party: &str, error: &KeyError) -> Failing {
         KeyError::Store(_) => Failing::before(Rule::Key),
         KeyError::Unavailable(error) => Failing::before(Rule::Key).got(error),
         KeyError::UnknownKeyId => own,
-        KeyError::NoKeyForAlgorithm(_)
+        KeyError::NotPublished(_)
+        | KeyError::NoKeyForAlgorithm(_)
         | KeyError::KeyExpired { .. }
         | KeyError::KeyUnusable { .. }
         | KeyError::SecretExpired => own.got(error),
@@ -339,6 +340,7 @@ mod tests {
         let source_of_key = KeySource::Registered(1);
         every!(KeyError:
             KeyError::UnknownKeyId => [(KeyError::UnknownKeyId, Key)],
+            KeyError::NotPublished(_) => [(KeyError::NotPublished(None), Key)],
             KeyError::NoKeyForAlgorithm(_) => [
                 (KeyError::NoKeyForAlgorithm(Algorithm::Es256), Key),
             ],

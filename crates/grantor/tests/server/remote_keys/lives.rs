@@ -167,6 +167,12 @@ async fn t053_operators_see_what_is_held_and_why_there_is_nothing_newer() {
     bench.web.says(JWKS, Page::text(500, ""));
     bench.set(700.0);
     accepted("stale", bench.takes(&issuer, &token(&keys::P256)).await);
+    let other = bench.takes(&issuer, &token(&keys::ED25519)).await;
+    let why = other.expect_err("another key").to_string();
+    assert!(
+        why.contains("no published key") && why.contains("500"),
+        "{why}"
+    );
     let status = bench.keys.status(&issuer).expect("a status");
     let held = status.held.expect("held keys");
     let ends = (held.loaded_at, held.life_ends, held.stale_ends);

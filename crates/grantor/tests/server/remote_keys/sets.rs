@@ -265,7 +265,7 @@ async fn t009_an_empty_bundle_revokes_all_keys_at_once() {
         let result = bench.takes(&issuer, &svid).await;
         let is_refused = matches!(
             result,
-            Err(KeyError::UnknownKeyId | KeyError::KeyUnusable { .. })
+            Err(KeyError::NotPublished(_) | KeyError::KeyUnusable { .. })
         );
         assert!(is_refused, "{result:?}");
         assert!(bench.held(&issuer).keys.is_empty());

@@ -399,7 +399,7 @@ pub(crate) fn anonymous(key: &Key) -> String {
 #[track_caller]
 pub(crate) fn unknown(row: &str, result: Result<(), KeyError>) {
     assert!(
-        matches!(result, Err(KeyError::UnknownKeyId)),
+        matches!(result, Err(KeyError::NotPublished(_))),
         "{row}: {result:?}"
     );
 }
