@@ -8,3 +8,4 @@ mod lives;
 mod sets;
 mod storms;
 mod web;
+mod wire;
