@@ -55,6 +55,12 @@ impl Templates {
     pub fn get(name: &str) -> Result<&'static Template, Error> {
         find(name).ok_or_else(|| Error::NotFound(Named::Template(name.to_owned())))
     }
+
+    /// The template that an issuer was made by, or else that knows its `iss`.
+    pub fn of(iss: &str, made_by: Option<&TemplateRef>) -> Option<&'static Template> {
+        let made_by = made_by.and_then(|template| find(&template.name));
+        made_by.or_else(|| of_iss(iss))
+    }
 }
 
 fn find(name: &str) -> Option<&'static Template> {
@@ -64,9 +70,7 @@ fn find(name: &str) -> Option<&'static Template> {
 
 /// The template that an issuer was made by, or that knows its `iss`.
 pub(super) fn of_issuer(issuer: &TrustedIssuer) -> Option<&'static Template> {
-    let made_by = issuer.template.as_ref();
-    let made_by = made_by.and_then(|template| find(&template.name));
-    made_by.or_else(|| of_iss(issuer.id.as_str()))
+    Templates::of(issuer.id.as_str(), issuer.template.as_ref())
 }
 
 /// The template that knows this `iss`, however an issuer is made.
@@ -341,11 +345,18 @@ pub struct Hints {
     /// How the platform gives another JWT, where each is for one use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<String>,
-    /// How the audience is asked for; `{audience}` stands for that of this server.
+    /// How the audience is asked for, which `AUDIENCE` stands for.
     pub audience: String,
     /// What is changed on the platform's side, by claim.
     #[serde(default)]
     pub claims: BTreeMap<ClaimPath, String>,
+}
+
+impl Hints {
+    /// How this audience is asked for.
+    pub fn audience_of(&self, audience: &str) -> String {
+        self.audience.replace("AUDIENCE", audience)
+    }
 }
 
 impl Template {

@@ -13,6 +13,8 @@ use super::{Administered, Failure, trust};
 pub struct Advice {
     issuer: IssuerDocument,
     template: Option<&'static Template>,
+    /// What `aud` is expected to be.
+    audience: String,
 }
 
 impl Advice {
@@ -23,9 +25,14 @@ impl Advice {
             Err(admin::Error::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let template = issuer.template.as_ref();
-        let template = template.and_then(|template| Templates::get(&template.name).ok());
-        Ok(Some(Self { issuer, template }))
+        let template = Templates::of(issuer.iss.as_str(), issuer.template.as_ref());
+        let audience = issuer.audiences.first().cloned();
+        let audience = audience.unwrap_or_else(|| admin.terms.issuer.to_string());
+        Ok(Some(Self {
+            issuer,
+            template,
+            audience,
+        }))
     }
 
     /// What to do where this rule is broken, and its trusts made this of the JWT; nothing where it
@@ -62,7 +69,7 @@ impl Advice {
             ),
             Rule::Audience => format!(
                 "Have the job ask for an expected audience{}, or take what it sends with `grantor issuer update {name} --audience AUD`.",
-                told(hints.map(|hints| &*hints.audience))
+                told(hints.map(|hints| hints.audience_of(&self.audience)).as_deref())
             ),
             Rule::Expiry | Rule::IssuedAt => format!(
                 "Have the job get a JWT just before it asks, and compare the clocks; longer ones are taken with `grantor issuer update {name} --max-lifetime TIME`."

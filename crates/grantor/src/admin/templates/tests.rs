@@ -104,6 +104,10 @@ fn t095_the_file_has_each_template_once_and_each_says_what_it_is() {
             "{}",
             template.name
         );
+        for claim in template.options.iter().flat_map(|option| &option.pins) {
+            let hint = template.hints.claims.get(claim);
+            assert!(hint.is_some(), "{}: {claim}", template.name);
+        }
         assert!(!template.near_misses.is_empty(), "{}", template.name);
         let is_once = template.replay != ReplayPolicy::Reusable;
         assert_eq!(template.hints.once.is_some(), is_once, "{}", template.name);
