@@ -9,7 +9,9 @@ use super::{Condition, Revision, TemplateRef, is_default};
 use crate::{
     assertion::Usage,
     clock::UnixTime,
-    types::{ClaimPath, ClientId, Glob, IdentifierError, IssuerId, Name, Scope, SubjectId},
+    types::{
+        ClaimPath, ClientId, Glob, IdentifierError, IssuerId, Name, Scope, SubjectId, is_unseen,
+    },
 };
 
 /// The value that a pinned claim has: of this type, and no other. A list never equals a scalar.
@@ -135,6 +137,9 @@ pub enum Unmapped {
     /// It is neither a string that has characters, nor an integer up to 2^53 - 1.
     #[error("claim {0} is neither a string that is not empty nor an integer below 2^53")]
     WrongType(ClaimPath),
+    /// It has characters that nobody sees, or that move others: two subjects would look alike.
+    #[error("claim {0} has control, direction or invisible characters")]
+    Unseen(ClaimPath),
     /// What comes of it is no subject.
     #[error("the mapped subject {0}")]
     NotASubject(#[from] IdentifierError),
@@ -176,9 +181,9 @@ impl SubjectMapping {
     pub fn subject(&self, claims: &Claims) -> Result<SubjectId, Unmapped> {
         match self {
             Self::Fixed(subject) => Ok(subject.clone()),
-            Self::Claim(claim) | Self::Existing(claim) => {
-                Ok(SubjectId::parse(&value_of(claim, claims)?)?)
-            }
+            Self::Claim(claim) => Ok(SubjectId::parse(&seen_value_of(claim, claims)?)?),
+            // Whoever is registered is who the operator says.
+            Self::Existing(claim) => Ok(SubjectId::parse(&value_of(claim, claims)?)?),
             Self::Template(template) => template.subject(claims),
         }
     }
@@ -214,6 +219,15 @@ fn value_of(claim: &ClaimPath, claims: &Claims) -> Result<String, Unmapped> {
             _ => Err(wrong()),
         },
         Some(_) => Err(wrong()),
+    }
+}
+
+/// As [`value_of`], without characters that nobody sees.
+fn seen_value_of(claim: &ClaimPath, claims: &Claims) -> Result<String, Unmapped> {
+    let value = value_of(claim, claims)?;
+    match value.chars().any(is_unseen) {
+        true => Err(Unmapped::Unseen(claim.clone())),
+        false => Ok(value),
     }
 }
 
@@ -302,7 +316,7 @@ impl SubjectTemplate {
         let mut subject = String::new();
         for (index, part) in self.parts.iter().enumerate() {
             subject.push_str(&part.literal);
-            let value = value_of(&part.claim, claims)?;
+            let value = seen_value_of(&part.claim, claims)?;
             match self.parts.get(index + 1) {
                 Some(next) => subject.push_str(&escaped(&value, &next.literal)),
                 None => subject.push_str(&value),
@@ -509,6 +523,13 @@ impl Trust {
                 .condition
                 .as_ref()
                 .is_none_or(|condition| condition.holds(claims) == Ok(true))
+    }
+
+    /// Whether a JWT with these claims is of its tenant, of an issuer that these claims tell the
+    /// tenants of apart: one of them is pinned, and the pin holds.
+    pub fn is_of_tenant(&self, tenant_claims: &[ClaimPath], claims: &Claims) -> bool {
+        let mut pins = self.pins.iter();
+        pins.any(|pin| tenant_claims.contains(&pin.claim) && pin.holds(claims))
     }
 
     /// Whether it has this use.

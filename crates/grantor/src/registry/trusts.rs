@@ -69,7 +69,7 @@ pub struct Trusts {
     /// Those without pins.
     unpinned: Vec<usize>,
     shadows: Vec<usize>,
-    /// The values that claims are pinned to.
+    /// The values that claims are pinned to by trusts that grant something.
     pinned: HashMap<ClaimPath, HashSet<PinValue>>,
 }
 
@@ -100,7 +100,8 @@ impl Trusts {
             }
         }
         let mut pinned: HashMap<ClaimPath, HashSet<PinValue>> = HashMap::new();
-        for pin in all.iter().flat_map(|trust| &trust.pins) {
+        let granting = all.iter().filter(|trust| trust.mode != Mode::Shadow);
+        for pin in granting.flat_map(|trust| &trust.pins) {
             let values = pinned.entry(pin.claim.clone()).or_default();
             values.insert(pin.value.clone());
         }
@@ -157,8 +158,8 @@ impl Trusts {
         self.shadows.iter().map(|index| &self.all[*index])
     }
 
-    /// Whether one of the claims that tell tenants apart has a value that some trust pins. On an
-    /// issuer that strangers share nothing is told before.
+    /// Whether one of the claims that tell tenants apart has a value that some trust pins which is
+    /// no shadow. On an issuer that strangers share nothing is told before.
     pub fn know_tenant(&self, tenant_claims: &[ClaimPath], claims: &Claims) -> bool {
         tenant_claims.iter().any(|claim| {
             let Some(pinned) = self.pinned.get(claim) else {

@@ -187,17 +187,20 @@ pub(super) async fn choose(
     tried: &mut Tried,
 ) -> Result<Arc<Trust>, TrustError> {
     let trusts = context.trusts(issuer).await?;
-    let is_told = !issuer.is_shared() || trusts.know_tenant(&issuer.tenant_claims, claims);
+    let tenants = &issuer.tenant_claims;
+    let is_told = !issuer.is_shared() || trusts.know_tenant(tenants, claims);
+    // Nobody reads of the trusts of others.
+    let is_theirs = |trust: &Trust| !issuer.is_shared() || trust.is_of_tenant(tenants, claims);
+    let is_shown = |trust: &Trust| trust.mode != Mode::Shadow && is_theirs(trust);
     let takes = |trust: &&Arc<Trust>| {
         trust.mode == Mode::On && asking.sets_aside(trust).is_none() && trust.takes(claims)
     };
     let mut taking = trusts.candidates(claims).into_iter().filter(takes);
     let (first, second) = (taking.next().cloned(), taking.next());
-    if is_told {
-        let asked = trusts.shadows().take(SHADOWS);
-        let asked = asked.filter(|trust| asking.sets_aside(trust).is_none());
-        tried.shadows = asked.map(|trust| TrustCheck::of(trust, claims)).collect();
-    }
+    let asked = trusts.shadows().take(LOOKED_AT);
+    let asked = asked.filter(|trust| asking.sets_aside(trust).is_none() && is_theirs(trust));
+    let asked = asked.take(SHADOWS);
+    tried.shadows = asked.map(|trust| TrustCheck::of(trust, claims)).collect();
     match (first, second) {
         (Some(only), None) if only.needs_client_auth && !asking.is_proven => {
             Err(TrustError::NeedsClientAuth(only.name.clone()))
@@ -206,7 +209,7 @@ pub(super) async fn choose(
         (Some(first), Some(second)) => {
             let names = [&first, second].into_iter().chain(taking);
             let names = names.map(|trust| trust.name.clone()).collect();
-            (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST);
+            (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST, is_shown);
             Err(TrustError::Several(names))
         }
         (None, _) if !is_told => {
@@ -217,7 +220,7 @@ pub(super) async fn choose(
             })
         }
         (None, _) => {
-            (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST);
+            (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST, is_shown);
             let nearest = tried.trusts.first().cloned().map(Box::new);
             Err(TrustError::NotTaken { is_told, nearest })
         }
@@ -232,18 +235,19 @@ pub(super) async fn all(
     asking: Asking<'_>,
 ) -> Result<Vec<TrustCheck>, StoreError> {
     let trusts = context.trusts(issuer).await?;
-    Ok(nearest(&trusts, claims, asking, usize::MAX).0)
+    Ok(nearest(&trusts, claims, asking, usize::MAX, |_| true).0)
 }
 
-/// The trusts that came nearest, and how many others there are.
+/// The trusts that came nearest of those that are shown, and how many others there are.
 fn nearest(
     trusts: &Trusts,
     claims: &Claims,
     asking: Asking<'_>,
     most: usize,
+    is_shown: impl Fn(&Trust) -> bool,
 ) -> (Vec<TrustCheck>, u32) {
-    let looked_at = LOOKED_AT.max(most);
-    let checked = trusts.all().iter().take(looked_at).map(|trust| {
+    let shown = trusts.all().iter().filter(|trust| is_shown(trust));
+    let checked = shown.take(LOOKED_AT.max(most)).map(|trust| {
         let set_aside = asking.sets_aside(trust);
         TrustCheck::of(trust, claims).aside(set_aside)
     });

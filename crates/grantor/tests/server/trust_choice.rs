@@ -266,6 +266,8 @@ async fn t025_t026_ta35_ta36_the_mapped_subject_is_of_the_right_type_and_nobody_
         ("claim:who", "\"\"", None),
         ("claim:who", "\" \"", None),
         ("claim:who", "\"a\\u0007b\"", None),
+        ("claim:who", "\"a\\u202eb\"", None),
+        ("template:ci:{who}", "\"\\u200b\"", None),
         ("claim:missing", "\"x\"", None),
         ("template:ci:{who}", "\"{sub}\"", Some("ci:{sub}")),
         ("template:ci:{who}", "\"${sub}\"", Some("ci:${sub}")),
@@ -554,6 +556,8 @@ async fn t031_t032_the_record_has_what_the_trust_mentions_and_the_sender_reads_t
 #[tokio::test]
 async fn t033_ta65_a_shadow_changes_no_answer_and_is_recorded() {
     let (world, idp) = world().await;
+    let other = |tenant: &str| form(idp.jwt().text("tenant", tenant), &idp.key);
+    let without = world.send(&other("43")).await;
     world.trusted_client("writer").await;
     for (name, tenant) in [("would", "42"), ("would-not", "43")] {
         world
@@ -575,6 +579,14 @@ async fn t033_ta65_a_shadow_changes_no_answer_and_is_recorded() {
         .map(|shadow| (shadow.trust.as_str(), shadow.takes()))
         .collect();
     assert_eq!(shadows, [("would", true), ("would-not", false)]);
+    // What a shadow would have taken is refused in the words of the others, and so is the rest.
+    for tenant in ["43", "44"] {
+        let with = world.send(&other(tenant)).await;
+        assert_eq!(with.description(), without.description(), "{tenant}");
+        let explained = with.decision.explanation.as_ref().expect("a table");
+        let trusts = explained.trusts.iter().map(|trust| trust.trust.as_str());
+        assert_eq!(trusts.collect::<Vec<_>>(), ["ci"], "{tenant}");
+    }
     // Alone it grants nothing, and uses nothing up.
     change_trust(&world, "ci", |trust| trust.mode = Mode::Off).await;
     let form = Form::new(JWT_BEARER).with("assertion", &idp.token());
@@ -619,6 +631,34 @@ async fn t043_on_a_shared_issuer_a_stranger_learns_what_a_forger_does() {
         answer.description(),
         "claim ref is not what trust ci expects"
     );
+    // Nothing is told of the trusts of other tenants, however near they come; a shadow makes nobody
+    // known.
+    for (name, tenant, mode) in [("a-near", "44", Mode::On), ("b-shadow", "43", Mode::Shadow)] {
+        world
+            .trust(&shared, name, "deployer", |trust| {
+                trust.pins = vec![pin("tenant", tenant)];
+                trust.mode = mode;
+            })
+            .await;
+    }
+    let far = shared.jwt().text("ref", "refs/heads/x").text("sub", "x");
+    change_trust(&world, "ci", |trust| {
+        trust.pins.push(pin("sub", "repo:acme/widgets"));
+    })
+    .await;
+    let answer = world.send(&form(far, &shared.key)).await;
+    assert_eq!(
+        answer.description(),
+        "claim ref is not what trust ci expects"
+    );
+    let explained = answer.decision.explanation.as_ref().expect("a table");
+    assert_eq!(explained.trusts.len(), 1);
+    let stranger = shared.jwt().text("tenant", "43");
+    let answer = world.send(&form(stranger, &shared.key)).await;
+    assert_eq!(answer.description(), forged.description());
+    let shadows = answer.decision.shadows.iter();
+    let shadows: Vec<_> = shadows.map(|shadow| shadow.trust.as_str()).collect();
+    assert_eq!(shadows, ["b-shadow"]);
     // What concerns us alone is told to anybody.
     let late = shared
         .jwt()
