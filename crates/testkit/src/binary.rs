@@ -3,6 +3,8 @@
 //! for no others.
 
 pub mod browser;
+pub mod clock;
+pub mod flood;
 pub mod frames;
 
 use std::{

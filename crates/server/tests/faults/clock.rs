@@ -12,8 +12,7 @@ use crate::{
     load::Load,
     lock::other,
     oracle::{Fate, Kept},
-    shim::Clock,
-    support::{grantor, held_address},
+    support::{clock::Clock, grantor, held_address},
     world::{Use, Wire, World, run},
 };
 
@@ -24,7 +23,7 @@ const DAY: i64 = 24 * HOUR;
 fn clocked(test: &str) -> Option<(World, Clock)> {
     match Clock::new() {
         Ok(clock) => {
-            let world = clock.restart(World::start());
+            let world = World::start().under(&clock);
             Some((world, clock))
         }
         Err(why) => {
@@ -159,7 +158,7 @@ fn no_step_of_the_clock_under_load_lets_a_used_assertion_in_again() {
     }
     lets_nothing_in(&world, &all, "after all");
     world.serves("after all");
-    let world = clock.restart(world);
+    let world = world.under(&clock);
     lets_nothing_in(&world, &all, "after all, started anew");
     world.serves("after all, started anew");
 }
@@ -177,7 +176,7 @@ fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
     for step in [-DAY, -2 * HOUR, 2 * HOUR] {
         clock.set(step);
         world.wire.set_clock(step * 1000);
-        world = clock.restart(world);
+        world = world.under(&clock);
         is_at(&world, step);
         serves_or_says_why(&world, &format!("started {step} s off"));
         lets_nothing_in(&world, &kept, &format!("started {step} s off"));
@@ -189,7 +188,7 @@ fn no_start_under_a_wrong_clock_lets_a_used_assertion_in_again() {
         }
         clock.set(0);
         world.wire.set_clock(0);
-        world = clock.restart(world);
+        world = world.under(&clock);
         lets_nothing_in(&world, &kept, &format!("started anew after {step} s"));
         match step < 0 {
             true => kept.holds(&world, &format!("started anew after {step} s")),
@@ -298,7 +297,7 @@ fn commands_and_keys_work_with_a_clock_that_is_behind() {
         );
     }
     kept.holds(&world, "set right");
-    let world = clock.restart(world);
+    let world = world.under(&clock);
     kept.holds(&world, "set right, and started anew");
 }
 

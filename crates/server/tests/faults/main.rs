@@ -13,6 +13,5 @@ mod load;
 mod lock;
 mod log;
 mod oracle;
-mod shim;
 mod start;
 mod world;

@@ -23,8 +23,8 @@ use crate::{
     load::Load,
     oracle::Kept,
     support::{
-        Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, escape, finished, grantor,
-        read_answer, signing_key,
+        Answer, CLIENT_ASSERTION, Finished, JWT_BEARER, Server, clock::Clock, escape, finished,
+        grantor, read_answer, signing_key,
     },
 };
 
@@ -91,6 +91,14 @@ impl World {
         self.server.kill();
         Self {
             server: self.server.restart_in(script, variables),
+            ..self
+        }
+    }
+
+    /// Ends the process and starts it anew under this clock.
+    pub fn under(self, clock: &Clock) -> Self {
+        Self {
+            server: clock.restart(self.server),
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! An authorization server that answers by script, on a real port, and remembers what it was asked.
 
 pub mod asked;
+pub mod canary;
 pub mod foreign;
 pub mod publisher;
 pub mod reply;
@@ -21,9 +22,10 @@ use serde_json::Value;
 use crate::wait;
 
 pub use asked::{Asked, ReadJwt};
+pub use canary::{Canary, Raw};
 pub use foreign::{Foreign, Script};
 pub use publisher::Publisher;
-pub use reply::{Body, Reply, answer, redirect, refusal, text, token, with_header};
+pub use reply::{Body, Gate, Reply, answer, redirect, refusal, text, token, with_header};
 
 /// A running server. It ends with the runtime that it was started on.
 #[derive(Clone)]

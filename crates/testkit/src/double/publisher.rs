@@ -13,7 +13,7 @@ use grantor::{
 };
 use serde_json::{Value, json};
 
-use super::{Asked, Double, Reply};
+use super::{Asked, Dates, Double, Reply};
 use crate::{
     NOW, at,
     forge::{Jwt, Key, quote},
@@ -23,6 +23,8 @@ use crate::{
 pub const AUDIENCE: &str = "https://api.example/invoices";
 
 pub const METADATA: &str = "/.well-known/oauth-authorization-server";
+/// Where OpenID providers have theirs.
+pub const OPENID: &str = "/.well-known/openid-configuration";
 pub const JWKS: &str = "/jwks";
 pub const INTROSPECT: &str = "/introspect";
 
@@ -31,28 +33,54 @@ pub const INTROSPECT: &str = "/introspect";
 pub struct Publisher {
     pub issuer: String,
     double: Double,
-    script: Arc<Mutex<HashMap<String, Reply>>>,
+    script: Script,
+}
+
+/// What is answered at each path; 404 at others.
+type Script = Arc<Mutex<HashMap<String, Reply>>>;
+
+fn reply(script: &Script, path: &str) -> Reply {
+    let script = script.lock().unwrap_or_else(PoisonError::into_inner);
+    let reply = script.get(path).cloned();
+    reply.unwrap_or_else(|| Reply::status(404))
 }
 
 impl Publisher {
     /// A server that publishes these keys, and has metadata.
     pub async fn of(keys: &[&Key]) -> Self {
-        let script: Arc<Mutex<HashMap<String, Reply>>> = Arc::default();
+        let script = Script::default();
         let said = Arc::clone(&script);
-        let double = Double::start(move |_, asked| {
-            let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            let reply = said.get(asked.uri.path()).cloned();
-            reply.unwrap_or_else(|| Reply::status(404)).answer()
-        })
-        .await;
+        let double = Double::start(move |_, asked| reply(&said, asked.uri.path()).answer()).await;
+        Self::new(double, script, METADATA, keys)
+    }
+
+    /// An OpenID provider that publishes these keys, on a thread of its own: for tests without a
+    /// runtime. The thread ends with the test program.
+    pub fn apart(keys: &[&Key]) -> Self {
+        let script = Script::default();
+        let said = Arc::clone(&script);
+        let (double, listener) = Double::bind();
+        let serving = double.clone();
+        serving.serve_apart(listener, Dates::Right, move |_, asked| {
+            reply(&said, asked.uri.path()).answer()
+        });
+        Self::new(double, script, OPENID, keys)
+    }
+
+    fn new(double: Double, script: Script, metadata_path: &str, keys: &[&Key]) -> Self {
         let publisher = Self {
             issuer: double.url.clone(),
             double,
             script,
         };
-        publisher.says(METADATA, Reply::json(&publisher.metadata()));
+        publisher.says(metadata_path, Reply::json(&publisher.metadata()));
         publisher.publishes(keys);
         publisher
+    }
+
+    /// How often it was asked, wherever.
+    pub fn count(&self) -> usize {
+        self.double.count()
     }
 
     pub fn metadata(&self) -> Value {

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -11,6 +12,10 @@ use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
+use tokio::{
+    sync::watch,
+    time::{Interval, interval},
+};
 
 pub type Body = BoxBody<Bytes, Infallible>;
 
@@ -26,6 +31,12 @@ pub enum Reply {
     Hang,
     /// A body without end.
     Endless,
+    /// A body without end, an octet a second.
+    Trickle,
+    /// Another reply, after this time.
+    Late(Duration, Box<Reply>),
+    /// Another reply, when this becomes true.
+    Held(watch::Receiver<bool>, Box<Reply>),
 }
 
 impl Reply {
@@ -53,8 +64,50 @@ impl Reply {
         self
     }
 
+    /// The same, after this time.
+    #[must_use]
+    pub fn late(self, time: Duration) -> Self {
+        Self::Late(time, Box::new(self))
+    }
+
+    /// The same, when the gate is opened.
+    #[must_use]
+    pub fn behind(self, gate: &Gate) -> Self {
+        Self::Held(gate.0.subscribe(), Box::new(self))
+    }
+
+    /// A body of these octets.
+    pub fn octets(body: impl Into<Bytes>) -> Self {
+        Self::Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: body.into(),
+        }
+    }
+
     /// The answer, when it comes.
-    pub(super) async fn answer(self) -> Response<Body> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a server that is slow does nothing else"
+    )]
+    pub(super) async fn answer(mut self) -> Response<Body> {
+        loop {
+            self = match self {
+                Self::Late(time, reply) => {
+                    tokio::time::sleep(time).await;
+                    *reply
+                }
+                Self::Held(mut gate, reply) => {
+                    // A gate that is gone is open.
+                    let _ = gate.wait_for(|is_open| *is_open).await;
+                    *reply
+                }
+                reply => return reply.at_once().await,
+            };
+        }
+    }
+
+    async fn at_once(self) -> Response<Body> {
         match self {
             Self::Answer {
                 status,
@@ -68,7 +121,23 @@ impl Reply {
             }
             Self::Hang => std::future::pending().await,
             Self::Endless => Response::new(Endless.boxed()),
+            Self::Trickle => Response::new(Trickle(interval(Duration::from_secs(1))).boxed()),
+            Self::Late(..) | Self::Held(..) => unreachable!("waited for"),
         }
+    }
+}
+
+/// What replies wait behind.
+pub struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    /// Shut.
+    pub fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    pub fn open(&self) {
+        self.0.send_replace(true);
     }
 }
 
@@ -83,6 +152,21 @@ impl hyper::body::Body for Endless {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 4096])))))
+    }
+}
+
+struct Trickle(Interval);
+
+impl hyper::body::Body for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let tick = self.0.poll_tick(context);
+        tick.map(|_| Some(Ok(Frame::data(Bytes::from_static(b" ")))))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
-use crate::world::{World, directory};
+use super::Server;
 
 const SOURCE: &str = r#"
 #define _GNU_SOURCE
@@ -56,6 +56,7 @@ time_t time(time_t *result) {
 }
 "#;
 
+/// A clock for servers and commands.
 pub struct Clock {
     directory: TempDir,
 }
@@ -67,7 +68,7 @@ impl Clock {
     /// Why there is none: no compiler, or another system.
     pub fn new() -> Result<Self, String> {
         let clock = Self {
-            directory: directory(),
+            directory: tempfile::tempdir().expect("a temporary directory"),
         };
         fs::write(clock.path("clock.c"), SOURCE).expect("a file");
         clock.set(0);
@@ -106,9 +107,10 @@ impl Clock {
     }
 
     /// Ends the server, and starts it under this clock.
-    pub fn restart(&self, world: World) -> World {
+    pub fn restart(&self, mut server: Server) -> Server {
+        server.kill();
         let (library, offset) = (self.library(), self.path("offset"));
-        world.restart_in(
+        server.restart_in(
             "exec \"$0\" \"$@\"",
             &[("LD_PRELOAD", &library), ("CLOCK_OFFSET", &offset)],
         )
