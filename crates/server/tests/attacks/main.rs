@@ -19,5 +19,6 @@ mod i_secrets;
 mod j_keys;
 mod k_lifecycle;
 mod l_people;
+mod m_workloads;
 mod oracle;
 mod z_log;
