@@ -20,6 +20,7 @@ mod scopes;
 mod subjects;
 mod templates;
 mod terms;
+mod tokens;
 mod trust_report;
 mod trust_stores;
 pub mod trusts;
@@ -47,6 +48,7 @@ pub use templates::{
     Template, TemplateOption, TemplateOptions, Templates,
 };
 pub use terms::ServerTerms;
+pub use tokens::{IssuedTokens, TokenDocument, TokenFilter, TokenKind};
 pub use trust_report::{TrustReason, TrustReport};
 pub use trust_stores::TrustStores;
 pub use trusts::{

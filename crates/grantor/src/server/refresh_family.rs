@@ -9,7 +9,9 @@ use std::time::Duration;
 use grantor_jose::{base64url_decode, base64url_encode, crypto::constant_time_eq};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, IssueError, RefreshToken, SealKind, Seals, TokenFamily};
+use super::{
+    Context, IssueError, RefreshToken, SealKind, Seals, StoredKind, StoredToken, TokenFamily,
+};
 use crate::{
     clock::UnixTime,
     registry::{Client, PermissionNumbers},
@@ -100,8 +102,25 @@ struct Document {
 }
 
 /// What a client and a subject, by their numbers, have together.
-fn group(client: u64, subject: u64) -> GroupId {
+pub(super) fn group(client: u64, subject: u64) -> GroupId {
     GroupId::of(&format!("refresh tokens of {client} for {subject}"))
+}
+
+/// What is stored of a family, as operators see it.
+///
+/// # Errors
+/// [`StoreError::Failed`] if the artifact is no family.
+pub(super) fn stored(kept: &Artifact) -> Result<StoredToken, StoreError> {
+    let Document { terms, .. } = kept.read()?;
+    Ok(StoredToken {
+        kind: StoredKind::RefreshFamily,
+        client: terms.client.0,
+        subject: terms.subject.0,
+        scope: terms.scope,
+        audience: None,
+        issued_at: kept.created_at,
+        expires_at: kept.expires_at,
+    })
 }
 
 /// How a token stands to its family.

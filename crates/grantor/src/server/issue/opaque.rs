@@ -7,6 +7,7 @@ use crate::{
     server::{
         Approval, Context, IssueError,
         access_token::{OpaqueToken, key_of},
+        stored_token,
     },
     storage::{Artifact, Put},
 };
@@ -31,6 +32,7 @@ pub(super) async fn issue(
     let artifact = Artifact::new(life.issued_at, life.expires_at)
         .owned_by(Some(origin.client))
         .in_family(origin.family.map(|family| family.id()))
+        .in_group(stored_token::group_of(origin))
         .holding(&record);
     match context
         .artifacts()
