@@ -1,8 +1,10 @@
 //! `grantor token`
 
+mod list;
+
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use grantor::{
     client::{AccessToken, Audience, Builder, Server, TokenError, TokenSource},
     types::{AuthMethod, Scope},
@@ -18,20 +20,34 @@ use super::{
 
 /// Get an access token with a key file, from any authorization server
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
   grantor token --key billing.json
   grantor token --key billing.json --sub alice@example.com --scope 'invoices:read'
   grantor token --key key.pem --alg RS256 --kid 2026-01 --iss billing --issuer https://login.example/realms/a --grant client-credentials
-  curl -H \"Authorization: Bearer $(grantor token --key billing.json)\" https://api.example/invoices")]
+  curl -H \"Authorization: Bearer $(grantor token --key billing.json)\" https://api.example/invoices
+  grantor token list --trust ci"
+)]
 pub struct Token {
+    #[command(subcommand)]
+    command: Option<TokenCommand>,
     /// Key file of the client; or its private key alone (PEM or JWK), with --iss and --issuer; -
     /// is standard input
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Option<PathBuf>,
     #[command(flatten)]
     bare: BareKey,
     #[command(flatten)]
     asking: Asking,
+}
+
+/// What is done with tokens of this server.
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// List what is stored here of tokens: opaque access tokens, and families of refresh tokens
+    List(list::List),
 }
 
 /// What is asked for, and how.
@@ -68,8 +84,14 @@ pub enum GrantName {
 
 impl Token {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        if let Some(TokenCommand::List(command)) = self.command {
+            return command.run(global).await;
+        }
         Global::start_log()?;
-        let key = ClientCredential::read(&self.key, self.bare)?;
+        let key = self
+            .key
+            .ok_or_else(|| Failure::usage("name a key file with --key"))?;
+        let key = ClientCredential::read(&key, self.bare)?;
         let (server, asked) = server(&key, global)?;
         let subject = self.asking.sub.clone();
         let source = self.asking.source(&key, server)?;

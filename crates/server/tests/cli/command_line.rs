@@ -2288,6 +2288,7 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("decisions list", vec![], ""),
         ("decisions show", vec![&refused], ""),
         ("token", vec!["--key", "a1.json"], ""),
+        ("token list", vec!["--trust", "t1"], ""),
         ("backup", vec!["copy#.db"], "copy#.db written"),
         ("doctor", vec![], ""),
         ("health", vec![], ""),

@@ -596,6 +596,69 @@ fn t035_a_change_is_in_force_within_a_second() {
 }
 
 #[test]
+fn t091_stored_tokens_are_listed_by_issuer_trust_and_subject_and_end_with_their_issuer() {
+    let desk = Desk::new();
+    let server = server(&desk, &[]);
+    let client = [
+        "--auth",
+        "none",
+        "--grant",
+        "jwt-bearer",
+        "--token-format",
+        "opaque",
+    ];
+    for id in ["one", "two"] {
+        server.client(id, &client);
+        let pin = format!("team={id}");
+        let trust = ["trust", "create", id, "--from", "idp", "--client", id];
+        server.ok(&[&trust[..], &["--pin", &pin]].concat());
+    }
+    for (number, team, sub) in [
+        (1, "one", "job-1"),
+        (2, "two", "job-1"),
+        (3, "two", "job-2"),
+    ] {
+        let claims = [("team", json!(team)), ("sub", json!(sub))];
+        assert_eq!(grant(&desk, &server, number, &claims).status, 200);
+    }
+    let list = |flags: &[&str]| -> Vec<Value> {
+        let text = server.ok(&[&["token", "list", "--json"], flags].concat());
+        serde_json::from_str(&text).expect("a list")
+    };
+    for (flags, subjects) in [
+        (
+            &["--from", "idp"][..],
+            &["two:job-2", "two:job-1", "one:job-1"][..],
+        ),
+        (&["--trust", "one"], &["one:job-1"]),
+        (&["--trust", "two", "--limit", "1"], &["two:job-2"]),
+        (&["--subject", "two:job-1"], &["two:job-1"]),
+        (&["--from", "idp", "--subject", "two:job-2"], &["two:job-2"]),
+        (&["--subject", "nobody"], &[]),
+    ] {
+        let found = list(flags);
+        let found: Vec<_> = found
+            .iter()
+            .filter_map(|one| one["subject"].as_str())
+            .collect();
+        assert_eq!(found, subjects, "{flags:?}");
+    }
+    let one = &list(&["--trust", "one"])[0];
+    assert_eq!(
+        (&one["kind"], &one["client"], &one["in_force"]),
+        (&json!("access_token"), &json!("one"), &json!(true))
+    );
+    server.ok(&["issuer", "disable", "idp", "--revoke-tokens"]);
+    assert_eq!(list(&["--trust", "one"])[0]["in_force"], false);
+    server.ok(&["issuer", "enable", "idp"]);
+    assert_eq!(list(&["--trust", "one"])[0]["in_force"], false, "for good");
+    let text = server.ok(&["token", "list", "--trust", "one"]);
+    assert!(text.contains("ended by its issuer or trust"), "{text}");
+    desk.refuses(&["token", "list"], 2, &["--from", "--trust", "--subject"]);
+    desk.refuses(&["token"], 2, &["--key"]);
+}
+
+#[test]
 fn t081_a_client_authenticates_by_the_jwts_of_an_issuer_and_one_trust_is_made_with_it() {
     let desk = Desk::with_issuer();
     let made = desk.json(&[
