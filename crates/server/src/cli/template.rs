@@ -13,7 +13,7 @@ use super::{Failure, Global, Output, output::table};
 #[command(after_help = "Examples:
   grantor template list
   grantor template show github-actions
-  grantor trust create ci --template github-actions --owner-id 123456 --repository-id 456789")]
+  grantor trust create ci --template github-actions --owner-id 123456 --repository-id 456789 --ref refs/heads/main")]
 pub enum TemplateCommand {
     /// List all templates
     List,
