@@ -1,11 +1,13 @@
 //! Clients that publish their keys at a `jwks_uri`.
 
+use std::sync::Arc;
+
 use grantor::{
     keys::KeyError,
     registry::{Client, ClientError, ClientMetadata, Revision},
     types::AuthMethod,
 };
-use grantor_testkit::{keys, metadata};
+use grantor_testkit::{Key, Party, Use, World, keys, metadata};
 use serde_json::json;
 use url::Url;
 
@@ -136,4 +138,53 @@ async fn t080_without_a_way_out_such_a_client_has_no_keys() {
     let (client, now) = (client(JWKS), grantor_testkit::at(0.0));
     let found = RegisteredKeys.resolve_keys(&client, KeyKind::Public, jws.header(), now);
     assert!(matches!(found.await, Err(KeyError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn ta68_nothing_is_fetched_for_clients_that_are_unknown_or_disabled() {
+    for usage in Use::PUBLIC_KEY {
+        let bench = Bench::new();
+        bench.web.says(JWKS, Page::keys(&[&keys::P256]));
+        let resolver = bench.keys.clone();
+        let world = World::with(|builder| builder.key_resolver(resolver));
+        let mut metadata = metadata("billing", usage.method());
+        metadata.jwks_uri = Some(Url::parse(JWKS).expect("a URL"));
+        world.register(metadata.clone(), vec![], vec![]).await;
+        let party = |id: &str, key: &Arc<Key>| Party {
+            id: id.to_owned(),
+            usage,
+            key: key.clone(),
+        };
+        for number in 0..100 {
+            let stranger = party(&format!("stranger-{number}"), &keys::P256);
+            let answer = world.send(&stranger.good_form()).await;
+            answer.refused("unknown", usage.error(), "issuer", "is not registered");
+        }
+        metadata.enabled = false;
+        let disabled = Client::new(metadata.clone(), vec![], vec![]).expect("a client");
+        world.replace(disabled).await;
+        let billing = party("billing", &keys::P256);
+        let answer = world.send(&billing.good_form()).await;
+        answer.refused("disabled", usage.error(), "issuer", "is disabled");
+        assert!(bench.web.sent().is_empty());
+
+        metadata.enabled = true;
+        let enabled = Client::new(metadata, vec![], vec![]).expect("a client");
+        world.replace(enabled).await;
+        bench.web.falls_silent(JWKS);
+        let answer = world.send(&billing.good_form()).await;
+        let cause = "billing.example";
+        answer.refused("an outage", "temporarily_unavailable", "issuer_keys", cause);
+        bench.web.says(JWKS, Page::keys(&[&keys::P256]));
+        bench.set(5.0);
+        world
+            .send(&billing.good_form())
+            .await
+            .granted("the control");
+        assert_eq!(bench.web.hits(JWKS), 2);
+        let other = party("billing", &keys::P256_OTHER);
+        let answer = world.send(&other.good_form()).await;
+        let cause = "no published key has this kid";
+        answer.refused("another key", usage.error(), "key", cause);
+    }
 }
