@@ -4,7 +4,7 @@
 use grantor_testkit::binary::{JWT_BEARER, Server, held_address};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, ISS, jwt};
+use crate::desk::{Desk, ISS, OURS, jwt};
 
 #[test]
 fn a_trust_is_made_listed_shown_and_changed_claim_by_claim() {
@@ -407,6 +407,59 @@ fn t034_the_advice_says_who_changes_what() {
     assert!(quoted.contains(r"--pin 'sub=it'\''s job 1'"), "{quoted}");
     let hidden = advice(&[("sub", json!("job\u{202e}1"))]);
     assert!(hidden.contains("--pin sub=VALUE"), "{hidden}");
+}
+
+#[test]
+fn t016_t034_the_advice_has_the_hints_of_the_platform_and_asks_nobody_to_trust_strangers() {
+    let desk = Desk::new();
+    let github = "https://token.actions.githubusercontent.com";
+    desk.ok(&[
+        "issuer", "create", github, "--name", "github", "--jwks", "idp.jwks", "--alg", "ES256",
+    ]);
+    let by = [
+        "trust",
+        "create",
+        "ci",
+        "--template",
+        "github-actions",
+        "--owner-id",
+        "123456",
+    ];
+    desk.ok(&[
+        &by[..],
+        &["--repository-id", "456789", "--ref", "refs/heads/main"],
+    ]
+    .concat());
+    let good = [
+        ("repository_owner_id", json!("123456")),
+        ("repository_id", json!("456789")),
+        ("ref", json!("refs/heads/main")),
+        ("event_name", json!("push")),
+    ];
+    let advice = |change: (&str, Value)| {
+        let claims = [&good[..], &[change]].concat();
+        let name = desk.file("job.jwt", jwt(&desk.key, github, OURS, &claims));
+        let tried = desk.run(&["trust", "test", "ci", &name, "--json"]).stdout;
+        let tried: Value = serde_json::from_str(&tried).expect("JSON");
+        tried["advice"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(advice(("event_name", json!("push"))), "", "the control");
+    let branch = advice(("ref", json!("refs/heads/dev")));
+    assert!(
+        branch.contains("instead of refs/heads/main (start the workflow on that branch")
+            && branch.contains("--pin ref=refs/heads/dev"),
+        "{branch}"
+    );
+    let stranger = advice(("repository_owner_id", json!("666")));
+    assert!(
+        stranger.contains("another customer of issuer github") && !stranger.contains("--pin"),
+        "{stranger}"
+    );
+    let audience = advice(("aud", json!("https://github.com/acme")));
+    assert!(
+        audience.contains("core.getIDToken('http://127.0.0.1:8080')"),
+        "{audience}"
+    );
 }
 
 /// A server with an issuer and these trusts.
