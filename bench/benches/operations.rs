@@ -461,6 +461,7 @@ fn foreign(count: usize) -> Work {
     let metadata = ClientMetadata::new(client_id.clone(), AuthMethod::NONE, now);
     let client = Client::new(metadata, Vec::new(), Vec::new()).expect("a client");
     at_once(store.clients().create(client, &by)).expect("registered");
+    let condition = Condition::parse(EVENTS).expect("a condition");
     let trusts = (0..count).map(|number| {
         let mut trust = Trust::new(
             name(&format!("ci-{number}")),
@@ -474,8 +475,7 @@ fn foreign(count: usize) -> Work {
             pin("repository_id", (456_789 + number).to_string()),
             pin("ref", "refs/heads/main".to_owned()),
         ];
-        let condition = "assertion.event_name in ['push','release','workflow_dispatch','schedule']";
-        trust.condition = Some(Condition::parse(condition).expect("a condition"));
+        trust.condition = Some(condition.clone());
         Change::Create(trust)
     });
     at_once(store.trust_registry().apply(trusts.collect(), &by)).expect("registered");
