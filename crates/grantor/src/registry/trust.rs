@@ -532,6 +532,13 @@ impl Trust {
         pins.any(|pin| tenant_claims.contains(&pin.claim) && pin.holds(claims))
     }
 
+    /// How many pins and matches do not hold.
+    pub fn differences(&self, claims: &Claims) -> usize {
+        let pins = self.pins.iter().filter(|pin| !pin.holds(claims)).count();
+        let matches = self.matches.iter().filter(|one| !one.holds(claims));
+        pins + matches.count()
+    }
+
     /// Whether it has this use.
     pub fn is_for(&self, usage: Usage) -> bool {
         self.uses.contains(&usage)

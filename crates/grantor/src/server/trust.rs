@@ -13,7 +13,7 @@ use crate::{
     assertion::{SetAside, Tried, TrustCheck, Usage},
     registry::{Mode, Trust, TrustedIssuer, Trusts, Unmapped},
     storage::StoreError,
-    types::{ErrorCode, Name, Rule, Shown, SubjectId},
+    types::{ClaimPath, ErrorCode, Name, Rule, Shown, SubjectId},
 };
 
 /// Why no trust grants anything for a JWT of an issuer. The text is the private cause.
@@ -21,14 +21,18 @@ use crate::{
 #[non_exhaustive]
 pub enum TrustError {
     /// No trust takes it.
-    #[error("{}", not_taken(.nearest.as_deref()))]
-    NotTaken {
-        /// Whether the sender may be told: on an issuer that strangers share, only if some trust is
-        /// for the sender's tenant.
-        is_told: bool,
+    #[error("{}", not_taken(.0.as_deref()))]
+    NotTaken(
         /// What the trust that came nearest made of it.
-        nearest: Option<Box<TrustCheck>>,
-    },
+        Option<Box<TrustCheck>>,
+    ),
+    /// No trust is for the tenant that it is of, on an issuer that strangers share. The sender is
+    /// told no more than a forger is.
+    #[error("no trust of the issuer is for the tenant of the JWT: {0}")]
+    OtherTenant(
+        /// The claims that tell tenants apart.
+        String,
+    ),
     /// More than one takes it.
     #[error("more than one trust takes the JWT: {}", list(.0))]
     Several(Vec<Name>),
@@ -104,13 +108,10 @@ impl Refusal {
     /// No trust grants anything. `code` and `public` are those of the use that the JWT was put to.
     pub(super) fn of_trust(error: &TrustError, code: ErrorCode, public: &'static str) -> Self {
         match error {
-            TrustError::NotTaken { is_told: false, .. } => {
+            TrustError::OtherTenant(_) => {
                 Self::new(code, Rule::Trust, public).blaming(Blame::FailedProof)
             }
-            TrustError::NotTaken {
-                is_told: true,
-                nearest,
-            } => Self::new(code, Rule::Trust, told(nearest.as_deref())),
+            TrustError::NotTaken(nearest) => Self::new(code, Rule::Trust, told(nearest.as_deref())),
             TrustError::Several(_) => Self::new(
                 code,
                 Rule::Trust,
@@ -192,8 +193,10 @@ pub(super) async fn choose(
     // Nobody reads of the trusts of others.
     let is_theirs = |trust: &Trust| !issuer.is_shared() || trust.is_of_tenant(tenants, claims);
     let is_shown = |trust: &Trust| trust.mode != Mode::Shadow && is_theirs(trust);
+    // Also of a trust that was made before its issuer was known to be shared.
     let takes = |trust: &&Arc<Trust>| {
-        trust.mode == Mode::On && asking.sets_aside(trust).is_none() && trust.takes(claims)
+        let is_asked = trust.mode == Mode::On && asking.sets_aside(trust).is_none();
+        is_asked && is_theirs(trust) && trust.takes(claims)
     };
     let mut taking = trusts.candidates(claims).into_iter().filter(takes);
     let (first, second) = (taking.next().cloned(), taking.next());
@@ -214,17 +217,23 @@ pub(super) async fn choose(
         }
         (None, _) if !is_told => {
             tried.others = u32::try_from(trusts.all().len()).unwrap_or(u32::MAX);
-            Err(TrustError::NotTaken {
-                is_told,
-                nearest: None,
-            })
+            Err(TrustError::OtherTenant(tenant(tenants, claims)))
         }
         (None, _) => {
             (tried.trusts, tried.others) = nearest(&trusts, claims, asking, NEAREST, is_shown);
             let nearest = tried.trusts.first().cloned().map(Box::new);
-            Err(TrustError::NotTaken { is_told, nearest })
+            Err(TrustError::NotTaken(nearest))
         }
     }
+}
+
+/// The claims that tell tenants apart, as the private cause has them.
+fn tenant(tenants: &[ClaimPath], claims: &Claims) -> String {
+    let told = tenants.iter().map(|claim| match claim.find(claims) {
+        Some(value) => format!("{claim} is {:?}", Shown::of(&value.to_string())),
+        None => format!("{claim} is missing"),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// All trusts of the issuer, tried.
@@ -246,14 +255,24 @@ fn nearest(
     most: usize,
     is_shown: impl Fn(&Trust) -> bool,
 ) -> (Vec<TrustCheck>, u32) {
+    // Claims first, for a condition costs more than they do; it is looked at in those that are kept.
     let shown = trusts.all().iter().filter(|trust| is_shown(trust));
-    let checked = shown.take(LOOKED_AT.max(most)).map(|trust| {
+    let ranked = shown.take(LOOKED_AT.max(most)).map(|trust| {
         let set_aside = asking.sets_aside(trust);
-        TrustCheck::of(trust, claims).aside(set_aside)
+        (
+            (set_aside.is_some(), trust.differences(claims)),
+            set_aside,
+            trust,
+        )
     });
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_by_key(|(rank, ..)| *rank);
+    ranked.truncate(most);
+    let checked = ranked
+        .into_iter()
+        .map(|(_, set_aside, trust)| TrustCheck::of(trust, claims).aside(set_aside));
     let mut checked: Vec<_> = checked.collect();
     checked.sort_by_key(|check| (check.set_aside.is_some(), check.failing().count()));
-    checked.truncate(most);
     let others = trusts.all().len() - checked.len();
     (checked, u32::try_from(others).unwrap_or(u32::MAX))
 }

@@ -622,7 +622,7 @@ async fn t043_on_a_shared_issuer_a_stranger_learns_what_a_forger_does() {
         "a stranger",
         "invalid_grant",
         "trust",
-        "no trust of the issuer takes",
+        "no trust of the issuer is for the tenant",
     );
     // Of our own tenant's jobs more is told.
     let branch = shared.jwt().text("ref", "refs/heads/x");

@@ -140,7 +140,8 @@ fn grant(error: &GrantError) -> Failing {
 fn trust(error: &TrustError) -> Failing {
     let own = Failing::at(Place::Own);
     match error {
-        TrustError::NotTaken { .. } => own.got("none takes it"),
+        TrustError::NotTaken(_) => own.got("none takes it"),
+        TrustError::OtherTenant(tenant) => own.got(format_args!("none for this tenant: {tenant}")),
         TrustError::Several(names) => own.got(format_args!("{} take it", names.len())),
         TrustError::NeedsClientAuth(name) => Failing::before(Rule::TokenId)
             .expected(format_args!("the authentication of trust {name}'s client"))
@@ -433,13 +434,10 @@ mod tests {
     fn trust_errors() -> Vec<(TrustError, Rule)> {
         use TrustError as E;
         let name = || "ci".parse().expect("a name");
-        let not_taken = |is_told| E::NotTaken {
-            is_told,
-            nearest: None,
-        };
         let error = Unmapped::Missing("sub".parse().expect("a claim"));
         every!(TrustError:
-            E::NotTaken { .. } => [(not_taken(true), Trust), (not_taken(false), Trust)],
+            E::NotTaken(_) => [(E::NotTaken(None), Trust)],
+            E::OtherTenant(_) => [(E::OtherTenant("a is 1".to_owned()), Trust)],
             E::Several(_) => [(E::Several(vec![name(), name()]), Trust)],
             E::NeedsClientAuth(_) => [(E::NeedsClientAuth(name()), Client)],
             E::Unmapped { .. } => [(E::Unmapped { trust: name(), error }, MappedSubject)],

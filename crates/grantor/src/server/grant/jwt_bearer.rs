@@ -107,10 +107,7 @@ pub(in crate::server) async fn entitle(
         }
         // Law 11: a JWT of an issuer proves nothing by itself.
         (Party::Issuer(_), None) => {
-            return Err(GrantError::Trust(TrustError::NotTaken {
-                is_told: false,
-                nearest: None,
-            }));
+            return Err(GrantError::Trust(TrustError::NotTaken(None)));
         }
     };
     let requested = scope_claim(claims)?;

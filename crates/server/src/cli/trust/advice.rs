@@ -61,6 +61,11 @@ impl Advisor<'_> {
                 "Trust {trust} would take it, but it is off: run `grantor trust enable {trust}`, if it is to count."
             );
         }
+        if let ([], [tenant, ..]) = (trusts, self.tenant_claims) {
+            return format!(
+                "No trust is for the customer of issuer {name} that it is of (its {tenant} is in the cause): change nothing, unless that is one of yours; then make a trust for it."
+            );
+        }
         format!(
             "No trust says what a JWT of issuer {name} is worth: make one with `grantor trust create NAME --from {name} --client CLIENT --pin CLAIM=VALUE`."
         )

@@ -163,9 +163,9 @@ impl Platform {
         assert_eq!(answer.error(), "invalid_grant", "{row}: {answer:?}");
         let record = self.record(&answer);
         let cause = record["cause"].as_str().unwrap_or_default();
-        // T043: of a stranger nothing is said, not even in the record.
+        // T043: of the trusts of others a stranger is told nothing, and nothing is recorded.
         let because = match self.tenants().contains(&because) {
-            true => "no trust of the issuer takes the JWT",
+            true => "no trust of the issuer is for the tenant",
             false => because,
         };
         assert!(
