@@ -141,12 +141,22 @@ async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
             .unwrap_or_default();
         vec![
             client.client_id.to_string(),
-            client.token_endpoint_auth_method.to_string(),
+            authentication(client),
             grants.join(" "),
             client.scope.to_string(),
             format!("{}{ends}", state(client)),
         ]
     })
+}
+
+/// How it authenticates, and where its keys are if they are not registered.
+fn authentication(client: &ClientDocument) -> String {
+    let method = &client.token_endpoint_auth_method;
+    match (client.federated, &client.jwks_uri) {
+        (true, _) => format!("{method}, by an issuer"),
+        (false, Some(url)) => format!("{method}, keys at {url}"),
+        (false, None) => method.to_string(),
+    }
 }
 
 fn show(document: &ClientDocument, output: Output) -> Result<(), Failure> {

@@ -1,10 +1,13 @@
 //! `grantor issuer`: third parties are registered if all of it makes sense and their keys can be
 //! had; what is refused says which flag, why, and what would be accepted, and stores nothing.
 
+use std::net::TcpListener;
+
 use grantor_testkit::{
     binary::Server,
     double::{Foreign, Script, redirect},
 };
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ISS, OURS, jwt, key_set};
@@ -525,6 +528,11 @@ fn doctor_names_what_is_wrong_with_each_issuer() {
             "https://vercel.com/acme",
         ],
     );
+    let pin = ["--pin", "sub=job-1", "--condition", "assertion.a == 'b'"];
+    server.ok(&[&["trust", "create", "ci", "--from", "idp"], &pin[..]].concat());
+    let database = Connection::open(server.data().join("grantor.db")).expect("the database");
+    let spoil = "UPDATE trust SET document = json_set(document, '$.condition', 'matches(')";
+    database.execute(spoil, ()).expect("spoilt");
     let output = crate::support::grantor(&server.data())
         .args(["doctor", "--json"])
         .output();
@@ -549,4 +557,36 @@ fn doctor_names_what_is_wrong_with_each_issuer() {
     find(&["issuer moved", "30", "https://new.example/keys"], "wrong");
     find(&["issuer idp", "1 usable keys"], "ok");
     find(&["issuer idp", "https://vercel.com/acme"], "note");
+    find(
+        &[
+            "trust ci takes nothing",
+            "its condition is none",
+            "at octet",
+        ],
+        "wrong",
+    );
+}
+
+#[test]
+fn t074_a_proxy_of_the_environment_is_not_asked_and_a_configured_one_is() {
+    let desk = Desk::new();
+    let canary = TcpListener::bind("127.0.0.1:0").expect("a port");
+    canary
+        .set_nonblocking(true)
+        .expect("a listener that does not wait");
+    let at = format!("http://{}", canary.local_addr().expect("an address"));
+    let create = |variables: &[&str]| {
+        let output = crate::support::grantor(&desk.path().join("data"))
+            .args(["issuer", "create", "https://idp.invalid", "--discover"])
+            .envs(variables.iter().map(|name| (*name, &at)))
+            .output();
+        let finished = crate::support::finished(output.expect("the binary runs"));
+        assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+        std::iter::from_fn(|| canary.accept().ok()).count()
+    };
+    assert_eq!(
+        create(&["HTTPS_PROXY", "ALL_PROXY", "https_proxy", "all_proxy"]),
+        0
+    );
+    assert!(create(&["GRANTOR_OUTGOING_PROXY"]) > 0, "the control");
 }

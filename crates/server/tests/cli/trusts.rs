@@ -255,6 +255,7 @@ fn t034_a_jwt_is_tried_by_every_rule_and_trust_and_the_exit_code_tells() {
         &["trust", "test", &good][..],
         &["trust", "test", "ci", &good],
         &["trust", "test", "next", &good],
+        &["issuer", "test", &good],
         &["issuer", "test", "idp", &good],
         &["issuer", "test", ISS, &good],
     ] {
