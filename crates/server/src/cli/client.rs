@@ -43,7 +43,7 @@ pub enum Registered {
     /// Show one client
     Show(Named),
     /// Change a client
-    Update(update::Update),
+    Update(Box<update::Update>),
     /// Refuse a client from its next request on
     Disable(Named),
     /// Accept a disabled client again
