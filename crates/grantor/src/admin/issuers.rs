@@ -31,8 +31,20 @@ pub trait KeyCheck: Send + Sync {
     /// JWT could be verified now.
     ///
     /// # Errors
-    /// What went wrong, a sentence each, for operators.
-    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), Vec<String>>;
+    /// [`NoKeys`]
+    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), NoKeys>;
+}
+
+/// Why the keys of an issuer cannot be had, for operators.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoKeys {
+    /// They are at an address that nothing is fetched from: nothing was sent there.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// What went wrong, a sentence each.
+    #[error("{}", .0.join("; "))]
+    Failed(Vec<String>),
 }
 
 /// What becomes of the tokens that were issued by the JWTs of an issuer.
@@ -329,8 +341,15 @@ impl<'a> Issuers<'a> {
             return Ok(());
         }
         let checked = keys.check(issuer).await;
-        let no_keys = |problems| Conflict::NoKeys(issuer.id.to_string(), problems);
-        checked.map_err(|problems| Error::Conflict(no_keys(problems)))
+        checked.map_err(|problem| match problem {
+            NoKeys::NotAllowed(problem) => {
+                let detail = format!("{problem}; name a public address, or allow its network");
+                Error::Invalid(vec![Fault::new("allow_internal", detail)])
+            }
+            NoKeys::Failed(problems) => {
+                Error::Conflict(Conflict::NoKeys(issuer.id.to_string(), problems))
+            }
+        })
     }
 
     /// Succeeds if nobody else has the names of this issuer: it is new, or was this one.

@@ -36,7 +36,7 @@ pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
 pub use issuers::{
     BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, IssuerFilter, Issuers, KeyCheck,
-    KeysDocument, NewIssuerKeys, Tokens, UploadedEntry,
+    KeysDocument, NewIssuerKeys, NoKeys, Tokens, UploadedEntry,
 };
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;

@@ -90,6 +90,15 @@ pub enum DiscoveryError {
 }
 
 impl DiscoveryError {
+    /// Whether nothing was sent, because the guard of addresses refuses what was asked for.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Fetch { error, .. } => error.is_forbidden(),
+            Self::Nowhere(first, second) => first.is_forbidden() || second.is_forbidden(),
+            _ => false,
+        }
+    }
+
     /// Whether it may be gone when it is tried again: there was no answer, or the server could not
     /// give one.
     pub fn is_transient(&self) -> bool {

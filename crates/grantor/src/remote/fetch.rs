@@ -76,6 +76,11 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether the guard of addresses refuses the URL, or an address of its host.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Url(_) | Self::Forbidden(_))
+    }
+
     /// Whether another try may succeed by itself: there was no answer.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transport(_) | Self::TimedOut)

@@ -95,6 +95,22 @@ impl fmt::Display for FirstSkipped {
     }
 }
 
+impl KeySetError {
+    /// Whether nothing was sent, because the guard of addresses refuses what was asked for.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Fetch { error, .. } | Self::Terms(error) => error.is_forbidden(),
+            Self::Discovery(error) => error.is_forbidden(),
+            Self::Status { .. }
+            | Self::Content { .. }
+            | Self::NoUsableKey { .. }
+            | Self::Uploaded
+            | Self::Crowded
+            | Self::TimedOut => false,
+        }
+    }
+}
+
 impl LoadError for KeySetError {
     fn timed_out() -> Self {
         Self::TimedOut

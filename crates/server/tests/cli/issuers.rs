@@ -255,8 +255,12 @@ fn t075_what_the_guard_refuses_is_named_and_nothing_is_asked() {
     let at = good.issuer.replace("http://", "https://");
     desk.refuses(
         &["issuer", "create", &at, "--discover"],
-        1,
-        &["127.0.0.1", "not public and not allowed", "--no-check"],
+        2,
+        &[
+            "--allow-internal",
+            "127.0.0.1",
+            "not public and not allowed",
+        ],
     );
     assert_eq!(good.count(), 0);
     desk.ok(&["issuer", "create", &at, "--discover", "--no-check"]);

@@ -452,14 +452,14 @@ struct Answers {
 
 #[async_trait]
 impl KeyCheck for Answers {
-    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), Vec<String>> {
+    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), NoKeys> {
         self.asked
             .lock()
             .expect("a lock")
             .push(issuer.id.to_string());
         match self.problems.is_empty() {
             true => Ok(()),
-            false => Err(self.problems.clone()),
+            false => Err(NoKeys::Failed(self.problems.clone())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::{
-    admin::KeyCheck,
+    admin::{KeyCheck, NoKeys},
     keys::{KeyReport, RemoteKeys},
     registry::TrustedIssuer,
 };
@@ -23,26 +23,28 @@ impl Fetched {
     }
 
     /// What one fetch finds.
-    pub async fn report(&self, issuer: &TrustedIssuer) -> Result<KeyReport, String> {
-        self.0
-            .check(issuer)
-            .await
-            .map_err(|error| error.to_string())
+    ///
+    /// # Errors
+    /// [`NoKeys`]
+    pub async fn report(&self, issuer: &TrustedIssuer) -> Result<KeyReport, NoKeys> {
+        let report = self.0.check(issuer).await;
+        report.map_err(|error| match error.is_forbidden() {
+            true => NoKeys::NotAllowed(error.to_string()),
+            false => NoKeys::Failed(vec![error.to_string()]),
+        })
     }
 }
 
 #[async_trait]
 impl KeyCheck for Fetched {
-    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), Vec<String>> {
-        let report = self.report(issuer).await.map_err(|error| vec![error])?;
+    async fn check(&self, issuer: &TrustedIssuer) -> Result<(), NoKeys> {
+        let report = self.report(issuer).await?;
         if !report.keys.is_empty() {
             return Ok(());
         }
         let skipped = report.skipped.iter();
         let skipped = skipped.map(|key| format!("key {}: {}", key.index, key.reason));
-        Err(["there is no key that verifies a signature".to_owned()]
-            .into_iter()
-            .chain(skipped)
-            .collect())
+        let none = "there is no key that verifies a signature".to_owned();
+        Err(NoKeys::Failed([none].into_iter().chain(skipped).collect()))
     }
 }

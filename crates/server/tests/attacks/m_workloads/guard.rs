@@ -122,7 +122,7 @@ fn ta49_what_is_opened_for_an_issuer_is_opened_for_it_alone_and_not_beyond() {
         command_refused(
             &format!("T073 {url}"),
             &made,
-            1,
+            2,
             "not public and not allowed",
         );
     }
