@@ -87,7 +87,9 @@ impl Seen {
             .iter()
             .map(|(table, number)| format!("{table} {number}\n"))
             .collect();
-        let part = self.path.with_extension("part");
+        // Another process may write at the same time.
+        let part = format!("part-{}", std::process::id());
+        let part = self.path.with_extension(part);
         fs::write(&part, text)?;
         fs::rename(&part, &self.path)
     }
