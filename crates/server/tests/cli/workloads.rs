@@ -147,6 +147,9 @@ fn the_workflow_of_the_readme_works_as_it_stands() {
     );
     let (_, id) = text.split_once("(decision ").expect("a decision");
     let (id, _) = id.split_once(')').expect("its end");
+    server.wait_until("the decision is recorded", || {
+        server.run(&["decisions", "show", id]).status.success()
+    });
     let shown = server.ok(&["decisions", "show", id]);
     for words in [
         "refs/heads/feature",
