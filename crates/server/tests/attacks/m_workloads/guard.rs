@@ -198,7 +198,7 @@ fn ta50_a_name_is_asked_only_if_all_its_addresses_are_open() {
     let only_v4 = server.run(&[&create[..], &LOCAL].concat());
     match addresses.iter().any(IpAddr::is_ipv6) {
         true => {
-            command_refused("TA50 one of two", &only_v4, 1, "::1");
+            command_refused("TA50 one of two", &only_v4, 2, "::1");
             assert_eq!(publisher.count(), before, "TA50: something was connected");
             server.ok(&[&create[..], &LOCAL, &["--allow-internal", "::1/128"]].concat());
         }
