@@ -679,7 +679,7 @@ mod tests {
             Some(ClientError::KeysBesideUri)
         );
         assert_eq!(refused(&read(STORED), &[]), Some(ClientError::NoKey));
-        let mut bad = published.clone();
+        let mut bad = published;
         bad.jwks_uri = Some(Url::parse("http://billing.example/jwks").expect("a URL"));
         assert!(matches!(refused(&bad, &[]), Some(ClientError::JwksUri(_))));
         // One that is registered so may still be disabled.

@@ -426,7 +426,7 @@ async fn t029_the_token_lives_as_long_as_trust_server_and_jwt_allow() {
     let lifetime = |answer: &Answer| answer.body["expires_in"].as_u64().expect("seconds");
     assert_eq!(lifetime(&world.send_token(&idp).await), 3600);
     change_trust(&world, "ci", |trust| {
-        trust.lifetime = Some(Duration::from_secs(600))
+        trust.lifetime = Some(Duration::from_secs(600));
     })
     .await;
     assert_eq!(lifetime(&world.send_token(&idp).await), 600);
@@ -437,7 +437,7 @@ async fn t029_the_token_lives_as_long_as_trust_server_and_jwt_allow() {
     let life = |name: &str| claims[name].as_i64().expect("seconds");
     assert_eq!(life("exp") - life("iat"), 60);
     change_trust(&world, "ci", |trust| {
-        trust.lifetime = Some(Duration::from_secs(86_400))
+        trust.lifetime = Some(Duration::from_secs(86_400));
     })
     .await;
     change_trust(&world, "ci", |trust| trust.cap_to_assertion = false).await;
@@ -608,7 +608,7 @@ async fn t043_on_a_shared_issuer_a_stranger_learns_what_a_forger_does() {
     world.trusted_client("deployer").await;
     world
         .trust(&shared, "ci", "deployer", |trust| {
-            trust.pins.push(pin("ref", "refs/heads/main"))
+            trust.pins.push(pin("ref", "refs/heads/main"));
         })
         .await;
     world.send_token(&shared).await.granted("acme");

@@ -41,8 +41,11 @@ async fn change_issuer(world: &World, idp: &ThirdParty, change: impl Fn(&mut Tru
     changed.expect("an issuer");
 }
 
+/// What it is, the change of a good JWT, and the rule that it breaks.
+type Row = (&'static str, fn(Jwt) -> Jwt, &'static str);
+
 /// Each change of a good JWT is refused for this rule, and the JWT that was not changed passes.
-async fn refuses(world: &World, idp: &ThirdParty, rows: &[(&str, fn(Jwt) -> Jwt, &str)]) {
+async fn refuses(world: &World, idp: &ThirdParty, rows: &[Row]) {
     for (row, change, rule) in rows {
         let answer = world.send(&form(&change(idp.jwt()).sign(&idp.key))).await;
         answer.refused(row, "invalid_grant", rule, "");
@@ -129,7 +132,7 @@ async fn t011_ta63_typ_and_cnf_say_what_is_no_bearer_token() {
     let bound: fn(Jwt) -> Jwt = |jwt| jwt.claim("cnf", "{\"jkt\":\"x\"}".to_owned());
     refuses(&world, &idp, &[("cnf", bound, "cnf")]).await;
     change_issuer(&world, &idp, |issuer| {
-        issuer.types = vec!["at+jwt".to_owned()]
+        issuer.types = vec!["at+jwt".to_owned()];
     })
     .await;
     world.send(&form(&typ("at+jwt"))).await.granted("named");
@@ -241,7 +244,7 @@ async fn t014_ta61_it_says_when_it_was_issued_and_lives_no_longer_than_is_config
         .await
         .granted("nbf ten minutes before iat");
     change_issuer(&world, &idp, |issuer| {
-        issuer.max_lifetime = Duration::from_secs(86_400)
+        issuer.max_lifetime = Duration::from_secs(86_400);
     })
     .await;
     world.send(&form(&times(0, 86_400))).await.granted("a day");
@@ -263,7 +266,7 @@ async fn t015_t016_ta09_ta59_a_jwt_is_used_as_often_as_the_issuer_says() {
     let answer = world.send(&form(&without().sign(&idp.key))).await;
     answer.refused("none", "invalid_grant", "jti", "missing");
     change_issuer(&world, &idp, |issuer| {
-        issuer.replay = ReplayPolicy::OnceByDigest
+        issuer.replay = ReplayPolicy::OnceByDigest;
     })
     .await;
     let token = without().sign(&idp.key);
@@ -282,7 +285,7 @@ async fn t015_t016_ta09_ta59_a_jwt_is_used_as_often_as_the_issuer_says() {
         .await
         .granted("another");
     change_issuer(&world, &idp, |issuer| {
-        issuer.replay = ReplayPolicy::Reusable
+        issuer.replay = ReplayPolicy::Reusable;
     })
     .await;
     let token = without().text("n", "3").sign(&idp.key);
@@ -474,7 +477,7 @@ async fn t083_the_audience_of_federated_authentication_is_the_issuer_identifier_
             .refused(&bad.to_string(), "invalid_client", "aud", "");
     }
     change_issuer(&world, &idp, |issuer| {
-        issuer.audiences = vec!["api://x".to_owned()]
+        issuer.audiences = vec!["api://x".to_owned()];
     })
     .await;
     send(json!("api://x")).await.granted("listed");
@@ -489,7 +492,7 @@ async fn t086_one_jwt_is_not_both_grant_and_authentication() {
     federated(&world, &idp, "job", "repo:acme/widgets").await;
     world
         .trust(&idp, "both", "job", |trust| {
-            trust.pins = vec![pin("tenant", "43")]
+            trust.pins = vec![pin("tenant", "43")];
         })
         .await;
     let token = || idp.jwt().text("tenant", "43").sign(&idp.key);
@@ -524,7 +527,7 @@ async fn t090_t091_t092_what_is_disabled_or_gone_ends_its_tokens() {
     federated(&world, &idp, "asks", "asks").await;
     world
         .trust(&idp, "own", "asks", |trust| {
-            trust.pins = vec![pin("tenant", "44")]
+            trust.pins = vec![pin("tenant", "44")];
         })
         .await;
     let asks = || idp.jwt().text("sub", "asks").sign(&idp.key);

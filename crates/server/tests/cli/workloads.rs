@@ -10,6 +10,7 @@ use std::{
     thread,
 };
 
+use grantor::clock::{Clock as _, SystemClock};
 use grantor_testkit::{Jwt, binary::Server, keys, quote};
 use serde_json::json;
 
@@ -35,8 +36,7 @@ fn script(workflow: &str) -> String {
 
 /// A JWT as GitHub gives it to a job of `acme/widgets` on this branch.
 fn jwt(audience: &str, branch: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = now.expect("a time").as_secs();
+    let now = SystemClock.now().seconds();
     Jwt::default()
         .header("alg", quote("RS256"))
         .header("kid", quote(keys::RSA.key_id().expect("a kid")))
