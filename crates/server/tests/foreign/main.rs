@@ -2,6 +2,7 @@
 
 use grantor_testkit::binary as support;
 mod browser;
+mod oidc_provider;
 mod person;
 mod rust_clients;
 mod third_party_clients;
