@@ -2,6 +2,7 @@
 
 use grantor_testkit::binary as support;
 mod browser;
+mod mcp;
 mod oidc_provider;
 mod person;
 mod rust_clients;
