@@ -279,7 +279,21 @@ impl Parties {
         };
         let header = assertion.header();
         let keys = self.resolver.resolve_keys(&client, kind, header, now).await;
+        let client = self.still_registered(client).await?;
         Signed::with(usage, Party::Client(client), kind, keys)
+    }
+
+    /// The client as it is after its keys were resolved: a fetch may have taken seconds.
+    async fn still_registered(&self, client: Arc<Client>) -> Result<Arc<Client>, PartyError> {
+        let keys = client.authentication().public_keys();
+        if keys.jwks_uri().is_none() {
+            return Ok(client);
+        }
+        let registered = self.client(client.id().as_str()).await?;
+        match registered.revision().number == client.revision().number {
+            true => Ok(registered),
+            false => Err(PartyError::Unknown(client.id().as_str().into())),
+        }
     }
 
     async fn signed_by_issuer(

@@ -239,7 +239,13 @@ async fn proven(
     let verified = verifier.claim(assertion, &expectation, checked, now);
     let verified = verified.await?;
     match presented.usage {
-        Usage::ClientAuthentication => decision.authenticated_by(&verified),
+        Usage::ClientAuthentication => {
+            // What a grant is issued under is looked at before it is signed.
+            if let (Some(issuer), Some(trust)) = (signed.party().issuer(), &trust) {
+                Box::pin(trust::still_in_force(context, issuer, trust)).await?;
+            }
+            decision.authenticated_by(&verified);
+        }
         Usage::Grant => decision.used_assertion(&verified),
     }
     let named = verified.into_subject();

@@ -56,6 +56,9 @@ pub enum TrustError {
         /// Whom it would be about.
         subject: Shown,
     },
+    /// The trust, or its issuer, was disabled while the request was under way.
+    #[error("trust {0} or its issuer was disabled while the request was under way")]
+    Ended(Name),
     /// The registry failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -128,6 +131,9 @@ impl Refusal {
                 Rule::MappedSubject,
                 "the trust that takes this JWT finds no subject in it",
             ),
+            TrustError::Ended(_) => {
+                Self::new(code, Rule::Trust, "the trust that takes this JWT has ended")
+            }
             TrustError::Store(error) => Self::of_store(error),
         }
     }
@@ -234,6 +240,28 @@ fn tenant(tenants: &[ClaimPath], claims: &Claims) -> String {
         None => format!("{claim} is missing"),
     });
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// Succeeds if and only if the trust that was chosen, and its issuer, are in force now: a fetch of
+/// keys, and the claim, may have taken seconds.
+///
+/// # Errors
+/// [`TrustError::Ended`]
+pub(super) async fn still_in_force(
+    context: &Context,
+    issuer: &TrustedIssuer,
+    trust: &Trust,
+) -> Result<(), TrustError> {
+    let ended = || TrustError::Ended(trust.name.clone());
+    let issuers = context.issuers().await?;
+    let issuer = issuers.numbered(issuer.revision.number);
+    let issuer = issuer.filter(|issuer| issuer.enabled).ok_or_else(ended)?;
+    let trusts = context.trusts(issuer).await?;
+    let trust = trusts.numbered(trust.revision.number);
+    trust
+        .filter(|trust| trust.mode == Mode::On)
+        .ok_or_else(ended)?;
+    Ok(())
 }
 
 /// All trusts of the issuer, tried.

@@ -18,6 +18,7 @@ mod hooks;
 mod introspection;
 mod issued_tokens;
 mod lifecycle;
+mod meanwhile;
 mod metadata;
 mod people;
 mod permissions;

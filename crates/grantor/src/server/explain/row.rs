@@ -148,6 +148,9 @@ fn trust(error: &TrustError) -> Failing {
             .got("none"),
         TrustError::Unmapped { error, .. } => own.got(error),
         TrustError::SubjectTaken { subject, .. } => own.got(format_args!("{subject:?}")),
+        TrustError::Ended(name) => own
+            .expected(format_args!("trust {name} and its issuer in force"))
+            .got("one was disabled"),
         TrustError::Store(_) => Failing::before(Rule::TokenId),
     }
 }
