@@ -1,4 +1,5 @@
 //! Statistics that need minutes or a quiet machine.
 
 use grantor_testkit::binary as support;
+mod floods;
 mod timing;
