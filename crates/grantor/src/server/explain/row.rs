@@ -442,6 +442,7 @@ mod tests {
             E::NotTaken(_) => [(E::NotTaken(None), Trust)],
             E::OtherTenant(_) => [(E::OtherTenant("a is 1".to_owned()), Trust)],
             E::Several(_) => [(E::Several(vec![name(), name()]), Trust)],
+            E::Ended(_) => [(E::Ended(name()), Trust)],
             E::NeedsClientAuth(_) => [(E::NeedsClientAuth(name()), Client)],
             E::Unmapped { .. } => [(E::Unmapped { trust: name(), error }, MappedSubject)],
             E::SubjectTaken { .. } => [
