@@ -130,13 +130,14 @@ enum Kind {
     Holding,
 }
 
-/// The kind of row that an id is of: `F1` and the like are faults that were found, `P01` and `CA01`
+/// The kind of row that an id is of: `F1` and the like are faults that were found, `P01`, `CA01` and
+/// `TA01`
 /// cases, `C001`, `M080`, `S001` and `T070` requirements of our own.
 fn kind(id: &str) -> Option<Kind> {
     let digits = id.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
     let is_number = digits.parse::<u16>().is_ok();
     match (&id[..id.len() - digits.len()], digits.len()) {
-        ("P" | "CA", 2) if is_number => Some(Kind::Case),
+        ("P" | "CA" | "TA", 2) if is_number => Some(Kind::Case),
         ("F" | "L" | "I" | "J" | "E" | "B", _) if is_number => Some(Kind::Holding),
         ("C" | "M" | "S" | "T", 3) if is_number => Some(Kind::Holding),
         _ => None,
