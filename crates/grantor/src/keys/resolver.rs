@@ -91,17 +91,17 @@ impl AsRef<VerificationKey> for Candidate {
 #[non_exhaustive]
 pub enum KeyError {
     /// The client has no key of this `kid` (RFC 7515 §4.1.4).
-    #[error("the client has no key with this kid")]
+    #[error("the issuer has no key with this kid")]
     UnknownKeyId,
     /// The party publishes its keys, and none that is held has this `kid`. With why there are no newer
     /// ones, where the last fetch failed.
     #[error("no published key has this kid{}", since(.0.as_ref()))]
     NotPublished(Option<Arc<KeySetError>>),
     /// None of the client's keys may be used with this algorithm.
-    #[error("the client has no key for algorithm {0}")]
+    #[error("the issuer has no key for algorithm {0}")]
     NoKeyForAlgorithm(Algorithm),
     /// The key has reached its end, and there is no other.
-    #[error("the client's key has expired: {source_of_key} ended {seconds_ago} s ago")]
+    #[error("the issuer's key has expired: {source_of_key} ended {seconds_ago} s ago")]
     KeyExpired {
         /// Which key.
         source_of_key: KeySource,
@@ -109,7 +109,7 @@ pub enum KeyError {
         seconds_ago: i64,
     },
     /// The key is one that would not be registered today, and there is no other.
-    #[error("the client's key cannot be used: {source_of_key}: {error}")]
+    #[error("the issuer's key cannot be used: {source_of_key}: {error}")]
     KeyUnusable {
         /// Which key.
         source_of_key: KeySource,

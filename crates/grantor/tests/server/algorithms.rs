@@ -216,7 +216,7 @@ async fn rejects_hmac_with_anything_public_as_its_key() {
                     &secret,
                     usage.error(),
                     "key",
-                    "the client has no key for algorithm HS256",
+                    "the issuer has no key for algorithm HS256",
                 );
             }
             world.accepts(&party, "its own signature", |jwt| jwt).await;
@@ -431,7 +431,7 @@ async fn kid_selects_the_key_to_the_letter() {
                     &party,
                     &kid,
                     change,
-                    Same("key", "the client has no key with this kid"),
+                    Same("key", "the issuer has no key with this kid"),
                 )
                 .await;
         }

@@ -37,7 +37,7 @@ async fn each_client_may_use_the_method_it_registered_and_no_other() {
                 .await;
             let assertions = [&METHODS[0], &METHODS[1]];
             let wrong = match assertions.contains(&registered) && assertions.contains(&used) {
-                true => "key: the client has no key for algorithm",
+                true => "key: the issuer has no key for algorithm",
                 false => "method: client is registered with",
             };
             match used == registered {

@@ -122,14 +122,14 @@ async fn a_key_ends_at_its_time_without_a_word_to_strangers_and_the_others_go_on
             "at the end",
             usage.error(),
             "key",
-            "the client's key has expired: registered key 1 ended 0 s ago",
+            "the issuer's key has expired: registered key 1 ended 0 s ago",
         );
         let unknown = send(old.jwt().header("kid", "\"no-such-key\"")).await;
         unknown.refused(
             "the control",
             usage.error(),
             "key",
-            "the client has no key with this kid",
+            "the issuer has no key with this kid",
         );
         assert_eq!(expired.description(), unknown.description(), "law 6");
         let unnamed = send(old.jwt().without_header("kid")).await;

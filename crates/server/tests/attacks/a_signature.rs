@@ -73,7 +73,7 @@ fn a13_a14_the_registered_algorithm_is_the_only_one() {
         by_rsa,
         ("alg", "expected ES256, got RS256"),
     );
-    let no_key = ("key", "the client has no key for algorithm PS256");
+    let no_key = ("key", "the issuer has no key for algorithm PS256");
     world.refuses(
         "A14 PS256 by an RS256 key",
         &world.rsa,
@@ -455,7 +455,7 @@ fn a24_pss_has_the_hash_and_the_salt_of_its_name() {
 #[test]
 fn a25_a_signature_by_another_key_is_refused() {
     let world = world();
-    let unknown = ("key", "the client has no key with this kid");
+    let unknown = ("key", "the issuer has no key with this kid");
     for (row, key) in [
         ("of another client", &world.other.key),
         ("of nobody", &*ATTACKER),

@@ -8,7 +8,7 @@ use crate::{
 };
 
 const SIGNATURE: Because = ("signature", "signature does not verify");
-const NO_KEY: Because = ("key", "the client has no key for algorithm HS256");
+const NO_KEY: Because = ("key", "the issuer has no key for algorithm HS256");
 
 /// The public key of the RSA clients in every form in which somebody may have pasted it into a
 /// configuration.
@@ -166,7 +166,7 @@ fn a12_each_method_takes_its_own_kind_of_key() {
     world.assert_cause(
         "A12",
         &answer,
-        ("key", "the client has no key for algorithm ES256"),
+        ("key", "the issuer has no key for algorithm ES256"),
     );
     world.passes_as(
         Use::Grant,

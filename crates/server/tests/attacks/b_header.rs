@@ -10,7 +10,7 @@ use crate::{
 };
 
 const SIGNATURE: Because = ("signature", "signature does not verify");
-const UNKNOWN_KID: Because = ("key", "the client has no key with this kid");
+const UNKNOWN_KID: Because = ("key", "the issuer has no key with this kid");
 
 #[test]
 fn b01_a_key_in_the_header_is_not_believed() {

@@ -99,7 +99,7 @@ fn d04_sub_is_required() {
 fn d05_a_client_authenticates_as_itself_only() {
     let world = world();
     let other = world.other.id;
-    let kid = ("key", "the client has no key with this kid");
+    let kid = ("key", "the issuer has no key with this kid");
     let wrong = (
         "sub",
         "sub: expected the client \"ec.example\", got \"other.example\"",

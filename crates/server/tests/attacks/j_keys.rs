@@ -19,7 +19,7 @@ use crate::{
     support::{Finished, Server, escape},
 };
 
-const NO_KEY_ID: Because = ("key", "the client has no key with this kid");
+const NO_KEY_ID: Because = ("key", "the issuer has no key with this kid");
 const SIGNATURE: Because = ("signature", "signature does not verify");
 
 /// The field prime and the constant of P-256.
@@ -583,7 +583,7 @@ fn j08_j09_private_and_symmetric_keys_are_refused_with_their_whole_set() {
     let oct = json!({"kty": "oct", "alg": "HS256", "k": base64url_encode([7; 64])});
     refuses_key("J09 oct", &oct, "private parameter 'k'", &good);
     // A MAC needs a registered secret, whatever else is registered.
-    let because = ("key", "the client has no key for algorithm HS256");
+    let because = ("key", "the issuer has no key for algorithm HS256");
     world().refuses(
         "J09 MAC",
         &world().ec,
@@ -741,7 +741,7 @@ fn j12_a_storm_of_unknown_kids_costs_no_memory_and_disturbs_nobody() {
     let refused = server.token(&Use::Grant.form(&assertion(Use::Grant, Some(fresh()))));
     assert_eq!(
         server.decision(&refused.decision_id())["cause"],
-        "key: the client has no key with this kid"
+        "key: the issuer has no key with this kid"
     );
 }
 

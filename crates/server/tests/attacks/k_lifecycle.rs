@@ -200,7 +200,7 @@ fn k01_a_name_given_anew_does_not_bring_back_its_tokens_permissions_or_keys() {
     world.assert_cause(
         "K01 old key",
         &answer,
-        ("key", "the client has no key with this kid"),
+        ("key", "the issuer has no key with this kid"),
     );
     world.passes("K01 control", &other, |jwt| jwt.sign());
 }
