@@ -224,7 +224,7 @@ fn t053_t056_t057_t059_honest_requests_go_on_whatever_stands_before_node_oidc_pr
     here.takes("at first", &provider.jwt());
     let canary = Canary::at("127.0.0.1");
     let redirect = Reply::status(302).with_header(header::LOCATION, &canary.url("127.0.0.1"));
-    let mut moved = metadata.clone();
+    let mut moved = metadata;
     moved["jwks_uri"] = json!(format!("{issuer}/nowhere"));
     for (row, path, reply) in [
         ("an outage", OPENID, Reply::status(503)),
