@@ -169,7 +169,8 @@ fn d06_client_id_agrees_with_the_assertion() {
         let answer = world.attack("D06 grant", &form, &[]);
         assert_eq!(
             (answer.status, answer.error().as_str()),
-            (400, "invalid_client")
+            // As a forged one: it would tell who is registered (T024).
+            (400, "invalid_grant")
         );
         world.assert_cause("D06 grant", &answer, ("caller", because));
     }

@@ -152,7 +152,6 @@ fn h04_the_pair_is_complete_and_of_the_one_type() {
     let behind = format!("{CLIENT_ASSERTION} ");
     for wrong in [
         "urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
-        "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe",
         JWT_BEARER,
         "jwt-bearer",
         &upper,
@@ -173,6 +172,18 @@ fn h04_the_pair_is_complete_and_of_the_one_type() {
             ("client", "client_assertion_type is not jwt-bearer"),
         );
     }
+    // T085: that type is for the JWTs of SPIFFE issuers. Whose JWT it is shows when it is proven: it is
+    // used up then.
+    let own = world.jwt(&world.ec, Use::ClientAuth).sign();
+    let form = [
+        grant,
+        ("client_assertion", &*own),
+        (
+            "client_assertion_type",
+            "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe",
+        ),
+    ];
+    refused("H04 jwt-spiffe", &form, &[], refusal, ("client", ""));
     // A half pair never falls through to another mechanism, or to none.
     let header = basic(&world.basic);
     let form = [grant, ("client_assertion_type", CLIENT_ASSERTION)];
