@@ -177,8 +177,7 @@ impl<'a> IssuedTokens<'a> {
 
 /// Whether a token of this trust is in force, as introspection has it.
 fn is_in_force(token: &StoredToken, trust: &Trust, issuer: &TrustedIssuer) -> bool {
-    let is_newer = |since: UnixTime| token.issued_at.seconds() > since.seconds();
-    trust.mode == Mode::On && issuer.enabled && issuer.tokens_since.is_none_or(is_newer)
+    trust.mode == Mode::On && issuer.upholds_tokens_of(token.issued_at.seconds())
 }
 
 fn document(token: StoredToken, trust: Option<Name>, in_force: bool) -> TokenDocument {

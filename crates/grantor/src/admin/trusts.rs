@@ -22,9 +22,7 @@ use super::{
 use crate::{
     assertion::Usage,
     clock::UnixTime,
-    registry::{
-        Actor, Client, ClientMetadata, Mode, PinValue, Resource as _, Trust, TrustedIssuer,
-    },
+    registry::{Actor, Client, ClientMetadata, Mode, Resource as _, Trust, TrustedIssuer},
     storage::{AnyChange, Change, Cursor, Page, StoreError},
     types::{AuthMethod, ClientId, GrantType, IssuerId, Name, Needs, SubjectId},
 };
@@ -404,12 +402,8 @@ const TRIES: u32 = 64;
 
 /// The one `sub` by which a trust authenticates its client (T081).
 fn federated_sub(trust: &Trust) -> Option<&str> {
-    let mut pins = trust.pins.iter();
-    let pin = pins.find(|pin| pin.claim.as_str() == "sub")?;
-    match &pin.value {
-        PinValue::Text(sub) if trust.is_for(Usage::ClientAuthentication) => Some(sub),
-        _ => None,
-    }
+    let sub = trust.pinned_sub();
+    sub.filter(|_| trust.is_for(Usage::ClientAuthentication))
 }
 
 /// What a trust asks of its client, and the client does not do.

@@ -270,6 +270,14 @@ impl TrustedIssuer {
         }
     }
 
+    /// Whether tokens that were issued for its JWTs at this time, in seconds since 1970, are in force:
+    /// it is enabled, and they were not revoked. To the second, as tokens have it: one of the same
+    /// second as the revocation ends, too.
+    pub fn upholds_tokens_of(&self, issued_at: i64) -> bool {
+        let is_newer = |since: UnixTime| issued_at > since.seconds();
+        self.enabled && self.tokens_since.is_none_or(is_newer)
+    }
+
     /// Whether strangers share it, so that a good signature proves nothing about who sends.
     pub fn is_shared(&self) -> bool {
         !self.tenant_claims.is_empty()

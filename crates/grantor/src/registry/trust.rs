@@ -253,6 +253,10 @@ pub enum TemplateError {
     /// Two claims with nothing between them: two pairs of values would meet.
     #[error("a template has literal text between two claims")]
     Adjacent,
+    /// A per cent sign behind a claim, which is how its value is escaped: two pairs of values would
+    /// meet.
+    #[error("the literal text behind a claim does not begin with %, by which values are escaped")]
+    Escape,
     /// A brace that is not closed, or not opened.
     #[error("a template has a brace without its other half")]
     Braces,
@@ -289,6 +293,7 @@ impl SubjectTemplate {
                 _ if literal.contains('}') || claim.contains('{') => {
                     return Err(TemplateError::Braces);
                 }
+                (_, false) if literal.starts_with('%') => return Err(TemplateError::Escape),
                 _ => parts.push(TemplatePart {
                     literal: literal.to_owned(),
                     claim: ClaimPath::parse(claim)?,
@@ -537,6 +542,15 @@ impl Trust {
         let pins = self.pins.iter().filter(|pin| !pin.holds(claims)).count();
         let matches = self.matches.iter().filter(|one| !one.holds(claims));
         pins + matches.count()
+    }
+
+    /// The one `sub` that it takes, if it pins one.
+    pub fn pinned_sub(&self) -> Option<&str> {
+        let mut pins = self.pins.iter();
+        pins.find_map(|pin| match &pin.value {
+            PinValue::Text(sub) if pin.claim.as_str() == "sub" => Some(&**sub),
+            _ => None,
+        })
     }
 
     /// Whether it has this use.

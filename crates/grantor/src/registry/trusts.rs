@@ -2,7 +2,7 @@
 //! same whether there are ten or ten thousand.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -180,7 +180,9 @@ fn met_by(claim: &Value) -> impl Iterator<Item = PinValue> {
         _ => None,
     };
     let members = claim.as_array().into_iter().flatten();
-    let members = members.filter_map(|member| member.as_str());
+    // Each once, however often it is there.
+    let members: BTreeSet<_> = members.filter_map(|member| member.as_str()).collect();
+    let members = members.into_iter();
     let members = members.map(|text| PinValue::Contains(text.to_owned()));
     one.into_iter().chain(members)
 }

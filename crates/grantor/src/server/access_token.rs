@@ -209,11 +209,7 @@ pub(super) async fn trust_in_force(
         return Ok(None);
     };
     let issuers = context.issuers().await?;
-    let in_force = |issuer: &&Arc<TrustedIssuer>| {
-        // To the second, as the token has it: one of the same second ends, too.
-        let is_newer = |since: UnixTime| issued_at > since.seconds();
-        issuer.enabled && issuer.tokens_since.is_none_or(is_newer)
-    };
+    let in_force = |issuer: &&Arc<TrustedIssuer>| issuer.upholds_tokens_of(issued_at);
     let Some(issuer) = issuers.numbered(issuer).filter(in_force) else {
         return Ok(None);
     };

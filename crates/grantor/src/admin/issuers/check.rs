@@ -5,7 +5,7 @@ use url::Url;
 use super::document::{signature_algorithms, trust_domain_of, url_problem};
 use crate::{
     admin::{Fault, ServerTerms, templates},
-    assertion::ServerIdentity,
+    assertion::{ServerIdentity, is_trust_domain},
     registry::{KeyOrigin, TrustedIssuer},
     types::ClaimPath,
 };
@@ -113,13 +113,6 @@ fn faults_of_keys(issuer: &TrustedIssuer) -> Vec<Fault> {
         faults.push(Fault::new("trust_domain", detail));
     }
     faults
-}
-
-/// SPIFFE-ID §2.1
-fn is_trust_domain(text: &str) -> bool {
-    let is_plain =
-        |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b".-_".contains(&octet);
-    (1..=255).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 fn faults_of_fetching(issuer: &TrustedIssuer) -> Vec<Fault> {

@@ -96,11 +96,7 @@ fn faults_of_uses(trust: &Trust) -> Vec<Fault> {
     }
     if trust.is_for(Usage::ClientAuthentication) {
         let is_sub = |claim: &ClaimPath| claim.as_str() == "sub";
-        let pins_sub = trust
-            .pins
-            .iter()
-            .any(|pin| is_sub(&pin.claim) && matches!(pin.value, PinValue::Text(_)));
-        if !pins_sub && !trust.matches.iter().any(|one| is_sub(&one.claim)) {
+        if trust.pinned_sub().is_none() && !trust.matches.iter().any(|one| is_sub(&one.claim)) {
             let detail =
                 "a client is authenticated by one sub; pin it, or match it and send client_id";
             faults.push(Fault::new("pins", detail));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     admin::{ClientDocument, KeysDocument, Templates, templates::TemplateOptions},
-    registry::{ChangeRecord, Subject},
+    registry::{ChangeRecord, PinValue, Subject},
     storage::{ChangeFilter, MemoryStore, Registries as _, Start},
     types::{ClaimPath, Glob, Scope},
 };
