@@ -54,6 +54,8 @@ pub(crate) use trust_check::Tried;
 #[cfg(feature = "server")]
 pub use trust_check::{ClaimCheck, ClaimRule, SetAside, TrustCheck};
 #[cfg(feature = "server")]
+pub(crate) use verifier::signed_part;
+#[cfg(feature = "server")]
 pub use verifier::{Assertion, VerifiedAssertion, Verifier};
 
 /// The `client_assertion_type` of RFC 7523 §2.2.

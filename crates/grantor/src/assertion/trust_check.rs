@@ -78,6 +78,8 @@ pub enum SetAside {
     OtherUse,
     /// The request names another client.
     OtherClient,
+    /// It authenticates by a pattern of `sub`, and the request names no client.
+    NoClient,
 }
 
 /// As tables show it.
@@ -87,6 +89,9 @@ impl fmt::Display for SetAside {
             Self::Off => "it is off",
             Self::OtherUse => "it is not for this use",
             Self::OtherClient => "the request names another client",
+            Self::NoClient => {
+                "it authenticates by a pattern of sub, and the request has no client_id"
+            }
         })
     }
 }

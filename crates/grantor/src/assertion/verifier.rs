@@ -64,11 +64,7 @@ impl<'a> Assertion<'a> {
     /// SHA-256 of header and payload, as they were signed, in base64url. The signature is no part
     /// of it: one of ECDSA can be rewritten by anybody.
     fn digest(&self) -> String {
-        let signed = self
-            .token
-            .rsplit_once('.')
-            .map_or(self.token, |(signed, _)| signed);
-        base64url_encode(crypto::sha256(&[signed.as_bytes()]))
+        base64url_encode(crypto::sha256(&[signed_part(self.token).as_bytes()]))
     }
 
     /// The SPIFFE trust domain of `sub`, to find the party by where there is no `iss`.
@@ -88,6 +84,11 @@ impl<'a> Assertion<'a> {
     }
 }
 
+/// Header and payload of a JWT, as they are signed.
+pub(crate) fn signed_part(token: &str) -> &str {
+    token.rsplit_once('.').map_or(token, |(signed, _)| signed)
+}
+
 /// What a JWT says, without its signature.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
@@ -101,6 +102,7 @@ pub struct VerifiedAssertion<'a> {
     claims: &'a Claims,
     subject: Option<SubjectId>,
     key: Candidate,
+    key_source: String,
     replay_key: Option<ReplayKey>,
 }
 
@@ -127,9 +129,8 @@ impl<'a> VerifiedAssertion<'a> {
     }
 
     /// Where the key that verified comes from, such as `registered key 2 of billing`.
-    pub fn key_source(&self) -> String {
-        self.key
-            .source_of(self.claims.issuer.as_deref().unwrap_or_default())
+    pub fn key_source(&self) -> &str {
+        &self.key_source
     }
 
     /// The digest of issuer and `jti` under which this use is recorded.
@@ -204,6 +205,7 @@ impl Verifier {
         Ok(VerifiedAssertion {
             claims: &assertion.claims,
             subject,
+            key_source: key.source_of(expectation.issuer),
             key,
             replay_key,
         })

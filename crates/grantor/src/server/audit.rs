@@ -9,7 +9,7 @@ use grantor_jose::{Claims, base64url_encode, json::Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
-use super::{Approval, Blame, Refusal, Request};
+use super::{Approval, Blame, Refusal, Request, TrustError};
 use crate::{
     assertion::{Explanation, Held, Party, Tried, TrustCheck, Usage, VerifiedAssertion},
     clock::UnixTime,
@@ -80,6 +80,9 @@ pub struct Decision {
     /// Whether the last assertion says that it is of an issuer: no client is blamed for it.
     #[serde(skip)]
     is_by_issuer: bool,
+    /// Whether it is of no tenant of ours on an issuer that strangers share.
+    #[serde(skip)]
+    is_of_stranger: bool,
     #[serde(skip)]
     is_cheap: bool,
     #[serde(skip)]
@@ -136,6 +139,7 @@ impl Decision {
             looked_at: None,
             held: None,
             is_by_issuer: false,
+            is_of_stranger: false,
             is_cheap: true,
             is_waiting: false,
         }
@@ -154,7 +158,7 @@ impl Decision {
     }
 
     /// Whether causing this decision cost the sender nothing: the request was malformed, had no
-    /// credentials, or was throttled. Logs drop these first.
+    /// credentials, was throttled, or presents the genuine JWT of a stranger. Logs drop these first.
     pub fn is_cheap(&self) -> bool {
         self.is_cheap
     }
@@ -189,15 +193,17 @@ impl Decision {
         self.is_by_issuer
     }
 
-    /// The assertion is of this issuer, and this trust, if one, takes it.
+    /// The assertion is of this issuer, and this trust takes it, or none does.
     pub(super) fn tried(
         &mut self,
         issuer: &TrustedIssuer,
-        trust: Option<&Trust>,
+        chosen: Result<&Trust, &TrustError>,
         claims: &Claims,
         tried: &Tried,
     ) {
         self.issuer = Some(issuer.name.clone());
+        self.is_of_stranger = matches!(chosen, Err(TrustError::OtherTenant(_)));
+        let trust = chosen.ok();
         self.trust = trust.map(|trust| TrustCheck::of(trust, claims));
         self.shadows = tried.shadows.clone();
     }
@@ -257,7 +263,7 @@ impl Decision {
     pub fn used_assertion(&mut self, assertion: &VerifiedAssertion<'_>) {
         self.is_cheap = false;
         self.key_id = assertion.key().key_id().map(registered);
-        self.key_source = Some(registered(&assertion.key_source()));
+        self.key_source = Some(registered(assertion.key_source()));
         self.token_id_digest = assertion
             .replay_key()
             .map(|key| base64url_encode(key.as_bytes()));
@@ -317,10 +323,13 @@ impl Decision {
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {
-        // Whoever asks for a client, and has not signed in, can have this at no cost.
+        // Whoever asks for a client, and has not signed in, can have this at no cost; and so can any
+        // customer of an issuer's.
         let is_strangers = refusal.target().is_some() && self.subject.is_none();
-        self.is_cheap =
-            refusal.blame() == Blame::NoProof || *refusal.rule() == Rule::Throttled || is_strangers;
+        self.is_cheap = refusal.blame() == Blame::NoProof
+            || *refusal.rule() == Rule::Throttled
+            || is_strangers
+            || self.is_of_stranger;
         self.outcome = Outcome::Refused {
             error: refusal.code().clone(),
             rule: refusal.rule().clone(),
@@ -352,13 +361,13 @@ impl Decision {
         }
         json(&Self {
             explanation: None,
-            trust: None,
             scope: None,
             ..shorter
         })
     }
 
-    /// Leaves out half of what trusts have made of the assertion. Whether there was anything.
+    /// Leaves out half of what trusts have made of the assertion, that which took it last. Whether
+    /// there was anything.
     fn shorten_trusts(&mut self) -> bool {
         let explained = self.explanation.as_mut();
         let explained = explained.filter(|explanation| !explanation.trusts.is_empty());
@@ -370,7 +379,15 @@ impl Decision {
                 explanation.other_trusts += u32::try_from(out).unwrap_or_default();
                 true
             }
-            None => self.shadows.pop().is_some(),
+            None if self.shadows.pop().is_some() => true,
+            None => {
+                let taken = self.trust.as_mut();
+                let taken = taken.filter(|taken| !taken.rows.is_empty());
+                taken.is_some_and(|taken| {
+                    taken.rows.truncate(taken.rows.len() / 2);
+                    true
+                })
+            }
         }
     }
 
@@ -488,8 +505,34 @@ impl DecisionLog for TracingLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assertion::{Check, KeyTried, Verdict};
+    use crate::assertion::{Check, ClaimCheck, ClaimRule, KeyTried, Verdict};
+    use crate::registry::Mode;
     use crate::server::{Sender, request::Read};
+
+    #[test]
+    fn t031_a_record_of_a_trust_that_compares_much_keeps_which_trust_it_was() {
+        let mut decision = Decision::new("token", &Request::blank(UnixTime::from_millis(0)));
+        decision.outcome = Outcome::Granted;
+        let row = ClaimCheck {
+            rule: ClaimRule::Pin,
+            claim: "c".repeat(256),
+            expected: "v".repeat(160),
+            got: "v".repeat(160),
+            verdict: Verdict::Pass,
+        };
+        decision.trust = Some(TrustCheck {
+            trust: Name::parse("ci").expect("a name"),
+            client: ClientId::parse("deployer").expect("a name"),
+            mode: Mode::On,
+            set_aside: None,
+            rows: vec![row; 32],
+        });
+        let record = decision.record();
+        assert!(record.len() <= Decision::MAX_BYTES, "{}", record.len());
+        let read = Decision::read(&record).expect("a decision");
+        let trust = read.trust.expect("the trust");
+        assert_eq!((trust.trust.as_str(), trust.rows.len()), ("ci", 8));
+    }
 
     #[test]
     fn a_record_that_would_be_too_long_loses_what_explains_it_and_never_the_cause() {

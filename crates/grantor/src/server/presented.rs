@@ -39,7 +39,8 @@ pub struct Presented<'a> {
     token: &'a str,
     usage: Usage,
     caller: Option<&'a str>,
-    is_caller_proven: bool,
+    /// The caller, if it has proved who it is.
+    proven: Option<&'a str>,
     parameter: Option<&'static str>,
     change: Option<Change>,
 }
@@ -50,7 +51,7 @@ impl<'a> Presented<'a> {
     pub fn grant(token: &'a str, caller: &'a Caller) -> Self {
         Self {
             caller: caller.name(),
-            is_caller_proven: caller.authenticated().is_some(),
+            proven: caller.authenticated().map(|client| client.id().as_str()),
             ..Self::of(token, Usage::Grant)
         }
     }
@@ -65,7 +66,7 @@ impl<'a> Presented<'a> {
             token,
             usage,
             caller: None,
-            is_caller_proven: false,
+            proven: None,
             parameter: None,
             change: None,
         }
@@ -103,7 +104,8 @@ impl<'a> Presented<'a> {
         Asking {
             usage: self.usage,
             client: self.caller,
-            is_proven: self.is_caller_proven,
+            proven: self.proven,
+            is_rehearsed: false,
         }
     }
 
@@ -232,7 +234,7 @@ async fn proven(
         Party::Issuer(issuer) => {
             let chosen = trust::choose(context, issuer, claims, presented.asking(), tried);
             let chosen = Box::pin(chosen).await;
-            decision.tried(issuer, chosen.as_deref().ok(), claims, tried);
+            decision.tried(issuer, chosen.as_deref(), claims, tried);
             Some(chosen?)
         }
     };

@@ -145,18 +145,33 @@ pub(super) struct Asking<'a> {
     pub(super) usage: Usage,
     /// The client that the request names, proven or not: then only its trusts count.
     pub(super) client: Option<&'a str>,
-    /// Whether it is proven.
-    pub(super) is_proven: bool,
+    /// The client that has authenticated beside the JWT.
+    pub(super) proven: Option<&'a str>,
+    /// Whether there is no request, so that nobody knows whom it would name.
+    pub(super) is_rehearsed: bool,
 }
 
 impl Asking<'_> {
-    /// Nobody is named beside the JWT.
-    pub(super) fn of_nobody(usage: Usage) -> Self {
+    /// Without a request: nobody is named beside the JWT.
+    pub(super) fn rehearsed(usage: Usage) -> Self {
         Self {
             usage,
             client: None,
-            is_proven: false,
+            proven: None,
+            is_rehearsed: true,
         }
+    }
+
+    /// Whether this trust wants its client to authenticate beside the JWT, which that has not done.
+    fn lacks_client_auth(&self, trust: &Trust) -> bool {
+        let is_wanted = trust.needs_client_auth && self.usage == Usage::Grant;
+        is_wanted && self.proven != Some(trust.client.as_str())
+    }
+
+    /// Whether this trust authenticates whoever sends `client_id` too, which the request does not.
+    fn lacks_client_id(&self, trust: &Trust) -> bool {
+        let is_wanted = self.usage == Usage::ClientAuthentication && trust.pinned_sub().is_none();
+        is_wanted && self.client.is_none() && !self.is_rehearsed
     }
 
     /// Why this trust is not asked.
@@ -170,6 +185,7 @@ impl Asking<'_> {
             {
                 Some(SetAside::OtherClient)
             }
+            _ if self.lacks_client_id(trust) => Some(SetAside::NoClient),
             _ => None,
         }
     }
@@ -211,7 +227,7 @@ pub(super) async fn choose(
     let asked = asked.take(SHADOWS);
     tried.shadows = asked.map(|trust| TrustCheck::of(trust, claims)).collect();
     match (first, second) {
-        (Some(only), None) if only.needs_client_auth && !asking.is_proven => {
+        (Some(only), None) if asking.lacks_client_auth(&only) => {
             Err(TrustError::NeedsClientAuth(only.name.clone()))
         }
         (Some(only), None) => Ok(only),

@@ -211,6 +211,33 @@ async fn a_custom_grant_takes_the_callers_own_assertion_unless_it_says_otherwise
     }
 }
 
+/// T024: a trust wants its own client to authenticate, and no other.
+#[tokio::test]
+async fn t024_a_grant_that_takes_any_issuer_has_the_client_of_the_trust_authenticate() {
+    let of_any_issuer = true;
+    let world = World::with(|builder| builder.grant(Ticket { of_any_issuer }));
+    let idp = world.third_party("idp", |_| ()).await;
+    let (owner, other) = (
+        world.party(Use::PrivateKeyJwt).await,
+        world.party(Use::PrivateKeyJwt).await,
+    );
+    let trust = world.trust(&idp, "ci", &owner.id, |trust| {
+        trust.needs_client_auth = true
+    });
+    trust.await;
+    let sent_by = |caller: &Party| {
+        let ticket = idp.jwt().header("typ", "\"ticket+jwt\"").text("seat", "4A");
+        let form = form(&ticket.sign(&idp.key));
+        with_client_assertion(form, &caller.jwt().sign(&caller.key))
+    };
+    let answer = world.send(&sent_by(&other)).await;
+    let cause = "wants its client to authenticate";
+    answer.refused("another", "invalid_client", "client", cause);
+    // As far as the grant itself, which wants the ticket of a client.
+    let answer = world.send(&sent_by(&owner)).await;
+    answer.refused("control", "unauthorized_client", "grant", "");
+}
+
 /// Client authentication by an assertion in a field of the head.
 struct InHeader;
 

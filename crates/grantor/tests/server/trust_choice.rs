@@ -6,7 +6,8 @@ use grantor::{
     assertion::{SetAside, Usage, Verdict},
     jose::base64url_decode,
     registry::{
-        Actor, ClaimCopy, ClientMetadata, Match, Mode, PinValue, Subject, SubjectMapping, Trust,
+        Actor, ClaimCopy, ClientMetadata, Match, Mode, PinValue, Subject, SubjectMapping,
+        TemplateError, Trust,
     },
     storage::Registries as _,
     types::{AuthMethod, GrantType, Scope},
@@ -307,25 +308,30 @@ async fn t025_t026_ta35_ta36_the_mapped_subject_is_of_the_right_type_and_nobody_
 
 #[tokio::test]
 async fn t026_no_two_sets_of_values_meet() {
-    let mapping: SubjectMapping = "template:ci:{a}:{b}".parse().expect("a mapping");
-    let subject = |a: &str, b: &str| {
+    let subject = |mapping: &SubjectMapping, a: &str, b: &str| {
         let claims = format!(r#"{{"a":"{a}","b":"{b}"}}"#);
         let claims = grantor::jose::Claims::parse(claims.as_bytes()).expect("claims");
         mapping.subject(&claims).expect("a subject").to_string()
     };
-    let pairs = [
-        ("x", "y"),
-        ("x:y", "z"),
-        ("x", "y:z"),
-        ("x%3Ay", "z"),
-        ("x%", "z"),
-        ("x%25", "z"),
+    let values = [
+        "x", "x:y", "x%3Ay", "x%", "x%25", "1%2", "1", "252%q", "%", "2", "5", "A",
     ];
-    let mut subjects: Vec<_> = pairs.iter().map(|(a, b)| subject(a, b)).collect();
-    assert_eq!(subjects[0], "ci:x:y");
-    subjects.sort();
-    subjects.dedup();
-    assert_eq!(subjects.len(), pairs.len(), "{subjects:?}");
+    for literal in [":", "2", "5", "3", "A", "/%"] {
+        let mapping = format!("template:ci:{{a}}{literal}{{b}}").parse();
+        let mapping: SubjectMapping = mapping.expect("a mapping");
+        let pairs = values.iter().flat_map(|a| values.map(|b| (*a, b)));
+        let mut subjects: Vec<_> = pairs.map(|(a, b)| subject(&mapping, a, b)).collect();
+        subjects.sort();
+        subjects.dedup();
+        assert_eq!(subjects.len(), values.len().pow(2), "{literal}");
+    }
+    let mapping = "template:ci:{a}:{b}".parse().expect("a mapping");
+    assert_eq!(subject(&mapping, "x", "y"), "ci:x:y");
+    // Values are escaped by it, so that `1%2` and `q` would meet `1` and `252%q`.
+    let refused = "template:ci:{a}%{b}".parse::<SubjectMapping>();
+    assert_eq!(refused, Err(TemplateError::Escape));
+    let last = "template:ci:{a}%".parse::<SubjectMapping>();
+    last.expect("the last value is not escaped");
 }
 
 #[tokio::test]
@@ -618,6 +624,7 @@ async fn t043_on_a_shared_issuer_a_stranger_learns_what_a_forger_does() {
     assert_eq!(genuine.description(), forged.description());
     assert_eq!(genuine.body["error"], forged.body["error"]);
     assert_eq!(genuine.status, forged.status);
+    assert!(genuine.decision.is_cheap(), "anybody can have such a JWT");
     genuine.refused(
         "a stranger",
         "invalid_grant",
@@ -631,6 +638,7 @@ async fn t043_on_a_shared_issuer_a_stranger_learns_what_a_forger_does() {
         answer.description(),
         "claim ref is not what trust ci expects"
     );
+    assert!(!answer.decision.is_cheap());
     // Nothing is told of the trusts of other tenants, however near they come; a shadow makes nobody
     // known.
     for (name, tenant, mode) in [("a-near", "44", Mode::On), ("b-shadow", "43", Mode::Shadow)] {

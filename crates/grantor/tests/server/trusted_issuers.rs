@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use grantor::{
-    assertion::{SPIFFE_ASSERTION_TYPE, Usage},
+    assertion::{SPIFFE_ASSERTION_TYPE, SetAside, Usage},
     registry::{
-        Actor, AudienceMatch, Client, KeyOrigin, Mode, ReplayPolicy, TrustedIssuer, UploadedKey,
+        Actor, AudienceMatch, Client, KeyOrigin, Match, Mode, ReplayPolicy, Trust, TrustedIssuer,
+        UploadedKey,
     },
     storage::{Registries as _, StoreError},
     types::AuthMethod,
@@ -380,6 +381,11 @@ async fn t010_t085_a_spiffe_id_says_whose_jwt_it_is_where_there_is_no_iss() {
 
 /// Registers a client that authenticates by JWTs of this issuer with this `sub`.
 async fn federated(world: &World, idp: &ThirdParty, id: &str, sub: &str) {
+    federated_by(world, idp, id, |trust| trust.pins = vec![pin("sub", sub)]).await;
+}
+
+/// As [`federated`], by a trust that is changed.
+async fn federated_by(world: &World, idp: &ThirdParty, id: &str, change: impl FnOnce(&mut Trust)) {
     let mut metadata = metadata(id, AuthMethod::PRIVATE_KEY_JWT);
     metadata.federated = true;
     let client = Client::new(metadata, vec![], vec![]).expect("a federated client");
@@ -391,7 +397,7 @@ async fn federated(world: &World, idp: &ThirdParty, id: &str, sub: &str) {
     world
         .trust(idp, id, id, |trust| {
             trust.uses = vec![Usage::ClientAuthentication];
-            trust.pins = vec![pin("sub", sub)];
+            change(trust);
         })
         .await;
 }
@@ -458,6 +464,60 @@ async fn t081_t082_t084_ta11_ta12_ta13_a_federated_client_authenticates_by_the_j
 }
 
 #[tokio::test]
+async fn t082_a_pattern_of_sub_authenticates_whom_the_request_names() {
+    let (world, idp) = world(|_| ()).await;
+    federated(&world, &idp, "exact", "repo:acme/gadgets").await;
+    federated_by(&world, &idp, "many", |trust| {
+        let (sub, glob) = ("sub".parse(), "repo:acme/*".parse());
+        let one = Match::new(sub.expect("a claim"), glob.expect("a glob"));
+        (trust.pins, trust.matches) = (Vec::new(), vec![one]);
+    })
+    .await;
+    let authenticated = |sub: &str, client: Option<&str>| {
+        let form = Form::new("client_credentials");
+        let form = match client {
+            Some(client) => form.with("client_id", client),
+            None => form,
+        };
+        let form = with_client_assertion(form, &idp.jwt().text("sub", sub).sign(&idp.key));
+        let world = &world;
+        async move { world.send(&form).await }
+    };
+    let answer = authenticated("repo:acme/widgets", None).await;
+    answer.refused("nobody named", "invalid_client", "trust", "no trust takes");
+    let explained = answer.decision.explanation.as_ref().expect("a table");
+    let aside: Vec<_> = explained.trusts.iter().map(|one| one.set_aside).collect();
+    assert_eq!(
+        aside,
+        [None, Some(SetAside::OtherUse), Some(SetAside::NoClient)]
+    );
+    let answer = authenticated("repo:acme/widgets", Some("many")).await;
+    answer.granted("named");
+    // So it takes nothing from the client whose sub is pinned.
+    let answer = authenticated("repo:acme/gadgets", None).await;
+    answer.granted("by sub");
+    let client = answer.decision.client.as_ref();
+    assert_eq!(client.map(|id| id.as_str()), Some("exact"));
+}
+
+#[tokio::test]
+async fn t021_a_trust_of_both_uses_may_want_its_client_to_authenticate() {
+    let (world, idp) = world(|_| ()).await;
+    federated_by(&world, &idp, "job", |trust| {
+        trust.pins = vec![pin("sub", "job-of-acme")];
+        trust.uses.push(Usage::Grant);
+        trust.needs_client_auth = true;
+    })
+    .await;
+    let token = || idp.jwt().text("sub", "job-of-acme").text("tenant", "1");
+    let token = || token().sign(&idp.key);
+    let answer = world.send(&form(&token())).await;
+    answer.refused("alone", "invalid_client", "client", "to authenticate");
+    let form = with_client_assertion(form(&token()), &token());
+    world.send(&form).await.granted("authenticated");
+}
+
+#[tokio::test]
 async fn t083_the_audience_of_federated_authentication_is_the_issuer_identifier_alone() {
     let (world, idp) = world(|_| ()).await;
     federated(&world, &idp, "job", "job-of-acme").await;
@@ -499,6 +559,11 @@ async fn t086_one_jwt_is_not_both_grant_and_authentication() {
     let one = token();
     let answer = world.send(&with_client_assertion(form(&one), &one)).await;
     answer.refused("one", "invalid_grant", "replay", "used before");
+    // Nor with another signature of it, which anybody can make.
+    let rewritten = grantor_testkit::forge::with_other_s(&one);
+    let rewritten = with_client_assertion(form(&one), &rewritten);
+    let answer = world.send(&rewritten).await;
+    answer.refused("rewritten", "invalid_grant", "replay", "used before");
     world
         .send(&with_client_assertion(form(&token()), &token()))
         .await
@@ -545,7 +610,7 @@ async fn t090_t091_t092_what_is_disabled_or_gone_ends_its_tokens() {
     assert_eq!(is_active().await, true);
     let mode = async |mode: Mode| {
         let name = "own".parse().expect("a name");
-        let changed = |trust: &grantor::registry::Trust| {
+        let changed = |trust: &Trust| {
             let mut trust = trust.clone();
             trust.mode = mode;
             Ok::<_, StoreError>(trust)

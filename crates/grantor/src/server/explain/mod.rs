@@ -116,7 +116,7 @@ async fn rehearsed(
     };
     if let Some(issuer) = seen.party().and_then(Party::issuer) {
         let claims = assertion.dangerously_unverified_claims();
-        let asking = Asking::of_nobody(usage);
+        let asking = Asking::rehearsed(usage);
         // Who tests sees every trust, also where a request was refused before they were asked.
         seen.tried.trusts = trust::all(context, issuer, claims, asking).await?;
         seen.tried.others = 0;
@@ -175,7 +175,7 @@ async fn proof_rehearsed(
     let trust = match signed.party() {
         Party::Client(_) => None,
         Party::Issuer(issuer) => {
-            let asking = Asking::of_nobody(usage);
+            let asking = Asking::rehearsed(usage);
             let chosen = trust::choose(context, issuer, claims, asking, &mut seen.tried);
             Some(chosen.await?)
         }

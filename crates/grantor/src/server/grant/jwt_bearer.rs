@@ -10,7 +10,7 @@ use grantor_jose::Claims;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    assertion::{AssertionError, Party, PartyError},
+    assertion::{AssertionError, Party, PartyError, signed_part},
     registry::{Client, ConsentPolicy, Trust, TrustedIssuer},
     server::{
         Caller, Context, Decision, GrantError, Presented, Request, TrustError, UnprovenAssertion,
@@ -63,8 +63,10 @@ impl Grant for JwtBearer {
         decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let assertion = request.required("assertion")?;
-        // One JWT is one use, also where it may be used again.
-        if request.parameter("client_assertion") == Some(assertion) {
+        // One JWT is one use, also where it may be used again, and with whatever signature: one of
+        // ECDSA can be rewritten by anybody.
+        let other = request.parameter("client_assertion");
+        if other.is_some_and(|other| signed_part(other) == signed_part(assertion)) {
             return Err(GrantError::Assertion(AssertionError::Replayed));
         }
         let presented = Presented::grant(assertion, caller).in_parameter("assertion");
