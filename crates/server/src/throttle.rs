@@ -52,10 +52,10 @@ impl FailureThrottle {
         }
     }
 
-    /// The address, and what is claimed there.
-    fn party(&self, origin: Origin, attempt: &Attempt<'_>) -> u64 {
-        let named = (attempt.is_of_person(), attempt.claimed_party());
-        self.digest.hash_one((origin, named))
+    /// The address, and who is claimed to be there, if anybody is.
+    fn party(&self, origin: Origin, attempt: &Attempt<'_>) -> Option<u64> {
+        let named = (attempt.is_of_person(), attempt.claimed_party()?);
+        Some(self.digest.hash_one((origin, named)))
     }
 
     /// The address, if something failed there lately. Where not, which is nearly always, claimed
@@ -70,15 +70,17 @@ impl FailureThrottle {
 impl Throttle for FailureThrottle {
     fn wait(&self, attempt: &Attempt<'_>) -> Option<Duration> {
         let (origin, address) = self.failing(attempt)?;
-        self.addresses
-            .wait(address)
-            .max(self.parties.wait(self.party(origin, attempt)))
+        let party = self.party(origin, attempt);
+        let waits = party.and_then(|party| self.parties.wait(party));
+        self.addresses.wait(address).max(waits)
     }
 
     fn failed(&self, attempt: &Attempt<'_>) {
         if let Some(origin) = attempt.extensions().get::<Origin>() {
             self.addresses.spend(self.digest.hash_one(origin));
-            self.parties.spend(self.party(*origin, attempt));
+            if let Some(party) = self.party(*origin, attempt) {
+                self.parties.spend(party);
+            }
         }
     }
 
@@ -86,8 +88,9 @@ impl Throttle for FailureThrottle {
     /// authentication method by trying (x/oauth2) fail once for each process. The address keeps
     /// its count, or one good client could guess for ever.
     fn succeeded(&self, attempt: &Attempt<'_>) {
-        if let Some((origin, _)) = self.failing(attempt) {
-            self.parties.restore(self.party(origin, attempt));
+        let failing = self.failing(attempt);
+        if let Some(party) = failing.and_then(|(origin, _)| self.party(origin, attempt)) {
+            self.parties.restore(party);
         }
     }
 

@@ -1222,6 +1222,23 @@ fn forging_assertions_is_slowed_down() {
     assert_eq!(ask(ELSEWHERE, &assertion).status, 200, "control");
 }
 
+/// Nobody's JWTs are no party of their own: JWT-SVIDs need no `iss`, and those of others come from the
+/// same address.
+#[test]
+fn what_names_nobody_counts_against_its_address_alone() {
+    let guessed = Guessed::start("client_failures_per_minute = 1\naddress_failures_per_minute = 3");
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let key = key.signing_key().expect("a key that signs");
+    let token = grantor::jose::sign(&key, None, br#"{"sub":"spiffe://acme.example/a"}"#);
+    let token = token.expect("a JWT");
+    let form = [("grant_type", JWT_BEARER), ("assertion", &token)];
+    let ask = || {
+        let from = [("X-Forwarded-For", "198.51.100.2")];
+        guessed.server.post("/token", &form, &from).status
+    };
+    assert_eq!([ask(), ask(), ask(), ask()], [400, 400, 400, 429]);
+}
+
 #[test]
 fn one_who_does_not_wait_cannot_push_the_other_decisions_out() {
     let guessed = Guessed::start("client_failures_per_minute = 1");
