@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{ClientAuthentication, Mechanism};
 use crate::{
-    assertion::{CLIENT_ASSERTION_TYPE, Party, SPIFFE_ASSERTION_TYPE},
+    assertion::{Assertion, CLIENT_ASSERTION_TYPE, Party, SPIFFE_ASSERTION_TYPE, spiffe_id},
     registry::{Client, Trust},
     server::{ClientAuthError, Context, Decision, Presented, Request},
     types::AuthMethod,
@@ -41,6 +41,10 @@ impl ClientAuthentication for ClientAssertion {
         decision: &mut Decision,
     ) -> Result<(Arc<Client>, AuthMethod), ClientAuthError> {
         let (assertion, kind) = extract(request)?;
+        // Nothing is used up, nor looked up, for what cannot be of the type.
+        if kind == SPIFFE_ASSERTION_TYPE && names_no_workload(assertion) {
+            return Err(ClientAuthError::WrongAssertionType(kind.into()));
+        }
         let presented = Presented::client_authentication(assertion)
             .naming(request.parameter("client_id"))
             .in_parameter("client_assertion");
@@ -55,6 +59,14 @@ impl ClientAuthentication for ClientAssertion {
         let method = client.metadata().auth_method.clone();
         Ok((client, method))
     }
+}
+
+/// Whether a JWT is about anything but a SPIFFE ID, as far as it can be read.
+fn names_no_workload(token: &str) -> bool {
+    Assertion::parse(token).is_ok_and(|assertion| {
+        let subject = assertion.dangerously_unverified_claims().subject.as_deref();
+        subject.and_then(spiffe_id).is_none()
+    })
 }
 
 /// The client that an assertion of this party authenticates: the client that signed it, or the one
