@@ -79,6 +79,8 @@ pub enum AssertionError {
     /// RFC 7523 §3 (3), RFC 10070 §4
     #[error("aud: expected one of {expected:?} as sole value, got {got}")]
     WrongAudience {
+        /// Whether these are an issuer's own, registered with it.
+        is_of_issuer: bool,
         /// What is accepted.
         expected: Vec<String>,
         /// `aud`
@@ -192,6 +194,9 @@ impl AssertionError {
             Self::MalformedClaim { claim, .. } => format!("claim {claim} is malformed").into(),
             Self::WrongIssuer { .. } => "issuer is not the party that signed".into(),
             Self::WrongSubject { .. } => "subject is not the client".into(),
+            Self::WrongAudience { is_of_issuer: true, .. } => {
+                "audience is not the one that is registered for this issuer".into()
+            }
             Self::WrongAudience { expected, .. } if expected.len() == 1 => {
                 "audience is not this server's issuer identifier as the sole value (a client library that can only send the \
                  token endpoint URL needs audience policy legacy in its registration)"

@@ -163,6 +163,8 @@ pub struct AudienceRule<'a> {
     pub allowed: &'a [String],
     /// How `aud` has the name.
     pub form: AudienceForm,
+    /// Whether the names are those that are registered with an issuer.
+    pub is_of_issuer: bool,
 }
 
 /// How `aud` has the name of this server.
@@ -272,6 +274,7 @@ impl<'a> Expectation<'a> {
             audience: AudienceRule {
                 allowed: &terms.audiences[..if is_legacy { 2 } else { 1 }],
                 form: terms.profile.audience_form(),
+                is_of_issuer: false,
             },
             algorithms: terms.algorithms(kind),
             only_algorithm: client.metadata().signing_algorithm,
@@ -319,6 +322,7 @@ impl<'a> Expectation<'a> {
                     AudienceMatch::Sole => AudienceForm::Sole,
                     AudienceMatch::Any => AudienceForm::Any,
                 },
+                is_of_issuer: !issuer.audiences.is_empty(),
             },
             algorithms: &issuer.algorithms,
             only_algorithm: None,
@@ -357,6 +361,7 @@ impl<'a> Expectation<'a> {
             audience: AudienceRule {
                 allowed: &terms.audiences[..audiences],
                 form: AudienceForm::Sole,
+                is_of_issuer: false,
             },
             algorithms: terms.algorithms(KeyKind::Public),
             // An HMAC is how the client authenticates; its grants are signed with its public keys

@@ -397,7 +397,7 @@ impl Known<'_> {
                 SubjectRule::SpiffeId(domain) => format!("a SPIFFE ID of {domain}"),
             },
             Rule::Audience => {
-                let AudienceRule { allowed, form } = expectation.audience;
+                let AudienceRule { allowed, form, .. } = expectation.audience;
                 let form = match form {
                     AudienceForm::Sole => "as sole value",
                     AudienceForm::Plain => "as a plain string",

@@ -114,7 +114,11 @@ pub(super) fn audience(
         .audience
         .as_ref()
         .ok_or(AssertionError::MissingClaim(Rule::Audience))?;
-    let AudienceRule { allowed, form } = expectation.audience;
+    let AudienceRule {
+        allowed,
+        form,
+        is_of_issuer,
+    } = expectation.audience;
     if form == AudienceForm::Plain && matches!(audience, AudienceClaim::Many(_)) {
         return Err(AssertionError::AudienceArray);
     }
@@ -126,6 +130,7 @@ pub(super) fn audience(
     match is_ours {
         true => Ok(()),
         false => Err(AssertionError::WrongAudience {
+            is_of_issuer,
             expected: allowed.to_vec(),
             got: Shown::list(audience.values().iter().map(|value| value.as_str())),
         }),

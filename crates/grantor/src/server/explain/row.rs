@@ -416,7 +416,7 @@ mod tests {
                 (E::WrongSubject { expected: got(), got: got() }, SubjectClaim),
             ],
             E::WrongAudience { .. } => [
-                (E::WrongAudience { expected: Vec::new(), got: got() }, Audience),
+                (E::WrongAudience { is_of_issuer: false, expected: Vec::new(), got: got() }, Audience),
             ],
             E::AudienceArray => [(E::AudienceArray, Audience)],
             E::Expired { .. } => [(E::Expired { seconds_ago: 1.0 }, Expiry)],
