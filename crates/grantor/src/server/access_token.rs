@@ -1,8 +1,6 @@
 //! Finding out what an access token of this server stands for, whatever its form: for introspection
 //! and revocation.
 
-use std::sync::Arc;
-
 use grantor_jose::{Claims, Unverified};
 
 use serde::{Deserialize, Serialize};
@@ -10,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context,
     token_id::{Claimed, TokenOrigin},
+    trust,
 };
 use crate::{
     clock::UnixTime,
-    registry::{Client, Mode, Permissions, Revision, Trust, TrustedIssuer},
+    registry::{Client, Permissions, Revision},
     storage::{ArtifactKey, ArtifactKind, FamilyId, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
@@ -198,26 +197,6 @@ pub(super) async fn in_force(
     Ok(scope.map(|scope| AccessToken { scope, ..token }))
 }
 
-/// The trust that a token was issued under, if it and its issuer are in force, and the issuer's
-/// tokens of this time were not revoked. Another registration of the same name is none of it.
-pub(super) async fn trust_in_force(
-    context: &Context,
-    origin: &TokenOrigin,
-    issued_at: i64,
-) -> Result<Option<Arc<Trust>>, StoreError> {
-    let (Some(issuer), Some(trust)) = (origin.issuer, origin.trust) else {
-        return Ok(None);
-    };
-    let issuers = context.issuers().await?;
-    let in_force = |issuer: &&Arc<TrustedIssuer>| issuer.upholds_tokens_of(issued_at);
-    let Some(issuer) = issuers.numbered(issuer).filter(in_force) else {
-        return Ok(None);
-    };
-    let trusts = context.trusts(issuer).await?;
-    let trust = trusts.numbered(trust);
-    Ok(trust.filter(|trust| trust.mode == Mode::On).cloned())
-}
-
 /// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and
 /// so does a permission that was withdrawn. Another registration of the same name does not bring
 /// them back. Answers how much of the token's scope client and permission still allow; `None` if
@@ -238,8 +217,8 @@ async fn scope_in_force(
         return Ok(None);
     }
     let mut scope = token.scope.intersection(&client.metadata().scope);
-    if let Some(origin) = token.origin.filter(|origin| origin.trust.is_some()) {
-        let Some(trust) = trust_in_force(context, &origin, token.issued_at).await? else {
+    if let Some(under) = token.origin.and_then(|origin| origin.trust()) {
+        let Some(trust) = trust::in_force(context, under, token.issued_at).await? else {
             return Ok(None);
         };
         scope = scope.intersection(&trust.scope);

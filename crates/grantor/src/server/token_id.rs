@@ -67,6 +67,11 @@ impl TokenOrigin {
         }
     }
 
+    /// The issuer and the trust that it was issued under.
+    pub(super) fn trust(&self) -> Option<(u64, u64)> {
+        self.issuer.zip(self.trust)
+    }
+
     /// The octets that are sealed: for most tokens three numbers.
     fn to_octets(self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(16);

@@ -268,16 +268,29 @@ pub(super) async fn still_in_force(
     issuer: &TrustedIssuer,
     trust: &Trust,
 ) -> Result<(), TrustError> {
-    let ended = || TrustError::Ended(trust.name.clone());
+    let under = (issuer.revision.number, trust.revision.number);
+    let upheld = in_force(context, under, context.now().seconds()).await?;
+    match upheld {
+        Some(_) => Ok(()),
+        None => Err(TrustError::Ended(trust.name.clone())),
+    }
+}
+
+/// The trust of these numbers, of an issuer and of itself, if both are in force, and the issuer's
+/// tokens of this time were not revoked. Another registration of the same name is none of it.
+pub(super) async fn in_force(
+    context: &Context,
+    (issuer, trust): (u64, u64),
+    issued_at: i64,
+) -> Result<Option<Arc<Trust>>, StoreError> {
     let issuers = context.issuers().await?;
-    let issuer = issuers.numbered(issuer.revision.number);
-    let issuer = issuer.filter(|issuer| issuer.enabled).ok_or_else(ended)?;
+    let upholds = |issuer: &&Arc<TrustedIssuer>| issuer.upholds_tokens_of(issued_at);
+    let Some(issuer) = issuers.numbered(issuer).filter(upholds) else {
+        return Ok(None);
+    };
     let trusts = context.trusts(issuer).await?;
-    let trust = trusts.numbered(trust.revision.number);
-    trust
-        .filter(|trust| trust.mode == Mode::On)
-        .ok_or_else(ended)?;
-    Ok(())
+    let trust = trusts.numbered(trust);
+    Ok(trust.filter(|trust| trust.mode == Mode::On).cloned())
 }
 
 /// All trusts of the issuer, tried.

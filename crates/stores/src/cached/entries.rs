@@ -66,7 +66,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Entries<K, V> {
     }
 
     /// What `load` reads, or what it is reading for another. That nothing was found is not
-    /// remembered: an attacker could fill memory with it.
+    /// remembered, unless `V` says so: an attacker could crowd out what is there.
     pub(super) async fn load<F: Future<Output = Result<Option<V>, StoreError>>>(
         &self,
         generation: &Generation,

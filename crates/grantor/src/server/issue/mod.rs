@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 pub use error::IssueError;
 
-use super::{Approval, Context, Decision, access_token::trust_in_force};
+use super::{Approval, Context, Decision, trust};
 use crate::{clock::UnixTime, registry::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.
@@ -97,9 +97,12 @@ fn lifetime(context: &Context, approval: &Approval, now: UnixTime) -> Duration {
 }
 
 /// What the token was approved under has not ended meanwhile.
-async fn still_in_force(context: &Context, approval: &Approval) -> Result<(), IssueError> {
-    let (origin, client) = (approval.origin(), approval.client());
-    let trust = trust_in_force(context, origin, context.now().seconds()).await?;
+async fn check_not_ended(context: &Context, approval: &Approval) -> Result<(), IssueError> {
+    let (client, now) = (approval.client(), context.now().seconds());
+    let trust = match approval.origin().trust() {
+        Some(under) => trust::in_force(context, under, now).await?,
+        None => None,
+    };
     let registered = context.clients().client(client.id()).await?;
     let is_same = registered.is_some_and(|registered| {
         registered.metadata().enabled && registered.revision().number == client.revision().number
@@ -124,7 +127,7 @@ pub(super) async fn issue(
     };
     if approval.limits().is_some() {
         // A fetch of keys may have taken seconds.
-        Box::pin(still_in_force(context, &approval)).await?;
+        Box::pin(check_not_ended(context, &approval)).await?;
     }
     let access_token = match approval.client().metadata().token_format {
         TokenFormat::Jwt => jwt::issue(context, &approval, life)?,
