@@ -218,7 +218,7 @@ async fn scope_in_force(
     }
     let mut scope = token.scope.intersection(&client.metadata().scope);
     if let Some(under) = token.origin.and_then(|origin| origin.trust()) {
-        let Some(trust) = trust::in_force(context, under, token.issued_at).await? else {
+        let Some(trust) = trust::in_force(context, under, Some(token.issued_at)).await? else {
             return Ok(None);
         };
         scope = scope.intersection(&trust.scope);

@@ -269,22 +269,24 @@ pub(super) async fn still_in_force(
     trust: &Trust,
 ) -> Result<(), TrustError> {
     let under = (issuer.revision.number, trust.revision.number);
-    let upheld = in_force(context, under, context.now().seconds()).await?;
-    match upheld {
+    match in_force(context, under, None).await? {
         Some(_) => Ok(()),
         None => Err(TrustError::Ended(trust.name.clone())),
     }
 }
 
-/// The trust of these numbers, of an issuer and of itself, if both are in force, and the issuer's
-/// tokens of this time were not revoked. Another registration of the same name is none of it.
+/// The trust of these numbers, of an issuer and of itself, if both are in force and, of a token of
+/// this time, the issuer's were not revoked. Another registration of the same name is none of it.
 pub(super) async fn in_force(
     context: &Context,
     (issuer, trust): (u64, u64),
-    issued_at: i64,
+    issued_at: Option<i64>,
 ) -> Result<Option<Arc<Trust>>, StoreError> {
     let issuers = context.issuers().await?;
-    let upholds = |issuer: &&Arc<TrustedIssuer>| issuer.upholds_tokens_of(issued_at);
+    let upholds = |issuer: &&Arc<TrustedIssuer>| match issued_at {
+        Some(issued_at) => issuer.upholds_tokens_of(issued_at),
+        None => issuer.enabled,
+    };
     let Some(issuer) = issuers.numbered(issuer).filter(upholds) else {
         return Ok(None);
     };

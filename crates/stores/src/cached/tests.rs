@@ -222,7 +222,7 @@ async fn a_thousand_requests_for_one_cold_client_are_one_query() {
 }
 
 #[tokio::test]
-async fn that_nothing_was_found_is_told_to_all_that_wait_and_not_remembered() {
+async fn that_nobody_was_found_is_told_to_all_that_wait_and_remembered_until_somebody_is_there() {
     let cached = store();
     cached.source().hold();
     let request = || {
@@ -234,6 +234,9 @@ async fn that_nothing_was_found_is_told_to_all_that_wait_and_not_remembered() {
     let answers = requests.join_all().await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(None))));
     assert_eq!(cached.source().queries(), 1);
+    assert!(matches!(request().await, Ok(None)));
+    assert_eq!(cached.source().queries(), 1);
+    cached.forget(&News::Changes(vec![Change::Subject(alice())]));
     assert!(matches!(request().await, Ok(None)));
     assert_eq!(cached.source().queries(), 2);
 }

@@ -100,7 +100,7 @@ fn lifetime(context: &Context, approval: &Approval, now: UnixTime) -> Duration {
 async fn check_not_ended(context: &Context, approval: &Approval) -> Result<(), IssueError> {
     let (client, now) = (approval.client(), context.now().seconds());
     let trust = match approval.origin().trust() {
-        Some(under) => trust::in_force(context, under, now).await?,
+        Some(under) => trust::in_force(context, under, Some(now)).await?,
         None => None,
     };
     let registered = context.clients().client(client.id()).await?;
