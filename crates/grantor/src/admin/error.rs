@@ -308,8 +308,7 @@ impl fmt::Display for Conflict {
             ),
             Self::NoKeys(iss, problems) => write!(
                 f,
-                "the keys of issuer {iss} cannot be had: {}; nothing was registered (its check can \
-                 be left out)",
+                "the keys of issuer {iss} cannot be had: {}; nothing was registered",
                 problems.join("; ")
             ),
             Self::HasTrusts(iss, trusts) => {

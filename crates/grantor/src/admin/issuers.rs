@@ -489,6 +489,11 @@ fn with_patch(
         faults.extend(wrong);
         issuer.keys.clone()
     });
+    if !keys.is_spiffe() && issuer.keys.is_spiffe() && !patch.names("trust_domain") {
+        let place = after.keys.named().first().copied().unwrap_or_default();
+        let detail = "the issuer has a SPIFFE bundle; expected a bundle";
+        return Err(Fault::new(KEYS, detail).at(place).into());
+    }
     let mut changed = after.issuer(keys, issuer.created_at);
     changed.tokens_since = issuer.tokens_since;
     changed.revision = issuer.revision;
@@ -519,7 +524,8 @@ fn with_keys(
             true => "the issuer has a SPIFFE bundle; expected a bundle",
             false => "the issuer has no SPIFFE bundle; expected jwks or pem",
         };
-        return Err(Fault::new(KEYS, detail).into());
+        let place = new.keys.named().first().copied().unwrap_or_default();
+        return Err(Fault::new(KEYS, detail).at(place).into());
     }
     let is_again = |key: &UploadedKey| {
         let mut added = added_keys.iter();

@@ -45,7 +45,7 @@ pub use scopes::{ScopeDocument, Scopes};
 pub use subjects::{SubjectDocument, SubjectFilter, Subjects};
 pub use templates::{
     Hints, IssuerChoice, MadeByTemplate, MutableName, Narrowing, NearMiss, OneOf, Refusal, Refused,
-    Template, TemplateOption, TemplateOptions, Templates,
+    Shape, Template, TemplateOption, TemplateOptions, Templates,
 };
 pub use terms::ServerTerms;
 pub use tokens::{IssuedTokens, TokenDocument, TokenFilter, TokenKind};

@@ -10,7 +10,7 @@ use grantor_jose::json::{Object, Value};
 use serde::{Deserialize, Serialize};
 
 pub use self::make::{MadeByTemplate, TemplateOptions};
-use super::{Error, Named};
+use super::{Error, Fault, Named};
 use crate::{
     registry::{AudienceMatch, ReplayPolicy, TemplateRef, TrustedIssuer, whole_seconds},
     types::ClaimPath,
@@ -219,6 +219,9 @@ pub struct TemplateOption {
     /// A value.
     #[serde(default)]
     pub example: String,
+    /// What every value looks like, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
     /// How it is found.
     #[serde(default)]
     pub find: String,
@@ -241,6 +244,43 @@ pub struct TemplateOption {
     /// Claims that are not pinned then.
     #[serde(default)]
     pub leaves_out: Vec<ClaimPath>,
+}
+
+/// What all values of an option look like: what does not, no JWT ever has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Shape {
+    /// A number, in digits.
+    Digits,
+    /// In braces, which belong to it.
+    Braced,
+    /// A Git reference in full, or a glob of some.
+    Ref,
+    /// A host, perhaps with a port.
+    Host,
+}
+
+impl Shape {
+    /// Whether a value looks so.
+    fn is_of(self, value: &str) -> bool {
+        match self {
+            Self::Digits => value.bytes().all(|octet| octet.is_ascii_digit()),
+            Self::Braced => value.len() > 2 && value.starts_with('{') && value.ends_with('}'),
+            Self::Ref => value.starts_with("refs/") || value.starts_with('*'),
+            Self::Host => !value.contains(|one: char| "/@?#".contains(one) || one.is_whitespace()),
+        }
+    }
+
+    /// As a sentence goes on behind "expected".
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Digits => "digits alone",
+            Self::Braced => "one with its braces, which belong to the value",
+            Self::Ref => "one in full, from refs/ on",
+            Self::Host => "the host alone, without a scheme or slash",
+        }
+    }
 }
 
 /// Options of which at least one is needed.
@@ -383,6 +423,16 @@ impl Template {
     pub(super) fn is_caller_written(&self, claim: &ClaimPath) -> bool {
         let mut written = self.caller_written.iter();
         written.any(|written| stands_for(written, claim.as_str()))
+    }
+
+    /// That an issuer of it lacks the place of its keys, which an option names.
+    pub(super) fn fault_of_keys(&self) -> Option<Fault> {
+        let mut choices = self.issuers.iter();
+        let form = choices.find_map(|choice| {
+            let place = choice.spiffe_bundle.as_ref();
+            place.or(choice.jwks_uri.as_ref())
+        })?;
+        make::fault_of_place(self, form)
     }
 
     /// What an `iss` that is known is.

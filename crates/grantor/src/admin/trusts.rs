@@ -16,8 +16,11 @@ pub use self::{
 };
 use super::{
     ClientDocument, Conflict, Error, Fault, IssuerDocument, Issuers, KeyCheck, Named, Patch,
-    ServerTerms, TrustStores, Updated, document::Document as _, error::none_of, issuers, list,
-    name,
+    ServerTerms, TrustStores, Updated,
+    document::Document as _,
+    error::none_of,
+    issuers, list, name,
+    templates::{Template, Templates},
 };
 use crate::{
     assertion::Usage,
@@ -229,6 +232,10 @@ impl<'a> Trusts<'a> {
         let named = || Named::Issuer(document.issuer.to_string());
         let given = given.filter(|given| given.iss == document.issuer);
         let given = given.ok_or_else(|| Error::NotFound(named()))?;
+        if given.keys.is_nowhere() {
+            let template = Templates::of(given.iss.as_str(), given.template.as_ref());
+            none_of(Vec::from_iter(template.and_then(Template::fault_of_keys)))?;
+        }
         let issuers = Issuers::new(self.stores, self.terms, self.now);
         let issuer = issuers.prepared(given, keys).await?;
         Ok((Arc::new(issuer.clone()), Some(issuer)))

@@ -59,7 +59,7 @@ pub enum KeySetError {
         error: JwkSetError,
     },
     /// None of its keys can be used, so that it cannot be what its server meant to publish.
-    #[error("{url}: none of the {keys} keys of the set can be used{first}")]
+    #[error("{url}: {}{first}", none_usable(*keys))]
     NoUsableKey {
         /// What was asked for.
         url: String,
@@ -80,6 +80,13 @@ pub enum KeySetError {
     /// It took longer than configured.
     #[error("the server of the key set does not answer in time")]
     TimedOut,
+}
+
+fn none_usable(keys: usize) -> String {
+    match keys {
+        0 => "the set is empty".to_owned(),
+        keys => format!("none of the {keys} keys of the set can be used"),
+    }
 }
 
 /// Why the first key of a set cannot be used, as the end of a sentence.

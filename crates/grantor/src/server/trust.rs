@@ -79,6 +79,7 @@ fn not_taken(nearest: Option<&TrustCheck>) -> String {
     }
     let failing = nearest.failing().map(|row| match &*row.claim {
         "" => format!("the condition is {}", row.got),
+        claim if row.got == "missing" => format!("{claim} is missing, expected {:?}", row.expected),
         claim => format!("{claim} is {:?}, expected {:?}", row.got, row.expected),
     });
     let failing: Vec<_> = failing.collect();

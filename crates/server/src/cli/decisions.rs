@@ -7,16 +7,17 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use grantor::{
     admin::Decisions,
+    assertion::Usage,
     clock::{Clock as _, UnixTime},
     server::{Decision, Outcome},
     storage::{DecisionFilter, Start},
-    types::{self, Name, Scope, escaped, escaped_json},
+    types::{self, GrantType, Name, Scope, escaped, escaped_json},
 };
 
 use self::shown::Shown;
 use super::{
     Administered, CLOCK, Failure, Global, Output,
-    advice::Advice,
+    advice::Refused,
     assertion::table,
     output::{self, time},
     parse::duration,
@@ -112,20 +113,28 @@ impl DecisionsCommand {
     }
 }
 
-/// What to do about a refusal, where it is of a JWT of an issuer that is registered.
+/// What to do about a refusal, where that depends on the issuer of its JWT, or on a trust.
 async fn advice(admin: &Administered, decision: &Decision) -> Result<Option<String>, Failure> {
-    let Outcome::Refused { rule, .. } = &decision.outcome else {
+    let Outcome::Refused { rule, cause, .. } = &decision.outcome else {
         return Ok(None);
     };
-    let claimed = decision.claimed_issuer.as_ref().map(types::Shown::as_str);
-    let issuer = decision.issuer.as_ref().map(Name::as_str).or(claimed);
-    let Some(issuer) = issuer else {
-        return Ok(None);
-    };
+    let claimed = decision.claimed_issuer.as_ref();
+    let claimed = claimed.or(decision.claimed_client.as_ref());
     let explained = decision.explanation.as_ref();
-    let trusts = explained.map_or(&[][..], |explanation| &explanation.trusts);
-    let advice = Advice::of(admin, issuer).await?;
-    Ok(advice.and_then(|advice| advice.sentence(rule, trusts)))
+    let is_grant = decision.grant_type.as_ref() == Some(&GrantType::JWT_BEARER);
+    let refused = Refused {
+        rule,
+        cause,
+        usage: match is_grant {
+            true => Usage::Grant,
+            false => Usage::ClientAuthentication,
+        },
+        issuer: decision.issuer.as_ref().map(Name::as_str),
+        claimed: claimed.map(types::Shown::as_str),
+        taken: decision.trust.as_ref(),
+        trusts: explained.map_or(&[][..], |explanation| &explanation.trusts),
+    };
+    refused.advice(admin).await
 }
 
 impl From<Filter> for DecisionFilter {

@@ -201,8 +201,10 @@ fn fault(fault: &Fault) -> String {
         let rest = fault.pointer.strip_prefix(member);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
+    // A lint may be overruled.
+    let detail = fault.detail.replace("; or allow ", "; or --allow ");
     match FLAGS.iter().find(|(member, _)| is_of(member)) {
-        Some((_, flag)) => format!("{flag}: {}", fault.detail),
-        None => fault.detail.clone(),
+        Some((_, flag)) => format!("{flag}: {detail}"),
+        None => detail,
     }
 }

@@ -248,7 +248,7 @@ impl Test {
                     issuer.name, issuer.iss
                 )))
             }
-            _ => tried.print(output),
+            _ => tried.print(admin, output).await,
         }
     }
 }

@@ -594,3 +594,29 @@ fn t074_a_proxy_of_the_environment_is_not_asked_and_a_configured_one_is() {
     );
     assert!(create(&["GRANTOR_OUTGOING_PROXY"]) > 0, "the control");
 }
+
+#[test]
+fn a_key_set_for_an_issuer_with_a_bundle_names_its_flag() {
+    let desk = Desk::new();
+    let mut key = desk.key.public_jwk(&[]);
+    key["use"] = json!("jwt-svid");
+    desk.file("bundle.json", json!({"keys": [key]}).to_string());
+    let bundle = ["--spiffe-bundle", "bundle.json"];
+    let create = [
+        "issuer",
+        "create",
+        "spiffe://acme.example",
+        "--name",
+        "acme",
+    ];
+    desk.ok(&[&create[..], &bundle].concat());
+    for add in [&[][..], &["--add"]] {
+        let update = ["issuer", "update", "acme", "--jwks", "idp.jwks"];
+        desk.refuses(
+            &[&update[..], add].concat(),
+            2,
+            &["--jwks: the issuer has a SPIFFE bundle"],
+        );
+    }
+    desk.ok(&[&["issuer", "update", "acme"], &bundle[..]].concat());
+}

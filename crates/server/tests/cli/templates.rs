@@ -133,6 +133,49 @@ fn what_is_misspelt_is_told_with_what_is_near() {
 }
 
 #[test]
+fn what_no_jwt_ever_has_and_what_makes_no_issuer_names_its_option() {
+    let desk = Desk::new();
+    for (template, option, wrong) in [
+        ("github-actions", "owner-id", "acme"),
+        ("github-actions", "ref", "main"),
+        ("gitlab", "project-id", "acme/widgets"),
+        (
+            "google",
+            "account-id",
+            "ci@acme-prod.iam.gserviceaccount.com",
+        ),
+        ("aws", "account", "acme"),
+        (
+            "bitbucket",
+            "workspace-uuid",
+            "8c1f6a2e-3b5d-4e79-9a04-1d2c7f8b6e35",
+        ),
+        ("terraform-cloud", "host", "https://terraform.acme.example"),
+    ] {
+        let shown = desk.json(&["template", "show", template]);
+        let mut arguments = create(&shown, Some(option));
+        arguments.extend([format!("--{option}"), wrong.to_owned()]);
+        let expected = format!("--{option}: {option} is {wrong}; expected");
+        desk.refuses(&borrowed(&arguments), 2, &[&expected, "such as"]);
+    }
+    let spiffe = desk.json(&["template", "show", "spiffe"]);
+    let arguments = create(&spiffe, Some("bundle"));
+    desk.refuses(
+        &borrowed(&arguments),
+        2,
+        &["--bundle: template spiffe needs"],
+    );
+    let github = "https://token.actions.githubusercontent.com";
+    desk.ok(&["issuer", "create", github, "--discover", "--no-check"]);
+    let wide = ["trust", "create", "ci", "--from", github, "--pin"];
+    desk.refuses(
+        &[&wide[..], &["repository_owner_id=123456"]].concat(),
+        2,
+        &["; or --allow all-repositories"],
+    );
+}
+
+#[test]
 fn t042_ta58_no_way_leads_around_the_tenants_pin() {
     let desk = Desk::new();
     let github = "https://token.actions.githubusercontent.com";

@@ -1,7 +1,11 @@
 //! `grantor trust`: what JWTs are worth is said claim by claim; a JWT is tried before it is sent,
 //! and what is refused says what differs, and who changes it.
 
-use grantor_testkit::binary::{JWT_BEARER, Server, held_address};
+use grantor::jose::Algorithm;
+use grantor_testkit::{
+    binary::{JWT_BEARER, Server, held_address},
+    forge::Key,
+};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ISS, OURS, jwt};
@@ -408,6 +412,44 @@ fn t034_the_advice_says_who_changes_what() {
     assert!(quoted.contains(r"--pin 'sub=it'\''s job 1'"), "{quoted}");
     let hidden = advice(&[("sub", json!("job\u{202e}1"))]);
     assert!(hidden.contains("--pin sub=VALUE"), "{hidden}");
+    let slash = advice(&[("iss", json!(ISS.trim_end_matches('/')))]);
+    assert!(
+        slash.contains(&format!("Issuer idp is registered as {ISS}")),
+        "{slash}"
+    );
+    let unknown = advice(&[("iss", json!("https://agent.buildkite.com"))]);
+    assert!(
+        unknown.contains("`grantor issuer create https://agent.buildkite.com ...`")
+            && unknown.contains("--template buildkite"),
+        "{unknown}"
+    );
+    desk.ok(&["trust", "update", "one", "--subject", "claim:who"]);
+    let who = |name: &str| advice(&[("who", json!(name))]);
+    assert_eq!(who("jo"), "", "the control");
+    let taken = who("one");
+    assert!(
+        taken.contains("`grantor trust update one --subject existing:who`"),
+        "{taken}"
+    );
+    desk.ok(&["client", "disable", "one"]);
+    let disabled = who("jo");
+    assert!(
+        disabled.contains("`grantor client enable one`"),
+        "{disabled}"
+    );
+}
+
+#[test]
+fn t034_a_key_that_was_never_uploaded_is_added_and_not_fetched() {
+    let desk = Desk::with_issuer();
+    let other = Key::generate(Algorithm::Es256);
+    let name = desk.file("other.jwt", jwt(&other, ISS, OURS, &[]));
+    let text = desk.run(&["trust", "test", &name]).stdout;
+    assert!(
+        text.contains("`grantor issuer update idp --jwks FILE --add`")
+            && !text.contains("issuer refresh"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -455,6 +497,18 @@ fn t016_t034_the_advice_has_the_hints_of_the_platform_and_asks_nobody_to_trust_s
     assert!(
         stranger.contains("another customer of issuer github") && !stranger.contains("--pin"),
         "{stranger}"
+    );
+    let nobody = advice(("repository_owner_id", Value::Null));
+    assert!(
+        nobody.starts_with("Claim repository_owner_id is missing (")
+            && !nobody.contains("another customer"),
+        "{nobody}"
+    );
+    let event = advice(("event_name", json!("pull_request")));
+    assert!(
+        event.contains("event_name is pull_request (")
+            && event.contains("change the job, or the condition (`grantor trust update ci"),
+        "{event}"
     );
     let audience = advice(("aud", json!("https://github.com/acme")));
     assert!(
@@ -540,6 +594,37 @@ fn t031_a_decision_shows_every_pin_expected_and_got_and_one_sentence_of_advice()
         text.contains("trust      ci") && text.contains("trust ci (client ci): takes it"),
         "{text}"
     );
+    for (number, name, value, advice) in [
+        (
+            3,
+            "scope",
+            "deploy",
+            "`grantor trust update ci --scope deploy` and `grantor client update ci --scope deploy`",
+        ),
+        (
+            4,
+            "resource",
+            "https://api.example",
+            "`grantor trust update ci --resource https://api.example`",
+        ),
+    ] {
+        let claims = [
+            ("jti", json!(format!("jti-{number}"))),
+            ("ref", json!("main")),
+        ];
+        let jwt = jwt(&desk.key, ISS, &server.issuer, &claims);
+        let form = [
+            ("grant_type", JWT_BEARER),
+            ("assertion", &*jwt),
+            (name, value),
+        ];
+        let id = server.token(&form).decision_id();
+        server.wait_until("it is recorded", || {
+            server.run(&["decisions", "show", &id]).status.success()
+        });
+        let text = server.ok(&["decisions", "show", &id]);
+        assert!(text.contains(advice), "{advice}: {text}");
+    }
 }
 
 #[test]
@@ -740,6 +825,9 @@ fn t081_a_client_authenticates_by_the_jwts_of_an_issuer_and_one_trust_is_made_wi
         made["trust"]["pins"],
         json!([{"claim": "sub", "equals": "job-1"}])
     );
+    let name = desk.jwt("worker.jwt", &[]);
+    let text = desk.ok(&["trust", "test", "worker", &name]);
+    assert!(text.starts_with("as client authentication:"), "{text}");
     let by = ["client", "create", "other", "--federated", "idp"];
     desk.refuses(&by, 2, &["--sub TEXT"]);
     desk.refuses(

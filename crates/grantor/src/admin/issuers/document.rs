@@ -475,8 +475,13 @@ impl KeysDocument {
         }
     }
 
+    /// Whether no place is named.
+    pub(in crate::admin) fn is_nowhere(&self) -> bool {
+        self.named().is_empty()
+    }
+
     /// The places that are named.
-    fn named(&self) -> Vec<&'static str> {
+    pub(in crate::admin) fn named(&self) -> Vec<&'static str> {
         let places = [
             ("discovery", self.discovery.is_some()),
             ("jwks_uri", self.jwks_uri.is_some()),

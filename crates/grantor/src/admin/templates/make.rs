@@ -116,7 +116,7 @@ impl Template {
                 false if value.trim().is_empty() => {
                     Some(format!("is empty; expected {}", option.expected()))
                 }
-                _ => None,
+                _ => option.misshapen(value),
             };
             faults.extend(problem.map(|problem| fault(name, format!("{name} {problem}"))));
             if !option.with_one_of.is_empty()
@@ -273,7 +273,31 @@ impl Template {
     }
 }
 
+/// That the option of this form is needed: it says where the keys are.
+pub(super) fn fault_of_place(template: &Template, form: &str) -> Option<Fault> {
+    let name = *names_in(form).first()?;
+    let mut options = template.options.iter();
+    let option = options.find(|option| option.name == name)?;
+    let detail = format!(
+        "template {} needs {name} to make the issuer: {}; or register the issuer first, with its \
+         keys",
+        template.name,
+        option.expected()
+    );
+    Some(fault(name, detail))
+}
+
 impl TemplateOption {
+    /// What is wrong with a value that no JWT can have.
+    fn misshapen(&self, value: &str) -> Option<String> {
+        let shape = self.shape.filter(|shape| !shape.is_of(value))?;
+        let wanted = shape.expected();
+        Some(format!(
+            "is {value}; expected {wanted}: {}",
+            self.expected()
+        ))
+    }
+
     /// What it is, with an example and where it is found.
     fn expected(&self) -> String {
         let example = match self.example.is_empty() {

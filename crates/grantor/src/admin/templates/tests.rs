@@ -194,6 +194,33 @@ fn t094_each_near_miss_fails_exactly_the_row_that_it_names() {
 }
 
 #[test]
+fn t095_each_example_has_the_shape_of_its_option() {
+    let mut shapes = 0;
+    for template in Templates::all() {
+        for option in &template.options {
+            let Some(shape) = option.shape else { continue };
+            shapes += 1;
+            assert!(
+                shape.is_of(&option.example),
+                "{} {}",
+                template.name,
+                option.name
+            );
+        }
+    }
+    assert!(shapes >= 10, "{shapes}");
+    for (shape, wrong) in [
+        (Shape::Digits, "12a"),
+        (Shape::Braced, "12"),
+        (Shape::Ref, "main"),
+        (Shape::Host, "https://acme.example"),
+        (Shape::Host, "acme.example/x"),
+    ] {
+        assert!(!shape.is_of(wrong), "{wrong}");
+    }
+}
+
+#[test]
 fn t094_a_template_without_what_it_needs_makes_nothing() {
     for template in Templates::all() {
         for option in template.options.iter().filter(|option| option.required) {

@@ -93,10 +93,10 @@ pub fn table(explanation: &Explanation) -> String {
         lines.push(format!("\n{}", Tables(&explanation.trusts)));
     }
     if explanation.other_trusts > 0 {
-        lines.push(format!(
-            "and {} other trusts of the issuer",
-            explanation.other_trusts
-        ));
+        lines.push(match explanation.other_trusts {
+            1 => "and 1 other trust of the issuer".to_owned(),
+            others => format!("and {others} other trusts of the issuer"),
+        });
     }
     format!("as {usage}:\n{}", lines.join("\n"))
 }

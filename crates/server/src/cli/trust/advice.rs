@@ -15,6 +15,8 @@ pub struct Advisor<'a> {
     pub tenant_claims: &'a [ClaimPath],
     /// What its template tells.
     pub hints: Option<&'a Hints>,
+    /// The private cause of the refusal.
+    pub cause: &'a str,
 }
 
 impl Advisor<'_> {
@@ -62,6 +64,13 @@ impl Advisor<'_> {
             );
         }
         if let ([], [tenant, ..]) = (trusts, self.tenant_claims) {
+            let is_missing = |claim: &&ClaimPath| {
+                let missing = format!("{claim} is {MISSING}");
+                self.cause.contains(&missing)
+            };
+            if self.tenant_claims.iter().all(|claim| is_missing(&claim)) {
+                return self.lacks_tenant(tenant.as_str());
+            }
             return format!(
                 "No trust is for the customer of issuer {name} that it is of (its {tenant} is in the cause): change nothing, unless that is one of yours; then make a trust for it."
             );
@@ -78,6 +87,9 @@ impl Advisor<'_> {
         let tenant = failing
             .iter()
             .find(|row| row.rule == ClaimRule::Pin && self.tells_tenants(&row.claim));
+        if let Some(row) = tenant.filter(|row| row.got == MISSING) {
+            return self.lacks_tenant(&row.claim);
+        }
         if let Some(row) = tenant {
             let (claim, got) = (&row.claim, &row.got);
             return format!(
@@ -86,12 +98,37 @@ impl Advisor<'_> {
             );
         }
         let what = failing.iter().map(|row| self.row(row));
-        let what = what.collect::<Vec<_>>().join(", and ");
+        let what = upper_first(&what.collect::<Vec<_>>().join(", and "));
         let flags: String = failing.iter().map(|row| flag(row)).collect();
+        if failing.iter().all(|row| row.rule == ClaimRule::Condition) {
+            return format!(
+                "{what}, so trust {trust} does not take it: change the job, or the condition (`grantor trust update {trust}{flags}`)."
+            );
+        }
         format!(
-            "{}, so trust {trust} does not take it: if the job is wrong, have it changed so that these are as expected; if the trust is, run `grantor trust update {trust}{flags}`.",
-            upper_first(&what)
+            "{what}, so trust {trust} does not take it: if the job is wrong, have it changed so that these are as expected; if the trust is, run `grantor trust update {trust}{flags}`."
         )
+    }
+
+    /// The claim that tells the customers of the issuer apart is not there.
+    fn lacks_tenant(&self, claim: &str) -> String {
+        let hint = self.hint(claim).map(|hint| format!(" ({hint})"));
+        format!(
+            "Claim {claim} is missing{}: it tells the customers of issuer {} apart, and no trust takes a JWT without it. Have the job changed so that its JWT has it.",
+            hint.unwrap_or_default(),
+            self.name
+        )
+    }
+
+    /// What the template says of the claims that a condition has looked at.
+    fn hints_of_condition(&self, got: &str) -> String {
+        let told = got.split("; ").filter_map(|told| told.split_once(" is "));
+        let hints = told.filter_map(|(claim, _)| self.hint(claim));
+        let hints: Vec<_> = hints.collect();
+        match hints.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", hints.join("; ")),
+        }
     }
 
     fn tells_tenants(&self, claim: &str) -> bool {
@@ -117,7 +154,10 @@ impl Advisor<'_> {
         let hint = self.hint(claim).map(|hint| format!(" ({hint})"));
         let hint = hint.unwrap_or_default();
         match row.rule {
-            ClaimRule::Condition => format!("the condition came to {got}"),
+            ClaimRule::Condition => format!(
+                "the condition came to {got}{}",
+                self.hints_of_condition(got)
+            ),
             _ if got == MISSING => format!("claim {claim} is missing{hint}"),
             _ => format!("claim {claim} is {got} instead of {expected}{hint}"),
         }
@@ -153,7 +193,7 @@ fn flag(row: &ClaimCheck) -> String {
         false => quoted(&format!("{claim}=VALUE")),
     };
     match row.rule {
-        ClaimRule::Condition => " --condition CEL".to_owned(),
+        ClaimRule::Condition => " --condition '...'".to_owned(),
         ClaimRule::Pin if row.got == MISSING => format!(" --unpin {}", quoted(claim)),
         ClaimRule::Match if row.got == MISSING => format!(" --unmatch {}", quoted(claim)),
         ClaimRule::Pin => format!(" --pin {}", value(&row.got)),

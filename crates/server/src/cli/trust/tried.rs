@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     app,
     cli::{
-        Administered, Failure, Output, advice::Advice, assertion::table, client::read_input,
+        Administered, Failure, Output, advice::Refused, assertion::table, client::read_input,
         parse::instant,
     },
     config::Config,
@@ -51,7 +51,8 @@ pub struct When {
     /// As of this time, such as 2027-01-15T08:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = instant)]
     at: Option<UnixTime>,
-    /// As client authentication [default: if its typ says so, else as a grant]
+    /// As client authentication [default: if its typ says so or the trust is for nothing else, else
+    /// as a grant]
     #[arg(long)]
     client_auth: bool,
 }
@@ -67,11 +68,16 @@ impl Test {
             Some(name) => Some(admin.trusts().get(name).await?),
             None => None,
         };
-        let mut tried = Tried::of(config, admin, &self.file, &self.when).await?;
+        let mut when = self.when;
+        // What one trust is for, it is tried for.
+        if let Some(trust) = &only {
+            when.client_auth |= trust.uses[..] == [Usage::ClientAuthentication];
+        }
+        let mut tried = Tried::of(config, admin, &self.file, &when).await?;
         if let Some(trust) = only {
             tried.keep(&trust.name)?;
         }
-        tried.print(output)
+        tried.print(admin, output).await
     }
 }
 
@@ -80,7 +86,6 @@ pub struct Tried {
     /// Its `iss`, as it says; of a SPIFFE JWT without one nothing.
     pub iss: Option<String>,
     explanation: Explanation,
-    advice: Option<Advice>,
     /// Whether it is one trust that is asked about.
     is_of_one: bool,
 }
@@ -106,14 +111,9 @@ impl Tried {
             let claims = assertion.dangerously_unverified_claims();
             claims.issuer.as_ref().map(ToString::to_string)
         });
-        let advice = match &iss {
-            Some(iss) => Advice::of(admin, iss).await?,
-            None => None,
-        };
         Ok(Self {
             iss,
             explanation,
-            advice,
             is_of_one: false,
         })
     }
@@ -165,16 +165,37 @@ impl Tried {
         failed.map(|check| &check.rule)
     }
 
+    /// Why it would get nothing, as far as it depends on it what to do.
+    fn refused(&self) -> Refused<'_> {
+        let Explanation {
+            usage,
+            cause,
+            trusts,
+            ..
+        } = &self.explanation;
+        let takes = |check: &&TrustCheck| {
+            check.takes() && check.set_aside.is_none() && check.mode == Mode::On
+        };
+        let mut taking = trusts.iter().filter(takes);
+        let taken = taking.next().filter(|_| taking.next().is_none());
+        Refused {
+            rule: self.broken().unwrap_or(&Rule::Trust),
+            cause: cause.as_deref().unwrap_or_default(),
+            usage: *usage,
+            issuer: None,
+            claimed: self.iss.as_deref(),
+            taken,
+            trusts,
+        }
+    }
+
     /// Prints every rule and every trust, and what to do.
-    pub fn print(&self, output: Output) -> Result<(), Failure> {
+    pub async fn print(&self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let problem = self.problem();
-        let rule = problem.as_ref().map(|_| match self.broken() {
-            Some(rule) => rule,
-            None => &Rule::Trust,
-        });
-        let advice = rule.zip(self.advice.as_ref());
-        let advice =
-            advice.and_then(|(rule, advice)| advice.sentence(rule, &self.explanation.trusts));
+        let advice = match &problem {
+            Some(_) => self.refused().advice(admin).await?,
+            None => None,
+        };
         let said = advice
             .as_ref()
             .map(|advice| format!("\n\nWhat to do: {advice}"));
