@@ -450,6 +450,17 @@ fn t034_a_key_that_was_never_uploaded_is_added_and_not_fetched() {
             && !text.contains("issuer refresh"),
         "{text}"
     );
+    // Nothing is asked at an internal address.
+    let url = "https://127.0.0.1/jwks.json";
+    desk.ok(&["client", "create", "portal", "--jwks-uri", url]);
+    let claims = [("iss", json!("portal")), ("sub", json!("portal"))];
+    let name = desk.jwt("portal.jwt", &claims);
+    let text = desk.run(&["trust", "test", &name]).stdout;
+    assert!(
+        text.contains(&format!("Client portal publishes its keys at {url}"))
+            && !text.contains("issuer refresh"),
+        "{text}"
+    );
 }
 
 #[test]
