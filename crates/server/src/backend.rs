@@ -7,10 +7,10 @@ use std::{
 
 use grantor::{
     admin::TrustStores,
-    registry::{Client, Password, Permission, ScopeText, Subject},
+    registry::{ChangeRecord, Client, Password, Permission, ScopeText, Subject},
     server::{Seals, TokenIds},
     storage::{
-        Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, PermissionSource,
+        Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, Log, PermissionSource,
         Readiness, Registry, ReplayGuard, StoreError, StoreFigures, SubjectPermissions,
         SubjectSource,
     },
@@ -38,6 +38,7 @@ pub struct Backend {
     pub artifacts: Arc<dyn Artifacts>,
     pub keys: Arc<dyn KeyStore>,
     pub decisions: Arc<dyn DecisionStore>,
+    pub changes: Arc<dyn Log<ChangeRecord>>,
     pub readiness: Arc<dyn Readiness>,
     pub figures: Arc<dyn StoreFigures>,
     engine: SqliteStore,
@@ -102,6 +103,7 @@ impl Backend {
             artifacts: store.clone(),
             keys: store.clone(),
             decisions: store.clone(),
+            changes: store.clone(),
             readiness: store.clone(),
             figures: store,
             engine,

@@ -1,18 +1,37 @@
 //! What an update has changed, member by member.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A member that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The member.
+    /// The member; empty for the whole, where that is no JSON object.
     pub member: String,
     /// What it was; null if it was not there.
     pub before: Value,
     /// What it is; null if it is not there.
     pub after: Value,
+}
+
+impl Difference {
+    /// What differs, in the order of the members' names.
+    pub(super) fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Self> {
+        let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        let member = |from: &Map<_, Value>, name: &str| from.get(name).cloned().unwrap_or_default();
+        names
+            .into_iter()
+            .filter(|name| before.get(*name) != after.get(*name))
+            .map(|name| Self {
+                member: name.clone(),
+                before: member(before, name),
+                after: member(after, name),
+            })
+            .collect()
+    }
 }
 
 /// A document after an update, and how it differs from the one before.
@@ -30,22 +49,9 @@ impl<D: Serialize> Updated<D> {
     pub(super) fn new(before: &D, document: D) -> Self {
         let members = |document: &D| match serde_json::to_value(document) {
             Ok(Value::Object(members)) => members,
-            _ => serde_json::Map::new(),
+            _ => Map::new(),
         };
-        let (old, new) = (members(before), members(&document));
-        let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
-        let member = |from: &serde_json::Map<String, Value>, name: &str| {
-            from.get(name).cloned().unwrap_or_default()
-        };
-        let differences = names
-            .into_iter()
-            .filter(|name| old.get(*name) != new.get(*name))
-            .map(|name| Difference {
-                member: name.clone(),
-                before: member(&old, name),
-                after: member(&new, name),
-            })
-            .collect();
+        let differences = Difference::between(&members(before), &members(&document));
         Self {
             document,
             differences,

@@ -44,6 +44,8 @@ pub enum Named {
     SigningKey(String),
     /// A decision.
     Decision(String),
+    /// A change, by its number or what was taken for one.
+    Change(String),
     /// An issuer, by its `iss` or what it was called by.
     Issuer(String),
     /// The name of an issuer.
@@ -232,6 +234,7 @@ impl fmt::Display for Named {
             Self::Scope(name) => write!(f, "scope {name}"),
             Self::SigningKey(key) => write!(f, "signing key {key}"),
             Self::Decision(id) => write!(f, "decision {id}"),
+            Self::Change(id) => write!(f, "change {id}"),
             Self::Issuer(iss) => write!(f, "issuer {iss}"),
             Self::IssuerName(name) => write!(f, "an issuer named {name}"),
             Self::TrustDomain(domain) => write!(f, "an issuer of the trust domain {domain}"),
@@ -255,6 +258,7 @@ impl fmt::Display for Error {
                 Named::Scope(_) => write!(f, "{named} is not in the catalogue"),
                 Named::SigningKey(key) => write!(f, "no key has the kid {key}"),
                 Named::Decision(id) => write!(f, "no decision {id} is recorded"),
+                Named::Change(id) => write!(f, "no change {id} is recorded"),
                 Named::Template(name) => {
                     write!(f, "there is no template {name}; see: grantor template list")
                 }

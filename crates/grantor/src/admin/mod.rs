@@ -4,6 +4,7 @@
 //! A resource has one file with its document, its filter and its use cases. Each change names its
 //! [`Actor`](crate::registry::Actor). What goes wrong is an [`Error`], whatever the resource.
 
+mod changes;
 mod clients;
 mod decisions;
 mod difference;
@@ -25,6 +26,7 @@ mod trust_report;
 mod trust_stores;
 pub mod trusts;
 
+pub use changes::{ChangeDocument, ChangePage, Changes};
 pub use clients::{
     ClientDocument, ClientFilter, Clients, KeyEntry, NewClient, NewKeys, NewSecret, Prepared,
     PublicJwks, SecretEntry, Warning,

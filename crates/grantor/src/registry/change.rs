@@ -66,6 +66,21 @@ pub enum Way {
     Database,
 }
 
+/// As lists show it.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Console => "console",
+            Self::Api => "api",
+            Self::Command => "command",
+            Self::Apply => "apply",
+            Self::OwnPage => "own page",
+            Self::Program => "program",
+            Self::Database => "directly in the database",
+        })
+    }
+}
+
 /// The actor of a change: who, by which way, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -135,6 +150,17 @@ pub enum Action {
     Replace,
     /// It was removed.
     Delete,
+}
+
+/// As lists show it.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        })
+    }
 }
 
 /// The record of one change. Nothing edits it.

@@ -87,6 +87,8 @@ impl Logged for ChangeRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangeFilter {
+    /// Only the one with this number ([`ChangeRecord::id`]).
+    pub id: Option<u64>,
     /// Only those of this actor, as [`Who`](crate::registry::Who) is displayed: `operator anna`.
     pub actor: Option<String>,
     /// Only those of resources of this kind ([`ChangeRecord::resource`]).
@@ -103,7 +105,8 @@ impl ChangeFilter {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
-        is(&self.actor, &change.actor.who.to_string())
+        self.id.is_none_or(|id| change.id == id)
+            && is(&self.actor, &change.actor.who.to_string())
             && is(&self.resource, &change.resource)
             && is(&self.name, &change.name)
             && self.since.is_none_or(|since| change.at >= since)

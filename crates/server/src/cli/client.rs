@@ -22,8 +22,7 @@ use serde_json::json;
 
 pub use self::public_keys::{read_input, read_jwks};
 use super::{
-    Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, output::time,
-    parse::short_name,
+    Administered, CLOCK, Failure, Global, Output, PAGE, every, output::time, parse::short_name,
 };
 
 /// Register and change clients
@@ -75,6 +74,14 @@ pub struct Named {
 }
 
 impl ClientCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Create(_) => true,
+            Self::Registered(command) => command.is_change(),
+        }
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Create(command) => command.run(global).await,
@@ -84,6 +91,11 @@ impl ClientCommand {
 }
 
 impl Registered {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Show(_))
+    }
+
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let admin = &global.administer()?;
         let output = global.output();
@@ -95,7 +107,7 @@ impl Registered {
             Self::Disable(Named { id }) => enable(admin, &id, Standing::Disabled, output).await,
             Self::Enable(Named { id }) => enable(admin, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
-                admin.clients().delete(&id, &actor()).await?;
+                admin.clients().delete(&id, admin.actor()).await?;
                 output.done(&json!({"deleted": id}), format_args!("client {id} deleted"))
             }
             Self::AddKey(command) => command.run(admin, output).await,
@@ -112,7 +124,7 @@ async fn enable(
     output: Output,
 ) -> Result<(), Failure> {
     let clients = admin.clients();
-    let changed = clients.set_standing(id, standing, &actor()).await?;
+    let changed = clients.set_standing(id, standing, admin.actor()).await?;
     output.done(
         &json!({"client_id": id, "enabled": changed.enabled}),
         format_args!("client {id} {}", state(&changed)),

@@ -6,27 +6,23 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::Decisions,
+    admin::{self, Decisions},
     assertion::Usage,
     clock::{Clock as _, UnixTime},
     server::{Decision, Outcome},
     storage::{DecisionFilter, Start},
-    types::{self, GrantType, Name, Scope, escaped, escaped_json},
+    types::{self, GrantType, Name, Scope},
 };
 
 use self::shown::Shown;
 use super::{
-    Administered, CLOCK, Failure, Global, Output,
+    Administered, CLOCK, Failure, Global,
     advice::Refused,
     assertion::table,
-    output::{self, time},
+    output::time,
     parse::duration,
+    records::{self, Columns, PAGE, Part},
 };
-
-/// Decisions read at once.
-const PAGE: u32 = 256;
-/// How often `tail` looks for new decisions.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Find out why requests were granted or refused
 #[derive(Debug, Subcommand)]
@@ -97,9 +93,14 @@ impl DecisionsCommand {
                 });
                 let mut filter = DecisionFilter::from(filter);
                 filter.since = since;
-                list(admin.decisions(), &filter, limit, global).await
+                let read = async |start| part(admin.decisions(), &filter, start).await;
+                records::list(read, limit, &COLUMNS, global).await
             }
-            Self::Tail(filter) => tail(admin.decisions(), &filter.into(), output).await,
+            Self::Tail(filter) => {
+                let filter = filter.into();
+                let read = async |start| part(admin.decisions(), &filter, start).await;
+                records::follow(read, &COLUMNS, output).await
+            }
             Self::Show(Show { id }) => {
                 let document = admin.decisions().get(&id, &admin.clients()).await?;
                 let advice = advice(&admin, &document.decision).await?;
@@ -152,109 +153,24 @@ impl From<Filter> for DecisionFilter {
     }
 }
 
-/// Prints the newest decisions, page by page: no number of them has to fit into memory.
-async fn list(
+/// Those that pass.
+async fn part(
     decisions: Decisions<'_>,
     filter: &DecisionFilter,
-    limit: u32,
-    global: &Global,
-) -> Result<(), Failure> {
-    let mut start = Start::Last(limit);
-    let mut printed = Printed {
-        output: global.output(),
-        is_json: global.json,
-        pages: 0,
-    };
-    loop {
-        let page = decisions.page(filter, start, PAGE).await?;
-        if page.count == 0 {
-            return printed.end();
-        }
-        printed.page(&page.decisions)?;
-        start = Start::After(page.next);
-    }
+    start: Start,
+) -> Result<Part<Decision>, admin::Error> {
+    let page = decisions.page(filter, start, PAGE).await?;
+    Ok(Part {
+        records: page.decisions,
+        count: page.count,
+        next: page.next,
+    })
 }
 
-/// A list under way: a JSON array, or a table.
-struct Printed {
-    output: Output,
-    is_json: bool,
-    pages: usize,
-}
-
-impl Printed {
-    fn page(&mut self, records: &[Decision]) -> Result<(), Failure> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        let is_first = self.pages == 0;
-        self.pages += 1;
-        match self.is_json {
-            true => records.iter().enumerate().try_for_each(|(number, record)| {
-                let before = if is_first && number == 0 { '[' } else { ',' };
-                printed(format_args!("{before}{}", escaped_json(&record.record())))
-            }),
-            false => {
-                let head: &[&str] = if is_first {
-                    &["TIME", "ID", "OUTCOME", "FROM", "PARTY", "CAUSE"]
-                } else {
-                    &[""; 6]
-                };
-                self.output.print_list(records, head, row)
-            }
-        }
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        match self.pages {
-            0 => self.output.print(&[(); 0], "none"),
-            _ if self.is_json => printed(format_args!("]\n")),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn printed(text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-    output::write(text)
-        .map_err(|error| Failure::unprinted("the result could not be printed", &error))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "another process that records a decision tells nobody"
-)]
-async fn tail(
-    decisions: Decisions<'_>,
-    filter: &DecisionFilter,
-    output: Output,
-) -> Result<(), Failure> {
-    let mut start = Start::Last(0);
-    let interrupted = tokio::signal::ctrl_c();
-    let mut interrupted = std::pin::pin!(interrupted);
-    loop {
-        let page = decisions.page(filter, start, PAGE).await?;
-        start = Start::After(page.next);
-        for decision in &page.decisions {
-            output.print(
-                decision,
-                row(decision)
-                    .iter()
-                    .map(|cell| escaped(cell))
-                    .collect::<Vec<_>>()
-                    .join("  "),
-            )?;
-        }
-        let pause = if page.count < PAGE as usize {
-            LOOK_EVERY
-        } else {
-            Duration::ZERO
-        };
-        tokio::select! {
-            stopped = &mut interrupted => return stopped.map_err(Failure::failed),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
+const COLUMNS: Columns<Decision, 6> = Columns {
+    head: ["TIME", "ID", "OUTCOME", "FROM", "PARTY", "CAUSE"],
+    row,
+};
 
 fn row(decision: &Decision) -> Vec<String> {
     let scope = || decision.scope.as_ref().map(Scope::to_string);

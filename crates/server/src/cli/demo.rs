@@ -23,7 +23,7 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::{
-    Administered, CLOCK, Failure, Global, Output, actor,
+    Administered, CLOCK, Failure, Global, Output,
     assertion::sign,
     credential::{BareKey, ClientCredential},
     serve::stop_signal,
@@ -343,7 +343,7 @@ async fn register(admin: &Administered, key_path: &Path) -> Result<Zeroizing<Str
     if let Some(file) = billing.key_file.take() {
         file.write_new(key_path).map_err(Failure::failed)?;
     }
-    admin.clients().make(billing, &actor()).await?;
+    admin.clients().make(billing, admin.actor()).await?;
 
     let api = client("reports-api", AuthMethod::CLIENT_SECRET_BASIC)?;
     let mut api = api.prepare(&admin.terms, CLOCK.now())?;
@@ -351,7 +351,7 @@ async fn register(admin: &Administered, key_path: &Path) -> Result<Zeroizing<Str
     let Some(Credential::Secret(secret)) = made else {
         return Err(Failure::failed("no secret was made"));
     };
-    admin.clients().make(api, &actor()).await?;
+    admin.clients().make(api, admin.actor()).await?;
     Ok(secret)
 }
 

@@ -22,7 +22,8 @@ pub fn print<D: Serialize>(
     output.done(updated, format_args!("{what} updated\n{rows}"))
 }
 
-fn row(difference: &Difference) -> Vec<String> {
+/// A member, before and now.
+pub fn row(difference: &Difference) -> Vec<String> {
     vec![
         difference.member.clone(),
         cell(&difference.before),

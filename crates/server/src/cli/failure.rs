@@ -130,6 +130,7 @@ fn remedy(error: &admin::Error) -> Option<String> {
     match error {
         admin::Error::Exists(Named::Permission(..)) => Some("delete it first".to_owned()),
         admin::Error::NotFound(Named::SigningKey(_)) => Some("see: grantor key list".to_owned()),
+        admin::Error::NotFound(Named::Change(_)) => Some("see: grantor changes list".to_owned()),
         admin::Error::NotFound(Named::Issuer(_)) => Some("see: grantor issuer list".to_owned()),
         admin::Error::NotFound(Named::Trust(_)) => Some("see: grantor trust list".to_owned()),
         admin::Error::Conflict(Conflict::HasTrusts(..)) => {

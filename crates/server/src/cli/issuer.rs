@@ -15,7 +15,7 @@ use serde_json::json;
 
 pub use self::{key_check::Fetched, shown::shared_audiences};
 use super::{
-    Administered, Failure, Global, Output, PAGE, actor, every,
+    Administered, Failure, Global, Output, PAGE, every,
     trust::{Tried, When},
 };
 use crate::config::Config;
@@ -129,6 +129,14 @@ pub struct Delete {
 }
 
 impl IssuerCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Create(_) => true,
+            Self::Registered(command) => command.is_change(),
+        }
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Create(command) => command.run(global).await,
@@ -138,9 +146,14 @@ impl IssuerCommand {
 }
 
 impl Registered {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Show(_) | Self::Test(_))
+    }
+
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
-        let admin = &Administered::new(&config, store);
+        let admin = &global.administered(&config, store);
         let output = global.output();
         match self {
             Self::List(command) => command.run(admin, output).await,
@@ -150,7 +163,7 @@ impl Registered {
             Self::Test(command) => command.run(&config, admin, output).await,
             Self::Disable(command) => command.run(admin, output).await,
             Self::Enable(Named { iss }) => {
-                let issuer = admin.issuers().enable(&iss, &actor()).await?;
+                let issuer = admin.issuers().enable(&iss, admin.actor()).await?;
                 output.done(
                     &json!({"iss": issuer.iss, "name": issuer.name, "enabled": issuer.enabled}),
                     format_args!("issuer {} enabled", issuer.name),
@@ -213,7 +226,7 @@ async fn refresh(
         ))
     })?;
     issuers
-        .update(iss, &Patch::default(), None, &actor())
+        .update(iss, &Patch::default(), None, admin.actor())
         .await?;
     let keys: Vec<_> = found.keys.iter().map(shown::published).collect();
     let skipped: Vec<_> = found.skipped.iter().map(shown::skipped).collect();
@@ -260,7 +273,9 @@ impl Disable {
             false => Tokens::Stay,
         };
         let issuers = admin.issuers();
-        let issuer = issuers.disable(&self.issuer.iss, tokens, &actor()).await?;
+        let issuer = issuers
+            .disable(&self.issuer.iss, tokens, admin.actor())
+            .await?;
         let ended = match tokens {
             Tokens::Revoke => ", and the tokens given for its JWTs ended",
             Tokens::Stay => "",
@@ -279,7 +294,7 @@ impl Delete {
             true => Cascade::Trusts,
             false => Cascade::Refuse,
         };
-        let trusts = admin.issuers().delete(iss, cascade, &actor()).await?;
+        let trusts = admin.issuers().delete(iss, cascade, admin.actor()).await?;
         let names: Vec<_> = trusts.iter().map(ToString::to_string).collect();
         let along = match names.is_empty() {
             true => String::new(),

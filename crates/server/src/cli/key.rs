@@ -57,6 +57,11 @@ pub struct Rotate {
 }
 
 impl KeyCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::List)
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let admin = global.administer()?;
         let output = global.output();
@@ -84,7 +89,7 @@ async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
 impl Revoke {
     async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let kid = self.kid;
-        let left = admin.signing_keys().revoke(&kid, &super::actor()).await?;
+        let left = admin.signing_keys().revoke(&kid, admin.actor()).await?;
         let signing = left
             .iter()
             .find(|key| key.state == SigningKeyState::Signing)
@@ -102,7 +107,7 @@ impl Rotate {
     async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let key = admin
             .signing_keys()
-            .rotate(self.alg, self.ahead, &super::actor())
+            .rotate(self.alg, self.ahead, admin.actor())
             .await?;
         let text = format!(
             "key {} signs from {} on ({})",

@@ -4,6 +4,7 @@
 mod advice;
 mod assertion;
 mod backup;
+mod changes;
 mod client;
 mod credential;
 mod decisions;
@@ -18,6 +19,7 @@ mod look_alike;
 mod output;
 mod parse;
 mod permission;
+mod records;
 mod scope;
 mod serve;
 mod subject;
@@ -30,7 +32,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use grantor::{
     admin::{
-        self, Clients, Decisions, Effective, Issuers, Permissions, Scopes, ServerTerms,
+        self, Changes, Clients, Decisions, Effective, Issuers, Permissions, Scopes, ServerTerms,
         SigningKeys, Subjects, Trusts,
     },
     clock::{Clock as _, SystemClock},
@@ -95,6 +97,9 @@ pub struct Global {
     /// Print JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Why, for a command that changes something: kept with the change (grantor changes)
+    #[arg(long, global = true, value_name = "TEXT", value_parser = parse::reason)]
+    reason: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,6 +138,9 @@ enum Command {
     /// Find out why requests were granted or refused
     #[command(subcommand)]
     Decisions(decisions::DecisionsCommand),
+    /// Find out who changed what, when and why
+    #[command(subcommand)]
+    Changes(changes::ChangesCommand),
     /// Write a copy of the database to a file, while servers go on
     Backup(backup::Backup),
     /// Put a backup in the place of the database
@@ -165,6 +173,11 @@ impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> Result<(), Failure> {
         let global = self.global;
+        if global.reason.is_some() && !self.command.is_change() {
+            return Err(Failure::usage(
+                "--reason is kept with a change, and this command makes none; leave it out",
+            ));
+        }
         match self.command {
             Command::Demo(command) => command.run(&global).await,
             Command::Serve(command) => command.run(&global).await,
@@ -178,11 +191,38 @@ impl Cli {
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
+            Command::Changes(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Restore(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
             Command::Doctor(command) => command.run(&global).await,
             Command::Health(command) => command.run(&global).await,
+        }
+    }
+}
+
+impl Command {
+    /// Whether it changes what is registered, and each change is on record.
+    fn is_change(&self) -> bool {
+        match self {
+            Self::Client(command) => command.is_change(),
+            Self::Subject(command) => command.is_change(),
+            Self::Permission(command) => command.is_change(),
+            Self::Scope(command) => command.is_change(),
+            Self::Issuer(command) => command.is_change(),
+            Self::Trust(command) => command.is_change(),
+            Self::Key(command) => command.is_change(),
+            Self::Demo(_)
+            | Self::Serve(_)
+            | Self::Template(_)
+            | Self::Assertion(_)
+            | Self::Decisions(_)
+            | Self::Changes(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Token(_)
+            | Self::Doctor(_)
+            | Self::Health(_) => false,
         }
     }
 }
@@ -213,7 +253,14 @@ impl Global {
     /// As [`Global::open`], for the use cases.
     fn administer(&self) -> Result<Administered, Failure> {
         let (config, store) = self.open()?;
-        Ok(Administered::new(&config, store))
+        Ok(self.administered(&config, store))
+    }
+
+    /// The use cases, for the reason that was given.
+    fn administered(&self, config: &Config, store: Backend) -> Administered {
+        let mut administered = Administered::new(config, store);
+        administered.actor.reason.clone_from(&self.reason);
+        administered
     }
 
     /// Logs warnings, for commands that need no configuration. What becomes of their requests they
@@ -280,6 +327,7 @@ struct Administered {
     terms: ServerTerms,
     /// Whether people sign in at this server, and can be asked.
     has_people: bool,
+    actor: Actor,
 }
 
 impl Administered {
@@ -288,7 +336,13 @@ impl Administered {
             store,
             terms: terms(config),
             has_people: config.person.is_some(),
+            actor: Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command),
         }
+    }
+
+    /// The actor of what the command changes: the user who runs it.
+    fn actor(&self) -> &Actor {
+        &self.actor
     }
 
     fn clients(&self) -> Clients<'_> {
@@ -332,6 +386,10 @@ impl Administered {
     fn decisions(&self) -> Decisions<'_> {
         Decisions::new(&*self.store.decisions)
     }
+
+    fn changes(&self) -> Changes<'_> {
+        Changes::new(&*self.store.changes)
+    }
 }
 
 /// The server of this configuration, as operators meet it.
@@ -374,8 +432,3 @@ fn unopened(error: OpenError) -> Failure {
 
 /// The one clock of the commands.
 const CLOCK: SystemClock = SystemClock;
-
-/// The actor of what a command changes: the user who runs it.
-fn actor() -> Actor {
-    Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command)
-}

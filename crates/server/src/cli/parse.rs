@@ -5,14 +5,14 @@ use std::{net::IpAddr, time::Duration};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use grantor::{
     admin::time_text,
-    clock::UnixTime,
+    clock::{Clock as _, UnixTime},
     jose::Algorithm,
     registry::{ClaimCopy, Match, Pin, PinValue},
     types::{AuthMethod, ClaimPath, Glob, GrantType, Scope},
 };
 use ipnet::IpNet;
 
-use super::Failure;
+use super::{CLOCK, Failure};
 
 /// Reads `90s`, `15m`, `12h`, `30d`: a length of time that is not negative.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -41,6 +41,34 @@ pub fn instant(text: &str) -> Result<UnixTime, String> {
         let example = time_text(UnixTime::from_millis(1_800_000_000_000));
         format!("expected a time such as {example}, or seconds since 1970")
     })
+}
+
+/// Reads a time of day, or how long ago it was.
+pub fn since(text: &str) -> Result<UnixTime, String> {
+    let ago = duration(text).map(|ago| CLOCK.now().minus(ago));
+    ago.or_else(|_| instant(text)).map_err(|_| {
+        let example = time_text(UnixTime::from_millis(1_800_000_000_000));
+        format!("expected a length of time such as 12h or 30d, or a time such as {example}")
+    })
+}
+
+/// Most characters of a reason.
+const LONGEST_REASON: usize = 256;
+
+/// Reads why a change is made.
+pub fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("expected some words".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("a line break, tab or other control character has no place in it".to_owned());
+    }
+    match text.chars().count() {
+        0..=LONGEST_REASON => Ok(text.to_owned()),
+        count => Err(format!(
+            "{count} characters, and {LONGEST_REASON} are the most"
+        )),
+    }
 }
 
 /// Reads a network, or one address.

@@ -13,7 +13,7 @@ use grantor::{
 use serde_json::json;
 
 use super::{
-    Administered, CLOCK, Failure, Global, Output, PAGE, actor, every,
+    Administered, CLOCK, Failure, Global, Output, PAGE, every,
     output::{table, time},
     parse::{duration, grant_type, join, short_name},
 };
@@ -103,9 +103,14 @@ pub struct Create {
 }
 
 impl PermissionCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Show(_) | Self::Ask(_))
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
-        let admin = Administered::new(&config, store);
+        let admin = global.administered(&config, store);
         let output = global.output();
         match self {
             Self::List(filter) => filter.run(&admin, output).await,
@@ -124,7 +129,7 @@ impl Delete {
             Origin::Operator => PermissionId::by_operator(client, subject),
             Origin::Person => PermissionId::by_person(client, subject),
         };
-        admin.permissions().delete(&id, &actor()).await?;
+        admin.permissions().delete(&id, admin.actor()).await?;
         let PermissionId {
             client,
             subject,
@@ -200,7 +205,7 @@ impl Create {
             document.grants = self.grants;
         }
         document.expires_at = self.lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
-        let created = admin.permissions().create(document, &actor()).await?;
+        let created = admin.permissions().create(document, admin.actor()).await?;
         let text = format!("client {} may act for {}", created.client, created.subject);
         output.done(&created, text)
     }

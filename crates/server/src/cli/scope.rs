@@ -7,7 +7,7 @@ use grantor::{
 };
 use serde_json::json;
 
-use super::{Administered, Failure, Global, Output, PAGE, actor, every};
+use super::{Administered, Failure, Global, Output, PAGE, every};
 
 /// Say what scopes mean to people who are asked for them
 #[derive(Debug, Subcommand)]
@@ -49,6 +49,11 @@ pub struct Set {
 }
 
 impl ScopeCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::List)
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let admin = &global.administer()?;
         let output = global.output();
@@ -56,7 +61,7 @@ impl ScopeCommand {
             Self::Set(set) => set.run(admin, output).await,
             Self::List => list(admin, output).await,
             Self::Delete(Named { name }) => {
-                admin.scopes().delete(&name, &actor()).await?;
+                admin.scopes().delete(&name, admin.actor()).await?;
                 output.done(
                     &json!({"deleted": name}),
                     format_args!("scope {name} has no description any more"),
@@ -74,7 +79,7 @@ impl Set {
         document.fr = self.fr;
         document.sensitive = self.sensitive;
         document.optional = self.optional;
-        let set = admin.scopes().set(&document, &actor()).await?;
+        let set = admin.scopes().set(&document, admin.actor()).await?;
         output.done(&set, format_args!("scope {name} set"))
     }
 }

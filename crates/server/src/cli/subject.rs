@@ -10,7 +10,7 @@ use grantor::{
 };
 use serde_json::json;
 
-use super::{Administered, CLOCK, Failure, Global, Output, PAGE, actor, every, look_alike, parse};
+use super::{Administered, CLOCK, Failure, Global, Output, PAGE, every, look_alike, parse};
 use crate::person::Invitation;
 
 /// Register and change subjects: those whom clients may act for
@@ -57,6 +57,11 @@ pub struct Named {
 }
 
 impl SubjectCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::List | Self::Invite(_))
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let output = global.output();
         match self {
@@ -70,7 +75,7 @@ impl SubjectCommand {
             }
             Self::Delete(Named { id }) => {
                 let admin = global.administer()?;
-                admin.subjects().delete(&id, &actor()).await?;
+                admin.subjects().delete(&id, admin.actor()).await?;
                 done(output, &id, "deleted")
             }
             Self::Invite(invite) => invite.run(global).await,
@@ -82,9 +87,9 @@ async fn create(global: &Global, id: SubjectId) -> Result<(), Failure> {
     let config = global.start()?;
     let document = SubjectDocument::new(id.clone());
     document.check()?;
-    let admin = Administered::new(&config, global.open_or_create(&config)?);
+    let admin = global.administered(&config, global.open_or_create(&config)?);
     look_alike::warn(&admin.store, id.as_str()).await?;
-    admin.subjects().create(document, &actor()).await?;
+    admin.subjects().create(document, admin.actor()).await?;
     done(global.output(), &id, "created")
 }
 
@@ -130,7 +135,7 @@ async fn enable(
     output: Output,
 ) -> Result<(), Failure> {
     let subjects = admin.subjects();
-    subjects.set_standing(id, standing, &actor()).await?;
+    subjects.set_standing(id, standing, admin.actor()).await?;
     let word = match standing {
         Standing::Enabled => "enabled",
         Standing::Disabled => "disabled",

@@ -23,7 +23,7 @@ pub use self::{
     checked::Tables,
     tried::{Tried, When},
 };
-use super::{Administered, Failure, Global, Output, PAGE, actor, every};
+use super::{Administered, Failure, Global, Output, PAGE, every};
 
 /// Say what JWTs of issuers are worth: which claims they need, and what they get
 #[derive(Debug, Subcommand)]
@@ -82,6 +82,14 @@ pub struct List {
 }
 
 impl TrustCommand {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Create(_) => true,
+            Self::Registered(command) => command.is_change(),
+        }
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Create(command) => command.run(global).await,
@@ -91,9 +99,17 @@ impl TrustCommand {
 }
 
 impl Registered {
+    /// Whether it changes what is registered.
+    pub fn is_change(&self) -> bool {
+        !matches!(
+            self,
+            Self::List(_) | Self::Show(_) | Self::Test(_) | Self::Report(_)
+        )
+    }
+
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let (config, store) = global.open()?;
-        let admin = &Administered::new(&config, store);
+        let admin = &global.administered(&config, store);
         let output = global.output();
         match self {
             Self::List(command) => command.run(admin, output).await,
@@ -107,7 +123,7 @@ impl Registered {
             Self::Disable(Named { name }) => set_mode(admin, &name, Mode::Off, output).await,
             Self::Enable(Named { name }) => set_mode(admin, &name, Mode::On, output).await,
             Self::Delete(Named { name }) => {
-                admin.trusts().delete(&name, &actor()).await?;
+                admin.trusts().delete(&name, admin.actor()).await?;
                 output.done(
                     &json!({"deleted": name}),
                     format_args!("trust {name} deleted"),
@@ -123,7 +139,7 @@ async fn set_mode(
     mode: Mode,
     output: Output,
 ) -> Result<(), Failure> {
-    let trust = admin.trusts().set_mode(name, mode, &actor()).await?;
+    let trust = admin.trusts().set_mode(name, mode, admin.actor()).await?;
     let done = match mode {
         Mode::Off => "disabled",
         _ => "enabled",

@@ -2287,6 +2287,8 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("assertion explain", vec![&assertion], ""),
         ("decisions list", vec![], ""),
         ("decisions show", vec![&refused], ""),
+        ("changes list", vec![], ""),
+        ("changes show", vec!["1"], ""),
         ("token", vec!["--key", "a1.json"], ""),
         ("token list", vec!["--trust", "t1"], ""),
         ("backup", vec!["copy#.db"], "copy#.db written"),
@@ -2300,7 +2302,7 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ),
     ];
     // These print nothing before something happens, or nothing at all.
-    let others = ["decisions tail", "serve"];
+    let others = ["decisions tail", "changes tail", "serve"];
     let leaves = Desk::new()
         .commands()
         .into_iter()

@@ -1,5 +1,6 @@
 //! The commands of the binary, and what they print.
 
+mod changes;
 mod command_line;
 mod conformance;
 mod decisions;

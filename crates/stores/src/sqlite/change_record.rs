@@ -49,7 +49,9 @@ impl Log<ChangeRecord> for SqliteStore {
             .readers()
             .read(move |connection| {
                 let since = filter.since.map(UnixTime::millis);
-                query(&filter, &since).page(connection, &start, limit)
+                // No number is so great.
+                let id = filter.id.map(|id| i64::try_from(id).unwrap_or(i64::MAX));
+                query(&filter, &id, &since).page(connection, &start, limit)
             })
             .await
     }
@@ -59,8 +61,9 @@ impl Log<ChangeRecord> for SqliteStore {
 const DOCUMENT: &str =
     "CASE WHEN json_valid(record) THEN json_set(record, '$.id', sequence) ELSE record END";
 
-fn query<'f>(filter: &'f ChangeFilter, since: &'f Option<i64>) -> Query<'f> {
+fn query<'f>(filter: &'f ChangeFilter, id: &'f Option<i64>, since: &'f Option<i64>) -> Query<'f> {
     let conditions = [
+        ("sequence = ?", value(id)),
         ("actor = ?", value(&filter.actor)),
         ("resource = ?", value(&filter.resource)),
         ("name = ?", value(&filter.name)),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     app,
-    cli::{Administered, Failure, Global, output::time, trust::Tables},
+    cli::{Failure, Global, output::time, trust::Tables},
     metrics::Metrics,
 };
 
@@ -45,7 +45,7 @@ impl Explain {
             app::build_server(&config, &store, Metrics::default()).map_err(Failure::usage)?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
         let explanation = server.explain(&assertion, usage).await?;
-        let admin = Administered::new(&config, store);
+        let admin = global.administered(&config, store);
         let nearest = admin.clients().meant_by(&explanation).await?;
         global.output().print(
             &json!({"explanation": explanation, "nearest_client": nearest}),

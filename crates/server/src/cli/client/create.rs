@@ -22,7 +22,7 @@ use super::{
     public_keys::PublicKeys,
 };
 use crate::cli::{
-    Administered, CLOCK, Failure, Global, actor, look_alike,
+    CLOCK, Failure, Global, look_alike,
     parse::{duration, methods},
     terms,
 };
@@ -91,7 +91,7 @@ impl Create {
         if prepared.key_file.is_none() && self.keys.are_named() {
             no_key_file(self.out.as_deref())?;
         }
-        let admin = Administered::new(&config, global.open_or_create(&config)?);
+        let admin = global.administered(&config, global.open_or_create(&config)?);
         admin.clients().check_free(&self.id).await?;
         look_alike::warn(&admin.store, self.id.as_str()).await?;
         let made = make(&admin, &self.id, prepared, self.out).await?;
@@ -125,11 +125,11 @@ impl Create {
         }
         document.federated = true;
         document.jwks = self.keys.read()?.unwrap_or_default();
-        let admin = Administered::new(&config, global.open_or_create(&config)?);
+        let admin = global.administered(&config, global.open_or_create(&config)?);
         admin.clients().check_free(&self.id).await?;
         look_alike::warn(&admin.store, self.id.as_str()).await?;
         let new = self.federated.client(document)?;
-        let made = admin.trusts().create_federated(new, &actor()).await?;
+        let made = admin.trusts().create_federated(new, admin.actor()).await?;
         if let Some(client) = &made.client {
             super::warn_of_consent(&admin, client).await?;
         }

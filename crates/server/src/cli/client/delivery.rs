@@ -15,7 +15,7 @@ use grantor::{
     types::ClientId,
 };
 
-use crate::cli::{Administered, Failure, actor};
+use crate::cli::{Administered, Failure};
 
 /// A change that was made, with where its key went.
 pub struct Made {
@@ -35,7 +35,10 @@ pub async fn make(
     let file = prepared.key_file.take();
     let delivered = file.map(|file| Destination::of(out, id).deliver(&file));
     let delivered = delivered.transpose()?;
-    match (admin.clients().make(prepared, &actor()).await, delivered) {
+    match (
+        admin.clients().make(prepared, admin.actor()).await,
+        delivered,
+    ) {
         (Ok(client), delivered) => Ok(Made { client, delivered }),
         (Err(error), Some(delivered)) => Err(delivered.take_back(id, error)),
         (Err(error), None) => Err(error.into()),

@@ -17,7 +17,7 @@ use super::{
     public_keys::PublicKeys,
 };
 use crate::cli::{
-    Administered, CLOCK, Failure, Output, actor,
+    Administered, CLOCK, Failure, Output,
     parse::{algorithm, duration},
 };
 
@@ -96,7 +96,9 @@ pub struct RemoveKey {
 impl RemoveKey {
     pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
         let clients = admin.clients();
-        clients.remove_key(&self.id, &self.kid, &actor()).await?;
+        clients
+            .remove_key(&self.id, &self.kid, admin.actor())
+            .await?;
         output.done(
             &json!({"client_id": self.id, "removed": self.kid}),
             format_args!("key removed from client {}", self.id),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::members::Members;
-use crate::cli::{Administered, Failure, Output, actor};
+use crate::cli::{Administered, Failure, Output};
 
 /// Change a client: what is named is replaced, the rest stays
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ impl Update {
                 .with("jwks", Value::Null)
                 .with("keys", Value::Null);
         }
-        let changed = clients.update(&self.id, &patch, &actor()).await?;
+        let changed = clients.update(&self.id, &patch, admin.actor()).await?;
         super::warn_of_consent(admin, &changed).await?;
         output.done(&changed, format_args!("client {} updated", self.id))
     }

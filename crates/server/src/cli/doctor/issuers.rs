@@ -30,7 +30,7 @@ pub async fn of_this_server(global: &Global, report: &mut Report) -> Result<(), 
         return Ok(());
     }
     let store = global.open_store(&config, Create::Never, Upkeep::ByOthers)?;
-    examine(&config, &Administered::new(&config, store), report).await
+    examine(&config, &global.administered(&config, store), report).await
 }
 
 /// Looks at each issuer and its trusts.

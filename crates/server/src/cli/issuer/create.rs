@@ -14,7 +14,7 @@ use super::{
     key_source::{FLAGS, KeySource},
     members::Members,
 };
-use crate::cli::{Administered, CLOCK, Failure, Global, actor, terms};
+use crate::cli::{CLOCK, Failure, Global, terms};
 
 /// Register an issuer: a third party whose JWTs may be worth something
 ///
@@ -56,10 +56,13 @@ impl Create {
         let document = IssuerDocument::new(self.iss.clone(), self.name, keys);
         let document = document.with(&self.members.patch()?)?;
         check(&document, &terms(&config))?;
-        let admin = Administered::new(&config, global.open_or_create(&config)?);
+        let admin = global.administered(&config, global.open_or_create(&config)?);
         let check = Fetched::new(&config);
         let check = (!self.no_check).then_some(&check as _);
-        let created = admin.issuers().create(document, check, &actor()).await?;
+        let created = admin
+            .issuers()
+            .create(document, check, admin.actor())
+            .await?;
         let said = super::shared_audiences(&created).unwrap_or_default();
         global.output().done(
             &created,

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{key_check::Fetched, key_source::KeySource, members::Members};
 use crate::{
-    cli::{Administered, Failure, Output, actor, difference, parse::duration},
+    cli::{Administered, Failure, Output, difference, parse::duration},
     config::Config,
 };
 
@@ -73,7 +73,7 @@ impl Update {
             Some(keys) if adds => {
                 let mut new = NewIssuerKeys::new(keys);
                 new.overlap = self.overlap;
-                updated = Some(issuers.add_keys(&self.iss, &new, &actor()).await?);
+                updated = Some(issuers.add_keys(&self.iss, &new, admin.actor()).await?);
             }
             Some(keys) => patch = patch.with("keys", json!(keys)),
             None => {}
@@ -81,7 +81,9 @@ impl Update {
         if updated.is_none() || patch != Patch::default() {
             let check = Fetched::new(config);
             let check = (!self.no_check).then_some(&check as _);
-            let changed = issuers.update(&self.iss, &patch, check, &actor()).await?;
+            let changed = issuers
+                .update(&self.iss, &patch, check, admin.actor())
+                .await?;
             updated = Some(match updated {
                 Some(before) => joined(before, changed),
                 None => changed,

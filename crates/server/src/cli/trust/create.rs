@@ -14,7 +14,7 @@ use super::{
     shown,
 };
 use crate::cli::{
-    Administered, Failure, Global, actor,
+    Failure, Global,
     issuer::{Fetched, shared_audiences},
     template::named,
 };
@@ -63,10 +63,10 @@ impl CreateTrust {
             Some(_) => global.open_or_create(&config)?,
             None => global.open_store(&config, Create::Never, Upkeep::ByOthers)?,
         };
-        let admin = Administered::new(&config, store);
+        let admin = global.administered(&config, store);
         let check = Fetched::new(&config);
         let check = (!self.no_check).then_some(&check as _);
-        let made = admin.trusts().create(new, check, &actor()).await?;
+        let made = admin.trusts().create(new, check, admin.actor()).await?;
         let document = json!({
             "trust": made.trust,
             "client": made.client,

@@ -4,7 +4,7 @@ use clap::Args;
 use grantor::types::Name;
 
 use super::members::{Members, Removed};
-use crate::cli::{Administered, Failure, Output, actor, difference};
+use crate::cli::{Administered, Failure, Output, difference};
 
 /// Change a trust: what is named is replaced, the rest stays; what differs is printed
 ///
@@ -30,7 +30,7 @@ impl Update {
         let trusts = admin.trusts();
         let before = trusts.get(&self.name).await?;
         let patch = self.members.of_change(&before, &self.removed)?;
-        let updated = trusts.update(&self.name, &patch, &actor()).await?;
+        let updated = trusts.update(&self.name, &patch, admin.actor()).await?;
         difference::print(&updated, format_args!("trust {}", self.name), output)
     }
 }

@@ -170,6 +170,21 @@ pub async fn changes_are_found_by_what_they_say<S: Hooked>([one, other]: Two<S>)
     assert_eq!(found(both).await, [2]);
     let none = |filter: &mut ChangeFilter| filter.name = Some("A".to_owned());
     assert!(found(none).await.is_empty());
+    for (id, place) in [
+        (all[1].id, Some(1)),
+        (all[2].id + 1, None),
+        (u64::MAX, None),
+    ] {
+        let filter = ChangeFilter {
+            id: Some(id),
+            ..ChangeFilter::default()
+        };
+        for start in [Start::Oldest, Start::Last(1)] {
+            let (found, _) = changes_from(&*other, &filter, start).await;
+            let expected = place.map(|place: usize| all[place].clone());
+            assert_eq!(found, Vec::from_iter(expected), "{id}");
+        }
+    }
     for (since, count) in [
         (all[0].at, 3),
         (all[2].at.plus(Duration::from_millis(1)), 0),
