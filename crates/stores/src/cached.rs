@@ -148,6 +148,12 @@ impl<S: Feed + Load> Cached<S> {
 
     /// A subject.
     pub(crate) async fn subject(&self, id: &SubjectId) -> Result<Option<Subject>, StoreError> {
+        match self.subjects.get(id) {
+            Some(Some(subject)) => return Ok(Some(subject)),
+            // Somebody may just have been registered, as with the names of clients.
+            Some(None) if self.is_look_due() => Box::pin(self.look_for_request()).await?,
+            Some(None) | None => {}
+        }
         if let Some(subject) = self.subjects.get(id) {
             return Ok(subject);
         }
