@@ -636,6 +636,19 @@ fn t031_a_decision_shows_every_pin_expected_and_got_and_one_sentence_of_advice()
         let text = server.ok(&["decisions", "show", &id]);
         assert!(text.contains(advice), "{advice}: {text}");
     }
+    server.ok(&["client", "disable", "ci"]);
+    let mut number = 4;
+    let mut ask = || {
+        number += 1;
+        grant(&desk, &server, number, &[("ref", json!("main"))])
+    };
+    server.wait_until("it is in force", || ask().status == 400);
+    let id = ask().decision_id();
+    server.wait_until("it is recorded", || {
+        server.run(&["decisions", "show", &id]).status.success()
+    });
+    let text = server.ok(&["decisions", "show", &id]);
+    assert!(text.contains("`grantor client enable ci`"), "{text}");
 }
 
 #[test]
