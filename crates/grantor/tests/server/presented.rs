@@ -222,7 +222,7 @@ async fn t024_a_grant_that_takes_any_issuer_has_the_client_of_the_trust_authenti
         world.party(Use::PrivateKeyJwt).await,
     );
     let trust = world.trust(&idp, "ci", &owner.id, |trust| {
-        trust.needs_client_auth = true
+        trust.needs_client_auth = true;
     });
     trust.await;
     let sent_by = |caller: &Party| {
