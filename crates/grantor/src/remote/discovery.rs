@@ -91,6 +91,7 @@ pub enum DiscoveryError {
 
 impl DiscoveryError {
     /// Whether nothing was sent, because the guard of addresses refuses what was asked for.
+    #[cfg(any(feature = "server", feature = "resource"))]
     pub(crate) fn is_forbidden(&self) -> bool {
         match self {
             Self::Fetch { error, .. } => error.is_forbidden(),

@@ -77,6 +77,7 @@ pub enum FetchError {
 
 impl FetchError {
     /// Whether the guard of addresses refuses the URL, or an address of its host.
+    #[cfg(any(feature = "server", feature = "resource"))]
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Url(_) | Self::Forbidden(_))
     }
