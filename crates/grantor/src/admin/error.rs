@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    registry::ClientError,
+    registry::{ClientError, Denial},
     storage::StoreError,
     types::{ClientId, Name, ScopeToken, SubjectId},
 };
@@ -22,6 +22,8 @@ pub enum Error {
     Invalid(Vec<Fault>),
     /// It makes sense, but not with the state in which the resource is.
     Conflict(Conflict),
+    /// The one who asked may not.
+    Denied(Denial),
     /// The store.
     Store(StoreError),
 }
@@ -197,6 +199,7 @@ impl From<StoreError> for Error {
             StoreError::Cursor => {
                 Fault::new("after", "is no place in this list; begin anew").into()
             }
+            StoreError::Denied(denial) => Self::Denied(denial),
             other => Self::Store(other),
         }
     }
@@ -291,6 +294,7 @@ impl fmt::Display for Error {
                 f.write_str(&faults.join("; "))
             }
             Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Denied(denial) => denial.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
     }

@@ -1,4 +1,5 @@
-//! What is registered: clients with their keys and secrets, subjects with their passwords,
+//! What is registered: clients with their keys and secrets, subjects with their passwords and
+//! roles,
 //! permissions, texts of scopes, issuers and trusts. Nouns without I/O; where they are kept is for [`storage`](crate::storage).
 
 mod authentication;
@@ -7,11 +8,14 @@ mod client;
 mod client_key;
 mod client_secret;
 mod condition;
+mod denial;
 mod issuer;
+mod operator;
 mod password;
 mod permission;
 mod resource;
 mod revision;
+mod role;
 mod scope_text;
 mod subject;
 mod trust;
@@ -30,13 +34,16 @@ pub(crate) use client::{algorithm_name, algorithm_names, is_default, seconds, wh
 pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
 pub use condition::{Condition, ConditionError, ConditionInput, LooseTest};
+pub use denial::Denial;
 pub use issuer::{
     AudienceMatch, Fetching, KeyOrigin, ReplayPolicy, TemplateRef, TrustedIssuer, UploadedKey,
 };
+pub use operator::Operator;
 pub use password::{Password, PasswordDigest, PasswordDigestError};
 pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};
 pub use resource::{Resource, ResourceId};
 pub use revision::Revision;
+pub use role::{Role, RoleError};
 pub use scope_text::ScopeText;
 pub use subject::Subject;
 pub use trust::{

@@ -5,8 +5,8 @@ use std::{fmt, hash::Hash};
 use serde_json::{Value, json};
 
 use super::{
-    Client, ClientKey, ClientSecret, Password, Permission, PermissionId, Revision, ScopeText,
-    Subject, Trust, TrustedIssuer, UploadedKey,
+    Client, ClientKey, ClientSecret, Operator, Password, Permission, PermissionId, Revision,
+    ScopeText, Subject, Trust, TrustedIssuer, UploadedKey,
 };
 use crate::types::{ClientId, IssuerId, Name, ScopeToken, SubjectId};
 
@@ -219,6 +219,28 @@ impl Resource for ScopeText {
 
     fn id(&self) -> ScopeToken {
         self.name.clone()
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    fn with_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
+    }
+
+    fn document(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Resource for Operator {
+    type Id = SubjectId;
+
+    const NAME: &'static str = "operator";
+
+    fn id(&self) -> SubjectId {
+        self.subject.clone()
     }
 
     fn revision(&self) -> Revision {

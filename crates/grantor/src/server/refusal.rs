@@ -231,7 +231,8 @@ impl Refusal {
             | StoreError::Exists(_)
             | StoreError::Conflict(_)
             | StoreError::Missing(_)
-            | StoreError::Cursor => failed(),
+            | StoreError::Cursor
+            | StoreError::Denied(_) => failed(),
         };
         match error.source().map(chain) {
             Some(cause) => refusal.because(cause),

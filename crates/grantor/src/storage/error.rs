@@ -1,5 +1,7 @@
 //! What can go wrong in a backend.
 
+use crate::registry::Denial;
+
 /// Why a backend did not do as asked. On the request path each of these refuses the request: the
 /// server fails closed.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum StoreError {
     /// A cursor that no list of this store has handed out.
     #[error("not a place in this list")]
     Cursor,
+    /// It could be done, and the one who asked may not: nothing was changed.
+    #[error(transparent)]
+    Denied(#[from] Denial),
     /// No resource of this name exists.
     #[error("{0} does not exist")]
     Missing(&'static str),

@@ -7,15 +7,15 @@ use async_trait::async_trait;
 
 use super::{Cursor, IssuerSource, Log, Page, StoreError};
 use crate::registry::{
-    Actor, ChangeRecord, Client, Password, Permission, Resource, Revision, ScopeText, Subject,
-    Trust, TrustedIssuer,
+    Actor, ChangeRecord, Client, Operator, Password, Permission, Resource, Revision, ScopeText,
+    Subject, Trust, TrustedIssuer,
 };
 
 /// One change of a registry. Complete: a backend knows all kinds, or does not compile.
 #[derive(Clone, Debug)]
 pub enum Change<R: Resource> {
     /// Registers a resource, if and only if its name is free: clients and subjects share their
-    /// names (RFC 9700 §4.15), a permission needs both its sides, and a password its subject. An
+    /// names (RFC 9700 §4.15), a permission needs both its sides, a password and an operator their subject. An
     /// `iss` is no client id (RFC 8725 §3.12), an issuer's name is unique beside it, and a trust
     /// needs its issuer and its client.
     Create(R),
@@ -24,15 +24,20 @@ pub enum Change<R: Resource> {
     Replace(R),
     /// Removes the resource of this name with what hangs on it, if and only if there is one, and,
     /// where a revision is named, it is still that. Permissions and trusts hang on their client,
-    /// permissions and a password on their subject, trusts on their issuer.
+    /// permissions, a password and an operator on their subject, trusts on their issuer.
     Delete(R::Id, Option<Revision>),
+    /// Changes nothing and leaves no record: a condition of the other changes, which rest on what
+    /// was read. It holds if and only if the resource is at this revision, or, without one, there
+    /// is no resource of this name; else [`StoreError::Conflict`].
+    Expect(R::Id, Option<Revision>),
 }
 
 /// What was changed, in the order in which it was asked for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Applied<R> {
-    /// The resources as they are registered now; `None` for one that was removed.
+    /// The resources as they are registered now; `None` for one that was removed, or that is not
+    /// there as expected.
     pub resources: Vec<Option<Arc<R>>>,
 }
 
@@ -73,65 +78,40 @@ pub trait Registry<R: Resource>: Send + Sync + 'static {
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError>;
 }
 
-/// A change of any kind of resource. A backend knows all kinds, or does not compile.
-#[derive(Clone, Debug)]
-pub enum AnyChange {
+/// Declares [`AnyChange`]: its variants, and how each kind of change becomes one.
+macro_rules! any_change {
+    ($($(#[$doc:meta])* $kind:ident($resource:ty),)*) => {
+        /// A change of any kind of resource. A backend knows all kinds, or does not compile.
+        #[derive(Clone, Debug)]
+        pub enum AnyChange {
+            $($(#[$doc])* $kind(Change<$resource>),)*
+        }
+
+        $(impl From<Change<$resource>> for AnyChange {
+            fn from(change: Change<$resource>) -> Self {
+                Self::$kind(change)
+            }
+        })*
+    };
+}
+
+any_change! {
     /// Of a client.
-    Client(Change<Client>),
+    Client(Client),
     /// Of a subject.
-    Subject(Change<Subject>),
+    Subject(Subject),
+    /// Of an operator.
+    Operator(Operator),
     /// Of a permission.
-    Permission(Change<Permission>),
+    Permission(Permission),
     /// Of a text of a scope.
-    Scope(Change<ScopeText>),
+    Scope(ScopeText),
     /// Of a password.
-    Password(Change<Password>),
+    Password(Password),
     /// Of an issuer.
-    Issuer(Change<TrustedIssuer>),
+    Issuer(TrustedIssuer),
     /// Of a trust.
-    Trust(Change<Trust>),
-}
-
-impl From<Change<Client>> for AnyChange {
-    fn from(change: Change<Client>) -> Self {
-        Self::Client(change)
-    }
-}
-
-impl From<Change<Subject>> for AnyChange {
-    fn from(change: Change<Subject>) -> Self {
-        Self::Subject(change)
-    }
-}
-
-impl From<Change<Permission>> for AnyChange {
-    fn from(change: Change<Permission>) -> Self {
-        Self::Permission(change)
-    }
-}
-
-impl From<Change<ScopeText>> for AnyChange {
-    fn from(change: Change<ScopeText>) -> Self {
-        Self::Scope(change)
-    }
-}
-
-impl From<Change<Password>> for AnyChange {
-    fn from(change: Change<Password>) -> Self {
-        Self::Password(change)
-    }
-}
-
-impl From<Change<TrustedIssuer>> for AnyChange {
-    fn from(change: Change<TrustedIssuer>) -> Self {
-        Self::Issuer(change)
-    }
-}
-
-impl From<Change<Trust>> for AnyChange {
-    fn from(change: Change<Trust>) -> Self {
-        Self::Trust(change)
-    }
+    Trust(Trust),
 }
 
 /// Changes resources of several kinds at once.
@@ -154,6 +134,7 @@ pub trait Batch: Send + Sync + 'static {
 pub trait Registries:
     Registry<Client>
     + Registry<Subject>
+    + Registry<Operator>
     + Registry<Permission>
     + Registry<ScopeText>
     + Registry<Password>
@@ -171,6 +152,11 @@ pub trait Registries:
 
     /// The subjects.
     fn subjects(&self) -> &dyn Registry<Subject> {
+        self
+    }
+
+    /// The roles of subjects.
+    fn operators(&self) -> &dyn Registry<Operator> {
         self
     }
 
@@ -208,6 +194,7 @@ pub trait Registries:
 impl<T> Registries for T where
     T: Registry<Client>
         + Registry<Subject>
+        + Registry<Operator>
         + Registry<Permission>
         + Registry<ScopeText>
         + Registry<Password>
@@ -258,7 +245,8 @@ impl<R: Resource> dyn Registry<R> + '_ {
     ///
     /// # Errors
     /// What `change` says; [`StoreError::Missing`] without such a resource;
-    /// [`StoreError::Conflict`] if others change it all the time.
+    /// [`StoreError::Conflict`] if others change it all the time; at once
+    /// [`StoreError::Denied`], which no other try would change.
     pub async fn change<E: From<StoreError>>(
         &self,
         id: &R::Id,

@@ -19,6 +19,7 @@ mod issuer;
 mod log;
 mod marks;
 mod open;
+mod operator;
 mod password;
 mod permission;
 mod permission_use;

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     error::{Failure, expect_row, on_constraint, unreadable},
     registry::Stored,
-    revision,
+    revision, subject,
 };
 use crate::MasterKey;
 
@@ -30,7 +30,7 @@ macro_rules! select_password {
 
 impl Stored for Password {
     fn insert(&self, connection: &Connection, master_key: &MasterKey) -> Result<(), Failure> {
-        let subject = subject_number(connection, &self.subject)?;
+        let subject = subject::number(connection, &self.subject)?;
         let insert = "INSERT INTO password (subject, digest, changed_at) VALUES (?1, ?2, ?3)";
         let values = (
             subject,
@@ -45,7 +45,7 @@ impl Stored for Password {
     }
 
     fn update(&self, connection: &Connection, master_key: &MasterKey) -> Result<(), Failure> {
-        let subject = subject_number(connection, &self.subject)?;
+        let subject = subject::number(connection, &self.subject)?;
         let update = "UPDATE password SET digest = ?3, changed_at = ?4, version = version + 1 WHERE number = ?1 AND version = ?2";
         let (number, version) = revision::columns(self.revision);
         let sealed = sealed(self, master_key, subject);
@@ -88,12 +88,6 @@ impl Stored for Password {
         }
         Ok(passwords)
     }
-}
-
-fn subject_number(connection: &Connection, id: &SubjectId) -> Result<i64, Failure> {
-    let mut statement = connection.prepare_cached("SELECT number FROM subject WHERE id = ?1")?;
-    let number = statement.query_row([id.as_str()], |row| row.get(0));
-    Ok(number.optional()?.ok_or(StoreError::Missing("subject"))?)
 }
 
 /// Binds a sealed digest to its subject: moved to another row, it does not open.

@@ -158,6 +158,7 @@ impl Changing<'_> {
         match change {
             AnyChange::Client(change) => self.make(change).map(drop),
             AnyChange::Subject(change) => self.make(change).map(drop),
+            AnyChange::Operator(change) => self.make(change).map(drop),
             AnyChange::Permission(change) => self.make(change).map(drop),
             AnyChange::Scope(change) => self.make(change).map(drop),
             AnyChange::Password(change) => self.make(change).map(drop),
@@ -194,6 +195,13 @@ impl Changing<'_> {
                 R::delete(self.connection, &id)?;
                 self.record::<R>(&id, Action::Delete, [Some(before), None]);
                 Ok(None)
+            }
+            Change::Expect(id, expected) => {
+                let found = R::find(self.connection, self.master_key, &id)?;
+                match found.as_ref().map(|found| found.revision()) == expected {
+                    true => Ok(found),
+                    false => Err(StoreError::Conflict(R::NAME).into()),
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Password, Subject},
+    registry::{Operator, Password, Subject},
     storage::{StoreError, SubjectSource},
     types::SubjectId,
 };
@@ -61,7 +61,10 @@ impl Stored for Subject {
         changing.goes_along(permission::of_subject(changing.connection, id))?;
         let password = Password::find(changing.connection, changing.master_key, id);
         let password = password.map(|found| found.map(Arc::unwrap_or_clone));
-        changing.goes_along(password.map(Vec::from_iter))
+        changing.goes_along(password.map(Vec::from_iter))?;
+        let operator = Operator::find(changing.connection, changing.master_key, id);
+        let operator = operator.map(|found| found.map(Arc::unwrap_or_clone));
+        changing.goes_along(operator.map(Vec::from_iter))
     }
 }
 
@@ -108,6 +111,13 @@ pub(super) fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Sub
         .query_row([id.as_str()], |row| Ok(subject(row)))
         .optional()?
         .transpose()
+}
+
+/// The number of this subject's row.
+pub(super) fn number(connection: &Connection, id: &SubjectId) -> Result<i64, Failure> {
+    let mut statement = connection.prepare_cached("SELECT number FROM subject WHERE id = ?1")?;
+    let number = statement.query_row([id.as_str()], |row| row.get(0));
+    Ok(number.optional()?.ok_or(StoreError::Missing("subject"))?)
 }
 
 fn list(

@@ -6,8 +6,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use grantor::{
     clock::{Clock as _, ManualClock, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Password,
-        PasswordDigest, Permission, ScopeText, Subject, Way, Who,
+        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Operator, Password,
+        PasswordDigest, Permission, Role, ScopeText, Subject, Way, Who,
     },
     storage::{ChangeFilter, Readiness as _, Registries as _, Start},
     types::{AuthMethod, ScopeToken, SubjectId},
@@ -162,6 +162,57 @@ async fn changes_of_texts_and_passwords_by_hand_are_recorded_without_a_digest() 
     assert!(!format!("{records:?}").contains("6162"));
     let found = store.passwords().get(&alice).await;
     found.expect_err("what was put in by hand does not open");
+}
+
+#[tokio::test]
+async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let alice = with_password(&store, "alice").await;
+    let operator = Operator::new(alice.clone(), Role::Reader);
+    let made = store.operators().create(operator, &by()).await;
+    made.expect("created");
+    let before = records(&store).await.len();
+    let connection = by_hand(directory.path());
+    for statement in [
+        "UPDATE operator SET role = 'owner'",
+        "DELETE FROM operator",
+        "INSERT INTO operator (subject, role) SELECT number, 'editor' FROM subject",
+        "UPDATE subject SET managed_by = 'git'",
+        "UPDATE subject SET managed_by = NULL, enabled = 0",
+    ] {
+        connection.execute_batch(statement).expect(statement);
+    }
+    let unknown_role = "UPDATE operator SET role = 'root'";
+    connection.execute_batch(unknown_role).expect_err("no role");
+    let records = records(&store).await;
+    let told: Vec<_> = records[before..]
+        .iter()
+        .map(|record| {
+            assert_eq!(record.actor, Actor::new(Who::Unknown, Way::Database));
+            let of = |state: &Option<serde_json::Value>| {
+                let state = state.as_ref()?;
+                let member = if record.resource == "operator" {
+                    "role"
+                } else {
+                    "managed_by"
+                };
+                Some(state.get(member)?.as_str()?.to_owned())
+            };
+            (&*record.resource, of(&record.before), of(&record.after))
+        })
+        .collect();
+    let some = |text: &str| Some(text.to_owned());
+    let expected = [
+        ("operator", some("reader"), some("owner")),
+        ("operator", some("owner"), None),
+        ("operator", None, some("editor")),
+        ("subject", None, some("git")),
+        ("subject", some("git"), None),
+    ];
+    assert_eq!(told, expected);
+    let found = store.operators().get(&alice).await.expect("it answers");
+    assert_eq!(found.expect("the operator").role, Role::Editor);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod changing;
 mod issuers;
 mod lists;
+mod operators;
 mod permissions;
 mod records;
 mod resources;
@@ -25,7 +26,9 @@ use crate::{
     types::{AuthMethod, GrantType, Scope},
 };
 
-pub use self::{changing::*, issuers::*, lists::*, permissions::*, records::*, resources::*};
+pub use self::{
+    changing::*, issuers::*, lists::*, operators::*, permissions::*, records::*, resources::*,
+};
 pub use super::person::{
     c005_a_text_of_a_scope_is_kept, c055_a_password_ends_with_its_subject,
     c094_a_password_is_a_subjects, no_digest_is_in_a_record,
@@ -72,6 +75,10 @@ macro_rules! registry_suite {
             c094_a_password_is_a_subjects
             c055_a_password_ends_with_its_subject
             no_digest_is_in_a_record
+            an_operator_is_a_subject_with_one_role
+            a_role_ends_with_its_subject
+            a_change_is_made_only_where_what_it_rests_on_is_as_expected
+            what_was_expected_is_answered
             issuers_and_trusts_come_back_as_they_went_in
             t018_an_iss_is_no_client_id
             an_issuer_has_an_iss_a_name_and_a_trust_domain_of_its_own

@@ -12,7 +12,7 @@ use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, Issuers, Password, Permission, PermissionId,
+        Action, Actor, ChangeRecord, Client, Issuers, Operator, Password, Permission, PermissionId,
         Permissions, Resource, ResourceId, Revision, ScopeText, Subject, Trust, TrustedIssuer,
         Trusts,
     },
@@ -33,6 +33,7 @@ pub(super) struct Registered {
     last_number: u64,
     clients: Table<Client>,
     subjects: Table<Subject>,
+    operators: Table<Operator>,
     permissions: Table<Permission>,
     scopes: Table<ScopeText>,
     passwords: Table<Password>,
@@ -101,6 +102,9 @@ impl Kept for Subject {
         if let Some(password) = registered.passwords.remove(id) {
             journal.changed(id.clone(), Some(password), None);
         }
+        if let Some(operator) = registered.operators.remove(id) {
+            journal.changed(id.clone(), Some(operator), None);
+        }
     }
 }
 
@@ -147,6 +151,22 @@ impl Kept for Password {
         }
         match registered.passwords.contains_key(&self.subject) {
             true => Err(StoreError::Exists("password")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Kept for Operator {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.operators
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        if !registered.subjects.contains_key(&self.subject) {
+            return Err(StoreError::Missing("subject"));
+        }
+        match registered.operators.contains_key(&self.subject) {
+            true => Err(StoreError::Exists("operator")),
             false => Ok(()),
         }
     }
@@ -264,6 +284,7 @@ impl Registered {
         match change {
             AnyChange::Client(change) => self.make(change, journal).map(drop),
             AnyChange::Subject(change) => self.make(change, journal).map(drop),
+            AnyChange::Operator(change) => self.make(change, journal).map(drop),
             AnyChange::Permission(change) => self.make(change, journal).map(drop),
             AnyChange::Scope(change) => self.make(change, journal).map(drop),
             AnyChange::Password(change) => self.make(change, journal).map(drop),
@@ -294,11 +315,24 @@ impl Registered {
                 R::end_along(&id, self, journal);
                 (id, None)
             }
+            Change::Expect(id, expected) => return self.expect(&id, expected),
         };
         let after = after.map(Arc::new);
         let before = self.put(&id, after.clone());
         journal.changed(id, before, after.clone());
         Ok(after)
+    }
+
+    fn expect<R: Kept>(
+        &mut self,
+        id: &R::Id,
+        expected: Option<Revision>,
+    ) -> Result<Option<Arc<R>>, StoreError> {
+        let found = R::table(self).get(id).cloned();
+        match found.as_ref().map(|found| found.revision()) == expected {
+            true => Ok(found),
+            false => Err(StoreError::Conflict(R::NAME)),
+        }
     }
 
     fn check_revision<R: Kept>(

@@ -1,0 +1,88 @@
+//! Operators in SQLite.
+
+use std::sync::Arc;
+
+use grantor::{registry::Operator, storage::StoreError, types::SubjectId};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{
+    error::{Failure, expect_row, on_constraint, text, unreadable},
+    registry::Stored,
+    revision, subject,
+};
+use crate::MasterKey;
+
+macro_rules! select_operator {
+    ($which:literal) => {
+        concat!(
+            "SELECT subject.id, role, operator.number, operator.version ",
+            "FROM operator JOIN subject ON subject.number = operator.subject ",
+            $which
+        )
+    };
+}
+
+impl Stored for Operator {
+    fn insert(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        let subject = subject::number(connection, &self.subject)?;
+        let insert = "INSERT INTO operator (subject, role) VALUES (?1, ?2)";
+        on_constraint(
+            connection.execute(insert, (subject, self.role.as_str())),
+            StoreError::Exists("operator"),
+        )?;
+        Ok(())
+    }
+
+    fn update(&self, connection: &Connection, _: &MasterKey) -> Result<(), Failure> {
+        let update = "UPDATE operator SET role = ?3, version = version + 1 WHERE number = ?1 AND version = ?2";
+        let (number, version) = revision::columns(self.revision);
+        connection.execute(update, (number, version, self.role.as_str()))?;
+        Ok(())
+    }
+
+    fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
+        let delete =
+            "DELETE FROM operator WHERE subject = (SELECT number FROM subject WHERE id = ?1)";
+        expect_row(connection.execute(delete, [id.as_str()])?, "operator")
+    }
+
+    fn find(
+        connection: &Connection,
+        _: &MasterKey,
+        id: &SubjectId,
+    ) -> Result<Option<Arc<Self>>, Failure> {
+        let mut statement = connection.prepare_cached(select_operator!("WHERE subject.id = ?1"))?;
+        statement
+            .query_row([id.as_str()], |row| Ok(operator(row)))
+            .optional()?
+            .transpose()
+    }
+
+    fn list(
+        connection: &Connection,
+        _: &MasterKey,
+        after: Option<&SubjectId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Self>>, Failure> {
+        // No name is the empty text.
+        let mut statement = connection.prepare_cached(select_operator!(
+            "WHERE subject.id > ?1 ORDER BY subject.id LIMIT ?2"
+        ))?;
+        let mut rows = statement.query((after.map_or("", SubjectId::as_str), limit))?;
+        let mut operators = Vec::new();
+        while let Some(row) = rows.next()? {
+            operators.push(operator(row)?);
+        }
+        Ok(operators)
+    }
+}
+
+fn operator(row: &Row<'_>) -> Result<Arc<Operator>, Failure> {
+    let subject = SubjectId::parse(text(row, 0, "operator")?);
+    let subject = subject.map_err(|error| unreadable("operator", error))?;
+    let role = text(row, 1, "operator")?.parse();
+    let role = role.map_err(|error| unreadable("operator", error))?;
+    let mut operator = Operator::new(subject, role);
+    operator.revision = revision::read(row, 2)?;
+    Ok(Arc::new(operator))
+}
