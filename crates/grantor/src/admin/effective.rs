@@ -126,7 +126,7 @@ impl<'a> Effective<'a> {
         let scope = match (refused, limit) {
             (Some(_), _) => None,
             (None, Some(limit)) => Some(limit.within(&metadata.scope)),
-            (None, None) => Some(metadata.scope.clone()),
+            (None, None) => Some(metadata.scope.clone().without_reserved()),
         };
         GrantDocument {
             grant,

@@ -151,7 +151,7 @@ impl From<ClientError> for Fault {
                 "leave out client_credentials, or choose another method",
             ),
             ClientError::NoGrant => ("grant_types", "name one"),
-            ClientError::ReservedScope(_) => ("scope", "leave it out"),
+            ClientError::ReservedScope(_) => ("scope", "leave it out, or name one of these"),
             ClientError::SigningAlgorithm(_) => (
                 "token_endpoint_auth_signing_alg",
                 "choose one that fits, or leave it out",

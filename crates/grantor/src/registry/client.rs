@@ -6,7 +6,7 @@ use grantor_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Authentication, ClientKey, ClientSecret, PublicKeys, Revision, Vouching};
+use super::{Authentication, ClientKey, ClientSecret, PublicKeys, Revision, Role, Vouching};
 use crate::{
     clock::UnixTime,
     types::{
@@ -305,10 +305,14 @@ pub enum ClientError {
     /// No grant at all.
     #[error("at least one grant type is needed")]
     NoGrant,
-    /// A scope that is kept for what it will mean.
+    /// A scope that looks like one of the server's own, and is none.
     #[error(
-        "scope {0}: scopes that begin with {reserved} are the server's own and cannot be registered",
-        reserved = Scope::RESERVED
+        "scope {0}: scopes that begin with {reserved}, in whatever case, are the server's own, and \
+         those that can be registered are {read}, {write} and {admin}, to the letter",
+        reserved = Scope::RESERVED,
+        read = Role::Reader.scope(),
+        write = Role::Editor.scope(),
+        admin = Role::Owner.scope()
     )]
     ReservedScope(String),
     /// The signing algorithm does not fit the method.
@@ -490,10 +494,12 @@ fn rules_of(metadata: &ClientMetadata, is_public: bool) -> [Result<(), ClientErr
     ]
 }
 
-/// No scope of the server's own is registered, but for those that are there.
+/// Of the server's own scopes those are registered that are a role, and those that are there. Who may
+/// register a role is not asked here: it is for whoever lets operators in.
 fn check_scope(scope: &Scope, registered: &Scope) -> Result<(), ClientError> {
-    let is_new = |token: &&str| !registered.tokens().any(|registered| registered == *token);
-    match scope.reserved_tokens().find(is_new) {
+    let is_role = |token: &str| Role::ALL.iter().any(|role| role.scope() == token);
+    let is_refused = |token: &&str| !is_role(token) && !registered.has(token);
+    match scope.reserved_tokens().find(is_refused) {
         Some(token) => Err(ClientError::ReservedScope(token.to_owned())),
         None => Ok(()),
     }

@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{ResourceId, Revision};
+use super::{ResourceId, Revision, Role};
 use crate::{
     clock::UnixTime,
     types::{ClientId, GrantType, Scope, SubjectId},
@@ -333,16 +333,24 @@ impl<'p> Limit<'p> {
         Some(Self { operator, person })
     }
 
-    /// Of these scopes, those that either record allows.
+    /// Of these scopes, those that either record allows, but for the server's own: of them
+    /// [`Limit::role`] tells.
     #[must_use]
     pub fn within(&self, scope: &Scope) -> Scope {
         match self.scope() {
             None => scope.clone(),
             Some(limit) => scope.intersection(&limit),
         }
+        .without_reserved()
     }
 
-    /// The scope that either record allows; `None` for all that the client may get.
+    /// The greatest role that the operator's record names. All that the client may get names none, and
+    /// what a person allows never does.
+    pub fn role(&self) -> Option<Role> {
+        Role::of_scope(self.operator?.scope.as_ref()?)
+    }
+
+    /// The scope that either record names; `None` for all that the client may get.
     pub fn scope(&self) -> Option<Cow<'p, Scope>> {
         let of = |record: &'p Permission| record.scope.as_ref();
         match (self.operator.map(of), self.person.map(of)) {

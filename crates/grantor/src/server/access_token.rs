@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context,
+    power::{self, Power},
     token_id::{Claimed, TokenOrigin},
     trust,
 };
 use crate::{
     clock::UnixTime,
-    registry::{Client, Permissions, Revision},
+    registry::{Client, Permissions, Revision, Role},
     storage::{ArtifactKey, ArtifactKind, FamilyId, StoreError},
     types::{ClientId, Scope, SubjectId},
 };
@@ -84,6 +85,12 @@ impl AccessToken {
     /// What it allows.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// What it allows at the admin API; `None` if it allows nothing there, as every token for another
+    /// resource.
+    pub fn role(&self) -> Option<Role> {
+        Role::of_scope(&self.scope)
     }
 
     /// `jti`, of a JWT.
@@ -197,14 +204,40 @@ pub(super) async fn in_force(
     Ok(scope.map(|scope| AccessToken { scope, ..token }))
 }
 
-/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and
-/// so does a permission that was withdrawn. Another registration of the same name does not bring
-/// them back. Answers how much of the token's scope client and permission still allow; `None` if
-/// the token is not active.
+/// What the token may still do.
+struct Allowed {
+    scope: Scope,
+    power: Power,
+}
+
+impl Allowed {
+    fn within(self, scope: &Scope) -> Self {
+        Self {
+            scope: self.scope.intersection(scope),
+            power: self.power.named_in(scope),
+        }
+    }
+}
+
+/// How much of the token's scope is still allowed: of one for the admin API the server's own scopes,
+/// of any other all but them. `None` if the token is not active.
 async fn scope_in_force(
     context: &Context,
     token: &AccessToken,
 ) -> Result<Option<Scope>, StoreError> {
+    let is_for_admin = power::is_for_admin(context, &token.audience);
+    let allowed = allowed(context, token).await?;
+    Ok(allowed.map(|allowed| match is_for_admin {
+        true => allowed.power.left_of(&token.scope),
+        false => allowed.scope.without_reserved(),
+    }))
+}
+
+/// Law 4 for tokens: a disabled or deleted client or subject makes its tokens inactive at once, and
+/// so does a permission that was withdrawn. Another registration of the same name does not bring
+/// them back. Answers what client, trust, permission and role still allow; `None` if the token is
+/// not active.
+async fn allowed(context: &Context, token: &AccessToken) -> Result<Option<Allowed>, StoreError> {
     let Some(client) = context
         .clients()
         .client(&token.client)
@@ -216,18 +249,24 @@ async fn scope_in_force(
     if !token.is_of(&client) {
         return Ok(None);
     }
-    let mut scope = token.scope.intersection(&client.metadata().scope);
+    let mut allowed = Allowed {
+        scope: token.scope.intersection(&client.metadata().scope),
+        power: match power::is_for_admin(context, &token.audience) {
+            true => Power::of_client(&client),
+            false => Power::default(),
+        },
+    };
     if let Some(under) = token.origin.and_then(|origin| origin.trust()) {
         let Some(trust) = trust::in_force(context, under, Some(token.issued_at)).await? else {
             return Ok(None);
         };
-        scope = scope.intersection(&trust.scope);
+        allowed = allowed.within(&trust.scope);
         if !trust.subject.is_existing() {
-            return Ok(Some(scope));
+            return Ok(Some(allowed));
         }
     }
     if token.subject.as_str() == token.client.as_str() {
-        return Ok(Some(scope));
+        return Ok(Some(allowed));
     }
     let Some(subject) = context
         .subjects()
@@ -248,13 +287,21 @@ async fn scope_in_force(
         .origin
         .is_some_and(|origin| origin.permissions().is_none())
     {
-        // Issued by a grant of the embedder's own, or to a client that needs no consent.
-        return Ok(Some(scope));
+        // Issued by a grant of the embedder's own, or to a client that needs no consent: neither
+        // gives power.
+        let power = Power::default();
+        return Ok(Some(Allowed { power, ..allowed }));
     }
     let permissions = context.permissions_of(&client, &token.subject).await?;
     let permissions = token.under(permissions);
-    let limit = permissions.in_force(context.now());
-    Ok(limit.map(|limit| limit.within(&scope)))
+    let Some(limit) = permissions.in_force(context.now()) else {
+        return Ok(None);
+    };
+    let power = allowed.power.permitted(&limit);
+    Ok(Some(Allowed {
+        scope: limit.within(&allowed.scope),
+        power: power.of_subject(context, &token.subject).await?,
+    }))
 }
 
 /// RFC 9068 §4: one of our keys, our `typ`, our issuer.

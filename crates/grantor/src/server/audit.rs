@@ -9,7 +9,7 @@ use grantor_jose::{Claims, base64url_encode, json::Value};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
-use super::{Approval, Blame, Refusal, Request, TrustError};
+use super::{AccessToken, Approval, Blame, Refusal, Request, TrustError};
 use crate::{
     assertion::{Explanation, Held, Party, Tried, TrustCheck, Usage, VerifiedAssertion},
     clock::UnixTime,
@@ -113,12 +113,16 @@ pub enum Outcome {
 impl Decision {
     /// A new record.
     pub(crate) fn new(endpoint: &'static str, request: &Request) -> Self {
-        let at = request.at();
+        Self::about(endpoint, request.at(), request.sender())
+    }
+
+    /// A new record of what was sent from there at this time.
+    pub(super) fn about(endpoint: &'static str, at: UnixTime, sender: Option<IpAddr>) -> Self {
         Self {
             id: CorrelationId::new(at),
             at,
             endpoint: Cow::Borrowed(endpoint),
-            sender: request.sender(),
+            sender,
             grant_type: None,
             client: None,
             auth_method: None,
@@ -290,6 +294,13 @@ impl Decision {
             permissions,
             ..self
         }
+    }
+
+    /// The request came with this access token, which is in force.
+    pub(super) fn bears(&mut self, token: &AccessToken) {
+        self.is_cheap = false;
+        self.client = Some(token.client().clone());
+        self.subject = Some(token.subject().clone());
     }
 
     /// This person sent the request.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grantor_jose::{Algorithm, SigningError};
 use http::{HeaderName, Request, Response, header};
+use url::Url;
 
 use super::{
     AuthorizationCode, AuthorizationEndpoint, Body, ClientAssertion, ClientAuthentication,
@@ -22,7 +23,7 @@ use crate::{
     keys::{KeyKind, KeyResolver, KeyRing, RegisteredKeys, SigningKeys},
     storage::{
         Artifacts, ClientSource, DEFAULT_REPLAY_QUOTA, DEFAULT_TOKEN_QUOTA, IssuerSource,
-        PermissionSource, ReplayGuard, Store, SubjectSource,
+        PermissionSource, ReplayGuard, RoleSource, Store, SubjectSource,
     },
     types::{AuthMethod, GrantType, Issuer},
 };
@@ -101,6 +102,7 @@ pub struct Builder {
     seals: Option<Seals>,
     people: Option<People>,
     issuers: Option<Arc<dyn IssuerSource>>,
+    operators: Option<Arc<dyn RoleSource>>,
     decisions: Box<dyn DecisionLog>,
     throttle: Box<dyn Throttle>,
     grants: Vec<Box<dyn Grant>>,
@@ -129,6 +131,7 @@ impl Builder {
             seals: None,
             people: None,
             issuers: None,
+            operators: None,
             decisions: Box::new(TracingLog),
             throttle: Box::new(Unthrottled),
             grants: Vec::new(),
@@ -241,6 +244,15 @@ impl Builder {
     #[must_use]
     pub fn trusted_issuers(mut self, issuers: Arc<dyn IssuerSource>) -> Self {
         self.issuers = Some(issuers);
+        self
+    }
+
+    /// Sets who says which subjects have a role over this server: a token about a subject opens the
+    /// admin API ([`Settings::admin_resource`]) no further than the subject's role. Without it no
+    /// subject has one.
+    #[must_use]
+    pub fn operators(mut self, operators: Arc<dyn RoleSource>) -> Self {
+        self.operators = Some(operators);
         self
     }
 
@@ -391,6 +403,7 @@ impl Builder {
             seals: self.seals.unwrap_or_else(Seals::random),
             people: self.people,
             issuers: self.issuers,
+            operators: self.operators,
             grants: self.grants,
             client_auth: self.client_auth,
             endpoints,
@@ -446,6 +459,7 @@ impl Builder {
                 "secret_algorithms must name HMAC algorithms only",
             ));
         }
+        self.check_admin_resource()?;
         let settings = &self.settings;
         for (lifetime, problem) in [
             (
@@ -470,6 +484,23 @@ impl Builder {
             }
         }
         Ok(())
+    }
+
+    /// A token for anything else opens the admin API nowhere.
+    fn check_admin_resource(&self) -> Result<(), BuildError> {
+        let Some(admin) = &self.settings.admin_resource else {
+            return Ok(());
+        };
+        let well_formed = Url::parse(admin).is_ok_and(|url| url.fragment().is_none());
+        let others = self.settings.resources.iter();
+        let mut others = others.chain(&self.settings.default_audience);
+        let is_another = *admin == *self.issuer.as_str() || others.any(|other| other == admin);
+        match well_formed && !is_another {
+            true => Ok(()),
+            false => Err(BuildError::Setting(
+                "admin_resource must be an absolute URI that is no other resource, nor the issuer",
+            )),
+        }
     }
 }
 

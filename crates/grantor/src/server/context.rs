@@ -19,10 +19,10 @@ use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
     keys::SigningKeys,
-    registry::{Client, ConsentPolicy, Issuers, Permissions, Subject, TrustedIssuer, Trusts},
+    registry::{Client, ConsentPolicy, Issuers, Permissions, Role, Subject, TrustedIssuer, Trusts},
     storage::{
-        Artifacts, Claim, ClientSource, IssuerSource, PermissionSource, ReplayGuard, StoreError,
-        SubjectSource, Used,
+        Artifacts, Claim, ClientSource, IssuerSource, PermissionSource, ReplayGuard, RoleSource,
+        StoreError, SubjectSource, Used,
     },
     types::{ClientId, Scope, SubjectId},
 };
@@ -52,6 +52,10 @@ pub struct Settings {
     pub default_audience: Option<String>,
     /// What `resource` may name (RFC 8707).
     pub resources: Vec<String>,
+    /// The resource of the admin API, `<issuer>/admin/v1`; absent where there is none. Tokens for it
+    /// are got by `client_credentials` and `jwt-bearer` alone, have `grantor:read`, `grantor:write` and
+    /// `grantor:admin` in them and nothing else, and live for ten minutes at most.
+    pub admin_resource: Option<String>,
 }
 
 impl Default for Settings {
@@ -74,6 +78,7 @@ impl Settings {
             refresh_retry: Duration::from_secs(10),
             default_audience: None,
             resources: Vec::new(),
+            admin_resource: None,
         }
     }
 }
@@ -103,6 +108,7 @@ pub(super) struct Parts {
     pub(super) seals: Seals,
     pub(super) people: Option<People>,
     pub(super) issuers: Option<Arc<dyn IssuerSource>>,
+    pub(super) operators: Option<Arc<dyn RoleSource>>,
 }
 
 impl From<Parts> for Context {
@@ -171,6 +177,14 @@ impl Context {
             ConsentPolicy::Off => found.of_operator(),
             ConsentPolicy::Ask | ConsentPolicy::Implied => found,
         })
+    }
+
+    /// What this subject may do over this server: nothing, where nobody says who may.
+    pub(super) async fn role(&self, subject: &SubjectId) -> Result<Option<Role>, StoreError> {
+        match &self.0.operators {
+            Some(operators) => operators.role(subject).await,
+            None => Ok(None),
+        }
     }
 
     /// Keeps what expires: for a grant's own records too, under a kind of their own.

@@ -27,6 +27,7 @@ mod grant;
 mod issue;
 mod line;
 mod policy;
+mod power;
 mod presented;
 mod refresh_family;
 mod refusal;

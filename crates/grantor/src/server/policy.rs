@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     Authorization, Context, RefreshToken, Refusal, Request,
     grant::{Consent, TokenLimits},
+    power,
     token_id::TokenOrigin,
 };
 use crate::{
@@ -30,6 +31,20 @@ pub enum PolicyError {
         allowed: Shown,
         /// What was asked for beyond.
         beyond: Shown,
+    },
+    /// No scope is named at the admin API, where none is the default.
+    #[error("no scope is asked for at the resource of the admin API")]
+    PowerNotNamed,
+    /// A scope of the server's own is asked for at another resource than the admin API.
+    #[error("scope {0:?} is granted at the resource of the admin API alone")]
+    PowerElsewhere(Shown),
+    /// More is asked for at the admin API than client, permission or trust, and subject allow.
+    #[error("scope: requested {beyond:?} of the admin API; {limits}")]
+    BeyondPower {
+        /// What was asked for beyond.
+        beyond: Shown,
+        /// What each allows.
+        limits: String,
     },
     /// `resource` is no absolute URI, has a fragment, or is not served (RFC 8707 §2).
     #[error("resource {0:?} is not served")]
@@ -67,7 +82,15 @@ impl From<PolicyError> for Refusal {
         let resource = |text| Self::new(ErrorCode::INVALID_TARGET, Rule::Resource, text);
         let refusal = match &error {
             E::MalformedScope(_) => scope("scope is malformed"),
-            E::ScopeTooWide { .. } => scope("scope exceeds what is allowed"),
+            E::ScopeTooWide { .. } | E::BeyondPower { .. } => {
+                scope("scope exceeds what is allowed")
+            }
+            E::PowerNotNamed => {
+                scope("this resource has no default scope; name grantor:read, write or admin")
+            }
+            E::PowerElsewhere(_) => {
+                scope("the scopes of this server itself are granted for its admin API alone")
+            }
             E::UnknownResource(_) => resource("resource is not served here"),
             E::SeveralResources => resource("ask for one resource at a time"),
             E::ConsentRequired(required) => {
@@ -136,7 +159,7 @@ impl Approval {
 }
 
 /// Approves, if and only if the requested scope is within the authorization and the resource is
-/// served. No scope requested means all that is allowed.
+/// served. No scope requested means all that is allowed, but at the admin API ([`power`]).
 pub(super) fn approve(
     context: &Context,
     request: &Request,
@@ -146,6 +169,7 @@ pub(super) fn approve(
         client,
         subject,
         widest,
+        power,
         requested,
         audience,
         auth_time,
@@ -161,6 +185,9 @@ pub(super) fn approve(
     let in_form = request.parameter("scope").map(scope).transpose()?;
     let requested = in_form.or(requested);
     let scope = match consent {
+        consent if power::is_for_admin(context, &audience) => {
+            power::granted(requested, power, &consent)?
+        }
         Consent::NotAsked => granted(requested, widest)?,
         consent => {
             let asking = Asking {
@@ -205,6 +232,7 @@ fn granted(requested: Option<Scope>, allowed: Scope) -> Result<Scope, PolicyErro
     let Some(requested) = requested else {
         return Ok(allowed);
     };
+    power::check_elsewhere(&requested)?;
     within(&requested, &allowed)?;
     Ok(requested)
 }
@@ -225,7 +253,7 @@ impl Asking<'_> {
         permitted: Scope,
         consent: Consent,
     ) -> Result<Scope, PolicyError> {
-        let registered = self.client.metadata().scope.clone();
+        let registered = self.client.metadata().scope.clone().without_reserved();
         let asked = granted(requested.clone(), registered)?;
         let reason = match consent {
             Consent::Lacking(reason) => Refusal::from(*reason),
@@ -267,6 +295,9 @@ fn audience(
         }
         (_, None, Some(fixed)) if fixed == default_audience(context) => Ok(fixed),
         (_, None, Some(fixed)) => served(context, &fixed),
+        (Some(resource), None, None) if power::is_for_admin(context, resource) => {
+            Ok(resource.to_owned())
+        }
         (Some(resource), None, None) => served(context, resource),
         (None, _, None) => Ok(default_audience(context).to_owned()),
         (None, Some(_), Some(_)) => unreachable!("the second comes after the first"),

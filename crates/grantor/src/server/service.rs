@@ -9,17 +9,18 @@ use std::{
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, Method, Response, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    Answer, Attempt, AuthorizationServer, Body, Decision, DecisionLog, Endpoint, FormError,
-    Outcome, Refusal, Request, Route, answer,
+    AccessToken, Answer, Attempt, AuthorizationServer, Body, Decision, DecisionLog, Endpoint,
+    FormError, Outcome, Refusal, Request, Route, Sender, answer,
     builder::Inner,
     endpoint::{BodyKind, Record, Registered},
     request::Read,
     throttle,
 };
+use crate::{storage::StoreError, types::CorrelationId};
 
 /// A head with more fields than this is copied, to be small while a body is waited for.
 const SMALL_HEAD: usize = 16;
@@ -37,6 +38,41 @@ impl AuthorizationServer {
     pub fn endpoint_name(&self, path: &str) -> Option<&'static str> {
         let registered = self.0.context.endpoints().at(path)?;
         Some(registered.route.name())
+    }
+
+    /// Finds the access token that this text is, if and only if it is in force: see
+    /// [`Context::access_token`]. For an API in the same process, which then compares
+    /// [`AccessToken::audience`] with its own name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a store fails: then nobody is let in.
+    pub async fn access_token(&self, text: &str) -> Result<Option<AccessToken>, StoreError> {
+        self.0.context.access_token(text).await
+    }
+
+    /// Records that a request was refused by another part of the program than the endpoints here,
+    /// such as an API beside them: under this name of an endpoint, and as of the client and subject
+    /// of the access token, if there was a good one. `extensions` are those of the request.
+    ///
+    /// Answers the id of the decision, and the refusal that the sender is told: who sends too much
+    /// that proves nothing ([`Blame::NoProof`](super::Blame::NoProof)) is told to wait.
+    pub fn record_refusal(
+        &self,
+        endpoint: &'static str,
+        extensions: &Extensions,
+        token: Option<&AccessToken>,
+        refusal: Refusal,
+    ) -> (CorrelationId, Refusal) {
+        let server = &*self.0;
+        let sender = extensions.get().map(|Sender(address)| *address);
+        let mut decision = Decision::about(endpoint, server.context.now(), sender);
+        if let Some(token) = token {
+            decision.bears(token);
+        }
+        let refusal = throttle::slow_down(&*server.throttle, extensions, refusal);
+        decision.refused(&refusal);
+        server.decisions.record(&decision);
+        (decision.id, refusal)
     }
 
     /// Drops the fields of a head that nothing here reads, if there are many: each takes up to

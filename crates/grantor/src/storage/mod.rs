@@ -21,6 +21,7 @@ mod page;
 mod permission;
 mod registry;
 mod replay;
+mod role;
 mod subject;
 
 pub use artifact::{
@@ -43,6 +44,7 @@ pub use registry::{AnyChange, Applied, Batch, Change, Registries, Registry};
 pub use replay::{
     Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,
 };
+pub use role::RoleSource;
 pub use subject::SubjectSource;
 
 /// Everything an authorization server needs of one backend.

@@ -38,6 +38,10 @@ impl ErrorCode {
     pub const REGISTRATION_NOT_SUPPORTED: Self = Self::from_static("registration_not_supported");
     /// The resource is malformed or not served (RFC 8707 §2).
     pub const INVALID_TARGET: Self = Self::from_static("invalid_target");
+    /// The access token is missing, malformed, expired, revoked or another API's (RFC 6750 §3.1).
+    pub const INVALID_TOKEN: Self = Self::from_static("invalid_token");
+    /// The access token does not allow what is asked (RFC 6750 §3.1).
+    pub const INSUFFICIENT_SCOPE: Self = Self::from_static("insufficient_scope");
     /// Something broke; the status is 500.
     pub const SERVER_ERROR: Self = Self::from_static("server_error");
     /// Something is busy or away; the status is 503, or 429 where the sender sent too much.

@@ -131,6 +131,10 @@ rules! {
     RefreshToken = "refresh_token",
     /// A refresh token is not used again after its successor was (RFC 9700 §4.14.2).
     RefreshReuse = "refresh_reuse",
+    /// The access token is one of this server for this API, in force (RFC 6750 §3.1).
+    AccessToken = "access_token",
+    /// The role of the token, its client and its subject is great enough for what is asked.
+    Role = "role",
     /// The resource is one that is served (RFC 8707 §2).
     Resource = "resource",
     /// The scope is one, and no wider than allowed (RFC 6749 §3.3).

@@ -68,7 +68,8 @@ pub struct Scope(String);
 impl Scope {
     /// Most octets of a scope.
     pub const MAX_BYTES: usize = 4096;
-    /// How the tokens begin that mean power over this server. No person consents to one.
+    /// How the tokens begin, in whatever case, that are the server's own. No person consents to one,
+    /// and no client gets one but at the admin API.
     pub const RESERVED: &str = "grantor:";
 
     /// Reads `token *( SP token )`; the empty text is the empty scope.
@@ -131,10 +132,9 @@ impl Scope {
         Self::of(self.tokens().chain(other.tokens()).collect())
     }
 
-    /// The tokens that mean power over this server.
+    /// The tokens that are the server's own, in whatever case they are written.
     pub fn reserved_tokens(&self) -> impl Iterator<Item = &str> {
-        self.tokens()
-            .filter(|token| token.starts_with(Self::RESERVED))
+        self.tokens().filter(|token| is_reserved(token))
     }
 
     /// The tokens that are not in `other`.
@@ -143,10 +143,12 @@ impl Scope {
         Self::of(self.tokens().filter(|token| !other.has(token)).collect())
     }
 
-    /// Those of the tokens that mean no power over this server.
+    /// The same without the tokens that are the server's own.
     #[must_use]
-    pub fn without_reserved(&self) -> Self {
-        let is_reserved = |token: &&str| token.starts_with(Self::RESERVED);
+    pub fn without_reserved(self) -> Self {
+        if self.reserved_tokens().next().is_none() {
+            return self;
+        }
         Self::of(self.tokens().filter(|token| !is_reserved(token)).collect())
     }
 
@@ -159,6 +161,12 @@ impl Scope {
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.0.split_terminator(' ')
     }
+}
+
+/// Whether a token begins as the server's own do. Whoever reads `Grantor:admin` takes it for one.
+fn is_reserved(token: &str) -> bool {
+    let beginning = token.as_bytes().get(..Scope::RESERVED.len());
+    beginning.is_some_and(|octets| octets.eq_ignore_ascii_case(Scope::RESERVED.as_bytes()))
 }
 
 /// Whether there are only characters of tokens, and spaces. It does not stop at the first that is
@@ -244,9 +252,17 @@ mod tests {
 
     #[test]
     fn c008_what_is_the_servers_own_is_told() {
-        let scope = Scope::parse("grantor grantor:admin grantor:read xgrantor:").expect("a scope");
+        let text = "GRANTOR: Grantor:admin grantor grantor:admin grantor:read grantors:x xgrantor:";
+        let scope = Scope::parse(text).expect("a scope");
         let reserved: Vec<_> = scope.reserved_tokens().collect();
-        assert_eq!(reserved, ["grantor:admin", "grantor:read"]);
+        assert_eq!(
+            reserved,
+            ["GRANTOR:", "Grantor:admin", "grantor:admin", "grantor:read"]
+        );
+        assert_eq!(
+            scope.without_reserved().to_string(),
+            "grantor grantors:x xgrantor:"
+        );
     }
 
     #[test]

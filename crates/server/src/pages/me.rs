@@ -158,7 +158,8 @@ impl OwnPage {
         let registered = &client.metadata().scope;
         let scope = match &permission.scope {
             Some(limit) => registered.intersection(limit),
-            None => registered.clone(),
+            // Power over this server is named, or not given.
+            None => registered.clone().without_reserved(),
         };
         let given = permission.created_at.map(day);
         let given = match (permission.origin, given) {

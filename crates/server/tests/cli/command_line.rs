@@ -294,7 +294,7 @@ fn a_usage_error_is_one_line_with_the_remedy() {
         &create(&[
             "--generate-key",
             "--scope",
-            "grantor:admin",
+            "grantor:foo",
             "--signing-alg",
             "HS256",
         ]),

@@ -1411,7 +1411,7 @@ fn a_supervisor_is_told_and_a_hangup_ends_nothing() {
 fn what_a_registration_would_be_sorry_for_is_refused_or_said() {
     let server = Server::start();
     server.client("billing", &["--generate-key", "--scope", "read"]);
-    let reserved = server.run(&["client", "update", "billing", "--scope", "grantor:admin"]);
+    let reserved = server.run(&["client", "update", "billing", "--scope", "Grantor:admin"]);
     assert!(
         reserved.status.code() == Some(2) && reserved.stderr.contains("the server's own"),
         "{}",

@@ -149,7 +149,7 @@ fn all_that_is_wrong_with_a_registration_is_told_at_once() {
         ["/client_id", "/token_endpoint_auth_method", "/generate"]
     );
     let mut client = with_key("billing");
-    client.document.scope = "grantor:admin".parse().expect("a scope");
+    client.document.scope = "grantor:foo".parse().expect("a scope");
     client.document.grant_types.clear();
     client.document.token_endpoint_auth_signing_alg = Some(Algorithm::Hs256);
     let error = client.prepare(&terms(), NOW).expect_err("three faults");

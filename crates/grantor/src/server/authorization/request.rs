@@ -126,7 +126,7 @@ impl AuthorizationRequest {
     ) -> Result<Self, AuthorizationError> {
         let registered = &client.metadata().scope;
         let scope = match &wanted.scope {
-            None => registered.without_reserved(),
+            None => registered.clone().without_reserved(),
             Some(scope) => {
                 if let Some(reserved) = scope.reserved_tokens().next() {
                     return Err(AuthorizationError::ReservedScope(Shown::of(reserved)));

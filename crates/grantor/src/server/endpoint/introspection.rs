@@ -1,5 +1,7 @@
 //! Introspection: what a token stands for, told to an authenticated client (RFC 7662).
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use http::StatusCode;
 use serde::Serialize;
@@ -8,9 +10,10 @@ use serde_json::json;
 use super::{Endpoint, Metadata, Path, Route};
 use crate::{
     clock::UnixTime,
+    registry::Client,
     server::{
         AccessToken, Answer, Caller, ClientAuthRequirement, Context, Decision, IssueError, Refusal,
-        Request, grant::in_force, refresh_family::Place,
+        Request, grant::in_force, power, refresh_family::Place,
     },
     types::member,
 };
@@ -58,10 +61,19 @@ impl Endpoint for IntrospectionEndpoint {
             .await
             .map_err(IssueError::Store)?;
         Ok(match token {
-            Some(token) => Answer::json(StatusCode::OK, &Active::of(context, &token)),
-            None => inactive(),
+            Some(token) if is_told(context, &caller, &token) => {
+                Answer::json(StatusCode::OK, &Active::of(context, &token))
+            }
+            Some(_) | None => inactive(),
         })
     }
+}
+
+/// Whether the caller may know about this token. The admin API asks nobody about its own, so of those
+/// only their clients are told (RFC 7662 §2.2).
+fn is_told(context: &Context, caller: &Caller, token: &AccessToken) -> bool {
+    let is_own = |client: &Arc<Client>| token.is_of(client);
+    !power::is_for_admin(context, token.audience()) || caller.client().is_some_and(is_own)
 }
 
 fn inactive() -> Answer {

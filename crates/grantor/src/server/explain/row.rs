@@ -164,6 +164,15 @@ fn policy(error: &PolicyError) -> Failing {
         PolicyError::ScopeTooWide { allowed, beyond } => Failing::at(Place::Own)
             .expected(format_args!("no more than {allowed:?}"))
             .got(format_args!("also {beyond:?}")),
+        PolicyError::PowerNotNamed => Failing::at(Place::Own)
+            .expected("a scope by name")
+            .got("none"),
+        PolicyError::PowerElsewhere(got) => Failing::at(Place::Own)
+            .expected("none of the server's own scopes")
+            .got(format_args!("{got:?}")),
+        PolicyError::BeyondPower { beyond, limits } => Failing::at(Place::Own)
+            .expected(limits)
+            .got(format_args!("also {beyond:?}")),
         PolicyError::UnknownResource(got) => resource()
             .expected("a resource that is served")
             .got(format_args!("{got:?}")),
@@ -536,6 +545,9 @@ mod tests {
         every!(PolicyError:
             E::MalformedScope(_) => [(E::MalformedScope(got()), Scope)],
             E::ScopeTooWide { .. } => [(E::ScopeTooWide { allowed: got(), beyond: got() }, Scope)],
+            E::PowerNotNamed => [(E::PowerNotNamed, Scope)],
+            E::PowerElsewhere(_) => [(E::PowerElsewhere(got()), Scope)],
+            E::BeyondPower { .. } => [(E::BeyondPower { beyond: got(), limits: String::new() }, Scope)],
             E::UnknownResource(_) => [(E::UnknownResource(got()), Resource)],
             E::SeveralResources => [(E::SeveralResources, Resource)],
             E::ConsentRequired(_) => [(consent_required(Rule::Subject), Subject), (consent_required(Rule::Scope), Scope)],

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Authorization, ClientAuthRequirement, Grant};
 use crate::{
-    server::{Caller, Context, Decision, GrantError, Request},
+    server::{Caller, Context, Decision, GrantError, Request, power::Power},
     types::GrantType,
 };
 
@@ -51,6 +51,7 @@ impl Grant for ClientCredentials {
         _decision: &mut Decision,
     ) -> Result<Authorization, GrantError> {
         let client = caller.authenticated().ok_or(GrantError::NotAllowed)?;
-        Authorization::for_client(client.clone(), &self.grant_type())
+        let authorization = Authorization::for_client(client.clone(), &self.grant_type())?;
+        Ok(authorization.with_power(Power::of_client(client)))
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     registry::{Client, ConsentPolicy, Trust, TrustedIssuer},
     server::{
         Caller, Context, Decision, GrantError, Presented, Request, TrustError, UnprovenAssertion,
+        power::Power,
     },
     types::{GrantType, Scope, Shown, SubjectId},
 };
@@ -116,7 +117,8 @@ pub(in crate::server) async fn entitle(
     let grant = &GrantType::JWT_BEARER;
     if subject.as_str() == issuer.id().as_str() {
         let authorization = Authorization::for_client(issuer.clone(), grant)?;
-        return Ok(authorization.requesting(requested));
+        let power = Power::of_client(issuer);
+        return Ok(authorization.with_power(power).requesting(requested));
     }
     let asks = issuer.metadata().consent == ConsentPolicy::Ask && context.has_consent_page();
     let authorization = match permission(context, issuer, subject).await {
@@ -148,8 +150,10 @@ async fn entitle_by_trust(
     let authorization = match trust.subject.is_existing() {
         true => permission(context, &client, subject).await?,
         false => {
+            // Whom a trust maps is nobody registered, and has no role: the trust speaks for it.
             let (grant, subject) = (&GrantType::JWT_BEARER, subject.clone());
-            Authorization::for_subject(client, grant, subject, None)?
+            let power = Power::of_client(&client);
+            Authorization::for_subject(client, grant, subject, None)?.with_power(power)
         }
     };
     Ok(authorization.under(issuer, trust, claims))
@@ -197,7 +201,11 @@ async fn permission(
     let permissions = context.permissions_of(client, subject).await?;
     match permissions.covering(&GrantType::JWT_BEARER, context.now()) {
         Some(limit) => {
-            Authorization::permitted(client.clone(), &GrantType::JWT_BEARER, &known, &limit)
+            let grant = &GrantType::JWT_BEARER;
+            let power = Power::of_client(client).permitted(&limit);
+            let power = power.of_subject(context, subject).await?;
+            let permitted = Authorization::permitted(client.clone(), grant, &known, &limit)?;
+            Ok(permitted.with_power(power))
         }
         None => Err(GrantError::NoPermission(Shown::known(
             subject.as_str(),

@@ -19,7 +19,10 @@ pub(super) use jwt_bearer::entitle;
 pub(super) use refresh_token::in_force;
 pub use refresh_token::{RefreshError, RefreshGrant};
 
-use super::{Caller, Context, Decision, RefreshToken, Request, TokenFamily, token_id::TokenOrigin};
+use super::{
+    Caller, Context, Decision, RefreshToken, Request, TokenFamily, power::Power,
+    token_id::TokenOrigin,
+};
 use crate::{
     clock::UnixTime,
     registry::{Client, Limit, PermissionNumbers, Subject, Trust, TrustedIssuer},
@@ -110,7 +113,9 @@ pub(super) enum Consent {
 pub struct Authorization {
     pub(super) client: Arc<Client>,
     pub(super) subject: SubjectId,
+    /// Without the server's own scopes: of them `power` tells.
     pub(super) widest: Scope,
+    pub(super) power: Power,
     pub(super) requested: Option<Scope>,
     pub(super) audience: Option<String>,
     pub(super) auth_time: Option<UnixTime>,
@@ -235,7 +240,8 @@ impl Authorization {
         Ok(Self {
             client,
             subject,
-            widest,
+            widest: widest.without_reserved(),
+            power: Power::default(),
             requested: None,
             audience: None,
             auth_time: None,
@@ -270,11 +276,19 @@ impl Authorization {
         }
     }
 
+    /// Gives power over this server too, to be asked for by name.
+    pub(super) fn with_power(self, power: Power) -> Self {
+        Self { power, ..self }
+    }
+
     /// Allows no more than this scope.
     #[must_use]
     pub fn within(self, scope: &Scope) -> Self {
-        let widest = self.widest.intersection(scope);
-        Self { widest, ..self }
+        Self {
+            widest: self.widest.intersection(scope),
+            power: self.power.named_in(scope),
+            ..self
+        }
     }
 
     /// Fixes whom the token is for. The form may name this resource, and no other.

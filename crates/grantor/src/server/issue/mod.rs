@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 pub use error::IssueError;
 
-use super::{Approval, Context, Decision, trust};
+use super::{Approval, Context, Decision, power, trust};
 use crate::{clock::UnixTime, registry::TokenFormat, types::Scope};
 
 /// An access token that was issued. `Debug` does not show it.
@@ -81,9 +81,14 @@ struct Life {
     expires_at: UnixTime,
 }
 
-/// How long the token lives: as long as the server's do, unless a trust lays down less.
+/// How long the token lives: as long as the server's do, unless it is for the admin API, or a trust
+/// lays down less.
 fn lifetime(context: &Context, approval: &Approval, now: UnixTime) -> Duration {
-    let usual = context.settings().token_lifetime;
+    let settings = context.settings().token_lifetime;
+    let usual = match power::is_for_admin(context, approval.audience()) {
+        true => settings.min(power::LIFETIME),
+        false => settings,
+    };
     let Some(limits) = approval.limits() else {
         return usual;
     };

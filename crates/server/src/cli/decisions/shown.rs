@@ -246,6 +246,12 @@ fn remedy(rule: &Rule) -> Option<&'static str> {
         Rule::RefreshReuse => {
             "Ask the person and the client's operator who else has the token; if the client sends old ones itself, have it keep the newest. It asks the person anew."
         }
+        Rule::AccessToken => {
+            "Have the sender get a new token, with `resource` set to the API's name; one that ended with its client, subject or permission comes back with none of them."
+        }
+        Rule::Role => {
+            "Have an owner do it, or give more: the client's scope names `grantor:write` or `grantor:admin`, and so does the subject's role."
+        }
         Rule::Resource => {
             "Have the client name a resource of `token.resources`, or add this one there."
         }
