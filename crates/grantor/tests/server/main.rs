@@ -1,6 +1,7 @@
 //! The authorization server, asked as a client asks it: every rule, refusal and answer.
 #![cfg(feature = "server")]
 
+mod admin_tokens;
 mod algorithms;
 mod assertion_rules;
 mod authorization;
