@@ -9,6 +9,7 @@ use grantor::{
     keys::RemoteKeys,
     remote::Outgoing,
     server::{AuthorizationServer, BuildError, Settings, TracingLog},
+    storage::FromRegistry,
 };
 
 use crate::{
@@ -66,6 +67,7 @@ pub fn build_server_by(
         .subjects(store.subject_source.clone())
         .permissions(store.permission_source.clone())
         .trusted_issuers(store.issuer_source.clone())
+        .operators(Arc::new(FromRegistry::new(store.operators.clone())))
         .key_resolver(keys)
         .clock(clock)
         .replay(store.replay.clone())

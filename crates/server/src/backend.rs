@@ -7,7 +7,7 @@ use std::{
 
 use grantor::{
     admin::TrustStores,
-    registry::{ChangeRecord, Client, Password, Permission, ScopeText, Subject},
+    registry::{ChangeRecord, Client, Operator, Password, Permission, ScopeText, Subject},
     server::{Seals, TokenIds},
     storage::{
         Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, Log, PermissionSource,
@@ -33,6 +33,7 @@ pub struct Backend {
     pub permissions: Arc<dyn Registry<Permission>>,
     pub subject_permissions: Arc<dyn SubjectPermissions>,
     pub passwords: Arc<dyn Registry<Password>>,
+    pub operators: Arc<dyn Registry<Operator>>,
     pub scope_texts: Arc<dyn Registry<ScopeText>>,
     pub replay: Arc<dyn ReplayGuard>,
     pub artifacts: Arc<dyn Artifacts>,
@@ -98,6 +99,7 @@ impl Backend {
             permissions: store.clone(),
             subject_permissions: store.clone(),
             passwords: store.clone(),
+            operators: store.clone(),
             scope_texts: store.clone(),
             replay: store.clone(),
             artifacts: store.clone(),

@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{ClientSource, PermissionSource, Registry, StoreError, SubjectSource};
+use super::{ClientSource, PermissionSource, Registry, RoleSource, StoreError, SubjectSource};
 use crate::{
-    registry::{Client, Permission, PermissionId, Permissions, Subject},
+    registry::{Client, Operator, Permission, PermissionId, Permissions, Role, Subject},
     types::{ClientId, SubjectId},
 };
 
-/// A registry as each hook that it satisfies: for a backend that keeps clients, subjects or
-/// permissions and has no faster way to find one, such as a cache.
+/// A registry as each hook that it satisfies: for a backend that keeps clients, subjects, permissions
+/// or operators and has no faster way to find one, such as a cache.
 pub struct FromRegistry<T: ?Sized>(Arc<T>);
 
 impl<T: ?Sized> FromRegistry<T> {
@@ -53,5 +53,12 @@ impl<T: Registry<Permission> + ?Sized> PermissionSource for FromRegistry<T> {
             records.extend(self.0.get(&id(client.clone(), subject.clone())).await?);
         }
         Ok(Permissions::of(records))
+    }
+}
+
+#[async_trait]
+impl<T: Registry<Operator> + ?Sized> RoleSource for FromRegistry<T> {
+    async fn role(&self, subject: &SubjectId) -> Result<Option<Role>, StoreError> {
+        Ok(self.0.get(subject).await?.map(|operator| operator.role))
     }
 }
