@@ -1,5 +1,8 @@
 //! Time enters here and nowhere else, so that tests can turn the clock instead of sleeping.
 
+#[cfg(feature = "server")]
+pub(crate) mod rfc3339;
+
 use std::{
     fmt,
     sync::atomic::{AtomicI64, Ordering},
@@ -8,6 +11,9 @@ use std::{
 
 use grantor_jose::NumericDate;
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "server")]
+pub use self::rfc3339::time_text;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, negative before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -6,8 +6,6 @@ mod nearest;
 mod prepare;
 mod warning;
 
-use serde::Deserialize;
-
 use self::{
     change::{with_patch, with_standing, without_key},
     prepare::Work,
@@ -17,41 +15,13 @@ pub use self::{
     prepare::{NewClient, NewKeys, NewSecret, Prepared},
     warning::Warning,
 };
-use super::{Error, Named, Patch, ServerTerms, Standing, list};
+use super::{Error, Named, Patch, ServerTerms, Standing};
 use crate::{
     clock::UnixTime,
-    registry::{Actor, AudiencePolicy, Client},
+    registry::{Actor, Client, ClientFilter},
     storage::{Cursor, Page, Registry},
-    types::{AuthMethod, ClientId},
+    types::ClientId,
 };
-
-/// Which clients are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ClientFilter {
-    /// Those with this in their names, to the letter.
-    pub q: Option<String>,
-    /// Those that are enabled, or not.
-    pub enabled: Option<bool>,
-    /// Those that authenticate so.
-    pub auth_method: Option<AuthMethod>,
-    /// Those with this policy.
-    pub audience_policy: Option<AudiencePolicy>,
-}
-
-impl ClientFilter {
-    fn passes(&self, client: &Client) -> bool {
-        let metadata = client.metadata();
-        let method = self.auth_method.as_ref();
-        list::has_part(self.q.as_deref(), &[metadata.id.as_str()])
-            && self.enabled.is_none_or(|wanted| wanted == metadata.enabled)
-            && method.is_none_or(|wanted| *wanted == metadata.auth_method)
-            && self
-                .audience_policy
-                .is_none_or(|wanted| wanted == metadata.audience_policy)
-    }
-}
 
 /// The clients of a registry.
 #[derive(Clone, Copy)]
@@ -82,8 +52,7 @@ impl<'a> Clients<'a> {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<ClientDocument>, Error> {
-        let is_wanted = |client: &Client| filter.passes(client);
-        let page = list::search(self.registry, is_wanted, after, limit).await?;
+        let page = self.registry.page(filter, after, limit).await?;
         Ok(page.map(|client| self.document(&client)))
     }
 

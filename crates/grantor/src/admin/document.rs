@@ -5,6 +5,8 @@ use grantor_jose::json::{self, Object, Value};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Fault;
+pub(super) use crate::clock::rfc3339 as time;
+pub use crate::clock::time_text;
 
 /// A document that operators read and write.
 pub(super) trait Document: Serialize + DeserializeOwned {
@@ -121,56 +123,4 @@ impl Patch {
     pub fn names(&self, member: &str) -> bool {
         self.0.contains_key(member)
     }
-}
-
-/// A time in a document: in UTC (RFC 3339), in whole seconds.
-pub(super) mod time {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::clock::UnixTime;
-
-    pub fn serialize<S: Serializer>(at: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&super::time_text(*at))
-    }
-
-    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let at: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| D::Error::custom("expected a time such as 2030-01-31T12:00:00Z"))?;
-        Ok(UnixTime::from_millis(at.as_millisecond()))
-    }
-
-    /// A time that may be absent, or null.
-    pub mod optional {
-        use serde::{Deserialize, Deserializer, Serializer};
-
-        use crate::clock::UnixTime;
-
-        #[derive(Deserialize)]
-        struct Read(#[serde(deserialize_with = "super::read")] UnixTime);
-
-        pub fn serialize<S: Serializer>(
-            at: &Option<UnixTime>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => super::serialize(at, serializer),
-                None => serializer.serialize_none(),
-            }
-        }
-
-        pub fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<UnixTime>, D::Error> {
-            Ok(Option::<Read>::deserialize(deserializer)?.map(|Read(at)| at))
-        }
-    }
-}
-
-/// A time in UTC (RFC 3339), in whole seconds.
-#[must_use]
-pub fn time_text(at: crate::clock::UnixTime) -> String {
-    jiff::Timestamp::from_second(at.seconds())
-        .map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
 }

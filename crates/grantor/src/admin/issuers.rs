@@ -6,7 +6,6 @@ mod document;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use serde::Deserialize;
 
 use self::document::KEYS;
 pub(super) use self::document::name_of;
@@ -15,11 +14,11 @@ pub use self::document::{
 };
 use super::{
     Conflict, Error, Fault, Named, Patch, ServerTerms, Standing, TrustStores, Updated,
-    error::none_of, list, templates, trusts::fault_of_tenant,
+    error::none_of, templates, trusts::fault_of_tenant,
 };
 use crate::{
     clock::UnixTime,
-    registry::{Actor, KeyOrigin, Mode, TrustedIssuer, UploadedKey},
+    registry::{Actor, IssuerFilter, KeyOrigin, Mode, TrustedIssuer, UploadedKey},
     storage::{Cursor, Page, StoreError},
     types::{ClientId, IssuerId, Name},
 };
@@ -86,30 +85,6 @@ impl NewIssuerKeys {
     }
 }
 
-/// Which issuers are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct IssuerFilter {
-    /// Those with this in `iss` or name, to the letter.
-    pub q: Option<String>,
-    /// Those that are enabled, or not.
-    pub enabled: Option<bool>,
-    /// Those that were made by this template.
-    pub template: Option<String>,
-}
-
-impl IssuerFilter {
-    fn passes(&self, issuer: &TrustedIssuer) -> bool {
-        let template = issuer.template.as_ref().map(|template| &template.name);
-        list::has_part(
-            self.q.as_deref(),
-            &[issuer.id.as_str(), issuer.name.as_str()],
-        ) && self.enabled.is_none_or(|wanted| wanted == issuer.enabled)
-            && (self.template.is_none() || self.template.as_ref() == template)
-    }
-}
-
 /// The issuers of a registry.
 #[derive(Clone, Copy)]
 pub struct Issuers<'a> {
@@ -135,8 +110,7 @@ impl<'a> Issuers<'a> {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<IssuerDocument>, Error> {
-        let is_wanted = |issuer: &TrustedIssuer| filter.passes(issuer);
-        let page = list::search(self.stores.issuers, is_wanted, after, limit).await?;
+        let page = self.stores.issuers.page(filter, after, limit).await?;
         Ok(page.map(|issuer| self.document(&issuer)))
     }
 

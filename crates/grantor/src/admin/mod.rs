@@ -14,7 +14,6 @@ mod error;
 mod issuers;
 mod keys;
 mod lints;
-mod list;
 mod name;
 mod permissions;
 mod scopes;
@@ -26,10 +25,13 @@ mod trust_report;
 mod trust_stores;
 pub mod trusts;
 
+pub use crate::registry::{
+    ClientFilter, IssuerFilter, PermissionFilter, ScopeFilter, SubjectFilter, TrustFilter,
+};
 pub use changes::{ChangeDocument, ChangePage, Changes};
 pub use clients::{
-    ClientDocument, ClientFilter, Clients, KeyEntry, NewClient, NewKeys, NewSecret, Prepared,
-    PublicJwks, SecretEntry, Warning,
+    ClientDocument, Clients, KeyEntry, NewClient, NewKeys, NewSecret, Prepared, PublicJwks,
+    SecretEntry, Warning,
 };
 pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
 pub use difference::{Difference, Updated};
@@ -37,14 +39,14 @@ pub use document::{Patch, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
 pub use issuers::{
-    BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, IssuerFilter, Issuers, KeyCheck,
-    KeysDocument, NewIssuerKeys, NoKeys, Tokens, UploadedEntry,
+    BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, Issuers, KeyCheck, KeysDocument,
+    NewIssuerKeys, NoKeys, Tokens, UploadedEntry,
 };
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;
-pub use permissions::{PermissionDocument, PermissionFilter, Permissions};
+pub use permissions::{PermissionDocument, Permissions};
 pub use scopes::{ScopeDocument, Scopes};
-pub use subjects::{SubjectDocument, SubjectFilter, Subjects};
+pub use subjects::{SubjectDocument, Subjects};
 pub use templates::{
     Hints, IssuerChoice, MadeByTemplate, MutableName, Narrowing, NearMiss, OneOf, Refusal, Refused,
     Shape, Template, TemplateOption, TemplateOptions, Templates,
@@ -55,7 +57,7 @@ pub use trust_report::{TrustReason, TrustReport};
 pub use trust_stores::TrustStores;
 pub use trusts::{
     ClientAuth, CopyDocument, FederatedSub, MadeTrust, MatchDocument, NewFederatedClient, NewTrust,
-    PinDocument, TrustDocument, TrustFilter, Trusts,
+    PinDocument, TrustDocument, Trusts,
 };
 
 /// Whether a client or subject is accepted: one or the other.

@@ -10,11 +10,12 @@ use super::{
     Error, Fault, Named,
     document::{Document, time},
     error::none_of,
-    list,
 };
 use crate::{
     clock::UnixTime,
-    registry::{Actor, Client, Origin, Permission, PermissionId, Resource as _, Subject},
+    registry::{
+        Actor, Client, Origin, Permission, PermissionFilter, PermissionId, Resource as _, Subject,
+    },
     storage::{Change, Cursor, Page, Registry, StoreError},
     types::{ClientId, GrantType, Scope, SubjectId},
 };
@@ -98,19 +99,6 @@ impl PermissionDocument {
     }
 }
 
-/// Which permissions are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PermissionFilter {
-    /// Those of this client.
-    pub client: Option<ClientId>,
-    /// Those for this subject.
-    pub subject: Option<SubjectId>,
-    /// Those of this party.
-    pub origin: Option<Origin>,
-}
-
 /// The permissions of a registry.
 #[derive(Clone, Copy)]
 pub struct Permissions<'a> {
@@ -135,16 +123,7 @@ impl<'a> Permissions<'a> {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<PermissionDocument>, Error> {
-        let is_wanted = |permission: &Permission| {
-            let client = filter.client.as_ref();
-            let subject = filter.subject.as_ref();
-            client.is_none_or(|wanted| *wanted == permission.client)
-                && subject.is_none_or(|wanted| *wanted == permission.subject)
-                && filter
-                    .origin
-                    .is_none_or(|wanted| wanted == permission.origin)
-        };
-        let page = list::search(self.registry, is_wanted, after, limit).await?;
+        let page = self.registry.page(filter, after, limit).await?;
         Ok(page.map(|permission| PermissionDocument::of(&permission)))
     }
 
@@ -207,9 +186,9 @@ impl<'a> Permissions<'a> {
     /// [`Error::Store`]; those that were ended before stay so.
     pub async fn end_unused(&self, unused: Duration, by: &Actor) -> Result<u64, Error> {
         let last_day = self.now.minus(unused);
-        let (mut ended, mut after) = (0, None);
+        let (every, mut ended, mut after) = (PermissionFilter::default(), 0, None);
         loop {
-            let page = self.registry.page(after.as_ref(), PAGE).await?;
+            let page = self.registry.page(&every, after.as_ref(), PAGE).await?;
             for permission in page.items {
                 let last = permission.last_used_at.max(permission.created_at);
                 if last.is_some_and(|last| last <= last_day) {
@@ -396,6 +375,7 @@ mod tests {
                 client: name.map(client),
                 subject: for_whom.map(subject),
                 origin,
+                unused_since: None,
             };
             let page = permissions.page(&filter, None, 50).await.expect("a page");
             assert_eq!(page.items.len(), count, "{filter:?}");

@@ -4,9 +4,9 @@ use grantor_jose::json::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Error, Named, document::Document, list};
+use super::{Error, Named, document::Document};
 use crate::{
-    registry::{Actor, Revision, ScopeText},
+    registry::{Actor, Revision, ScopeFilter, ScopeText},
     storage::{Cursor, Page, Registry, StoreError},
     types::{Description, Scope, ScopeToken},
 };
@@ -93,10 +93,11 @@ impl<'a> Scopes<'a> {
     /// [`Error::Invalid`] for a cursor that is none, [`Error::Store`]
     pub async fn page(
         &self,
+        filter: &ScopeFilter,
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<ScopeDocument>, Error> {
-        let page = list::search(self.registry, |_: &ScopeText| true, after, limit).await?;
+        let page = self.registry.page(filter, after, limit).await?;
         Ok(page.map(|text| ScopeDocument::of(&text)))
     }
 
@@ -201,7 +202,10 @@ mod tests {
         let plain = ScopeDocument::new(token("invoices:read"));
         assert_eq!(scopes.set(&plain, &by).await.expect("set anew"), plain);
         assert_eq!(scopes.get(&plain.name).await.expect("there"), plain);
-        let page = scopes.page(None, 50).await.expect("a page");
+        let page = scopes
+            .page(&ScopeFilter::default(), None, 50)
+            .await
+            .expect("a page");
         assert_eq!(page.items, std::slice::from_ref(&plain));
         scopes.delete(&plain.name, &by).await.expect("taken out");
         for error in [

@@ -8,11 +8,11 @@ use super::{
     Error, Named, Standing,
     document::{Document, time},
     error::none_of,
-    list, name, yes,
+    name, yes,
 };
 use crate::{
     clock::UnixTime,
-    registry::{Actor, Subject},
+    registry::{Actor, Subject, SubjectFilter},
     storage::{Cursor, Page, Registry},
     types::SubjectId,
 };
@@ -82,17 +82,6 @@ impl SubjectDocument {
     }
 }
 
-/// Which subjects are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SubjectFilter {
-    /// Those with this in their names, to the letter.
-    pub q: Option<String>,
-    /// Those that are enabled, or not.
-    pub enabled: Option<bool>,
-}
-
 /// The subjects of a registry.
 #[derive(Clone, Copy)]
 pub struct Subjects<'a> {
@@ -117,13 +106,7 @@ impl<'a> Subjects<'a> {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<SubjectDocument>, Error> {
-        let is_wanted = |subject: &Subject| {
-            list::has_part(filter.q.as_deref(), &[subject.id.as_str()])
-                && filter
-                    .enabled
-                    .is_none_or(|wanted| wanted == subject.enabled)
-        };
-        let page = list::search(self.registry, is_wanted, after, limit).await?;
+        let page = self.registry.page(filter, after, limit).await?;
         Ok(page.map(|subject| SubjectDocument::of(&subject)))
     }
 

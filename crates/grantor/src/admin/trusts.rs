@@ -6,8 +6,6 @@ mod federated;
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 pub(super) use self::check::fault_of_tenant;
 pub use self::{
     check::check,
@@ -19,15 +17,17 @@ use super::{
     ServerTerms, TrustStores, Updated,
     document::Document as _,
     error::none_of,
-    issuers, list, name,
+    issuers, name,
     templates::{Template, Templates},
 };
 use crate::{
     assertion::Usage,
     clock::UnixTime,
-    registry::{Actor, Client, ClientMetadata, Mode, Resource as _, Trust, TrustedIssuer},
+    registry::{
+        Actor, Client, ClientMetadata, Mode, Resource as _, Trust, TrustFilter, TrustedIssuer,
+    },
     storage::{AnyChange, Change, Cursor, Page, StoreError},
-    types::{AuthMethod, ClientId, GrantType, IssuerId, Name, Needs, SubjectId},
+    types::{AuthMethod, ClientId, GrantType, Name, Needs, SubjectId},
 };
 
 /// A trust that is to be registered.
@@ -62,40 +62,6 @@ pub struct MadeTrust {
     pub issuer: Option<IssuerDocument>,
 }
 
-/// Which trusts are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct TrustFilter {
-    /// Those with this in their names, to the letter.
-    pub q: Option<String>,
-    /// Those of this issuer: its `iss`.
-    pub issuer: Option<IssuerId>,
-    /// Those of this client.
-    pub client: Option<ClientId>,
-    /// Those that count so.
-    pub mode: Option<Mode>,
-    /// Those that were made by this template.
-    pub template: Option<String>,
-}
-
-impl TrustFilter {
-    fn passes(&self, trust: &Trust) -> bool {
-        let template = trust.template.as_ref().map(|template| &template.name);
-        list::has_part(self.q.as_deref(), &[trust.name.as_str()])
-            && self
-                .issuer
-                .as_ref()
-                .is_none_or(|wanted| *wanted == trust.issuer)
-            && self
-                .client
-                .as_ref()
-                .is_none_or(|wanted| *wanted == trust.client)
-            && self.mode.is_none_or(|wanted| wanted == trust.mode)
-            && (self.template.is_none() || self.template.as_ref() == template)
-    }
-}
-
 /// The trusts of a registry.
 #[derive(Clone, Copy)]
 pub struct Trusts<'a> {
@@ -124,8 +90,7 @@ impl<'a> Trusts<'a> {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<TrustDocument>, Error> {
-        let is_wanted = |trust: &Trust| filter.passes(trust);
-        let page = list::search(self.stores.trusts, is_wanted, after, limit).await?;
+        let page = self.stores.trusts.page(filter, after, limit).await?;
         Ok(page.map(|trust| TrustDocument::of(&trust)))
     }
 

@@ -9,6 +9,7 @@ mod client_key;
 mod client_secret;
 mod condition;
 mod denial;
+mod filter;
 mod issuer;
 mod operator;
 mod password;
@@ -35,6 +36,10 @@ pub use client_key::ClientKey;
 pub use client_secret::{ClientSecret, PresentedSecret};
 pub use condition::{Condition, ConditionError, ConditionInput, LooseTest};
 pub use denial::Denial;
+pub use filter::{
+    ClientFilter, Filter, IssuerFilter, OperatorFilter, PasswordFilter, PermissionFilter,
+    ScopeFilter, SubjectFilter, TrustFilter,
+};
 pub use issuer::{
     AudienceMatch, Fetching, KeyOrigin, ReplayPolicy, TemplateRef, TrustedIssuer, UploadedKey,
 };

@@ -5,8 +5,9 @@ use std::{fmt, hash::Hash};
 use serde_json::{Value, json};
 
 use super::{
-    Client, ClientKey, ClientSecret, Operator, Password, Permission, PermissionId, Revision,
-    ScopeText, Subject, Trust, TrustedIssuer, UploadedKey,
+    Client, ClientFilter, ClientKey, ClientSecret, Filter, IssuerFilter, Operator, OperatorFilter,
+    Password, PasswordFilter, Permission, PermissionFilter, PermissionId, Revision, ScopeFilter,
+    ScopeText, Subject, SubjectFilter, Trust, TrustFilter, TrustedIssuer, UploadedKey,
 };
 use crate::types::{ClientId, IssuerId, Name, ScopeToken, SubjectId};
 
@@ -14,6 +15,9 @@ use crate::types::{ClientId, IssuerId, Name, ScopeToken, SubjectId};
 pub trait Resource: Clone + fmt::Debug + Send + Sync + 'static {
     /// Its name, unique among those of its kind.
     type Id: ResourceId;
+
+    /// Which of its kind are asked for.
+    type Filter: Filter<Self>;
 
     /// The kind, as errors and records of changes say it.
     const NAME: &'static str;
@@ -94,6 +98,7 @@ impl ResourceId for Name {
 
 impl Resource for TrustedIssuer {
     type Id = IssuerId;
+    type Filter = IssuerFilter;
 
     const NAME: &'static str = "issuer";
 
@@ -121,6 +126,7 @@ impl Resource for TrustedIssuer {
 
 impl Resource for Trust {
     type Id = Name;
+    type Filter = TrustFilter;
 
     const NAME: &'static str = "trust";
 
@@ -143,6 +149,7 @@ impl Resource for Trust {
 
 impl Resource for Client {
     type Id = ClientId;
+    type Filter = ClientFilter;
 
     const NAME: &'static str = "client";
 
@@ -170,6 +177,7 @@ impl Resource for Client {
 
 impl Resource for Subject {
     type Id = SubjectId;
+    type Filter = SubjectFilter;
 
     const NAME: &'static str = "subject";
 
@@ -192,6 +200,7 @@ impl Resource for Subject {
 
 impl Resource for Permission {
     type Id = PermissionId;
+    type Filter = PermissionFilter;
 
     const NAME: &'static str = "permission";
 
@@ -214,6 +223,7 @@ impl Resource for Permission {
 
 impl Resource for ScopeText {
     type Id = ScopeToken;
+    type Filter = ScopeFilter;
 
     const NAME: &'static str = "scope";
 
@@ -236,6 +246,7 @@ impl Resource for ScopeText {
 
 impl Resource for Operator {
     type Id = SubjectId;
+    type Filter = OperatorFilter;
 
     const NAME: &'static str = "operator";
 
@@ -258,6 +269,7 @@ impl Resource for Operator {
 
 impl Resource for Password {
     type Id = SubjectId;
+    type Filter = PasswordFilter;
 
     const NAME: &'static str = "password";
 

@@ -4,11 +4,12 @@
 //! the registry, in the transaction that makes it. Both are read in the same kind of pages.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Cursor, StoreError};
 use crate::{
-    clock::UnixTime,
-    registry::ChangeRecord,
+    clock::{UnixTime, rfc3339},
+    registry::{ChangeRecord, is_default},
     server::{Decision, DecisionLog, Outcome},
     types::Rule,
 };
@@ -20,6 +21,9 @@ pub trait Log<R: Logged>: Send + Sync + 'static {
     ///
     /// The log is followed by asking again behind [`LogPage::next`]: each record comes once, also one
     /// that was given its place before another and was committed after it.
+    ///
+    /// # Errors
+    /// [`StoreError::Cursor`] for a place of another log, or of another filter.
     async fn page(
         &self,
         filter: &R::Filter,
@@ -30,8 +34,11 @@ pub trait Log<R: Logged>: Send + Sync + 'static {
 
 /// A kind of record.
 pub trait Logged {
+    /// The kind.
+    const NAME: &'static str;
+
     /// Which records are asked for. The default is all of them.
-    type Filter: Default + Send + Sync;
+    type Filter: Clone + Default + Serialize + DeserializeOwned + Send + Sync;
 }
 
 /// Where a page begins. Complete: a backend knows all, or does not compile.
@@ -76,26 +83,36 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
 }
 
 impl Logged for Decision {
+    const NAME: &'static str = "decision";
+
     type Filter = DecisionFilter;
 }
 
 impl Logged for ChangeRecord {
+    const NAME: &'static str = "change";
+
     type Filter = ChangeFilter;
 }
 
 /// Which changes are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChangeFilter {
     /// Only the one with this number ([`ChangeRecord::id`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<u64>,
     /// Only those of this actor, as [`Who`](crate::registry::Who) is displayed: `operator anna`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     /// Only those of resources of this kind ([`ChangeRecord::resource`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// Only those of resources of this name ([`ChangeRecord::name`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Only those not older than this.
+    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub since: Option<UnixTime>,
 }
 
@@ -114,18 +131,24 @@ impl ChangeFilter {
 }
 
 /// Which decisions are asked for: those that are all of what is set here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DecisionFilter {
     /// Only those refused.
+    #[serde(skip_serializing_if = "is_default")]
     pub refused: bool,
     /// Only the one with this id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Only those of this party: the client, else the claimed client or issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub party: Option<String>,
     /// Only those refused for the rule of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// Only those not older than this.
+    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub since: Option<UnixTime>,
 }
 

@@ -38,7 +38,7 @@ pub use log::{
     ChangeFilter, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage, Logged, Start,
 };
 pub use memory::MemoryStore;
-pub use page::{Cursor, Page};
+pub use page::{Cursor, List, Page};
 pub use permission::{PermissionSource, SubjectPermissions};
 pub use registry::{AnyChange, Applied, Batch, Change, Registries, Registry};
 pub use replay::{

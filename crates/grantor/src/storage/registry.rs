@@ -62,12 +62,19 @@ pub trait Registry<R: Resource>: Send + Sync + 'static {
     /// The resource of this name, if and only if it is registered, as it is now.
     async fn get(&self, id: &R::Id) -> Result<Option<Arc<R>>, StoreError>;
 
-    /// At most `limit` resources in order of their names, octet by octet, from the cursor on. All
-    /// pages together hold each resource once that is registered from the first page to the last.
+    /// At most `limit` of the resources that pass the filter, and at most one if `limit` is 0, in
+    /// order of their names, octet by octet, from the cursor on. A page may be shorter, or empty,
+    /// although there is a next one. All pages together hold each resource once that is registered
+    /// and passes from the first page to the last.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] if it is none of this list.
-    async fn page(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Arc<R>>, StoreError>;
+    /// [`StoreError::Cursor`] if it is none of this list: of another kind, or another filter.
+    async fn page(
+        &self,
+        filter: &R::Filter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Arc<R>>, StoreError>;
 
     /// Makes all changes or none, in one commit, and records each with its actor in the same
     /// commit. In force in this process when it is answered, everywhere within a second.
@@ -269,9 +276,9 @@ impl<R: Resource> dyn Registry<R> + '_ {
     /// [`StoreError`]
     pub async fn all(&self) -> Result<Vec<Arc<R>>, StoreError> {
         let mut all = Vec::new();
-        let mut after = None;
+        let (every, mut after) = (R::Filter::default(), None);
         loop {
-            let Page { items, next } = self.page(after.as_ref(), PAGE).await?;
+            let Page { items, next } = self.page(&every, after.as_ref(), PAGE).await?;
             all.extend(items);
             match next {
                 Some(next) => after = Some(next),

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::ScopeDocument,
+    admin::{ScopeDocument, ScopeFilter},
     types::{Description, ScopeToken},
 };
 use serde_json::json;
@@ -85,7 +85,8 @@ impl Set {
 }
 
 async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
-    let scopes = every(async |after| admin.scopes().page(after, PAGE).await);
+    let all = ScopeFilter::default();
+    let scopes = every(async |after| admin.scopes().page(&all, after, PAGE).await);
     let head = ["SCOPE", "ENGLISH", "FRENCH", "KIND"];
     output.print_list(&scopes.await?, &head, |scope| {
         let text = |text: &Option<Description>| {

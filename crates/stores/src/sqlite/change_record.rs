@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
     registry::ChangeRecord,
-    storage::{ChangeFilter, Log, LogPage, Start, StoreError},
+    storage::{ChangeFilter, List, Log, LogPage, Logged as _, Start, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -69,7 +69,8 @@ fn query<'f>(filter: &'f ChangeFilter, id: &'f Option<i64>, since: &'f Option<i6
         ("name = ?", value(&filter.name)),
         ("at >= ?", value(since)),
     ];
-    Query::new("change_record", DOCUMENT, conditions)
+    let list = List::new(ChangeRecord::NAME, filter);
+    Query::new("change_record", DOCUMENT, conditions, list)
 }
 
 /// Keeps a record, and gives it its number.

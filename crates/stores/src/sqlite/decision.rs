@@ -8,7 +8,10 @@ use grantor::{
     clock::UnixTime,
     registry::PermissionNumbers,
     server::{Decision, DecisionLog},
-    storage::{DecisionFilter, DecisionIndex, DecisionStore, Log, LogPage, Start, StoreError},
+    storage::{
+        DecisionFilter, DecisionIndex, DecisionStore, List, Log, LogPage, Logged as _, Start,
+        StoreError,
+    },
     types::Rule,
 };
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
@@ -211,7 +214,8 @@ fn query<'f>(filter: &'f DecisionFilter, since: &'f Option<i64>) -> Query<'f> {
         ("rule = ?", value(&filter.rule)),
         ("at >= ?", value(since)),
     ];
-    Query::new("decision", "record", conditions)
+    let list = List::new(Decision::NAME, filter);
+    Query::new("decision", "record", conditions, list)
 }
 
 /// Removes what is beyond the retention from the beginning, a bounded number of rows at a time.

@@ -3,7 +3,7 @@
 //! Numbers are given in the order of commits, as one transaction writes at a time: behind the
 //! newest number that is seen nothing is committed later.
 
-use grantor::storage::{Cursor, Entry, LogPage, Start, StoreError};
+use grantor::storage::{Cursor, Entry, List, LogPage, Start, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
 use super::error::Failure;
@@ -15,6 +15,8 @@ pub(super) struct Query<'f> {
     document: &'static str,
     wanted: String,
     values: Vec<&'f dyn ToSql>,
+    /// What its cursors are of.
+    list: List,
 }
 
 impl<'f> Query<'f> {
@@ -23,6 +25,7 @@ impl<'f> Query<'f> {
         table: &'static str,
         document: &'static str,
         conditions: [(&str, Option<&'f dyn ToSql>); N],
+        list: List,
     ) -> Self {
         let (mut wanted, mut values) = ("1".to_owned(), Vec::new());
         for (condition, value) in conditions {
@@ -36,6 +39,7 @@ impl<'f> Query<'f> {
             document,
             wanted,
             values,
+            list,
         }
     }
 
@@ -49,13 +53,13 @@ impl<'f> Query<'f> {
         let connection = connection.unchecked_transaction()?;
         let after = match start {
             Start::Oldest => 0,
-            Start::After(cursor) => sequence(cursor)?,
+            Start::After(cursor) => self.sequence(cursor)?,
             Start::Last(count) => self.before(&connection, *count)?,
         };
         let entries = self.select(&connection, after, limit)?;
         let next = match entries.last() {
             Some(last) if entries.len() == limit as usize => last.cursor.clone(),
-            _ => cursor(self.newest(&connection)?.max(after)),
+            _ => self.cursor(self.newest(&connection)?.max(after)),
         };
         Ok(LogPage { entries, next })
     }
@@ -78,10 +82,11 @@ impl<'f> Query<'f> {
             document,
             wanted,
             values,
+            ..
         } = self;
         let entry = |row: &Row<'_>| {
             Ok(Entry {
-                cursor: cursor(row.get(0)?),
+                cursor: self.cursor(row.get(0)?),
                 document: row.get(1)?,
             })
         };
@@ -113,18 +118,18 @@ impl<'f> Query<'f> {
             .optional()?;
         Ok(found.unwrap_or(0))
     }
+
+    fn cursor(&self, sequence: i64) -> Cursor {
+        self.list.cursor(&sequence.to_string())
+    }
+
+    fn sequence(&self, cursor: &Cursor) -> Result<i64, StoreError> {
+        let place = self.list.place(cursor)?;
+        place.parse().map_err(|_| StoreError::Cursor)
+    }
 }
 
 /// What a condition compares with, if it is set.
 pub(super) fn value<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
     value.as_ref().map(|value| value as _)
-}
-
-fn cursor(sequence: i64) -> Cursor {
-    Cursor::of(&sequence.to_string())
-}
-
-fn sequence(cursor: &Cursor) -> Result<i64, StoreError> {
-    let place = cursor.place().ok_or(StoreError::Cursor)?;
-    place.parse().map_err(|_| StoreError::Cursor)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Action, Actor, ChangeRecord, Resource, ResourceId, Revision},
-    storage::{AnyChange, Applied, Batch, Change, Cursor, Page, Registry, StoreError},
+    registry::{Action, Actor, ChangeRecord, Filter as _, Resource, ResourceId, Revision},
+    storage::{AnyChange, Applied, Batch, Change, Cursor, List, Page, Registry, StoreError},
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -56,28 +56,24 @@ impl<R: Stored> Registry<R> for SqliteStore {
             .await
     }
 
-    async fn page(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Arc<R>>, StoreError> {
-        let after = match after {
-            Some(cursor) => {
-                let id = cursor.place().and_then(|place| R::Id::from_text(&place));
-                Some(id.ok_or(StoreError::Cursor)?)
-            }
-            None => None,
-        };
-        let cached = self.0.cached.clone();
-        let list = move |connection: &Connection| {
+    async fn page(
+        &self,
+        filter: &R::Filter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Arc<R>>, StoreError> {
+        let list = List::of::<R>(filter);
+        let after = after.map(|cursor| list.id::<R>(cursor)).transpose()?;
+        let (cached, filter, limit) = (self.0.cached.clone(), filter.clone(), limit.max(1));
+        let search = move |connection: &Connection| {
+            // All of one state of the database.
+            let connection = connection.unchecked_transaction()?;
             let master_key = &cached.source().master_key;
-            R::list(
-                connection,
-                master_key,
-                after.as_ref(),
-                limit.saturating_add(1),
-            )
+            search::<R>(&connection, master_key, &filter, after, limit)
         };
-        let read = self.0.readers().read(list).await?;
-        Ok(Page::of(read, limit as usize, |last: &Arc<R>| {
-            last.id().to_text()
-        }))
+        let found = self.0.readers().read(search).await?;
+        let next = found.next.map(|id| list.cursor(&id.to_text()));
+        Ok(Page::new(found.items, next))
     }
 
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {
@@ -103,6 +99,47 @@ impl Batch for SqliteStore {
         };
         let ((), records) = self.record_changes(by, make).await?;
         Ok(records)
+    }
+}
+
+/// Resources that are read at once when the first read did not fill the page.
+const PORTION: u32 = 500;
+/// After this many a search stops, so that no page takes long; its cursor goes on.
+const LOOKED_AT: u32 = 10_000;
+
+/// What a search found, and behind which name the next one begins.
+struct Found<R: Resource> {
+    items: Vec<Arc<R>>,
+    next: Option<R::Id>,
+}
+
+/// At most `limit` of the resources that pass, behind the one named.
+fn search<R: Stored>(
+    connection: &Connection,
+    master_key: &MasterKey,
+    filter: &R::Filter,
+    mut after: Option<R::Id>,
+    limit: u32,
+) -> Result<Found<R>, Failure> {
+    let (mut items, mut looked_at) = (Vec::new(), 0);
+    let mut portion = limit.saturating_add(1);
+    loop {
+        let read = R::list(connection, master_key, after.as_ref(), portion)?;
+        let is_last = read.len() < portion as usize;
+        looked_at += portion;
+        for one in read {
+            let (id, passes) = (one.id(), filter.passes(&one));
+            if passes && items.len() == limit as usize {
+                return Ok(Found { items, next: after });
+            }
+            items.extend(passes.then_some(one));
+            after = Some(id);
+        }
+        if is_last || looked_at >= LOOKED_AT {
+            let next = after.filter(|_| !is_last);
+            return Ok(Found { items, next });
+        }
+        portion = PORTION;
     }
 }
 

@@ -159,7 +159,11 @@ async fn t038_a_trust_whose_condition_cannot_be_read_takes_nothing_and_hides_no_
         .expect("broken");
     within_a_second(async || !takes("bad").await).await;
     assert!(takes("good").await && takes("same").await);
-    let found = store.trust_registry().page(None, 9).await.expect("a page");
+    let found = store
+        .trust_registry()
+        .page(&Default::default(), None, 9)
+        .await
+        .expect("a page");
     let faults = found.items.iter().map(|trust| {
         let condition = trust.condition.as_ref();
         condition.and_then(Condition::fault).is_some()
@@ -194,13 +198,17 @@ async fn t038_a_trust_that_cannot_be_read_takes_nothing_and_hides_no_other() {
         assert!(found.expect("the store answers").is_some(), "{how}");
         store
             .trust_registry()
-            .page(None, 9)
+            .page(&Default::default(), None, 9)
             .await
             .expect_err("as of other kinds");
         let deleted = store.trust_registry().delete(&name("bad"), &by()).await;
         deleted.expect("what cannot be read can be removed");
         assert_eq!(names(&store, &idp).await, ["good"], "{how}");
-        store.trust_registry().page(None, 9).await.expect("a page");
+        store
+            .trust_registry()
+            .page(&Default::default(), None, 9)
+            .await
+            .expect("a page");
     }
 }
 
@@ -236,7 +244,10 @@ async fn an_issuer_that_cannot_be_read_is_trusted_in_nothing_and_hides_no_other(
             .expect(how);
         within_a_second(async || found().await == [IDP]).await;
         assert_eq!(names(&store, &idp).await, ["t"]);
-        let listed = store.issuer_registry().page(None, 9).await;
+        let listed = store
+            .issuer_registry()
+            .page(&Default::default(), None, 9)
+            .await;
         assert!(matches!(listed, Err(StoreError::Failed(_))), "{how}");
     }
 }

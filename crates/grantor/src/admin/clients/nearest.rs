@@ -2,8 +2,8 @@
 
 use super::super::Error;
 use crate::{
-    registry::Client,
-    storage::{Cursor, Registry, StoreError},
+    registry::{Client, ClientFilter},
+    storage::{List, Registry, StoreError},
     types::ClientId,
 };
 
@@ -27,14 +27,16 @@ pub(super) async fn nearest(
             }
         }
     };
-    let first = registry.page(None, LOOKED_AT).await?;
+    let every = ClientFilter::default();
+    let first = registry.page(&every, None, LOOKED_AT).await?;
     look(&first.items);
     if first.next.is_some() {
         for beginning in [
             beginning(name, name.chars().count() / 2),
             beginning(name, 1),
         ] {
-            match registry.page(Some(&Cursor::of(beginning)), LOOKED_AT).await {
+            let place = List::of::<Client>(&every).cursor(beginning);
+            match registry.page(&every, Some(&place), LOOKED_AT).await {
                 Ok(page) => look(&page.items),
                 // This store does not begin at names.
                 Err(StoreError::Cursor) => {}

@@ -7,7 +7,7 @@ use crate::{
     admin::{ClientDocument, KeysDocument, Templates, templates::TemplateOptions},
     registry::{ChangeRecord, PinValue, Subject},
     storage::{ChangeFilter, MemoryStore, Registries as _, Start},
-    types::{ClaimPath, Glob, Scope},
+    types::{ClaimPath, Glob, IssuerId, Scope},
 };
 
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);

@@ -79,9 +79,17 @@ pub async fn c005_a_text_of_a_scope_is_kept<S: Hooked>([one, two]: Two<S>) {
     let names: Vec<_> = two.scopes().all().await.expect("a list");
     let names: Vec<_> = names.iter().map(|text| text.name.as_str()).collect();
     assert_eq!(names, ["a", "invoices:read"]);
-    let page = two.scopes().page(None, 1).await.expect("a page");
+    let page = two
+        .scopes()
+        .page(&Default::default(), None, 1)
+        .await
+        .expect("a page");
     let next = Cursor::from_text(page.next.expect("another page").to_string());
-    let rest = two.scopes().page(Some(&next), 9).await.expect("a page");
+    let rest = two
+        .scopes()
+        .page(&Default::default(), Some(&next), 9)
+        .await
+        .expect("a page");
     assert_eq!(rest.items[0].name, changed.name);
 
     scopes.delete(&changed.name, &by()).await.expect("deleted");

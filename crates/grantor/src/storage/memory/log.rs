@@ -9,8 +9,8 @@ use crate::{
     registry::ChangeRecord,
     server::{Decision, DecisionLog},
     storage::{
-        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, Log, LogPage,
-        Start, StoreError,
+        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, List, Log,
+        LogPage, Logged as _, Start, StoreError,
     },
 };
 
@@ -57,7 +57,9 @@ impl Log<Decision> for MemoryStore {
         start: Start,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
-        lock(&self.decisions).page(|index| filter.passes(index), start, limit)
+        let list = List::new(Decision::NAME, filter);
+        let passes = |index: &DecisionIndex| filter.passes(index);
+        lock(&self.decisions).page(passes, &list, start, limit)
     }
 }
 
@@ -70,8 +72,9 @@ impl Log<ChangeRecord> for MemoryStore {
         limit: u32,
     ) -> Result<LogPage, StoreError> {
         let registered = lock(&self.registered);
+        let list = List::new(ChangeRecord::NAME, filter);
         let passes = |record: &ChangeRecord| filter.passes(record);
-        registered.records().page(passes, start, limit)
+        registered.records().page(passes, &list, start, limit)
     }
 }
 
@@ -104,13 +107,14 @@ impl<I> Records<I> {
     fn page(
         &self,
         passes: impl Fn(&I) -> bool,
+        list: &List,
         start: Start,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
         let passing = || self.kept.iter().filter(|kept| passes(&kept.index));
         let after = match start {
             Start::Oldest => 0,
-            Start::After(cursor) => number(&cursor)?,
+            Start::After(cursor) => number(list, &cursor)?,
             Start::Last(count) => passing()
                 .rev()
                 .nth(count as usize)
@@ -119,30 +123,30 @@ impl<I> Records<I> {
         let entries: Vec<Entry> = passing()
             .filter(|kept| kept.number > after)
             .take(limit as usize)
-            .map(Kept::entry)
+            .map(|kept| kept.entry(list))
             .collect();
         let next = match entries.last() {
             Some(last) if entries.len() == limit as usize => last.cursor.clone(),
-            _ => cursor(self.last),
+            _ => cursor(list, self.last),
         };
         Ok(LogPage { entries, next })
     }
 }
 
 impl<I> Kept<I> {
-    fn entry(&self) -> Entry {
+    fn entry(&self, list: &List) -> Entry {
         Entry {
-            cursor: cursor(self.number),
+            cursor: cursor(list, self.number),
             document: self.document.clone(),
         }
     }
 }
 
-fn cursor(number: u64) -> Cursor {
-    Cursor::of(&number.to_string())
+fn cursor(list: &List, number: u64) -> Cursor {
+    list.cursor(&number.to_string())
 }
 
-fn number(cursor: &Cursor) -> Result<u64, StoreError> {
-    let place = cursor.place().ok_or(StoreError::Cursor)?;
+fn number(list: &List, cursor: &Cursor) -> Result<u64, StoreError> {
+    let place = list.place(cursor)?;
     place.parse().map_err(|_| StoreError::Cursor)
 }

@@ -12,13 +12,13 @@ use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, Issuers, Operator, Password, Permission, PermissionId,
-        Permissions, Resource, ResourceId, Revision, ScopeText, Subject, Trust, TrustedIssuer,
-        Trusts,
+        Action, Actor, ChangeRecord, Client, Filter as _, Issuers, Operator, Password, Permission,
+        PermissionId, Permissions, Resource, ResourceId, Revision, ScopeText, Subject, Trust,
+        TrustedIssuer, Trusts,
     },
     server::Decision,
     storage::{
-        AnyChange, Applied, Batch, Change, ClientSource, Cursor, IssuerSource, Page,
+        AnyChange, Applied, Batch, Change, ClientSource, Cursor, IssuerSource, List, Page,
         PermissionSource, Registry, StoreError, SubjectPermissions, SubjectSource,
     },
     types::{ClientId, IssuerId, SubjectId},
@@ -487,22 +487,28 @@ impl<R: Kept> Registry<R> for MemoryStore {
         Ok(R::table(&mut lock(&self.registered)).get(id).cloned())
     }
 
-    async fn page(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Arc<R>>, StoreError> {
+    async fn page(
+        &self,
+        filter: &R::Filter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Arc<R>>, StoreError> {
+        let list = List::of::<R>(filter);
         let from = match after {
-            Some(cursor) => {
-                let place = cursor.place().and_then(|place| R::Id::from_text(&place));
-                Bound::Excluded(place.ok_or(StoreError::Cursor)?)
-            }
+            Some(cursor) => Bound::Excluded(list.id::<R>(cursor)?),
             None => Bound::Unbounded,
         };
-        let limit = limit as usize;
+        let limit = limit.max(1) as usize;
         let mut registered = lock(&self.registered);
         let rest = R::table(&mut registered).range((from, Bound::Unbounded));
         let read = rest
-            .map(|(_, resource)| resource.clone())
+            .map(|(_, resource)| resource)
+            .filter(|resource| filter.passes(resource))
             .take(limit.saturating_add(1))
+            .cloned()
             .collect();
-        Ok(Page::of(read, limit, |last: &Arc<R>| last.id().to_text()))
+        let cursor = |last: &Arc<R>| list.cursor(&last.id().to_text());
+        Ok(Page::of(read, limit, cursor))
     }
 
     async fn apply(&self, changes: Vec<Change<R>>, by: &Actor) -> Result<Applied<R>, StoreError> {

@@ -502,23 +502,43 @@ pub async fn issuers_and_trusts_are_listed_in_order<S: Hooked>([one, two]: Two<S
     let issuers = two.issuer_registry().all().await.expect("a list");
     let issuers: Vec<_> = issuers.iter().map(|issuer| issuer.id.as_str()).collect();
     assert_eq!(issuers, ["C/", "a-1/", "b/"]);
-    let page = two.issuer_registry().page(None, 1).await.expect("a page");
+    let page = two
+        .issuer_registry()
+        .page(&Default::default(), None, 1)
+        .await
+        .expect("a page");
     let next = Cursor::from_text(page.next.expect("another page").to_string());
-    let rest = one.issuer_registry().page(Some(&next), 9).await;
+    let rest = one
+        .issuer_registry()
+        .page(&Default::default(), Some(&next), 9)
+        .await;
     assert_eq!(rest.expect("a page").items[0].id, iss("a-1/"));
     let trusts = two.trust_registry().all().await.expect("a list");
     let trusts: Vec<_> = trusts.iter().map(|trust| trust.name.as_str()).collect();
     assert_eq!(trusts, ["C", "a-1", "b"]);
-    let page = two.trust_registry().page(None, 2).await.expect("a page");
+    let page = two
+        .trust_registry()
+        .page(&Default::default(), None, 2)
+        .await
+        .expect("a page");
     let next = Cursor::from_text(page.next.expect("another page").to_string());
-    let rest = one.trust_registry().page(Some(&next), 9).await;
+    let rest = one
+        .trust_registry()
+        .page(&Default::default(), Some(&next), 9)
+        .await;
     let rest = rest.expect("a page");
     assert_eq!((rest.items.len(), &rest.items[0].name), (1, &name("b")));
     assert!(rest.next.is_none());
-    let none = Cursor::of("");
+    let none = Cursor::from_text("");
     for page in [
-        two.issuer_registry().page(Some(&none), 1).await.map(drop),
-        two.trust_registry().page(Some(&none), 1).await.map(drop),
+        two.issuer_registry()
+            .page(&Default::default(), Some(&none), 1)
+            .await
+            .map(drop),
+        two.trust_registry()
+            .page(&Default::default(), Some(&none), 1)
+            .await
+            .map(drop),
     ] {
         assert!(matches!(page, Err(StoreError::Cursor)));
     }

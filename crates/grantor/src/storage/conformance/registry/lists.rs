@@ -56,7 +56,10 @@ pub async fn pages_hold_everything_once_while_rows_come_and_go<S: Hooked>([one, 
     }
     let (mut seen, mut after) = (Vec::new(), None);
     for passing in ["a", "e", "i", "k"] {
-        let page = two.clients().page(after.as_ref(), 2).await;
+        let page = two
+            .clients()
+            .page(&Default::default(), after.as_ref(), 2)
+            .await;
         let page = page.expect("a page");
         assert!(page.items.len() <= 2);
         seen.extend(page.items.iter().map(|client| client.id().to_string()));
@@ -71,7 +74,11 @@ pub async fn pages_hold_everything_once_while_rows_come_and_go<S: Hooked>([one, 
     }
     let stayed: Vec<_> = seen.iter().filter(|name| "bdfhj".contains(*name)).collect();
     assert_eq!(stayed, ["b", "d", "f", "h", "j"], "{seen:?}");
-    let last = one.clients().page(None, 100).await.expect("a page");
+    let last = one
+        .clients()
+        .page(&Default::default(), None, 100)
+        .await
+        .expect("a page");
     assert!(last.next.is_none() && !last.items.is_empty());
 }
 
@@ -79,7 +86,10 @@ pub async fn pages_hold_everything_once_while_rows_come_and_go<S: Hooked>([one, 
 pub async fn a_cursor_of_another_list_is_refused<S: Hooked>([store, _]: Two<S>) {
     for text in ["", "?", "%00", "W10"] {
         let cursor = Cursor::from_text(text);
-        let page = store.permissions().page(Some(&cursor), 1).await;
+        let page = store
+            .permissions()
+            .page(&Default::default(), Some(&cursor), 1)
+            .await;
         assert!(matches!(page, Err(StoreError::Cursor)), "{text:?}");
         let start = Start::After(cursor);
         let all = ChangeFilter::default();

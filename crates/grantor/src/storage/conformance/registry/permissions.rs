@@ -92,8 +92,15 @@ pub async fn operator_and_person_give_apart<S: Hooked>([store, _]: Two<S>) {
     assert_ne!(operator.revision.number, person.revision.number);
     let listed = store.permissions().all().await.expect("a list");
     assert_eq!(listed, [operator.clone(), person.clone()]);
-    let page = store.permissions().page(None, 1).await.expect("a page");
-    let rest = store.permissions().page(page.next.as_ref(), 1).await;
+    let page = store
+        .permissions()
+        .page(&Default::default(), None, 1)
+        .await
+        .expect("a page");
+    let rest = store
+        .permissions()
+        .page(&Default::default(), page.next.as_ref(), 1)
+        .await;
     assert_eq!(rest.expect("a page").items, std::slice::from_ref(person));
 
     let wider = |permission: &Permission| {

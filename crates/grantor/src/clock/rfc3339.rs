@@ -1,0 +1,50 @@
+//! Times as people and documents write them: in UTC, in whole seconds.
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+use super::UnixTime;
+
+/// A time in UTC (RFC 3339), in whole seconds.
+#[must_use]
+pub fn time_text(at: UnixTime) -> String {
+    jiff::Timestamp::from_second(at.seconds())
+        .map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
+}
+
+pub(crate) fn serialize<S: Serializer>(at: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&time_text(*at))
+}
+
+pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| D::Error::custom("expected a time such as 2030-01-31T12:00:00Z"))?;
+    Ok(UnixTime::from_millis(at.as_millisecond()))
+}
+
+/// A time that may be absent, or null.
+pub(crate) mod optional {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::clock::UnixTime;
+
+    #[derive(Deserialize)]
+    struct Read(#[serde(deserialize_with = "super::read")] UnixTime);
+
+    pub(crate) fn serialize<S: Serializer>(
+        at: &Option<UnixTime>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => super::serialize(at, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<UnixTime>, D::Error> {
+        Ok(Option::<Read>::deserialize(deserializer)?.map(|Read(at)| at))
+    }
+}
