@@ -7,7 +7,9 @@ use grantor::{
     clock::{Clock, ManualClock, UnixTime},
     registry::{Actor, Client, ClientMetadata},
     server::{AuthorizationServer, Decision},
-    storage::{DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Registries, Start},
+    storage::{
+        DecisionFilter, DecisionStore as _, Entry, Log, LogPage, Registries, Start, StoreError,
+    },
     types::{AuthMethod, ClientId, Issuer},
 };
 use grantor_stores::sqlite::{Options, Retention, SqliteStore};
@@ -120,11 +122,14 @@ async fn a_decision_is_found_by_its_id_and_by_what_it_says() {
             .iter()
             .all(|decision| decision.document.contains(&unknown))
     );
-    let later = Start::After(found[0].cursor.clone());
-    let later = decisions(&world.store)
-        .page(&DecisionFilter::default(), later, 10)
-        .await;
+    let all = DecisionFilter::default();
+    let first = world.list(DecisionFilter::default()).await;
+    let later = Start::After(first[0].cursor.clone());
+    let later = decisions(&world.store).page(&all, later, 10).await;
     assert_eq!(later.expect("a page").entries.len(), 1);
+    let of_another = Start::After(found[0].cursor.clone());
+    let refused = decisions(&world.store).page(&all, of_another, 10).await;
+    assert!(matches!(refused, Err(StoreError::Cursor)));
 }
 
 #[tokio::test]
