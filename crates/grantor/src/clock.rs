@@ -32,7 +32,7 @@ impl UnixTime {
     }
 
     /// Milliseconds since 1970.
-    pub fn millis(self) -> i64 {
+    pub const fn millis(self) -> i64 {
         self.0
     }
 

@@ -9,7 +9,7 @@ use grantor::{
     keys::RemoteKeys,
     remote::Outgoing,
     server::{AuthorizationServer, BuildError, Settings, TracingLog},
-    storage::FromRegistry,
+    storage::{Counted, FromRegistry},
 };
 
 use crate::{
@@ -58,11 +58,13 @@ pub fn build_server_by(
     let keys = remote_keys(config, store).observer(Arc::new(metrics.keys.clone()));
     let keys = Arc::new(keys);
     metrics.keys.watch(&keys);
+    let kept = Thinned::new((TracingLog, store.decisions.clone()));
+    let counted = (Counted::by(store.statistics.clone()), metrics);
     let builder = AuthorizationServer::builder(config.issuer.clone())
         .signing_keys(store.keys.clone())
         .token_ids(store.token_ids())
         .seals(store.seals())
-        .decisions((Thinned::new((TracingLog, store.decisions.clone())), metrics))
+        .decisions((kept, counted))
         .clients(store.client_source.clone())
         .subjects(store.subject_source.clone())
         .permissions(store.permission_source.clone())

@@ -11,8 +11,8 @@ use grantor::{
     server::{Seals, TokenIds},
     storage::{
         Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, Log, PermissionSource,
-        Readiness, Registry, ReplayGuard, StoreError, StoreFigures, SubjectPermissions,
-        SubjectSource,
+        Readiness, Registry, ReplayGuard, StatisticsStore, StoreError, StoreFigures,
+        SubjectPermissions, SubjectSource,
     },
 };
 use grantor_stores::sqlite::{
@@ -39,6 +39,7 @@ pub struct Backend {
     pub artifacts: Arc<dyn Artifacts>,
     pub keys: Arc<dyn KeyStore>,
     pub decisions: Arc<dyn DecisionStore>,
+    pub statistics: Arc<dyn StatisticsStore>,
     pub changes: Arc<dyn Log<ChangeRecord>>,
     pub readiness: Arc<dyn Readiness>,
     pub figures: Arc<dyn StoreFigures>,
@@ -105,6 +106,7 @@ impl Backend {
             artifacts: store.clone(),
             keys: store.clone(),
             decisions: store.clone(),
+            statistics: store.clone(),
             changes: store.clone(),
             readiness: store.clone(),
             figures: store,

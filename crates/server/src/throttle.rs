@@ -112,7 +112,7 @@ const KEPT_AT_ONCE: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 
 /// Passes decisions on; of those that cost their sender nothing (malformed, without credentials,
 /// from one who does not wait) only some of each address and rule. One address must not be able to
-/// push the rest out of the log. All are counted elsewhere, by metrics.
+/// push the rest out of the log. All are counted elsewhere, by metrics and statistics.
 pub struct Thinned<L> {
     log: L,
     digest: RandomState,

@@ -17,6 +17,7 @@ mod lints;
 mod name;
 mod permissions;
 mod scopes;
+mod statistics;
 mod subjects;
 mod templates;
 mod terms;
@@ -46,6 +47,7 @@ pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;
 pub use permissions::{PermissionDocument, Permissions};
 pub use scopes::{ScopeDocument, Scopes};
+pub use statistics::{CountDocument, Statistics, StatisticsDocument, StatisticsQuery};
 pub use subjects::{SubjectDocument, Subjects};
 pub use templates::{
     Hints, IssuerChoice, MadeByTemplate, MutableName, Narrowing, NearMiss, OneOf, Refusal, Refused,

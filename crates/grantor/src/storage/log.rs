@@ -74,7 +74,8 @@ pub struct Entry {
 /// Keeps decisions, for a bounded time and number, and reads them.
 #[async_trait]
 pub trait DecisionStore: DecisionLog + Log<Decision> {
-    /// Waits until every decision recorded so far is kept: before the process ends.
+    /// Waits until every decision recorded so far is kept, and every count: before the process
+    /// ends.
     async fn flush(&self) -> Result<(), StoreError>;
 
     /// How many decisions were lost since the start: too many were waiting, or they could not be

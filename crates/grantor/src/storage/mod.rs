@@ -22,6 +22,7 @@ mod permission;
 mod registry;
 mod replay;
 mod role;
+mod statistics;
 mod subject;
 
 pub use artifact::{
@@ -45,6 +46,10 @@ pub use replay::{
     Claim, DEFAULT_REPLAY_QUOTA, IssuerTag, ReplayGuard, ReplayKey, ReplayKind, Used,
 };
 pub use role::RoleSource;
+pub use statistics::{
+    Count, CountBy, CountQuery, CountStep, Counted, DecisionKind, HOURS_KEPT, MINUTES_KEPT,
+    StatisticsStore,
+};
 pub use subject::SubjectSource;
 
 /// Everything an authorization server needs of one backend.

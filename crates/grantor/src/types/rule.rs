@@ -39,6 +39,15 @@ macro_rules! rules {
                     Self::Other(name) => name,
                 }
             }
+
+            /// The name as a word of the program; none if it was made while that ran.
+            pub fn word(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$rule => Some($name),)*
+                    Self::Other(Cow::Borrowed(name)) => Some(name),
+                    Self::Other(Cow::Owned(_)) => None,
+                }
+            }
         }
     };
 }

@@ -22,6 +22,7 @@ mod permission;
 mod records;
 mod scope;
 mod serve;
+mod statistics;
 mod subject;
 mod template;
 mod token;
@@ -33,7 +34,7 @@ use clap::{Args, Parser, Subcommand};
 use grantor::{
     admin::{
         self, Changes, Clients, Decisions, Effective, Issuers, Permissions, Scopes, ServerTerms,
-        SigningKeys, Subjects, Trusts,
+        SigningKeys, Statistics, Subjects, Trusts,
     },
     clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
@@ -138,6 +139,8 @@ enum Command {
     /// Find out why requests were granted or refused
     #[command(subcommand)]
     Decisions(decisions::DecisionsCommand),
+    /// Count how many requests were decided, and how
+    Statistics(statistics::Statistics),
     /// Find out who changed what, when and why
     #[command(subcommand)]
     Changes(changes::ChangesCommand),
@@ -191,6 +194,7 @@ impl Cli {
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
+            Command::Statistics(command) => command.run(&global).await,
             Command::Changes(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Restore(command) => command.run(&global).await,
@@ -217,6 +221,7 @@ impl Command {
             | Self::Template(_)
             | Self::Assertion(_)
             | Self::Decisions(_)
+            | Self::Statistics(_)
             | Self::Changes(_)
             | Self::Backup(_)
             | Self::Restore(_)
@@ -385,6 +390,10 @@ impl Administered {
 
     fn decisions(&self) -> Decisions<'_> {
         Decisions::new(&*self.store.decisions)
+    }
+
+    fn statistics(&self) -> Statistics<'_> {
+        Statistics::new(&*self.store.statistics, CLOCK.now())
     }
 
     fn changes(&self) -> Changes<'_> {

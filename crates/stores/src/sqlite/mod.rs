@@ -32,9 +32,11 @@ mod scope_text;
 mod seen;
 mod signing_key;
 mod source;
+mod statistics;
 mod steady;
 mod subject;
 mod sweeper;
+mod tally;
 mod trust;
 mod writer;
 

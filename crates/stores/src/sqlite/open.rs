@@ -62,6 +62,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0019_permission_use.sql")),
     M::up(include_str!("../../migrations/0020_issuer_trust.sql")),
     M::up(include_str!("../../migrations/0021_operator.sql")),
+    M::up(include_str!("../../migrations/0023_statistic.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -17,6 +17,7 @@ use super::{
     marks::{KEPT_BEYOND_END, Marks},
     open::{Options, Upkeep},
     replay::Claims,
+    statistics,
     steady::Steady,
 };
 
@@ -97,6 +98,7 @@ impl Sweeper {
         artifact::sweep(transaction, now, ROWS)?;
         decision::sweep(transaction, self.retention, now.millis(), ROWS)?;
         change_record::sweep(transaction, self.changes, now, ROWS)?;
+        statistics::sweep(transaction, now, ROWS)?;
         let newest = "SELECT coalesce(max(sequence), 0) FROM change";
         let delete = format!("DELETE FROM change WHERE sequence <= ({newest}) - ?1");
         transaction

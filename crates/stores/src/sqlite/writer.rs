@@ -30,7 +30,9 @@ use super::{
     replay::{ClaimJob, Claims},
     seen::{Seen, go_on_from},
     source::Source,
+    statistics,
     sweeper::Sweeper,
+    tally::{Row, Tally},
 };
 use crate::cached::Cached;
 
@@ -70,6 +72,7 @@ pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
     decisions: SyncSender<DecisionRow>,
     counts: Arc<Counts>,
+    tally: Arc<Tally>,
     /// Closed when the thread ends.
     running: watch::Receiver<()>,
     thread: Option<thread::JoinHandle<()>>,
@@ -84,7 +87,7 @@ impl Writer {
         let (jobs, queue) = sync_channel(QUEUE);
         let (decisions, decision_queue) = sync_channel(DECISION_QUEUE);
         let committing = Committing::new(connection, options, cached, (queue, decision_queue));
-        let counts = committing.counts.clone();
+        let (counts, tally) = (committing.counts.clone(), committing.tally.clone());
         let (alive, running) = watch::channel(());
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -96,6 +99,7 @@ impl Writer {
             jobs: Some(jobs),
             decisions,
             counts,
+            tally,
             running,
             thread: Some(thread),
         })
@@ -139,9 +143,16 @@ impl Writer {
         }
     }
 
-    /// Waits until every decision handed over before is recorded.
+    /// Counts a decision soon.
+    pub(super) fn count(&self, row: Row) {
+        self.tally.count(row);
+    }
+
+    /// Waits until every decision handed over before is recorded and counted.
     pub(super) async fn flush(&self) -> Result<(), StoreError> {
-        while self.counts.decisions_waiting.load(Ordering::SeqCst) > 0 {
+        let is_waiting = || self.counts.decisions_waiting.load(Ordering::SeqCst) > 0;
+        while is_waiting() || !self.tally.is_written() {
+            self.tally.hurry();
             self.execute(|_| Ok(())).await?;
         }
         Ok(())
@@ -311,6 +322,7 @@ struct Committing {
     /// Decisions of the current group.
     taken: usize,
     counts: Arc<Counts>,
+    tally: Arc<Tally>,
 }
 
 impl Committing {
@@ -332,6 +344,7 @@ impl Committing {
             times_back: 0,
             taken: 0,
             counts: Arc::default(),
+            tally: Arc::default(),
         }
     }
 
@@ -382,6 +395,8 @@ impl Committing {
         self.uses.forget();
         self.sweeper.put_off();
         self.decisions_done(self.taken);
+        // Lost, or counted: nobody knows.
+        self.tally.ended(&Ok::<_, ()>(()));
         // The transaction was rolled back when it was dropped; where that failed, nothing could be
         // written any more.
         match self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok() {
@@ -400,8 +415,9 @@ impl Committing {
             .fetch_sub(std::mem::take(&mut self.taken) as u64, Ordering::SeqCst);
     }
 
-    /// Records the decisions that are left, so that nothing is lost at shutdown.
+    /// Records the decisions that are left, and counts them, so that nothing is lost at shutdown.
     fn end(mut self) {
+        self.tally.hurry();
         while self.try_group(None).is_ok_and(|done| done > 0) {}
         let lost = self.decisions.try_iter().count();
         if lost > 0 {
@@ -419,6 +435,7 @@ impl Committing {
         if first.peek().is_none()
             && self.counts.decisions_waiting.load(Ordering::SeqCst) == 0
             && !is_sweep_due
+            && !self.tally.is_due()
             && seen.times_back() == self.times_back
         {
             return 0;
@@ -451,6 +468,9 @@ impl Committing {
         self.taken = decisions.len();
         let lost = decision::append(&transaction, &decisions);
         self.uses.write(&transaction, &decisions);
+        if !transaction.is_autocommit() && self.tally.is_due() {
+            statistics::write(&transaction, &self.tally.take());
+        }
         if is_sweep_due && goes_on {
             self.sweeper.sweep(&transaction, &mut self.claims);
         }
@@ -462,6 +482,7 @@ impl Committing {
                 self.uses.forget();
             }
         }
+        self.tally.ended(&committed);
         let lost = if committed.is_ok() { lost } else { self.taken };
         self.decisions_done(lost);
         let count = answers.len() + decisions.len();

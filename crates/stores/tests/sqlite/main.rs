@@ -8,3 +8,4 @@ mod feed;
 mod issuers;
 mod laws;
 mod refresh;
+mod statistics;

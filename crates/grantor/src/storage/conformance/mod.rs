@@ -14,6 +14,7 @@ pub mod permission_use;
 mod person;
 pub mod registry;
 pub mod replay;
+pub mod statistics;
 
 use std::{
     sync::Arc,
@@ -34,6 +35,7 @@ macro_rules! store_suite {
         $crate::replay_suite!($make);
         $crate::artifact_suite!($make);
         $crate::log_suite!($make);
+        $crate::statistics_suite!($make);
         $crate::permission_use_suite!($make);
         $crate::issuer_replay_suite!($make);
         $crate::key_suite!($make);

@@ -6,13 +6,17 @@ mod keys;
 mod log;
 mod registry;
 mod replay;
+mod statistics;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use self::{artifact::Kept, keys::Keys, log::Records, registry::Registered, replay::Claims};
+use self::{
+    artifact::Kept, keys::Keys, log::Records, registry::Registered, replay::Claims,
+    statistics::Counts,
+};
 
 use crate::storage::DecisionIndex;
 
@@ -24,6 +28,7 @@ pub struct MemoryStore {
     artifacts: Mutex<Kept>,
     keys: Mutex<Keys>,
     decisions: Mutex<Records<DecisionIndex>>,
+    counts: Mutex<Counts>,
 }
 
 impl MemoryStore {
