@@ -106,7 +106,10 @@ impl<'a> Statistics<'a> {
         let to = to.unwrap_or(self.now);
         let from = from.unwrap_or_else(|| to.minus(usual(step)));
         if from >= to {
-            let early = Fault::new("to", "not behind 'from'; choose a later time");
+            let early = Fault::new(
+                "to",
+                "it is not later than the beginning; choose a later time",
+            );
             return Err(Error::Invalid(vec![early]));
         }
         // Of old times there are hours, which begin with one.

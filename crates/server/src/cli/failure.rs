@@ -189,6 +189,8 @@ const FLAGS: [(&str, &str); 41] = [
     ("/lifetime", "--lifetime"),
     ("/claims", "--claim"),
     ("/uses", "--use"),
+    ("/to", "--to"),
+    ("/step", "--step"),
 ];
 
 /// A fault, with the flag where there is one. What is wrong with a key or a name says itself which

@@ -2287,6 +2287,7 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("assertion explain", vec![&assertion], ""),
         ("decisions list", vec![], ""),
         ("decisions show", vec![&refused], ""),
+        ("statistics", vec![], ""),
         ("changes list", vec![], ""),
         ("changes show", vec!["1"], ""),
         ("token", vec!["--key", "a1.json"], ""),

@@ -7,6 +7,7 @@ mod decisions;
 mod desk;
 mod doctor;
 mod issuers;
+mod statistics;
 mod templates;
 mod trusts;
 use grantor_testkit::binary as support;
