@@ -147,7 +147,7 @@ fn remedy(error: &admin::Error) -> Option<String> {
 }
 
 /// The flags that give the members of documents.
-const FLAGS: [(&str, &str); 41] = [
+const FLAGS: [(&str, &str); 43] = [
     ("/token_endpoint_auth_method", "--auth"),
     ("/token_endpoint_auth_signing_alg", "--signing-alg"),
     ("/grant_types", "--grant"),

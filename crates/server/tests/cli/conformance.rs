@@ -12,13 +12,14 @@ use std::{
 const LAST: u16 = 213;
 /// Where the laws of storage stand, and which files there have the suites that run them.
 const LAWS: &str = "crates/grantor/src/storage/conformance/";
-const SUITES: [&str; 6] = [
+const SUITES: [&str; 7] = [
     "artifact.rs",
     "keys.rs",
     "log.rs",
     "permission_use.rs",
     "registry.rs",
     "replay.rs",
+    "statistics.rs",
 ];
 /// How strongly a specification asks. A requirement begins with one of these.
 const LEVELS: [&str; 9] = [
@@ -130,14 +131,13 @@ enum Kind {
     Holding,
 }
 
-/// The kind of row that an id is of: `F1` and the like are faults that were found, `P01`, `CA01` and
-/// `TA01`
-/// cases, `C001`, `M080`, `S001` and `T070` requirements of our own.
+/// The kind of row that an id is of: `F1` and the like are faults that were found, `P01`,
+/// `CA01`, `MA01` and `TA01` cases, `C001`, `M080`, `S001` and `T070` requirements of our own.
 fn kind(id: &str) -> Option<Kind> {
     let digits = id.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
     let is_number = digits.parse::<u16>().is_ok();
     match (&id[..id.len() - digits.len()], digits.len()) {
-        ("P" | "CA" | "TA", 2) if is_number => Some(Kind::Case),
+        ("P" | "CA" | "MA" | "TA", 2) if is_number => Some(Kind::Case),
         ("F" | "L" | "I" | "J" | "E" | "B", _) if is_number => Some(Kind::Holding),
         ("C" | "M" | "S" | "T", 3) if is_number => Some(Kind::Holding),
         _ => None,
