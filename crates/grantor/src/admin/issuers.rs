@@ -14,7 +14,7 @@ pub use self::document::{
 };
 use super::{
     Conflict, Error, Fault, Named, Patch, ServerTerms, Standing, TrustStores, Updated,
-    error::none_of, templates, trusts::fault_of_tenant,
+    error::none_of, manager::fault_of_manager, templates, trusts::fault_of_tenant,
 };
 use crate::{
     clock::UnixTime,
@@ -188,6 +188,10 @@ impl<'a> Issuers<'a> {
         document: IssuerDocument,
         keys: Option<&dyn KeyCheck>,
     ) -> Result<TrustedIssuer, Error> {
+        none_of(Vec::from_iter(fault_of_manager(
+            &document.managed_by,
+            &None,
+        )))?;
         let issuer = self.checked(document)?;
         self.check_free(&issuer, None).await?;
         if let Some(keys) = keys {

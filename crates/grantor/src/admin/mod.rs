@@ -14,6 +14,7 @@ mod error;
 mod issuers;
 mod keys;
 mod lints;
+mod manager;
 mod name;
 mod permissions;
 mod scopes;

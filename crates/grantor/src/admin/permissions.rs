@@ -10,6 +10,7 @@ use super::{
     Error, Fault, Named,
     document::{Document, time},
     error::none_of,
+    manager::fault_of_manager,
 };
 use crate::{
     clock::UnixTime,
@@ -17,7 +18,7 @@ use crate::{
         Actor, Client, Origin, Permission, PermissionFilter, PermissionId, Resource as _, Subject,
     },
     storage::{Change, Cursor, Page, Registry, StoreError},
-    types::{ClientId, GrantType, Scope, SubjectId},
+    types::{ClientId, GrantType, Name, Scope, SubjectId},
 };
 
 /// A permission.
@@ -48,6 +49,9 @@ pub struct PermissionDocument {
     /// as it is known. Not read.
     #[serde(default, with = "time::optional")]
     pub last_used_at: Option<UnixTime>,
+    /// The name under which files say what it is. Only `apply` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 fn jwt_bearer() -> Vec<GrantType> {
@@ -80,6 +84,7 @@ impl PermissionDocument {
             created_at: permission.created_at,
             expires_at: permission.expires_at,
             last_used_at: permission.last_used_at,
+            managed_by: permission.managed_by.clone(),
         }
     }
 
@@ -92,10 +97,14 @@ impl PermissionDocument {
     }
 
     fn permission(self, created_at: UnixTime) -> Permission {
-        Permission::new(self.client, self.subject, self.scope)
+        let permission = Permission::new(self.client, self.subject, self.scope)
             .by_grants(self.grants)
             .given_at(created_at)
-            .until(self.expires_at)
+            .until(self.expires_at);
+        Permission {
+            managed_by: self.managed_by,
+            ..permission
+        }
     }
 }
 
@@ -155,6 +164,7 @@ impl<'a> Permissions<'a> {
         if document.grants.is_empty() {
             faults.push(Fault::new("grants", "name one"));
         }
+        faults.extend(fault_of_manager(&document.managed_by, &None));
         none_of(faults)?;
         let (client, subject) = (document.client.clone(), document.subject.clone());
         let created = self.registry.create(document.permission(self.now), by);

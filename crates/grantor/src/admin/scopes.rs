@@ -4,11 +4,11 @@ use grantor_jose::json::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Error, Named, document::Document};
+use super::{Error, Named, document::Document, error::none_of, manager::fault_of_manager};
 use crate::{
     registry::{Actor, Revision, ScopeFilter, ScopeText},
     storage::{Cursor, Page, Registry, StoreError},
-    types::{Description, Scope, ScopeToken},
+    types::{Description, Name, Scope, ScopeToken},
 };
 
 /// What people are shown of a scope.
@@ -30,6 +30,9 @@ pub struct ScopeDocument {
     /// Whether a person may leave it out.
     #[serde(default)]
     pub optional: bool,
+    /// The name under which files say what it is. Only `apply` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl Document for ScopeDocument {
@@ -52,6 +55,7 @@ impl ScopeDocument {
             fr: text.fr.clone(),
             sensitive: text.sensitive,
             optional: text.optional,
+            managed_by: text.managed_by.clone(),
         }
     }
 
@@ -63,6 +67,14 @@ impl ScopeDocument {
         Ok(Self::parse_document(text)?)
     }
 
+    /// The text in the place of this one. Its manager stays.
+    fn successor_of(&self, before: &ScopeText) -> Result<ScopeText, Error> {
+        let mut text = self.text(before.revision);
+        text.managed_by = text.managed_by.or_else(|| before.managed_by.clone());
+        let fault = fault_of_manager(&text.managed_by, &before.managed_by);
+        none_of(Vec::from_iter(fault)).map(|()| text)
+    }
+
     fn text(&self, revision: Revision) -> ScopeText {
         ScopeText {
             name: self.name.clone(),
@@ -70,6 +82,7 @@ impl ScopeDocument {
             fr: self.fr.clone(),
             sensitive: self.sensitive,
             optional: self.optional,
+            managed_by: self.managed_by.clone(),
             revision,
         }
     }
@@ -115,22 +128,25 @@ impl<'a> Scopes<'a> {
     /// Puts a scope into the catalogue, in the place of what is there under its name.
     ///
     /// # Errors
-    /// [`Error::Conflict`], [`Error::Store`]
+    /// [`Error::Invalid`] for another manager than it has, [`Error::Conflict`], [`Error::Store`]
     pub async fn set(&self, document: &ScopeDocument, by: &Actor) -> Result<ScopeDocument, Error> {
         let replaced = self
             .registry
             .change(&document.name, by, |text: &ScopeText| {
-                Ok::<_, StoreError>(document.text(text.revision))
+                document.successor_of(text)
             });
         let set = match replaced.await {
-            Err(StoreError::Missing(_)) => {
+            Err(Error::Store(StoreError::Missing(_))) => {
+                none_of(Vec::from_iter(fault_of_manager(
+                    &document.managed_by,
+                    &None,
+                )))?;
                 let new = document.text(Revision::default());
-                self.registry.create(new, by).await
+                self.registry.create(new, by).await.map_err(Error::from)
             }
             replaced => replaced,
         };
-        let named = || Named::Scope(document.name.clone());
-        let set = set.map_err(|error| Error::from(error).about(named()))?;
+        let set = set.map_err(|error| error.about(Named::Scope(document.name.clone())))?;
         Ok(ScopeDocument::of(&set))
     }
 

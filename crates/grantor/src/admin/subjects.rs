@@ -8,13 +8,14 @@ use super::{
     Error, Named, Standing,
     document::{Document, time},
     error::none_of,
+    manager::fault_of_manager,
     name, yes,
 };
 use crate::{
     clock::UnixTime,
     registry::{Actor, Subject, SubjectFilter},
     storage::{Cursor, Page, Registry},
-    types::SubjectId,
+    types::{Name, SubjectId},
 };
 
 /// What is registered about a subject.
@@ -30,6 +31,9 @@ pub struct SubjectDocument {
     /// When it was registered (RFC 3339); null if nobody has kept that. Not read.
     #[serde(default, with = "time::optional")]
     pub created_at: Option<UnixTime>,
+    /// The name under which files say what it is. Only `apply` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl Document for SubjectDocument {
@@ -45,6 +49,7 @@ impl SubjectDocument {
             id,
             enabled: true,
             created_at: None,
+            managed_by: None,
         }
     }
 
@@ -54,6 +59,7 @@ impl SubjectDocument {
             id: subject.id.clone(),
             enabled: subject.enabled,
             created_at: subject.created_at,
+            managed_by: subject.managed_by.clone(),
         }
     }
 
@@ -77,6 +83,7 @@ impl SubjectDocument {
     fn subject(self, created_at: UnixTime) -> Subject {
         Subject {
             enabled: self.enabled,
+            managed_by: self.managed_by,
             ..Subject::new(self.id).registered_at(created_at)
         }
     }
@@ -131,6 +138,10 @@ impl<'a> Subjects<'a> {
         by: &Actor,
     ) -> Result<SubjectDocument, Error> {
         document.check()?;
+        none_of(Vec::from_iter(fault_of_manager(
+            &document.managed_by,
+            &None,
+        )))?;
         let id = document.id.clone();
         let created = self.registry.create(document.subject(self.now), by).await;
         let created = created.map_err(|error| Error::from(error).about(Named::Subject(id)))?;

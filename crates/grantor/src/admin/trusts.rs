@@ -17,7 +17,9 @@ use super::{
     ServerTerms, TrustStores, Updated,
     document::Document as _,
     error::none_of,
-    issuers, name,
+    issuers,
+    manager::fault_of_manager,
+    name,
     templates::{Template, Templates},
 };
 use crate::{
@@ -124,6 +126,10 @@ impl<'a> Trusts<'a> {
         by: &Actor,
     ) -> Result<MadeTrust, Error> {
         let NewTrust { document, issuer } = new;
+        none_of(Vec::from_iter(fault_of_manager(
+            &document.managed_by,
+            &None,
+        )))?;
         if self.stores.trusts.get(&document.name).await?.is_some() {
             return Err(Error::Exists(Named::Trust(document.name)));
         }

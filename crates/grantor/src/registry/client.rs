@@ -10,8 +10,8 @@ use super::{Authentication, ClientKey, ClientSecret, PublicKeys, Revision, Role,
 use crate::{
     clock::UnixTime,
     types::{
-        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Needs, RedirectUri,
-        Scope, Shown,
+        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Name, Needs,
+        RedirectUri, Scope, Shown,
     },
 };
 
@@ -126,6 +126,9 @@ pub struct ClientMetadata {
     pub enabled: bool,
     /// When it was registered.
     pub created_at: UnixTime,
+    /// The name under which files say what it is (`apply`); `None` where commands and pages do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -234,6 +237,7 @@ impl ClientMetadata {
             federated: false,
             enabled: true,
             created_at,
+            managed_by: None,
         }
     }
 
@@ -441,6 +445,13 @@ impl Client {
     #[must_use]
     pub fn with_revision(self, revision: Revision) -> Self {
         Self { revision, ..self }
+    }
+
+    /// The same registration, of which files under this name say what it is.
+    #[must_use]
+    pub fn with_manager(mut self, managed_by: Option<Name>) -> Self {
+        self.metadata.managed_by = managed_by;
+        self
     }
 
     /// The same registration with other parts, which replaces the one that was read and no other.

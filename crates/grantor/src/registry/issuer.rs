@@ -232,6 +232,9 @@ pub struct TrustedIssuer {
     pub tokens_since: Option<UnixTime>,
     /// When it was registered.
     pub created_at: UnixTime,
+    /// The name under which files say what it is (`apply`); `None` where commands and pages do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
     /// Which registration this is, and which state of it.
     #[serde(skip)]
     pub revision: Revision,
@@ -266,6 +269,7 @@ impl TrustedIssuer {
             enabled: true,
             tokens_since: None,
             created_at,
+            managed_by: None,
             revision: Revision::default(),
         }
     }

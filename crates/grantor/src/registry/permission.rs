@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{ResourceId, Revision, Role};
 use crate::{
     clock::UnixTime,
-    types::{ClientId, GrantType, Scope, SubjectId},
+    types::{ClientId, GrantType, Name, Scope, SubjectId},
 };
 
 /// The party that gave a permission.
@@ -129,6 +129,9 @@ pub struct Permission {
     /// Which version of the scopes' texts the person read; `None` where nothing was shown.
     #[serde(default)]
     pub text_version: Option<String>,
+    /// The name under which files say what it is (`apply`); `None` where commands and pages do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
     /// When something was last granted by it, to the hour, as far as its registry knows: no part of
     /// what was given, and of no change.
     #[serde(skip)]
@@ -155,6 +158,7 @@ impl Permission {
             created_at: None,
             expires_at: None,
             text_version: None,
+            managed_by: None,
             last_used_at: None,
             revision: Revision::default(),
         }

@@ -32,6 +32,11 @@ pub trait Resource: Clone + fmt::Debug + Send + Sync + 'static {
     #[must_use]
     fn with_revision(self, revision: Revision) -> Self;
 
+    /// The name under which files say what it is, if they do.
+    fn managed_by(&self) -> Option<&Name> {
+        None
+    }
+
     /// All of its members, for the record of a change. Keys and secrets appear as fingerprints
     /// only.
     fn document(&self) -> Value;
@@ -114,6 +119,10 @@ impl Resource for TrustedIssuer {
         Self { revision, ..self }
     }
 
+    fn managed_by(&self) -> Option<&Name> {
+        self.managed_by.as_ref()
+    }
+
     fn document(&self) -> Value {
         let fingerprint = |UploadedKey { key, added_at }: &UploadedKey| json!({"name": key.name(), "fingerprint": key.fingerprint(), "added_at": added_at, "expires_at": key.expires_at});
         let mut document = json!(self);
@@ -142,6 +151,10 @@ impl Resource for Trust {
         Self { revision, ..self }
     }
 
+    fn managed_by(&self) -> Option<&Name> {
+        self.managed_by.as_ref()
+    }
+
     fn document(&self) -> Value {
         json!(self)
     }
@@ -163,6 +176,10 @@ impl Resource for Client {
 
     fn with_revision(self, revision: Revision) -> Self {
         Self::with_revision(self, revision)
+    }
+
+    fn managed_by(&self) -> Option<&Name> {
+        self.metadata().managed_by.as_ref()
     }
 
     fn document(&self) -> Value {
@@ -193,6 +210,10 @@ impl Resource for Subject {
         Self { revision, ..self }
     }
 
+    fn managed_by(&self) -> Option<&Name> {
+        self.managed_by.as_ref()
+    }
+
     fn document(&self) -> Value {
         json!(self)
     }
@@ -216,6 +237,10 @@ impl Resource for Permission {
         Self { revision, ..self }
     }
 
+    fn managed_by(&self) -> Option<&Name> {
+        self.managed_by.as_ref()
+    }
+
     fn document(&self) -> Value {
         json!(self)
     }
@@ -237,6 +262,10 @@ impl Resource for ScopeText {
 
     fn with_revision(self, revision: Revision) -> Self {
         Self { revision, ..self }
+    }
+
+    fn managed_by(&self) -> Option<&Name> {
+        self.managed_by.as_ref()
     }
 
     fn document(&self) -> Value {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Revision;
-use crate::types::{Description, ScopeToken};
+use crate::types::{Description, Name, ScopeToken};
 
 /// What is shown of a scope. A scope may be granted without one; then its name is all there is to
 /// show.
@@ -25,6 +25,9 @@ pub struct ScopeText {
     /// Whether a person may say yes to the rest without it.
     #[serde(default)]
     pub optional: bool,
+    /// The name under which files say what it is (`apply`); `None` where commands and pages do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
     /// Which registration this is, and which state of it.
     #[serde(skip)]
     pub revision: Revision,
@@ -39,6 +42,7 @@ impl ScopeText {
             fr: None,
             sensitive: false,
             optional: false,
+            managed_by: None,
             revision: Revision::default(),
         }
     }

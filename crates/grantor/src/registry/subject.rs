@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Revision;
-use crate::{clock::UnixTime, types::SubjectId};
+use crate::{
+    clock::UnixTime,
+    types::{Name, SubjectId},
+};
 
 /// Somebody a client may act for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,9 @@ pub struct Subject {
     pub enabled: bool,
     /// When it was registered; `None` if nobody has kept that.
     pub created_at: Option<UnixTime>,
+    /// The name under which files say what it is (`apply`); `None` where commands and pages do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
     /// Which registration this is, and which state of it.
     #[serde(skip)]
     pub revision: Revision,
@@ -27,6 +33,7 @@ impl Subject {
             id,
             enabled: true,
             created_at: None,
+            managed_by: None,
             revision: Revision::default(),
         }
     }

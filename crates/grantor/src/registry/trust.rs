@@ -482,6 +482,9 @@ pub struct Trust {
     pub allowed_lints: Vec<String>,
     /// When it was registered.
     pub created_at: UnixTime,
+    /// The name under which files say what it is (`apply`); `None` where commands and pages do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
     /// Which registration this is, and which state of it.
     #[serde(skip)]
     pub revision: Revision,
@@ -509,6 +512,7 @@ impl Trust {
             template: None,
             allowed_lints: Vec::new(),
             created_at,
+            managed_by: None,
             revision: Revision::default(),
         }
     }

@@ -7,14 +7,14 @@ use grantor::{
     clock::UnixTime,
     registry::{Origin, Permission, PermissionId, Permissions},
     storage::{PermissionSource, StoreError, SubjectPermissions},
-    types::{ClientId, GrantType, Scope, SubjectId},
+    types::{ClientId, GrantType, Name, Scope, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
-    registry::Stored,
+    registry::{Stored, manager_of},
     revision,
 };
 use crate::MasterKey;
@@ -23,7 +23,7 @@ macro_rules! select_permission {
     ($which:literal) => {
         concat!(
             "SELECT client, subject, scope, created_at, number, version, origin, grants, expires_at, text_version, \
-             (SELECT used_at FROM permission_use WHERE permission_use.number = permission.number) FROM permission ",
+             (SELECT used_at FROM permission_use WHERE permission_use.number = permission.number), managed_by FROM permission ",
             $which
         )
     };
@@ -137,8 +137,8 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
             .optional()?
             .ok_or(StoreError::Missing(resource))?;
     }
-    let insert = "INSERT INTO permission (client, subject, origin, scope, grants, created_at, expires_at, text_version) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let insert = "INSERT INTO permission (client, subject, origin, scope, grants, created_at, expires_at, text_version, managed_by) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let values = (
         client,
         subject,
@@ -148,6 +148,7 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
         permission.created_at.map(UnixTime::millis),
         permission.expires_at.map(UnixTime::millis),
         &permission.text_version,
+        permission.managed_by.as_ref().map(Name::as_str),
     );
     on_constraint(
         connection.execute(insert, values),
@@ -157,7 +158,7 @@ fn create(connection: &Connection, permission: &Permission) -> Result<(), Failur
 }
 
 fn update(connection: &Connection, permission: &Permission) -> Result<(), Failure> {
-    let update = "UPDATE permission SET scope = ?3, grants = ?4, created_at = ?5, expires_at = ?6, text_version = ?7, version = version + 1 \
+    let update = "UPDATE permission SET scope = ?3, grants = ?4, created_at = ?5, expires_at = ?6, text_version = ?7, managed_by = ?8, version = version + 1 \
         WHERE number = ?1 AND version = ?2";
     let (number, version) = revision::columns(permission.revision);
     let values = (
@@ -168,6 +169,7 @@ fn update(connection: &Connection, permission: &Permission) -> Result<(), Failur
         permission.created_at.map(UnixTime::millis),
         permission.expires_at.map(UnixTime::millis),
         &permission.text_version,
+        permission.managed_by.as_ref().map(Name::as_str),
     );
     connection.execute(update, values)?;
     Ok(())
@@ -223,6 +225,7 @@ fn permission(row: &Row<'_>) -> Result<Permission, Failure> {
     permission.expires_at = row.get::<_, Option<i64>>(8)?.map(UnixTime::from_millis);
     permission.text_version = row.get(9)?;
     permission.last_used_at = row.get::<_, Option<i64>>(10)?.map(UnixTime::from_millis);
+    permission.managed_by = manager_of(row.get(11)?)?;
     Ok(permission)
 }
 

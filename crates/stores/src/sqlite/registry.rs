@@ -7,11 +7,15 @@ use grantor::{
     clock::UnixTime,
     registry::{Action, Actor, ChangeRecord, Filter as _, Resource, ResourceId, Revision},
     storage::{AnyChange, Applied, Batch, Change, Cursor, List, Page, Registry, StoreError},
+    types::Name,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{SqliteStore, change_record, error::Failure};
+use super::{
+    SqliteStore, change_record,
+    error::{Failure, unreadable},
+};
 use crate::MasterKey;
 
 /// A resource that has a table.
@@ -297,4 +301,10 @@ fn readable<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
         Err(Failure::Store(StoreError::Failed(_))) => Ok(None),
         Err(failure) => Err(failure),
     }
+}
+
+/// The name in a column, under which files say what it is.
+pub(super) fn manager_of(name: Option<String>) -> Result<Option<Name>, Failure> {
+    let name = name.map(|name| Name::parse(&name)).transpose();
+    Ok(name.map_err(|error| unreadable("managed_by", error))?)
 }

@@ -7,7 +7,7 @@ use grantor::{
     clock::UnixTime,
     registry::{Operator, Password, Subject},
     storage::{StoreError, SubjectSource},
-    types::SubjectId,
+    types::{Name, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -15,7 +15,7 @@ use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
     permission,
-    registry::{Changing, Stored},
+    registry::{Changing, Stored, manager_of},
     revision,
 };
 use crate::MasterKey;
@@ -78,13 +78,15 @@ fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
         ),
         taken,
     )?;
-    let insert = "INSERT INTO subject (id, enabled, created_at) VALUES (?1, ?2, ?3)";
+    let insert =
+        "INSERT INTO subject (id, enabled, created_at, managed_by) VALUES (?1, ?2, ?3, ?4)";
     connection.execute(
         insert,
         (
             id,
             subject.enabled,
             subject.created_at.map(UnixTime::millis),
+            manager(subject),
         ),
     )?;
     Ok(())
@@ -92,10 +94,17 @@ fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
 
 fn update(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
     let id = subject.id.as_str();
-    let update = "UPDATE subject SET enabled = ?4, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
+    let update = "UPDATE subject SET enabled = ?4, managed_by = ?5, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
     let (number, version) = revision::columns(subject.revision);
-    connection.execute(update, (id, number, version, subject.enabled))?;
+    connection.execute(
+        update,
+        (id, number, version, subject.enabled, manager(subject)),
+    )?;
     Ok(())
+}
+
+fn manager(subject: &Subject) -> Option<&str> {
+    subject.managed_by.as_ref().map(Name::as_str)
 }
 
 fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
@@ -105,7 +114,7 @@ fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
 
 pub(super) fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Subject>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, enabled, created_at, number, version FROM subject WHERE id = ?1",
+        "SELECT id, enabled, created_at, number, version, managed_by FROM subject WHERE id = ?1",
     )?;
     statement
         .query_row([id.as_str()], |row| Ok(subject(row)))
@@ -127,7 +136,7 @@ fn list(
 ) -> Result<Vec<Arc<Subject>>, Failure> {
     // No name is the empty text.
     let mut statement = connection.prepare_cached(
-        "SELECT id, enabled, created_at, number, version FROM subject WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT id, enabled, created_at, number, version, managed_by FROM subject WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let mut rows = statement.query((after.map_or("", SubjectId::as_str), limit))?;
     let mut subjects = Vec::new();
@@ -144,5 +153,6 @@ fn subject(row: &Row<'_>) -> Result<Subject, Failure> {
     subject.enabled = row.get(1)?;
     subject.created_at = row.get::<_, Option<i64>>(2)?.map(UnixTime::from_millis);
     subject.revision = revision::read(row, 3)?;
+    subject.managed_by = manager_of(row.get(5)?)?;
     Ok(subject)
 }

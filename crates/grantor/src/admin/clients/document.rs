@@ -25,7 +25,8 @@ use crate::{
         TokenFormat, algorithm_name, is_default, seconds,
     },
     types::{
-        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, RedirectUri, Scope,
+        AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Name, RedirectUri,
+        Scope,
     },
 };
 
@@ -98,6 +99,9 @@ pub struct ClientDocument {
     /// When it was registered (RFC 3339). Not read: a registration keeps its own.
     #[serde(default, with = "time::optional")]
     pub created_at: Option<UnixTime>,
+    /// The name under which files say what it is. Only `apply` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
     /// Its public keys that can be used.
     #[serde(default)]
     pub jwks: PublicJwks,
@@ -214,6 +218,7 @@ impl ClientDocument {
             federated,
             enabled,
             created_at,
+            managed_by,
         } = metadata.clone();
         Self {
             client_id: id,
@@ -234,6 +239,7 @@ impl ClientDocument {
             jwks_uri,
             federated,
             created_at: Some(created_at),
+            managed_by,
             jwks: PublicJwks::default(),
             keys: Vec::new(),
             secrets: Vec::new(),
@@ -278,6 +284,7 @@ impl ClientDocument {
             federated: self.federated,
             enabled: self.enabled,
             created_at,
+            managed_by: self.managed_by.clone(),
         }
     }
 
@@ -325,6 +332,7 @@ impl ClientDocument {
                 "created_at",
                 seconds(self.created_at) == seconds(before.created_at),
             ),
+            ("managed_by", self.managed_by == before.managed_by),
             ("secrets", ends(&self.secrets) == ends(&before.secrets)),
         ];
         let changed = members.into_iter().filter(|(_, is_same)| !is_same);

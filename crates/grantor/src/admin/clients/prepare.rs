@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{ClientDocument, PublicJwks, change::with_keys, warning::Warning};
 use crate::{
-    admin::{Error, Fault, ServerTerms, error::none_of, name},
+    admin::{Error, Fault, ServerTerms, error::none_of, manager::fault_of_manager, name},
     clock::UnixTime,
     credential::{Credential, KeyFile, KeyFileForm},
     registry::{Client, ClientKey, ClientMetadata, ClientSecret},
@@ -113,6 +113,7 @@ impl NewClient {
         let has_secret = method.needs().is_some_and(Needs::is_secret);
         let mut faults = Vec::from_iter(name::fault_of("client_id", metadata.id.as_str()));
         faults.extend(terms.fault_of_method(method));
+        faults.extend(fault_of_manager(&metadata.managed_by, &None));
         if has_secret && self.generate.is_some() {
             let detail = format!(
                 "{method} has a secret, and a key file holds one of both; add the key later"

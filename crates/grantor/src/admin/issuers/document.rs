@@ -97,6 +97,9 @@ pub struct IssuerDocument {
     /// When it was registered (RFC 3339). Not read.
     #[serde(default, with = "time::optional")]
     pub created_at: Option<UnixTime>,
+    /// The name under which files say what it is. Only `apply` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 /// Where the keys of an issuer come from: exactly one of these members.
@@ -270,6 +273,7 @@ impl IssuerDocument {
             template: None,
             tokens_since: None,
             created_at: None,
+            managed_by: None,
         }
     }
 
@@ -295,6 +299,7 @@ impl IssuerDocument {
             enabled,
             tokens_since,
             created_at,
+            managed_by,
             revision: _,
         } = issuer.clone();
         let own = ServerIdentity::new(terms.issuer.clone());
@@ -323,6 +328,7 @@ impl IssuerDocument {
             template,
             tokens_since,
             created_at: Some(created_at),
+            managed_by,
         }
     }
 
@@ -369,6 +375,7 @@ impl IssuerDocument {
         issuer.tenant_claims = self.tenant_claims;
         issuer.template = self.template;
         issuer.enabled = self.enabled;
+        issuer.managed_by = self.managed_by;
         issuer
     }
 
@@ -378,6 +385,7 @@ impl IssuerDocument {
         let members = [
             ("iss", self.iss == before.iss),
             ("template", self.template == before.template),
+            ("managed_by", self.managed_by == before.managed_by),
             (
                 "created_at",
                 seconds(self.created_at) == seconds(before.created_at),

@@ -78,6 +78,9 @@ pub struct TrustDocument {
     /// When it was registered (RFC 3339). Not read.
     #[serde(default, with = "time::optional")]
     pub created_at: Option<UnixTime>,
+    /// The name under which files say what it is. Only `apply` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 fn grant() -> Vec<Usage> {
@@ -259,6 +262,7 @@ impl TrustDocument {
             template: None,
             allowed_lints: Vec::new(),
             created_at: None,
+            managed_by: None,
         }
     }
 
@@ -284,6 +288,7 @@ impl TrustDocument {
             template,
             allowed_lints,
             created_at,
+            managed_by,
             revision: _,
         } = trust.clone();
         let copies = claims.into_iter();
@@ -311,6 +316,7 @@ impl TrustDocument {
             template,
             allowed_lints,
             created_at: Some(created_at),
+            managed_by,
         }
     }
 
@@ -359,6 +365,7 @@ impl TrustDocument {
         trust.mode = self.mode;
         trust.template = self.template;
         trust.allowed_lints = self.allowed_lints;
+        trust.managed_by = self.managed_by;
         trust
     }
 
@@ -369,6 +376,7 @@ impl TrustDocument {
             ("name", self.name == before.name),
             ("issuer", self.issuer == before.issuer),
             ("template", self.template == before.template),
+            ("managed_by", self.managed_by == before.managed_by),
             (
                 "created_at",
                 seconds(self.created_at) == seconds(before.created_at),

@@ -48,6 +48,7 @@ macro_rules! registry_suite {
             a_change_that_was_overtaken_changes_nothing
             a_change_of_an_earlier_registration_changes_nothing
             no_change_is_lost_among_many_at_once
+            a_manager_comes_back_and_goes
             a_number_is_never_given_again
             names_are_taken_once
             deleting_a_client_takes_its_permissions_along

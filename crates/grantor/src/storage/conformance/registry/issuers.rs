@@ -27,7 +27,7 @@ pub(in super::super) fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
 
-fn iss(text: &str) -> IssuerId {
+pub(super) fn iss(text: &str) -> IssuerId {
     IssuerId::parse(text).expect("an iss")
 }
 

@@ -3,16 +3,19 @@
 use grantor_jose::JwkError;
 
 use super::{
-    Hooked, UNUSABLE, by, exists, full_client, permissions, public_client, read,
-    store_with_permission, subject,
+    Hooked, UNUSABLE, by, exists, full_client,
+    issuers::{iss, issuer, name},
+    permission, permissions, public_client, read, store_with_permission, subject,
 };
 use crate::{
     clock::UnixTime,
-    registry::PresentedSecret,
+    registry::{Permission, PresentedSecret, Resource, ScopeText, Subject, Trust},
     storage::{
-        ClientSource, FromRegistry, PermissionSource, SubjectSource,
+        AnyChange, Change, ClientSource, FromRegistry, PermissionSource, Registry, StoreError,
+        SubjectSource,
         conformance::{NOW, Two, id, subject_id},
     },
+    types::Name,
 };
 
 /// Metadata, keys and secrets survive.
@@ -71,6 +74,94 @@ pub async fn names_are_taken_once<S: Hooked>([one, two]: Two<S>) {
         assert!(exists(node.subjects().create(subject("a"), &by()).await));
         assert!(exists(node.subjects().create(subject("b"), &by()).await));
     }
+}
+
+/// The name under which files say what something is stays with it, and without one nothing is
+/// said of it.
+pub async fn a_manager_comes_back_and_goes<S: Hooked>([one, two]: Two<S>) {
+    let git = || Some(name("git"));
+    store_with_permission(&*one).await;
+    let issuers = two.issuer_registry();
+    let made = issuers
+        .create(issuer("https://idp.example", "idp"), &by())
+        .await;
+    made.expect("created");
+    let trust = Trust::new(name("ci"), iss("https://idp.example"), id("a"), NOW);
+    let made = one.trust_registry().create(trust, &by()).await;
+    made.expect("created");
+    let text = ScopeText::new("read".parse().expect("a token"));
+    one.scopes().create(text, &by()).await.expect("created");
+    for manager in [git(), None] {
+        let set = || manager.clone();
+        managed(two.clients(), &manager, |it| it.with_manager(set())).await;
+        managed(two.subjects(), &manager, |it| Subject {
+            managed_by: set(),
+            ..it
+        })
+        .await;
+        managed(two.permissions(), &manager, |it| Permission {
+            managed_by: set(),
+            ..it
+        })
+        .await;
+        managed(two.scopes(), &manager, |it| ScopeText {
+            managed_by: set(),
+            ..it
+        })
+        .await;
+        managed(two.issuer_registry(), &manager, |mut it| {
+            it.managed_by = set();
+            it
+        })
+        .await;
+        managed(two.trust_registry(), &manager, |it| Trust {
+            managed_by: set(),
+            ..it
+        })
+        .await;
+    }
+    for resource in [
+        Change::Create(public_client("m").with_manager(git())).into(),
+        Change::Create(Subject {
+            managed_by: git(),
+            ..subject("n")
+        })
+        .into(),
+        AnyChange::from(Change::Create(Permission {
+            managed_by: git(),
+            ..permission("m", "n")
+        })),
+    ] {
+        let made = one.apply_all(vec![resource], &by()).await;
+        let after = made.expect("created").remove(0).after;
+        assert_eq!(after.expect("a document")["managed_by"], "git");
+    }
+    let found = two.permissions_of(&id("m"), &subject_id("n")).await;
+    let found = found.expect("the store answers");
+    assert_eq!(found.operator().expect("the permission").managed_by, git());
+}
+
+/// Sets the manager of the first of a kind, and reads it.
+async fn managed<R: Resource>(
+    registry: &dyn Registry<R>,
+    manager: &Option<Name>,
+    set: impl Fn(R) -> R + Send + Sync,
+) {
+    let first = registry.all().await.expect("a list").remove(0);
+    let change = |before: &R| Ok::<_, StoreError>(set(before.clone()));
+    let changed = registry.change(&first.id(), &by(), change).await;
+    changed.expect("changed");
+    let read = registry.get(&first.id()).await.expect("the store answers");
+    let read = read.expect("it is there");
+    assert_eq!(read.managed_by(), manager.as_ref(), "{}", R::NAME);
+    let document = read.document();
+    let shown = document.get("managed_by").map(|it| it.as_str());
+    assert_eq!(
+        shown,
+        manager.as_ref().map(|it| Some(it.as_str())),
+        "{}",
+        R::NAME
+    );
 }
 
 /// A later registration of the same name is another one.
