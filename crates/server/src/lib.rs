@@ -2,6 +2,7 @@
 //! but its allocator. The commands and the network are its API, not this library: it is what the
 //! program, its tests and the bench share.
 
+mod admin;
 mod app;
 mod backend;
 mod cli;

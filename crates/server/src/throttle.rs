@@ -104,6 +104,34 @@ impl Throttle for FailureThrottle {
     }
 }
 
+/// How many requests each caller of the admin API makes in a minute.
+pub struct RequestBudgets {
+    digest: RandomState,
+    budgets: Budgets,
+}
+
+impl RequestBudgets {
+    /// So many.
+    pub fn new(per_minute: NonZeroU32) -> Self {
+        Self {
+            digest: RandomState::new(),
+            budgets: Budgets::new(Quota::per(MINUTE, per_minute)),
+        }
+    }
+
+    /// Spends one request of this caller.
+    ///
+    /// # Errors
+    /// How long it has to wait, if nothing is left.
+    pub fn spend(&self, caller: &str) -> Result<(), Duration> {
+        let caller = self.digest.hash_one(caller);
+        match self.budgets.spend(caller) {
+            true => Ok(()),
+            false => Err(self.budgets.wait(caller).unwrap_or_default()),
+        }
+    }
+}
+
 /// How many cheap decisions about one address and for one rule are kept in a second.
 const KEPT_A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// How many of them are kept at once of requests that are malformed or without credentials: more

@@ -13,12 +13,14 @@ use crate::{
 
 /// A change. Instead of all members, before and after, it has those that differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ChangeDocument {
     /// Its number, from 1 on, in the order in which changes were made.
     pub id: u64,
     /// When it was made (RFC 3339).
     #[serde(with = "time")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub at: UnixTime,
     /// Who made it, by which way and why, from which address and by which request.
     #[serde(flatten)]

@@ -19,10 +19,12 @@ const PORTION: u32 = 256;
 
 /// A decision, with the registered client that was perhaps meant by an unknown name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DecisionDocument {
     /// The decision.
     #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
     pub decision: Decision,
     /// The client.
     pub nearest_client: Option<ClientId>,
@@ -42,6 +44,7 @@ pub struct DecisionPage {
 
 /// Which audiences a client was seen to send for its authentication.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AudienceUse {
@@ -57,6 +60,7 @@ pub struct AudienceUse {
     pub refused: u64,
     /// When one of these was counted last (RFC 3339).
     #[serde(with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub last_seen: Option<UnixTime>,
 }
 

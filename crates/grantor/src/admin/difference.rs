@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 /// A member that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Difference {
     /// The member; empty for the whole, where that is no JSON object.
@@ -36,6 +37,7 @@ impl Difference {
 
 /// A document after an update, and how it differs from the one before.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Updated<D> {
     /// The document as it is now.

@@ -9,7 +9,7 @@ pub(super) use crate::clock::rfc3339 as time;
 pub use crate::clock::time_text;
 
 /// A document that operators read and write.
-pub(super) trait Document: Serialize + DeserializeOwned {
+pub trait Document: Serialize + DeserializeOwned {
     /// The least that is such a document: the members without a default, each with any value that
     /// can be read.
     fn least() -> Object;
@@ -26,14 +26,14 @@ pub(super) trait Document: Serialize + DeserializeOwned {
     fn parse_document(text: &[u8]) -> Result<Self, Vec<Fault>> {
         let object = json::parse_object(text)
             .map_err(|error| vec![Fault::of_all(format!("{error}; write a JSON object"))])?;
-        Self::read_document(object)
+        Self::read(object)
     }
 
     /// Reads an object.
     ///
     /// # Errors
     /// All faults: each member is tried by itself.
-    fn read_document(mut object: Object) -> Result<Self, Vec<Fault>> {
+    fn read(mut object: Object) -> Result<Self, Vec<Fault>> {
         Self::complete(&mut object);
         let whole = |object| serde_json::from_value::<Self>(Value::Object(object));
         let error = match whole(object.clone()) {
@@ -68,7 +68,7 @@ pub(super) trait Document: Serialize + DeserializeOwned {
             return Err(vec![Fault::of_all("no document can be made of it")]);
         };
         merge(&mut object, &patch.0);
-        Self::read_document(object)
+        Self::read(object)
     }
 }
 
@@ -110,6 +110,16 @@ impl Patch {
         object
             .map(Self)
             .map_err(|error| Fault::of_all(format!("{error}; write a JSON object")))
+    }
+
+    /// Of these members.
+    pub fn of(members: Object) -> Self {
+        Self(members)
+    }
+
+    /// The members.
+    pub fn members(&self) -> &Object {
+        &self.0
     }
 
     /// Sets a member.

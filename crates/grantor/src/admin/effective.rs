@@ -19,6 +19,7 @@ const GRANTS: [GrantType; 3] = [
 
 /// What a client may do for a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EffectiveDocument {
     /// The client.
@@ -33,6 +34,7 @@ pub struct EffectiveDocument {
 
 /// What a token request by a grant would get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct GrantDocument {
     /// The grant.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     registry::{ClientError, Denial},
@@ -81,7 +81,8 @@ pub enum Conflict {
 }
 
 /// What is wrong with one member of a document, and what can be done about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Fault {
     /// The member, as a JSON Pointer (RFC 6901); the whole document if empty.

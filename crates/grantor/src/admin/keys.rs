@@ -14,6 +14,7 @@ use crate::{
 
 /// What is known of a signing key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SigningKeyDocument {
@@ -25,17 +26,21 @@ pub struct SigningKeyDocument {
     pub state: SigningKeyState,
     /// When it was made (RFC 3339).
     #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub created_at: UnixTime,
     /// From when it signs (RFC 3339).
     #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub signs_from: UnixTime,
     /// Until when it is published (RFC 3339); null for the newest key.
     #[serde(with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub published_until: Option<UnixTime>,
 }
 
 /// What a signing key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SigningKeyState {

@@ -17,6 +17,8 @@ mod lints;
 mod manager;
 mod name;
 mod permissions;
+#[cfg(feature = "schema")]
+mod schema;
 mod scopes;
 mod statistics;
 mod subjects;
@@ -37,7 +39,7 @@ pub use clients::{
 };
 pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
 pub use difference::{Difference, Updated};
-pub use document::{Patch, time_text};
+pub use document::{Document, Patch, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
 pub use issuers::{

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     clock::UnixTime,
     registry::{
-        Actor, Client, Origin, Permission, PermissionFilter, PermissionId, Resource as _, Subject,
+        Actor, Client, Origin, Permission, PermissionFilter, PermissionId, Resource as _,
+        Revision, Subject,
     },
     storage::{Change, Cursor, Page, Registry, StoreError},
     types::{ClientId, GrantType, Name, Scope, SubjectId},
@@ -23,6 +24,7 @@ use crate::{
 
 /// A permission.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PermissionDocument {
@@ -41,17 +43,24 @@ pub struct PermissionDocument {
     pub grants: Vec<GrantType>,
     /// When it was given (RFC 3339); null if nobody has kept that. Not read.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub created_at: Option<UnixTime>,
     /// From then on it counts no more (RFC 3339); null if it has no end.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub expires_at: Option<UnixTime>,
     /// When something was last granted by it, to the hour (RFC 3339); null if nothing was, as far
     /// as it is known. Not read.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub last_used_at: Option<UnixTime>,
     /// The name under which files say what it is. Only `apply` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<Name>,
+    /// The state that it shows. Not a member: HTTP has it as `ETag`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub revision: Revision,
 }
 
 fn jwt_bearer() -> Vec<GrantType> {
@@ -85,6 +94,7 @@ impl PermissionDocument {
             expires_at: permission.expires_at,
             last_used_at: permission.last_used_at,
             managed_by: permission.managed_by.clone(),
+            revision: permission.revision,
         }
     }
 

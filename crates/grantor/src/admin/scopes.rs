@@ -13,6 +13,7 @@ use crate::{
 
 /// What people are shown of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ScopeDocument {
@@ -33,6 +34,10 @@ pub struct ScopeDocument {
     /// The name under which files say what it is. Only `apply` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<Name>,
+    /// The state that it shows. Not a member: HTTP has it as `ETag`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub revision: Revision,
 }
 
 impl Document for ScopeDocument {
@@ -56,6 +61,7 @@ impl ScopeDocument {
             sensitive: text.sensitive,
             optional: text.optional,
             managed_by: text.managed_by.clone(),
+            revision: text.revision,
         }
     }
 

@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    registry::{Actor, Subject, SubjectFilter},
+    registry::{Actor, Revision, Subject, SubjectFilter},
     storage::{Cursor, Page, Registry},
     types::{Name, SubjectId},
 };
 
 /// What is registered about a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SubjectDocument {
@@ -30,10 +31,15 @@ pub struct SubjectDocument {
     pub enabled: bool,
     /// When it was registered (RFC 3339); null if nobody has kept that. Not read.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub created_at: Option<UnixTime>,
     /// The name under which files say what it is. Only `apply` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<Name>,
+    /// The state that it shows. Not a member: HTTP has it as `ETag`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub revision: Revision,
 }
 
 impl Document for SubjectDocument {
@@ -50,6 +56,7 @@ impl SubjectDocument {
             enabled: true,
             created_at: None,
             managed_by: None,
+            revision: Revision::default(),
         }
     }
 
@@ -60,6 +67,7 @@ impl SubjectDocument {
             enabled: subject.enabled,
             created_at: subject.created_at,
             managed_by: subject.managed_by.clone(),
+            revision: subject.revision,
         }
     }
 

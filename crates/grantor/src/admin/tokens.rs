@@ -16,6 +16,7 @@ use crate::{
 
 /// What a stored token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -27,6 +28,7 @@ pub enum TokenKind {
 
 /// What is stored of a token. No token can be made of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokenDocument {
@@ -48,14 +50,17 @@ pub struct TokenDocument {
     pub in_force: bool,
     /// When it was issued, or the family began (RFC 3339).
     #[serde(with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub issued_at: Option<UnixTime>,
     /// When it ends (RFC 3339).
     #[serde(with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub expires_at: Option<UnixTime>,
 }
 
 /// Which tokens are asked for: those that are all of what is set here, at least one of it.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TokenFilter {

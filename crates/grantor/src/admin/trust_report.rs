@@ -21,6 +21,7 @@ const MAX_REASONS: usize = 200;
 
 /// What became of the JWTs that a trust was asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustReport {
@@ -28,6 +29,7 @@ pub struct TrustReport {
     pub trust: Name,
     /// The first moment that is counted (RFC 3339); null for all that is kept.
     #[serde(with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub since: Option<UnixTime>,
     /// How many it took, while it counted.
     pub granted: u64,
@@ -48,6 +50,7 @@ pub struct TrustReport {
 
 /// One row that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustReason {
@@ -63,6 +66,7 @@ pub struct TrustReason {
     pub count: u64,
     /// When last (RFC 3339).
     #[serde(with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub last_seen: Option<UnixTime>,
 }
 

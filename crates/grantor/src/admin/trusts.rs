@@ -54,6 +54,7 @@ impl NewTrust {
 
 /// A trust that was registered, with what was registered along with it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MadeTrust {
     /// The trust.

@@ -29,6 +29,7 @@ static TYPES: [Cow<'static, str>; 2] = [
 ///
 /// Complete: RFC 7523 has two uses, and each is told apart wherever one is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Usage {
     /// `client_assertion` (RFC 7523 §2.2): it says which client is calling.

@@ -13,6 +13,7 @@ use crate::{
 
 /// What a row of a [`TrustCheck`] is about. Complete: these are what a trust compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimRule {
     /// A claim has a fixed value.

@@ -17,6 +17,7 @@ use crate::{
 
 /// Which audience a client may put into its client authentication JWT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AudiencePolicy {
@@ -29,6 +30,7 @@ pub enum AudiencePolicy {
 
 /// Which form of grant assertion a client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AssertionProfile {
@@ -42,6 +44,7 @@ pub enum AssertionProfile {
 
 /// Which access tokens a client gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenFormat {
@@ -55,6 +58,7 @@ pub enum TokenFormat {
 /// Whether a person is asked before a client acts for them. Complete: every use of it decides about
 /// each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ConsentPolicy {

@@ -136,6 +136,7 @@ pub struct Fetching {
 
 /// How `aud` has one of the audiences of an issuer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AudienceMatch {
@@ -148,6 +149,7 @@ pub enum AudienceMatch {
 
 /// How often a JWT may be used (RFC 7523 §3 (7)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ReplayPolicy {
@@ -162,6 +164,7 @@ pub enum ReplayPolicy {
 
 /// The template that something was made by. A later version of the template changes nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TemplateRef {
     /// Its name.

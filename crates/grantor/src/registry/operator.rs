@@ -7,6 +7,7 @@ use crate::types::SubjectId;
 
 /// The role of a subject. It ends with the subject, and a later subject of the same name has none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Operator {
     /// Whose it is.

@@ -8,6 +8,7 @@ use crate::types::Scope;
 
 /// What an operator may do: the greater holds the lesser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks at everything, and changes nothing.

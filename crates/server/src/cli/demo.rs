@@ -32,7 +32,7 @@ use crate::{
     app,
     backend::Place,
     config::{Config, Environment, LogFormat, Overrides},
-    http::{self, Listener, Proxy, Room},
+    http::{self, Front, Listener, Proxy, Room},
     metrics::Metrics,
     telemetry,
 };
@@ -140,7 +140,13 @@ impl Running {
         };
         let readiness = store.readiness.clone();
         Ok(Self {
-            serving: tokio::spawn(http::serve(listener, server, readiness, metrics, stopped)),
+            serving: tokio::spawn(http::serve(
+                listener,
+                Front::Server(server, None),
+                readiness,
+                metrics,
+                stopped,
+            )),
             admin: Administered::new(&config, store),
             stop,
         })

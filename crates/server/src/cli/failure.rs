@@ -10,11 +10,14 @@ use std::{
 };
 
 use grantor::{
-    admin::{self, Conflict, Fault, Named},
+    admin::{self, Fault},
+    client::TokenError,
     storage::StoreError,
     types::escaped,
 };
 use serde_json::json;
+
+use crate::admin::{Problem, RemoteError, Slug};
 
 /// What shells show for a command that SIGPIPE ended: the reader of its output has gone away, as
 /// `head` does.
@@ -98,23 +101,42 @@ pub fn within_time(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// The one place where what an operator's command came to has its exit code and its sentence.
+/// What an operator's command came to on this machine: as elsewhere, but for what the storage says.
 impl From<admin::Error> for Failure {
     fn from(error: admin::Error) -> Self {
         match &error {
-            admin::Error::Invalid(faults) => {
-                let faults: Vec<_> = faults.iter().map(fault).collect();
-                Self::usage(faults.join("; "))
-            }
             admin::Error::Store(_) => {
                 let source = std::error::Error::source(&error);
                 let source = source.map(|source| format!(": {source}"));
                 Self::failed(format!("{error}{}", source.unwrap_or_default()))
             }
-            _ => match remedy(&error) {
-                Some(remedy) => Self::failed(format_args!("{error}; {remedy}")),
-                None => Self::failed(error),
+            _ => Problem::from(&error).into(),
+        }
+    }
+}
+
+/// The one place where what an operator's command came to has its exit code and its sentence.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        match problem.slug {
+            Slug::Invalid | Slug::Malformed => {
+                let faults: Vec<_> = problem.errors.iter().map(fault).collect();
+                Self::usage(faults.join("; "))
+            }
+            _ => match remedy(&problem) {
+                Some(remedy) => Self::failed(format_args!("{problem}; {remedy}")),
+                None => Self::failed(problem),
             },
+        }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Problem(problem) => problem.into(),
+            RemoteError::Token(TokenError::Config(error)) => Self::usage(error),
+            error => Self::failed(error),
         }
     }
 }
@@ -126,24 +148,22 @@ impl From<StoreError> for Failure {
 }
 
 /// What can be done about it, by its flag or command.
-fn remedy(error: &admin::Error) -> Option<String> {
-    match error {
-        admin::Error::Exists(Named::Permission(..)) => Some("delete it first".to_owned()),
-        admin::Error::NotFound(Named::SigningKey(_)) => Some("see: grantor key list".to_owned()),
-        admin::Error::NotFound(Named::Change(_)) => Some("see: grantor changes list".to_owned()),
-        admin::Error::NotFound(Named::Issuer(_)) => Some("see: grantor issuer list".to_owned()),
-        admin::Error::NotFound(Named::Trust(_)) => Some("see: grantor trust list".to_owned()),
-        admin::Error::Conflict(Conflict::HasTrusts(..)) => {
-            Some("--cascade deletes them with it".to_owned())
+fn remedy(problem: &Problem) -> Option<&'static str> {
+    let resource = problem.resource.as_deref().unwrap_or_default();
+    Some(match (problem.slug, resource) {
+        (Slug::Exists, "permission") => "delete it first",
+        (Slug::NotFound, "signing_key") => "see: grantor key list",
+        (Slug::NotFound, "change") => "see: grantor changes list",
+        (Slug::NotFound, "issuer") => "see: grantor issuer list",
+        (Slug::NotFound, "trust") => "see: grantor trust list",
+        (Slug::InUse, "issuer") => "--cascade deletes them with it",
+        (Slug::State, "issuer_keys") => "--no-check registers it all the same",
+        (Slug::State, "client_secret") => {
+            "rotate with a shorter --overlap, or wait until one has ended (grantor client show)"
         }
-        admin::Error::Conflict(Conflict::NoKeys(..)) => {
-            Some("--no-check registers it all the same".to_owned())
-        }
-        admin::Error::Conflict(Conflict::TooManySecrets(client, ..)) => Some(format!(
-            "rotate with a shorter --overlap, or wait until one has ended (grantor client show {client})"
-        )),
-        _ => None,
-    }
+        (Slug::Managed, _) => "--override changes it all the same",
+        _ => return None,
+    })
 }
 
 /// The flags that give the members of documents.

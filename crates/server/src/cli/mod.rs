@@ -6,6 +6,7 @@ mod assertion;
 mod backup;
 mod changes;
 mod client;
+mod connection;
 mod credential;
 mod decisions;
 mod demo;

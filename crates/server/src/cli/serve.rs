@@ -18,9 +18,11 @@ use tokio::{
 
 use super::{Failure, Global};
 use crate::{
+    admin::Api,
     app,
+    backend::Backend,
     config::{Config, LastStart, Overrides, Purpose},
-    http::{self, Listener, Tls},
+    http::{self, Front, Listener, Tls},
     metrics::{self, Exposition, Metrics},
     person::end_unused,
     telemetry,
@@ -81,9 +83,16 @@ impl Serve {
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
         let stop = stop_or_end(stop, store.readiness.clone());
         tell_supervisor(NotifyState::Ready);
-        http::serve(listener, server, store.readiness.clone(), metrics, stop)
+        let api = Api::new(&config, &store, &server).map(Arc::new);
+        let admin = listen_for_admin(&config, &store, api.clone(), &metrics).await?;
+        let api = api.filter(|_| admin.is_none());
+        let front = Front::Server(server, api);
+        http::serve(listener, front, store.readiness.clone(), metrics, stop)
             .await
             .map_err(Failure::failed)?;
+        if let Some(admin) = admin {
+            admin.abort();
+        }
         if store.readiness.has_ended() {
             return Err(Failure::failed(
                 "the thread that writes the database has ended; the log says why; start the server anew",
@@ -166,6 +175,35 @@ async fn stop_or_end(stop: impl Future<Output = ()>, store: Arc<dyn Readiness>) 
         () = store.ended() => {}
     }
     tell_supervisor(NotifyState::Stopping);
+}
+
+/// Serves the admin API at a listener of its own, if there is an address for it.
+async fn listen_for_admin(
+    config: &Config,
+    store: &Backend,
+    api: Option<Arc<Api>>,
+    metrics: &Metrics,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let address = config.admin.as_ref().and_then(|admin| admin.listen);
+    let (Some(listen), Some(api)) = (address, api) else {
+        return Ok(None);
+    };
+    let own = Config {
+        listen,
+        ..config.clone()
+    };
+    let tls = load_tls(&own)?;
+    let listener = bind(&own, tls).await?;
+    let address = listener.local_addr().map_err(Failure::failed)?;
+    tracing::info!(%address, "admin API");
+    let (readiness, metrics) = (store.readiness.clone(), metrics.clone());
+    Ok(Some(tokio::spawn(async move {
+        let never = std::future::pending();
+        let served = http::serve(listener, Front::Admin(api), readiness, metrics, never).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the admin API has ended");
+        }
+    })))
 }
 
 /// Answers scrapes on a task of their own, if there is an address for them.

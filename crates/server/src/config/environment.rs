@@ -36,7 +36,7 @@ enum Kind {
 
 /// Every key of the file: its section, which is empty for those that stand before the first, its
 /// name and its kind. A test holds this against what the file may say.
-const KEYS: [(&str, &str, Kind); 45] = [
+const KEYS: [(&str, &str, Kind); 49] = [
     ("", "issuer", Kind::Text),
     ("", "listen", Kind::Text),
     ("", "master_key_file", Kind::Path),
@@ -82,6 +82,10 @@ const KEYS: [(&str, &str, Kind); 45] = [
     ("refresh", "idle_days", Kind::Whole),
     ("refresh", "days", Kind::Whole),
     ("refresh", "retry_seconds", Kind::Whole),
+    ("admin", "enabled", Kind::Truth),
+    ("admin", "listen", Kind::Text),
+    ("admin", "url", Kind::Text),
+    ("admin", "requests_per_minute", Kind::Whole),
 ];
 
 /// A variable that cannot be used.

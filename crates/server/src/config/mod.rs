@@ -1,6 +1,7 @@
 //! Configuration: `grantor.toml`, then the environment, then flags, over safe defaults. Everything
 //! is checked at start; an error names the key and the remedy.
 
+mod admin;
 mod environment;
 mod last_start;
 mod observe;
@@ -27,7 +28,7 @@ use grantor_stores::sqlite::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::{
-    environment::Environment, last_start::LastStart, outgoing::OutgoingConfig, person::PersonConfig,
+    admin::AdminConfig, environment::Environment, last_start::LastStart, outgoing::OutgoingConfig, person::PersonConfig,
 };
 use self::{
     environment::{EnvironmentError, Laid},
@@ -87,6 +88,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// Whether people sign in here.
     pub person: Option<PersonConfig>,
+    /// Whether the admin API is served.
+    pub admin: Option<AdminConfig>,
     #[cfg(feature = "otel")]
     pub otel: Option<http::Uri>,
 }
@@ -284,9 +287,11 @@ impl Config {
         )]
         let otel = observe::otel(raw.otel)?;
         let person = person::person(raw.person, raw.code, raw.refresh, &issuer, raw.profile)?;
+        let admin = admin::admin(raw.admin, &issuer, listen, &proxy)?;
         Ok(Self {
             issuer,
             listen,
+            admin,
             master_key_file: raw.master_key_file,
             proxy,
             outgoing: outgoing::outgoing(raw.outgoing)?,

@@ -37,6 +37,7 @@ pub struct RawConfig {
     pub person: Option<Person>,
     pub code: Option<Code>,
     pub refresh: Option<Refresh>,
+    pub admin: Admin,
 }
 
 impl Default for RawConfig {
@@ -61,6 +62,7 @@ impl Default for RawConfig {
             person: None,
             code: None,
             refresh: None,
+            admin: Admin::default(),
         }
     }
 }
@@ -273,6 +275,26 @@ impl Default for Refresh {
             idle_days: 30,
             days: 365,
             retry_seconds: 10,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    pub enabled: Option<bool>,
+    pub listen: Option<SocketAddr>,
+    pub url: Option<String>,
+    pub requests_per_minute: u32,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            listen: None,
+            url: None,
+            requests_per_minute: 600,
         }
     }
 }

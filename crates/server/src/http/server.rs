@@ -19,7 +19,7 @@ use super::{
     guests::Guest,
     workers::Workers,
 };
-use crate::{metrics::Metrics, telemetry::panics};
+use crate::{admin::Api, metrics::Metrics, telemetry::panics};
 
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -28,7 +28,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// started.
 pub async fn serve(
     listener: Listener,
-    server: AuthorizationServer,
+    front: Front,
     store: Arc<dyn Readiness>,
     metrics: Metrics,
     stop: impl Future<Output = ()>,
@@ -37,7 +37,7 @@ pub async fn serve(
     let following = listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
     let places = Places::new(listener.room, listener.guests.clone());
     let answering = Arc::new(Answering {
-        server,
+        front,
         store,
         metrics,
         proxy: listener.proxy.clone(),
@@ -71,9 +71,49 @@ pub async fn serve(
     Ok(())
 }
 
+/// What a listener answers for.
+#[derive(Clone)]
+pub enum Front {
+    /// The authorization server, and the admin API where it is there too.
+    Server(AuthorizationServer, Option<Arc<Api>>),
+    /// The admin API alone.
+    Admin(Arc<Api>),
+}
+
+impl Front {
+    async fn respond(&self, request: Request<Coming>) -> Response<Body> {
+        let path = request.uri().path();
+        match self {
+            Self::Server(_, Some(api)) | Self::Admin(api) if api.is_at(path) => {
+                api.respond(request).await
+            }
+            Self::Server(server, _) => server.respond(request).await,
+            Self::Admin(_) => plain(StatusCode::NOT_FOUND, r#"{"error":"not_found"}"#),
+        }
+    }
+
+    /// Drops fields of a head that nothing reads. The API reads fields of its own.
+    fn forget_unread<B>(&self, request: &mut Request<B>) {
+        match self {
+            Self::Server(_, Some(api)) if api.is_at(request.uri().path()) => {}
+            Self::Server(server, _) => server.forget_unread(request.headers_mut()),
+            Self::Admin(_) => {}
+        }
+    }
+
+    /// What requests are counted under.
+    fn endpoint_name(&self, path: &str) -> Option<&'static str> {
+        match self {
+            Self::Server(_, Some(api)) | Self::Admin(api) if api.is_at(path) => Some("admin"),
+            Self::Server(server, _) => server.endpoint_name(path),
+            Self::Admin(_) => None,
+        }
+    }
+}
+
 /// What every connection answers with.
 struct Answering {
-    server: AuthorizationServer,
+    front: Front,
     store: Arc<dyn Readiness>,
     metrics: Metrics,
     proxy: Arc<Proxy>,
@@ -104,7 +144,7 @@ impl Answering {
         if let Some(origin) = sender.and_then(Origin::of) {
             request.extensions_mut().insert(origin);
         }
-        self.server.forget_unread(request.headers_mut());
+        self.front.forget_unread(&mut request);
         let request = request.map(|body| Coming::new(body, guest));
         Ok(Box::pin(self.clone().answer(request, place)))
     }
@@ -138,7 +178,7 @@ impl Answering {
         match request.uri().path() {
             "/health/live" if reads => live(&*self.store),
             "/health/ready" if reads => ready(&*self.store).await,
-            _ => self.server.respond(request).await,
+            _ => self.front.respond(request).await,
         }
     }
 
@@ -146,7 +186,7 @@ impl Answering {
     fn endpoint_name(&self, path: &str) -> &'static str {
         match path {
             "/health/live" | "/health/ready" => "health",
-            _ => self.server.endpoint_name(path).unwrap_or("unknown"),
+            _ => self.front.endpoint_name(path).unwrap_or("unknown"),
         }
     }
 }

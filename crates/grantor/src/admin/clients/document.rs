@@ -22,7 +22,7 @@ use crate::{
     clock::UnixTime,
     registry::{
         AssertionProfile, AudiencePolicy, Client, ClientKey, ClientMetadata, ConsentPolicy,
-        TokenFormat, algorithm_name, is_default, seconds,
+        Revision, TokenFormat, algorithm_name, is_default, seconds,
     },
     types::{
         AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Name, RedirectUri,
@@ -40,6 +40,7 @@ const GRANT_TYPES: &str = "grant_types";
 /// What is registered about a client: what `client show` prints, and what a registration is read
 /// from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ClientDocument {
@@ -56,6 +57,7 @@ pub struct ClientDocument {
         skip_serializing_if = "Option::is_none",
         with = "algorithm_name"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub token_endpoint_auth_signing_alg: Option<Algorithm>,
     /// The grants it may use. [`ClientDocument::parse`] has a default for each method.
     #[serde(default)]
@@ -89,15 +91,18 @@ pub struct ClientDocument {
     pub consent: ConsentPolicy,
     /// How long a person's permission lasts, in seconds; until withdrawn if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub permission_lifetime: Option<Duration>,
     /// Where it publishes its public keys (RFC 7591 §2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub jwks_uri: Option<Url>,
     /// Whether it authenticates by the JWT of an issuer, as trusts say.
     #[serde(default, skip_serializing_if = "is_default")]
     pub federated: bool,
     /// When it was registered (RFC 3339). Not read: a registration keeps its own.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub created_at: Option<UnixTime>,
     /// The name under which files say what it is. Only `apply` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,19 +116,26 @@ pub struct ClientDocument {
     /// Until when each secret works. Not read: the server makes secrets.
     #[serde(default)]
     pub secrets: Vec<SecretEntry>,
+    /// The state that it shows. Not a member: HTTP has it as `ETag`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub revision: Revision,
 }
 
 /// A JWK Set of public keys (RFC 7517 §5). Keys in it that are for others, for encryption or of an
 /// unknown type, are not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PublicJwks {
     /// The keys.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>"))]
     pub keys: Vec<Jwk>,
 }
 
 /// What is registered about a key beside the JWK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct KeyEntry {
@@ -131,6 +143,7 @@ pub struct KeyEntry {
     pub name: String,
     /// From then on it is refused (RFC 3339); never if null.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub expires_at: Option<UnixTime>,
     /// Why it verifies nothing. Not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,11 +152,13 @@ pub struct KeyEntry {
 
 /// What is shown of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecretEntry {
     /// From then on it is refused (RFC 3339); never if null.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub expires_at: Option<UnixTime>,
 }
 
@@ -194,6 +209,7 @@ impl ClientDocument {
             secrets: secrets
                 .map(|expires_at| SecretEntry { expires_at })
                 .collect(),
+            revision: client.revision(),
             ..Self::of_metadata(client.metadata())
         }
     }
@@ -243,6 +259,7 @@ impl ClientDocument {
             jwks: PublicJwks::default(),
             keys: Vec::new(),
             secrets: Vec::new(),
+            revision: Revision::default(),
         }
     }
 

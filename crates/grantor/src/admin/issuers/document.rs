@@ -21,8 +21,8 @@ use crate::{
     assertion::ServerIdentity,
     clock::UnixTime,
     registry::{
-        AudienceMatch, ClientKey, Fetching, KeyOrigin, ReplayPolicy, TemplateRef, TrustedIssuer,
-        UploadedKey, whole_seconds,
+        AudienceMatch, ClientKey, Fetching, KeyOrigin, ReplayPolicy, Revision, TemplateRef,
+        TrustedIssuer, UploadedKey, whole_seconds,
     },
     types::{ClaimPath, IssuerId, Name},
 };
@@ -32,6 +32,7 @@ pub(super) const KEYS: &str = "keys";
 
 /// What is registered about an issuer: what `issuer show` prints, and what an issuer is read from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IssuerDocument {
@@ -59,15 +60,18 @@ pub struct IssuerDocument {
     pub audience_match: AudienceMatch,
     /// The signature algorithms that it uses.
     #[serde(default = "usual_algorithms", with = "names")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub algorithms: Vec<Algorithm>,
     /// What `typ` may be beside `JWT`.
     #[serde(default)]
     pub types: Vec<String>,
     /// From `iat` to `exp`, and from now to `exp`, at most, in seconds.
     #[serde(default = "usual_lifetime", with = "whole_seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub max_lifetime: Duration,
     /// How far its clock may be off, in seconds.
     #[serde(default = "usual_leeway", with = "whole_seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub leeway: Duration,
     /// How often a JWT may be used: `once`, `once-by-digest` or `reusable`.
     #[serde(default)]
@@ -83,6 +87,7 @@ pub struct IssuerDocument {
     pub bearer_token_file: Option<PathBuf>,
     /// Internal networks where its documents may be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub allow_internal: Vec<IpNet>,
     /// The template that it was made by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,17 +98,24 @@ pub struct IssuerDocument {
         skip_serializing_if = "Option::is_none",
         with = "time::optional"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub tokens_since: Option<UnixTime>,
     /// When it was registered (RFC 3339). Not read.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub created_at: Option<UnixTime>,
     /// The name under which files say what it is. Only `apply` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<Name>,
+    /// The state that it shows. Not a member: HTTP has it as `ETag`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub revision: Revision,
 }
 
 /// Where the keys of an issuer come from: exactly one of these members.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct KeysDocument {
@@ -112,6 +124,7 @@ pub struct KeysDocument {
     pub discovery: Option<DiscoveryDocument>,
     /// A JWK Set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub jwks_uri: Option<Url>,
     /// Keys that an operator uploads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,16 +142,19 @@ pub struct KeysDocument {
 
 /// Keys that are found by the issuer's metadata.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DiscoveryDocument {
     /// Where the metadata is, if at neither of its usual places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub metadata_url: Option<Url>,
 }
 
 /// A SPIFFE bundle.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum BundleDocument {
@@ -150,6 +166,7 @@ pub enum BundleDocument {
 
 /// What is registered about an uploaded key beside the JWK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct UploadedEntry {
@@ -157,9 +174,11 @@ pub struct UploadedEntry {
     pub name: String,
     /// When it was uploaded (RFC 3339).
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub added_at: Option<UnixTime>,
     /// From then on it is refused (RFC 3339); never if null.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub expires_at: Option<UnixTime>,
     /// Why it verifies nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -274,6 +293,7 @@ impl IssuerDocument {
             tokens_since: None,
             created_at: None,
             managed_by: None,
+            revision: Revision::default(),
         }
     }
 
@@ -300,7 +320,7 @@ impl IssuerDocument {
             tokens_since,
             created_at,
             managed_by,
-            revision: _,
+            revision,
         } = issuer.clone();
         let own = ServerIdentity::new(terms.issuer.clone());
         let is_own = |audience: &&String| {
@@ -329,6 +349,7 @@ impl IssuerDocument {
             tokens_since,
             created_at: Some(created_at),
             managed_by,
+            revision,
         }
     }
 

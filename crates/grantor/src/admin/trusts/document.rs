@@ -14,14 +14,15 @@ use crate::{
     assertion::Usage,
     clock::UnixTime,
     registry::{
-        ClaimCopy, Condition, Match, Mode, Pin, PinValue, SubjectMapping, TemplateRef, Trust,
-        seconds,
+        ClaimCopy, Condition, Match, Mode, Pin, PinValue, Revision, SubjectMapping, TemplateRef,
+        Trust, seconds,
     },
     types::{ClaimPath, ClientId, IssuerId, Name, Scope},
 };
 
 /// What is registered about a trust: what `trust show` prints, and what a trust is read from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustDocument {
@@ -56,6 +57,7 @@ pub struct TrustDocument {
     pub resources: Vec<String>,
     /// How long access tokens live at most, in seconds; as long as the server's if absent.
     #[serde(with = "seconds", default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub lifetime: Option<Duration>,
     /// Whether access tokens end with the JWT.
     #[serde(default)]
@@ -77,10 +79,15 @@ pub struct TrustDocument {
     pub allowed_lints: Vec<String>,
     /// When it was registered (RFC 3339). Not read.
     #[serde(default, with = "time::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub created_at: Option<UnixTime>,
     /// The name under which files say what it is. Only `apply` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<Name>,
+    /// The state that it shows. Not a member: HTTP has it as `ETag`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub revision: Revision,
 }
 
 fn grant() -> Vec<Usage> {
@@ -89,6 +96,7 @@ fn grant() -> Vec<Usage> {
 
 /// Whether the client of a trust authenticates beside the JWT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
     /// It may: what it sends is checked.
@@ -101,6 +109,7 @@ pub enum ClientAuth {
 /// A claim and the value that it has to have: `equals` a string, an integer or a boolean, or
 /// `contains` a string.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "RawPin", try_from = "RawPin")]
 #[non_exhaustive]
 pub struct PinDocument {
@@ -118,6 +127,7 @@ impl PinDocument {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawPin {
     claim: ClaimPath,
@@ -175,6 +185,7 @@ impl From<Pin> for PinDocument {
 
 /// A claim that is a string, and the glob that all of it has to match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MatchDocument {
@@ -199,6 +210,7 @@ impl From<Match> for MatchDocument {
 
 /// A claim that is copied into access tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CopyDocument {
@@ -263,6 +275,7 @@ impl TrustDocument {
             allowed_lints: Vec::new(),
             created_at: None,
             managed_by: None,
+            revision: Revision::default(),
         }
     }
 
@@ -289,7 +302,7 @@ impl TrustDocument {
             allowed_lints,
             created_at,
             managed_by,
-            revision: _,
+            revision,
         } = trust.clone();
         let copies = claims.into_iter();
         Self {
@@ -317,6 +330,7 @@ impl TrustDocument {
             allowed_lints,
             created_at: Some(created_at),
             managed_by,
+            revision,
         }
     }
 

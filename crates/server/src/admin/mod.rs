@@ -1,0 +1,138 @@
+//! The server's administration: every operation once, for `/admin/v1`, for commands on the machine
+//! and for those that come from elsewhere.
+
+mod administration;
+mod answer;
+mod caller;
+mod clients;
+mod content;
+mod etag;
+mod handler;
+mod listed;
+mod openapi;
+mod operation;
+mod parameters;
+mod problem;
+mod remote;
+mod router;
+mod segment;
+
+use std::sync::Arc;
+
+use grantor::{
+    registry::{Actor, Role},
+    server::AuthorizationServer,
+};
+
+pub use self::{
+    administration::{Administration, CLOCK, terms},
+    caller::Caller,
+    content::{Content, PatchOf},
+    etag::{Precondition, etag},
+    listed::Listed,
+    openapi::ProblemDocument,
+    operation::{Answered, Input, Operation, Portion, Route},
+    parameters::{NoQuery, Parameters, Query, written},
+    problem::{Problem, Slug},
+    remote::{Remote, RemoteError},
+    segment::{Segments, name_of, path_of, segment_of},
+};
+use self::handler::{Handler, Handles};
+use crate::{backend::Backend, config::Config, throttle::RequestBudgets};
+
+/// Below the issuer: where the interface is, and the resource that its tokens are for.
+pub const PATH: &str = "admin/v1";
+
+/// The name of the interface in decisions and metrics.
+pub const NAME: &str = "admin";
+
+/// The interface.
+pub struct Api {
+    config: Arc<Config>,
+    store: Backend,
+    server: AuthorizationServer,
+    /// Where it is: the path of a request, and the URL.
+    path: String,
+    base: String,
+    /// The audience of its tokens.
+    resource: String,
+    routes: matchit::Router<usize>,
+    /// The operations at each path.
+    operations: Vec<Vec<Box<dyn Handler>>>,
+    openapi: String,
+    budgets: RequestBudgets,
+}
+
+impl Api {
+    /// That of a server, on its store.
+    pub fn new(config: &Config, store: &Backend, server: &AuthorizationServer) -> Option<Self> {
+        let admin = config.admin.as_ref()?;
+        let base = format!("{}/{PATH}", admin.url.as_deref().unwrap_or(config.issuer.as_str()));
+        let (routes, operations) = by_path(operations());
+        let every = operations.iter().flatten().map(|handler| &**handler);
+        let openapi = openapi::document(&base, every);
+        Some(Self {
+            config: Arc::new(config.clone()),
+            store: store.clone(),
+            server: server.clone(),
+            path: config.issuer.endpoint_path(PATH),
+            resource: config.issuer.endpoint(PATH),
+            base,
+            routes,
+            operations,
+            openapi,
+            budgets: RequestBudgets::new(admin.requests_per_minute),
+        })
+    }
+
+    /// The use cases, for a caller of this role.
+    fn administration(
+        &self,
+        role: Role,
+        actor: Actor,
+        precondition: Precondition,
+        overrides: bool,
+    ) -> Administration {
+        let _ = (role, precondition, overrides);
+        Administration::new(self.config.clone(), self.store.clone(), actor)
+            .of_server(self.server.clone())
+    }
+}
+
+/// Files operations under their paths.
+fn by_path(
+    handlers: Vec<Box<dyn Handler>>,
+) -> (matchit::Router<usize>, Vec<Vec<Box<dyn Handler>>>) {
+    let mut routes = matchit::Router::new();
+    let mut operations: Vec<Vec<Box<dyn Handler>>> = Vec::new();
+    for handler in handlers {
+        let path = handler.route().path;
+        let known = operations
+            .iter_mut()
+            .find(|known| known.first().is_some_and(|first| first.route().path == path));
+        match known {
+            Some(known) => known.push(handler),
+            None => {
+                routes
+                    .insert(path, operations.len())
+                    .expect("paths of operations are different");
+                operations.push(vec![handler]);
+            }
+        }
+    }
+    (routes, operations)
+}
+
+/// Every operation.
+fn operations() -> Vec<Box<dyn Handler>> {
+    macro_rules! operations {
+        ($($operation:ty),* $(,)?) => { vec![$(Handles::<$operation>::boxed()),*] };
+    }
+    operations![
+        clients::ListClients,
+        clients::CreateClient,
+        clients::ShowClient,
+        clients::UpdateClient,
+        clients::DeleteClient,
+    ]
+}

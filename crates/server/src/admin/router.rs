@@ -1,0 +1,206 @@
+//! `/admin/v1`: from a request to its operation, and from what that came to, to the answer.
+
+use bytes::Bytes;
+use grantor::{
+    registry::{Actor, Way},
+    server::{Body, Sender},
+};
+use http::{HeaderMap, Method, Response, header, request::Parts};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+
+use super::{
+    Api, Caller, Problem, Slug,
+    answer::{self, Rejected},
+    handler::{Asked, Handler},
+    name_of,
+};
+
+/// The header with the reason of a change, percent-encoded.
+pub const REASON: &str = "grantor-reason";
+/// Longest reason in octets.
+const LONGEST_REASON: usize = 1024;
+
+type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Api {
+    /// Whether this path is one of the interface.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.below(path).is_some()
+    }
+
+    /// What is behind `/admin/v1` in a path: nothing, or a path of its own.
+    fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(&*self.path)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    }
+
+    /// Answers a request.
+    pub async fn respond<B>(&self, request: http::Request<B>) -> Response<Body>
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<BodyError>,
+    {
+        let (head, body) = request.into_parts();
+        let below = self.below(head.uri.path()).unwrap_or_default();
+        let decided = match self.document(below, &head.method) {
+            Some(document) => document,
+            None => Box::pin(self.decide(&head, below, body)).await,
+        };
+        decided.unwrap_or_else(|rejected| self.reject(&head, rejected))
+    }
+
+    /// What is the same for everybody: the OpenAPI document, and the pages of problems.
+    fn document(&self, below: &str, method: &Method) -> Option<Result<Response<Body>, Rejected>> {
+        let slug = below.strip_prefix("/problems/").and_then(Slug::named);
+        let document = match (below, slug) {
+            ("/openapi.json", _) => answer::json(&self.openapi),
+            (_, Some(slug)) => answer::text(&format!("{}\n\n{}\n", slug.title(), slug.explanation())),
+            _ => return None,
+        };
+        Some(match *method {
+            Method::GET => Ok(document),
+            _ => Err(Rejected::method("GET".to_owned())),
+        })
+    }
+
+    async fn decide<B>(
+        &self,
+        head: &Parts,
+        below: &str,
+        body: B,
+    ) -> Result<Response<Body>, Rejected>
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<BodyError>,
+    {
+        let found = self.routes.at(below).map_err(|_| nothing_here())?;
+        let handlers = &self.operations[*found.value];
+        let handler = handlers
+            .iter()
+            .find(|handler| handler.route().verb.method() == head.method)
+            .ok_or_else(|| Rejected::method(methods(handlers)))?;
+        let names = found.params.iter().map(|(_, value)| name_of(value));
+        let names: Option<Vec<String>> = names.collect();
+        let caller = self.authenticate(head).await?;
+        let answered = async {
+            self.check_budget(&caller)?;
+            caller.check(handler.route().needs)?;
+            let asked = Asked {
+                names: names.ok_or_else(nothing_here)?,
+                body: read(head, body, handler.body()).await?,
+                actor: actor(head, &caller)?,
+                head,
+                caller: &caller,
+            };
+            handler.answer(self, asked).await
+        };
+        match answered.await {
+            Ok(answer) => Ok(answer),
+            Err(rejected) => Err(rejected.bearing(caller.token)),
+        }
+    }
+}
+
+fn nothing_here() -> Problem {
+    Problem::new(Slug::NotFound, "there is nothing here")
+}
+
+/// The methods at a path, for `Allow`.
+fn methods(handlers: &[Box<dyn Handler>]) -> String {
+    let methods: Vec<_> = handlers
+        .iter()
+        .map(|handler| handler.route().verb.method().to_string())
+        .collect();
+    methods.join(", ")
+}
+
+/// The actor of what a request changes.
+fn actor(head: &Parts, caller: &Caller) -> Result<Actor, Problem> {
+    let mut actor = Actor::new(caller.who(), Way::Api).in_request(caller.request.as_str());
+    if let Some(Sender(address)) = head.extensions.get::<Sender>() {
+        actor = actor.from_address(*address);
+    }
+    actor.reason = reason(&head.headers)?;
+    Ok(actor)
+}
+
+fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let wrong = || {
+        let detail = "Grantor-Reason is no percent-encoded text of at most 1024 octets on one line";
+        Problem::new(Slug::Malformed, detail)
+    };
+    let Some(value) = headers.get(REASON) else {
+        return Ok(None);
+    };
+    let text = percent_decode_str(value.to_str().map_err(|_| wrong())?).decode_utf8();
+    let text = text.map_err(|_| wrong())?;
+    match text.len() <= LONGEST_REASON && !text.chars().any(char::is_control) {
+        true => Ok(Some(text.into_owned())),
+        false => Err(wrong()),
+    }
+}
+
+/// Reads what an operation takes: so many octets, and whether they may be a merge patch.
+async fn read<B>(
+    head: &Parts,
+    body: B,
+    takes: Option<(usize, MediaTypes)>,
+) -> Result<Bytes, Problem>
+where
+    B: http_body::Body + Send,
+    B::Error: Into<BodyError>,
+{
+    let (largest, media_types) = takes.unwrap_or((0, MediaTypes::None));
+    let body = std::pin::pin!(Limited::new(body, largest)).collect().await;
+    let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+        true if largest == 0 => malformed("this takes no body"),
+        true => Problem::new(
+            Slug::TooLarge,
+            format!("the body has more than {} KiB", largest / 1024),
+        ),
+        false => malformed("the body did not come whole"),
+    })?;
+    let body = body.to_bytes();
+    media_types.check(&head.headers)?;
+    Ok(body)
+}
+
+fn malformed(detail: &str) -> Problem {
+    Problem::new(Slug::Malformed, detail)
+}
+
+/// What the body of an operation may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaTypes {
+    /// There is none.
+    None,
+    /// `application/json`
+    Json,
+    /// That, or `application/merge-patch+json`.
+    Patch,
+}
+
+impl MediaTypes {
+    fn check(self, headers: &HeaderMap) -> Result<(), Problem> {
+        if self == Self::None {
+            return Ok(());
+        }
+        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+        let only = types.next().filter(|_| types.next().is_none());
+        let essence = only.and_then(|value| value.to_str().ok()?.split(';').next());
+        let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
+        let is_taken = match &*essence {
+            "application/json" => true,
+            "application/merge-patch+json" => self == Self::Patch,
+            _ => false,
+        };
+        match is_taken && !headers.contains_key(header::CONTENT_ENCODING) {
+            true => Ok(()),
+            false => Err(Problem::new(
+                Slug::MediaType,
+                "send the body as application/json, named once, without a content encoding",
+            )),
+        }
+    }
+}
