@@ -13,6 +13,7 @@ use grantor::{
 };
 
 use crate::{
+    admin,
     backend::Backend,
     config::{Config, OutgoingConfig, PersonConfig},
     metrics::Metrics,
@@ -43,6 +44,10 @@ pub fn build_server_by(
         token_lifetime: config.token.lifetime,
         default_audience: config.token.audience.clone(),
         resources: config.token.resources.clone(),
+        admin_resource: config
+            .admin
+            .is_some()
+            .then(|| config.issuer.endpoint(admin::PATH)),
         ..Settings::of(config.assertion.profile)
     };
     if let Some(person) = &config.person {

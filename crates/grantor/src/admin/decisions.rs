@@ -24,7 +24,10 @@ const PORTION: u32 = 256;
 pub struct DecisionDocument {
     /// The decision.
     #[serde(flatten)]
-    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "serde_json::Map<String, serde_json::Value>")
+    )]
     pub decision: Decision,
     /// The client.
     pub nearest_client: Option<ClientId>,

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     clock::UnixTime,
     registry::{
-        Actor, Client, Origin, Permission, PermissionFilter, PermissionId, Resource as _,
-        Revision, Subject,
+        Actor, Client, Origin, Permission, PermissionFilter, PermissionId, Resource as _, Revision,
+        Subject,
     },
     storage::{Change, Cursor, Page, Registry, StoreError},
     types::{ClientId, GrantType, Name, Scope, SubjectId},

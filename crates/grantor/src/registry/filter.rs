@@ -24,6 +24,7 @@ pub trait Filter<R>:
 
 /// Which clients are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ClientFilter {
@@ -44,6 +45,7 @@ pub struct ClientFilter {
     pub consent: Option<ConsentPolicy>,
     /// Those with a key or a secret that ends before this time, or has ended.
     #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub ends_before: Option<UnixTime>,
     /// Those that may get scopes of the server's own, or not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +84,7 @@ fn has_power(scope: &Scope) -> bool {
 
 /// Which subjects are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SubjectFilter {
@@ -101,6 +104,7 @@ impl Filter<Subject> for SubjectFilter {
 
 /// Which permissions are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PermissionFilter {
@@ -116,6 +120,7 @@ pub struct PermissionFilter {
     /// Those that were not given, and by which nothing was granted, since the hour of this time, as
     /// far as it is known.
     #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub unused_since: Option<UnixTime>,
 }
 
@@ -138,6 +143,7 @@ impl Filter<Permission> for PermissionFilter {
 
 /// Which issuers are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IssuerFilter {
@@ -162,6 +168,7 @@ impl Filter<TrustedIssuer> for IssuerFilter {
 
 /// Which trusts are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustFilter {
@@ -194,6 +201,7 @@ impl Filter<Trust> for TrustFilter {
 
 /// Which scopes of the catalogue are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ScopeFilter {
@@ -210,6 +218,7 @@ impl Filter<ScopeText> for ScopeFilter {
 
 /// Which operators are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OperatorFilter {

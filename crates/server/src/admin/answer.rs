@@ -11,7 +11,9 @@ use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Answered, Api, NAME, Problem, ProblemDocument, Route, Slug, etag, path_of};
+use super::{
+    Answered, Api, NAME, Problem, ProblemDocument, Route, Slug, content::SELF, etag, path_of,
+};
 
 /// A problem, and what is private about it.
 #[derive(Debug)]
@@ -91,13 +93,23 @@ impl Rejected {
     fn refusal(&self) -> Refusal {
         let slug = self.problem.slug;
         let (code, rule, blame) = match slug {
-            Slug::Unauthenticated if self.had_token => {
-                (ErrorCode::INVALID_TOKEN, Rule::AccessToken, Blame::FailedProof)
-            }
+            Slug::Unauthenticated if self.had_token => (
+                ErrorCode::INVALID_TOKEN,
+                Rule::AccessToken,
+                Blame::FailedProof,
+            ),
             Slug::Unauthenticated => (ErrorCode::INVALID_TOKEN, Rule::AccessToken, Blame::NoProof),
             Slug::InsufficientScope => (ErrorCode::INSUFFICIENT_SCOPE, Rule::Role, Blame::None),
-            Slug::SlowDown => (ErrorCode::TEMPORARILY_UNAVAILABLE, Rule::Throttled, Blame::None),
-            Slug::Busy => (ErrorCode::TEMPORARILY_UNAVAILABLE, Rule::Storage, Blame::None),
+            Slug::SlowDown => (
+                ErrorCode::TEMPORARILY_UNAVAILABLE,
+                Rule::Throttled,
+                Blame::None,
+            ),
+            Slug::Busy => (
+                ErrorCode::TEMPORARILY_UNAVAILABLE,
+                Rule::Storage,
+                Blame::None,
+            ),
             Slug::Broken => (ErrorCode::SERVER_ERROR, Rule::Defect, Blame::None),
             _ => (ErrorCode::INVALID_REQUEST, Rule::Form, Blame::None),
         };
@@ -105,7 +117,9 @@ impl Rejected {
             Some(cause) => cause.to_string(),
             None => self.problem.to_string(),
         };
-        Refusal::new(code, rule, slug.title()).because(cause).blaming(blame)
+        Refusal::new(code, rule, slug.title())
+            .because(cause)
+            .blaming(blame)
     }
 }
 
@@ -153,7 +167,7 @@ impl Api {
         let place = place.map(|place| format!("{}{place}", self.base));
         let mut document = serde_json::to_value(&document).expect("documents have texts for keys");
         if let (Value::Object(members), Some(place)) = (&mut document, &place) {
-            members.insert("self".to_owned(), place.as_str().into());
+            members.insert(SELF.to_owned(), place.as_str().into());
         }
         let mut response = match document {
             Value::Null => empty(),
@@ -207,7 +221,9 @@ impl Api {
         }
         let token = rejected.token.as_ref();
         let refusal = rejected.refusal();
-        let recorded = self.server.record_refusal(NAME, &head.extensions, token, refusal);
+        let recorded = self
+            .server
+            .record_refusal(NAME, &head.extensions, token, refusal);
         match recorded {
             (id, told) if rejected.retry_after.is_none() => match told.retry() {
                 Some(Retry::TooMany(wait)) => (id, Rejected::wait(wait.as_secs() + 1)),
@@ -235,7 +251,10 @@ fn challenge(rejected: &Rejected) -> Option<HeaderValue> {
         Slug::Unauthenticated => Some(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
         Slug::InsufficientScope => {
             let role = rejected.problem.needed?;
-            let text = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", role.scope());
+            let text = format!(
+                "Bearer error=\"insufficient_scope\", scope=\"{}\"",
+                role.scope()
+            );
             Some(header_value(&text))
         }
         _ => None,

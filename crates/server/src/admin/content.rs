@@ -149,10 +149,12 @@ impl<D: JsonSchema + 'static> Content for PatchOf<D> {
 /// The member names none for which there are key pairs.
 pub fn algorithm(member: &str, name: &Value) -> Result<Algorithm, Problem> {
     let algorithm = name.as_str().and_then(Algorithm::from_name);
-    algorithm.filter(|algorithm| !algorithm.is_mac()).ok_or_else(|| {
-        let fault = Fault::new(member, "expected ES256, RS256, PS256, ES384 or Ed25519");
-        Problem::at_fault(Slug::Invalid, vec![fault])
-    })
+    algorithm
+        .filter(|algorithm| !algorithm.is_mac())
+        .ok_or_else(|| {
+            let fault = Fault::new(member, "expected ES256, RS256, PS256, ES384 or Ed25519");
+            Problem::at_fault(Slug::Invalid, vec![fault])
+        })
 }
 
 /// What [`algorithm`] reads.

@@ -40,7 +40,9 @@ impl Precondition {
             }
             for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
                 let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-                let opaque = opaque.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+                let opaque = opaque
+                    .strip_prefix('"')
+                    .and_then(|tag| tag.strip_suffix('"'));
                 let opaque = opaque.ok_or_else(wrong)?;
                 states.extend(revision(opaque).filter(|_| !tag.starts_with("W/")));
             }

@@ -24,6 +24,7 @@ use grantor::{
     server::AuthorizationServer,
 };
 
+use self::handler::{Handler, Handles};
 pub use self::{
     administration::{Administration, CLOCK, terms},
     caller::Caller,
@@ -37,7 +38,6 @@ pub use self::{
     remote::{Remote, RemoteError},
     segment::{Segments, name_of, path_of, segment_of},
 };
-use self::handler::{Handler, Handles};
 use crate::{backend::Backend, config::Config, throttle::RequestBudgets};
 
 /// Below the issuer: where the interface is, and the resource that its tokens are for.
@@ -67,7 +67,10 @@ impl Api {
     /// That of a server, on its store.
     pub fn new(config: &Config, store: &Backend, server: &AuthorizationServer) -> Option<Self> {
         let admin = config.admin.as_ref()?;
-        let base = format!("{}/{PATH}", admin.url.as_deref().unwrap_or(config.issuer.as_str()));
+        let base = format!(
+            "{}/{PATH}",
+            admin.url.as_deref().unwrap_or(config.issuer.as_str())
+        );
         let (routes, operations) = by_path(operations());
         let every = operations.iter().flatten().map(|handler| &**handler);
         let openapi = openapi::document(&base, every);
@@ -107,9 +110,11 @@ fn by_path(
     let mut operations: Vec<Vec<Box<dyn Handler>>> = Vec::new();
     for handler in handlers {
         let path = handler.route().path;
-        let known = operations
-            .iter_mut()
-            .find(|known| known.first().is_some_and(|first| first.route().path == path));
+        let known = operations.iter_mut().find(|known| {
+            known
+                .first()
+                .is_some_and(|first| first.route().path == path)
+        });
         match known {
             Some(known) => known.push(handler),
             None => {

@@ -4,7 +4,7 @@ use grantor::{admin::Fault, registry::Role};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{Content, Handler, Operation, Portion, Problem, Route, Slug};
+use super::{Content, Handler, Operation, Portion, Problem, Route, Slug, content::SELF};
 
 /// What is said of an operation.
 pub struct Described {
@@ -26,7 +26,10 @@ impl Described {
 
 /// The members of a query's type, each of which is a parameter.
 fn query_parameters(schema: &Value) -> Vec<Value> {
-    let members = schema["properties"].as_object().cloned().unwrap_or_default();
+    let members = schema["properties"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let parameter = |(name, schema): (String, Value)| {
         let description = schema["description"].clone();
         json!({"name": name, "in": "query", "description": description, "schema": schema})
@@ -42,14 +45,24 @@ pub fn document<'h>(base: &str, handlers: impl Iterator<Item = &'h dyn Handler>)
     let mut schemas = settings.into_generator();
     let problem = schemas.subschema_for::<ProblemDocument>();
     let mut paths = Map::new();
+    let mut placed = Vec::new();
     for handler in handlers {
         let route = handler.route();
         let described = handler.describe(&mut schemas);
+        placed.extend(
+            described.answer.as_value()["$ref"]
+                .as_str()
+                .map(str::to_owned),
+        );
         let path = paths
             .entry(route.path)
             .or_insert_with(|| json!({"parameters": names(route.path)}));
         let method = route.verb.method().as_str().to_ascii_lowercase();
         path[method] = operation(&route, described, &problem);
+    }
+    let mut definitions = schemas.take_definitions(true);
+    for name in placed.iter().filter_map(|place| place.rsplit('/').next()) {
+        say_where(definitions.get_mut(name));
     }
     let document = json!({
         "openapi": "3.1.0",
@@ -62,7 +75,7 @@ pub fn document<'h>(base: &str, handlers: impl Iterator<Item = &'h dyn Handler>)
         "security": [{"token": []}],
         "paths": paths,
         "components": {
-            "schemas": schemas.take_definitions(true),
+            "schemas": definitions,
             "securitySchemes": {"token": {
                 "type": "http",
                 "scheme": "bearer",
@@ -73,8 +86,19 @@ pub fn document<'h>(base: &str, handlers: impl Iterator<Item = &'h dyn Handler>)
     document.to_string()
 }
 
+/// Answers about a resource say where it is.
+fn say_where(schema: Option<&mut Value>) {
+    let members = schema.and_then(|schema| schema["properties"].as_object_mut());
+    if let Some(members) = members {
+        let place = json!({"type": "string", "description": "Where it is."});
+        members.insert(SELF.to_owned(), place);
+    }
+}
+
 fn names(path: &str) -> Vec<Value> {
-    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let names = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let parameter = |name| {
         json!({
             "name": name,
@@ -98,7 +122,10 @@ fn operation(route: &Route, described: Described, problem: &Schema) -> Value {
     if route.is_change {
         let overrides = "Change what a file manages all the same.";
         parameters.push(json!({"name": "override", "in": "query", "description": overrides, "schema": {"type": "boolean"}}));
-        parameters.push(header("Grantor-Reason", "Why, percent-encoded; kept with the change."));
+        parameters.push(header(
+            "Grantor-Reason",
+            "Why, percent-encoded; kept with the change.",
+        ));
         parameters.push(header("If-Match", "The ETag of the state that is changed."));
     }
     let mut operation = json!({
@@ -127,7 +154,9 @@ fn responses(route: &Route, answer: Schema, problem: &Schema) -> Value {
     let is_nothing = answer.as_value()["type"] == "null";
     let done = match is_nothing {
         true => json!({"description": "Done."}),
-        false => json!({"description": "Done.", "content": {"application/json": {"schema": answer}}}),
+        false => {
+            json!({"description": "Done.", "content": {"application/json": {"schema": answer}}})
+        }
     };
     let status = match is_nothing {
         true => "204".to_owned(),
@@ -141,7 +170,11 @@ fn responses(route: &Route, answer: Schema, problem: &Schema) -> Value {
             "content": {"application/problem+json": {"schema": problem}},
         });
         if let Some(before) = responses.get(&status) {
-            let title = format!("{} / {}", before["description"].as_str().unwrap_or_default(), slug.title());
+            let title = format!(
+                "{} / {}",
+                before["description"].as_str().unwrap_or_default(),
+                slug.title()
+            );
             response["description"] = title.into();
         }
         responses.insert(status, response);

@@ -8,7 +8,10 @@ use url::form_urlencoded;
 use super::{Portion, Problem, Route, Slug};
 
 /// What a query says.
-pub trait Parameters: Serialize + DeserializeOwned + JsonSchema + Default + Send + Sync + 'static {}
+pub trait Parameters:
+    Serialize + DeserializeOwned + JsonSchema + Default + Send + Sync + 'static
+{
+}
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Default + Send + Sync + 'static> Parameters
     for T

@@ -110,26 +110,126 @@ impl Slug {
     fn row(self) -> (&'static str, StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Malformed => ("malformed", S::BAD_REQUEST, "The request cannot be read", "The body is no JSON, has a member twice, or the query has a parameter that is unknown or makes no sense. `errors` says where."),
-            Self::Unauthenticated => ("unauthenticated", S::UNAUTHORIZED, "An access token is needed", "Send `Authorization: Bearer TOKEN` with an access token of this server whose audience is the admin API alone: ask the token endpoint with `resource=ISSUER/admin/v1` and a scope such as `grantor:read`. A token that has expired or was revoked, or whose client was disabled, is refused alike."),
-            Self::InsufficientScope => ("insufficient_scope", S::FORBIDDEN, "The role does not suffice", "`needed` names the scope. A reader looks, an editor changes, and an owner also changes whatever gives power over the server. The token, its client and the subject that it is about all have to have it."),
-            Self::NotFound => ("not_found", S::NOT_FOUND, "There is nothing of this name", "Names in paths are one percent-encoded segment, or `~` and base64url of the name."),
-            Self::Method => ("method", S::METHOD_NOT_ALLOWED, "The method is not allowed here", "The header `Allow` names those that are."),
-            Self::Exists => ("exists", S::CONFLICT, "The name is taken", "Clients and subjects share their names, and an issuer's `iss` is no client."),
-            Self::InUse => ("in_use", S::CONFLICT, "Others depend on it", "Remove those first, or along with it where the operation says how."),
-            Self::Managed => ("managed", S::CONFLICT, "A file says how this is", "Change the file and apply it; or add `override=true`, and the next apply changes it back."),
-            Self::LastKey => ("last_key", S::CONFLICT, "This is the client's last key", "Add another key first, or choose another client authentication method."),
-            Self::LastOwner => ("last_owner", S::CONFLICT, "This is the last owner", "Make another owner first. A command on the machine of the database can do without."),
-            Self::SignsNow => ("signs_now", S::CONFLICT, "This key signs tokens now", "Rotate first: the key that comes then signs, and this one can be revoked."),
-            Self::State => ("state", S::CONFLICT, "Not in this state", "`detail` says what is in the way, and what to do first."),
-            Self::Changed => ("changed", S::PRECONDITION_FAILED, "It was changed meanwhile", "Read it again, and send its new `ETag`."),
-            Self::MovedOn => ("moved_on", S::PRECONDITION_FAILED, "What the plan was made from has changed", "Make a new plan, and read it."),
-            Self::TooLarge => ("too_large", S::PAYLOAD_TOO_LARGE, "The body is too long", "A body has at most 64 KiB, that of `apply` 16 MiB."),
-            Self::MediaType => ("media_type", S::UNSUPPORTED_MEDIA_TYPE, "The body is of another media type", "Send `Content-Type: application/json`, once and without a content encoding; for PATCH `application/merge-patch+json` will do."),
-            Self::Invalid => ("invalid", S::UNPROCESSABLE_ENTITY, "It makes no sense", "`errors` names each member that is wrong as a JSON Pointer, and what to do."),
-            Self::SlowDown => ("slow_down", S::TOO_MANY_REQUESTS, "Too many requests", "`Retry-After` says when to go on."),
-            Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Not now", "The storage is busy or out of reach. Nothing was changed unless `detail` says otherwise; the same request may succeed later."),
-            Self::Broken => ("broken", S::INTERNAL_SERVER_ERROR, "The server is at fault", "The server's log says why, under the id in `instance`."),
+            Self::Malformed => (
+                "malformed",
+                S::BAD_REQUEST,
+                "The request cannot be read",
+                "The body is no JSON, has a member twice, or the query has a parameter that is unknown or makes no sense. `errors` says where.",
+            ),
+            Self::Unauthenticated => (
+                "unauthenticated",
+                S::UNAUTHORIZED,
+                "An access token is needed",
+                "Send `Authorization: Bearer TOKEN` with an access token of this server whose audience is the admin API alone: ask the token endpoint with `resource=ISSUER/admin/v1` and a scope such as `grantor:read`. A token that has expired or was revoked, or whose client was disabled, is refused alike.",
+            ),
+            Self::InsufficientScope => (
+                "insufficient_scope",
+                S::FORBIDDEN,
+                "The role does not suffice",
+                "`needed` names the scope. A reader looks, an editor changes, and an owner also changes whatever gives power over the server. The token, its client and the subject that it is about all have to have it.",
+            ),
+            Self::NotFound => (
+                "not_found",
+                S::NOT_FOUND,
+                "There is nothing of this name",
+                "Names in paths are one percent-encoded segment, or `~` and base64url of the name.",
+            ),
+            Self::Method => (
+                "method",
+                S::METHOD_NOT_ALLOWED,
+                "The method is not allowed here",
+                "The header `Allow` names those that are.",
+            ),
+            Self::Exists => (
+                "exists",
+                S::CONFLICT,
+                "The name is taken",
+                "Clients and subjects share their names, and an issuer's `iss` is no client.",
+            ),
+            Self::InUse => (
+                "in_use",
+                S::CONFLICT,
+                "Others depend on it",
+                "Remove those first, or along with it where the operation says how.",
+            ),
+            Self::Managed => (
+                "managed",
+                S::CONFLICT,
+                "A file says how this is",
+                "Change the file and apply it; or add `override=true`, and the next apply changes it back.",
+            ),
+            Self::LastKey => (
+                "last_key",
+                S::CONFLICT,
+                "This is the client's last key",
+                "Add another key first, or choose another client authentication method.",
+            ),
+            Self::LastOwner => (
+                "last_owner",
+                S::CONFLICT,
+                "This is the last owner",
+                "Make another owner first. A command on the machine of the database can do without.",
+            ),
+            Self::SignsNow => (
+                "signs_now",
+                S::CONFLICT,
+                "This key signs tokens now",
+                "Rotate first: the key that comes then signs, and this one can be revoked.",
+            ),
+            Self::State => (
+                "state",
+                S::CONFLICT,
+                "Not in this state",
+                "`detail` says what is in the way, and what to do first.",
+            ),
+            Self::Changed => (
+                "changed",
+                S::PRECONDITION_FAILED,
+                "It was changed meanwhile",
+                "Read it again, and send its new `ETag`.",
+            ),
+            Self::MovedOn => (
+                "moved_on",
+                S::PRECONDITION_FAILED,
+                "What the plan was made from has changed",
+                "Make a new plan, and read it.",
+            ),
+            Self::TooLarge => (
+                "too_large",
+                S::PAYLOAD_TOO_LARGE,
+                "The body is too long",
+                "A body has at most 64 KiB, that of `apply` 16 MiB.",
+            ),
+            Self::MediaType => (
+                "media_type",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "The body is of another media type",
+                "Send `Content-Type: application/json`, once and without a content encoding; for PATCH `application/merge-patch+json` will do.",
+            ),
+            Self::Invalid => (
+                "invalid",
+                S::UNPROCESSABLE_ENTITY,
+                "It makes no sense",
+                "`errors` names each member that is wrong as a JSON Pointer, and what to do.",
+            ),
+            Self::SlowDown => (
+                "slow_down",
+                S::TOO_MANY_REQUESTS,
+                "Too many requests",
+                "`Retry-After` says when to go on.",
+            ),
+            Self::Busy => (
+                "busy",
+                S::SERVICE_UNAVAILABLE,
+                "Not now",
+                "The storage is busy or out of reach. Nothing was changed unless `detail` says otherwise; the same request may succeed later.",
+            ),
+            Self::Broken => (
+                "broken",
+                S::INTERNAL_SERVER_ERROR,
+                "The server is at fault",
+                "The server's log says why, under the id in `instance`.",
+            ),
         }
     }
 }
@@ -210,9 +310,7 @@ impl From<&admin::Error> for Problem {
     fn from(error: &admin::Error) -> Self {
         let text = error.to_string();
         match error {
-            admin::Error::NotFound(named) => {
-                Self::new(Slug::NotFound, text).about(kind_of(named))
-            }
+            admin::Error::NotFound(named) => Self::new(Slug::NotFound, text).about(kind_of(named)),
             admin::Error::Exists(named) => Self::new(Slug::Exists, text).about(kind_of(named)),
             admin::Error::Invalid(faults) => Self::at_fault(Slug::Invalid, faults.clone()),
             admin::Error::Conflict(conflict) => of_conflict(conflict, text),

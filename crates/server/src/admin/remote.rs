@@ -67,7 +67,12 @@ pub enum RemoteError {
 
 impl Remote {
     /// The server of this issuer, whose interface is at an origin of its own where one is named.
-    pub fn new(issuer: &str, origin: Option<&str>, tokens: TokenSource, fetch: Arc<dyn Fetch>) -> Self {
+    pub fn new(
+        issuer: &str,
+        origin: Option<&str>,
+        tokens: TokenSource,
+        fetch: Arc<dyn Fetch>,
+    ) -> Self {
         Self {
             base: format!("{}/{PATH}", origin.unwrap_or(issuer)),
             resource: format!("{issuer}/{PATH}"),

@@ -55,7 +55,9 @@ impl Api {
         let slug = below.strip_prefix("/problems/").and_then(Slug::named);
         let document = match (below, slug) {
             ("/openapi.json", _) => answer::json(&self.openapi),
-            (_, Some(slug)) => answer::text(&format!("{}\n\n{}\n", slug.title(), slug.explanation())),
+            (_, Some(slug)) => {
+                answer::text(&format!("{}\n\n{}\n", slug.title(), slug.explanation()))
+            }
             _ => return None,
         };
         Some(match *method {

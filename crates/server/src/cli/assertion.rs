@@ -67,6 +67,11 @@ pub struct Mint {
 }
 
 impl AssertionCommand {
+    /// Whether it may be done at a server elsewhere.
+    pub fn may_be_elsewhere(&self) -> bool {
+        matches!(self, Self::Explain(_))
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self {
             Self::Mint(command) => command.run(global).await,

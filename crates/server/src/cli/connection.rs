@@ -3,13 +3,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use grantor::{
-    client::TokenSource,
-    credential::KeyFile,
-    remote::HttpFetch,
-};
+use grantor::{client::TokenSource, credential::KeyFile, remote::HttpFetch};
 
-use super::{Failure, credential::{BareKey, ClientCredential}};
+use super::{
+    Failure,
+    credential::{BareKey, ClientCredential},
+};
 use crate::admin::{Administration, Input, Listed, Operation, Portion, Remote};
 
 /// Where operations are done.

@@ -29,7 +29,12 @@ mod template;
 mod token;
 mod trust;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
@@ -47,7 +52,9 @@ use rustix::process::getuid;
 pub use failure::Failure;
 pub use output::Output;
 
+use self::connection::Connection;
 use crate::{
+    admin::Administration,
     backend::{Backend, Place},
     config::{Config, Environment, LogFormat, Overrides},
     telemetry,
@@ -99,6 +106,15 @@ pub struct Global {
     /// Print JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Do it at the server of this key file, by its API, instead of on the database of this machine
+    #[arg(long = "as", global = true, value_name = "KEYFILE", env = "GRANTOR_AS")]
+    key_file: Option<PathBuf>,
+    /// Origin of that API, where it has a listener of its own [default: the issuer's]
+    #[arg(long, global = true, value_name = "URL", requires = "key_file")]
+    admin_url: Option<String>,
+    /// Change what a file manages all the same (grantor apply)
+    #[arg(long = "override", global = true)]
+    overrides: bool,
     /// Why, for a command that changes something: kept with the change (grantor changes)
     #[arg(long, global = true, value_name = "TEXT", value_parser = parse::reason)]
     reason: Option<String>,
@@ -182,6 +198,11 @@ impl Cli {
                 "--reason is kept with a change, and this command makes none; leave it out",
             ));
         }
+        if global.key_file.is_some() && !self.command.may_be_elsewhere() {
+            return Err(Failure::usage(
+                "--as is for commands about what is registered; this one is done on this machine: leave it out",
+            ));
+        }
         match self.command {
             Command::Demo(command) => command.run(&global).await,
             Command::Serve(command) => command.run(&global).await,
@@ -207,6 +228,31 @@ impl Cli {
 }
 
 impl Command {
+    /// Whether it may be done at a server elsewhere.
+    fn may_be_elsewhere(&self) -> bool {
+        match self {
+            Self::Client(_)
+            | Self::Subject(_)
+            | Self::Permission(_)
+            | Self::Scope(_)
+            | Self::Issuer(_)
+            | Self::Trust(_)
+            | Self::Template(_)
+            | Self::Key(_)
+            | Self::Decisions(_)
+            | Self::Changes(_)
+            | Self::Statistics(_) => true,
+            Self::Assertion(command) => command.may_be_elsewhere(),
+            Self::Token(command) => command.may_be_elsewhere(),
+            Self::Demo(_)
+            | Self::Serve(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Doctor(_)
+            | Self::Health(_) => false,
+        }
+    }
+
     /// Whether it changes what is registered, and each change is on record.
     fn is_change(&self) -> bool {
         match self {
@@ -254,6 +300,46 @@ impl Global {
         let config = self.start()?;
         let store = self.open_store(&config, Create::Never, Upkeep::ByOthers)?;
         Ok((config, store))
+    }
+
+    /// The server that the command is about, which has to be there.
+    fn connect(&self) -> Result<Connection, Failure> {
+        match &self.key_file {
+            Some(path) => self.elsewhere(path),
+            None => {
+                let (config, store) = self.open()?;
+                Ok(self.here(config, store))
+            }
+        }
+    }
+
+    /// As [`Global::connect`], for what may make a new database on this machine.
+    fn connect_or_create(&self) -> Result<Connection, Failure> {
+        match &self.key_file {
+            Some(path) => self.elsewhere(path),
+            None => {
+                let config = self.start()?;
+                let store = self.open_or_create(&config)?;
+                Ok(self.here(config, store))
+            }
+        }
+    }
+
+    /// The server elsewhere whose client this key file is of.
+    fn elsewhere(&self, key_file: &Path) -> Result<Connection, Failure> {
+        Self::start_log()?;
+        let mut remote = connection::elsewhere(key_file, self.admin_url.as_deref())?;
+        remote.reason.clone_from(&self.reason);
+        remote.overrides = self.overrides;
+        Ok(Connection::There(Box::new(remote)))
+    }
+
+    /// The server of the database on this machine.
+    fn here(&self, config: Config, store: Backend) -> Connection {
+        let mut actor = Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command);
+        actor.reason.clone_from(&self.reason);
+        let admin = Administration::new(Arc::new(config), store, actor);
+        Connection::Here(Box::new(admin))
     }
 
     /// As [`Global::open`], for the use cases.

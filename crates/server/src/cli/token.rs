@@ -83,6 +83,11 @@ pub enum GrantName {
 }
 
 impl Token {
+    /// Whether it may be done at a server elsewhere: what is stored is listed there.
+    pub fn may_be_elsewhere(&self) -> bool {
+        self.command.is_some()
+    }
+
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         if let Some(TokenCommand::List(command)) = self.command {
             return command.run(global).await;

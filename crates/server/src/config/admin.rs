@@ -34,13 +34,24 @@ pub fn admin(
         .filter(|requests| requests.get() <= 1_000_000)
         .ok_or_else(|| {
             let problem = "is not between 1 and 1000000";
-            value_of("admin.requests_per_minute", raw.requests_per_minute, problem)
+            value_of(
+                "admin.requests_per_minute",
+                raw.requests_per_minute,
+                problem,
+            )
         })?;
-    if let Some(listen) = raw.listen.filter(|own| own.port() == listen.port() && own.port() != 0) {
+    if let Some(listen) = raw
+        .listen
+        .filter(|own| own.port() == listen.port() && own.port() != 0)
+    {
         let problem = "is the port of the server itself; choose another, or leave it out and set enabled = true";
         return Err(value_of("admin.listen", listen, problem));
     }
-    let url = raw.url.as_deref().map(|url| origin(url, issuer)).transpose()?;
+    let url = raw
+        .url
+        .as_deref()
+        .map(|url| origin(url, issuer))
+        .transpose()?;
     if url.is_some() && raw.listen.is_none() {
         let problem = "names the origin of a listener of its own, and there is none; add listen under [admin]";
         return Err(value("admin.url", problem));
@@ -73,11 +84,18 @@ fn origin(text: &str, issuer: &Issuer) -> Result<String, ConfigError> {
         return Err(wrong("is no origin: leave out the path"));
     }
     let of_issuer = Url::parse(issuer.as_str()).expect("an issuer is a URL");
-    let (host, parent) = (own.host_str().unwrap_or_default(), of_issuer.host_str().unwrap_or_default());
-    let is_below = host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.'));
+    let (host, parent) = (
+        own.host_str().unwrap_or_default(),
+        of_issuer.host_str().unwrap_or_default(),
+    );
+    let is_below = host
+        .strip_suffix(parent)
+        .is_some_and(|rest| rest.ends_with('.'));
     match host == parent || is_below {
         true => Ok(text.to_owned()),
-        false => Err(wrong(&format!("is not on {parent}, the host of the issuer, or below it"))),
+        false => Err(wrong(&format!(
+            "is not on {parent}, the host of the issuer, or below it"
+        ))),
     }
 }
 
@@ -86,7 +104,12 @@ mod tests {
     use super::*;
     use crate::http::Chain;
 
-    fn read(change: impl FnOnce(&mut raw::Admin), issuer: &str, listen: &str, proxy: &Proxy) -> Result<Option<AdminConfig>, ConfigError> {
+    fn read(
+        change: impl FnOnce(&mut raw::Admin),
+        issuer: &str,
+        listen: &str,
+        proxy: &Proxy,
+    ) -> Result<Option<AdminConfig>, ConfigError> {
         let mut raw = raw::Admin::default();
         change(&mut raw);
         let issuer = Issuer::parse(issuer).expect("an issuer");
@@ -121,11 +144,20 @@ mod tests {
             };
             read(set, "https://as.example", "0.0.0.0:443", &Proxy::Absent)
         };
-        for good in [None, Some("https://as.example:8443"), Some("https://admin.as.example")] {
+        for good in [
+            None,
+            Some("https://as.example:8443"),
+            Some("https://admin.as.example"),
+        ] {
             let config = at("10.0.0.1:8443", good).expect("usable").expect("served");
             assert_eq!(config.url.as_deref(), good);
         }
-        for bad in ["https://other.example", "https://evilas.example", "https://as.example/x", "http://as.example"] {
+        for bad in [
+            "https://other.example",
+            "https://evilas.example",
+            "https://as.example/x",
+            "http://as.example",
+        ] {
             assert!(at("10.0.0.1:8443", Some(bad)).is_err(), "{bad}");
         }
         assert!(at("10.0.0.1:443", None).is_err());

@@ -129,7 +129,10 @@ pub struct ClientDocument {
 #[non_exhaustive]
 pub struct PublicJwks {
     /// The keys.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")
+    )]
     pub keys: Vec<Jwk>,
 }
 
