@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use grantor::{
     jose::base64url_decode,
     registry::{
-        Actor, Client, ClientError, ClientMetadata, ConsentPolicy, Permission, PermissionId, Role,
-        Subject, SubjectMapping, TokenFormat, Trust,
+        Actor, Client, ClientError, ClientMetadata, ConsentPolicy, Operator, Permission,
+        PermissionId, Role, Subject, SubjectMapping, TokenFormat, Trust,
     },
     server::{
         AccessToken, Attempt, AuthorizationServer, Blame, Builder, ErrorCode, Outcome, Refusal,
         Sender, Settings, Throttle,
     },
-    storage::{Registries, RoleSource, StoreError},
+    storage::{FromRegistry, MemoryStore, Registries, Registry, RoleSource, StoreError},
     types::{AuthMethod, ClientId, GrantType, Issuer, Rule, SubjectId},
 };
 use grantor_testkit::{
@@ -432,6 +432,30 @@ async fn m003_nobody_is_asked_for_consent_where_there_is_none_to_give() {
         is_beyond(&answer, name, "of the admin API");
         assert_eq!(answer.consent_uri(), None, "{name}");
     }
+    // Nor for what nobody can say yes to: all that is left at other resources is no scope.
+    let permissions = place.world.store.permissions();
+    for (registered, is_asked) in [("grantor:admin read", true), (OWN, false)] {
+        place
+            .change(APP, |metadata| metadata.scope = scope(registered))
+            .await;
+        let nothing = Permission::new(client(&app), subject("bert"), Some(scope(READ)));
+        permissions
+            .create(nothing, &by())
+            .await
+            .expect("a permission");
+        let jwt = app.jwt().text("sub", "bert").sign(&app.key);
+        let answer = place.world.send(&app.form(&jwt)).await;
+        assert_eq!(answer.consent_uri().is_some(), is_asked, "{registered}");
+        assert_eq!(answer.body.get("scope"), None, "{registered}");
+        let nothing = PermissionId::by_operator(client(&app), subject("bert"));
+        permissions
+            .delete(&nothing, &by())
+            .await
+            .expect("a permission");
+    }
+    place
+        .change(APP, |metadata| metadata.scope = scope("grantor:admin read"))
+        .await;
     // What a person has said yes to names no power, whatever is in the record.
     let grants = vec![GrantType::JWT_BEARER];
     let yes = Permission::consented(
@@ -440,7 +464,6 @@ async fn m003_nobody_is_asked_for_consent_where_there_is_none_to_give() {
         scope("grantor:read read"),
         grants,
     );
-    let permissions = place.world.store.permissions();
     permissions.create(yes, &by()).await.expect("a permission");
     let answer = place
         .world
@@ -571,6 +594,29 @@ async fn m004_without_operators_and_with_a_registry_that_fails_no_subject_has_a_
     );
 }
 
+#[tokio::test]
+async fn m004_roles_come_from_the_registry_of_operators() {
+    let store = Arc::new(MemoryStore::new());
+    let roles = FromRegistry::new(store.clone());
+    for name in ["alice", "bob"] {
+        let new = Subject::new(subject(name));
+        store
+            .subjects()
+            .create(new, &by())
+            .await
+            .expect("a new name");
+    }
+    let operators: &dyn Registry<Operator> = &*store;
+    let editor = Operator::new(subject("alice"), Role::Editor);
+    operators.create(editor, &by()).await.expect("an operator");
+    let role = async |name| roles.role(&subject(name)).await.expect("memory");
+    assert_eq!(role("alice").await, Some(Role::Editor));
+    assert_eq!((role("bob").await, role("nobody").await), (None, None));
+    let deleted = operators.delete(&subject("alice"), &by()).await;
+    deleted.expect("an operator");
+    assert_eq!(role("alice").await, None);
+}
+
 async fn trusted(world: &World, registered: &str, change: impl FnOnce(&mut Trust)) -> ThirdParty {
     let idp = world.third_party("idp", |_| ()).await;
     let mut deployer = metadata("deployer", AuthMethod::NONE);
@@ -699,6 +745,36 @@ async fn m013_of_a_trust_for_registered_subjects_permission_and_role_have_to_nam
     assert_eq!(role(&world, &token).await, Some(Some(Role::Editor)));
     roles.set(who, None);
     assert_eq!(role(&world, &token).await, Some(None));
+}
+
+#[tokio::test]
+async fn m004_ma07_a_trust_that_names_less_leaves_less_in_tokens_at_hand() {
+    let (world, _) = world();
+    let idp = trusted(&world, OWN, |trust| {
+        trust.scope = scope(OWN);
+        trust.resources = vec![ADMIN.to_owned()];
+    })
+    .await;
+    let form = presenting(&idp).with("resource", ADMIN).with("scope", OWN);
+    let token = world.send(&form).await.granted("control").to_owned();
+    let trusts = world.store.trust_registry();
+    let name = "ci".parse().expect("a name");
+    for (named, left) in [
+        (OWN, Some(Role::Owner)),
+        (READ, Some(Role::Reader)),
+        ("read", None),
+        (OWN, Some(Role::Owner)),
+    ] {
+        let changed = |trust: &Trust| {
+            let mut changed = trust.clone();
+            changed.scope = scope(named);
+            Ok::<_, StoreError>(changed)
+        };
+        trusts.change(&name, &by(), changed).await.expect("known");
+        assert_eq!(role(&world, &token).await, Some(left), "{named}");
+    }
+    trusts.delete(&name, &by()).await.expect("known");
+    assert!(held(&world, &token).await.is_none());
 }
 
 #[tokio::test]
@@ -874,8 +950,11 @@ async fn m013_an_assertion_is_explained_by_the_scope_that_it_may_not_have() {
         .iter()
         .find(|check| check.rule == Rule::Scope);
     let row = row.expect("a row");
-    assert_eq!(row.expected, "the client is registered for grantor:read");
-    assert_eq!(row.got, "also \"grantor:admin\"");
+    let got = "also \"grantor:admin\"; the client is registered for grantor:read";
+    assert_eq!(
+        (&*row.expected, &*row.got),
+        ("no more power than each limit allows", got)
+    );
     let answer = world.send(&asking(&party).with("scope", READ)).await;
     answer.granted("control");
 }
@@ -927,7 +1006,7 @@ fn m003_the_admin_api_is_no_other_resource() {
     let build = |change: fn(&mut Settings)| {
         let mut settings = settings();
         change(&mut settings);
-        let store = Arc::new(grantor::storage::MemoryStore::new());
+        let store = Arc::new(MemoryStore::new());
         let issuer = Issuer::parse(ISSUER).expect("an issuer");
         let builder: Builder = AuthorizationServer::builder(issuer).store(store).standard();
         builder.settings(settings).build()

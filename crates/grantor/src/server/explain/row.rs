@@ -171,8 +171,8 @@ fn policy(error: &PolicyError) -> Failing {
             .expected("none of the server's own scopes")
             .got(format_args!("{got:?}")),
         PolicyError::BeyondPower { beyond, limits } => Failing::at(Place::Own)
-            .expected(limits)
-            .got(format_args!("also {beyond:?}")),
+            .expected("no more power than each limit allows")
+            .got(format_args!("also {beyond:?}; {limits}")),
         PolicyError::UnknownResource(got) => resource()
             .expected("a resource that is served")
             .got(format_args!("{got:?}")),
