@@ -92,13 +92,18 @@ impl Rejected {
     /// What the record of decisions says of it.
     fn refusal(&self) -> Refusal {
         let slug = self.problem.slug;
+        // Anybody can ask for what is not there.
+        let blame = match self.token {
+            Some(_) => Blame::None,
+            None => Blame::NoProof,
+        };
         let (code, rule, blame) = match slug {
             Slug::Unauthenticated if self.had_token => (
                 ErrorCode::INVALID_TOKEN,
                 Rule::AccessToken,
                 Blame::FailedProof,
             ),
-            Slug::Unauthenticated => (ErrorCode::INVALID_TOKEN, Rule::AccessToken, Blame::NoProof),
+            Slug::Unauthenticated => (ErrorCode::INVALID_TOKEN, Rule::AccessToken, blame),
             Slug::InsufficientScope => (ErrorCode::INSUFFICIENT_SCOPE, Rule::Role, Blame::None),
             Slug::SlowDown => (
                 ErrorCode::TEMPORARILY_UNAVAILABLE,
@@ -111,7 +116,7 @@ impl Rejected {
                 Blame::None,
             ),
             Slug::Broken => (ErrorCode::SERVER_ERROR, Rule::Defect, Blame::None),
-            _ => (ErrorCode::INVALID_REQUEST, Rule::Form, Blame::None),
+            _ => (ErrorCode::INVALID_REQUEST, Rule::Form, blame),
         };
         let cause = match &self.cause {
             Some(cause) => cause.to_string(),

@@ -57,7 +57,9 @@ impl<Q: Parameters> Query<Q> {
                 AFTER if route.is_list => portion.after = Some(value.into_owned()),
                 LIMIT if route.is_list => portion.limit = limit(&value)?,
                 OVERRIDE if route.is_change => overrides = truth(&value)?,
-                _ => drop(own.append_pair(&name, &value)),
+                _ => {
+                    own.append_pair(&name, &value);
+                }
             }
             seen.push(name);
         }
@@ -77,9 +79,9 @@ pub fn written(parameters: &impl Parameters, portion: Option<&Portion>, override
     let mut query = form_urlencoded::Serializer::new(own);
     if let Some(Portion { after, limit }) = portion {
         query.append_pair(LIMIT, &limit.to_string());
-        after
-            .iter()
-            .for_each(|after| drop(query.append_pair(AFTER, after)));
+        if let Some(after) = after {
+            query.append_pair(AFTER, after);
+        }
     }
     if overrides {
         query.append_pair(OVERRIDE, "true");

@@ -276,7 +276,10 @@ impl Config {
         )?;
         let tls = raw.tls.map(tls).transpose()?;
         if overrides.purpose == Purpose::Serve {
-            check_listen(&issuer, listen, &proxy, tls.as_ref())?;
+            check_listen("listen", &issuer, listen, &proxy, tls.as_ref())?;
+            if let Some(own) = raw.admin.listen {
+                check_listen("admin.listen", &issuer, own, &proxy, tls.as_ref())?;
+            }
         }
         #[cfg_attr(
             not(feature = "otel"),
@@ -366,6 +369,7 @@ fn tls(raw: raw::Tls) -> Result<TlsConfig, ConfigError> {
 
 /// RFC 6749 §3.2: credentials never travel in the clear, and the issuer is the way they travel.
 fn check_listen(
+    key: &'static str,
     issuer: &Issuer,
     listen: SocketAddr,
     proxy: &Proxy,
@@ -377,7 +381,7 @@ fn check_listen(
                 "{listen} is reachable from outside without TLS; listen on a loopback address, or name a certificate under [tls], or \
                  set behind_proxy = true (--behind-proxy) if a proxy in front of it terminates TLS"
             );
-            Err(value("listen", problem))
+            Err(value(key, problem))
         }
         (Proxy::Absent, Some(_)) if issuer.as_str().starts_with("http:") => Err(value_of(
             "issuer",
