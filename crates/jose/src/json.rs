@@ -40,6 +40,17 @@ pub fn parse(input: &[u8]) -> Result<Value, JsonError> {
         .map(Value::from)
 }
 
+/// As [`parse_object`], for a document of an operator that has this many members and array elements
+/// at most.
+///
+/// # Errors
+/// [`JsonError`] as for [`parse_object`], beyond `max_items` instead of [`MAX_ITEMS`].
+pub fn parse_large_object(input: &[u8], max_items: usize) -> Result<Object, JsonError> {
+    let budget = Budget::of(max_items);
+    let outermost = Outermost(Strict::outermost(&budget), PhantomData::<Members<'_>>);
+    budget.read(input, outermost).map(Object::from)
+}
+
 /// As [`parse_object`], for whoever needs a few members of it: what has no escapes stays in the
 /// input.
 pub(crate) fn members(input: &[u8]) -> Result<Members<'_>, JsonError> {
@@ -175,8 +186,12 @@ struct Budget {
 
 impl Budget {
     fn full() -> Self {
+        Self::of(MAX_ITEMS)
+    }
+
+    fn of(items: usize) -> Self {
         Self {
-            items: Cell::new(MAX_ITEMS),
+            items: Cell::new(items),
             broken: Cell::new(None),
         }
     }

@@ -6,6 +6,7 @@ mod nearest;
 mod prepare;
 mod warning;
 
+pub(super) use self::{change::with_document, prepare::new_secret};
 use self::{
     change::{with_patch, with_standing, without_key},
     prepare::Work,

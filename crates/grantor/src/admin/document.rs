@@ -19,6 +19,12 @@ pub trait Document: Serialize + DeserializeOwned {
         let _ = object;
     }
 
+    /// What is wrong within a member that cannot be read, as far as it can be said of its parts.
+    fn faults_within(member: &str, value: &Value) -> Vec<Fault> {
+        let _ = (member, value);
+        Vec::new()
+    }
+
     /// Reads the text of a JSON object. What is unknown in it, or there twice, is refused.
     ///
     /// # Errors
@@ -50,7 +56,12 @@ pub trait Document: Serialize + DeserializeOwned {
             let mut alone = least.clone();
             alone.insert(name.clone(), value.clone());
             if let Err(error) = whole(alone) {
-                faults.push(Fault::new(name, problem(&error)));
+                match Self::faults_within(name, value) {
+                    within if within.is_empty() => {
+                        faults.push(Fault::new(name, problem(&error)));
+                    }
+                    within => faults.extend(within),
+                }
             }
         }
         match faults.is_empty() {

@@ -24,6 +24,8 @@ pub enum Error {
     Conflict(Conflict),
     /// The one who asked may not.
     Denied(Denial),
+    /// What is registered has changed since the plan was made, which rests on it.
+    MovedOn,
     /// The store.
     Store(StoreError),
 }
@@ -114,6 +116,15 @@ impl Fault {
     pub(super) fn at(self, place: impl fmt::Display) -> Self {
         Self {
             pointer: format!("{}/{place}", self.pointer),
+            ..self
+        }
+    }
+
+    /// The same fault of a document that is at this place of another one.
+    #[must_use]
+    pub(super) fn below(self, place: &str) -> Self {
+        Self {
+            pointer: format!("{place}{}", self.pointer),
             ..self
         }
     }
@@ -296,6 +307,9 @@ impl fmt::Display for Error {
             }
             Self::Conflict(conflict) => conflict.fmt(f),
             Self::Denied(denial) => denial.fmt(f),
+            Self::MovedOn => f.write_str(
+                "what is registered has changed since the plan was made; nothing was changed",
+            ),
             Self::Store(error) => error.fmt(f),
         }
     }

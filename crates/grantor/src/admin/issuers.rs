@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    registry::{Actor, IssuerFilter, KeyOrigin, Mode, TrustedIssuer, UploadedKey},
+    registry::{Actor, IssuerFilter, KeyOrigin, Mode, Trust, TrustedIssuer, UploadedKey},
     storage::{Cursor, Page, StoreError},
     types::{ClientId, IssuerId, Name},
 };
@@ -148,12 +148,7 @@ impl<'a> Issuers<'a> {
         };
         // What is said of the place of the keys holds of none that could not be read.
         let is_known = faults.is_empty();
-        let mut document = document;
-        if document.tenant_claims.is_empty() {
-            let shared = templates::shared(document.iss.as_str());
-            document.tenant_claims = shared.map_or_else(Vec::new, |(_, tenants)| tenants.to_vec());
-        }
-        let issuer = document.issuer(origin, self.now);
+        let issuer = as_shared(document).issuer(origin, self.now);
         let found = check::faults_of(&issuer, self.terms);
         faults.extend(
             found
@@ -347,20 +342,11 @@ impl<'a> Issuers<'a> {
                 return Err(Error::Exists(Named::Client(client)));
             }
         }
-        for other in self.stores.source.issuers().await?.iter() {
-            if other.id == issuer.id {
-                continue;
-            }
-            let is_same = |text: &str| text == other.name.as_str() || text == other.id.as_str();
-            if is_same(issuer.name.as_str()) || other.name.as_str() == iss {
-                return Err(Error::Exists(Named::IssuerName(issuer.name.clone())));
-            }
-            if issuer.trust_domain.is_some() && issuer.trust_domain == other.trust_domain {
-                let domain = issuer.trust_domain.clone().unwrap_or_default();
-                return Err(Error::Exists(Named::TrustDomain(domain)));
-            }
+        let all = self.stores.source.issuers().await?;
+        match all.iter().find_map(|other| taken_by(issuer, other)) {
+            Some(taken) => Err(Error::Exists(taken)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Succeeds if the trusts of this issuer, as it is to be, pin the claim that tells its customers
@@ -370,22 +356,8 @@ impl<'a> Issuers<'a> {
             return Ok(());
         }
         let trusts = self.stores.source.trusts(issuer).await?;
-        let unsafe_ones = trusts
-            .all()
-            .iter()
-            .filter(|trust| trust.mode != Mode::Off && fault_of_tenant(issuer, trust).is_some());
-        let names: Vec<_> = unsafe_ones.map(|trust| trust.name.to_string()).collect();
-        match names.is_empty() {
-            true => Ok(()),
-            false => {
-                let detail = format!(
-                    "trusts without a pin of it would take any customer's JWT: {}; pin it there, or \
-                     disable them first",
-                    names.join(", ")
-                );
-                Err(Fault::new("tenant_claims", detail).into())
-            }
-        }
+        let trusts = trusts.all().iter().map(|trust| &**trust);
+        none_of(Vec::from_iter(fault_of_trusts(issuer, trusts)))
     }
 
     async fn change(
@@ -449,6 +421,90 @@ pub(super) fn unmade(error: StoreError, issuer: &TrustedIssuer) -> Error {
     Error::from(error).about(named)
 }
 
+/// The document of an issuer that is known to be shared, as that of a shared one.
+fn as_shared(mut document: IssuerDocument) -> IssuerDocument {
+    if document.tenant_claims.is_empty() {
+        let shared = templates::shared(document.iss.as_str());
+        document.tenant_claims = shared.map_or_else(Vec::new, |(_, tenants)| tenants.to_vec());
+    }
+    document
+}
+
+/// Which name of this issuer is one of another issuer.
+pub(super) fn taken_by(issuer: &TrustedIssuer, other: &TrustedIssuer) -> Option<Named> {
+    if other.id == issuer.id {
+        return None;
+    }
+    let is_same = |text: &str| text == other.name.as_str() || text == other.id.as_str();
+    if is_same(issuer.name.as_str()) || other.name.as_str() == issuer.id.as_str() {
+        return Some(Named::IssuerName(issuer.name.clone()));
+    }
+    let domain = issuer.trust_domain.as_ref()?;
+    (other.trust_domain.as_ref() == Some(domain)).then(|| Named::TrustDomain(domain.clone()))
+}
+
+/// Trusts of this shared issuer, as it is to be, that do not pin the claim that tells its customers
+/// apart.
+pub(super) fn fault_of_trusts<'t>(
+    issuer: &TrustedIssuer,
+    trusts: impl Iterator<Item = &'t Trust>,
+) -> Option<Fault> {
+    let unsafe_ones =
+        trusts.filter(|trust| trust.mode != Mode::Off && fault_of_tenant(issuer, trust).is_some());
+    let names: Vec<_> = unsafe_ones.map(|trust| trust.name.to_string()).collect();
+    (issuer.is_shared() && !names.is_empty()).then(|| {
+        let detail = format!(
+            "trusts without a pin of it would take any customer's JWT: {}; pin it there, or \
+             disable them first",
+            names.join(", ")
+        );
+        Fault::new("tenant_claims", detail)
+    })
+}
+
+/// The issuer as this document has it. Keys that are in both stay as they are registered.
+///
+/// # Errors
+/// All faults.
+pub(super) fn with_document(
+    issuer: &TrustedIssuer,
+    document: IssuerDocument,
+    terms: &ServerTerms,
+    now: UnixTime,
+) -> Result<TrustedIssuer, Vec<Fault>> {
+    let before = IssuerDocument::of(issuer, terms, now);
+    let document = IssuerDocument {
+        tokens_since: before.tokens_since,
+        created_at: before.created_at,
+        managed_by: before.managed_by.clone(),
+        ..document
+    };
+    let mut faults = document.faults_as_successor_of(&before);
+    let origin = document.keys.origin(Some(&issuer.keys), now);
+    let origin = origin.unwrap_or_else(|wrong| {
+        faults.extend(wrong);
+        issuer.keys.clone()
+    });
+    let changed = as_shared(document).issuer(origin, issuer.created_at);
+    successor(issuer, changed, faults, terms)
+}
+
+/// The issuer that takes the place of the one before, without a fault.
+fn successor(
+    issuer: &TrustedIssuer,
+    mut changed: TrustedIssuer,
+    mut faults: Vec<Fault>,
+    terms: &ServerTerms,
+) -> Result<TrustedIssuer, Vec<Fault>> {
+    changed.tokens_since = issuer.tokens_since;
+    changed.revision = issuer.revision;
+    faults.extend(check::faults_of(&changed, terms));
+    match faults.is_empty() {
+        true => Ok(changed),
+        false => Err(faults),
+    }
+}
+
 /// The issuer with the members of a patch. Keys that it does not name stay as they are.
 fn with_patch(
     issuer: &TrustedIssuer,
@@ -472,12 +528,8 @@ fn with_patch(
         let detail = "the issuer has a SPIFFE bundle; expected a bundle";
         return Err(Fault::new(KEYS, detail).at(place).into());
     }
-    let mut changed = after.issuer(keys, issuer.created_at);
-    changed.tokens_since = issuer.tokens_since;
-    changed.revision = issuer.revision;
-    faults.extend(check::faults_of(&changed, terms));
-    none_of(faults)?;
-    Ok(changed)
+    let changed = after.issuer(keys, issuer.created_at);
+    Ok(successor(issuer, changed, faults, terms)?)
 }
 
 /// The issuer with more uploaded keys.

@@ -17,6 +17,7 @@ mod lints;
 mod manager;
 mod name;
 mod permissions;
+mod plan;
 #[cfg(feature = "schema")]
 mod schema;
 mod scopes;
@@ -49,6 +50,10 @@ pub use issuers::{
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;
 pub use permissions::{PermissionDocument, Permissions};
+pub use plan::{
+    Action, Export, Kind, Outcome, Plan, PlanRequest, PlanStores, Planned, Plans, Registrations,
+    Step, Summary,
+};
 pub use scopes::{ScopeDocument, Scopes};
 pub use statistics::{CountDocument, Statistics, StatisticsDocument, StatisticsQuery};
 pub use subjects::{SubjectDocument, Subjects};

@@ -106,7 +106,21 @@ impl PermissionDocument {
         Ok(Self::parse_document(text)?)
     }
 
-    fn permission(self, created_at: UnixTime) -> Permission {
+    /// What is wrong with a permission that an operator gives, whatever else is registered.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.origin != Origin::Operator {
+            let detail = "only the person gives this; leave it out";
+            faults.push(Fault::new("origin", detail));
+        }
+        if self.grants.is_empty() {
+            faults.push(Fault::new("grants", "name one"));
+        }
+        faults
+    }
+
+    /// The permission that it registers, given at this time.
+    pub(super) fn permission(self, created_at: UnixTime) -> Permission {
         let permission = Permission::new(self.client, self.subject, self.scope)
             .by_grants(self.grants)
             .given_at(created_at)
@@ -166,14 +180,7 @@ impl<'a> Permissions<'a> {
         document: PermissionDocument,
         by: &Actor,
     ) -> Result<PermissionDocument, Error> {
-        let mut faults = Vec::new();
-        if document.origin != Origin::Operator {
-            let detail = "only the person gives this; leave it out";
-            faults.push(Fault::new("origin", detail));
-        }
-        if document.grants.is_empty() {
-            faults.push(Fault::new("grants", "name one"));
-        }
+        let mut faults = document.faults();
         faults.extend(fault_of_manager(&document.managed_by, &None));
         none_of(faults)?;
         let (client, subject) = (document.client.clone(), document.subject.clone());
@@ -226,6 +233,20 @@ impl<'a> Permissions<'a> {
             }
         }
     }
+}
+
+/// What a permission allows beyond what its client is registered for: it would never be granted.
+pub(super) fn fault_beyond(client: &Client, permission: &Permission) -> Option<Fault> {
+    let (scope, registered) = (permission.scope.as_ref()?, &client.metadata().scope);
+    (!scope.is_subset(registered)).then(|| {
+        let detail = format!(
+            "client {} is registered for '{registered}', and '{}' is beyond; leave it out, or \
+             register the client for it",
+            client.id(),
+            scope.without(registered)
+        );
+        Fault::new("scope", detail)
+    })
 }
 
 /// Permissions that are read at once.

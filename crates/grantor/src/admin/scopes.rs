@@ -81,7 +81,8 @@ impl ScopeDocument {
         none_of(Vec::from_iter(fault)).map(|()| text)
     }
 
-    fn text(&self, revision: Revision) -> ScopeText {
+    /// The text that it registers.
+    pub(super) fn text(&self, revision: Revision) -> ScopeText {
         ScopeText {
             name: self.name.clone(),
             en: self.en.clone(),

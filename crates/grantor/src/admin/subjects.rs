@@ -88,7 +88,8 @@ impl SubjectDocument {
         none_of(Vec::from_iter(fault))
     }
 
-    fn subject(self, created_at: UnixTime) -> Subject {
+    /// The subject that it registers, with this time of registration.
+    pub(super) fn subject(self, created_at: UnixTime) -> Subject {
         Subject {
             enabled: self.enabled,
             managed_by: self.managed_by,

@@ -3,14 +3,18 @@
 mod check;
 mod document;
 mod federated;
+mod neighbours;
 
 use std::sync::Arc;
 
-pub(super) use self::check::fault_of_tenant;
 pub use self::{
     check::check,
     document::{ClientAuth, CopyDocument, MatchDocument, PinDocument, TrustDocument},
     federated::{FederatedSub, NewFederatedClient},
+};
+pub(super) use self::{
+    check::{fault_of_tenant, fixed_subject, fixed_subject_of},
+    neighbours::Neighbours,
 };
 use super::{
     ClientDocument, Conflict, Error, Fault, IssuerDocument, Issuers, KeyCheck, Named, Patch,
@@ -255,7 +259,7 @@ impl<'a> Trusts<'a> {
     /// A fixed subject that is a client's or a registered subject's is refused at each use: it would
     /// be somebody else's name (T026).
     async fn fault_of_subject(&self, trust: &Trust) -> Result<Option<Fault>, Error> {
-        let Some(fixed) = check::fixed_subject(trust) else {
+        let Some(fixed) = fixed_subject(trust) else {
             return Ok(None);
         };
         let whose = match (ClientId::parse(fixed), SubjectId::parse(fixed)) {
@@ -263,11 +267,7 @@ impl<'a> Trusts<'a> {
             (_, Ok(id)) if self.stores.subjects.get(&id).await?.is_some() => "a registered subject",
             _ => return Ok(None),
         };
-        let detail = format!(
-            "{fixed} is the name of {whose}, which no mapping takes; choose another, or use \
-             existing:CLAIM for a registered subject"
-        );
-        Ok(Some(Fault::new("subject", detail)))
+        Ok(Some(fault_of_taken(fixed, whose)))
     }
 
     /// What only the other trusts tell: a `sub` authenticates one client, and few trusts are tried
@@ -278,27 +278,12 @@ impl<'a> Trusts<'a> {
         trust: &Trust,
         was: Option<&Trust>,
     ) -> Result<(), Error> {
-        let sub = federated_sub(trust);
-        let is_more = check::is_unpinned(trust) && !was.is_some_and(check::is_unpinned);
-        let is_new_sub = sub.is_some() && was.and_then(federated_sub) != sub;
-        if !is_more && !is_new_sub {
+        if !Neighbours::concern(trust, was) {
             return Ok(());
         }
         let others = self.stores.source.trusts(issuer).await?;
-        let others = others.all().iter().filter(|other| other.name != trust.name);
-        if is_new_sub {
-            let same = others.clone().find(|other| federated_sub(other) == sub);
-            if let (Some(other), Some(sub)) = (same, sub) {
-                let named = Named::FederatedSubject(sub.to_owned(), other.name.clone());
-                return Err(Error::Exists(named));
-            }
-        }
-        let unpinned = others.filter(|other| check::is_unpinned(other));
-        if is_more && unpinned.count() >= Self::MAX_UNPINNED {
-            let most = Conflict::TooManyUnpinned(trust.issuer.to_string(), Self::MAX_UNPINNED);
-            return Err(Error::Conflict(most));
-        }
-        Ok(())
+        let others = Neighbours::of(others.all().iter().map(|trust| &**trust));
+        others.check(trust, was)
     }
 
     /// Registers a trust with what is new beside it, all or nothing.
@@ -379,14 +364,17 @@ impl<'a> Trusts<'a> {
 /// Most tries of a change that others keep overtaking.
 const TRIES: u32 = 64;
 
-/// The one `sub` by which a trust authenticates its client (T081).
-fn federated_sub(trust: &Trust) -> Option<&str> {
-    let sub = trust.pinned_sub();
-    sub.filter(|_| trust.is_for(Usage::ClientAuthentication))
+/// What a fixed subject is that somebody has.
+pub(super) fn fault_of_taken(fixed: &str, whose: &str) -> Fault {
+    let detail = format!(
+        "{fixed} is the name of {whose}, which no mapping takes; choose another, or use \
+         existing:CLAIM for a registered subject"
+    );
+    Fault::new("subject", detail)
 }
 
 /// What a trust asks of its client, and the client does not do.
-fn faults_of_client(client: &Client, trust: &Trust) -> Vec<Fault> {
+pub(super) fn faults_of_client(client: &Client, trust: &Trust) -> Vec<Fault> {
     let (id, metadata) = (client.id(), client.metadata());
     let mut faults = Vec::new();
     if !trust.scope.is_subset(&metadata.scope) {

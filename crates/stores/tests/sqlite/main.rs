@@ -7,5 +7,6 @@ mod earlier_version;
 mod feed;
 mod issuers;
 mod laws;
+mod plan;
 mod refresh;
 mod statistics;

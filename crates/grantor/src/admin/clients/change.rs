@@ -68,6 +68,47 @@ pub(super) fn with_patch(
     }
 }
 
+/// The client as this document has it, with these secrets. Keys of which the document says nothing
+/// new stay as they are, unusable ones included.
+///
+/// # Errors
+/// All faults.
+pub(in crate::admin) fn with_document(
+    client: &Client,
+    after: &ClientDocument,
+    secrets: Vec<ClientSecret>,
+    terms: &ServerTerms,
+    now: UnixTime,
+) -> Result<Client, Vec<Fault>> {
+    let before = ClientDocument::of(client, now);
+    let has_other_keys = !after.has_keys_of(&before);
+    let keys = match has_other_keys {
+        true => after.public_keys()?,
+        false => client.keys().to_vec(),
+    };
+    let metadata = after.metadata(client.metadata().created_at);
+    let mut faults = Vec::new();
+    if metadata.auth_method != client.metadata().auth_method {
+        faults.extend(terms.fault_of_method(&metadata.auth_method));
+    }
+    if has_other_keys {
+        faults.extend(terms.faults_of_keys(&keys));
+    }
+    if has_other_keys || metadata.signing_algorithm != client.metadata().signing_algorithm {
+        faults.extend(terms.fault_of_algorithm(&metadata, &keys));
+    }
+    match client.changed(metadata.clone(), keys.clone(), secrets.clone()) {
+        Ok(changed) if faults.is_empty() => Ok(changed),
+        Ok(_) => Err(faults),
+        Err(first) => {
+            let all = Client::problems(&metadata, &keys, &secrets);
+            let all = if all.is_empty() { vec![first] } else { all };
+            faults.extend(all.into_iter().map(Fault::from));
+            Err(faults)
+        }
+    }
+}
+
 /// The client with more keys. Those before work as long as they would or, with an overlap, that
 /// much longer at most; those that have ended already are left out then.
 pub(super) fn with_keys(

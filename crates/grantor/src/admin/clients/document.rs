@@ -3,7 +3,10 @@
 //! A new member is a field of [`ClientDocument`], with its default, and of [`ClientMetadata`]; what
 //! is missing in between does not compile.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use grantor_jose::{
     Algorithm, Jwk, JwkSet, VerificationKey,
@@ -185,6 +188,13 @@ impl Document for ClientDocument {
             object.insert(GRANT_TYPES.to_owned(), json!(grants));
         }
     }
+
+    fn faults_within(member: &str, value: &Value) -> Vec<Fault> {
+        match member {
+            JWKS => PublicJwks::faults_of(value),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl ClientDocument {
@@ -339,6 +349,26 @@ impl ClientDocument {
         }
     }
 
+    /// Whether the usable keys and their ends are those of the other document.
+    pub(super) fn has_keys_of(&self, other: &Self) -> bool {
+        self.jwks == other.jwks && self.ends() == other.ends()
+    }
+
+    /// The ends of the usable keys that have one, to the second, by their names.
+    pub(in crate::admin) fn ends(&self) -> BTreeMap<String, UnixTime> {
+        let ending = self.keys.iter().filter_map(|entry| {
+            let seconds = entry.expires_at?.seconds();
+            Some((entry.name.clone(), UnixTime::from_millis(seconds * 1000)))
+        });
+        let mut ends: BTreeMap<_, _> = ending.collect();
+        if !ends.is_empty() {
+            let keys = self.jwks.usable().unwrap_or_default();
+            let names: BTreeSet<_> = keys.iter().map(|key| key.name().into_owned()).collect();
+            ends.retain(|name, _| names.contains(name));
+        }
+        ends
+    }
+
     /// The members in which this document differs from the one before it, and must not.
     pub(super) fn faults_as_successor_of(&self, before: &Self) -> Vec<Fault> {
         let seconds = |at: Option<UnixTime>| at.map(UnixTime::seconds);
@@ -378,6 +408,19 @@ impl PublicJwks {
     /// A set of these keys.
     pub fn new(keys: Vec<Jwk>) -> Self {
         Self { keys }
+    }
+
+    /// What is wrong with each key of what should be a set, where it is an array of keys.
+    pub(in crate::admin) fn faults_of(set: &Value) -> Vec<Fault> {
+        let keys = set.get(KEYS).and_then(Value::as_array);
+        let keys = keys.into_iter().flatten().enumerate();
+        let fault = |(index, key): (usize, &Value)| {
+            let alone = json!({ KEYS: [key] });
+            let error = serde_json::from_value::<Self>(alone).err()?.to_string();
+            let error = error.strip_prefix("key 0: ").unwrap_or(&error);
+            Some(Fault::new(JWKS, error).at(KEYS).at(index))
+        };
+        keys.filter_map(fault).collect()
     }
 
     /// The keys as they are registered, without an end.

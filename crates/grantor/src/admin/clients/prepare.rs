@@ -223,6 +223,18 @@ fn generated(
     Ok(Some(private))
 }
 
+/// A new secret without an end for a client that is registered so, with its key file.
+pub(in crate::admin) fn new_secret(
+    metadata: &ClientMetadata,
+    terms: &ServerTerms,
+) -> Result<(ClientSecret, Option<KeyFile>), Fault> {
+    let secret = ClientSecret::generate();
+    let registered = kept(&metadata.auth_method, &secret, None)?;
+    let form = KeyFileForm::Grantor;
+    let key_file = key_file(&terms.issuer, metadata, form, None, Some(secret));
+    Ok((registered, key_file))
+}
+
 fn ending(keys: Vec<ClientKey>, end: Option<UnixTime>) -> Vec<ClientKey> {
     let ending = |key: ClientKey| match end {
         Some(end) => key.ending_at(end),

@@ -64,7 +64,7 @@ impl fmt::Display for Warning {
 
 impl Warning {
     /// Of the first keys of which not all are tried.
-    pub(super) fn of_untried(
+    pub(in crate::admin) fn of_untried(
         terms: &ServerTerms,
         keys: &[ClientKey],
         now: UnixTime,

@@ -246,6 +246,13 @@ impl Document for IssuerDocument {
             object.insert("name".to_owned(), json!(name));
         }
     }
+
+    fn faults_within(member: &str, value: &Value) -> Vec<Fault> {
+        let jwks = value.get("jwks").filter(|_| member == KEYS);
+        let faults = jwks.map(PublicJwks::faults_of).unwrap_or_default();
+        let below = |fault: Fault| fault.below("/keys");
+        faults.into_iter().map(below).collect()
+    }
 }
 
 /// What an issuer is called if nobody says: the host of its `iss`, or the whole of it, with hyphens
@@ -568,10 +575,7 @@ impl KeysDocument {
     fn uploaded_keys(&self) -> Result<Vec<ClientKey>, Vec<Fault>> {
         let fault = |place: &str, detail: String| vec![Fault::new(KEYS, detail).at(place)];
         let in_keys = |faults: Vec<Fault>| {
-            let in_keys = |fault: Fault| Fault {
-                pointer: format!("/{KEYS}{}", fault.pointer),
-                ..fault
-            };
+            let in_keys = |fault: Fault| fault.below("/keys");
             faults.into_iter().map(in_keys).collect::<Vec<_>>()
         };
         if let Some(text) = &self.pem {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use url::Url;
 
 use crate::{
-    admin::{Fault, lints, templates},
+    admin::{Fault, TrustDocument, lints, templates},
     assertion::Usage,
     registry::{Mode, PinValue, SubjectMapping, Trust, TrustedIssuer},
     types::ClaimPath,
@@ -305,9 +305,19 @@ fn faults_of_copies(trust: &Trust) -> Vec<Fault> {
 }
 
 /// Whether the subject is that of nobody else, as far as the text of the mapping tells.
-pub(super) fn fixed_subject(trust: &Trust) -> Option<&str> {
+pub(in crate::admin) fn fixed_subject(trust: &Trust) -> Option<&str> {
     match &trust.subject {
         SubjectMapping::Fixed(subject) if trust.is_for(Usage::Grant) => Some(subject.as_str()),
+        _ => None,
+    }
+}
+
+/// As [`fixed_subject`], of a document.
+pub(in crate::admin) fn fixed_subject_of(document: &TrustDocument) -> Option<&str> {
+    match &document.subject {
+        SubjectMapping::Fixed(subject) if document.uses.contains(&Usage::Grant) => {
+            Some(subject.as_str())
+        }
         _ => None,
     }
 }

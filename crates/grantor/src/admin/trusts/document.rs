@@ -384,7 +384,7 @@ impl TrustDocument {
     }
 
     /// The members in which this document differs from the one before it, and must not.
-    pub(super) fn faults_as_successor_of(&self, before: &Self) -> Vec<Fault> {
+    pub(in crate::admin) fn faults_as_successor_of(&self, before: &Self) -> Vec<Fault> {
         let seconds = |at: Option<UnixTime>| at.map(UnixTime::seconds);
         let members = [
             ("name", self.name == before.name),

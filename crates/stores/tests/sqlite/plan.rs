@@ -1,0 +1,65 @@
+//! Files of registrations, planned and applied on the database.
+
+use std::time::{Duration, Instant};
+
+use grantor::{
+    admin::{PlanRequest, PlanStores, Plans, Registrations, ServerTerms, Summary},
+    clock::{Clock as _, SystemClock},
+    jose::{Algorithm, PrivateJwk},
+    registry::{Actor, ChangeRecord},
+    storage::{ChangeFilter, Registries as _, Start},
+};
+use grantor_stores::sqlite::SqliteStore;
+use serde_json::{Value, json};
+
+use crate::laws::open;
+
+/// So many clients of a file.
+const MANY: usize = 10_000;
+/// How long a file of so many may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn file(scope: &str) -> PlanRequest {
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let key = serde_json::to_value(key.public()).expect("JSON");
+    let client = |number| {
+        json!({"client_id": format!("client-{number}"), "token_endpoint_auth_method": "private_key_jwt",
+            "scope": scope, "jwks": {"keys": [key]}})
+    };
+    let clients: Vec<Value> = (0..MANY).map(client).collect();
+    let text = json!({"client": clients}).to_string();
+    PlanRequest::new(Registrations::parse(text.as_bytes()).expect("registrations"))
+}
+
+/// Plans and applies, and says how long that took.
+async fn apply(store: &SqliteStore, request: &PlanRequest) -> (Summary, Duration) {
+    let terms = ServerTerms::new("https://as.example".parse().expect("an issuer"));
+    let plans = Plans::new(PlanStores::of(store), &terms, SystemClock.now());
+    let start = Instant::now();
+    let planned = plans.make(request).await.expect("a plan");
+    let outcome = plans.apply(planned, &Actor::program("test")).await;
+    (outcome.expect("applied").plan.summary, start.elapsed())
+}
+
+/// Also in a build without optimisation, while other tests run.
+#[tokio::test]
+async fn m071_ten_thousand_clients_are_compared_and_changed_within_ten_seconds() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let request = file("read");
+    let (made, took) = apply(&store, &request).await;
+    assert_eq!((made.create, made.same), (MANY, 0));
+    let (again, compared) = apply(&store, &request).await;
+    assert_eq!((again.is_change(), again.same), (false, MANY));
+    // All are in one transaction, and each is on record.
+    let filter = ChangeFilter::default();
+    let last = store.changes().page(&filter, Start::Last(1), 1).await;
+    let last = ChangeRecord::read(&last.expect("a page").entries[0].document);
+    assert_eq!(last.expect("a record").id, MANY as u64);
+    let (changed, replaced) = apply(&store, &file("read write")).await;
+    assert_eq!(changed.update, MANY);
+    let all = [took, compared, replaced];
+    // What else runs on the machine may slow down one of them.
+    let slow = all.iter().filter(|took| **took >= LIMIT).count();
+    assert!(slow <= 1, "{all:?}");
+}
