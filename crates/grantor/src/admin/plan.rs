@@ -227,7 +227,7 @@ impl<'a> Plans<'a> {
     /// Compares what is to be registered with what is. Nothing is fetched, and nothing changed.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all faults, [`Error::MovedOn`] where another state was expected,
+    /// [`Error::Invalid`] with all faults of the request, such as `/resources/client/17/scope`; [`Error::MovedOn`] where another state was expected,
     /// [`Error::Store`]
     pub async fn make(&self, request: &PlanRequest) -> Result<Planned, Error> {
         none_of(request.faults())?;
@@ -259,8 +259,9 @@ impl<'a> Plans<'a> {
         }
         maker.make(&documents);
         maker.check(&documents);
-        maker.faults.splice(..0, documents.faults);
-        none_of(std::mem::take(&mut maker.faults))?;
+        let faults = documents.faults.into_iter();
+        let faults = faults.chain(std::mem::take(&mut maker.faults));
+        none_of(faults.map(|fault| fault.below("/resources")).collect())?;
         maker.planned(state)
     }
 
@@ -330,7 +331,7 @@ fn passed_around(issuers: &[IssuerId]) -> Error {
          names in between",
         names.join(", ")
     );
-    Fault::new("issuer", detail).into()
+    Fault::new("issuer", detail).below("/resources").into()
 }
 
 #[cfg(test)]

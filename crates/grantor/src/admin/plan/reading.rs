@@ -101,7 +101,7 @@ fn read_one<R: Filed>(place: usize, value: &Value) -> (Option<Item<R>>, Vec<Faul
         }
     }
     let makes_secret = R::KIND == Kind::Client && makes_secret(&mut object, &mut faults);
-    match R::Document::read_document(object) {
+    match R::Document::read(object) {
         Err(more) => {
             faults.extend(more);
             (None, faults)
