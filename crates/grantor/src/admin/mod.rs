@@ -11,6 +11,7 @@ mod difference;
 mod document;
 mod effective;
 mod error;
+mod gate;
 mod issuers;
 mod keys;
 mod lints;
@@ -43,6 +44,7 @@ pub use difference::{Difference, Updated};
 pub use document::{Document, Patch, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
+pub use gate::{Expected, Gate, Ports, Rights};
 pub use issuers::{
     BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, Issuers, KeyCheck, KeysDocument,
     NewIssuerKeys, NoKeys, Tokens, UploadedEntry,

@@ -16,6 +16,14 @@ pub enum Denial {
         /// Its name.
         name: String,
     },
+    /// It is changed by editors and owners only.
+    #[error("changing the {kind} {name} needs the role editor")]
+    NeedsEditor {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// Nobody could come in any more.
     #[error("this is the last owner who can sign in: make another one first")]
     LastOwner,

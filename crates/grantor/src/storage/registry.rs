@@ -275,10 +275,17 @@ impl<R: Resource> dyn Registry<R> + '_ {
     /// # Errors
     /// [`StoreError`]
     pub async fn all(&self) -> Result<Vec<Arc<R>>, StoreError> {
-        let mut all = Vec::new();
-        let (every, mut after) = (R::Filter::default(), None);
+        self.all_of(&R::Filter::default()).await
+    }
+
+    /// All resources that pass the filter, in order of their names, read page by page.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn all_of(&self, filter: &R::Filter) -> Result<Vec<Arc<R>>, StoreError> {
+        let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let Page { items, next } = self.page(&every, after.as_ref(), PAGE).await?;
+            let Page { items, next } = self.page(filter, after.as_ref(), PAGE).await?;
             all.extend(items);
             match next {
                 Some(next) => after = Some(next),

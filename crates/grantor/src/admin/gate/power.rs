@@ -1,0 +1,211 @@
+//! M012, M013: what holds or gives power over this server. Only an owner changes it, whether it
+//! does so before or after.
+
+use async_trait::async_trait;
+
+use super::{Guarded, Ports, Rights, last_owner::Touched, view::View};
+use crate::{
+    registry::{
+        Client, Operator, Password, Permission, PermissionFilter, ScopeText, Subject,
+        SubjectMapping, Trust, TrustFilter, TrustedIssuer,
+    },
+    storage::{AnyChange, Change, Registry, StoreError},
+    types::{ClientId, IssuerId, Scope, SubjectId},
+};
+
+/// Whether this scope names power over this server.
+fn names_power(scope: &Scope) -> bool {
+    scope.reserved_tokens().next().is_some()
+}
+
+async fn is_operator(subject: &SubjectId, view: &mut View<'_>) -> Result<bool, StoreError> {
+    Ok(view.rely_on::<Operator>(subject).await?.is_some())
+}
+
+async fn is_powerful(client: &ClientId, view: &mut View<'_>) -> Result<bool, StoreError> {
+    let client = view.rely_on::<Client>(client).await?;
+    Ok(client.is_some_and(|client| names_power(&client.metadata().scope)))
+}
+
+fn of_issuer(id: &IssuerId) -> TrustFilter {
+    TrustFilter {
+        issuer: Some(id.clone()),
+        ..TrustFilter::default()
+    }
+}
+
+/// Passes over what ends with something else: nothing that files manage is lost so.
+async fn end_all<R: Guarded>(
+    which: &R::Filter,
+    rights: &Rights,
+    view: &mut View<'_>,
+) -> Result<(), StoreError> {
+    for ended in R::registry(view.ports).all_of(which).await? {
+        let id = ended.id();
+        if !view.is_pending::<R>(&id) {
+            rights.check_manager::<R>(&id, [Some(&*ended), None])?;
+            view.put::<R>(&id, None);
+        }
+    }
+    Ok(())
+}
+
+/// Where a kind is kept, and how it is changed beside others.
+macro_rules! kept {
+    ($port:ident) => {
+        fn registry(ports: &Ports) -> &dyn Registry<Self> {
+            &*ports.$port
+        }
+
+        fn any(change: Change<Self>) -> AnyChange {
+            change.into()
+        }
+    };
+}
+
+#[async_trait]
+impl Guarded for Client {
+    kept!(clients);
+
+    async fn has_power(&self, _: &mut View<'_>) -> Result<bool, StoreError> {
+        Ok(names_power(&self.metadata().scope))
+    }
+
+    async fn end_along(
+        id: &ClientId,
+        rights: &Rights,
+        view: &mut View<'_>,
+    ) -> Result<(), StoreError> {
+        let of_client = PermissionFilter {
+            client: Some(id.clone()),
+            ..PermissionFilter::default()
+        };
+        end_all::<Permission>(&of_client, rights, view).await?;
+        let of_client = TrustFilter {
+            client: Some(id.clone()),
+            ..TrustFilter::default()
+        };
+        end_all::<Trust>(&of_client, rights, view).await
+    }
+
+    fn touch(id: &ClientId, touched: &mut Touched) {
+        touched.clients.push(id.clone());
+    }
+}
+
+#[async_trait]
+impl Guarded for Subject {
+    kept!(subjects);
+
+    async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        is_operator(&self.id, view).await
+    }
+
+    async fn end_along(
+        id: &SubjectId,
+        rights: &Rights,
+        view: &mut View<'_>,
+    ) -> Result<(), StoreError> {
+        view.put::<Operator>(id, None);
+        view.put::<Password>(id, None);
+        let of_subject = PermissionFilter {
+            subject: Some(id.clone()),
+            ..PermissionFilter::default()
+        };
+        end_all::<Permission>(&of_subject, rights, view).await
+    }
+
+    fn touch(id: &SubjectId, touched: &mut Touched) {
+        touched.subjects.push(id.clone());
+    }
+}
+
+#[async_trait]
+impl Guarded for Operator {
+    kept!(operators);
+
+    async fn has_power(&self, _: &mut View<'_>) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn touch(id: &SubjectId, touched: &mut Touched) {
+        touched.subjects.push(id.clone());
+    }
+}
+
+#[async_trait]
+impl Guarded for Password {
+    kept!(passwords);
+
+    async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        is_operator(&self.subject, view).await
+    }
+
+    fn touch(id: &SubjectId, touched: &mut Touched) {
+        touched.subjects.push(id.clone());
+    }
+}
+
+#[async_trait]
+impl Guarded for Permission {
+    kept!(permissions);
+
+    async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        Ok(self.scope.as_ref().is_some_and(names_power)
+            || is_powerful(&self.client, view).await?
+            || is_operator(&self.subject, view).await?)
+    }
+}
+
+#[async_trait]
+impl Guarded for ScopeText {
+    kept!(scopes);
+
+    async fn has_power(&self, _: &mut View<'_>) -> Result<bool, StoreError> {
+        Ok(self.name.as_str().starts_with(Scope::RESERVED))
+    }
+}
+
+#[async_trait]
+impl Guarded for Trust {
+    kept!(trusts);
+
+    async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        let is_of_operator = match &self.subject {
+            SubjectMapping::Fixed(subject) => is_operator(subject, view).await?,
+            _ => false,
+        };
+        Ok(is_of_operator
+            || names_power(&self.scope)
+            || is_powerful(&self.client, view).await?)
+    }
+}
+
+#[async_trait]
+impl Guarded for TrustedIssuer {
+    kept!(issuers);
+
+    /// By any of its trusts, or as it makes this server read a file or ask its own networks.
+    async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        if self.fetching.bearer_token_file.is_some() || !self.fetching.allow_internal.is_empty() {
+            return Ok(true);
+        }
+        for found in view.ports.trusts.all_of(&of_issuer(&self.id)).await? {
+            let trust = view.rely_on::<Trust>(&found.name).await?;
+            if let Some(trust) = trust.filter(|trust| trust.issuer == self.id)
+                && trust.has_power(view).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn end_along(
+        id: &IssuerId,
+        rights: &Rights,
+        view: &mut View<'_>,
+    ) -> Result<(), StoreError> {
+        end_all::<Trust>(&of_issuer(id), rights, view).await
+    }
+}

@@ -1,0 +1,113 @@
+//! The registries as they would be after the changes that were decided so far.
+
+use std::{
+    any::Any,
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use super::{Guarded, Ports};
+use crate::{
+    registry::ResourceId as _,
+    storage::{AnyChange, Change, StoreError},
+};
+
+/// What is registered, each read once, with changes that are not made yet before it.
+pub(super) struct View<'a> {
+    pub(super) ports: &'a Ports,
+    /// By kind and name.
+    states: HashMap<(&'static str, String), State>,
+    /// Under which conditions what was decided is right.
+    rests_on: Vec<AnyChange>,
+}
+
+struct State {
+    /// An `Option<Arc<R>>`.
+    value: Box<dyn Any + Send + Sync>,
+    place: Place,
+}
+
+/// Where a state is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It was read.
+    Read,
+    /// It was read, and a decision rests on it.
+    ReliedOn,
+    /// It is what a change leaves behind.
+    Pending,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(ports: &'a Ports) -> Self {
+        Self {
+            ports,
+            states: HashMap::new(),
+            rests_on: Vec::new(),
+        }
+    }
+
+    /// What is under this name then.
+    pub(super) async fn get<R: Guarded>(
+        &mut self,
+        id: &R::Id,
+    ) -> Result<Option<Arc<R>>, StoreError> {
+        let key = key::<R>(id);
+        if let Some(state) = self.states.get(&key) {
+            return Ok(state.as_kind::<R>());
+        }
+        let found = R::registry(self.ports).get(id).await?;
+        self.states.insert(key, State::new(&found, Place::Read));
+        Ok(found)
+    }
+
+    /// As [`View::get`], for a decision that holds only as long as it is so.
+    pub(super) async fn rely_on<R: Guarded>(
+        &mut self,
+        id: &R::Id,
+    ) -> Result<Option<Arc<R>>, StoreError> {
+        let found = self.get::<R>(id).await?;
+        if let Entry::Occupied(mut state) = self.states.entry(key::<R>(id))
+            && state.get().place == Place::Read
+        {
+            state.get_mut().place = Place::ReliedOn;
+            let revision = found.as_ref().map(|found| found.revision());
+            let expect = Change::<R>::Expect(id.clone(), revision);
+            self.rests_on.push(R::any(expect));
+        }
+        Ok(found)
+    }
+
+    /// What a change leaves behind under a name.
+    pub(super) fn put<R: Guarded>(&mut self, id: &R::Id, after: Option<Arc<R>>) {
+        let state = State::new(&after, Place::Pending);
+        self.states.insert(key::<R>(id), state);
+    }
+
+    /// Whether a change has left something, or nothing, under this name.
+    pub(super) fn is_pending<R: Guarded>(&self, id: &R::Id) -> bool {
+        let state = self.states.get(&key::<R>(id));
+        state.is_some_and(|state| state.place == Place::Pending)
+    }
+
+    /// The conditions.
+    pub(super) fn conditions(self) -> Vec<AnyChange> {
+        self.rests_on
+    }
+}
+
+fn key<R: Guarded>(id: &R::Id) -> (&'static str, String) {
+    (R::NAME, id.to_text())
+}
+
+impl State {
+    fn new<R: Guarded>(value: &Option<Arc<R>>, place: Place) -> Self {
+        let value = Box::new(value.clone());
+        Self { value, place }
+    }
+
+    fn as_kind<R: Guarded>(&self) -> Option<Arc<R>> {
+        let value = self.value.downcast_ref::<Option<Arc<R>>>();
+        value.expect("each kind has a name of its own").clone()
+    }
+}
