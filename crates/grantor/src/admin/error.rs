@@ -40,6 +40,8 @@ pub enum Named {
     ClientKey(ClientId, String),
     /// A subject.
     Subject(SubjectId),
+    /// The role of a subject.
+    Operator(SubjectId),
     /// The permission of a client for a subject.
     Permission(ClientId, SubjectId),
     /// A scope of the catalogue.
@@ -243,6 +245,7 @@ impl fmt::Display for Named {
             Self::Client(id) => write!(f, "client {id}"),
             Self::ClientKey(id, key) => write!(f, "key {key} of client {id}"),
             Self::Subject(id) => write!(f, "subject {id}"),
+            Self::Operator(id) => write!(f, "the role of {id}"),
             Self::Permission(client, subject) => {
                 write!(f, "the permission of client {client} for {subject}")
             }
@@ -267,6 +270,7 @@ impl fmt::Display for Error {
         match self {
             Self::NotFound(named) => match named {
                 Named::ClientKey(id, key) => write!(f, "client {id} has no key with kid {key}"),
+                Named::Operator(id) => write!(f, "{id} has no role"),
                 Named::Permission(client, subject) => {
                     write!(f, "client {client} has no permission for {subject}")
                 }

@@ -15,15 +15,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::{decision::Decision, last_owner::Touched, view::View};
 pub use self::{
     ports::Ports,
     rights::{Expected, Rights},
 };
-use self::{decision::Decision, last_owner::Touched, view::View};
 use crate::{
     registry::{
-        Actor, ChangeRecord, Client, Issuers, Resource, Revision, Subject, TrustedIssuer,
-        Trusts,
+        Actor, ChangeRecord, Client, Issuers, Resource, Revision, Subject, TrustedIssuer, Trusts,
     },
     storage::{
         AnyChange, Applied, Batch, Change, Cursor, IssuerSource, Log, LogPage, Logged, Page,

@@ -17,6 +17,7 @@ mod keys;
 mod lints;
 mod manager;
 mod name;
+mod operators;
 mod permissions;
 mod plan;
 #[cfg(feature = "schema")]
@@ -32,7 +33,8 @@ mod trust_stores;
 pub mod trusts;
 
 pub use crate::registry::{
-    ClientFilter, IssuerFilter, PermissionFilter, ScopeFilter, SubjectFilter, TrustFilter,
+    ClientFilter, IssuerFilter, OperatorFilter, PermissionFilter, ScopeFilter, SubjectFilter,
+    TrustFilter,
 };
 pub use changes::{ChangeDocument, ChangePage, Changes};
 pub use clients::{
@@ -51,6 +53,7 @@ pub use issuers::{
 };
 pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;
+pub use operators::{OperatorDocument, Operators, PowerDocument};
 pub use permissions::{PermissionDocument, Permissions};
 pub use plan::{
     Action, Export, Kind, Outcome, Plan, PlanRequest, PlanStores, Planned, Plans, Registrations,

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use super::{
     Guarded, Ports, Rights,
     last_owner::{self, Touched},
+    power::check_power,
     view::View,
 };
-use crate::{
-    registry::{Denial, ResourceId as _},
-    storage::{AnyChange, Change, StoreError},
-};
+use crate::storage::{AnyChange, Change, StoreError};
 
 /// The changes of one call.
 pub(super) struct Decision<'a> {
@@ -49,7 +47,7 @@ impl<'a> Decision<'a> {
             (before, _) => before?,
         };
         let states = [before.as_deref(), after];
-        self.check_power::<R>(&id, states).await?;
+        check_power::<R>(&id, states, self.rights, &mut self.view).await?;
         self.rights.check_manager::<R>(&id, states)?;
         self.rights.check_expected::<R>(before.as_deref())?;
         let seen = before.filter(|_| !is_pending);
@@ -71,25 +69,8 @@ impl<'a> Decision<'a> {
     pub(super) async fn check_touch<R: Guarded>(&mut self, id: &R::Id) -> Result<(), StoreError> {
         self.rights.check_editor::<R>(id)?;
         let found = self.view.get::<R>(id).await?;
-        self.check_power::<R>(id, [found.as_deref(), None]).await
-    }
-
-    /// M012: only an owner changes what has power before or after.
-    async fn check_power<R: Guarded>(
-        &mut self,
-        id: &R::Id,
-        states: [Option<&R>; 2],
-    ) -> Result<(), StoreError> {
-        if self.rights.is_owner() {
-            return Ok(());
-        }
-        for state in states.into_iter().flatten() {
-            if state.has_power(&mut self.view).await? {
-                let (kind, name) = (R::NAME, id.to_text());
-                return Err(Denial::NeedsOwner { kind, name }.into());
-            }
-        }
-        Ok(())
+        let states = [found.as_deref(), None];
+        check_power::<R>(id, states, self.rights, &mut self.view).await
     }
 
     /// What is decided next finds it so.

@@ -20,7 +20,8 @@ pub(super) async fn check(touched: Touched, view: &mut View<'_>) -> Result<(), S
     let mut now = View::of(view.ports);
     let (mut loses_person, mut loses_client) = (false, false);
     for subject in &touched.subjects {
-        loses_person |= can_sign_in(subject, &mut now).await? && !can_sign_in(subject, view).await?;
+        loses_person |=
+            can_sign_in(subject, &mut now).await? && !can_sign_in(subject, view).await?;
     }
     for client in &touched.clients {
         loses_client |= is_owner(client, &mut now).await? && !is_owner(client, view).await?;
@@ -59,10 +60,7 @@ async fn is_owner(client: &ClientId, view: &mut View<'_>) -> Result<bool, StoreE
     }))
 }
 
-async fn is_person_left(
-    touched: Vec<SubjectId>,
-    view: &mut View<'_>,
-) -> Result<bool, StoreError> {
+async fn is_person_left(touched: Vec<SubjectId>, view: &mut View<'_>) -> Result<bool, StoreError> {
     let owners = OperatorFilter {
         role: Some(Role::Owner),
     };

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use super::{Guarded, Ports, Rights, last_owner::Touched, view::View};
 use crate::{
     registry::{
-        Client, Operator, Password, Permission, PermissionFilter, ScopeText, Subject,
-        SubjectMapping, Trust, TrustFilter, TrustedIssuer,
+        Client, Denial, Operator, Password, Permission, PermissionFilter, ResourceId as _,
+        ScopeText, Subject, SubjectMapping, Trust, TrustFilter, TrustedIssuer,
     },
     storage::{AnyChange, Change, Registry, StoreError},
     types::{ClientId, IssuerId, Scope, SubjectId},
@@ -34,17 +34,59 @@ fn of_issuer(id: &IssuerId) -> TrustFilter {
     }
 }
 
-/// Passes over what ends with something else: nothing that files manage is lost so.
+/// What a resource gives, and to which client.
+type Given<'r> = (Option<&'r Scope>, &'r ClientId);
+
+fn by_permission(permission: &Permission) -> Given<'_> {
+    (permission.scope.as_ref(), &permission.client)
+}
+
+fn by_trust(trust: &Trust) -> Given<'_> {
+    (Some(&trust.scope), &trust.client)
+}
+
+/// Whether that is power: named in the scope, or held by the client.
+async fn is_power((scope, client): Given<'_>, view: &mut View<'_>) -> Result<bool, StoreError> {
+    Ok(scope.is_some_and(names_power) || is_powerful(client, view).await?)
+}
+
+/// Passes over what ends with something else: nothing that files manage is lost so, and power is
+/// taken by owners only.
 async fn end_all<R: Guarded>(
     which: &R::Filter,
+    given: impl Fn(&R) -> Given<'_> + Send + Sync,
     rights: &Rights,
     view: &mut View<'_>,
 ) -> Result<(), StoreError> {
     for ended in R::registry(view.ports).all_of(which).await? {
         let id = ended.id();
-        if !view.is_pending::<R>(&id) {
-            rights.check_manager::<R>(&id, [Some(&*ended), None])?;
-            view.put::<R>(&id, None);
+        if view.is_pending::<R>(&id) {
+            continue;
+        }
+        if !rights.is_owner() && is_power(given(&ended), view).await? {
+            let (kind, name) = (R::NAME, id.to_text());
+            return Err(Denial::NeedsOwner { kind, name }.into());
+        }
+        rights.check_manager::<R>(&id, [Some(&*ended), None])?;
+        view.put::<R>(&id, None);
+    }
+    Ok(())
+}
+
+/// Succeeds unless somebody who is no owner changes what has power before or after.
+pub(super) async fn check_power<R: Guarded>(
+    id: &R::Id,
+    states: [Option<&R>; 2],
+    rights: &Rights,
+    view: &mut View<'_>,
+) -> Result<(), StoreError> {
+    if rights.is_owner() {
+        return Ok(());
+    }
+    for state in states.into_iter().flatten() {
+        if state.has_power(view).await? {
+            let (kind, name) = (R::NAME, id.to_text());
+            return Err(Denial::NeedsOwner { kind, name }.into());
         }
     }
     Ok(())
@@ -80,12 +122,12 @@ impl Guarded for Client {
             client: Some(id.clone()),
             ..PermissionFilter::default()
         };
-        end_all::<Permission>(&of_client, rights, view).await?;
+        end_all(&of_client, by_permission, rights, view).await?;
         let of_client = TrustFilter {
             client: Some(id.clone()),
             ..TrustFilter::default()
         };
-        end_all::<Trust>(&of_client, rights, view).await
+        end_all(&of_client, by_trust, rights, view).await
     }
 
     fn touch(id: &ClientId, touched: &mut Touched) {
@@ -112,7 +154,7 @@ impl Guarded for Subject {
             subject: Some(id.clone()),
             ..PermissionFilter::default()
         };
-        end_all::<Permission>(&of_subject, rights, view).await
+        end_all(&of_subject, by_permission, rights, view).await
     }
 
     fn touch(id: &SubjectId, touched: &mut Touched) {
@@ -151,9 +193,7 @@ impl Guarded for Permission {
     kept!(permissions);
 
     async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
-        Ok(self.scope.as_ref().is_some_and(names_power)
-            || is_powerful(&self.client, view).await?
-            || is_operator(&self.subject, view).await?)
+        Ok(is_power(by_permission(self), view).await? || is_operator(&self.subject, view).await?)
     }
 }
 
@@ -175,9 +215,7 @@ impl Guarded for Trust {
             SubjectMapping::Fixed(subject) => is_operator(subject, view).await?,
             _ => false,
         };
-        Ok(is_of_operator
-            || names_power(&self.scope)
-            || is_powerful(&self.client, view).await?)
+        Ok(is_of_operator || is_power(by_trust(self), view).await?)
     }
 }
 
@@ -206,6 +244,6 @@ impl Guarded for TrustedIssuer {
         rights: &Rights,
         view: &mut View<'_>,
     ) -> Result<(), StoreError> {
-        end_all::<Trust>(&of_issuer(id), rights, view).await
+        end_all(&of_issuer(id), by_trust, rights, view).await
     }
 }
