@@ -6,7 +6,7 @@ use std::{
 };
 
 use grantor::{
-    admin::TrustStores,
+    admin::{Gate, Ports, Rights, TrustStores},
     registry::{ChangeRecord, Client, Operator, Password, Permission, ScopeText, Subject},
     server::{Seals, TokenIds},
     storage::{
@@ -43,6 +43,7 @@ pub struct Backend {
     pub changes: Arc<dyn Log<ChangeRecord>>,
     pub readiness: Arc<dyn Readiness>,
     pub figures: Arc<dyn StoreFigures>,
+    ports: Ports,
     engine: SqliteStore,
 }
 
@@ -109,9 +110,15 @@ impl Backend {
             statistics: store.clone(),
             changes: store.clone(),
             readiness: store.clone(),
-            figures: store,
+            figures: store.clone(),
+            ports: Ports::of(store),
             engine,
         }
+    }
+
+    /// All registries, for an actor with these rights.
+    pub fn gate(&self, rights: Rights) -> Gate {
+        Gate::new(self.ports.clone(), rights)
     }
 
     /// The clients.

@@ -1,15 +1,18 @@
-//! What an actor does with the registry of a server: the use cases.
+//! What an actor does with the registry of a server: the use cases, behind the gate that lets
+//! through what the actor may.
 
 use std::sync::Arc;
 
 use grantor::{
     admin::{
-        Changes, Clients, Decisions, Effective, Issuers, Permissions, Scopes, ServerTerms,
-        SigningKeys, Subjects, Trusts,
+        Changes, Clients, Decisions, Effective, Gate, Issuers, Operators, Permissions, PlanStores,
+        Plans, Rights, Scopes, ServerTerms, SigningKeys, Subjects, TrustStores, Trusts,
     },
     clock::{Clock as _, SystemClock, UnixTime},
-    registry::Actor,
+    registry::{Actor, Way},
     server::AuthorizationServer,
+    storage::Registries as _,
+    types::Name,
 };
 
 use crate::{backend::Backend, config::Config};
@@ -21,18 +24,20 @@ pub const CLOCK: SystemClock = SystemClock;
 pub struct Administration {
     /// The configuration of the server.
     pub config: Arc<Config>,
-    /// Its store.
+    /// What is no registry: logs, keys, what expires. Registries are behind the gate.
     pub store: Backend,
     /// The server itself, where it runs in this process.
     pub server: Option<AuthorizationServer>,
+    gate: Gate,
     terms: ServerTerms,
     actor: Actor,
 }
 
 impl Administration {
-    /// For this actor.
-    pub fn new(config: Arc<Config>, store: Backend, actor: Actor) -> Self {
+    /// For this actor, who has these rights.
+    pub fn new(config: Arc<Config>, store: Backend, rights: Rights, actor: Actor) -> Self {
         Self {
+            gate: store.gate(rights),
             terms: terms(&config),
             server: None,
             config,
@@ -47,6 +52,22 @@ impl Administration {
         Self {
             server: Some(server),
             ..self
+        }
+    }
+
+    /// The same, for what files of this owner say.
+    #[must_use]
+    pub fn managing(&self, owner: Option<Name>) -> Self {
+        let rights = self.gate.rights().clone();
+        let rights = match owner {
+            Some(owner) => rights.managing(owner),
+            None => rights,
+        };
+        let mut actor = self.actor.clone();
+        actor.way = Way::Apply;
+        Self {
+            server: self.server.clone(),
+            ..Self::new(self.config.clone(), self.store.clone(), rights, actor)
         }
     }
 
@@ -70,45 +91,60 @@ impl Administration {
         CLOCK.now()
     }
 
+    /// The registries, behind the gate.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Clients.
     pub fn clients(&self) -> Clients<'_> {
-        Clients::new(self.store.clients(), &self.terms, self.now())
+        Clients::new(self.gate.clients(), &self.terms, self.now())
     }
 
     /// Subjects.
     pub fn subjects(&self) -> Subjects<'_> {
-        Subjects::new(self.store.subjects(), self.now())
+        Subjects::new(self.gate.subjects(), self.now())
     }
 
     /// The catalogue of scopes.
     pub fn scopes(&self) -> Scopes<'_> {
-        Scopes::new(self.store.scopes())
+        Scopes::new(self.gate.scopes())
     }
 
     /// Issuers.
     pub fn issuers(&self) -> Issuers<'_> {
-        Issuers::new(self.store.trust_stores(), &self.terms, self.now())
+        Issuers::new(TrustStores::of(&self.gate), &self.terms, self.now())
     }
 
     /// Trusts.
     pub fn trusts(&self) -> Trusts<'_> {
-        Trusts::new(self.store.trust_stores(), &self.terms, self.now())
+        Trusts::new(TrustStores::of(&self.gate), &self.terms, self.now())
     }
 
     /// Permissions.
     pub fn permissions(&self) -> Permissions<'_> {
-        Permissions::new(self.store.permissions(), self.now())
+        Permissions::new(self.gate.permissions(), self.now())
     }
 
     /// What clients would get.
     pub fn effective(&self) -> Effective<'_> {
-        let store = &self.store;
+        let gate = &self.gate;
         Effective::new(
-            store.clients(),
-            store.subjects(),
-            store.permissions(),
+            gate.clients(),
+            gate.subjects(),
+            gate.permissions(),
             self.now(),
         )
+    }
+
+    /// Who has a role.
+    pub fn operators(&self) -> Operators<'_> {
+        Operators::of(&self.gate)
+    }
+
+    /// What files would change.
+    pub fn plans(&self) -> Plans<'_> {
+        Plans::new(PlanStores::of(&self.gate), &self.terms, self.now())
     }
 
     /// The keys that tokens are signed with.

@@ -1,6 +1,6 @@
 //! States of resources in HTTP: `ETag` and `If-Match` (RFC 9110 §8.8.3, §13.1.1).
 
-use grantor::registry::Revision;
+use grantor::{admin::Expected, registry::Revision};
 use http::{HeaderMap, HeaderValue, header};
 
 use super::{Problem, Slug};
@@ -11,47 +11,34 @@ pub fn etag(revision: Revision) -> HeaderValue {
     HeaderValue::from_str(&text).expect("digits are visible")
 }
 
-/// In which states a resource may be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Precondition {
-    /// In any, or not there.
-    #[default]
-    None,
-    /// In any.
-    Exists,
-    /// In one of these.
-    OneOf(Vec<Revision>),
-}
-
-impl Precondition {
-    /// What a request says. Tags are compared strongly: a weak one is that of no state.
-    ///
-    /// # Errors
-    /// [`Slug::Malformed`] for what is no list of tags.
-    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let wrong = || Problem::new(Slug::Malformed, "If-Match is no list of entity tags");
-        let mut states = Vec::new();
-        let mut is_there = false;
-        for value in headers.get_all(header::IF_MATCH) {
-            is_there = true;
-            let text = value.to_str().map_err(|_| wrong())?;
-            if text.trim() == "*" {
-                return Ok(Self::Exists);
-            }
-            for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-                let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-                let opaque = opaque
-                    .strip_prefix('"')
-                    .and_then(|tag| tag.strip_suffix('"'));
-                let opaque = opaque.ok_or_else(wrong)?;
-                states.extend(revision(opaque).filter(|_| !tag.starts_with("W/")));
-            }
+/// In which states the resource of a request may be. Tags are compared strongly: a weak one is that
+/// of no state.
+///
+/// # Errors
+/// [`Slug::Malformed`] for what is no list of tags.
+pub fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
+    let wrong = || Problem::new(Slug::Malformed, "If-Match is no list of entity tags");
+    let mut states = Vec::new();
+    let mut is_there = false;
+    for value in headers.get_all(header::IF_MATCH) {
+        is_there = true;
+        let text = value.to_str().map_err(|_| wrong())?;
+        if text.trim() == "*" {
+            return Ok(Expected::Present);
         }
-        Ok(match is_there {
-            true => Self::OneOf(states),
-            false => Self::None,
-        })
+        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+            let opaque = opaque
+                .strip_prefix('"')
+                .and_then(|tag| tag.strip_suffix('"'));
+            let opaque = opaque.ok_or_else(wrong)?;
+            states.extend(revision(opaque).filter(|_| !tag.starts_with("W/")));
+        }
     }
+    Ok(match is_there {
+        true => Expected::OneOf(states),
+        false => Expected::Anything,
+    })
 }
 
 fn revision(tag: &str) -> Option<Revision> {
@@ -65,22 +52,22 @@ fn revision(tag: &str) -> Option<Revision> {
 mod tests {
     use super::*;
 
-    fn read(text: &'static str) -> Result<Precondition, Problem> {
+    fn read(text: &'static str) -> Result<Expected, Problem> {
         let mut headers = HeaderMap::new();
         headers.append(header::IF_MATCH, HeaderValue::from_static(text));
-        Precondition::of(&headers)
+        expected(&headers)
     }
 
     #[test]
     fn m006_ma12_tags_are_read_as_rfc_9110_says() {
         let one = Revision::new(7, 3);
-        assert_eq!(Precondition::of(&HeaderMap::new()), Ok(Precondition::None));
-        assert_eq!(read("*"), Ok(Precondition::Exists));
-        assert_eq!(read("\"7.3\""), Ok(Precondition::OneOf(vec![one])));
-        let two = Precondition::OneOf(vec![Revision::new(1, 1), one]);
+        assert_eq!(expected(&HeaderMap::new()), Ok(Expected::Anything));
+        assert_eq!(read("*"), Ok(Expected::Present));
+        assert_eq!(read("\"7.3\""), Ok(Expected::OneOf(vec![one])));
+        let two = Expected::OneOf(vec![Revision::new(1, 1), one]);
         assert_eq!(read("\"1.1\", \"7.3\""), Ok(two));
         for none in ["W/\"7.3\"", "\"07.3\"", "\"x\"", "\"7.3.1\"", "\"\""] {
-            assert_eq!(read(none), Ok(Precondition::OneOf(Vec::new())), "{none}");
+            assert_eq!(read(none), Ok(Expected::OneOf(Vec::new())), "{none}");
         }
         assert!(read("7.3").is_err());
     }

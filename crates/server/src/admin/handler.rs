@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantor::{registry::Actor, server::Body};
+use grantor::{admin::Rights, registry::Actor, server::Body};
 use http::{Response, request::Parts};
 use schemars::SchemaGenerator;
 
 use super::{
-    Api, Caller, Content, Input, Operation, Precondition, Problem, Query, Route, Segments, Slug,
-    answer::Rejected, openapi::Described, router::MediaTypes,
+    Api, Caller, Content, Input, Operation, Problem, Query, Route, Segments, Slug,
+    answer::Rejected, etag::expected, openapi::Described, router::MediaTypes,
 };
 
 /// An operation, whichever it is.
@@ -81,8 +81,11 @@ impl<O: Operation> Handler for Handles<O> {
             overrides,
         } = Query::read(asked.head.uri.query().unwrap_or_default(), &O::ROUTE)?;
         let body = O::Body::read(&asked.body)?;
-        let precondition = Precondition::of(&asked.head.headers)?;
-        let admin = api.administration(asked.caller.role, asked.actor, precondition, overrides);
+        let mut rights = Rights::of(asked.caller.role).expecting(expected(&asked.head.headers)?);
+        if overrides {
+            rights = rights.overriding();
+        }
+        let admin = api.administration(rights, asked.actor);
         let input = Input {
             path,
             query,

@@ -19,17 +19,14 @@ mod segment;
 
 use std::sync::Arc;
 
-use grantor::{
-    registry::{Actor, Role},
-    server::AuthorizationServer,
-};
+use grantor::{admin::Rights, registry::Actor, server::AuthorizationServer};
 
 use self::handler::{Handler, Handles};
 pub use self::{
     administration::{Administration, CLOCK, terms},
     caller::Caller,
     content::{Content, PatchOf},
-    etag::{Precondition, etag},
+    etag::etag,
     listed::Listed,
     openapi::ProblemDocument,
     operation::{Answered, Input, Operation, Portion, Route},
@@ -88,16 +85,9 @@ impl Api {
         })
     }
 
-    /// The use cases, for a caller of this role.
-    fn administration(
-        &self,
-        role: Role,
-        actor: Actor,
-        precondition: Precondition,
-        overrides: bool,
-    ) -> Administration {
-        let _ = (role, precondition, overrides);
-        Administration::new(self.config.clone(), self.store.clone(), actor)
+    /// The use cases, for an actor with these rights.
+    fn administration(&self, rights: Rights, actor: Actor) -> Administration {
+        Administration::new(self.config.clone(), self.store.clone(), rights, actor)
             .of_server(self.server.clone())
     }
 }

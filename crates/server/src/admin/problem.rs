@@ -315,6 +315,7 @@ impl From<&admin::Error> for Problem {
             admin::Error::Invalid(faults) => Self::at_fault(Slug::Invalid, faults.clone()),
             admin::Error::Conflict(conflict) => of_conflict(conflict, text),
             admin::Error::Denied(denial) => of_denial(denial, text),
+            admin::Error::MovedOn => Self::new(Slug::MovedOn, text),
             admin::Error::Store(StoreError::Unavailable(_)) => Self::new(Slug::Busy, text),
             admin::Error::Store(StoreError::Unknown(_)) => Self::new(Slug::Busy, text),
             admin::Error::Store(_) => Self::plain(Slug::Broken),
@@ -338,6 +339,10 @@ fn of_denial(denial: &Denial, text: String) -> Problem {
         Denial::NeedsOwner { .. } => Problem {
             detail: text,
             ..Problem::needs(Role::Owner)
+        },
+        Denial::NeedsEditor { .. } => Problem {
+            detail: text,
+            ..Problem::needs(Role::Editor)
         },
         Denial::LastOwner => Problem::new(Slug::LastOwner, text),
         Denial::Managed { kind, .. } => Problem::new(Slug::Managed, text).about(kind),

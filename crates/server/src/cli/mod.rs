@@ -39,8 +39,8 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use grantor::{
     admin::{
-        self, Changes, Clients, Decisions, Effective, Issuers, Permissions, Scopes, ServerTerms,
-        SigningKeys, Statistics, Subjects, Trusts,
+        self, Changes, Clients, Decisions, Effective, Issuers, Permissions, Rights, Scopes,
+        ServerTerms, SigningKeys, Statistics, Subjects, Trusts,
     },
     clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
@@ -338,7 +338,11 @@ impl Global {
     fn here(&self, config: Config, store: Backend) -> Connection {
         let mut actor = Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command);
         actor.reason.clone_from(&self.reason);
-        let admin = Administration::new(Arc::new(config), store, actor);
+        let rights = match self.overrides {
+            true => Rights::local().overriding(),
+            false => Rights::local(),
+        };
+        let admin = Administration::new(Arc::new(config), store, rights, actor);
         Connection::Here(Box::new(admin))
     }
 
