@@ -51,77 +51,57 @@ pub trait ResourceId: Clone + fmt::Debug + Eq + Ord + Hash + Send + Sync + 'stat
     fn from_text(text: &str) -> Option<Self>;
 }
 
-impl ResourceId for ClientId {
-    fn to_text(&self) -> String {
-        self.to_string()
-    }
+/// Names that are texts.
+macro_rules! texts {
+    ($($id:ty),*) => {
+        $(impl ResourceId for $id {
+            fn to_text(&self) -> String {
+                self.to_string()
+            }
 
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text).ok()
-    }
+            fn from_text(text: &str) -> Option<Self> {
+                Self::parse(text).ok()
+            }
+        })*
+    };
 }
 
-impl ResourceId for SubjectId {
-    fn to_text(&self) -> String {
-        self.to_string()
-    }
+texts!(ClientId, SubjectId, ScopeToken, IssuerId, Name);
 
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text).ok()
-    }
+/// What resources with these members answer alike.
+macro_rules! resource {
+    ($kind:literal, $id:ident: $id_type:ty, $filter:ty) => {
+        type Id = $id_type;
+        type Filter = $filter;
+
+        const NAME: &'static str = $kind;
+
+        fn id(&self) -> Self::Id {
+            self.$id.clone()
+        }
+
+        fn revision(&self) -> Revision {
+            self.revision
+        }
+
+        fn with_revision(self, revision: Revision) -> Self {
+            Self { revision, ..self }
+        }
+    };
 }
 
-impl ResourceId for ScopeToken {
-    fn to_text(&self) -> String {
-        self.to_string()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text).ok()
-    }
-}
-
-impl ResourceId for IssuerId {
-    fn to_text(&self) -> String {
-        self.to_string()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text).ok()
-    }
-}
-
-impl ResourceId for Name {
-    fn to_text(&self) -> String {
-        self.to_string()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text).ok()
-    }
+/// The manager in the member of this name.
+macro_rules! managed {
+    () => {
+        fn managed_by(&self) -> Option<&Name> {
+            self.managed_by.as_ref()
+        }
+    };
 }
 
 impl Resource for TrustedIssuer {
-    type Id = IssuerId;
-    type Filter = IssuerFilter;
-
-    const NAME: &'static str = "issuer";
-
-    fn id(&self) -> IssuerId {
-        self.id.clone()
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn with_revision(self, revision: Revision) -> Self {
-        Self { revision, ..self }
-    }
-
-    fn managed_by(&self) -> Option<&Name> {
-        self.managed_by.as_ref()
-    }
+    resource!("issuer", id: IssuerId, IssuerFilter);
+    managed!();
 
     fn document(&self) -> Value {
         let fingerprint = |UploadedKey { key, added_at }: &UploadedKey| json!({"name": key.name(), "fingerprint": key.fingerprint(), "added_at": added_at, "expires_at": key.expires_at});
@@ -134,26 +114,8 @@ impl Resource for TrustedIssuer {
 }
 
 impl Resource for Trust {
-    type Id = Name;
-    type Filter = TrustFilter;
-
-    const NAME: &'static str = "trust";
-
-    fn id(&self) -> Name {
-        self.name.clone()
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn with_revision(self, revision: Revision) -> Self {
-        Self { revision, ..self }
-    }
-
-    fn managed_by(&self) -> Option<&Name> {
-        self.managed_by.as_ref()
-    }
+    resource!("trust", name: Name, TrustFilter);
+    managed!();
 
     fn document(&self) -> Value {
         json!(self)
@@ -193,26 +155,8 @@ impl Resource for Client {
 }
 
 impl Resource for Subject {
-    type Id = SubjectId;
-    type Filter = SubjectFilter;
-
-    const NAME: &'static str = "subject";
-
-    fn id(&self) -> SubjectId {
-        self.id.clone()
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn with_revision(self, revision: Revision) -> Self {
-        Self { revision, ..self }
-    }
-
-    fn managed_by(&self) -> Option<&Name> {
-        self.managed_by.as_ref()
-    }
+    resource!("subject", id: SubjectId, SubjectFilter);
+    managed!();
 
     fn document(&self) -> Value {
         json!(self)
@@ -237,9 +181,7 @@ impl Resource for Permission {
         Self { revision, ..self }
     }
 
-    fn managed_by(&self) -> Option<&Name> {
-        self.managed_by.as_ref()
-    }
+    managed!();
 
     fn document(&self) -> Value {
         json!(self)
@@ -247,26 +189,8 @@ impl Resource for Permission {
 }
 
 impl Resource for ScopeText {
-    type Id = ScopeToken;
-    type Filter = ScopeFilter;
-
-    const NAME: &'static str = "scope";
-
-    fn id(&self) -> ScopeToken {
-        self.name.clone()
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn with_revision(self, revision: Revision) -> Self {
-        Self { revision, ..self }
-    }
-
-    fn managed_by(&self) -> Option<&Name> {
-        self.managed_by.as_ref()
-    }
+    resource!("scope", name: ScopeToken, ScopeFilter);
+    managed!();
 
     fn document(&self) -> Value {
         json!(self)
@@ -274,22 +198,7 @@ impl Resource for ScopeText {
 }
 
 impl Resource for Operator {
-    type Id = SubjectId;
-    type Filter = OperatorFilter;
-
-    const NAME: &'static str = "operator";
-
-    fn id(&self) -> SubjectId {
-        self.subject.clone()
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn with_revision(self, revision: Revision) -> Self {
-        Self { revision, ..self }
-    }
+    resource!("operator", subject: SubjectId, OperatorFilter);
 
     fn document(&self) -> Value {
         json!(self)
@@ -297,22 +206,7 @@ impl Resource for Operator {
 }
 
 impl Resource for Password {
-    type Id = SubjectId;
-    type Filter = PasswordFilter;
-
-    const NAME: &'static str = "password";
-
-    fn id(&self) -> SubjectId {
-        self.subject.clone()
-    }
-
-    fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    fn with_revision(self, revision: Revision) -> Self {
-        Self { revision, ..self }
-    }
+    resource!("password", subject: SubjectId, PasswordFilter);
 
     /// Nothing of the digest, not even a fingerprint: it tells nothing that the time does not.
     fn document(&self) -> Value {

@@ -5,6 +5,7 @@ mod code;
 mod decisions;
 mod earlier_version;
 mod feed;
+mod gate;
 mod issuers;
 mod laws;
 mod plan;
