@@ -4,16 +4,18 @@ mod change;
 mod document;
 mod nearest;
 mod prepare;
+mod requests;
 mod warning;
 
 pub(super) use self::{change::with_document, prepare::new_secret};
 use self::{
-    change::{with_patch, with_standing, without_key},
+    change::{with_patch, with_standing, without_key, without_secret},
     prepare::Work,
 };
 pub use self::{
     document::{ClientDocument, KeyEntry, PublicJwks, SecretEntry},
     prepare::{NewClient, NewKeys, NewSecret, Prepared},
+    requests::{NewKeysDocument, NewSecretDocument, PublicJwk},
     warning::Warning,
 };
 use super::{Error, Named, Patch, ServerTerms, Standing};
@@ -145,8 +147,8 @@ impl<'a> Clients<'a> {
     /// Removes a public key by its name: its `kid` or, where it has none, its thumbprint.
     ///
     /// # Errors
-    /// [`Error::NotFound`] also for the key, [`Error::Invalid`] for the last key of a client that
-    /// needs one, [`Error::Conflict`], [`Error::Store`]
+    /// [`Error::NotFound`] also for the key, [`Error::Conflict`] also for the last key of a client
+    /// that needs one, [`Error::Store`]
     pub async fn remove_key(
         &self,
         id: &ClientId,
@@ -154,6 +156,21 @@ impl<'a> Clients<'a> {
         by: &Actor,
     ) -> Result<ClientDocument, Error> {
         let change = |client: &Client| without_key(client, name);
+        self.change(id, by, change).await
+    }
+
+    /// Removes a secret by its place in [`ClientDocument::secrets`], from 0 on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also for the secret, [`Error::Conflict`] also for the last one of a client
+    /// that needs one, [`Error::Store`]
+    pub async fn remove_secret(
+        &self,
+        id: &ClientId,
+        place: usize,
+        by: &Actor,
+    ) -> Result<ClientDocument, Error> {
+        let change = |client: &Client| without_secret(client, place);
         self.change(id, by, change).await
     }
 

@@ -1,6 +1,8 @@
 //! What a client would get for a subject now, by each grant, and why not (C057).
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Named, PermissionDocument};
 use crate::{
@@ -18,7 +20,7 @@ const GRANTS: [GrantType; 3] = [
 ];
 
 /// What a client may do for a subject.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EffectiveDocument {
@@ -33,7 +35,7 @@ pub struct EffectiveDocument {
 }
 
 /// What a token request by a grant would get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct GrantDocument {
@@ -42,16 +44,16 @@ pub struct GrantDocument {
     /// The widest scope; null if there would be no token.
     pub scope: Option<Scope>,
     /// Why there would be none.
-    pub refused: Option<&'static str>,
+    pub refused: Option<Cow<'static, str>>,
 }
 
 /// What is registered of clients, subjects and permissions.
 #[derive(Clone, Copy)]
 pub struct Effective<'a> {
-    clients: &'a dyn Registry<Client>,
-    subjects: &'a dyn Registry<Subject>,
-    permissions: &'a dyn Registry<Permission>,
-    now: UnixTime,
+    pub(super) clients: &'a dyn Registry<Client>,
+    pub(super) subjects: &'a dyn Registry<Subject>,
+    pub(super) permissions: &'a dyn Registry<Permission>,
+    pub(super) now: UnixTime,
 }
 
 impl<'a> Effective<'a> {
@@ -103,7 +105,7 @@ impl<'a> Effective<'a> {
         })
     }
 
-    fn of_grant(
+    pub(super) fn of_grant(
         &self,
         client: &Client,
         subject: &Subject,
@@ -133,7 +135,7 @@ impl<'a> Effective<'a> {
         GrantDocument {
             grant,
             scope,
-            refused,
+            refused: refused.map(Cow::Borrowed),
         }
     }
 }
@@ -170,7 +172,7 @@ mod tests {
             let document = effective.get(&client_id, &subject_id).await.expect("told");
             let of_grant = |of: GrantDocument| {
                 let scope = of.scope.map(|scope| scope.to_string());
-                scope.unwrap_or_else(|| of.refused.unwrap_or_default().to_owned())
+                scope.unwrap_or_else(|| of.refused.unwrap_or_default().into_owned())
             };
             document
                 .grants

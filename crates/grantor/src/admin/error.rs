@@ -38,6 +38,8 @@ pub enum Named {
     Client(ClientId),
     /// A key of a client.
     ClientKey(ClientId, String),
+    /// A secret of a client, by its place.
+    ClientSecret(ClientId, usize),
     /// A subject.
     Subject(SubjectId),
     /// The role of a subject.
@@ -76,6 +78,8 @@ pub enum Conflict {
     NoSecret(ClientId),
     /// The client would have so many live secrets, and the server tries so many.
     TooManySecrets(ClientId, usize, usize),
+    /// The client would be left without a key or secret, which it needs.
+    LastKey(ClientId, ClientError),
     /// The keys of the issuer cannot be had: what went wrong, a sentence each.
     NoKeys(String, Vec<String>),
     /// The issuer has these trusts.
@@ -244,6 +248,7 @@ impl fmt::Display for Named {
         match self {
             Self::Client(id) => write!(f, "client {id}"),
             Self::ClientKey(id, key) => write!(f, "key {key} of client {id}"),
+            Self::ClientSecret(id, place) => write!(f, "secret {place} of client {id}"),
             Self::Subject(id) => write!(f, "subject {id}"),
             Self::Operator(id) => write!(f, "the role of {id}"),
             Self::Permission(client, subject) => {
@@ -332,6 +337,10 @@ impl fmt::Display for Conflict {
             Self::TooManySecrets(id, count, most) => write!(
                 f,
                 "client {id} would have {count} live secrets, and the server tries {most}"
+            ),
+            Self::LastKey(id, error) => write!(
+                f,
+                "client {id} would have none left: {error}; add another one first"
             ),
             Self::NoKeys(iss, problems) => write!(
                 f,

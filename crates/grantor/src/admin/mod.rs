@@ -19,6 +19,7 @@ mod manager;
 mod name;
 mod operators;
 mod permissions;
+mod preview;
 mod plan;
 #[cfg(feature = "schema")]
 mod schema;
@@ -38,8 +39,8 @@ pub use crate::registry::{
 };
 pub use changes::{ChangeDocument, ChangePage, Changes};
 pub use clients::{
-    ClientDocument, Clients, KeyEntry, NewClient, NewKeys, NewSecret, Prepared, PublicJwks,
-    SecretEntry, Warning,
+    ClientDocument, Clients, KeyEntry, NewClient, NewKeys, NewKeysDocument, NewSecret,
+    NewSecretDocument, Prepared, PublicJwk, PublicJwks, SecretEntry, Warning,
 };
 pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
 pub use difference::{Difference, Updated};
@@ -55,6 +56,7 @@ pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;
 pub use operators::{OperatorDocument, Operators, PowerDocument};
 pub use permissions::{PermissionDocument, Permissions};
+pub use preview::{PreviewDocument, PreviewRequest, Served};
 pub use plan::{
     Action, Export, Kind, Outcome, Plan, PlanRequest, PlanStores, Planned, Plans, Registrations,
     Step, Summary,

@@ -119,6 +119,24 @@ impl PermissionDocument {
         faults
     }
 
+    /// Succeeds if an operator may give it in the place of one with this manager.
+    fn check(&self, manager: &Option<Name>) -> Result<(), Error> {
+        let mut faults = self.faults();
+        let named = self.managed_by.as_ref().or(manager.as_ref());
+        faults.extend(fault_of_manager(&named.cloned(), manager));
+        none_of(faults)
+    }
+
+    /// What is given in the place of this one.
+    fn successor_of(&self, before: &Permission) -> Permission {
+        Permission {
+            scope: self.scope.clone(),
+            grants: self.grants.clone(),
+            expires_at: self.expires_at,
+            ..before.clone()
+        }
+    }
+
     /// The permission that it registers, given at this time.
     pub(super) fn permission(self, created_at: UnixTime) -> Permission {
         let permission = Permission::new(self.client, self.subject, self.scope)
@@ -180,9 +198,7 @@ impl<'a> Permissions<'a> {
         document: PermissionDocument,
         by: &Actor,
     ) -> Result<PermissionDocument, Error> {
-        let mut faults = document.faults();
-        faults.extend(fault_of_manager(&document.managed_by, &None));
-        none_of(faults)?;
+        document.check(&None)?;
         let (client, subject) = (document.client.clone(), document.subject.clone());
         let created = self.registry.create(document.permission(self.now), by);
         let created = created.await.map_err(|error| {
@@ -194,6 +210,29 @@ impl<'a> Permissions<'a> {
             Error::from(error).about(named)
         })?;
         Ok(PermissionDocument::of(&created))
+    }
+
+    /// Lets a client act for a subject by the operator's word, in the place of what that was.
+    ///
+    /// # Errors
+    /// As [`Permissions::create`], but for [`Error::Exists`]; [`Error::Conflict`]
+    pub async fn set(
+        &self,
+        document: PermissionDocument,
+        by: &Actor,
+    ) -> Result<PermissionDocument, Error> {
+        let id = PermissionId::by_operator(document.client.clone(), document.subject.clone());
+        let replaced = self.registry.change(&id, by, |before: &Permission| {
+            document.check(&before.managed_by)?;
+            Ok(document.successor_of(before))
+        });
+        match replaced.await {
+            Err(Error::Store(StoreError::Missing(_))) => self.create(document, by).await,
+            replaced => {
+                let replaced = replaced.map_err(|error: Error| error.about(named(&id)))?;
+                Ok(PermissionDocument::of(&replaced))
+            }
+        }
     }
 
     /// Withdraws a permission.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Error, Named, Standing,
+    Error, Fault, Named, Patch, Standing,
     document::{Document, time},
     error::none_of,
     manager::fault_of_manager,
@@ -157,6 +157,22 @@ impl<'a> Subjects<'a> {
         Ok(SubjectDocument::of(&created))
     }
 
+    /// Replaces the members that the patch names; one that is null there has its default.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Conflict`], [`Error::Store`]
+    pub async fn update(
+        &self,
+        id: &SubjectId,
+        patch: &Patch,
+        by: &Actor,
+    ) -> Result<SubjectDocument, Error> {
+        let patched = |subject: &Subject| with_patch(subject, patch);
+        let changed = self.registry.change(id, by, patched).await;
+        let changed = changed.map_err(|error| error.about(Named::Subject(id.clone())))?;
+        Ok(SubjectDocument::of(&changed))
+    }
+
     /// Enables or disables a subject.
     ///
     /// # Errors
@@ -186,6 +202,25 @@ impl<'a> Subjects<'a> {
         let deleted = self.registry.delete(id, by).await;
         deleted.map_err(|error| Error::from(error).about(Named::Subject(id.clone())))
     }
+}
+
+/// The subject with the members of a patch.
+fn with_patch(subject: &Subject, patch: &Patch) -> Result<Subject, Error> {
+    let before = SubjectDocument::of(subject);
+    let after = before.patched(patch)?;
+    let seconds = |at: Option<UnixTime>| at.map(UnixTime::seconds);
+    let is_same_time = seconds(after.created_at) == seconds(before.created_at);
+    let members = [("id", after.id == before.id), ("created_at", is_same_time)];
+    let changed = members.into_iter().filter(|(_, is_same)| !is_same);
+    let mut faults: Vec<_> = changed
+        .map(|(member, _)| Fault::new(member, "does not change; leave it out"))
+        .collect();
+    faults.extend(fault_of_manager(&after.managed_by, &before.managed_by));
+    none_of(faults)?;
+    Ok(Subject {
+        enabled: after.enabled,
+        ..subject.clone()
+    })
 }
 
 #[cfg(test)]

@@ -151,12 +151,30 @@ pub(super) fn without_key(client: &Client, name: &str) -> Result<Client, Error> 
         let named = Named::ClientKey(client.id().clone(), name.to_owned());
         return Err(Error::NotFound(named));
     }
-    with(
-        client,
-        client.metadata().clone(),
-        kept,
-        client.secrets().to_vec(),
-    )
+    let changed = client.changed(client.metadata().clone(), kept, client.secrets().to_vec());
+    of_last(client, changed)
+}
+
+/// The client without the secret at this place, from 0 on.
+pub(super) fn without_secret(client: &Client, place: usize) -> Result<Client, Error> {
+    let mut secrets = client.secrets().to_vec();
+    if place >= secrets.len() {
+        let named = Named::ClientSecret(client.id().clone(), place);
+        return Err(Error::NotFound(named));
+    }
+    secrets.remove(place);
+    let keys = client.keys().to_vec();
+    of_last(client, client.changed(client.metadata().clone(), keys, secrets))
+}
+
+/// A client that would be left without a key or secret is in the way, and nothing is malformed.
+fn of_last(client: &Client, changed: Result<Client, ClientError>) -> Result<Client, Error> {
+    changed.map_err(|error| match error {
+        ClientError::NoKey | ClientError::NoSecret(_) => {
+            Error::Conflict(Conflict::LastKey(client.id().clone(), error))
+        }
+        other => Fault::from(other).into(),
+    })
 }
 
 /// The client with a new secret, beside those that are still live, each of which works until its
