@@ -44,6 +44,8 @@ pub enum Named {
     Subject(SubjectId),
     /// The role of a subject.
     Operator(SubjectId),
+    /// The password of a subject.
+    Password(SubjectId),
     /// The permission of a client for a subject.
     Permission(ClientId, SubjectId),
     /// A scope of the catalogue.
@@ -80,6 +82,8 @@ pub enum Conflict {
     TooManySecrets(ClientId, usize, usize),
     /// The client would be left without a key or secret, which it needs.
     LastKey(ClientId, ClientError),
+    /// Nobody can sign in at this server, nor be asked.
+    NoPeople,
     /// The keys of the issuer cannot be had: what went wrong, a sentence each.
     NoKeys(String, Vec<String>),
     /// The issuer has these trusts.
@@ -251,6 +255,7 @@ impl fmt::Display for Named {
             Self::ClientSecret(id, place) => write!(f, "secret {place} of client {id}"),
             Self::Subject(id) => write!(f, "subject {id}"),
             Self::Operator(id) => write!(f, "the role of {id}"),
+            Self::Password(id) => write!(f, "the password of {id}"),
             Self::Permission(client, subject) => {
                 write!(f, "the permission of client {client} for {subject}")
             }
@@ -276,6 +281,7 @@ impl fmt::Display for Error {
             Self::NotFound(named) => match named {
                 Named::ClientKey(id, key) => write!(f, "client {id} has no key with kid {key}"),
                 Named::Operator(id) => write!(f, "{id} has no role"),
+                Named::Password(id) => write!(f, "subject {id} has no password"),
                 Named::Permission(client, subject) => {
                     write!(f, "client {client} has no permission for {subject}")
                 }
@@ -337,6 +343,10 @@ impl fmt::Display for Conflict {
             Self::TooManySecrets(id, count, most) => write!(
                 f,
                 "client {id} would have {count} live secrets, and the server tries {most}"
+            ),
+            Self::NoPeople => f.write_str(
+                "nobody can sign in at this server: its configuration has no section [person]; add \
+                 it, and start the server again",
             ),
             Self::LastKey(id, error) => write!(
                 f,

@@ -19,8 +19,8 @@ mod manager;
 mod name;
 mod operators;
 mod permissions;
-mod preview;
 mod plan;
+mod preview;
 #[cfg(feature = "schema")]
 mod schema;
 mod scopes;
@@ -56,11 +56,11 @@ pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
 pub use lints::lint_names;
 pub use operators::{OperatorDocument, Operators, PowerDocument};
 pub use permissions::{PermissionDocument, Permissions};
-pub use preview::{PreviewDocument, PreviewRequest, Served};
 pub use plan::{
     Action, Export, Kind, Outcome, Plan, PlanRequest, PlanStores, Planned, Plans, Registrations,
     Step, Summary,
 };
+pub use preview::{PreviewDocument, PreviewRequest, Served};
 pub use scopes::{ScopeDocument, Scopes};
 pub use statistics::{CountDocument, Statistics, StatisticsDocument, StatisticsQuery};
 pub use subjects::{SubjectDocument, Subjects};

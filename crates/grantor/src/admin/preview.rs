@@ -271,7 +271,11 @@ mod tests {
         let effective = Effective::new(store.clients(), store.subjects(), store.permissions(), NOW);
         let request: PreviewRequest = serde_json::from_value(request).expect("a request");
         let resources = ["https://api.example".to_owned()];
-        let served = Served::new("https://as.example", &resources, "https://as.example/admin/v1");
+        let served = Served::new(
+            "https://as.example",
+            &resources,
+            "https://as.example/admin/v1",
+        );
         let id = ClientId::parse("billing").expect("a client");
         let told = effective.preview(&id, &request, served, role).await;
         let told = told.expect("told");
@@ -287,11 +291,31 @@ mod tests {
         let bearer = GrantType::JWT_BEARER;
         let admin = "https://as.example/admin/v1";
         for (request, role, expected) in [
-            (json!({"grant": bearer, "subject": "alice"}), None, "a for https://as.example"),
-            (json!({"grant": bearer, "subject": "alice", "scope": "b"}), None, "scope"),
-            (json!({"grant": bearer, "subject": "bob"}), None, "permission"),
-            (json!({"grant": bearer, "subject": "carol"}), None, "subject"),
-            (json!({"grant": bearer, "subject": "billing"}), None, "a b for https://as.example"),
+            (
+                json!({"grant": bearer, "subject": "alice"}),
+                None,
+                "a for https://as.example",
+            ),
+            (
+                json!({"grant": bearer, "subject": "alice", "scope": "b"}),
+                None,
+                "scope",
+            ),
+            (
+                json!({"grant": bearer, "subject": "bob"}),
+                None,
+                "permission",
+            ),
+            (
+                json!({"grant": bearer, "subject": "carol"}),
+                None,
+                "subject",
+            ),
+            (
+                json!({"grant": bearer, "subject": "billing"}),
+                None,
+                "a b for https://as.example",
+            ),
             (
                 json!({"grant": bearer, "subject": "alice", "resource": "https://api.example"}),
                 None,
@@ -324,7 +348,11 @@ mod tests {
                 "scope",
             ),
         ] {
-            assert_eq!(told(&store, request.clone(), role).await, expected, "{request}");
+            assert_eq!(
+                told(&store, request.clone(), role).await,
+                expected,
+                "{request}"
+            );
         }
     }
 }

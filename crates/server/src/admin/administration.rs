@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use grantor::{
     admin::{
-        Changes, Clients, Decisions, Effective, Gate, Issuers, Operators, Permissions, PlanStores,
-        Plans, Rights, Scopes, ServerTerms, SigningKeys, Subjects, TrustStores, Trusts,
+        Changes, Clients, Decisions, Effective, Error, Gate, Issuers, Operators, Permissions,
+        PlanStores, Plans, Rights, Scopes, ServerTerms, SigningKeys, Subjects, TrustStores, Trusts,
     },
     clock::{Clock as _, SystemClock, UnixTime},
-    registry::{Actor, Way},
+    registry::{Actor, Role, Way},
     server::AuthorizationServer,
     storage::Registries as _,
-    types::Name,
+    types::{Name, SubjectId},
 };
 
+use super::Me;
 use crate::{backend::Backend, config::Config};
 
 /// The one clock of operators.
@@ -31,6 +32,7 @@ pub struct Administration {
     gate: Gate,
     terms: ServerTerms,
     actor: Actor,
+    caller: Option<Me>,
 }
 
 impl Administration {
@@ -43,6 +45,7 @@ impl Administration {
             config,
             store,
             actor,
+            caller: None,
         }
     }
 
@@ -53,6 +56,20 @@ impl Administration {
             server: Some(server),
             ..self
         }
+    }
+
+    /// For this caller.
+    #[must_use]
+    pub fn for_caller(self, caller: Me) -> Self {
+        Self {
+            caller: Some(caller),
+            ..self
+        }
+    }
+
+    /// The caller of the API.
+    pub fn caller(&self) -> Option<&Me> {
+        self.caller.as_ref()
     }
 
     /// The same, for what files of this owner say.
@@ -67,6 +84,7 @@ impl Administration {
         actor.way = Way::Apply;
         Self {
             server: self.server.clone(),
+            caller: self.caller.clone(),
             ..Self::new(self.config.clone(), self.store.clone(), rights, actor)
         }
     }
@@ -135,6 +153,15 @@ impl Administration {
             gate.permissions(),
             self.now(),
         )
+    }
+
+    /// The role of a subject.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn role_of(&self, subject: &SubjectId) -> Result<Option<Role>, Error> {
+        let operator = self.gate.operators().get(subject).await?;
+        Ok(operator.map(|operator| operator.role))
     }
 
     /// Who has a role.

@@ -1,19 +1,25 @@
 //! Operations of clients.
 
+mod body;
+mod create;
+mod keys;
+mod preview;
+mod secrets;
+
 use grantor::{
-    admin::{ClientDocument, ClientFilter, Error, NewClient, Prepared},
-    credential::{Credential, KeyFile},
-    jose::{Algorithm, json::Object},
+    admin::{ClientDocument, ClientFilter, Error},
+    registry::ConsentPolicy,
     types::ClientId,
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{
-    Administration, Answered, Content, Input, Listed, NoQuery, Operation, PatchOf, Problem, Route,
-    Segments as _, content,
+pub use self::{
+    body::{ClientBody, FederatedTrust},
+    create::CreateClient,
+    keys::{AddKeys, ListKeys, RemoveKey},
+    preview::PreviewClient,
+    secrets::{MakeSecret, RemoveSecret, TwoSteps},
 };
+use super::{Administration, Answered, Input, Listed, NoQuery, Operation, PatchOf, Route, Warned};
 
 const CLIENT: &str = "/clients/{client}";
 
@@ -37,126 +43,6 @@ impl Operation for ListClients {
         let after = portion.cursor();
         let page = clients.page(&query, after.as_ref(), portion.limit);
         Ok(Listed::from(page.await?).into())
-    }
-}
-
-/// Registers a client.
-pub struct CreateClient;
-
-/// A client that is to be registered.
-#[derive(Debug)]
-pub struct ClientBody {
-    /// What is registered.
-    pub document: ClientDocument,
-    /// Makes a key pair for this algorithm.
-    pub generate: Option<Algorithm>,
-}
-
-/// A client that was registered.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct MadeClient {
-    /// As it is registered.
-    pub client: ClientDocument,
-    /// The private key that was made for it (a JWK), which is nowhere else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub private_key: Option<Value>,
-    /// The secret that was made for it, which is nowhere else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<String>,
-    /// What the operator should know.
-    #[serde(default)]
-    pub warnings: Vec<String>,
-}
-
-impl Operation for CreateClient {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = ClientBody;
-    type Answer = MadeClient;
-
-    const ROUTE: Route = Route::create(
-        "/clients",
-        "create_client",
-        "Register a client; a key pair or secret that is made is answered once",
-    );
-
-    async fn run(
-        admin: &Administration,
-        input: Input<Self>,
-    ) -> Result<Answered<Self::Answer>, Error> {
-        let ClientBody { document, generate } = input.body;
-        let mut new = NewClient::new(document);
-        new.generate = generate;
-        let prepared = new.prepare(admin.terms(), admin.now())?;
-        made(admin, prepared).await
-    }
-}
-
-/// Makes what was prepared, and answers what was made for it.
-async fn made(
-    admin: &Administration,
-    mut prepared: Prepared,
-) -> Result<Answered<MadeClient>, Error> {
-    let warnings = prepared.warnings.iter().map(ToString::to_string).collect();
-    let key_file = prepared.key_file.take();
-    let client = admin.clients().make(prepared, admin.actor()).await?;
-    let (private_key, client_secret) = match key_file {
-        Some(key_file) => of_key_file(&key_file),
-        None => (None, None),
-    };
-    let (revision, names) = (client.revision, client.client_id.names());
-    let made = MadeClient {
-        client,
-        private_key,
-        client_secret,
-        warnings,
-    };
-    Ok(Answered::at(made, revision).placed(CLIENT, &names))
-}
-
-fn of_key_file(file: &KeyFile) -> (Option<Value>, Option<String>) {
-    match &file.credential {
-        Credential::PrivateKey(key) => {
-            let jwk = serde_json::from_str(key.expose_json());
-            (Some(jwk.expect("a JWK is JSON")), None)
-        }
-        Credential::Secret(secret) => (None, Some(secret.to_string())),
-        _ => (None, None),
-    }
-}
-
-/// The member with the algorithm of the key pair to make.
-const GENERATE: &str = "generate";
-
-impl Content for ClientBody {
-    fn read(octets: &[u8]) -> Result<Self, Problem> {
-        let mut object: Object = content::object(octets)?;
-        let generate = object.remove(GENERATE);
-        let document = content::document(object);
-        let generate = generate.map(|name| content::algorithm(GENERATE, &name));
-        Ok(match (document, generate.transpose()) {
-            (Ok(document), Ok(generate)) => Self { document, generate },
-            (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => return Err(problem),
-            (Err(one), Err(other)) => return Err(one.and(other)),
-        })
-    }
-
-    fn to_json(&self) -> Option<String> {
-        let mut document = serde_json::to_value(&self.document).ok()?;
-        if let Some(algorithm) = self.generate {
-            document[GENERATE] = algorithm.name().into();
-        }
-        Some(document.to_string())
-    }
-
-    fn schema(schemas: &mut SchemaGenerator) -> Option<Schema> {
-        let mut schema = ClientDocument::json_schema(schemas);
-        let generate = content::algorithm_schema("Makes a key pair for this algorithm.");
-        schema
-            .get_mut("properties")?
-            .as_object_mut()?
-            .insert(GENERATE.to_owned(), generate);
-        Some(schema)
     }
 }
 
@@ -188,7 +74,7 @@ impl Operation for UpdateClient {
     type Path = ClientId;
     type Query = NoQuery;
     type Body = PatchOf<ClientDocument>;
-    type Answer = ClientDocument;
+    type Answer = Warned<ClientDocument>;
 
     const ROUTE: Route = Route::patch(
         CLIENT,
@@ -200,11 +86,18 @@ impl Operation for UpdateClient {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        let clients = admin.clients();
-        let changed = clients.update(&input.path, &input.body.patch, admin.actor());
-        let changed = changed.await?;
+        let (clients, patch) = (admin.clients(), input.body.patch);
+        let changed = clients.update(&input.path, &patch, admin.actor()).await?;
+        // Who only turns the switch is not asked about the rest.
+        let concerns_people = ["consent", "scope"]
+            .iter()
+            .any(|member| patch.names(member));
+        let warnings = match concerns_people {
+            true => consent_warnings(admin, &changed).await?,
+            false => Vec::new(),
+        };
         let revision = changed.revision;
-        Ok(Answered::at(changed, revision))
+        Ok(Answered::at(Warned::new(changed, warnings), revision))
     }
 }
 
@@ -230,4 +123,29 @@ impl Operation for DeleteClient {
         admin.clients().delete(&input.path, admin.actor()).await?;
         Ok(().into())
     }
+}
+
+/// What is missing where people are asked: a page (C006), and what scopes mean (C005).
+async fn consent_warnings(
+    admin: &Administration,
+    client: &ClientDocument,
+) -> Result<Vec<String>, Error> {
+    let mut warnings = Vec::new();
+    if client.consent != ConsentPolicy::Ask {
+        return Ok(warnings);
+    }
+    if !admin.has_people() {
+        warnings.push(format!(
+            "client {} asks people, and nobody can be asked here: consent counts as off until the \
+             configuration has a section [person]",
+            client.client_id
+        ));
+    }
+    for scope in admin.scopes().undescribed(&client.scope).await? {
+        warnings.push(format!(
+            "scope {scope} has no description, and people will be asked about it by its name; \
+             run: grantor scope set {scope} --en 'What it allows'"
+        ));
+    }
+    Ok(warnings)
 }

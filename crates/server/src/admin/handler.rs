@@ -85,7 +85,9 @@ impl<O: Operation> Handler for Handles<O> {
         if overrides {
             rights = rights.overriding();
         }
-        let admin = api.administration(rights, asked.actor);
+        let admin = api
+            .administration(rights, asked.actor)
+            .for_caller(asked.caller.into());
         let input = Input {
             path,
             query,

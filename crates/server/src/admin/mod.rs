@@ -3,19 +3,26 @@
 
 mod administration;
 mod answer;
+mod audiences;
 mod caller;
-mod clients;
+pub mod clients;
 mod content;
 mod etag;
 mod handler;
 mod listed;
+pub mod look_alike;
+mod me;
 mod openapi;
 mod operation;
 mod parameters;
+pub mod permissions;
 mod problem;
 mod remote;
 mod router;
+pub mod scopes;
 mod segment;
+pub mod subjects;
+mod warned;
 
 use std::sync::Arc;
 
@@ -24,16 +31,19 @@ use grantor::{admin::Rights, registry::Actor, server::AuthorizationServer};
 use self::handler::{Handler, Handles};
 pub use self::{
     administration::{Administration, CLOCK, terms},
+    audiences::ListAudiences,
     caller::Caller,
     content::{Content, PatchOf},
     etag::etag,
     listed::Listed,
+    me::{Me, ShowMe},
     openapi::ProblemDocument,
     operation::{Answered, Input, Operation, Portion, Route},
     parameters::{NoQuery, Parameters, Query, written},
     problem::{Problem, Slug},
     remote::{Remote, RemoteError},
     segment::{Segments, name_of, path_of, segment_of},
+    warned::Warned,
 };
 use crate::{backend::Backend, config::Config, throttle::RequestBudgets};
 
@@ -129,5 +139,36 @@ fn operations() -> Vec<Box<dyn Handler>> {
         clients::ShowClient,
         clients::UpdateClient,
         clients::DeleteClient,
+        clients::ListKeys,
+        clients::AddKeys,
+        clients::RemoveKey,
+        clients::MakeSecret,
+        clients::RemoveSecret,
+        clients::PreviewClient,
+        subjects::ListSubjects,
+        subjects::CreateSubject,
+        subjects::ShowSubject,
+        subjects::UpdateSubject,
+        subjects::DeleteSubject,
+        subjects::PutRole,
+        subjects::DeleteRole,
+        subjects::ListInvitations,
+        subjects::InviteSubject,
+        subjects::EndInvitations,
+        subjects::ShowCredentials,
+        subjects::DeleteCredentials,
+        subjects::ListSessions,
+        subjects::EndSessions,
+        permissions::ListPermissions,
+        permissions::CreatePermission,
+        permissions::ShowPermission,
+        permissions::PutPermission,
+        permissions::DeletePermission,
+        scopes::ListScopes,
+        scopes::ShowScope,
+        scopes::PutScope,
+        scopes::DeleteScope,
+        ListAudiences,
+        ShowMe,
     ]
 }

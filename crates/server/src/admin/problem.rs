@@ -328,6 +328,7 @@ fn of_conflict(conflict: &Conflict, text: String) -> Problem {
     match conflict {
         Conflict::Changed(named) => Problem::new(Slug::Changed, text).about(kind_of(named)),
         Conflict::HasTrusts(..) => Problem::new(Slug::InUse, text).about("issuer"),
+        Conflict::LastKey(..) => Problem::new(Slug::LastKey, text).about("client"),
         Conflict::NoKeys(..) => Problem::new(Slug::State, text).about("issuer_keys"),
         Conflict::TooManySecrets(..) => Problem::new(Slug::State, text).about("client_secret"),
         _ => Problem::new(Slug::State, text),
@@ -355,7 +356,10 @@ fn kind_of(named: &Named) -> &'static str {
     match named {
         Named::Client(_) => "client",
         Named::ClientKey(..) => "client_key",
+        Named::ClientSecret(..) => "client_secret",
         Named::Subject(_) => "subject",
+        Named::Operator(_) => "operator",
+        Named::Password(_) => "password",
         Named::Permission(..) => "permission",
         Named::Scope(_) => "scope",
         Named::SigningKey(_) => "signing_key",

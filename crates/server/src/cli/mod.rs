@@ -16,7 +16,6 @@ mod failure;
 mod health;
 mod issuer;
 mod key;
-mod look_alike;
 mod output;
 mod parse;
 mod permission;

@@ -184,10 +184,12 @@ async fn show(
     let records = table(&shown.records, &RECORD, record);
     let head = ["GRANT", "A REQUEST WOULD GET"];
     let grants = table(&shown.grants, &head, |of| {
-        let text = match (&of.scope, of.refused) {
+        let text = match (&of.scope, &of.refused) {
             (Some(scope), _) if scope.is_empty() => "a token without a scope".to_owned(),
             (Some(scope), _) => scope.to_string(),
-            (None, refused) => format!("nothing: {}", refused.unwrap_or("it is refused")),
+            (None, refused) => {
+                format!("nothing: {}", refused.as_deref().unwrap_or("it is refused"))
+            }
         };
         vec![short_name(&of.grant).to_owned(), text]
     });

@@ -10,8 +10,8 @@ use grantor::{
 };
 use serde_json::json;
 
-use super::{Administered, CLOCK, Failure, Global, Output, PAGE, every, look_alike, parse};
-use crate::person::Invitation;
+use super::{Administered, CLOCK, Failure, Global, Output, PAGE, every, parse};
+use crate::{admin::look_alike, person::Invitation};
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -88,7 +88,9 @@ async fn create(global: &Global, id: SubjectId) -> Result<(), Failure> {
     let document = SubjectDocument::new(id.clone());
     document.check()?;
     let admin = global.administered(&config, global.open_or_create(&config)?);
-    look_alike::warn(&admin.store, id.as_str()).await?;
+    for warning in look_alike::warning(&admin.store, id.as_str()).await? {
+        tracing::warn!("{warning}");
+    }
     admin.subjects().create(document, admin.actor()).await?;
     done(global.output(), &id, "created")
 }

@@ -26,6 +26,9 @@ pub struct Invitation {
 }
 
 impl Invitation {
+    /// Longest life of a link.
+    pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
     /// Makes the invitation of a subject, and answers the token of its link, which is kept as a
     /// digest only. One that was made before ends.
     ///
@@ -44,7 +47,7 @@ impl Invitation {
             number: subject.revision.number,
             recover,
         };
-        let group = GroupId::of(&format!("invitations of subject {}", invitation.number));
+        let group = group_of(invitation.number);
         let until = now.plus(lifetime);
         let artifact = Artifact::new(now, until)
             .in_group(Some(group))
@@ -62,6 +65,42 @@ impl Invitation {
             .end_group(INVITATION, group, Spared::One(key), ending)
             .await?;
         Ok(token)
+    }
+
+    /// The invitations of a subject that are open, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn open(
+        artifacts: &dyn Artifacts,
+        subject: &Subject,
+        now: UnixTime,
+    ) -> Result<Vec<(Self, Artifact)>, StoreError> {
+        let group = group_of(subject.revision.number);
+        let found = artifacts.list(INVITATION, &group, now, u32::MAX).await?;
+        let found = found.into_iter();
+        found
+            .map(|(_, artifact)| Ok((artifact.read()?, artifact)))
+            .collect()
+    }
+
+    /// Ends the invitations of a subject that are open.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn end_all(
+        artifacts: &dyn Artifacts,
+        subject: &Subject,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let ending = Ending {
+            owner: None,
+            at: now,
+            until: now.plus(Self::LONGEST),
+        };
+        let group = group_of(subject.revision.number);
+        let ended = artifacts.end_group(INVITATION, group, Spared::Nothing, ending);
+        ended.await
     }
 
     /// The invitation of a link, which is not used up by looking.
@@ -89,6 +128,10 @@ impl Invitation {
         let taken = artifacts.take(key_of(token), now).await?;
         taken.map(|artifact| artifact.read()).transpose()
     }
+}
+
+fn group_of(number: u64) -> GroupId {
+    GroupId::of(&format!("invitations of subject {number}"))
 }
 
 fn key_of(token: &str) -> ArtifactKey {

@@ -7,5 +7,5 @@ mod unused;
 
 pub use invitation::Invitation;
 pub use password::{Busy, Password, Passwords};
-pub use session::{Session, Sessions};
+pub use session::{OpenSession, Session, Sessions};
 pub use unused::end_unused;

@@ -6,7 +6,9 @@ use grantor::{
     clock::UnixTime,
     registry::Subject,
     server::Context,
-    storage::{Artifact, ArtifactKey, ArtifactKind, Ending, GroupId, Put, Spared, StoreError},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Spared, StoreError,
+    },
     types::SubjectId,
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,60 @@ pub struct Session {
     pub subject: Subject,
     /// When they proved who they are.
     pub signed_in_at: UnixTime,
+}
+
+/// What operators see of a session.
+#[derive(Debug)]
+pub struct OpenSession {
+    /// When the person proved who they are.
+    pub signed_in_at: UnixTime,
+    /// When it was last used, to the minute.
+    pub used_at: UnixTime,
+    /// When it ends if it is not used.
+    pub expires_at: UnixTime,
+}
+
+impl OpenSession {
+    /// The sessions of a subject, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn of(
+        artifacts: &dyn Artifacts,
+        subject: &Subject,
+        now: UnixTime,
+    ) -> Result<Vec<Self>, StoreError> {
+        let group = group_of(subject);
+        let found = artifacts.list(SESSION, &group, now, SESSIONS).await?;
+        let open = |(_, artifact): (ArtifactKey, Artifact)| {
+            let kept: Kept = artifact.read()?;
+            Ok(Self {
+                signed_in_at: kept.signed_in_at,
+                used_at: kept.touched_at,
+                expires_at: artifact.expires_at,
+            })
+        };
+        found.into_iter().map(open).collect()
+    }
+
+    /// Ends the sessions of a subject; none lives longer than `life`.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn end_all(
+        artifacts: &dyn Artifacts,
+        subject: &Subject,
+        now: UnixTime,
+        life: Duration,
+    ) -> Result<(), StoreError> {
+        let ending = Ending {
+            owner: None,
+            at: now,
+            until: now.plus(life),
+        };
+        let ended = artifacts.end_group(SESSION, group_of(subject), Spared::Nothing, ending);
+        ended.await
+    }
 }
 
 /// What is kept of a session: a stored format.

@@ -164,7 +164,10 @@ pub(super) fn without_secret(client: &Client, place: usize) -> Result<Client, Er
     }
     secrets.remove(place);
     let keys = client.keys().to_vec();
-    of_last(client, client.changed(client.metadata().clone(), keys, secrets))
+    of_last(
+        client,
+        client.changed(client.metadata().clone(), keys, secrets),
+    )
 }
 
 /// A client that would be left without a key or secret is in the way, and nothing is malformed.

@@ -74,6 +74,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The name of the client that is to be registered; `None` for a change of one.
+    pub fn client_id(&self) -> Option<&ClientId> {
+        match &self.work {
+            Work::Create(client) => Some(client.id()),
+            Work::Change(..) => None,
+        }
+    }
+
     /// The new client; `None` for a change of one.
     pub(in crate::admin) fn into_client(self) -> Option<Client> {
         match self.work {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantor_jose::{
-    Algorithm,
+    Algorithm, Jwk,
     json::{Object, Value},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -74,6 +74,13 @@ impl Document for NewSecretDocument {
     }
 }
 
+impl PublicJwk {
+    /// The one key.
+    pub fn keys(&self) -> &[Jwk] {
+        &self.0.keys
+    }
+}
+
 impl From<NewKeysDocument> for NewKeys {
     fn from(document: NewKeysDocument) -> Self {
         let one = document.jwk.map(|PublicJwk(one)| one.keys);
@@ -103,7 +110,9 @@ impl<'de> Deserialize<'de> for PublicJwk {
         let key = Value::deserialize(deserializer)?;
         let set = PublicJwks::deserialize(json!({"keys": [key]})).map_err(D::Error::custom)?;
         match set.keys.is_empty() {
-            true => Err(D::Error::custom("this key is for others; no server verifies with it")),
+            true => Err(D::Error::custom(
+                "this key is for others; no server verifies with it",
+            )),
             false => Ok(Self(set)),
         }
     }

@@ -21,8 +21,9 @@ use super::{
     members::Members,
     public_keys::PublicKeys,
 };
+use crate::admin::look_alike;
 use crate::cli::{
-    CLOCK, Failure, Global, look_alike,
+    CLOCK, Failure, Global,
     parse::{duration, methods},
     terms,
 };
@@ -93,7 +94,9 @@ impl Create {
         }
         let admin = global.administered(&config, global.open_or_create(&config)?);
         admin.clients().check_free(&self.id).await?;
-        look_alike::warn(&admin.store, self.id.as_str()).await?;
+        for warning in look_alike::warning(&admin.store, self.id.as_str()).await? {
+            tracing::warn!("{warning}");
+        }
         let made = make(&admin, &self.id, prepared, self.out).await?;
         super::warn_of_consent(&admin, &made.client).await?;
         let done = format!("client {} created", self.id);
@@ -127,7 +130,9 @@ impl Create {
         document.jwks = self.keys.read()?.unwrap_or_default();
         let admin = global.administered(&config, global.open_or_create(&config)?);
         admin.clients().check_free(&self.id).await?;
-        look_alike::warn(&admin.store, self.id.as_str()).await?;
+        for warning in look_alike::warning(&admin.store, self.id.as_str()).await? {
+            tracing::warn!("{warning}");
+        }
         let new = self.federated.client(document)?;
         let made = admin.trusts().create_federated(new, admin.actor()).await?;
         if let Some(client) = &made.client {

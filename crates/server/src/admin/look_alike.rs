@@ -1,26 +1,21 @@
 //! Names that a person takes for another one: registered they may be, but not without a word.
 
+use grantor::{admin::Error, types::escaped};
 use unicode_security::skeleton;
 
-use super::Failure;
 use crate::backend::Backend;
 
-/// Warns if a name that is about to be registered looks like one that is there (UTS #39 §4, letter
-/// case aside).
-pub async fn warn(store: &Backend, name: &str) -> Result<(), Failure> {
+/// The warning of a name that is about to be registered and looks like one that is there (UTS #39
+/// §4, letter case aside).
+pub async fn warning(store: &Backend, name: &str) -> Result<Option<String>, Error> {
     let looks = shape(name);
     let names = store.names().await?;
-    if let Some(other) = names
-        .iter()
-        .find(|other| *other != name && shape(other) == looks)
-    {
-        tracing::warn!(
-            name = name.escape_unicode().to_string(),
-            looks_like = other,
-            "this name looks like another one that is registered"
-        );
-    }
-    Ok(())
+    let mut others = names.iter().filter(|other| *other != name);
+    let alike = others.find(|other| shape(other) == looks);
+    Ok(alike.map(|other| {
+        let name = escaped(name);
+        format!("the name {name} looks like another one that is registered: {other}")
+    }))
 }
 
 /// The same for all names that look alike.

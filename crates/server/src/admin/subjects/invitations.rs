@@ -1,0 +1,173 @@
+//! Invitations: links by which people set up how to sign in.
+
+use std::time::Duration;
+
+use grantor::{
+    admin::{Conflict, Document, Error, Fault, time_text},
+    jose::json::Object,
+    types::SubjectId,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{find, find_to_change};
+use crate::{
+    admin::{Administration, Answered, Input, NoQuery, Operation, Route, content::bodies},
+    person::Invitation,
+};
+
+const INVITATIONS: &str = "/subjects/{subject}/invitations";
+
+bodies!(InvitationBody);
+
+/// An invitation that is to be made.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct InvitationBody {
+    /// How long the link works, in seconds: 3 days if absent, 30 at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<u64>,
+    /// Ends the person's sessions and earlier password when the invitation is accepted.
+    pub recover: bool,
+}
+
+impl Document for InvitationBody {
+    fn least() -> Object {
+        Object::new()
+    }
+}
+
+impl InvitationBody {
+    const USUAL: Duration = Duration::from_secs(3 * 86_400);
+
+    fn lifetime(self) -> Result<Duration, Fault> {
+        let lifetime = self.lifetime.map_or(Self::USUAL, Duration::from_secs);
+        match lifetime.is_zero() || lifetime > Invitation::LONGEST {
+            true => Err(Fault::new("lifetime", "is between 1s and 30d")),
+            false => Ok(lifetime),
+        }
+    }
+}
+
+/// An invitation that was made.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MadeInvitation {
+    /// Who is invited.
+    pub subject: SubjectId,
+    /// The link, which is nowhere else, and works once.
+    pub link: String,
+    /// When it ends (RFC 3339).
+    pub expires_at: String,
+}
+
+/// Makes an invitation.
+pub struct InviteSubject;
+
+impl Operation for InviteSubject {
+    type Path = SubjectId;
+    type Query = NoQuery;
+    type Body = InvitationBody;
+    type Answer = MadeInvitation;
+
+    const ROUTE: Route = Route::create(
+        INVITATIONS,
+        "invite_subject",
+        "Make a link by which a person sets up how to sign in, answered once; one before it ends",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        if !admin.has_people() {
+            return Err(Error::Conflict(Conflict::NoPeople));
+        }
+        let (recover, lifetime) = (input.body.recover, input.body.lifetime()?);
+        let subject = find_to_change(admin, &input.path).await?;
+        let (artifacts, now) = (&*admin.store.artifacts, admin.now());
+        let token = Invitation::make(artifacts, &subject, recover, now, lifetime).await?;
+        let place = admin.config.issuer.endpoint("invitation");
+        let made = MadeInvitation {
+            subject: input.path.clone(),
+            link: format!("{place}?token={token}"),
+            expires_at: time_text(now.plus(lifetime)),
+        };
+        let names = [input.path.to_string()];
+        Ok(Answered::from(made).placed(INVITATIONS, &names))
+    }
+}
+
+/// The invitations of a subject that are open.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Invitations {
+    /// Without their links.
+    pub items: Vec<InvitationEntry>,
+}
+
+/// An open invitation, without its link.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct InvitationEntry {
+    /// Whether earlier ways to sign in end when it is accepted.
+    pub recover: bool,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// When it ends (RFC 3339).
+    pub expires_at: String,
+}
+
+/// Lists the invitations of a subject.
+pub struct ListInvitations;
+
+impl Operation for ListInvitations {
+    type Path = SubjectId;
+    type Query = NoQuery;
+    type Body = ();
+    type Answer = Invitations;
+
+    const ROUTE: Route = Route::get(
+        INVITATIONS,
+        "list_invitations",
+        "Show the invitations of a subject that are open, without their links",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        let subject = find(admin, &input.path).await?;
+        let open = Invitation::open(&*admin.store.artifacts, &subject, admin.now()).await?;
+        let entry =
+            |(invitation, artifact): (Invitation, grantor::storage::Artifact)| InvitationEntry {
+                recover: invitation.recover,
+                created_at: time_text(artifact.created_at),
+                expires_at: time_text(artifact.expires_at),
+            };
+        let items = open.into_iter().map(entry).collect();
+        Ok(Invitations { items }.into())
+    }
+}
+
+/// Ends the invitations of a subject.
+pub struct EndInvitations;
+
+impl Operation for EndInvitations {
+    type Path = SubjectId;
+    type Query = NoQuery;
+    type Body = ();
+    type Answer = ();
+
+    const ROUTE: Route = Route::delete(
+        INVITATIONS,
+        "end_invitations",
+        "End the invitations of a subject that are open",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        let subject = find_to_change(admin, &input.path).await?;
+        Invitation::end_all(&*admin.store.artifacts, &subject, admin.now()).await?;
+        Ok(().into())
+    }
+}
