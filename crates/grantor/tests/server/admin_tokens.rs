@@ -793,7 +793,7 @@ async fn m004_ma07_a_client_that_loses_its_scope_or_is_disabled_loses_it_in_toke
             (OWN, "grantor:admin grantor:read"),
         ] {
             change(&world, &party, |metadata| {
-                metadata.scope = scope(registered)
+                metadata.scope = scope(registered);
             })
             .await;
             let token = held(&world, &token).await.expect("in force");
@@ -1001,6 +1001,9 @@ fn ma04_a_client_is_registered_for_the_servers_own_scopes_to_the_letter() {
     assert!(changed("grantor:read").is_ok());
 }
 
+/// What is wrong, and the change that makes it so.
+type Row = (&'static str, fn(&mut Settings));
+
 #[test]
 fn m003_the_admin_api_is_no_other_resource() {
     let build = |change: fn(&mut Settings)| {
@@ -1011,21 +1014,21 @@ fn m003_the_admin_api_is_no_other_resource() {
         let builder: Builder = AuthorizationServer::builder(issuer).store(store).standard();
         builder.settings(settings).build()
     };
-    let rows: [(&str, fn(&mut Settings)); 5] = [
+    let rows: [Row; 5] = [
         ("a resource", |settings| {
-            settings.resources.push(ADMIN.to_owned())
+            settings.resources.push(ADMIN.to_owned());
         }),
         ("the default", |settings| {
-            settings.default_audience = Some(ADMIN.to_owned())
+            settings.default_audience = Some(ADMIN.to_owned());
         }),
         ("the issuer", |settings| {
-            settings.admin_resource = Some(ISSUER.to_owned())
+            settings.admin_resource = Some(ISSUER.to_owned());
         }),
         ("no URI", |settings| {
-            settings.admin_resource = Some("admin".to_owned())
+            settings.admin_resource = Some("admin".to_owned());
         }),
         ("a fragment", |settings| {
-            settings.admin_resource = Some(format!("{ADMIN}#a"))
+            settings.admin_resource = Some(format!("{ADMIN}#a"));
         }),
     ];
     for (row, change) in rows {
