@@ -455,7 +455,7 @@ mod tests {
                 client: name.map(client),
                 subject: for_whom.map(subject),
                 origin,
-                unused_since: None,
+                ..PermissionFilter::default()
             };
             let page = permissions.page(&filter, None, 50).await.expect("a page");
             assert_eq!(page.items.len(), count, "{filter:?}");

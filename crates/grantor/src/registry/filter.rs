@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::{UnixTime, rfc3339},
-    types::{AuthMethod, ClientId, DisplayName, IssuerId, Scope, SubjectId},
+    types::{AuthMethod, ClientId, DisplayName, IssuerId, Name, Scope, SubjectId},
 };
 
 /// Chooses resources of one kind.
@@ -50,6 +50,9 @@ pub struct ClientFilter {
     /// Those that may get scopes of the server's own, or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power: Option<bool>,
+    /// Those that files of this name manage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl ClientFilter {
@@ -74,6 +77,7 @@ impl Filter<Client> for ClientFilter {
             && is(&self.consent, &metadata.consent)
             && (self.ends_before.is_none() || self.ends(client))
             && is(&self.power, &has_power(&metadata.scope))
+            && is_managed(&self.managed_by, &metadata.managed_by)
     }
 }
 
@@ -94,11 +98,16 @@ pub struct SubjectFilter {
     /// Those that are enabled, or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Those that files of this name manage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl Filter<Subject> for SubjectFilter {
     fn passes(&self, subject: &Subject) -> bool {
-        has_part(&self.q, &[subject.id.as_str()]) && is(&self.enabled, &subject.enabled)
+        has_part(&self.q, &[subject.id.as_str()])
+            && is(&self.enabled, &subject.enabled)
+            && is_managed(&self.managed_by, &subject.managed_by)
     }
 }
 
@@ -122,6 +131,9 @@ pub struct PermissionFilter {
     #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub unused_since: Option<UnixTime>,
+    /// Those that files of this name manage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl PermissionFilter {
@@ -138,6 +150,7 @@ impl Filter<Permission> for PermissionFilter {
             && is(&self.subject, &permission.subject)
             && is(&self.origin, &permission.origin)
             && self.unused_from().is_none_or(|since| last < Some(since))
+            && is_managed(&self.managed_by, &permission.managed_by)
     }
 }
 
@@ -156,6 +169,9 @@ pub struct IssuerFilter {
     /// Those that were made by this template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// Those that files of this name manage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl Filter<TrustedIssuer> for IssuerFilter {
@@ -163,6 +179,7 @@ impl Filter<TrustedIssuer> for IssuerFilter {
         has_part(&self.q, &[issuer.id.as_str(), issuer.name.as_str()])
             && is(&self.enabled, &issuer.enabled)
             && is_of(&self.template, issuer.template.as_ref())
+            && is_managed(&self.managed_by, &issuer.managed_by)
     }
 }
 
@@ -187,6 +204,9 @@ pub struct TrustFilter {
     /// Those that were made by this template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// Those that files of this name manage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl Filter<Trust> for TrustFilter {
@@ -196,6 +216,7 @@ impl Filter<Trust> for TrustFilter {
             && is(&self.client, &trust.client)
             && is(&self.mode, &trust.mode)
             && is_of(&self.template, trust.template.as_ref())
+            && is_managed(&self.managed_by, &trust.managed_by)
     }
 }
 
@@ -208,11 +229,14 @@ pub struct ScopeFilter {
     /// Those with this in their names, to the letter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// Those that files of this name manage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Name>,
 }
 
 impl Filter<ScopeText> for ScopeFilter {
     fn passes(&self, text: &ScopeText) -> bool {
-        has_part(&self.q, &[text.name.as_str()])
+        has_part(&self.q, &[text.name.as_str()]) && is_managed(&self.managed_by, &text.managed_by)
     }
 }
 
@@ -253,6 +277,10 @@ fn has_part(part: &Option<String>, texts: &[&str]) -> bool {
 
 fn is<T: PartialEq>(wanted: &Option<T>, found: &T) -> bool {
     wanted.as_ref().is_none_or(|wanted| wanted == found)
+}
+
+fn is_managed(wanted: &Option<Name>, found: &Option<Name>) -> bool {
+    wanted.is_none() || wanted == found
 }
 
 fn is_of(wanted: &Option<String>, template: Option<&TemplateRef>) -> bool {

@@ -11,7 +11,7 @@ use crate::{
     clock::{UnixTime, rfc3339},
     registry::{ChangeRecord, is_default},
     server::{Decision, DecisionLog, Outcome},
-    types::Rule,
+    types::{ClientId, Name, Rule, Shown, SubjectId},
 };
 
 /// Reads records of one kind.
@@ -115,6 +115,9 @@ pub struct ChangeFilter {
     /// Only those not older than this.
     #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub since: Option<UnixTime>,
+    /// Only those older than this.
+    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixTime>,
 }
 
 impl ChangeFilter {
@@ -127,8 +130,12 @@ impl ChangeFilter {
             && is(&self.actor, &change.actor.who.to_string())
             && is(&self.resource, &change.resource)
             && is(&self.name, &change.name)
-            && self.since.is_none_or(|since| change.at >= since)
+            && is_within(change.at, self.since, self.until)
     }
+}
+
+fn is_within(at: UnixTime, since: Option<UnixTime>, until: Option<UnixTime>) -> bool {
+    since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until)
 }
 
 /// Which decisions are asked for: those that are all of what is set here.
@@ -148,9 +155,27 @@ pub struct DecisionFilter {
     /// Only those refused for the rule of this name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Only those of this client: the one that authenticated, else the one that was claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Only those of this issuer: by its name where it signed, or by the `iss` that was claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Only those of the trust of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
+    /// Only those about this subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Only those of the endpoint of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Only those not older than this.
     #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub since: Option<UnixTime>,
+    /// Only those older than this.
+    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixTime>,
 }
 
 impl DecisionFilter {
@@ -163,7 +188,13 @@ impl DecisionFilter {
             && is(&self.id, Some(&decision.id))
             && is(&self.party, decision.party.as_deref())
             && is(&self.rule, decision.rule.as_ref().map(Rule::name))
-            && self.since.is_none_or(|since| decision.at >= since)
+            && is(&self.client, decision.client.as_deref())
+            && (is(&self.issuer, decision.issuer.as_deref())
+                || is(&self.issuer, decision.claimed_issuer.as_deref()))
+            && is(&self.trust, decision.trust.as_deref())
+            && is(&self.subject, decision.subject.as_deref())
+            && is(&self.endpoint, decision.endpoint.as_deref())
+            && is_within(decision.at, self.since, self.until)
     }
 }
 
@@ -181,6 +212,18 @@ pub struct DecisionIndex {
     pub rule: Option<Rule>,
     /// The client, else the claimed issuer, else the claimed client.
     pub party: Option<String>,
+    /// The client that authenticated, else the one that was claimed.
+    pub client: Option<String>,
+    /// The name of the issuer that signed.
+    pub issuer: Option<String>,
+    /// The `iss` that was claimed.
+    pub claimed_issuer: Option<String>,
+    /// The name of the trust that took it.
+    pub trust: Option<String>,
+    /// Whom it is about.
+    pub subject: Option<String>,
+    /// The name of the endpoint.
+    pub endpoint: Option<String>,
 }
 
 impl DecisionIndex {
@@ -192,6 +235,12 @@ impl DecisionIndex {
             refused: false,
             rule: None,
             party: None,
+            client: None,
+            issuer: None,
+            claimed_issuer: None,
+            trust: None,
+            subject: None,
+            endpoint: None,
         }
     }
 
@@ -201,10 +250,19 @@ impl DecisionIndex {
             Outcome::Refused { rule, .. } => Some(rule.clone()),
             Outcome::Granted | Outcome::Undecided => None,
         };
+        let text = |shown: &Option<Shown>| shown.as_ref().map(|shown| shown.as_str().to_owned());
+        let client = decision.client.as_ref().map(ClientId::as_str);
+        let client = client.or_else(|| decision.claimed_client.as_ref().map(Shown::as_str));
         Self {
             refused: rule.is_some(),
             rule,
             party: decision.party().map(str::to_owned),
+            client: client.map(str::to_owned),
+            issuer: decision.issuer.as_ref().map(Name::to_string),
+            claimed_issuer: text(&decision.claimed_issuer),
+            trust: decision.trust.as_ref().map(|check| check.trust.to_string()),
+            subject: decision.subject.as_ref().map(SubjectId::to_string),
+            endpoint: Some(decision.endpoint.to_string()),
             ..Self::new(decision.id.to_string(), decision.at)
         }
     }

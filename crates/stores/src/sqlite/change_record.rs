@@ -46,12 +46,13 @@ impl Log<ChangeRecord> for SqliteStore {
     ) -> Result<LogPage, StoreError> {
         let filter = filter.clone();
         self.0
-            .readers()
+            .lists
             .read(move |connection| {
-                let since = filter.since.map(UnixTime::millis);
+                let times = [filter.since, filter.until].map(|at| at.map(UnixTime::millis));
+                let hours = times.map(|at| at.map(|at| at / HOUR));
                 // No number is so great.
                 let id = filter.id.map(|id| i64::try_from(id).unwrap_or(i64::MAX));
-                query(&filter, &id, &since).page(connection, &start, limit)
+                query(&filter, &id, &times, &hours).page(connection, &start, limit)
             })
             .await
     }
@@ -61,16 +62,48 @@ impl Log<ChangeRecord> for SqliteStore {
 const DOCUMENT: &str =
     "CASE WHEN json_valid(record) THEN json_set(record, '$.id', sequence) ELSE record END";
 
-fn query<'f>(filter: &'f ChangeFilter, id: &'f Option<i64>, since: &'f Option<i64>) -> Query<'f> {
+/// As in the table of hours.
+const HOUR: i64 = 3_600_000;
+
+fn query<'f>(
+    filter: &'f ChangeFilter,
+    id: &'f Option<i64>,
+    [since, until]: &'f [Option<i64>; 2],
+    [first, last]: &'f [Option<i64>; 2],
+) -> Query<'f> {
     let conditions = [
         ("sequence = ?", value(id)),
         ("actor = ?", value(&filter.actor)),
         ("resource = ?", value(&filter.resource)),
         ("name = ?", value(&filter.name)),
         ("at >= ?", value(since)),
+        ("at < ?", value(until)),
+        // Where these may be, so that what is before or behind is not read.
+        (
+            "sequence >= (SELECT min(first) FROM change_hour WHERE hour >= ?)",
+            value(first),
+        ),
+        (
+            "sequence <= (SELECT max(last) FROM change_hour WHERE hour <= ?)",
+            value(last),
+        ),
     ];
+    let from = match filter {
+        ChangeFilter { id: Some(_), .. } => "change_record",
+        ChangeFilter { name: Some(_), .. } => "change_record INDEXED BY change_record_by_name",
+        ChangeFilter {
+            actor: Some(_),
+            resource: Some(_),
+            ..
+        } => "change_record INDEXED BY change_record_by_actor_and_resource",
+        ChangeFilter { actor: Some(_), .. } => "change_record INDEXED BY change_record_by_actor",
+        ChangeFilter {
+            resource: Some(_), ..
+        } => "change_record INDEXED BY change_record_by_resource",
+        _ => "change_record NOT INDEXED",
+    };
     let list = List::new(ChangeRecord::NAME, filter);
-    Query::new("change_record", DOCUMENT, conditions, list)
+    Query::new(["change_record", from], DOCUMENT, conditions, list)
 }
 
 /// Keeps a record, and gives it its number.

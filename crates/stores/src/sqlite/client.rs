@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Client, ClientKey, ClientSecret},
+    registry::{Client, ClientFilter, ClientKey, ClientSecret},
     storage::{ClientSource, StoreError},
     types::ClientId,
 };
@@ -19,7 +19,9 @@ use super::{
     error::{Failure, expect_row, on_constraint, unreadable},
     issuer, permission,
     registry::{Changing, Stored},
-    revision, trust,
+    revision,
+    search::Search,
+    trust,
 };
 use crate::MasterKey;
 
@@ -51,13 +53,8 @@ impl Stored for Client {
         find_by_name(connection, master_key, id.as_str())
     }
 
-    fn list(
-        connection: &Connection,
-        master_key: &MasterKey,
-        after: Option<&ClientId>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        list(connection, master_key, after, limit)
+    fn search(filter: &ClientFilter) -> Search {
+        search(filter)
     }
 
     fn record_what_goes_along(changing: &mut Changing<'_>, id: &ClientId) -> Result<(), Failure> {
@@ -182,23 +179,88 @@ fn purpose(id: &str) -> String {
     format!("client secret {id}")
 }
 
-fn list(
-    connection: &Connection,
-    master_key: &MasterKey,
-    after: Option<&ClientId>,
-    limit: u32,
-) -> Result<Vec<Arc<Client>>, Failure> {
-    // No name is the empty text.
-    let query = "SELECT id, number FROM client WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let mut statement = connection.prepare_cached(query)?;
-    let after = after.map_or("", ClientId::as_str);
-    let names = statement
-        .query_map((after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
-    names
-        .iter()
-        .filter_map(|(id, number)| find(connection, master_key, id, *number).transpose())
-        .collect()
+const NAME: &[&str] = &["client.id"];
+/// As in its index.
+const HAS_POWER: &str =
+    "iif(json_valid(metadata), instr(metadata ->> '$.scope', 'grantor:'), 0) > 0";
+/// The numbers of clients with a key or a secret that ends before a time.
+const ENDS: &str = "SELECT client AS number FROM client_key_end WHERE ends_at < ?1 \
+    UNION SELECT client.number FROM client_secret JOIN client ON client.id = client_secret.client \
+    WHERE client_secret.expires_at < ?1";
+
+fn search(filter: &ClientFilter) -> Search {
+    let mut search = Search::all("client INDEXED BY client_by_name", NAME);
+    if filter.power == Some(true) {
+        let from = "client INDEXED BY client_with_power";
+        search.enter(from, NAME, HAS_POWER, []);
+    }
+    if let Some(is_enabled) = filter.enabled {
+        match is_enabled {
+            true => search.want("client.enabled = 1", []),
+            false => {
+                let from = "client INDEXED BY client_disabled";
+                search.enter(from, NAME, "client.enabled = 0", []);
+            }
+        }
+    }
+    if let Some(manager) = &filter.managed_by {
+        let from = "client INDEXED BY client_by_manager";
+        let manager = manager.to_string().into();
+        search.enter(from, NAME, "client.managed_by = ?", [manager]);
+    }
+    let consent = filter.consent.as_ref().map(word);
+    let policy = filter.audience_policy.as_ref().map(word);
+    let method = filter.auth_method.as_ref().map(word);
+    // Of what is the same for nearly all clients there is no index.
+    for (wanted, usual, column, from) in [
+        (
+            consent,
+            "off",
+            "client.consent",
+            "client INDEXED BY client_by_consent",
+        ),
+        (
+            policy,
+            "strict",
+            "client.audience_policy",
+            "client INDEXED BY client_by_policy",
+        ),
+        (
+            method,
+            "private_key_jwt",
+            "client.auth_method",
+            "client INDEXED BY client_by_method",
+        ),
+    ] {
+        let Some(wanted) = wanted else { continue };
+        match wanted == usual {
+            true => search.want(&format!("{column} = ?"), [wanted.into()]),
+            false => {
+                let condition = format!("{column} = ? AND {column} <> '{usual}'");
+                search.enter(from, NAME, &condition, [wanted.into()]);
+            }
+        }
+    }
+    search.want_part(filter.q.as_ref(), &["client.id", "client.display_name"]);
+    search.by_text(filter.q.as_ref(), "client_text", "client");
+    if let Some(before) = filter.ends_before.map(UnixTime::millis) {
+        let ends = "(EXISTS (SELECT 1 FROM client_key_end AS ending WHERE ending.client = client.number AND ends_at < ?) \
+            OR EXISTS (SELECT 1 FROM client_secret AS ending WHERE ending.client = client.id AND expires_at < ?))";
+        search.want(ends, [before.into(), before.into()]);
+        search.by_numbers("client", ENDS, [before.into()]);
+    }
+    search
+}
+
+/// The one word that a value is in documents.
+fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value);
+    value
+        .ok()
+        .as_ref()
+        .and_then(|value| value.as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Reads a client in one statement, so that its parts belong together: a row for each secret, or

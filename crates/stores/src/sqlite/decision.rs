@@ -55,8 +55,23 @@ pub(super) struct DecisionRow {
 impl DecisionRow {
     /// How much memory it takes to wait.
     pub(super) fn octets(&self) -> u64 {
-        let party = self.index.party.as_ref().map_or(0, String::len);
-        (size_of::<Self>() + self.index.id.len() + party + self.record.len()) as u64
+        let texts = self.texts().into_iter().flatten().map(String::len);
+        let texts: usize = texts.sum();
+        (size_of::<Self>() + self.index.id.len() + texts + self.record.len()) as u64
+    }
+
+    /// What it is found by, in the order of the columns.
+    fn texts(&self) -> [&Option<String>; 7] {
+        let index = &self.index;
+        [
+            &index.party,
+            &index.client,
+            &index.issuer,
+            &index.claimed_issuer,
+            &index.trust,
+            &index.subject,
+            &index.endpoint,
+        ]
     }
 
     /// Whether anybody can have any number of such made: these are dropped first.
@@ -91,15 +106,37 @@ impl DecisionRow {
         rule: &'r Option<&'r str>,
         total: &'r i64,
     ) -> [&'r dyn ToSql; COLUMNS] {
-        let DecisionIndex {
-            id, refused, party, ..
-        } = &self.index;
-        [id, &self.at, refused, rule, party, &self.record, total]
+        let DecisionIndex { id, refused, .. } = &self.index;
+        let [
+            party,
+            client,
+            issuer,
+            claimed_issuer,
+            trust,
+            subject,
+            endpoint,
+        ] = self.texts();
+        [
+            id,
+            &self.at,
+            refused,
+            rule,
+            party,
+            client,
+            issuer,
+            claimed_issuer,
+            trust,
+            subject,
+            endpoint,
+            &self.record,
+            total,
+        ]
     }
 }
 
 /// Columns of a row that are written.
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 13;
+const NAMES: &str = "id, at, refused, rule, party, client, issuer, claimed_issuer, trust, subject, endpoint, record, total";
 /// Rows in a statement: one for several costs less than several.
 const ROWS: [usize; 3] = [16, 4, 1];
 
@@ -144,9 +181,9 @@ fn total(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Answers the total behind these rows; `total` is that before them.
 fn insert(connection: &Connection, decisions: &[DecisionRow], total: i64) -> rusqlite::Result<i64> {
-    let rows = vec!["(?, ?, ?, ?, ?, ?, ?)"; decisions.len()].join(", ");
-    let insert =
-        format!("INSERT INTO decision (id, at, refused, rule, party, record, total) VALUES {rows}");
+    let row = format!("({})", vec!["?"; COLUMNS].join(", "));
+    let rows = vec![row; decisions.len()].join(", ");
+    let insert = format!("INSERT INTO decision ({NAMES}) VALUES {rows}");
     let totals: Vec<i64> = decisions
         .iter()
         .scan(total, |total, decision| {
@@ -197,25 +234,36 @@ impl Log<Decision> for SqliteStore {
     ) -> Result<LogPage, StoreError> {
         let filter = filter.clone();
         self.0
-            .readers()
+            .lists
             .read(move |connection| {
-                let since = filter.since.map(UnixTime::millis);
-                query(&filter, &since).page(connection, &start, limit)
+                let times = [filter.since, filter.until].map(|at| at.map(UnixTime::millis));
+                query(&filter, &times).page(connection, &start, limit)
             })
             .await
     }
 }
 
-fn query<'f>(filter: &'f DecisionFilter, since: &'f Option<i64>) -> Query<'f> {
+fn query<'f>(filter: &'f DecisionFilter, [since, until]: &'f [Option<i64>; 2]) -> Query<'f> {
     let conditions = [
         ("refused = ?", filter.refused.then_some(&true as _)),
         ("id = ?", value(&filter.id)),
         ("party = ?", value(&filter.party)),
         ("rule = ?", value(&filter.rule)),
+        ("client = ?", value(&filter.client)),
+        ("? IN (issuer, claimed_issuer)", value(&filter.issuer)),
+        ("trust = ?", value(&filter.trust)),
+        ("subject = ?", value(&filter.subject)),
+        ("endpoint = ?", value(&filter.endpoint)),
         ("at >= ?", value(since)),
+        ("at < ?", value(until)),
     ];
+    let from = match filter.id {
+        Some(_) => "decision INDEXED BY decision_by_id",
+        // All that is asked for is in it, and it is in order.
+        None => "decision INDEXED BY decision_in_order",
+    };
     let list = List::new(Decision::NAME, filter);
-    Query::new("decision", "record", conditions, list)
+    Query::new(["decision", from], "record", conditions, list)
 }
 
 /// Removes what is beyond the retention from the beginning, a bounded number of rows at a time.

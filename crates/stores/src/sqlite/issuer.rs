@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::{
-    registry::{Issuers, TrustedIssuer, Trusts},
+    registry::{IssuerFilter, Issuers, TrustedIssuer, Trusts},
     storage::{IssuerSource, StoreError},
     types::IssuerId,
 };
@@ -14,7 +14,9 @@ use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, text, unreadable},
     registry::{Changing, Stored},
-    revision, trust,
+    revision,
+    search::Search,
+    trust,
 };
 use crate::MasterKey;
 
@@ -90,21 +92,11 @@ impl Stored for TrustedIssuer {
             .transpose()
     }
 
-    fn list(
-        connection: &Connection,
-        _: &MasterKey,
-        after: Option<&IssuerId>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        // No iss is the empty text.
-        let which = select_issuer!("WHERE iss > ?1 ORDER BY iss LIMIT ?2");
-        let mut statement = connection.prepare_cached(which)?;
-        let mut rows = statement.query((after.map_or("", IssuerId::as_str), limit))?;
-        let mut issuers = Vec::new();
-        while let Some(row) = rows.next()? {
-            issuers.push(issuer(row)?);
-        }
-        Ok(issuers)
+    fn search(filter: &IssuerFilter) -> Search {
+        let mut search = Search::all("issuer", &["issuer.iss"]);
+        search.want_manager("issuer.document", filter.managed_by.as_ref());
+        search.want_part(filter.q.as_ref(), &["issuer.iss", "issuer.name"]);
+        search
     }
 
     fn record_what_goes_along(changing: &mut Changing<'_>, id: &IssuerId) -> Result<(), Failure> {

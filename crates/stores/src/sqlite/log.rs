@@ -11,6 +11,8 @@ use super::error::Failure;
 /// The records of a table that pass a filter. Each has a `sequence`.
 pub(super) struct Query<'f> {
     table: &'static str,
+    /// The table, with the index that is read.
+    from: &'static str,
     /// The expression that gives the document.
     document: &'static str,
     wanted: String,
@@ -22,7 +24,7 @@ pub(super) struct Query<'f> {
 impl<'f> Query<'f> {
     /// All of this table that fulfil the conditions that have a value.
     pub(super) fn new<const N: usize>(
-        table: &'static str,
+        [table, from]: [&'static str; 2],
         document: &'static str,
         conditions: [(&str, Option<&'f dyn ToSql>); N],
         list: List,
@@ -36,6 +38,7 @@ impl<'f> Query<'f> {
         }
         Self {
             table,
+            from,
             document,
             wanted,
             values,
@@ -49,17 +52,15 @@ impl<'f> Query<'f> {
         start: &Start,
         limit: u32,
     ) -> Result<LogPage, Failure> {
-        // All of one state of the database.
-        let connection = connection.unchecked_transaction()?;
         let after = match start {
             Start::Oldest => 0,
             Start::After(cursor) => self.sequence(cursor)?,
-            Start::Last(count) => self.before(&connection, *count)?,
+            Start::Last(count) => self.before(connection, *count)?,
         };
-        let entries = self.select(&connection, after, limit)?;
+        let entries = self.select(connection, after, limit)?;
         let next = match entries.last() {
             Some(last) if entries.len() == limit as usize => last.cursor.clone(),
-            _ => self.cursor(self.newest(&connection)?.max(after)),
+            _ => self.cursor(self.newest(connection)?.max(after)),
         };
         Ok(LogPage { entries, next })
     }
@@ -78,7 +79,7 @@ impl<'f> Query<'f> {
         limit: u32,
     ) -> rusqlite::Result<Vec<Entry>> {
         let Self {
-            table,
+            from,
             document,
             wanted,
             values,
@@ -91,7 +92,7 @@ impl<'f> Query<'f> {
             })
         };
         let query = format!(
-            "SELECT sequence, {document} FROM {table} WHERE {wanted} AND sequence > ? ORDER BY sequence LIMIT ?"
+            "SELECT sequence, {document} FROM {from} WHERE {wanted} AND sequence > ? ORDER BY sequence LIMIT ?"
         );
         let values = [values.as_slice(), &[&after, &limit]].concat();
         connection
@@ -103,13 +104,13 @@ impl<'f> Query<'f> {
     /// The number behind which the newest records are that pass the filter, at most `count` of them.
     fn before(&self, connection: &Connection, count: u32) -> rusqlite::Result<i64> {
         let Self {
-            table,
+            from,
             wanted,
             values,
             ..
         } = self;
         let query = format!(
-            "SELECT sequence FROM {table} WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+            "SELECT sequence FROM {from} WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
         );
         let values = [values.as_slice(), &[&count]].concat();
         let found = connection

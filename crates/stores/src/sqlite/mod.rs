@@ -29,6 +29,7 @@ mod registry;
 mod replay;
 mod revision;
 mod scope_text;
+mod search;
 mod seen;
 mod signing_key;
 mod source;
@@ -37,6 +38,7 @@ mod steady;
 mod subject;
 mod sweeper;
 mod tally;
+mod trigrams;
 mod trust;
 mod writer;
 
@@ -55,8 +57,13 @@ pub use error::OpenError;
 pub use open::{Create, Options, Upkeep};
 
 use self::{
-    check::LastCheck, error::failed, open::Checkpoints, quota::Quota, readers::Readers,
-    source::Source, writer::Writer,
+    check::LastCheck,
+    error::failed,
+    open::Checkpoints,
+    quota::Quota,
+    readers::{Lists, Readers},
+    source::Source,
+    writer::Writer,
 };
 use crate::{MasterKey, cached::Cached};
 
@@ -68,6 +75,7 @@ struct Inner {
     writer: Writer,
     cached: Arc<Cached<Source>>,
     quota: Quota,
+    lists: Lists,
     last_check: LastCheck,
     /// The connection that moves the write-ahead log into the database file.
     checkpoints: Mutex<Checkpoints>,
@@ -90,7 +98,7 @@ impl SqliteStore {
             let names = statement.query_map([], |row| row.get(0))?;
             Ok(names.collect::<rusqlite::Result<_>>()?)
         };
-        self.0.readers().read(read).await
+        self.0.lists.read(read).await
     }
 
     /// Makes the `jti` of access tokens under a key that comes from the master key: every process

@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    ChangeRetention, Inner, LastCheck, OpenError, Quota, Readers, Retention, SqliteStore, Writer,
-    access,
+    ChangeRetention, Inner, LastCheck, Lists, OpenError, Quota, Readers, Retention, SqliteStore,
+    Writer, access,
     block_on::block_on,
     change::Position,
     error::failed,
@@ -62,6 +62,7 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0019_permission_use.sql")),
     M::up(include_str!("../../migrations/0020_issuer_trust.sql")),
     M::up(include_str!("../../migrations/0021_operator.sql")),
+    M::up(include_str!("../../migrations/0022_search.sql")),
     M::up(include_str!("../../migrations/0023_statistic.sql")),
 ];
 /// How often a running process looks for changes by others.
@@ -285,6 +286,7 @@ fn start(
         writer,
         cached,
         quota: Quota::default(),
+        lists: Lists::new(path.clone()),
         last_check: LastCheck::default(),
         checkpoints: Mutex::new(Checkpoints {
             connection: checkpoints,

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use grantor::{registry::Operator, storage::StoreError, types::SubjectId};
+use grantor::{
+    registry::{Operator, OperatorFilter},
+    storage::StoreError,
+    types::SubjectId,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
     error::{Failure, expect_row, on_constraint, text, unreadable},
     registry::Stored,
-    revision, subject,
+    revision,
+    search::Search,
+    subject,
 };
 use crate::MasterKey;
 
@@ -58,22 +64,14 @@ impl Stored for Operator {
             .transpose()
     }
 
-    fn list(
-        connection: &Connection,
-        _: &MasterKey,
-        after: Option<&SubjectId>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        // No name is the empty text.
-        let mut statement = connection.prepare_cached(select_operator!(
-            "WHERE subject.id > ?1 ORDER BY subject.id LIMIT ?2"
-        ))?;
-        let mut rows = statement.query((after.map_or("", SubjectId::as_str), limit))?;
-        let mut operators = Vec::new();
-        while let Some(row) = rows.next()? {
-            operators.push(operator(row)?);
+    fn search(filter: &OperatorFilter) -> Search {
+        // There are few.
+        let from = "operator CROSS JOIN subject ON subject.number = operator.subject";
+        let mut search = Search::all(from, &["subject.id"]);
+        if let Some(role) = filter.role {
+            search.want("operator.role = ?", [role.as_str().to_owned().into()]);
         }
-        Ok(operators)
+        search
     }
 }
 

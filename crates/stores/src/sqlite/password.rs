@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use grantor::{
     clock::UnixTime,
-    registry::{Password, PasswordDigest},
+    registry::{Password, PasswordDigest, PasswordFilter},
     storage::StoreError,
     types::SubjectId,
 };
@@ -14,7 +14,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     error::{Failure, expect_row, on_constraint, unreadable},
     registry::Stored,
-    revision, subject,
+    revision,
+    search::Search,
+    subject,
 };
 use crate::MasterKey;
 
@@ -71,22 +73,9 @@ impl Stored for Password {
             .transpose()
     }
 
-    fn list(
-        connection: &Connection,
-        master_key: &MasterKey,
-        after: Option<&SubjectId>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        // No name is the empty text.
-        let mut statement = connection.prepare_cached(select_password!(
-            "WHERE subject.id > ?1 ORDER BY subject.id LIMIT ?2"
-        ))?;
-        let mut rows = statement.query((after.map_or("", SubjectId::as_str), limit))?;
-        let mut passwords = Vec::new();
-        while let Some(row) = rows.next()? {
-            passwords.push(password(row, master_key)?);
-        }
-        Ok(passwords)
+    fn search(_: &PasswordFilter) -> Search {
+        let from = "subject CROSS JOIN password ON password.subject = subject.number";
+        Search::all(from, &["subject.id"])
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Origin, Permission, PermissionId, Permissions},
+    registry::{Origin, Permission, PermissionFilter, PermissionId, Permissions},
     storage::{PermissionSource, StoreError, SubjectPermissions},
     types::{ClientId, GrantType, Name, Scope, SubjectId},
 };
@@ -13,9 +13,10 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::{
     SqliteStore,
-    error::{Failure, expect_row, on_constraint, unreadable},
+    error::{Failure, expect_row, on_constraint, text, unreadable},
     registry::{Stored, manager_of},
     revision,
+    search::Search,
 };
 use crate::MasterKey;
 
@@ -74,19 +75,75 @@ impl Stored for Permission {
         Ok(load(connection, id)?.map(Arc::new))
     }
 
-    fn list(
-        connection: &Connection,
-        _: &MasterKey,
-        after: Option<&PermissionId>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        let (client, subject, origin) = after.map_or(("", "", ""), columns);
-        let which = select_permission!(
-            "WHERE (client, subject, origin) > (?1, ?2, ?3) ORDER BY client, subject, origin LIMIT ?4"
-        );
-        let permissions = read_all(connection, which, (client, subject, origin, limit))?;
-        Ok(permissions.into_iter().map(Arc::new).collect())
+    fn search(filter: &PermissionFilter) -> Search {
+        search(filter)
     }
+
+    fn name(row: &Row<'_>) -> Result<PermissionId, Failure> {
+        let [client, subject, given_by] = [0, 1, 2].map(|column| text(row, column, "permission"));
+        Ok(PermissionId {
+            client: ClientId::parse(client?).map_err(|error| unreadable("permission", error))?,
+            subject: SubjectId::parse(subject?).map_err(|error| unreadable("permission", error))?,
+            origin: origin(given_by?)?,
+        })
+    }
+
+    fn column(id: &PermissionId, column: &str) -> String {
+        match column {
+            CLIENT => id.client.to_string(),
+            SUBJECT => id.subject.to_string(),
+            _ => id.origin.to_string(),
+        }
+    }
+}
+
+const CLIENT: &str = "permission.client";
+const SUBJECT: &str = "permission.subject";
+const ORIGIN: &str = "permission.origin";
+const NAME: &[&str] = &[CLIENT, SUBJECT, ORIGIN];
+
+/// Whichever side is named, an index has its permissions in order.
+fn search(filter: &PermissionFilter) -> Search {
+    let mut search = Search::all("permission", NAME);
+    let client = filter.client.as_ref().map(ClientId::to_string);
+    let subject = filter.subject.as_ref().map(SubjectId::to_string);
+    match (client, subject) {
+        (Some(client), Some(subject)) => {
+            let both = "permission.client = ? AND permission.subject = ?";
+            search.enter(
+                "permission",
+                &[ORIGIN],
+                both,
+                [client.into(), subject.into()],
+            );
+        }
+        (Some(client), None) => {
+            let condition = "permission.client = ?";
+            search.enter("permission", &[SUBJECT, ORIGIN], condition, [client.into()]);
+        }
+        (None, Some(subject)) => {
+            let from = "permission INDEXED BY permission_by_subject";
+            let condition = "permission.subject = ?";
+            search.enter(from, &[CLIENT, ORIGIN], condition, [subject.into()]);
+        }
+        (None, None) => {}
+    }
+    if let Some(manager) = &filter.managed_by {
+        let from = "permission INDEXED BY permission_by_manager";
+        let manager = manager.to_string().into();
+        search.enter(from, NAME, "permission.managed_by = ?", [manager]);
+    }
+    if let Some(origin) = filter.origin {
+        let from = "permission INDEXED BY permission_by_origin";
+        let origin = origin.to_string().into();
+        search.enter(from, &[CLIENT, SUBJECT], "permission.origin = ?", [origin]);
+    }
+    if let Some(since) = filter.unused_from().map(UnixTime::millis) {
+        let unused = "coalesce(permission.created_at < ?, 1) AND NOT EXISTS ( \
+            SELECT 1 FROM permission_use WHERE permission_use.number = permission.number AND used_at >= ?)";
+        search.want(unused, [since.into(), since.into()]);
+    }
+    search
 }
 
 /// The columns of a name.

@@ -7,6 +7,7 @@ use std::{
 
 use grantor::storage::StoreError;
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use super::{
     error::{Failure, failed},
@@ -21,6 +22,39 @@ pub(super) struct Readers {
 }
 
 const KEPT: usize = 8;
+/// Lists that are read at a time: what is asked by operators leaves threads, connections and cores
+/// to requests for tokens.
+const LISTS: usize = 2;
+
+/// Reads of many rows, at most [`LISTS`] at a time: the others wait for their turn.
+pub(super) struct Lists {
+    readers: Readers,
+    turns: Arc<Semaphore>,
+}
+
+impl Lists {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            readers: Readers::new(path),
+            turns: Arc::new(Semaphore::new(LISTS)),
+        }
+    }
+
+    /// Reads when it is its turn, of one state of the database.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|closed| StoreError::Failed(Box::new(closed)))?;
+        // The turn ends with the read, also where nobody waits for it any more.
+        let read = move |connection: &Connection| {
+            let _turn = turn;
+            query(&*connection.unchecked_transaction()?)
+        };
+        self.readers.read(read).await
+    }
+}
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {

@@ -9,12 +9,13 @@ use grantor::{
     storage::{AnyChange, Applied, Batch, Change, Cursor, List, Page, Registry, StoreError},
     types::Name,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 
 use super::{
     SqliteStore, change_record,
-    error::{Failure, unreadable},
+    error::{Failure, text, unreadable},
+    search::{Names, Search},
 };
 use crate::MasterKey;
 
@@ -36,13 +37,20 @@ pub(super) trait Stored: Resource {
         id: &Self::Id,
     ) -> Result<Option<Arc<Self>>, Failure>;
 
-    /// At most so many in order of their names, behind the one named.
-    fn list(
-        connection: &Connection,
-        master_key: &MasterKey,
-        after: Option<&Self::Id>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure>;
+    /// How a filter is asked of the table: it may let more through than pass.
+    fn search(filter: &Self::Filter) -> Search;
+
+    /// The name in a row of a search.
+    fn name(row: &Row<'_>) -> Result<Self::Id, Failure> {
+        let name = text(row, 0, Self::NAME)?;
+        let id = Self::Id::from_text(name);
+        Ok(id.ok_or_else(|| unreadable(Self::NAME, format!("{name:?} is no name")))?)
+    }
+
+    /// What a name has in this column.
+    fn column(id: &Self::Id, _: &str) -> String {
+        id.to_text()
+    }
 
     /// Records what goes when it is removed.
     fn record_what_goes_along(_: &mut Changing<'_>, _: &Self::Id) -> Result<(), Failure> {
@@ -70,12 +78,10 @@ impl<R: Stored> Registry<R> for SqliteStore {
         let after = after.map(|cursor| list.id::<R>(cursor)).transpose()?;
         let (cached, filter, limit) = (self.0.cached.clone(), filter.clone(), limit.max(1));
         let search = move |connection: &Connection| {
-            // All of one state of the database.
-            let connection = connection.unchecked_transaction()?;
             let master_key = &cached.source().master_key;
-            search::<R>(&connection, master_key, &filter, after, limit)
+            search::<R>(connection, master_key, &filter, after, limit)
         };
-        let found = self.0.readers().read(search).await?;
+        let found = self.0.lists.read(search).await?;
         let next = found.next.map(|id| list.cursor(&id.to_text()));
         Ok(Page::new(found.items, next))
     }
@@ -106,10 +112,10 @@ impl Batch for SqliteStore {
     }
 }
 
-/// Resources that are read at once when the first read did not fill the page.
-const PORTION: u32 = 500;
-/// After this many a search stops, so that no page takes long; its cursor goes on.
-const LOOKED_AT: u32 = 10_000;
+/// Resources that are read at once when the first did not fill the page.
+const PORTION: u32 = 200;
+/// After this many a page ends, so that none takes long; its cursor goes on.
+const LOOKED_AT: usize = 1_000;
 
 /// What a search found, and behind which name the next one begins.
 struct Found<R: Resource> {
@@ -125,25 +131,27 @@ fn search<R: Stored>(
     mut after: Option<R::Id>,
     limit: u32,
 ) -> Result<Found<R>, Failure> {
-    let (mut items, mut looked_at) = (Vec::new(), 0);
-    let mut portion = limit.saturating_add(1);
+    let search = R::search(filter);
+    let (mut items, mut looked_at, mut portion) = (Vec::new(), 0, limit);
     loop {
-        let read = R::list(connection, master_key, after.as_ref(), portion)?;
-        let is_last = read.len() < portion as usize;
-        looked_at += portion;
-        for one in read {
-            let (id, passes) = (one.id(), filter.passes(&one));
-            if passes && items.len() == limit as usize {
-                return Ok(Found { items, next: after });
+        let Names { ids, next } = search.names::<R>(connection, after.as_ref(), portion)?;
+        let is_last = next.is_none();
+        looked_at += ids.len();
+        let is_short = ids.len() < portion as usize;
+        let mut ids = ids.into_iter();
+        while let Some(id) = ids.next() {
+            let found = R::find(connection, master_key, &id)?;
+            items.extend(found.filter(|one| filter.passes(one)));
+            if items.len() == limit as usize {
+                let has_more = !is_last || ids.len() > 0;
+                let next = has_more.then_some(id);
+                return Ok(Found { items, next });
             }
-            items.extend(passes.then_some(one));
-            after = Some(id);
         }
-        if is_last || looked_at >= LOOKED_AT {
-            let next = after.filter(|_| !is_last);
+        if is_last || is_short || looked_at >= LOOKED_AT {
             return Ok(Found { items, next });
         }
-        portion = PORTION;
+        (after, portion) = (next, PORTION);
     }
 }
 

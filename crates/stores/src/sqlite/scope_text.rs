@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use grantor::{registry::ScopeText, storage::StoreError, types::ScopeToken};
+use grantor::{
+    registry::{ScopeFilter, ScopeText},
+    storage::StoreError,
+    types::ScopeToken,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
     error::{Failure, expect_row, on_constraint, unreadable},
     registry::Stored,
     revision,
+    search::Search,
 };
 use crate::MasterKey;
 
@@ -47,22 +52,11 @@ impl Stored for ScopeText {
             .transpose()
     }
 
-    fn list(
-        connection: &Connection,
-        _: &MasterKey,
-        after: Option<&ScopeToken>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        // No name is the empty text.
-        let mut statement = connection.prepare_cached(
-            "SELECT document, number, version FROM scope_text WHERE name > ?1 ORDER BY name LIMIT ?2",
-        )?;
-        let mut rows = statement.query((after.map_or("", ScopeToken::as_str), limit))?;
-        let mut texts = Vec::new();
-        while let Some(row) = rows.next()? {
-            texts.push(scope_text(row)?);
-        }
-        Ok(texts)
+    fn search(filter: &ScopeFilter) -> Search {
+        let mut search = Search::all("scope_text", &["scope_text.name"]);
+        search.want_manager("scope_text.document", filter.managed_by.as_ref());
+        search.want_part(filter.q.as_ref(), &["scope_text.name"]);
+        search
     }
 }
 

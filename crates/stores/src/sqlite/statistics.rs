@@ -54,7 +54,7 @@ impl StatisticsStore for SqliteStore {
     async fn counts(&self, query: &CountQuery, limit: u32) -> Result<Vec<Count>, StoreError> {
         let query = *query;
         let read = move |connection: &Connection| Ok(read(connection, &query, limit)?);
-        self.0.readers().read(read).await
+        self.0.lists.read(read).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Operator, Password, Subject},
+    registry::{Operator, Password, Subject, SubjectFilter},
     storage::{StoreError, SubjectSource},
     types::{Name, SubjectId},
 };
@@ -17,6 +17,7 @@ use super::{
     permission,
     registry::{Changing, Stored, manager_of},
     revision,
+    search::Search,
 };
 use crate::MasterKey;
 
@@ -48,13 +49,25 @@ impl Stored for Subject {
         Ok(load(connection, id)?.map(Arc::new))
     }
 
-    fn list(
-        connection: &Connection,
-        _: &MasterKey,
-        after: Option<&SubjectId>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        list(connection, after, limit)
+    fn search(filter: &SubjectFilter) -> Search {
+        let name = &["subject.id"];
+        let mut search = Search::all("subject", name);
+        match filter.enabled {
+            Some(true) => search.want("subject.enabled = 1", []),
+            Some(false) => {
+                let from = "subject INDEXED BY subject_disabled";
+                search.enter(from, name, "subject.enabled = 0", []);
+            }
+            None => {}
+        }
+        if let Some(manager) = &filter.managed_by {
+            let from = "subject INDEXED BY subject_by_manager";
+            let manager = manager.to_string().into();
+            search.enter(from, name, "subject.managed_by = ?", [manager]);
+        }
+        search.want_part(filter.q.as_ref(), name);
+        search.by_text(filter.q.as_ref(), "subject_text", "subject");
+        search
     }
 
     fn record_what_goes_along(changing: &mut Changing<'_>, id: &SubjectId) -> Result<(), Failure> {
@@ -127,23 +140,6 @@ pub(super) fn number(connection: &Connection, id: &SubjectId) -> Result<i64, Fai
     let mut statement = connection.prepare_cached("SELECT number FROM subject WHERE id = ?1")?;
     let number = statement.query_row([id.as_str()], |row| row.get(0));
     Ok(number.optional()?.ok_or(StoreError::Missing("subject"))?)
-}
-
-fn list(
-    connection: &Connection,
-    after: Option<&SubjectId>,
-    limit: u32,
-) -> Result<Vec<Arc<Subject>>, Failure> {
-    // No name is the empty text.
-    let mut statement = connection.prepare_cached(
-        "SELECT id, enabled, created_at, number, version, managed_by FROM subject WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
-    let mut rows = statement.query((after.map_or("", SubjectId::as_str), limit))?;
-    let mut subjects = Vec::new();
-    while let Some(row) = rows.next()? {
-        subjects.push(Arc::new(subject(row)?));
-    }
-    Ok(subjects)
 }
 
 fn subject(row: &Row<'_>) -> Result<Subject, Failure> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use grantor::{
-    registry::{Condition, Trust, Trusts},
+    registry::{Condition, Trust, TrustFilter, Trusts},
     storage::StoreError,
     types::{ClientId, IssuerId, Name},
 };
@@ -14,6 +14,7 @@ use super::{
     issuer,
     registry::Stored,
     revision,
+    search::Search,
 };
 use crate::MasterKey;
 
@@ -65,21 +66,22 @@ impl Stored for Trust {
             .transpose()
     }
 
-    fn list(
-        connection: &Connection,
-        _: &MasterKey,
-        after: Option<&Name>,
-        limit: u32,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
-        // No name is the empty text.
-        let which = select_trust!("WHERE trust.name > ?1 ORDER BY trust.name LIMIT ?2");
-        let mut statement = connection.prepare_cached(which)?;
-        let mut rows = statement.query((after.map_or("", Name::as_str), limit))?;
-        let mut trusts = Vec::new();
-        while let Some(row) = rows.next()? {
-            trusts.push(Arc::new(trust(row)?));
+    fn search(filter: &TrustFilter) -> Search {
+        let name = &["trust.name"];
+        let mut search = Search::all("trust", name);
+        if let Some(client) = &filter.client {
+            let of_client = "trust.client = (SELECT number FROM client WHERE id = ?)";
+            let from = "trust INDEXED BY trust_by_client";
+            search.enter(from, name, of_client, [client.to_string().into()]);
         }
-        Ok(trusts)
+        if let Some(issuer) = &filter.issuer {
+            let of_issuer = "trust.issuer = (SELECT number FROM issuer WHERE iss = ?)";
+            let from = "trust INDEXED BY trust_by_issuer";
+            search.enter(from, name, of_issuer, [issuer.to_string().into()]);
+        }
+        search.want_manager("trust.document", filter.managed_by.as_ref());
+        search.want_part(filter.q.as_ref(), name);
+        search
     }
 }
 

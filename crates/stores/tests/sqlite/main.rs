@@ -10,4 +10,5 @@ mod issuers;
 mod laws;
 mod plan;
 mod refresh;
+mod searches;
 mod statistics;

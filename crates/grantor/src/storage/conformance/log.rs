@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{NOW, Two, at};
+use serde_json::json;
+
+use super::{NOW, Two, at, id, subject_id};
 use crate::{
-    clock::UnixTime,
+    clock::{UnixTime, time_text},
     server::{Decision, Outcome, Request},
     storage::{
         Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, LogPage, Start, StoreError,
     },
-    types::{ErrorCode, Rule},
+    types::{ErrorCode, Name, Rule},
 };
 
 /// Generates one test for each law of a [`DecisionStore`]. `log_suite!(run make)` is a future that
@@ -22,6 +24,7 @@ macro_rules! log_suite {
         $crate::laws! { $how log $make:
             decisions_are_read_in_pages_in_their_order
             decisions_are_found_by_what_they_say
+            decisions_are_found_by_what_they_are_about
             the_last_decisions_are_found_and_then_followed
             a_log_that_is_followed_gives_each_decision_once
             a_cursor_of_something_else_is_refused
@@ -132,6 +135,48 @@ pub async fn decisions_are_found_by_what_they_say<S: DecisionStore>([one, other]
     assert_eq!(ids(&one_of_them.entries), [audience]);
     let none = page(&*other, &by_id("none"), Start::Oldest, 10).await;
     assert_eq!(none.entries, []);
+}
+
+/// By each of what they are about, and until a time.
+pub async fn decisions_are_found_by_what_they_are_about<S: DecisionStore>([one, other]: Two<S>) {
+    let mut about = granted("claimed");
+    about.subject = Some(subject_id("alice"));
+    about.issuer = Name::parse("github").ok();
+    about.claims_issuer("https://idp.example");
+    let check = json!({"trust": "ci", "client": "deploy", "mode": "on", "rows": []});
+    about.trust = serde_json::from_value(check).expect("a check");
+    let about = record(&*one, &about).await;
+    let mut by_another = refused("b", Rule::Expiry, at(5));
+    by_another.endpoint = "introspect".into();
+    by_another.client = Some(id("b"));
+    let by_another = record(&*one, &by_another).await;
+    for (asked, expected) in [
+        (json!({"client": "claimed"}), Some(&about)),
+        (json!({"client": "b"}), Some(&by_another)),
+        (json!({"client": "nobody"}), None),
+        (json!({"issuer": "github"}), Some(&about)),
+        (json!({"issuer": "https://idp.example"}), Some(&about)),
+        (json!({"issuer": "https://idp.example/"}), None),
+        (json!({"trust": "ci"}), Some(&about)),
+        (json!({"subject": "alice"}), Some(&about)),
+        (json!({"subject": "bob"}), None),
+        (json!({"endpoint": "introspect"}), Some(&by_another)),
+        (json!({"endpoint": "introspect", "subject": "alice"}), None),
+        (json!({"until": time_text(at(5))}), Some(&about)),
+        (json!({"since": time_text(at(5))}), Some(&by_another)),
+        (json!({"until": time_text(NOW)}), None),
+    ] {
+        let filter: DecisionFilter = serde_json::from_value(asked.clone()).expect("a filter");
+        for start in [Start::Oldest, Start::Last(9)] {
+            let found = page(&*other, &filter, start, 9).await;
+            let found = ids(&found.entries);
+            assert_eq!(
+                found.iter().collect::<Vec<_>>(),
+                Vec::from_iter(expected),
+                "{asked}"
+            );
+        }
+    }
 }
 
 /// The newest so many that pass the filter, page by page, or only what comes from now on.

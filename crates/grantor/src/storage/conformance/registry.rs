@@ -1,6 +1,7 @@
 //! The laws of the registries.
 
 mod changing;
+mod filters;
 mod issuers;
 mod lists;
 mod operators;
@@ -27,7 +28,8 @@ use crate::{
 };
 
 pub use self::{
-    changing::*, issuers::*, lists::*, operators::*, permissions::*, records::*, resources::*,
+    changing::*, filters::*, issuers::*, lists::*, operators::*, permissions::*, records::*,
+    resources::*,
 };
 pub use super::person::{
     c005_a_text_of_a_scope_is_kept, c055_a_password_ends_with_its_subject,
@@ -61,6 +63,9 @@ macro_rules! registry_suite {
             nothing_is_changed_unless_everything_is
             pages_hold_everything_once_while_rows_come_and_go
             a_cursor_of_another_list_is_refused
+            ma13_what_passes_a_filter_is_found_to_the_letter
+            subjects_permissions_and_scopes_are_found_by_what_they_are
+            ma13_a_cursor_is_of_one_list_and_to_the_letter
             only_the_expected_state_is_removed
             a_change_is_recorded_with_what_was_and_what_is
             what_goes_along_is_recorded_too

@@ -168,6 +168,15 @@ pub async fn changes_are_found_by_what_they_say<S: Hooked>([one, other]: Two<S>)
         filter.name = Some("a".to_owned());
     };
     assert_eq!(found(both).await, [2]);
+    let of_kind_and_name = |filter: &mut ChangeFilter| {
+        (filter.resource, filter.name) = (Some("client".to_owned()), Some("a".to_owned()));
+    };
+    assert_eq!(found(of_kind_and_name).await, [0, 2]);
+    let by_whom_of_what = |filter: &mut ChangeFilter| {
+        filter.actor = Some("program laws".to_owned());
+        filter.resource = Some("subject".to_owned());
+    };
+    assert_eq!(found(by_whom_of_what).await, [1]);
     let none = |filter: &mut ChangeFilter| filter.name = Some("A".to_owned());
     assert!(found(none).await.is_empty());
     for (id, place) in [
@@ -195,6 +204,15 @@ pub async fn changes_are_found_by_what_they_say<S: Hooked>([one, other]: Two<S>)
             ..ChangeFilter::default()
         };
         let (found, _) = changes_from(&*other, &filter, Start::Oldest).await;
+        assert_eq!(found.len(), count);
+    }
+    let end = all[2].at.plus(Duration::from_millis(1));
+    for (until, count) in [(all[0].at, 0), (end, 3)] {
+        let filter = ChangeFilter {
+            until: Some(until),
+            ..ChangeFilter::default()
+        };
+        let (found, _) = changes_from(&*other, &filter, Start::Last(9)).await;
         assert_eq!(found.len(), count);
     }
 }

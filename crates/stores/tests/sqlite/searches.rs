@@ -1,0 +1,465 @@
+//! Lists of a large registry: what their pages hold, and how long they take.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use grantor::{
+    clock::UnixTime,
+    jose::{Algorithm, PrivateJwk},
+    registry::{
+        Actor, ChangeRecord, Client, ClientFilter, ClientMetadata, Filter as _, PermissionFilter,
+        Resource, Subject, SubjectFilter,
+    },
+    server::Decision,
+    storage::{Change, List, Log, Logged, Page, Registries, Registry, Start},
+    types::AuthMethod,
+};
+use grantor_stores::sqlite::SqliteStore;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::laws::{id, open};
+
+/// 2027-01-15
+const NOW: i64 = 1_800_000_000_000;
+const DAY: i64 = 86_400_000;
+/// What the pages of a list of operators may take (M008, MA38).
+const MOST: Duration = Duration::from_millis(50);
+
+/// How many rows there are.
+#[derive(Clone, Copy)]
+struct Size {
+    clients: u32,
+    subjects: u32,
+    decisions: u32,
+}
+
+/// A store with so many rows, of which few are not as nearly all are.
+fn filled(size: Size) -> (SqliteStore, TempDir) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    drop(open(directory.path()));
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("a connection");
+    connection
+        .execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536")
+        .expect("settings");
+    fill(&connection, "client", size.clients, CLIENTS);
+    fill(&connection, "subject", size.subjects, SUBJECTS);
+    fill(&connection, "permission", size.subjects, PERMISSIONS);
+    fill(&connection, "decision", size.decisions, DECISIONS);
+    (open(directory.path()), directory)
+}
+
+/// Runs statements for the numbers `?1` to `?2`, in commits of some thousands.
+fn fill(connection: &Connection, what: &str, count: u32, statements: &[&str]) {
+    const PORTION: u32 = 20_000;
+    let started = Instant::now();
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let key = serde_json::to_string(&key.public()).expect("JSON");
+    for first in (0..count).step_by(PORTION as usize) {
+        let last = (first + PORTION).min(count) - 1;
+        let transaction = connection.unchecked_transaction().expect("begun");
+        for statement in statements {
+            let statement = statement.replace(
+                "{numbers}",
+                "WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)",
+            );
+            let statement = statement.replace("{key}", &key).replace("{name}", NAME);
+            transaction
+                .execute(&statement, (first, last))
+                .expect("written");
+        }
+        transaction.commit().expect("committed");
+    }
+    if count > 100_000 {
+        println!("{what}: {count} rows in {:?}", started.elapsed());
+    }
+}
+
+/// Nine of ten names are nearly alike.
+const NAME: &str = "CASE n % 10 WHEN 0 THEN printf('%s-%07d', CASE n % 3 WHEN 0 THEN 'billing' WHEN 1 THEN 'report' ELSE 'été%_\"\\' END, n) \
+    ELSE printf('client-%07d', n) END";
+const CLIENTS: &[&str] = &[
+    "INSERT INTO party (name, kind) {numbers} SELECT {name}, 'client' FROM numbers",
+    r#"INSERT INTO client (id, metadata, keys) {numbers} SELECT {name}, json_patch(json_object(
+        'id', {name}, 'auth_method', CASE n % 1000 WHEN 1 THEN 'none' ELSE 'private_key_jwt' END,
+        'grant_types', json_array('urn:ietf:params:oauth:grant-type:jwt-bearer'),
+        'scope', CASE n % 100000 WHEN 11 THEN 'grantor:read read' ELSE 'read write' END,
+        'audience_policy', CASE n % 5000 WHEN 3 THEN 'legacy' ELSE 'strict' END,
+        'enabled', json(CASE n % 10000 WHEN 7 THEN 'false' ELSE 'true' END),
+        'created_at', 1800000000000
+    ), json_object(
+        'display_name', CASE n % 20 WHEN 0 THEN 'The accounts of ' || n END,
+        'consent', CASE n % 2000 WHEN 5 THEN 'ask' END,
+        'managed_by', CASE n % 100 WHEN 9 THEN 'team-' || (n % 700) END
+    )), CASE n % 1000 WHEN 1 THEN '[]' ELSE json_array(json_object('jwk', json('{key}'), 'expires_at',
+        CASE n % 40 WHEN 0 THEN 1800000000000 + 86400000 * (n / 40 % 365) END)) END FROM numbers"#,
+];
+const SUBJECTS: &[&str] = &[
+    "INSERT INTO party (name, kind) {numbers} SELECT printf('person-%07d', n), 'subject' FROM numbers",
+    "INSERT INTO subject (id, enabled, created_at) {numbers} SELECT printf('person-%07d', n), n % 5000 <> 3, 1800000000000 FROM numbers",
+];
+const PERMISSIONS: &[&str] = &[
+    "INSERT INTO permission (client, subject, origin, scope, created_at) {numbers}
+        SELECT (SELECT id FROM client WHERE number = n % 1000 + 1), printf('person-%07d', n),
+            CASE n % 3000 WHEN 4 THEN 'operator' ELSE 'person' END, 'read', 1700000000000 FROM numbers",
+    "INSERT INTO permission_use (number, used_at) {numbers}
+        SELECT number, 1800000000000 FROM numbers JOIN permission ON subject = printf('person-%07d', n) WHERE n % 7000 <> 1",
+];
+const DECISIONS: &[&str] = &[
+    "INSERT INTO decision (id, at, refused, rule, party, client, issuer, claimed_issuer, trust, subject, endpoint, record, total) {numbers}
+        SELECT 'd' || n, 1800000000000 + 1000 * n, n % 50 = 0, CASE n % 50 WHEN 0 THEN 'signature' END, printf('client-%07d', n % 5000),
+            printf('client-%07d', n % 5000), CASE n % 3 WHEN 0 THEN 'github' END, 'https://idp.example/' || (n % 100),
+            CASE n % 3 WHEN 0 THEN 'trust-' || (n % 300) END, printf('person-%07d', n % 9000), CASE n % 9 WHEN 0 THEN 'introspect' ELSE 'token' END,
+            json_object('id', 'd' || n, 'filler', hex(randomblob(600))), 1300 * n FROM numbers",
+];
+
+fn of<F: serde::de::DeserializeOwned>(filter: Value) -> F {
+    serde_json::from_value(filter).expect("a filter")
+}
+
+fn time(days: i64) -> String {
+    grantor::clock::time_text(UnixTime::from_millis(NOW + days * DAY))
+}
+
+/// The filters of clients that are asked for here.
+fn client_filters() -> Vec<Value> {
+    let mut filters: Vec<_> = [
+        "a",
+        "11",
+        "999",
+        "client-",
+        "client-0001234",
+        "client-0512343",
+        "t-07123",
+        "0001234",
+        "billing",
+        "billing-0000",
+        "été%_\"\\",
+        "_\"",
+        "%",
+        "client%",
+        "The accounts",
+        "accounts of 40",
+        "Client",
+        "no such name",
+        "zz",
+        "9\"",
+        "-",
+        "\0",
+        "ent-000\0",
+    ]
+    .iter()
+    .map(|q| json!({"q": q}))
+    .collect();
+    filters.push(json!({"q": "x".repeat(10 * 1024)}));
+    filters.extend([
+        json!({}),
+        json!({"enabled": false}),
+        json!({"enabled": true}),
+        json!({"auth_method": "none"}),
+        json!({"auth_method": "private_key_jwt"}),
+        json!({"auth_method": "client_secret_post"}),
+        json!({"audience_policy": "legacy"}),
+        json!({"audience_policy": "strict"}),
+        json!({"consent": "ask"}),
+        json!({"consent": "implied"}),
+        json!({"consent": "off"}),
+        json!({"managed_by": "team-9"}),
+        json!({"managed_by": "nobody"}),
+        json!({"power": true}),
+        json!({"power": false}),
+        json!({"ends_before": time(-1)}),
+        json!({"ends_before": time(1)}),
+        json!({"ends_before": time(400)}),
+        json!({"q": "client-0000", "enabled": false}),
+        json!({"q": "0007", "enabled": false, "consent": "off"}),
+        json!({"ends_before": time(30), "enabled": true, "q": "billing"}),
+        json!({"managed_by": "team-9", "enabled": false}),
+    ]);
+    filters
+}
+
+/// All pages, and how many of them were not full.
+async fn pages<R: Resource>(
+    registry: &dyn Registry<R>,
+    filter: &R::Filter,
+    limit: u32,
+) -> (Vec<R::Id>, usize) {
+    let (mut found, mut after, mut short) = (Vec::new(), None, 0);
+    loop {
+        let page: Page<Arc<R>> = registry
+            .page(filter, after.as_ref(), limit)
+            .await
+            .expect("a page");
+        assert!(page.items.len() <= limit as usize);
+        found.extend(page.items.iter().map(|one| one.id()));
+        after = page.next;
+        match after {
+            Some(_) => short += usize::from(page.items.len() < limit as usize),
+            None => return (found, short),
+        }
+    }
+}
+
+/// Every way to search gives what a look at each one gives, in the same order.
+#[tokio::test]
+async fn m008_what_is_found_by_an_index_is_what_passes() {
+    let size = Size {
+        clients: 12_000,
+        subjects: 3_000,
+        decisions: 0,
+    };
+    let (store, _directory) = filled(size);
+    let all = store.clients().all().await.expect("all clients");
+    assert_eq!(all.len(), 12_000);
+    for asked in client_filters() {
+        let filter: ClientFilter = of(asked.clone());
+        let passing = all.iter().filter(|client| filter.passes(client));
+        let passing: Vec<_> = passing.map(|client| client.id().clone()).collect();
+        let (found, _) = pages(store.clients(), &filter, 700).await;
+        assert_eq!(found, passing, "{asked}");
+    }
+    let all = store.subjects().all().await.expect("all subjects");
+    for asked in [
+        json!({"enabled": false}),
+        json!({"q": "0123"}),
+        json!({"q": "01", "enabled": true}),
+    ] {
+        let filter: SubjectFilter = of(asked.clone());
+        let passing = all.iter().filter(|subject| filter.passes(subject));
+        let passing: Vec<_> = passing.map(|subject| subject.id.clone()).collect();
+        assert_eq!(
+            pages(store.subjects(), &filter, 70).await.0,
+            passing,
+            "{asked}"
+        );
+    }
+    let all = store.permissions().all().await.expect("all permissions");
+    assert_eq!(all.len(), 3_000);
+    for asked in [
+        json!({"client": "client-0000012"}),
+        json!({"subject": "person-0000012"}),
+        json!({"client": "client-0000012", "subject": "person-0000012"}),
+        json!({"client": "client-0000012", "origin": "person"}),
+        json!({"origin": "operator"}),
+        json!({"origin": "person"}),
+        json!({"unused_since": time(-1)}),
+        json!({"unused_since": time(1)}),
+        json!({"subject": "person-0000012", "origin": "person", "unused_since": time(1)}),
+    ] {
+        let filter: PermissionFilter = of(asked.clone());
+        let passing = all.iter().filter(|permission| filter.passes(permission));
+        let passing: Vec<_> = passing.map(|permission| permission.id()).collect();
+        assert_eq!(
+            pages(store.permissions(), &filter, 7).await.0,
+            passing,
+            "{asked}"
+        );
+    }
+}
+
+/// How long each page took that begins at the beginning, in the middle and near the end.
+struct Times {
+    list: String,
+    found: usize,
+    times: Vec<Duration>,
+}
+
+impl Times {
+    fn print(&self) {
+        let times: Vec<_> = self
+            .times
+            .iter()
+            .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
+            .collect();
+        println!(
+            "{:60} {:>4} found, {}",
+            self.list,
+            self.found,
+            times.join(", ")
+        );
+    }
+}
+
+/// The median of five tries.
+async fn median<T>(read: impl AsyncFn() -> T) -> (T, Duration) {
+    let mut times = Vec::new();
+    loop {
+        let started = Instant::now();
+        let answer = read().await;
+        times.push(started.elapsed());
+        if times.len() == 5 {
+            times.sort_unstable();
+            return (answer, times[2]);
+        }
+    }
+}
+
+async fn times_of<R: Resource>(
+    registry: &dyn Registry<R>,
+    asked: &Value,
+    places: &[&str],
+) -> Times {
+    let filter: R::Filter = of(asked.clone());
+    let list = List::of::<R>(&filter);
+    let (mut times, mut found) = (Vec::new(), 0);
+    for place in [None].into_iter().chain(places.iter().map(Some)) {
+        let after = place.map(|place| list.cursor(place));
+        let (page, time) = median(async || registry.page(&filter, after.as_ref(), 50).await).await;
+        found += page.expect("a page").items.len();
+        times.push(time);
+    }
+    let asked: String = asked.to_string().chars().take(50).collect();
+    let list = format!("{} {asked}", R::NAME);
+    Times { list, found, times }
+}
+
+async fn times_of_log<R: Logged + 'static>(log: &dyn Log<R>, asked: &Value) -> Times {
+    let filter: R::Filter = of(asked.clone());
+    let list = List::new(R::NAME, &filter);
+    let (mut times, mut found) = (Vec::new(), 0);
+    for start in [
+        Start::Oldest,
+        Start::After(list.cursor("50000")),
+        Start::Last(50),
+        Start::Last(0),
+    ] {
+        let (page, time) = median(async || log.page(&filter, start.clone(), 50).await).await;
+        found += page.expect("a page").entries.len();
+        times.push(time);
+    }
+    let list = format!("{} {asked}", R::NAME);
+    Times { list, found, times }
+}
+
+/// MA38
+#[tokio::test]
+#[ignore = "a million clients: .ci/nightly, on a quiet machine"]
+async fn ma38_each_page_of_each_list_and_search_takes_less_than_50_ms() {
+    let size = Size {
+        clients: 1_000_000,
+        subjects: 300_000,
+        decisions: 100_000,
+    };
+    let (store, _directory) = filled(size);
+    let mut all = Vec::new();
+    let places = ["client-0500000", "client-0990000"];
+    for asked in client_filters() {
+        all.push(times_of::<Client>(store.clients(), &asked, &places).await);
+    }
+    let places = ["person-0150000", "person-0299000"];
+    for asked in [
+        json!({}),
+        json!({"q": "0123"}),
+        json!({"q": "person-0123456"}),
+        json!({"q": "12"}),
+        json!({"enabled": false}),
+        json!({"enabled": true}),
+        json!({"q": "0123", "enabled": false}),
+    ] {
+        all.push(times_of::<Subject>(store.subjects(), &asked, &places).await);
+    }
+    let place = r#"["client-0000500","person-0150000","person"]"#;
+    for asked in [
+        json!({}),
+        json!({"client": "client-0000012"}),
+        json!({"subject": "person-0000012"}),
+        json!({"origin": "operator"}),
+        json!({"origin": "person"}),
+        json!({"unused_since": time(-1)}),
+        json!({"unused_since": time(1)}),
+    ] {
+        all.push(times_of(store.permissions(), &asked, &[place]).await);
+    }
+    for asked in [
+        json!({}),
+        json!({"refused": true}),
+        json!({"rule": "signature"}),
+        json!({"party": "client-0000012"}),
+        json!({"client": "client-0000012"}),
+        json!({"client": "nobody"}),
+        json!({"issuer": "github"}),
+        json!({"issuer": "https://idp.example/7"}),
+        json!({"trust": "trust-9"}),
+        json!({"subject": "person-0000012"}),
+        json!({"endpoint": "introspect"}),
+        json!({"since": time(1)}),
+        json!({"until": time(1)}),
+        json!({"since": time(1), "client": "client-0000012", "refused": true}),
+        json!({"id": "d70000"}),
+    ] {
+        all.push(times_of_log::<Decision>(&store, &asked).await);
+    }
+    for asked in [
+        json!({}),
+        json!({"actor": "unknown"}),
+        json!({"actor": "nobody"}),
+        json!({"resource": "client"}),
+        json!({"resource": "trust"}),
+        json!({"name": "client-0000012"}),
+        json!({"resource": "client", "name": "client-0000012"}),
+        json!({"since": time(0)}),
+        json!({"until": time(0)}),
+        json!({"actor": "unknown", "resource": "trust"}),
+        json!({"id": 70000}),
+    ] {
+        all.push(times_of_log::<ChangeRecord>(&store, &asked).await);
+    }
+    all.iter().for_each(Times::print);
+    let slow: Vec<_> = all
+        .iter()
+        .filter(|list| list.times.iter().any(|time| *time > MOST))
+        .map(|list| &list.list)
+        .collect();
+    assert!(slow.is_empty(), "more than {MOST:?}: {slow:?}");
+}
+
+/// What it costs a change that lists find it soon: with what they find it by, and without.
+#[tokio::test]
+#[ignore = "a measurement, on a quiet machine"]
+async fn what_a_new_client_costs() {
+    for is_found in [true, false] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = open(directory.path());
+        if !is_found {
+            let connection = Connection::open(directory.path().join("grantor.db"));
+            let connection = connection.expect("a connection");
+            connection.execute_batch(NOT_FOUND).expect("as it was");
+        }
+        for round in 0..3 {
+            let [alone, together] = costs(&store, round * 10_000).await;
+            println!(
+                "found by lists: {is_found}; {alone:?} alone in a commit, {together:?} of 5000"
+            );
+        }
+    }
+}
+
+const NOT_FOUND: &str = "
+    DROP TRIGGER client_text_added; DROP TRIGGER client_key_end_added; DROP TRIGGER change_record_in_hour;
+    DROP INDEX client_by_name; DROP INDEX client_by_method;
+    DROP INDEX change_record_by_actor_and_resource; DROP INDEX change_record_by_resource";
+
+/// What a client costs that is registered by itself, and one of many.
+async fn costs(store: &SqliteStore, first: u32) -> [Duration; 2] {
+    let by = Actor::program("test");
+    let client = |number: u32| {
+        let name = id(&format!("client-{number}"));
+        let metadata = ClientMetadata::new(name, AuthMethod::NONE, UnixTime::from_millis(NOW));
+        Client::new(metadata, Vec::new(), Vec::new()).expect("a client")
+    };
+    let started = Instant::now();
+    for number in first..first + 2_000 {
+        let created = store.clients().create(client(number), &by).await;
+        created.expect("registered");
+    }
+    let alone = started.elapsed() / 2_000;
+    let started = Instant::now();
+    let changes = (first + 2_000..first + 7_000).map(|number| Change::Create(client(number)));
+    let applied = store.clients().apply(changes.collect(), &by).await;
+    applied.expect("registered");
+    [alone, started.elapsed() / 5_000]
+}
