@@ -26,7 +26,7 @@ use crate::{
     clock::UnixTime,
     credential::KeyFile,
     registry::{Actor, Permission, ScopeText},
-    storage::{AnyChange, Registries, Registry, StoreError},
+    storage::{AnyChange, Cursor, Registries, Registry, StoreError},
     types::{IssuerId, Name},
 };
 
@@ -292,6 +292,17 @@ impl<'a> Plans<'a> {
     /// All that is registered, in the form of files.
     pub fn export(&self) -> Export<'a> {
         Export::new(*self)
+    }
+
+    /// The same, from the place of an earlier export on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is no such place.
+    pub fn export_from(&self, place: Option<&Cursor>) -> Result<Export<'a>, Error> {
+        match place {
+            Some(place) => Export::from_place(*self, place),
+            None => Ok(self.export()),
+        }
     }
 
     fn context(&self) -> Context<'a> {

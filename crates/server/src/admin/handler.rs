@@ -1,16 +1,21 @@
 //! Operations behind one face, so that there can be a table of them.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantor::{admin::Rights, registry::Actor, server::Body};
-use http::{Response, request::Parts};
+use grantor::{
+    admin::{Expected, Rights},
+    registry::Actor,
+    server::Body,
+};
+use http::Response;
 use schemars::SchemaGenerator;
+use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
-    Api, Caller, Content, Input, Operation, Problem, Query, Route, Segments, Slug,
-    answer::Rejected, etag::expected, openapi::Described, router::MediaTypes,
+    Api, Content, Input, Me, Operation, Problem, Query, Route, Segments, Slug, answer::Rejected,
+    openapi::Described, router::MediaTypes,
 };
 
 /// An operation, whichever it is.
@@ -26,19 +31,21 @@ pub trait Handler: Send + Sync {
     fn describe(&self, schemas: &mut SchemaGenerator) -> Described;
 
     /// Does it.
-    async fn answer(&self, api: &Api, asked: Asked<'_>) -> Result<Response<Body>, Rejected>;
+    async fn answer(&self, api: &Arc<Api>, asked: Asked) -> Result<Response<Body>, Rejected>;
 }
 
 /// A request for an operation.
-pub struct Asked<'r> {
+pub struct Asked {
     /// The names in the path.
     pub names: Vec<String>,
-    /// The head.
-    pub head: &'r Parts,
+    /// The query.
+    pub query: String,
+    /// In which states the resource may be.
+    pub expected: Expected,
     /// The body.
     pub body: Bytes,
     /// Its sender.
-    pub caller: &'r Caller,
+    pub caller: Me,
     /// The actor of what it changes.
     pub actor: Actor,
 }
@@ -72,29 +79,49 @@ impl<O: Operation> Handler for Handles<O> {
         Described::of::<O>(schemas)
     }
 
-    async fn answer(&self, api: &Api, asked: Asked<'_>) -> Result<Response<Body>, Rejected> {
-        let nothing = || Problem::new(Slug::NotFound, "there is nothing of this name");
-        let path = O::Path::of_names(&asked.names).ok_or_else(nothing)?;
-        let Query {
-            parameters: query,
-            portion,
-            overrides,
-        } = Query::read(asked.head.uri.query().unwrap_or_default(), &O::ROUTE)?;
-        let body = O::Body::read(&asked.body)?;
-        let mut rights = Rights::of(asked.caller.role).expecting(expected(&asked.head.headers)?);
-        if overrides {
-            rights = rights.overriding();
+    async fn answer(&self, api: &Arc<Api>, asked: Asked) -> Result<Response<Body>, Rejected> {
+        match O::ROUTE.is_long {
+            true => apart::<O>(api.clone(), asked).await,
+            false => done::<O>(api, asked).await,
         }
-        let admin = api
-            .administration(rights, asked.actor)
-            .for_caller(asked.caller.into());
-        let input = Input {
-            path,
-            query,
-            portion,
-            body,
-        };
-        let answered = O::run(&admin, input).await?;
-        Ok(api.answer(&O::ROUTE, &asked.names, answered))
     }
+}
+
+/// Does what takes its time on a thread where no token waits for it.
+async fn apart<O: Operation>(api: Arc<Api>, asked: Asked) -> Result<Response<Body>, Rejected> {
+    let broken = || Problem::plain(Slug::Broken);
+    let turn = api.long.clone().acquire_owned().await;
+    let turn = turn.map_err(|_| broken())?;
+    let here = Handle::current();
+    let work = move || {
+        let _turn = turn;
+        here.block_on(done::<O>(&api, asked))
+    };
+    spawn_blocking(work).await.map_err(|_| broken())?
+}
+
+async fn done<O: Operation>(api: &Api, asked: Asked) -> Result<Response<Body>, Rejected> {
+    let nothing = || Problem::new(Slug::NotFound, "there is nothing of this name");
+    let path = O::Path::of_names(&asked.names).ok_or_else(nothing)?;
+    let Query {
+        parameters: query,
+        portion,
+        overrides,
+    } = Query::read(&asked.query, &O::ROUTE)?;
+    let body = O::Body::read(&asked.body)?;
+    let mut rights = Rights::of(asked.caller.role).expecting(asked.expected);
+    if overrides {
+        rights = rights.overriding();
+    }
+    let admin = api
+        .administration(rights, asked.actor)
+        .for_caller(asked.caller);
+    let input = Input {
+        path,
+        query,
+        portion,
+        body,
+    };
+    let answered = O::run(&admin, input).await?;
+    Ok(api.answer(&O::ROUTE, &asked.names, answered))
 }

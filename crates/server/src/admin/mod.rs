@@ -16,6 +16,7 @@ mod openapi;
 mod operation;
 mod parameters;
 pub mod permissions;
+mod plan;
 mod problem;
 mod remote;
 mod router;
@@ -27,6 +28,8 @@ mod warned;
 use std::sync::Arc;
 
 use grantor::{admin::Rights, registry::Actor, server::AuthorizationServer};
+
+use tokio::sync::Semaphore;
 
 use self::handler::{Handler, Handles};
 pub use self::{
@@ -53,6 +56,9 @@ pub const PATH: &str = "admin/v1";
 /// The name of the interface in decisions and metrics.
 pub const NAME: &str = "admin";
 
+/// How many operations that take long are done at once.
+const LONG_AT_ONCE: usize = 2;
+
 /// The interface.
 pub struct Api {
     config: Arc<Config>,
@@ -68,6 +74,8 @@ pub struct Api {
     operations: Vec<Vec<Box<dyn Handler>>>,
     openapi: String,
     budgets: RequestBudgets,
+    /// Whose turn it is to do what takes long.
+    long: Arc<Semaphore>,
 }
 
 impl Api {
@@ -92,6 +100,7 @@ impl Api {
             operations,
             openapi,
             budgets: RequestBudgets::new(admin.requests_per_minute),
+            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
         })
     }
 
@@ -170,5 +179,7 @@ fn operations() -> Vec<Box<dyn Handler>> {
         scopes::DeleteScope,
         ListAudiences,
         ShowMe,
+        plan::Apply,
+        plan::Export,
     ]
 }

@@ -199,6 +199,8 @@ pub struct Route {
     pub is_list: bool,
     /// Whether it changes what is registered.
     pub is_change: bool,
+    /// Whether it takes so long that tokens would wait for it.
+    pub is_long: bool,
 }
 
 impl Route {
@@ -218,6 +220,7 @@ impl Route {
             success: StatusCode::OK,
             is_list: false,
             is_change: true,
+            is_long: false,
         }
     }
 
@@ -271,6 +274,15 @@ impl Route {
     /// Removes something.
     pub const fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new(Verb::Delete, path, Role::Editor, id, summary)
+    }
+
+    /// Takes its time.
+    #[must_use]
+    pub const fn long(self) -> Self {
+        Self {
+            is_long: true,
+            ..self
+        }
     }
 
     /// For owners only.

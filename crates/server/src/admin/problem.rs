@@ -297,6 +297,16 @@ impl Problem {
         Self::at_fault(self.slug, errors)
     }
 
+    /// The same of a document that is this member of another one.
+    #[must_use]
+    pub fn below(self, member: &str) -> Self {
+        let mut errors = self.errors;
+        for fault in &mut errors {
+            fault.pointer = format!("/{member}{}", fault.pointer);
+        }
+        Self::at_fault(self.slug, errors)
+    }
+
     fn about(self, resource: &str) -> Self {
         Self {
             resource: Some(resource.to_owned()),

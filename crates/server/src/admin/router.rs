@@ -1,5 +1,7 @@
 //! `/admin/v1`: from a request to its operation, and from what that came to, to the answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use grantor::{
     registry::{Actor, Way},
@@ -10,8 +12,9 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 
 use super::{
-    Api, Caller, Problem, Slug,
+    Api, Caller, Me, Problem, Slug,
     answer::{self, Rejected},
+    etag::expected,
     handler::{Asked, Handler},
     name_of,
 };
@@ -36,7 +39,7 @@ impl Api {
     }
 
     /// Answers a request.
-    pub async fn respond<B>(&self, request: http::Request<B>) -> Response<Body>
+    pub async fn respond<B>(self: &Arc<Self>, request: http::Request<B>) -> Response<Body>
     where
         B: http_body::Body + Send,
         B::Error: Into<BodyError>,
@@ -67,7 +70,7 @@ impl Api {
     }
 
     async fn decide<B>(
-        &self,
+        self: &Arc<Self>,
         head: &Parts,
         below: &str,
         body: B,
@@ -90,10 +93,11 @@ impl Api {
             caller.check(handler.route().needs)?;
             let asked = Asked {
                 names: names.ok_or_else(nothing_here)?,
+                query: head.uri.query().unwrap_or_default().to_owned(),
+                expected: expected(&head.headers)?,
                 body: read(head, body, handler.body()).await?,
+                caller: Me::from(&caller),
                 actor: actor(head, &caller)?,
-                head,
-                caller: &caller,
             };
             handler.answer(self, asked).await
         };

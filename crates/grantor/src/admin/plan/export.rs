@@ -9,9 +9,11 @@ use super::{Kind, Plans, Registrations, written::Filed};
 use crate::{
     admin::Error,
     registry::{Origin, Permission},
-    storage::{Cursor, Registry},
+    storage::{Cursor, List, Registry, StoreError},
 };
 
+/// What places of exports are places in.
+const LIST: &str = "export";
 /// Registrations that are read at once.
 const PAGE: u32 = 500;
 
@@ -33,6 +35,49 @@ impl<'a> Export<'a> {
             after: None,
             ready: VecDeque::new(),
         }
+    }
+
+    /// Goes on from the place of an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is no such place.
+    pub(super) fn from_place(plans: Plans<'a>, place: &Cursor) -> Result<Self, Error> {
+        let text = List::new(LIST, &()).place(place)?;
+        let parts = text.split_once(' ');
+        let (kind, after) = parts.ok_or(StoreError::Cursor)?;
+        let kind = kind_named(kind).ok_or(StoreError::Cursor)?;
+        let kinds = Kind::ALL.into_iter().filter(|later| *later >= kind);
+        Ok(Self {
+            kinds: kinds.collect(),
+            after: (!after.is_empty()).then(|| Cursor::from_text(after)),
+            ..Self::new(plans)
+        })
+    }
+
+    /// At least so many documents, if there are, in whole pages.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it goes on from no place, [`Error::Store`]
+    pub async fn portion(&mut self, least: usize) -> Result<Registrations, Error> {
+        let (mut portion, mut count) = (Registrations::default(), 0);
+        while count < least
+            && let Some(kind) = self.kinds.front()
+        {
+            self.read(*kind).await?;
+            for (kind, document) in self.ready.drain(..) {
+                portion.of_mut(kind).push(Value::Object(document));
+                count += 1;
+            }
+        }
+        Ok(portion)
+    }
+
+    /// The place behind the last portion; `None` at the end.
+    pub fn place(&self) -> Option<Cursor> {
+        let kind = self.kinds.front()?;
+        let after = self.after.as_ref().map(Cursor::to_string);
+        let place = format!("{kind} {}", after.unwrap_or_default());
+        Some(List::new(LIST, &()).cursor(&place))
     }
 
     /// The next document; `None` after the last one. Kinds come in the order of [`Kind::ALL`], and
@@ -95,4 +140,8 @@ impl<'a> Export<'a> {
         }
         Ok(())
     }
+}
+
+fn kind_named(name: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
 }

@@ -157,9 +157,8 @@ async fn read<R: Filed>(
     items: &[Item<R>],
     table: &mut Table<R>,
 ) -> Result<(), Error> {
-    table
-        .read(registry, items.iter().map(|item| item.name.clone()))
-        .await
+    let names: Vec<_> = items.iter().map(|item| item.name.clone()).collect();
+    table.read(registry, names).await
 }
 
 /// All that is registered.
