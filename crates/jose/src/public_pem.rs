@@ -4,7 +4,9 @@
 
 use pkcs8::{
     ObjectIdentifier,
-    der::{self, Decode as _, Reader as _, SliceReader, Tag, Tagged as _, asn1::AnyRef},
+    der::{
+        self, Decode as _, Encode as _, Reader as _, SliceReader, Tag, Tagged as _, asn1::AnyRef,
+    },
     spki::SubjectPublicKeyInfoRef,
 };
 use serde_json::{Value, json};
@@ -81,6 +83,20 @@ pub fn public_key_from_pem(text: &str) -> Result<Jwk, PublicPemError> {
         [(label, block), ..] if found.len() == 1 || are_certificates => key_of_block(label, block),
         _ => Err(PublicPemError::Several(found.len())),
     }
+}
+
+/// The public key of the first block PUBLIC KEY or CERTIFICATE in a text in PEM, as X.509 writes it
+/// (`SubjectPublicKeyInfo`, RFC 5280 §4.1.2.7), in DER. Some servers name a key by the digest of it.
+pub fn spki_from_pem(text: &str) -> Option<Vec<u8>> {
+    let is_one = |block: &Block<'_>| matches!(block.label, "PUBLIC KEY" | "CERTIFICATE");
+    let block = pem::blocks(text).into_iter().find(is_one)?;
+    let document = block.document()?;
+    let der = document.as_bytes();
+    let key = match block.label {
+        "CERTIFICATE" => key_of_certificate(der).ok(),
+        _ => SubjectPublicKeyInfoRef::try_from(der).ok(),
+    };
+    key?.to_der().ok()
 }
 
 fn key_of_block(label: &'static str, block: &Block<'_>) -> Result<Jwk, PublicPemError> {
@@ -214,13 +230,22 @@ DpCd0bci/9rwMc951EcAeRoLL61LsXeIkUF9B94mVpVkwOh9k4cHA4veKw==
         );
     }
 
+    #[test]
+    fn a_certificate_has_its_key_as_the_key_alone_is_written() {
+        let base64: String = KEY.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = STANDARD.decode(base64).expect("base64");
+        assert_eq!(spki_from_pem(KEY), Some(der.clone()));
+        assert_eq!(spki_from_pem(CERTIFICATE), Some(der));
+        assert_eq!(spki_from_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n"), None);
+    }
+
     proptest! {
         #[test]
         fn no_text_and_no_der_panics(text in any::<String>(), mut der in prop::collection::vec(any::<u8>(), 0..300), at in 0..400_usize) {
-            let _ = public_key_from_pem(&text);
+            let _ = (public_key_from_pem(&text), spki_from_pem(&text));
             let label = if at % 2 == 0 { "CERTIFICATE" } else { "PUBLIC KEY" };
             let block = |der: &[u8]| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der));
-            let _ = public_key_from_pem(&block(&der));
+            let _ = (public_key_from_pem(&block(&der)), spki_from_pem(&block(&der)));
             let base64: String = CERTIFICATE.lines().filter(|line| !line.starts_with('-')).collect();
             let whole = STANDARD.decode(base64).expect("base64");
             der.truncate(3);
