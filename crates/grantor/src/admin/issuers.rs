@@ -136,27 +136,7 @@ impl<'a> Issuers<'a> {
     /// # Errors
     /// [`Error::Invalid`] with all faults
     pub fn checked(&self, document: IssuerDocument) -> Result<TrustedIssuer, Error> {
-        let origin = document.keys.origin(None, self.now);
-        let (origin, mut faults) = match origin {
-            Ok(origin) => (origin, Vec::new()),
-            Err(faults) => (KeyOrigin::Discovery { metadata_url: None }, faults),
-        };
-        let is_of_keys = |fault: &Fault| {
-            ["/keys", "/iss", "/trust_domain"]
-                .iter()
-                .any(|member| fault.pointer.starts_with(member))
-        };
-        // What is said of the place of the keys holds of none that could not be read.
-        let is_known = faults.is_empty();
-        let issuer = as_shared(document).issuer(origin, self.now);
-        let found = check::faults_of(&issuer, self.terms);
-        faults.extend(
-            found
-                .into_iter()
-                .filter(|fault| is_known || !is_of_keys(fault)),
-        );
-        none_of(faults)?;
-        Ok(issuer)
+        checked(document, self.terms, self.now)
     }
 
     /// Registers an issuer, if its keys can be had now; nothing is fetched without a check. An
@@ -385,6 +365,35 @@ impl<'a> Issuers<'a> {
             after.clone(),
         ))
     }
+}
+
+/// The issuer that a document registers, for a server of these terms. Asks no store.
+pub(super) fn checked(
+    document: IssuerDocument,
+    terms: &ServerTerms,
+    now: UnixTime,
+) -> Result<TrustedIssuer, Error> {
+    let origin = document.keys.origin(None, now);
+    let (origin, mut faults) = match origin {
+        Ok(origin) => (origin, Vec::new()),
+        Err(faults) => (KeyOrigin::Discovery { metadata_url: None }, faults),
+    };
+    let is_of_keys = |fault: &Fault| {
+        ["/keys", "/iss", "/trust_domain"]
+            .iter()
+            .any(|member| fault.pointer.starts_with(member))
+    };
+    // What is said of the place of the keys holds of none that could not be read.
+    let is_known = faults.is_empty();
+    let issuer = as_shared(document).issuer(origin, now);
+    let found = check::faults_of(&issuer, terms);
+    faults.extend(
+        found
+            .into_iter()
+            .filter(|fault| is_known || !is_of_keys(fault)),
+    );
+    none_of(faults)?;
+    Ok(issuer)
 }
 
 /// The issuer with this `iss` or, if there is none, with this name.

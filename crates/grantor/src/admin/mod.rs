@@ -12,6 +12,7 @@ mod document;
 mod effective;
 mod error;
 mod gate;
+mod import;
 mod issuers;
 mod keys;
 mod lints;
@@ -48,6 +49,7 @@ pub use document::{Document, Patch, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
 pub use gate::{Expected, Gate, Ports, Rights};
+pub use import::{Imported, LeftOut};
 pub use issuers::{
     BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, Issuers, KeyCheck, KeysDocument,
     NewIssuerKeys, NoKeys, Tokens, UploadedEntry,
