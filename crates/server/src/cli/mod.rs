@@ -14,6 +14,7 @@ mod difference;
 mod doctor;
 mod failure;
 mod health;
+mod import;
 mod issuer;
 mod key;
 mod output;
@@ -160,6 +161,9 @@ enum Command {
     /// Find out who changed what, when and why
     #[command(subcommand)]
     Changes(changes::ChangesCommand),
+    /// Make a registry file of what another server has registered
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Write a copy of the database to a file, while servers go on
     Backup(backup::Backup),
     /// Put a backup in the place of the database
@@ -217,6 +221,7 @@ impl Cli {
             Command::Decisions(command) => command.run(&global).await,
             Command::Statistics(command) => command.run(&global).await,
             Command::Changes(command) => command.run(&global).await,
+            Command::Import(command) => command.run(&global),
             Command::Backup(command) => command.run(&global).await,
             Command::Restore(command) => command.run(&global).await,
             Command::Token(command) => command.run(&global).await,
@@ -245,6 +250,7 @@ impl Command {
             Self::Token(command) => command.may_be_elsewhere(),
             Self::Demo(_)
             | Self::Serve(_)
+            | Self::Import(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Doctor(_)
@@ -269,6 +275,7 @@ impl Command {
             | Self::Decisions(_)
             | Self::Statistics(_)
             | Self::Changes(_)
+            | Self::Import(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Token(_)
