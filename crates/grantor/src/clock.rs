@@ -1,7 +1,7 @@
 //! Time enters here and nowhere else, so that tests can turn the clock instead of sleeping.
 
 #[cfg(feature = "server")]
-pub(crate) mod rfc3339;
+pub mod rfc3339;
 
 use std::{
     fmt,

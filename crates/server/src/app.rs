@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use grantor::{
     assertion::Lifetimes,
-    clock::{Clock, SystemClock},
-    keys::RemoteKeys,
+    clock::SystemClock,
+    keys::{KeyResolver, RemoteKeys},
     remote::Outgoing,
     server::{AuthorizationServer, BuildError, Settings, TracingLog},
     storage::{Counted, FromRegistry},
@@ -29,15 +29,26 @@ pub fn build_server(
     store: &Backend,
     metrics: Metrics,
 ) -> Result<AuthorizationServer, BuildError> {
-    build_server_by(config, store, metrics, Arc::new(SystemClock))
+    let keys = remote_keys(config, store).observer(Arc::new(metrics.keys.clone()));
+    let keys = Arc::new(keys);
+    metrics.keys.watch(&keys);
+    build_server_with(config, store, metrics, keys)
 }
 
-/// As [`build_server`], of which this clock tells the time. Keys are fetched by the system's.
-pub fn build_server_by(
+/// As [`build_server`], without a way out: of keys that are fetched it has those that are kept.
+pub fn build_server_without_fetching(
+    config: &Config,
+    store: &Backend,
+) -> Result<AuthorizationServer, BuildError> {
+    let keys = Arc::new(remote_keys(config, store).without_fetching());
+    build_server_with(config, store, Metrics::default(), keys)
+}
+
+fn build_server_with(
     config: &Config,
     store: &Backend,
     metrics: Metrics,
-    clock: Arc<dyn Clock>,
+    keys: Arc<dyn KeyResolver>,
 ) -> Result<AuthorizationServer, BuildError> {
     let mut settings = Settings {
         assertion_algorithms: config.assertion.algorithms.clone(),
@@ -60,9 +71,6 @@ pub fn build_server_by(
         leeway: config.assertion.leeway,
         maximum: config.assertion.maximum_lifetime,
     };
-    let keys = remote_keys(config, store).observer(Arc::new(metrics.keys.clone()));
-    let keys = Arc::new(keys);
-    metrics.keys.watch(&keys);
     let kept = Thinned::new((TracingLog, store.decisions.clone()));
     let counted = (Counted::by(store.statistics.clone()), metrics);
     let builder = AuthorizationServer::builder(config.issuer.clone())
@@ -76,7 +84,7 @@ pub fn build_server_by(
         .trusted_issuers(store.issuer_source.clone())
         .operators(Arc::new(FromRegistry::new(store.operators.clone())))
         .key_resolver(keys)
-        .clock(clock)
+        .clock(Arc::new(SystemClock))
         .replay(store.replay.clone())
         .artifacts(store.artifacts.clone())
         .settings(settings)

@@ -1,7 +1,7 @@
 //! What operators read in the record of changes: who changed what, when, by which way and why, and
 //! which members differ.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Difference, Error, Named, document::time, time_text};
@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// A change. Instead of all members, before and after, it has those that differ.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ChangeDocument {
     /// Its number, from 1 on, in the order in which changes were made.
     pub id: u64,
     /// When it was made (RFC 3339).
-    #[serde(with = "time")]
+    #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub at: UnixTime,
     /// Who made it, by which way and why, from which address and by which request.

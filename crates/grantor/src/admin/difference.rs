@@ -36,7 +36,7 @@ impl Difference {
 }
 
 /// A document after an update, and how it differs from the one before.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Updated<D> {

@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::NoKeys;
 use crate::{
     registry::{ClientError, Denial},
     storage::StoreError,
-    types::{ClientId, Name, ScopeToken, SubjectId},
+    types::{ClientId, IssuerId, Name, ScopeToken, Shown, SubjectId},
 };
 
 /// Why nothing was done. Only [`Error::Store`] may leave that open; [`Error::is_certain`] tells.
@@ -88,6 +89,30 @@ pub enum Conflict {
     NoKeys(String, Vec<String>),
     /// The issuer has these trusts.
     HasTrusts(String, Vec<Name>),
+    /// The keys of the issuer were uploaded: there is nothing to fetch.
+    KeysUploaded(String),
+    /// The keys of the issuer cannot be fetched again: what went wrong.
+    NotRefreshed(String, NoKeys),
+    /// The JWT says that it is of another issuer than this.
+    OtherIssuer {
+        /// What it says.
+        said: Shown,
+        /// The issuer that was asked about, by name.
+        name: Name,
+        /// And by `iss`.
+        iss: IssuerId,
+    },
+    /// The trust is for another issuer than that of the JWT.
+    OtherTrust {
+        /// The trust.
+        name: Name,
+        /// The issuer of the JWT, as it says.
+        said: Option<Shown>,
+    },
+    /// The signing key of this `kid` signs now.
+    SignsNow(String),
+    /// So many signing keys are published already.
+    TooManySigningKeys(usize),
     /// The issuer has so many trusts without a pin, each of which is tried on each of its JWTs.
     TooManyUnpinned(String, usize),
 }
@@ -369,6 +394,32 @@ impl fmt::Display for Conflict {
                     names.join(", ")
                 )
             }
+            Self::KeysUploaded(iss) => write!(f, "the keys of issuer {iss} were uploaded"),
+            Self::NotRefreshed(iss, problem) => write!(
+                f,
+                "the keys of issuer {iss} cannot be had: {problem}; servers go on with those that \
+                 they hold"
+            ),
+            Self::OtherIssuer { said, name, iss } => write!(
+                f,
+                "the JWT says that its issuer is {said}, and {name} is {iss}: they have to be the \
+                 same to the letter"
+            ),
+            Self::OtherTrust { name, said } => {
+                write!(f, "trust {name} is for another issuer than that of the JWT")?;
+                said.iter().try_for_each(|said| write!(f, ", {said}"))
+            }
+            Self::SignsNow(kid) => {
+                write!(
+                    f,
+                    "signing key {kid} signs now; rotate first, and let the new one sign"
+                )
+            }
+            Self::TooManySigningKeys(most) => write!(
+                f,
+                "{most} signing keys are published already; withdraw one, or wait until the last \
+                 token of the oldest has expired"
+            ),
             Self::TooManyUnpinned(iss, most) => write!(
                 f,
                 "issuer {iss} has {most} trusts without a pin already, each of which is tried on \

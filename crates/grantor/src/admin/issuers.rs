@@ -6,6 +6,7 @@ mod document;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use grantor_jose::json::Value;
 
 use self::document::KEYS;
 pub(super) use self::document::name_of;
@@ -168,6 +169,7 @@ impl<'a> Issuers<'a> {
             &None,
         )))?;
         let issuer = self.checked(document)?;
+        check::check_networks(&issuer, self.terms)?;
         self.check_free(&issuer, None).await?;
         if let Some(keys) = keys {
             self.check_keys(&issuer, keys).await?;
@@ -188,6 +190,26 @@ impl<'a> Issuers<'a> {
         keys: Option<&dyn KeyCheck>,
         by: &Actor,
     ) -> Result<Updated<IssuerDocument>, Error> {
+        self.update_with(reference, patch, Tokens::Stay, keys, by)
+            .await
+    }
+
+    /// As [`Issuers::update`], and ends the tokens that were given for its JWTs so far, if those do
+    /// not stay. A patch of `enabled` alone asks nothing else: the switch always works.
+    ///
+    /// # Errors
+    /// As [`Issuers::update`].
+    pub async fn update_with(
+        &self,
+        reference: &str,
+        patch: &Patch,
+        tokens: Tokens,
+        keys: Option<&dyn KeyCheck>,
+        by: &Actor,
+    ) -> Result<Updated<IssuerDocument>, Error> {
+        if let Some(standing) = switch(patch) {
+            return self.set_standing(reference, standing, tokens, by).await;
+        }
         let read = self.find(reference).await?;
         let patched = |issuer: &TrustedIssuer| with_patch(issuer, patch, self.terms, self.now);
         let wanted = patched(&read)?;
@@ -198,7 +220,18 @@ impl<'a> Issuers<'a> {
         {
             self.check_keys(&wanted, keys).await?;
         }
-        self.change(&read.id, by, patched).await
+        let with_tokens = |issuer: &TrustedIssuer| {
+            let mut issuer = patched(issuer)?;
+            self.end(tokens, &mut issuer);
+            Ok(issuer)
+        };
+        self.change(&read.id, by, with_tokens).await
+    }
+
+    fn end(&self, tokens: Tokens, issuer: &mut TrustedIssuer) {
+        if tokens == Tokens::Revoke {
+            issuer.tokens_since = Some(self.now);
+        }
     }
 
     /// Uploads keys, beside those that are there or in their place, of an issuer with uploaded keys
@@ -223,8 +256,8 @@ impl<'a> Issuers<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`], [`Error::Store`]
     pub async fn enable(&self, reference: &str, by: &Actor) -> Result<IssuerDocument, Error> {
-        self.set_standing(reference, Standing::Enabled, Tokens::Stay, by)
-            .await
+        let set = self.set_standing(reference, Standing::Enabled, Tokens::Stay, by);
+        Ok(set.await?.document)
     }
 
     /// Refuses the JWTs of an issuer from the next request on. While it is disabled its tokens are
@@ -238,8 +271,8 @@ impl<'a> Issuers<'a> {
         tokens: Tokens,
         by: &Actor,
     ) -> Result<IssuerDocument, Error> {
-        self.set_standing(reference, Standing::Disabled, tokens, by)
-            .await
+        let set = self.set_standing(reference, Standing::Disabled, tokens, by);
+        Ok(set.await?.document)
     }
 
     async fn set_standing(
@@ -248,17 +281,15 @@ impl<'a> Issuers<'a> {
         standing: Standing,
         tokens: Tokens,
         by: &Actor,
-    ) -> Result<IssuerDocument, Error> {
+    ) -> Result<Updated<IssuerDocument>, Error> {
         let id = self.find(reference).await?.id.clone();
         let change = |issuer: &TrustedIssuer| {
             let mut issuer = issuer.clone();
             issuer.enabled = standing == Standing::Enabled;
-            if tokens == Tokens::Revoke {
-                issuer.tokens_since = Some(self.now);
-            }
+            self.end(tokens, &mut issuer);
             Ok(issuer)
         };
-        Ok(self.change(&id, by, change).await?.document)
+        self.change(&id, by, change).await
     }
 
     /// Removes an issuer with its keys. Answers the trusts that went along. Its used JWTs stay used.
@@ -386,6 +417,7 @@ pub(super) fn checked(
     // What is said of the place of the keys holds of none that could not be read.
     let is_known = faults.is_empty();
     let issuer = as_shared(document).issuer(origin, now);
+    faults.extend(check::fault_of_file(&issuer, None, terms));
     let found = check::faults_of(&issuer, terms);
     faults.extend(
         found
@@ -394,6 +426,16 @@ pub(super) fn checked(
     );
     none_of(faults)?;
     Ok(issuer)
+}
+
+/// What a patch of `enabled` alone says.
+fn switch(patch: &Patch) -> Option<Standing> {
+    let mut members = patch.members().iter();
+    match (members.next(), members.next()) {
+        (Some((name, Value::Bool(true))), None) if name == "enabled" => Some(Standing::Enabled),
+        (Some((name, Value::Bool(false))), None) if name == "enabled" => Some(Standing::Disabled),
+        _ => None,
+    }
 }
 
 /// The issuer with this `iss` or, if there is none, with this name.
@@ -508,6 +550,7 @@ fn successor(
     changed.tokens_since = issuer.tokens_since;
     changed.revision = issuer.revision;
     faults.extend(check::faults_of(&changed, terms));
+    faults.extend(check::fault_of_file(&changed, Some(issuer), terms));
     match faults.is_empty() {
         true => Ok(changed),
         false => Err(faults),
@@ -538,7 +581,9 @@ fn with_patch(
         return Err(Fault::new(KEYS, detail).at(place).into());
     }
     let changed = after.issuer(keys, issuer.created_at);
-    Ok(successor(issuer, changed, faults, terms)?)
+    let changed = successor(issuer, changed, faults, terms)?;
+    check::check_networks(&changed, terms)?;
+    Ok(changed)
 }
 
 /// The issuer with more uploaded keys.

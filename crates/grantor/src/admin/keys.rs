@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use std::time::Duration;
 
-use super::{Error, Fault, Named, ServerTerms, document::time};
+use super::{Conflict, Error, Fault, Named, ServerTerms, document::time};
 use crate::{
     clock::UnixTime,
     registry::Actor,
@@ -81,6 +81,16 @@ impl SigningKeyDocument {
     }
 }
 
+/// Whether the key that signs now is withdrawn too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhileSigning {
+    /// It stays.
+    #[default]
+    Refuse,
+    /// The next one signs at once, or a new one.
+    Replace,
+}
+
 /// The server's signing keys.
 #[derive(Clone, Copy)]
 pub struct SigningKeys<'a> {
@@ -89,6 +99,11 @@ pub struct SigningKeys<'a> {
 }
 
 impl<'a> SigningKeys<'a> {
+    /// Longest time for which a key is published before it signs: 30 days.
+    pub const MAX_AHEAD: Duration = Duration::from_secs(30 * 24 * 3600);
+    /// Most keys that are published at once.
+    pub const MAX_PUBLISHED: usize = 16;
+
     /// Those of this store.
     pub fn new(store: &'a dyn KeyStore, terms: &'a ServerTerms) -> Self {
         Self { store, terms }
@@ -106,7 +121,7 @@ impl<'a> SigningKeys<'a> {
     /// another one is named. The keys before it stay published until their last token has expired.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Store`]
+    /// [`Error::Invalid`]; [`Conflict::TooManySigningKeys`]; [`Error::Store`]
     pub async fn rotate(
         &self,
         algorithm: Option<Algorithm>,
@@ -119,6 +134,13 @@ impl<'a> SigningKeys<'a> {
                 format!("{algorithm} is a MAC, and access tokens are signed; name another");
             return Err(Fault::new("alg", detail).into());
         }
+        if ahead > Self::MAX_AHEAD {
+            return Err(Fault::new("ahead", "more than 30 days; name less").into());
+        }
+        if self.store.signing_key_list().await?.len() >= Self::MAX_PUBLISHED {
+            let most = Conflict::TooManySigningKeys(Self::MAX_PUBLISHED);
+            return Err(Error::Conflict(most));
+        }
         let overlap = self.terms.longest_token;
         let rotated = self.store.signing_key_rotate(algorithm, ahead, overlap, by);
         Ok(SigningKeyDocument::of(&rotated.await?))
@@ -127,8 +149,20 @@ impl<'a> SigningKeys<'a> {
     /// Withdraws a key at once, with every token that it signed. Answers the keys that are left.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`]
-    pub async fn revoke(&self, kid: &str, by: &Actor) -> Result<Vec<SigningKeyDocument>, Error> {
+    /// [`Error::NotFound`], [`Conflict::SignsNow`], [`Error::Store`]
+    pub async fn revoke(
+        &self,
+        kid: &str,
+        signing: WhileSigning,
+        by: &Actor,
+    ) -> Result<Vec<SigningKeyDocument>, Error> {
+        if signing == WhileSigning::Refuse {
+            let keys = self.store.signing_key_list().await?;
+            let mut signing = keys.iter().filter(|key| key.is_signing);
+            if signing.any(|key| key.key_id == kid) {
+                return Err(Error::Conflict(Conflict::SignsNow(kid.to_owned())));
+            }
+        }
         let algorithm = self.terms.signing_algorithm;
         let left = self.store.signing_key_revoke(kid, algorithm, by).await;
         let named = || Named::SigningKey(kid.to_owned());

@@ -54,7 +54,7 @@ pub use issuers::{
     BundleDocument, Cascade, DiscoveryDocument, IssuerDocument, Issuers, KeyCheck, KeysDocument,
     NewIssuerKeys, NoKeys, Tokens, UploadedEntry,
 };
-pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys};
+pub use keys::{SigningKeyDocument, SigningKeyState, SigningKeys, WhileSigning};
 pub use lints::lint_names;
 pub use operators::{OperatorDocument, Operators, PowerDocument};
 pub use permissions::{PermissionDocument, Permissions};
@@ -70,7 +70,7 @@ pub use templates::{
     Hints, IssuerChoice, MadeByTemplate, MutableName, Narrowing, NearMiss, OneOf, Refusal, Refused,
     Shape, Template, TemplateOption, TemplateOptions, Templates,
 };
-pub use terms::ServerTerms;
+pub use terms::{Places, ServerTerms};
 pub use tokens::{IssuedTokens, TokenDocument, TokenFilter, TokenKind};
 pub use trust_report::{TrustReason, TrustReport};
 pub use trust_stores::TrustStores;

@@ -15,14 +15,17 @@ const MOST: u32 = 31_000;
 
 /// What is asked for. Each member may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct StatisticsQuery {
     /// The beginning (RFC 3339): rounded down to that of its step. Else an hour ago where the step
     /// is a minute, a day ago where it is an hour, and 30 days ago where it is a day.
     #[serde(with = "time::optional", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub from: Option<UnixTime>,
     /// The end (RFC 3339), which is not part of it. Else now.
     #[serde(with = "time::optional", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub to: Option<UnixTime>,
     /// How long the time of each row is. Of what is longer ago than seven days there are hours.
     pub step: CountStep,
@@ -32,14 +35,17 @@ pub struct StatisticsQuery {
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StatisticsDocument {
     /// The beginning (RFC 3339).
     #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub from: UnixTime,
     /// The end (RFC 3339).
     #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub to: UnixTime,
     /// How long the time of each row is.
     pub step: CountStep,
@@ -51,11 +57,13 @@ pub struct StatisticsDocument {
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CountDocument {
     /// When its time begins (RFC 3339).
     #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub start: UnixTime,
     /// The outcome (`granted`, `refused`, `undecided`), the broken rule or the endpoint.
     pub key: String,

@@ -99,6 +99,7 @@ pub(super) fn shared(iss: &str) -> Option<(&'static str, &'static [ClaimPath])> 
 
 /// What is known about a platform.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Template {
@@ -119,6 +120,7 @@ pub struct Template {
     pub algorithms: Vec<String>,
     /// The longest lifetime of its JWTs, in seconds.
     #[serde(with = "whole_seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub max_lifetime: Duration,
     /// How often a JWT may be used.
     pub replay: ReplayPolicy,
@@ -168,6 +170,7 @@ pub struct Template {
 
 /// What the issuers of a platform are called.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IssuerChoice {
@@ -200,6 +203,7 @@ pub struct IssuerChoice {
 
 /// What an operator names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TemplateOption {
@@ -248,6 +252,7 @@ pub struct TemplateOption {
 
 /// What all values of an option look like: what does not, no JWT ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Shape {
@@ -285,6 +290,7 @@ impl Shape {
 
 /// Options of which at least one is needed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OneOf {
@@ -296,6 +302,7 @@ pub struct OneOf {
 
 /// A claim with a name that may be given to others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MutableName {
@@ -307,6 +314,7 @@ pub struct MutableName {
 
 /// Claims of which a trust compares one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Narrowing {
@@ -320,6 +328,7 @@ pub struct Narrowing {
 
 /// JWTs that a trust takes only if it is told to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -341,6 +350,7 @@ pub struct Refusal {
 
 /// An audience or issuer that is refused; `*` at its end stands for the rest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Refused {
@@ -366,6 +376,7 @@ fn stands_for(pattern: &str, text: &str) -> bool {
 
 /// A JWT that is nearly the example.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NearMiss {
@@ -379,6 +390,7 @@ pub struct NearMiss {
 
 /// What operators and users of a platform are told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Hints {

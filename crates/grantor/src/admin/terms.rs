@@ -29,6 +29,20 @@ pub struct ServerTerms {
     pub signing_algorithm: Algorithm,
     /// How long a token is accepted after it was signed, at most.
     pub longest_token: Duration,
+    /// Where those who register issuers may have it look.
+    pub places: Places,
+}
+
+/// Where those who register an issuer may have the server look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Places {
+    /// At public addresses.
+    Public,
+    /// In networks of its own too.
+    Networks,
+    /// In files of its machine too: for whoever is on that machine.
+    #[default]
+    Machine,
 }
 
 impl ServerTerms {
@@ -41,6 +55,7 @@ impl ServerTerms {
             assertion_algorithms: profile.default_algorithms(),
             signing_algorithm: Algorithm::Es256,
             longest_token: Duration::from_secs(3600),
+            places: Places::default(),
         }
     }
 

@@ -7,6 +7,8 @@ mod neighbours;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::{
     check::check,
     document::{ClientAuth, CopyDocument, MatchDocument, PinDocument, TrustDocument},
@@ -57,7 +59,7 @@ impl NewTrust {
 }
 
 /// A trust that was registered, with what was registered along with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MadeTrust {
@@ -163,8 +165,13 @@ impl<'a> Trusts<'a> {
         patch: &Patch,
         by: &Actor,
     ) -> Result<Updated<TrustDocument>, Error> {
-        self.change(name, by, |trust| with_patch(trust, patch))
-            .await
+        match switch(patch) {
+            Some(mode) => self.set_mode(name, mode, by).await,
+            None => {
+                self.change(name, by, |trust| with_patch(trust, patch))
+                    .await
+            }
+        }
     }
 
     /// Lets a trust count, in shadow, or not at all.
@@ -409,6 +416,16 @@ pub(super) fn faults_of_client(client: &Client, trust: &Trust) -> Vec<Fault> {
         faults.push(Fault::new("client_auth", detail));
     }
     faults
+}
+
+/// What a patch of `mode` alone says: it asks nothing else of the trust, so that the switch works
+/// for one that could not be registered today.
+fn switch(patch: &Patch) -> Option<Mode> {
+    let mut members = patch.members().iter();
+    match (members.next(), members.next()) {
+        (Some((name, mode)), None) if name == "mode" => serde_json::from_value(mode.clone()).ok(),
+        _ => None,
+    }
 }
 
 /// The trust with the members of a patch.

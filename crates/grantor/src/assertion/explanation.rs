@@ -94,6 +94,7 @@ pub(crate) struct Broken {
 ///
 /// Complete: whoever shows a table shows each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The rule holds.
@@ -106,10 +107,12 @@ pub enum Verdict {
 
 /// One rule of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// The rule.
     pub rule: Rule,
     /// Where the rule is written.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub source: Cow<'static, str>,
     /// How it went.
     pub verdict: Verdict,
@@ -121,6 +124,7 @@ pub struct Check {
 
 /// A key that an assertion was tried with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyTried {
     /// `kid`; a secret has none.
     pub key_id: Option<String>,
@@ -156,8 +160,10 @@ impl fmt::Display for KeyTried {
 /// The times in an assertion as the server's clock sees them, in seconds. A sender whose clock is
 /// wrong shows here.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClockDifference {
-    /// What the server's clock said.
+    /// What the server's clock said, in milliseconds since 1970.
+    #[cfg_attr(feature = "schema", schemars(with = "i64"))]
     pub now: UnixTime,
     /// From `iat` to now; negative if `iat` is in the future. `None` without `iat`.
     pub since_issued: Option<f64>,
@@ -167,6 +173,7 @@ pub struct ClockDifference {
 
 /// What an assertion was used for, and every rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// What it was taken for.
     pub usage: Usage,

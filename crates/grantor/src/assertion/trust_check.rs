@@ -37,6 +37,7 @@ impl fmt::Display for ClaimRule {
 
 /// One pin, match or condition of a trust.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ClaimCheck {
     /// What it is.
@@ -53,6 +54,7 @@ pub struct ClaimCheck {
 
 /// What one trust made of a JWT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TrustCheck {
     /// Its name.
@@ -70,6 +72,7 @@ pub struct TrustCheck {
 
 /// Why a trust of the issuer was not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SetAside {

@@ -1,4 +1,5 @@
-//! Times as people and documents write them: in UTC, in whole seconds.
+//! Times as people and documents write them: in UTC, in whole seconds. For members of documents, by
+//! `#[serde(with = "...")]`.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -11,11 +12,19 @@ pub fn time_text(at: UnixTime) -> String {
         .map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
 }
 
-pub(crate) fn serialize<S: Serializer>(at: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a time.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(at: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&time_text(*at))
 }
 
-pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
+/// Reads a time.
+///
+/// # Errors
+/// It is no text of RFC 3339.
+pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
     let text = String::deserialize(deserializer)?;
     let at: jiff::Timestamp = text
         .parse()
@@ -24,7 +33,7 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTim
 }
 
 /// A time that may be absent, or null.
-pub(crate) mod optional {
+pub mod optional {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::clock::UnixTime;
@@ -32,7 +41,11 @@ pub(crate) mod optional {
     #[derive(Deserialize)]
     struct Read(#[serde(deserialize_with = "super::read")] UnixTime);
 
-    pub(crate) fn serialize<S: Serializer>(
+    /// Writes it, or null.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(
         at: &Option<UnixTime>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -42,7 +55,11 @@ pub(crate) mod optional {
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    /// Reads it, or null.
+    ///
+    /// # Errors
+    /// It is no text of RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<UnixTime>, D::Error> {
         Ok(Option::<Read>::deserialize(deserializer)?.map(|Read(at)| at))

@@ -5,7 +5,8 @@ mod resolver;
 mod ring;
 
 pub use remote::{
-    HeldKeys, KeyFailure, KeyOwner, KeyReport, KeyStatus, KeysObserver, PublishedKey, RemoteKeys,
+    HeldKeys, KeptKeys, KeyFailure, KeyOwner, KeyReport, KeyStatus, KeysObserver, PublishedKey,
+    RemoteKeys,
 };
 pub use resolver::{
     Candidate, KeyError, KeyKind, KeyResolver, KeySource, MAX_CANDIDATES, RegisteredKeys,

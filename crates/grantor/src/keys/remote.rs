@@ -26,6 +26,7 @@
 //! ```
 
 mod kept;
+mod kept_keys;
 mod owner;
 mod published;
 mod report;
@@ -39,6 +40,7 @@ use async_trait::async_trait;
 use grantor_jose::{Algorithm, Header, VerificationKey};
 use quick_cache::sync::Cache;
 
+pub use kept_keys::KeptKeys;
 use owner::OwnerId;
 pub use owner::{KeyOwner, KeysObserver};
 use published::{Published, Shared};

@@ -74,6 +74,9 @@ pub enum KeySetError {
     /// The keys were uploaded: there is nothing to fetch.
     #[error("the keys were uploaded, and are fetched from nowhere")]
     Uploaded,
+    /// What is held is all that is asked, and nothing is.
+    #[error("the keys were not fetched yet, and are not fetched for this")]
+    NotKept,
     /// So many requests wait for it already that no other may.
     #[error("too many requests wait for the key set already")]
     Crowded,
@@ -113,6 +116,7 @@ impl KeySetError {
             | Self::NoUsableKey { .. }
             | Self::Uploaded
             | Self::Crowded
+            | Self::NotKept
             | Self::TimedOut => false,
         }
     }
@@ -137,7 +141,7 @@ impl LoadError for KeySetError {
             Self::Content { .. } | Self::NoUsableKey { .. } | Self::Terms(_) | Self::Uploaded => {
                 false
             }
-            Self::Crowded | Self::TimedOut => true,
+            Self::NotKept | Self::Crowded | Self::TimedOut => true,
         }
     }
 }

@@ -84,6 +84,7 @@ pub struct Count {
 
 /// How long the time of a row is. Hours and days begin in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CountStep {
     /// A minute. Of a time that is longer ago than [`MINUTES_KEPT`] there are hours only.
@@ -115,6 +116,7 @@ impl CountStep {
 
 /// What the requests of a row have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CountBy {
     /// How they ended: `granted`, `refused`, `undecided`.

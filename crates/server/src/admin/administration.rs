@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use grantor::{
     admin::{
-        Changes, Clients, Decisions, Effective, Error, Gate, Issuers, Operators, Permissions,
-        PlanStores, Plans, Rights, Scopes, ServerTerms, SigningKeys, Subjects, TrustStores, Trusts,
+        Changes, Clients, Decisions, Effective, Error, Gate, IssuerDocument, IssuerFilter, Issuers,
+        Operators, Permissions, Places, PlanStores, Plans, Rights, Scopes, ServerTerms,
+        SigningKeys, Statistics, Subjects, TrustStores, Trusts,
     },
     clock::{Clock as _, SystemClock, UnixTime},
     registry::{Actor, Role, Way},
-    server::AuthorizationServer,
-    storage::Registries as _,
+    server::{AuthorizationServer, BuildError},
+    storage::{Registries as _, StoreError},
     types::{Name, SubjectId},
 };
 
 use super::Me;
-use crate::{backend::Backend, config::Config};
+use crate::{app, backend::Backend, config::Config, metrics::Metrics};
 
 /// The one clock of operators.
 pub const CLOCK: SystemClock = SystemClock;
@@ -38,9 +39,11 @@ pub struct Administration {
 impl Administration {
     /// For this actor, who has these rights.
     pub fn new(config: Arc<Config>, store: Backend, rights: Rights, actor: Actor) -> Self {
+        let mut terms = terms(&config);
+        terms.places = places(&rights);
         Self {
             gate: store.gate(rights),
-            terms: terms(&config),
+            terms,
             server: None,
             config,
             store,
@@ -184,10 +187,76 @@ impl Administration {
         Decisions::new(&*self.store.decisions)
     }
 
+    /// All issuers.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn every_issuer(&self) -> Result<Vec<IssuerDocument>, Error> {
+        let (all, mut after) = (IssuerFilter::default(), None);
+        let mut issuers = Vec::new();
+        loop {
+            let page = self.issuers();
+            let page = page.page(&all, after.as_ref(), PORTION).await?;
+            issuers.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(issuers),
+            }
+        }
+    }
+
+    /// A server that decides as the one in force does: that of this process, or one of the same
+    /// configuration and store.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where none can be built.
+    pub fn deciding(&self) -> Result<AuthorizationServer, Error> {
+        match &self.server {
+            Some(server) => Ok(server.clone()),
+            None => built(app::build_server(
+                &self.config,
+                &self.store,
+                Metrics::default(),
+            )),
+        }
+    }
+
+    /// The same without a way out: of keys that are fetched it has those that are kept.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where none can be built.
+    pub fn deciding_without_fetching(&self) -> Result<AuthorizationServer, Error> {
+        built(app::build_server_without_fetching(
+            &self.config,
+            &self.store,
+        ))
+    }
+
+    /// How many requests were decided.
+    pub fn statistics(&self) -> Statistics<'_> {
+        Statistics::new(&*self.store.statistics, self.now())
+    }
+
     /// What was changed.
     pub fn changes(&self) -> Changes<'_> {
         Changes::new(&*self.store.changes)
     }
+}
+
+/// What is read at once of a list.
+const PORTION: u32 = 1000;
+
+/// The files of the server's machine are for whoever is there, and its networks an owner's.
+fn places(rights: &Rights) -> Places {
+    match (rights.is_local(), rights.role()) {
+        (true, _) => Places::Machine,
+        (false, Role::Owner) => Places::Networks,
+        (false, _) => Places::Public,
+    }
+}
+
+fn built(server: Result<AuthorizationServer, BuildError>) -> Result<AuthorizationServer, Error> {
+    server.map_err(|error| Error::Store(StoreError::Failed(Box::new(error))))
 }
 
 /// The server of this configuration, as operators meet it.

@@ -10,7 +10,7 @@ use grantor::{
 };
 use http::{HeaderValue, header, request::Parts};
 
-use super::{Api, CLOCK, Problem, Slug, answer::Rejected};
+use super::{Api, CLOCK, Problem, Route, Slug, answer::Rejected};
 
 /// A caller who has authenticated.
 #[derive(Debug)]
@@ -74,8 +74,13 @@ impl Api {
     }
 
     /// Succeeds if the caller has not asked too often.
-    pub(super) fn check_budget(&self, caller: &Caller) -> Result<(), Rejected> {
-        let spent = self.budgets.spend(caller.token.client().as_str());
+    pub(super) fn check_budget(&self, caller: &Caller, route: &Route) -> Result<(), Rejected> {
+        let client = caller.token.client().as_str();
+        let spent = self.budgets.spend(client);
+        let spent = spent.and_then(|()| match route.is_much_work {
+            true => self.sparing.spend(client),
+            false => Ok(()),
+        });
         spent.map_err(|wait| Rejected::wait(wait.as_secs() + 1))
     }
 }

@@ -80,6 +80,71 @@ pub fn document<D: Document>(object: Object) -> Result<D, Problem> {
     D::read(object).map_err(|faults| Problem::at_fault(Slug::Invalid, faults))
 }
 
+/// The members of a small body, each of which is read by itself: of what is wrong nothing is quoted.
+pub struct Members {
+    object: Object,
+    faults: Vec<Fault>,
+}
+
+impl Members {
+    /// Those of this body.
+    ///
+    /// # Errors
+    /// As [`object`].
+    pub fn read(octets: &[u8]) -> Result<Self, Problem> {
+        Ok(Self {
+            object: object(octets)?,
+            faults: Vec::new(),
+        })
+    }
+
+    /// A member that may be left out, or null.
+    pub fn take<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.object.remove(name).filter(|value| !value.is_null())?;
+        let read = read(&value);
+        if read.is_none() {
+            let fault = Fault::new(name, format!("expected {expected}"));
+            self.faults.push(fault);
+        }
+        read
+    }
+
+    /// A member that has to be there.
+    pub fn need<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        if self.object.get(name).is_none_or(Value::is_null) {
+            self.object.remove(name);
+            let fault = Fault::new(name, format!("missing; expected {expected}"));
+            self.faults.push(fault);
+            return None;
+        }
+        self.take(name, expected, read)
+    }
+
+    /// Succeeds if all members were read, and nothing is wrong with any.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn end(mut self) -> Result<(), Problem> {
+        let unknown = self.object.keys();
+        let unknown = unknown.map(|name| Fault::new(name, "unknown; leave it out"));
+        self.faults.extend(unknown);
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(Problem::at_fault(Slug::Invalid, self.faults)),
+        }
+    }
+}
+
 /// Makes documents the bodies of operations.
 macro_rules! bodies {
     ($($document:ty),* $(,)?) => {$(

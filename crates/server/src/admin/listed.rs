@@ -1,6 +1,9 @@
 //! Lists in portions.
 
-use grantor::storage::{Cursor, Page};
+use grantor::{
+    admin::Error,
+    storage::{Cursor, Page, StoreError},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +24,32 @@ impl<T> From<Page<T>> for Listed<T> {
             next: page.next.map(|next| next.to_string()),
             items: page.items,
         }
+    }
+}
+
+impl<T> Listed<T> {
+    /// A portion of a list that is there whole, whose items have names of their own.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is none.
+    pub fn of_all(
+        mut all: Vec<T>,
+        name: impl Fn(&T) -> &str,
+        portion: &Portion,
+    ) -> Result<Self, Error> {
+        if let Some(after) = &portion.after {
+            let place = all.iter().position(|item| name(item) == after);
+            let place = place.ok_or(Error::from(StoreError::Cursor))?;
+            drop(all.drain(..=place));
+        }
+        let limit = usize::try_from(portion.limit).unwrap_or(usize::MAX);
+        let has_more = all.len() > limit;
+        all.truncate(limit);
+        let next = all
+            .last()
+            .filter(|_| has_more)
+            .map(|last| name(last).to_owned());
+        Ok(Self { items: all, next })
     }
 }
 

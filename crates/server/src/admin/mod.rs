@@ -2,30 +2,47 @@
 //! and for those that come from elsewhere.
 
 mod administration;
+pub mod advice;
 mod answer;
 mod audiences;
 mod caller;
+pub mod changes;
 pub mod clients;
 mod content;
+pub mod decisions;
 mod etag;
+pub mod explain;
+pub mod fetched;
 mod handler;
+pub mod issuers;
+pub mod jwt_body;
+pub mod key_check;
 mod listed;
 pub mod look_alike;
 mod me;
+pub mod notes;
 mod openapi;
 mod operation;
 mod parameters;
 pub mod permissions;
 mod plan;
 mod problem;
+pub mod records;
 mod remote;
 mod router;
 pub mod scopes;
 mod segment;
+mod server;
+pub mod signing_keys;
+pub mod statistics;
 pub mod subjects;
+pub mod templates;
+pub mod tokens;
+pub mod tried;
+pub mod trusts;
 mod warned;
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use grantor::{admin::Rights, registry::Actor, server::AuthorizationServer};
 
@@ -44,6 +61,7 @@ pub use self::{
     operation::{Answered, Input, Operation, Portion, Route},
     parameters::{NoQuery, Parameters, Query, written},
     problem::{Problem, Slug},
+    records::Recorded,
     remote::{Remote, RemoteError},
     segment::{Segments, name_of, path_of, segment_of},
     warned::Warned,
@@ -76,7 +94,12 @@ pub struct Api {
     budgets: RequestBudgets,
     /// Whose turn it is to do what takes long.
     long: Arc<Semaphore>,
+    /// For what is much work.
+    sparing: RequestBudgets,
 }
+
+/// How often in a minute a caller may ask for what is much work (M166).
+const SPARINGLY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
 impl Api {
     /// That of a server, on its store.
@@ -101,6 +124,7 @@ impl Api {
             openapi,
             budgets: RequestBudgets::new(admin.requests_per_minute),
             long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
+            sparing: RequestBudgets::new(SPARINGLY),
         })
     }
 
@@ -181,5 +205,34 @@ fn operations() -> Vec<Box<dyn Handler>> {
         ShowMe,
         plan::Apply,
         plan::Export,
+        issuers::ListIssuers,
+        issuers::CreateIssuer,
+        issuers::ShowIssuer,
+        issuers::UpdateIssuer,
+        issuers::DeleteIssuer,
+        issuers::AddIssuerKeys,
+        issuers::RefreshIssuer,
+        tried::TestIssuer,
+        trusts::ListTrusts,
+        trusts::CreateTrust,
+        trusts::ShowTrust,
+        trusts::UpdateTrust,
+        trusts::DeleteTrust,
+        trusts::ReportTrust,
+        tried::TestTrust,
+        tried::TestJwt,
+        templates::ListTemplates,
+        templates::ShowTemplate,
+        signing_keys::ListSigningKeys,
+        signing_keys::RotateSigningKey,
+        signing_keys::RevokeSigningKey,
+        decisions::ListDecisions,
+        decisions::ShowDecision,
+        changes::ListChanges,
+        changes::ShowChange,
+        statistics::CountDecisions,
+        explain::Explain,
+        tokens::ListTokens,
+        server::ShowServer,
     ]
 }

@@ -201,6 +201,8 @@ pub struct Route {
     pub is_change: bool,
     /// Whether it takes so long that tokens would wait for it.
     pub is_long: bool,
+    /// Whether it is so much work that a caller may ask for it some times in a minute only.
+    pub is_much_work: bool,
 }
 
 impl Route {
@@ -221,6 +223,7 @@ impl Route {
             is_list: false,
             is_change: true,
             is_long: false,
+            is_much_work: false,
         }
     }
 
@@ -281,6 +284,15 @@ impl Route {
     pub const fn long(self) -> Self {
         Self {
             is_long: true,
+            ..self
+        }
+    }
+
+    /// For some times in a minute only.
+    #[must_use]
+    pub const fn sparingly(self) -> Self {
+        Self {
+            is_much_work: true,
             ..self
         }
     }

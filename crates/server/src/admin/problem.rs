@@ -339,6 +339,8 @@ fn of_conflict(conflict: &Conflict, text: String) -> Problem {
         Conflict::Changed(named) => Problem::new(Slug::Changed, text).about(kind_of(named)),
         Conflict::HasTrusts(..) => Problem::new(Slug::InUse, text).about("issuer"),
         Conflict::LastKey(..) => Problem::new(Slug::LastKey, text).about("client"),
+        Conflict::SignsNow(..) => Problem::new(Slug::SignsNow, text).about("signing_key"),
+        Conflict::KeysUploaded(..) => Problem::new(Slug::State, text).about("uploaded_keys"),
         Conflict::NoKeys(..) => Problem::new(Slug::State, text).about("issuer_keys"),
         Conflict::TooManySecrets(..) => Problem::new(Slug::State, text).about("client_secret"),
         _ => Problem::new(Slug::State, text),

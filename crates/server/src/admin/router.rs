@@ -89,7 +89,7 @@ impl Api {
         let names: Option<Vec<String>> = names.collect();
         let caller = self.authenticate(head).await?;
         let answered = async {
-            self.check_budget(&caller)?;
+            self.check_budget(&caller, &handler.route())?;
             caller.check(handler.route().needs)?;
             let asked = Asked {
                 names: names.ok_or_else(nothing_here)?,

@@ -2,10 +2,9 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{self, ChangeDocument, Changes, Difference},
+    admin::{ChangeDocument, Difference},
     clock::UnixTime,
     registry::Action,
-    storage::{ChangeFilter, Start},
     types::escaped,
 };
 
@@ -13,7 +12,11 @@ use super::{
     Failure, Global, difference,
     output::{table, time},
     parse::since,
-    records::{self, Columns, PAGE, Part},
+    records::{self, Columns, Reader},
+};
+use crate::admin::{
+    Input,
+    changes::{ChangeQuery, ListChanges, ShowChange},
 };
 
 /// Find out who changed what, when and why
@@ -72,57 +75,54 @@ pub struct Show {
 
 impl ChangesCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = global.administer()?;
-        let changes = admin.changes();
+        let server = &global.connect()?;
+        let reader = |filter| Reader::<ListChanges> {
+            server,
+            last,
+            filter,
+        };
         match self {
             Self::List(List {
                 filter,
                 since,
                 limit,
             }) => {
-                let mut filter = ChangeFilter::from(filter);
+                let mut filter = ChangeQuery::from(filter);
                 filter.since = since;
-                let read = async |start| part(changes, &filter, start).await;
-                records::list(read, limit, &COLUMNS, global).await
+                records::list(&reader(filter), limit, &COLUMNS, global).await
             }
             Self::Show(Show { id }) => {
-                let change = changes.get(&id).await?;
+                let change = server.call::<ShowChange>(Input::at(id)).await?;
                 global.output().print(&change, shown(&change))
             }
             Self::Tail(filter) => {
-                let filter = filter.into();
-                let read = async |start| part(changes, &filter, start).await;
-                records::follow(read, &COLUMNS, global.output()).await
+                records::follow(&reader(filter.into()), &COLUMNS, global.output()).await
             }
         }
     }
 }
 
-impl From<Filter> for ChangeFilter {
+fn last(filter: &ChangeQuery, last: Option<u32>) -> ChangeQuery {
+    ChangeQuery {
+        last,
+        ..filter.clone()
+    }
+}
+
+impl From<Filter> for ChangeQuery {
     fn from(filter: Filter) -> Self {
         let Filter {
             resource,
             name,
             actor,
         } = filter;
-        let mut wanted = Self::default();
-        (wanted.resource, wanted.name, wanted.actor) = (resource, name, actor);
-        wanted
+        Self {
+            resource,
+            name,
+            actor,
+            ..Self::default()
+        }
     }
-}
-
-/// Those that pass.
-async fn part(
-    changes: Changes<'_>,
-    filter: &ChangeFilter,
-    start: Start,
-) -> Result<Part<ChangeDocument>, admin::Error> {
-    let page = changes.page(filter, start, PAGE).await?;
-    Ok(Part {
-        records: page.changes,
-        count: page.count,
-        next: page.next,
-    })
 }
 
 const COLUMNS: Columns<ChangeDocument, 8> = Columns {

@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{self, Decisions},
-    assertion::Usage,
     clock::{Clock as _, UnixTime},
-    server::{Decision, Outcome},
-    storage::{DecisionFilter, Start},
-    types::{self, GrantType, Name, Scope},
+    server::Outcome,
+    types::Scope,
 };
 
 use self::shown::Shown;
 use super::{
-    Administered, CLOCK, Failure, Global,
-    advice::Refused,
+    CLOCK, Failure, Global,
     assertion::table,
     output::time,
     parse::duration,
-    records::{self, Columns, PAGE, Part},
+    records::{self, Columns, Reader},
+};
+use crate::admin::{
+    Input,
+    decisions::{DecisionQuery, Kept, ListDecisions, ShowDecision},
 };
 
 /// Find out why requests were granted or refused
@@ -80,8 +80,13 @@ pub struct Show {
 
 impl DecisionsCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = global.administer()?;
+        let server = &global.connect()?;
         let output = global.output();
+        let reader = |filter| Reader::<ListDecisions> {
+            server,
+            last,
+            filter,
+        };
         match self {
             Self::List(List {
                 filter,
@@ -91,54 +96,27 @@ impl DecisionsCommand {
                 let since = since.map(|since| {
                     UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64)
                 });
-                let mut filter = DecisionFilter::from(filter);
+                let mut filter = DecisionQuery::from(filter);
                 filter.since = since;
-                let read = async |start| part(admin.decisions(), &filter, start).await;
-                records::list(read, limit, &COLUMNS, global).await
+                records::list(&reader(filter), limit, &COLUMNS, global).await
             }
-            Self::Tail(filter) => {
-                let filter = filter.into();
-                let read = async |start| part(admin.decisions(), &filter, start).await;
-                records::follow(read, &COLUMNS, output).await
-            }
+            Self::Tail(filter) => records::follow(&reader(filter.into()), &COLUMNS, output).await,
             Self::Show(Show { id }) => {
-                let document = admin.decisions().get(&id, &admin.clients()).await?;
-                let advice = advice(&admin, &document.decision).await?;
-                let shown = Shown {
-                    document: &document,
-                    advice,
-                };
-                output.print(&shown, &shown)
+                let shown = server.call::<ShowDecision>(Input::at(id)).await?;
+                output.print(&shown, Shown(&shown))
             }
         }
     }
 }
 
-/// What to do about a refusal, where that depends on the issuer of its JWT, or on a trust.
-async fn advice(admin: &Administered, decision: &Decision) -> Result<Option<String>, Failure> {
-    let Outcome::Refused { rule, cause, .. } = &decision.outcome else {
-        return Ok(None);
-    };
-    let claimed = decision.claimed_issuer.as_ref();
-    let claimed = claimed.or(decision.claimed_client.as_ref());
-    let explained = decision.explanation.as_ref();
-    let is_grant = decision.grant_type.as_ref() == Some(&GrantType::JWT_BEARER);
-    let refused = Refused {
-        rule,
-        cause,
-        usage: match is_grant {
-            true => Usage::Grant,
-            false => Usage::ClientAuthentication,
-        },
-        issuer: decision.issuer.as_ref().map(Name::as_str),
-        claimed: claimed.map(types::Shown::as_str),
-        taken: decision.trust.as_ref(),
-        trusts: explained.map_or(&[][..], |explanation| &explanation.trusts),
-    };
-    refused.advice(admin).await
+fn last(filter: &DecisionQuery, last: Option<u32>) -> DecisionQuery {
+    DecisionQuery {
+        last,
+        ..filter.clone()
+    }
 }
 
-impl From<Filter> for DecisionFilter {
+impl From<Filter> for DecisionQuery {
     fn from(filter: Filter) -> Self {
         let Filter {
             refused,
@@ -146,33 +124,22 @@ impl From<Filter> for DecisionFilter {
             party,
             rule,
         } = filter;
-        let mut wanted = Self::default();
-        wanted.refused = refused;
-        (wanted.id, wanted.party, wanted.rule) = (id, party, rule);
-        wanted
+        Self {
+            refused: refused.then_some(true),
+            id,
+            party,
+            rule,
+            ..Self::default()
+        }
     }
 }
 
-/// Those that pass.
-async fn part(
-    decisions: Decisions<'_>,
-    filter: &DecisionFilter,
-    start: Start,
-) -> Result<Part<Decision>, admin::Error> {
-    let page = decisions.page(filter, start, PAGE).await?;
-    Ok(Part {
-        records: page.decisions,
-        count: page.count,
-        next: page.next,
-    })
-}
-
-const COLUMNS: Columns<Decision, 6> = Columns {
+const COLUMNS: Columns<Kept, 6> = Columns {
     head: ["TIME", "ID", "OUTCOME", "FROM", "PARTY", "CAUSE"],
     row,
 };
 
-fn row(decision: &Decision) -> Vec<String> {
+fn row(Kept(decision): &Kept) -> Vec<String> {
     let scope = || decision.scope.as_ref().map(Scope::to_string);
     let (outcome, cause) = match &decision.outcome {
         Outcome::Refused { rule, cause, .. } => ("refused", format!("{rule}: {cause}")),

@@ -158,6 +158,9 @@ fn remedy(problem: &Problem) -> Option<&'static str> {
         (Slug::NotFound, "trust") => "see: grantor trust list",
         (Slug::InUse, "issuer") => "--cascade deletes them with it",
         (Slug::State, "issuer_keys") => "--no-check registers it all the same",
+        (Slug::State, "uploaded_keys") => {
+            "upload others with `grantor issuer update ISS --jwks FILE`"
+        }
         (Slug::State, "client_secret") => {
             "rotate with a shorter --overlap, or wait until one has ended (grantor client show)"
         }

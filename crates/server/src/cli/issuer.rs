@@ -1,7 +1,6 @@
 //! `grantor issuer`
 
 mod create;
-mod key_check;
 mod key_source;
 mod members;
 mod shown;
@@ -10,15 +9,22 @@ mod update;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use grantor::admin::{Cascade, IssuerDocument, IssuerFilter, Patch, Tokens};
+use grantor::admin::{IssuerDocument, IssuerFilter, Patch, Updated};
 use serde_json::json;
 
-pub use self::{key_check::Fetched, shown::shared_audiences};
+pub use self::shown::shared_audiences;
 use super::{
-    Administered, Failure, Global, Output, PAGE, every,
-    trust::{Tried, When},
+    Connection, Failure, Global, Output,
+    trust::{When, print_tried, tried_jwt},
 };
-use crate::config::Config;
+use crate::admin::{
+    Input,
+    issuers::{
+        CascadeQuery, DeleteIssuer, IssuerChange, ListIssuers, RefreshIssuer, ShowIssuer,
+        UpdateIssuer,
+    },
+    tried::{TestIssuer, TestJwt},
+};
 
 /// Register and change issuers: third parties whose JWTs are taken where a trust takes them
 #[derive(Debug, Subcommand)]
@@ -152,35 +158,53 @@ impl Registered {
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
-        let admin = &global.administered(&config, store);
+        let server = &global.connect()?;
         let output = global.output();
         match self {
-            Self::List(command) => command.run(admin, output).await,
-            Self::Show(Named { iss }) => shown::show(&config, admin, &iss, output).await,
-            Self::Update(command) => command.run(&config, admin, output).await,
-            Self::Refresh(Named { iss }) => refresh(&config, admin, &iss, output).await,
-            Self::Test(command) => command.run(&config, admin, output).await,
-            Self::Disable(command) => command.run(admin, output).await,
+            Self::List(command) => command.run(server, output).await,
+            Self::Show(Named { iss }) => {
+                let issuer = server.call::<ShowIssuer>(Input::at(iss)).await?;
+                output.print(&issuer, shown::text(&issuer))
+            }
+            Self::Update(command) => command.run(server, output).await,
+            Self::Refresh(Named { iss }) => {
+                let found = server.call::<RefreshIssuer>(Input::at(iss)).await?;
+                output.done(&json!(found), shown::fetched(&found))
+            }
+            Self::Test(command) => command.run(server, output).await,
+            Self::Disable(command) => command.run(server, output).await,
             Self::Enable(Named { iss }) => {
-                let issuer = admin.issuers().enable(&iss, admin.actor()).await?;
+                let issuer = switch(server, iss, true, IssuerChange::default()).await?;
                 output.done(
                     &json!({"iss": issuer.iss, "name": issuer.name, "enabled": issuer.enabled}),
                     format_args!("issuer {} enabled", issuer.name),
                 )
             }
-            Self::Delete(command) => command.run(admin, output).await,
+            Self::Delete(command) => command.run(server, output).await,
         }
     }
 }
 
+/// Sets whether its JWTs are taken.
+async fn switch(
+    server: &Connection,
+    iss: String,
+    enabled: impl Into<serde_json::Value>,
+    change: IssuerChange,
+) -> Result<IssuerDocument, Failure> {
+    let patch = Patch::default().with("enabled", enabled);
+    let input = Input::<UpdateIssuer>::with(iss, patch.into()).asking(change);
+    let Updated { document, .. } = server.call(input).await?;
+    Ok(document)
+}
+
 impl List {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
         let mut filter = IssuerFilter::default();
         (filter.q, filter.template) = (self.search, self.template);
-        let issuers = every(async |after| admin.issuers().page(&filter, after, PAGE).await);
+        let issuers = server.every::<ListIssuers, _>((), filter).await?;
         let head = ["NAME", "ISS", "KEYS", "REPLAY", "STATE"];
-        output.print_list(&issuers.await?, &head, |issuer| {
+        output.print_list(&issuers, &head, |issuer| {
             vec![
                 issuer.name.to_string(),
                 issuer.iss.to_string(),
@@ -204,105 +228,45 @@ fn state(issuer: &IssuerDocument) -> String {
     }
 }
 
-/// Fetches the keys here first: servers begin anew with an issuer that has changed, and are not to
-/// lose the keys that they hold to a place without any.
-async fn refresh(
-    config: &Config,
-    admin: &Administered,
-    iss: &str,
-    output: Output,
-) -> Result<(), Failure> {
-    let issuers = admin.issuers();
-    let issuer = issuers.find(iss).await?;
-    if issuer.keys.uploaded().is_some() {
-        return Err(Failure::failed(format!(
-            "the keys of issuer {iss} were uploaded; upload others with `grantor issuer update {iss} --jwks FILE`"
-        )));
-    }
-    let found = Fetched::new(config).report(&issuer).await;
-    let found = found.map_err(|error| {
-        Failure::failed(format!(
-            "the keys of issuer {iss} cannot be had: {error}; servers go on with those that they hold"
-        ))
-    })?;
-    issuers
-        .update(iss, &Patch::default(), None, admin.actor())
-        .await?;
-    let keys: Vec<_> = found.keys.iter().map(shown::published).collect();
-    let skipped: Vec<_> = found.skipped.iter().map(shown::skipped).collect();
-    output.done(
-        &json!({
-            "iss": issuer.id,
-            "name": issuer.name,
-            "jwks_uri": found.jwks_uri,
-            "keys": keys,
-            "skipped": skipped,
-        }),
-        shown::fetched(&issuer, &found),
-    )
-}
-
 impl Test {
-    async fn run(
-        self,
-        config: &Config,
-        admin: &Administered,
-        output: Output,
-    ) -> Result<(), Failure> {
-        let issuer = match &self.iss {
-            Some(iss) => Some(admin.issuers().get(iss).await?),
-            None => None,
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
+        let jwt = tried_jwt(&self.file, &self.when)?;
+        let tried = match self.iss {
+            Some(iss) => server.call(Input::<TestIssuer>::with(iss, jwt)).await?,
+            None => server.call(Input::<TestJwt>::with((), jwt)).await?,
         };
-        let tried = Tried::of(config, admin, &self.file, &self.when).await?;
-        match (&tried.iss, issuer) {
-            (Some(iss), Some(issuer)) if iss != issuer.iss.as_str() => {
-                Err(Failure::failed(format!(
-                    "the JWT says that its issuer is {iss}, and {} is {}: they have to be the same to the letter",
-                    issuer.name, issuer.iss
-                )))
-            }
-            _ => tried.print(admin, output).await,
-        }
+        print_tried(&tried, output)
     }
 }
 
 impl Disable {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let tokens = match self.revoke_tokens {
-            true => Tokens::Revoke,
-            false => Tokens::Stay,
-        };
-        let issuers = admin.issuers();
-        let issuer = issuers
-            .disable(&self.issuer.iss, tokens, admin.actor())
-            .await?;
-        let ended = match tokens {
-            Tokens::Revoke => ", and the tokens given for its JWTs ended",
-            Tokens::Stay => "",
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
+        let revokes = self.revoke_tokens;
+        let mut change = IssuerChange::default();
+        change.revoke_tokens = revokes.then_some(true);
+        let issuer = switch(server, self.issuer.iss, false, change).await?;
+        let ended = match revokes {
+            true => ", and the tokens given for its JWTs ended",
+            false => "",
         };
         output.done(
-            &json!({"iss": issuer.iss, "name": issuer.name, "enabled": issuer.enabled, "tokens_revoked": self.revoke_tokens}),
+            &json!({"iss": issuer.iss, "name": issuer.name, "enabled": issuer.enabled, "tokens_revoked": revokes}),
             format_args!("issuer {} disabled{ended}", issuer.name),
         )
     }
 }
 
 impl Delete {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let iss = &self.issuer.iss;
-        let cascade = match self.cascade {
-            true => Cascade::Trusts,
-            false => Cascade::Refuse,
-        };
-        let trusts = admin.issuers().delete(iss, cascade, admin.actor()).await?;
-        let names: Vec<_> = trusts.iter().map(ToString::to_string).collect();
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
+        let cascade = self.cascade.then_some(true);
+        let input = Input::<DeleteIssuer>::at(self.issuer.iss).asking(CascadeQuery { cascade });
+        let done = server.call(input).await?;
+        let names: Vec<_> = done.trusts.iter().map(ToString::to_string).collect();
         let along = match names.is_empty() {
             true => String::new(),
             false => format!(", with its trusts {}", names.join(", ")),
         };
-        output.done(
-            &json!({"deleted": iss, "trusts": trusts}),
-            format_args!("issuer {iss} deleted{along}"),
-        )
+        let text = format!("issuer {} deleted{along}", done.deleted);
+        output.done(&json!(done), text)
     }
 }

@@ -7,9 +7,15 @@ use grantor::{admin::SigningKeyState, jose::Algorithm};
 use serde_json::json;
 
 use super::{
-    Administered, Failure, Global, Output,
+    Connection, Failure, Global, Output,
     output::time,
     parse::{algorithm, duration},
+};
+use crate::admin::{
+    Input, NoQuery,
+    signing_keys::{
+        ListSigningKeys, RevocationQuery, RevokeSigningKey, RotateSigningKey, Rotation,
+    },
 };
 
 /// List, rotate and withdraw the server's signing keys
@@ -63,19 +69,20 @@ impl KeyCommand {
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = global.administer()?;
+        let server = &global.connect()?;
         let output = global.output();
         match self {
-            Self::List => list(&admin, output).await,
-            Self::Revoke(command) => command.run(&admin, output).await,
-            Self::Rotate(command) => command.run(&admin, output).await,
+            Self::List => list(server, output).await,
+            Self::Revoke(command) => command.run(server, output).await,
+            Self::Rotate(command) => command.run(server, output).await,
         }
     }
 }
 
-async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
+async fn list(server: &Connection, output: Output) -> Result<(), Failure> {
     let head = ["KID", "ALG", "STATE", "SIGNS FROM", "PUBLISHED UNTIL"];
-    output.print_list(&admin.signing_keys().list().await?, &head, |key| {
+    let keys = server.every::<ListSigningKeys, _>((), NoQuery {}).await?;
+    output.print_list(&keys, &head, |key| {
         vec![
             key.kid.clone(),
             key.alg.clone(),
@@ -87,9 +94,14 @@ async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
 }
 
 impl Revoke {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let kid = self.kid;
-        let left = admin.signing_keys().revoke(&kid, admin.actor()).await?;
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
+        // Whoever types the command and a kid means it: the key that signs is the one to withdraw.
+        let query = RevocationQuery {
+            while_signing: Some(true),
+        };
+        let input = Input::<RevokeSigningKey>::at(self.kid).asking(query);
+        let done = server.call(input).await?;
+        let (kid, left) = (&done.revoked, &done.keys);
         let signing = left
             .iter()
             .find(|key| key.state == SigningKeyState::Signing)
@@ -99,16 +111,15 @@ impl Revoke {
             "key {kid} is withdrawn, and {signing} signs; tokens that {kid} signed are inactive, so clients get new ones; APIs that \
              validate by themselves refuse them once they have read the key set again"
         );
-        output.done(&json!({"revoked": kid, "keys": left}), text)
+        output.done(&json!(done), text)
     }
 }
 
 impl Rotate {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let key = admin
-            .signing_keys()
-            .rotate(self.alg, self.ahead, admin.actor())
-            .await?;
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
+        let (alg, ahead) = (self.alg, self.ahead);
+        let input = Input::<RotateSigningKey>::with((), Rotation { alg, ahead });
+        let key = server.call(input).await?;
         let text = format!(
             "key {} signs from {} on ({})",
             key.kid,

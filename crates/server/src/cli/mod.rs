@@ -1,7 +1,6 @@
 //! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or
 //! failed, 2 usage, 141 the reader of the output has gone away.
 
-mod advice;
 mod assertion;
 mod backup;
 mod changes;
@@ -39,8 +38,8 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use grantor::{
     admin::{
-        self, Changes, Clients, Decisions, Effective, Issuers, Permissions, Rights, Scopes,
-        ServerTerms, SigningKeys, Statistics, Subjects, Trusts,
+        self, Clients, Decisions, Effective, Permissions, Rights, Scopes, ServerTerms, Subjects,
+        Trusts,
     },
     clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
@@ -215,7 +214,7 @@ impl Cli {
             Command::Scope(command) => command.run(&global).await,
             Command::Issuer(command) => command.run(&global).await,
             Command::Trust(command) => command.run(&global).await,
-            Command::Template(command) => command.run(&global),
+            Command::Template(command) => command.run(&global).await,
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
@@ -308,6 +307,11 @@ impl Global {
         Ok((config, store))
     }
 
+    /// Whether the server that the command is about is that of the database on this machine.
+    fn is_here(&self) -> bool {
+        self.key_file.is_none()
+    }
+
     /// The server that the command is about, which has to be there.
     fn connect(&self) -> Result<Connection, Failure> {
         match &self.key_file {
@@ -342,14 +346,18 @@ impl Global {
 
     /// The server of the database on this machine.
     fn here(&self, config: Config, store: Backend) -> Connection {
+        Connection::Here(Box::new(self.administration(config, store)))
+    }
+
+    /// What is done there.
+    fn administration(&self, config: Config, store: Backend) -> Administration {
         let mut actor = Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command);
         actor.reason.clone_from(&self.reason);
         let rights = match self.overrides {
             true => Rights::local().overriding(),
             false => Rights::local(),
         };
-        let admin = Administration::new(Arc::new(config), store, rights, actor);
-        Connection::Here(Box::new(admin))
+        Administration::new(Arc::new(config), store, rights, actor)
     }
 
     /// As [`Global::open`], for the use cases.
@@ -459,10 +467,6 @@ impl Administered {
         Scopes::new(self.store.scopes())
     }
 
-    fn issuers(&self) -> Issuers<'_> {
-        Issuers::new(self.store.trust_stores(), &self.terms, CLOCK.now())
-    }
-
     fn trusts(&self) -> Trusts<'_> {
         Trusts::new(self.store.trust_stores(), &self.terms, CLOCK.now())
     }
@@ -481,20 +485,8 @@ impl Administered {
         )
     }
 
-    fn signing_keys(&self) -> SigningKeys<'_> {
-        SigningKeys::new(&*self.store.keys, &self.terms)
-    }
-
     fn decisions(&self) -> Decisions<'_> {
         Decisions::new(&*self.store.decisions)
-    }
-
-    fn statistics(&self) -> Statistics<'_> {
-        Statistics::new(&*self.store.statistics, CLOCK.now())
-    }
-
-    fn changes(&self) -> Changes<'_> {
-        Changes::new(&*self.store.changes)
     }
 }
 

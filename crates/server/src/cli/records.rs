@@ -2,28 +2,57 @@
 
 use std::time::Duration;
 
-use grantor::{
-    admin,
-    storage::{Cursor, Start},
-    types::{escaped, escaped_json},
-};
+use grantor::types::{escaped, escaped_json};
 use serde::Serialize;
 
-use super::{Failure, Global, Output, output};
+use super::{Connection, Failure, Global, Output, output};
+use crate::admin::{Input, Operation, Portion, Recorded};
 
-/// Records read at once.
-pub const PAGE: u32 = 256;
-/// How often new records are looked for.
+/// How often new records are looked for, here and at a server elsewhere.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_ELSEWHERE_EVERY: Duration = Duration::from_secs(1);
 
-/// Some records, and where to go on.
-pub struct Part<T> {
-    /// The records, oldest first.
-    pub records: Vec<T>,
-    /// How many there were, with those that cannot be read: none at the end.
-    pub count: usize,
-    /// The place behind all that was looked at.
-    pub next: Cursor,
+/// Where records are read: so many of the last, and then behind a place.
+pub struct Reader<'c, O: Operation> {
+    pub server: &'c Connection,
+    /// The same question, about so many of the last.
+    pub last: fn(&O::Query, Option<u32>) -> O::Query,
+    pub filter: O::Query,
+}
+
+impl<O, T> Reader<'_, O>
+where
+    O: Operation<Path = (), Body = (), Answer = Recorded<T>>,
+{
+    async fn read(&self, start: &Start) -> Result<Recorded<T>, Failure> {
+        let (last, after) = match start {
+            Start::Last(last) => (Some(*last), None),
+            Start::After(place) => (None, Some(place.clone())),
+        };
+        let portion = Portion {
+            after,
+            limit: Portion::MOST,
+        };
+        let input = Input {
+            path: (),
+            query: (self.last)(&self.filter, last),
+            portion,
+            body: (),
+        };
+        self.server.call::<O>(input).await
+    }
+}
+
+/// Where a part begins.
+enum Start {
+    Last(u32),
+    After(String),
+}
+
+impl Start {
+    fn behind<T>(part: &Recorded<T>) -> Self {
+        Self::After(part.next.clone().unwrap_or_default())
+    }
 }
 
 /// The columns of a table of records.
@@ -33,12 +62,15 @@ pub struct Columns<T, const N: usize> {
 }
 
 /// Prints the newest records, page by page: no number of them has to fit into memory.
-pub async fn list<T: Serialize, const N: usize>(
-    read: impl AsyncFn(Start) -> Result<Part<T>, admin::Error>,
+pub async fn list<O, T: Serialize, const N: usize>(
+    reader: &Reader<'_, O>,
     limit: u32,
     columns: &Columns<T, N>,
     global: &Global,
-) -> Result<(), Failure> {
+) -> Result<(), Failure>
+where
+    O: Operation<Path = (), Body = (), Answer = Recorded<T>>,
+{
     let mut start = Start::Last(limit);
     let mut printed = Printed {
         output: global.output(),
@@ -47,12 +79,12 @@ pub async fn list<T: Serialize, const N: usize>(
         pages: 0,
     };
     loop {
-        let part = read(start).await?;
-        if part.count == 0 {
+        let part = reader.read(&start).await?;
+        if !part.more {
             return printed.end();
         }
-        printed.page(&part.records)?;
-        start = Start::After(part.next);
+        printed.page(&part.items)?;
+        start = Start::behind(&part);
     }
 }
 
@@ -61,26 +93,32 @@ pub async fn list<T: Serialize, const N: usize>(
     clippy::disallowed_methods,
     reason = "another process that makes a record tells nobody"
 )]
-pub async fn follow<T: Serialize, const N: usize>(
-    read: impl AsyncFn(Start) -> Result<Part<T>, admin::Error>,
+pub async fn follow<O, T: Serialize, const N: usize>(
+    reader: &Reader<'_, O>,
     columns: &Columns<T, N>,
     output: Output,
-) -> Result<(), Failure> {
+) -> Result<(), Failure>
+where
+    O: Operation<Path = (), Body = (), Answer = Recorded<T>>,
+{
+    let look_every = match reader.server {
+        Connection::Here(_) => LOOK_EVERY,
+        Connection::There(_) => LOOK_ELSEWHERE_EVERY,
+    };
     let mut start = Start::Last(0);
     let interrupted = tokio::signal::ctrl_c();
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
-        let part = read(start).await?;
-        start = Start::After(part.next);
-        for record in &part.records {
+        let part = reader.read(&start).await?;
+        start = Start::behind(&part);
+        for record in &part.items {
             let cells = (columns.row)(record);
             let cells: Vec<_> = cells.iter().map(|cell| escaped(cell)).collect();
             output.print(record, cells.join("  "))?;
         }
-        let pause = if part.count < PAGE as usize {
-            LOOK_EVERY
-        } else {
-            Duration::ZERO
+        let pause = match part.more {
+            true => Duration::ZERO,
+            false => look_every,
         };
         tokio::select! {
             stopped = &mut interrupted => return stopped.map_err(Failure::failed),

@@ -12,6 +12,7 @@ use super::{
     output::{table, time},
     parse::since,
 };
+use crate::admin::{Input, statistics::CountDecisions};
 
 /// Count how many requests were decided, and how
 #[derive(Debug, Args)]
@@ -61,9 +62,9 @@ enum By {
 
 impl Statistics {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = global.administer()?;
-        let query = self.query();
-        let told = admin.statistics().counts(&query).await?;
+        let server = global.connect()?;
+        let input = Input::<CountDecisions>::at(()).asking(self.query());
+        let told = server.call(input).await?;
         let head = ["TIME", &told.by.name().to_uppercase(), "COUNT"];
         let text = table(&told.counts, &head, row);
         global.output().print(&told, text)

@@ -2,11 +2,12 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{self, Template, TemplateOption, Templates},
+    admin::{Template, TemplateOption, Templates},
     types::ClaimPath,
 };
 
 use super::{Failure, Global, Output, output::table};
+use crate::admin::{NoQuery, advice::quoted, templates::ListTemplates};
 
 /// Show what is known about the JWTs of CI systems, clouds and others
 #[derive(Debug, Subcommand)]
@@ -29,12 +30,21 @@ pub struct Named {
 }
 
 impl TemplateCommand {
-    pub fn run(self, global: &Global) -> Result<(), Failure> {
+    /// Here they are part of the program, with or without a database.
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let output = global.output();
+        let elsewhere = match global.is_here() {
+            true => None,
+            false => {
+                let server = global.connect()?;
+                Some(server.every::<ListTemplates, _>((), NoQuery {}).await?)
+            }
+        };
+        let templates = elsewhere.as_deref().unwrap_or(Templates::all());
         match self {
-            Self::List => list(output),
+            Self::List => list(templates, output),
             Self::Show(Named { name }) => {
-                let template = named(&name)?;
+                let template = one_of(templates, &name)?;
                 output.print(template, text(template))
             }
         }
@@ -43,27 +53,31 @@ impl TemplateCommand {
 
 /// The template of this name; of an unknown one, the failure says which is perhaps meant.
 pub fn named(name: &str) -> Result<&'static Template, Failure> {
-    Templates::get(name).map_err(|error| {
-        let near = Templates::all().iter().map(|template| &*template.name);
+    one_of(Templates::all(), name)
+}
+
+fn one_of<'t>(templates: &'t [Template], name: &str) -> Result<&'t Template, Failure> {
+    let mut all = templates.iter();
+    all.find(|template| template.name == name).ok_or_else(|| {
+        let near = templates.iter().map(|template| &*template.name);
         let near = near
             .map(|known| (strsim::jaro_winkler(known, name), known))
             .filter(|(similar, _)| *similar > 0.7)
             .max_by(|one, other| one.0.total_cmp(&other.0));
-        match (error, near) {
-            (admin::Error::NotFound(_), Some((_, near))) => Failure::usage(format!(
+        match near {
+            Some((_, near)) => Failure::usage(format!(
                 "there is no template {name}; did you mean {near}? See: grantor template list"
             )),
-            (admin::Error::NotFound(_), None) => Failure::usage(format!(
+            None => Failure::usage(format!(
                 "there is no template {name}; see: grantor template list"
             )),
-            (error, _) => error.into(),
         }
     })
 }
 
-fn list(output: Output) -> Result<(), Failure> {
+fn list(templates: &[Template], output: Output) -> Result<(), Failure> {
     let head = ["TEMPLATE", "VERSION", "FOR", "OPTIONS"];
-    output.print_list(Templates::all(), &head, |template| {
+    output.print_list(templates, &head, |template| {
         let needed = template.options.iter().filter(|option| option.required);
         let needed: Vec<_> = needed.map(flag).collect();
         vec![
@@ -210,7 +224,7 @@ fn example(template: &Template) -> String {
         .iter()
         .map(|(name, value)| match &**value {
             "" => format!(" --{name}"),
-            value => format!(" --{name} {}", super::trust::quoted(value)),
+            value => format!(" --{name} {}", quoted(value)),
         });
     format!(
         "Example: grantor trust create ci --template {}{}",

@@ -1,6 +1,5 @@
 //! `grantor trust`
 
-mod advice;
 mod checked;
 mod create;
 mod members;
@@ -12,18 +11,21 @@ mod update;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{TrustDocument, TrustFilter},
+    admin::{Patch, TrustDocument, TrustFilter},
     registry::Mode,
-    types::{ClientId, Name},
+    types::{ClientId, IssuerId, Name},
 };
 use serde_json::json;
 
 pub use self::{
-    advice::{Advisor, quoted},
     checked::Tables,
-    tried::{Tried, When},
+    tried::{When, print_tried, tried_jwt},
 };
-use super::{Administered, Failure, Global, Output, PAGE, every};
+use super::{Connection, Failure, Global, Output};
+use crate::admin::{
+    Input,
+    trusts::{DeleteTrust, ListTrusts, ShowTrust, UpdateTrust},
+};
 
 /// Say what JWTs of issuers are worth: which claims they need, and what they get
 #[derive(Debug, Subcommand)]
@@ -36,7 +38,7 @@ use super::{Administered, Failure, Global, Output, PAGE, every};
   grantor trust disable ci")]
 pub enum TrustCommand {
     /// Say what JWTs with these claims are worth
-    Create(Box<create::CreateTrust>),
+    Create(Box<create::MakeTrust>),
     #[command(flatten)]
     Registered(Registered),
 }
@@ -75,7 +77,7 @@ pub struct Named {
 pub struct List {
     /// Those of this issuer, by `iss` or name
     #[arg(long, value_name = "ISS")]
-    from: Option<String>,
+    from: Option<IssuerId>,
     /// Those for this client
     #[arg(long, value_name = "ID")]
     client: Option<ClientId>,
@@ -108,22 +110,21 @@ impl Registered {
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
-        let admin = &global.administered(&config, store);
+        let server = &global.connect()?;
         let output = global.output();
         match self {
-            Self::List(command) => command.run(admin, output).await,
+            Self::List(command) => command.run(server, output).await,
             Self::Show(Named { name }) => {
-                let trust = admin.trusts().get(&name).await?;
+                let trust = server.call::<ShowTrust>(Input::at(name)).await?;
                 output.print(&trust, shown::text(&trust))
             }
-            Self::Update(command) => command.run(admin, output).await,
-            Self::Test(command) => command.run(&config, admin, output).await,
-            Self::Report(command) => command.run(admin, output).await,
-            Self::Disable(Named { name }) => set_mode(admin, &name, Mode::Off, output).await,
-            Self::Enable(Named { name }) => set_mode(admin, &name, Mode::On, output).await,
+            Self::Update(command) => command.run(server, output).await,
+            Self::Test(command) => command.run(server, output).await,
+            Self::Report(command) => command.run(server, output).await,
+            Self::Disable(Named { name }) => set_mode(server, name, Mode::Off, output).await,
+            Self::Enable(Named { name }) => set_mode(server, name, Mode::On, output).await,
             Self::Delete(Named { name }) => {
-                admin.trusts().delete(&name, admin.actor()).await?;
+                server.call::<DeleteTrust>(Input::at(name.clone())).await?;
                 output.done(
                     &json!({"deleted": name}),
                     format_args!("trust {name} deleted"),
@@ -134,12 +135,14 @@ impl Registered {
 }
 
 async fn set_mode(
-    admin: &Administered,
-    name: &Name,
+    server: &Connection,
+    name: Name,
     mode: Mode,
     output: Output,
 ) -> Result<(), Failure> {
-    let trust = admin.trusts().set_mode(name, mode, admin.actor()).await?;
+    let patch = Patch::default().with("mode", json!(mode));
+    let input = Input::<UpdateTrust>::with(name.clone(), patch.into());
+    let trust = server.call(input).await?;
     let done = match mode {
         Mode::Off => "disabled",
         _ => "enabled",
@@ -151,15 +154,12 @@ async fn set_mode(
 }
 
 impl List {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
         let mut filter = TrustFilter::default();
-        filter.client = self.client;
-        if let Some(from) = &self.from {
-            filter.issuer = Some(admin.issuers().get(from).await?.iss);
-        }
-        let trusts = every(async |after| admin.trusts().page(&filter, after, PAGE).await);
+        (filter.issuer, filter.client) = (self.from, self.client);
+        let trusts = server.every::<ListTrusts, _>((), filter).await?;
         let head = ["TRUST", "ISSUER", "CLIENT", "NEEDS", "SCOPE", "MODE"];
-        output.print_list(&trusts.await?, &head, |trust| {
+        output.print_list(&trusts, &head, |trust| {
             let client = trust.client.as_ref();
             vec![
                 trust.name.to_string(),

@@ -86,7 +86,8 @@ impl Rights {
         self.role
     }
 
-    pub(super) fn is_local(&self) -> bool {
+    /// Whether they are those of somebody at the database itself.
+    pub fn is_local(&self) -> bool {
         self.reach == Reach::Machine
     }
 

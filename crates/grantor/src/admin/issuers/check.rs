@@ -4,9 +4,9 @@ use url::Url;
 
 use super::document::{signature_algorithms, trust_domain_of, url_problem};
 use crate::{
-    admin::{Fault, ServerTerms, templates},
+    admin::{Error, Fault, Places, ServerTerms, templates},
     assertion::{ServerIdentity, is_trust_domain},
-    registry::{KeyOrigin, TrustedIssuer},
+    registry::{Denial, KeyOrigin, Resource as _, TrustedIssuer},
     types::ClaimPath,
 };
 
@@ -27,6 +27,56 @@ pub(super) fn faults_of(issuer: &TrustedIssuer, terms: &ServerTerms) -> Vec<Faul
     faults.extend(faults_of_times(issuer));
     faults.extend(faults_of_tenant(issuer));
     faults
+}
+
+/// That the server would read a file of its machine for somebody who is not there, or send what it
+/// has read to another place than before.
+pub(super) fn fault_of_file(
+    issuer: &TrustedIssuer,
+    before: Option<&TrustedIssuer>,
+    terms: &ServerTerms,
+) -> Option<Fault> {
+    let file = issuer.fetching.bearer_token_file.as_ref()?;
+    let is_as_before = |before: &TrustedIssuer| {
+        Some(file) == before.fetching.bearer_token_file.as_ref()
+            && is_same_place(&issuer.keys, &before.keys)
+    };
+    if terms.places == Places::Machine || before.is_some_and(is_as_before) {
+        return None;
+    }
+    let detail = "is a file of the server's machine, whose text is sent where the keys are: only a \
+                  command on that machine names it, or another place beside it";
+    Some(Fault::new("bearer_token_file", detail))
+}
+
+/// Succeeds if the server would ask no internal network for somebody who may not open one: before
+/// it asks, for the gate is behind that.
+///
+/// # Errors
+/// [`Denial::NeedsOwner`]
+pub(super) fn check_networks(issuer: &TrustedIssuer, terms: &ServerTerms) -> Result<(), Error> {
+    match terms.places < Places::Networks && !issuer.fetching.allow_internal.is_empty() {
+        true => Err(Error::Denied(Denial::NeedsOwner {
+            kind: TrustedIssuer::NAME,
+            name: issuer.id.to_string(),
+        })),
+        false => Ok(()),
+    }
+}
+
+/// Whether keys that are fetched come from one place. Uploaded ones come from none.
+fn is_same_place(one: &KeyOrigin, other: &KeyOrigin) -> bool {
+    match (one, other) {
+        (KeyOrigin::JwksUri { url }, KeyOrigin::JwksUri { url: other })
+        | (KeyOrigin::SpiffeBundle { url }, KeyOrigin::SpiffeBundle { url: other }) => url == other,
+        (
+            KeyOrigin::Discovery { metadata_url },
+            KeyOrigin::Discovery {
+                metadata_url: other,
+            },
+        ) => metadata_url == other,
+        _ => false,
+    }
 }
 
 /// The names of this server are nobody else's (RFC 8725 §3.12), and discovery begins at a URL.

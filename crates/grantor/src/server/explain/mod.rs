@@ -38,8 +38,21 @@ impl AuthorizationServer {
         token: &str,
         usage: Option<Usage>,
     ) -> Result<Explanation, StoreError> {
-        let context = &self.0.context;
-        rehearsed(context, token, usage, context.now()).await
+        self.explain_at(token, usage, self.0.context.now()).await
+    }
+
+    /// As [`AuthorizationServer::explain`], as of this time. Who is registered, and which keys there
+    /// are, is as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the registry or the replay guard fails.
+    pub async fn explain_at(
+        &self,
+        token: &str,
+        usage: Option<Usage>,
+        at: UnixTime,
+    ) -> Result<Explanation, StoreError> {
+        rehearsed(&self.0.context, token, usage, at).await
     }
 }
 

@@ -8,11 +8,15 @@ use grantor::{
     types::escaped,
 };
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::{
-    app,
+    admin::{
+        Input,
+        explain::{self, Explained},
+        jwt_body::JwtBody,
+    },
     cli::{Failure, Global, output::time, trust::Tables},
-    metrics::Metrics,
 };
 
 /// Longest assertion read from standard input, in octets: beyond what any server reads.
@@ -39,19 +43,18 @@ pub struct Explain {
 
 impl Explain {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
-        let assertion = self.read()?;
-        let server =
-            app::build_server(&config, &store, Metrics::default()).map_err(Failure::usage)?;
+        let server = global.connect()?;
+        let jwt = self.read()?;
         let usage = self.client_auth.then_some(Usage::ClientAuthentication);
-        let explanation = server.explain(&assertion, usage).await?;
-        let admin = global.administered(&config, store);
-        let nearest = admin.clients().meant_by(&explanation).await?;
-        global.output().print(
-            &json!({"explanation": explanation, "nearest_client": nearest}),
-            table(&explanation),
-        )?;
-        match (&explanation.cause, nearest) {
+        let input = Input::<explain::Explain>::with((), JwtBody { jwt, usage });
+        let explained = server.call(input).await?;
+        let Explained {
+            explanation,
+            nearest_client,
+        } = &explained;
+        let output = global.output();
+        output.print(&json!(explained), table(explanation))?;
+        match (&explanation.cause, nearest_client) {
             (None, _) => Ok(()),
             (Some(cause), None) => Err(Failure::failed(format!("would be refused: {cause}"))),
             (Some(cause), Some(nearest)) => Err(Failure::failed(format!(
@@ -60,15 +63,17 @@ impl Explain {
         }
     }
 
-    fn read(&self) -> Result<String, Failure> {
+    fn read(&self) -> Result<Zeroizing<String>, Failure> {
         if self.assertion != "-" {
-            return Ok(self.assertion.clone());
+            return Ok(Zeroizing::new(self.assertion.clone()));
         }
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         let read = std::io::stdin().take(MAX_INPUT).read_to_string(&mut text);
         read.map_err(|error| Failure::usage(format!("standard input: {error}")))?;
         // The end of the line that a command before has printed.
-        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        Ok(Zeroizing::new(
+            text.strip_suffix('\n').unwrap_or(&text).to_owned(),
+        ))
     }
 }
 

@@ -8,27 +8,20 @@ use grantor::{
     types::{Rule, Scope, escaped},
 };
 
-use serde::Serialize;
-
 use super::{table, time};
-use crate::cli::trust::Tables;
+use crate::{admin::decisions::ExplainedDecision, cli::trust::Tables};
 
-/// A decision in lines, and as JSON.
-#[derive(Serialize)]
-pub struct Shown<'a> {
-    #[serde(flatten)]
-    pub document: &'a DecisionDocument,
-    /// What to do, where that depends on the issuer of the assertion and its trusts.
-    pub advice: Option<String>,
-}
+/// A decision in lines.
+pub struct Shown<'a>(pub &'a ExplainedDecision);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ExplainedDecision { document, advice } = self.0;
         let DecisionDocument {
             decision,
             nearest_client,
             ..
-        } = self.document;
+        } = document;
         let lines = facts(decision)
             .into_iter()
             .filter_map(|(name, fact)| Some(format!("{name:9}  {}", escaped(&fact?))));
@@ -48,7 +41,7 @@ impl fmt::Display for Shown<'_> {
             write!(f, "\nnearest client: {nearest}")?;
         }
         match &decision.outcome {
-            Outcome::Refused { rule, .. } => match self.advice.as_deref().or(remedy(rule)) {
+            Outcome::Refused { rule, .. } => match advice.as_deref().or(remedy(rule)) {
                 Some(advice) => write!(f, "\n\nWhat to do: {advice}"),
                 None => Ok(()),
             },

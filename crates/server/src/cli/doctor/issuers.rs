@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use grantor::{
-    admin::{IssuerDocument, IssuerFilter, trusts::check},
+    admin::Error,
     keys::{KeyReport, RemoteKeys},
-    registry::{Mode, Trust, TrustedIssuer},
+    registry::TrustedIssuer,
     remote::{DiscoveryError, FetchError, FetchTerms, KeySetError},
 };
 use grantor_stores::sqlite::{Create, Upkeep};
@@ -13,15 +13,14 @@ use http::{Request, StatusCode, header};
 
 use super::{Report, obstacle::remedy};
 use crate::{
+    admin::{Administration, notes},
     app,
-    cli::{Administered, Failure, Global, PAGE, every},
-    config::{Config, Overrides},
+    cli::{Failure, Global},
+    config::Overrides,
 };
 
-/// How the checks are called.
+/// What notes about the keys of issuers are called.
 const KEYS: &str = "issuer keys";
-const AUDIENCE: &str = "audience";
-const TRUST: &str = "trust";
 
 /// Looks at the issuers of the database here, if there is one.
 pub async fn of_this_server(global: &Global, report: &mut Report) -> Result<(), Failure> {
@@ -30,19 +29,13 @@ pub async fn of_this_server(global: &Global, report: &mut Report) -> Result<(), 
         return Ok(());
     }
     let store = global.open_store(&config, Create::Never, Upkeep::ByOthers)?;
-    examine(&config, &global.administered(&config, store), report).await
+    Ok(examine(&global.administration(config, store), report).await?)
 }
 
 /// Looks at each issuer and its trusts.
-async fn examine(
-    config: &Config,
-    admin: &Administered,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let keys = app::remote_keys(config, &admin.store);
-    let all = IssuerFilter::default();
-    let issuers = every(async |after| admin.issuers().page(&all, after, PAGE).await);
-    for document in issuers.await? {
+async fn examine(admin: &Administration, report: &mut Report) -> Result<(), Error> {
+    let keys = app::remote_keys(&admin.config, &admin.store);
+    for document in admin.every_issuer().await? {
         let issuer = admin.issuers().find(document.iss.as_str()).await?;
         match document.enabled {
             true => keys_of(&keys, &issuer, report).await,
@@ -51,11 +44,11 @@ async fn examine(
                 format!("issuer {} is disabled, and was not asked", issuer.name),
             ),
         }
-        audiences(&document, report);
+        notes::of_audiences(&document).for_each(|note| report.take(note));
         let trusts = admin.store.issuer_source.trusts(&issuer).await?;
-        for trust in trusts.all() {
-            examine_trust(&issuer, trust, report);
-        }
+        let notes = trusts.all().iter();
+        let notes = notes.flat_map(|trust| notes::of_trust(&issuer, trust));
+        notes.for_each(|note| report.take(note));
     }
     Ok(())
 }
@@ -168,52 +161,5 @@ fn redirecting_metadata(error: &DiscoveryError) -> Option<&str> {
             redirecting_metadata(first).or_else(|| redirecting_metadata(second))
         }
         _ => None,
-    }
-}
-
-/// Audiences that are not this server's alone (T013).
-fn audiences(issuer: &IssuerDocument, report: &mut Report) {
-    for audience in &issuer.shared_audiences {
-        report.note(
-            AUDIENCE,
-            format!(
-                "issuer {}: {audience} is no name of this server: whoever else takes it can use these JWTs here",
-                issuer.name
-            ),
-            "Have the issuer put this server's own name into `aud`, if it can.",
-        );
-    }
-}
-
-/// A stored condition that is none turns its trust off (T038); and what is refused today may have
-/// been made by an earlier version.
-fn examine_trust(issuer: &TrustedIssuer, trust: &Trust, report: &mut Report) {
-    if trust.mode == Mode::Off {
-        return;
-    }
-    let name = &trust.name;
-    let bad = trust
-        .condition
-        .as_ref()
-        .and_then(|condition| condition.fault());
-    if let Some(fault) = bad {
-        report.wrong(
-            TRUST,
-            format!("trust {name} takes nothing, for its condition is none: {fault}"),
-            format!("Write it anew: grantor trust update {name} --condition CEL"),
-        );
-        return;
-    }
-    for fault in check(issuer, trust) {
-        report.wrong(
-            TRUST,
-            format!(
-                "trust {name} could not be registered today: {}",
-                fault.detail
-            ),
-            format!(
-                "Mend it with grantor trust update {name}, or run grantor trust disable {name}"
-            ),
-        );
     }
 }

@@ -6,6 +6,8 @@ use anstyle::{AnsiColor, Style};
 use grantor::types::Shown;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
+use crate::admin::notes::{Note, Severity};
+
 /// Octets of a message.
 const LONGEST: usize = 1000;
 
@@ -21,7 +23,7 @@ pub enum Verdict {
 
 #[derive(Debug, Serialize)]
 struct Finding {
-    check: &'static str,
+    check: String,
     verdict: Verdict,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,17 +67,20 @@ impl Report {
         self.add(check, Verdict::Wrong, message.into(), Some(remedy.into()));
     }
 
-    fn add(
-        &mut self,
-        check: &'static str,
-        verdict: Verdict,
-        message: String,
-        remedy: Option<String>,
-    ) {
+    /// Takes a note.
+    pub fn take(&mut self, note: Note) {
+        let verdict = match note.verdict {
+            Severity::Note => Verdict::Note,
+            Severity::Wrong => Verdict::Wrong,
+        };
+        self.add(&note.check, verdict, note.message, Some(note.remedy));
+    }
+
+    fn add(&mut self, check: &str, verdict: Verdict, message: String, remedy: Option<String>) {
         // Much of it was written by a server, perhaps to deceive.
         let message = Shown::known(&message, LONGEST).to_string();
         self.findings.push(Finding {
-            check,
+            check: check.to_owned(),
             verdict,
             message,
             remedy,

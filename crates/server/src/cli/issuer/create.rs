@@ -10,11 +10,18 @@ use grantor::{
 use url::Url;
 
 use super::{
-    key_check::Fetched,
     key_source::{FLAGS, KeySource},
     members::Members,
 };
-use crate::cli::{CLOCK, Failure, Global, terms};
+use crate::{
+    admin::{
+        Input,
+        issuers::{CheckQuery, CreateIssuer},
+        terms,
+    },
+    cli::{CLOCK, Failure, Global},
+    config::Overrides,
+};
 
 /// Register an issuer: a third party whose JWTs may be worth something
 ///
@@ -49,20 +56,19 @@ pub struct Create {
 
 impl Create {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let config = global.start()?;
         let keys = self.keys.read(self.metadata_url)?;
         let keys =
             keys.ok_or_else(|| Failure::usage(format!("an issuer needs keys: name {FLAGS}")))?;
         let document = IssuerDocument::new(self.iss.clone(), self.name, keys);
         let document = document.with(&self.members.patch()?)?;
-        check(&document, &terms(&config))?;
-        let admin = global.administered(&config, global.open_or_create(&config)?);
-        let check = Fetched::new(&config);
-        let check = (!self.no_check).then_some(&check as _);
-        let created = admin
-            .issuers()
-            .create(document, check, admin.actor())
-            .await?;
+        if global.is_here() {
+            let config = global.load_config(Overrides::default())?;
+            check(&document, &terms(&config))?;
+        }
+        let server = global.connect_or_create()?;
+        let check = self.no_check.then_some(false);
+        let input = Input::<CreateIssuer>::with((), document).asking(CheckQuery { check });
+        let created = server.call(input).await?;
         let said = super::shared_audiences(&created).unwrap_or_default();
         global.output().done(
             &created,

@@ -5,20 +5,20 @@ use std::time::Duration;
 use grantor::{
     admin::{BundleDocument, IssuerDocument, UploadedEntry},
     clock::{Clock as _, UnixTime},
-    jose::{Algorithm, KeyType, SkippedKey},
-    keys::{HeldKeys, KeyReport, PublishedKey},
-    registry::{AudienceMatch, TrustedIssuer},
+    registry::AudienceMatch,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    app,
+    admin::{
+        fetched::FetchedKeys,
+        issuers::{RefreshedIssuer, ShownIssuer},
+    },
     cli::{
-        Administered, CLOCK, Failure, Output,
+        CLOCK,
         output::{table, time},
     },
-    config::Config,
 };
 
 /// Where its keys come from, in a word.
@@ -52,44 +52,9 @@ pub fn shared_audiences(issuer: &IssuerDocument) -> Option<String> {
     })
 }
 
-/// Shows one issuer, and how old the keys are that servers have fetched.
-pub async fn show(
-    config: &Config,
-    admin: &Administered,
-    iss: &str,
-    output: Output,
-) -> Result<(), Failure> {
-    let issuers = admin.issuers();
-    let registered = issuers.find(iss).await?;
-    let keys = app::remote_keys(config, &admin.store);
-    let held = keys.kept(&registered).await?;
-    let issuer = issuers.get(iss).await?;
-    let now = CLOCK.now();
-    let fetched = held.as_ref().map(|held| {
-        json!({
-            "at": time(held.loaded_at),
-            "stale": held.life_ends < now,
-            "life_ends": time(held.life_ends),
-            "refused_from": time(held.stale_ends),
-            "keys": held.keys.iter().map(published).collect::<Vec<_>>(),
-        })
-    });
-    let document = Shown {
-        issuer: &issuer,
-        fetched,
-    };
-    output.print(&document, text(&issuer, held.as_ref(), now))
-}
-
-/// An issuer, and what is known of keys that are fetched.
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    issuer: &'a IssuerDocument,
-    fetched: Option<Value>,
-}
-
-fn text(issuer: &IssuerDocument, held: Option<&HeldKeys>, now: UnixTime) -> String {
+/// An issuer, and how old the keys are that servers have fetched.
+pub fn text(shown: &ShownIssuer) -> String {
+    let (issuer, held, now) = (&shown.issuer, shown.fetched.as_ref(), CLOCK.now());
     let rows: Vec<_> = facts(issuer, held, now)
         .into_iter()
         .flat_map(|(name, values)| values.into_iter().map(move |value| (name, value)))
@@ -102,7 +67,7 @@ fn text(issuer: &IssuerDocument, held: Option<&HeldKeys>, now: UnixTime) -> Stri
 /// What is known, by name: nothing, one value, or one for each line.
 fn facts(
     issuer: &IssuerDocument,
-    held: Option<&HeldKeys>,
+    held: Option<&FetchedKeys>,
     now: UnixTime,
 ) -> Vec<(&'static str, Vec<String>)> {
     let one = |value: String| vec![value];
@@ -235,7 +200,7 @@ fn uploaded(key: &UploadedEntry, now: UnixTime) -> String {
 }
 
 /// How old the keys are that servers have fetched, and whether their life is over.
-fn fetched_keys(issuer: &IssuerDocument, held: Option<&HeldKeys>, now: UnixTime) -> Vec<String> {
+fn fetched_keys(issuer: &IssuerDocument, held: Option<&FetchedKeys>, now: UnixTime) -> Vec<String> {
     let keys = &issuer.keys;
     let is_bundle = matches!(keys.spiffe_bundle, Some(BundleDocument::Url(_)));
     if keys.discovery.is_none() && keys.jwks_uri.is_none() && !is_bundle {
@@ -244,21 +209,21 @@ fn fetched_keys(issuer: &IssuerDocument, held: Option<&HeldKeys>, now: UnixTime)
     let Some(held) = held else {
         return vec!["not yet, by no server: the first JWT has them fetched".to_owned()];
     };
-    let stale = (held.life_ends < now).then(|| {
+    let stale = held.stale.then(|| {
         format!(
             ", stale since {}: unless they can be fetched, they are refused from {} on",
             time(held.life_ends),
-            time(held.stale_ends)
+            time(held.refused_from)
         )
     });
     let first = format!(
         "{} ago{}",
-        ago(seconds_since(held.loaded_at, now)),
+        ago(seconds_since(held.at, now)),
         stale.unwrap_or_default()
     );
     let keys = held.keys.iter().map(|key| {
-        let name = key.key_id.as_deref().unwrap_or("(no kid)");
-        format!("{name}, {}", kind(key.key_type))
+        let name = key.kid.as_deref().unwrap_or("(no kid)");
+        format!("{name}, {}", key.kind)
     });
     [first].into_iter().chain(keys).collect()
 }
@@ -278,50 +243,24 @@ pub fn ago(seconds: u64) -> String {
     }
 }
 
-/// A key that was fetched, as JSON.
-pub fn published(key: &PublishedKey) -> Value {
-    json!({
-        "kid": key.key_id,
-        "kind": kind(key.key_type),
-        "alg": key.algorithm.map(Algorithm::name),
-    })
-}
-
 /// What a fetch has found.
-pub fn fetched(issuer: &TrustedIssuer, found: &KeyReport) -> String {
+pub fn fetched(found: &RefreshedIssuer) -> String {
     let place = found.jwks_uri.as_ref();
     let place = place.map_or_else(String::new, |url| format!(" at {url}"));
     let keys = table(&found.keys, &["KID", "KIND", "ALGORITHM"], |key| {
         vec![
-            key.key_id.clone().unwrap_or_else(|| "(none)".to_owned()),
-            kind(key.key_type),
-            key.algorithm
-                .map_or("any of its kind", Algorithm::name)
-                .to_owned(),
+            key.kid.clone().unwrap_or_else(|| "(none)".to_owned()),
+            key.kind.clone(),
+            key.alg
+                .clone()
+                .unwrap_or_else(|| "any of its kind".to_owned()),
         ]
     });
-    let skipped = found
-        .skipped
-        .iter()
-        .map(|key| format!("\nof no use: {}", skipped(key)));
+    let skipped = found.skipped.iter();
+    let skipped = skipped.map(|key| format!("\nof no use: {key}"));
     format!(
         "issuer {}: its keys were fetched{place}, and servers fetch them anew\n{keys}{}",
-        issuer.name,
+        found.name,
         skipped.collect::<String>()
     )
-}
-
-/// A kind of key, with its curve.
-fn kind(kind: KeyType) -> String {
-    match kind {
-        KeyType::Rsa => "RSA".to_owned(),
-        KeyType::Ec(curve) => format!("EC {}", curve.name()),
-        KeyType::Ed25519 => "Ed25519".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
-
-/// Why a key of a set is not used.
-pub fn skipped(key: &SkippedKey) -> String {
-    format!("key {}: {}", key.index, key.reason)
 }

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use clap::Args;
 use grantor::{
-    admin::{NewIssuerKeys, Patch, Updated},
+    admin::{Patch, Updated},
     types::Name,
 };
 use serde_json::json;
 use url::Url;
 
-use super::{key_check::Fetched, key_source::KeySource, members::Members};
+use super::{key_source::KeySource, members::Members};
 use crate::{
-    cli::{Administered, Failure, Output, difference, parse::duration},
-    config::Config,
+    admin::{
+        Input,
+        issuers::{AddIssuerKeys, IssuerChange, UpdateIssuer, UploadedKeys},
+    },
+    cli::{Connection, Failure, Output, difference, parse::duration},
 };
 
 /// Change an issuer: what is named is replaced, the rest stays; what differs is printed
@@ -50,12 +53,7 @@ pub struct Update {
 }
 
 impl Update {
-    pub async fn run(
-        self,
-        config: &Config,
-        admin: &Administered,
-        output: Output,
-    ) -> Result<(), Failure> {
+    pub async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
         let adds = self.add || self.overlap.is_some();
         if adds && !self.keys.is_upload() {
             return Err(Failure::usage(
@@ -67,23 +65,22 @@ impl Update {
         if let Some(name) = &self.name {
             patch = patch.with("name", json!(name));
         }
-        let issuers = admin.issuers();
         let mut updated = None;
         match keys {
             Some(keys) if adds => {
-                let mut new = NewIssuerKeys::new(keys);
-                new.overlap = self.overlap;
-                updated = Some(issuers.add_keys(&self.iss, &new, admin.actor()).await?);
+                let overlap = self.overlap.map(|overlap| overlap.as_secs());
+                let new = UploadedKeys { keys, overlap };
+                let input = Input::<AddIssuerKeys>::with(self.iss.clone(), new);
+                updated = Some(server.call(input).await?);
             }
             Some(keys) => patch = patch.with("keys", json!(keys)),
             None => {}
         }
         if updated.is_none() || patch != Patch::default() {
-            let check = Fetched::new(config);
-            let check = (!self.no_check).then_some(&check as _);
-            let changed = issuers
-                .update(&self.iss, &patch, check, admin.actor())
-                .await?;
+            let mut change = IssuerChange::default();
+            change.check = self.no_check.then_some(false);
+            let input = Input::<UpdateIssuer>::with(self.iss.clone(), patch.into());
+            let changed = server.call(input.asking(change)).await?;
             updated = Some(match updated {
                 Some(before) => joined(before, changed),
                 None => changed,

@@ -2,12 +2,17 @@
 
 use clap::Args;
 use grantor::{
-    admin::{IssuedTokens, TokenDocument, TokenFilter, TokenKind},
-    clock::Clock as _,
+    admin::{TokenDocument, TokenKind},
     types::{Name, SubjectId},
 };
 
-use crate::cli::{CLOCK, Failure, Global, output::time};
+use crate::{
+    admin::{
+        Input,
+        tokens::{ListTokens, TokenQuery},
+    },
+    cli::{Failure, Global, output::time},
+};
 
 /// List what is stored here of tokens, the newest first
 ///
@@ -37,12 +42,15 @@ pub struct List {
 
 impl List {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = global.administer()?;
-        let stores = admin.store.trust_stores();
-        let tokens = IssuedTokens::new(&*admin.store.artifacts, stores, &admin.terms, CLOCK.now());
-        let mut filter = TokenFilter::default();
-        (filter.issuer, filter.trust, filter.subject) = (self.from, self.trust, self.subject);
-        let found = tokens.list(&filter, self.limit).await?;
+        let server = global.connect()?;
+        let query = TokenQuery {
+            issuer: self.from,
+            trust: self.trust,
+            subject: self.subject,
+            limit: Some(self.limit),
+        };
+        let input = Input::<ListTokens>::at(()).asking(query);
+        let found = server.call(input).await?.items;
         let head = [
             "KIND", "CLIENT", "SUBJECT", "SCOPE", "TRUST", "ISSUED", "UNTIL", "STATE",
         ];

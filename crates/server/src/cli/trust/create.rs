@@ -5,7 +5,6 @@ use grantor::{
     admin::{MadeTrust, NewTrust, TrustDocument},
     types::{IssuerId, Name},
 };
-use grantor_stores::sqlite::{Create, Upkeep};
 use serde_json::json;
 
 use super::{
@@ -13,10 +12,13 @@ use super::{
     options::Options,
     shown,
 };
-use crate::cli::{
-    Failure, Global,
-    issuer::{Fetched, shared_audiences},
-    template::named,
+use crate::{
+    admin::{
+        Input,
+        issuers::CheckQuery,
+        trusts::{CreateTrust, TrustBody},
+    },
+    cli::{Failure, Global, issuer::shared_audiences, template::named},
 };
 
 /// Say what JWTs with these claims are worth
@@ -32,7 +34,7 @@ use crate::cli::{
   grantor trust create batch --from cluster-a --pin /kubernetes.io/namespace=billing --pin /kubernetes.io/serviceaccount/name=deployer
   grantor trust create release --from github --pin repository_owner_id=123456 --pin repository_id=456789 --match 'ref=refs/heads/release/*'
   grantor trust create next --from github --pin repository_owner_id=123456 --condition \"assertion.event_name == 'push'\" --shadow")]
-pub struct CreateTrust {
+pub struct MakeTrust {
     /// Name of the trust
     name: Name,
     /// The issuer whose JWTs it takes, by `iss` or name
@@ -55,18 +57,16 @@ pub struct CreateTrust {
     options: Options,
 }
 
-impl CreateTrust {
+impl MakeTrust {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let config = global.start()?;
         let new = self.new_trust()?;
-        let store = match new.issuer {
-            Some(_) => global.open_or_create(&config)?,
-            None => global.open_store(&config, Create::Never, Upkeep::ByOthers)?,
+        let server = match new.issuer {
+            Some(_) => global.connect_or_create()?,
+            None => global.connect()?,
         };
-        let admin = global.administered(&config, store);
-        let check = Fetched::new(&config);
-        let check = (!self.no_check).then_some(&check as _);
-        let made = admin.trusts().create(new, check, admin.actor()).await?;
+        let check = self.no_check.then_some(false);
+        let input = Input::<CreateTrust>::with((), TrustBody(new)).asking(CheckQuery { check });
+        let made = server.call(input).await?;
         let document = json!({
             "trust": made.trust,
             "client": made.client,

@@ -9,10 +9,16 @@ use grantor::{
     types::Name,
 };
 
-use crate::cli::{
-    Administered, CLOCK, Failure, Output,
-    output::{table, time},
-    parse::duration,
+use crate::{
+    admin::{
+        Input,
+        trusts::{ReportQuery, ReportTrust},
+    },
+    cli::{
+        CLOCK, Connection, Failure, Output,
+        output::{table, time},
+        parse::duration,
+    },
 };
 
 /// Count what a trust took and would have taken, and why not, from the decisions that are kept
@@ -30,10 +36,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        admin.trusts().get(&self.name).await?;
+    pub async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
         let since = self.since.map(|since| CLOCK.now().minus(since));
-        let report = admin.decisions().trust_report(&self.name, since).await?;
+        let input = Input::<ReportTrust>::at(self.name).asking(ReportQuery { since });
+        let report = server.call(input).await?;
         output.print(&report, text(&report))
     }
 }

@@ -4,7 +4,13 @@ use clap::Args;
 use grantor::types::Name;
 
 use super::members::{Members, Removed};
-use crate::cli::{Administered, Failure, Output, difference};
+use crate::{
+    admin::{
+        Input,
+        trusts::{ShowTrust, UpdateTrust},
+    },
+    cli::{Connection, Failure, Output, difference},
+};
 
 /// Change a trust: what is named is replaced, the rest stays; what differs is printed
 ///
@@ -26,11 +32,11 @@ pub struct Update {
 }
 
 impl Update {
-    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let trusts = admin.trusts();
-        let before = trusts.get(&self.name).await?;
-        let patch = self.members.of_change(&before, &self.removed)?;
-        let updated = trusts.update(&self.name, &patch, admin.actor()).await?;
+    pub async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
+        let before = server.call::<ShowTrust>(Input::at(self.name.clone()));
+        let patch = self.members.of_change(&before.await?, &self.removed)?;
+        let input = Input::<UpdateTrust>::with(self.name.clone(), patch.into());
+        let updated = server.call(input).await?;
         difference::print(&updated, format_args!("trust {}", self.name), output)
     }
 }

@@ -9,12 +9,14 @@ use grantor::{
     registry::TrustedIssuer,
 };
 
-use crate::{app, cli::CLOCK, config::Config};
+use super::CLOCK;
+use crate::{app, config::Config};
 
 /// Fetches by the terms of a configuration.
 pub struct Fetched(RemoteKeys);
 
 impl Fetched {
+    /// By those of this one.
     pub fn new(config: &Config) -> Self {
         Self(RemoteKeys::new(
             app::outgoing(&config.outgoing),

@@ -1,19 +1,20 @@
 //! What can be done about a JWT that was refused, in one sentence: on the job's side, or here.
 
+mod of_trusts;
+
 use grantor::{
     admin::{
-        self, BundleDocument, ClientDocument, Hints, IssuerDocument, IssuerFilter, Template,
-        Templates, TrustDocument,
+        BundleDocument, ClientDocument, Error, Hints, IssuerDocument, Template, Templates,
+        TrustDocument,
     },
     assertion::{TrustCheck, Usage},
     registry::SubjectMapping,
     types::{ClientId, Rule, Scope},
 };
 
-use super::{
-    Administered, Failure, PAGE, every,
-    trust::{self, quoted},
-};
+use self::of_trusts::Advisor;
+pub use self::of_trusts::quoted;
+use super::Administration;
 
 /// A refusal, as far as it depends on it what can be done.
 pub struct Refused<'a> {
@@ -35,7 +36,10 @@ pub struct Refused<'a> {
 
 impl Refused<'_> {
     /// What to do; nothing where it is no matter of an issuer or trust.
-    pub async fn advice(&self, admin: &Administered) -> Result<Option<String>, Failure> {
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn advice(&self, admin: &Administration) -> Result<Option<String>, Error> {
         if let Some(taken) = self.taken
             && let Some(sentence) = self.taken_by(admin, taken).await?
         {
@@ -79,9 +83,9 @@ impl Refused<'_> {
     /// A trust took it, and what that gives was not enough.
     async fn taken_by(
         &self,
-        admin: &Administered,
+        admin: &Administration,
         taken: &TrustCheck,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, Error> {
         let client_id = quoted(taken.client.as_str());
         if *self.rule == Rule::Grant && self.cause.ends_with("is disabled") {
             return Ok(Some(format!(
@@ -179,15 +183,15 @@ fn plain<'a>(text: &'a str, stand_in: &'a str) -> &'a str {
 }
 
 /// What is there, or nothing.
-fn found<D>(got: Result<D, admin::Error>) -> Result<Option<D>, Failure> {
+fn found<D>(got: Result<D, Error>) -> Result<Option<D>, Error> {
     match got {
         Ok(document) => Ok(Some(document)),
-        Err(admin::Error::NotFound(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-async fn client(admin: &Administered, id: &str) -> Result<Option<ClientDocument>, Failure> {
+async fn client(admin: &Administration, id: &str) -> Result<Option<ClientDocument>, Error> {
     match ClientId::parse(id) {
         Ok(id) => found(admin.clients().get(&id).await),
         Err(_) => Ok(None),
@@ -195,9 +199,8 @@ async fn client(admin: &Administered, id: &str) -> Result<Option<ClientDocument>
 }
 
 /// Neither an issuer nor a client is registered with this `iss`.
-async fn unregistered(admin: &Administered, iss: &str) -> Result<String, Failure> {
-    let all = IssuerFilter::default();
-    let issuers = every(async |after| admin.issuers().page(&all, after, PAGE).await).await?;
+async fn unregistered(admin: &Administration, iss: &str) -> Result<String, Error> {
+    let issuers = admin.every_issuer().await?;
     let bare = |iss: &str| iss.trim_end_matches('/').to_lowercase();
     let near = issuers
         .iter()
@@ -233,13 +236,13 @@ struct Advice {
 
 impl Advice {
     /// Of the issuer with this `iss` or name, if there still is one.
-    async fn of(admin: &Administered, reference: &str) -> Result<Option<Self>, Failure> {
+    async fn of(admin: &Administration, reference: &str) -> Result<Option<Self>, Error> {
         let Some(issuer) = found(admin.issuers().get(reference).await)? else {
             return Ok(None);
         };
         let template = Templates::of(issuer.iss.as_str(), issuer.template.as_ref());
         let audience = issuer.audiences.first().cloned();
-        let audience = audience.unwrap_or_else(|| admin.terms.issuer.to_string());
+        let audience = audience.unwrap_or_else(|| admin.terms().issuer.to_string());
         Ok(Some(Self {
             issuer,
             template,
@@ -253,7 +256,7 @@ impl Advice {
         let hints = self.hints();
         Some(match refused.rule {
             Rule::Trust => {
-                let advisor = trust::Advisor {
+                let advisor = Advisor {
                     name: name.as_str(),
                     tenant_claims: &self.issuer.tenant_claims,
                     hints,
