@@ -221,15 +221,17 @@ mod tests {
         let text = r#"{"name":"invoices:read","en":"Read your invoices","fr":null,"sensitive":true,"optional":false}"#;
         let document = read(text).expect("a document");
         assert_eq!(serde_json::to_string(&document).expect("JSON"), text);
-        assert_eq!(scopes.set(&document, &by).await.expect("set"), document);
+        let set = scopes.set(&document, &by).await.expect("set");
+        assert_eq!(json!(set), json!(document));
         let plain = ScopeDocument::new(token("invoices:read"));
-        assert_eq!(scopes.set(&plain, &by).await.expect("set anew"), plain);
-        assert_eq!(scopes.get(&plain.name).await.expect("there"), plain);
+        let set = scopes.set(&plain, &by).await.expect("set anew");
+        assert_eq!(json!(set), json!(plain));
+        assert_eq!(scopes.get(&plain.name).await.expect("there"), set);
         let page = scopes
             .page(&ScopeFilter::default(), None, 50)
             .await
             .expect("a page");
-        assert_eq!(page.items, std::slice::from_ref(&plain));
+        assert_eq!(page.items, [set]);
         scopes.delete(&plain.name, &by).await.expect("taken out");
         for error in [
             scopes.get(&plain.name).await.expect_err("taken out"),

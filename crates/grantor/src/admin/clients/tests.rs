@@ -108,7 +108,7 @@ async fn what_is_prepared_changes_nothing_before_it_is_made() {
     let last = clients
         .remove_key(&id("billing"), &second, &operator())
         .await;
-    assert_eq!(faults(last.expect_err("the last key")), ["/jwks"]);
+    assert!(matches!(last, Err(Error::Conflict(Conflict::LastKey(..)))));
     let gone = clients
         .remove_key(&id("billing"), &first, &operator())
         .await;
