@@ -110,3 +110,53 @@ impl Readers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    };
+
+    use super::*;
+
+    /// However many lists are asked for, and whether or not anybody still waits for them.
+    #[tokio::test]
+    async fn m016_lists_are_read_two_at_a_time_and_other_reads_do_not_wait() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("grantor.db");
+        drop(Connection::open(&path).expect("a database"));
+        let (lists, readers) = (Arc::new(Lists::new(path.clone())), Readers::new(path));
+        let (now, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let held = Arc::new(Barrier::new(LISTS + 1));
+        let read = |holds: bool| {
+            let (now, most, held) = (now.clone(), most.clone(), held.clone());
+            let lists = lists.clone();
+            let query = move |_: &Connection| {
+                most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                if holds {
+                    held.wait();
+                }
+                now.fetch_sub(1, SeqCst);
+                Ok(())
+            };
+            async move { lists.read(query).await }
+        };
+        let held_up: Vec<_> = (0..LISTS).map(|_| tokio::spawn(read(true))).collect();
+        while now.load(SeqCst) < LISTS {
+            tokio::task::yield_now().await;
+        }
+        held_up[0].abort();
+        let behind: Vec<_> = (0..20).map(|_| tokio::spawn(read(false))).collect();
+        for _ in 0..20 {
+            let answer = readers.read(|_| Ok(1)).await;
+            assert_eq!(answer.expect("a read for a request"), 1);
+        }
+        assert!(behind.iter().all(|list| !list.is_finished()));
+        held.wait();
+        for list in behind {
+            list.await.expect("no panic").expect("read in its turn");
+        }
+        assert_eq!(most.load(SeqCst), LISTS);
+    }
+}
