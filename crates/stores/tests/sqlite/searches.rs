@@ -74,7 +74,7 @@ fn fill(connection: &Connection, what: &str, count: u32, statements: &[&str]) {
         transaction.commit().expect("committed");
     }
     if count > 100_000 {
-        println!("{what}: {count} rows in {:?}", started.elapsed());
+        eprintln!("{what}: {count} rows in {:?}", started.elapsed());
     }
 }
 
@@ -275,7 +275,7 @@ impl Times {
             .iter()
             .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
             .collect();
-        println!(
+        eprintln!(
             "{:60} {:>4} found, {}",
             self.list,
             self.found,
@@ -431,7 +431,7 @@ async fn what_a_new_client_costs() {
         }
         for round in 0..3 {
             let [alone, together] = costs(&store, round * 10_000).await;
-            println!(
+            eprintln!(
                 "found by lists: {is_found}; {alone:?} alone in a commit, {together:?} of 5000"
             );
         }
