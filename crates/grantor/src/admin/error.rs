@@ -137,6 +137,14 @@ impl Fault {
         }
     }
 
+    /// A fault at this place: a JSON Pointer.
+    pub fn of(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
+    }
+
     /// A fault of this member.
     pub fn new(member: &str, detail: impl Into<String>) -> Self {
         let name = member.replace('~', "~0").replace('/', "~1");

@@ -96,6 +96,14 @@ impl Gate {
         decision.check_touch::<R>(id).await
     }
 
+    /// Succeeds if these changes may be made now. None is.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`], [`StoreError::Conflict`]
+    pub async fn may_apply(&self, changes: Vec<AnyChange>) -> Result<(), StoreError> {
+        self.decided(changes).await.map(drop)
+    }
+
     async fn decided(
         &self,
         changes: Vec<AnyChange>,

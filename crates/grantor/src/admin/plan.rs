@@ -201,6 +201,13 @@ pub struct Planned {
     changes: Vec<AnyChange>,
 }
 
+impl Planned {
+    /// The changes, in the order in which they can be made.
+    pub fn changes(&self) -> &[AnyChange] {
+        &self.changes
+    }
+}
+
 /// What was changed.
 #[non_exhaustive]
 pub struct Outcome {

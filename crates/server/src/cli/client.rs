@@ -20,7 +20,10 @@ use grantor::{
 };
 use serde_json::json;
 
-pub use self::public_keys::{read_input, read_jwks};
+pub use self::{
+    delivery::key_file_name,
+    public_keys::{read_input, read_jwks},
+};
 use super::{
     Administered, CLOCK, Failure, Global, Output, PAGE, every, output::time, parse::short_name,
 };

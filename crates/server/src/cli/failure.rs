@@ -23,6 +23,9 @@ use crate::admin::{Problem, RemoteError, Slug};
 /// `head` does.
 const CLOSED_PIPE: u8 = 141;
 
+/// What a dry run ends with that would change something.
+const PENDING: u8 = 3;
+
 /// Why a command did not do as asked.
 #[derive(Debug)]
 pub struct Failure {
@@ -57,6 +60,14 @@ impl Failure {
                 message: None,
             },
             _ => Self::failed(format_args!("{what} on standard output: {error}")),
+        }
+    }
+
+    /// All is well, and there is something to do: exit 3.
+    pub fn pending() -> Self {
+        Self {
+            code: PENDING,
+            message: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The command line: what can be said, and what is answered. Exit codes: 0 done, 1 refused or
-//! failed, 2 usage, 141 the reader of the output has gone away.
+//! failed, 2 usage, 3 there is something to do (`apply --dry-run`), 141 the reader of the output has
+//! gone away.
 
+mod apply;
 mod assertion;
 mod backup;
 mod changes;
@@ -11,6 +13,7 @@ mod decisions;
 mod demo;
 mod difference;
 mod doctor;
+mod export;
 mod failure;
 mod health;
 mod import;
@@ -20,6 +23,7 @@ mod output;
 mod parse;
 mod permission;
 mod records;
+mod registry_file;
 mod scope;
 mod serve;
 mod statistics;
@@ -146,6 +150,10 @@ enum Command {
     /// Show what is known about the JWTs of CI systems, clouds and others
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Register what files say, and change what differs
+    Apply(apply::Apply),
+    /// Print all that is registered, in the form that `apply` reads
+    Export(export::Export),
     /// List, rotate and withdraw the server's signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -215,6 +223,8 @@ impl Cli {
             Command::Issuer(command) => command.run(&global).await,
             Command::Trust(command) => command.run(&global).await,
             Command::Template(command) => command.run(&global).await,
+            Command::Apply(command) => command.run(&global).await,
+            Command::Export(command) => command.run(&global).await,
             Command::Key(command) => command.run(&global).await,
             Command::Assertion(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
@@ -247,7 +257,9 @@ impl Command {
             | Self::Statistics(_) => true,
             Self::Assertion(command) => command.may_be_elsewhere(),
             Self::Token(command) => command.may_be_elsewhere(),
-            Self::Demo(_)
+            Self::Apply(_)
+            | Self::Export(_)
+            | Self::Demo(_)
             | Self::Serve(_)
             | Self::Import(_)
             | Self::Backup(_)
@@ -267,7 +279,9 @@ impl Command {
             Self::Issuer(command) => command.is_change(),
             Self::Trust(command) => command.is_change(),
             Self::Key(command) => command.is_change(),
-            Self::Demo(_)
+            Self::Apply(command) => command.is_change(),
+            Self::Export(_)
+            | Self::Demo(_)
             | Self::Serve(_)
             | Self::Template(_)
             | Self::Assertion(_)

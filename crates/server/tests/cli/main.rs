@@ -6,6 +6,7 @@ mod conformance;
 mod decisions;
 mod desk;
 mod doctor;
+mod files;
 mod imports;
 mod issuers;
 mod statistics;

@@ -1,6 +1,6 @@
 //! The documents of a file, read: all that can be read of it, and every fault of the rest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use grantor_jose::json::{Object, Value};
 
@@ -59,7 +59,7 @@ impl Documents {
     }
 
     fn of_kind<R: Filed>(&mut self, registrations: &Registrations) -> Vec<Item<R>> {
-        let (mut items, mut places) = (Vec::new(), HashMap::new());
+        let (mut items, mut names) = (Vec::new(), HashSet::new());
         for (place, value) in registrations.of(R::KIND).iter().enumerate() {
             let (item, faults) = read_one::<R>(place, value);
             let at = pointer(R::KIND, place);
@@ -69,15 +69,11 @@ impl Documents {
                 self.meant.extend(raw_name::<R>(value));
                 continue;
             };
-            match places.insert(item.name.clone(), place) {
-                None => items.push(item),
-                Some(first) => {
-                    let detail = format!(
-                        "is there already, at {}; leave one out",
-                        pointer(R::KIND, first)
-                    );
-                    self.faults
-                        .push(Fault::new(R::NAMED_BY[0], detail).below(&at));
+            match names.insert(item.name.clone()) {
+                true => items.push(item),
+                false => {
+                    let fault = Fault::new(R::NAMED_BY[0], "is there twice; leave one out");
+                    self.faults.push(fault.below(&at));
                 }
             }
         }

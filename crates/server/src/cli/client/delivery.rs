@@ -76,7 +76,7 @@ impl Destination {
         match out {
             Some(path) if path == Path::new("-") => Self::StandardOutput,
             Some(path) => Self::File(path),
-            None => Self::File(default_path(id)),
+            None => Self::File(key_file_name(id)),
         }
     }
 
@@ -117,7 +117,7 @@ fn unwritten(error: &KeyFileError) -> Failure {
 }
 
 /// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
-fn default_path(id: &ClientId) -> PathBuf {
+pub fn key_file_name(id: &ClientId) -> PathBuf {
     let safe = |each: char| {
         if each.is_alphanumeric() || ".@-_".contains(each) {
             each
