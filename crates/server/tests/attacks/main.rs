@@ -19,6 +19,7 @@ mod i_secrets;
 mod j_keys;
 mod k_lifecycle;
 mod l_people;
+mod m_admin;
 mod m_workloads;
 mod oracle;
 mod z_log;
