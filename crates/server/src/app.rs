@@ -122,6 +122,7 @@ fn desk(config: &Config, person: &PersonConfig, store: &Backend) -> Desk {
         sessions: Sessions::new(person.session_idle, person.session_life),
         passwords: Passwords::new(),
         registry: Registries {
+            operators: store.operators.clone(),
             passwords: store.passwords.clone(),
             permissions: store.permissions.clone(),
             of_subjects: store.subject_permissions.clone(),

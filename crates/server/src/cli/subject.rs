@@ -114,6 +114,7 @@ impl Invite {
             &*store.artifacts,
             &subject,
             self.recover,
+            grantor::registry::Role::Owner,
             now,
             self.lifetime,
         );

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::UnixTime,
-    registry::{Password, Permission, ScopeText},
+    registry::{Operator, Password, Permission, ScopeText},
     server::{
         Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
@@ -33,6 +33,7 @@ pub struct Desk {
 
 /// What is registered of people.
 pub struct Registries {
+    pub operators: Arc<dyn Registry<Operator>>,
     pub passwords: Arc<dyn Registry<Password>>,
     pub permissions: Arc<dyn Registry<Permission>>,
     pub of_subjects: Arc<dyn SubjectPermissions>,

@@ -172,7 +172,8 @@ impl InvitationPage {
         Ok(())
     }
 
-    /// Whom an invitation is for, if that is somebody still.
+    /// Whom an invitation is for, if that is somebody still. One that an owner did not make is good
+    /// for nobody with a role: whoever kept its link would have that role (M012).
     async fn meant(
         &self,
         context: &Context,
@@ -182,9 +183,15 @@ impl InvitationPage {
         let subject = context.subjects().subject(&invitation.subject).await?;
         let is_meant =
             |subject: &Subject| subject.enabled && subject.revision.number == invitation.number;
-        match subject.filter(is_meant) {
-            Some(subject) => Ok((subject, invitation)),
-            None => Err(no_invitation("its subject is disabled, or another")),
+        let subject = subject.filter(is_meant);
+        let subject =
+            subject.ok_or_else(|| no_invitation("its subject is disabled, or another"))?;
+        let role = self.0.registry.operators.get(&subject.id).await?;
+        match role.is_none() || invitation.is_of_owner {
+            true => Ok((subject, invitation)),
+            false => Err(no_invitation(
+                "no owner made it, and its subject is an operator",
+            )),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantor::{
     clock::UnixTime,
     jose::{base64url_encode, crypto::random_bytes},
-    registry::Subject,
+    registry::{Role, Subject},
     storage::{
         Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Spared, StoreError,
     },
@@ -23,14 +23,18 @@ pub struct Invitation {
     pub number: u64,
     /// Whether all earlier ways to sign in end when it is accepted (C083).
     pub recover: bool,
+    /// Whether an owner made it: nobody else lets an operator in, also not one who has become that
+    /// since.
+    #[serde(default)]
+    pub is_of_owner: bool,
 }
 
 impl Invitation {
     /// Longest life of a link.
     pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-    /// Makes the invitation of a subject, and answers the token of its link, which is kept as a
-    /// digest only. One that was made before ends.
+    /// Makes the invitation of a subject by somebody of this role, and answers the token of its link,
+    /// which is kept as a digest only. One that was made before ends.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -38,6 +42,7 @@ impl Invitation {
         artifacts: &dyn Artifacts,
         subject: &Subject,
         recover: bool,
+        maker: Role,
         now: UnixTime,
         lifetime: Duration,
     ) -> Result<String, StoreError> {
@@ -46,6 +51,7 @@ impl Invitation {
             subject: subject.id.clone(),
             number: subject.revision.number,
             recover,
+            is_of_owner: maker == Role::Owner,
         };
         let group = group_of(invitation.number);
         let until = now.plus(lifetime);

@@ -85,7 +85,9 @@ impl Operation for InviteSubject {
         let (recover, lifetime) = (input.body.recover, input.body.lifetime()?);
         let subject = find_to_change(admin, &input.path).await?;
         let (artifacts, now) = (&*admin.store.artifacts, admin.now());
-        let token = Invitation::make(artifacts, &subject, recover, now, lifetime).await?;
+        let maker = admin.gate().rights().role();
+        let made = Invitation::make(artifacts, &subject, recover, maker, now, lifetime);
+        let token = made.await?;
         let place = admin.config.issuer.endpoint("invitation");
         let made = MadeInvitation {
             subject: input.path.clone(),

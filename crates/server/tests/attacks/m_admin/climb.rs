@@ -148,7 +148,7 @@ fn rows() -> Vec<(&'static str, &'static str, Value)> {
         (
             "PATCH",
             "/clients/{c}",
-            json!({"jwks": null, "jwks_uri": "https://mine.example/jwks"}),
+            json!({"jwks": null, "keys": null, "jwks_uri": "https://mine.example/jwks"}),
         ),
         (
             "PATCH",
@@ -288,7 +288,7 @@ fn ma04_an_editor_gives_no_power_by_any_scope() {
     let office = furnished();
     let trust = |scope: &str| {
         json!({
-            "name": "new", "issuer": "https://plain.example", "client": "billing", "subject": "client",
+            "name": "new", "issuer": "https://plain.example", "client": "billing",
             "scope": scope, "pins": [{"claim": "sub", "equals": "job-9"}],
         })
     };

@@ -35,9 +35,7 @@ fn issuer(iss: &str, name: &str, key: &Key) -> Value {
 fn m012_nobody_is_called_as_what_has_power() {
     let office = Office::open();
     let url = "https://ops.example";
-    office
-        .server
-        .client(url, &["--generate-key", "--scope", "grantor:admin"]);
+    office.hire(url, "grantor:admin");
     office.server.ok(&["subject", "create", "root"]);
     office.done(
         "owner",

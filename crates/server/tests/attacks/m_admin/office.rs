@@ -221,7 +221,10 @@ impl Office {
         let instance = problem["instance"].as_str().unwrap_or_default();
         let id = instance.strip_prefix("urn:grantor:decision:");
         let id = id.unwrap_or_else(|| unreachable!("{row}: {answer:?}"));
-        self.server.decision(id);
+        // Of those who ask too often not each is kept.
+        if status != 429 {
+            self.server.decision(id);
+        }
     }
 
     /// It needs an owner, whom the caller is none.
