@@ -26,19 +26,32 @@ pub fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
         if text.trim() == "*" {
             return Ok(Expected::Present);
         }
-        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-            let opaque = opaque
-                .strip_prefix('"')
-                .and_then(|tag| tag.strip_suffix('"'));
-            let opaque = opaque.ok_or_else(wrong)?;
-            states.extend(revision(opaque).filter(|_| !tag.starts_with("W/")));
-        }
+        let tags = tags(text).ok_or_else(wrong)?;
+        states.extend(tags.into_iter().filter_map(revision));
     }
     Ok(match is_there {
         true => Expected::OneOf(states),
         false => Expected::Anything,
     })
+}
+
+/// The opaque tags of a list, without the weak ones. A comma may be in a tag (RFC 9110 §8.8.3).
+fn tags(list: &str) -> Option<Vec<&str>> {
+    let mut tags = Vec::new();
+    let mut rest = list.trim_start_matches([' ', '\t', ',']);
+    while !rest.is_empty() {
+        let weak = rest.strip_prefix("W/");
+        let (tag, behind) = weak.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+        if weak.is_none() {
+            tags.push(tag);
+        }
+        let next = behind.trim_start_matches([' ', '\t']);
+        if !next.is_empty() && !next.starts_with(',') {
+            return None;
+        }
+        rest = next.trim_start_matches([' ', '\t', ',']);
+    }
+    Some(tags)
 }
 
 fn revision(tag: &str) -> Option<Revision> {
@@ -66,9 +79,12 @@ mod tests {
         assert_eq!(read("\"7.3\""), Ok(Expected::OneOf(vec![one])));
         let two = Expected::OneOf(vec![Revision::new(1, 1), one]);
         assert_eq!(read("\"1.1\", \"7.3\""), Ok(two));
+        assert_eq!(read("\"a,b\" , \"1.1\",W/\"7.3\",,\"7.3\""), read("\"1.1\", \"7.3\""));
         for none in ["W/\"7.3\"", "\"07.3\"", "\"x\"", "\"7.3.1\"", "\"\""] {
             assert_eq!(read(none), Ok(Expected::OneOf(Vec::new())), "{none}");
         }
-        assert!(read("7.3").is_err());
+        for wrong in ["7.3", "\"7.3", "\"7.3\" \"1.1\"", "\"7.3\"x", "w/\"7.3\"", "\"1.1\", *"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

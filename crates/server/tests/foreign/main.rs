@@ -6,4 +6,5 @@ mod mcp;
 mod oidc_provider;
 mod person;
 mod rust_clients;
+mod schemathesis;
 mod third_party_clients;

@@ -70,6 +70,9 @@ fn furnished() -> Office {
             &by_secret,
             &["--auth", "client_secret_basic", "--scope", scope],
         );
+        let out = directory.join("second.json");
+        let out = out.to_string_lossy().into_owned();
+        server.ok(&["client", "rotate-secret", &by_secret, "--overlap", "1h", "--out", &out]);
         let pages = format!("{name}-pages");
         server.client(
             &pages,

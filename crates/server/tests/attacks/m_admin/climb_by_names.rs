@@ -22,7 +22,7 @@ fn exists(office: &Office, path: &str, body: &Value) {
     };
     let before = office.last_change();
     let answer = office.ask(ask.by, ask.method, path, body);
-    let is_refused = [409, 422].contains(&answer.status);
+    let is_refused = [403, 409, 422].contains(&answer.status);
     assert!(is_refused, "{path} {body}: {answer:?}");
     assert_eq!(office.last_change(), before, "{path} {body}");
 }
