@@ -79,11 +79,21 @@ mod tests {
         assert_eq!(read("\"7.3\""), Ok(Expected::OneOf(vec![one])));
         let two = Expected::OneOf(vec![Revision::new(1, 1), one]);
         assert_eq!(read("\"1.1\", \"7.3\""), Ok(two));
-        assert_eq!(read("\"a,b\" , \"1.1\",W/\"7.3\",,\"7.3\""), read("\"1.1\", \"7.3\""));
+        assert_eq!(
+            read("\"a,b\" , \"1.1\",W/\"7.3\",,\"7.3\""),
+            read("\"1.1\", \"7.3\"")
+        );
         for none in ["W/\"7.3\"", "\"07.3\"", "\"x\"", "\"7.3.1\"", "\"\""] {
             assert_eq!(read(none), Ok(Expected::OneOf(Vec::new())), "{none}");
         }
-        for wrong in ["7.3", "\"7.3", "\"7.3\" \"1.1\"", "\"7.3\"x", "w/\"7.3\"", "\"1.1\", *"] {
+        for wrong in [
+            "7.3",
+            "\"7.3",
+            "\"7.3\" \"1.1\"",
+            "\"7.3\"x",
+            "w/\"7.3\"",
+            "\"1.1\", *",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -179,6 +179,9 @@ fn responses(route: &Route, answer: Schema, problem: &Schema) -> Value {
         }
         responses.insert(status, response);
     }
+    // Below the interface, where a request has no operation yet.
+    let too_long = json!({"description": "The head of the request is too long."});
+    responses.insert("431".to_owned(), too_long);
     Value::Object(responses)
 }
 

@@ -35,8 +35,18 @@ const ROLES: [(&str, &str); 3] = [
 #[test]
 fn m001_no_answer_is_one_that_the_openapi_document_does_not_describe() {
     let server = furnished();
-    let usual = Effort { examples: 2, seconds: 12 };
-    try_all(&server, None, Effort { examples: 1, seconds: 6 });
+    let usual = Effort {
+        examples: 2,
+        seconds: 12,
+    };
+    try_all(
+        &server,
+        None,
+        Effort {
+            examples: 1,
+            seconds: 6,
+        },
+    );
     for (role, scope) in ROLES {
         try_all(&server, Some(&token(&server, role, scope)), usual);
     }
@@ -47,7 +57,10 @@ fn m001_no_answer_is_one_that_the_openapi_document_does_not_describe() {
 #[ignore = "minutes: .ci/nightly"]
 fn m001_for_minutes_no_answer_is_one_that_the_openapi_document_does_not_describe() {
     let server = furnished();
-    let much = Effort { examples: 100, seconds: 400 };
+    let much = Effort {
+        examples: 100,
+        seconds: 400,
+    };
     for (role, scope) in ROLES {
         try_all(&server, Some(&token(&server, role, scope)), much);
     }
@@ -59,7 +72,10 @@ fn furnished() -> Server {
     let server = Server::start_with("[admin]\nrequests_per_minute = 1000000\n[person]");
     for (role, scope) in ROLES {
         let options = ["--auth", "client_secret_post", "--scope", scope];
-        server.client(role, &[&options[..], &["--grant", "client-credentials"]].concat());
+        server.client(
+            role,
+            &[&options[..], &["--grant", "client-credentials"]].concat(),
+        );
     }
     server.client("billing", &["--generate-key", "--scope", "read"]);
     server.ok(&["subject", "create", "alice"]);
@@ -75,7 +91,10 @@ fn token(server: &Server, client: &str, scope: &str) -> String {
     let answer = server.token(&[
         ("grant_type", "client_credentials"),
         ("client_id", client),
-        ("client_secret", file["client_secret"].as_str().expect("a secret")),
+        (
+            "client_secret",
+            file["client_secret"].as_str().expect("a secret"),
+        ),
         ("scope", scope),
         ("resource", &format!("{}/admin/v1", server.issuer)),
     ]);
@@ -90,10 +109,33 @@ fn try_all(server: &Server, token: Option<&str>, effort: Effort) {
     let document = format!("{}/admin/v1/openapi.json", server.issuer);
     let mut command = Command::new(python);
     command
-        .args(["-B", "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"])
-        .args([&*document, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
-        .args(["--seed", "1", "--no-color", "--continue-on-failure", "--warnings", "off"])
-        .args(["--generation-database", "none", "--output-truncate", "false"])
+        .args([
+            "-B",
+            "-c",
+            "from schemathesis.cli import schemathesis; schemathesis()",
+            "run",
+        ])
+        .args([
+            &*document,
+            "--checks",
+            CHECKS,
+            "--phases",
+            "examples,coverage,fuzzing",
+        ])
+        .args([
+            "--seed",
+            "1",
+            "--no-color",
+            "--continue-on-failure",
+            "--warnings",
+            "off",
+        ])
+        .args([
+            "--generation-database",
+            "none",
+            "--output-truncate",
+            "false",
+        ])
         .args(["--max-examples", &effort.examples.to_string()])
         .args(["--max-time", &effort.seconds.to_string()])
         .current_dir(server.directory())
@@ -102,7 +144,10 @@ fn try_all(server: &Server, token: Option<&str>, effort: Effort) {
         command.args(["--header", &format!("Authorization: Bearer {token}")]);
     }
     let outcome = finished(command.output().expect("the interpreter starts"));
-    let (status, told) = (outcome.status, format!("{}{}", outcome.stdout, outcome.stderr));
+    let (status, told) = (
+        outcome.status,
+        format!("{}{}", outcome.stdout, outcome.stderr),
+    );
     assert!(status.success(), "{told}");
     // The control: it did try.
     let generated = told.lines().find_map(|line| {
@@ -121,7 +166,12 @@ fn is_well(server: &Server) {
         .collect();
     assert!(faults.is_empty(), "{faults:?}");
     let bearer = format!("Bearer {}", token(server, "reader", "grantor:read"));
-    let answer = server.send("GET", "/admin/v1/clients", &[("Authorization", &bearer)], b"");
+    let answer = server.send(
+        "GET",
+        "/admin/v1/clients",
+        &[("Authorization", &bearer)],
+        b"",
+    );
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
@@ -129,7 +179,10 @@ fn is_well(server: &Server) {
 fn interpreter() -> &'static Result<PathBuf, String> {
     static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     INTERPRETER.get_or_init(|| {
-        let pins = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party/schemathesis.txt");
+        let pins = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/third_party/schemathesis.txt"
+        );
         grantor_testkit::foreign::packages::python("schemathesis-venv", Path::new(pins))
     })
 }

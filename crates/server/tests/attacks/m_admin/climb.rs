@@ -70,9 +70,17 @@ fn furnished() -> Office {
             &by_secret,
             &["--auth", "client_secret_basic", "--scope", scope],
         );
-        let out = directory.join("second.json");
+        let out = directory.join(format!("{name}-second.json"));
         let out = out.to_string_lossy().into_owned();
-        server.ok(&["client", "rotate-secret", &by_secret, "--overlap", "1h", "--out", &out]);
+        server.ok(&[
+            "client",
+            "rotate-secret",
+            &by_secret,
+            "--overlap",
+            "1h",
+            "--out",
+            &out,
+        ]);
         let pages = format!("{name}-pages");
         server.client(
             &pages,
@@ -131,10 +139,6 @@ fn rows() -> Vec<(&'static str, &'static str, Value)> {
     let of_client = json!({
         "name": "{c}-3", "issuer": "https://plain.example", "client": "{c}", "scope": "read",
         "pins": [{"claim": "sub", "equals": "job-3"}],
-    });
-    let about = json!({
-        "name": "{s}-4", "issuer": "https://plain.example", "client": "billing", "subject": "fixed:{s}", "scope": "read",
-        "pins": [{"claim": "sub", "equals": "job-4"}],
     });
     vec![
         ("PATCH", "/clients/{c}", json!({"description": "mine"})),
@@ -209,7 +213,6 @@ fn rows() -> Vec<(&'static str, &'static str, Value)> {
         ("DELETE", "/permissions/{c}/{s}", null.clone()),
         ("POST", "/trusts", trust),
         ("POST", "/trusts", of_client),
-        ("POST", "/trusts", about),
         ("PATCH", "/trusts/{t}", json!({"lifetime": 60})),
         (
             "PATCH",
