@@ -23,7 +23,10 @@ pub(super) struct Made {
     imported: Imported,
     /// Where each name was read, by its kind. Clients, subjects and issuers share their names.
     names: HashMap<(Kind, String), String>,
+    /// What issuers are named: none has the `iss` of another for its name.
     issuer_names: BTreeSet<String>,
+    /// Their names and `iss`, in lower case.
+    issuer_words: BTreeSet<String>,
     terms: ServerTerms,
 }
 
@@ -35,6 +38,7 @@ impl Made {
             imported: Imported::default(),
             names: HashMap::new(),
             issuer_names: BTreeSet::new(),
+            issuer_words: BTreeSet::new(),
             terms: any_terms(),
         }
     }
@@ -92,14 +96,22 @@ impl Made {
         let iss = iss.unwrap_or_default().to_owned();
         let name = self.free_name(alias);
         object.insert("name".to_owned(), name.clone().into());
-        let problem = self.taken(&iss, &[Kind::Client, Kind::Issuer]).or_else(|| {
-            let document = read::<IssuerDocument>(object.clone());
-            let checked =
-                |document| first(issuers::checked(document, &self.terms, EPOCH).map(drop));
-            document.and_then(checked).err()
-        });
+        let problem = self
+            .taken(&iss, &[Kind::Client, Kind::Issuer])
+            .or_else(|| {
+                let is_name = self.issuer_names.contains(&iss);
+                is_name.then(|| "its iss is what another issuer is named".to_owned())
+            })
+            .or_else(|| {
+                let document = read::<IssuerDocument>(object.clone());
+                let checked =
+                    |document| first(issuers::checked(document, &self.terms, EPOCH).map(drop));
+                document.and_then(checked).err()
+            });
         if problem.is_none() {
-            self.issuer_names.insert(name.to_ascii_lowercase());
+            let words = [&name, &iss].map(|word| word.to_ascii_lowercase());
+            self.issuer_words.extend(words);
+            self.issuer_names.insert(name);
         }
         self.settle_as(Kind::Issuer, part, (&iss, alias), object, problem, notes);
     }
@@ -168,7 +180,7 @@ impl Made {
         } else {
             plain
         };
-        let is_free = |name: &String| !self.issuer_names.contains(&name.to_ascii_lowercase());
+        let is_free = |name: &String| !self.issuer_words.contains(&name.to_ascii_lowercase());
         let numbered = (2..).map(|number: u32| format!("{plain}-{number}"));
         let mut names = std::iter::once(plain.clone()).chain(numbered);
         names.find(is_free).unwrap_or(plain)

@@ -578,6 +578,31 @@ fn m075_identity_providers_are_issuers_and_trusts_are_for_a_person() {
 }
 
 #[test]
+fn m075_no_issuer_is_named_as_another_says_iss() {
+    let provider = |alias: &str, iss: &str| {
+        let config =
+            json!({"issuer": iss, "useJwksUrl": "true", "jwksUrl": "https://idp.example/jwks"});
+        json!({"alias": alias, "providerId": "oidc", "config": config})
+    };
+    let imported = import(
+        &json!({"identityProviders": [provider("one", "TWO"), provider("two", "three"), provider("four", "one"), provider("four", "five")]}),
+    );
+    let names = |member: &str| {
+        let issuers = imported.registrations.issuer.iter();
+        issuers
+            .filter_map(|one| one[member].as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names("iss"), ["TWO", "three", "five"]);
+    assert_eq!(names("name"), ["one", "two-2", "four"]);
+    assert!(says(
+        &imported,
+        "/identityProviders/2",
+        "another issuer is named"
+    ));
+}
+
+#[test]
 fn m075_everything_else_is_a_line_for_each_kind() {
     let imported = import(&json!({
         "realm": "acme", "accessTokenLifespan": 300, "sslRequired": "external",
