@@ -1,5 +1,7 @@
 //! Lists of a large registry: what their pages hold, and how long they take.
 
+#![expect(clippy::print_stdout, reason = "a measurement tells its numbers")]
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -74,7 +76,7 @@ fn fill(connection: &Connection, what: &str, count: u32, statements: &[&str]) {
         transaction.commit().expect("committed");
     }
     if count > 100_000 {
-        eprintln!("{what}: {count} rows in {:?}", started.elapsed());
+        println!("{what}: {count} rows in {:?}", started.elapsed());
     }
 }
 
@@ -275,7 +277,7 @@ impl Times {
             .iter()
             .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
             .collect();
-        eprintln!(
+        println!(
             "{:60} {:>4} found, {}",
             self.list,
             self.found,
@@ -431,7 +433,7 @@ async fn what_a_new_client_costs() {
         }
         for round in 0..3 {
             let [alone, together] = costs(&store, round * 10_000).await;
-            eprintln!(
+            println!(
                 "found by lists: {is_found}; {alone:?} alone in a commit, {together:?} of 5000"
             );
         }
