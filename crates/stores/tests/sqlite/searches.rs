@@ -263,6 +263,45 @@ async fn m008_what_is_found_by_an_index_is_what_passes() {
     }
 }
 
+/// Triggers keep what lists find by: whoever changes the registry, and by which tool.
+#[tokio::test]
+async fn m008_what_is_changed_by_hand_is_found() {
+    let size = Size {
+        clients: 3_000,
+        subjects: 0,
+        decisions: 0,
+    };
+    let (store, directory) = filled(size);
+    let connection = Connection::open(directory.path().join("grantor.db")).expect("a connection");
+    let found = async |asked: Value| {
+        let filter: ClientFilter = of(asked);
+        pages(store.clients(), &filter, 50).await.0.len()
+    };
+    let (by_name, by_end) = (json!({"q": "by hand"}), json!({"ends_before": time(-9)}));
+    assert_eq!(
+        (found(by_name.clone()).await, found(by_end.clone()).await),
+        (0, 0)
+    );
+    for statement in [
+        "PRAGMA foreign_keys = ON",
+        "UPDATE client SET metadata = json_set(metadata, '$.display_name', 'Changed by hand') WHERE id = 'client-0002999'",
+        "UPDATE client SET keys = json_set(keys, '$[0].expires_at', 7) WHERE id = 'client-0002998'",
+    ] {
+        connection.execute_batch(statement).expect("changed");
+    }
+    assert_eq!(
+        (found(by_name.clone()).await, found(by_end.clone()).await),
+        (1, 1)
+    );
+    let remove = "DELETE FROM party WHERE name IN ('client-0002999', 'client-0002998')";
+    connection.execute_batch(remove).expect("removed");
+    assert_eq!((found(by_name).await, found(by_end).await), (0, 0));
+    let check = "INSERT INTO client_text (client_text, rank) VALUES ('integrity-check', 1)";
+    connection
+        .execute_batch(check)
+        .expect("the index has what the table has");
+}
+
 /// How long each page took that begins at the beginning, in the middle and near the end.
 struct Times {
     list: String,
