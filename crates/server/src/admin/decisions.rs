@@ -34,10 +34,29 @@ pub struct DecisionQuery {
     /// Only those refused for this rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Only those of this client: the one that authenticated, else the one that was claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Only those of this issuer: by its name where it signed, or by the `iss` that was claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Only those of this trust.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
+    /// Only those about this subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Only those of this endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Only those not older than this (RFC 3339).
     #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub since: Option<UnixTime>,
+    /// Only those older than this (RFC 3339).
+    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<UnixTime>,
     /// Begins so that this many are left; without `after` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<u32>,
@@ -48,7 +67,9 @@ impl DecisionQuery {
         let mut filter = DecisionFilter::default();
         filter.refused = self.refused.unwrap_or_default();
         (filter.id, filter.party, filter.rule) = (self.id, self.party, self.rule);
-        filter.since = self.since;
+        (filter.client, filter.issuer, filter.trust) = (self.client, self.issuer, self.trust);
+        (filter.subject, filter.endpoint) = (self.subject, self.endpoint);
+        (filter.since, filter.until) = (self.since, self.until);
         filter
     }
 }

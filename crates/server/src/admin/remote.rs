@@ -109,7 +109,8 @@ impl Remote {
     ) -> Result<O::Answer, RemoteError> {
         let scope = Scope::parse(role.scope()).expect("a role is a scope");
         let wanted = Wanted::new().scope(scope).resource(&self.resource);
-        let token = self.tokens.token_for(wanted).await?;
+        let token = self.tokens.token_for(wanted).await;
+        let token = token.map_err(|error| not_given(error, role))?;
         let request = self.request(input, token.expose());
         let url = request.uri().to_string();
         let fetched = self.fetch.fetch(request, LONGEST).await;
@@ -155,6 +156,16 @@ impl Remote {
         }
         let body = body.map(Bytes::from).unwrap_or_default();
         request.body(body).expect("its parts are encoded")
+    }
+}
+
+/// Why there is no token: a client that may not have the scope is told so as by the interface.
+fn not_given(error: TokenError, role: Role) -> RemoteError {
+    match &error {
+        TokenError::Refused(refused) if refused.code == "invalid_scope" => {
+            RemoteError::Problem(Problem::needs(role))
+        }
+        _ => RemoteError::Token(error),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     CLOCK, Failure, Global,
     assertion::table,
     output::time,
-    parse::duration,
+    parse::{duration, since},
     records::{self, Columns, Reader},
 };
 use crate::admin::{
@@ -55,6 +55,21 @@ pub struct Filter {
     /// Only requests refused for this rule, such as aud, exp, replay
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,
+    /// Only those of this client: the one that authenticated, else the one that was claimed
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// Only those of this issuer: by its name where it signed, or by the `iss` that was claimed
+    #[arg(long = "from", value_name = "ISS")]
+    from: Option<String>,
+    /// Only those of this trust
+    #[arg(long, value_name = "NAME")]
+    trust: Option<String>,
+    /// Only those about this subject
+    #[arg(long, value_name = "SUB")]
+    subject: Option<String>,
+    /// Only those of this endpoint, such as token, introspect, authorize, admin
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
 }
 
 /// List the newest decisions, oldest first
@@ -65,6 +80,9 @@ pub struct List {
     /// Only of the last 15m, 12h, 30d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
+    /// Only those older than this: a time such as 2027-01-15T08:00:00Z, or how long ago
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    until: Option<UnixTime>,
     /// Most decisions
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     limit: u32,
@@ -91,13 +109,14 @@ impl DecisionsCommand {
             Self::List(List {
                 filter,
                 since,
+                until,
                 limit,
             }) => {
                 let since = since.map(|since| {
                     UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64)
                 });
                 let mut filter = DecisionQuery::from(filter);
-                filter.since = since;
+                (filter.since, filter.until) = (since, until);
                 records::list(&reader(filter), limit, &COLUMNS, global).await
             }
             Self::Tail(filter) => records::follow(&reader(filter.into()), &COLUMNS, output).await,
@@ -123,12 +142,22 @@ impl From<Filter> for DecisionQuery {
             id,
             party,
             rule,
+            client,
+            from,
+            trust,
+            subject,
+            endpoint,
         } = filter;
         Self {
             refused: refused.then_some(true),
             id,
             party,
             rule,
+            client,
+            issuer: from,
+            trust,
+            subject,
+            endpoint,
             ..Self::default()
         }
     }
