@@ -145,7 +145,7 @@ fn m075_no_secret_of_the_export_is_in_what_is_made_of_it() {
 fn m075_keys_come_in_each_form_that_keycloak_has() {
     let with = |attributes: Value| json!({"clientAuthenticatorType": "client-jwt", "attributes": attributes});
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{KEY}\n-----END PUBLIC KEY-----\n");
-    let usual = base64url_encode(&sha256(&[&spki_from_pem(&pem).expect("a key")]));
+    let usual = base64url_encode(sha256(&[&spki_from_pem(&pem).expect("a key")]));
     for (attributes, kid) in [
         (json!({"jwt.credential.public.key": KEY}), &*usual),
         (json!({"jwt.credential.public.key": pem}), &*usual),

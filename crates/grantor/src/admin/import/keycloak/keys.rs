@@ -95,7 +95,7 @@ fn of_text(text: &str, label: &str, key_id: Option<&str>) -> Result<Value, Strin
     // Keycloak and its libraries name a key so, unless told otherwise.
     let usual = || {
         let spki = spki_from_pem(&pem)?;
-        Some(base64url_encode(&sha256(&[&spki])))
+        Some(base64url_encode(sha256(&[&spki])))
     };
     let key_id = key_id.map(str::to_owned).or_else(usual);
     let key = match key_id {
