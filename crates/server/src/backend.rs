@@ -6,8 +6,8 @@ use std::{
 };
 
 use grantor::{
-    admin::{Gate, Ports, Rights, TrustStores},
-    registry::{ChangeRecord, Client, Operator, Password, Permission, ScopeText, Subject},
+    admin::{Gate, Ports, Rights},
+    registry::{ChangeRecord, Client, Operator, Password, Permission, ScopeText},
     server::{Seals, TokenIds},
     storage::{
         Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, Log, PermissionSource,
@@ -29,7 +29,6 @@ pub struct Backend {
     pub permission_source: Arc<dyn PermissionSource>,
     pub issuer_source: Arc<dyn IssuerSource>,
     clients: Arc<dyn Registry<Client>>,
-    subjects: Arc<dyn Registry<Subject>>,
     pub permissions: Arc<dyn Registry<Permission>>,
     pub subject_permissions: Arc<dyn SubjectPermissions>,
     pub passwords: Arc<dyn Registry<Password>>,
@@ -97,7 +96,6 @@ impl Backend {
             permission_source: store.clone(),
             issuer_source: store.clone(),
             clients: store.clone(),
-            subjects: store.clone(),
             permissions: store.clone(),
             subject_permissions: store.clone(),
             passwords: store.clone(),
@@ -124,26 +122,6 @@ impl Backend {
     /// The clients.
     pub fn clients(&self) -> &dyn Registry<Client> {
         &*self.clients
-    }
-
-    /// The subjects.
-    pub fn subjects(&self) -> &dyn Registry<Subject> {
-        &*self.subjects
-    }
-
-    /// The permissions.
-    pub fn permissions(&self) -> &dyn Registry<Permission> {
-        &*self.permissions
-    }
-
-    /// Issuers and trusts, with those that they name.
-    pub fn trust_stores(&self) -> TrustStores<'_> {
-        TrustStores::of(&self.engine)
-    }
-
-    /// What scopes mean.
-    pub fn scopes(&self) -> &dyn Registry<ScopeText> {
-        &*self.scope_texts
     }
 
     /// Makes the `jti` of access tokens as every process with this store does.

@@ -2,6 +2,7 @@
 //! sends exactly what it is told. For the tests of the crate that it is built from: cargo builds it
 //! for no others.
 
+pub mod admin;
 pub mod browser;
 pub mod clock;
 pub mod flood;

@@ -81,6 +81,8 @@ pub enum Conflict {
     NoSecret(ClientId),
     /// The client would have so many live secrets, and the server tries so many.
     TooManySecrets(ClientId, usize, usize),
+    /// The client asks no people.
+    AsksNobody(ClientId),
     /// The client would be left without a key or secret, which it needs.
     LastKey(ClientId, ClientError),
     /// Nobody can sign in at this server, nor be asked.
@@ -378,8 +380,12 @@ impl fmt::Display for Conflict {
                 "client {id} would have {count} live secrets, and the server tries {most}"
             ),
             Self::NoPeople => f.write_str(
-                "nobody can sign in at this server: its configuration has no section [person]; add \
+                "nobody can sign in at this server, or be asked: its configuration has no section [person]; add \
                  it, and start the server again",
+            ),
+            Self::AsksNobody(id) => write!(
+                f,
+                "client {id} asks nobody; run: grantor client update {id} --consent ask"
             ),
             Self::LastKey(id, error) => write!(
                 f,

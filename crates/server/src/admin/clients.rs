@@ -88,13 +88,11 @@ impl Operation for UpdateClient {
     ) -> Result<Answered<Self::Answer>, Error> {
         let (clients, patch) = (admin.clients(), input.body.patch);
         let changed = clients.update(&input.path, &patch, admin.actor()).await?;
-        // Who only turns the switch is not asked about the rest.
-        let concerns_people = ["consent", "scope"]
-            .iter()
-            .any(|member| patch.names(member));
-        let warnings = match concerns_people {
-            true => consent_warnings(admin, &changed).await?,
-            false => Vec::new(),
+        // Who only turns the switch is told nothing about the rest.
+        let is_switch = patch.members().keys().all(|member| member == "enabled");
+        let warnings = match is_switch {
+            true => Vec::new(),
+            false => consent_warnings(admin, &changed).await?,
         };
         let revision = changed.revision;
         Ok(Answered::at(Warned::new(changed, warnings), revision))

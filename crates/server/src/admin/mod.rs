@@ -63,7 +63,7 @@ pub use self::{
     problem::{Problem, Slug},
     records::Recorded,
     remote::{Remote, RemoteError},
-    segment::{Segments, name_of, path_of, segment_of},
+    segment::{Segments, name_of, path_of},
     warned::Warned,
 };
 use crate::{backend::Backend, config::Config, throttle::RequestBudgets};
@@ -195,6 +195,7 @@ fn operations() -> Vec<Box<dyn Handler>> {
         permissions::ListPermissions,
         permissions::CreatePermission,
         permissions::ShowPermission,
+        permissions::AskPermission,
         permissions::PutPermission,
         permissions::DeletePermission,
         scopes::ListScopes,

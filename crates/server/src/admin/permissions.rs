@@ -1,10 +1,13 @@
 //! Operations of permissions.
 
 use grantor::{
-    admin::{Document, EffectiveDocument, Error, Fault, PermissionDocument, PermissionFilter},
-    jose::json::{Object, Value},
-    registry::{Origin, PermissionId},
-    types::{ClientId, SubjectId},
+    admin::{
+        Conflict, Document, EffectiveDocument, Error, Fault, PermissionDocument, PermissionFilter,
+    },
+    jose::json::Object,
+    registry::{ConsentPolicy, Origin, PermissionId},
+    server::consent_link,
+    types::{ClientId, Scope, SubjectId},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -18,7 +21,7 @@ use super::{
 const PERMISSIONS: &str = "/permissions";
 const PERMISSION: &str = "/permissions/{client}/{subject}";
 
-bodies!(PermissionDocument);
+bodies!(PermissionDocument, AskBody);
 
 /// Lists permissions.
 pub struct ListPermissions;
@@ -114,14 +117,6 @@ pub struct PutPermission;
 pub struct PermissionBody(Object);
 
 impl PermissionBody {
-    /// Of this permission.
-    pub fn of(document: &PermissionDocument) -> Self {
-        match json!(document) {
-            Value::Object(members) => Self(members),
-            _ => Self(Object::new()),
-        }
-    }
-
     /// With those of the path; other ones are refused.
     fn document(
         mut self,
@@ -184,6 +179,61 @@ impl Operation for PutPermission {
         let given = admin.permissions().set(document, admin.actor()).await?;
         let revision = given.revision;
         Ok(Answered::at(given, revision))
+    }
+}
+
+/// Tells where a person is asked.
+pub struct AskPermission;
+
+/// What a person is asked.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AskBody {
+    /// For which scope; for all that the client may get if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+}
+
+impl Document for AskBody {
+    fn least() -> Object {
+        Object::new()
+    }
+}
+
+/// Where a person is asked.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConsentLink {
+    /// The link, which the person opens.
+    pub consent_uri: String,
+}
+
+impl Operation for AskPermission {
+    type Path = (ClientId, SubjectId);
+    type Query = NoQuery;
+    type Body = AskBody;
+    type Answer = ConsentLink;
+
+    const ROUTE: Route = Route::try_out(
+        "/permissions/{client}/{subject}/ask",
+        "ask_permission",
+        "Tell the link at which the person is asked",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        if !admin.has_people() {
+            return Err(Error::Conflict(Conflict::NoPeople));
+        }
+        let ((client, subject), scope) = (&input.path, input.body.scope.as_ref());
+        let document = admin.clients().get(client).await?;
+        if document.consent != ConsentPolicy::Ask {
+            return Err(Error::Conflict(Conflict::AsksNobody(client.clone())));
+        }
+        admin.subjects().get(subject).await?;
+        let consent_uri = consent_link(&admin.config.issuer, client, scope, subject);
+        Ok(ConsentLink { consent_uri }.into())
     }
 }
 

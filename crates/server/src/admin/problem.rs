@@ -290,13 +290,6 @@ impl Problem {
         }
     }
 
-    /// Both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let errors = self.errors.into_iter().chain(other.errors).collect();
-        Self::at_fault(self.slug, errors)
-    }
-
     /// The same of a document that is this member of another one.
     #[must_use]
     pub fn below(self, member: &str) -> Self {

@@ -83,6 +83,14 @@ impl Remote {
         }
     }
 
+    /// The issuer of the server.
+    pub fn issuer(&self) -> &str {
+        let issuer = self.resource.strip_suffix(PATH);
+        issuer
+            .and_then(|issuer| issuer.strip_suffix('/'))
+            .unwrap_or(&self.resource)
+    }
+
     /// Does an operation with the least role; with the greater one that it turns out to need, if
     /// the client has that.
     ///

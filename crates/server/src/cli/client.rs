@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{ClientDocument, ClientFilter, Standing},
+    admin::{ClientDocument, ClientFilter, Patch, Standing},
     clock::{Clock as _, UnixTime},
-    registry::ConsentPolicy,
+    jose::{Algorithm, PrivateJwk},
     types::ClientId,
 };
 use serde_json::json;
@@ -24,8 +24,10 @@ pub use self::{
     delivery::key_file_name,
     public_keys::{read_input, read_jwks},
 };
-use super::{
-    Administered, CLOCK, Failure, Global, Output, PAGE, every, output::time, parse::short_name,
+use super::{CLOCK, Connection, Failure, Global, Output, output::time, parse::short_name};
+use crate::admin::{
+    Input,
+    clients::{DeleteClient, ListClients, ShowClient, UpdateClient},
 };
 
 /// Register and change clients
@@ -100,34 +102,42 @@ impl Registered {
     }
 
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = &global.administer()?;
+        let connection = &global.connect()?;
         let output = global.output();
         match self {
-            Self::List(List { audience: true }) => audience::report(admin, output).await,
-            Self::List(List { audience: false }) => list(admin, output).await,
-            Self::Show(Named { id }) => show(&admin.clients().get(&id).await?, output),
-            Self::Update(command) => command.run(admin, output).await,
-            Self::Disable(Named { id }) => enable(admin, &id, Standing::Disabled, output).await,
-            Self::Enable(Named { id }) => enable(admin, &id, Standing::Enabled, output).await,
+            Self::List(List { audience: true }) => audience::report(connection, output).await,
+            Self::List(List { audience: false }) => list(connection, output).await,
+            Self::Show(Named { id }) => {
+                let shown = connection.call(Input::<ShowClient>::at(id));
+                show(&shown.await?, output)
+            }
+            Self::Update(command) => command.run(connection, output).await,
+            Self::Disable(Named { id }) => {
+                enable(connection, &id, Standing::Disabled, output).await
+            }
+            Self::Enable(Named { id }) => enable(connection, &id, Standing::Enabled, output).await,
             Self::Delete(Named { id }) => {
-                admin.clients().delete(&id, admin.actor()).await?;
+                connection
+                    .call(Input::<DeleteClient>::at(id.clone()))
+                    .await?;
                 output.done(&json!({"deleted": id}), format_args!("client {id} deleted"))
             }
-            Self::AddKey(command) => command.run(admin, output).await,
-            Self::RemoveKey(command) => command.run(admin, output).await,
-            Self::RotateSecret(command) => command.run(admin, output).await,
+            Self::AddKey(command) => command.run(connection, output).await,
+            Self::RemoveKey(command) => command.run(connection, output).await,
+            Self::RotateSecret(command) => command.run(connection, output).await,
         }
     }
 }
 
 async fn enable(
-    admin: &Administered,
+    connection: &Connection,
     id: &ClientId,
     standing: Standing,
     output: Output,
 ) -> Result<(), Failure> {
-    let clients = admin.clients();
-    let changed = clients.set_standing(id, standing, admin.actor()).await?;
+    let patch = Patch::default().with("enabled", standing == Standing::Enabled);
+    let input = Input::<UpdateClient>::with(id.clone(), patch.into());
+    let changed = connection.call(input).await?.document;
     output.done(
         &json!({"client_id": id, "enabled": changed.enabled}),
         format_args!("client {id} {}", state(&changed)),
@@ -142,11 +152,8 @@ fn state(client: &ClientDocument) -> &'static str {
     }
 }
 
-async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
-    let clients = every(async |after| {
-        let all = ClientFilter::default();
-        admin.clients().page(&all, after, PAGE).await
-    });
+async fn list(connection: &Connection, output: Output) -> Result<(), Failure> {
+    let clients = connection.every::<ListClients, _>((), ClientFilter::default());
     let head = ["CLIENT", "AUTHENTICATION", "GRANTS", "SCOPE", "STATE"];
     let now = CLOCK.now();
     output.print_list(&clients.await?, &head, |client| {
@@ -190,22 +197,8 @@ fn ends_soon(client: &ClientDocument, now: UnixTime) -> Option<UnixTime> {
     ends.filter(|end| (now..now.plus(SOON)).contains(end)).min()
 }
 
-/// What is missing where people are asked: a page (C006), and what scopes mean (C005).
-async fn warn_of_consent(admin: &Administered, client: &ClientDocument) -> Result<(), Failure> {
-    if client.consent != ConsentPolicy::Ask {
-        return Ok(());
-    }
-    if !admin.has_people {
-        tracing::warn!(
-            "client {} asks people, and nobody can be asked here: consent counts as off until the configuration has a section [person]",
-            client.client_id
-        );
-    }
-    for scope in admin.scopes().undescribed(&client.scope).await? {
-        tracing::warn!(
-            "scope {scope} has no description, and people will be asked about it by its name; \
-             run: grantor scope set {scope} --en 'What it allows'"
-        );
-    }
-    Ok(())
+/// A new key pair, whose private half stays here.
+fn key_pair(algorithm: Algorithm) -> Result<PrivateJwk, Failure> {
+    PrivateJwk::generate(algorithm)
+        .map_err(|error| Failure::usage(format_args!("--generate-key {algorithm}: {error}")))
 }

@@ -3,13 +3,22 @@
 
 use std::{path::Path, sync::Arc};
 
-use grantor::{client::TokenSource, credential::KeyFile, remote::HttpFetch};
+use grantor::{
+    admin::Error, client::TokenSource, credential::KeyFile, remote::HttpFetch, types::Issuer,
+};
 
 use super::{
     Failure,
     credential::{BareKey, ClientCredential},
 };
-use crate::admin::{Administration, Input, Listed, Operation, Portion, Remote};
+use crate::admin::{Administration, Input, Listed, Operation, Portion, Remote, RemoteError, Slug};
+
+/// Says what an operation warned of.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
 
 /// Where operations are done.
 pub enum Connection {
@@ -28,6 +37,36 @@ impl Connection {
         match self {
             Self::Here(admin) => Ok(O::run(admin, input).await?.document),
             Self::There(remote) => Ok(remote.call(&input).await?),
+        }
+    }
+
+    /// As [`Connection::call`]; `None` where there is nothing of the name.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn find<O: Operation>(&self, input: Input<O>) -> Result<Option<O::Answer>, Failure> {
+        match self {
+            Self::Here(admin) => match O::run(admin, input).await {
+                Ok(answered) => Ok(Some(answered.document)),
+                Err(Error::NotFound(_)) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            Self::There(remote) => match remote.call(&input).await {
+                Ok(answer) => Ok(Some(answer)),
+                Err(RemoteError::Problem(problem)) if problem.slug == Slug::NotFound => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// The issuer of the server.
+    ///
+    /// # Errors
+    /// The key file names none.
+    pub fn issuer(&self) -> Result<Issuer, Failure> {
+        match self {
+            Self::Here(admin) => Ok(admin.config.issuer.clone()),
+            Self::There(remote) => remote.issuer().parse().map_err(Failure::usage),
         }
     }
 

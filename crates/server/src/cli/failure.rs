@@ -32,6 +32,8 @@ pub struct Failure {
     code: u8,
     /// What is said about it; nothing where nobody listens.
     message: Option<String>,
+    /// Whether something may have been changed all the same.
+    may_be_done: bool,
 }
 
 impl Failure {
@@ -40,6 +42,7 @@ impl Failure {
         Self {
             code: 2,
             message: Some(message.to_string()),
+            may_be_done: false,
         }
     }
 
@@ -48,6 +51,7 @@ impl Failure {
         Self {
             code: 1,
             message: Some(message.to_string()),
+            may_be_done: false,
         }
     }
 
@@ -58,6 +62,7 @@ impl Failure {
             io::ErrorKind::BrokenPipe => Self {
                 code: CLOSED_PIPE,
                 message: None,
+                may_be_done: false,
             },
             _ => Self::failed(format_args!("{what} on standard output: {error}")),
         }
@@ -68,6 +73,20 @@ impl Failure {
         Self {
             code: PENDING,
             message: None,
+            may_be_done: false,
+        }
+    }
+
+    /// Whether it is certain that nothing was changed.
+    pub fn is_certain(&self) -> bool {
+        !self.may_be_done
+    }
+
+    /// Something may have been changed all the same, unless this is so.
+    fn unless_certain(self, is_certain: bool) -> Self {
+        Self {
+            may_be_done: !is_certain,
+            ..self
         }
     }
 
@@ -120,6 +139,7 @@ impl From<admin::Error> for Failure {
                 let source = std::error::Error::source(&error);
                 let source = source.map(|source| format!(": {source}"));
                 Self::failed(format!("{error}{}", source.unwrap_or_default()))
+                    .unless_certain(error.is_certain())
             }
             _ => Problem::from(&error).into(),
         }
@@ -145,9 +165,13 @@ impl From<Problem> for Failure {
 impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
         match error {
-            RemoteError::Problem(problem) => problem.into(),
+            RemoteError::Problem(problem) => {
+                let is_certain = !problem.slug.status().is_server_error();
+                Self::from(problem).unless_certain(is_certain)
+            }
             RemoteError::Token(TokenError::Config(error)) => Self::usage(error),
-            error => Self::failed(error),
+            RemoteError::Token(error) => Self::failed(error),
+            error => Self::failed(error).unless_certain(false),
         }
     }
 }

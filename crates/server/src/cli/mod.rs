@@ -19,6 +19,7 @@ mod health;
 mod import;
 mod issuer;
 mod key;
+mod operator;
 mod output;
 mod parse;
 mod permission;
@@ -41,13 +42,9 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
-    admin::{
-        self, Clients, Decisions, Effective, Permissions, Rights, Scopes, ServerTerms, Subjects,
-        Trusts,
-    },
+    admin::{Clients, Rights, ServerTerms},
     clock::{Clock as _, SystemClock},
     registry::{Actor, Way, Who},
-    storage::{Cursor, Page},
 };
 use grantor_stores::sqlite::{Create, OpenError, Upkeep};
 use rustix::process::getuid;
@@ -135,6 +132,9 @@ enum Command {
     /// Register and change subjects: those whom clients may act for
     #[command(subcommand)]
     Subject(subject::SubjectCommand),
+    /// Say who administrates this server
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
     /// Say which client may act for which subject
     #[command(subcommand)]
     Permission(permission::PermissionCommand),
@@ -218,6 +218,7 @@ impl Cli {
             Command::Serve(command) => command.run(&global).await,
             Command::Client(command) => command.run(&global).await,
             Command::Subject(command) => command.run(&global).await,
+            Command::Operator(command) => command.run(&global).await,
             Command::Permission(command) => command.run(&global).await,
             Command::Scope(command) => command.run(&global).await,
             Command::Issuer(command) => command.run(&global).await,
@@ -246,6 +247,7 @@ impl Command {
         match self {
             Self::Client(_)
             | Self::Subject(_)
+            | Self::Operator(_)
             | Self::Permission(_)
             | Self::Scope(_)
             | Self::Issuer(_)
@@ -274,6 +276,7 @@ impl Command {
         match self {
             Self::Client(command) => command.is_change(),
             Self::Subject(command) => command.is_change(),
+            Self::Operator(command) => command.is_change(),
             Self::Permission(command) => command.is_change(),
             Self::Scope(command) => command.is_change(),
             Self::Issuer(command) => command.is_change(),
@@ -349,6 +352,14 @@ impl Global {
         }
     }
 
+    /// The server of this machine as operators meet it; `None` for a command about another one.
+    fn terms_here(&self) -> Result<Option<ServerTerms>, Failure> {
+        match &self.key_file {
+            Some(_) => Ok(None),
+            None => self.start().map(|config| Some(terms(&config))),
+        }
+    }
+
     /// The server elsewhere whose client this key file is of.
     fn elsewhere(&self, key_file: &Path) -> Result<Connection, Failure> {
         Self::start_log()?;
@@ -372,19 +383,6 @@ impl Global {
             false => Rights::local(),
         };
         Administration::new(Arc::new(config), store, rights, actor)
-    }
-
-    /// As [`Global::open`], for the use cases.
-    fn administer(&self) -> Result<Administered, Failure> {
-        let (config, store) = self.open()?;
-        Ok(self.administered(&config, store))
-    }
-
-    /// The use cases, for the reason that was given.
-    fn administered(&self, config: &Config, store: Backend) -> Administered {
-        let mut administered = Administered::new(config, store);
-        administered.actor.reason.clone_from(&self.reason);
-        administered
     }
 
     /// Logs warnings, for commands that need no configuration. What becomes of their requests they
@@ -449,8 +447,6 @@ impl Global {
 struct Administered {
     store: Backend,
     terms: ServerTerms,
-    /// Whether people sign in at this server, and can be asked.
-    has_people: bool,
     actor: Actor,
 }
 
@@ -459,7 +455,6 @@ impl Administered {
         Self {
             store,
             terms: terms(config),
-            has_people: config.person.is_some(),
             actor: Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command),
         }
     }
@@ -471,36 +466,6 @@ impl Administered {
 
     fn clients(&self) -> Clients<'_> {
         Clients::new(self.store.clients(), &self.terms, CLOCK.now())
-    }
-
-    fn subjects(&self) -> Subjects<'_> {
-        Subjects::new(self.store.subjects(), CLOCK.now())
-    }
-
-    fn scopes(&self) -> Scopes<'_> {
-        Scopes::new(self.store.scopes())
-    }
-
-    fn trusts(&self) -> Trusts<'_> {
-        Trusts::new(self.store.trust_stores(), &self.terms, CLOCK.now())
-    }
-
-    fn permissions(&self) -> Permissions<'_> {
-        Permissions::new(self.store.permissions(), CLOCK.now())
-    }
-
-    fn effective(&self) -> Effective<'_> {
-        let store = &self.store;
-        Effective::new(
-            store.clients(),
-            store.subjects(),
-            store.permissions(),
-            CLOCK.now(),
-        )
-    }
-
-    fn decisions(&self) -> Decisions<'_> {
-        Decisions::new(&*self.store.decisions)
     }
 }
 
@@ -514,24 +479,6 @@ fn terms(config: &Config) -> ServerTerms {
     terms.signing_algorithm = config.token.signing_algorithm;
     terms.longest_token = config.token.lifetime + config.assertion.leeway;
     terms
-}
-
-/// What commands read at once of a list.
-const PAGE: u32 = 1000;
-
-/// All items of a list, page by page.
-async fn every<T>(
-    page: impl AsyncFn(Option<&Cursor>) -> Result<Page<T>, admin::Error>,
-) -> Result<Vec<T>, admin::Error> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let Page { items, next, .. } = page(after.as_ref()).await?;
-        all.extend(items);
-        match next {
-            Some(next) => after = Some(next),
-            None => return Ok(all),
-        }
-    }
 }
 
 /// A master key that is missing or wrong is a wrong file.

@@ -6,18 +6,23 @@ use clap::{Args, Subcommand};
 use grantor::{
     admin::{PermissionDocument, PermissionFilter},
     clock::Clock as _,
-    registry::{ConsentPolicy, Origin, PermissionId},
-    server::consent_link,
+    registry::Origin,
     types::{ClientId, GrantType, Scope, SubjectId},
 };
 use serde_json::json;
 
 use super::{
-    Administered, CLOCK, Failure, Global, Output, PAGE, every,
+    CLOCK, Connection, Failure, Global, Output,
     output::{table, time},
     parse::{duration, grant_type, join, short_name},
 };
-use crate::config::Config;
+use crate::admin::{
+    Input,
+    permissions::{
+        AskBody, AskPermission, CreatePermission, DeletePermission, ListPermissions,
+        ShowPermission, Whose,
+    },
+};
 
 /// Say which client may act for which subject
 #[derive(Debug, Subcommand)]
@@ -109,32 +114,27 @@ impl PermissionCommand {
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
-        let admin = global.administered(&config, store);
+        let connection = &global.connect()?;
         let output = global.output();
         match self {
-            Self::List(filter) => filter.run(&admin, output).await,
-            Self::Create(command) => command.run(&admin, output).await,
-            Self::Show(pair) => show(&admin, &pair, output).await,
-            Self::Ask(command) => command.run(&config, &admin, output).await,
-            Self::Delete(command) => command.run(&admin, output).await,
+            Self::List(filter) => filter.run(connection, output).await,
+            Self::Create(command) => command.run(connection, output).await,
+            Self::Show(pair) => show(connection, pair, output).await,
+            Self::Ask(command) => command.run(connection, output).await,
+            Self::Delete(command) => command.run(connection, output).await,
         }
     }
 }
 
 impl Delete {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         let Pair { client, subject } = self.pair;
-        let id = match self.origin {
-            Origin::Operator => PermissionId::by_operator(client, subject),
-            Origin::Person => PermissionId::by_person(client, subject),
-        };
-        admin.permissions().delete(&id, admin.actor()).await?;
-        let PermissionId {
-            client,
-            subject,
-            origin,
-        } = id;
+        let origin = self.origin;
+        let pair = (client.clone(), subject.clone());
+        let input = Input::<DeletePermission>::at(pair).asking(Whose {
+            origin: Some(origin),
+        });
+        connection.call(input).await?;
         let whose = match origin {
             Origin::Operator => "by an operator's word",
             Origin::Person => "by the person's own",
@@ -147,40 +147,25 @@ impl Delete {
 }
 
 impl Ask {
-    async fn run(
-        self,
-        config: &Config,
-        admin: &Administered,
-        output: Output,
-    ) -> Result<(), Failure> {
-        if config.person.is_none() {
-            return Err(Failure::failed(
-                "nobody can be asked at this server: its configuration has no section [person]; add it, and start the server again",
-            ));
-        }
-        let Pair { client, subject } = &self.pair;
-        let document = admin.clients().get(client).await?;
-        if document.consent != ConsentPolicy::Ask {
-            return Err(Failure::failed(format!(
-                "client {client} asks nobody; run: grantor client update {client} --consent ask"
-            )));
-        }
-        admin.subjects().get(subject).await?;
+    async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
+        let Pair { client, subject } = self.pair;
         let scope = match self.scopes.is_empty() {
             true => None,
             false => Some(join(&self.scopes)?),
         };
-        let link = consent_link(&config.issuer, client, scope.as_ref(), subject);
+        let input = Input::<AskPermission>::with((client, subject), AskBody { scope });
+        let link = connection.call(input).await?.consent_uri;
         output.print(&json!({"consent_uri": link}), &link)
     }
 }
 
 async fn show(
-    admin: &Administered,
-    Pair { client, subject }: &Pair,
+    connection: &Connection,
+    Pair { client, subject }: Pair,
     output: Output,
 ) -> Result<(), Failure> {
-    let shown = admin.effective().get(client, subject).await?;
+    let input = Input::<ShowPermission>::at((client, subject));
+    let shown = connection.call(input).await?;
     let records = table(&shown.records, &RECORD, record);
     let head = ["GRANT", "A REQUEST WOULD GET"];
     let grants = table(&shown.grants, &head, |of| {
@@ -197,7 +182,7 @@ async fn show(
 }
 
 impl Create {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         let Pair { client, subject } = self.pair;
         let mut document = PermissionDocument::new(client, subject);
         if !self.scopes.is_empty() {
@@ -207,7 +192,8 @@ impl Create {
             document.grants = self.grants;
         }
         document.expires_at = self.lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
-        let created = admin.permissions().create(document, admin.actor()).await?;
+        let input = Input::<CreatePermission>::with((), document);
+        let created = connection.call(input).await?;
         let text = format!("client {} may act for {}", created.client, created.subject);
         output.done(&created, text)
     }
@@ -243,12 +229,12 @@ fn record(permission: &PermissionDocument) -> Vec<String> {
 }
 
 impl List {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         let mut filter = PermissionFilter::default();
         filter.client = self.client;
         filter.subject = self.subject;
         filter.origin = self.origin;
-        let permissions = every(async |after| admin.permissions().page(&filter, after, PAGE).await);
+        let permissions = connection.every::<ListPermissions, _>((), filter);
         output.print_list(&permissions.await?, &RECORD, record)
     }
 }

@@ -2,12 +2,16 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{ScopeDocument, ScopeFilter},
+    admin::ScopeFilter,
     types::{Description, ScopeToken},
 };
 use serde_json::json;
 
-use super::{Administered, Failure, Global, Output, PAGE, every};
+use super::{Connection, Failure, Global, Output};
+use crate::admin::{
+    Input,
+    scopes::{DeleteScope, ListScopes, PutScope, ScopeBody},
+};
 
 /// Say what scopes mean to people who are asked for them
 #[derive(Debug, Subcommand)]
@@ -55,13 +59,14 @@ impl ScopeCommand {
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let admin = &global.administer()?;
+        let connection = &global.connect()?;
         let output = global.output();
         match self {
-            Self::Set(set) => set.run(admin, output).await,
-            Self::List => list(admin, output).await,
+            Self::Set(set) => set.run(connection, output).await,
+            Self::List => list(connection, output).await,
             Self::Delete(Named { name }) => {
-                admin.scopes().delete(&name, admin.actor()).await?;
+                let input = Input::<DeleteScope>::at(name.clone());
+                connection.call(input).await?;
                 output.done(
                     &json!({"deleted": name}),
                     format_args!("scope {name} has no description any more"),
@@ -72,21 +77,23 @@ impl ScopeCommand {
 }
 
 impl Set {
-    async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         let name = self.scope.name;
-        let mut document = ScopeDocument::new(name.clone());
-        document.en = self.en;
-        document.fr = self.fr;
-        document.sensitive = self.sensitive;
-        document.optional = self.optional;
-        let set = admin.scopes().set(&document, admin.actor()).await?;
+        let body = ScopeBody {
+            en: self.en,
+            fr: self.fr,
+            sensitive: self.sensitive,
+            optional: self.optional,
+            ..ScopeBody::default()
+        };
+        let input = Input::<PutScope>::with(name.clone(), body);
+        let set = connection.call(input).await?;
         output.done(&set, format_args!("scope {name} set"))
     }
 }
 
-async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
-    let all = ScopeFilter::default();
-    let scopes = every(async |after| admin.scopes().page(&all, after, PAGE).await);
+async fn list(connection: &Connection, output: Output) -> Result<(), Failure> {
+    let scopes = connection.every::<ListScopes, _>((), ScopeFilter::default());
     let head = ["SCOPE", "ENGLISH", "FRENCH", "KIND"];
     output.print_list(&scopes.await?, &head, |scope| {
         let text = |text: &Option<Description>| {

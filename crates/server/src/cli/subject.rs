@@ -4,14 +4,22 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::{self, Error, Standing, SubjectDocument, SubjectFilter, time_text},
-    clock::Clock as _,
+    admin::{Patch, Standing, SubjectDocument},
     types::SubjectId,
 };
 use serde_json::json;
 
-use super::{Administered, CLOCK, Failure, Global, Output, PAGE, every, parse};
-use crate::{admin::look_alike, person::Invitation};
+use super::{Connection, Failure, Global, Output, connection::warn, parse};
+use crate::{
+    admin::{
+        Input,
+        subjects::{
+            CreateSubject, DeleteSubject, InvitationBody, InviteSubject, ListSubjects,
+            SubjectQuery, UpdateSubject,
+        },
+    },
+    person::Invitation,
+};
 
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
@@ -66,16 +74,16 @@ impl SubjectCommand {
         let output = global.output();
         match self {
             Self::Create(Named { id }) => create(global, id).await,
-            Self::List => list(&global.administer()?, output).await,
+            Self::List => list(&global.connect()?, output).await,
             Self::Disable(Named { id }) => {
-                enable(&global.administer()?, &id, Standing::Disabled, output).await
+                enable(&global.connect()?, &id, Standing::Disabled, output).await
             }
             Self::Enable(Named { id }) => {
-                enable(&global.administer()?, &id, Standing::Enabled, output).await
+                enable(&global.connect()?, &id, Standing::Enabled, output).await
             }
             Self::Delete(Named { id }) => {
-                let admin = global.administer()?;
-                admin.subjects().delete(&id, admin.actor()).await?;
+                let input = Input::<DeleteSubject>::at(id.clone());
+                global.connect()?.call(input).await?;
                 done(output, &id, "deleted")
             }
             Self::Invite(invite) => invite.run(global).await,
@@ -84,61 +92,45 @@ impl SubjectCommand {
 }
 
 async fn create(global: &Global, id: SubjectId) -> Result<(), Failure> {
-    let config = global.start()?;
     let document = SubjectDocument::new(id.clone());
     document.check()?;
-    let admin = global.administered(&config, global.open_or_create(&config)?);
-    for warning in look_alike::warning(&admin.store, id.as_str()).await? {
-        tracing::warn!("{warning}");
-    }
-    admin.subjects().create(document, admin.actor()).await?;
+    let connection = global.connect_or_create()?;
+    let made = connection.call(Input::<CreateSubject>::with((), document));
+    warn(&made.await?.warnings);
     done(global.output(), &id, "created")
 }
 
 impl Invite {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let (config, store) = global.open()?;
-        if config.person.is_none() {
-            return Err(Failure::failed(
-                "nobody can sign in at this server: its configuration has no section [person]; add it, and start the server again",
-            ));
-        }
-        let longest = Duration::from_secs(30 * 86_400);
-        if self.lifetime.is_zero() || self.lifetime > longest {
+        if self.lifetime.is_zero() || self.lifetime > Invitation::LONGEST {
             return Err(Failure::usage("--lifetime is between 1s and 30d"));
         }
-        let subject = store.subjects().get(&self.id).await.map_err(Error::from)?;
-        let subject = subject.ok_or_else(|| Error::NotFound(admin::Named::Subject(self.id)))?;
-        let now = CLOCK.now();
-        let made = Invitation::make(
-            &*store.artifacts,
-            &subject,
-            self.recover,
-            grantor::registry::Role::Owner,
-            now,
-            self.lifetime,
-        );
-        let token = made.await.map_err(Error::from)?;
-        let link = format!("{}?token={token}", config.issuer.endpoint("invitation"));
-        let until = now.plus(self.lifetime);
-        let value = json!({"subject": subject.id, "link": link, "expires_at": time_text(until)});
+        let connection = global.connect()?;
+        let body = InvitationBody {
+            lifetime: Some(self.lifetime.as_secs().max(1)),
+            recover: self.recover,
+        };
+        let made = connection.call(Input::<InviteSubject>::with(self.id, body));
+        let made = made.await?;
+        let (subject, until) = (&made.subject, &made.expires_at);
         let text = format_args!(
-            "{link}\n  for {}, until {}; it works once, and is not shown again",
-            subject.id,
-            time_text(until)
+            "{}\n  for {subject}, until {until}; it works once, and is not shown again",
+            made.link
         );
+        let value = json!({"subject": subject, "link": made.link, "expires_at": until});
         global.output().done(&value, text)
     }
 }
 
 async fn enable(
-    admin: &Administered,
+    connection: &Connection,
     id: &SubjectId,
     standing: Standing,
     output: Output,
 ) -> Result<(), Failure> {
-    let subjects = admin.subjects();
-    subjects.set_standing(id, standing, admin.actor()).await?;
+    let patch = Patch::default().with("enabled", standing == Standing::Enabled);
+    let input = Input::<UpdateSubject>::with(id.clone(), patch.into());
+    connection.call(input).await?;
     let word = match standing {
         Standing::Enabled => "enabled",
         Standing::Disabled => "disabled",
@@ -146,18 +138,18 @@ async fn enable(
     done(output, id, word)
 }
 
-async fn list(admin: &Administered, output: Output) -> Result<(), Failure> {
-    let subjects = every(async |after| {
-        let all = SubjectFilter::default();
-        admin.subjects().page(&all, after, PAGE).await
-    });
-    output.print_list(&subjects.await?, &["SUBJECT", "STATE"], |subject| {
-        let state = if subject.enabled {
-            "enabled"
-        } else {
-            "disabled"
+async fn list(connection: &Connection, output: Output) -> Result<(), Failure> {
+    let subjects = connection.every::<ListSubjects, _>((), SubjectQuery::default());
+    output.print_list(&subjects.await?, &["SUBJECT", "STATE"], |state| {
+        let word = match state.subject.enabled {
+            true => "enabled",
+            false => "disabled",
         };
-        vec![subject.id.to_string(), state.to_owned()]
+        let role = state.role.map(|role| format!(", {role}"));
+        vec![
+            state.subject.id.to_string(),
+            format!("{word}{}", role.unwrap_or_default()),
+        ]
     })
 }
 

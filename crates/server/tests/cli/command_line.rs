@@ -2216,6 +2216,17 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("subject enable", vec!["carol#"], "subject carol# enabled"),
         ("subject delete", vec!["carol#"], "subject carol# deleted"),
         (
+            "operator create",
+            vec!["erin#", "--role", "editor"],
+            "erin# has the role editor",
+        ),
+        ("operator list", vec![], ""),
+        (
+            "operator delete",
+            vec!["erin#"],
+            "erin# is no operator any more",
+        ),
+        (
             "permission create",
             vec!["a1", "alice#"],
             "client a1 may act for alice#",

@@ -1,5 +1,7 @@
 //! The commands of the binary, and what they print.
 
+mod api;
+mod api_bodies;
 mod changes;
 mod command_line;
 mod conformance;
@@ -9,6 +11,7 @@ mod doctor;
 mod files;
 mod imports;
 mod issuers;
+mod remote;
 mod statistics;
 mod templates;
 mod trusts;

@@ -1,7 +1,7 @@
 //! Public keys of a client.
 
 use grantor::{
-    admin::{Error, KeyEntry, NewKeysDocument, PublicJwks},
+    admin::{Error, KeyEntry, NewKeysDocument, PublicJwks, Warning},
     jose::Jwk,
     types::ClientId,
 };
@@ -90,7 +90,7 @@ impl Operation for AddKeys {
         let (private_key, _) = made_for(prepared.key_file.take().as_ref());
         let kid = private_key.as_ref().and_then(|key| key["kid"].as_str());
         added.extend(kid.map(str::to_owned));
-        let warnings = prepared.warnings.iter().map(ToString::to_string).collect();
+        let warnings = prepared.warnings.iter().map(with_remedy).collect();
         let client = admin.clients().make(prepared, admin.actor()).await?;
         let keys = AddedKeys {
             added,
@@ -98,6 +98,16 @@ impl Operation for AddKeys {
             warnings,
         };
         Ok(Answered::at(keys, client.revision).placed(KEYS, &id.names()))
+    }
+}
+
+/// What can be done about it is named by its command.
+fn with_remedy(warning: &Warning) -> String {
+    match warning {
+        Warning::UnusedKey { client, .. } => {
+            format!("{warning}; change that with: grantor client update {client} --signing-alg ALG")
+        }
+        _ => warning.to_string(),
     }
 }
 

@@ -4,12 +4,14 @@
 
 use grantor::registry::AudiencePolicy;
 
-use crate::cli::{Administered, Failure, Output, output::time};
+use crate::{
+    admin::{Input, ListAudiences},
+    cli::{Connection, Failure, Output, output::time},
+};
 
 /// Counts over the decisions that are kept.
-pub async fn report(admin: &Administered, output: Output) -> Result<(), Failure> {
-    let (clients, issuer) = (admin.store.clients(), &admin.terms.issuer);
-    let rows = admin.decisions().audience_use(clients, issuer).await?;
+pub async fn report(connection: &Connection, output: Output) -> Result<(), Failure> {
+    let rows = connection.call(Input::<ListAudiences>::at(())).await?.items;
     let head = [
         "CLIENT",
         "POLICY",

@@ -4,28 +4,33 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use grantor::{
-    admin::{ClientDocument, NewClient},
+    admin::{ClientDocument, Error, Named, PublicJwks},
     clock::Clock as _,
-    credential::KeyFileForm,
-    jose::Algorithm,
+    credential::{Credential, KeyFile},
+    jose::{Algorithm, PrivateJwk},
     registry::AssertionProfile,
-    types::{AuthMethod, ClientId},
+    types::{AuthMethod, ClientId, Issuer, Needs},
 };
 use serde_json::json;
-
 use url::Url;
 
 use super::{
-    delivery::{make, no_key_file},
+    delivery::{no_key_file, with_key, with_secret},
     federated::Federated,
+    key_pair,
     members::Members,
     public_keys::PublicKeys,
 };
-use crate::admin::look_alike;
-use crate::cli::{
-    CLOCK, Failure, Global,
-    parse::{duration, methods},
-    terms,
+use crate::{
+    admin::{
+        Input,
+        clients::{ClientBody, CreateClient, ShowClient},
+    },
+    cli::{
+        CLOCK, Connection, Failure, Global,
+        connection::warn,
+        parse::{duration, methods},
+    },
 };
 
 /// Register a client
@@ -86,33 +91,38 @@ impl Create {
         if self.federated.is_named() {
             return self.run_federated(global).await;
         }
-        let config = global.start()?;
-        let output = global.output();
-        let prepared = self.client()?.prepare(&terms(&config), CLOCK.now())?;
-        if prepared.key_file.is_none() && self.keys.are_named() {
+        let (body, pair) = self.client()?;
+        if let Some(terms) = global.terms_here()? {
+            // What is wrong makes no database.
+            drop(body.clone().client().prepare(&terms, CLOCK.now())?);
+        }
+        let has_secret = self.auth.needs().is_some_and(Needs::is_secret);
+        if pair.is_none() && !has_secret && self.keys.are_named() {
             no_key_file(self.out.as_deref())?;
         }
-        let admin = global.administered(&config, global.open_or_create(&config)?);
-        admin.clients().check_free(&self.id).await?;
-        for warning in look_alike::warning(&admin.store, self.id.as_str()).await? {
-            tracing::warn!("{warning}");
-        }
-        let made = make(&admin, &self.id, prepared, self.out).await?;
-        super::warn_of_consent(&admin, &made.client).await?;
-        let done = format!("client {} created", self.id);
+        let connection = global.connect_or_create()?;
+        check_free(&connection, &self.id).await?;
+        let file = pair.map(|pair| self.key_file(&connection.issuer()?, pair));
+        let file = file.transpose()?;
+        let (id, input) = (self.id, Input::<CreateClient>::with((), body));
+        let made = match has_secret {
+            true => with_secret(&connection, self.out, &id, input).await?,
+            false => with_key(&connection, file.as_ref(), self.out, &id, input).await?,
+        };
+        warn(&made.answer.warnings);
+        let (client, done) = (&made.answer.client, format!("client {id} created"));
         match made.key_file() {
-            Some(Some(path)) => output.done(
-                &json!({"client": made.client, "key_file": path}),
+            Some(Some(path)) => global.output().done(
+                &json!({"client": client, "key_file": path}),
                 format_args!("{done}; its key file is {}", path.display()),
             ),
             Some(None) => Ok(()),
-            None => output.done(&json!({"client": made.client}), done),
+            None => global.output().done(&json!({"client": client}), done),
         }
     }
 
     /// Makes a client without keys of its own, and the trust by which it authenticates.
     async fn run_federated(self, global: &Global) -> Result<(), Failure> {
-        let config = global.start()?;
         if self.generate_key.is_some() {
             return Err(Failure::usage(
                 "--generate-key does not go with --federated: have the key made afterwards, with `grantor client add-key ID --generate-key`",
@@ -128,21 +138,20 @@ impl Create {
         }
         document.federated = true;
         document.jwks = self.keys.read()?.unwrap_or_default();
-        let admin = global.administered(&config, global.open_or_create(&config)?);
-        admin.clients().check_free(&self.id).await?;
-        for warning in look_alike::warning(&admin.store, self.id.as_str()).await? {
-            tracing::warn!("{warning}");
-        }
-        let new = self.federated.client(document)?;
-        let made = admin.trusts().create_federated(new, admin.actor()).await?;
-        if let Some(client) = &made.client {
-            super::warn_of_consent(&admin, client).await?;
-        }
+        let mut body = ClientBody::new(document);
+        body.trust = Some(self.federated.trust()?);
+        let connection = global.connect_or_create()?;
+        check_free(&connection, &self.id).await?;
+        let made = connection.call(Input::<CreateClient>::with((), body));
+        let made = made.await?;
+        warn(&made.warnings);
+        let trust = made.trust.as_ref().map(|trust| trust.name.to_string());
         global.output().done(
             &json!({"client": made.client, "trust": made.trust, "key_file": null}),
             format_args!(
                 "client {} created, and trust {} by which it authenticates",
-                self.id, made.trust.name
+                self.id,
+                trust.unwrap_or_default()
             ),
         )
     }
@@ -157,7 +166,8 @@ impl Create {
         Ok(document.with(&self.members.patch()?)?)
     }
 
-    fn client(&self) -> Result<NewClient, Failure> {
+    /// The client, and the key pair that was made for it. The server gets the public half.
+    fn client(&self) -> Result<(ClientBody, Option<PrivateJwk>), Failure> {
         let mut document = self.document()?;
         let generate = self.algorithm()?;
         match self.keys.read()? {
@@ -172,15 +182,29 @@ impl Create {
             }
             None => {}
         }
-        let mut client = NewClient::new(document);
-        client.generate = generate;
-        client.key_lifetime = self.key_lifetime;
-        client.secret_lifetime = self.secret_lifetime;
-        client.form = match self.format {
-            FileForm::Grantor => KeyFileForm::Grantor,
-            FileForm::Google => KeyFileForm::ServiceAccount,
-        };
-        Ok(client)
+        let mut body = ClientBody::new(document);
+        body.key_lifetime = self.key_lifetime;
+        body.secret_lifetime = self.secret_lifetime;
+        if self.auth.needs().is_some_and(Needs::is_secret) {
+            // It is refused, by the one who knows why.
+            body.generate = generate;
+            return Ok((body, None));
+        }
+        let pair = generate.map(key_pair).transpose()?;
+        if let Some(pair) = &pair {
+            body.document.jwks = PublicJwks::new(vec![pair.public()]);
+        }
+        Ok((body, pair))
+    }
+
+    fn key_file(&self, issuer: &Issuer, pair: PrivateJwk) -> Result<KeyFile, Failure> {
+        let id = self.id.clone();
+        Ok(match self.format {
+            FileForm::Google => KeyFile::service_account(issuer, id, pair),
+            FileForm::Grantor => {
+                KeyFile::new(issuer, id, self.auth.clone(), Credential::PrivateKey(pair))
+            }
+        })
     }
 
     /// The algorithm of the key pair to make.
@@ -204,5 +228,15 @@ impl Create {
                 })
             }
         }
+    }
+}
+
+/// Succeeds if no client has this name now: before a key is handed over that could not be
+/// registered.
+async fn check_free(connection: &Connection, id: &ClientId) -> Result<(), Failure> {
+    let found = connection.find(Input::<ShowClient>::at(id.clone()));
+    match found.await? {
+        Some(_) => Err(Error::Exists(Named::Client(id.clone())).into()),
+        None => Ok(()),
     }
 }

@@ -1,51 +1,37 @@
 //! Handing over a new key or secret. It exists nowhere else, so it is where it is meant to be
 //! before it is registered: whatever happens then, no client is registered whose key is lost. What
-//! was handed over and not registered opens nothing.
+//! was handed over and not registered opens nothing. Only a secret that a server elsewhere makes
+//! comes after; its place is taken before it is asked for.
 
 use std::{
-    fs,
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
 use grantor::{
-    admin::{ClientDocument, Error, Prepared, Warning},
-    credential::{KeyFile, KeyFileError},
+    credential::{Credential, KeyFile, KeyFileError},
     types::ClientId,
 };
+use zeroize::Zeroizing;
 
-use crate::cli::{Administered, Failure};
+use crate::{
+    admin::{Administration, Input, Operation, Remote, clients::TwoSteps},
+    cli::{Connection, Failure},
+};
 
 /// A change that was made, with where its key went.
-pub struct Made {
-    /// The client as it is registered now.
-    pub client: ClientDocument,
+pub struct Made<A> {
+    /// What the change came to.
+    pub answer: A,
     delivered: Option<Delivered>,
 }
 
-/// Hands over the key or secret, and makes the change.
-pub async fn make(
-    admin: &Administered,
-    id: &ClientId,
-    mut prepared: Prepared,
-    out: Option<PathBuf>,
-) -> Result<Made, Failure> {
-    prepared.warnings.iter().for_each(warn);
-    let file = prepared.key_file.take();
-    let delivered = file.map(|file| Destination::of(out, id).deliver(&file));
-    let delivered = delivered.transpose()?;
-    match (
-        admin.clients().make(prepared, admin.actor()).await,
-        delivered,
-    ) {
-        (Ok(client), delivered) => Ok(Made { client, delivered }),
-        (Err(error), Some(delivered)) => Err(delivered.take_back(id, error)),
-        (Err(error), None) => Err(error.into()),
-    }
-}
-
-impl Made {
+impl<A> Made<A> {
     /// Where the key went: to a file, or else to standard output, where nothing more is printed;
     /// `None` if none was made.
     pub fn key_file(&self) -> Option<Option<&Path>> {
@@ -53,13 +39,75 @@ impl Made {
     }
 }
 
-/// What can be done about it is named by its command.
-fn warn(warning: &Warning) {
-    match warning {
-        Warning::UnusedKey { client, .. } => tracing::warn!(
-            "{warning}; change that with: grantor client update {client} --signing-alg ALG"
-        ),
-        _ => tracing::warn!("{warning}"),
+/// Hands over the key file, if there is one, and makes the change that registers its key.
+pub async fn with_key<O: Operation>(
+    connection: &Connection,
+    file: Option<&KeyFile>,
+    out: Option<PathBuf>,
+    id: &ClientId,
+    input: Input<O>,
+) -> Result<Made<O::Answer>, Failure> {
+    let deliver = |file| Destination::of(out, id).deliver(file);
+    let delivered = file.map(deliver).transpose()?;
+    made(connection.call(input).await, delivered, id)
+}
+
+/// Makes a change for which the server makes a secret, and hands that over.
+pub async fn with_secret<O: TwoSteps>(
+    connection: &Connection,
+    out: Option<PathBuf>,
+    id: &ClientId,
+    input: Input<O>,
+) -> Result<Made<O::Answer>, Failure> {
+    let destination = Destination::of(out, id);
+    match connection {
+        Connection::Here(admin) => here(admin, destination, id, input).await,
+        Connection::There(remote) => {
+            let issuer = connection.issuer()?;
+            let reserved = destination.reserve()?;
+            let answer = match there(remote, &input).await {
+                Ok(answer) => answer,
+                Err(failure) => return Err(reserved.give_up(id, failure)),
+            };
+            let Some((client, secret)) = O::secret(&answer) else {
+                return Err(reserved.give_up(id, Failure::failed("no secret was made")));
+            };
+            let credential = Credential::Secret(Zeroizing::new(secret.to_owned()));
+            let method = client.token_endpoint_auth_method.clone();
+            let file = KeyFile::new(&issuer, id.clone(), method, credential);
+            let delivered = Some(reserved.fill(&file, id)?);
+            Ok(Made { answer, delivered })
+        }
+    }
+}
+
+async fn here<O: TwoSteps>(
+    admin: &Administration,
+    destination: Destination,
+    id: &ClientId,
+    input: Input<O>,
+) -> Result<Made<O::Answer>, Failure> {
+    let prepared = O::prepare(admin, input).await?;
+    let deliver = |file| destination.deliver(file);
+    let delivered = prepared.key_file.as_ref().map(deliver).transpose()?;
+    let finished = O::finish(admin, prepared).await;
+    let answer = finished.map(|answered| answered.document);
+    made(answer.map_err(Failure::from), delivered, id)
+}
+
+async fn there<O: Operation>(remote: &Remote, input: &Input<O>) -> Result<O::Answer, Failure> {
+    Ok(remote.call(input).await?)
+}
+
+fn made<A>(
+    answer: Result<A, Failure>,
+    delivered: Option<Delivered>,
+    id: &ClientId,
+) -> Result<Made<A>, Failure> {
+    match (answer, delivered) {
+        (Ok(answer), delivered) => Ok(Made { answer, delivered }),
+        (Err(failure), Some(delivered)) => Err(delivered.take_back(id, failure)),
+        (Err(failure), None) => Err(failure),
     }
 }
 
@@ -85,14 +133,86 @@ impl Destination {
     fn deliver(self, file: &KeyFile) -> Result<Delivered, Failure> {
         match &self {
             Self::File(path) => file.write_new(path).map_err(|error| unwritten(&error))?,
-            Self::StandardOutput => print(file).map_err(|error| {
-                Failure::failed(format!(
-                    "standard output: {error}; nothing was registered, for the key would be lost"
-                ))
-            })?,
+            Self::StandardOutput => print(file).map_err(|error| unprintable(&error))?,
         }
         Ok(Delivered(self))
     }
+
+    /// Makes sure that something can be handed over there.
+    fn reserve(self) -> Result<Reserved, Failure> {
+        match self {
+            Self::File(path) => {
+                let file = reserve(&path).map_err(|error| unwritten(&error))?;
+                Ok(Reserved::File(path, file))
+            }
+            Self::StandardOutput => {
+                let open = standard_output().map_err(|error| unprintable(&error));
+                open.map(|_| Reserved::StandardOutput)
+            }
+        }
+    }
+}
+
+/// A place for a secret that is not made yet.
+#[derive(Debug)]
+enum Reserved {
+    /// An empty file, readable by its owner only.
+    File(PathBuf, File),
+    StandardOutput,
+}
+
+impl Reserved {
+    /// Hands the secret over, which is registered.
+    fn fill(self, file: &KeyFile, id: &ClientId) -> Result<Delivered, Failure> {
+        let (place, filled) = match self {
+            Self::File(path, place) => {
+                let filled = fill(place, file);
+                (Destination::File(path), filled)
+            }
+            Self::StandardOutput => (Destination::StandardOutput, print(file)),
+        };
+        match filled {
+            Ok(()) => Ok(Delivered(place)),
+            Err(error) => Err(Failure::failed(format_args!(
+                "the secret was registered, and could not be handed over: {error}; have another \
+                 one made: grantor client rotate-secret {id}"
+            ))),
+        }
+    }
+
+    /// Nothing is handed over.
+    fn give_up(self, id: &ClientId, failure: Failure) -> Failure {
+        if let Self::File(path, _) = &self {
+            // It is empty, and nobody was told of it.
+            let _ = fs::remove_file(path);
+        }
+        match failure.is_certain() {
+            true => failure,
+            false => failure.and(format_args!(
+                "whether a secret was registered is not certain: `grantor client show {id}` tells; \
+                 have another one made if it was"
+            )),
+        }
+    }
+}
+
+/// Makes an empty file that only its owner reads.
+fn reserve(path: &Path) -> Result<File, KeyFileError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
+        io::ErrorKind::NotFound => KeyFileError::NoDirectory(path.to_owned()),
+        _ => KeyFileError::Write(path.to_owned(), error),
+    })
+}
+
+fn fill(mut place: File, file: &KeyFile) -> io::Result<()> {
+    place.write_all(text_of(file)?.as_bytes())?;
+    place.sync_all()
 }
 
 /// Refuses `--out` where no key file is made, for it would be waited for in vain.
@@ -116,6 +236,12 @@ fn unwritten(error: &KeyFileError) -> Failure {
     })
 }
 
+fn unprintable(error: &io::Error) -> Failure {
+    Failure::failed(format!(
+        "standard output: {error}; nothing was registered, for the key would be lost"
+    ))
+}
+
 /// `ID.json`, with other characters than letters, digits and `.@-_` replaced.
 pub fn key_file_name(id: &ClientId) -> PathBuf {
     let safe = |each: char| {
@@ -131,18 +257,27 @@ pub fn key_file_name(id: &ClientId) -> PathBuf {
     ))
 }
 
-/// Prints a key. Also a closed pipe is an error here, and so is the device that keeps nothing,
-/// which stands in for a standard output that the shell has closed (`>&-`).
-fn print(file: &KeyFile) -> io::Result<()> {
-    let text = file
-        .to_text()
-        .ok_or_else(|| io::Error::other("the key has no place in this form"))?;
-    let file = fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
+fn text_of(file: &KeyFile) -> io::Result<Zeroizing<String>> {
+    let text = file.to_text();
+    text.ok_or_else(|| io::Error::other("the key has no place in this form"))
+}
+
+/// Standard output, unless it is the device that keeps nothing, which stands in for one that the
+/// shell has closed (`>&-`).
+fn standard_output() -> io::Result<File> {
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     if fs::metadata("/dev/null")
         .is_ok_and(|null| file.metadata().is_ok_and(|file| file.rdev() == null.rdev()))
     {
         return Err(io::Error::other("it is closed, or /dev/null"));
     }
+    Ok(file)
+}
+
+/// Prints a key. Also a closed pipe is an error here.
+fn print(file: &KeyFile) -> io::Result<()> {
+    let text = text_of(file)?;
+    let file = standard_output()?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
@@ -168,9 +303,8 @@ impl Delivered {
 
     /// Takes the key back if it is certain that nothing was registered, and keeps it otherwise: the
     /// failure may have come after the commit.
-    fn take_back(self, id: &ClientId, error: Error) -> Failure {
-        let is_certain = error.is_certain();
-        let failure = Failure::from(error);
+    fn take_back(self, id: &ClientId, failure: Failure) -> Failure {
+        let is_certain = failure.is_certain();
         match (self.0, is_certain) {
             // Nobody was told of the key in it.
             (Destination::File(path), true) => match fs::remove_file(&path) {

@@ -2,12 +2,15 @@
 
 use clap::Args;
 use grantor::{
-    admin::{ClientDocument, FederatedSub, NewFederatedClient, PinDocument},
+    admin::PinDocument,
     registry::Pin,
     types::{Glob, Name},
 };
 
-use crate::cli::{Failure, parse::pin};
+use crate::{
+    admin::clients::FederatedTrust,
+    cli::{Failure, parse::pin},
+};
 
 /// By which issuer, and which of its JWTs.
 #[derive(Debug, Args)]
@@ -48,23 +51,21 @@ impl Federated {
         self.federated.is_some()
     }
 
-    /// This client, with its trust.
-    pub fn client(&self, document: ClientDocument) -> Result<NewFederatedClient, Failure> {
-        let sub = match (&self.sub, &self.sub_glob) {
-            (Some(text), _) => FederatedSub::Exactly(text.clone()),
-            (None, Some(glob)) => FederatedSub::Matching(glob.clone()),
-            (None, None) => {
-                return Err(Failure::usage(
-                    "--federated needs the `sub` of the client's JWTs: add --sub TEXT (or --sub-glob GLOB, with client_id in each request)",
-                ));
-            }
-        };
-        let issuer = self.federated.clone().unwrap_or_default();
-        let mut new = NewFederatedClient::new(document, issuer, sub);
+    /// The trust of the client.
+    pub fn trust(&self) -> Result<FederatedTrust, Failure> {
+        if self.sub.is_none() && self.sub_glob.is_none() {
+            return Err(Failure::usage(
+                "--federated needs the `sub` of the client's JWTs: add --sub TEXT (or --sub-glob GLOB, with client_id in each request)",
+            ));
+        }
         let pins = self.pins.iter().cloned();
-        new.pins = pins.map(PinDocument::from).collect();
-        new.allowed_lints.clone_from(&self.allowed_lints);
-        new.trust.clone_from(&self.trust);
-        Ok(new)
+        Ok(FederatedTrust {
+            issuer: self.federated.clone().unwrap_or_default(),
+            sub: self.sub.clone(),
+            sub_glob: self.sub_glob.clone(),
+            pins: pins.map(PinDocument::from).collect(),
+            allow: self.allowed_lints.clone(),
+            name: self.trust.clone(),
+        })
     }
 }

@@ -4,21 +4,29 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use grantor::{
-    admin::{NewKeys, NewSecret},
+    admin::{NewKeysDocument, NewSecretDocument, PublicJwks},
     clock::Clock as _,
-    credential::Credential,
-    jose::{Algorithm, Jwk},
+    credential::{Credential, KeyFile},
+    jose::{Algorithm, Jwk, PrivateJwk},
     types::ClientId,
 };
 use serde_json::json;
 
 use super::{
-    delivery::{make, no_key_file},
+    delivery::{no_key_file, with_key, with_secret},
+    key_pair,
     public_keys::PublicKeys,
 };
-use crate::cli::{
-    Administered, CLOCK, Failure, Output,
-    parse::{algorithm, duration},
+use crate::{
+    admin::{
+        Input,
+        clients::{AddKeys, MakeSecret, RemoveKey as Remove, ShowClient},
+    },
+    cli::{
+        CLOCK, Connection, Failure, Output,
+        connection::warn,
+        parse::{algorithm, duration},
+    },
 };
 
 /// Add a public key: of a JWK Set file, in PEM, or of a new pair
@@ -50,24 +58,29 @@ pub struct AddKey {
 }
 
 impl AddKey {
-    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         if self.generate_key.is_none() {
             no_key_file(self.out.as_deref())?;
         }
-        let mut keys = NewKeys::default();
-        keys.jwks = self.keys.read()?.unwrap_or_default();
-        keys.generate = self.generate_key;
+        let brought = self.keys.read()?.unwrap_or_default();
+        let kids = brought.keys.iter().map(Jwk::key_id);
+        let mut added: Vec<_> = kids.map(|kid| kid.map(str::to_owned)).collect();
+        let pair = self.generate_key.map(key_pair).transpose()?;
+        let mut keys = NewKeysDocument::default();
+        keys.jwks = brought;
         keys.expires_at = self.key_lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
         keys.overlap = self.overlap;
-        let brought = keys.jwks.keys.iter().map(Jwk::key_id);
-        let mut added: Vec<_> = brought.map(|kid| kid.map(str::to_owned)).collect();
-        let prepared = admin.clients().prepare_keys(&self.id, keys).await?;
-        if let Some(Credential::PrivateKey(key)) =
-            prepared.key_file.as_ref().map(|file| &file.credential)
-        {
-            added.push(Some(key.key_id().to_owned()));
-        }
-        let made = make(admin, &self.id, prepared, self.out).await?;
+        let file = match pair {
+            Some(pair) => {
+                keys.jwks = PublicJwks::new(vec![pair.public()]);
+                added.push(Some(pair.key_id().to_owned()));
+                Some(key_file(connection, &self.id, pair).await?)
+            }
+            None => None,
+        };
+        let input = Input::<AddKeys>::with(self.id.clone(), keys);
+        let made = with_key(connection, file.as_ref(), self.out, &self.id, input).await?;
+        warn(&made.answer.warnings);
         let done = format!("key added to client {}", self.id);
         match made.key_file() {
             Some(Some(path)) => output.done(
@@ -83,6 +96,22 @@ impl AddKey {
     }
 }
 
+/// The file of a new key of a client that is there.
+async fn key_file(
+    connection: &Connection,
+    id: &ClientId,
+    pair: PrivateJwk,
+) -> Result<KeyFile, Failure> {
+    let shown = Input::<ShowClient>::at(id.clone());
+    let client = connection.call(shown).await?;
+    Ok(KeyFile::new(
+        &connection.issuer()?,
+        id.clone(),
+        client.token_endpoint_auth_method,
+        Credential::PrivateKey(pair),
+    ))
+}
+
 /// Remove a public key: what it signed is refused from the next request on
 #[derive(Debug, Args)]
 pub struct RemoveKey {
@@ -94,11 +123,9 @@ pub struct RemoveKey {
 }
 
 impl RemoveKey {
-    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let clients = admin.clients();
-        clients
-            .remove_key(&self.id, &self.kid, admin.actor())
-            .await?;
+    pub async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
+        let key = (self.id.clone(), self.kid.clone());
+        connection.call(Input::<Remove>::at(key)).await?;
         output.done(
             &json!({"client_id": self.id, "removed": self.kid}),
             format_args!("key removed from client {}", self.id),
@@ -126,12 +153,12 @@ pub struct RotateSecret {
 }
 
 impl RotateSecret {
-    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let mut secret = NewSecret::default();
+    pub async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
+        let mut secret = NewSecretDocument::default();
         secret.lifetime = self.secret_lifetime;
         secret.overlap = self.overlap;
-        let prepared = admin.clients().prepare_secret(&self.id, secret).await?;
-        let made = make(admin, &self.id, prepared, self.out).await?;
+        let input = Input::<MakeSecret>::with(self.id.clone(), secret);
+        let made = with_secret(connection, self.out, &self.id, input).await?;
         match made.key_file().flatten() {
             Some(path) => output.done(
                 &json!({"client_id": self.id, "key_file": path}),

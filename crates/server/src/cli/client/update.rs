@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::members::Members;
-use crate::cli::{Administered, Failure, Output};
+use crate::{
+    admin::{Input, clients::UpdateClient},
+    cli::{Connection, Failure, Output, connection::warn},
+};
 
 /// Change a client: what is named is replaced, the rest stays
 #[derive(Debug, Args)]
@@ -27,8 +30,8 @@ pub struct Update {
 }
 
 impl Update {
-    pub async fn run(self, admin: &Administered, output: Output) -> Result<(), Failure> {
-        let (clients, mut patch) = (admin.clients(), self.members.patch()?);
+    pub async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
+        let mut patch = self.members.patch()?;
         if let Some(url) = &self.jwks_uri {
             // Keys are in one place.
             patch = patch
@@ -36,8 +39,12 @@ impl Update {
                 .with("jwks", Value::Null)
                 .with("keys", Value::Null);
         }
-        let changed = clients.update(&self.id, &patch, admin.actor()).await?;
-        super::warn_of_consent(admin, &changed).await?;
-        output.done(&changed, format_args!("client {} updated", self.id))
+        let input = Input::<UpdateClient>::with(self.id.clone(), patch.into());
+        let changed = connection.call(input).await?;
+        warn(&changed.warnings);
+        output.done(
+            &changed.document,
+            format_args!("client {} updated", self.id),
+        )
     }
 }
