@@ -388,6 +388,38 @@ fn m073_two_owners_do_not_remove_each_others() {
 }
 
 #[test]
+fn m073_what_one_owner_manages_another_changes_only_by_overriding() {
+    let desk = Desk::new();
+    let file = |owner: &str, enabled: bool| {
+        let text = json!({"subject": [{"id": "alice", "enabled": enabled}]});
+        desk.file(&format!("{owner}.json"), text.to_string())
+    };
+    let (east, west) = (file("east", true), file("west", false));
+    desk.ok(&["apply", &east, "--owner", "east"]);
+    let others = ["apply", &west, "--owner", "west"];
+    for more in [&[][..], &["--dry-run"]] {
+        desk.refuses(
+            &[&others[..], more].concat(),
+            1,
+            &["managed by east", "--override"],
+        );
+    }
+    desk.refuses(&["apply", &west], 1, &["managed by east"]);
+    let overridden = desk.run(&[&others[..], &["--override"]].concat());
+    assert_eq!(
+        changes(&overridden),
+        ["~ subject alice"],
+        "{}",
+        overridden.stderr
+    );
+    desk.refuses(
+        &["apply", &east, "--owner", "east"],
+        1,
+        &["managed by west"],
+    );
+}
+
+#[test]
 fn m074_secrets_are_made_once_into_files_for_their_owner_alone() {
     let desk = desk();
     let without = &APPLY[..4];

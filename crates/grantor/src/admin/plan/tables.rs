@@ -1,7 +1,7 @@
 //! What is registered before and after a plan, as far as the plan has to know.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -52,9 +52,9 @@ impl<R: Resource> Table<R> {
         names: impl IntoIterator<Item = R::Id>,
     ) -> Result<(), Error> {
         for name in names {
-            if !self.before.contains_key(&name) {
-                let found = registry.get(&name).await?;
-                self.before.insert(name, found);
+            if let Entry::Vacant(entry) = self.before.entry(name) {
+                let found = registry.get(entry.key()).await?;
+                entry.insert(found);
             }
         }
         Ok(())

@@ -522,7 +522,7 @@ async fn m063_what_is_exported_is_registered_here_already_and_makes_the_same_els
     }
     assert_eq!(exported["permission"].as_array().map(Vec::len), Some(2));
     let again = applied(&store, &exported).await;
-    assert!(!again.summary.is_change(), "{:?}", again);
+    assert!(!again.summary.is_change(), "{again:?}");
     assert_eq!(again.summary.same, 12);
     let other = MemoryStore::new();
     let made = apply(&other, &request(exported.clone())).await;

@@ -14,7 +14,7 @@ async fn endings(store: &Arc<MemoryStore>, who: &str) -> Vec<(&'static str, AnyC
         (
             "lowering",
             replace(store, id.clone(), |it: &mut Operator| {
-                it.role = Role::Editor
+                it.role = Role::Editor;
             })
             .await,
         ),
@@ -56,7 +56,7 @@ async fn m014_an_owner_who_cannot_sign_in_is_none() {
         .await;
         if other == "bob" {
             let disable = replace(&store, subject_id("bob"), |it: &mut Subject| {
-                it.enabled = false
+                it.enabled = false;
             });
             make(&store, vec![disable.await]).await;
         }

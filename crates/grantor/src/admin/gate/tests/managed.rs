@@ -13,7 +13,7 @@ async fn managed() -> Arc<MemoryStore> {
     given.managed_by = Some(git());
     let changes = vec![
         replace(&store, subject_id("bob"), |it: &mut Subject| {
-            it.managed_by = Some(git())
+            it.managed_by = Some(git());
         })
         .await,
         Change::Create(given).into(),
@@ -47,12 +47,12 @@ async fn m073_what_is_managed_is_changed_by_apply_or_by_overriding() {
             owner: git(),
         };
         let disable = replace(&store, subject_id("bob"), |it: &mut Subject| {
-            it.enabled = false
+            it.enabled = false;
         });
         let denied = denial(&store, rights.clone(), disable.await).await;
         assert_eq!(denied, is_denied.then(|| by_git("subject", "bob")), "{who}");
         let release = replace(&store, subject_id("bob"), |it: &mut Subject| {
-            it.managed_by = None
+            it.managed_by = None;
         });
         let denied = denial(&store, rights.clone(), release.await).await;
         assert_eq!(denied.is_some(), is_denied, "{who}");
@@ -61,7 +61,7 @@ async fn m073_what_is_managed_is_changed_by_apply_or_by_overriding() {
         let permission = || by_git("permission", r#"["billing","carol"]"#);
         assert_eq!(denied, is_denied.then(permission), "{who}");
         let control = replace(&store, subject_id("carol"), |it: &mut Subject| {
-            it.enabled = false
+            it.enabled = false;
         });
         assert_eq!(denial(&store, rights, control.await).await, None, "{who}");
     }
@@ -76,7 +76,7 @@ async fn m073_nothing_but_apply_makes_something_managed() {
         let denied = denial(&store, rights.clone(), Change::Create(new).into()).await;
         assert_eq!(denied.is_some(), is_denied, "{who}");
         let adopt = replace(&store, subject_id("bob"), |it: &mut Subject| {
-            it.managed_by = Some(git())
+            it.managed_by = Some(git());
         });
         let denied = denial(&store, rights.clone(), adopt.await).await;
         assert_eq!(denied.is_some(), is_denied, "{who}");

@@ -64,7 +64,7 @@ async fn changes(store: &Arc<MemoryStore>) -> Vec<(&'static str, AnyChange, AnyC
         (
             "changing a role",
             replace(store, alice.clone(), |it: &mut Operator| {
-                it.role = Role::Reader
+                it.role = Role::Reader;
             })
             .await,
             Change::Create(password("carol")).into(),
@@ -103,7 +103,7 @@ async fn changes(store: &Arc<MemoryStore>) -> Vec<(&'static str, AnyChange, AnyC
             )
             .await,
             replace(store, of_bob("billing"), |it: &mut Permission| {
-                it.expires_at = None
+                it.expires_at = None;
             })
             .await,
         ),
@@ -204,11 +204,11 @@ async fn m012_power_does_not_end_along_with_something_else() {
         let of_bob = PermissionId::by_operator(client_id("billing"), subject_id("bob"));
         let changes = vec![
             replace(&store, of_bob, |it: &mut Permission| {
-                it.scope = Some(scope.clone())
+                it.scope = Some(scope.clone());
             })
             .await,
             replace(&store, name("ci"), |it: &mut Trust| {
-                it.scope = scope.clone()
+                it.scope = scope.clone();
             })
             .await,
         ];
@@ -307,7 +307,7 @@ impl Batch for Overtaken {
 async fn m012_power_that_comes_while_a_change_is_decided_denies_it() {
     let gives_power = |client: &mut Client| {
         with(client, |metadata| {
-            metadata.scope = scope("read grantor:read")
+            metadata.scope = scope("read grantor:read");
         });
     };
     let harmless = |client: &mut Client| with(client, |metadata| metadata.scope = scope("read"));
