@@ -19,11 +19,11 @@ use super::{
 #[derive(Debug)]
 pub struct Rejected {
     /// What is told.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
     /// What went wrong, where that is more.
-    cause: Option<admin::Error>,
+    cause: Option<Box<admin::Error>>,
     /// The token of its sender, where that is good.
-    token: Option<AccessToken>,
+    token: Option<Box<AccessToken>>,
     /// The methods that would do.
     allow: Option<String>,
     /// When to go on, in seconds.
@@ -35,7 +35,7 @@ pub struct Rejected {
 impl From<Problem> for Rejected {
     fn from(problem: Problem) -> Self {
         Self {
-            problem,
+            problem: Box::new(problem),
             cause: None,
             token: None,
             allow: None,
@@ -49,7 +49,7 @@ impl From<admin::Error> for Rejected {
     fn from(error: admin::Error) -> Self {
         let told = Self::from(Problem::from(&error));
         Self {
-            cause: Some(error),
+            cause: Some(Box::new(error)),
             ..told
         }
     }
@@ -84,7 +84,7 @@ impl Rejected {
     /// The sender has this token, which is good.
     pub fn bearing(self, token: AccessToken) -> Self {
         Self {
-            token: Some(token),
+            token: Some(Box::new(token)),
             ..self
         }
     }
@@ -224,7 +224,7 @@ impl Api {
             let source = error.source().map(tracing::field::display);
             tracing::error!(%error, source, "the admin API could not do as asked");
         }
-        let token = rejected.token.as_ref();
+        let token = rejected.token.as_deref();
         let refusal = rejected.refusal();
         let recorded = self
             .server

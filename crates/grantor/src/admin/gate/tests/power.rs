@@ -172,23 +172,23 @@ async fn changes(store: &Arc<MemoryStore>) -> Vec<(&'static str, AnyChange, AnyC
 
 #[tokio::test]
 async fn m012_only_an_owner_changes_what_has_power() {
-    let count = changes(&world().await).await.len();
+    let count = Box::pin(changes(&world().await)).await.len();
     for index in 0..count {
         let store = world().await;
-        let (what, powerful, _) = changes(&store).await.swap_remove(index);
+        let (what, powerful, _) = Box::pin(changes(&store)).await.swap_remove(index);
         let denied = denial(&store, editor(), powerful).await;
         assert!(
             matches!(denied, Some(Denial::NeedsOwner { .. })),
             "{what}: {denied:?}"
         );
-        let (_, _, control) = changes(&store).await.swap_remove(index);
+        let (_, _, control) = Box::pin(changes(&store)).await.swap_remove(index);
         assert_eq!(denial(&store, editor(), control).await, None, "{what}");
 
         // With a second owner no rule but this is in the way.
         let store = world().await;
         let second = vec![Change::Create(operator("bob", Role::Owner)).into()];
         store.apply_all(second, &by()).await.expect("made");
-        let (_, powerful, _) = changes(&world().await).await.swap_remove(index);
+        let (_, powerful, _) = Box::pin(changes(&world().await)).await.swap_remove(index);
         if what != "creating an operator" {
             let denied = denial(&store, owner(), powerful).await;
             assert_eq!(denied, None, "{what}");
