@@ -25,7 +25,7 @@ mod openapi;
 mod operation;
 mod parameters;
 pub mod permissions;
-mod plan;
+pub mod plan;
 mod problem;
 pub mod records;
 mod remote;

@@ -80,7 +80,11 @@ impl Operation for Apply {
         let planned = plans.make(&request).await?;
         let warnings = planned.warnings.iter().map(ToString::to_string).collect();
         let (plan, secrets) = match request.dry_run {
-            true => (planned.plan, Vec::new()),
+            true => {
+                let changes = planned.changes().to_vec();
+                admin.gate().may_apply(changes).await?;
+                (planned.plan, Vec::new())
+            }
             false => {
                 let outcome = plans.apply(planned, admin.actor()).await?;
                 let secrets = outcome.key_files.iter().filter_map(MadeSecret::of);

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use grantor::{
-    admin::{Error, Outcome, Plan, PlanRequest, Planned},
+    admin::{Error, Fault, Outcome, Plan, PlanRequest, Planned},
+    credential::{Credential, KeyFile},
     jose::json::Object,
-    types::{Name, escaped},
+    types::{Issuer, Name, escaped},
 };
 use serde_json::Value;
 
@@ -18,7 +19,10 @@ use super::{
     Failure, Global, client::read_input, connection::Connection, failure::within_time,
     registry_file::RegistryFiles,
 };
-use crate::admin::Administration;
+use crate::admin::{
+    Administration, Input, Remote, RemoteError, Slug,
+    plan::{self as operations, Applied, MadeSecret},
+};
 
 /// Register what files say, and change what differs
 ///
@@ -75,28 +79,78 @@ impl Apply {
             true => global.connect()?,
             false => global.connect_or_create()?,
         };
-        let admin = &here(&connection)?.managing(self.owner.clone());
-        let planned = admin.plans().make(&request).await;
-        let planned = planned.map_err(|error| refused(error, &files, global.json))?;
-        if expected.is_some_and(|expected| expected.steps != planned.plan.steps) {
-            return Err(Failure::failed(
-                "the files make another plan than the one that was expected; nothing was changed",
-            ));
+        match &connection {
+            Connection::Here(admin) => {
+                let admin = &admin.managing(self.owner.clone());
+                self.run_here(admin, &request, expected, &files, global)
+                    .await
+            }
+            Connection::There(remote) => {
+                let there = There {
+                    remote,
+                    issuer: connection.issuer()?,
+                    files: &files,
+                    is_json: global.json,
+                };
+                self.run_there(&there, request, expected, global).await
+            }
         }
+    }
+
+    async fn run_here(
+        &self,
+        admin: &Administration,
+        request: &PlanRequest,
+        expected: Option<Plan>,
+        files: &RegistryFiles,
+        global: &Global,
+    ) -> Result<(), Failure> {
+        let planned = admin.plans().make(request).await;
+        let planned = planned.map_err(|error| match error {
+            Error::Invalid(faults) => refused(&faults, files, global.json),
+            error => error.into(),
+        })?;
+        check_expected(expected, &planned.plan)?;
         if self.dry_run {
             let allowed = admin.gate().may_apply(planned.changes().to_vec()).await;
             allowed.map_err(Error::from)?;
-            let is_change = planned.plan.summary.is_change();
-            global
-                .output()
-                .print(&planned.plan, shown::plan(&planned.plan))?;
-            return if is_change {
-                Err(Failure::pending())
-            } else {
-                Ok(())
-            };
+            return show(&planned.plan, global);
         }
         self.carry_out(admin, planned, global).await
+    }
+
+    /// Asks for the plan first: it is looked at before it is carried out, in the state that it was
+    /// made from.
+    async fn run_there(
+        &self,
+        there: &There<'_>,
+        mut request: PlanRequest,
+        expected: Option<Plan>,
+        global: &Global,
+    ) -> Result<(), Failure> {
+        request.dry_run = true;
+        let plan = there.ask(&request).await?.plan;
+        check_expected(expected, &plan)?;
+        if self.dry_run {
+            return show(&plan, global);
+        }
+        let directory = self.secrets_out.as_deref();
+        SecretFiles::check(&request.resources, &plan, directory)?;
+        request.dry_run = false;
+        request.expected = Some(plan.state);
+        let applied = there.ask(&request).await?;
+        for warning in &applied.warnings {
+            tracing::warn!("{warning}");
+        }
+        let made = applied.secrets.into_iter();
+        let key_files: Vec<_> = made.map(|made| there.key_file(made)).collect();
+        let secrets = SecretFiles::write(&key_files, directory).map_err(|failure| {
+            failure.and("the clients are registered, and their secrets are lost: make others with `grantor client rotate-secret`")
+        })?;
+        let text = shown::done(&applied.plan, &secrets);
+        global
+            .output()
+            .done(&with_secrets(&applied.plan, &secrets), text)
     }
 
     /// Hands over what was made, and makes the change.
@@ -120,11 +174,49 @@ impl Apply {
     }
 }
 
-/// Where plans are made.
-fn here(connection: &Connection) -> Result<&Administration, Failure> {
-    match connection {
-        Connection::Here(admin) => Ok(admin),
-        Connection::There(_) => Err(Failure::usage("this is done on this machine only")),
+/// A server elsewhere, that is asked about these files.
+struct There<'a> {
+    remote: &'a Remote,
+    issuer: Issuer,
+    files: &'a RegistryFiles,
+    is_json: bool,
+}
+
+impl There<'_> {
+    async fn ask(&self, request: &PlanRequest) -> Result<Applied, Failure> {
+        let input = Input::<operations::Apply>::with((), request.clone());
+        match self.remote.call(&input).await {
+            Err(RemoteError::Problem(problem)) if problem.slug == Slug::Invalid => {
+                Err(refused(&problem.errors, self.files, self.is_json))
+            }
+            answered => Ok(answered?),
+        }
+    }
+
+    /// The key file of a client whose secret was made there.
+    fn key_file(&self, made: MadeSecret) -> KeyFile {
+        let secret = Credential::Secret(made.client_secret.into());
+        let method = made.token_endpoint_auth_method;
+        KeyFile::new(&self.issuer, made.client_id, method, secret)
+    }
+}
+
+/// The plan is the one that was read before.
+fn check_expected(expected: Option<Plan>, plan: &Plan) -> Result<(), Failure> {
+    match expected.is_some_and(|expected| expected.steps != plan.steps) {
+        true => Err(Failure::failed(
+            "the files make another plan than the one that was expected; nothing was changed",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Prints what would change.
+fn show(plan: &Plan, global: &Global) -> Result<(), Failure> {
+    global.output().print(plan, shown::plan(plan))?;
+    match plan.summary.is_change() {
+        true => Err(Failure::pending()),
+        false => Ok(()),
     }
 }
 
@@ -149,10 +241,7 @@ fn with_secrets(plan: &Plan, secrets: &SecretFiles) -> Object {
 }
 
 /// What is wrong in the files, each with its line.
-fn refused(error: Error, files: &RegistryFiles, is_json: bool) -> Failure {
-    let Error::Invalid(faults) = &error else {
-        return error.into();
-    };
+fn refused(faults: &[Fault], files: &RegistryFiles, is_json: bool) -> Failure {
     let problems: Vec<_> = faults.iter().map(|fault| files.describe(fault)).collect();
     match &*problems {
         [one] => Failure::usage(one),

@@ -153,7 +153,7 @@ enum Command {
     /// Register what files say, and change what differs
     Apply(apply::Apply),
     /// Print all that is registered, in the form that `apply` reads
-    Export(export::Export),
+    Export(export::ExportCommand),
     /// List, rotate and withdraw the server's signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -256,12 +256,12 @@ impl Command {
             | Self::Key(_)
             | Self::Decisions(_)
             | Self::Changes(_)
-            | Self::Statistics(_) => true,
+            | Self::Statistics(_)
+            | Self::Apply(_)
+            | Self::Export(_) => true,
             Self::Assertion(command) => command.may_be_elsewhere(),
             Self::Token(command) => command.may_be_elsewhere(),
-            Self::Apply(_)
-            | Self::Export(_)
-            | Self::Demo(_)
+            Self::Demo(_)
             | Self::Serve(_)
             | Self::Import(_)
             | Self::Backup(_)

@@ -2,12 +2,17 @@
 //! anything is registered, so that no client is registered whose secret is lost (M074).
 
 use std::{
+    fmt::Display,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
-use grantor::{admin::Error, credential::KeyFile, types::ClientId};
+use grantor::{
+    admin::{Action, Error, Kind, Plan, Registrations, Step},
+    credential::KeyFile,
+    types::ClientId,
+};
 use serde_json::{Value, json};
 
 use crate::cli::{Failure, client::key_file_name};
@@ -17,6 +22,29 @@ use crate::cli::{Failure, client::key_file_name};
 pub struct SecretFiles(Vec<(ClientId, PathBuf)>);
 
 impl SecretFiles {
+    /// Whether there is a directory for those that a plan will make.
+    ///
+    /// # Errors
+    /// Without one where a secret is made, or where it cannot be had.
+    pub fn check(
+        resources: &Registrations,
+        plan: &Plan,
+        directory: Option<&Path>,
+    ) -> Result<(), Failure> {
+        let is_new = |id: &str| {
+            let step = |step: &&Step| step.resource == Kind::Client && step.name == id;
+            let step = plan.steps.iter().find(step);
+            step.is_some_and(|step| step.action == Action::Create)
+        };
+        let makes = |client: &&Value| {
+            client.get("secret").is_some() && client["client_id"].as_str().is_some_and(is_new)
+        };
+        match resources.of(Kind::Client).iter().find(makes) {
+            Some(client) => made_directory(directory, &client["client_id"]).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Writes them into a directory, which is made if it is not there.
     ///
     /// # Errors
@@ -27,20 +55,7 @@ impl SecretFiles {
         let Some(first) = key_files.first() else {
             return Ok(written);
         };
-        let directory = directory.ok_or_else(|| {
-            Failure::usage(format!(
-                "a secret is made for client {}: say where its key file goes, with --secrets-out DIR; nothing was changed",
-                first.client_id
-            ))
-        })?;
-        let wrong = |problem: &dyn std::fmt::Display| {
-            Failure::usage(format!("--secrets-out: {problem}; nothing was changed"))
-        };
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory);
-        made.map_err(|error| wrong(&format_args!("{}: {error}", directory.display())))?;
+        let directory = made_directory(directory, &first.client_id)?;
         for file in key_files {
             let path = directory.join(key_file_name(&file.client_id));
             if let Err(error) = file.write_new(&path) {
@@ -92,4 +107,23 @@ impl SecretFiles {
             }
         }
     }
+}
+
+/// The directory, which is made if it is not there.
+fn made_directory(directory: Option<&Path>, client: impl Display) -> Result<&Path, Failure> {
+    let directory = directory.ok_or_else(|| {
+        Failure::usage(format!(
+            "a secret is made for client {client}: say where its key file goes, with --secrets-out DIR; nothing was changed"
+        ))
+    })?;
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(|error| wrong(&format_args!("{}: {error}", directory.display())))?;
+    Ok(directory)
+}
+
+fn wrong(problem: &dyn Display) -> Failure {
+    Failure::usage(format!("--secrets-out: {problem}; nothing was changed"))
 }
