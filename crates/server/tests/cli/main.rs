@@ -2,6 +2,7 @@
 
 mod api;
 mod api_bodies;
+mod api_trust;
 mod changes;
 mod command_line;
 mod conformance;
@@ -12,6 +13,7 @@ mod files;
 mod imports;
 mod issuers;
 mod remote;
+mod remote_trust;
 mod statistics;
 mod templates;
 mod trusts;

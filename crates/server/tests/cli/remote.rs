@@ -150,7 +150,7 @@ const PUBLIC: [&str; 2] = [
 ];
 
 /// What a command says, without what differs from server to server and from second to second.
-fn plain(finished: &Finished, server: &Server) -> (Option<i32>, String, String) {
+pub fn plain(finished: &Finished, server: &Server) -> (Option<i32>, String, String) {
     let plain = |text: &str| {
         let text = text.replace(&server.issuer, "ISSUER");
         let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "-_:.".contains(letter);
@@ -176,7 +176,7 @@ fn is_time(word: &str) -> bool {
 }
 
 /// The words of a command, of which some are quoted.
-fn words(command: &str) -> Vec<String> {
+pub fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
     for letter in command.chars() {
@@ -202,13 +202,13 @@ fn files(directory: &Path) -> Vec<String> {
 }
 
 /// The commands, at a server elsewhere.
-struct Elsewhere {
-    key_file: PathBuf,
-    directory: tempfile::TempDir,
+pub struct Elsewhere {
+    pub key_file: PathBuf,
+    pub directory: tempfile::TempDir,
 }
 
 impl Elsewhere {
-    fn run(&self, arguments: &[&str]) -> Finished {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         let data = self.directory.path().join("no-data");
         let output = grantor(&data)
             .current_dir(self.directory.path())
