@@ -114,6 +114,14 @@ impl Backend {
         }
     }
 
+    /// Keeps the record of a change of what is no registration.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn keep_record(&self, record: ChangeRecord) -> Result<(), StoreError> {
+        self.engine.keep_record(record).await
+    }
+
     /// All registries, for an actor with these rights.
     pub fn gate(&self, rights: Rights) -> Gate {
         Gate::new(self.ports.clone(), rights)

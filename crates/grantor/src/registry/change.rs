@@ -206,7 +206,7 @@ impl ChangeRecord {
     }
 
     /// The record of a change of what no [`Resource`] is, by kind and name, not yet kept.
-    pub(crate) fn of(
+    pub fn of(
         (resource, name): (&str, String),
         action: Action,
         [before, after]: [Option<Value>; 2],

@@ -10,11 +10,12 @@ use grantor::{
         SigningKeys, Statistics, Subjects, TrustStores, Trusts,
     },
     clock::{Clock as _, SystemClock, UnixTime},
-    registry::{Actor, Role, Way},
+    registry::{Action, Actor, ChangeRecord, Role, Way},
     server::{AuthorizationServer, BuildError},
     storage::{Registries as _, StoreError},
     types::{Name, SubjectId},
 };
+use serde_json::Value;
 
 use super::Me;
 use crate::{app, backend::Backend, config::Config, metrics::Metrics};
@@ -95,6 +96,21 @@ impl Administration {
     /// The actor of what is changed.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// Keeps on record what was done to what hangs on a subject and is no registration.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn record(
+        &self,
+        (kind, subject): (&str, &SubjectId),
+        action: Action,
+        states: [Option<Value>; 2],
+    ) -> Result<(), StoreError> {
+        let name = subject.to_string();
+        let record = ChangeRecord::of((kind, name), action, states, &self.actor, self.now());
+        self.store.keep_record(record).await
     }
 
     /// The server as operators meet it.

@@ -180,6 +180,21 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Keeps the record of a change of what is no registration, such as an invitation.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it may not have been kept.
+    pub async fn keep_record(&self, record: ChangeRecord) -> Result<(), StoreError> {
+        let by = record.actor.clone();
+        let keep = move |changing: &mut Changing<'_>| {
+            changing.records.push(record);
+            Ok(())
+        };
+        self.record_changes(&by, keep).await.map(drop)
+    }
+}
+
 /// The changes of one call, in its transaction.
 pub(super) struct Changing<'a> {
     pub(super) connection: &'a Connection,

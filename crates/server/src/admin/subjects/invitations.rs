@@ -5,10 +5,12 @@ use std::time::Duration;
 use grantor::{
     admin::{Conflict, Document, Error, Fault, time_text},
     jose::json::Object,
+    registry::Action,
     types::SubjectId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{find, find_to_change};
 use crate::{
@@ -17,6 +19,9 @@ use crate::{
 };
 
 const INVITATIONS: &str = "/subjects/{subject}/invitations";
+
+/// As changes record it.
+const KIND: &str = "invitation";
 
 bodies!(InvitationBody);
 
@@ -85,6 +90,11 @@ impl Operation for InviteSubject {
         let (recover, lifetime) = (input.body.recover, input.body.lifetime()?);
         let subject = find_to_change(admin, &input.path).await?;
         let (artifacts, now) = (&*admin.store.artifacts, admin.now());
+        let expires_at = time_text(now.plus(lifetime));
+        let invitation = json!({"recover": recover, "expires_at": expires_at});
+        let (kind, states) = ((KIND, &input.path), [None, Some(invitation)]);
+        // Before: nobody is let in who is not on record.
+        admin.record(kind, Action::Create, states).await?;
         let maker = admin.gate().rights().role();
         let made = Invitation::make(artifacts, &subject, recover, maker, now, lifetime);
         let token = made.await?;
@@ -92,7 +102,7 @@ impl Operation for InviteSubject {
         let made = MadeInvitation {
             subject: input.path.clone(),
             link: format!("{place}?token={token}"),
-            expires_at: time_text(now.plus(lifetime)),
+            expires_at,
         };
         let names = [input.path.to_string()];
         Ok(Answered::from(made).placed(INVITATIONS, &names))
@@ -169,6 +179,9 @@ impl Operation for EndInvitations {
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
         let subject = find_to_change(admin, &input.path).await?;
+        let open = Some(json!({"which": "all that are open"}));
+        let (kind, states) = ((KIND, &input.path), [open, None]);
+        admin.record(kind, Action::Delete, states).await?;
         Invitation::end_all(&*admin.store.artifacts, &subject, admin.now()).await?;
         Ok(().into())
     }

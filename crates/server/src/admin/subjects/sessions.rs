@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use grantor::{
     admin::{Error, time_text},
+    registry::Action,
     types::SubjectId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{find, find_to_change};
 use crate::{
@@ -94,6 +96,9 @@ impl Operation for EndSessions {
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
         let subject = find_to_change(admin, &input.path).await?;
+        let open = Some(json!({"which": "all that are open"}));
+        let (kind, states) = (("session", &input.path), [open, None]);
+        admin.record(kind, Action::Delete, states).await?;
         let person = admin.config.person.as_ref();
         let life = person.map_or(LONGEST, |person| person.session_life);
         OpenSession::end_all(&*admin.store.artifacts, &subject, admin.now(), life).await?;

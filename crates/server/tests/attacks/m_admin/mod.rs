@@ -1,6 +1,7 @@
 //! MA: attacks on the administration, on the running binary by plain HTTP. The rows are those of the
 //! attacks on the admin API.
 
+mod audit;
 mod audit_kept;
 mod callers;
 mod climb;

@@ -1,0 +1,361 @@
+//! MA27, M080, M081: who changed what, by whichever way it came.
+
+use grantor::jose::Algorithm;
+use grantor_testkit::binary::browser::Browser;
+use serde_json::{Value, json};
+
+use super::office::{Office, client};
+use crate::forge::Key;
+
+const REASON: &str = "INC-7: as agreed";
+
+/// A change: what it is recorded as, and how it is made by a command, by a request, and by a file.
+struct Kind {
+    resource: &'static str,
+    name: &'static str,
+    action: &'static str,
+    command: &'static str,
+    request: (&'static str, &'static str, Value),
+    /// The member of the file, and its document.
+    file: Option<(&'static str, Value)>,
+}
+
+fn kind(
+    (resource, name, action): (&'static str, &'static str, &'static str),
+    command: &'static str,
+    request: (&'static str, &'static str, Value),
+    file: Option<(&'static str, Value)>,
+) -> Kind {
+    Kind {
+        resource,
+        name,
+        action,
+        command,
+        request,
+        file,
+    }
+}
+
+/// All kinds, in an order in which each can be made; `W` stands for the way.
+fn kinds(jwk: &Value) -> Vec<Kind> {
+    let null = || Value::Null;
+    let made = |more: Value| client("cW", more);
+    let jwks = |keys: &[&str]| -> Value {
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|kid| {
+                let mut jwk = jwk.clone();
+                jwk["kid"] = json!(kid);
+                jwk
+            })
+            .collect();
+        json!({"keys": keys})
+    };
+    let keyed = |keys: &[&str]| {
+        let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks(keys)});
+        client("kW", more)
+    };
+    let issuer = json!({"iss": "https://W.example", "name": "iW", "keys": {"jwks": jwks(&["k1"])}});
+    let mut slow = issuer.clone();
+    slow["leeway"] = json!(20);
+    let trust = json!({"name": "tW", "issuer": "https://W.example", "client": "kW", "scope": "read", "pins": [{"claim": "sub", "equals": "job"}]});
+    let mut short = trust.clone();
+    short["lifetime"] = json!(60);
+    let jwk_of = |kid: &str| jwks(&[kid])["keys"][0].clone();
+    vec![
+        kind(
+            ("client", "cW", "create"),
+            "client create cW --auth client_secret_basic --grant client-credentials --scope read --out cW.json",
+            ("POST", "/clients", made(json!({}))),
+            Some(("client", made(json!({"secret": "make"})))),
+        ),
+        kind(
+            ("client", "cW", "replace"),
+            "client update cW --scope write",
+            ("PATCH", "/clients/cW", json!({"scope": "write"})),
+            Some(("client", made(json!({"scope": "write"})))),
+        ),
+        kind(
+            ("client", "cW", "replace"),
+            "client disable cW",
+            ("PATCH", "/clients/cW", json!({"enabled": false})),
+            Some(("client", made(json!({"scope": "write", "enabled": false})))),
+        ),
+        kind(
+            ("client", "cW", "replace"),
+            "client rotate-secret cW --out cW2.json",
+            ("POST", "/clients/cW/secrets", json!({})),
+            None,
+        ),
+        kind(
+            ("client", "kW", "create"),
+            "client create kW --jwks k1.jwks --scope read",
+            ("POST", "/clients", keyed(&["k1"])),
+            Some(("client", keyed(&["k1"]))),
+        ),
+        kind(
+            ("client", "kW", "replace"),
+            "client add-key kW --jwks k2.jwks",
+            ("POST", "/clients/kW/keys", json!({"jwk": jwk_of("k2")})),
+            Some(("client", keyed(&["k1", "k2"]))),
+        ),
+        kind(
+            ("client", "kW", "replace"),
+            "client remove-key kW --kid k2",
+            ("DELETE", "/clients/kW/keys/k2", null()),
+            Some(("client", keyed(&["k1"]))),
+        ),
+        kind(
+            ("subject", "sW", "create"),
+            "subject create sW",
+            ("POST", "/subjects", json!({"id": "sW"})),
+            Some(("subject", json!({"id": "sW"}))),
+        ),
+        kind(
+            ("subject", "sW", "replace"),
+            "subject disable sW",
+            ("PATCH", "/subjects/sW", json!({"enabled": false})),
+            Some(("subject", json!({"id": "sW", "enabled": false}))),
+        ),
+        kind(
+            ("operator", "sW", "create"),
+            "operator create sW --role reader",
+            ("PUT", "/subjects/sW/role", json!({"role": "reader"})),
+            None,
+        ),
+        kind(
+            ("operator", "sW", "replace"),
+            "operator create sW --role owner",
+            ("PUT", "/subjects/sW/role", json!({"role": "owner"})),
+            None,
+        ),
+        kind(
+            ("operator", "sW", "delete"),
+            "operator delete sW",
+            ("DELETE", "/subjects/sW/role", null()),
+            None,
+        ),
+        kind(
+            ("permission", "[\"kW\",\"sW\"]", "create"),
+            "permission create kW sW",
+            ("PUT", "/permissions/kW/sW", json!({})),
+            Some(("permission", json!({"client": "kW", "subject": "sW"}))),
+        ),
+        kind(
+            ("permission", "[\"kW\",\"sW\"]", "delete"),
+            "permission delete kW sW",
+            ("DELETE", "/permissions/kW/sW", null()),
+            None,
+        ),
+        kind(
+            ("scope", "xW", "create"),
+            "scope set xW --en Text",
+            ("PUT", "/scopes/xW", json!({"en": "Text"})),
+            Some(("scope", json!({"name": "xW", "en": "Text"}))),
+        ),
+        kind(
+            ("scope", "xW", "delete"),
+            "scope delete xW",
+            ("DELETE", "/scopes/xW", null()),
+            None,
+        ),
+        kind(
+            ("issuer", "https://W.example", "create"),
+            "issuer create https://W.example --name iW --jwks k1.jwks",
+            ("POST", "/issuers", issuer.clone()),
+            Some(("issuer", issuer)),
+        ),
+        kind(
+            ("issuer", "https://W.example", "replace"),
+            "issuer update iW --leeway 20s",
+            ("PATCH", "/issuers/iW", json!({"leeway": 20})),
+            Some(("issuer", slow)),
+        ),
+        kind(
+            ("trust", "tW", "create"),
+            "trust create tW --from iW --client kW --scope read --pin sub=job",
+            ("POST", "/trusts", trust.clone()),
+            Some(("trust", trust)),
+        ),
+        kind(
+            ("trust", "tW", "replace"),
+            "trust update tW --lifetime 60s",
+            ("PATCH", "/trusts/tW", json!({"lifetime": 60})),
+            Some(("trust", short)),
+        ),
+        kind(
+            ("trust", "tW", "delete"),
+            "trust delete tW",
+            ("DELETE", "/trusts/tW", null()),
+            None,
+        ),
+        kind(
+            ("issuer", "https://W.example", "delete"),
+            "issuer delete iW",
+            ("DELETE", "/issuers/iW", null()),
+            None,
+        ),
+        kind(
+            ("signing_key", "", "create"),
+            "key rotate --ahead 1h",
+            ("POST", "/signing-keys", json!({"ahead": 3600})),
+            None,
+        ),
+        kind(
+            ("invitation", "sW", "create"),
+            "subject invite sW",
+            ("POST", "/subjects/sW/invitations", json!({})),
+            None,
+        ),
+        kind(
+            ("client", "cW", "delete"),
+            "client delete cW",
+            ("DELETE", "/clients/cW", null()),
+            None,
+        ),
+        kind(
+            ("subject", "sW", "delete"),
+            "subject delete sW",
+            ("DELETE", "/subjects/sW", null()),
+            None,
+        ),
+    ]
+}
+
+/// The record of one change, with what it has to say of the way it came.
+fn told(made: &[Value], kind: &Kind, way: &str, expected: &Value) {
+    let name = kind.name.replace('W', way);
+    let row = format!("{} {name} {} by {way}", kind.resource, kind.action);
+    let is_it = |change: &&Value| {
+        change["resource"] == kind.resource
+            && (name.is_empty() || change["name"] == name.as_str())
+            && change["action"] == kind.action
+    };
+    let found = made.iter().find(is_it);
+    let change = found.unwrap_or_else(|| unreachable!("M080 {row}: {made:?}"));
+    for (member, value) in expected.as_object().expect("members") {
+        assert_eq!(&change[member], value, "M080 {row}: {member}: {change}");
+    }
+    assert!(
+        change["id"].as_u64().is_some() && change["at"].is_string(),
+        "M080 {row}: {change}"
+    );
+    let differences = change["differences"].as_array().expect("what differs");
+    let is_right = !differences.is_empty()
+        && differences.iter().all(|one| match kind.action {
+            "create" => one["before"].is_null(),
+            "delete" => one["after"].is_null(),
+            _ => one["before"] != one["after"],
+        });
+    assert!(is_right, "M080 {row}: {change}");
+}
+
+/// Text of a way in the place of `W`.
+fn of_way(value: &Value, way: &str) -> Value {
+    serde_json::from_str(&value.to_string().replace('W', way)).expect("JSON")
+}
+
+#[test]
+fn ma27_m080_each_kind_of_change_by_each_way_says_who_how_why_and_what_it_was() {
+    let office = Office::open();
+    let jwk = Key::generate(Algorithm::Es256).public_jwk(&[]);
+    let kinds = kinds(&jwk);
+    assert!(kinds.len() >= 20, "{}", kinds.len());
+    for kid in ["k1", "k2"] {
+        let mut jwk = jwk.clone();
+        jwk["kid"] = json!(kid);
+        let file = office.server.directory().join(format!("{kid}.jwks"));
+        std::fs::write(file, json!({"keys": [jwk]}).to_string()).expect("a file");
+    }
+    let keyed = office
+        .server
+        .client("ops", &["--generate-key", "--scope", "grantor:admin"]);
+    let keyed = keyed.to_string_lossy().into_owned();
+    let me = json!({"kind": "local_user", "name": rustix::process::getuid().as_raw()});
+    let by_command = |kind: &Kind, way: &str, leading: &[&str]| {
+        let command = kind.command.replace('W', way);
+        let words: Vec<_> = command.split(' ').collect();
+        office
+            .server
+            .ok(&[leading, &words, &["--reason", REASON]].concat());
+    };
+    let percent = "INC-7%3A%20as%20agreed";
+    let since = |make: &dyn Fn()| {
+        let before = office.last_change();
+        make();
+        office.changes_since(before)
+    };
+    let nothing = Value::Null;
+    for kind in &kinds {
+        let made = since(&|| by_command(kind, "command", &[]));
+        let expected = json!({"who": me, "way": "command", "reason": REASON, "address": nothing, "request": nothing});
+        told(&made, kind, "command", &expected);
+        let made = since(&|| by_command(kind, "remote", &["--as", &keyed]));
+        let ops = json!({"kind": "client", "name": "ops"});
+        let expected = json!({"who": ops, "way": "api", "reason": REASON, "address": "127.0.0.1"});
+        told(&made, kind, "remote", &expected);
+        assert!(
+            made.iter().all(|change| change["request"].is_string()),
+            "M080: {made:?}"
+        );
+        let made = since(&|| {
+            let (method, path, body) = &kind.request;
+            let (path, body) = (path.replace('W', "rest"), of_way(body, "rest"));
+            let answer = office.ask_saying(
+                "owner",
+                method,
+                &path,
+                &body,
+                &[("Grantor-Reason", percent)],
+            );
+            assert!(answer.status < 300, "{method} {path} {body}: {answer:?}");
+        });
+        let owner = json!({"kind": "client", "name": "owner"});
+        let expected =
+            json!({"who": owner, "way": "api", "reason": REASON, "address": "127.0.0.1"});
+        told(&made, kind, "rest", &expected);
+        if let Some((member, document)) = &kind.file {
+            let made = since(&|| {
+                let mut resources = json!({});
+                resources[*member] = json!([of_way(document, "file")]);
+                let body = json!({"resources": resources});
+                let answer = office.ask_saying(
+                    "owner",
+                    "POST",
+                    "/apply",
+                    &body,
+                    &[("Grantor-Reason", percent)],
+                );
+                assert!(answer.status < 300, "{body}: {answer:?}");
+            });
+            let expected =
+                json!({"who": owner, "way": "apply", "reason": REASON, "address": "127.0.0.1"});
+            told(&made, kind, "file", &expected);
+        }
+    }
+    // Own page: a person's password.
+    let made = since(&|| {
+        office.server.ok(&["subject", "create", "anna"]);
+        let link = office.server.ok(&["subject", "invite", "anna", "--json"]);
+        let link: Value = serde_json::from_str(&link).expect("JSON");
+        Browser::new(&office.server).accept(
+            link["link"].as_str().expect("a link"),
+            "correct horse battery staple",
+        );
+    });
+    let password = made
+        .iter()
+        .find(|change| change["resource"] == "password")
+        .expect("M080 a password");
+    assert_eq!(
+        password["who"],
+        json!({"kind": "person", "name": "anna"}),
+        "{password}"
+    );
+    assert_eq!(
+        (&password["way"], &password["address"]),
+        (&json!("own_page"), &json!("127.0.0.1")),
+        "{password}"
+    );
+    assert!(!password.to_string().contains("argon2"), "M081: {password}");
+}
