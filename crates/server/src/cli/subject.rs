@@ -67,7 +67,7 @@ pub struct Named {
 impl SubjectCommand {
     /// Whether it changes what is registered.
     pub fn is_change(&self) -> bool {
-        !matches!(self, Self::List | Self::Invite(_))
+        !matches!(self, Self::List)
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {

@@ -941,7 +941,8 @@ fn ca59_ten_thousand_strangers_leave_nothing() {
     let rows = || {
         let file = here.server.data().join("grantor.db");
         let database = Connection::open(file).expect("a database");
-        let text = "SELECT name FROM sqlite_master WHERE type = 'table'";
+        // Requests are counted by the minute, which is bounded by itself (M084).
+        let text = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'statistic'";
         let mut tables = database.prepare(text).expect("a statement");
         let names = tables.query_map([], |row| row.get::<_, String>(0));
         let counts = names.expect("names").map(|name| {

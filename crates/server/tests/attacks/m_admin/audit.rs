@@ -5,7 +5,7 @@ use grantor_testkit::binary::browser::Browser;
 use serde_json::{Value, json};
 
 use super::office::{Office, client};
-use crate::forge::Key;
+use crate::{forge::Key, support::JWT_BEARER};
 
 const REASON: &str = "INC-7: as agreed";
 
@@ -36,10 +36,10 @@ fn kind(
     }
 }
 
-/// All kinds, in an order in which each can be made; `W` stands for the way.
+/// All kinds, in an order in which each can be made; `%` stands for the way.
 fn kinds(jwk: &Value) -> Vec<Kind> {
     let null = || Value::Null;
-    let made = |more: Value| client("cW", more);
+    let made = |more: Value| client("c%", more);
     let jwks = |keys: &[&str]| -> Value {
         let keys: Vec<_> = keys
             .iter()
@@ -52,147 +52,147 @@ fn kinds(jwk: &Value) -> Vec<Kind> {
         json!({"keys": keys})
     };
     let keyed = |keys: &[&str]| {
-        let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks(keys)});
-        client("kW", more)
+        let more = json!({"token_endpoint_auth_method": "private_key_jwt", "grant_types": [JWT_BEARER], "jwks": jwks(keys)});
+        client("k%", more)
     };
-    let issuer = json!({"iss": "https://W.example", "name": "iW", "keys": {"jwks": jwks(&["k1"])}});
+    let issuer = json!({"iss": "https://%.example", "name": "i%", "keys": {"jwks": jwks(&["k1"])}});
     let mut slow = issuer.clone();
     slow["leeway"] = json!(20);
-    let trust = json!({"name": "tW", "issuer": "https://W.example", "client": "kW", "scope": "read", "pins": [{"claim": "sub", "equals": "job"}]});
+    let trust = json!({"name": "t%", "issuer": "https://%.example", "client": "k%", "scope": "read", "pins": [{"claim": "sub", "equals": "job"}]});
     let mut short = trust.clone();
     short["lifetime"] = json!(60);
     let jwk_of = |kid: &str| jwks(&[kid])["keys"][0].clone();
     vec![
         kind(
-            ("client", "cW", "create"),
-            "client create cW --auth client_secret_basic --grant client-credentials --scope read --out cW.json",
+            ("client", "c%", "create"),
+            "client create c% --auth client_secret_basic --grant client-credentials --scope read --out c%.json",
             ("POST", "/clients", made(json!({}))),
             Some(("client", made(json!({"secret": "make"})))),
         ),
         kind(
-            ("client", "cW", "replace"),
-            "client update cW --scope write",
-            ("PATCH", "/clients/cW", json!({"scope": "write"})),
+            ("client", "c%", "replace"),
+            "client update c% --scope write",
+            ("PATCH", "/clients/c%", json!({"scope": "write"})),
             Some(("client", made(json!({"scope": "write"})))),
         ),
         kind(
-            ("client", "cW", "replace"),
-            "client disable cW",
-            ("PATCH", "/clients/cW", json!({"enabled": false})),
+            ("client", "c%", "replace"),
+            "client disable c%",
+            ("PATCH", "/clients/c%", json!({"enabled": false})),
             Some(("client", made(json!({"scope": "write", "enabled": false})))),
         ),
         kind(
-            ("client", "cW", "replace"),
-            "client rotate-secret cW --out cW2.json",
-            ("POST", "/clients/cW/secrets", json!({})),
+            ("client", "c%", "replace"),
+            "client rotate-secret c% --out c%2.json",
+            ("POST", "/clients/c%/secrets", json!({})),
             None,
         ),
         kind(
-            ("client", "kW", "create"),
-            "client create kW --jwks k1.jwks --scope read",
+            ("client", "k%", "create"),
+            "client create k% --jwks k1.jwks --scope read",
             ("POST", "/clients", keyed(&["k1"])),
             Some(("client", keyed(&["k1"]))),
         ),
         kind(
-            ("client", "kW", "replace"),
-            "client add-key kW --jwks k2.jwks",
-            ("POST", "/clients/kW/keys", json!({"jwk": jwk_of("k2")})),
+            ("client", "k%", "replace"),
+            "client add-key k% --jwks k2.jwks",
+            ("POST", "/clients/k%/keys", json!({"jwk": jwk_of("k2")})),
             Some(("client", keyed(&["k1", "k2"]))),
         ),
         kind(
-            ("client", "kW", "replace"),
-            "client remove-key kW --kid k2",
-            ("DELETE", "/clients/kW/keys/k2", null()),
+            ("client", "k%", "replace"),
+            "client remove-key k% --kid k2",
+            ("DELETE", "/clients/k%/keys/k2", null()),
             Some(("client", keyed(&["k1"]))),
         ),
         kind(
-            ("subject", "sW", "create"),
-            "subject create sW",
-            ("POST", "/subjects", json!({"id": "sW"})),
-            Some(("subject", json!({"id": "sW"}))),
+            ("subject", "s%", "create"),
+            "subject create s%",
+            ("POST", "/subjects", json!({"id": "s%"})),
+            Some(("subject", json!({"id": "s%"}))),
         ),
         kind(
-            ("subject", "sW", "replace"),
-            "subject disable sW",
-            ("PATCH", "/subjects/sW", json!({"enabled": false})),
-            Some(("subject", json!({"id": "sW", "enabled": false}))),
+            ("subject", "s%", "replace"),
+            "subject disable s%",
+            ("PATCH", "/subjects/s%", json!({"enabled": false})),
+            Some(("subject", json!({"id": "s%", "enabled": false}))),
         ),
         kind(
-            ("operator", "sW", "create"),
-            "operator create sW --role reader",
-            ("PUT", "/subjects/sW/role", json!({"role": "reader"})),
+            ("operator", "s%", "create"),
+            "operator create s% --role reader",
+            ("PUT", "/subjects/s%/role", json!({"role": "reader"})),
             None,
         ),
         kind(
-            ("operator", "sW", "replace"),
-            "operator create sW --role owner",
-            ("PUT", "/subjects/sW/role", json!({"role": "owner"})),
+            ("operator", "s%", "replace"),
+            "operator create s% --role owner",
+            ("PUT", "/subjects/s%/role", json!({"role": "owner"})),
             None,
         ),
         kind(
-            ("operator", "sW", "delete"),
-            "operator delete sW",
-            ("DELETE", "/subjects/sW/role", null()),
+            ("operator", "s%", "delete"),
+            "operator delete s%",
+            ("DELETE", "/subjects/s%/role", null()),
             None,
         ),
         kind(
-            ("permission", "[\"kW\",\"sW\"]", "create"),
-            "permission create kW sW",
-            ("PUT", "/permissions/kW/sW", json!({})),
-            Some(("permission", json!({"client": "kW", "subject": "sW"}))),
+            ("permission", "[\"k%\",\"s%\"]", "create"),
+            "permission create k% s%",
+            ("PUT", "/permissions/k%/s%", json!({})),
+            Some(("permission", json!({"client": "k%", "subject": "s%"}))),
         ),
         kind(
-            ("permission", "[\"kW\",\"sW\"]", "delete"),
-            "permission delete kW sW",
-            ("DELETE", "/permissions/kW/sW", null()),
+            ("permission", "[\"k%\",\"s%\"]", "delete"),
+            "permission delete k% s%",
+            ("DELETE", "/permissions/k%/s%", null()),
             None,
         ),
         kind(
-            ("scope", "xW", "create"),
-            "scope set xW --en Text",
-            ("PUT", "/scopes/xW", json!({"en": "Text"})),
-            Some(("scope", json!({"name": "xW", "en": "Text"}))),
+            ("scope", "x%", "create"),
+            "scope set x% --en Text",
+            ("PUT", "/scopes/x%", json!({"en": "Text"})),
+            Some(("scope", json!({"name": "x%", "en": "Text"}))),
         ),
         kind(
-            ("scope", "xW", "delete"),
-            "scope delete xW",
-            ("DELETE", "/scopes/xW", null()),
+            ("scope", "x%", "delete"),
+            "scope delete x%",
+            ("DELETE", "/scopes/x%", null()),
             None,
         ),
         kind(
-            ("issuer", "https://W.example", "create"),
-            "issuer create https://W.example --name iW --jwks k1.jwks",
+            ("issuer", "https://%.example", "create"),
+            "issuer create https://%.example --name i% --jwks k1.jwks",
             ("POST", "/issuers", issuer.clone()),
             Some(("issuer", issuer)),
         ),
         kind(
-            ("issuer", "https://W.example", "replace"),
-            "issuer update iW --leeway 20s",
-            ("PATCH", "/issuers/iW", json!({"leeway": 20})),
+            ("issuer", "https://%.example", "replace"),
+            "issuer update i% --leeway 20s",
+            ("PATCH", "/issuers/i%", json!({"leeway": 20})),
             Some(("issuer", slow)),
         ),
         kind(
-            ("trust", "tW", "create"),
-            "trust create tW --from iW --client kW --scope read --pin sub=job",
+            ("trust", "t%", "create"),
+            "trust create t% --from i% --client k% --scope read --pin sub=job",
             ("POST", "/trusts", trust.clone()),
             Some(("trust", trust)),
         ),
         kind(
-            ("trust", "tW", "replace"),
-            "trust update tW --lifetime 60s",
-            ("PATCH", "/trusts/tW", json!({"lifetime": 60})),
+            ("trust", "t%", "replace"),
+            "trust update t% --lifetime 60s",
+            ("PATCH", "/trusts/t%", json!({"lifetime": 60})),
             Some(("trust", short)),
         ),
         kind(
-            ("trust", "tW", "delete"),
-            "trust delete tW",
-            ("DELETE", "/trusts/tW", null()),
+            ("trust", "t%", "delete"),
+            "trust delete t%",
+            ("DELETE", "/trusts/t%", null()),
             None,
         ),
         kind(
-            ("issuer", "https://W.example", "delete"),
-            "issuer delete iW",
-            ("DELETE", "/issuers/iW", null()),
+            ("issuer", "https://%.example", "delete"),
+            "issuer delete i%",
+            ("DELETE", "/issuers/i%", null()),
             None,
         ),
         kind(
@@ -202,21 +202,21 @@ fn kinds(jwk: &Value) -> Vec<Kind> {
             None,
         ),
         kind(
-            ("invitation", "sW", "create"),
-            "subject invite sW",
-            ("POST", "/subjects/sW/invitations", json!({})),
+            ("invitation", "s%", "create"),
+            "subject invite s%",
+            ("POST", "/subjects/s%/invitations", json!({})),
             None,
         ),
         kind(
-            ("client", "cW", "delete"),
-            "client delete cW",
-            ("DELETE", "/clients/cW", null()),
+            ("client", "c%", "delete"),
+            "client delete c%",
+            ("DELETE", "/clients/c%", null()),
             None,
         ),
         kind(
-            ("subject", "sW", "delete"),
-            "subject delete sW",
-            ("DELETE", "/subjects/sW", null()),
+            ("subject", "s%", "delete"),
+            "subject delete s%",
+            ("DELETE", "/subjects/s%", null()),
             None,
         ),
     ]
@@ -224,7 +224,7 @@ fn kinds(jwk: &Value) -> Vec<Kind> {
 
 /// The record of one change, with what it has to say of the way it came.
 fn told(made: &[Value], kind: &Kind, way: &str, expected: &Value) {
-    let name = kind.name.replace('W', way);
+    let name = kind.name.replace('%', way);
     let row = format!("{} {name} {} by {way}", kind.resource, kind.action);
     let is_it = |change: &&Value| {
         change["resource"] == kind.resource
@@ -250,9 +250,9 @@ fn told(made: &[Value], kind: &Kind, way: &str, expected: &Value) {
     assert!(is_right, "M080 {row}: {change}");
 }
 
-/// Text of a way in the place of `W`.
+/// Text of a way in the place of `%`.
 fn of_way(value: &Value, way: &str) -> Value {
-    serde_json::from_str(&value.to_string().replace('W', way)).expect("JSON")
+    serde_json::from_str(&value.to_string().replace('%', way)).expect("JSON")
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn ma27_m080_each_kind_of_change_by_each_way_says_who_how_why_and_what_it_was() 
     let keyed = keyed.to_string_lossy().into_owned();
     let me = json!({"kind": "local_user", "name": rustix::process::getuid().as_raw()});
     let by_command = |kind: &Kind, way: &str, leading: &[&str]| {
-        let command = kind.command.replace('W', way);
+        let command = kind.command.replace('%', way);
         let words: Vec<_> = command.split(' ').collect();
         office
             .server
@@ -300,7 +300,7 @@ fn ma27_m080_each_kind_of_change_by_each_way_says_who_how_why_and_what_it_was() 
         );
         let made = since(&|| {
             let (method, path, body) = &kind.request;
-            let (path, body) = (path.replace('W', "rest"), of_way(body, "rest"));
+            let (path, body) = (path.replace('%', "rest"), of_way(body, "rest"));
             let answer = office.ask_saying(
                 "owner",
                 method,
