@@ -2166,7 +2166,14 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         &["--jwks-uri", &jwks, "--allow-internal", "127.0.0.0/8"][..],
     ]
     .concat());
-    fs::write(server.directory().join("no.jwt"), "x").expect("written");
+    for (name, text) in [
+        ("no.jwt", "x"),
+        ("realm.json", r#"{"realm":"acme","clients":[]}"#),
+        ("app1.toml", "[[subject]]\nid = 'app1'\n"),
+        ("app2.toml", "[[subject]]\nid = 'app2'\n"),
+    ] {
+        fs::write(server.directory().join(name), text).expect("written");
+    }
     server.ok(&["key", "rotate", "--ahead", "0s"]);
     server.ok(&["key", "rotate", "--ahead", "0s"]);
     let keys: Value = serde_json::from_str(&server.ok(&["key", "list", "--json"])).expect("JSON");
@@ -2301,6 +2308,10 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         ("statistics", vec![], ""),
         ("changes list", vec![], ""),
         ("changes show", vec!["1"], ""),
+        ("import jwks", vec!["key.jwks", "--client", "j#"], ""),
+        ("import keycloak", vec!["realm.json", "--json"], ""),
+        ("export", vec![], ""),
+        ("apply", vec!["app#.toml"], "app#"),
         ("token", vec!["--key", "a1.json"], ""),
         ("token list", vec!["--trust", "t1"], ""),
         ("backup", vec!["copy#.db"], "copy#.db written"),

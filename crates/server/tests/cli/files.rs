@@ -313,7 +313,7 @@ fn m072_ma31_a_plan_is_done_only_while_what_it_was_made_from_is_so() {
     let expecting = [&APPLY[..], &["--expect", "plan.json"]].concat();
     plan();
     // Somebody else's change.
-    desk.ok(&["subject", "disable", "alice"]);
+    desk.ok(&["subject", "disable", "alice", "--override"]);
     desk.refuses(&expecting, 1, &["has changed since the plan was made"]);
     plan();
     // Another file than the plan was made of.
