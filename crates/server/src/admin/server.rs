@@ -46,7 +46,8 @@ impl Operation for ShowServer {
         "/server",
         "show_server",
         "Show the server: version, configuration without secrets, health, and what should be mended",
-    );
+    )
+    .long();
 
     async fn run(admin: &Administration, _: Input<Self>) -> Result<Answered<Self::Answer>, Error> {
         let config = &*admin.config;

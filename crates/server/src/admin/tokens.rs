@@ -62,7 +62,8 @@ impl Operation for ListTokens {
         "/tokens",
         "list_tokens",
         "List what is stored of tokens, the newest first; of access tokens that are JWTs nothing is",
-    );
+    )
+    .long();
 
     async fn run(
         admin: &Administration,

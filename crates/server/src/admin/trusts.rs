@@ -172,7 +172,8 @@ impl Operation for ReportTrust {
         "/trusts/{trust}/report",
         "report_trust",
         "Count what a trust took and would have taken, and why not, from the decisions that are kept",
-    );
+    )
+    .long();
 
     async fn run(
         admin: &Administration,

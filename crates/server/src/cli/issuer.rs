@@ -242,8 +242,10 @@ impl Test {
 impl Disable {
     async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
         let revokes = self.revoke_tokens;
-        let mut change = IssuerChange::default();
-        change.revoke_tokens = revokes.then_some(true);
+        let change = IssuerChange {
+            check: None,
+            revoke_tokens: revokes.then_some(true),
+        };
         let issuer = switch(server, self.issuer.iss, false, change).await?;
         let ended = match revokes {
             true => ", and the tokens given for its JWTs ended",

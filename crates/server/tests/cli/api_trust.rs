@@ -418,7 +418,7 @@ fn ma43_an_internal_network_is_an_owners_to_open_and_a_file_nobodys() {
     for (method, path, body) in [
         ("PATCH", "/issuers/near", file.clone()),
         ("POST", "/issuers", {
-            let mut issuer = issuer.clone();
+            let mut issuer = issuer;
             issuer["name"] = json!("other");
             issuer["iss"] = json!("https://other.example");
             issuer["bearer_token_file"] = file["bearer_token_file"].clone();

@@ -77,8 +77,10 @@ impl Update {
             None => {}
         }
         if updated.is_none() || patch != Patch::default() {
-            let mut change = IssuerChange::default();
-            change.check = self.no_check.then_some(false);
+            let change = IssuerChange {
+                check: self.no_check.then_some(false),
+                revoke_tokens: None,
+            };
             let input = Input::<UpdateIssuer>::with(self.iss.clone(), patch.into());
             let changed = server.call(input.asking(change)).await?;
             updated = Some(match updated {
