@@ -136,9 +136,9 @@ fn operation(route: &Route, described: Described, problem: &Schema) -> Value {
         "responses": responses(route, described.answer, problem),
     });
     if let Some((schema, is_patch)) = described.body {
-        let mut content = json!({"application/json": {"schema": schema.clone()}});
+        let mut content = json!({"application/json": {"schema": schema}});
         if is_patch {
-            content["application/merge-patch+json"] = json!({"schema": schema});
+            content["application/merge-patch+json"] = content["application/json"].clone();
         }
         operation["requestBody"] = json!({"required": true, "content": content});
     }

@@ -3,7 +3,10 @@
 mod secrets;
 mod shown;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use grantor::{
@@ -249,7 +252,7 @@ fn refused(faults: &[Fault], files: &RegistryFiles, is_json: bool) -> Failure {
         many => {
             let count = many.len();
             let lines: Vec<_> = many.iter().map(|problem| escaped(problem)).collect();
-            within_time(move || anstream::eprintln!("{}", lines.join("\n")));
+            within_time(move || drop(writeln!(anstream::stderr(), "{}", lines.join("\n"))));
             Failure::usage(format!("{count} faults; nothing was changed"))
         }
     }

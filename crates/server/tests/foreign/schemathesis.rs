@@ -105,7 +105,7 @@ fn token(server: &Server, client: &str, scope: &str) -> String {
 fn try_all(server: &Server, token: Option<&str>, effort: Effort) {
     let python = interpreter()
         .as_deref()
-        .unwrap_or_else(|problem| panic!("{problem}"));
+        .unwrap_or_else(|problem| unreachable!("{problem}"));
     let document = format!("{}/admin/v1/openapi.json", server.issuer);
     let mut command = Command::new(python);
     command

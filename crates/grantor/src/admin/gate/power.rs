@@ -202,7 +202,8 @@ impl Guarded for ScopeText {
     kept!(scopes);
 
     async fn has_power(&self, _: &mut View<'_>) -> Result<bool, StoreError> {
-        Ok(self.name.as_str().starts_with(Scope::RESERVED))
+        // In whatever case: people read it as the other.
+        Ok(Scope::parse(self.name.as_str()).is_ok_and(|scope| names_power(&scope)))
     }
 }
 

@@ -106,7 +106,7 @@ fn ma01_what_is_no_token_for_the_api_is_answered_with_a_challenge_and_nothing_mo
         (
             "another key, aud an array",
             forged("at+jwt", &|claims| {
-                claims["aud"] = json!([api, "https://api.example"])
+                claims["aud"] = json!([api, "https://api.example"]);
             }),
         ),
         ("typ JWT", forged("JWT", &|_| ())),
@@ -117,7 +117,7 @@ fn ma01_what_is_no_token_for_the_api_is_answered_with_a_challenge_and_nothing_mo
         (
             "another issuer",
             forged("at+jwt", &|claims| {
-                claims["iss"] = json!("https://as.example")
+                claims["iss"] = json!("https://as.example");
             }),
         ),
         ("signature changed", spoilt(&good, good.len() - 5)),
@@ -140,7 +140,8 @@ fn ma01_what_is_no_token_for_the_api_is_answered_with_a_challenge_and_nothing_mo
             "MA01 {row}: an echo"
         );
     }
-    let places: [(&str, String, Vec<(&str, String)>); 7] = [
+    type Place = (&'static str, String, Vec<(&'static str, String)>);
+    let places: [Place; 7] = [
         ("no token", "/admin/v1/clients".to_owned(), vec![]),
         (
             "in the query",
@@ -455,7 +456,8 @@ fn ma36_no_header_and_no_target_says_where_the_api_is() {
         office.server.raw(format!("{request}\r\n{body}").as_bytes())
     };
     let own = office.server.address.to_string();
-    let rows: [(&str, &str, &[(&str, &str)]); 6] = [
+    type Row<'r> = (&'r str, &'r str, &'r [(&'r str, &'r str)]);
+    let rows: [Row<'_>; 6] = [
         ("/admin/v1/clients", &own, &[]),
         ("/admin/v1/clients", evil, &[]),
         ("http://evil.example/admin/v1/clients", evil, &[]),
