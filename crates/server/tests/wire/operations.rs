@@ -70,6 +70,7 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
     let mut before = rows(&server);
     assert_eq!(before.remove("replay"), Some(0));
     before.remove("decision");
+    before.remove("statistic");
     for _ in 0..1_000 {
         let assertion = assertion(
             &server.issuer,
@@ -90,6 +91,8 @@ fn a_thousand_tokens_leave_replay_entries_and_those_end() {
     assert!((1..=1_000).contains(&entries), "{entries} replay entries");
     // Decisions are kept, as many as the operator allows: a store of its own tests that bound.
     assert!(after.remove("decision").is_some_and(|kept| kept <= 1_000));
+    // Counts have a row for each minute and kind.
+    assert!(after.remove("statistic").is_some_and(|rows| rows <= 10));
     assert_eq!(after, before);
     // They end three seconds after the last token, and ten seconds later they may be removed.
     wait::blocking::within(Duration::from_secs(60), "no entries", || {
