@@ -32,6 +32,33 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::E
     Ok(UnixTime::from_millis(at.as_millisecond()))
 }
 
+/// A time of a filter, to the millisecond, that may be absent: what is asked for elsewhere is what is
+/// asked for here.
+pub mod exact {
+    use serde::Serializer;
+
+    pub use super::optional::deserialize;
+    use crate::clock::UnixTime;
+
+    /// Writes it, or null.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(
+        at: &Option<UnixTime>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = |at: UnixTime| {
+            let exact = jiff::Timestamp::from_millisecond(at.millis());
+            exact.map_or_else(|_| at.to_string(), |timestamp| timestamp.to_string())
+        };
+        match at {
+            Some(at) => serializer.collect_str(&text(*at)),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
 /// A time that may be absent, or null.
 pub mod optional {
     use serde::{Deserialize, Deserializer, Serializer};

@@ -44,7 +44,7 @@ pub struct ClientFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentPolicy>,
     /// Those with a key or a secret that ends before this time, or has ended.
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub ends_before: Option<UnixTime>,
     /// Those that may get scopes of the server's own, or not.
@@ -128,7 +128,7 @@ pub struct PermissionFilter {
     pub origin: Option<Origin>,
     /// Those that were not given, and by which nothing was granted, since the hour of this time, as
     /// far as it is known.
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub unused_since: Option<UnixTime>,
     /// Those that files of this name manage.

@@ -113,10 +113,10 @@ pub struct ChangeFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Only those not older than this.
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     pub since: Option<UnixTime>,
     /// Only those older than this.
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     pub until: Option<UnixTime>,
 }
 
@@ -171,10 +171,10 @@ pub struct DecisionFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Only those not older than this.
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     pub since: Option<UnixTime>,
     /// Only those older than this.
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     pub until: Option<UnixTime>,
 }
 

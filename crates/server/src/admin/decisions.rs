@@ -50,11 +50,11 @@ pub struct DecisionQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Only those not older than this (RFC 3339).
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub since: Option<UnixTime>,
     /// Only those older than this (RFC 3339).
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub until: Option<UnixTime>,
     /// Begins so that this many are left; without `after` only.

@@ -157,7 +157,7 @@ pub struct ReportTrust;
 #[serde(default, deny_unknown_fields)]
 pub struct ReportQuery {
     /// Only those not older than this (RFC 3339).
-    #[serde(with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub since: Option<UnixTime>,
 }

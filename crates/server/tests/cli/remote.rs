@@ -127,6 +127,47 @@ const COMMANDS: &[&str] = &[
     "client delete d",
     "client delete a --json",
     "client list",
+    // Files.
+    "apply registry.toml --dry-run",
+    "apply registry.toml --dry-run --json",
+    "apply registry.toml",
+    "apply registry.toml --owner platform --secrets-out secrets",
+    "apply registry.toml --owner platform --json",
+    "apply registry.toml --dry-run",
+    "subject disable filed",
+    "subject disable filed --override",
+    "apply registry.toml --owner platform",
+    "apply wrong.toml",
+    "apply wrong.toml --json",
+    "apply fewer.toml --owner platform --prune --dry-run",
+    "apply fewer.toml --owner platform --prune",
+    "export",
+    "export --json",
+];
+
+/// Of the second one the last subject is left.
+const FILES: [(&str, &str); 3] = [
+    (
+        "registry.toml",
+        r#"
+[[client]]
+client_id = "filed-client"
+token_endpoint_auth_method = "client_secret_basic"
+secret = "make"
+scope = "read"
+
+[[subject]]
+id = "filed"
+
+[[subject]]
+id = "kept"
+"#,
+    ),
+    ("fewer.toml", "[[subject]]\nid = \"kept\"\n"),
+    (
+        "wrong.toml",
+        "[[client]]\nclient_id = \"~x\"\ncolor = 1\n\n[[subject]]\nenabled = 7\n",
+    ),
 ];
 
 /// Makes what the commands need.
@@ -134,6 +175,9 @@ fn furnish(server: &Server, directory: &Path) {
     server.ok(&["subject", "create", "biIling"]);
     let public = format!(r#"{{"keys":[{}]}}"#, PUBLIC.join(","));
     fs::write(directory.join("keys.json"), public).expect("a file");
+    for (name, text) in FILES {
+        fs::write(directory.join(name), text).expect("a file");
+    }
     let key = Key::generate(Algorithm::Es256);
     let issuer = json!({"keys": [key.public_jwk(&[("kid", "i".into())])]});
     let file = server.directory().join("idp.json");

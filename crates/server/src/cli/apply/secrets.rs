@@ -40,7 +40,10 @@ impl SecretFiles {
             client.get("secret").is_some() && client["client_id"].as_str().is_some_and(is_new)
         };
         match resources.of(Kind::Client).iter().find(makes) {
-            Some(client) => made_directory(directory, &client["client_id"]).map(drop),
+            Some(client) => {
+                let id = client["client_id"].as_str().unwrap_or_default();
+                made_directory(directory, id).map(drop)
+            }
             None => Ok(()),
         }
     }
