@@ -83,10 +83,16 @@ pub trait Document: Serialize + DeserializeOwned {
     }
 }
 
-fn problem(error: &serde_json::Error) -> String {
+/// What was expected, without what was there: that may be a secret in the wrong place.
+pub fn problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.starts_with("unknown field") {
-        true => "unknown; leave it out".to_owned(),
+    let quotes = ["invalid type: ", "invalid value: ", "unknown variant "];
+    match quotes.iter().any(|quote| text.starts_with(quote)) {
+        _ if text.starts_with("unknown field") => "unknown; leave it out".to_owned(),
+        true => match text.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("expected {expected}"),
+            None => "is of another type or value than is expected here".to_owned(),
+        },
         false => text,
     }
 }

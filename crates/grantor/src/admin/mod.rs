@@ -45,7 +45,7 @@ pub use clients::{
 };
 pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
 pub use difference::{Difference, Updated};
-pub use document::{Document, Patch, time_text};
+pub use document::{Document, Patch, problem, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};
 pub use error::{Conflict, Error, Fault, Named};
 pub use gate::{Expected, Gate, Ports, Rights};

@@ -10,7 +10,7 @@ use grantor::{
         SigningKeys, Statistics, Subjects, TrustStores, Trusts,
     },
     clock::{Clock as _, SystemClock, UnixTime},
-    registry::{Action, Actor, ChangeRecord, Role, Way},
+    registry::{Action, Actor, ChangeRecord, Denial, Role, Way},
     server::{AuthorizationServer, BuildError},
     storage::{Registries as _, StoreError},
     types::{Name, SubjectId},
@@ -74,6 +74,42 @@ impl Administration {
     /// The caller of the API.
     pub fn caller(&self) -> Option<&Me> {
         self.caller.as_ref()
+    }
+
+    /// Succeeds if the caller still has the role that the request came with (law 4).
+    ///
+    /// # Errors
+    /// [`Denial::NeedsOwner`] or [`Denial::NeedsEditor`], [`Error::Store`]
+    pub async fn check_caller(&self) -> Result<(), Error> {
+        let Some(Me {
+            client: Some(client),
+            subject,
+            role,
+            ..
+        }) = &self.caller
+        else {
+            return Ok(());
+        };
+        let registered = self.gate.clients().get(client).await?;
+        let of_client = registered
+            .filter(|client| client.metadata().enabled)
+            .and_then(|client| Role::of_scope(&client.metadata().scope));
+        let of_subject = match subject {
+            Some(subject) => self
+                .gate
+                .operators()
+                .get(subject)
+                .await?
+                .map(|one| one.role),
+            None => Some(Role::Owner),
+        };
+        match of_client.min(of_subject) >= Some(*role) {
+            true => Ok(()),
+            false => Err(Error::Denied(Denial::NeedsEditor {
+                kind: "client",
+                name: client.to_string(),
+            })),
+        }
     }
 
     /// The same, for what files of this owner say.

@@ -20,7 +20,9 @@ impl Operation for ListAudiences {
         "/statistics/audiences",
         "list_audiences",
         "Count, from the decisions that are kept, which audience each client put into its authentication JWT",
-    );
+    )
+    .long()
+    .sparingly();
 
     async fn run(admin: &Administration, _: Input<Self>) -> Result<Answered<Self::Answer>, Error> {
         let (clients, issuer) = (admin.gate().clients(), &admin.terms().issuer);

@@ -1,7 +1,7 @@
 //! Operations of files: apply and export.
 
 use grantor::{
-    admin::{Error, Fault, Plan, PlanRequest, Registrations},
+    admin::{Error, Fault, Kind, Plan, PlanRequest, Registrations, problem},
     credential::{Credential, KeyFile},
     jose::json::{self, Object, Value},
     storage::Cursor,
@@ -86,6 +86,8 @@ impl Operation for Apply {
                 (planned.plan, Vec::new())
             }
             false => {
+                // A plan takes its time: whoever was disabled meanwhile changes nothing.
+                admin.check_caller().await?;
                 let outcome = plans.apply(planned, admin.actor()).await?;
                 let secrets = outcome.key_files.iter().filter_map(MadeSecret::of);
                 (outcome.plan, secrets.collect())
@@ -101,6 +103,8 @@ impl Operation for Apply {
     }
 }
 
+/// Most documents in a request, so that the answer comes in time and others have their turn.
+const MOST: usize = 20_000;
 /// The member with the documents.
 const RESOURCES: &str = "resources";
 
@@ -116,7 +120,7 @@ impl Content for PlanRequest {
         })?;
         let resources = object.remove(RESOURCES).unwrap_or_else(|| json!({}));
         let mut request: Self = serde_json::from_value(Value::Object(object)).map_err(|error| {
-            Problem::at_fault(Slug::Invalid, vec![Fault::of_all(error.to_string())])
+            Problem::at_fault(Slug::Invalid, vec![Fault::of_all(problem(&error))])
         })?;
         request.resources = match resources {
             Value::Object(resources) => Registrations::read(resources)
@@ -126,6 +130,15 @@ impl Content for PlanRequest {
                 return Err(Problem::at_fault(Slug::Invalid, vec![fault]));
             }
         };
+        let count: usize = Kind::ALL
+            .map(|kind| request.resources.of(kind).len())
+            .iter()
+            .sum();
+        if count > MOST {
+            let detail = format!("{count} documents; send at most {MOST} at once");
+            let fault = Fault::new(RESOURCES, detail);
+            return Err(Problem::at_fault(Slug::Invalid, vec![fault]));
+        }
         Ok(request)
     }
 

@@ -234,6 +234,9 @@ impl Slug {
     }
 }
 
+/// Most faults that are told at once.
+const MOST_FAULTS: usize = 100;
+
 /// A problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -281,8 +284,13 @@ impl Problem {
         }
     }
 
-    /// These members are at fault.
-    pub fn at_fault(slug: Slug, errors: Vec<Fault>) -> Self {
+    /// These members are at fault. Of very many the first are told.
+    pub fn at_fault(slug: Slug, mut errors: Vec<Fault>) -> Self {
+        let more = errors.len().saturating_sub(MOST_FAULTS);
+        errors.truncate(MOST_FAULTS);
+        if more > 0 {
+            errors.push(Fault::of_all(format!("{more} more")));
+        }
         let texts: Vec<_> = errors.iter().map(Fault::to_string).collect();
         Self {
             errors,
@@ -374,5 +382,20 @@ fn kind_of(named: &Named) -> &'static str {
         Named::Trust(_) | Named::FederatedSubject(..) => "trust",
         Named::Template(_) => "template",
         _ => "resource",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m009_of_very_many_faults_the_first_are_told() {
+        let faults = |count: usize| vec![Fault::new("scope", "is no scope"); count];
+        let told = |count| Problem::at_fault(Slug::Invalid, faults(count));
+        assert_eq!(told(MOST_FAULTS).errors, faults(MOST_FAULTS));
+        let many = told(1_000_000);
+        assert_eq!(many.errors.len(), MOST_FAULTS + 1);
+        assert!(many.detail.ends_with("999900 more"), "{}", many.detail);
     }
 }

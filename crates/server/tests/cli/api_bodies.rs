@@ -143,6 +143,31 @@ fn m009_ma09_what_is_no_object_too_long_or_too_deep_is_refused_and_not_echoed() 
         );
         assert!(!refused.body.contains("secret-of-mine"), "{}", refused.body);
     }
+    for (path, body) in [
+        (
+            "/clients",
+            r#"{"client_id":"a","token_endpoint_auth_method":"none","secrets":"secret-of-mine"}"#,
+        ),
+        (
+            "/clients",
+            r#"{"client_id":"a","token_endpoint_auth_method":"none","consent":"secret-of-mine"}"#,
+        ),
+        (
+            "/clients",
+            r#"{"client_id":"a","token_endpoint_auth_method":"none","trust":"secret-of-mine"}"#,
+        ),
+        ("/apply", r#"{"resources":{},"prune":"secret-of-mine"}"#),
+        (
+            "/apply",
+            r#"{"resources":{"client":[{"client_id":"a","keys":"secret-of-mine"}]}}"#,
+        ),
+    ] {
+        let refused = send(&operator, "POST", path, body);
+        assert_eq!(refused.status, 422, "{body}: {}", refused.body);
+        assert!(!refused.body.contains("secret-of-mine"), "{}", refused.body);
+    }
+    let kept = server.ok(&["decisions", "list", "--json"]);
+    assert!(!kept.contains("secret-of-mine"), "{kept}");
     let long = |length: usize| {
         let frame = json!({"id": "a", "x": ""}).to_string().len();
         json!({"id": "a", "x": "y".repeat(length - frame)}).to_string()

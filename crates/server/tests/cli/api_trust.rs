@@ -565,6 +565,12 @@ fn m030_m166_explanations_have_a_budget_of_their_own_and_keys_are_those_that_wer
     // A test fetches, as a request does. It tells a reader what it tells an owner.
     let without_clock = |mut told: Value| {
         told["explanation"]["clock"] = Value::Null;
+        let checks = told["explanation"]["checks"].as_array_mut();
+        for check in checks.expect("rows") {
+            if ["exp", "iat"].contains(&check["rule"].as_str().unwrap_or_default()) {
+                check["got"] = Value::Null;
+            }
+        }
         told
     };
     for path in ["/test", "/issuers/near/test", "/trusts/ci/test"] {

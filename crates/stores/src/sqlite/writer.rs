@@ -652,13 +652,17 @@ mod tests {
         let options = Options::default();
         let store = SqliteStore::open(directory.path(), &options).expect("the store opens");
         let (release, released) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = std::sync::mpsc::channel::<()>();
         let waits: Work = Box::new(move |_, _| {
+            begin.send(()).expect("the test waits");
             let _ = released.recv();
             Box::new(|_| ())
         });
-        for job in [waits, panics] {
-            store.0.writer.send(Job::Work(job)).expect("room");
-        }
+        let send = |job| store.0.writer.send(Job::Work(job)).expect("room");
+        send(waits);
+        // Its group is full: what comes now is in the next.
+        begun.recv().expect("the writer begins");
+        send(panics);
         let now = SystemClock.now();
         let uses = [ReplayKey::new("issuer", "1").until(now.plus(Duration::from_secs(60)))];
         let alice = SubjectId::parse("alice").expect("a subject id");

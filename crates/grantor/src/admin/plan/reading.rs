@@ -61,6 +61,9 @@ impl Documents {
     fn of_kind<R: Filed>(&mut self, registrations: &Registrations) -> Vec<Item<R>> {
         let (mut items, mut names) = (Vec::new(), HashSet::new());
         for (place, value) in registrations.of(R::KIND).iter().enumerate() {
+            if self.faults.len() > MOST_FAULTS {
+                break;
+            }
             let (item, faults) = read_one::<R>(place, value);
             let at = pointer(R::KIND, place);
             self.faults
@@ -80,6 +83,9 @@ impl Documents {
         items
     }
 }
+
+/// With more faults than this nothing more is read: a file of another kind has millions.
+const MOST_FAULTS: usize = 1000;
 
 /// The place of a document.
 pub(super) fn pointer(kind: Kind, place: usize) -> String {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use grantor::{
-    admin::{ClientDocument, Fault, FederatedSub, NewClient, NewFederatedClient, PinDocument},
+    admin::{
+        ClientDocument, Fault, FederatedSub, NewClient, NewFederatedClient, PinDocument, problem,
+    },
     jose::{
         Algorithm,
         json::{Object, Value},
@@ -107,7 +109,7 @@ impl Content for ClientBody {
         let lifetimes = [KEY_LIFETIME, SECRET_LIFETIME].map(|member| seconds(member, take(member)));
         let trust = take(TRUST).map(|trust| {
             let trust = serde_json::from_value(trust);
-            trust.map_err(|error| Fault::new(TRUST, error.to_string()))
+            trust.map_err(|error| Fault::new(TRUST, problem(&error)))
         });
         let mut keep =
             |result: Result<_, Vec<Fault>>| result.map_err(|more| faults.extend(more)).ok();

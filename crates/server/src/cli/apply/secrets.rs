@@ -34,7 +34,7 @@ impl SecretFiles {
         let is_new = |id: &str| {
             let step = |step: &&Step| step.resource == Kind::Client && step.name == id;
             let step = plan.steps.iter().find(step);
-            step.is_some_and(|step| step.action == Action::Create)
+            step.is_some_and(|step| step.action != Action::Same)
         };
         let makes = |client: &&Value| {
             client.get("secret").is_some() && client["client_id"].as_str().is_some_and(is_new)
@@ -42,7 +42,8 @@ impl SecretFiles {
         match resources.of(Kind::Client).iter().find(makes) {
             Some(client) => {
                 let id = client["client_id"].as_str().unwrap_or_default();
-                made_directory(directory, id).map(drop)
+                let directory = made_directory(directory, id)?;
+                check_free(directory, resources.of(Kind::Client).iter().filter(makes))
             }
             None => Ok(()),
         }
@@ -110,6 +111,23 @@ impl SecretFiles {
             }
         }
     }
+}
+
+/// No file is in the way of those that are to be written.
+fn check_free<'a>(
+    directory: &Path,
+    clients: impl Iterator<Item = &'a Value>,
+) -> Result<(), Failure> {
+    for client in clients {
+        let id = client["client_id"].as_str().unwrap_or_default();
+        let path = ClientId::parse(id).map(|id| directory.join(key_file_name(&id)));
+        if let Ok(path) = path
+            && path.exists()
+        {
+            return Err(wrong(&format_args!("{} exists already", path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// The directory, which is made if it is not there.
