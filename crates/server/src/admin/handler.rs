@@ -1,6 +1,6 @@
 //! Operations behind one face, so that there can be a table of them.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use grantor::{
 };
 use http::Response;
 use schemars::SchemaGenerator;
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::{runtime::Handle, task::spawn_blocking, time::timeout};
 
 use super::{
     Api, Content, Input, Me, Operation, Problem, Query, Route, Segments, Slug, answer::Rejected,
@@ -87,6 +87,9 @@ impl<O: Operation> Handler for Handles<O> {
     }
 }
 
+/// How long anything may take: then others have their turn.
+const LONGEST: Duration = Duration::from_secs(14);
+
 /// Does what takes its time on a thread where no token waits for it.
 async fn apart<O: Operation>(api: Arc<Api>, asked: Asked) -> Result<Response<Body>, Rejected> {
     let broken = || Problem::plain(Slug::Broken);
@@ -95,9 +98,15 @@ async fn apart<O: Operation>(api: Arc<Api>, asked: Asked) -> Result<Response<Bod
     let here = Handle::current();
     let work = move || {
         let _turn = turn;
-        here.block_on(done::<O>(&api, asked))
+        here.block_on(async { timeout(LONGEST, done::<O>(&api, asked)).await })
     };
-    spawn_blocking(work).await.map_err(|_| broken())?
+    let done = spawn_blocking(work).await.map_err(|_| broken())?;
+    done.map_err(|_| {
+        Problem::new(
+            Slug::Busy,
+            "it took too long, and may have been done: look, then repeat",
+        )
+    })?
 }
 
 async fn done<O: Operation>(api: &Api, asked: Asked) -> Result<Response<Body>, Rejected> {

@@ -10,6 +10,7 @@ use grantor::{
     jose::SkippedKey,
     keys::KeyReport,
     registry::TrustedIssuer,
+    storage::Change,
     types::{IssuerId, Name},
 };
 use schemars::JsonSchema;
@@ -317,6 +318,9 @@ impl Operation for RefreshIssuer {
         if issuer.keys.uploaded().is_some() {
             return Err(Error::Conflict(Conflict::KeysUploaded(iss)));
         }
+        // Who may not change the issuer has nothing fetched for it either.
+        let same = Change::Replace(TrustedIssuer::clone(&issuer));
+        admin.gate().may_apply(vec![same.into()]).await?;
         let found = Fetched::new(&admin.config).report(&issuer).await;
         let found = found
             .map_err(|problem| Error::Conflict(Conflict::NotRefreshed(iss.clone(), problem)))?;

@@ -19,7 +19,7 @@ use super::{
 pub struct Apply;
 
 /// What was done, or would be.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     /// The plan.
     pub plan: Plan,
@@ -27,15 +27,15 @@ pub struct Applied {
     pub applied: bool,
     /// The secrets that were made, which are nowhere else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secrets: Vec<MadeSecret>,
+    pub secrets: Vec<SecretOfFile>,
     /// What the operator should know.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
-/// The secret of a client.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct MadeSecret {
+/// The secret of a client that files made. Nothing shows it, but the one answer.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct SecretOfFile {
     /// Whose it is.
     pub client_id: ClientId,
     /// How the client authenticates with it.
@@ -44,7 +44,7 @@ pub struct MadeSecret {
     pub client_secret: String,
 }
 
-impl MadeSecret {
+impl SecretOfFile {
     fn of(file: &KeyFile) -> Option<Self> {
         let Credential::Secret(secret) = &file.credential else {
             return None;
@@ -89,7 +89,7 @@ impl Operation for Apply {
                 // A plan takes its time: whoever was disabled meanwhile changes nothing.
                 admin.check_caller().await?;
                 let outcome = plans.apply(planned, admin.actor()).await?;
-                let secrets = outcome.key_files.iter().filter_map(MadeSecret::of);
+                let secrets = outcome.key_files.iter().filter_map(SecretOfFile::of);
                 (outcome.plan, secrets.collect())
             }
         };

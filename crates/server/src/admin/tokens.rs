@@ -63,7 +63,8 @@ impl Operation for ListTokens {
         "list_tokens",
         "List what is stored of tokens, the newest first; of access tokens that are JWTs nothing is",
     )
-    .long();
+    .long()
+    .sparingly();
 
     async fn run(
         admin: &Administration,

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::admin::{
     Administration, Input, Remote, RemoteError, Slug,
-    plan::{self as operations, Applied, MadeSecret},
+    plan::{self as operations, Applied, SecretOfFile},
 };
 
 /// Register what files say, and change what differs
@@ -197,7 +197,7 @@ impl There<'_> {
     }
 
     /// The key file of a client whose secret was made there.
-    fn key_file(&self, made: MadeSecret) -> KeyFile {
+    fn key_file(&self, made: SecretOfFile) -> KeyFile {
         let secret = Credential::Secret(made.client_secret.into());
         let method = made.token_endpoint_auth_method;
         KeyFile::new(&self.issuer, made.client_id, method, secret)

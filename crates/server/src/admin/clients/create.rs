@@ -17,7 +17,7 @@ use crate::admin::{
 pub struct CreateClient;
 
 /// A client that was registered.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct MadeClient {
     /// As it is registered.
     pub client: ClientDocument,

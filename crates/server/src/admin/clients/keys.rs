@@ -55,7 +55,7 @@ impl Operation for ListKeys {
 pub struct AddKeys;
 
 /// Keys that were added.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct AddedKeys {
     /// Their names: `kid`, or else the thumbprint.
     pub added: Vec<String>,

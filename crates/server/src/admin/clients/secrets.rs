@@ -39,7 +39,7 @@ pub trait TwoSteps: Operation {
 pub struct MakeSecret;
 
 /// A secret that was made.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct MadeSecret {
     /// The client as it is registered now.
     pub client: ClientDocument,

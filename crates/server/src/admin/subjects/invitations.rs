@@ -55,7 +55,7 @@ impl InvitationBody {
 }
 
 /// An invitation that was made.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct MadeInvitation {
     /// Who is invited.
     pub subject: SubjectId,
