@@ -41,8 +41,8 @@ impl AuthorizationServer {
     }
 
     /// Finds the access token that this text is, if and only if it is in force: see
-    /// [`Context::access_token`]. For an API in the same process, which then compares
-    /// [`AccessToken::audience`] with its own name.
+    /// [`Context::access_token`](super::Context::access_token). For an API in the same process, which
+    /// then compares [`AccessToken::audience`] with its own name.
     ///
     /// # Errors
     /// [`StoreError`] if a store fails: then nobody is let in.
