@@ -7,7 +7,7 @@ use std::{
 
 use grantor::{
     admin::{Gate, Ports, Rights},
-    registry::{ChangeRecord, Client, Operator, Password, Permission, ScopeText},
+    registry::{ChangeRecord, Operator, Password, Permission, ScopeText},
     server::{Seals, TokenIds},
     storage::{
         Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, Log, PermissionSource,
@@ -28,7 +28,6 @@ pub struct Backend {
     pub subject_source: Arc<dyn SubjectSource>,
     pub permission_source: Arc<dyn PermissionSource>,
     pub issuer_source: Arc<dyn IssuerSource>,
-    clients: Arc<dyn Registry<Client>>,
     pub permissions: Arc<dyn Registry<Permission>>,
     pub subject_permissions: Arc<dyn SubjectPermissions>,
     pub passwords: Arc<dyn Registry<Password>>,
@@ -95,7 +94,6 @@ impl Backend {
             subject_source: store.clone(),
             permission_source: store.clone(),
             issuer_source: store.clone(),
-            clients: store.clone(),
             permissions: store.clone(),
             subject_permissions: store.clone(),
             passwords: store.clone(),
@@ -125,11 +123,6 @@ impl Backend {
     /// All registries, for an actor with these rights.
     pub fn gate(&self, rights: Rights) -> Gate {
         Gate::new(self.ports.clone(), rights)
-    }
-
-    /// The clients.
-    pub fn clients(&self) -> &dyn Registry<Client> {
-        &*self.clients
     }
 
     /// Makes the `jti` of access tokens as every process with this store does.

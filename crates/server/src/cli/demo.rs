@@ -1,16 +1,15 @@
 //! `grantor demo`: the main job end to end, on real parts: a database on disk, HTTP on loopback, a
 //! client with a key of its own.
 
-use std::{env, io, net::SocketAddr, path::Path, time::Duration};
+use std::{env, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use ::http::{Request, StatusCode, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use clap::Args;
 use grantor::{
-    admin::{ClientDocument, NewClient},
+    admin::{ClientDocument, NewClient, Rights},
     assertion::Usage,
-    clock::Clock as _,
     credential::Credential,
     jose::{Algorithm, Claims, Jwk, Unverified, VerificationKey, base64url_decode},
     remote::{Fetch as _, HttpFetch},
@@ -23,12 +22,14 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::{
-    Administered, CLOCK, Failure, Global, Output,
+    Failure, Global, Output,
     assertion::sign,
     credential::{BareKey, ClientCredential},
+    local_user,
     serve::stop_signal,
 };
 use crate::{
+    admin::Administration,
     app,
     backend::Place,
     config::{Config, Environment, LogFormat, Overrides},
@@ -73,14 +74,14 @@ impl Demo {
     async fn show(
         &self,
         output: Output,
-        admin: &Administered,
+        admin: &Administration,
         directory: &Path,
     ) -> Result<(), Failure> {
         let key_path = &directory.join("billing.json");
         let show = Show {
             output,
             http: HttpFetch::new().map_err(Failure::failed)?,
-            issuer: admin.terms.issuer.clone(),
+            issuer: admin.terms().issuer.clone(),
         };
         let replay = show.main_job(admin, key_path).await?;
         if !self.once {
@@ -106,7 +107,7 @@ async fn bind(address: SocketAddr) -> io::Result<Listener> {
 
 /// A server, and what is done with its registry.
 struct Running {
-    admin: Administered,
+    admin: Administration,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<io::Result<()>>,
 }
@@ -147,7 +148,7 @@ impl Running {
                 metrics,
                 stopped,
             )),
-            admin: Administered::new(&config, store),
+            admin: Administration::new(Arc::new(config), store, Rights::local(), local_user()),
             stop,
         })
     }
@@ -168,7 +169,7 @@ struct Show {
 
 impl Show {
     /// Answers the id of the decision about the replay.
-    async fn main_job(&self, admin: &Administered, key_path: &Path) -> Result<String, Failure> {
+    async fn main_job(&self, admin: &Administration, key_path: &Path) -> Result<String, Failure> {
         let api_secret = register(admin, key_path).await?;
         self.step(
             1,
@@ -336,7 +337,7 @@ impl Show {
 
 /// Registers the client of the demo, writes its key file, and registers an API that may introspect.
 /// Answers the API's secret.
-async fn register(admin: &Administered, key_path: &Path) -> Result<Zeroizing<String>, Failure> {
+async fn register(admin: &Administration, key_path: &Path) -> Result<Zeroizing<String>, Failure> {
     let client = |id, method| {
         let id = ClientId::parse(id).map_err(Failure::failed)?;
         Ok::<_, Failure>(NewClient::new(ClientDocument::new(id, method)))
@@ -345,14 +346,14 @@ async fn register(admin: &Administered, key_path: &Path) -> Result<Zeroizing<Str
     let scope = Scope::parse("invoices:read invoices:write");
     billing.document.scope = scope.map_err(Failure::failed)?;
     billing.generate = Some(Algorithm::Es256);
-    let mut billing = billing.prepare(&admin.terms, CLOCK.now())?;
+    let mut billing = billing.prepare(admin.terms(), admin.now())?;
     if let Some(file) = billing.key_file.take() {
         file.write_new(key_path).map_err(Failure::failed)?;
     }
     admin.clients().make(billing, admin.actor()).await?;
 
     let api = client("reports-api", AuthMethod::CLIENT_SECRET_BASIC)?;
-    let mut api = api.prepare(&admin.terms, CLOCK.now())?;
+    let mut api = api.prepare(admin.terms(), admin.now())?;
     let made = api.key_file.take().map(|file| file.credential);
     let Some(Credential::Secret(secret)) = made else {
         return Err(Failure::failed("no secret was made"));

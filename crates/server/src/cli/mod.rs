@@ -42,8 +42,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use grantor::{
-    admin::{Clients, Rights, ServerTerms},
-    clock::{Clock as _, SystemClock},
+    admin::{Rights, ServerTerms},
     registry::{Actor, Way, Who},
 };
 use grantor_stores::sqlite::{Create, OpenError, Upkeep};
@@ -54,7 +53,7 @@ pub use output::Output;
 
 use self::connection::Connection;
 use crate::{
-    admin::Administration,
+    admin::{Administration, CLOCK, terms},
     backend::{Backend, Place},
     config::{Config, Environment, LogFormat, Overrides},
     telemetry,
@@ -376,7 +375,7 @@ impl Global {
 
     /// What is done there.
     fn administration(&self, config: Config, store: Backend) -> Administration {
-        let mut actor = Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command);
+        let mut actor = local_user();
         actor.reason.clone_from(&self.reason);
         let rights = match self.overrides {
             true => Rights::local().overriding(),
@@ -443,42 +442,9 @@ impl Global {
     }
 }
 
-/// What commands do with the registry of a store, for the server of a configuration.
-struct Administered {
-    store: Backend,
-    terms: ServerTerms,
-    actor: Actor,
-}
-
-impl Administered {
-    fn new(config: &Config, store: Backend) -> Self {
-        Self {
-            store,
-            terms: terms(config),
-            actor: Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command),
-        }
-    }
-
-    /// The actor of what the command changes: the user who runs it.
-    fn actor(&self) -> &Actor {
-        &self.actor
-    }
-
-    fn clients(&self) -> Clients<'_> {
-        Clients::new(self.store.clients(), &self.terms, CLOCK.now())
-    }
-}
-
-/// The server of this configuration, as operators meet it.
-fn terms(config: &Config) -> ServerTerms {
-    let mut terms = ServerTerms::new(config.issuer.clone());
-    terms.profile = config.assertion.profile;
-    terms
-        .assertion_algorithms
-        .clone_from(&config.assertion.algorithms);
-    terms.signing_algorithm = config.token.signing_algorithm;
-    terms.longest_token = config.token.lifetime + config.assertion.leeway;
-    terms
+/// The actor of what a command changes: the user who runs it.
+fn local_user() -> Actor {
+    Actor::new(Who::LocalUser(getuid().as_raw()), Way::Command)
 }
 
 /// A master key that is missing or wrong is a wrong file.
@@ -488,6 +454,3 @@ fn unopened(error: OpenError) -> Failure {
         error => Failure::failed(error),
     }
 }
-
-/// The one clock of the commands.
-const CLOCK: SystemClock = SystemClock;
