@@ -97,6 +97,7 @@ impl Logged for ChangeRecord {
 
 /// Which changes are asked for: those that are all of what is set here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChangeFilter {
@@ -114,9 +115,11 @@ pub struct ChangeFilter {
     pub name: Option<String>,
     /// Only those not older than this.
     #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub since: Option<UnixTime>,
     /// Only those older than this.
     #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub until: Option<UnixTime>,
 }
 
@@ -140,6 +143,7 @@ fn is_within(at: UnixTime, since: Option<UnixTime>, until: Option<UnixTime>) -> 
 
 /// Which decisions are asked for: those that are all of what is set here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DecisionFilter {
@@ -172,9 +176,11 @@ pub struct DecisionFilter {
     pub endpoint: Option<String>,
     /// Only those not older than this.
     #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub since: Option<UnixTime>,
     /// Only those older than this.
     #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub until: Option<UnixTime>,
 }
 

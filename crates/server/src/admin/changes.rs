@@ -2,55 +2,21 @@
 
 use grantor::{
     admin::{ChangeDocument, Error},
-    clock::{UnixTime, rfc3339},
     storage::ChangeFilter,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{Administration, Answered, Input, NoQuery, Operation, Recorded, Route, records};
 
 /// Lists changes.
 pub struct ListChanges;
 
-/// Which changes are listed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChangeQuery {
-    /// Only those of this actor, such as `operator anna`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: Option<String>,
-    /// Only those of resources of this kind.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resource: Option<String>,
-    /// Only those of resources of this name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Only those not older than this (RFC 3339).
-    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub since: Option<UnixTime>,
-    /// Begins so that this many are left; without `after` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last: Option<u32>,
-}
-
-impl ChangeQuery {
-    fn filter(self) -> ChangeFilter {
-        let mut filter = ChangeFilter::default();
-        (filter.actor, filter.resource, filter.name) = (self.actor, self.resource, self.name);
-        filter.since = self.since;
-        filter
-    }
-}
-
 impl Operation for ListChanges {
     type Path = ();
-    type Query = ChangeQuery;
+    type Query = ChangeFilter;
     type Body = ();
     type Answer = Recorded<ChangeDocument>;
 
-    const ROUTE: Route = Route::list(
+    const ROUTE: Route = Route::records(
         "/changes",
         "list_changes",
         "List changes, oldest first: the newest, or those behind a place; `next` follows them",
@@ -61,9 +27,9 @@ impl Operation for ListChanges {
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
         let Input { query, portion, .. } = input;
-        let start = records::start(&portion, query.last);
+        let start = records::start(&portion);
         let page = admin.changes();
-        let page = page.page(&query.filter(), start, portion.limit).await?;
+        let page = page.page(&query, start, portion.limit).await?;
         Ok(Recorded::new(page.changes, page.count, &page.next).into())
     }
 }

@@ -3,7 +3,6 @@
 use grantor::{
     admin::{DecisionDocument, Error},
     assertion::Usage,
-    clock::{UnixTime, rfc3339},
     server::{Decision, Outcome},
     storage::DecisionFilter,
     types::{GrantType, Name, Shown},
@@ -18,69 +17,13 @@ use super::{
 /// Lists decisions.
 pub struct ListDecisions;
 
-/// Which decisions are listed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct DecisionQuery {
-    /// Only those refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<bool>,
-    /// Only the one with this id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Only those of this party: the client, else the claimed client or issuer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub party: Option<String>,
-    /// Only those refused for this rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Only those of this client: the one that authenticated, else the one that was claimed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-    /// Only those of this issuer: by its name where it signed, or by the `iss` that was claimed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
-    /// Only those of this trust.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trust: Option<String>,
-    /// Only those about this subject.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Only those of this endpoint.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// Only those not older than this (RFC 3339).
-    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub since: Option<UnixTime>,
-    /// Only those older than this (RFC 3339).
-    #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub until: Option<UnixTime>,
-    /// Begins so that this many are left; without `after` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last: Option<u32>,
-}
-
-impl DecisionQuery {
-    fn filter(self) -> DecisionFilter {
-        let mut filter = DecisionFilter::default();
-        filter.refused = self.refused.unwrap_or_default();
-        (filter.id, filter.party, filter.rule) = (self.id, self.party, self.rule);
-        (filter.client, filter.issuer, filter.trust) = (self.client, self.issuer, self.trust);
-        (filter.subject, filter.endpoint) = (self.subject, self.endpoint);
-        (filter.since, filter.until) = (self.since, self.until);
-        filter
-    }
-}
-
 impl Operation for ListDecisions {
     type Path = ();
-    type Query = DecisionQuery;
+    type Query = DecisionFilter;
     type Body = ();
     type Answer = Recorded<Kept>;
 
-    const ROUTE: Route = Route::list(
+    const ROUTE: Route = Route::records(
         "/decisions",
         "list_decisions",
         "List decisions, oldest first: the newest, or those behind a place; `next` follows them",
@@ -91,9 +34,9 @@ impl Operation for ListDecisions {
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
         let Input { query, portion, .. } = input;
-        let start = records::start(&portion, query.last);
+        let start = records::start(&portion);
         let page = admin.decisions();
-        let page = page.page(&query.filter(), start, portion.limit).await?;
+        let page = page.page(&query, start, portion.limit).await?;
         let items = page.decisions.into_iter().map(Kept).collect();
         Ok(Recorded::new(items, page.count, &page.next).into())
     }

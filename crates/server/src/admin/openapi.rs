@@ -119,6 +119,13 @@ fn operation(route: &Route, described: Described, problem: &Schema) -> Value {
         parameters.push(json!({"name": "after", "in": "query", "schema": after}));
         parameters.push(json!({"name": "limit", "in": "query", "schema": limit}));
     }
+    if route.is_record {
+        let last = json!({"type": "integer", "minimum": 0, "maximum": u32::MAX});
+        let description = "Begins so that this many are left; without `after` only.";
+        parameters.push(
+            json!({"name": "last", "in": "query", "description": description, "schema": last}),
+        );
+    }
     if route.is_change {
         let overrides = "Change what a file manages all the same.";
         parameters.push(json!({"name": "override", "in": "query", "description": overrides, "schema": {"type": "boolean"}}));

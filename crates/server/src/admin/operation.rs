@@ -92,6 +92,8 @@ pub struct Portion {
     pub after: Option<String>,
     /// At most so many.
     pub limit: u32,
+    /// Of records: so that this many are left, where it is behind no cursor.
+    pub last: Option<u32>,
 }
 
 impl Portion {
@@ -106,6 +108,7 @@ impl Default for Portion {
         Self {
             after: None,
             limit: Self::USUAL,
+            last: None,
         }
     }
 }
@@ -197,6 +200,8 @@ pub struct Route {
     pub success: StatusCode,
     /// Whether it answers in portions.
     pub is_list: bool,
+    /// Whether these are records, which may be read from the end.
+    pub is_record: bool,
     /// Whether it changes what is registered.
     pub is_change: bool,
     /// Whether it takes so long that tokens would wait for it.
@@ -221,6 +226,7 @@ impl Route {
             id,
             success: StatusCode::OK,
             is_list: false,
+            is_record: false,
             is_change: true,
             is_long: false,
             is_much_work: false,
@@ -240,6 +246,14 @@ impl Route {
         Self {
             is_list: true,
             ..Self::get(path, id, summary)
+        }
+    }
+
+    /// Shows records, in portions.
+    pub const fn records(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self {
+            is_record: true,
+            ..Self::list(path, id, summary)
         }
     }
 

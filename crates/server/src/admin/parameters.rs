@@ -37,6 +37,7 @@ pub struct Query<Q> {
 /// Where a cursor, a length and the word for managed resources stand.
 const AFTER: &str = "after";
 const LIMIT: &str = "limit";
+const LAST: &str = "last";
 const OVERRIDE: &str = "override";
 
 impl<Q: Parameters> Query<Q> {
@@ -55,6 +56,7 @@ impl<Q: Parameters> Query<Q> {
             }
             match &*name {
                 AFTER if route.is_list => portion.after = Some(value.into_owned()),
+                LAST if route.is_record => portion.last = Some(last(&value)?),
                 LIMIT if route.is_list => portion.limit = limit(&value)?,
                 OVERRIDE if route.is_change => overrides = truth(&value)?,
                 _ => {
@@ -77,10 +79,13 @@ impl<Q: Parameters> Query<Q> {
 pub fn written(parameters: &impl Parameters, portion: Option<&Portion>, overrides: bool) -> String {
     let own = serde_html_form::to_string(parameters).expect("parameters are pairs of texts");
     let mut query = form_urlencoded::Serializer::new(own);
-    if let Some(Portion { after, limit }) = portion {
+    if let Some(Portion { after, limit, last }) = portion {
         query.append_pair(LIMIT, &limit.to_string());
         if let Some(after) = after {
             query.append_pair(AFTER, after);
+        }
+        if let Some(last) = last {
+            query.append_pair(LAST, &last.to_string());
         }
     }
     if overrides {
@@ -94,6 +99,11 @@ fn limit(text: &str) -> Result<u32, Problem> {
     limit
         .filter(|limit| (1..=Portion::MOST).contains(limit))
         .ok_or_else(|| wrong(LIMIT, "is not between 1 and 200"))
+}
+
+fn last(text: &str) -> Result<u32, Problem> {
+    text.parse()
+        .map_err(|_| wrong(LAST, "is no whole number that fits"))
 }
 
 fn truth(text: &str) -> Result<bool, Problem> {
@@ -132,6 +142,7 @@ mod tests {
         let portion = Portion {
             after: Some("x+y".to_owned()),
             limit: 7,
+            last: None,
         };
         let text = written(&wanted, Some(&portion), false);
         let read = Query::<Wanted>::read(&text, LIST).expect("readable");
@@ -152,6 +163,7 @@ mod tests {
             "enabled=yes",
             "colour=red",
             "override=true",
+            "last=5",
         ] {
             let problem = Query::<Wanted>::read(wrong, LIST).expect_err(wrong);
             assert_eq!(problem.slug, Slug::Malformed, "{wrong}");

@@ -29,9 +29,9 @@ impl<T> Recorded<T> {
 }
 
 /// Where a part begins: behind its cursor, else with so many of the last.
-pub fn start(portion: &Portion, last: Option<u32>) -> Start {
+pub fn start(portion: &Portion) -> Start {
     match portion.cursor() {
         Some(after) => Start::After(after),
-        None => Start::Last(last.unwrap_or(portion.limit)),
+        None => Start::Last(portion.last.unwrap_or(portion.limit)),
     }
 }

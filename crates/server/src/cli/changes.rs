@@ -5,6 +5,7 @@ use grantor::{
     admin::{ChangeDocument, Difference},
     clock::UnixTime,
     registry::Action,
+    storage::ChangeFilter,
     types::escaped,
 };
 
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::admin::{
     Input,
-    changes::{ChangeQuery, ListChanges, ShowChange},
+    changes::{ListChanges, ShowChange},
 };
 
 /// Find out who changed what, when and why
@@ -76,18 +77,14 @@ pub struct Show {
 impl ChangesCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let server = &global.connect()?;
-        let reader = |filter| Reader::<ListChanges> {
-            server,
-            last,
-            filter,
-        };
+        let reader = |filter| Reader::<ListChanges> { server, filter };
         match self {
             Self::List(List {
                 filter,
                 since,
                 limit,
             }) => {
-                let mut filter = ChangeQuery::from(filter);
+                let mut filter = ChangeFilter::from(filter);
                 filter.since = since;
                 records::list(&reader(filter), limit, &COLUMNS, global).await
             }
@@ -102,26 +99,13 @@ impl ChangesCommand {
     }
 }
 
-fn last(filter: &ChangeQuery, last: Option<u32>) -> ChangeQuery {
-    ChangeQuery {
-        last,
-        ..filter.clone()
-    }
-}
-
-impl From<Filter> for ChangeQuery {
+impl From<Filter> for ChangeFilter {
     fn from(filter: Filter) -> Self {
-        let Filter {
-            resource,
-            name,
-            actor,
-        } = filter;
-        Self {
-            resource,
-            name,
-            actor,
-            ..Self::default()
-        }
+        let mut wanted = Self::default();
+        wanted.resource = filter.resource;
+        wanted.name = filter.name;
+        wanted.actor = filter.actor;
+        wanted
     }
 }
 

@@ -88,6 +88,7 @@ impl Connection {
                 portion: Portion {
                     after,
                     limit: Portion::MOST,
+                    last: None,
                 },
                 body: (),
             };

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use grantor::{
     clock::{Clock as _, UnixTime},
     server::Outcome,
+    storage::DecisionFilter,
     types::Scope,
 };
 
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::admin::{
     Input,
-    decisions::{DecisionQuery, Kept, ListDecisions, ShowDecision},
+    decisions::{Kept, ListDecisions, ShowDecision},
 };
 
 /// Find out why requests were granted or refused
@@ -100,11 +101,7 @@ impl DecisionsCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let server = &global.connect()?;
         let output = global.output();
-        let reader = |filter| Reader::<ListDecisions> {
-            server,
-            last,
-            filter,
-        };
+        let reader = |filter| Reader::<ListDecisions> { server, filter };
         match self {
             Self::List(List {
                 filter,
@@ -115,7 +112,7 @@ impl DecisionsCommand {
                 let since = since.map(|since| {
                     UnixTime::from_millis(CLOCK.now().millis() - since.as_millis() as i64)
                 });
-                let mut filter = DecisionQuery::from(filter);
+                let mut filter = DecisionFilter::from(filter);
                 (filter.since, filter.until) = (since, until);
                 records::list(&reader(filter), limit, &COLUMNS, global).await
             }
@@ -128,38 +125,14 @@ impl DecisionsCommand {
     }
 }
 
-fn last(filter: &DecisionQuery, last: Option<u32>) -> DecisionQuery {
-    DecisionQuery {
-        last,
-        ..filter.clone()
-    }
-}
-
-impl From<Filter> for DecisionQuery {
+impl From<Filter> for DecisionFilter {
     fn from(filter: Filter) -> Self {
-        let Filter {
-            refused,
-            id,
-            party,
-            rule,
-            client,
-            from,
-            trust,
-            subject,
-            endpoint,
-        } = filter;
-        Self {
-            refused: refused.then_some(true),
-            id,
-            party,
-            rule,
-            client,
-            issuer: from,
-            trust,
-            subject,
-            endpoint,
-            ..Self::default()
-        }
+        let mut wanted = Self::default();
+        wanted.refused = filter.refused;
+        (wanted.id, wanted.party, wanted.rule) = (filter.id, filter.party, filter.rule);
+        (wanted.client, wanted.issuer, wanted.trust) = (filter.client, filter.from, filter.trust);
+        (wanted.subject, wanted.endpoint) = (filter.subject, filter.endpoint);
+        wanted
     }
 }
 

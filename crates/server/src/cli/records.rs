@@ -15,14 +15,13 @@ const LOOK_ELSEWHERE_EVERY: Duration = Duration::from_secs(1);
 /// Where records are read: so many of the last, and then behind a place.
 pub struct Reader<'c, O: Operation> {
     pub server: &'c Connection,
-    /// The same question, about so many of the last.
-    pub last: fn(&O::Query, Option<u32>) -> O::Query,
     pub filter: O::Query,
 }
 
 impl<O, T> Reader<'_, O>
 where
     O: Operation<Path = (), Body = (), Answer = Recorded<T>>,
+    O::Query: Clone,
 {
     async fn read(&self, start: &Start) -> Result<Recorded<T>, Failure> {
         let (last, after) = match start {
@@ -32,10 +31,11 @@ where
         let portion = Portion {
             after,
             limit: Portion::MOST,
+            last,
         };
         let input = Input {
             path: (),
-            query: (self.last)(&self.filter, last),
+            query: self.filter.clone(),
             portion,
             body: (),
         };
@@ -70,6 +70,7 @@ pub async fn list<O, T: Serialize, const N: usize>(
 ) -> Result<(), Failure>
 where
     O: Operation<Path = (), Body = (), Answer = Recorded<T>>,
+    O::Query: Clone,
 {
     let mut start = Start::Last(limit);
     let mut printed = Printed {
@@ -100,6 +101,7 @@ pub async fn follow<O, T: Serialize, const N: usize>(
 ) -> Result<(), Failure>
 where
     O: Operation<Path = (), Body = (), Answer = Recorded<T>>,
+    O::Query: Clone,
 {
     let look_every = match reader.server {
         Connection::Here(_) => LOOK_EVERY,
