@@ -1,7 +1,7 @@
 //! The composition root: configuration in, server out. The one place that
 //! knows every part of it; which database it is, [`backend`](crate::backend) knows.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use grantor::{
     assertion::Lifetimes,
@@ -18,7 +18,7 @@ use crate::{
     config::{Config, OutgoingConfig, PersonConfig},
     metrics::Metrics,
     pages::{self, Desk, Registries, Site},
-    person::{Passwords, Sessions},
+    person::{Passwords, SessionKind, Sessions},
     throttle::{FailureThrottle, Thinned},
 };
 
@@ -93,10 +93,17 @@ fn build_server_with(
         .token_quota(config.limits.tokens)
         .throttle(FailureThrottle::new(&config.limits))
         .standard();
-    match &config.person {
-        Some(person) => pages::add(builder, desk(config, person, store)).build(),
-        None => builder.build(),
+    // They share the places of those whose password is looked at.
+    let passwords = Passwords::new();
+    let mut builder = pages::add_assets(builder);
+    if config.admin.is_some() {
+        let desk = console_desk(config, store, passwords.clone());
+        builder = pages::add_console(builder, Arc::new(desk));
     }
+    if let Some(person) = &config.person {
+        builder = pages::add(builder, desk(config, person, store, passwords));
+    }
+    builder.build()
 }
 
 /// The keys of issuers and clients that are fetched, and kept for other processes.
@@ -116,11 +123,37 @@ pub fn outgoing(config: &OutgoingConfig) -> Outgoing {
 }
 
 /// Where people sign in, and are asked.
-fn desk(config: &Config, person: &PersonConfig, store: &Backend) -> Desk {
+fn desk(
+    config: &Config,
+    person: &PersonConfig,
+    store: &Backend,
+    passwords: Passwords,
+) -> Desk {
     Desk {
+        kind: SessionKind::Person,
         site: Site::of(&config.issuer),
-        sessions: Sessions::new(person.session_idle, person.session_life),
-        passwords: Passwords::new(),
+        sessions: Sessions::new(
+            SessionKind::Person,
+            person.session_idle,
+            person.session_life,
+        ),
+        ..console_desk(config, store, passwords)
+    }
+}
+
+/// A session of the console ends when nothing was done in it for so long, and after this time in any
+/// case (M110).
+const CONSOLE_IDLE: Duration = Duration::from_secs(30 * 60);
+const CONSOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
+
+/// Where operators sign in.
+pub fn console_desk(config: &Config, store: &Backend, passwords: Passwords) -> Desk {
+    let admin = config.admin.as_ref();
+    Desk {
+        kind: SessionKind::Console,
+        site: Site::of_console(&config.issuer, admin.and_then(|admin| admin.url.as_deref())),
+        sessions: Sessions::new(SessionKind::Console, CONSOLE_IDLE, CONSOLE_LIFE),
+        passwords,
         registry: Registries {
             operators: store.operators.clone(),
             passwords: store.passwords.clone(),

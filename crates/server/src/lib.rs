@@ -7,6 +7,7 @@ mod app;
 mod backend;
 mod cli;
 mod config;
+mod console;
 pub mod http;
 mod key_access;
 mod metrics;

@@ -13,7 +13,7 @@ use http::{Extensions, HeaderMap, HeaderName, Method, Response, header, request:
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    AccessToken, Answer, Attempt, AuthorizationServer, Body, Decision, DecisionLog, Endpoint,
+    AccessToken, Answer, Attempt, AuthorizationServer, Body, Context, Decision, DecisionLog, Endpoint,
     FormError, Outcome, Refusal, Request, Route, Sender, answer,
     builder::Inner,
     endpoint::{BodyKind, Record, Registered},
@@ -38,6 +38,11 @@ impl AuthorizationServer {
     pub fn endpoint_name(&self, path: &str) -> Option<&'static str> {
         let registered = self.0.context.endpoints().at(path)?;
         Some(registered.route.name())
+    }
+
+    /// What stages and endpoints share, for another part of the program that answers beside them.
+    pub fn context(&self) -> &Context {
+        &self.0.context
     }
 
     /// Finds the access token that this text is, if and only if it is in force: see

@@ -48,4 +48,4 @@ pub use name::{Name, NotAName};
 pub use redirect_uri::{Homepage, HomepageError, RedirectUri, RedirectUriError};
 pub use rule::Rule;
 pub use scope::{Scope, ScopeError, ScopeToken};
-pub use shown::{Shown, escaped, escaped_json};
+pub use shown::{Shown, escaped, escaped_json, is_hidden};

@@ -180,9 +180,9 @@ fn push_escaped(shown: &mut String, each: char) {
     }
 }
 
-/// Control characters (C0, DEL, C1), those that turn the direction of text, separators of lines,
-/// and those without any width.
-fn is_hidden(each: char) -> bool {
+/// Whether a character hides or deceives: control characters (C0, DEL, C1), those that turn the
+/// direction of text, separators of lines, and those without any width.
+pub fn is_hidden(each: char) -> bool {
     // Most are ASCII.
     match each {
         ' '..='~' => false,

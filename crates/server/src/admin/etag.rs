@@ -7,8 +7,13 @@ use super::{Problem, Slug};
 
 /// The state of a resource.
 pub fn etag(revision: Revision) -> HeaderValue {
-    let text = format!("\"{}.{}\"", revision.number, revision.version);
+    let text = format!("\"{}\"", state_of(revision));
     HeaderValue::from_str(&text).expect("digits are visible")
+}
+
+/// The state of a resource, as a form has it: the opaque part of its tag.
+pub fn state_of(revision: Revision) -> String {
+    format!("{}.{}", revision.number, revision.version)
 }
 
 /// In which states the resource of a request may be. Tags are compared strongly: a weak one is that
@@ -27,7 +32,7 @@ pub fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
             return Ok(Expected::Present);
         }
         let tags = tags(text).ok_or_else(wrong)?;
-        states.extend(tags.into_iter().filter_map(revision));
+        states.extend(tags.into_iter().filter_map(revision_of));
     }
     Ok(match is_there {
         true => Expected::OneOf(states),
@@ -54,7 +59,8 @@ fn tags(list: &str) -> Option<Vec<&str>> {
     Some(tags)
 }
 
-fn revision(tag: &str) -> Option<Revision> {
+/// The state that [`state_of`] wrote.
+pub fn revision_of(tag: &str) -> Option<Revision> {
     let (number, version) = tag.split_once('.')?;
     let revision = Revision::new(number.parse().ok()?, version.parse().ok()?);
     // Numbers can be written in several ways, and a tag in one.

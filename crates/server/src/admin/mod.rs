@@ -54,7 +54,7 @@ pub use self::{
     audiences::ListAudiences,
     caller::Caller,
     content::{Content, PatchOf},
-    etag::etag,
+    etag::{etag, revision_of, state_of},
     listed::Listed,
     me::{Me, ShowMe},
     openapi::ProblemDocument,

@@ -8,6 +8,7 @@ mod backup;
 mod changes;
 mod client;
 mod connection;
+mod console;
 mod credential;
 mod decisions;
 mod demo;
@@ -134,6 +135,8 @@ enum Command {
     /// Say who administrates this server
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Print a link that opens the console once, within 5 minutes, as owner
+    Console(console::Console),
     /// Say which client may act for which subject
     #[command(subcommand)]
     Permission(permission::PermissionCommand),
@@ -218,6 +221,7 @@ impl Cli {
             Command::Client(command) => command.run(&global).await,
             Command::Subject(command) => command.run(&global).await,
             Command::Operator(command) => command.run(&global).await,
+            Command::Console(command) => command.run(&global).await,
             Command::Permission(command) => command.run(&global).await,
             Command::Scope(command) => command.run(&global).await,
             Command::Issuer(command) => command.run(&global).await,
@@ -262,6 +266,7 @@ impl Command {
             Self::Token(command) => command.may_be_elsewhere(),
             Self::Demo(_)
             | Self::Serve(_)
+            | Self::Console(_)
             | Self::Import(_)
             | Self::Backup(_)
             | Self::Restore(_)
@@ -285,6 +290,7 @@ impl Command {
             Self::Export(_)
             | Self::Demo(_)
             | Self::Serve(_)
+            | Self::Console(_)
             | Self::Template(_)
             | Self::Assertion(_)
             | Self::Decisions(_)

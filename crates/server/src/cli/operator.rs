@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use grantor::{
-    admin::ClientFilter,
+    admin::{ClientFilter, OperatorDocument},
     registry::Role,
     types::{ClientId, SubjectId},
 };
@@ -88,20 +88,29 @@ impl OperatorCommand {
 impl Create {
     async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         let (id, role) = (self.named.id, self.role);
-        let shown = connection.find(Input::<ShowSubject>::at(id.clone()));
-        if shown.await?.is_none() {
-            let new = grantor::admin::SubjectDocument::new(id.clone());
-            let made = connection.call(Input::<CreateSubject>::with((), new));
-            warn(&made.await?.warnings);
-        }
-        let input = Input::<PutRole>::with(id.clone(), RoleBody { role });
-        let given = connection.call(input).await?;
+        let given = give(connection, &id, role).await?;
         let next = match given.can_sign_in {
             true => String::new(),
             false => format!("; how to sign in: grantor subject invite {id}"),
         };
         output.done(&given, format_args!("{id} has the role {role}{next}"))
     }
+}
+
+/// Gives a subject a role; the subject is registered if it is not there yet.
+pub async fn give(
+    connection: &Connection,
+    id: &SubjectId,
+    role: Role,
+) -> Result<OperatorDocument, Failure> {
+    let shown = connection.find(Input::<ShowSubject>::at(id.clone()));
+    if shown.await?.is_none() {
+        let new = grantor::admin::SubjectDocument::new(id.clone());
+        let made = connection.call(Input::<CreateSubject>::with((), new));
+        warn(&made.await?.warnings);
+    }
+    let input = Input::<PutRole>::with(id.clone(), RoleBody { role });
+    connection.call(input).await
 }
 
 async fn list(connection: &Connection, output: Output) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use grantor::storage::Readiness;
+use grantor::{server::AuthorizationServer, storage::Readiness};
 use grantor_stores::sqlite::{Create, Upkeep};
 use sd_notify::NotifyState;
 use tokio::{
@@ -22,9 +22,10 @@ use crate::{
     app,
     backend::Backend,
     config::{Config, LastStart, Overrides, Purpose},
-    http::{self, Front, Listener, Tls},
+    http::{self, Front, Listener, Operations, Tls},
     metrics::{self, Exposition, Metrics},
-    person::end_unused,
+    console::Console,
+    person::{Passwords, end_unused},
     telemetry,
 };
 
@@ -83,10 +84,12 @@ impl Serve {
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
         let stop = stop_or_end(stop, store.readiness.clone());
         tell_supervisor(NotifyState::Ready);
-        let api = Api::new(&config, &store, &server).map(Arc::new);
-        let admin = listen_for_admin(&config, &store, api.clone(), &metrics).await?;
-        let api = api.filter(|_| admin.is_none());
-        let front = Front::Server(server, api);
+        let operations = operations(&config, &store, &server);
+        let apart = operations
+            .clone()
+            .map(|operations| Front::Admin(server.clone(), operations));
+        let admin = listen_for_admin(&config, &store, apart, &metrics).await?;
+        let front = Front::Server(server, operations.filter(|_| admin.is_none()));
         http::serve(listener, front, store.readiness.clone(), metrics, stop)
             .await
             .map_err(Failure::failed)?;
@@ -177,15 +180,30 @@ async fn stop_or_end(stop: impl Future<Output = ()>, store: Arc<dyn Readiness>) 
     tell_supervisor(NotifyState::Stopping);
 }
 
-/// Serves the admin API at a listener of its own, if there is an address for it.
+/// What is for operators, where it is served.
+fn operations(
+    config: &Config,
+    store: &Backend,
+    server: &AuthorizationServer,
+) -> Option<Operations> {
+    let api = Api::new(config, store, server)?;
+    let desk = app::console_desk(config, store, Passwords::new());
+    let console = Console::new(config, store, server, desk)?;
+    Some(Operations {
+        api: Arc::new(api),
+        console: Arc::new(console),
+    })
+}
+
+/// Serves what is for operators at a listener of its own, if there is an address for it.
 async fn listen_for_admin(
     config: &Config,
     store: &Backend,
-    api: Option<Arc<Api>>,
+    front: Option<Front>,
     metrics: &Metrics,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let address = config.admin.as_ref().and_then(|admin| admin.listen);
-    let (Some(listen), Some(api)) = (address, api) else {
+    let (Some(listen), Some(front)) = (address, front) else {
         return Ok(None);
     };
     let own = Config {
@@ -195,11 +213,11 @@ async fn listen_for_admin(
     let tls = load_tls(&own)?;
     let listener = bind(&own, tls).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;
-    tracing::info!(%address, "admin API");
+    tracing::info!(%address, "admin API and console");
     let (readiness, metrics) = (store.readiness.clone(), metrics.clone());
     Ok(Some(tokio::spawn(async move {
         let never = std::future::pending();
-        let served = http::serve(listener, Front::Admin(api), readiness, metrics, never).await;
+        let served = http::serve(listener, front, readiness, metrics, never).await;
         if let Err(error) = served {
             tracing::error!(%error, "the admin API has ended");
         }

@@ -17,5 +17,5 @@ pub(crate) use client_certificate::ClientCertificates;
 pub(crate) use guests::Room;
 pub(crate) use listener::Listener;
 pub(crate) use origin::{Chain, ForwardedHeader, Origin, Proxy};
-pub(crate) use server::{Front, serve};
+pub(crate) use server::{Front, Operations, serve};
 pub(crate) use tls::{Tls, TlsFiles};

@@ -19,7 +19,13 @@ use super::{
     guests::Guest,
     workers::Workers,
 };
-use crate::{admin::Api, metrics::Metrics, telemetry::panics};
+use crate::{
+    admin::{self, Api},
+    console::{self, Console},
+    metrics::Metrics,
+    pages,
+    telemetry::panics,
+};
 
 /// How long one request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -74,39 +80,72 @@ pub async fn serve(
 /// What a listener answers for.
 #[derive(Clone)]
 pub enum Front {
-    /// The authorization server, and the admin API where it is there too.
-    Server(AuthorizationServer, Option<Arc<Api>>),
-    /// The admin API alone.
-    Admin(Arc<Api>),
+    /// The authorization server, and what is for operators where it is there too.
+    Server(AuthorizationServer, Option<Operations>),
+    /// What is for operators alone, with the pages of this server by which they sign in.
+    Admin(AuthorizationServer, Operations),
+}
+
+/// What is for operators: the API and the console.
+#[derive(Clone)]
+pub struct Operations {
+    pub api: Arc<Api>,
+    pub console: Arc<Console>,
+}
+
+/// Where a request leads.
+enum Way<'f> {
+    Server(&'f AuthorizationServer),
+    Api(&'f Arc<Api>),
+    Console(&'f Arc<Console>),
+    Nowhere,
 }
 
 impl Front {
+    /// Where a path leads. The server is asked first: it has the pages by which operators sign in.
+    fn way(&self, path: &str) -> Way<'_> {
+        let (server, operations) = match self {
+            Self::Server(server, operations) => (server, operations.as_ref()),
+            Self::Admin(server, operations) => (server, Some(operations)),
+        };
+        let name = server.endpoint_name(path).unwrap_or_default();
+        let is_of_console = name.starts_with(console::NAME);
+        let is_asset = pages::ASSETS.contains(&name);
+        match (self, operations) {
+            (_, Some(Operations { api, .. })) if api.is_at(path) => Way::Api(api),
+            (_, Some(_)) if is_of_console => Way::Server(server),
+            (_, Some(Operations { console, .. })) if console.is_at(path) => Way::Console(console),
+            (Self::Admin(..), _) if is_asset => Way::Server(server),
+            // The console is elsewhere.
+            (Self::Server(..), None) if is_of_console => Way::Nowhere,
+            (Self::Server(..), _) => Way::Server(server),
+            (Self::Admin(..), _) => Way::Nowhere,
+        }
+    }
+
     async fn respond(&self, request: Request<Coming>) -> Response<Body> {
-        let path = request.uri().path();
-        match self {
-            Self::Server(_, Some(api)) | Self::Admin(api) if api.is_at(path) => {
-                api.respond(request).await
-            }
-            Self::Server(server, _) => server.respond(request).await,
-            Self::Admin(_) => plain(StatusCode::NOT_FOUND, r#"{"error":"not_found"}"#),
+        match self.way(request.uri().path()) {
+            Way::Server(server) => server.respond(request).await,
+            Way::Api(api) => api.respond(request).await,
+            Way::Console(console) => console.respond(request).await,
+            Way::Nowhere => plain(StatusCode::NOT_FOUND, r#"{"error":"not_found"}"#),
         }
     }
 
     /// Drops fields of a head that nothing reads. The API reads fields of its own.
     fn forget_unread<B>(&self, request: &mut Request<B>) {
-        match self {
-            Self::Server(_, Some(api)) if api.is_at(request.uri().path()) => {}
-            Self::Server(server, _) => server.forget_unread(request.headers_mut()),
-            Self::Admin(_) => {}
+        if let Way::Server(server) = self.way(request.uri().path()) {
+            server.forget_unread(request.headers_mut());
         }
     }
 
     /// What requests are counted under.
     fn endpoint_name(&self, path: &str) -> Option<&'static str> {
-        match self {
-            Self::Server(_, Some(api)) | Self::Admin(api) if api.is_at(path) => Some("admin"),
-            Self::Server(server, _) => server.endpoint_name(path),
-            Self::Admin(_) => None,
+        match self.way(path) {
+            Way::Server(server) => server.endpoint_name(path),
+            Way::Api(_) => Some(admin::NAME),
+            Way::Console(_) => Some(console::NAME),
+            Way::Nowhere => None,
         }
     }
 }

@@ -22,3 +22,19 @@ impl Endpoint for StyleSheet {
         Ok(html::style())
     }
 }
+
+/// The script, under the name of what is in it.
+pub struct Script;
+
+#[async_trait]
+impl Endpoint for Script {
+    fn route(&self) -> Route {
+        Route::document("script", Path::Suffix(html::script_path()))
+    }
+
+    fn describe(&self, _: &Context, _: &mut Metadata) {}
+
+    async fn answer(&self, _: &Context, _: &Request, _: &mut Decision) -> Result<Answer, Refusal> {
+        Ok(html::script())
+    }
+}

@@ -6,18 +6,19 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     server::{
-        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Retry, Route,
-        authorization::{self, Allowed, AskedPart, ConsentPage, ConsentRequest, HandOver},
+        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
+        authorization::{Allowed, AskedPart, ConsentPage, ConsentRequest, HandOver},
     },
-    types::Rule,
 };
 
 use super::{
     BrowserSecret,
     desk::Desk,
     html::{self, Frame},
+    refusal::refused,
     sign_out,
-    views::{ClientView, ScopeView, minute},
+    time::minute,
+    views::{ClientView, ScopeView},
 };
 
 /// Most octets of a way to the client that are sent through a query, of which 8 KiB are read. A
@@ -66,16 +67,6 @@ struct HandOverView<'a> {
     host: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "refusal.html")]
-struct RefusalView<'a> {
-    frame: Frame,
-    heading: &'a str,
-    text: String,
-    again: Option<String>,
-    decision: String,
-}
-
 #[async_trait]
 impl ConsentPage for ConsentPages {
     async fn show(
@@ -94,7 +85,7 @@ impl ConsentPage for ConsentPages {
         let secret = BrowserSecret::sent(&desk.site, request.headers());
         let secret = secret.unwrap_or_else(BrowserSecret::random);
         let view = ConsentView {
-            frame: Frame::new(&desk.site, "consent/decision"),
+            frame: desk.frame(request, "consent/decision"),
             client: ClientView::of(consent.request().client()),
             subject: consent.subject().id.to_string(),
             scopes: part(AskedPart::Needed),
@@ -108,10 +99,15 @@ impl ConsentPage for ConsentPages {
             switch_request: consent.request().ticket(context, secret.expose()),
             me: desk.site.path("me"),
         };
-        Ok(Answer::new(html::page(&view)))
+        Ok(Answer::new(desk.page(request, &view)))
     }
 
-    async fn done(&self, _: &Context, _: &Request, allowed: Allowed) -> Result<Answer, Refusal> {
+    async fn done(
+        &self,
+        _: &Context,
+        request: &Request,
+        allowed: Allowed,
+    ) -> Result<Answer, Refusal> {
         let desk = &self.0;
         let client = allowed.request.client();
         let record = allowed.permissions.person();
@@ -119,19 +115,19 @@ impl ConsentPage for ConsentPages {
             .and_then(|record| record.scope.clone())
             .unwrap_or_default();
         let view = DoneView {
-            frame: Frame::new(&desk.site, "consent"),
+            frame: desk.frame(request, "consent"),
             client: ClientView::of(client),
             scopes: ScopeView::all(&*desk.registry.scope_texts, &scope).await?,
             until: record.and_then(|record| record.expires_at).map(minute),
             me: desk.site.path("me"),
         };
-        Ok(Answer::new(html::page(&view)))
+        Ok(Answer::new(desk.page(request, &view)))
     }
 
-    async fn hand_over(&self, context: &Context, _: &Request, to: HandOver) -> Answer {
+    async fn hand_over(&self, context: &Context, request: &Request, to: HandOver) -> Answer {
         let sealed = to.sealed(context);
         if sealed.len() > LONGEST_IN_QUERY {
-            return lead(&self.0, &to);
+            return lead(&self.0, request, &to);
         }
         let place = self.0.site.path("handover");
         Answer::new(html::see_other(&format!("{place}?t={sealed}")))
@@ -140,78 +136,22 @@ impl ConsentPage for ConsentPages {
     async fn refused(
         &self,
         _: &Context,
-        _: &Request,
+        request: &Request,
         refusal: &Refusal,
         decision: &Decision,
     ) -> Answer {
-        let site = &self.0.site;
-        let (heading, text) = words(refusal);
-        let again = matches!(refusal.rule(), Rule::Ticket | Rule::Session);
-        let view = RefusalView {
-            frame: Frame::new(site, ""),
-            heading,
-            text,
-            again: again.then(|| site.path("signin")),
-            decision: decision.id.to_string(),
-        };
-        Answer::refusing(refusal, html::page(&view))
+        refused(&self.0, request, refusal, decision)
     }
 }
 
 /// The page that leads to the client.
-fn lead(desk: &Desk, to: &HandOver) -> Answer {
+fn lead(desk: &Desk, request: &Request, to: &HandOver) -> Answer {
     let view = HandOverView {
-        frame: Frame::new(&desk.site, ""),
+        frame: desk.frame(request, ""),
         url: to.url(),
         host: to.place(),
     };
-    to.lead(html::page(&view))
-}
-
-/// What people are told, by the rule that was broken.
-fn words(refusal: &Refusal) -> (&'static str, String) {
-    if let Some(Retry::TooMany(wait)) = refusal.retry() {
-        let seconds = wait.as_secs() + 1;
-        let text = format!("Too many wrong tries from here. Go on in {seconds} seconds.");
-        return ("Wait a little", text);
-    }
-    match refusal.rule() {
-        Rule::Client | Rule::RedirectUri => (
-            "This link does not work",
-            "The program that sent you here is not registered with this address.".to_owned(),
-        ),
-        Rule::Ticket => (
-            "This page was open too long",
-            "Nothing has been changed.".to_owned(),
-        ),
-        Rule::Session => (
-            "You are not signed in",
-            "Nothing has been changed.".to_owned(),
-        ),
-        Rule::Origin => (
-            "This form did not come from here",
-            "Nothing has been changed.".to_owned(),
-        ),
-        Rule::Consent => (
-            "Nothing was allowed",
-            "The program may do no more than before.".to_owned(),
-        ),
-        Rule::Invitation => (
-            "This link does not work any more",
-            "It was used, it has ended, or a newer one was made. Whoever sent it can send another."
-                .to_owned(),
-        ),
-        _ => ("This did not work", sentence(refusal.public_text())),
-    }
-}
-
-/// With a capital letter, and a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+    to.lead(desk.page(request, &view))
 }
 
 #[async_trait]
@@ -230,16 +170,16 @@ impl Endpoint for HandOverPage {
     ) -> Result<Answer, Refusal> {
         decision.waits();
         let to = HandOver::open(context, request.query("t").unwrap_or_default())?;
-        Ok(lead(&self.0, &to))
+        Ok(lead(&self.0, request, &to))
     }
 
     async fn refuse(
         &self,
-        context: &Context,
+        _: &Context,
         request: &Request,
         refusal: &Refusal,
         decision: &Decision,
     ) -> Answer {
-        authorization::refuse(context, request, refusal, decision).await
+        refused(&self.0, request, refusal, decision)
     }
 }

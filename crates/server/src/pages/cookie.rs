@@ -22,7 +22,7 @@ impl BrowserSecret {
     /// The one that a browser sent. Two cookies of the name are none: one of them is somebody
     /// else's.
     pub fn sent(site: &Site, headers: &HeaderMap) -> Option<Self> {
-        let name = name(site);
+        let name = site.cookie();
         let mut values = headers
             .get_all(header::COOKIE)
             .iter()
@@ -54,22 +54,13 @@ impl BrowserSecret {
     }
 }
 
-/// DC9: browsers take `__Host-` by TLS only.
-fn name(site: &Site) -> &'static str {
-    if site.takes_secure_cookies() {
-        "__Host-grantor"
-    } else {
-        "grantor"
-    }
-}
-
 fn cookie(site: &Site, value: &str, more: &str) -> HeaderValue {
     let secure = if site.takes_secure_cookies() {
         "; Secure"
     } else {
         ""
     };
-    let name = name(site);
+    let name = site.cookie();
     HeaderValue::from_str(&format!(
         "{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}"
     ))

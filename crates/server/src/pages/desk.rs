@@ -2,27 +2,33 @@
 
 use std::{sync::Arc, time::Duration};
 
+use askama::Template;
 use grantor::{
     clock::UnixTime,
     registry::{Operator, Password, Permission, ScopeText},
     server::{
-        Context, Refusal, Request, SealKind,
+        Body, Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
     },
-    storage::{Registry, SubjectPermissions},
+    storage::{Registry, StoreError, SubjectPermissions},
     types::{ErrorCode, Rule},
 };
-use http::StatusCode;
+use http::{HeaderMap, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use super::{BrowserSecret, Site};
-use crate::person::{Busy, Passwords, Session, Sessions};
+use super::{
+    BrowserSecret, Site,
+    html::{self, Frame},
+    look::Choice,
+};
+use crate::person::{Busy, Passwords, Session, SessionKind, Sessions};
 
 /// How long a page may be open before its form is sent.
 const PAGE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// Where people come to.
+/// Where people come to: to their own pages, or to the console.
 pub struct Desk {
+    pub kind: SessionKind,
     pub site: Site,
     pub sessions: Sessions,
     pub passwords: Passwords,
@@ -55,9 +61,55 @@ struct FormTicket {
 const FORM: SealKind = SealKind::new("grantor:form");
 
 impl Desk {
-    /// Who sent a request.
-    pub async fn visitor(&self, context: &Context, request: &Request) -> Result<Visitor, Refusal> {
-        let secret = BrowserSecret::sent(&self.site, request.headers());
+    /// The path below the issuer where people sign in.
+    pub fn sign_in(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "signin",
+            SessionKind::Console => "console/signin",
+        }
+    }
+
+    /// And where they sign out.
+    pub fn sign_out(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "signout",
+            SessionKind::Console => "console/signout",
+        }
+    }
+
+    /// The page that one comes to who wants nothing else.
+    pub fn home(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "me",
+            SessionKind::Console => "console",
+        }
+    }
+
+    /// What stands around a page that answers this request, and whose form goes to this path.
+    pub fn frame(&self, request: &Request, action: &str) -> Frame {
+        Frame::new(&self.site, request.headers(), request.uri(), action)
+    }
+
+    /// A page that answers this request. A choice of language or theme in it is kept.
+    pub fn page(&self, request: &Request, template: &impl Template) -> Response<Body> {
+        let mut response = html::page(template);
+        let choice = Choice::of(request.uri().query().unwrap_or_default());
+        for cookie in choice.cookies(&self.site) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// Who sent a request with these headers.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn visitor(
+        &self,
+        context: &Context,
+        headers: &HeaderMap,
+    ) -> Result<Visitor, StoreError> {
+        let secret = BrowserSecret::sent(&self.site, headers);
         let session = match &secret {
             Some(secret) => self.sessions.find(context, secret).await?,
             None => None,
@@ -70,12 +122,16 @@ impl Desk {
         let ticket = FormTicket {
             until: context.now().plus(PAGE_LIFETIME),
         };
-        let holder = holder(action, secret);
-        context.seals().seal(FORM, &holder, &ticket)
+        context
+            .seals()
+            .seal(FORM, &self.holder(action, secret), &ticket)
     }
 
     /// Lets a form go on, if and only if a page of ours was shown to this browser for this action,
     /// and the form was sent from there (M162).
+    ///
+    /// # Errors
+    /// [`Rule::Origin`], [`Rule::Ticket`]
     pub fn check_form(
         &self,
         context: &Context,
@@ -83,16 +139,41 @@ impl Desk {
         action: &str,
         visitor: &Visitor,
     ) -> Result<(), Refusal> {
-        authorization::check_origin(context, request)?;
-        let opened = visitor.secret.as_ref().and_then(|secret| {
-            let text = request.parameter("t")?;
-            let holder = holder(action, secret);
+        self.check_origin(request.headers())?;
+        self.check_ticket(context, request.parameter("t"), action, visitor)
+    }
+
+    /// Lets a form go on, if and only if it was sent from a page of this desk.
+    ///
+    /// # Errors
+    /// [`Rule::Origin`]
+    pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        authorization::check_origin_is(self.site.origin(), headers)
+    }
+
+    /// Lets a form go on, if and only if a page of ours was shown to this browser for this action.
+    ///
+    /// # Errors
+    /// [`Rule::Ticket`]
+    pub fn check_ticket(
+        &self,
+        context: &Context,
+        ticket: Option<&str>,
+        action: &str,
+        visitor: &Visitor,
+    ) -> Result<(), Refusal> {
+        let opened = visitor.secret.as_ref().zip(ticket).and_then(|(secret, text)| {
+            let holder = self.holder(action, secret);
             context.seals().open::<FormTicket>(FORM, &holder, text)
         });
         match opened {
             Some(ticket) if context.now() < ticket.until => Ok(()),
             _ => Err(too_old("the ticket does not open, or no more")),
         }
+    }
+
+    fn holder(&self, action: &str, secret: &BrowserSecret) -> String {
+        format!("{}\n{action}\n{}", self.home(), secret.expose())
     }
 }
 
@@ -109,10 +190,6 @@ impl Visitor {
     pub fn secret_or_new(&self) -> BrowserSecret {
         self.secret.clone().unwrap_or_else(BrowserSecret::random)
     }
-}
-
-fn holder(action: &str, secret: &BrowserSecret) -> String {
-    format!("{action}\n{}", secret.expose())
 }
 
 /// The page was open too long, or belongs to another browser.

@@ -8,20 +8,34 @@ use grantor::{
     jose::{base64url_encode, crypto::sha256},
     server::{Answer, Body},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 
-use super::Site;
+use super::{Language, Look, Site, look::choosing, words::Words};
 
 /// The one style sheet.
 const STYLE: &str = include_str!("../../templates/pages.css");
+/// The one script.
+const SCRIPT: &str = include_str!("../../templates/pages.js");
 
-/// Its path below the issuer, which is named by what is in it, so that browsers keep it for ever.
+/// The path of the style sheet below the issuer, which is named by what is in it, so that browsers
+/// keep it for ever.
 pub fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| {
-        let digest = base64url_encode(sha256(&[STYLE.as_bytes()]));
-        format!("assets/style-{}.css", &digest[..16])
-    });
+    static PATH: LazyLock<String> =
+        LazyLock::new(|| format!("assets/style-{}.css", digest(STYLE)));
     &PATH
+}
+
+/// The path of the script, likewise.
+pub fn script_path() -> &'static str {
+    static PATH: LazyLock<String> =
+        LazyLock::new(|| format!("assets/script-{}.js", digest(SCRIPT)));
+    &PATH
+}
+
+fn digest(text: &str) -> String {
+    let mut digest = base64url_encode(sha256(&[text.as_bytes()]));
+    digest.truncate(16);
+    digest
 }
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -29,22 +43,46 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
                       base-uri 'none'";
 
 /// What stands around each page.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Frame {
     pub style: String,
+    pub script: String,
     pub host: String,
     /// Where the page's form goes.
     pub action: String,
+    pub look: Look,
+    /// This page in the other language, and in the other theme.
+    pub other_language: String,
+    pub light: String,
+    pub dark: String,
 }
 
 impl Frame {
-    /// Of a page whose form goes to this page.
-    pub fn new(site: &Site, action: &str) -> Self {
+    /// Of a page that was asked for by this URI, and whose form goes to this path below the issuer.
+    pub fn new(site: &Site, headers: &HeaderMap, uri: &Uri, action: &str) -> Self {
+        let query = uri.query().unwrap_or_default();
+        let look = Look::of(headers, query);
+        let choosing = |name, value| choosing(uri.path(), query, name, value);
         Self {
             style: site.path(style_path()),
+            script: site.path(script_path()),
             host: site.host().to_owned(),
             action: site.path(action),
+            look,
+            other_language: choosing("lang", look.language.other().tag()),
+            light: choosing("theme", "light"),
+            dark: choosing("theme", "dark"),
         }
+    }
+
+    /// The language.
+    pub fn language(&self) -> Language {
+        self.look.language
+    }
+
+    /// What pages share.
+    pub fn words(&self) -> Words {
+        Words(self.look.language)
     }
 }
 
@@ -74,7 +112,7 @@ pub fn apart(mut response: Response<Body>) -> Response<Body> {
 /// The same, with which a browser keeps, or forgets, what it is known by.
 pub fn with_cookie(mut response: Response<Body>, cookie: HeaderValue) -> Response<Body> {
     let headers = response.headers_mut();
-    headers.insert(header::SET_COOKIE, cookie);
+    headers.append(header::SET_COOKIE, cookie);
     response
 }
 
@@ -91,13 +129,19 @@ pub fn see_other(location: &str) -> Response<Body> {
 
 /// The style sheet, for a year.
 pub fn style() -> Answer {
-    let mut response = Response::new(Body::from(Bytes::from_static(STYLE.as_bytes())));
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+/// The script, for a year.
+pub fn script() -> Answer {
+    asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+fn asset(media_type: &'static str, text: &'static str) -> Answer {
+    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
     let headers = response.headers_mut();
     guard(headers);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/css; charset=utf-8"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=31536000, immutable"),

@@ -17,6 +17,7 @@ use http::Method;
 use super::{
     desk::{Desk, Visitor, busy},
     html::{self, Frame, with_cookie},
+    refusal::refused,
 };
 use crate::person::{Invitation, Password};
 
@@ -51,11 +52,11 @@ impl InvitationPage {
         let invitation = Invitation::find(context.artifacts(), token, context.now()).await?;
         let (subject, invitation) = self.meant(context, invitation).await?;
         decision.waits();
-        let visitor = desk.visitor(context, request).await?;
+        let visitor = desk.visitor(context, request.headers()).await?;
         let secret = visitor.secret_or_new();
         let other = visitor.session.as_ref().map(|session| &session.subject.id);
         let view = View {
-            frame: Frame::new(&desk.site, "invitation"),
+            frame: desk.frame(request, "invitation"),
             subject: subject.id.as_str(),
             recover: invitation.recover,
             signed_out: other
@@ -65,7 +66,7 @@ impl InvitationPage {
             token,
             fault: None,
         };
-        let response = html::page(&view);
+        let response = desk.page(request, &view);
         Ok(Answer::new(match visitor.secret {
             Some(_) => response,
             None => with_cookie(response, secret.set(&desk.site)),
@@ -80,7 +81,7 @@ impl InvitationPage {
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
-        let visitor = desk.visitor(context, request).await?;
+        let visitor = desk.visitor(context, request.headers()).await?;
         desk.check_form(context, request, ACTION, &visitor)?;
         let (artifacts, now) = (context.artifacts(), context.now());
         let token = request.required("token")?;
@@ -233,17 +234,17 @@ impl Endpoint for InvitationPage {
     /// A password that cannot be one is a fault at its field.
     async fn refuse(
         &self,
-        context: &Context,
+        _: &Context,
         request: &Request,
         refusal: &Refusal,
         decision: &Decision,
     ) -> Answer {
         let subject = decision.subject.as_ref();
         let (Rule::Password, Some(subject)) = (refusal.rule(), subject) else {
-            return authorization::refuse(context, request, refusal, decision).await;
+            return refused(&self.0, request, refusal, decision);
         };
         let view = View {
-            frame: Frame::new(&self.0.site, "invitation"),
+            frame: self.0.frame(request, "invitation"),
             subject: subject.as_str(),
             recover: false,
             signed_out: None,
@@ -251,6 +252,6 @@ impl Endpoint for InvitationPage {
             token: request.parameter("token").unwrap_or_default(),
             fault: Some(refusal.public_text()),
         };
-        Answer::refusing(refusal, html::page(&view))
+        Answer::refusing(refusal, self.0.page(request, &view))
     }
 }

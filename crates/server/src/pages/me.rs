@@ -17,11 +17,13 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BrowserSecret,
+    BrowserSecret, Language,
     desk::{Desk, Visitor},
     html::{self, Frame, apart},
+    refusal::refused,
     sign_out,
-    views::{ClientView, RecordView, ScopeView, day, hour, minute, when},
+    time::{day, hour, minute},
+    views::{ClientView, RecordView, ScopeView, when},
 };
 
 /// The form of withdrawing.
@@ -179,7 +181,7 @@ impl OwnPage {
             when: when(acts_when_absent),
             given,
             until: permission.expires_at.map(minute),
-            used: permission.last_used_at.map(hour),
+            used: permission.last_used_at.map(|at| hour(at, Language::English)),
         })
     }
 }
@@ -199,7 +201,7 @@ impl Endpoint for OwnPage {
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
-        let visitor = desk.visitor(context, request).await?;
+        let visitor = desk.visitor(context, request.headers()).await?;
         let Some((subject, secret)) = person(&visitor) else {
             decision.waits();
             return Ok(sign_in_first(desk));
@@ -208,7 +210,7 @@ impl Endpoint for OwnPage {
         decision.waits();
         let done = request.query("done");
         let view = View {
-            frame: Frame::new(&desk.site, "me"),
+            frame: desk.frame(request, "me"),
             subject: subject.id.to_string(),
             signout: desk.site.path("signout"),
             ticket: desk.ticket(context, sign_out::ACTION, secret),
@@ -216,17 +218,17 @@ impl Endpoint for OwnPage {
             recovered: request.uri().query() == Some("recovered"),
             entries: self.entries(context, subject).await?,
         };
-        Ok(Answer::new(apart(html::page(&view))))
+        Ok(Answer::new(apart(desk.page(request, &view))))
     }
 
     async fn refuse(
         &self,
-        context: &Context,
+        _: &Context,
         request: &Request,
         refusal: &Refusal,
         decision: &Decision,
     ) -> Answer {
-        authorization::refuse(context, request, refusal, decision).await
+        refused(&self.0, request, refusal, decision)
     }
 }
 
@@ -265,14 +267,14 @@ impl WithdrawPage {
         let records = records.permissions_of(client.id(), &subject.id).await?;
         let is_in_force = |record: &Arc<Permission>| record.is_in_force(context.now());
         let view = WithdrawView {
-            frame: Frame::new(&desk.site, "me/withdraw"),
+            frame: desk.frame(request, "me/withdraw"),
             until: minute(self.last_end(context.now())),
             operator: records.operator().is_some_and(is_in_force),
             ticket: desk.ticket(context, WITHDRAW, secret),
             client: ClientView::of(&client),
             me: desk.site.path("me"),
         };
-        Ok(Answer::new(apart(html::page(&view))))
+        Ok(Answer::new(apart(desk.page(request, &view))))
     }
 
     /// Ends the person's own record. With it ends everything that was given out under it: at
@@ -324,7 +326,7 @@ impl Endpoint for WithdrawPage {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
-        let visitor = self.0.visitor(context, request).await?;
+        let visitor = self.0.visitor(context, request.headers()).await?;
         match request.method() == Method::POST {
             true => self.withdraw(context, request, &visitor, decision).await,
             false => self.show(context, request, &visitor, decision).await,

@@ -7,21 +7,59 @@ mod assets;
 mod consent;
 mod cookie;
 mod desk;
-mod html;
+pub mod html;
 mod invitation;
+mod language;
+mod look;
+mod markup;
 mod me;
+mod open;
+mod refusal;
 mod sign_in;
 mod sign_out;
 mod site;
+pub mod time;
 mod views;
+mod waiting;
+mod words;
 
 use std::sync::Arc;
 
 use grantor::server::{Builder, authorization::People};
+use http::{HeaderName, header};
 
 pub use cookie::BrowserSecret;
-pub use desk::{Desk, Registries};
+pub use desk::{Desk, Registries, Visitor};
+pub use html::Frame;
+pub use language::Language;
+pub use look::{Choice, Look};
+pub(crate) use markup::words;
+pub use markup::{Coded, Link, Markup, Named, Part, Visible, drawing, markup};
 pub use site::Site;
+pub use waiting::{HELD, TO, Waiting};
+
+/// The names of the endpoints of what all pages load.
+pub const ASSETS: [&str; 2] = ["style", "script"];
+
+/// Adds what all pages load.
+pub fn add_assets(builder: Builder) -> Builder {
+    builder.endpoint(assets::StyleSheet).endpoint(assets::Script)
+}
+
+/// Adds the pages on which operators sign in to the console and out of it.
+pub fn add_console(builder: Builder, desk: Arc<Desk>) -> Builder {
+    [
+        header::COOKIE,
+        header::ORIGIN,
+        header::ACCEPT_LANGUAGE,
+        HeaderName::from_static("sec-fetch-site"),
+    ]
+    .into_iter()
+    .fold(builder, Builder::keep_header)
+    .endpoint(sign_in::SignInPage(desk.clone()))
+    .endpoint(open::OpenPage(desk.clone()))
+    .endpoint(sign_out::SignOutPage(desk))
+}
 
 /// Adds the pages, and the code grant with them.
 pub fn add(builder: Builder, desk: Desk) -> Builder {
@@ -40,5 +78,4 @@ pub fn add(builder: Builder, desk: Desk) -> Builder {
         .endpoint(me::OwnPage(desk.clone()))
         .endpoint(me::WithdrawPage(desk.clone()))
         .endpoint(sign_out::SignOutPage(desk))
-        .endpoint(assets::StyleSheet)
 }

@@ -8,9 +8,7 @@ use grantor::{
     registry::{Revision, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
-        authorization::{
-            self, AuthorizationRequest, SignIn, SignInRequest, SignedIn, advance, check_origin,
-        },
+        authorization::{AuthorizationRequest, SignIn, SignInRequest, SignedIn, advance},
     },
     types::{ErrorCode, Rule, SubjectId},
 };
@@ -20,13 +18,15 @@ use super::{
     BrowserSecret,
     desk::{Desk, Visitor, busy, too_old},
     html::{self, Frame},
+    refusal::refused,
+    waiting::{TO, Waiting},
 };
-use crate::person::Password;
+use crate::person::{Password, SessionKind};
 
 /// The form of a sign-in that nothing waits for.
 const ACTION: &str = "signin";
 
-/// Where people sign in.
+/// Where people sign in, or prove anew that it is them.
 pub struct SignInPage(pub Arc<Desk>);
 
 /// How the authorization line learns who is there.
@@ -38,6 +38,10 @@ struct View<'a> {
     frame: Frame,
     ticket: &'a str,
     username: &'a str,
+    /// Who has to prove anew that it is them.
+    anew: Option<&'a str>,
+    /// What waits, as it came.
+    waiting: Option<&'a str>,
     client: Option<String>,
     fault: Option<&'a str>,
 }
@@ -49,7 +53,8 @@ impl SignIn for AtTheDesk {
         context: &Context,
         request: &Request,
     ) -> Result<Option<SignedIn>, Refusal> {
-        Ok(self.0.visitor(context, request).await?.signed_in())
+        let visitor = self.0.visitor(context, request.headers()).await?;
+        Ok(visitor.signed_in())
     }
 
     async fn ask(
@@ -62,7 +67,7 @@ impl SignIn for AtTheDesk {
         let sent = BrowserSecret::sent(&desk.site, request.headers());
         let secret = sent.clone().unwrap_or_else(BrowserSecret::random);
         let ticket = wanted.request.ticket(context, secret.expose());
-        let place = desk.site.path("signin");
+        let place = desk.site.path(desk.sign_in());
         let mut response = html::see_other(&format!("{place}?t={ticket}"));
         if sent.is_none() {
             let cookie = secret.set(&desk.site);
@@ -76,21 +81,36 @@ impl SignIn for AtTheDesk {
 enum Purpose {
     /// On with the request of a client.
     Request(Box<AuthorizationRequest>),
-    /// To the person's page.
-    OwnPage,
+    /// To the page that waits, or else to the first one.
+    Page(Option<Waiting>),
+}
+
+impl Purpose {
+    /// The person who has to prove anew that it is them, and is still signed in.
+    fn anew<'v>(&self, visitor: &'v Visitor) -> Option<&'v Subject> {
+        match self {
+            Self::Page(Some(waiting)) if waiting.is_anew() => {
+                visitor.session.as_ref().map(|session| &session.subject)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl SignInPage {
-    /// What the ticket stands for, if this browser got it.
+    /// What the ticket of a client's request stands for, if this browser got it; else what waits.
     async fn purpose(
         &self,
         context: &Context,
         visitor: &Visitor,
         ticket: Option<&str>,
+        waiting: Option<&str>,
         decision: &mut Decision,
     ) -> Result<Purpose, Refusal> {
-        let Some(ticket) = ticket else {
-            return Ok(Purpose::OwnPage);
+        let Some(ticket) = ticket.filter(|_| self.0.kind == SessionKind::Person) else {
+            let waits = |(secret, text)| Waiting::open(context, secret, text);
+            let waiting = visitor.secret.as_ref().zip(waiting).and_then(waits);
+            return Ok(Purpose::Page(waiting));
         };
         let secret = visitor
             .secret
@@ -106,12 +126,15 @@ impl SignInPage {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
-        let visitor = self.0.visitor(context, request).await?;
-        let ticket = request.query("t");
-        let purpose = self.purpose(context, &visitor, ticket, decision).await?;
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request.headers()).await?;
+        let (ticket, waiting) = (request.query("t"), request.query(TO));
+        let purpose = self.purpose(context, &visitor, ticket, waiting, decision);
+        let purpose = purpose.await?;
         decision.waits();
-        if let (Purpose::OwnPage, Some(_)) = (&purpose, &visitor.session) {
-            return Ok(Answer::new(html::see_other(&self.0.site.path("me"))));
+        let anew = purpose.anew(&visitor);
+        if let (Purpose::Page(_), Some(_), None) = (&purpose, &visitor.session, anew) {
+            return Ok(Answer::new(html::see_other(&desk.site.path(desk.home()))));
         }
         let secret = visitor.secret_or_new();
         let (ticket, hint, client) = match &purpose {
@@ -120,19 +143,21 @@ impl SignInPage {
                 wanted.login_hint().unwrap_or_default(),
                 Some(wanted.client().metadata().shown_name().to_owned()),
             ),
-            Purpose::OwnPage => (self.0.ticket(context, ACTION, &secret), "", None),
+            Purpose::Page(_) => (desk.ticket(context, ACTION, &secret), "", None),
         };
         let view = View {
-            frame: Frame::new(&self.0.site, "signin"),
+            frame: desk.frame(request, desk.sign_in()),
             ticket: &ticket,
-            username: hint,
+            username: anew.map_or(hint, |subject| subject.id.as_str()),
+            anew: anew.map(|subject| subject.id.as_str()),
+            waiting,
             client,
             fault: None,
         };
-        let mut response = html::page(&view);
+        let mut response = desk.page(request, &view);
         if visitor.secret.is_none() {
-            let cookie = secret.set(&self.0.site);
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            let cookie = secret.set(&desk.site);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(Answer::new(response))
     }
@@ -145,20 +170,28 @@ impl SignInPage {
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
-        let visitor = desk.visitor(context, request).await?;
-        check_origin(context, request)?;
+        let visitor = desk.visitor(context, request.headers()).await?;
+        desk.check_origin(request.headers())?;
         let secret = visitor.secret.as_ref();
-        let purpose = match desk.check_form(context, request, ACTION, &visitor) {
-            Ok(()) => Purpose::OwnPage,
-            Err(_) => {
-                let ticket = request.required("t")?;
-                self.purpose(context, &visitor, Some(ticket), decision)
-                    .await?
-            }
-        };
+        let (ticket, waiting) = (request.required("t")?, request.parameter(TO));
+        let of_client = desk
+            .check_ticket(context, Some(ticket), ACTION, &visitor)
+            .err()
+            .map(|_| ticket);
+        if let (SessionKind::Console, Some(_)) = (desk.kind, of_client) {
+            return Err(too_old("the ticket does not open, or no more"));
+        }
+        let purpose = self.purpose(context, &visitor, of_client, waiting, decision);
+        let purpose = purpose.await?;
         let name = request.parameter("username").unwrap_or_default();
         let password = request.parameter("password").unwrap_or_default();
         let (subject, known) = self.authenticate(context, name, password).await?;
+        if let Some(person) = purpose.anew(&visitor)
+            && person.id != subject.id
+        {
+            return Err(wrong("the person who is signed in is somebody else"));
+        }
+        self.check_role(&subject).await?;
         decision.is_by(&subject.id);
         let fresh = desk.sessions.begin(context, secret, &subject).await?;
         // Whoever changed the password meanwhile has ended all sessions, but for this new one.
@@ -168,7 +201,10 @@ impl SignInPage {
             return Err(wrong("the password was changed meanwhile"));
         }
         let answer = match purpose {
-            Purpose::OwnPage => Answer::new(html::see_other(&desk.site.path("me"))),
+            Purpose::Page(Some(waiting)) => {
+                Answer::new(html::see_other(&waiting.location(context, &fresh)))
+            }
+            Purpose::Page(None) => Answer::new(html::see_other(&desk.site.path(desk.home()))),
             Purpose::Request(wanted) => {
                 let signed_in = SignedIn::new(subject.id, context.now(), fresh.expose());
                 let signed_in = signed_in.by("password");
@@ -184,8 +220,21 @@ impl SignInPage {
         };
         let mut response = answer.into_response();
         let cookie = fresh.set(&desk.site);
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
         Ok(Answer::new(response))
+    }
+
+    /// Succeeds if the subject may come in here: to the console with a role alone. It is told as a
+    /// wrong password is (C095).
+    async fn check_role(&self, subject: &Subject) -> Result<(), Refusal> {
+        let desk = &self.0;
+        if desk.kind == SessionKind::Person {
+            return Ok(());
+        }
+        match desk.registry.operators.get(&subject.id).await? {
+            Some(_) => Ok(()),
+            None => Err(wrong("the subject has no role")),
+        }
     }
 
     /// The subject with this name and this password, and which state of the password that is.
@@ -239,7 +288,11 @@ fn wrong(cause: &'static str) -> Refusal {
 #[async_trait]
 impl Endpoint for SignInPage {
     fn route(&self) -> Route {
-        Route::page("signin", Path::Suffix("signin")).naming("username")
+        let name = match self.0.kind {
+            SessionKind::Person => "signin",
+            SessionKind::Console => "console_signin",
+        };
+        Route::page(name, Path::Suffix(self.0.sign_in())).naming("username")
     }
 
     fn describe(&self, _: &Context, _: &mut Metadata) {}
@@ -265,15 +318,24 @@ impl Endpoint for SignInPage {
         decision: &Decision,
     ) -> Answer {
         if *refusal.rule() != Rule::Password {
-            return authorization::refuse(context, request, refusal, decision).await;
+            return refused(&self.0, request, refusal, decision);
         }
+        let waiting = request.parameter(TO);
+        let secret = BrowserSecret::sent(&self.0.site, request.headers());
+        let is_anew = secret
+            .zip(waiting)
+            .and_then(|(secret, text)| Waiting::open(context, &secret, text))
+            .is_some_and(|waiting| waiting.is_anew());
+        let username = request.parameter("username").unwrap_or_default();
         let view = View {
-            frame: Frame::new(&self.0.site, "signin"),
+            frame: self.0.frame(request, self.0.sign_in()),
             ticket: request.parameter("t").unwrap_or_default(),
-            username: request.parameter("username").unwrap_or_default(),
+            username,
+            anew: is_anew.then_some(username),
+            waiting,
             client: None,
             fault: Some(refusal.public_text()),
         };
-        Answer::refusing(refusal, html::page(&view))
+        Answer::refusing(refusal, self.0.page(request, &view))
     }
 }

@@ -15,6 +15,7 @@ use super::{
     desk::{Desk, Visitor},
     html::{self, Frame, with_cookie},
 };
+use crate::person::SessionKind;
 
 /// The form of signing out, wherever it is shown.
 pub const ACTION: &str = "signout";
@@ -39,21 +40,22 @@ impl SignOutPage {
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
-        let visitor = desk.visitor(context, request).await?;
+        let visitor = desk.visitor(context, request.headers()).await?;
         desk.check_form(context, request, ACTION, &visitor)?;
         let Visitor {
             secret: Some(secret),
             session,
         } = visitor
         else {
-            return Ok(Answer::new(html::see_other(&desk.site.path("signout"))));
+            return Ok(Answer::new(html::see_other(&desk.site.path(desk.sign_out()))));
         };
         if let Some(session) = session {
             decision.is_by(&session.subject.id);
             desk.sessions.sign_out(context, &secret).await?;
         }
-        let Some(ticket) = request.parameter("request") else {
-            let response = html::see_other(&desk.site.path("signout"));
+        let waiting = request.parameter("request");
+        let Some(ticket) = waiting.filter(|_| desk.kind == SessionKind::Person) else {
+            let response = html::see_other(&desk.site.path(desk.sign_out()));
             let cookie = BrowserSecret::forget(&desk.site);
             return Ok(Answer::new(with_cookie(response, cookie)));
         };
@@ -62,7 +64,7 @@ impl SignOutPage {
         let waiting = waiting.await?;
         let fresh = BrowserSecret::random();
         let ticket = waiting.ticket(context, fresh.expose());
-        let place = desk.site.path("signin");
+        let place = desk.site.path(desk.sign_in());
         let response = html::see_other(&format!("{place}?t={ticket}"));
         Ok(Answer::new(with_cookie(response, fresh.set(&desk.site))))
     }
@@ -75,7 +77,7 @@ impl SignOutPage {
     ) -> Result<Answer, Refusal> {
         decision.waits();
         let desk = &self.0;
-        let visitor = desk.visitor(context, request).await?;
+        let visitor = desk.visitor(context, request.headers()).await?;
         let subject =
             visitor
                 .session
@@ -86,18 +88,22 @@ impl SignOutPage {
                     (session.subject.id.to_string(), ticket)
                 });
         let view = View {
-            frame: Frame::new(&desk.site, "signout"),
+            frame: desk.frame(request, desk.sign_out()),
             subject,
-            signin: desk.site.path("signin"),
+            signin: desk.site.path(desk.sign_in()),
         };
-        Ok(Answer::new(html::page(&view)))
+        Ok(Answer::new(desk.page(request, &view)))
     }
 }
 
 #[async_trait]
 impl Endpoint for SignOutPage {
     fn route(&self) -> Route {
-        Route::page("signout", Path::Suffix("signout"))
+        let name = match self.0.kind {
+            SessionKind::Person => "signout",
+            SessionKind::Console => "console_signout",
+        };
+        Route::page(name, Path::Suffix(self.0.sign_out()))
     }
 
     fn describe(&self, _: &Context, _: &mut Metadata) {}

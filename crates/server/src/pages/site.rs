@@ -9,7 +9,10 @@ use url::{Host, Url};
 #[derive(Clone, Debug)]
 pub struct Site {
     issuer: Issuer,
+    /// Where forms come from, and links go to.
+    origin: String,
     host: String,
+    cookie: &'static str,
     is_https: bool,
     is_loopback: bool,
 }
@@ -26,13 +29,44 @@ impl Site {
         };
         Self {
             issuer: issuer.clone(),
+            origin: issuer.origin().to_owned(),
             host: url.host_str().unwrap_or_default().to_owned(),
+            cookie: "grantor",
             is_https: url.scheme() == "https",
             is_loopback,
         }
     }
 
-    /// The issuer's host.
+    /// That of the console: at this origin if it has a listener of its own, and with a cookie of its
+    /// own, which a path could not tell apart (DC9).
+    pub fn of_console(issuer: &Issuer, origin: Option<&str>) -> Self {
+        let site = Self {
+            cookie: "grantor-console",
+            ..Self::of(issuer)
+        };
+        let Some(origin) = origin else {
+            return site;
+        };
+        let url = Url::parse(origin).expect("a configured origin is a URL");
+        Self {
+            origin: origin.to_owned(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            is_https: url.scheme() == "https",
+            ..site
+        }
+    }
+
+    /// The origin, such as `https://as.example`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The URL of a page.
+    pub fn url(&self, page: &str) -> String {
+        format!("{}{}", self.origin, self.path(page))
+    }
+
+    /// The host of the origin.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -40,6 +74,14 @@ impl Site {
     /// The path of a page.
     pub fn path(&self, page: &str) -> String {
         self.issuer.endpoint_path(page)
+    }
+
+    /// The name of the cookie by which a browser is known. Browsers take `__Host-` by TLS only (DC9).
+    pub fn cookie(&self) -> String {
+        match self.is_https {
+            true => format!("__Host-{}", self.cookie),
+            false => self.cookie.to_owned(),
+        }
     }
 
     /// Whether browsers keep a cookie of this site away from everybody who listens (DC9). Without

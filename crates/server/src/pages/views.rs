@@ -1,12 +1,12 @@
 //! What the templates show, as they show it: texts, all escaped by the templates.
 
 use grantor::{
-    clock::UnixTime,
     registry::{Client, ScopeText},
     storage::{Registry, StoreError},
     types::{Description, Scope, ScopeToken},
 };
-use jiff::Timestamp;
+
+use super::time::day;
 
 /// A client on a page. Its id is always beside its name (C003).
 pub struct ClientView {
@@ -84,25 +84,4 @@ pub fn when(acts_when_absent: bool) -> &'static str {
     } else {
         "Only while you use it."
     }
-}
-
-/// As `2026-11-27`.
-pub fn day(at: UnixTime) -> String {
-    timestamp(at).strftime("%Y-%m-%d").to_string()
-}
-
-/// As `2026-11-27 00:27 UTC`.
-pub fn minute(at: UnixTime) -> String {
-    timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// As `2026-11-27, after 00:00 UTC`: what is known to the hour.
-pub fn hour(at: UnixTime) -> String {
-    timestamp(at)
-        .strftime("%Y-%m-%d, after %H:00 UTC")
-        .to_string()
-}
-
-fn timestamp(at: UnixTime) -> Timestamp {
-    Timestamp::from_millisecond(at.millis()).unwrap_or(Timestamp::MAX)
 }

@@ -1,11 +1,13 @@
 //! People: who is signed in at a browser, and how they sign in.
 
+mod console_link;
 mod invitation;
 mod password;
 mod session;
 mod unused;
 
+pub use console_link::ConsoleLink;
 pub use invitation::Invitation;
 pub use password::{Busy, Password, Passwords};
-pub use session::{OpenSession, Session, Sessions};
+pub use session::{OpenSession, Session, SessionKind, Sessions};
 pub use unused::end_unused;

@@ -15,7 +15,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::pages::BrowserSecret;
 
-const SESSION: ArtifactKind = ArtifactKind::new("grantor:session");
+/// What a session opens. None opens what the other does (M165).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A person's own pages, and those of consent.
+    Person,
+    /// The console.
+    Console,
+}
+
+impl SessionKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Person, Self::Console];
+
+    fn artifact(self) -> ArtifactKind {
+        const PERSON: ArtifactKind = ArtifactKind::new("grantor:session");
+        const CONSOLE: ArtifactKind = ArtifactKind::new("grantor:console-session");
+        match self {
+            Self::Person => PERSON,
+            Self::Console => CONSOLE,
+        }
+    }
+
+    fn key_of(self, secret: &BrowserSecret) -> ArtifactKey {
+        ArtifactKey::of(self.artifact(), secret.expose())
+    }
+
+    fn group_of(self, subject: &Subject) -> GroupId {
+        let number = subject.revision.number;
+        GroupId::of(&match self {
+            Self::Person => format!("sessions of subject {number}"),
+            Self::Console => format!("console sessions of subject {number}"),
+        })
+    }
+}
+
 /// Sessions of one person that are kept; the oldest end first.
 const SESSIONS: u32 = 50;
 /// The idle end is moved no more often than this.
@@ -24,6 +58,7 @@ const TOUCH: Duration = Duration::from_secs(60);
 /// How long sessions last.
 #[derive(Clone, Debug)]
 pub struct Sessions {
+    kind: SessionKind,
     idle: Duration,
     life: Duration,
 }
@@ -39,6 +74,8 @@ pub struct Session {
 /// What operators see of a session.
 #[derive(Debug)]
 pub struct OpenSession {
+    /// What it opens.
+    pub kind: SessionKind,
     /// When the person proved who they are.
     pub signed_in_at: UnixTime,
     /// When it was last used, to the minute.
@@ -48,7 +85,7 @@ pub struct OpenSession {
 }
 
 impl OpenSession {
-    /// The sessions of a subject, the newest first.
+    /// The sessions of a subject: those of each kind, the newest first.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -57,20 +94,24 @@ impl OpenSession {
         subject: &Subject,
         now: UnixTime,
     ) -> Result<Vec<Self>, StoreError> {
-        let group = group_of(subject);
-        let found = artifacts.list(SESSION, &group, now, SESSIONS).await?;
-        let open = |(_, artifact): (ArtifactKey, Artifact)| {
-            let kept: Kept = artifact.read()?;
-            Ok(Self {
-                signed_in_at: kept.signed_in_at,
-                used_at: kept.touched_at,
-                expires_at: artifact.expires_at,
-            })
-        };
-        found.into_iter().map(open).collect()
+        let mut open = Vec::new();
+        for kind in SessionKind::ALL {
+            let group = kind.group_of(subject);
+            let found = artifacts.list(kind.artifact(), &group, now, SESSIONS).await?;
+            for (_, artifact) in found {
+                let kept: Kept = artifact.read()?;
+                open.push(Self {
+                    kind,
+                    signed_in_at: kept.signed_in_at,
+                    used_at: kept.touched_at,
+                    expires_at: artifact.expires_at,
+                });
+            }
+        }
+        Ok(open)
     }
 
-    /// Ends the sessions of a subject; none lives longer than `life`.
+    /// Ends the sessions of a subject, of every kind; none lives longer than `life`.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -80,13 +121,18 @@ impl OpenSession {
         now: UnixTime,
         life: Duration,
     ) -> Result<(), StoreError> {
-        let ending = Ending {
-            owner: None,
-            at: now,
-            until: now.plus(life),
-        };
-        let ended = artifacts.end_group(SESSION, group_of(subject), Spared::Nothing, ending);
-        ended.await
+        for kind in SessionKind::ALL {
+            let ending = Ending {
+                owner: None,
+                at: now,
+                until: now.plus(life),
+            };
+            let group = kind.group_of(subject);
+            artifacts
+                .end_group(kind.artifact(), group, Spared::Nothing, ending)
+                .await?;
+        }
+        Ok(())
     }
 }
 
@@ -102,8 +148,8 @@ struct Kept {
 
 impl Sessions {
     /// A session ends `idle` after it was last used, and `life` after it began.
-    pub fn new(idle: Duration, life: Duration) -> Self {
-        Self { idle, life }
+    pub fn new(kind: SessionKind, idle: Duration, life: Duration) -> Self {
+        Self { kind, idle, life }
     }
 
     /// Who is signed in at the browser with this secret. A disabled subject is nobody (C099), nor is
@@ -116,7 +162,7 @@ impl Sessions {
         context: &Context,
         secret: &BrowserSecret,
     ) -> Result<Option<Session>, StoreError> {
-        let (key, now) = (key_of(secret), context.now());
+        let (key, now) = (self.kind.key_of(secret), context.now());
         let Some(artifact) = context.artifacts().get(&key, now).await? else {
             return Ok(None);
         };
@@ -169,7 +215,7 @@ impl Sessions {
         subject: &Subject,
     ) -> Result<BrowserSecret, StoreError> {
         let (secret, now) = (BrowserSecret::random(), context.now());
-        let group = group_of(subject);
+        let group = self.kind.group_of(subject);
         let kept = Kept {
             subject: subject.id.clone(),
             number: subject.revision.number,
@@ -180,11 +226,11 @@ impl Sessions {
             .in_group(Some(group))
             .holding(&kept);
         let artifacts = context.artifacts();
-        match artifacts.put(key_of(&secret), artifact, u64::MAX).await? {
+        match artifacts.put(self.kind.key_of(&secret), artifact, u64::MAX).await? {
             Put::Kept | Put::OverQuota => {}
         }
         if let Some(before) = before {
-            artifacts.take(key_of(before), now).await?;
+            artifacts.take(self.kind.key_of(before), now).await?;
         }
         let spared = Spared::Newest(SESSIONS);
         self.end_group(context, group, spared, now).await?;
@@ -200,7 +246,7 @@ impl Sessions {
         context: &Context,
         secret: &BrowserSecret,
     ) -> Result<(), StoreError> {
-        let taken = context.artifacts().take(key_of(secret), context.now());
+        let taken = context.artifacts().take(self.kind.key_of(secret), context.now());
         taken.await.map(drop)
     }
 
@@ -209,7 +255,7 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]
     pub async fn end_all(&self, context: &Context, subject: &Subject) -> Result<(), StoreError> {
-        let group = group_of(subject);
+        let group = self.kind.group_of(subject);
         let now = context.now();
         self.end_group(context, group, Spared::Nothing, now).await
     }
@@ -228,7 +274,7 @@ impl Sessions {
         };
         let artifacts = context.artifacts();
         artifacts
-            .end_group(SESSION, group, spared, ending)
+            .end_group(self.kind.artifact(), group, spared, ending)
             .await
             .map(drop)
     }
@@ -236,12 +282,4 @@ impl Sessions {
     fn end(&self, signed_in_at: UnixTime, now: UnixTime) -> UnixTime {
         now.plus(self.idle).min(signed_in_at.plus(self.life))
     }
-}
-
-fn key_of(secret: &BrowserSecret) -> ArtifactKey {
-    ArtifactKey::of(SESSION, secret.expose())
-}
-
-fn group_of(subject: &Subject) -> GroupId {
-    GroupId::of(&format!("sessions of subject {}", subject.revision.number))
 }

@@ -1,7 +1,7 @@
 //! What a person says to a consent page, and how it is recorded.
 
 use grantor_jose::base64url_encode;
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::{
     AuthorizationError, AuthorizationRequest, People, SignedIn, Step, advance,
@@ -165,14 +165,23 @@ pub fn actor(request: &Request, subject: &Subject, decision: &Decision) -> Actor
     }
 }
 
-/// A form comes from a page of this server: browsers say so, and cannot be made to say otherwise.
+/// Succeeds if a form comes from a page of this server: browsers say so, and cannot be made to say
+/// otherwise.
 ///
 /// # Errors
 /// [`Refusal`] for the rule [`Rule::Origin`](crate::types::Rule::Origin).
 pub fn check_origin(context: &Context, request: &Request) -> Result<(), Refusal> {
     let own = context.identity().issuer().origin();
-    let mut origins = request.headers().get_all(header::ORIGIN).iter();
-    let site = request.headers().get("sec-fetch-site");
+    check_origin_is(own, request.headers())
+}
+
+/// Succeeds if a form comes from a page of this origin, such as `https://as.example`.
+///
+/// # Errors
+/// [`Refusal`] for the rule [`Rule::Origin`](crate::types::Rule::Origin).
+pub fn check_origin_is(own: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let site = headers.get("sec-fetch-site");
     let is_own = |value: &HeaderValue| *value == own;
     let is_same_origin = |site: &HeaderValue| site == "same-origin";
     match (origins.next(), origins.next()) {

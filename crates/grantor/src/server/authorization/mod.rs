@@ -39,7 +39,7 @@ mod request;
 mod sign_in;
 mod target;
 
-pub use answered::{actor, check_origin};
+pub use answered::{actor, check_origin, check_origin_is};
 pub(super) use answered::{decide, reopen};
 pub(super) use code::Code;
 pub use consent::{AskedPart, AskedScope, ConsentRequest};

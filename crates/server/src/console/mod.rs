@@ -1,0 +1,96 @@
+//! The console: pages for operators below `/console`, on the operations of `/admin/v1`. A page shows
+//! what the API answers, and a form asks for an operation: the console has no use cases of its own.
+
+pub mod clients;
+mod error;
+mod list;
+mod notice;
+mod page;
+mod problem;
+mod route;
+mod router;
+mod shell;
+mod typed;
+mod visit;
+mod words;
+
+use std::sync::Arc;
+
+use grantor::server::AuthorizationServer;
+use tokio::sync::Semaphore;
+
+use self::page::{FormLeaf, Leaf, PageLeaf};
+pub use self::{
+    error::Error,
+    list::{ListQuery, Pager},
+    notice::Notice,
+    page::{Done, Form, Page},
+    route::{Route, Section},
+    router::NAME,
+    shell::{Shell, Summary},
+    typed::Typed,
+    visit::Visit,
+};
+use crate::{backend::Backend, config::Config, pages::Desk};
+
+/// Below the issuer: where the console is.
+pub const PATH: &str = "console";
+
+/// How many pages that take long are made at once.
+const LONG_AT_ONCE: usize = 2;
+
+/// The console of a server.
+pub struct Console {
+    config: Arc<Config>,
+    store: Backend,
+    server: AuthorizationServer,
+    desk: Desk,
+    /// The path of its first page.
+    path: String,
+    routes: matchit::Router<usize>,
+    leaves: Vec<Box<dyn Leaf>>,
+    /// Whose turn it is to make what takes long.
+    long: Arc<Semaphore>,
+}
+
+impl Console {
+    /// That of a server, on its store. Operators sign in at this desk.
+    pub fn new(
+        config: &Config,
+        store: &Backend,
+        server: &AuthorizationServer,
+        desk: Desk,
+    ) -> Option<Self> {
+        config.admin.as_ref()?;
+        let leaves = leaves();
+        let mut routes = matchit::Router::new();
+        for (position, leaf) in leaves.iter().enumerate() {
+            routes
+                .insert(leaf.route().path, position)
+                .expect("paths of pages are different");
+        }
+        Some(Self {
+            config: Arc::new(config.clone()),
+            store: store.clone(),
+            server: server.clone(),
+            desk,
+            path: config.issuer.endpoint_path(PATH),
+            routes,
+            leaves,
+            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
+        })
+    }
+}
+
+/// Every page.
+fn leaves() -> Vec<Box<dyn Leaf>> {
+    macro_rules! leaves {
+        (pages: $($page:ty),* ; forms: $($form:ty),* $(;)?) => {
+            vec![$(PageLeaf::<$page>::boxed(),)* $(FormLeaf::<$form>::boxed()),*]
+        };
+    }
+    leaves![
+        pages: clients::ListPage, clients::ClientPage;
+        forms: clients::SwitchPage;
+    ]
+}

@@ -1,0 +1,446 @@
+//! From a request to its page: who comes, whether they may, and what is wrong with a form.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use grantor::{
+    admin::{Expected, Rights},
+    clock::Clock as _,
+    registry::{Actor, Role, Way, Who},
+    server::{Blame, Body, ErrorCode, Refusal, Retry, Sender},
+    types::{CorrelationId, Rule},
+};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use tokio::{runtime::Handle, task::spawn_blocking};
+
+use super::{
+    Console, Done, Error, Notice, Typed, Visit,
+    notice::DONE,
+    page::Leaf,
+    problem::{Outside, Problem},
+    typed::{OVERRIDE, REASON, STATE, TICKET},
+    visit::frame,
+    words::Words,
+};
+use crate::{
+    admin::{Administration, CLOCK, Slug, name_of, revision_of},
+    pages::{BrowserSecret, Choice, Coded, HELD, Markup, TO, Visitor, Waiting, html, markup},
+};
+
+/// The name of the console in decisions and metrics.
+pub const NAME: &str = "console";
+
+/// Largest form, in octets.
+const LARGEST: usize = 64 * 1024;
+/// An operator who does something grave proved no longer ago who they are: 5 minutes (M112).
+const FRESH: std::time::Duration = std::time::Duration::from_secs(5 * 60);
+
+type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Console {
+    /// Whether this path is one of the console.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.below(path).is_some()
+    }
+
+    /// What is behind `/console` in a path.
+    fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(&*self.path)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    }
+
+    /// Answers a request.
+    pub async fn respond<B>(self: &Arc<Self>, request: http::Request<B>) -> Response<Body>
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<BodyError>,
+    {
+        let (head, body) = request.into_parts();
+        let mut response = match Box::pin(self.answer(&head, body)).await {
+            Ok(response) => response,
+            Err(error) => self.reject(&head, error, None),
+        };
+        let choice = Choice::of(head.uri.query().unwrap_or_default());
+        for cookie in choice.cookies(&self.desk.site) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    async fn answer<B>(
+        self: &Arc<Self>,
+        head: &Parts,
+        body: B,
+    ) -> Result<Response<Body>, Error>
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<BodyError>,
+    {
+        let context = self.server.context();
+        let visitor = self.desk.visitor(context, &head.headers).await?;
+        let below = self.below(head.uri.path()).unwrap_or_default();
+        let found = self.routes.at(below).ok();
+        let Some(found) = found else {
+            return self.nothing_here(head, &visitor).await;
+        };
+        let position = *found.value;
+        let names = found.params.iter().map(|(_, value)| name_of(value));
+        let names: Option<Vec<String>> = names.collect();
+        let route = self.leaves[position].route();
+        let is_post = match head.method {
+            Method::GET | Method::HEAD => false,
+            Method::POST if route.is_form => true,
+            _ => return Err(Error::Method),
+        };
+        let body = match is_post {
+            true => form(head, body).await?,
+            false => String::new(),
+        };
+        let leaf = &*self.leaves[position];
+        let (visit, typed) = match self.enter(head, &visitor, leaf, &body).await {
+            Ok(entered) => entered,
+            Err(Error::SignIn | Error::Anew) if visitor.secret.is_none() && is_post => {
+                return Err(Error::SignIn);
+            }
+            Err(error @ (Error::SignIn | Error::Anew)) => {
+                return Ok(self.sign_in_first(head, &visitor, leaf, &body, &error));
+            }
+            Err(error) => return Err(error),
+        };
+        let names = names.ok_or(Error::NothingHere);
+        let asked = Asked {
+            visit,
+            typed,
+            names,
+            position,
+            is_post,
+        };
+        let console = self.clone();
+        match route.is_long {
+            false => Ok(console.done(head, asked).await),
+            true => {
+                let turn = self.long.clone().acquire_owned().await;
+                let (here, head) = (Handle::current(), head.clone());
+                let work = move || {
+                    let _turn = turn;
+                    here.block_on(console.done(&head, asked))
+                };
+                let done = spawn_blocking(work).await;
+                done.map_err(|_| crate::admin::Problem::plain(Slug::Broken).into())
+            }
+        }
+    }
+
+    /// Lets an operator in: signed in, with a role that suffices; a form only from a page of ours, and
+    /// for what is grave only with a proof that is fresh.
+    async fn enter(
+        self: &Arc<Self>,
+        head: &Parts,
+        visitor: &Visitor,
+        leaf: &dyn Leaf,
+        body: &str,
+    ) -> Result<(Visit, Typed), Error> {
+        let context = self.server.context();
+        let route = leaf.route();
+        let (session, secret) = visitor
+            .session
+            .as_ref()
+            .zip(visitor.secret.as_ref())
+            .ok_or(Error::SignIn)?;
+        // On each request: a role that was taken is taken (M110).
+        let operator = self.desk.registry.operators.get(&session.subject.id).await?;
+        let operator = operator.ok_or(Error::SignIn)?;
+        let is_post = head.method == Method::POST;
+        let query = Typed::of(head.uri.query().unwrap_or_default());
+        let typed = match is_post {
+            true => Typed::of(body),
+            false => held(self, head, secret, &query).unwrap_or_else(|| query.clone()),
+        };
+        if is_post {
+            self.desk.check_origin(&head.headers)?;
+        }
+        let below = self.below(head.uri.path()).unwrap_or_default();
+        let notice = query
+            .value(DONE)
+            .and_then(|text| Notice::open(context, secret, text));
+        let mut actor = Actor::new(Who::Operator(operator.subject.clone()), Way::Console)
+            .in_request(CorrelationId::new(CLOCK.now()).as_str());
+        if let Some(Sender(address)) = head.extensions.get::<Sender>() {
+            actor = actor.from_address(*address);
+        }
+        actor.reason = Some(typed.text(REASON).to_owned()).filter(|reason| !reason.is_empty());
+        let visit = Visit {
+            admin: Administration::new(
+                self.config.clone(),
+                self.store.clone(),
+                rights(operator.role, &typed),
+                actor,
+            )
+            .of_server(self.server.clone()),
+            operator: (*operator).clone(),
+            console: self.clone(),
+            secret: secret.clone(),
+            signed_in_at: session.signed_in_at,
+            route,
+            below: below.to_owned(),
+            frame: frame(self, &head.headers, &head.uri),
+            notice,
+            list: query.list(),
+        };
+        if !visit.may(route.needs) {
+            return Err(Error::Role(route.needs));
+        }
+        if is_post {
+            let ticket = typed.value(TICKET).filter(|_| !typed.is_double(TICKET));
+            self.desk
+                .check_ticket(context, ticket, &visit.here(), visitor)?;
+        }
+        let fresh_until = visit.signed_in_at.plus(FRESH);
+        if route.is_grave && context.now() >= fresh_until {
+            return Err(Error::Anew);
+        }
+        Ok((visit, typed))
+    }
+
+    /// On to where one signs in, and afterwards to what was asked for. A form comes back as it was
+    /// typed, without what is secret in it (M111).
+    fn sign_in_first(
+        &self,
+        head: &Parts,
+        visitor: &Visitor,
+        leaf: &dyn Leaf,
+        body: &str,
+        error: &Error,
+    ) -> Response<Body> {
+        let context = self.server.context();
+        let is_post = head.method == Method::POST;
+        let to = head.uri.path_and_query().map_or("", |path| path.as_str());
+        let mut waiting = Waiting::page(if is_post { head.uri.path() } else { to });
+        if is_post {
+            waiting = waiting.with_form(Typed::of(body).without(leaf.secret()));
+        }
+        if matches!(error, Error::Anew) {
+            waiting = waiting.anew();
+        }
+        let secret = visitor.secret_or_new();
+        let place = self.desk.site.path(self.desk.sign_in());
+        let sealed = waiting.sealed(context, &secret);
+        let response = html::see_other(&format!("{place}?{TO}={sealed}"));
+        match visitor.secret {
+            Some(_) => response,
+            None => html::with_cookie(response, secret.set(&self.desk.site)),
+        }
+    }
+
+    /// Makes the page, or does what the form asks for; of a form that is refused, the form again.
+    async fn done(self: Arc<Self>, head: &Parts, asked: Asked) -> Response<Body> {
+        let Asked {
+            visit,
+            typed,
+            names,
+            position,
+            is_post,
+        } = asked;
+        let leaf = &*self.leaves[position];
+        let done = async {
+            let names = &names?;
+            if !is_post {
+                return leaf.get(&visit, names, &typed).await;
+            }
+            match leaf.post(&visit, names, &typed).await {
+                Ok(Done::Answer(page)) => Ok(page),
+                Ok(Done::Go(path, notice)) => {
+                    let notice = notice.sealed(visit.context(), &visit.secret);
+                    let joint = if path.contains('?') { '&' } else { '?' };
+                    Ok(html::see_other(&format!("{path}{joint}{DONE}={notice}")))
+                }
+                Err(error) if error.is_of_form() => {
+                    let again = refused(&visit, &typed, &error);
+                    let mut page = leaf.get(&visit, names, &again).await?;
+                    *page.status_mut() = status(&error);
+                    Ok(page)
+                }
+                Err(error) => Err(error),
+            }
+        };
+        match done.await {
+            Ok(page) => page,
+            Err(error) => self.reject(head, error, Some(&visit)),
+        }
+    }
+
+    /// Nothing is here for somebody who is signed in; who is not, is not told what there is.
+    async fn nothing_here(
+        &self,
+        head: &Parts,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, Error> {
+        if visitor.session.is_none() && [Method::GET, Method::HEAD].contains(&head.method) {
+            let place = self.desk.site.path(self.desk.sign_in());
+            return Ok(html::see_other(&place));
+        }
+        Err(Error::NothingHere)
+    }
+
+    /// Says why there is no page, and keeps it on record.
+    fn reject(&self, head: &Parts, error: Error, visit: Option<&Visit>) -> Response<Body> {
+        let frame = frame(self, &head.headers, &head.uri);
+        let words = Words(frame.language());
+        let (heading, sentence) = told(words, &error);
+        let (mut status, is_method) = (status(&error), matches!(error, Error::Method));
+        let refusal = refusal_of(error);
+        let recorded = self
+            .server
+            .record_refusal(NAME, &head.extensions, None, refusal);
+        let (decision, refusal) = recorded;
+        let decision = words.reason_found(Coded(decision.as_str()));
+        let next = (self.desk.site.path(super::PATH), words.start_again());
+        let wait = match refusal.retry() {
+            Some(Retry::TooMany(wait)) => Some(wait.as_secs() + 1),
+            _ => None,
+        };
+        if wait.is_some() {
+            status = StatusCode::TOO_MANY_REQUESTS;
+        }
+        let mut response = match visit {
+            Some(visit) => visit.page(&Problem {
+                heading,
+                sentence,
+                next,
+                decision,
+                shell: visit.shell(),
+            }),
+            None => html::apart(html::page(&Outside {
+                frame,
+                heading,
+                sentence,
+                next,
+                decision,
+            })),
+        };
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if is_method {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        }
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// What an operator is told: a heading and a sentence.
+fn told(words: Words, error: &Error) -> (&'static str, Markup) {
+    let did_not_work = words.broken();
+    match error {
+        Error::NothingHere => (words.nothing_here(), markup(words.nothing_of_name())),
+        Error::Role(role) => (did_not_work, words.needs_role(Coded(role.as_str()))),
+        Error::Form(refusal) if *refusal.rule() == Rule::Origin => {
+            (did_not_work, markup(words.not_from_here()))
+        }
+        Error::Form(_) | Error::SignIn | Error::Anew => (did_not_work, markup(words.too_old())),
+        Error::Told(problem, _) if problem.slug != Slug::Broken => {
+            (did_not_work, markup(problem.detail.as_str()))
+        }
+        Error::Filter => (did_not_work, markup(words.no_such_filter())),
+        Error::Unreadable(why) => (did_not_work, markup(*why)),
+        Error::Method | Error::Told(..) => (did_not_work, markup(words.try_again())),
+    }
+}
+
+/// A request of an operator who was let in.
+struct Asked {
+    visit: Visit,
+    typed: Typed,
+    names: Result<Vec<String>, Error>,
+    position: usize,
+    is_post: bool,
+}
+
+/// What the operator may change: by the role, in the state that the form was made from, and what files
+/// manage only where that is asked for.
+fn rights(role: Role, typed: &Typed) -> Rights {
+    let mut rights = Rights::of(role);
+    if let Some(state) = typed.value(STATE) {
+        let states = revision_of(state).into_iter().collect();
+        rights = rights.expecting(Expected::OneOf(states));
+    }
+    match typed.value(OVERRIDE) {
+        Some("true") => rights.overriding(),
+        _ => rights,
+    }
+}
+
+/// The form that waited for its sender to sign in.
+fn held(console: &Console, head: &Parts, secret: &BrowserSecret, query: &Typed) -> Option<Typed> {
+    let waiting = Waiting::open(console.server.context(), secret, query.value(HELD)?)?;
+    let form = waiting.form_of(head.uri.path())?;
+    let words = Words(frame(console, &head.headers, &head.uri).language());
+    Some(Typed::of(form).told(words.you_were_signed_out()))
+}
+
+/// The form as it was typed, with what is wrong.
+fn refused(visit: &Visit, typed: &Typed, error: &Error) -> Typed {
+    let Some(problem) = error.problem() else {
+        return typed.clone();
+    };
+    let refused = typed.clone().refused(problem);
+    match problem.slug {
+        Slug::Changed => refused.told(visit.words().somebody_was_faster()),
+        _ => refused,
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NothingHere => StatusCode::NOT_FOUND,
+        Error::Method => StatusCode::METHOD_NOT_ALLOWED,
+        Error::Role(_) | Error::Form(_) | Error::SignIn | Error::Anew => StatusCode::FORBIDDEN,
+        Error::Filter | Error::Unreadable(_) => StatusCode::BAD_REQUEST,
+        Error::Told(problem, _) => problem.slug.status(),
+    }
+}
+
+/// What the record of decisions says of it.
+fn refusal_of(error: Error) -> Refusal {
+    let status = status(&error);
+    let (code, rule) = match &error {
+        Error::SignIn | Error::Anew => (ErrorCode::ACCESS_DENIED, Rule::Session),
+        Error::Role(_) => (ErrorCode::ACCESS_DENIED, Rule::Role),
+        Error::Told(problem, _) => match problem.slug {
+            Slug::Broken => (ErrorCode::SERVER_ERROR, Rule::Defect),
+            Slug::Busy => (ErrorCode::TEMPORARILY_UNAVAILABLE, Rule::Storage),
+            _ => (ErrorCode::INVALID_REQUEST, Rule::Form),
+        },
+        _ => (ErrorCode::INVALID_REQUEST, Rule::Form),
+    };
+    let refusal = Refusal::new(code, rule, "a page of the console was refused")
+        .with_status(status)
+        .blaming(Blame::None);
+    match error {
+        Error::Form(refusal) => *refusal,
+        Error::Told(_, Some(cause)) => refusal.because(*cause),
+        _ => refusal,
+    }
+}
+
+/// Reads a form.
+async fn form<B>(head: &Parts, body: B) -> Result<String, Error>
+where
+    B: http_body::Body + Send,
+    B::Error: Into<BodyError>,
+{
+    let media_type = head.headers.get(header::CONTENT_TYPE);
+    let essence = media_type.and_then(|value| value.to_str().ok()?.split(';').next());
+    if essence.map(str::trim) != Some("application/x-www-form-urlencoded") {
+        return Err(Error::Unreadable("This is not sent as a form."));
+    }
+    let body = std::pin::pin!(Limited::new(body, LARGEST)).collect().await;
+    let body: Bytes = body
+        .map_err(|_| Error::Unreadable("The form did not come whole, or has more than 64 KiB."))?
+        .to_bytes();
+    String::from_utf8(body.into())
+        .map_err(|_| Error::Unreadable("This is not sent as a form."))
+}

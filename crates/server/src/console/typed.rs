@@ -1,0 +1,304 @@
+//! What was typed into a form, and what is wrong with it. The fields of a form have the names of the
+//! members of the document that it makes, so that what is wrong with a member is wrong with its field.
+
+use grantor::{admin::Fault, jose::json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::{Error, ListQuery, notice::DONE};
+use crate::{
+    admin::{Content, Problem, Slug},
+    pages::HELD,
+};
+
+/// The field of a form's ticket.
+pub const TICKET: &str = "t";
+/// The state of the resource that the form was made from, as its `ETag` has it.
+pub const STATE: &str = "state";
+/// Whether what a file manages is changed all the same.
+pub const OVERRIDE: &str = "override";
+/// Why something is changed.
+pub const REASON: &str = "reason";
+/// What the query of every page may say.
+const OF_PAGES: [&str; 5] = ["lang", "theme", "ui_locales", DONE, HELD];
+/// What the query of every list may say.
+const OF_LISTS: [&str; 3] = ["after", "sort", "format"];
+
+/// The fields of a form, or of a query.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    fields: Vec<(String, String)>,
+    faults: Vec<Fault>,
+    /// What is wrong, where that is no field's fault.
+    problem: Option<String>,
+}
+
+impl Typed {
+    /// Those of a body or query, percent-encoded.
+    pub fn of(text: &str) -> Self {
+        Self {
+            fields: form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with another value in a field.
+    #[must_use]
+    pub fn filling(mut self, name: &str, value: impl Into<String>) -> Self {
+        if self.value(name).is_none() {
+            self.fields.push((name.to_owned(), value.into()));
+        }
+        self
+    }
+
+    /// The same, of which this is wrong.
+    #[must_use]
+    pub fn refused(self, problem: &Problem) -> Self {
+        let is_of_fields = problem.errors.iter().any(|fault| !fault.pointer.is_empty());
+        Self {
+            faults: problem.errors.clone(),
+            problem: (!is_of_fields).then(|| problem.detail.clone()),
+            ..self
+        }
+    }
+
+    /// The same, with a sentence on top.
+    #[must_use]
+    pub fn told(self, sentence: impl Into<String>) -> Self {
+        Self {
+            problem: Some(sentence.into()),
+            ..self
+        }
+    }
+
+    /// Whether anything is wrong.
+    pub fn is_refused(&self) -> bool {
+        self.problem.is_some() || !self.faults.is_empty()
+    }
+
+    /// What is wrong and is no field's fault.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Everything that is wrong with fields: the field's name, and what.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.faults
+            .iter()
+            .map(|fault| (field_of(&fault.pointer), fault.detail.as_str()))
+    }
+
+    /// What is wrong with a field.
+    pub fn fault(&self, name: &str) -> Option<&str> {
+        self.faults()
+            .find(|(field, _)| *field == name)
+            .map(|(_, detail)| detail)
+    }
+
+    /// The first value of a field, if it was sent.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The first value of a field without the blanks around it; empty if it was not sent.
+    pub fn text(&self, name: &str) -> &str {
+        self.value(name).unwrap_or_default().trim()
+    }
+
+    /// All values of a field.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.fields
+            .iter()
+            .filter(move |(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a box is ticked, or a value chosen.
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.all(name).any(|sent| sent == value)
+    }
+
+    /// A field twice that can be there once: what was meant is not known.
+    pub fn is_double(&self, name: &str) -> bool {
+        self.all(name).nth(1).is_some()
+    }
+
+    /// The fields of a query as this filter: apart from those that every page understands, and from
+    /// empty ones, which ask for nothing.
+    pub fn filter<T: DeserializeOwned>(&self) -> Option<T> {
+        let own = |name: &str| OF_PAGES.contains(&name) || OF_LISTS.contains(&name);
+        self.read(|name, value| !own(name) && !value.is_empty())
+    }
+
+    /// The fields of a query that every list understands.
+    pub fn list(&self) -> ListQuery {
+        self.read(|name, _| OF_LISTS.contains(&name))
+            .unwrap_or_default()
+    }
+
+    fn read<T: DeserializeOwned>(&self, which: impl Fn(&str, &str) -> bool) -> Option<T> {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        let wanted = self.fields.iter().filter(|(name, value)| which(name, value));
+        text.extend_pairs(wanted);
+        serde_html_form::from_str(&text.finish()).ok()
+    }
+
+    /// As text, without these fields and without what is no part of the form itself.
+    pub fn without(&self, secret: &[&str]) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.fields {
+            if !secret.contains(&&**name) && name != TICKET {
+                text.append_pair(name, value);
+            }
+        }
+        text.finish()
+    }
+
+    /// Begins a document from these fields.
+    pub fn members(&self) -> Members<'_> {
+        Members {
+            typed: self,
+            object: Map::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// The field at which a fault is shown: the first member of its JSON Pointer.
+fn field_of(pointer: &str) -> &str {
+    pointer
+        .strip_prefix('/')
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or_default()
+}
+
+/// A document that is made from fields, as it would come to `/admin/v1`.
+#[derive(Debug)]
+pub struct Members<'t> {
+    typed: &'t Typed,
+    object: Map<String, Value>,
+    faults: Vec<Fault>,
+}
+
+impl Members<'_> {
+    /// A text; left out if nothing was typed.
+    #[must_use]
+    pub fn text(self, name: &str) -> Self {
+        let text = self.typed.text(name);
+        match text {
+            "" => self,
+            text => self.with(name, text),
+        }
+    }
+
+    /// A text; null if nothing was typed: for a change that takes it away.
+    #[must_use]
+    pub fn text_or_null(self, name: &str) -> Self {
+        match self.typed.text(name) {
+            "" => self.with(name, Value::Null),
+            text => self.with(name, text),
+        }
+    }
+
+    /// A list, one value a line.
+    #[must_use]
+    pub fn lines(self, name: &str) -> Self {
+        let lines = self.typed.text(name).lines().map(str::trim);
+        let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+        self.with(name, lines)
+    }
+
+    /// A list, of boxes that are ticked.
+    #[must_use]
+    pub fn ticked(self, name: &str) -> Self {
+        let ticked: Vec<_> = self.typed.all(name).collect();
+        self.with(name, ticked)
+    }
+
+    /// Whether a box is ticked.
+    #[must_use]
+    pub fn truth(self, name: &str) -> Self {
+        let is_ticked = self.typed.value(name).is_some();
+        self.with(name, is_ticked)
+    }
+
+    /// A whole number; left out if nothing was typed.
+    #[must_use]
+    pub fn number(mut self, name: &str) -> Self {
+        match self.typed.text(name) {
+            "" => self,
+            text => match text.parse::<u64>() {
+                Ok(number) => self.with(name, number),
+                Err(_) => {
+                    self.faults.push(Fault::new(name, "expected a whole number"));
+                    self
+                }
+            },
+        }
+    }
+
+    /// JSON, such as a key set; left out if nothing was typed.
+    #[must_use]
+    pub fn json(mut self, name: &str) -> Self {
+        match self.typed.text(name) {
+            "" => self,
+            text => match json::parse_object(text.as_bytes()) {
+                Ok(value) => self.with(name, value),
+                Err(error) => {
+                    let fault = Fault::new(name, format!("{error}; write a JSON object"));
+                    self.faults.push(fault);
+                    self
+                }
+            },
+        }
+    }
+
+    /// This value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.object.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The document, if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// All faults, as `/admin/v1` tells them.
+    pub fn body<C: Content>(self) -> Result<C, Error> {
+        if !self.faults.is_empty() {
+            return Err(Problem::at_fault(Slug::Invalid, self.faults).into());
+        }
+        Ok(C::read(Value::Object(self.object).to_string().as_bytes())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m116_fields_become_members_and_faults_of_members_those_of_fields() {
+        let typed = Typed::of("client_id=+billing+&scope=&redirect_uris=a%0D%0A%0D%0Ab&grant_types=x&grant_types=y&lifetime=7&enabled=on");
+        let members = typed
+            .members()
+            .text("client_id")
+            .text("scope")
+            .text_or_null("client_name")
+            .lines("redirect_uris")
+            .ticked("grant_types")
+            .number("lifetime")
+            .truth("enabled");
+        let expected = serde_json::json!({
+            "client_id": "billing", "client_name": null, "redirect_uris": ["a", "b"], "grant_types": ["x", "y"], "lifetime": 7,
+            "enabled": true,
+        });
+        assert_eq!(Value::Object(members.object), expected);
+        let faults = vec![Fault::of("/redirect_uris/1", "is no URI")];
+        let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults));
+        assert_eq!(refused.fault("redirect_uris"), Some("is no URI"));
+        assert_eq!((refused.fault("scope"), refused.problem()), (None, None));
+    }
+}

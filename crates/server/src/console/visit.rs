@@ -1,0 +1,147 @@
+//! An operator at a page of the console: who, with which rights, in which language.
+
+use askama::Template;
+use grantor::{
+    clock::UnixTime,
+    registry::{Operator, Revision, Role},
+    server::{Body, Context},
+};
+use http::{HeaderMap, Response, StatusCode, Uri};
+
+use super::{Console, Error, ListQuery, Notice, Route, Section, shell::Shell, typed::Typed, words::Words};
+use crate::{
+    admin::{Administration, Input, Operation, path_of},
+    pages::{BrowserSecret, Frame, Language, html},
+};
+
+/// An operator at a page.
+pub struct Visit {
+    /// The use cases, with the operator's rights.
+    pub admin: Administration,
+    /// Who it is.
+    pub operator: Operator,
+    pub(super) console: std::sync::Arc<Console>,
+    pub(super) secret: BrowserSecret,
+    pub(super) signed_in_at: UnixTime,
+    pub(super) route: Route,
+    /// The path of the page below the console.
+    pub(super) below: String,
+    pub(super) frame: Frame,
+    pub(super) notice: Option<Notice>,
+    /// Which part of a list, sorted how, in which form.
+    pub list: ListQuery,
+}
+
+impl Visit {
+    /// The language of the page.
+    pub fn language(&self) -> Language {
+        self.frame.language()
+    }
+
+    /// What all pages of the console share.
+    pub fn words(&self) -> Words {
+        Words(self.language())
+    }
+
+    /// The server.
+    pub fn context(&self) -> &Context {
+        self.console.server.context()
+    }
+
+    /// Now.
+    pub fn now(&self) -> UnixTime {
+        self.admin.now()
+    }
+
+    /// What the operator may do.
+    pub fn role(&self) -> Role {
+        self.operator.role
+    }
+
+    /// Whether the operator may do what needs this role. What one may not do is not offered (M113).
+    pub fn may(&self, role: Role) -> bool {
+        self.role() >= role
+    }
+
+    /// Whether the operator changes what gives no power.
+    pub fn may_edit(&self) -> bool {
+        self.may(Role::Editor)
+    }
+
+    /// Does an operation of `/admin/v1`, and answers its document.
+    ///
+    /// # Errors
+    /// As the operation.
+    pub async fn ask<O: Operation>(&self, input: Input<O>) -> Result<O::Answer, Error> {
+        Ok(self.answered::<O>(input).await?.0)
+    }
+
+    /// Does an operation of `/admin/v1`, and answers its document and the state that it shows, as its
+    /// `ETag` has it.
+    ///
+    /// # Errors
+    /// As the operation.
+    pub async fn answered<O: Operation>(
+        &self,
+        input: Input<O>,
+    ) -> Result<(O::Answer, Option<Revision>), Error> {
+        // An operation says itself which role it needs, wherever it is asked from.
+        if !self.may(O::ROUTE.needs) {
+            return Err(Error::Role(O::ROUTE.needs));
+        }
+        let answered = O::run(&self.admin, input).await?;
+        Ok((answered.document, answered.revision))
+    }
+
+    /// The path of a page of the console: a template such as `/clients/{client}`, and the names in
+    /// its braces.
+    pub fn at(&self, template: &str, names: &[&str]) -> String {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        format!("{}{}", self.console.path, path_of(template, &names))
+    }
+
+    /// The path of this page.
+    pub fn here(&self) -> String {
+        format!("{}{}", self.console.path, self.below)
+    }
+
+    /// The ticket of the form of this page.
+    pub fn ticket(&self) -> String {
+        self.ticket_for(&self.here())
+    }
+
+    /// The ticket of a form that is sent to this path. The form of a grave page has its ticket from
+    /// that page alone, which says what stops working (M112).
+    pub fn ticket_for(&self, path: &str) -> String {
+        self.console.desk.ticket(self.context(), path, &self.secret)
+    }
+
+    /// What stands around the page: the side bar, who is signed in, what happened.
+    pub fn shell(&self) -> Shell {
+        Shell::of(self)
+    }
+
+    /// The page.
+    pub fn page(&self, template: &impl Template) -> Response<Body> {
+        html::apart(html::page(template))
+    }
+
+    /// The page of a form: with status 422 if something is wrong with it.
+    pub fn form(&self, typed: &Typed, template: &impl Template) -> Response<Body> {
+        let mut response = self.page(template);
+        if typed.is_refused() {
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        response
+    }
+
+    /// The section of the page.
+    pub fn section(&self) -> Section {
+        self.route.section
+    }
+}
+
+/// What stands around a page of the console that was asked for so.
+pub(super) fn frame(console: &Console, headers: &HeaderMap, uri: &Uri) -> Frame {
+    Frame::new(&console.desk.site, headers, uri, "console")
+}

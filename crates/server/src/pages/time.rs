@@ -1,0 +1,89 @@
+//! Times as pages show them: the moment in UTC, and how far away it is (M119).
+
+use grantor::clock::UnixTime;
+use jiff::Timestamp;
+
+use super::Language;
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// As `2026-11-27`.
+pub fn day(at: UnixTime) -> String {
+    timestamp(at).strftime("%Y-%m-%d").to_string()
+}
+
+/// As `2026-11-27 00:27 UTC`.
+pub fn minute(at: UnixTime) -> String {
+    timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// As `2026-11-27 00:27:23 UTC`.
+pub fn second(at: UnixTime) -> String {
+    timestamp(at).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// As `2026-11-27, after 00:00 UTC`: what is known to the hour.
+pub fn hour(at: UnixTime, language: Language) -> String {
+    let format = match language {
+        Language::English => "%Y-%m-%d, after %H:00 UTC",
+        Language::French => "%Y-%m-%d, après %H:00 UTC",
+    };
+    timestamp(at).strftime(format).to_string()
+}
+
+/// How far away a moment is: `in 9 days`, `40 minutes ago`, `just now`; in the largest unit of which
+/// there is a whole one.
+pub fn distance(at: UnixTime, now: UnixTime, language: Language) -> String {
+    let seconds = (at.millis() - now.millis()) / 1000;
+    let far = seconds.abs();
+    let (count, units) = match far {
+        0..MINUTE => return just_now(language).to_owned(),
+        MINUTE..HOUR => (far / MINUTE, [["minute", "minutes"], ["minute", "minutes"]]),
+        HOUR..DAY => (far / HOUR, [["hour", "hours"], ["heure", "heures"]]),
+        _ => (far / DAY, [["day", "days"], ["jour", "jours"]]),
+    };
+    let unit = |of_language: [&'static str; 2]| of_language[usize::from(count > 1)];
+    let [english, french] = units;
+    match (language, seconds > 0) {
+        (Language::English, true) => format!("in {count} {}", unit(english)),
+        (Language::English, false) => format!("{count} {} ago", unit(english)),
+        (Language::French, true) => format!("dans {count} {}", unit(french)),
+        (Language::French, false) => format!("il y a {count} {}", unit(french)),
+    }
+}
+
+fn just_now(language: Language) -> &'static str {
+    match language {
+        Language::English => "just now",
+        Language::French => "à l'instant",
+    }
+}
+
+fn timestamp(at: UnixTime) -> Timestamp {
+    Timestamp::from_millisecond(at.millis()).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m119_a_moment_is_told_in_the_largest_whole_unit() {
+        let now = UnixTime::from_millis(1_000_000_000);
+        for (seconds, english, french) in [
+            (0, "just now", "à l'instant"),
+            (59, "just now", "à l'instant"),
+            (60, "in 1 minute", "dans 1 minute"),
+            (9 * DAY + 5, "in 9 days", "dans 9 jours"),
+            (-40 * MINUTE, "40 minutes ago", "il y a 40 minutes"),
+            (-HOUR, "1 hour ago", "il y a 1 heure"),
+            (-2 * DAY, "2 days ago", "il y a 2 jours"),
+        ] {
+            let at = UnixTime::from_millis((1_000_000 + seconds) * 1000);
+            assert_eq!(distance(at, now, Language::English), english);
+            assert_eq!(distance(at, now, Language::French), french);
+        }
+    }
+}
