@@ -123,12 +123,7 @@ pub fn outgoing(config: &OutgoingConfig) -> Outgoing {
 }
 
 /// Where people sign in, and are asked.
-fn desk(
-    config: &Config,
-    person: &PersonConfig,
-    store: &Backend,
-    passwords: Passwords,
-) -> Desk {
+fn desk(config: &Config, person: &PersonConfig, store: &Backend, passwords: Passwords) -> Desk {
     Desk {
         kind: SessionKind::Person,
         site: Site::of(&config.issuer),

@@ -13,8 +13,8 @@ use http::{Extensions, HeaderMap, HeaderName, Method, Response, header, request:
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    AccessToken, Answer, Attempt, AuthorizationServer, Body, Context, Decision, DecisionLog, Endpoint,
-    FormError, Outcome, Refusal, Request, Route, Sender, answer,
+    AccessToken, Answer, Attempt, AuthorizationServer, Body, Context, Decision, DecisionLog,
+    Endpoint, FormError, Outcome, Refusal, Request, Route, Sender, answer,
     builder::Inner,
     endpoint::{BodyKind, Record, Registered},
     request::Read,

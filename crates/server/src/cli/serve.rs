@@ -22,9 +22,9 @@ use crate::{
     app,
     backend::Backend,
     config::{Config, LastStart, Overrides, Purpose},
+    console::Console,
     http::{self, Front, Listener, Operations, Tls},
     metrics::{self, Exposition, Metrics},
-    console::Console,
     person::{Passwords, end_unused},
     telemetry,
 };

@@ -39,15 +39,15 @@ pub struct Pager {
 
 impl Pager {
     /// Of a list with these filters, of which this cursor leads on.
-    pub fn of(
-        visit: &Visit,
-        filter: &impl Serialize,
-        next: Option<&str>,
-    ) -> Self {
+    pub fn of(visit: &Visit, filter: &impl Serialize, next: Option<&str>) -> Self {
         let with = |name: &str, value: &str| address(&visit.here(), filter, &[(name, value)]);
         Self {
             next: next.map(|cursor| with("after", cursor)),
-            first: visit.list.after.is_some().then(|| address(&visit.here(), filter, &[])),
+            first: visit
+                .list
+                .after
+                .is_some()
+                .then(|| address(&visit.here(), filter, &[])),
             csv: with("format", "csv"),
             json: with("format", "json"),
         }

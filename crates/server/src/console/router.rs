@@ -68,11 +68,7 @@ impl Console {
         response
     }
 
-    async fn answer<B>(
-        self: &Arc<Self>,
-        head: &Parts,
-        body: B,
-    ) -> Result<Response<Body>, Error>
+    async fn answer<B>(self: &Arc<Self>, head: &Parts, body: B) -> Result<Response<Body>, Error>
     where
         B: http_body::Body + Send,
         B::Error: Into<BodyError>,
@@ -149,7 +145,12 @@ impl Console {
             .zip(visitor.secret.as_ref())
             .ok_or(Error::SignIn)?;
         // On each request: a role that was taken is taken (M110).
-        let operator = self.desk.registry.operators.get(&session.subject.id).await?;
+        let operator = self
+            .desk
+            .registry
+            .operators
+            .get(&session.subject.id)
+            .await?;
         let operator = operator.ok_or(Error::SignIn)?;
         let is_post = head.method == Method::POST;
         let query = Typed::of(head.uri.query().unwrap_or_default());
@@ -271,11 +272,7 @@ impl Console {
     }
 
     /// Nothing is here for somebody who is signed in; who is not, is not told what there is.
-    async fn nothing_here(
-        &self,
-        head: &Parts,
-        visitor: &Visitor,
-    ) -> Result<Response<Body>, Error> {
+    async fn nothing_here(&self, head: &Parts, visitor: &Visitor) -> Result<Response<Body>, Error> {
         if visitor.session.is_none() && [Method::GET, Method::HEAD].contains(&head.method) {
             let place = self.desk.site.path(self.desk.sign_in());
             return Ok(html::see_other(&place));
@@ -441,6 +438,5 @@ where
     let body: Bytes = body
         .map_err(|_| Error::Unreadable("The form did not come whole, or has more than 64 KiB."))?
         .to_bytes();
-    String::from_utf8(body.into())
-        .map_err(|_| Error::Unreadable("This is not sent as a form."))
+    String::from_utf8(body.into()).map_err(|_| Error::Unreadable("This is not sent as a form."))
 }

@@ -141,7 +141,10 @@ impl Typed {
 
     fn read<T: DeserializeOwned>(&self, which: impl Fn(&str, &str) -> bool) -> Option<T> {
         let mut text = form_urlencoded::Serializer::new(String::new());
-        let wanted = self.fields.iter().filter(|(name, value)| which(name, value));
+        let wanted = self
+            .fields
+            .iter()
+            .filter(|(name, value)| which(name, value));
         text.extend_pairs(wanted);
         serde_html_form::from_str(&text.finish()).ok()
     }
@@ -233,7 +236,8 @@ impl Members<'_> {
             text => match text.parse::<u64>() {
                 Ok(number) => self.with(name, number),
                 Err(_) => {
-                    self.faults.push(Fault::new(name, "expected a whole number"));
+                    self.faults
+                        .push(Fault::new(name, "expected a whole number"));
                     self
                 }
             },
@@ -281,7 +285,9 @@ mod tests {
 
     #[test]
     fn m116_fields_become_members_and_faults_of_members_those_of_fields() {
-        let typed = Typed::of("client_id=+billing+&scope=&redirect_uris=a%0D%0A%0D%0Ab&grant_types=x&grant_types=y&lifetime=7&enabled=on");
+        let typed = Typed::of(
+            "client_id=+billing+&scope=&redirect_uris=a%0D%0A%0D%0Ab&grant_types=x&grant_types=y&lifetime=7&enabled=on",
+        );
         let members = typed
             .members()
             .text("client_id")

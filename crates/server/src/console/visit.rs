@@ -8,7 +8,9 @@ use grantor::{
 };
 use http::{HeaderMap, Response, StatusCode, Uri};
 
-use super::{Console, Error, ListQuery, Notice, Route, Section, shell::Shell, typed::Typed, words::Words};
+use super::{
+    Console, Error, ListQuery, Notice, Route, Section, shell::Shell, typed::Typed, words::Words,
+};
 use crate::{
     admin::{Administration, Input, Operation, path_of},
     pages::{BrowserSecret, Frame, Language, html},

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use askama::Template;
 use async_trait::async_trait;
-use grantor::{
-    server::{
-        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
-        authorization::{Allowed, AskedPart, ConsentPage, ConsentRequest, HandOver},
-    },
+use grantor::server::{
+    Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
+    authorization::{Allowed, AskedPart, ConsentPage, ConsentRequest, HandOver},
 };
 
 use super::{

@@ -162,10 +162,14 @@ impl Desk {
         action: &str,
         visitor: &Visitor,
     ) -> Result<(), Refusal> {
-        let opened = visitor.secret.as_ref().zip(ticket).and_then(|(secret, text)| {
-            let holder = self.holder(action, secret);
-            context.seals().open::<FormTicket>(FORM, &holder, text)
-        });
+        let opened = visitor
+            .secret
+            .as_ref()
+            .zip(ticket)
+            .and_then(|(secret, text)| {
+                let holder = self.holder(action, secret);
+                context.seals().open::<FormTicket>(FORM, &holder, text)
+            });
         match opened {
             Some(ticket) if context.now() < ticket.until => Ok(()),
             _ => Err(too_old("the ticket does not open, or no more")),

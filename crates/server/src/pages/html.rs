@@ -20,8 +20,7 @@ const SCRIPT: &str = include_str!("../../templates/pages.js");
 /// The path of the style sheet below the issuer, which is named by what is in it, so that browsers
 /// keep it for ever.
 pub fn style_path() -> &'static str {
-    static PATH: LazyLock<String> =
-        LazyLock::new(|| format!("assets/style-{}.css", digest(STYLE)));
+    static PATH: LazyLock<String> = LazyLock::new(|| format!("assets/style-{}.css", digest(STYLE)));
     &PATH
 }
 

@@ -157,14 +157,20 @@ mod tests {
         };
         let none = HeaderMap::new();
         assert_eq!(Look::of(&none, "lang=fr&theme=dark"), french);
-        assert_eq!(Look::of(&none, "ui_locales=de+fr").language, Language::French);
+        assert_eq!(
+            Look::of(&none, "ui_locales=de+fr").language,
+            Language::French
+        );
         let kept = headers("a=b; grantor-lang=fr; grantor-theme=dark");
         assert_eq!(Look::of(&kept, ""), french);
         assert_eq!(Look::of(&kept, "lang=en").language, Language::English);
         let site = Site::of(&Issuer::parse("https://as.example").expect("an issuer"));
         for wrong in ["lang=../..", "theme=%22%3E%3C", "lang=fr%0d%0a", "lang=xx"] {
             assert_eq!(Look::of(&none, wrong).theme, None, "{wrong}");
-            assert_eq!(Choice::of(wrong).cookies(&site).count(), usize::from(wrong.contains("lang=fr")));
+            assert_eq!(
+                Choice::of(wrong).cookies(&site).count(),
+                usize::from(wrong.contains("lang=fr"))
+            );
         }
     }
 }

@@ -190,7 +190,10 @@ mod tests {
             french.of_name(name, 3).0,
             format!("Dans 3 jours, désactiver {escaped} ?")
         );
-        assert_eq!((english.plain(), french.plain()), ("Clients", "Clients (fr)"));
+        assert_eq!(
+            (english.plain(), french.plain()),
+            ("Clients", "Clients (fr)")
+        );
     }
 
     #[test]

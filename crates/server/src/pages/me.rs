@@ -181,7 +181,9 @@ impl OwnPage {
             when: when(acts_when_absent),
             given,
             until: permission.expires_at.map(minute),
-            used: permission.last_used_at.map(|at| hour(at, Language::English)),
+            used: permission
+                .last_used_at
+                .map(|at| hour(at, Language::English)),
         })
     }
 }

@@ -43,7 +43,9 @@ pub const ASSETS: [&str; 2] = ["style", "script"];
 
 /// Adds what all pages load.
 pub fn add_assets(builder: Builder) -> Builder {
-    builder.endpoint(assets::StyleSheet).endpoint(assets::Script)
+    builder
+        .endpoint(assets::StyleSheet)
+        .endpoint(assets::Script)
 }
 
 /// Adds the pages on which operators sign in to the console and out of it.

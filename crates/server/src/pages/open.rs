@@ -6,9 +6,7 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     registry::Subject,
-    server::{
-        Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
-    },
+    server::{Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route},
     types::{ErrorCode, Rule},
 };
 use http::Method;

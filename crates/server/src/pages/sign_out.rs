@@ -47,7 +47,9 @@ impl SignOutPage {
             session,
         } = visitor
         else {
-            return Ok(Answer::new(html::see_other(&desk.site.path(desk.sign_out()))));
+            return Ok(Answer::new(html::see_other(
+                &desk.site.path(desk.sign_out()),
+            )));
         };
         if let Some(session) = session {
             decision.is_by(&session.subject.id);

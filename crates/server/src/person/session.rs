@@ -97,7 +97,9 @@ impl OpenSession {
         let mut open = Vec::new();
         for kind in SessionKind::ALL {
             let group = kind.group_of(subject);
-            let found = artifacts.list(kind.artifact(), &group, now, SESSIONS).await?;
+            let found = artifacts
+                .list(kind.artifact(), &group, now, SESSIONS)
+                .await?;
             for (_, artifact) in found {
                 let kept: Kept = artifact.read()?;
                 open.push(Self {
@@ -226,7 +228,10 @@ impl Sessions {
             .in_group(Some(group))
             .holding(&kept);
         let artifacts = context.artifacts();
-        match artifacts.put(self.kind.key_of(&secret), artifact, u64::MAX).await? {
+        match artifacts
+            .put(self.kind.key_of(&secret), artifact, u64::MAX)
+            .await?
+        {
             Put::Kept | Put::OverQuota => {}
         }
         if let Some(before) = before {
@@ -246,7 +251,9 @@ impl Sessions {
         context: &Context,
         secret: &BrowserSecret,
     ) -> Result<(), StoreError> {
-        let taken = context.artifacts().take(self.kind.key_of(secret), context.now());
+        let taken = context
+            .artifacts()
+            .take(self.kind.key_of(secret), context.now());
         taken.await.map(drop)
     }
 

@@ -52,7 +52,11 @@ impl Page for ListPage {
         let found = visit.ask(input).await?;
         let view = View {
             words: Words(visit.language()),
-            rows: found.items.iter().map(|client| row(visit, client)).collect(),
+            rows: found
+                .items
+                .iter()
+                .map(|client| row(visit, client))
+                .collect(),
             new: visit.may_edit().then(|| visit.at("/clients/new", &[])),
             pager: Pager::of(visit, &filter, found.next.as_deref()),
             shell: visit.shell(),
