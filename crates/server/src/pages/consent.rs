@@ -10,13 +10,14 @@ use grantor::server::{
 };
 
 use super::{
-    BrowserSecret,
+    BrowserSecret, Link, Named,
     desk::Desk,
     html::{self, Frame},
     refusal::refused,
     sign_out,
     time::minute,
     views::{ClientView, ScopeView},
+    words::Words,
 };
 
 /// Most octets of a way to the client that are sent through a query, of which 8 KiB are read. A
@@ -33,6 +34,7 @@ pub struct HandOverPage(pub Arc<Desk>);
 #[template(path = "consent.html")]
 struct ConsentView {
     frame: Frame,
+    words: Words,
     client: ClientView,
     subject: String,
     scopes: Vec<ScopeView>,
@@ -51,6 +53,7 @@ struct ConsentView {
 #[template(path = "done.html")]
 struct DoneView {
     frame: Frame,
+    words: Words,
     client: ClientView,
     scopes: Vec<ScopeView>,
     until: Option<String>,
@@ -61,6 +64,7 @@ struct DoneView {
 #[template(path = "handover.html")]
 struct HandOverView<'a> {
     frame: Frame,
+    words: Words,
     url: &'a str,
     host: &'a str,
 }
@@ -74,16 +78,19 @@ impl ConsentPage for ConsentPages {
         consent: ConsentRequest,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
+        let frame = desk.frame(request, "consent/decision");
+        let language = frame.language();
         let part = |part| {
             let of_part = consent.scopes().iter().filter(|scope| scope.part == part);
             of_part
-                .map(|scope| ScopeView::of(&scope.name, scope.text.as_deref()))
+                .map(|scope| ScopeView::of(&scope.name, scope.text.as_deref(), language))
                 .collect()
         };
         let secret = BrowserSecret::sent(&desk.site, request.headers());
         let secret = secret.unwrap_or_else(BrowserSecret::random);
         let view = ConsentView {
-            frame: desk.frame(request, "consent/decision"),
+            words: frame.words(),
+            frame,
             client: ClientView::of(consent.request().client()),
             subject: consent.subject().id.to_string(),
             scopes: part(AskedPart::Needed),
@@ -112,12 +119,15 @@ impl ConsentPage for ConsentPages {
         let scope = record
             .and_then(|record| record.scope.clone())
             .unwrap_or_default();
+        let frame = desk.frame(request, "consent");
+        let texts = &*desk.registry.scope_texts;
         let view = DoneView {
-            frame: desk.frame(request, "consent"),
+            words: frame.words(),
             client: ClientView::of(client),
-            scopes: ScopeView::all(&*desk.registry.scope_texts, &scope).await?,
+            scopes: ScopeView::all(texts, &scope, frame.language()).await?,
             until: record.and_then(|record| record.expires_at).map(minute),
             me: desk.site.path("me"),
+            frame,
         };
         Ok(Answer::new(desk.page(request, &view)))
     }
@@ -144,8 +154,10 @@ impl ConsentPage for ConsentPages {
 
 /// The page that leads to the client.
 fn lead(desk: &Desk, request: &Request, to: &HandOver) -> Answer {
+    let frame = desk.frame(request, "");
     let view = HandOverView {
-        frame: desk.frame(request, ""),
+        words: frame.words(),
+        frame,
         url: to.url(),
         host: to.place(),
     };

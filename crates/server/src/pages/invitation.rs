@@ -15,9 +15,11 @@ use grantor::{
 use http::Method;
 
 use super::{
+    Named,
     desk::{Desk, Visitor, busy},
     html::{self, Frame, with_cookie},
     refusal::refused,
+    words::Words,
 };
 use crate::person::{Invitation, Password};
 
@@ -30,6 +32,7 @@ pub struct InvitationPage(pub Arc<Desk>);
 #[template(path = "invitation.html")]
 struct View<'a> {
     frame: Frame,
+    words: Words,
     subject: &'a str,
     recover: bool,
     /// Who is signed in at this browser, if it is somebody else.
@@ -55,8 +58,10 @@ impl InvitationPage {
         let visitor = desk.visitor(context, request.headers()).await?;
         let secret = visitor.secret_or_new();
         let other = visitor.session.as_ref().map(|session| &session.subject.id);
+        let frame = desk.frame(request, "invitation");
         let view = View {
-            frame: desk.frame(request, "invitation"),
+            words: frame.words(),
+            frame,
             subject: subject.id.as_str(),
             recover: invitation.recover,
             signed_out: other
@@ -243,8 +248,10 @@ impl Endpoint for InvitationPage {
         let (Rule::Password, Some(subject)) = (refusal.rule(), subject) else {
             return refused(&self.0, request, refusal, decision);
         };
+        let frame = self.0.frame(request, "invitation");
         let view = View {
-            frame: self.0.frame(request, "invitation"),
+            words: frame.words(),
+            frame,
             subject: subject.as_str(),
             recover: false,
             signed_out: None,

@@ -78,10 +78,15 @@ impl Part for Coded<'_> {
 /// A link within these pages.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
-    /// A path from our own router.
-    pub to: &'a str,
-    /// What it says.
-    pub text: &'a str,
+    to: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Link<'a> {
+    /// A link to this path of ours, which says this.
+    pub fn to(to: &'a str, text: &'a str) -> Self {
+        Self { to, text }
+    }
 }
 
 impl Part for Link<'_> {

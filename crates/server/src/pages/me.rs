@@ -17,13 +17,14 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BrowserSecret, Language,
+    BrowserSecret, Language, Named, markup,
     desk::{Desk, Visitor},
     html::{self, Frame, apart},
     refusal::refused,
     sign_out,
     time::{day, hour, minute},
-    views::{ClientView, RecordView, ScopeView, when},
+    views::{ClientView, RecordView, ScopeView},
+    words::Words,
 };
 
 /// The form of withdrawing.
@@ -41,6 +42,7 @@ pub struct WithdrawPage(pub Arc<Desk>);
 #[template(path = "me.html")]
 struct View {
     frame: Frame,
+    words: Words,
     subject: String,
     signout: String,
     ticket: String,
@@ -61,6 +63,7 @@ struct EntryView {
 #[template(path = "withdraw.html")]
 struct WithdrawView {
     frame: Frame,
+    words: Words,
     client: ClientView,
     until: String,
     operator: bool,
@@ -111,6 +114,7 @@ impl OwnPage {
         &self,
         context: &Context,
         subject: &Subject,
+        language: Language,
     ) -> Result<Vec<EntryView>, Refusal> {
         let desk = &self.0;
         let now = context.now();
@@ -133,7 +137,7 @@ impl OwnPage {
             };
             let mut records = Vec::new();
             for permission in &permissions {
-                records.push(self.record(&client, permission).await?);
+                records.push(self.record(&client, permission, language).await?);
             }
             let is_own = permissions
                 .iter()
@@ -156,7 +160,9 @@ impl OwnPage {
         &self,
         client: &Client,
         permission: &Permission,
+        language: Language,
     ) -> Result<RecordView, Refusal> {
+        let words = Words(language);
         let registered = &client.metadata().scope;
         let scope = match &permission.scope {
             Some(limit) => registered.intersection(limit),
@@ -165,25 +171,23 @@ impl OwnPage {
         };
         let given = permission.created_at.map(day);
         let given = match (permission.origin, given) {
-            (Origin::Person, Some(day)) => format!("You allowed it on {day}"),
-            (Origin::Person, None) => "You allowed it".to_owned(),
-            (Origin::Operator, Some(day)) => {
-                format!("Set up by the operator on {day}: ask there to end it")
-            }
-            (Origin::Operator, None) => "Set up by the operator: ask there to end it".to_owned(),
+            (Origin::Person, Some(day)) => words.you_allowed_it_on(day.as_str()),
+            (Origin::Person, None) => markup(words.you_allowed_it()),
+            (Origin::Operator, Some(day)) => words.set_up_by_operator_on(day.as_str()),
+            (Origin::Operator, None) => markup(words.set_up_by_operator()),
         };
         let when_absent = [GrantType::JWT_BEARER, GrantType::REFRESH_TOKEN];
         let acts_when_absent = when_absent
             .iter()
             .any(|grant| permission.grants.contains(grant));
         Ok(RecordView {
-            scopes: ScopeView::all(&*self.0.registry.scope_texts, &scope).await?,
-            when: when(acts_when_absent),
+            scopes: ScopeView::all(&*self.0.registry.scope_texts, &scope, language).await?,
+            absent: acts_when_absent,
             given,
             until: permission.expires_at.map(minute),
             used: permission
                 .last_used_at
-                .map(|at| hour(at, Language::English)),
+                .map(|at| hour(at, language)),
         })
     }
 }
@@ -211,14 +215,16 @@ impl Endpoint for OwnPage {
         decision.is_by(&subject.id);
         decision.waits();
         let done = request.query("done");
+        let frame = desk.frame(request, "me");
         let view = View {
-            frame: desk.frame(request, "me"),
+            words: frame.words(),
             subject: subject.id.to_string(),
             signout: desk.site.path("signout"),
             ticket: desk.ticket(context, sign_out::ACTION, secret),
             done: done.and_then(|done| context.seals().open(DONE, secret.expose(), done)),
             recovered: request.uri().query() == Some("recovered"),
-            entries: self.entries(context, subject).await?,
+            entries: self.entries(context, subject, frame.language()).await?,
+            frame,
         };
         Ok(Answer::new(apart(desk.page(request, &view))))
     }
@@ -268,8 +274,10 @@ impl WithdrawPage {
         let records = context.permissions();
         let records = records.permissions_of(client.id(), &subject.id).await?;
         let is_in_force = |record: &Arc<Permission>| record.is_in_force(context.now());
+        let frame = desk.frame(request, "me/withdraw");
         let view = WithdrawView {
-            frame: desk.frame(request, "me/withdraw"),
+            words: frame.words(),
+            frame,
             until: minute(self.last_end(context.now())),
             operator: records.operator().is_some_and(is_in_force),
             ticket: desk.ticket(context, WITHDRAW, secret),

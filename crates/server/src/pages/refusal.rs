@@ -7,26 +7,30 @@ use grantor::{
     types::Rule,
 };
 
-use super::{desk::Desk, html::Frame};
+use super::{Coded, Markup, desk::Desk, html::Frame, markup, words::Words};
 
 #[derive(Template)]
 #[template(path = "refusal.html")]
 struct RefusalView<'a> {
     frame: Frame,
+    words: Words,
     heading: &'a str,
-    text: String,
+    sentence: Markup,
     again: Option<String>,
     decision: String,
 }
 
 /// The page of a refusal.
 pub fn refused(desk: &Desk, request: &Request, refusal: &Refusal, decision: &Decision) -> Answer {
-    let (heading, text) = words(refusal);
+    let frame = desk.frame(request, "");
+    let words = frame.words();
+    let (heading, sentence) = told(words, refusal);
     let again = matches!(refusal.rule(), Rule::Ticket | Rule::Session);
     let view = RefusalView {
-        frame: desk.frame(request, ""),
+        frame,
+        words,
         heading,
-        text,
+        sentence,
         again: again.then(|| desk.site.path(desk.sign_in())),
         decision: decision.id.to_string(),
     };
@@ -34,40 +38,23 @@ pub fn refused(desk: &Desk, request: &Request, refusal: &Refusal, decision: &Dec
 }
 
 /// What people are told, by the rule that was broken.
-fn words(refusal: &Refusal) -> (&'static str, String) {
+fn told(words: Words, refusal: &Refusal) -> (&'static str, Markup) {
     if let Some(Retry::TooMany(wait)) = refusal.retry() {
-        let seconds = wait.as_secs() + 1;
-        let text = format!("Too many wrong tries from here. Go on in {seconds} seconds.");
-        return ("Wait a little", text);
+        return (words.wait_heading(), words.wait(wait.as_secs() + 1));
     }
-    match refusal.rule() {
-        Rule::Client | Rule::RedirectUri => (
-            "This link does not work",
-            "The program that sent you here is not registered with this address.".to_owned(),
-        ),
-        Rule::Ticket => (
-            "This page was open too long",
-            "Nothing has been changed.".to_owned(),
-        ),
-        Rule::Session => (
-            "You are not signed in",
-            "Nothing has been changed.".to_owned(),
-        ),
-        Rule::Origin => (
-            "This form did not come from here",
-            "Nothing has been changed.".to_owned(),
-        ),
-        Rule::Consent => (
-            "Nothing was allowed",
-            "The program may do no more than before.".to_owned(),
-        ),
-        Rule::Invitation => (
-            "This link does not work any more",
-            "It was used, it has ended, or a newer one was made. Whoever sent it can send another."
-                .to_owned(),
-        ),
-        _ => ("This did not work", sentence(refusal.public_text())),
-    }
+    let (heading, sentence) = match refusal.rule() {
+        Rule::Client | Rule::RedirectUri => (words.link_does_not_work(), words.not_registered()),
+        Rule::Ticket => (words.open_too_long(), words.nothing_changed()),
+        Rule::Session => (words.not_signed_in(), words.nothing_changed()),
+        Rule::Origin => (words.not_from_here(), words.nothing_changed()),
+        Rule::Consent => (words.nothing_allowed(), words.no_more_than_before()),
+        Rule::Invitation => (words.link_no_more(), words.link_was_used()),
+        _ => {
+            let text = sentence(refusal.public_text());
+            return (words.did_not_work(), markup(text.as_str()));
+        }
+    };
+    (heading, markup(sentence))
 }
 
 /// With a capital letter, and a full stop.

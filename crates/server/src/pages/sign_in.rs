@@ -15,11 +15,12 @@ use grantor::{
 use http::{StatusCode, header};
 
 use super::{
-    BrowserSecret,
+    BrowserSecret, Named,
     desk::{Desk, Visitor, busy, too_old},
     html::{self, Frame},
     refusal::refused,
     waiting::{TO, Waiting},
+    words::Words,
 };
 use crate::person::{Password, SessionKind};
 
@@ -36,6 +37,7 @@ pub struct AtTheDesk(pub Arc<Desk>);
 #[template(path = "signin.html")]
 struct View<'a> {
     frame: Frame,
+    words: Words,
     ticket: &'a str,
     username: &'a str,
     /// Who has to prove anew that it is them.
@@ -145,8 +147,10 @@ impl SignInPage {
             ),
             Purpose::Page(_) => (desk.ticket(context, ACTION, &secret), "", None),
         };
+        let frame = desk.frame(request, desk.sign_in());
         let view = View {
-            frame: desk.frame(request, desk.sign_in()),
+            words: frame.words(),
+            frame,
             ticket: &ticket,
             username: anew.map_or(hint, |subject| subject.id.as_str()),
             anew: anew.map(|subject| subject.id.as_str()),
@@ -327,8 +331,10 @@ impl Endpoint for SignInPage {
             .and_then(|(secret, text)| Waiting::open(context, &secret, text))
             .is_some_and(|waiting| waiting.is_anew());
         let username = request.parameter("username").unwrap_or_default();
+        let frame = self.0.frame(request, self.0.sign_in());
         let view = View {
-            frame: self.0.frame(request, self.0.sign_in()),
+            words: frame.words(),
+            frame,
             ticket: request.parameter("t").unwrap_or_default(),
             username,
             anew: is_anew.then_some(username),

@@ -11,9 +11,10 @@ use grantor::server::{
 use http::Method;
 
 use super::{
-    BrowserSecret,
+    BrowserSecret, Named,
     desk::{Desk, Visitor},
     html::{self, Frame, with_cookie},
+    words::Words,
 };
 use crate::person::SessionKind;
 
@@ -27,6 +28,7 @@ pub struct SignOutPage(pub Arc<Desk>);
 #[template(path = "signed_out.html")]
 struct View {
     frame: Frame,
+    words: Words,
     /// The person who is still signed in, with the ticket of the form that ends it.
     subject: Option<(String, String)>,
     signin: String,
@@ -89,8 +91,10 @@ impl SignOutPage {
                     let ticket = desk.ticket(context, ACTION, secret);
                     (session.subject.id.to_string(), ticket)
                 });
+        let frame = desk.frame(request, desk.sign_out());
         let view = View {
-            frame: desk.frame(request, desk.sign_out()),
+            words: frame.words(),
+            frame,
             subject,
             signin: desk.site.path(desk.sign_in()),
         };

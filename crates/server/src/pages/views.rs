@@ -3,10 +3,10 @@
 use grantor::{
     registry::{Client, ScopeText},
     storage::{Registry, StoreError},
-    types::{Description, Scope, ScopeToken},
+    types::{Scope, ScopeToken},
 };
 
-use super::time::day;
+use super::{Language, Markup, time::day};
 
 /// A client on a page. Its id is always beside its name (C003).
 pub struct ClientView {
@@ -33,18 +33,21 @@ impl ClientView {
 /// A scope on a page: what it means, and its name.
 pub struct ScopeView {
     pub name: String,
-    pub text: String,
+    /// What somebody wrote about it, in the language of the page.
+    pub text: Option<String>,
     pub sensitive: bool,
 }
 
 impl ScopeView {
-    pub fn of(name: &str, text: Option<&ScopeText>) -> Self {
+    /// In this language; in the other one, where nobody wrote it in this.
+    pub fn of(name: &str, text: Option<&ScopeText>, language: Language) -> Self {
+        let written = text.and_then(|text| match language {
+            Language::English => text.en.as_ref().or(text.fr.as_ref()),
+            Language::French => text.fr.as_ref().or(text.en.as_ref()),
+        });
         Self {
             name: name.to_owned(),
-            text: text
-                .and_then(|text| text.en.as_ref())
-                .map_or(NO_TEXT, Description::as_str)
-                .to_owned(),
+            text: written.map(ToString::to_string),
             sensitive: text.is_some_and(|text| text.sensitive),
         }
     }
@@ -53,6 +56,7 @@ impl ScopeView {
     pub async fn all(
         texts: &dyn Registry<ScopeText>,
         scope: &Scope,
+        language: Language,
     ) -> Result<Vec<Self>, StoreError> {
         let mut views = Vec::new();
         for name in scope.tokens() {
@@ -60,28 +64,18 @@ impl ScopeView {
                 Ok(name) => texts.get(&name).await?,
                 Err(_) => None,
             };
-            views.push(Self::of(name, text.as_deref()));
+            views.push(Self::of(name, text.as_deref(), language));
         }
         Ok(views)
     }
 }
 
-const NO_TEXT: &str = "No description";
-
 /// A record of a permission on a person's page.
 pub struct RecordView {
     pub scopes: Vec<ScopeView>,
-    pub when: &'static str,
-    pub given: String,
+    /// Whether the client may act while the person is not there.
+    pub absent: bool,
+    pub given: Markup,
     pub until: Option<String>,
     pub used: Option<String>,
-}
-
-/// When a client may act.
-pub fn when(acts_when_absent: bool) -> &'static str {
-    if acts_when_absent {
-        "At any time, also when you are not here, until you withdraw it."
-    } else {
-        "Only while you use it."
-    }
 }

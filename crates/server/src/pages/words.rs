@@ -1,16 +1,92 @@
-//! What pages say in more than one place.
+//! What the pages of people say, and what all pages share.
 
-use super::words;
+use super::{Coded, Link, Named, words};
 
 words! {
-    /// What all pages share.
+    /// What the pages of people say, and what all pages share.
     pub struct Words;
     skip: "To the content", "Aller au contenu";
     sign_in: "Sign in", "Se connecter";
     sign_out: "Sign out", "Se déconnecter";
+    sign_out_question: "Sign out?", "Se déconnecter ?";
+    signed_out: "You are signed out", "Vous êtes déconnecté";
     look: "Language and theme", "Langue et thème";
     light: "Light", "Clair";
     dark: "Dark", "Sombre";
     fault: "Fault", "Erreur";
     start_again: "Start again", "Recommencer";
+    your_page: "your page", "votre page";
+    name: "Name", "Nom";
+    password: "Password", "Mot de passe";
+    no_way_in: "No way to sign in, or it is lost? Whoever runs this server can send you a new link.", "Aucun moyen de vous connecter, ou perdu ? L'exploitant de ce serveur peut vous envoyer un nouveau lien.";
+    confirm_it_is_you: "Confirm it is you", "Confirmez que c'est bien vous";
+    confirm: "Confirm", "Confirmer";
+    to_go_on_to(name: Named<'_>): "To go on to {name}.", "Pour continuer vers {name}.";
+    you_are(name: Named<'_>): "You are {name}.", "Vous êtes {name}.";
+    not_you: "Not you?", "Ce n'est pas vous ?";
+    let_it_act(name: Named<'_>): "Let {name} act for you?", "Autoriser {name} à agir pour vous ?";
+    consent: "Let a program act for you?", "Autoriser un programme à agir pour vous ?";
+    registered_since(date: &str): "registered since {date}", "enregistré depuis le {date}";
+    will_be_able_to(name: Named<'_>): "{name} will be able to", "{name} pourra";
+    asks_nothing(name: Named<'_>): "{name} asks for no particular scope: it learns who you are, and nothing else.", "{name} ne demande aucun droit particulier : il apprend qui vous êtes, et rien d'autre.";
+    if_you_wish: "And if you wish", "Et si vous le souhaitez";
+    at_any_time: "At any time, also when you are not here, until you withdraw it.", "À tout moment, même en votre absence, jusqu'à ce que vous le retiriez.";
+    while_you_use_it: "Only while you use it.", "Seulement pendant que vous l'utilisez.";
+    already_allowed: "You already allow", "Vous autorisez déjà";
+    allow: "Allow", "Autoriser";
+    do_not_allow: "Don't allow", "Ne pas autoriser";
+    afterwards(host: Named<'_>): "Afterwards you go on to {host}.", "Ensuite, vous continuez vers {host}.";
+    can_withdraw(link: Link<'_>): "You can withdraw this at any time on {link}.", "Vous pouvez le retirer à tout moment sur {link}.";
+    may_act_now(name: Named<'_>): "{name} may act for you now", "{name} peut maintenant agir pour vous";
+    allowed: "Allowed", "Autorisé";
+    until_withdrawn(link: Link<'_>): "Until you withdraw it on {link}. You can close this window.", "Jusqu'à ce que vous le retiriez sur {link}. Vous pouvez fermer cette fenêtre.";
+    until_or_withdrawn(until: &str, link: Link<'_>): "Until {until}, or until you withdraw it on {link}. You can close this window.", "Jusqu'au {until}, ou jusqu'à ce que vous le retiriez sur {link}. Vous pouvez fermer cette fenêtre.";
+    on_to(host: Named<'_>): "On to {host}", "Vers {host}";
+    going_on: "Going on", "Suite";
+    continue_to(host: &str): "Continue to {host}", "Continuer vers {host}";
+    goes_on_by_itself: "It goes on by itself.", "La suite est automatique.";
+    choose_sign_in: "Choose how you sign in", "Choisissez comment vous connecter";
+    will_be_signed_out(name: Named<'_>): "{name} will be signed out here.", "{name} sera déconnecté ici.";
+    link_is_for(name: Named<'_>): "This link is for {name}. It works once.", "Ce lien est pour {name}. Il fonctionne une seule fois.";
+    all_earlier_end: "All earlier ways to sign in end with it.", "Tous les moyens de connexion antérieurs prennent fin avec lui.";
+    new_password: "New password", "Nouveau mot de passe";
+    password_hint: "At least 15 characters. A few words that do not belong together are good. Pasting works.", "Au moins 15 caractères. Quelques mots sans rapport entre eux conviennent. Le collage fonctionne.";
+    set_password: "Set the password", "Définir le mot de passe";
+    sensitive: "Sensitive", "Sensible";
+    no_description: "No description", "Aucune description";
+    who_may_act: "Who may act for you", "Qui peut agir pour vous";
+    no_longer_acts(name: Named<'_>, until: &str): "{name} can no longer act for you. What it already has works until {until} at most.", "{name} ne peut plus agir pour vous. Ce qu'il a déjà fonctionne jusqu'au {until} au plus.";
+    recovered: "Your new password is set. All other ways to sign in have ended. Look through who may act for you.", "Votre nouveau mot de passe est défini. Tous les autres moyens de connexion ont pris fin. Vérifiez qui peut agir pour vous.";
+    nobody_acts: "Nobody may act for you. When you allow a program something, it is listed here, and you can end it here.", "Personne ne peut agir pour vous. Quand vous autorisez un programme, il apparaît ici et vous pouvez y mettre fin ici.";
+    switched_off: "The operator has switched it off for now.", "L'exploitant l'a désactivé pour le moment.";
+    acted_lately(date: &str): "It may not act for you now. It acted last on {date}.", "Il ne peut pas agir pour vous maintenant. Il a agi pour la dernière fois le {date}.";
+    allow_again: "Allow again", "Autoriser à nouveau";
+    you_allowed_it: "You allowed it", "Vous l'avez autorisé";
+    you_allowed_it_on(date: &str): "You allowed it on {date}", "Vous l'avez autorisé le {date}";
+    set_up_by_operator: "Set up by the operator: ask there to end it", "Mis en place par l'exploitant : adressez-vous à lui pour y mettre fin";
+    set_up_by_operator_on(date: &str): "Set up by the operator on {date}: ask there to end it", "Mis en place par l'exploitant le {date} : adressez-vous à lui pour y mettre fin";
+    until(date: &str): "until {date}", "jusqu'au {date}";
+    last_used(date: &str): "last used {date}", "dernière utilisation {date}";
+    not_used_yet: "not used yet", "pas encore utilisé";
+    withdraw: "Withdraw", "Retirer";
+    what_it_may_do(name: &str): "what {name} may do", "ce que {name} peut faire";
+    shall_no_longer(name: Named<'_>): "Shall {name} no longer act for you?", "{name} ne doit-il plus agir pour vous ?";
+    gets_nothing_more(until: &str): "From now on it gets nothing more for you. What it has already works until {until} at most.", "Dès maintenant, il n'obtient plus rien pour vous. Ce qu'il a déjà fonctionne jusqu'au {until} au plus.";
+    operator_goes_on: "What the operator of this server set up for it goes on: ask there to end it.", "Ce que l'exploitant de ce serveur a mis en place pour lui continue : adressez-vous à lui pour y mettre fin.";
+    keep_it: "Keep it", "Conserver";
+    wrong_sign_in: "Name or password is wrong, or this account cannot sign in.", "Le nom ou le mot de passe est incorrect, ou ce compte ne peut pas se connecter.";
+    wait_heading: "Wait a little", "Attendez un peu";
+    wait(seconds: u64): "Too many wrong tries from here. Go on in {seconds} seconds, or use a passkey.", "Trop d'essais incorrects depuis cet endroit. Reprenez dans {seconds} secondes, ou utilisez une clé d'accès.";
+    link_does_not_work: "This link does not work", "Ce lien ne fonctionne pas";
+    not_registered: "The program that sent you here is not registered with this address.", "Le programme qui vous a envoyé ici n'est pas enregistré avec cette adresse.";
+    open_too_long: "This page was open too long", "Cette page est restée ouverte trop longtemps";
+    nothing_changed: "Nothing has been changed.", "Rien n'a été modifié.";
+    not_signed_in: "You are not signed in", "Vous n'êtes pas connecté";
+    not_from_here: "This form did not come from here", "Ce formulaire ne vient pas d'ici";
+    nothing_allowed: "Nothing was allowed", "Rien n'a été autorisé";
+    no_more_than_before: "The program may do no more than before.", "Le programme ne peut rien faire de plus qu'avant.";
+    link_no_more: "This link does not work any more", "Ce lien ne fonctionne plus";
+    link_was_used: "It was used, it has ended, or a newer one was made. Whoever sent it can send another.", "Il a été utilisé, il a pris fin, ou un plus récent a été créé. La personne qui l'a envoyé peut en envoyer un autre.";
+    did_not_work: "This did not work", "Cela n'a pas marché";
+    reason_under(id: Coded<'_>): "Whoever runs this server finds the reason under {id}.", "L'exploitant de ce serveur trouvera la raison sous {id}.";
 }
