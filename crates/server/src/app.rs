@@ -156,6 +156,7 @@ pub fn console_desk(config: &Config, store: &Backend, passwords: Passwords) -> D
             of_subjects: store.subject_permissions.clone(),
             scope_texts: store.scope_texts.clone(),
         },
+        decisions: store.decisions.clone(),
         token_lifetime: config.token.lifetime,
     }
 }

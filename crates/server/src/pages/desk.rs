@@ -10,7 +10,7 @@ use grantor::{
         Body, Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
     },
-    storage::{Registry, StoreError, SubjectPermissions},
+    storage::{DecisionStore, Registry, StoreError, SubjectPermissions},
     types::{ErrorCode, Rule},
 };
 use http::{HeaderMap, Response, StatusCode, header};
@@ -33,6 +33,7 @@ pub struct Desk {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub registry: Registries,
+    pub decisions: Arc<dyn DecisionStore>,
     /// How long access tokens live: what was given out works that long at most.
     pub token_lifetime: Duration,
 }

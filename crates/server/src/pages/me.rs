@@ -6,7 +6,7 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Client, Origin, Permission, PermissionId, Subject},
+    registry::{Client, ConsentPolicy, Origin, Permission, PermissionId, Subject},
     server::{
         Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, SealKind,
         authorization,
@@ -26,7 +26,10 @@ use super::{
     views::{ClientView, RecordView, ScopeView},
     words::Words,
 };
+use crate::person::Seen;
 
+/// The form of putting a notice away.
+const SEEN: &str = "seen";
 /// The form of withdrawing.
 const WITHDRAW: &str = "withdraw";
 /// What the list says on top after a form.
@@ -49,6 +52,11 @@ struct View {
     done: Option<Withdrawn>,
     /// Whether the person has just come back by a link.
     recovered: bool,
+    /// Whether all other sessions have just ended.
+    ended: bool,
+    /// When a refresh token was sent twice, until the person says that they have seen it.
+    reused: Option<(String, String)>,
+    activity: String,
     entries: Vec<EntryView>,
 }
 
@@ -57,6 +65,8 @@ struct EntryView {
     enabled: bool,
     records: Vec<RecordView>,
     withdraw: Option<String>,
+    /// When it acted last, if it may act no more; and where it is allowed again.
+    acted: Option<(String, Option<String>)>,
 }
 
 #[derive(Template)]
@@ -79,17 +89,18 @@ struct Withdrawn {
 }
 
 /// Somebody who is signed in.
-fn person(visitor: &Visitor) -> Option<(&Subject, &BrowserSecret)> {
+pub fn person(visitor: &Visitor) -> Option<(&Subject, &BrowserSecret)> {
     let (session, secret) = visitor.session.as_ref().zip(visitor.secret.as_ref())?;
     Some((&session.subject, secret))
 }
 
 /// On to where one signs in.
-fn sign_in_first(desk: &Desk) -> Answer {
+pub fn sign_in_first(desk: &Desk) -> Answer {
     Answer::new(html::see_other(&desk.site.path("signin")))
 }
 
-fn nobody() -> Refusal {
+/// Nobody is signed in at the browser that sent a form.
+pub fn nobody() -> Refusal {
     Refusal::new(
         ErrorCode::ACCESS_DENIED,
         Rule::Session,
@@ -151,9 +162,74 @@ impl OwnPage {
                 enabled: client.metadata().enabled,
                 records,
                 withdraw: is_own.then(|| format!("{place}?{query}")),
+                acted: None,
             });
         }
+        entries.extend(self.acted(context, subject, &entries).await?);
         Ok(entries)
+    }
+
+    /// The clients that acted lately and may act no more (C060).
+    async fn acted(
+        &self,
+        context: &Context,
+        subject: &Subject,
+        known: &[EntryView],
+    ) -> Result<Vec<EntryView>, Refusal> {
+        let mut acted = Vec::new();
+        for (id, at) in self.0.acted_lately(subject, context.now()).await? {
+            let Some(client) = context.clients().client(&id).await? else {
+                continue;
+            };
+            if known.iter().any(|entry| entry.client.id == id.as_str()) {
+                continue;
+            }
+            let asks = client.metadata().consent == ConsentPolicy::Ask;
+            let again = || context.consent_link(&id, None, &subject.id);
+            acted.push(EntryView {
+                client: ClientView::of(&client),
+                enabled: client.metadata().enabled,
+                records: Vec::new(),
+                withdraw: None,
+                acted: Some((day(at), asks.then(again).flatten())),
+            });
+        }
+        Ok(acted)
+    }
+
+    /// When a refresh token of the person was sent twice, with the ticket of the form that puts the
+    /// notice away; `None` once it was put away (C064).
+    async fn reused(
+        &self,
+        context: &Context,
+        subject: &Subject,
+        secret: &BrowserSecret,
+    ) -> Result<Option<(String, String)>, Refusal> {
+        let Some(at) = self.0.reused_at(subject).await? else {
+            return Ok(None);
+        };
+        let seen = Seen::find(context.artifacts(), subject, context.now()).await?;
+        if seen.is_some_and(|seen| seen >= at) {
+            return Ok(None);
+        }
+        let ticket = self.0.ticket(context, SEEN, secret);
+        Ok(Some((minute(at), ticket)))
+    }
+
+    /// Puts the notice away.
+    async fn put_away(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let visitor = desk.visitor(context, request.headers()).await?;
+        let (subject, _) = person(&visitor).ok_or_else(nobody)?;
+        desk.check_form(context, request, SEEN, &visitor)?;
+        decision.is_by(&subject.id);
+        Seen::keep(context.artifacts(), subject, context.now()).await?;
+        Ok(Answer::new(html::see_other(&desk.site.path("me"))))
     }
 
     async fn record(
@@ -195,7 +271,7 @@ impl OwnPage {
 #[async_trait]
 impl Endpoint for OwnPage {
     fn route(&self) -> Route {
-        Route::query("me", Path::Suffix("me"))
+        Route::page("me", Path::Suffix("me"))
     }
 
     fn describe(&self, _: &Context, _: &mut Metadata) {}
@@ -206,6 +282,9 @@ impl Endpoint for OwnPage {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
+        if request.method() == Method::POST {
+            return self.put_away(context, request, decision).await;
+        }
         let desk = &self.0;
         let visitor = desk.visitor(context, request.headers()).await?;
         let Some((subject, secret)) = person(&visitor) else {
@@ -223,6 +302,9 @@ impl Endpoint for OwnPage {
             ticket: desk.ticket(context, sign_out::ACTION, secret),
             done: done.and_then(|done| context.seals().open(DONE, secret.expose(), done)),
             recovered: request.uri().query() == Some("recovered"),
+            ended: request.uri().query() == Some("ended"),
+            reused: self.reused(context, subject, secret).await?,
+            activity: desk.site.path("me/activity"),
             entries: self.entries(context, subject, frame.language()).await?,
             frame,
         };

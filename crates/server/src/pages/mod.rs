@@ -3,6 +3,7 @@
 //! Each page is an [`Endpoint`](grantor::server::Endpoint) of the library: its requests are read,
 //! throttled, decided, recorded and counted as those for tokens are.
 
+mod activity;
 mod assets;
 mod consent;
 mod cookie;
@@ -79,5 +80,7 @@ pub fn add(builder: Builder, desk: Desk) -> Builder {
         .endpoint(invitation::InvitationPage(desk.clone()))
         .endpoint(me::OwnPage(desk.clone()))
         .endpoint(me::WithdrawPage(desk.clone()))
+        .endpoint(activity::ActivityPage(desk.clone()))
+        .endpoint(activity::NotMePage(desk.clone()))
         .endpoint(sign_out::SignOutPage(desk))
 }

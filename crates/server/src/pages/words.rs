@@ -89,4 +89,18 @@ words! {
     link_was_used: "It was used, it has ended, or a newer one was made. Whoever sent it can send another.", "Il a été utilisé, il a pris fin, ou un plus récent a été créé. La personne qui l'a envoyé peut en envoyer un autre.";
     did_not_work: "This did not work", "Cela n'a pas marché";
     reason_under(id: Coded<'_>): "Whoever runs this server finds the reason under {id}.", "L'exploitant de ce serveur trouvera la raison sous {id}.";
+    your_pages: "Your pages", "Vos pages";
+    activity: "Activity", "Activité";
+    activity_means: "What programs asked for in your name, the newest first.", "Ce que des programmes ont demandé en votre nom, le plus récent d'abord.";
+    no_activity: "Nothing yet. When a program acts for you, it is listed here.", "Rien pour l'instant. Quand un programme agit pour vous, cela apparaît ici.";
+    was_granted: "granted", "accordé";
+    was_refused: "refused", "refusé";
+    not_me: "This was not me", "Ce n'était pas moi";
+    client_acted(name: Named<'_>): "{name} acted in your name. If that is not what you want, withdraw what you allowed it.", "{name} a agi en votre nom. Si ce n'est pas ce que vous voulez, retirez ce que vous lui avez autorisé.";
+    somebody_else_here: "If somebody else may be signed in as you, end all other sessions. You stay signed in here.", "Si quelqu'un d'autre est peut-être connecté à votre place, mettez fin à toutes les autres sessions. Vous restez connecté ici.";
+    end_other_sessions: "End all other sessions", "Mettre fin à toutes les autres sessions";
+    others_ended: "All other sessions have ended.", "Toutes les autres sessions ont pris fin.";
+    reused(date: &str): "A refresh token of yours was used twice, on {date}. Perhaps it was stolen: what came of it has ended. Look at your activity, and withdraw what you do not know.", "Un de vos jetons d'actualisation a été utilisé deux fois, le {date}. Il a peut-être été volé : ce qui en provenait a pris fin. Regardez votre activité et retirez ce que vous ne connaissez pas.";
+    dismiss: "I have seen it", "J'ai vu";
+    ways_to_sign_in: "Ways to sign in", "Moyens de connexion";
 }

@@ -3,11 +3,13 @@
 mod console_link;
 mod invitation;
 mod password;
+mod seen;
 mod session;
 mod unused;
 
 pub use console_link::ConsoleLink;
 pub use invitation::Invitation;
 pub use password::{Busy, Password, Passwords};
+pub use seen::Seen;
 pub use session::{OpenSession, Session, SessionKind, Sessions};
 pub use unused::end_unused;

@@ -216,15 +216,27 @@ impl Sessions {
         before: Option<&BrowserSecret>,
         subject: &Subject,
     ) -> Result<BrowserSecret, StoreError> {
+        self.begin_since(context, before, subject, context.now())
+            .await
+    }
+
+    /// The same of a subject that proved at this time who they are.
+    async fn begin_since(
+        &self,
+        context: &Context,
+        before: Option<&BrowserSecret>,
+        subject: &Subject,
+        signed_in_at: UnixTime,
+    ) -> Result<BrowserSecret, StoreError> {
         let (secret, now) = (BrowserSecret::random(), context.now());
         let group = self.kind.group_of(subject);
         let kept = Kept {
             subject: subject.id.clone(),
             number: subject.revision.number,
-            signed_in_at: now,
+            signed_in_at,
             touched_at: now,
         };
-        let artifact = Artifact::new(now, self.end(now, now))
+        let artifact = Artifact::new(now, self.end(signed_in_at, now))
             .in_group(Some(group))
             .holding(&kept);
         let artifacts = context.artifacts();
@@ -255,6 +267,22 @@ impl Sessions {
             .artifacts()
             .take(self.kind.key_of(secret), context.now());
         taken.await.map(drop)
+    }
+
+    /// Ends all sessions of the person at this browser but this one, which goes on under another
+    /// secret.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn end_others(
+        &self,
+        context: &Context,
+        subject: &Subject,
+        signed_in_at: UnixTime,
+    ) -> Result<BrowserSecret, StoreError> {
+        let (artifacts, now) = (context.artifacts(), context.now());
+        OpenSession::end_all(artifacts, subject, now, self.life).await?;
+        self.begin_since(context, None, subject, signed_in_at).await
     }
 
     /// Ends all sessions of a subject.
