@@ -5,6 +5,15 @@
 
 mod activity;
 mod assets;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the pages of the console draw them"
+    )
+)]
+mod chart;
 mod consent;
 mod cookie;
 mod desk;
