@@ -5,8 +5,8 @@
 //! policy of pages drops (M160). To a screen reader a chart is one image with a title and a
 //! message; its [`Row`]s are for the same as a table (M183).
 //!
-//! These types are the only ones of the pages whose markup askama does not escape: each text in
-//! them is escaped here.
+//! Charts are `Display`, and stand in a template as [`drawing`](super::drawing) has them:
+//! each text in them is escaped here.
 
 mod bars;
 mod columns;

@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use askama::filters::HtmlSafe;
-
 use super::{
     Caption, Row, Tone,
     svg::{Percent, cut, picture, text},
@@ -35,8 +33,6 @@ pub struct Bar {
     /// How many.
     pub count: u64,
 }
-
-impl HtmlSafe for Bars {}
 
 impl Bars {
     /// The same as a table: a row a bar, with its count.

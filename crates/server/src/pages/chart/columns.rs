@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use askama::filters::HtmlSafe;
-
 use super::{
     Caption, Row, Tone,
     svg::{Percent, picture, share, text},
@@ -56,8 +54,6 @@ impl Column {
         self.counts.iter().map(|count| *count as f64).sum()
     }
 }
-
-impl HtmlSafe for Columns {}
 
 impl Columns {
     /// The same as a table: a row a column, a value a series.

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use askama::filters::HtmlSafe;
 use grantor::clock::UnixTime;
 
 use super::{
@@ -60,8 +59,6 @@ impl Range {
         Percent::of(since as f64, whole as f64)
     }
 }
-
-impl HtmlSafe for Spans {}
 
 impl Spans {
     /// The same as a table: a row a span, with its beginning, its end or `–`, and its note.

@@ -5,9 +5,10 @@ use std::{
     fmt::{self, Display, Formatter},
 };
 
-use askama::filters::{Html, escape};
+use askama::filters::escape;
 
 use super::{Caption, Tone};
+use crate::pages::Visible;
 
 impl Tone {
     /// Its class in the style sheet.
@@ -23,7 +24,7 @@ impl Tone {
 
 /// A text between tags or quotes.
 pub(super) fn text(text: impl Display) -> impl Display {
-    let escaped: Result<_, Infallible> = escape(text, Html);
+    let escaped: Result<_, Infallible> = escape(text, Visible);
     let Ok(escaped) = escaped;
     escaped
 }
