@@ -17,9 +17,10 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BrowserSecret, Language, Named, markup,
+    BrowserSecret, Language, Named,
     desk::{Desk, Visitor},
     html::{self, Frame, apart},
+    markup,
     refusal::refused,
     sign_out,
     time::{day, hour, minute},
@@ -261,9 +262,7 @@ impl OwnPage {
             absent: acts_when_absent,
             given,
             until: permission.expires_at.map(minute),
-            used: permission
-                .last_used_at
-                .map(|at| hour(at, language)),
+            used: permission.last_used_at.map(|at| hour(at, language)),
         })
     }
 }
