@@ -2,6 +2,7 @@
 //! what the API answers, and a form asks for an operation: the console has no use cases of its own.
 
 pub mod clients;
+mod confirm;
 mod error;
 mod list;
 mod notice;
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 
 use self::page::{FormLeaf, Leaf, PageLeaf};
 pub use self::{
+    confirm::{Confirm, Tick},
     error::Error,
     list::{ListQuery, Pager},
     notice::Notice,

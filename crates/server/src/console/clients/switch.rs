@@ -1,6 +1,5 @@
 //! Disabling a client, and enabling it again.
 
-use askama::Template;
 use grantor::{server::Body, types::ClientId};
 use http::Response;
 
@@ -9,32 +8,13 @@ use crate::{
     admin::{
         Input,
         clients::{ShowClient, UpdateClient},
-        state_of,
     },
-    console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit},
-    pages::{Markup, Named},
+    console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit},
+    pages::Named,
 };
 
 /// The question before a client is disabled or enabled.
 pub struct SwitchPage;
-
-#[derive(Template)]
-#[template(path = "console/confirm.html")]
-struct View {
-    shell: Shell,
-    summary: Option<Summary>,
-    trail: Vec<(String, String)>,
-    question: Markup,
-    sentences: Vec<Markup>,
-    action: String,
-    ticket: String,
-    state: String,
-    fields: Vec<(&'static str, String)>,
-    managed_by: Option<String>,
-    verb: &'static str,
-    back: String,
-    typed: Typed,
-}
 
 impl Form for SwitchPage {
     type Path = ClientId;
@@ -50,25 +30,14 @@ impl Form for SwitchPage {
             true => (words.disable_it(name), words.disabling(), words.disable()),
             false => (words.enable_it(name), words.enabling(), words.enable()),
         };
-        let view = View {
-            summary: Summary::of(typed),
-            trail: vec![
-                (visit.at("/clients", &[]), words.heading().to_owned()),
-                (back.clone(), name_of(&client).to_owned()),
-            ],
-            question,
-            sentences: vec![crate::pages::markup(sentence)],
-            action: visit.here(),
-            ticket: visit.ticket(),
-            state: state_of(client.revision),
-            fields: vec![("enabled", (!client.enabled).to_string())],
-            managed_by: client.managed_by.as_ref().map(ToString::to_string),
-            verb,
-            back,
-            typed: typed.clone(),
-            shell: visit.shell(),
-        };
-        Ok(visit.form(typed, &view))
+        let page = Confirm::ask(visit, typed, question, verb, back.clone())
+            .below(visit.at("/clients", &[]), words.heading())
+            .below(back, name_of(&client))
+            .saying(crate::pages::markup(sentence))
+            .in_state(Some(client.revision))
+            .sending("enabled", (!client.enabled).to_string())
+            .managed_by(client.managed_by.as_ref().map(ToString::to_string));
+        Ok(page.page(visit))
     }
 
     async fn submit(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Done, Error> {
