@@ -23,7 +23,7 @@ use super::{
     seen::{Numbers, Seen, go_on_from, numbers_of},
     signing_key,
 };
-use crate::master_key::sync_directory;
+use crate::{MasterKey, master_key::sync_directory};
 
 /// Octets of a page of our databases: SQLite's default.
 const PAGE_SIZE: u32 = 4096;
@@ -162,13 +162,7 @@ impl SqliteStore {
         let copy = directory.join("grantor.db.restoring");
         place.remove(&copy).map_err(io)?;
         let prepared = place.prepare(backup, &copy, options);
-        let restored = prepared.and_then(|(fence, revocations)| {
-            Ok(Restored {
-                fence,
-                revocations,
-                set_aside: place.replace_by(&copy)?,
-            })
-        });
+        let restored = prepared.and_then(|successor| place.replace_by(successor));
         if let Err(error) = place.remove(&copy) {
             // What was done is done.
             tracing::warn!(path = %copy.display(), %error, "this copy could not be removed");
@@ -184,15 +178,23 @@ struct Place<'p> {
     path: &'p Path,
 }
 
+/// A copy of a backup that is to take the database's place.
+struct Successor<'p> {
+    path: &'p Path,
+    connection: Connection,
+    master_key: MasterKey,
+    options: &'p Options,
+}
+
 impl Place<'_> {
-    /// Makes a copy of the backup that is fit to take the database's place. Answers the fence in
-    /// it, and what is known of revocations.
-    fn prepare(
+    /// Makes a copy of the backup in the form of this program. Nothing of the database of now is in
+    /// it yet: servers go on, and revoke and use meanwhile.
+    fn prepare<'s>(
         &self,
         backup: &Path,
-        copy: &Path,
-        options: &Options,
-    ) -> Result<(UnixTime, Revocations), OpenError> {
+        copy: &'s Path,
+        options: &'s Options,
+    ) -> Result<Successor<'s>, OpenError> {
         if open::inspect(backup)? {
             return Err(OpenError::Foreign(backup.to_owned()));
         }
@@ -217,31 +219,65 @@ impl Place<'_> {
         open::check_master_key(&connection, &master_key)
             .map_err(&failed)?
             .ok_or(OpenError::WrongMasterKey(key_path))?;
-        let revocations = self.take_over_revocations(&connection).map_err(&failed)?;
-        let fence = mark(&connection, &self.numbers(), revocations, options).map_err(&failed)?;
-        let content = |error| OpenError::Content {
-            path: copy.to_owned(),
-            error,
-        };
-        signing_key::remove_withdrawn(
-            &connection,
-            &master_key,
-            options.signing_algorithm,
-            options.clock.now(),
-        )
-        .map_err(content)?;
         connection
             .pragma_update(None, "journal_mode", "DELETE")
             .map_err(&failed)?;
-        Ok((fence, revocations))
+        Ok(Successor {
+            path: copy,
+            connection,
+            master_key,
+            options,
+        })
     }
 
-    /// What was revoked, taken or replaced since the backup stays so, where the database of now can
-    /// be read.
-    fn take_over_revocations(&self, copy: &Connection) -> rusqlite::Result<Revocations> {
-        if !matches!(open::inspect(self.path), Ok(false)) {
-            return Ok(Revocations::Unknown);
+    /// Puts the successor in the database's place.
+    fn replace_by(&self, successor: Successor<'_>) -> Result<Restored, OpenError> {
+        let is_damaged = match open::inspect(self.path) {
+            Ok(false) => return self.replace_content_by(&successor),
+            Ok(true) => false,
+            Err(OpenError::Damaged { .. }) => true,
+            Err(other) => return Err(other),
+        };
+        let mut restored = successor.mark(&self.numbers(), Revocations::Unknown)?;
+        if is_damaged {
+            restored.set_aside = Some(self.set_aside()?);
         }
+        self.replace_file_by(successor)?;
+        Ok(restored)
+    }
+
+    /// By SQLite, in one transaction: what a crashed server left in its log is applied to the old
+    /// database, never to this one. From the moment of which the revocations and numbers are until
+    /// then nobody else writes: what servers answer is either taken over or done in the new database.
+    fn replace_content_by(&self, successor: &Successor<'_>) -> Result<Restored, OpenError> {
+        let failed = sqlite(self.path);
+        let mut database = open::connect_to_write(self.path).map_err(&failed)?;
+        let held = hold(&successor.connection, &mut database).map_err(&failed)?;
+        let revocations = self.take_over_revocations(&successor.connection);
+        let revocations = revocations.map_err(sqlite(successor.path))?;
+        let restored = successor.mark(&self.numbers(), revocations)?;
+        advance(&held, ALL_PAGES, StepResult::Done).map_err(&failed)?;
+        Ok(restored)
+    }
+
+    /// Where there is no database that SQLite could write into.
+    fn replace_file_by(&self, successor: Successor<'_>) -> Result<(), OpenError> {
+        let closed = successor.connection.close();
+        closed.map_err(|(_, error)| sqlite(successor.path)(error))?;
+        let io = |error| OpenError::Io {
+            path: self.path.to_owned(),
+            error,
+        };
+        // A log of no database any more.
+        self.remove(self.path).map_err(io)?;
+        fs::rename(successor.path, self.path).map_err(io)?;
+        sync_directory(self.path);
+        Ok(())
+    }
+
+    /// What was revoked, taken or replaced since the backup stays so, where the database of now is
+    /// of a schema that says it.
+    fn take_over_revocations(&self, copy: &Connection) -> rusqlite::Result<Revocations> {
         let version: i64 =
             open::connect_to_read(self.path)?
                 .pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -263,16 +299,18 @@ impl Place<'_> {
             }
         };
         copy.execute("ATTACH ?1 AS now", [self.path.to_string_lossy()])?;
-        let taken = copy.execute_batch(&format!(
+        let transaction = copy.unchecked_transaction()?;
+        transaction.execute_batch(&format!(
             "{ends}
              INSERT OR IGNORE INTO main.withdrawn_key SELECT * FROM now.withdrawn_key;
              UPDATE main.meta SET value = (SELECT value FROM now.meta WHERE name = 'sealed_since') WHERE name = 'sealed_since';
              INSERT INTO main.meta SELECT name, value FROM now.meta WHERE name IN ('token_fence', 'swept_to')
              ON CONFLICT (name) DO UPDATE SET value = excluded.value
              WHERE CAST(CAST(excluded.value AS TEXT) AS INTEGER) > CAST(CAST(value AS TEXT) AS INTEGER);",
-        ));
+        ))?;
+        transaction.commit()?;
         copy.execute("DETACH now", [])?;
-        taken.map(|()| Revocations::Kept)
+        Ok(Revocations::Kept)
     }
 
     /// The numbers that were given in this directory, as far as the database of now can be read or
@@ -286,34 +324,6 @@ impl Place<'_> {
             None
         };
         now.unwrap_or_else(|| Seen::in_directory(self.directory).numbers())
-    }
-
-    /// Puts the copy in the database's place. Answers where the database of before is, if SQLite
-    /// could not write into it.
-    fn replace_by(&self, copy: &Path) -> Result<Option<PathBuf>, OpenError> {
-        let set_aside = match open::inspect(self.path) {
-            // By SQLite, in one transaction: what a crashed server left in its log is applied to
-            // the old database, never to this one.
-            Ok(false) => {
-                let failed = sqlite(self.path);
-                let source = open::connect_to_read(copy).map_err(&failed)?;
-                let mut database = open::connect_to_write(self.path).map_err(&failed)?;
-                copy_all(&source, &mut database).map_err(&failed)?;
-                return Ok(None);
-            }
-            Ok(true) => None,
-            Err(OpenError::Damaged { .. }) => Some(self.set_aside()?),
-            Err(other) => return Err(other),
-        };
-        let io = |error| OpenError::Io {
-            path: self.path.to_owned(),
-            error,
-        };
-        // A log of no database any more.
-        self.remove(self.path).map_err(io)?;
-        fs::rename(copy, self.path).map_err(io)?;
-        sync_directory(self.path);
-        Ok(set_aside)
     }
 
     /// Renames what is there, with the files beside it, to names that nothing has yet.
@@ -351,12 +361,38 @@ const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 /// How far the numbers jump where it is not known which were given.
 const FAR: i64 = 1 << 20;
 
-/// Raises the fence, and sees to it that servers take note and that no number is given again.
-fn mark(
+impl Successor<'_> {
+    /// Raises the fence, and sees to it that servers take note, that no number is given again, and
+    /// that no withdrawn key signs. Whatever was used before is used before the fence: nobody writes
+    /// into the database of now any more.
+    fn mark(&self, given: &Numbers, revocations: Revocations) -> Result<Restored, OpenError> {
+        let now = self.options.clock.now();
+        let failed = sqlite(self.path);
+        let transaction = self.connection.unchecked_transaction().map_err(&failed)?;
+        let fence = raise_fences(&transaction, given, revocations, now, self.options.leeway);
+        let fence = fence.map_err(&failed)?;
+        let algorithm = self.options.signing_algorithm;
+        signing_key::remove_withdrawn(&transaction, &self.master_key, algorithm, now).map_err(
+            |error| OpenError::Content {
+                path: self.path.to_owned(),
+                error,
+            },
+        )?;
+        transaction.commit().map_err(&failed)?;
+        Ok(Restored {
+            fence,
+            revocations,
+            set_aside: None,
+        })
+    }
+}
+
+fn raise_fences(
     connection: &Connection,
     given: &Numbers,
     revocations: Revocations,
-    options: &Options,
+    now: UnixTime,
+    leeway: Duration,
 ) -> rusqlite::Result<UnixTime> {
     match given.is_empty() {
         true => drop(connection.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [FAR])?),
@@ -364,25 +400,44 @@ fn mark(
     }
     // Whoever reads this change forgets everything.
     connection.execute("INSERT INTO change (resource) VALUES ('')", [])?;
-    let (now, marks) = (options.clock.now(), Marks::load(connection)?);
-    marks.raise_fence(connection, now, options.leeway)?;
+    let marks = Marks::load(connection)?;
+    marks.raise_fence(connection, now, leeway)?;
     if revocations == Revocations::Unknown {
         marks.raise_token_fence(connection, now)?;
     }
     Ok(marks.fence().unwrap_or(now))
 }
 
+/// All pages that are left.
+const ALL_PAGES: i32 = -1;
+
+/// Lets nobody else write into the target from now on until the copy is whole, or given up: SQLite
+/// locks it at the first step, that of no page too. Readers go on with what was committed before.
+fn hold<'c>(
+    source: &'c Connection,
+    target: &'c mut Connection,
+) -> rusqlite::Result<Backup<'c, 'c>> {
+    let held = Backup::new(source, target)?;
+    advance(&held, 0, StepResult::More)?;
+    Ok(held)
+}
+
 /// All pages in one step, so that nothing changes in between.
+fn copy_all(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+    let copy = Backup::new(source, target)?;
+    advance(&copy, ALL_PAGES, StepResult::Done)
+}
+
+/// Takes a step that ends as expected, as soon as nobody else writes.
 #[expect(
     clippy::disallowed_methods,
     reason = "another process that writes tells nobody when it ends"
 )]
-fn copy_all(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+fn advance(copy: &Backup<'_, '_>, pages: i32, expected: StepResult) -> rusqlite::Result<()> {
     let started = Instant::now();
-    let backup = Backup::new(source, target)?;
     loop {
-        match backup.step(-1)? {
-            StepResult::Done => return Ok(()),
+        match copy.step(pages)? {
+            ended if ended == expected => return Ok(()),
             _ if started.elapsed() >= PATIENCE => {
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
                 return Err(rusqlite::Error::SqliteFailure(

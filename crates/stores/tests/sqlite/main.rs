@@ -10,5 +10,6 @@ mod issuers;
 mod laws;
 mod plan;
 mod refresh;
+mod restore;
 mod searches;
 mod statistics;
