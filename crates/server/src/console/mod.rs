@@ -10,6 +10,7 @@ mod page;
 mod problem;
 mod route;
 mod router;
+pub mod scopes;
 mod shell;
 mod typed;
 mod visit;
@@ -92,7 +93,9 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
         };
     }
     leaves![
-        pages: clients::ListPage, clients::ClientPage;
-        forms: clients::SwitchPage;
+        pages: clients::ListPage, clients::ClientPage,
+            scopes::ListPage, scopes::ScopePage;
+        forms: clients::SwitchPage,
+            scopes::NewPage, scopes::EditPage, scopes::DeletePage;
     ]
 }

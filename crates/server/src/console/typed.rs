@@ -54,6 +54,17 @@ impl Typed {
         self
     }
 
+    /// The fields of a form that is shown for the first time, as this fills them in; as they were
+    /// typed, if they were.
+    #[must_use]
+    pub fn or_else(&self, fill: impl FnOnce(Self) -> Self) -> Self {
+        // Every form that changes something has a reason, and it is sent although it is empty.
+        match self.value(TICKET).or_else(|| self.value(REASON)) {
+            Some(_) => self.clone(),
+            None => fill(self.clone()),
+        }
+    }
+
     /// The same, of which this is wrong.
     #[must_use]
     pub fn refused(self, problem: &Problem) -> Self {
