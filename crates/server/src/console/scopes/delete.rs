@@ -21,7 +21,11 @@ impl Form for DeletePage {
 
     const ROUTE: Route = Route::form("/scopes/{name}/delete", Section::Scopes).grave();
 
-    async fn show(visit: &Visit, name: &ScopeToken, typed: &Typed) -> Result<Response<Body>, Error> {
+    async fn show(
+        visit: &Visit,
+        name: &ScopeToken,
+        typed: &Typed,
+    ) -> Result<Response<Body>, Error> {
         let scope = visit.ask(Input::<ShowScope>::at(name.clone())).await?;
         let words = Words(visit.language());
         let back = visit.at("/scopes/{name}", &[name.as_str()]);

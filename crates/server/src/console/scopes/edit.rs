@@ -52,7 +52,10 @@ impl Form for NewPage {
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());
         let heading = markup(words.new());
-        Ok(visit.form(typed, &view(visit, typed.clone(), words.new(), heading, None)))
+        Ok(visit.form(
+            typed,
+            &view(visit, typed.clone(), words.new(), heading, None),
+        ))
     }
 
     async fn submit(visit: &Visit, (): &(), typed: &Typed) -> Result<Done, Error> {
@@ -70,7 +73,11 @@ impl Form for NewPage {
         }
         let words = Words(visit.language());
         let scope = put(visit, &name, typed).await?;
-        Ok(done(visit, &scope, words.is_described(Coded(name.as_str()))))
+        Ok(done(
+            visit,
+            &scope,
+            words.is_described(Coded(name.as_str())),
+        ))
     }
 }
 
@@ -79,10 +86,15 @@ impl Form for EditPage {
 
     const ROUTE: Route = Route::form("/scopes/{name}/edit", Section::Scopes);
 
-    async fn show(visit: &Visit, name: &ScopeToken, typed: &Typed) -> Result<Response<Body>, Error> {
+    async fn show(
+        visit: &Visit,
+        name: &ScopeToken,
+        typed: &Typed,
+    ) -> Result<Response<Body>, Error> {
         let scope = visit.ask(Input::<ShowScope>::at(name.clone())).await?;
         let words = Words(visit.language());
-        let text = |text: &Option<Description>| text.as_ref().map_or(String::new(), ToString::to_string);
+        let text =
+            |text: &Option<Description>| text.as_ref().map_or(String::new(), ToString::to_string);
         let filled = typed.or_else(|typed| {
             let typed = typed
                 .filling("en", text(&scope.en))
