@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod browser;
 pub mod clock;
+pub mod console;
 pub mod flood;
 pub mod frames;
 

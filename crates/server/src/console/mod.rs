@@ -25,7 +25,7 @@ use self::page::{FormLeaf, Leaf, PageLeaf};
 pub use self::{
     confirm::{Confirm, Tick},
     error::Error,
-    list::{ListQuery, Pager},
+    list::{ListQuery, Pager, Table, address},
     notice::Notice,
     page::{Done, Form, Page},
     route::{Route, Section},

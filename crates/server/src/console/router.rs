@@ -171,14 +171,14 @@ impl Console {
             actor = actor.from_address(*address);
         }
         actor.reason = Some(typed.text(REASON).to_owned()).filter(|reason| !reason.is_empty());
+        let admin = Administration::new(
+            self.config.clone(),
+            self.store.clone(),
+            rights(operator.role, &typed),
+            actor,
+        );
         let visit = Visit {
-            admin: Administration::new(
-                self.config.clone(),
-                self.store.clone(),
-                rights(operator.role, &typed),
-                actor,
-            )
-            .of_server(self.server.clone()),
+            admin: Arc::new(admin.of_server(self.server.clone())),
             operator: (*operator).clone(),
             console: self.clone(),
             secret: secret.clone(),

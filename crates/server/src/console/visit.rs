@@ -1,5 +1,7 @@
 //! An operator at a page of the console: who, with which rights, in which language.
 
+use std::sync::Arc;
+
 use askama::Template;
 use grantor::{
     clock::UnixTime,
@@ -19,10 +21,10 @@ use crate::{
 /// An operator at a page.
 pub struct Visit {
     /// The use cases, with the operator's rights.
-    pub admin: Administration,
+    pub admin: Arc<Administration>,
     /// Who it is.
     pub operator: Operator,
-    pub(super) console: std::sync::Arc<Console>,
+    pub(super) console: Arc<Console>,
     pub(super) secret: BrowserSecret,
     pub(super) signed_in_at: UnixTime,
     pub(super) route: Route,

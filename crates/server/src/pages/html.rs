@@ -99,6 +99,34 @@ pub fn page(template: &impl Template) -> Response<Body> {
     response
 }
 
+/// A file, which is saved under this name.
+pub fn file(name: &str, media_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    guard(headers);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_DISPOSITION, attachment(name));
+    response
+}
+
+/// Longest name of a file.
+const LONGEST_NAME: usize = 100;
+
+/// What a name may hold in a header and in every file system is left of it (MA46).
+fn attachment(name: &str) -> HeaderValue {
+    let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_.".contains(each);
+    let plain = name
+        .chars()
+        .map(|each| if is_plain(each) { each } else { '_' });
+    let plain: String = plain.collect();
+    let plain = plain.trim_start_matches('.');
+    // The end, as what it is stands there.
+    let plain = &plain[plain.len().saturating_sub(LONGEST_NAME)..];
+    let value = HeaderValue::from_str(&format!("attachment; filename=\"{plain}\""));
+    value.expect("such names are header text")
+}
+
 /// That a page opened by another origin does not know its opener, nor the opener the page.
 pub fn apart(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(
@@ -166,5 +194,26 @@ fn guard(headers: &mut HeaderMap) {
     ];
     for (name, value) in fields {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ma46_a_file_has_a_name_that_is_safe_in_a_header_and_in_every_file_system() {
+        let long = format!("{}.csv", "é".repeat(300));
+        let cut = format!("{}.csv", "_".repeat(96));
+        for (name, kept) in [
+            ("clients-2026-11-27.csv", "clients-2026-11-27.csv"),
+            ("a\r\nSet-Cookie: x=y\".json", "a__Set-Cookie__x_y_.json"),
+            ("../../etc/passwd", "_.._etc_passwd"),
+            ("é:/\\.key.json", "____.key.json"),
+            (&long, &cut),
+        ] {
+            let expected = format!("attachment; filename=\"{kept}\"");
+            assert_eq!(attachment(name), expected.as_str());
+        }
     }
 }

@@ -6,6 +6,7 @@ mod api_trust;
 mod changes;
 mod command_line;
 mod conformance;
+mod console;
 mod decisions;
 mod desk;
 mod doctor;

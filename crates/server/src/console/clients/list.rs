@@ -10,7 +10,7 @@ use http::Response;
 use super::words::Words;
 use crate::{
     admin::{Input, clients::ListClients},
-    console::{Error, Page, Pager, Route, Section, Shell, Visit},
+    console::{Error, Page, Pager, Route, Section, Shell, Table, Visit},
 };
 
 /// The list of clients.
@@ -36,6 +36,26 @@ struct Row {
     scope: String,
 }
 
+const TABLE: Table = Table {
+    name: "clients",
+    columns: &[
+        "client_id",
+        "client_name",
+        "enabled",
+        "token_endpoint_auth_method",
+        "grant_types",
+        "scope",
+        "audience_policy",
+        "consent",
+        "redirect_uris",
+        "jwks_uri",
+        "keys",
+        "secrets",
+        "managed_by",
+        "created_at",
+    ],
+};
+
 impl Page for ListPage {
     type Path = ();
     type Query = ClientFilter;
@@ -43,6 +63,9 @@ impl Page for ListPage {
     const ROUTE: Route = Route::page("/clients", Section::Clients);
 
     async fn show(visit: &Visit, (): (), filter: ClientFilter) -> Result<Response<Body>, Error> {
+        if let Some(file) = visit.download::<ListClients>((), &filter, &TABLE).await? {
+            return Ok(file);
+        }
         let input = Input::<ListClients> {
             path: (),
             query: filter.clone(),
