@@ -457,11 +457,29 @@ pub fn read_answer(stream: &mut TcpStream) -> Answer {
     let headers = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Answer {
+    let mut answer = Answer {
         status,
         headers: headers.collect(),
         body: body.to_owned(),
+    };
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = without_chunks(body);
     }
+    answer
+}
+
+/// The content of a body that came in chunks (RFC 9112 §7.1), as far as it came.
+fn without_chunks(body: &str) -> String {
+    let (mut content, mut rest) = (String::new(), body);
+    while let Some((size, chunk)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap_or(0);
+        let Some((chunk, more)) = chunk.split_at_checked(size).filter(|_| size > 0) else {
+            break;
+        };
+        content += chunk;
+        rest = more.strip_prefix("\r\n").unwrap_or(more);
+    }
+    content
 }
 
 /// The key in a key file.

@@ -19,7 +19,7 @@ fn m118_what_is_filtered_comes_as_csv_and_json_however_long_it_is() {
     };
     let clients: Vec<_> = (0..205).map(client).collect();
     let file = server.directory().join("clients.json");
-    fs::write(&file, json!({ "clients": clients }).to_string()).expect("a file");
+    fs::write(&file, json!({ "client": clients }).to_string()).expect("a file");
     server.ok(&["apply", &file.to_string_lossy()]);
     let mut console = server.console();
     let page = console.page("/clients?q=client-1");
