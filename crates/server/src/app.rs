@@ -18,7 +18,7 @@ use crate::{
     config::{Config, OutgoingConfig, PersonConfig},
     metrics::Metrics,
     pages::{self, Desk, Registries, Site},
-    person::{Passwords, SessionKind, Sessions},
+    person::{Passwords, Proofs, SessionKind, Sessions},
     throttle::{FailureThrottle, Thinned},
 };
 
@@ -131,8 +131,17 @@ fn desk(config: &Config, person: &PersonConfig, store: &Backend, passwords: Pass
             SessionKind::Person,
             person.session_idle,
             person.session_life,
+            proofs(store),
         ),
         ..console_desk(config, store, passwords)
+    }
+}
+
+/// What sessions are held against.
+fn proofs(store: &Backend) -> Proofs {
+    Proofs {
+        passwords: store.passwords.clone(),
+        operators: store.operators.clone(),
     }
 }
 
@@ -144,14 +153,16 @@ const CONSOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Where operators sign in.
 pub fn console_desk(config: &Config, store: &Backend, passwords: Passwords) -> Desk {
     let admin = config.admin.as_ref();
+    let (kind, proofs) = (SessionKind::Console, proofs(store));
     Desk {
-        kind: SessionKind::Console,
+        kind,
         site: Site::of_console(&config.issuer, admin.and_then(|admin| admin.url.as_deref())),
-        sessions: Sessions::new(SessionKind::Console, CONSOLE_IDLE, CONSOLE_LIFE),
+        sessions: Sessions::new(kind, CONSOLE_IDLE, CONSOLE_LIFE, proofs),
         passwords,
         registry: Registries {
             operators: store.operators.clone(),
             passwords: store.passwords.clone(),
+            batch: store.batch.clone(),
             permissions: store.permissions.clone(),
             of_subjects: store.subject_permissions.clone(),
             scope_texts: store.scope_texts.clone(),

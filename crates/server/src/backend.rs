@@ -10,9 +10,9 @@ use grantor::{
     registry::{ChangeRecord, Operator, Password, Permission, ScopeText},
     server::{Seals, TokenIds},
     storage::{
-        Artifacts, ClientSource, DecisionStore, IssuerSource, KeyStore, Log, PermissionSource,
-        Readiness, Registry, ReplayGuard, StatisticsStore, StoreError, StoreFigures,
-        SubjectPermissions, SubjectSource,
+        Artifacts, Batch, ClientSource, DecisionStore, IssuerSource, KeyStore, Log,
+        PermissionSource, Readiness, Registry, ReplayGuard, StatisticsStore, StoreError,
+        StoreFigures, SubjectPermissions, SubjectSource,
     },
 };
 use grantor_stores::sqlite::{
@@ -32,6 +32,7 @@ pub struct Backend {
     pub subject_permissions: Arc<dyn SubjectPermissions>,
     pub passwords: Arc<dyn Registry<Password>>,
     pub operators: Arc<dyn Registry<Operator>>,
+    pub batch: Arc<dyn Batch>,
     pub scope_texts: Arc<dyn Registry<ScopeText>>,
     pub replay: Arc<dyn ReplayGuard>,
     pub artifacts: Arc<dyn Artifacts>,
@@ -98,6 +99,7 @@ impl Backend {
             subject_permissions: store.clone(),
             passwords: store.clone(),
             operators: store.clone(),
+            batch: store.clone(),
             scope_texts: store.clone(),
             replay: store.clone(),
             artifacts: store.clone(),

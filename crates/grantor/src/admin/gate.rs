@@ -59,6 +59,11 @@ trait Guarded: Resource {
         Ok(())
     }
 
+    /// Ends what was there before it, and may not be there with it.
+    async fn end_before(_: &Self::Id, _: &mut View<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Notes whose way in may have been taken.
     fn touch(_: &Self::Id, _: &mut Touched) {}
 }

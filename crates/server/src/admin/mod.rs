@@ -45,7 +45,6 @@ mod warned;
 use std::{num::NonZeroU32, sync::Arc};
 
 use grantor::{admin::Rights, registry::Actor, server::AuthorizationServer};
-
 use tokio::sync::Semaphore;
 
 use self::handler::{Handler, Handles};
@@ -66,7 +65,12 @@ pub use self::{
     segment::{Segments, name_of, path_of},
     warned::Warned,
 };
-use crate::{backend::Backend, config::Config, throttle::RequestBudgets};
+use crate::{
+    backend::Backend,
+    config::Config,
+    person::{Invitation, OpenSession},
+    throttle::RequestBudgets,
+};
 
 /// Below the issuer: where the interface is, and the resource that its tokens are for.
 pub const PATH: &str = "admin/v1";
@@ -185,13 +189,13 @@ fn operations() -> Vec<Box<dyn Handler>> {
         subjects::DeleteSubject,
         subjects::PutRole,
         subjects::DeleteRole,
-        subjects::ListInvitations,
+        subjects::ListOpen<Invitation>,
         subjects::InviteSubject,
-        subjects::EndInvitations,
+        subjects::EndOpen<Invitation>,
         subjects::ShowCredentials,
         subjects::DeleteCredentials,
-        subjects::ListSessions,
-        subjects::EndSessions,
+        subjects::ListOpen<OpenSession>,
+        subjects::EndOpen<OpenSession>,
         permissions::ListPermissions,
         permissions::CreatePermission,
         permissions::ShowPermission,

@@ -3,6 +3,7 @@
 mod credentials;
 mod invitations;
 mod list;
+mod open;
 mod role;
 mod sessions;
 
@@ -19,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     credentials::{DeleteCredentials, ShowCredentials},
-    invitations::{EndInvitations, InvitationBody, InviteSubject, ListInvitations},
+    invitations::{InvitationBody, InviteSubject},
     list::{ListSubjects, SubjectQuery},
+    open::{EndOpen, ListOpen},
     role::{DeleteRole, PutRole, RoleBody},
-    sessions::{EndSessions, ListSessions},
 };
 use super::{
     Administration, Answered, Input, NoQuery, Operation, PatchOf, Route, Segments as _, Warned,

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Connection, Failure, Global, Output, connection::warn};
 use crate::admin::{
-    Input,
+    Input, Warned,
     clients::ListClients,
     subjects::{
         CreateSubject, DeleteRole, ListSubjects, PutRole, RoleBody, ShowSubject, SubjectQuery,
@@ -89,10 +89,8 @@ impl Create {
     async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
         let (id, role) = (self.named.id, self.role);
         let given = give(connection, &id, role).await?;
-        let next = match given.can_sign_in {
-            true => String::new(),
-            false => format!("; how to sign in: grantor subject invite {id}"),
-        };
+        let more = given.warnings.iter();
+        let next: String = more.map(|warning| format!("; {warning}")).collect();
         output.done(&given, format_args!("{id} has the role {role}{next}"))
     }
 }
@@ -102,7 +100,7 @@ pub async fn give(
     connection: &Connection,
     id: &SubjectId,
     role: Role,
-) -> Result<OperatorDocument, Failure> {
+) -> Result<Warned<OperatorDocument>, Failure> {
     let shown = connection.find(Input::<ShowSubject>::at(id.clone()));
     if shown.await?.is_none() {
         let new = grantor::admin::SubjectDocument::new(id.clone());

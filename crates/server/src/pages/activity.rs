@@ -227,10 +227,8 @@ impl NotMePage {
         let visitor = desk.visitor(context, request.headers()).await?;
         let session = visitor.session.as_ref().ok_or_else(nobody)?;
         desk.check_form(context, request, NOT_ME, &visitor)?;
-        let (subject, since) = (&session.subject, session.signed_in_at);
-        decision.is_by(&subject.id);
-        let sessions = &desk.sessions;
-        let secret = sessions.end_others(context, subject, since).await?;
+        decision.is_by(&session.subject.id);
+        let secret = desk.sessions.end_others(context, session).await?;
         let response = html::see_other(&format!("{}?ended", desk.site.path("me")));
         let cookie = secret.set(&desk.site);
         Ok(Answer::new(html::with_cookie(response, cookie)))

@@ -10,7 +10,7 @@ use grantor::{
         Body, Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
     },
-    storage::{DecisionStore, Registry, StoreError, SubjectPermissions},
+    storage::{Batch, DecisionStore, Registry, StoreError, SubjectPermissions},
     types::{ErrorCode, Rule},
 };
 use http::{HeaderMap, Response, StatusCode, header};
@@ -42,6 +42,8 @@ pub struct Desk {
 pub struct Registries {
     pub operators: Arc<dyn Registry<Operator>>,
     pub passwords: Arc<dyn Registry<Password>>,
+    /// Where several of them are changed at once.
+    pub batch: Arc<dyn Batch>,
     pub permissions: Arc<dyn Registry<Permission>>,
     pub of_subjects: Arc<dyn SubjectPermissions>,
     pub scope_texts: Arc<dyn Registry<ScopeText>>,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use async_trait::async_trait;
 use grantor::{
-    registry::{self, PasswordDigest, Subject},
+    clock::UnixTime,
+    registry::{self, Actor, Operator, PasswordDigest, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization,
     },
+    storage::{Change, StoreError},
     types::{ErrorCode, Rule},
 };
 use http::Method;
@@ -21,7 +23,7 @@ use super::{
     refusal::refused,
     words::Words,
 };
-use crate::person::{Invitation, Password};
+use crate::person::{Invitation, Password, Proof};
 
 const ACTION: &str = "invitation";
 
@@ -100,7 +102,9 @@ impl InvitationPage {
         // From here on it is used, whoever tried at the same time.
         let taken = Invitation::take(artifacts, token, now).await?;
         let (subject, invitation) = self.meant(context, taken).await?;
-        self.set_password(context, request, &subject, digest, decision)
+        let actor = authorization::actor(request, &subject, decision);
+        let proof = self
+            .set_password(&subject, &invitation, digest, now, &actor)
             .await?;
         // Behind the change, so that nobody comes in by the password of before.
         self.end_others(context, &subject, invitation.recover)
@@ -109,7 +113,8 @@ impl InvitationPage {
             true => desk.site.path("me") + "?recovered",
             false => desk.site.path("me"),
         };
-        self.begin(context, &visitor, &subject, &next).await
+        self.begin(context, &visitor, (&subject, proof), &next)
+            .await
     }
 
     /// C093: with another password all sessions end. C083: where the person recovers, whoever had a
@@ -143,43 +148,48 @@ impl InvitationPage {
         &self,
         context: &Context,
         visitor: &Visitor,
-        subject: &Subject,
+        (subject, proof): (&Subject, Proof),
         next: &str,
     ) -> Result<Answer, Refusal> {
         let desk = &self.0;
         let before = visitor.secret.as_ref();
-        let secret = desk.sessions.begin(context, before, subject).await?;
+        let secret = desk.sessions.begin(context, before, subject, proof).await?;
         let response = html::see_other(next);
         Ok(Answer::new(with_cookie(response, secret.set(&desk.site))))
     }
 
+    /// Sets the password, if the invitation is good for the role that the subject has in the same
+    /// commit.
     async fn set_password(
         &self,
-        context: &Context,
-        request: &Request,
         subject: &Subject,
+        invitation: &Invitation,
         digest: PasswordDigest,
-        decision: &Decision,
-    ) -> Result<(), Refusal> {
-        let actor = authorization::actor(request, subject, decision);
-        let now = context.now();
-        let passwords = &self.0.registry.passwords;
-        match passwords.get(&subject.id).await? {
-            None => {
-                let password = registry::Password::new(subject.id.clone(), digest, now);
-                passwords.create(password, &actor).await?
-            }
-            Some(known) => {
-                passwords
-                    .replace(known.changed(digest, now), &actor)
-                    .await?
-            }
+        now: UnixTime,
+        actor: &Actor,
+    ) -> Result<Proof, Refusal> {
+        let (id, registry) = (&subject.id, &self.0.registry);
+        let role = registry.operators.get(id).await?;
+        check_role(invitation, role.as_deref())?;
+        let seen = role.map(|role| role.revision);
+        let change = match registry.passwords.get(id).await? {
+            None => Change::Create(registry::Password::new(id.clone(), digest.clone(), now)),
+            Some(known) => Change::Replace(known.changed(digest.clone(), now)),
         };
-        Ok(())
+        let same_role = Change::<Operator>::Expect(id.clone(), seen);
+        let changes = vec![same_role.into(), change.into()];
+        let changed = registry.batch.apply_all(changes, actor).await;
+        changed.map_err(|error| match error {
+            StoreError::Conflict(_) => no_invitation("a role or password was set meanwhile"),
+            other => other.into(),
+        })?;
+        let set = registry.passwords.get(id).await?;
+        let set = set.filter(|password| password.digest == digest);
+        let set = set.ok_or_else(|| no_invitation("the password was taken meanwhile"))?;
+        Ok(Proof::password(set.revision))
     }
 
-    /// Whom an invitation is for, if that is somebody still. One that an owner did not make is good
-    /// for nobody with a role: whoever kept its link would have that role (M012).
+    /// Whom an invitation is for, if that is somebody still, with no other role than then.
     async fn meant(
         &self,
         context: &Context,
@@ -193,12 +203,17 @@ impl InvitationPage {
         let subject =
             subject.ok_or_else(|| no_invitation("its subject is disabled, or another"))?;
         let role = self.0.registry.operators.get(&subject.id).await?;
-        match role.is_none() || invitation.is_of_owner {
-            true => Ok((subject, invitation)),
-            false => Err(no_invitation(
-                "no owner made it, and its subject is an operator",
-            )),
-        }
+        check_role(&invitation, role.as_deref())?;
+        Ok((subject, invitation))
+    }
+}
+
+fn check_role(invitation: &Invitation, role: Option<&Operator>) -> Result<(), Refusal> {
+    match invitation.is_good_for(role) {
+        true => Ok(()),
+        false => Err(no_invitation(
+            "it was made before its subject had this role",
+        )),
     }
 }
 

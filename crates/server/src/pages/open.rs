@@ -18,7 +18,7 @@ use super::{
     refusal::refused,
     words,
 };
-use crate::person::ConsoleLink;
+use crate::person::{ConsoleLink, Proof};
 
 const ACTION: &str = "console/open";
 /// Where one comes in by a link: to the ways to sign in, of which there may be none yet.
@@ -56,7 +56,7 @@ impl OpenPage {
         let desk = &self.0;
         let token = request.query("token").unwrap_or_default();
         let link = ConsoleLink::find(context.artifacts(), token, context.now()).await?;
-        let subject = self.meant(context, link).await?;
+        let (subject, _) = self.meant(context, link).await?;
         decision.waits();
         let visitor = desk.visitor(context, request.headers()).await?;
         let secret = visitor.secret_or_new();
@@ -87,10 +87,11 @@ impl OpenPage {
         desk.check_form(context, request, ACTION, &visitor)?;
         let token = request.required("token")?;
         let link = ConsoleLink::take(context.artifacts(), token, context.now()).await?;
-        let subject = self.meant(context, link).await?;
+        let (subject, proof) = self.meant(context, link).await?;
         decision.is_by(&subject.id);
         let before = visitor.secret.as_ref();
-        let secret = desk.sessions.begin(context, before, &subject).await?;
+        let secret = desk.sessions.begin(context, before, &subject, proof);
+        let secret = secret.await?;
         let response = html::see_other(&desk.site.path(NEXT));
         Ok(Answer::new(with_cookie(response, secret.set(&desk.site))))
     }
@@ -100,7 +101,7 @@ impl OpenPage {
         &self,
         context: &Context,
         link: Option<ConsoleLink>,
-    ) -> Result<Subject, Refusal> {
+    ) -> Result<(Subject, Proof), Refusal> {
         let link = link.ok_or_else(|| no_link("unknown, used or ended"))?;
         let subject = context.subjects().subject(&link.subject).await?;
         let is_meant =
@@ -108,7 +109,7 @@ impl OpenPage {
         let subject = subject.filter(is_meant);
         let subject = subject.ok_or_else(|| no_link("its subject is disabled, or another"))?;
         match self.0.registry.operators.get(&subject.id).await? {
-            Some(_) => Ok(subject),
+            Some(role) => Ok((subject, Proof::link(&role))),
             None => Err(no_link("its subject has no role")),
         }
     }

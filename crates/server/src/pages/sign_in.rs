@@ -22,7 +22,7 @@ use super::{
     waiting::{TO, Waiting},
     words::Words,
 };
-use crate::person::{Password, SessionKind};
+use crate::person::{Password, Proof, SessionKind};
 
 /// The form of a sign-in that nothing waits for.
 const ACTION: &str = "signin";
@@ -197,8 +197,10 @@ impl SignInPage {
         }
         self.check_role(&subject).await?;
         decision.is_by(&subject.id);
-        let fresh = desk.sessions.begin(context, secret, &subject).await?;
-        // Whoever changed the password meanwhile has ended all sessions, but for this new one.
+        let proof = Proof::password(known);
+        let fresh = desk.sessions.begin(context, secret, &subject, proof);
+        let fresh = fresh.await?;
+        // Nothing is handed over by a password that was changed meanwhile.
         let now = desk.registry.passwords.get(&subject.id).await?;
         if now.is_none_or(|now| now.revision != known) {
             desk.sessions.sign_out(context, &fresh).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantor::{
     clock::UnixTime,
     jose::{base64url_encode, crypto::random_bytes},
-    registry::{Role, Subject},
+    registry::{Operator, Subject},
     storage::{
         Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Spared, StoreError,
     },
@@ -23,26 +23,25 @@ pub struct Invitation {
     pub number: u64,
     /// Whether all earlier ways to sign in end when it is accepted (C083).
     pub recover: bool,
-    /// Whether an owner made it: nobody else lets an operator in, also not one who has become that
-    /// since.
+    /// The number of the role that the subject had when it was made.
     #[serde(default)]
-    pub is_of_owner: bool,
+    role: Option<u64>,
 }
 
 impl Invitation {
     /// Longest life of a link.
     pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-    /// Makes the invitation of a subject by somebody of this role, and answers the token of its link,
-    /// which is kept as a digest only. One that was made before ends.
+    /// Makes the invitation of a subject with this role, and answers the token of its link, which is
+    /// kept as a digest only. One that was made before ends.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn make(
         artifacts: &dyn Artifacts,
         subject: &Subject,
+        role: Option<&Operator>,
         recover: bool,
-        maker: Role,
         now: UnixTime,
         lifetime: Duration,
     ) -> Result<String, StoreError> {
@@ -51,7 +50,7 @@ impl Invitation {
             subject: subject.id.clone(),
             number: subject.revision.number,
             recover,
-            is_of_owner: maker == Role::Owner,
+            role: role.map(|operator| operator.revision.number),
         };
         let group = group_of(invitation.number);
         let until = now.plus(lifetime);
@@ -71,6 +70,13 @@ impl Invitation {
             .end_group(INVITATION, group, Spared::One(key), ending)
             .await?;
         Ok(token)
+    }
+
+    /// Whether it lets somebody in who has this role now: none, or the one that it was made for. An
+    /// editor may have made one for a subject without a role, and nobody comes to power by it
+    /// (M012).
+    pub fn is_good_for(&self, role: Option<&Operator>) -> bool {
+        role.is_none_or(|operator| self.role == Some(operator.revision.number))
     }
 
     /// The invitations of a subject that are open, the newest first.

@@ -11,5 +11,5 @@ pub use console_link::ConsoleLink;
 pub use invitation::Invitation;
 pub use password::{Busy, Password, Passwords};
 pub use seen::Seen;
-pub use session::{OpenSession, Session, SessionKind, Sessions};
+pub use session::{OpenSession, Proof, Proofs, Session, SessionKind, Sessions};
 pub use unused::end_unused;

@@ -1,13 +1,15 @@
-//! Browser sessions: who signed in at a browser, until they sign out, leave it or are disabled.
+//! Browser sessions: who signed in at a browser, until they sign out, leave it, are disabled, or
+//! could not sign in so any more.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::UnixTime,
-    registry::Subject,
+    registry::{Operator, Password, Revision, Subject},
     server::Context,
     storage::{
-        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Spared, StoreError,
+        Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Registry, Spared,
+        StoreError,
     },
     types::SubjectId,
 };
@@ -56,11 +58,73 @@ const SESSIONS: u32 = 50;
 const TOUCH: Duration = Duration::from_secs(60);
 
 /// How long sessions last.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sessions {
     kind: SessionKind,
     idle: Duration,
     life: Duration,
+    proofs: Proofs,
+}
+
+/// What a person proved who they are with, in the state that it had. A session lasts no longer than
+/// that is so: the commit that takes what somebody signs in with, or puts another in its place,
+/// ends the sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// A password.
+    Password {
+        /// Which password it is.
+        number: u64,
+        /// Which state of it.
+        version: u64,
+    },
+    /// A link that was made on the machine, for the role that the subject had.
+    Link {
+        /// Which role it is.
+        role: u64,
+    },
+}
+
+/// Where it is looked up whether a proof holds.
+#[derive(Clone)]
+pub struct Proofs {
+    pub passwords: Arc<dyn Registry<Password>>,
+    pub operators: Arc<dyn Registry<Operator>>,
+}
+
+impl Proof {
+    /// A password in this state.
+    pub fn password(revision: Revision) -> Self {
+        let Revision {
+            number, version, ..
+        } = revision;
+        Self::Password { number, version }
+    }
+
+    /// A link for this role.
+    pub fn link(role: &Operator) -> Self {
+        Self::Link {
+            role: role.revision.number,
+        }
+    }
+}
+
+impl Proofs {
+    /// Whether a subject could still prove who it is so.
+    async fn hold(&self, proof: Option<Proof>, subject: &SubjectId) -> Result<bool, StoreError> {
+        Ok(match proof {
+            Some(Proof::Password { number, version }) => {
+                let password = self.passwords.get(subject).await?;
+                password.map(|password| password.revision) == Some(Revision::new(number, version))
+            }
+            Some(Proof::Link { role }) => {
+                let operator = self.operators.get(subject).await?;
+                operator.map(|operator| operator.revision.number) == Some(role)
+            }
+            None => false,
+        })
+    }
 }
 
 /// Somebody who signed in at a browser, and is enabled.
@@ -69,6 +133,8 @@ pub struct Session {
     pub subject: Subject,
     /// When they proved who they are.
     pub signed_in_at: UnixTime,
+    /// With what.
+    by: Option<Proof>,
 }
 
 /// What operators see of a session.
@@ -89,7 +155,7 @@ impl OpenSession {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn of(
+    pub async fn all(
         artifacts: &dyn Artifacts,
         subject: &Subject,
         now: UnixTime,
@@ -146,16 +212,25 @@ struct Kept {
     number: u64,
     signed_in_at: UnixTime,
     touched_at: UnixTime,
+    /// What it was begun with; a session of before that was kept is over.
+    #[serde(default)]
+    by: Option<Proof>,
 }
 
 impl Sessions {
-    /// A session ends `idle` after it was last used, and `life` after it began.
-    pub fn new(kind: SessionKind, idle: Duration, life: Duration) -> Self {
-        Self { kind, idle, life }
+    /// A session ends `idle` after it was last used, `life` after it began, and with what it was
+    /// begun with.
+    pub fn new(kind: SessionKind, idle: Duration, life: Duration, proofs: Proofs) -> Self {
+        Self {
+            kind,
+            idle,
+            life,
+            proofs,
+        }
     }
 
     /// Who is signed in at the browser with this secret. A disabled subject is nobody (C099), nor is
-    /// one whose name is another's now (C055).
+    /// one whose name is another's now (C055), or who could not sign in so any more.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -174,11 +249,15 @@ impl Sessions {
         let Some(subject) = subject.filter(is_same) else {
             return Ok(None);
         };
-        let signed_in_at = kept.signed_in_at;
+        if !self.proofs.hold(kept.by, &kept.subject).await? {
+            return Ok(None);
+        }
+        let (signed_in_at, by) = (kept.signed_in_at, kept.by);
         self.touch(context, key, artifact, kept, now).await?;
         Ok(Some(Session {
             subject,
             signed_in_at,
+            by,
         }))
     }
 
@@ -205,8 +284,8 @@ impl Sessions {
         }
     }
 
-    /// Begins a session of this subject. The browser has another secret from now on (C098): a
-    /// session under the one before ends.
+    /// Begins a session of this subject, who has proved so who they are. The browser has another
+    /// secret from now on (C098): a session under the one before ends.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -215,26 +294,36 @@ impl Sessions {
         context: &Context,
         before: Option<&BrowserSecret>,
         subject: &Subject,
+        by: Proof,
     ) -> Result<BrowserSecret, StoreError> {
-        self.begin_since(context, before, subject, context.now())
-            .await
+        let session = Session {
+            subject: subject.clone(),
+            signed_in_at: context.now(),
+            by: Some(by),
+        };
+        self.go_on(context, before, &session).await
     }
 
-    /// The same of a subject that proved at this time who they are.
-    async fn begin_since(
+    /// Lets a session go on under another secret.
+    async fn go_on(
         &self,
         context: &Context,
         before: Option<&BrowserSecret>,
-        subject: &Subject,
-        signed_in_at: UnixTime,
+        session: &Session,
     ) -> Result<BrowserSecret, StoreError> {
         let (secret, now) = (BrowserSecret::random(), context.now());
-        let group = self.kind.group_of(subject);
+        let Session {
+            subject,
+            signed_in_at,
+            by,
+        } = session;
+        let (group, signed_in_at) = (self.kind.group_of(subject), *signed_in_at);
         let kept = Kept {
             subject: subject.id.clone(),
             number: subject.revision.number,
             signed_in_at,
             touched_at: now,
+            by: *by,
         };
         let artifact = Artifact::new(now, self.end(signed_in_at, now))
             .in_group(Some(group))
@@ -277,12 +366,11 @@ impl Sessions {
     pub async fn end_others(
         &self,
         context: &Context,
-        subject: &Subject,
-        signed_in_at: UnixTime,
+        session: &Session,
     ) -> Result<BrowserSecret, StoreError> {
         let (artifacts, now) = (context.artifacts(), context.now());
-        OpenSession::end_all(artifacts, subject, now, self.life).await?;
-        self.begin_since(context, None, subject, signed_in_at).await
+        OpenSession::end_all(artifacts, &session.subject, now, self.life).await?;
+        self.go_on(context, None, session).await
     }
 
     /// Ends all sessions of a subject.

@@ -76,7 +76,10 @@ impl<'a> Decision<'a> {
     /// What is decided next finds it so.
     async fn pass<R: Guarded>(&mut self, id: &R::Id, change: &Change<R>) -> Result<(), StoreError> {
         let after = match change {
-            Change::Create(after) => Some(after.clone()),
+            Change::Create(after) => {
+                R::end_before(id, &mut self.view).await?;
+                Some(after.clone())
+            }
             Change::Replace(after) => {
                 let revision = after.revision().next();
                 Some(after.clone().with_revision(revision))

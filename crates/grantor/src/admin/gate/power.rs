@@ -170,6 +170,12 @@ impl Guarded for Operator {
         Ok(true)
     }
 
+    /// Whatever a subject without a role signs in with may be an editor's: with its first role it
+    /// ends, each kind of it.
+    async fn end_before(id: &SubjectId, view: &mut View<'_>) -> Result<(), StoreError> {
+        view.end::<Password>(id).await
+    }
+
     fn touch(id: &SubjectId, touched: &mut Touched) {
         touched.subjects.push(id.clone());
     }

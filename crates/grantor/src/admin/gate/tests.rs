@@ -1,6 +1,7 @@
 //! The gate, rule by rule: each refusal beside a control that passes.
 
 mod attacks;
+mod first_role;
 mod last_owner;
 mod managed;
 mod power;
@@ -171,6 +172,36 @@ async fn denial(store: &Arc<MemoryStore>, rights: Rights, change: AnyChange) -> 
         }
         Err(error) => panic!("{change:?}: {error}"),
     }
+}
+
+/// A store in which somebody else is faster: once a change was decided, another is made.
+struct Overtaken {
+    store: Arc<MemoryStore>,
+    meanwhile: std::sync::Mutex<Option<AnyChange>>,
+}
+
+#[async_trait]
+impl Batch for Overtaken {
+    async fn apply_all(
+        &self,
+        changes: Vec<AnyChange>,
+        by: &Actor,
+    ) -> Result<Vec<ChangeRecord>, StoreError> {
+        let meanwhile = self.meanwhile.lock().expect("a lock").take();
+        if let Some(meanwhile) = meanwhile {
+            self.store.apply_all(vec![meanwhile], by).await?;
+        }
+        self.store.apply_all(changes, by).await
+    }
+}
+
+fn overtaken(store: &Arc<MemoryStore>, meanwhile: AnyChange) -> Ports {
+    let mut ports = Ports::of(store.clone());
+    ports.batch = Arc::new(Overtaken {
+        store: store.clone(),
+        meanwhile: std::sync::Mutex::new(Some(meanwhile)),
+    });
+    ports
 }
 
 #[tokio::test]

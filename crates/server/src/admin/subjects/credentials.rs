@@ -8,8 +8,11 @@ use grantor::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::find;
-use crate::admin::{Administration, Answered, Input, NoQuery, Operation, Route};
+use super::{find, open};
+use crate::{
+    admin::{Administration, Answered, Input, NoQuery, Operation, Route},
+    person::OpenSession,
+};
 
 const CREDENTIALS: &str = "/subjects/{subject}/credentials";
 
@@ -71,19 +74,24 @@ impl Operation for DeleteCredentials {
     const ROUTE: Route = Route::delete(
         CREDENTIALS,
         "delete_credentials",
-        "Take what a person signs in with: an invitation lets them in again",
+        "Take what a person signs in with, and end their sessions: an invitation lets them in again",
     );
 
     async fn run(
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        find(admin, &input.path).await?;
+        let subject = find(admin, &input.path).await?;
         let passwords = admin.gate().passwords();
         match passwords.delete(&input.path, admin.actor()).await {
-            Ok(()) => Ok(().into()),
-            Err(StoreError::Missing(_)) => Err(Error::NotFound(Named::Password(input.path))),
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(StoreError::Missing(_)) => {
+                return Err(Error::NotFound(Named::Password(input.path)));
+            }
+            Err(error) => return Err(error.into()),
         }
+        // No session outlives what it was begun with.
+        open::end_any::<OpenSession>(admin, &subject).await?;
+        Ok(().into())
     }
 }

@@ -5,23 +5,21 @@ use std::time::Duration;
 use grantor::{
     admin::{Conflict, Document, Error, Fault, time_text},
     jose::json::Object,
-    registry::Action,
+    registry::{Action, Subject},
+    storage::{Artifact, Registries as _, StoreError},
     types::SubjectId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{find, find_to_change};
+use super::{find_to_change, open::Open};
 use crate::{
     admin::{Administration, Answered, Input, NoQuery, Operation, Route, content::bodies},
     person::Invitation,
 };
 
 const INVITATIONS: &str = "/subjects/{subject}/invitations";
-
-/// As changes record it.
-const KIND: &str = "invitation";
 
 bodies!(InvitationBody);
 
@@ -88,15 +86,18 @@ impl Operation for InviteSubject {
             return Err(Error::Conflict(Conflict::NoPeople));
         }
         let (recover, lifetime) = (input.body.recover, input.body.lifetime()?);
+        // Before the gate is asked: a role that comes afterwards is not meant.
+        let role = admin.gate().operators().get(&input.path).await?;
         let subject = find_to_change(admin, &input.path).await?;
         let (artifacts, now) = (&*admin.store.artifacts, admin.now());
         let expires_at = time_text(now.plus(lifetime));
         let invitation = json!({"recover": recover, "expires_at": expires_at});
-        let (kind, states) = ((KIND, &input.path), [None, Some(invitation)]);
+        let kind = (Invitation::KIND, &input.path);
+        let states = [None, Some(invitation)];
         // Before: nobody is let in who is not on record.
         admin.record(kind, Action::Create, states).await?;
-        let maker = admin.gate().rights().role();
-        let made = Invitation::make(artifacts, &subject, recover, maker, now, lifetime);
+        let role = role.as_deref();
+        let made = Invitation::make(artifacts, &subject, role, recover, now, lifetime);
         let token = made.await?;
         let place = admin.config.issuer.endpoint("invitation");
         let made = MadeInvitation {
@@ -107,13 +108,6 @@ impl Operation for InviteSubject {
         let names = [input.path.to_string()];
         Ok(Answered::from(made).placed(INVITATIONS, &names))
     }
-}
-
-/// The invitations of a subject that are open.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Invitations {
-    /// Without their links.
-    pub items: Vec<InvitationEntry>,
 }
 
 /// An open invitation, without its link.
@@ -127,62 +121,35 @@ pub struct InvitationEntry {
     pub expires_at: String,
 }
 
-/// Lists the invitations of a subject.
-pub struct ListInvitations;
+impl Open for Invitation {
+    type Entry = InvitationEntry;
 
-impl Operation for ListInvitations {
-    type Path = SubjectId;
-    type Query = NoQuery;
-    type Body = ();
-    type Answer = Invitations;
-
-    const ROUTE: Route = Route::get(
+    const KIND: &'static str = "invitation";
+    const LIST: Route = Route::get(
         INVITATIONS,
         "list_invitations",
         "Show the invitations of a subject that are open, without their links",
     );
-
-    async fn run(
-        admin: &Administration,
-        input: Input<Self>,
-    ) -> Result<Answered<Self::Answer>, Error> {
-        let subject = find(admin, &input.path).await?;
-        let open = Invitation::open(&*admin.store.artifacts, &subject, admin.now()).await?;
-        let entry =
-            |(invitation, artifact): (Invitation, grantor::storage::Artifact)| InvitationEntry {
-                recover: invitation.recover,
-                created_at: time_text(artifact.created_at),
-                expires_at: time_text(artifact.expires_at),
-            };
-        let items = open.into_iter().map(entry).collect();
-        Ok(Invitations { items }.into())
-    }
-}
-
-/// Ends the invitations of a subject.
-pub struct EndInvitations;
-
-impl Operation for EndInvitations {
-    type Path = SubjectId;
-    type Query = NoQuery;
-    type Body = ();
-    type Answer = ();
-
-    const ROUTE: Route = Route::delete(
+    const END: Route = Route::delete(
         INVITATIONS,
         "end_invitations",
         "End the invitations of a subject that are open",
     );
 
-    async fn run(
+    async fn of(
         admin: &Administration,
-        input: Input<Self>,
-    ) -> Result<Answered<Self::Answer>, Error> {
-        let subject = find_to_change(admin, &input.path).await?;
-        let open = Some(json!({"which": "all that are open"}));
-        let (kind, states) = ((KIND, &input.path), [open, None]);
-        admin.record(kind, Action::Delete, states).await?;
-        Invitation::end_all(&*admin.store.artifacts, &subject, admin.now()).await?;
-        Ok(().into())
+        subject: &Subject,
+    ) -> Result<Vec<InvitationEntry>, StoreError> {
+        let open = Self::open(&*admin.store.artifacts, subject, admin.now()).await?;
+        let entry = |(invitation, artifact): (Self, Artifact)| InvitationEntry {
+            recover: invitation.recover,
+            created_at: time_text(artifact.created_at),
+            expires_at: time_text(artifact.expires_at),
+        };
+        Ok(open.into_iter().map(entry).collect())
+    }
+
+    async fn end(admin: &Administration, subject: &Subject) -> Result<(), StoreError> {
+        Self::end_all(&*admin.store.artifacts, subject, admin.now()).await
     }
 }

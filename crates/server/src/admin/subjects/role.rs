@@ -3,14 +3,19 @@
 use grantor::{
     admin::{Document, Error, OperatorDocument},
     jose::json::Object,
-    registry::Role,
+    registry::{Revision, Role},
+    storage::Registries as _,
     types::SubjectId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::admin::{Administration, Answered, Input, NoQuery, Operation, Route, content::bodies};
+use super::{find, open};
+use crate::{
+    admin::{Administration, Answered, Input, NoQuery, Operation, Route, Warned, content::bodies},
+    person::{Invitation, OpenSession},
+};
 
 const ROLE: &str = "/subjects/{subject}/role";
 
@@ -37,12 +42,12 @@ impl Operation for PutRole {
     type Path = SubjectId;
     type Query = NoQuery;
     type Body = RoleBody;
-    type Answer = OperatorDocument;
+    type Answer = Warned<OperatorDocument>;
 
     const ROUTE: Route = Route::put(
         ROLE,
         "put_role",
-        "Give a subject a role over this server, in the place of the one that it has",
+        "Give a subject a role over this server, in the place of the one that it has; with its first, what it signed in with ends",
     )
     .for_owners();
 
@@ -50,11 +55,29 @@ impl Operation for PutRole {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        let (operators, role) = (admin.operators(), input.body.role);
-        let given = operators.set(&input.path, role, admin.actor()).await?;
+        let (operators, role, id) = (admin.operators(), input.body.role, input.path);
+        let had_password = admin.gate().passwords().get(&id).await?.is_some();
+        let given = operators.set(&id, role, admin.actor()).await?;
         let revision = given.revision;
-        Ok(Answered::at(given, revision))
+        let is_first = revision == Revision::first(revision.number);
+        let mut warnings = Vec::new();
+        if is_first && (end_what_is_open(admin, &id).await? || had_password) {
+            warnings.push(format!("what {id} signed in with has ended"));
+        }
+        if !given.can_sign_in {
+            warnings.push(format!("invite it: grantor subject invite {id}"));
+        }
+        Ok(Answered::at(Warned::new(given, warnings), revision))
     }
+}
+
+/// With the first role of a subject its sessions and invitations are good for nothing any more:
+/// they end. Answers whether there were any.
+async fn end_what_is_open(admin: &Administration, id: &SubjectId) -> Result<bool, Error> {
+    let subject = find(admin, id).await?;
+    let invitations = open::end_any::<Invitation>(admin, &subject).await?;
+    let sessions = open::end_any::<OpenSession>(admin, &subject).await?;
+    Ok(invitations || sessions)
 }
 
 /// Takes the role of a subject.

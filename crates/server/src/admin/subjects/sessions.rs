@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use grantor::{
-    admin::{Error, time_text},
-    registry::Action,
-    types::SubjectId,
-};
+use grantor::{admin::time_text, registry::Subject, storage::StoreError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{find, find_to_change};
+use super::open::Open;
 use crate::{
-    admin::{Administration, Answered, Input, NoQuery, Operation, Route},
+    admin::{Administration, Route},
     person::OpenSession,
 };
 
@@ -21,13 +16,6 @@ const SESSIONS: &str = "/subjects/{subject}/sessions";
 
 /// Longest life of a session where the configuration says nothing of people any more.
 const LONGEST: Duration = Duration::from_secs(400 * 86_400);
-
-/// The browser sessions of a subject.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct SessionList {
-    /// The newest first.
-    pub items: Vec<SessionEntry>,
-}
 
 /// A browser session.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -50,58 +38,32 @@ impl From<OpenSession> for SessionEntry {
     }
 }
 
-/// Lists the browser sessions of a subject.
-pub struct ListSessions;
+impl Open for OpenSession {
+    type Entry = SessionEntry;
 
-impl Operation for ListSessions {
-    type Path = SubjectId;
-    type Query = NoQuery;
-    type Body = ();
-    type Answer = SessionList;
-
-    const ROUTE: Route = Route::get(
+    const KIND: &'static str = "session";
+    const LIST: Route = Route::get(
         SESSIONS,
         "list_sessions",
         "Show the browser sessions of a subject",
     );
-
-    async fn run(
-        admin: &Administration,
-        input: Input<Self>,
-    ) -> Result<Answered<Self::Answer>, Error> {
-        let subject = find(admin, &input.path).await?;
-        let open = OpenSession::of(&*admin.store.artifacts, &subject, admin.now()).await?;
-        let items = open.into_iter().map(SessionEntry::from).collect();
-        Ok(SessionList { items }.into())
-    }
-}
-
-/// Ends the browser sessions of a subject.
-pub struct EndSessions;
-
-impl Operation for EndSessions {
-    type Path = SubjectId;
-    type Query = NoQuery;
-    type Body = ();
-    type Answer = ();
-
-    const ROUTE: Route = Route::delete(
+    const END: Route = Route::delete(
         SESSIONS,
         "end_sessions",
         "End the browser sessions of a subject",
     );
 
-    async fn run(
+    async fn of(
         admin: &Administration,
-        input: Input<Self>,
-    ) -> Result<Answered<Self::Answer>, Error> {
-        let subject = find_to_change(admin, &input.path).await?;
-        let open = Some(json!({"which": "all that are open"}));
-        let (kind, states) = (("session", &input.path), [open, None]);
-        admin.record(kind, Action::Delete, states).await?;
+        subject: &Subject,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
+        let open = Self::all(&*admin.store.artifacts, subject, admin.now()).await?;
+        Ok(open.into_iter().map(SessionEntry::from).collect())
+    }
+
+    async fn end(admin: &Administration, subject: &Subject) -> Result<(), StoreError> {
         let person = admin.config.person.as_ref();
         let life = person.map_or(LONGEST, |person| person.session_life);
-        OpenSession::end_all(&*admin.store.artifacts, &subject, admin.now(), life).await?;
-        Ok(().into())
+        Self::end_all(&*admin.store.artifacts, subject, admin.now(), life).await
     }
 }

@@ -96,6 +96,10 @@ fn furnished() -> Office {
             ],
         );
         server.ok(&["subject", "create", who]);
+        if who == "root" {
+            let owner = json!({"role": "owner"});
+            office.done("owner", "PUT", "/subjects/root/role", &owner);
+        }
         server.ok(&["permission", "create", name, who]);
         let iss = format!("https://{issuer}.example");
         server.ok(&["issuer", "create", &iss, "--name", issuer, "--jwks", &file]);
@@ -113,12 +117,6 @@ fn furnished() -> Office {
     }
     server.ok(&["subject", "create", "bob"]);
     server.ok(&["permission", "create", "billing", "bob"]);
-    office.done(
-        "owner",
-        "PUT",
-        "/subjects/root/role",
-        &json!({"role": "owner"}),
-    );
     office
 }
 

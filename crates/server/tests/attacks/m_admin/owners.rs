@@ -1,4 +1,4 @@
-//! M014, MA08: the last owner.
+//! M012, M014, MA08: the first role of a subject, and the last owner.
 
 use std::{sync::Barrier, thread};
 
@@ -6,21 +6,115 @@ use grantor_testkit::binary::browser::Browser;
 use serde_json::{Value, json};
 
 use super::office::{Ask, Office};
+use crate::support::Answer;
 
 const PASSWORD: &str = "correct horse battery staple";
+
+/// The link of a new invitation, by one of the roles.
+fn invitation(office: &Office, by: &str, name: &str) -> String {
+    let path = format!("/subjects/{name}/invitations");
+    let made = office.done(by, "POST", &path, &json!({})).json();
+    made["link"].as_str().expect("a link").to_owned()
+}
+
+/// Gives a role, and answers what the answer says beside.
+fn give(office: &Office, name: &str, role: &str) -> Value {
+    let path = format!("/subjects/{name}/role");
+    let given = office.done("owner", "PUT", &path, &json!({"role": role}));
+    given.json()["warnings"].clone()
+}
 
 /// A person who signs in, with this role.
 fn person(office: &Office, name: &str, role: &str) {
     office.server.ok(&["subject", "create", name]);
-    let link = office.server.ok(&["subject", "invite", name, "--json"]);
-    let link: Value = serde_json::from_str(&link).expect("JSON");
-    Browser::new(&office.server).accept(link["link"].as_str().expect("a link"), PASSWORD);
-    office.done(
-        "owner",
-        "PUT",
-        &format!("/subjects/{name}/role"),
-        &json!({"role": role}),
+    give(office, name, role);
+    let link = invitation(office, "owner", name);
+    Browser::new(&office.server).accept(&link, PASSWORD);
+}
+
+/// Whoever set up how a subject signs in before it had a role comes in by nothing of it: password,
+/// session, invitations. Beside it a subject that gets no role.
+#[test]
+fn m012_ma04_what_was_set_up_before_the_first_role_is_over_with_it() {
+    let office = Office::open();
+    let set_up = |name: &str| {
+        office.done("editor", "POST", "/subjects", &json!({"id": name}));
+        let mut browser = Browser::new(&office.server);
+        browser.accept(&invitation(&office, "editor", name), PASSWORD);
+        let links = ["editor", "owner"].map(|by| invitation(&office, by, name));
+        (browser, links)
+    };
+    let (mut eve, [_, link]) = set_up("eve");
+    let (mut bob, [_, other_link]) = set_up("bob");
+    assert_eq!(
+        give(&office, "eve", "reader"),
+        json!([
+            "what eve signed in with has ended",
+            "invite it: grantor subject invite eve"
+        ])
     );
+    assert_eq!(eve.open("/me").status, 303, "a session");
+    assert_eq!(eve.open(&link).status, 400, "an invitation, by whomever");
+    let signed_in = Browser::new(&office.server).sign_in("eve", PASSWORD);
+    assert_eq!(signed_in.status, 401, "a password: {signed_in:?}");
+    let look = |path: &str| office.done("reader", "GET", path, &Value::Null).json();
+    let credentials = look("/subjects/eve/credentials");
+    assert_eq!(credentials["password"], Value::Null);
+    for path in ["/subjects/eve/sessions", "/subjects/eve/invitations"] {
+        assert_eq!(look(path), json!({"items": [], "next": null}), "{path}");
+    }
+    // The controls.
+    assert_eq!(bob.open("/me").status, 200);
+    assert_eq!(bob.clone().open(&other_link).status, 200);
+    for path in ["/subjects/bob/sessions", "/subjects/bob/invitations"] {
+        assert_ne!(look(path)["items"], json!([]), "{path}");
+    }
+    let signed_in = Browser::new(&office.server).sign_in("bob", PASSWORD);
+    assert_eq!(signed_in.status, 200, "{signed_in:?}");
+
+    // An owner invites, and from then on other roles keep what there is.
+    eve.accept(&invitation(&office, "owner", "eve"), PASSWORD);
+    let link = invitation(&office, "owner", "eve");
+    for role in ["editor", "reader"] {
+        assert_eq!(give(&office, "eve", role), Value::Null);
+        assert_eq!(eve.open("/me").status, 200, "{role}");
+    }
+    assert_eq!(eve.clone().open(&link).status, 200);
+    // The role is taken, and given again: in between an editor could have come.
+    office.done("owner", "DELETE", "/subjects/eve/role", &Value::Null);
+    assert_eq!(eve.open("/me").status, 200);
+    office.server.ok(&["operator", "create", "eve"]);
+    assert_eq!(eve.open("/me").status, 303);
+    assert_eq!(eve.open(&link).status, 400);
+}
+
+/// The first role comes while an invitation of before is accepted: whichever is first, nobody comes
+/// in.
+#[test]
+fn m012_nobody_comes_to_a_first_role_by_an_invitation_that_is_being_accepted() {
+    let office = Office::open();
+    for number in 0..16 {
+        let name = format!("eve{number}");
+        office.done("editor", "POST", "/subjects", &json!({"id": name}));
+        let mut browser = Browser::new(&office.server);
+        let form = browser.open(&invitation(&office, "editor", &name));
+        let form = form.form("/invitation");
+        let start = Barrier::new(2);
+        let accepted: Answer = thread::scope(|scope| {
+            let accepting = scope.spawn(|| {
+                start.wait();
+                browser.submit(&form, &[("password", PASSWORD)])
+            });
+            start.wait();
+            give(&office, &name, "owner");
+            accepting.join().expect("an answer")
+        });
+        let row = format!("try {number}: {accepted:?}");
+        assert!([200, 400].contains(&accepted.status), "{row}");
+        assert_eq!(browser.open("/me").status, 303, "{row}");
+        let signed_in = Browser::new(&office.server).sign_in(&name, PASSWORD);
+        assert_eq!(signed_in.status, 401, "{row}");
+    }
 }
 
 /// What takes the power of a client, and of a person.

@@ -281,28 +281,6 @@ async fn m012_what_a_batch_makes_counts_for_what_follows_in_it() {
     made.expect("an owner may");
 }
 
-/// A store in which somebody else is faster: once a change was decided, the client it is about gets
-/// power.
-struct Overtaken {
-    store: Arc<MemoryStore>,
-    meanwhile: std::sync::Mutex<Option<AnyChange>>,
-}
-
-#[async_trait]
-impl Batch for Overtaken {
-    async fn apply_all(
-        &self,
-        changes: Vec<AnyChange>,
-        by: &Actor,
-    ) -> Result<Vec<ChangeRecord>, StoreError> {
-        let meanwhile = self.meanwhile.lock().expect("a lock").take();
-        if let Some(meanwhile) = meanwhile {
-            self.store.apply_all(vec![meanwhile], by).await?;
-        }
-        self.store.apply_all(changes, by).await
-    }
-}
-
 #[tokio::test]
 async fn m012_power_that_comes_while_a_change_is_decided_denies_it() {
     let gives_power = |client: &mut Client| {
@@ -317,12 +295,7 @@ async fn m012_power_that_comes_while_a_change_is_decided_denies_it() {
             true => replace(&store, client_id("billing"), gives_power).await,
             false => replace(&store, client_id("billing"), harmless).await,
         };
-        let mut ports = Ports::of(store.clone());
-        ports.batch = Arc::new(Overtaken {
-            store: store.clone(),
-            meanwhile: std::sync::Mutex::new(Some(meanwhile)),
-        });
-        let gate = Gate::new(ports, editor());
+        let gate = Gate::new(overtaken(&store, meanwhile), editor());
         let given = permission("billing", "carol", None);
         let given = gate.permissions().create(given, &by()).await;
         match is_powerful {
