@@ -19,6 +19,7 @@ mod lints;
 mod manager;
 mod name;
 mod operators;
+mod pace;
 mod permissions;
 mod plan;
 mod preview;

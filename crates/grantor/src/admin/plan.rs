@@ -264,8 +264,8 @@ impl<'a> Plans<'a> {
         if let Some(owner) = pruned {
             maker.prune(&documents, owner);
         }
-        maker.make(&documents);
-        maker.check(&documents);
+        maker.make(&documents).await;
+        maker.check(&documents).await;
         let faults = documents.faults.into_iter();
         let faults = faults.chain(std::mem::take(&mut maker.faults));
         none_of(faults.map(|fault| fault.below("/resources")).collect())?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use grantor::{
     admin::{
-        Changes, Clients, Decisions, Effective, Error, Gate, IssuerDocument, IssuerFilter, Issuers,
-        Operators, Permissions, Places, PlanStores, Plans, Rights, Scopes, ServerTerms,
-        SigningKeys, Statistics, Subjects, TrustStores, Trusts,
+        Changes, Clients, Decisions, Effective, Error, Expected, Gate, IssuerDocument,
+        IssuerFilter, Issuers, Operators, Permissions, Places, PlanStores, Plans, Rights, Scopes,
+        ServerTerms, SigningKeys, Statistics, Subjects, TrustStores, Trusts,
     },
     clock::{Clock as _, SystemClock, UnixTime},
     registry::{Action, Actor, ChangeRecord, Denial, Role, Way},
@@ -122,6 +122,17 @@ impl Administration {
         };
         let mut actor = self.actor.clone();
         actor.way = Way::Apply;
+        self.with_rights(rights, actor)
+    }
+
+    /// The same, of what is in one of these states.
+    #[must_use]
+    pub fn expecting(&self, expected: Expected) -> Self {
+        let rights = self.gate.rights().clone().expecting(expected);
+        self.with_rights(rights, self.actor.clone())
+    }
+
+    fn with_rights(&self, rights: Rights, actor: Actor) -> Self {
         Self {
             server: self.server.clone(),
             caller: self.caller.clone(),

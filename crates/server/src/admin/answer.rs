@@ -212,6 +212,10 @@ impl Api {
         if let Some(seconds) = rejected.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if slug == Slug::Timeout {
+            // What is left of the request is not read.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 

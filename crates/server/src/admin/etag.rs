@@ -16,6 +16,48 @@ pub fn state_of(revision: Revision) -> String {
     format!("{}.{}", revision.number, revision.version)
 }
 
+/// The state of a resource that was seen, as an opaque tag; none of what has no states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State(Option<HeaderValue>);
+
+/// An answer, and the state of the resource that it shows.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// The answer.
+    pub document: T,
+    /// The state.
+    pub state: State,
+}
+
+impl State {
+    /// This one.
+    pub fn of(revision: Option<Revision>) -> Self {
+        Self(revision.map(etag))
+    }
+
+    /// That of an answer.
+    pub fn answered(headers: &HeaderMap) -> Self {
+        Self(headers.get(header::ETAG).cloned())
+    }
+
+    /// The tag, for `If-Match`.
+    pub fn tag(&self) -> Option<&HeaderValue> {
+        self.0.as_ref()
+    }
+
+    /// What is changed is in this state. Nothing is expected of what has none.
+    pub fn expected(&self) -> Expected {
+        let Some(tag) = self.tag() else {
+            return Expected::Anything;
+        };
+        let revision = tag.to_str().ok().and_then(|text| {
+            let text = text.strip_prefix('"')?.strip_suffix('"')?;
+            revision_of(text)
+        });
+        Expected::OneOf(Vec::from_iter(revision))
+    }
+}
+
 /// In which states the resource of a request may be. Tags are compared strongly: a weak one is that
 /// of no state.
 ///
@@ -75,6 +117,23 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::IF_MATCH, HeaderValue::from_static(text));
         expected(&headers)
+    }
+
+    #[test]
+    fn m006_a_state_that_was_seen_is_expected() {
+        let one = Revision::new(7, 3);
+        let seen = State::of(Some(one));
+        assert_eq!(seen.tag(), Some(&etag(one)));
+        assert_eq!(seen.expected(), Expected::OneOf(vec![one]));
+        assert_eq!(State::of(None).expected(), Expected::Anything);
+        let mut headers = HeaderMap::new();
+        assert_eq!(State::answered(&headers), State::default());
+        headers.insert(header::ETAG, etag(one));
+        assert_eq!(State::answered(&headers), seen);
+        // Of another server, which makes its tags otherwise: no state of ours is it.
+        headers.insert(header::ETAG, HeaderValue::from_static("W/\"x\""));
+        let other = State::answered(&headers).expected();
+        assert_eq!(other, Expected::OneOf(Vec::new()));
     }
 
     #[test]

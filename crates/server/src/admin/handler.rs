@@ -11,7 +11,11 @@ use grantor::{
 };
 use http::Response;
 use schemars::SchemaGenerator;
-use tokio::{runtime::Handle, task::spawn_blocking, time::timeout};
+use tokio::{
+    runtime::Handle,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Api, Content, Input, Me, Operation, Problem, Query, Route, Segments, Slug, answer::Rejected,
@@ -87,26 +91,30 @@ impl<O: Operation> Handler for Handles<O> {
     }
 }
 
-/// How long anything may take: then others have their turn.
+/// How long anything may take that takes long, the wait for the caller's turn among it: then others
+/// have theirs.
 const LONGEST: Duration = Duration::from_secs(14);
 
 /// Does what takes its time on a thread where no token waits for it.
 async fn apart<O: Operation>(api: Arc<Api>, asked: Asked) -> Result<Response<Body>, Rejected> {
     let broken = || Problem::plain(Slug::Broken);
-    let turn = api.long.clone().acquire_owned().await;
-    let turn = turn.map_err(|_| broken())?;
+    let until = Instant::now() + LONGEST;
+    let client = asked.caller.client.as_ref();
+    let caller = client.map(ToString::to_string).unwrap_or_default();
+    let turn = timeout_at(until, api.turns.take(&caller)).await;
+    let turn = turn.map_err(|_| late("it was not its turn, and nothing was done: repeat"))?;
+    let turn = turn.ok_or_else(broken)?;
     let here = Handle::current();
     let work = move || {
         let _turn = turn;
-        here.block_on(async { timeout(LONGEST, done::<O>(&api, asked)).await })
+        here.block_on(async { timeout_at(until, done::<O>(&api, asked)).await })
     };
     let done = spawn_blocking(work).await.map_err(|_| broken())?;
-    done.map_err(|_| {
-        Problem::new(
-            Slug::Busy,
-            "it took too long, and may have been done: look, then repeat",
-        )
-    })?
+    done.map_err(|_| late("it took too long, and may have been done: look, then repeat"))?
+}
+
+fn late(detail: &str) -> Problem {
+    Problem::new(Slug::Busy, detail)
 }
 
 async fn done<O: Operation>(api: &Api, asked: Asked) -> Result<Response<Body>, Rejected> {

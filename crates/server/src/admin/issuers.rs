@@ -262,7 +262,8 @@ impl Operation for AddIssuerKeys {
         "/issuers/{issuer}/keys",
         "add_issuer_keys",
         "Upload keys, beside those that are there or, with an overlap, in their place",
-    );
+    )
+    .of_state();
 
     async fn run(
         admin: &Administration,
@@ -305,7 +306,8 @@ impl Operation for RefreshIssuer {
         "/issuers/{issuer}/refresh",
         "refresh_issuer",
         "Fetch the keys of an issuer now; every server fetches them anew",
-    );
+    )
+    .of_state();
 
     /// Fetches here first: servers begin anew with an issuer that has changed, and are not to lose
     /// the keys that they hold to a place without any.

@@ -40,20 +40,19 @@ pub mod templates;
 pub mod tokens;
 pub mod tried;
 pub mod trusts;
+mod turns;
 mod warned;
 
 use std::{num::NonZeroU32, sync::Arc};
 
 use grantor::{admin::Rights, registry::Actor, server::AuthorizationServer};
-use tokio::sync::Semaphore;
 
-use self::handler::{Handler, Handles};
 pub use self::{
     administration::{Administration, CLOCK, terms},
     audiences::ListAudiences,
     caller::Caller,
     content::{Content, PatchOf},
-    etag::{etag, revision_of, state_of},
+    etag::{Seen, State, etag, revision_of, state_of},
     listed::Listed,
     me::{Me, ShowMe},
     openapi::ProblemDocument,
@@ -64,6 +63,10 @@ pub use self::{
     remote::{Remote, RemoteError},
     segment::{Segments, name_of, path_of},
     warned::Warned,
+};
+use self::{
+    handler::{Handler, Handles},
+    turns::Turns,
 };
 use crate::{
     backend::Backend,
@@ -78,7 +81,7 @@ pub const PATH: &str = "admin/v1";
 /// The name of the interface in decisions and metrics.
 pub const NAME: &str = "admin";
 
-/// How many operations that take long are done at once.
+/// How many callers do at once what takes long.
 const LONG_AT_ONCE: usize = 2;
 
 /// The interface.
@@ -97,7 +100,7 @@ pub struct Api {
     openapi: String,
     budgets: RequestBudgets,
     /// Whose turn it is to do what takes long.
-    long: Arc<Semaphore>,
+    turns: Turns,
     /// For what is much work.
     sparing: RequestBudgets,
 }
@@ -127,7 +130,7 @@ impl Api {
             operations,
             openapi,
             budgets: RequestBudgets::new(admin.requests_per_minute),
-            long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
+            turns: Turns::new(LONG_AT_ONCE),
             sparing: RequestBudgets::new(SPARINGLY),
         })
     }

@@ -133,6 +133,8 @@ fn operation(route: &Route, described: Described, problem: &Schema) -> Value {
             "Grantor-Reason",
             "Why, percent-encoded; kept with the change.",
         ));
+    }
+    if route.has_state {
         parameters.push(header("If-Match", "The ETag of the state that is changed."));
     }
     let mut operation = json!({

@@ -204,6 +204,8 @@ pub struct Route {
     pub is_record: bool,
     /// Whether it changes what is registered.
     pub is_change: bool,
+    /// Whether what it changes has a state, which `If-Match` may name.
+    pub has_state: bool,
     /// Whether it takes so long that tokens would wait for it.
     pub is_long: bool,
     /// Whether it is so much work that a caller may ask for it some times in a minute only.
@@ -228,6 +230,7 @@ impl Route {
             is_list: false,
             is_record: false,
             is_change: true,
+            has_state: false,
             is_long: false,
             is_much_work: false,
         }
@@ -280,17 +283,35 @@ impl Route {
 
     /// Puts something in the place of what is there.
     pub const fn put(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self::new(Verb::Put, path, Role::Editor, id, summary)
+        Self::new(Verb::Put, path, Role::Editor, id, summary).of_state()
     }
 
     /// Changes members.
     pub const fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self::new(Verb::Patch, path, Role::Editor, id, summary)
+        Self::new(Verb::Patch, path, Role::Editor, id, summary).of_state()
     }
 
     /// Removes something.
     pub const fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self::new(Verb::Delete, path, Role::Editor, id, summary)
+        Self::new(Verb::Delete, path, Role::Editor, id, summary).of_state()
+    }
+
+    /// Changes what has a state.
+    #[must_use]
+    pub const fn of_state(self) -> Self {
+        Self {
+            has_state: true,
+            ..self
+        }
+    }
+
+    /// Changes what has none.
+    #[must_use]
+    pub const fn without_state(self) -> Self {
+        Self {
+            has_state: false,
+            ..self
+        }
     }
 
     /// Takes its time.

@@ -25,6 +25,8 @@ pub enum Slug {
     NotFound,
     /// The path takes other methods.
     Method,
+    /// The request took too long.
+    Timeout,
     /// The name is taken.
     Exists,
     /// Others depend on it.
@@ -59,12 +61,13 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Malformed,
         Self::Unauthenticated,
         Self::InsufficientScope,
         Self::NotFound,
         Self::Method,
+        Self::Timeout,
         Self::Exists,
         Self::InUse,
         Self::Managed,
@@ -139,6 +142,12 @@ impl Slug {
                 S::METHOD_NOT_ALLOWED,
                 "The method is not allowed here",
                 "The header `Allow` names those that are.",
+            ),
+            Self::Timeout => (
+                "timeout",
+                S::REQUEST_TIMEOUT,
+                "The request took too long",
+                "All of it has to come, and be done, within 15 seconds. One that was there whole may have been done: look, then repeat.",
             ),
             Self::Exists => (
                 "exists",

@@ -15,8 +15,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{
-    Content as _, Input, Operation, PATH, Problem, ProblemDocument, Segments as _, Slug,
-    content::SELF, path_of, router::REASON, written,
+    Content as _, Input, Operation, PATH, Problem, ProblemDocument, Seen, Segments as _, Slug,
+    State, content::SELF, path_of, router::REASON, written,
 };
 
 /// Longest answer that is read, in octets.
@@ -97,9 +97,23 @@ impl Remote {
     /// # Errors
     /// [`RemoteError`]
     pub async fn call<O: Operation>(&self, input: &Input<O>) -> Result<O::Answer, RemoteError> {
-        match self.call_as(input, O::ROUTE.needs).await {
+        let answered = self.call_at(input, &State::default()).await;
+        Ok(answered?.document)
+    }
+
+    /// As [`Remote::call`], of what is in this state.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub async fn call_at<O: Operation>(
+        &self,
+        input: &Input<O>,
+        state: &State,
+    ) -> Result<Seen<O::Answer>, RemoteError> {
+        match self.call_as(input, state, O::ROUTE.needs).await {
             Err(RemoteError::Problem(problem)) => match problem.needed {
-                Some(more) if more > O::ROUTE.needs => match self.call_as(input, more).await {
+                Some(more) if more > O::ROUTE.needs => match self.call_as(input, state, more).await
+                {
                     // The client has no more, and the server has said what is missing.
                     Err(RemoteError::Token(_)) => Err(RemoteError::Problem(problem)),
                     answered => answered,
@@ -113,13 +127,14 @@ impl Remote {
     async fn call_as<O: Operation>(
         &self,
         input: &Input<O>,
+        state: &State,
         role: Role,
-    ) -> Result<O::Answer, RemoteError> {
+    ) -> Result<Seen<O::Answer>, RemoteError> {
         let scope = Scope::parse(role.scope()).expect("a role is a scope");
         let wanted = Wanted::new().scope(scope).resource(&self.resource);
         let token = self.tokens.token_for(wanted).await;
         let token = token.map_err(|error| not_given(error, role))?;
-        let request = self.request(input, token.expose());
+        let request = self.request(input, state, token.expose());
         let url = request.uri().to_string();
         let fetched = self.fetch.fetch(request, LONGEST).await;
         let response = fetched.map_err(|error| RemoteError::Fetch {
@@ -129,7 +144,13 @@ impl Remote {
         let (status, body) = (response.status(), response.body());
         let no_answer = |hint| RemoteError::Answer { url, status, hint };
         match status.is_success() {
-            true => answer(body).ok_or_else(|| no_answer("")),
+            true => match answer(body) {
+                Some(document) => Ok(Seen {
+                    document,
+                    state: State::answered(response.headers()),
+                }),
+                None => Err(no_answer("")),
+            },
             false => Err(match problem(body) {
                 Some(problem) => RemoteError::Problem(problem),
                 None if status == StatusCode::NOT_FOUND => no_answer(
@@ -140,7 +161,12 @@ impl Remote {
         }
     }
 
-    fn request<O: Operation>(&self, input: &Input<O>, token: &str) -> Request<Bytes> {
+    fn request<O: Operation>(
+        &self,
+        input: &Input<O>,
+        state: &State,
+        token: &str,
+    ) -> Request<Bytes> {
         let route = O::ROUTE;
         let portion = route.is_list.then_some(&input.portion);
         let overrides = self.overrides && route.is_change;
@@ -157,6 +183,9 @@ impl Remote {
         if let Some(reason) = self.reason.as_ref().filter(|_| route.is_change) {
             let encoded = utf8_percent_encode(reason, NON_ALPHANUMERIC).to_string();
             request = request.header(REASON, encoded);
+        }
+        if let Some(state) = state.tag() {
+            request = request.header(header::IF_MATCH, state);
         }
         let body = input.body.to_json();
         if body.is_some() {

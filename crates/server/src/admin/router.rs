@@ -1,18 +1,20 @@
 //! `/admin/v1`: from a request to its operation, and from what that came to, to the answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grantor::{
+    admin::Expected,
     registry::{Actor, Way},
     server::{Body, Sender},
 };
 use http::{HeaderMap, Method, Response, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
+use tokio::time::timeout;
 
 use super::{
-    Api, Caller, Me, Problem, Slug,
+    Api, Caller, Me, Problem, Route, Slug,
     answer::{self, Rejected},
     etag::expected,
     handler::{Asked, Handler},
@@ -21,6 +23,8 @@ use super::{
 
 /// The header with the reason of a change, percent-encoded.
 pub const REASON: &str = "grantor-reason";
+/// How long a request may take: a little less than the listener lets any.
+const LATEST: Duration = Duration::from_millis(14_500);
 /// Longest reason in octets.
 const LONGEST_REASON: usize = 1024;
 
@@ -94,17 +98,16 @@ impl Api {
             let asked = Asked {
                 names: names.ok_or_else(nothing_here)?,
                 query: head.uri.query().unwrap_or_default().to_owned(),
-                expected: expected(&head.headers)?,
+                expected: expected_by(head, &handler.route())?,
                 body: read(head, body, handler.body()).await?,
                 caller: Me::from(&caller),
                 actor: actor(head, &caller)?,
             };
             handler.answer(self, asked).await
         };
-        match answered.await {
-            Ok(answer) => Ok(answer),
-            Err(rejected) => Err(rejected.bearing(caller.token)),
-        }
+        let late = |_| Err(Problem::plain(Slug::Timeout).into());
+        let answered = timeout(LATEST, answered).await.unwrap_or_else(late);
+        answered.map_err(|rejected: Rejected| rejected.bearing(caller.token))
     }
 }
 
@@ -119,6 +122,17 @@ fn methods(handlers: &[Box<dyn Handler>]) -> String {
         .map(|handler| handler.route().verb.method().to_string())
         .collect();
     methods.join(", ")
+}
+
+/// The states in which the resource of a request may be. Nothing is held against what has none.
+fn expected_by(head: &Parts, route: &Route) -> Result<Expected, Problem> {
+    match expected(&head.headers)? {
+        named if named != Expected::Anything && !route.has_state => Err(Problem::new(
+            Slug::Changed,
+            "there is nothing here whose state If-Match could name; leave it out",
+        )),
+        named => Ok(named),
+    }
 }
 
 /// The actor of what a request changes.

@@ -47,7 +47,8 @@ impl Operation for ShowServer {
         "show_server",
         "Show the server: version, configuration without secrets, health, and what should be mended",
     )
-    .long();
+    .long()
+    .sparingly();
 
     async fn run(admin: &Administration, _: Input<Self>) -> Result<Answered<Self::Answer>, Error> {
         let config = &*admin.config;

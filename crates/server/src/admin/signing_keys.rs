@@ -156,7 +156,8 @@ impl Operation for RevokeSigningKey {
         "revoke_signing_key",
         "Withdraw a key at once: its tokens end here, and at APIs that read the key set again",
     )
-    .for_owners();
+    .for_owners()
+    .without_state();
 
     async fn run(
         admin: &Administration,

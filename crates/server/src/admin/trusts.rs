@@ -173,7 +173,8 @@ impl Operation for ReportTrust {
         "report_trust",
         "Count what a trust took and would have taken, and why not, from the decisions that are kept",
     )
-    .long();
+    .long()
+    .sparingly();
 
     async fn run(
         admin: &Administration,

@@ -11,7 +11,9 @@ use super::{
     Failure,
     credential::{BareKey, ClientCredential},
 };
-use crate::admin::{Administration, Input, Listed, Operation, Portion, Remote, RemoteError, Slug};
+use crate::admin::{
+    Administration, Input, Listed, Operation, Portion, Remote, RemoteError, Seen, Slug, State,
+};
 
 /// Says what an operation warned of.
 pub fn warn(warnings: &[String]) {
@@ -38,6 +40,37 @@ impl Connection {
             Self::Here(admin) => Ok(O::run(admin, input).await?.document),
             Self::There(remote) => Ok(remote.call(&input).await?),
         }
+    }
+
+    /// As [`Connection::call`], of what is in this state: with the state that the answer shows. A
+    /// command that shows or reads something before it changes it sends what it has seen (M006).
+    ///
+    /// # Errors
+    /// As [`Connection::call`]; also where it is in another state.
+    pub async fn call_at<O: Operation>(
+        &self,
+        input: Input<O>,
+        state: &State,
+    ) -> Result<Seen<O::Answer>, Failure> {
+        match self {
+            Self::Here(admin) => {
+                let admin = admin.expecting(state.expected());
+                let answered = O::run(&admin, input).await?;
+                Ok(Seen {
+                    state: State::of(answered.revision),
+                    document: answered.document,
+                })
+            }
+            Self::There(remote) => Ok(remote.call_at(&input, state).await?),
+        }
+    }
+
+    /// As [`Connection::call`], with the state that the answer shows.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn look<O: Operation>(&self, input: Input<O>) -> Result<Seen<O::Answer>, Failure> {
+        self.call_at(input, &State::default()).await
     }
 
     /// As [`Connection::call`]; `None` where there is nothing of the name.

@@ -1,20 +1,23 @@
 //! From documents to registrations: what each document registers, in the place of what is there, and
 //! whether anything differs.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use grantor_jose::json::Object;
 
 use super::{
     Action, Kind, Step,
     reading::{Documents, Item, pointer},
-    tables::Tables,
+    tables::{Table, Tables},
     written::{Context, Filed, MAKE, SECRET, has_secret},
 };
 use crate::{
     admin::{
         Difference, Error, Fault, Issuers, NewClient, TrustDocument, TrustStores, UploadedEntry,
-        Warning, clients, issuers,
+        Warning, clients, issuers, pace::Pace,
     },
     credential::KeyFile,
     registry::{
@@ -41,32 +44,40 @@ pub(super) struct Maker<'a> {
 
 impl Maker<'_> {
     /// What all documents register. Issuers come before the trusts that name them.
-    pub fn make(&mut self, documents: &Documents) {
+    pub async fn make(&mut self, documents: &Documents) {
+        let mut pace = Pace::default();
         for item in &documents.clients {
             let made = self.client(item);
             self.settle(item, made);
+            pace.step().await;
         }
         for item in &documents.subjects {
             let made = self.subject(item);
             self.settle(item, made);
+            pace.step().await;
         }
         for item in &documents.scopes {
             let before = self.tables.scopes.before(&item.document.name);
             let revision = before.map(|before| before.revision).unwrap_or_default();
             self.settle(item, Ok(item.document.text(revision)));
+            pace.step().await;
         }
         for item in &documents.issuers {
             let made = self.issuer(item);
             self.settle(item, made);
+            pace.step().await;
         }
+        let names = IssuersByName::of(&self.tables.issuers);
         for item in &documents.trusts {
-            if let Some(made) = self.trust(item, documents) {
+            if let Some(made) = self.trust(item, documents, &names) {
                 self.settle(item, made);
             }
+            pace.step().await;
         }
         for item in &documents.permissions {
             let made = self.permission(item);
             self.settle(item, made);
+            pace.step().await;
         }
     }
 
@@ -288,21 +299,24 @@ impl Maker<'_> {
         &self,
         item: &Item<Trust>,
         documents: &Documents,
+        names: &IssuersByName,
     ) -> Option<Result<Trust, Vec<Fault>>> {
         let (mut document, mut faults) = (item.document.clone(), Vec::new());
         let named = document.issuer.clone();
-        let issuer = self.issuer_of(&named);
+        let issuers = &self.tables.issuers;
+        let issuer = match issuers.after(&named) {
+            Some(_) => Some(named.clone()),
+            None => names.after.get(named.as_str()).cloned(),
+        };
         if issuer.is_none() && documents.mean(Kind::Issuer, named.as_str()) {
             return None;
         }
         match &issuer {
             Some(issuer) => document.issuer = issuer.clone(),
             None => {
-                let mut before = self.tables.issuers.all_before();
-                let is_it = |issuer: &Arc<TrustedIssuer>| {
-                    issuer.id == named || issuer.name.as_str() == named.as_str()
-                };
-                let detail = match before.any(is_it) {
+                let was_there =
+                    issuers.before(&named).is_some() || names.before.contains(named.as_str());
+                let detail = match was_there {
                     true => format!("issuer {named} is removed; keep it, or remove the trust"),
                     false => format!("issuer {named} is neither in the file nor registered"),
                 };
@@ -333,16 +347,24 @@ impl Maker<'_> {
         trust.revision = before.map(|before| before.revision).unwrap_or_default();
         Some(Ok(trust))
     }
+}
 
-    /// The issuer with this `iss` or, if there will be none, with this name.
-    fn issuer_of(&self, reference: &IssuerId) -> Option<IssuerId> {
-        let issuers = &self.tables.issuers;
-        if issuers.after(reference).is_some() {
-            return Some(reference.clone());
+/// By which names trusts may call issuers, beside their `iss`.
+struct IssuersByName {
+    before: HashSet<String>,
+    after: HashMap<String, IssuerId>,
+}
+
+impl IssuersByName {
+    fn of(issuers: &Table<TrustedIssuer>) -> Self {
+        let before = issuers.all_before();
+        let after = issuers.all_after();
+        Self {
+            before: before.map(|issuer| issuer.name.to_string()).collect(),
+            after: after
+                .map(|issuer| (issuer.name.to_string(), issuer.id.clone()))
+                .collect(),
         }
-        let mut all = issuers.all_after();
-        let named = all.find(|issuer| issuer.name.as_str() == reference.as_str());
-        named.map(|issuer| issuer.id.clone())
     }
 }
 

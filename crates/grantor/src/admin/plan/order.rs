@@ -1,7 +1,7 @@
 //! The order in which the changes of a plan are made, so that each finds what it needs, and no name
 //! that it takes is still another's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::tables::Tables;
 use crate::{
@@ -55,18 +55,18 @@ fn step_of<R: Resource>(change: &Change<R>, deleted: u8, replaced: u8, created: 
 }
 
 /// The names and trust domains of issuers, each of which is one issuer's at any time.
+#[derive(Default)]
 struct Names {
     names: HashMap<Name, IssuerId>,
     domains: HashMap<String, IssuerId>,
+    /// What each issuer has of both.
+    held: HashMap<IssuerId, (Name, Option<String>)>,
 }
 
 impl Names {
     /// Those of the issuers that are there and stay.
     fn of(tables: &Tables) -> Self {
-        let mut all = Self {
-            names: HashMap::new(),
-            domains: HashMap::new(),
-        };
+        let mut all = Self::default();
         let before = tables.issuers.all_before();
         for issuer in before.filter(|issuer| tables.issuers.after(&issuer.id).is_some()) {
             all.take(issuer);
@@ -75,37 +75,54 @@ impl Names {
     }
 
     /// The changes, each at a time at which its names are free.
-    fn in_order(mut self, mut changes: Vec<AnyChange>) -> Result<Vec<AnyChange>, Vec<IssuerId>> {
-        let mut made = Vec::new();
-        while !changes.is_empty() {
-            let is_ready = |change: &mut AnyChange| {
-                let issuer = issuer_of(change);
-                let is_ready = issuer.is_none_or(|issuer| self.are_free_for(issuer));
-                if let Some(issuer) = issuer.filter(|_| is_ready) {
-                    self.take(issuer);
-                }
-                is_ready
+    fn in_order(mut self, changes: Vec<AnyChange>) -> Result<Vec<AnyChange>, Vec<IssuerId>> {
+        let mut made = Vec::with_capacity(changes.len());
+        // Whoever waits for a name, until it is free.
+        let mut waiting: HashMap<IssuerId, Vec<AnyChange>> = HashMap::new();
+        let mut ready = VecDeque::from(changes);
+        while let Some(change) = ready.pop_front() {
+            let Some(issuer) = issuer_of(&change) else {
+                made.push(change);
+                continue;
             };
-            let ready: Vec<_> = changes.extract_if(.., is_ready).collect();
-            if ready.is_empty() {
-                let stuck = changes.iter().filter_map(issuer_of);
-                return Err(stuck.map(|issuer| issuer.id.clone()).collect());
+            match self.holder(issuer) {
+                Some(holder) => waiting.entry(holder).or_default().push(change),
+                None => {
+                    ready.extend(waiting.remove(&issuer.id).unwrap_or_default());
+                    self.take(issuer);
+                    made.push(change);
+                }
             }
-            made.extend(ready);
         }
-        Ok(made)
+        match waiting.is_empty() {
+            true => Ok(made),
+            false => {
+                let stuck = waiting.values().flatten().filter_map(issuer_of);
+                let mut stuck: Vec<_> = stuck.map(|issuer| issuer.id.clone()).collect();
+                stuck.sort();
+                Err(stuck)
+            }
+        }
     }
 
-    fn are_free_for(&self, issuer: &TrustedIssuer) -> bool {
-        let is_own = |holder: Option<&IssuerId>| holder.is_none_or(|holder| *holder == issuer.id);
+    /// Another issuer that has a name which this one is to have.
+    fn holder(&self, issuer: &TrustedIssuer) -> Option<IssuerId> {
         let domain = issuer.trust_domain.as_ref();
-        is_own(self.names.get(&issuer.name))
-            && is_own(domain.and_then(|domain| self.domains.get(domain)))
+        let domain = domain.and_then(|domain| self.domains.get(domain));
+        let holders = [self.names.get(&issuer.name), domain];
+        let mut others = holders.into_iter().flatten();
+        others.find(|holder| **holder != issuer.id).cloned()
     }
 
     fn take(&mut self, issuer: &TrustedIssuer) {
-        self.names.retain(|_, holder| *holder != issuer.id);
-        self.domains.retain(|_, holder| *holder != issuer.id);
+        let held = (issuer.name.clone(), issuer.trust_domain.clone());
+        let before = self.held.insert(issuer.id.clone(), held);
+        if let Some((name, domain)) = before {
+            self.names.remove(&name);
+            if let Some(domain) = domain {
+                self.domains.remove(&domain);
+            }
+        }
         self.names.insert(issuer.name.clone(), issuer.id.clone());
         let domain = issuer.trust_domain.clone();
         self.domains

@@ -1,6 +1,6 @@
 //! The rules that look at other registrations: they hold of the state after the plan.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Kind,
@@ -11,6 +11,7 @@ use crate::{
     admin::{
         Error, Fault, Named,
         issuers::{fault_of_trusts, taken_by},
+        pace::Pace,
         permissions::fault_beyond,
         trusts::{Neighbours, check, fault_of_taken, faults_of_client, fixed_subject},
     },
@@ -18,16 +19,55 @@ use crate::{
     types::{ClientId, IssuerId, SubjectId},
 };
 
+/// The faults of a document, by its place.
+type Found = (usize, Vec<Fault>);
+
+/// The trusts of each issuer, when the plan is carried out.
+type TrustsByIssuer<'t> = HashMap<&'t IssuerId, Vec<&'t Trust>>;
+
+/// The issuers by all texts that are one issuer's alone: `iss`, name and trust domain.
+struct IssuerNames<'t>(HashMap<&'t str, Vec<&'t TrustedIssuer>>);
+
+impl<'t> IssuerNames<'t> {
+    fn of(issuers: impl Iterator<Item = &'t Arc<TrustedIssuer>>) -> Self {
+        let mut all = Self(HashMap::new());
+        for issuer in issuers {
+            for text in names_of(issuer) {
+                all.0.entry(text).or_default().push(issuer);
+            }
+        }
+        all
+    }
+
+    /// Those that may have a text of this one.
+    fn near(&self, issuer: &'t TrustedIssuer) -> impl Iterator<Item = &'t TrustedIssuer> {
+        let same = names_of(issuer).filter_map(|text| self.0.get(text));
+        same.flatten().copied()
+    }
+}
+
+fn names_of(issuer: &TrustedIssuer) -> impl Iterator<Item = &str> {
+    let domain = issuer.trust_domain.as_deref();
+    [issuer.id.as_str(), issuer.name.as_str()]
+        .into_iter()
+        .chain(domain)
+}
+
 impl Maker<'_> {
     /// Holds what the plan makes against all that is registered when it is carried out.
-    pub fn check(&mut self, documents: &Documents) {
+    pub async fn check(&mut self, documents: &Documents) {
+        let mut pace = Pace::default();
         self.check_names(documents);
-        for item in &documents.issuers {
-            let faults = self.faults_of_issuer(item);
-            self.blame(Kind::Issuer, item.place, faults);
+        let found = self.check_issuers(documents, &mut pace).await;
+        for (place, faults) in found {
+            self.blame(Kind::Issuer, place, faults);
         }
-        self.check_trusts(documents);
+        let found = self.check_trusts(documents, &mut pace).await;
+        for (place, faults) in found {
+            self.blame(Kind::Trust, place, faults);
+        }
         for item in &documents.permissions {
+            pace.step().await;
             if self.unmade.contains(&(Kind::Permission, item.place)) {
                 continue;
             }
@@ -67,7 +107,23 @@ impl Maker<'_> {
         }
     }
 
-    fn faults_of_issuer(&self, item: &Item<TrustedIssuer>) -> Vec<Fault> {
+    async fn check_issuers(&self, documents: &Documents, pace: &mut Pace) -> Vec<Found> {
+        let names = IssuerNames::of(self.tables.issuers.all_after());
+        let trusts = self.trusts_by_issuer();
+        let mut found = Vec::new();
+        for item in &documents.issuers {
+            found.push((item.place, self.faults_of_issuer(item, &names, &trusts)));
+            pace.step().await;
+        }
+        found
+    }
+
+    fn faults_of_issuer(
+        &self,
+        item: &Item<TrustedIssuer>,
+        names: &IssuerNames<'_>,
+        trusts: &TrustsByIssuer<'_>,
+    ) -> Vec<Fault> {
         let (tables, id) = (&self.tables, &item.document.iss);
         let Some(issuer) = tables
             .issuers
@@ -83,28 +139,34 @@ impl Maker<'_> {
         {
             faults.push(taken("iss", Named::Client(client)));
         }
-        let clash = tables
-            .issuers
-            .all_after()
-            .find_map(|other| taken_by(issuer, other));
+        let mut near = names.near(issuer);
+        let clash = near.find_map(|other| taken_by(issuer, other));
         faults.extend(clash.map(|named| match named {
             Named::TrustDomain(_) => taken("trust_domain", named),
             _ => taken("name", named),
         }));
-        let trusts = tables
-            .trusts
-            .all_after()
-            .filter(|trust| trust.issuer == *id);
         // What is wrong with a trust of the file is said there.
+        let trusts = trusts.get(id).into_iter().flatten().copied();
         let others = trusts.filter(|trust| !tables.trusts.changes(&trust.name));
-        faults.extend(fault_of_trusts(issuer, others.map(|trust| &**trust)));
+        faults.extend(fault_of_trusts(issuer, others));
         faults
     }
 
-    fn check_trusts(&mut self, documents: &Documents) {
+    fn trusts_by_issuer(&self) -> TrustsByIssuer<'_> {
+        let mut by_issuer = TrustsByIssuer::new();
+        for trust in self.tables.trusts.all_after() {
+            let same = by_issuer.entry(&trust.issuer).or_default();
+            same.push(trust);
+        }
+        by_issuer
+    }
+
+    async fn check_trusts(&self, documents: &Documents, pace: &mut Pace) -> Vec<Found> {
         let mut found = Vec::new();
+        let by_issuer = self.trusts_by_issuer();
         let mut neighbours: HashMap<&IssuerId, Neighbours<'_>> = HashMap::new();
         for item in &documents.trusts {
+            pace.step().await;
             let is_made = !self.unmade.contains(&(Kind::Trust, item.place));
             let made = self.tables.trusts.after(&item.name);
             let Some(trust) = made.filter(|_| is_made) else {
@@ -114,22 +176,16 @@ impl Maker<'_> {
             let mut faults = self.faults_of_trust(trust, was, documents);
             let is_changed = self.tables.trusts.changes(&trust.name);
             if is_changed && Neighbours::concern(trust, was) {
-                let neighbours = match neighbours.entry(&trust.issuer) {
-                    Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => {
-                        let all = self.tables.trusts.all_after();
-                        let same = all.filter(|other| other.issuer == trust.issuer);
-                        entry.insert(Neighbours::of(same.map(|other| &**other)))
-                    }
-                };
+                let same = || by_issuer.get(&trust.issuer).into_iter().flatten().copied();
+                let neighbours = neighbours
+                    .entry(&trust.issuer)
+                    .or_insert_with(|| Neighbours::of(same()));
                 let wrong = neighbours.check(trust, was).err();
                 faults.extend(wrong.map(|error| Fault::new("pins", error.to_string())));
             }
             found.push((item.place, faults));
         }
-        for (place, faults) in found {
-            self.blame(Kind::Trust, place, faults);
-        }
+        found
     }
 
     /// What is wrong with a trust, and with one that stays as it is, what its issuer or client makes

@@ -77,7 +77,8 @@ impl Operation for AddKeys {
         KEYS,
         "add_client_keys",
         "Add public keys, or have a pair made whose private half is answered once",
-    );
+    )
+    .of_state();
 
     async fn run(
         admin: &Administration,

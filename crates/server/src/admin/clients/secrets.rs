@@ -57,7 +57,8 @@ impl Operation for MakeSecret {
         SECRETS,
         "make_client_secret",
         "Make a new secret, which is answered once; the ones before end at once, or after an overlap",
-    );
+    )
+    .of_state();
 
     async fn run(
         admin: &Administration,

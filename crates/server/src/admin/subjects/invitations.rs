@@ -134,7 +134,8 @@ impl Open for Invitation {
         INVITATIONS,
         "end_invitations",
         "End the invitations of a subject that are open",
-    );
+    )
+    .without_state();
 
     async fn of(
         admin: &Administration,

@@ -51,7 +51,8 @@ impl Open for OpenSession {
         SESSIONS,
         "end_sessions",
         "End the browser sessions of a subject",
-    );
+    )
+    .without_state();
 
     async fn of(
         admin: &Administration,

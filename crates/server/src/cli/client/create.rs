@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     admin::{
-        Input,
+        Input, State,
         clients::{ClientBody, CreateClient, ShowClient},
     },
     cli::{
@@ -107,7 +107,10 @@ impl Create {
         let (id, input) = (self.id, Input::<CreateClient>::with((), body));
         let made = match has_secret {
             true => with_secret(&connection, self.out, &id, input).await?,
-            false => with_key(&connection, file.as_ref(), self.out, &id, input).await?,
+            false => {
+                let file = (file.as_ref(), &State::default());
+                with_key(&connection, file, self.out, &id, input).await?
+            }
         };
         warn(&made.answer.warnings);
         let (client, done) = (&made.answer.client, format!("client {id} created"));

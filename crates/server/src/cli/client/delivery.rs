@@ -20,7 +20,7 @@ use grantor::{
 use zeroize::Zeroizing;
 
 use crate::{
-    admin::{Administration, Input, Operation, Remote, clients::TwoSteps},
+    admin::{Administration, Input, Operation, Remote, State, clients::TwoSteps},
     cli::{Connection, Failure},
 };
 
@@ -39,17 +39,19 @@ impl<A> Made<A> {
     }
 }
 
-/// Hands over the key file, if there is one, and makes the change that registers its key.
+/// Hands over the key file, if there is one, and makes the change that registers its key, of what is
+/// in this state.
 pub async fn with_key<O: Operation>(
     connection: &Connection,
-    file: Option<&KeyFile>,
+    (file, state): (Option<&KeyFile>, &State),
     out: Option<PathBuf>,
     id: &ClientId,
     input: Input<O>,
 ) -> Result<Made<O::Answer>, Failure> {
     let deliver = |file| Destination::of(out, id).deliver(file);
     let delivered = file.map(deliver).transpose()?;
-    made(connection.call(input).await, delivered, id)
+    let changed = connection.call_at(input, state).await;
+    made(changed.map(|seen| seen.document), delivered, id)
 }
 
 /// Makes a change for which the server makes a secret, and hands that over.

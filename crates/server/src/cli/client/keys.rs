@@ -4,11 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use grantor::{
-    admin::{NewKeysDocument, NewSecretDocument, PublicJwks},
+    admin::{ClientDocument, NewKeysDocument, NewSecretDocument, PublicJwks},
     clock::Clock as _,
     credential::{Credential, KeyFile},
     jose::{Algorithm, Jwk, PrivateJwk},
-    types::ClientId,
+    types::{ClientId, Issuer},
 };
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     admin::{
-        Input,
+        Input, State,
         clients::{AddKeys, MakeSecret, RemoveKey as Remove, ShowClient},
     },
     cli::{
@@ -70,16 +70,18 @@ impl AddKey {
         keys.jwks = brought;
         keys.expires_at = self.key_lifetime.map(|lifetime| CLOCK.now().plus(lifetime));
         keys.overlap = self.overlap;
-        let file = match pair {
-            Some(pair) => {
-                keys.jwks = PublicJwks::new(vec![pair.public()]);
-                added.push(Some(pair.key_id().to_owned()));
-                Some(key_file(connection, &self.id, pair).await?)
-            }
-            None => None,
-        };
+        let (mut file, mut state) = (None, State::default());
+        if let Some(pair) = pair {
+            keys.jwks = PublicJwks::new(vec![pair.public()]);
+            added.push(Some(pair.key_id().to_owned()));
+            let shown = connection.look(Input::<ShowClient>::at(self.id.clone()));
+            let shown = shown.await?;
+            file = Some(key_file(&connection.issuer()?, &shown.document, pair));
+            state = shown.state;
+        }
         let input = Input::<AddKeys>::with(self.id.clone(), keys);
-        let made = with_key(connection, file.as_ref(), self.out, &self.id, input).await?;
+        let file = (file.as_ref(), &state);
+        let made = with_key(connection, file, self.out, &self.id, input).await?;
         warn(&made.answer.warnings);
         let done = format!("key added to client {}", self.id);
         match made.key_file() {
@@ -96,20 +98,14 @@ impl AddKey {
     }
 }
 
-/// The file of a new key of a client that is there.
-async fn key_file(
-    connection: &Connection,
-    id: &ClientId,
-    pair: PrivateJwk,
-) -> Result<KeyFile, Failure> {
-    let shown = Input::<ShowClient>::at(id.clone());
-    let client = connection.call(shown).await?;
-    Ok(KeyFile::new(
-        &connection.issuer()?,
-        id.clone(),
-        client.token_endpoint_auth_method,
+/// The file of a new key of a client.
+fn key_file(issuer: &Issuer, client: &ClientDocument, pair: PrivateJwk) -> KeyFile {
+    KeyFile::new(
+        issuer,
+        client.client_id.clone(),
+        client.token_endpoint_auth_method.clone(),
         Credential::PrivateKey(pair),
-    ))
+    )
 }
 
 /// Remove a public key: what it signed is refused from the next request on

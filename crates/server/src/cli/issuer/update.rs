@@ -13,7 +13,7 @@ use url::Url;
 use super::{key_source::KeySource, members::Members};
 use crate::{
     admin::{
-        Input,
+        Input, State,
         issuers::{AddIssuerKeys, IssuerChange, UpdateIssuer, UploadedKeys},
     },
     cli::{Connection, Failure, Output, difference, parse::duration},
@@ -65,13 +65,14 @@ impl Update {
         if let Some(name) = &self.name {
             patch = patch.with("name", json!(name));
         }
-        let mut updated = None;
+        let (mut updated, mut state) = (None, State::default());
         match keys {
             Some(keys) if adds => {
                 let overlap = self.overlap.map(|overlap| overlap.as_secs());
                 let new = UploadedKeys { keys, overlap };
                 let input = Input::<AddIssuerKeys>::with(self.iss.clone(), new);
-                updated = Some(server.call(input).await?);
+                let seen = server.look(input).await?;
+                (updated, state) = (Some(seen.document), seen.state);
             }
             Some(keys) => patch = patch.with("keys", json!(keys)),
             None => {}
@@ -82,10 +83,10 @@ impl Update {
                 revoke_tokens: None,
             };
             let input = Input::<UpdateIssuer>::with(self.iss.clone(), patch.into());
-            let changed = server.call(input.asking(change)).await?;
+            let changed = server.call_at(input.asking(change), &state).await?;
             updated = Some(match updated {
-                Some(before) => joined(before, changed),
-                None => changed,
+                Some(before) => joined(before, changed.document),
+                None => changed.document,
             });
         }
         let updated = updated.ok_or_else(|| Failure::failed("nothing was changed"))?;

@@ -33,10 +33,15 @@ pub struct Update {
 
 impl Update {
     pub async fn run(self, server: &Connection, output: Output) -> Result<(), Failure> {
-        let before = server.call::<ShowTrust>(Input::at(self.name.clone()));
-        let patch = self.members.of_change(&before.await?, &self.removed)?;
+        let before = server.look::<ShowTrust>(Input::at(self.name.clone()));
+        let before = before.await?;
+        let patch = self.members.of_change(&before.document, &self.removed)?;
         let input = Input::<UpdateTrust>::with(self.name.clone(), patch.into());
-        let updated = server.call(input).await?;
-        difference::print(&updated, format_args!("trust {}", self.name), output)
+        let updated = server.call_at(input, &before.state).await?;
+        difference::print(
+            &updated.document,
+            format_args!("trust {}", self.name),
+            output,
+        )
     }
 }
