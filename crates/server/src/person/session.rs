@@ -13,12 +13,14 @@ use grantor::{
     },
     types::SubjectId,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::pages::BrowserSecret;
 
 /// What a session opens. None opens what the other does (M165).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SessionKind {
     /// A person's own pages, and those of consent.
     Person,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::open::Open;
 use crate::{
     admin::{Administration, Route},
-    person::OpenSession,
+    person::{OpenSession, SessionKind},
 };
 
 const SESSIONS: &str = "/subjects/{subject}/sessions";
@@ -20,6 +20,8 @@ const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 /// A browser session.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SessionEntry {
+    /// What it opens.
+    pub kind: SessionKind,
     /// When the person proved who they are (RFC 3339).
     pub signed_in_at: String,
     /// When it was last used, to the minute (RFC 3339).
@@ -31,6 +33,7 @@ pub struct SessionEntry {
 impl From<OpenSession> for SessionEntry {
     fn from(session: OpenSession) -> Self {
         Self {
+            kind: session.kind,
             signed_in_at: time_text(session.signed_in_at),
             used_at: time_text(session.used_at),
             expires_at: time_text(session.expires_at),
