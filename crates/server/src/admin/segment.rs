@@ -25,7 +25,8 @@ pub fn name_of(segment: &str) -> Option<String> {
 /// A segment that stands for a name: the name itself where nothing in it needs encoding.
 pub fn segment_of(name: &str) -> String {
     let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-._@".contains(&octet);
-    let reads_otherwise = matches!(name, "" | "." | "..");
+    // Beside names, the pages of the console have one for what is new.
+    let reads_otherwise = matches!(name, "" | "." | ".." | "new");
     match name.bytes().all(is_plain) && !reads_otherwise {
         true => name.to_owned(),
         false => format!("~{}", URL_SAFE_NO_PAD.encode(name)),

@@ -21,6 +21,8 @@ pub enum Error {
     Anew,
     /// The form did not come from a page of ours, or its page was open too long.
     Form(Box<Refusal>),
+    /// The form was sent before, and what it shows once was shown.
+    Shown,
     /// The body is too long, or no form.
     Unreadable(&'static str),
     /// What the use cases say, and what is told of it.

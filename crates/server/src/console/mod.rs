@@ -1,11 +1,13 @@
 //! The console: pages for operators below `/console`, on the operations of `/admin/v1`. A page shows
 //! what the API answers, and a form asks for an operation: the console has no use cases of its own.
 
+pub mod account;
 pub mod clients;
 mod confirm;
 mod error;
 mod list;
 mod notice;
+mod once;
 mod page;
 mod problem;
 mod route;
@@ -27,6 +29,7 @@ pub use self::{
     error::Error,
     list::{ListQuery, Pager, Table, address},
     notice::Notice,
+    once::Once,
     page::{Done, Form, Page},
     route::{Route, Section},
     router::NAME,
@@ -93,9 +96,11 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
         };
     }
     leaves![
-        pages: clients::ListPage, clients::ClientPage,
+        pages: account::AccountPage,
+            clients::ListPage, clients::ClientPage,
             scopes::ListPage, scopes::ScopePage;
-        forms: clients::SwitchPage,
+        forms: account::PasswordPage, account::EndOthersPage,
+            clients::SwitchPage,
             scopes::NewPage, scopes::EditPage, scopes::DeletePage;
     ]
 }

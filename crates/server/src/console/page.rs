@@ -9,7 +9,7 @@ use http::Response;
 use serde::de::DeserializeOwned;
 
 use super::{Error, Notice, Route, Typed, Visit};
-use crate::admin::Segments;
+use crate::{admin::Segments, pages::BrowserSecret};
 
 /// A page that shows something.
 pub trait Page: Sized + Send + Sync + 'static {
@@ -55,10 +55,11 @@ pub trait Form: Sized + Send + Sync + 'static {
 }
 
 /// What a form came to.
-#[derive(Debug)]
 pub enum Done {
     /// On to another page of the console, which says what happened on top.
     Go(String, Notice),
+    /// The same, with another secret for the browser (C098).
+    GoAs(BrowserSecret, String, Notice),
     /// A page that is itself the answer: it shows something once (M115), or changed nothing.
     Answer(Response<Body>),
 }

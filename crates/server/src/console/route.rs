@@ -20,6 +20,8 @@ pub enum Section {
     Operators,
     Server,
     Help,
+    /// The operator's own account, which is beside their name.
+    Account,
 }
 
 impl Section {
@@ -60,6 +62,7 @@ impl Section {
             Self::Operators => "/operators",
             Self::Server => "/server",
             Self::Help => "/help",
+            Self::Account => "/account",
         }
     }
 }
@@ -80,6 +83,8 @@ pub struct Route {
     pub is_grave: bool,
     /// Whether it takes so long that tokens would wait for it.
     pub is_long: bool,
+    /// Whether its answer shows something that is nowhere else: then its form is taken once (M115).
+    pub shows_once: bool,
 }
 
 impl Route {
@@ -92,6 +97,7 @@ impl Route {
             is_form: false,
             is_grave: false,
             is_long: false,
+            shows_once: false,
         }
     }
 
@@ -127,6 +133,16 @@ impl Route {
     pub const fn grave(self) -> Self {
         Self {
             is_grave: true,
+            ..self
+        }
+    }
+
+    /// Answers with something that is shown once. Sent again, by reloading its answer, the form does
+    /// nothing more.
+    #[must_use]
+    pub const fn once(self) -> Self {
+        Self {
+            shows_once: true,
             ..self
         }
     }

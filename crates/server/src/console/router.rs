@@ -6,8 +6,9 @@ use bytes::Bytes;
 use grantor::{
     admin::{Expected, Rights},
     clock::Clock as _,
-    registry::{Actor, Role, Way, Who},
+    registry::{Actor, Operator, Role, Way, Who},
     server::{Blame, Body, ErrorCode, Refusal, Retry, Sender},
+    storage::StoreError,
     types::{CorrelationId, Rule},
 };
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -33,8 +34,6 @@ pub const NAME: &str = "console";
 
 /// Largest form, in octets.
 const LARGEST: usize = 64 * 1024;
-/// An operator who does something grave proved no longer ago who they are: 5 minutes (M112).
-const FRESH: std::time::Duration = std::time::Duration::from_secs(5 * 60);
 
 type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -90,17 +89,20 @@ impl Console {
             _ => return Err(Error::Method),
         };
         let body = match is_post {
-            true => form(head, body).await?,
+            true => {
+                // First: what another site sends is not kept for later either.
+                self.desk.check_origin(&head.headers)?;
+                form(head, body).await?
+            }
             false => String::new(),
         };
         let leaf = &*self.leaves[position];
-        let (visit, typed) = match self.enter(head, &visitor, leaf, &body).await {
+        let (visit, typed, ticket) = match self.enter(head, &visitor, leaf, &body).await {
             Ok(entered) => entered,
-            Err(Error::SignIn | Error::Anew) if visitor.secret.is_none() && is_post => {
-                return Err(Error::SignIn);
-            }
             Err(error @ (Error::SignIn | Error::Anew)) => {
-                return Ok(self.sign_in_first(head, &visitor, leaf, &body, &error));
+                let secret = visitor.secret.as_ref();
+                let sent = is_post.then(|| Typed::of(&body).without(leaf.secret()));
+                return Ok(self.sign_in_first(head, secret, sent, &error));
             }
             Err(error) => return Err(error),
         };
@@ -108,6 +110,7 @@ impl Console {
         let asked = Asked {
             visit,
             typed,
+            ticket,
             names,
             position,
             is_post,
@@ -128,39 +131,28 @@ impl Console {
         }
     }
 
-    /// Lets an operator in: signed in, with a role that suffices; a form only from a page of ours, and
-    /// for what is grave only with a proof that is fresh.
+    /// Lets an operator in: signed in, with a role that suffices, and for what is grave only with a
+    /// proof that is fresh. Whether a form has the ticket of its page is for [`Console::done`].
     async fn enter(
         self: &Arc<Self>,
         head: &Parts,
         visitor: &Visitor,
         leaf: &dyn Leaf,
         body: &str,
-    ) -> Result<(Visit, Typed), Error> {
+    ) -> Result<(Visit, Typed, Result<(), Refusal>), Error> {
         let context = self.server.context();
         let route = leaf.route();
-        let (session, secret) = visitor
-            .session
-            .as_ref()
-            .zip(visitor.secret.as_ref())
-            .ok_or(Error::SignIn)?;
-        // On each request: a role that was taken is taken (M110).
-        let operator = self
-            .desk
-            .registry
-            .operators
-            .get(&session.subject.id)
-            .await?;
-        let operator = operator.ok_or(Error::SignIn)?;
+        let (Some(session), Some(secret), Some(operator)) =
+            (&visitor.session, &visitor.secret, &visitor.operator)
+        else {
+            return Err(Error::SignIn);
+        };
         let is_post = head.method == Method::POST;
         let query = Typed::of(head.uri.query().unwrap_or_default());
         let typed = match is_post {
             true => Typed::of(body),
             false => held(self, head, secret, &query).unwrap_or_else(|| query.clone()),
         };
-        if is_post {
-            self.desk.check_origin(&head.headers)?;
-        }
         let below = self.below(head.uri.path()).unwrap_or_default();
         let notice = query
             .value(DONE)
@@ -179,10 +171,10 @@ impl Console {
         );
         let visit = Visit {
             admin: Arc::new(admin.of_server(self.server.clone())),
-            operator: (*operator).clone(),
+            operator: Operator::clone(operator),
             console: self.clone(),
             secret: secret.clone(),
-            signed_in_at: session.signed_in_at,
+            session: session.clone(),
             route,
             below: below.to_owned(),
             frame: frame(self, &head.headers, &head.uri),
@@ -192,16 +184,19 @@ impl Console {
         if !visit.may(route.needs) {
             return Err(Error::Role(route.needs));
         }
-        if is_post {
-            let ticket = typed.value(TICKET).filter(|_| !typed.is_double(TICKET));
-            self.desk
-                .check_ticket(context, ticket, &visit.here(), visitor)?;
+        let ticket = match is_post {
+            true => {
+                let sent = typed.value(TICKET).filter(|_| !typed.is_double(TICKET));
+                let here = visit.here();
+                self.desk.check_ticket(context, sent, &here, visitor)
+            }
+            false => Ok(()),
+        };
+        if let (true, Err(anew)) = (route.is_grave, visit.check_fresh()) {
+            ticket?;
+            return Err(anew);
         }
-        let fresh_until = visit.signed_in_at.plus(FRESH);
-        if route.is_grave && context.now() >= fresh_until {
-            return Err(Error::Anew);
-        }
-        Ok((visit, typed))
+        Ok((visit, typed, ticket))
     }
 
     /// On to where one signs in, and afterwards to what was asked for. A form comes back as it was
@@ -209,26 +204,24 @@ impl Console {
     fn sign_in_first(
         &self,
         head: &Parts,
-        visitor: &Visitor,
-        leaf: &dyn Leaf,
-        body: &str,
+        browser: Option<&BrowserSecret>,
+        sent: Option<String>,
         error: &Error,
     ) -> Response<Body> {
         let context = self.server.context();
-        let is_post = head.method == Method::POST;
         let to = head.uri.path_and_query().map_or("", |path| path.as_str());
-        let mut waiting = Waiting::page(if is_post { head.uri.path() } else { to });
-        if is_post {
-            waiting = waiting.with_form(Typed::of(body).without(leaf.secret()));
-        }
+        let mut waiting = match sent {
+            Some(form) => Waiting::page(head.uri.path()).with_form(form),
+            None => Waiting::page(to),
+        };
         if matches!(error, Error::Anew) {
             waiting = waiting.anew();
         }
-        let secret = visitor.secret_or_new();
+        let secret = browser.cloned().unwrap_or_else(BrowserSecret::random);
         let place = self.desk.site.path(self.desk.sign_in());
         let sealed = waiting.sealed(context, &secret);
         let response = html::see_other(&format!("{place}?{TO}={sealed}"));
-        match visitor.secret {
+        match browser {
             Some(_) => response,
             None => html::with_cookie(response, secret.set(&self.desk.site)),
         }
@@ -239,6 +232,7 @@ impl Console {
         let Asked {
             visit,
             typed,
+            ticket,
             names,
             position,
             is_post,
@@ -249,12 +243,30 @@ impl Console {
             if !is_post {
                 return leaf.get(&visit, names, &typed).await;
             }
+            if let Err(refusal) = ticket {
+                // Nothing is done; what was typed is not lost (M187).
+                let kept = Typed::of(&typed.without(leaf.secret()));
+                let kept = kept.told(visit.words().was_open_too_long());
+                let mut page = leaf.get(&visit, names, &kept).await?;
+                *page.status_mut() = StatusCode::FORBIDDEN;
+                self.server
+                    .record_refusal(NAME, &head.extensions, None, refusal);
+                return Ok(page);
+            }
+            if leaf.route().shows_once {
+                let ticket = typed.value(TICKET).unwrap_or_default();
+                match self.desk.use_up(visit.context(), ticket).await {
+                    Err(StoreError::Exists(_)) => return Err(Error::Shown),
+                    used => used?,
+                }
+            }
             match leaf.post(&visit, names, &typed).await {
                 Ok(Done::Answer(page)) => Ok(page),
-                Ok(Done::Go(path, notice)) => {
-                    let notice = notice.sealed(visit.context(), &visit.secret);
-                    let joint = if path.contains('?') { '&' } else { '?' };
-                    Ok(html::see_other(&format!("{path}{joint}{DONE}={notice}")))
+                Ok(Done::Go(path, notice)) => Ok(go(&visit, &visit.secret, &path, &notice)),
+                Ok(Done::GoAs(secret, path, notice)) => {
+                    let response = go(&visit, &secret, &path, &notice);
+                    let cookie = secret.set(&self.desk.site);
+                    Ok(html::with_cookie(response, cookie))
                 }
                 Err(error) if error.is_of_form() => {
                     let again = refused(&visit, &typed, &error);
@@ -267,6 +279,10 @@ impl Console {
         };
         match done.await {
             Ok(page) => page,
+            Err(Error::Anew) => {
+                let sent = is_post.then(|| typed.without(leaf.secret()));
+                self.sign_in_first(head, Some(&visit.secret), sent, &Error::Anew)
+            }
             Err(error) => self.reject(head, error, Some(&visit)),
         }
     }
@@ -286,13 +302,18 @@ impl Console {
         let words = Words(frame.language());
         let (heading, sentence) = told(words, &error);
         let (mut status, is_method) = (status(&error), matches!(error, Error::Method));
+        // Back to the page whose form it was; else to the first one.
+        let place = match (&error, visit) {
+            (Error::Shown, Some(visit)) => visit.here(),
+            _ => self.desk.site.path(super::PATH),
+        };
         let refusal = refusal_of(error);
         let recorded = self
             .server
             .record_refusal(NAME, &head.extensions, None, refusal);
         let (decision, refusal) = recorded;
         let decision = words.reason_found(Coded(decision.as_str()));
-        let next = (self.desk.site.path(super::PATH), words.start_again());
+        let next = (place, words.start_again());
         let wait = match refusal.retry() {
             Some(Retry::TooMany(wait)) => Some(wait.as_secs() + 1),
             _ => None,
@@ -328,6 +349,13 @@ impl Console {
     }
 }
 
+/// On to another page of the console, which says what happened to the browser with this secret.
+fn go(visit: &Visit, secret: &BrowserSecret, path: &str, notice: &Notice) -> Response<Body> {
+    let notice = notice.sealed(visit.context(), secret);
+    let joint = if path.contains('?') { '&' } else { '?' };
+    html::see_other(&format!("{path}{joint}{DONE}={notice}"))
+}
+
 /// What an operator is told: a heading and a sentence.
 fn told(words: Words, error: &Error) -> (&'static str, Markup) {
     let did_not_work = words.broken();
@@ -341,6 +369,10 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
         Error::Told(problem, _) if problem.slug != Slug::Broken => {
             (did_not_work, markup(problem.detail.as_str()))
         }
+        Error::Shown => (
+            words.was_shown(),
+            markup(words.was_shown_and_kept_nowhere()),
+        ),
         Error::Filter => (did_not_work, markup(words.no_such_filter())),
         Error::Unreadable(why) => (did_not_work, markup(*why)),
         Error::Method | Error::Told(..) => (did_not_work, markup(words.try_again())),
@@ -351,6 +383,8 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
 struct Asked {
     visit: Visit,
     typed: Typed,
+    /// Whether its form came from our page.
+    ticket: Result<(), Refusal>,
     names: Result<Vec<String>, Error>,
     position: usize,
     is_post: bool,
@@ -386,6 +420,7 @@ fn refused(visit: &Visit, typed: &Typed, error: &Error) -> Typed {
     let refused = typed.clone().refused(problem);
     match problem.slug {
         Slug::Changed => refused.told(visit.words().somebody_was_faster()),
+        Slug::LastOwner => refused.told(visit.words().last_owner()),
         _ => refused,
     }
 }
@@ -396,6 +431,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Method => StatusCode::METHOD_NOT_ALLOWED,
         Error::Role(_) | Error::Form(_) | Error::SignIn | Error::Anew => StatusCode::FORBIDDEN,
         Error::Filter | Error::Unreadable(_) => StatusCode::BAD_REQUEST,
+        Error::Shown => StatusCode::CONFLICT,
         Error::Told(problem, _) => problem.slug.status(),
     }
 }

@@ -1,11 +1,11 @@
 //! An operator at a page of the console: who, with which rights, in which language.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use askama::Template;
 use grantor::{
     clock::UnixTime,
-    registry::{Operator, Revision, Role},
+    registry::{Operator, Revision, Role, Subject},
     server::{Body, Context},
 };
 use http::{HeaderMap, Response, StatusCode, Uri};
@@ -15,8 +15,12 @@ use super::{
 };
 use crate::{
     admin::{Administration, Input, Operation, path_of},
-    pages::{BrowserSecret, Frame, Language, html},
+    pages::{BrowserSecret, Desk, Frame, Language, html},
+    person::{OpenSession, Proof, Session},
 };
+
+/// An operator who does something grave proved no longer ago who they are: 5 minutes (M112).
+const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// An operator at a page.
 pub struct Visit {
@@ -26,7 +30,7 @@ pub struct Visit {
     pub operator: Operator,
     pub(super) console: Arc<Console>,
     pub(super) secret: BrowserSecret,
-    pub(super) signed_in_at: UnixTime,
+    pub(super) session: Session,
     pub(super) route: Route,
     /// The path of the page below the console.
     pub(super) below: String,
@@ -55,6 +59,53 @@ impl Visit {
     /// Now.
     pub fn now(&self) -> UnixTime {
         self.admin.now()
+    }
+
+    /// The operator, as a subject.
+    pub fn subject(&self) -> &Subject {
+        &self.session.subject
+    }
+
+    /// Where the operator came in.
+    pub fn desk(&self) -> &Desk {
+        &self.console.desk
+    }
+
+    /// Whether this session is the one that the page is shown in.
+    pub fn is_session(&self, session: &OpenSession) -> bool {
+        session.is_of(&self.secret)
+    }
+
+    /// Ends all sessions of the operator but this one, which goes on under another secret.
+    ///
+    /// # Errors
+    /// As of the store.
+    pub async fn end_other_sessions(&self) -> Result<BrowserSecret, Error> {
+        let sessions = &self.desk().sessions;
+        Ok(sessions.end_others(self.context(), &self.session).await?)
+    }
+
+    /// Ends all sessions of the operator, and begins another one here, with what was proved just now.
+    ///
+    /// # Errors
+    /// As of the store.
+    pub async fn begin_anew(&self, by: Proof) -> Result<BrowserSecret, Error> {
+        let (sessions, context) = (&self.desk().sessions, self.context());
+        sessions.end_all(context, self.subject()).await?;
+        let before = Some(&self.secret);
+        Ok(sessions.begin(context, before, self.subject(), by).await?)
+    }
+
+    /// Succeeds if the operator proved a moment ago who they are. What is grave for some resources
+    /// only asks for it, before it shows its form and before it does it (M112).
+    ///
+    /// # Errors
+    /// [`Error::Anew`]
+    pub fn check_fresh(&self) -> Result<(), Error> {
+        match self.now() < self.session.signed_in_at.plus(FRESH) {
+            true => Ok(()),
+            false => Err(Error::Anew),
+        }
     }
 
     /// What the operator may do.
@@ -130,10 +181,10 @@ impl Visit {
         html::apart(html::page(template))
     }
 
-    /// The page of a form: with status 422 if something is wrong with it.
+    /// The page of a form: with status 422 if something is wrong with its fields.
     pub fn form(&self, typed: &Typed, template: &impl Template) -> Response<Body> {
         let mut response = self.page(template);
-        if typed.is_refused() {
+        if typed.faults().next().is_some() {
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         }
         response

@@ -26,6 +26,7 @@ words! {
     broken: "This did not work", "Cela n'a pas marché";
     try_again: "Try again in a moment.", "Réessayez dans un instant.";
     reason_found(id: Coded<'_>): "The reason is in the log, under {id}.", "La raison est dans le journal, sous {id}.";
+    was_open_too_long: "This page was open too long. What you typed is below and has not been sent.", "Cette page est restée ouverte trop longtemps. Ce que vous avez saisi est ci-dessous et n'a pas été envoyé.";
     you_were_signed_out: "You had been signed out. What you typed is below and has not been sent.", "Vous aviez été déconnecté. Ce que vous avez saisi est ci-dessous et n'a pas été envoyé.";
     somebody_was_faster: "Somebody changed this meanwhile. Your change is below and has not been made.", "Quelqu'un l'a modifié entre-temps. Votre modification est ci-dessous et n'a pas été faite.";
     managed_by(owner: Named<'_>): "Managed by {owner}: change it there", "Géré par {owner} : modifiez-le là-bas";
@@ -52,6 +53,10 @@ words! {
     disabled: "disabled", "inactif";
     same_as_table: "The same as a table", "La même chose en tableau";
     shown_once: "This is shown once. It is kept nowhere here: copy it now.", "Ceci n'est affiché qu'une fois et n'est conservé nulle part ici : copiez-le maintenant.";
+    was_shown: "This was shown once", "Ceci a déjà été affiché";
+    was_shown_and_kept_nowhere: "What was made is in force, and is shown no second time. If you did not keep it, make another one.", "Ce qui a été créé est en vigueur et n'est plus affiché. Si vous ne l'avez pas conservé, créez-en un autre.";
+    failed_to_copy: "Mark it and copy it by hand", "Sélectionnez-le et copiez-le à la main";
+    last_owner: "This is the last owner who can sign in. Make another one first.", "C'est le dernier propriétaire qui peut se connecter. Créez-en d'abord un autre.";
     have_kept_it: "I have kept it", "Je l'ai conservé";
     download: "Download", "Télécharger";
     sort_by: "Sort by", "Trier par";
@@ -91,6 +96,7 @@ impl Words {
             (Section::Server, French) => "Serveur",
             (Section::Help, English) => "Help",
             (Section::Help, French) => "Aide",
+            (Section::Account, _) => self.account(),
         }
     }
 

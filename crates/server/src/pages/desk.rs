@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Duration};
 use askama::Template;
 use grantor::{
     clock::UnixTime,
-    registry::{Operator, Password, Permission, ScopeText},
+    registry::{Actor, Operator, Password, PasswordDigest, Permission, Resource as _, ScopeText},
     server::{
         Body, Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
     },
-    storage::{Batch, DecisionStore, Registry, StoreError, SubjectPermissions},
-    types::{ErrorCode, Rule},
+    storage::{
+        Artifact, ArtifactKey, ArtifactKind, Batch, Change, DecisionStore, Put, Registry,
+        StoreError, SubjectPermissions,
+    },
+    types::{ErrorCode, Rule, SubjectId},
 };
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -21,10 +24,15 @@ use super::{
     html::{self, Frame},
     look::Choice,
 };
-use crate::person::{Busy, Passwords, Session, SessionKind, Sessions};
+use crate::person::{Busy, Passwords, Proof, Session, SessionKind, Sessions};
 
 /// How long a page may be open before its form is sent.
 const PAGE_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// Where invitations are accepted, below the issuer.
+pub const INVITATION: &str = "invitation";
+/// The same for operators, who need no pages of people.
+pub const INVITATION_TO_CONSOLE: &str = "console/invitation";
 
 /// Where people come to: to their own pages, or to the console.
 pub struct Desk {
@@ -53,6 +61,8 @@ pub struct Registries {
 pub struct Visitor {
     pub secret: Option<BrowserSecret>,
     pub session: Option<Session>,
+    /// At the console: what who is signed in may do.
+    pub operator: Option<Arc<Operator>>,
 }
 
 /// The ticket of a form that no authorization request stands behind.
@@ -60,6 +70,9 @@ pub struct Visitor {
 struct FormTicket {
     until: UnixTime,
 }
+
+/// The ticket of a form that is taken once, and was.
+const USED: ArtifactKind = ArtifactKind::new("grantor:form-used");
 
 const FORM: SealKind = SealKind::new("grantor:form");
 
@@ -69,6 +82,14 @@ impl Desk {
         match self.kind {
             SessionKind::Person => "signin",
             SessionKind::Console => "console/signin",
+        }
+    }
+
+    /// Where they choose how, by an invitation.
+    pub fn invitation(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => INVITATION,
+            SessionKind::Console => INVITATION_TO_CONSOLE,
         }
     }
 
@@ -103,7 +124,8 @@ impl Desk {
         response
     }
 
-    /// Who sent a request with these headers.
+    /// Who sent a request with these headers. At the console somebody without a role is nobody: it is
+    /// looked up on each request (M110).
     ///
     /// # Errors
     /// [`StoreError`]
@@ -117,7 +139,45 @@ impl Desk {
             Some(secret) => self.sessions.find(context, secret).await?,
             None => None,
         };
-        Ok(Visitor { secret, session })
+        let mut visitor = Visitor {
+            secret,
+            session,
+            operator: None,
+        };
+        if let (SessionKind::Console, Some(session)) = (self.kind, &visitor.session) {
+            let operators = &self.registry.operators;
+            visitor.operator = operators.get(&session.subject.id).await?;
+            visitor.session = visitor.session.filter(|_| visitor.operator.is_some());
+        }
+        Ok(visitor)
+    }
+
+    /// Sets the password of a subject that has this role, or none, in the same commit. Answers what is
+    /// proved by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if role or password were changed meanwhile, or the password was taken.
+    pub async fn set_password(
+        &self,
+        subject: &SubjectId,
+        role: Option<&Operator>,
+        digest: PasswordDigest,
+        now: UnixTime,
+        by: &Actor,
+    ) -> Result<Proof, StoreError> {
+        let passwords = &self.registry.passwords;
+        let change = match passwords.get(subject).await? {
+            None => Change::Create(Password::new(subject.clone(), digest.clone(), now)),
+            Some(known) => Change::Replace(known.changed(digest.clone(), now)),
+        };
+        let seen = role.map(|role| role.revision);
+        let same_role = Change::<Operator>::Expect(subject.clone(), seen);
+        let changes = vec![same_role.into(), change.into()];
+        self.registry.batch.apply_all(changes, by).await?;
+        let set = passwords.get(subject).await?;
+        let set = set.filter(|password| password.digest == digest);
+        let set = set.ok_or(StoreError::Conflict(Password::NAME))?;
+        Ok(Proof::password(set.revision))
     }
 
     /// The ticket of a form: for this browser, and for this action alone.
@@ -176,6 +236,18 @@ impl Desk {
         match opened {
             Some(ticket) if context.now() < ticket.until => Ok(()),
             _ => Err(too_old("the ticket does not open, or no more")),
+        }
+    }
+
+    /// Succeeds if and only if the form with this ticket has not been sent before.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if it was.
+    pub async fn use_up(&self, context: &Context, ticket: &str) -> Result<(), StoreError> {
+        let (key, now) = (ArtifactKey::of(USED, ticket), context.now());
+        let used = Artifact::new(now, now.plus(PAGE_LIFETIME));
+        match context.artifacts().put(key, used, u64::MAX).await? {
+            Put::Kept | Put::OverQuota => Ok(()),
         }
     }
 

@@ -6,12 +6,12 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{self, Actor, Operator, PasswordDigest, Subject},
+    registry::{Actor, Operator, PasswordDigest, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization,
     },
-    storage::{Change, StoreError},
+    storage::StoreError,
     types::{ErrorCode, Rule},
 };
 use http::Method;
@@ -23,11 +23,11 @@ use super::{
     refusal::refused,
     words::Words,
 };
-use crate::person::{Invitation, Password, Proof};
+use crate::person::{Invitation, Password, Proof, SessionKind};
 
 const ACTION: &str = "invitation";
 
-/// Where an invitation is accepted.
+/// Where an invitation is accepted: at the pages of people, or at the console by who has a role.
 pub struct InvitationPage(pub Arc<Desk>);
 
 #[derive(Template)]
@@ -60,7 +60,7 @@ impl InvitationPage {
         let visitor = desk.visitor(context, request.headers()).await?;
         let secret = visitor.secret_or_new();
         let other = visitor.session.as_ref().map(|session| &session.subject.id);
-        let frame = desk.frame(request, "invitation");
+        let frame = desk.frame(request, desk.invitation());
         let view = View {
             words: frame.words(),
             frame,
@@ -109,9 +109,10 @@ impl InvitationPage {
         // Behind the change, so that nobody comes in by the password of before.
         self.end_others(context, &subject, invitation.recover)
             .await?;
-        let next = match invitation.recover {
-            true => desk.site.path("me") + "?recovered",
-            false => desk.site.path("me"),
+        let next = match (desk.kind, invitation.recover) {
+            (SessionKind::Person, true) => desk.site.path("me") + "?recovered",
+            (SessionKind::Person, false) => desk.site.path("me"),
+            (SessionKind::Console, _) => desk.site.path("console/account"),
         };
         self.begin(context, &visitor, (&subject, proof), &next)
             .await
@@ -168,25 +169,14 @@ impl InvitationPage {
         now: UnixTime,
         actor: &Actor,
     ) -> Result<Proof, Refusal> {
-        let (id, registry) = (&subject.id, &self.0.registry);
-        let role = registry.operators.get(id).await?;
-        check_role(invitation, role.as_deref())?;
-        let seen = role.map(|role| role.revision);
-        let change = match registry.passwords.get(id).await? {
-            None => Change::Create(registry::Password::new(id.clone(), digest.clone(), now)),
-            Some(known) => Change::Replace(known.changed(digest.clone(), now)),
-        };
-        let same_role = Change::<Operator>::Expect(id.clone(), seen);
-        let changes = vec![same_role.into(), change.into()];
-        let changed = registry.batch.apply_all(changes, actor).await;
-        changed.map_err(|error| match error {
+        let role = self.0.registry.operators.get(&subject.id).await?;
+        let role = role.as_deref();
+        self.check_role(invitation, role)?;
+        let set = self.0.set_password(&subject.id, role, digest, now, actor);
+        set.await.map_err(|error| match error {
             StoreError::Conflict(_) => no_invitation("a role or password was set meanwhile"),
             other => other.into(),
-        })?;
-        let set = registry.passwords.get(id).await?;
-        let set = set.filter(|password| password.digest == digest);
-        let set = set.ok_or_else(|| no_invitation("the password was taken meanwhile"))?;
-        Ok(Proof::password(set.revision))
+        })
     }
 
     /// Whom an invitation is for, if that is somebody still, with no other role than then.
@@ -203,17 +193,19 @@ impl InvitationPage {
         let subject =
             subject.ok_or_else(|| no_invitation("its subject is disabled, or another"))?;
         let role = self.0.registry.operators.get(&subject.id).await?;
-        check_role(&invitation, role.as_deref())?;
+        self.check_role(&invitation, role.as_deref())?;
         Ok((subject, invitation))
     }
-}
 
-fn check_role(invitation: &Invitation, role: Option<&Operator>) -> Result<(), Refusal> {
-    match invitation.is_good_for(role) {
-        true => Ok(()),
-        false => Err(no_invitation(
-            "it was made before its subject had this role",
-        )),
+    /// Succeeds if the invitation is good for who has this role now, here.
+    fn check_role(&self, invitation: &Invitation, role: Option<&Operator>) -> Result<(), Refusal> {
+        match (self.0.kind, role) {
+            (SessionKind::Console, None) => Err(no_invitation("its subject has no role")),
+            _ if invitation.is_good_for(role) => Ok(()),
+            _ => Err(no_invitation(
+                "it was made before its subject had this role",
+            )),
+        }
     }
 }
 
@@ -234,7 +226,11 @@ fn unfit_password(text: String) -> Refusal {
 #[async_trait]
 impl Endpoint for InvitationPage {
     fn route(&self) -> Route {
-        Route::page("invitation", Path::Suffix("invitation"))
+        let name = match self.0.kind {
+            SessionKind::Person => "invitation",
+            SessionKind::Console => "console_invitation",
+        };
+        Route::page(name, Path::Suffix(self.0.invitation()))
     }
 
     fn describe(&self, _: &Context, _: &mut Metadata) {}
@@ -263,7 +259,7 @@ impl Endpoint for InvitationPage {
         let (Rule::Password, Some(subject)) = (refusal.rule(), subject) else {
             return refused(&self.0, request, refusal, decision);
         };
-        let frame = self.0.frame(request, "invitation");
+        let frame = self.0.frame(request, self.0.invitation());
         let view = View {
             words: frame.words(),
             frame,

@@ -39,7 +39,7 @@ use grantor::server::{Builder, authorization::People};
 use http::{HeaderName, header};
 
 pub use cookie::BrowserSecret;
-pub use desk::{Desk, Registries, Visitor};
+pub use desk::{Desk, INVITATION, INVITATION_TO_CONSOLE, Registries, Visitor};
 pub use html::Frame;
 pub use language::Language;
 pub use look::{Choice, Look};
@@ -70,6 +70,7 @@ pub fn add_console(builder: Builder, desk: Arc<Desk>) -> Builder {
     .fold(builder, Builder::keep_header)
     .endpoint(sign_in::SignInPage(desk.clone()))
     .endpoint(open::OpenPage(desk.clone()))
+    .endpoint(invitation::InvitationPage(desk.clone()))
     .endpoint(sign_out::SignOutPage(desk))
 }
 

@@ -15,9 +15,10 @@ use grantor::{
 use http::{StatusCode, header};
 
 use super::{
-    BrowserSecret, Named,
+    BrowserSecret, Coded, Markup, Named,
     desk::{Desk, Visitor, busy, too_old},
     html::{self, Frame},
+    markup,
     refusal::refused,
     waiting::{TO, Waiting},
     words::Words,
@@ -46,6 +47,7 @@ struct View<'a> {
     waiting: Option<&'a str>,
     client: Option<String>,
     fault: Option<&'a str>,
+    no_way_in: Markup,
 }
 
 #[async_trait]
@@ -122,6 +124,14 @@ impl SignInPage {
         Ok(Purpose::Request(Box::new(resumed.await?)))
     }
 
+    /// Where somebody turns to who cannot sign in.
+    fn no_way_in(&self, words: Words) -> Markup {
+        match self.0.kind {
+            SessionKind::Person => markup(words.no_way_in()),
+            SessionKind::Console => words.no_way_into_console(Coded("grantor console")),
+        }
+    }
+
     async fn show(
         &self,
         context: &Context,
@@ -150,13 +160,14 @@ impl SignInPage {
         let frame = desk.frame(request, desk.sign_in());
         let view = View {
             words: frame.words(),
-            frame,
             ticket: &ticket,
             username: anew.map_or(hint, |subject| subject.id.as_str()),
             anew: anew.map(|subject| subject.id.as_str()),
             waiting,
             client,
             fault: None,
+            no_way_in: self.no_way_in(frame.words()),
+            frame,
         };
         let mut response = desk.page(request, &view);
         if visitor.secret.is_none() {
@@ -334,15 +345,20 @@ impl Endpoint for SignInPage {
             .is_some_and(|waiting| waiting.is_anew());
         let username = request.parameter("username").unwrap_or_default();
         let frame = self.0.frame(request, self.0.sign_in());
+        let fault = match refusal.blame() {
+            Blame::FailedProof => frame.words().wrong_sign_in(),
+            _ => refusal.public_text(),
+        };
         let view = View {
             words: frame.words(),
+            no_way_in: self.no_way_in(frame.words()),
             frame,
             ticket: request.parameter("t").unwrap_or_default(),
             username,
             anew: is_anew.then_some(username),
             waiting,
             client: None,
-            fault: Some(refusal.public_text()),
+            fault: Some(fault),
         };
         Answer::refusing(refusal, self.0.page(request, &view))
     }

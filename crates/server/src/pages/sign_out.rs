@@ -47,6 +47,7 @@ impl SignOutPage {
         let Visitor {
             secret: Some(secret),
             session,
+            ..
         } = visitor
         else {
             return Ok(Answer::new(html::see_other(
@@ -55,8 +56,9 @@ impl SignOutPage {
         };
         if let Some(session) = session {
             decision.is_by(&session.subject.id);
-            desk.sessions.sign_out(context, &secret).await?;
         }
+        // Also that of somebody who is nobody for now.
+        desk.sessions.sign_out(context, &secret).await?;
         let waiting = request.parameter("request");
         let Some(ticket) = waiting.filter(|_| desk.kind == SessionKind::Person) else {
             let response = html::see_other(&desk.site.path(desk.sign_out()));

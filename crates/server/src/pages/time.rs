@@ -9,6 +9,12 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// The moment of a text that a document has (RFC 3339).
+pub fn of_text(text: &str) -> Option<UnixTime> {
+    let at: Timestamp = text.parse().ok()?;
+    Some(UnixTime::from_millis(at.as_millisecond()))
+}
+
 /// As `2026-11-27`.
 pub fn day(at: UnixTime) -> String {
     timestamp(at).strftime("%Y-%m-%d").to_string()

@@ -130,7 +130,7 @@ impl Proofs {
 }
 
 /// Somebody who signed in at a browser, and is enabled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     pub subject: Subject,
     /// When they proved who they are.
@@ -150,6 +150,7 @@ pub struct OpenSession {
     pub used_at: UnixTime,
     /// When it ends if it is not used.
     pub expires_at: UnixTime,
+    key: ArtifactKey,
 }
 
 impl OpenSession {
@@ -168,17 +169,23 @@ impl OpenSession {
             let found = artifacts
                 .list(kind.artifact(), &group, now, SESSIONS)
                 .await?;
-            for (_, artifact) in found {
+            for (key, artifact) in found {
                 let kept: Kept = artifact.read()?;
                 open.push(Self {
                     kind,
                     signed_in_at: kept.signed_in_at,
                     used_at: kept.touched_at,
                     expires_at: artifact.expires_at,
+                    key,
                 });
             }
         }
         Ok(open)
+    }
+
+    /// Whether it is the one of the browser with this secret.
+    pub fn is_of(&self, secret: &BrowserSecret) -> bool {
+        self.key == self.kind.key_of(secret)
     }
 
     /// Ends the sessions of a subject, of every kind; none lives longer than `life`.
@@ -375,14 +382,13 @@ impl Sessions {
         self.go_on(context, None, session).await
     }
 
-    /// Ends all sessions of a subject.
+    /// Ends all sessions of a subject, of every kind.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn end_all(&self, context: &Context, subject: &Subject) -> Result<(), StoreError> {
-        let group = self.kind.group_of(subject);
-        let now = context.now();
-        self.end_group(context, group, Spared::Nothing, now).await
+        let (artifacts, now) = (context.artifacts(), context.now());
+        OpenSession::end_all(artifacts, subject, now, self.life).await
     }
 
     async fn end_group(

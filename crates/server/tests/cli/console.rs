@@ -1,3 +1,6 @@
 //! The console by HTTP, as a browser without script sees it.
 
+mod account;
 mod clients;
+mod link;
+mod session;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantor::{
     admin::{Conflict, Document, Error, Fault, time_text},
     jose::json::Object,
-    registry::{Action, Subject},
+    registry::{Action, Operator, Subject},
     storage::{Artifact, Registries as _, StoreError},
     types::SubjectId,
 };
@@ -16,6 +16,8 @@ use serde_json::json;
 use super::{find_to_change, open::Open};
 use crate::{
     admin::{Administration, Answered, Input, NoQuery, Operation, Route, content::bodies},
+    config::Config,
+    pages::{INVITATION, INVITATION_TO_CONSOLE, Site},
     person::Invitation,
 };
 
@@ -82,13 +84,12 @@ impl Operation for InviteSubject {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        if !admin.has_people() {
-            return Err(Error::Conflict(Conflict::NoPeople));
-        }
         let (recover, lifetime) = (input.body.recover, input.body.lifetime()?);
         // Before the gate is asked: a role that comes afterwards is not meant.
         let role = admin.gate().operators().get(&input.path).await?;
         let subject = find_to_change(admin, &input.path).await?;
+        let place = place(&admin.config, role.as_deref());
+        let place = place.ok_or(Error::Conflict(Conflict::NoPeople))?;
         let (artifacts, now) = (&*admin.store.artifacts, admin.now());
         let expires_at = time_text(now.plus(lifetime));
         let invitation = json!({"recover": recover, "expires_at": expires_at});
@@ -99,7 +100,6 @@ impl Operation for InviteSubject {
         let role = role.as_deref();
         let made = Invitation::make(artifacts, &subject, role, recover, now, lifetime);
         let token = made.await?;
-        let place = admin.config.issuer.endpoint("invitation");
         let made = MadeInvitation {
             subject: input.path.clone(),
             link: format!("{place}?token={token}"),
@@ -107,6 +107,20 @@ impl Operation for InviteSubject {
         };
         let names = [input.path.to_string()];
         Ok(Answered::from(made).placed(INVITATIONS, &names))
+    }
+}
+
+/// The page of an invitation: at the console for who has a role there, else where people sign in.
+fn place(config: &Config, role: Option<&Operator>) -> Option<String> {
+    match (&config.admin, role) {
+        (Some(admin), Some(_)) => {
+            let site = Site::of_console(&config.issuer, admin.url.as_deref());
+            Some(site.url(INVITATION_TO_CONSOLE))
+        }
+        _ => config
+            .person
+            .is_some()
+            .then(|| config.issuer.endpoint(INVITATION)),
     }
 }
 

@@ -1,0 +1,232 @@
+//! Sessions of the console: when they end, what is asked for anew, and what becomes of a form that
+//! was open meanwhile.
+
+use grantor_testkit::binary::{Answer, Server, browser::Browser, clock::Clock, console::Console};
+
+const PASSWORD: &str = "correct horse battery staple";
+const OTHER: &str = "a quite different sentence";
+
+/// An owner at the console, who has a password.
+fn owner(server: &Server) -> Console<'_> {
+    let mut console = server.console();
+    let set = console.submit("/account/password", &[("password", PASSWORD)]);
+    assert!(set.body.contains("✓ Your password is set"), "{set:?}");
+    console
+}
+
+fn is_sign_in(page: &Answer) -> bool {
+    page.status == 200 && page.body.contains("<h1>Sign in</h1>")
+}
+
+fn is_anew(page: &Answer) -> bool {
+    page.status == 200 && page.body.contains("<h1>Confirm it is you</h1>")
+}
+
+/// Sends the sign-in form of a page.
+fn sign_in(console: &mut Console<'_>, page: &Answer) -> Answer {
+    let form = page.form("/console/signin");
+    let values = [("username", "admin"), ("password", PASSWORD)];
+    console.browser.submit(&form, &values)
+}
+
+#[test]
+fn ma22_after_signing_out_in_another_tab_the_next_click_is_the_sign_in_page() {
+    let server = Server::start();
+    let mut console = server.console();
+    assert!(!is_sign_in(&console.page("/clients")));
+    let mut tab = console.clone();
+    let form = tab.page("/clients").form("/console/signout");
+    tab.browser.submit(&form, &[]);
+    assert!(is_sign_in(&console.open("/clients")));
+    assert!(is_sign_in(&tab.open("/clients")));
+}
+
+#[test]
+fn ma22_m110_after_the_role_was_taken_or_the_subject_disabled_it_is_the_sign_in_page() {
+    let server = Server::start();
+    let mut bystander = server.console();
+    for (name, command) in [
+        ("olga", ["operator", "delete", "olga"]),
+        ("otto", ["subject", "disable", "otto"]),
+    ] {
+        let mut console = server.console_as(name, "editor");
+        assert!(!is_sign_in(&console.page("/clients")), "{name}");
+        server.ok(&command);
+        server.wait_until(name, || is_sign_in(&console.open("/clients")));
+        assert!(is_sign_in(&console.open("/console/signin")), "{name}");
+    }
+    // The control: somebody else goes on.
+    assert!(!is_sign_in(&bystander.page("/clients")));
+}
+
+#[test]
+fn ma22_a_restart_ends_no_session_and_half_an_hour_without_a_click_does() {
+    let clock = Clock::new().expect("a compiler");
+    let server = Server::start();
+    let cookie = server.console().browser.cookie;
+    let server = clock.restart(server);
+    let mut console = Console {
+        browser: Browser::new(&server),
+    };
+    console.browser.cookie = cookie;
+    assert!(!is_sign_in(&console.page("/clients")));
+    for (minutes, goes_on) in [(29, true), (58, true), (89, false)] {
+        clock.set(minutes * 60);
+        assert_eq!(!is_sign_in(&console.open("/clients")), goes_on, "{minutes}");
+    }
+}
+
+#[test]
+fn m110_a_session_ends_after_twelve_hours_whatever_is_done_in_it() {
+    let clock = Clock::new().expect("a compiler");
+    let server = clock.restart(Server::start());
+    let mut console = server.console();
+    for quarters in 1..48 {
+        clock.set(quarters * 900);
+        assert!(!is_sign_in(&console.open("/clients")), "{quarters}");
+    }
+    clock.set(48 * 900 + 1);
+    assert!(is_sign_in(&console.open("/clients")));
+}
+
+#[test]
+fn m111_a_form_that_is_sent_after_the_sessions_end_comes_back_filled_in() {
+    let server = Server::start();
+    server.client("billing", &["--generate-key"]);
+    let mut console = owner(&server);
+    let mut tab = console.clone();
+    let form = console.form("/clients/billing/switch");
+    let password = console.form("/account/password");
+    let out = tab.page("/clients").form("/console/signout");
+    tab.browser.submit(&out, &[]);
+    let asked = console.browser.submit(&form, &[("reason", "it leaks")]);
+    assert!(is_sign_in(&asked), "{asked:?}");
+    let back = sign_in(&mut console, &asked);
+    assert_eq!(back.status, 200);
+    assert!(back.body.contains("You had been signed out"), "{back:?}");
+    assert!(back.body.contains("value=\"it leaks\""), "{back:?}");
+    let shown = server.ok(&["client", "show", "billing", "--json"]);
+    assert!(shown.contains("\"enabled\":true"), "{shown}");
+    // It is as good as any other form.
+    let sent = console.browser.submit(&back.filled(&form.action), &[]);
+    assert!(sent.body.contains("is disabled"), "{sent:?}");
+    // The control: what is secret does not come back.
+    let out = console.page("/clients").form("/console/signout");
+    console.browser.submit(&out, &[]);
+    let asked = console.browser.submit(&password, &[("password", OTHER)]);
+    let back = sign_in(&mut console, &asked);
+    assert!(back.body.contains("name=\"password\""), "{back:?}");
+    assert!(!back.body.contains(OTHER), "{back:?}");
+}
+
+#[test]
+fn ma24_what_is_grave_needs_a_proof_that_is_fresh() {
+    let clock = Clock::new().expect("a compiler");
+    let server = clock.restart(Server::start());
+    let mut console = owner(&server);
+    let early = console.form("/account/password");
+    clock.set(360);
+    // Looking at it, and sending what was open before.
+    assert!(is_anew(&console.open("/account/password")));
+    let asked = console.browser.submit(&early, &[("password", OTHER)]);
+    assert!(is_anew(&asked), "{asked:?}");
+    // Nobody else can prove it.
+    server.ok(&["operator", "create", "olga", "--role", "owner"]);
+    let form = asked.form("/console/signin");
+    let values = [("username", "olga"), ("password", PASSWORD)];
+    assert_eq!(console.browser.submit(&form, &values).status, 401);
+    // The control: what is not grave is done as before.
+    assert_eq!(console.page("/clients").status, 200);
+    let back = sign_in(&mut console, &asked);
+    let form = back.filled("/console/account/password");
+    let set = console.browser.submit(&form, &[("password", OTHER)]);
+    assert!(set.body.contains("✓ Your password is set"), "{set:?}");
+}
+
+#[test]
+fn ma21_ma24_a_form_that_skips_its_page_does_nothing() {
+    let server = Server::start();
+    server.client("billing", &["--generate-key"]);
+    let mut console = owner(&server);
+    let mut other = server.console_as("olga", "owner");
+    let form = console.form("/account/password");
+    let without = |name: &str| {
+        let mut form = form.clone();
+        form.fields.retain(|(field, _)| field != name);
+        form
+    };
+    let ticket_of = |form: &grantor_testkit::binary::browser::Form| {
+        let ticket = form.fields.iter().find(|(name, _)| name == "t");
+        ticket.expect("a ticket").1.clone()
+    };
+    let elsewhere = ticket_of(&console.form("/clients/billing/switch"));
+    let of_another = ticket_of(&other.form("/account/password"));
+    let twice = format!("{}&t={}", ticket_of(&form), ticket_of(&form));
+    let refused = [
+        console
+            .browser
+            .submit(&without("t"), &[("password", OTHER)]),
+        console
+            .browser
+            .submit(&form, &[("t", &elsewhere), ("password", OTHER)]),
+        console
+            .browser
+            .submit(&form, &[("t", &of_another), ("password", OTHER)]),
+        console
+            .browser
+            .submit(&form, &[("t", &twice), ("password", OTHER)]),
+        console.browser.submit_as(
+            &form,
+            &[("password", OTHER)],
+            &[("Origin", "https://evil.example")],
+        ),
+        console
+            .browser
+            .submit_as(&form, &[("password", OTHER)], &[]),
+        console.browser.send(
+            "POST",
+            "/console/account",
+            &[("Origin", &server.issuer)],
+            "",
+        ),
+    ];
+    let statuses: Vec<_> = refused.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 403, 405], "{refused:?}");
+    for answer in &refused {
+        assert!(!answer.body.contains(OTHER), "{answer:?}");
+    }
+    let asked = console.open(&format!("/account/password?password={OTHER}").replace(' ', "+"));
+    assert!(!asked.body.contains(OTHER), "{asked:?}");
+    let (_, signed_in) = by_password(&server, OTHER);
+    assert_eq!(signed_in.status, 401);
+    // The control: the ticket of its own page.
+    console.browser.submit(&form, &[("password", OTHER)]);
+    assert_eq!(by_password(&server, OTHER).1.status, 303);
+}
+
+fn by_password<'s>(server: &'s Server, password: &str) -> (Browser<'s>, Answer) {
+    let mut browser = Browser::new(server);
+    let form = browser.open("/console/signin").form("/console/signin");
+    let values = [("username", "admin"), ("password", password)];
+    let answer = browser.submit_as(&form, &values, &[("Origin", &server.issuer)]);
+    (browser, answer)
+}
+
+#[test]
+fn m187_a_form_that_was_open_too_long_comes_back_filled_in_and_is_not_done() {
+    let clock = Clock::new().expect("a compiler");
+    let server = clock.restart(Server::start());
+    server.client("billing", &["--generate-key"]);
+    let mut console = server.console();
+    let form = console.form("/clients/billing/switch");
+    clock.set(16 * 60);
+    let refused = console.browser.submit(&form, &[("reason", "it leaks")]);
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert!(
+        refused.body.contains("This page was open too long"),
+        "{refused:?}"
+    );
+    assert!(refused.body.contains("value=\"it leaks\""), "{refused:?}");
+    let sent = console.browser.submit(&refused.filled(&form.action), &[]);
+    assert!(sent.body.contains("is disabled"), "{sent:?}");
+}
