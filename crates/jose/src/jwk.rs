@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use crate::{
     Algorithm, Curve, JwkError, JwsError, KeyType, base64url,
     crypto::{self, Verifier},
+    ecdsa_der,
     json::{self, Members, Node, Object, Value},
     rsa_modulus::{self, RsaDefect},
 };
@@ -431,6 +432,28 @@ impl VerificationKey {
             }
         };
         fits && self.only.is_none_or(|only| only.is_same_as(algorithm))
+    }
+
+    /// Verifies a signature that stands alone, in the form that X.509 and WebAuthn give it: of EC
+    /// keys both numbers in DER (RFC 3279 §2.2.3), of others as a JWS has it.
+    ///
+    /// # Errors
+    /// [`JwsError::AlgorithmNotForKey`] unless the key [accepts](Self::accepts) `algorithm`;
+    /// [`JwsError::Signature`]
+    pub fn verify_detached(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), JwsError> {
+        match algorithm.key_type() {
+            KeyType::Ec(curve) => {
+                let fixed = ecdsa_der::to_fixed(signature, curve.coordinate_bytes());
+                let fixed = fixed.ok_or(JwsError::Signature)?;
+                self.verify(algorithm, message, &fixed)
+            }
+            _ => self.verify(algorithm, message, signature),
+        }
     }
 
     /// Verifies `signature` over `message`, if and only if the key [accepts](Self::accepts)

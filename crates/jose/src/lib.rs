@@ -31,6 +31,7 @@ mod algorithm;
 mod base64url;
 mod claims;
 pub mod crypto;
+mod ecdsa_der;
 mod error;
 mod header;
 pub mod json;
@@ -57,7 +58,7 @@ pub use jws::{
     MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Unverified, Verified, compact, sign, signing_input,
 };
 pub use private_jwk::{PrivateJwk, SigningKey, certificate_from_pem};
-pub use public_pem::{PublicPemError, public_key_from_pem, spki_from_pem};
+pub use public_pem::{PublicPemError, public_key_from_pem, public_key_from_spki, spki_from_pem};
 pub use rsa_modulus::RsaDefect;
 /// The text of a claim: one of up to 23 octets needs no memory of its own.
 pub use smol_str::SmolStr;

@@ -99,6 +99,29 @@ pub fn spki_from_pem(text: &str) -> Option<Vec<u8>> {
     key?.to_der().ok()
 }
 
+/// The public key in a `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) in DER, without `kid`. Nothing
+/// follows it, and the parameters of its algorithm are what they have to be: NULL for RSA (RFC 8017
+/// §A.1), the curve for EC (RFC 5480 §2.1.1), none for Ed25519 (RFC 8410 §3).
+///
+/// # Errors
+/// [`PublicPemError::Malformed`], [`PublicPemError::Algorithm`], [`PublicPemError::Jwk`]
+pub fn public_key_from_spki(der: &[u8]) -> Result<Jwk, PublicPemError> {
+    let malformed = || PublicPemError::Malformed("PUBLIC KEY");
+    let key = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| malformed())?;
+    let has_its_parameters = match (key.algorithm.oid, key.algorithm.parameters) {
+        (pkcs1::ALGORITHM_OID, parameters) => parameters == Some(AnyRef::NULL),
+        (ED25519, parameters) => parameters.is_none(),
+        // The curve is read with the point.
+        _ => true,
+    };
+    if !has_its_parameters {
+        return Err(malformed());
+    }
+    Ok(Jwk::parse(
+        of_spki(&key, malformed)?.to_string().as_bytes(),
+    )?)
+}
+
 fn key_of_block(label: &'static str, block: &Block<'_>) -> Result<Jwk, PublicPemError> {
     let malformed = || PublicPemError::Malformed(label);
     let document = block.document().ok_or_else(malformed)?;
@@ -239,6 +262,62 @@ DpCd0bci/9rwMc951EcAeRoLL61LsXeIkUF9B94mVpVkwOh9k4cHA4veKw==
         assert_eq!(spki_from_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n"), None);
     }
 
+    /// The same key as X.509 writes it.
+    fn spki() -> Vec<u8> {
+        spki_from_pem(KEY).expect("a key")
+    }
+
+    #[test]
+    fn ca42_a_key_as_x509_writes_it_is_read_to_the_last_octet() {
+        let key = public_key_from_pem(KEY).expect("a key");
+        assert_eq!(public_key_from_spki(&spki()), Ok(key));
+        let behind = [&spki()[..], &[0]].concat();
+        let short = &spki()[..90];
+        let mut off_the_curve = spki();
+        off_the_curve[90] ^= 1;
+        let mut compressed = spki();
+        compressed[26] = 2;
+        for der in [&behind[..], short, &[], &compressed] {
+            let refused = public_key_from_spki(der);
+            assert_eq!(refused, Err(PublicPemError::Malformed("PUBLIC KEY")));
+        }
+        let jwk = public_key_from_spki(&off_the_curve).expect("two coordinates");
+        let refused = crate::VerificationKey::from_jwk(jwk).err();
+        assert_eq!(refused, Some(JwkError::Point));
+    }
+
+    #[test]
+    fn ca42_parameters_of_an_algorithm_are_what_they_have_to_be() {
+        // SEQUENCE { SEQUENCE { id-Ed25519, parameters }, BIT STRING }
+        let ed25519 = |parameters: &[u8]| {
+            let point = [&[3, 33, 0][..], &[9; 32]].concat();
+            let algorithm = [&[6, 3, 0x2b, 0x65, 0x70], parameters].concat();
+            let algorithm = [&[0x30, algorithm.len() as u8], &algorithm[..]].concat();
+            let length = (algorithm.len() + point.len()) as u8;
+            [&[0x30, length], &algorithm[..], &point].concat()
+        };
+        assert!(public_key_from_spki(&ed25519(&[])).is_ok());
+        let malformed = Err(PublicPemError::Malformed("PUBLIC KEY"));
+        assert_eq!(public_key_from_spki(&ed25519(&[5, 0])), malformed);
+        let rsa = |parameters: &[u8]| {
+            let modulus = [&[2, 0x82, 1, 1, 0][..], &[0xff; 256]].concat();
+            let numbers = [&modulus[..], &[2, 3, 1, 0, 1]].concat();
+            let sequence = |tag: &[u8], content: &[u8]| {
+                let length = (content.len() as u16).to_be_bytes();
+                [tag, &[0x82], &length, content].concat()
+            };
+            let bits = sequence(&[3], &[&[0], &sequence(&[0x30], &numbers)[..]].concat());
+            let oid = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+            let algorithm = [&oid[..], parameters].concat();
+            let algorithm = [&[0x30, algorithm.len() as u8], &algorithm[..]].concat();
+            sequence(&[0x30], &[algorithm, bits].concat())
+        };
+        let key = public_key_from_spki(&rsa(&[5, 0])).expect("a key");
+        assert_eq!(key.key_type(), crate::KeyType::Rsa);
+        assert_eq!(public_key_from_spki(&rsa(&[])), malformed);
+        assert_eq!(public_key_from_spki(&rsa(&[4, 0])), malformed);
+    }
+
     proptest! {
         #[test]
         fn no_text_and_no_der_panics(text in any::<String>(), mut der in prop::collection::vec(any::<u8>(), 0..300), at in 0..400_usize) {
@@ -251,6 +330,7 @@ DpCd0bci/9rwMc951EcAeRoLL61LsXeIkUF9B94mVpVkwOh9k4cHA4veKw==
             der.truncate(3);
             let place = at.min(whole.len() - der.len());
             let changed = [&whole[..place], &der[..], &whole[place + der.len()..]].concat();
+            let _ = public_key_from_spki(&der);
             let _ = public_key_from_pem(&block(&changed));
             let _ = public_key_from_pem(&block(&changed[..place]));
         }
