@@ -64,8 +64,8 @@ trait Guarded: Resource {
         Ok(())
     }
 
-    /// Notes whose way in may have been taken.
-    fn touch(_: &Self::Id, _: &mut Touched) {}
+    /// Notes whose way in may have been taken, by what is before and after.
+    fn touch(_: &Self::Id, _: [Option<&Self>; 2], _: &mut Touched) {}
 }
 
 impl Gate {
@@ -123,6 +123,7 @@ impl Gate {
                 AnyChange::Permission(change) => decision.decide(change).await?.into(),
                 AnyChange::Scope(change) => decision.decide(change).await?.into(),
                 AnyChange::Password(change) => decision.decide(change).await?.into(),
+                AnyChange::Passkey(change) => decision.decide(change).await?.into(),
                 AnyChange::Issuer(change) => decision.decide(change).await?.into(),
                 AnyChange::Trust(change) => decision.decide(change).await?.into(),
             });

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Named};
 use crate::{
     registry::{
-        Actor, Client, ClientFilter, Operator, OperatorFilter, Password, Resource as _, Revision,
-        Role, Subject,
+        Actor, Client, ClientFilter, Operator, OperatorFilter, Passkey, PasskeyFilter, Password,
+        Resource as _, Revision, Role, Subject,
     },
     storage::{Cursor, Page, Registries, Registry, StoreError},
     types::{ClientId, SubjectId},
@@ -50,6 +50,7 @@ pub struct Operators<'a> {
     operators: &'a dyn Registry<Operator>,
     subjects: &'a dyn Registry<Subject>,
     passwords: &'a dyn Registry<Password>,
+    passkeys: &'a dyn Registry<Passkey>,
     clients: &'a dyn Registry<Client>,
 }
 
@@ -60,6 +61,7 @@ impl<'a> Operators<'a> {
             operators: store,
             subjects: store,
             passwords: store,
+            passkeys: store,
             clients: store,
         }
     }
@@ -150,13 +152,19 @@ impl<'a> Operators<'a> {
     async fn document(&self, operator: &Operator) -> Result<OperatorDocument, Error> {
         let subject = self.subjects.get(&operator.subject).await?;
         let can_sign_in = subject.is_some_and(|subject| subject.enabled)
-            && self.passwords.get(&operator.subject).await?.is_some();
+            && self.has_way_in(&operator.subject).await?;
         Ok(OperatorDocument {
             subject: operator.subject.clone(),
             role: operator.role,
             can_sign_in,
             revision: operator.revision,
         })
+    }
+
+    async fn has_way_in(&self, subject: &SubjectId) -> Result<bool, Error> {
+        let passkeys = PasskeyFilter::of(subject);
+        Ok(self.passwords.get(subject).await?.is_some()
+            || !self.passkeys.all_of(&passkeys).await?.is_empty())
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     AudiencePolicy, Client, ClientKey, ClientSecret, ConsentPolicy, Mode, Operator, Origin,
-    Password, Permission, Role, ScopeText, Subject, TemplateRef, Trust, TrustedIssuer,
+    Passkey, Password, Permission, Role, ScopeText, Subject, TemplateRef, Trust, TrustedIssuer,
 };
 use crate::{
     clock::{UnixTime, rfc3339},
@@ -254,6 +254,31 @@ pub struct OperatorFilter {
 impl Filter<Operator> for OperatorFilter {
     fn passes(&self, operator: &Operator) -> bool {
         is(&self.role, &operator.role)
+    }
+}
+
+/// Which passkeys are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PasskeyFilter {
+    /// Those of this subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectId>,
+}
+
+impl PasskeyFilter {
+    /// Those of one subject.
+    pub fn of(subject: &SubjectId) -> Self {
+        Self {
+            subject: Some(subject.clone()),
+        }
+    }
+}
+
+impl Filter<Passkey> for PasskeyFilter {
+    fn passes(&self, passkey: &Passkey) -> bool {
+        is(&self.subject, &passkey.subject)
     }
 }
 

@@ -1,6 +1,5 @@
-//! What is registered: clients with their keys and secrets, subjects with their passwords and
-//! roles,
-//! permissions, texts of scopes, issuers and trusts. Nouns without I/O; where they are kept is for [`storage`](crate::storage).
+//! What is registered: clients with their keys and secrets, subjects with their passkeys, passwords
+//! and roles, permissions, texts of scopes, issuers and trusts. Nouns without I/O; where they are kept is for [`storage`](crate::storage).
 
 mod authentication;
 mod change;
@@ -12,6 +11,7 @@ mod denial;
 mod filter;
 mod issuer;
 mod operator;
+mod passkey;
 mod password;
 mod permission;
 mod resource;
@@ -37,13 +37,14 @@ pub use client_secret::{ClientSecret, PresentedSecret};
 pub use condition::{Condition, ConditionError, ConditionInput, LooseTest};
 pub use denial::Denial;
 pub use filter::{
-    ClientFilter, Filter, IssuerFilter, OperatorFilter, PasswordFilter, PermissionFilter,
-    ScopeFilter, SubjectFilter, TrustFilter,
+    ClientFilter, Filter, IssuerFilter, OperatorFilter, PasskeyFilter, PasswordFilter,
+    PermissionFilter, ScopeFilter, SubjectFilter, TrustFilter,
 };
 pub use issuer::{
     AudienceMatch, Fetching, KeyOrigin, ReplayPolicy, TemplateRef, TrustedIssuer, UploadedKey,
 };
 pub use operator::Operator;
+pub use passkey::{CredentialId, CredentialIdError, Passkey, PasskeyKey, PasskeyKeyError};
 pub use password::{Password, PasswordDigest, PasswordDigestError};
 pub use permission::{Limit, Origin, Permission, PermissionId, PermissionNumbers, Permissions};
 pub use resource::{Resource, ResourceId};

@@ -5,9 +5,10 @@ use std::{fmt, hash::Hash};
 use serde_json::{Value, json};
 
 use super::{
-    Client, ClientFilter, ClientKey, ClientSecret, Filter, IssuerFilter, Operator, OperatorFilter,
-    Password, PasswordFilter, Permission, PermissionFilter, PermissionId, Revision, ScopeFilter,
-    ScopeText, Subject, SubjectFilter, Trust, TrustFilter, TrustedIssuer, UploadedKey,
+    Client, ClientFilter, ClientKey, ClientSecret, CredentialId, Filter, IssuerFilter, Operator,
+    OperatorFilter, Passkey, PasskeyFilter, Password, PasswordFilter, Permission, PermissionFilter,
+    PermissionId, Revision, ScopeFilter, ScopeText, Subject, SubjectFilter, Trust, TrustFilter,
+    TrustedIssuer, UploadedKey,
 };
 use crate::types::{ClientId, IssuerId, Name, ScopeToken, SubjectId};
 
@@ -66,7 +67,14 @@ macro_rules! texts {
     };
 }
 
-texts!(ClientId, SubjectId, ScopeToken, IssuerId, Name);
+texts!(
+    ClientId,
+    SubjectId,
+    ScopeToken,
+    IssuerId,
+    Name,
+    CredentialId
+);
 
 /// What resources with these members answer alike.
 macro_rules! resource {
@@ -211,5 +219,19 @@ impl Resource for Password {
     /// Nothing of the digest, not even a fingerprint: it tells nothing that the time does not.
     fn document(&self) -> Value {
         json!({"subject": self.subject, "changed_at": self.changed_at})
+    }
+}
+
+impl Resource for Passkey {
+    resource!("passkey", credential: CredentialId, PasskeyFilter);
+
+    fn document(&self) -> Value {
+        json!({
+            "credential": self.credential.as_str(),
+            "subject": self.subject,
+            "key": self.key.fingerprint(),
+            "name": self.name,
+            "created_at": self.created_at,
+        })
     }
 }

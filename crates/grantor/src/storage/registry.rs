@@ -7,15 +7,16 @@ use async_trait::async_trait;
 
 use super::{Cursor, IssuerSource, Log, Page, StoreError};
 use crate::registry::{
-    Actor, ChangeRecord, Client, Operator, Password, Permission, Resource, Revision, ScopeText,
-    Subject, Trust, TrustedIssuer,
+    Actor, ChangeRecord, Client, Operator, Passkey, Password, Permission, Resource, Revision,
+    ScopeText, Subject, Trust, TrustedIssuer,
 };
 
 /// One change of a registry. Complete: a backend knows all kinds, or does not compile.
 #[derive(Clone, Debug)]
 pub enum Change<R: Resource> {
     /// Registers a resource, if and only if its name is free: clients and subjects share their
-    /// names (RFC 9700 §4.15), a permission needs both its sides, a password and an operator their subject. An
+    /// names (RFC 9700 §4.15), a permission needs both its sides; a password, a passkey and an operator
+    /// need their subject. A passkey's id is nobody else's (WebAuthn §7.1). An
     /// `iss` is no client id (RFC 8725 §3.12), an issuer's name is unique beside it, and a trust
     /// needs its issuer and its client.
     Create(R),
@@ -24,7 +25,7 @@ pub enum Change<R: Resource> {
     Replace(R),
     /// Removes the resource of this name with what hangs on it, if and only if there is one, and,
     /// where a revision is named, it is still that. Permissions and trusts hang on their client,
-    /// permissions, a password and an operator on their subject, trusts on their issuer.
+    /// permissions, a password, passkeys and an operator on their subject, trusts on their issuer.
     Delete(R::Id, Option<Revision>),
     /// Changes nothing and leaves no record: a condition of the other changes, which rest on what
     /// was read. It holds if and only if the resource is at this revision, or, without one, there
@@ -115,6 +116,8 @@ any_change! {
     Scope(ScopeText),
     /// Of a password.
     Password(Password),
+    /// Of a passkey.
+    Passkey(Passkey),
     /// Of an issuer.
     Issuer(TrustedIssuer),
     /// Of a trust.
@@ -145,6 +148,7 @@ pub trait Registries:
     + Registry<Permission>
     + Registry<ScopeText>
     + Registry<Password>
+    + Registry<Passkey>
     + Registry<TrustedIssuer>
     + Registry<Trust>
     + IssuerSource
@@ -182,6 +186,11 @@ pub trait Registries:
         self
     }
 
+    /// The passkeys of subjects.
+    fn passkeys(&self) -> &dyn Registry<Passkey> {
+        self
+    }
+
     /// The issuers. Those of the request path are [`IssuerSource::issuers`].
     fn issuer_registry(&self) -> &dyn Registry<TrustedIssuer> {
         self
@@ -205,6 +214,7 @@ impl<T> Registries for T where
         + Registry<Permission>
         + Registry<ScopeText>
         + Registry<Password>
+        + Registry<Passkey>
         + Registry<TrustedIssuer>
         + Registry<Trust>
         + IssuerSource

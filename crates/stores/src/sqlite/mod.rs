@@ -20,6 +20,7 @@ mod log;
 mod marks;
 mod open;
 mod operator;
+mod passkey;
 mod password;
 mod permission;
 mod permission_use;

@@ -226,6 +226,7 @@ impl Changing<'_> {
             AnyChange::Permission(change) => self.make(change).map(drop),
             AnyChange::Scope(change) => self.make(change).map(drop),
             AnyChange::Password(change) => self.make(change).map(drop),
+            AnyChange::Passkey(change) => self.make(change).map(drop),
             AnyChange::Issuer(change) => self.make(change).map(drop),
             AnyChange::Trust(change) => self.make(change).map(drop),
         }

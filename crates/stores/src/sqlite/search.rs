@@ -355,7 +355,8 @@ mod tests {
     use std::path::Path;
 
     use grantor::registry::{
-        Client, Permission, Resource, ResourceId as _, ScopeText, Subject, Trust, TrustedIssuer,
+        Client, Passkey, Permission, Resource, ResourceId as _, ScopeText, Subject, Trust,
+        TrustedIssuer,
     };
     use serde_json::{Value as Json, json};
 
@@ -472,6 +473,9 @@ mod tests {
         ] {
             is_by_index::<Permission>(&filter, r#"["a","b"]"#, index);
         }
+        is_by_index::<Passkey>(&json!({}), "Yg", "(credential>?)");
+        let of_subject = "passkey_by_subject (subject=? AND credential>?)";
+        is_by_index::<Passkey>(&json!({"subject": "a"}), "Yg", of_subject);
         is_by_index::<TrustedIssuer>(&json!({"q": "a"}), "a", "sqlite_autoindex_issuer_1 (iss>?)");
         is_by_index::<Trust>(&json!({"q": "a"}), "a", "sqlite_autoindex_trust_1 (name>?)");
         is_by_index::<ScopeText>(&json!({"q": "a"}), "a", "(name>?)");

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     SqliteStore,
     error::{Failure, expect_row, on_constraint, unreadable},
-    permission,
+    passkey, permission,
     registry::{Changing, Stored, manager_of},
     revision,
     search::Search,
@@ -75,6 +75,7 @@ impl Stored for Subject {
         let password = Password::find(changing.connection, changing.master_key, id);
         let password = password.map(|found| found.map(Arc::unwrap_or_clone));
         changing.goes_along(password.map(Vec::from_iter))?;
+        changing.goes_along(passkey::of_subject(changing.connection, id))?;
         let operator = Operator::find(changing.connection, changing.master_key, id);
         let operator = operator.map(|found| found.map(Arc::unwrap_or_clone));
         changing.goes_along(operator.map(Vec::from_iter))

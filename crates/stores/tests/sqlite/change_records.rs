@@ -5,12 +5,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use grantor::{
     clock::{Clock as _, ManualClock, SystemClock},
+    jose::{Algorithm, PrivateJwk},
     registry::{
-        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, Operator, Password,
-        PasswordDigest, Permission, Role, ScopeText, Subject, Way, Who,
+        Action, Actor, ChangeRecord, Client, ClientMetadata, ClientSecret, CredentialId, Operator,
+        Passkey, PasskeyFilter, PasskeyKey, Password, PasswordDigest, Permission, Role, ScopeText,
+        Subject, Way, Who,
     },
     storage::{ChangeFilter, Readiness as _, Registries as _, Start},
-    types::{AuthMethod, ScopeToken, SubjectId},
+    types::{AuthMethod, DisplayName, ScopeToken, SubjectId},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
 use grantor_testkit::wait;
@@ -248,6 +250,97 @@ async fn c055_a_password_left_behind_is_nobodys() {
     connection.execute_batch(copy).expect("copied");
     let found = store.passwords().get(&alice).await;
     found.expect_err("a password of another does not open");
+}
+
+#[tokio::test]
+async fn m082_passkeys_that_are_changed_by_hand_are_recorded_without_their_keys() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let alice = with_password(&store, "alice").await;
+    let made = with_passkey(&store, &alice, "one").await;
+    let other = with_passkey(&store, &alice, "two").await;
+    let before = records(&store).await.len();
+    let connection = by_hand(directory.path());
+    let id = &made.credential;
+    for statement in [
+        format!("UPDATE passkey SET key = (SELECT key FROM passkey WHERE credential <> '{id}') WHERE credential = '{id}'"),
+        format!("UPDATE passkey SET name = 'phone' WHERE credential = '{id}'"),
+        format!("DELETE FROM passkey WHERE credential <> '{id}'"),
+        "INSERT INTO passkey (subject, credential, key, name, created_at) SELECT subject, 'AAAA', key, name, 5 FROM passkey".to_owned(),
+    ] {
+        connection.execute_batch(&statement).expect(&statement);
+    }
+    let taken = format!(
+        "INSERT INTO passkey (subject, credential, key, name, created_at) SELECT subject, '{id}', key, name, 5 FROM passkey"
+    );
+    connection
+        .execute_batch(&taken)
+        .expect_err("C092: the id is taken");
+    let records = records(&store).await;
+    let told: Vec<_> = records[before..]
+        .iter()
+        .map(|record| {
+            assert_eq!(record.actor, Actor::new(Who::Unknown, Way::Database));
+            (&*record.resource, &*record.name, record.action)
+        })
+        .collect();
+    let expected = [
+        ("passkey", id.as_str(), Action::Replace),
+        ("passkey", id.as_str(), Action::Replace),
+        ("passkey", other.credential.as_str(), Action::Delete),
+        ("passkey", "AAAA", Action::Create),
+    ];
+    assert_eq!(told, expected);
+    let [key, name, ..] = &records[before..] else {
+        panic!("{told:?}")
+    };
+    let after = |record: &ChangeRecord| record.after.clone().expect("a document");
+    assert_eq!(after(key)["key"], "changed");
+    assert_eq!(
+        (&after(name)["key"], &after(name)["name"]),
+        (&"kept".into(), &"phone".into())
+    );
+    assert_eq!(after(name)["subject"], "alice");
+    let x = other.key.jwk().to_object()["x"].to_string();
+    assert!(!format!("{records:?}").contains(x.trim_matches('"')));
+    // What was changed so is another state, and a passkey all the same.
+    let found = store.passkeys().get(id).await.expect("it answers");
+    let found = found.expect("the passkey");
+    assert_eq!(found.key, other.key);
+    assert!(found.revision.version > made.revision.version);
+}
+
+#[tokio::test]
+async fn c055_a_passkey_left_behind_is_nobodys() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    let alice = with_password(&store, "alice").await;
+    let made = with_passkey(&store, &alice, "one").await;
+    let connection = by_hand(directory.path());
+    // Other tools do not heed foreign keys unless they are told to.
+    let remove = "PRAGMA foreign_keys = OFF; DELETE FROM party WHERE name = 'alice'; DELETE FROM subject WHERE id = 'alice'";
+    connection.execute_batch(remove).expect("removed");
+    let again = Subject::new(alice.clone());
+    let again = store.subjects().create(again, &by()).await;
+    again.expect("created");
+    let found = store.passkeys().get(&made.credential).await;
+    assert_eq!(found.expect("the store answers"), None);
+    let found = store.passkeys().all_of(&PasskeyFilter::of(&alice)).await;
+    assert!(found.expect("a list").is_empty());
+}
+
+/// A passkey of this subject.
+async fn with_passkey(store: &SqliteStore, subject: &SubjectId, id: &str) -> Arc<Passkey> {
+    let private = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let passkey = Passkey::new(
+        subject.clone(),
+        CredentialId::new(id.as_bytes()).expect("an id"),
+        PasskeyKey::new(private.public()).expect("a key of a passkey"),
+        DisplayName::parse("laptop").expect("a name"),
+        SystemClock.now(),
+    );
+    let made = store.passkeys().create(passkey, &by()).await;
+    made.expect("created")
 }
 
 /// A subject that has a password.

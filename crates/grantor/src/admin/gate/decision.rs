@@ -50,6 +50,7 @@ impl<'a> Decision<'a> {
         check_power::<R>(&id, states, self.rights, &mut self.view).await?;
         self.rights.check_manager::<R>(&id, states)?;
         self.rights.check_expected::<R>(before.as_deref())?;
+        R::touch(&id, states, &mut self.touched);
         let seen = before.filter(|_| !is_pending);
         let change = resting_on(change, seen.as_deref())?;
         self.pass(&id, &change).await?;
@@ -90,7 +91,6 @@ impl<'a> Decision<'a> {
             }
             Change::Expect(..) => return Ok(()),
         };
-        R::touch(id, &mut self.touched);
         self.view.put::<R>(id, after.map(Arc::new));
         Ok(())
     }

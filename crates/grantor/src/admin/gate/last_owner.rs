@@ -2,7 +2,10 @@
 
 use super::view::View;
 use crate::{
-    registry::{Client, ClientFilter, Denial, Operator, OperatorFilter, Password, Role, Subject},
+    registry::{
+        Client, ClientFilter, CredentialId, Denial, Operator, OperatorFilter, Passkey,
+        PasskeyFilter, Password, Role, Subject,
+    },
     storage::StoreError,
     types::{ClientId, SubjectId},
 };
@@ -20,8 +23,9 @@ pub(super) async fn check(touched: Touched, view: &mut View<'_>) -> Result<(), S
     let mut now = View::of(view.ports);
     let (mut loses_person, mut loses_client) = (false, false);
     for subject in &touched.subjects {
-        loses_person |=
-            can_sign_in(subject, &mut now).await? && !can_sign_in(subject, view).await?;
+        if way_in(subject, &mut now).await?.is_some() {
+            loses_person |= !is_sure_to_sign_in(subject, view).await?;
+        }
     }
     for client in &touched.clients {
         loses_client |= is_owner(client, &mut now).await? && !is_owner(client, view).await?;
@@ -40,15 +44,42 @@ pub(super) async fn check(touched: Touched, view: &mut View<'_>) -> Result<(), S
     }
 }
 
-/// Whether this subject is an owner with a way to sign in.
-async fn can_sign_in(subject: &SubjectId, view: &mut View<'_>) -> Result<bool, StoreError> {
+/// What an owner signs in with.
+enum Way {
+    Password,
+    Passkey(CredentialId),
+}
+
+/// One way in of this subject, if it is an owner who can sign in.
+async fn way_in(subject: &SubjectId, view: &mut View<'_>) -> Result<Option<Way>, StoreError> {
     let operator = view.get::<Operator>(subject).await?;
     if operator.is_none_or(|operator| operator.role != Role::Owner) {
-        return Ok(false);
+        return Ok(None);
     }
     let registered = view.get::<Subject>(subject).await?;
-    Ok(registered.is_some_and(|subject| subject.enabled)
-        && view.get::<Password>(subject).await?.is_some())
+    if !registered.is_some_and(|subject| subject.enabled) {
+        return Ok(None);
+    }
+    if view.get::<Password>(subject).await?.is_some() {
+        return Ok(Some(Way::Password));
+    }
+    let passkeys = view.all_of::<Passkey>(&PasskeyFilter::of(subject)).await?;
+    let one = passkeys.first().map(|passkey| passkey.credential.clone());
+    Ok(one.map(Way::Passkey))
+}
+
+/// Whether this subject is an owner who can sign in. The decision rests on the way by which.
+async fn is_sure_to_sign_in(subject: &SubjectId, view: &mut View<'_>) -> Result<bool, StoreError> {
+    let Some(way) = way_in(subject, view).await? else {
+        return Ok(false);
+    };
+    view.rely_on::<Operator>(subject).await?;
+    view.rely_on::<Subject>(subject).await?;
+    match way {
+        Way::Password => drop(view.rely_on::<Password>(subject).await?),
+        Way::Passkey(id) => drop(view.rely_on::<Passkey>(&id).await?),
+    }
+    Ok(true)
 }
 
 /// Whether this client is an owner that is accepted.
@@ -67,10 +98,7 @@ async fn is_person_left(touched: Vec<SubjectId>, view: &mut View<'_>) -> Result<
     let owners = view.ports.operators.all_of(&owners).await?;
     let owners = owners.iter().map(|operator| operator.subject.clone());
     for subject in owners.chain(touched) {
-        if can_sign_in(&subject, view).await? {
-            view.rely_on::<Operator>(&subject).await?;
-            view.rely_on::<Subject>(&subject).await?;
-            view.rely_on::<Password>(&subject).await?;
+        if is_sure_to_sign_in(&subject, view).await? {
             return Ok(true);
         }
     }

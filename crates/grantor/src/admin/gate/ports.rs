@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     registry::{
-        ChangeRecord, Client, Operator, Password, Permission, ScopeText, Subject, Trust,
+        ChangeRecord, Client, Operator, Passkey, Password, Permission, ScopeText, Subject, Trust,
         TrustedIssuer,
     },
     storage::{Batch, IssuerSource, Log, Registries, Registry},
@@ -22,6 +22,7 @@ pub struct Ports {
     pub(super) permissions: Arc<dyn Registry<Permission>>,
     pub(super) scopes: Arc<dyn Registry<ScopeText>>,
     pub(super) passwords: Arc<dyn Registry<Password>>,
+    pub(super) passkeys: Arc<dyn Registry<Passkey>>,
     pub(super) issuers: Arc<dyn Registry<TrustedIssuer>>,
     pub(super) trusts: Arc<dyn Registry<Trust>>,
     pub(super) source: Arc<dyn IssuerSource>,
@@ -42,6 +43,7 @@ impl Ports {
             permissions: store.clone(),
             scopes: store.clone(),
             passwords: store.clone(),
+            passkeys: store.clone(),
             issuers: store.clone(),
             trusts: store.clone(),
             source: store.clone(),

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use super::{Guarded, Ports, Rights, last_owner::Touched, view::View};
 use crate::{
     registry::{
-        Client, Denial, Operator, Password, Permission, PermissionFilter, ResourceId as _,
-        ScopeText, Subject, SubjectMapping, Trust, TrustFilter, TrustedIssuer,
+        Client, CredentialId, Denial, Operator, Passkey, PasskeyFilter, Password, Permission,
+        PermissionFilter, ResourceId as _, ScopeText, Subject, SubjectMapping, Trust, TrustFilter,
+        TrustedIssuer,
     },
     storage::{AnyChange, Change, Registry, StoreError},
     types::{ClientId, IssuerId, Scope, SubjectId},
@@ -130,7 +131,7 @@ impl Guarded for Client {
         end_all(&of_client, by_trust, rights, view).await
     }
 
-    fn touch(id: &ClientId, touched: &mut Touched) {
+    fn touch(id: &ClientId, _: [Option<&Self>; 2], touched: &mut Touched) {
         touched.clients.push(id.clone());
     }
 }
@@ -150,6 +151,14 @@ impl Guarded for Subject {
     ) -> Result<(), StoreError> {
         view.put::<Operator>(id, None);
         view.put::<Password>(id, None);
+        let passkeys = match view.all_of::<Passkey>(&PasskeyFilter::of(id)).await {
+            // What cannot be read goes, too, and lets nobody in.
+            Err(StoreError::Failed(_)) => Vec::new(),
+            passkeys => passkeys?,
+        };
+        for passkey in passkeys {
+            view.put::<Passkey>(&passkey.credential, None);
+        }
         let of_subject = PermissionFilter {
             subject: Some(id.clone()),
             ..PermissionFilter::default()
@@ -157,7 +166,7 @@ impl Guarded for Subject {
         end_all(&of_subject, by_permission, rights, view).await
     }
 
-    fn touch(id: &SubjectId, touched: &mut Touched) {
+    fn touch(id: &SubjectId, _: [Option<&Self>; 2], touched: &mut Touched) {
         touched.subjects.push(id.clone());
     }
 }
@@ -173,10 +182,14 @@ impl Guarded for Operator {
     /// Whatever a subject without a role signs in with may be an editor's: with its first role it
     /// ends, each kind of it.
     async fn end_before(id: &SubjectId, view: &mut View<'_>) -> Result<(), StoreError> {
-        view.end::<Password>(id).await
+        view.end::<Password>(id).await?;
+        for passkey in view.all_of::<Passkey>(&PasskeyFilter::of(id)).await? {
+            view.end::<Passkey>(&passkey.credential).await?;
+        }
+        Ok(())
     }
 
-    fn touch(id: &SubjectId, touched: &mut Touched) {
+    fn touch(id: &SubjectId, _: [Option<&Self>; 2], touched: &mut Touched) {
         touched.subjects.push(id.clone());
     }
 }
@@ -189,8 +202,23 @@ impl Guarded for Password {
         is_operator(&self.subject, view).await
     }
 
-    fn touch(id: &SubjectId, touched: &mut Touched) {
+    fn touch(id: &SubjectId, _: [Option<&Self>; 2], touched: &mut Touched) {
         touched.subjects.push(id.clone());
+    }
+}
+
+#[async_trait]
+impl Guarded for Passkey {
+    kept!(passkeys);
+
+    async fn has_power(&self, view: &mut View<'_>) -> Result<bool, StoreError> {
+        is_operator(&self.subject, view).await
+    }
+
+    fn touch(_: &CredentialId, states: [Option<&Self>; 2], touched: &mut Touched) {
+        let subjects = states.into_iter().flatten();
+        let subjects = subjects.map(|passkey| passkey.subject.clone());
+        touched.subjects.extend(subjects);
     }
 }
 

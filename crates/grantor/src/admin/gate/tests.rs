@@ -8,17 +8,19 @@ mod power;
 
 use std::{path::PathBuf, sync::Arc};
 
+use grantor_jose::{Algorithm, PrivateJwk};
 use serde_json::json;
 
 use super::*;
 use crate::{
     clock::UnixTime,
     registry::{
-        ChangeRecord, ClientMetadata, Denial, KeyOrigin, Operator, Password, PasswordDigest,
-        Permission, PermissionId, Role, ScopeText, SubjectMapping, Trust,
+        ChangeRecord, ClientMetadata, CredentialId, Denial, KeyOrigin, Operator, Passkey,
+        PasskeyKey, Password, PasswordDigest, Permission, PermissionId, Role, ScopeText,
+        SubjectMapping, Trust,
     },
     storage::{ChangeFilter, MemoryStore, Registries as _},
-    types::{AuthMethod, GrantType, IssuerId, Name, Scope, ScopeToken},
+    types::{AuthMethod, DisplayName, GrantType, IssuerId, Name, Scope, ScopeToken},
 };
 
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
@@ -66,6 +68,18 @@ fn operator(id: &str, role: Role) -> Operator {
 fn password(id: &str) -> Password {
     let digest = PasswordDigest::parse(DIGEST).expect("a digest");
     Password::new(subject_id(id), digest, NOW)
+}
+
+fn credential(text: &str) -> CredentialId {
+    CredentialId::new(text.as_bytes()).expect("an id")
+}
+
+/// The passkey of this id.
+fn passkey(subject: &str, id: &str) -> Passkey {
+    let private = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let key = PasskeyKey::new(private.public()).expect("a key of a passkey");
+    let name = DisplayName::parse("laptop").expect("a name");
+    Passkey::new(subject_id(subject), credential(id), key, name, NOW)
 }
 
 fn permission(client: &str, subject: &str, widest: Option<&str>) -> Permission {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Guarded, Ports};
 use crate::{
-    registry::ResourceId as _,
+    registry::{Filter as _, ResourceId as _},
     storage::{AnyChange, Change, StoreError},
 };
 
@@ -59,6 +59,19 @@ impl<'a> View<'a> {
         let found = R::registry(self.ports).get(id).await?;
         self.states.insert(key, State::new(&found, Place::Read));
         Ok(found)
+    }
+
+    /// All that pass a filter then.
+    pub(super) async fn all_of<R: Guarded>(
+        &mut self,
+        filter: &R::Filter,
+    ) -> Result<Vec<Arc<R>>, StoreError> {
+        for registered in R::registry(self.ports).all_of(filter).await? {
+            self.get::<R>(&registered.id()).await?;
+        }
+        let of_kind = self.states.iter().filter(|((kind, _), _)| *kind == R::NAME);
+        let known = of_kind.filter_map(|(_, state)| state.as_kind::<R>());
+        Ok(known.filter(|known| filter.passes(known)).collect())
     }
 
     /// As [`View::get`], for a decision that holds only as long as it is so.

@@ -1,6 +1,8 @@
-//! The laws of what is there for people: the catalogue of scopes, passwords.
+//! The laws of what is there for people: the catalogue of scopes, passwords, passkeys.
 
 use std::sync::Arc;
+
+use grantor_jose::{Algorithm, PrivateJwk};
 
 use super::{
     NOW, Two, at,
@@ -8,9 +10,12 @@ use super::{
     subject_id,
 };
 use crate::{
-    registry::{Action, Password, PasswordDigest, ScopeText, Subject},
+    registry::{
+        Action, CredentialId, Passkey, PasskeyFilter, PasskeyKey, Password, PasswordDigest,
+        Resource as _, ScopeText, Subject,
+    },
     storage::{Change, Cursor, StoreError},
-    types::{Description, ScopeToken},
+    types::{Description, DisplayName, ScopeToken},
 };
 
 fn token(text: &str) -> ScopeToken {
@@ -31,6 +36,21 @@ fn digest(salt: &str) -> PasswordDigest {
 
 fn password(subject: &str, salt: &str) -> Password {
     Password::new(subject_id(subject), digest(salt), NOW)
+}
+
+fn credential(text: &str) -> CredentialId {
+    CredentialId::new(text.as_bytes()).expect("an id")
+}
+
+fn passkey(subject: &str, id: &str, algorithm: Algorithm) -> Passkey {
+    let private = PrivateJwk::generate(algorithm).expect("a key");
+    Passkey::new(
+        subject_id(subject),
+        credential(id),
+        PasskeyKey::new(private.public()).expect("a key of a passkey"),
+        DisplayName::parse("laptop").expect("a name"),
+        NOW,
+    )
 }
 
 async fn subject_named<S: Hooked>(store: &S, name: &str) -> Arc<Subject> {
@@ -222,4 +242,142 @@ pub async fn no_digest_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
     };
     assert_eq!(member("subject"), Some("b".into()));
     assert_eq!(member("changed_at"), Some(at(1).millis().into()));
+}
+
+/// A subject has as many passkeys as it likes, and each is one subject's.
+pub async fn c092_a_passkey_is_one_subjects<S: Hooked>([one, two]: Two<S>) {
+    let passkeys = one.passkeys();
+    let made = || passkey("b", "b1", Algorithm::Es256);
+    assert!(is_missing(passkeys.create(made(), &by()).await));
+    for name in ["b", "a"] {
+        subject_named(&*one, name).await;
+    }
+    let expected = made();
+    let created = passkeys.create(expected.clone(), &by()).await;
+    let created = created.expect("created");
+    assert_eq!(*created, expected.with_revision(created.revision));
+    for subject in ["a", "b"] {
+        let again = passkey(subject, "b1", Algorithm::Ed25519);
+        assert!(exists(two.passkeys().create(again, &by()).await));
+    }
+    for (subject, id, algorithm) in [
+        ("b", "b2", Algorithm::Ed25519),
+        ("b", "b0", Algorithm::Rs256),
+        ("a", "a1", Algorithm::Es256),
+    ] {
+        let other = passkey(subject, id, algorithm);
+        let other = two.passkeys().create(other, &by()).await;
+        let other = other.expect("created");
+        let found = one.passkeys().get(&other.credential).await;
+        assert_eq!(found.expect("the store answers"), Some(other));
+    }
+    let of_subject = async |subject: &str| {
+        let filter = PasskeyFilter::of(&subject_id(subject));
+        let all = two.passkeys().all_of(&filter).await.expect("a list");
+        let ids = all.iter().map(|one| one.credential.clone());
+        ids.collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = ["b0", "b1", "b2"].map(credential).into();
+    assert_eq!(of_subject("b").await, expected);
+    assert_eq!(of_subject("a").await, [credential("a1")]);
+    assert!(of_subject("c").await.is_empty());
+    let filter = PasskeyFilter::of(&subject_id("b"));
+    let page = passkeys.page(&filter, None, 2).await.expect("a page");
+    let next = page.next.expect("another page");
+    let rest = two.passkeys().page(&filter, Some(&next), 2).await;
+    assert_eq!(rest.expect("a page").items[0].credential, expected[2]);
+    assert_eq!(passkeys.all().await.expect("a list").len(), 4);
+
+    let phone = DisplayName::parse("phone").expect("a name");
+    let renamed = created.renamed(phone.clone());
+    let renamed = two.passkeys().replace(renamed, &by()).await;
+    let renamed = renamed.expect("replaced");
+    assert_eq!(
+        (&renamed.name, renamed.revision),
+        (&phone, created.revision.next())
+    );
+    let stale = passkeys.replace((*created).clone(), &by()).await;
+    assert!(is_conflict(stale));
+    let mut nobodys = (*renamed).clone();
+    nobodys.subject = subject_id("nobody");
+    assert!(is_missing(passkeys.replace(nobodys, &by()).await));
+    let mut given = (*renamed).clone();
+    given.subject = subject_id("a");
+    let given = passkeys.replace(given, &by()).await.expect("replaced");
+    let found = two.passkeys().get(&given.credential).await;
+    assert_eq!(found.expect("the store answers"), Some(given.clone()));
+
+    let deleted = two.passkeys().delete(&given.credential, &by()).await;
+    deleted.expect("deleted");
+    let again = passkeys.delete(&given.credential, &by()).await;
+    assert!(is_missing(again));
+    assert_eq!(of_subject("a").await, [credential("a1")]);
+    let made = passkeys.create(made(), &by()).await.expect("created");
+    assert!(made.revision.number > given.revision.number);
+}
+
+/// A later subject of the same name has none of them, and the ids are free.
+pub async fn c055_passkeys_end_with_their_subject<S: Hooked>([one, two]: Two<S>) {
+    subject_named(&*one, "a").await;
+    let of_other = passkey("a", "a1", Algorithm::Es256);
+    let of_other = one.passkeys().create(of_other, &by()).await;
+    let of_other = of_other.expect("created");
+    let mut last = of_other.revision.number;
+    for _ in 0..3 {
+        subject_named(&*one, "b").await;
+        let filter = PasskeyFilter::of(&subject_id("b"));
+        let none = two.passkeys().all_of(&filter).await;
+        assert!(none.expect("a list").is_empty());
+        for id in ["b1", "b2"] {
+            let made = passkey("b", id, Algorithm::Es256);
+            let made = one.passkeys().create(made, &by()).await;
+            let number = made.expect("created").revision.number;
+            assert!(number > last, "a number is never given again");
+            last = number;
+        }
+        let before = records(&*two).await.len();
+        let deleted = two.subjects().delete(&subject_id("b"), &by()).await;
+        deleted.expect("deleted");
+        let told = records(&*one).await;
+        let told: Vec<_> = told[before..]
+            .iter()
+            .map(|record| (&*record.resource, &*record.name, record.action))
+            .collect();
+        let [first, second] = ["b1", "b2"].map(credential);
+        let expected = [
+            ("passkey", first.as_str(), Action::Delete),
+            ("passkey", second.as_str(), Action::Delete),
+            ("subject", "b", Action::Delete),
+        ];
+        assert_eq!(told, expected);
+        let gone = one.passkeys().get(&first).await;
+        assert_eq!(gone.expect("the store answers"), None);
+    }
+    let kept = two.passkeys().get(&of_other.credential).await;
+    assert_eq!(kept.expect("the store answers"), Some(of_other));
+}
+
+/// M081: a passkey's key is told by its fingerprint.
+pub async fn m081_no_key_of_a_passkey_is_in_a_record<S: Hooked>([store, _]: Two<S>) {
+    subject_named(&*store, "b").await;
+    let made = passkey("b", "b1", Algorithm::Es256);
+    let created = store.passkeys().create(made.clone(), &by()).await;
+    created.expect("created");
+    let deleted = store.subjects().delete(&subject_id("b"), &by()).await;
+    deleted.expect("deleted");
+    let records = records(&*store).await;
+    let text = serde_json::to_string(&records).expect("JSON");
+    let jwk = made.key.jwk().to_object();
+    for member in ["x", "y"] {
+        let secret = jwk[member].as_str().expect("a coordinate");
+        assert!(!text.contains(secret), "{member}: {text}");
+    }
+    let [_, create, end, _] = <&[_; 4]>::try_from(&records[..]).expect("four records");
+    assert_eq!(create.name, made.credential.as_str());
+    assert_eq!(create.after, Some(made.document()));
+    assert_eq!(create.after, end.before);
+    let document = made.document();
+    let fingerprint = document["key"].as_str().expect("a fingerprint");
+    assert_eq!(fingerprint, made.key.fingerprint());
+    assert_eq!(fingerprint.len(), "sha256:".len() + 8);
 }

@@ -33,7 +33,9 @@ pub use self::{
 };
 pub use super::person::{
     c005_a_text_of_a_scope_is_kept, c055_a_password_ends_with_its_subject,
-    c094_a_password_is_a_subjects, no_digest_is_in_a_record,
+    c055_passkeys_end_with_their_subject, c092_a_passkey_is_one_subjects,
+    c094_a_password_is_a_subjects, m081_no_key_of_a_passkey_is_in_a_record,
+    no_digest_is_in_a_record,
 };
 
 /// Generates one test for each law of the registries. `registry_suite!(run make)` is a future that
@@ -81,6 +83,9 @@ macro_rules! registry_suite {
             c094_a_password_is_a_subjects
             c055_a_password_ends_with_its_subject
             no_digest_is_in_a_record
+            c092_a_passkey_is_one_subjects
+            c055_passkeys_end_with_their_subject
+            m081_no_key_of_a_passkey_is_in_a_record
             an_operator_is_a_subject_with_one_role
             a_role_ends_with_its_subject
             a_change_is_made_only_where_what_it_rests_on_is_as_expected

@@ -12,9 +12,9 @@ use super::{MemoryStore, lock, log::Records};
 use crate::{
     clock::{Clock as _, SystemClock},
     registry::{
-        Action, Actor, ChangeRecord, Client, Filter as _, Issuers, Operator, Password, Permission,
-        PermissionId, Permissions, Resource, ResourceId, Revision, ScopeText, Subject, Trust,
-        TrustedIssuer, Trusts,
+        Action, Actor, ChangeRecord, Client, Filter as _, Issuers, Operator, Passkey, Password,
+        Permission, PermissionId, Permissions, Resource, ResourceId, Revision, ScopeText, Subject,
+        Trust, TrustedIssuer, Trusts,
     },
     server::Decision,
     storage::{
@@ -37,6 +37,7 @@ pub(super) struct Registered {
     permissions: Table<Permission>,
     scopes: Table<ScopeText>,
     passwords: Table<Password>,
+    passkeys: Table<Passkey>,
     issuers: Table<TrustedIssuer>,
     trusts: Table<Trust>,
     at_hand: AtHand,
@@ -102,6 +103,10 @@ impl Kept for Subject {
         if let Some(password) = registered.passwords.remove(id) {
             journal.changed(id.clone(), Some(password), None);
         }
+        let is_of_subject = |_: &_, passkey: &mut Arc<Passkey>| passkey.subject == *id;
+        for (credential, passkey) in registered.passkeys.extract_if(.., is_of_subject) {
+            journal.changed(credential, Some(passkey), None);
+        }
         if let Some(operator) = registered.operators.remove(id) {
             journal.changed(id.clone(), Some(operator), None);
         }
@@ -152,6 +157,27 @@ impl Kept for Password {
         match registered.passwords.contains_key(&self.subject) {
             true => Err(StoreError::Exists("password")),
             false => Ok(()),
+        }
+    }
+}
+
+impl Kept for Passkey {
+    fn table(registered: &mut Registered) -> &mut Table<Self> {
+        &mut registered.passkeys
+    }
+
+    fn check_new(&self, registered: &Registered) -> Result<(), StoreError> {
+        self.check_changed(registered)?;
+        match registered.passkeys.contains_key(&self.credential) {
+            true => Err(StoreError::Exists("passkey")),
+            false => Ok(()),
+        }
+    }
+
+    fn check_changed(&self, registered: &Registered) -> Result<(), StoreError> {
+        match registered.subjects.contains_key(&self.subject) {
+            true => Ok(()),
+            false => Err(StoreError::Missing("subject")),
         }
     }
 }
@@ -288,6 +314,7 @@ impl Registered {
             AnyChange::Permission(change) => self.make(change, journal).map(drop),
             AnyChange::Scope(change) => self.make(change, journal).map(drop),
             AnyChange::Password(change) => self.make(change, journal).map(drop),
+            AnyChange::Passkey(change) => self.make(change, journal).map(drop),
             AnyChange::Issuer(change) => self.make(change, journal).map(drop),
             AnyChange::Trust(change) => self.make(change, journal).map(drop),
         }

@@ -186,3 +186,101 @@ async fn m014_the_decision_rests_on_the_owner_who_is_left() {
     let overtaken = store.apply_all(second, &by()).await;
     assert!(matches!(overtaken, Err(StoreError::Conflict(_))));
 }
+
+/// With the owner `alice`, who has these passkeys and no password.
+async fn with_passkeys(ids: &[&str]) -> Arc<MemoryStore> {
+    let store = world().await;
+    let mut changes = vec![delete::<Password>(subject_id("alice"))];
+    changes.extend(
+        ids.iter()
+            .map(|id| Change::Create(passkey("alice", id)).into()),
+    );
+    make(&store, changes).await;
+    store
+}
+
+#[tokio::test]
+async fn m014_ma08_the_last_passkey_of_the_last_owner_stays() {
+    let store = with_passkeys(&["one"]).await;
+    let gone = || delete::<Passkey>(credential("one"));
+    let moved = replace(&store, credential("one"), |it: &mut Passkey| {
+        it.subject = subject_id("bob");
+    });
+    for ending in [
+        gone(),
+        moved.await,
+        delete::<Subject>(subject_id("alice")),
+        delete::<Operator>(subject_id("alice")),
+    ] {
+        let denied = denial(&store, owner(), ending.clone()).await;
+        assert_eq!(denied, Some(Denial::LastOwner), "{ending:?}");
+    }
+    // The controls: another passkey, a password, or another owner with a passkey is left.
+    for other in [
+        Change::Create(passkey("alice", "two")).into(),
+        Change::Create(password("alice")).into(),
+    ] {
+        let store = with_passkeys(&["one"]).await;
+        make(&store, vec![other]).await;
+        assert_eq!(denial(&store, owner(), gone()).await, None);
+    }
+    let store = with_passkeys(&["one"]).await;
+    make(
+        &store,
+        vec![
+            Change::Create(operator("carol", Role::Owner)).into(),
+            Change::Create(passkey("carol", "of carol")).into(),
+        ],
+    )
+    .await;
+    assert_eq!(denial(&store, owner(), gone()).await, None);
+    assert_eq!(
+        denial(&with_passkeys(&["one"]).await, Rights::local(), gone()).await,
+        None
+    );
+}
+
+#[tokio::test]
+async fn m014_passkeys_that_end_or_begin_in_the_same_batch_count_so() {
+    let [one, two] = ["one", "two"].map(credential);
+    let both = vec![delete::<Passkey>(one.clone()), delete::<Passkey>(two)];
+    let exchanged = || {
+        vec![
+            delete::<Passkey>(one.clone()),
+            Change::Create(passkey("alice", "three")).into(),
+        ]
+    };
+    let again = vec![
+        delete::<Subject>(subject_id("alice")),
+        Change::Create(subject("alice")).into(),
+        Change::Create(operator("alice", Role::Owner)).into(),
+    ];
+    for (changes, is_denied) in [(both, true), (exchanged(), false), (again, true)] {
+        let store = with_passkeys(&["one", "two"]).await;
+        let applied = gate(&store, owner()).apply_all(changes, &by()).await;
+        let denied = matches!(applied, Err(StoreError::Denied(Denial::LastOwner)));
+        assert_eq!((denied, applied.is_ok()), (is_denied, !is_denied));
+    }
+    let store = with_passkeys(&["one"]).await;
+    let applied = gate(&store, owner()).apply_all(exchanged(), &by()).await;
+    applied.expect("another is left");
+}
+
+#[tokio::test]
+async fn m014_the_decision_rests_on_the_passkey_that_is_left() {
+    let store = with_passkeys(&["one", "two"]).await;
+    let (ports, rights) = (Ports::of(store.clone()), owner());
+    let decided = async |id: &str| {
+        let mut decision = Decision::new(&ports, &rights);
+        let gone = Change::<Passkey>::Delete(credential(id), None);
+        let gone = decision.decide(gone).await.expect("another is left");
+        let mut all = decision.end().await.expect("another is left");
+        all.push(gone.into());
+        all
+    };
+    // Both were decided before either was made.
+    let (first, second) = (decided("one").await, decided("two").await);
+    store.apply_all(first, &by()).await.expect("two is left");
+    let overtaken = store.apply_all(second, &by()).await;
+    assert!(matches!(overtaken, Err(StoreError::Conflict(_))));
+}

@@ -19,6 +19,8 @@ async fn changes(store: &Arc<MemoryStore>) -> Vec<(&'static str, AnyChange, AnyC
     let leeway = |issuer: &mut TrustedIssuer| issuer.audiences = vec!["a".to_owned()];
     let of_bob = |client: &str| PermissionId::by_operator(client_id(client), subject_id("bob"));
     let token = |text: &str| ScopeToken::parse(text).expect("a token");
+    let rename = |it: &mut Passkey| it.name = DisplayName::parse("phone").expect("a name");
+    let give_to = |subject: &'static str| move |it: &mut Passkey| it.subject = subject_id(subject);
     let reset = |password: &mut Password| password.changed_at = UnixTime::from_millis(7);
     vec![
         (
@@ -83,6 +85,31 @@ async fn changes(store: &Arc<MemoryStore>) -> Vec<(&'static str, AnyChange, AnyC
             "taking a password",
             delete::<Password>(alice.clone()),
             delete::<Password>(bob.clone()),
+        ),
+        (
+            "a new passkey",
+            Change::Create(passkey("alice", "new")).into(),
+            Change::Create(passkey("bob", "new")).into(),
+        ),
+        (
+            "changing a passkey",
+            replace(store, credential("of alice"), rename).await,
+            replace(store, credential("of bob"), rename).await,
+        ),
+        (
+            "giving a passkey to another",
+            replace(store, credential("of bob"), give_to("alice")).await,
+            replace(store, credential("of bob"), give_to("carol")).await,
+        ),
+        (
+            "taking a passkey from one to give it to another",
+            replace(store, credential("of alice"), give_to("carol")).await,
+            replace(store, credential("of bob"), give_to("carol")).await,
+        ),
+        (
+            "taking a passkey",
+            delete::<Passkey>(credential("of alice")),
+            delete::<Passkey>(credential("of bob")),
         ),
         (
             "a permission of a client",
@@ -170,11 +197,20 @@ async fn changes(store: &Arc<MemoryStore>) -> Vec<(&'static str, AnyChange, AnyC
     ]
 }
 
+/// With a passkey of `alice` and one of `bob`.
+async fn with_passkeys() -> Arc<MemoryStore> {
+    let store = world().await;
+    let made = [passkey("alice", "of alice"), passkey("bob", "of bob")];
+    let made = made.map(|passkey| Change::Create(passkey).into());
+    store.apply_all(made.into(), &by()).await.expect("made");
+    store
+}
+
 #[tokio::test]
 async fn m012_only_an_owner_changes_what_has_power() {
-    let count = Box::pin(changes(&world().await)).await.len();
+    let count = Box::pin(changes(&with_passkeys().await)).await.len();
     for index in 0..count {
-        let store = world().await;
+        let store = with_passkeys().await;
         let (what, powerful, _) = Box::pin(changes(&store)).await.swap_remove(index);
         let denied = denial(&store, editor(), powerful).await;
         assert!(
@@ -185,10 +221,12 @@ async fn m012_only_an_owner_changes_what_has_power() {
         assert_eq!(denial(&store, editor(), control).await, None, "{what}");
 
         // With a second owner no rule but this is in the way.
-        let store = world().await;
+        let store = with_passkeys().await;
         let second = vec![Change::Create(operator("bob", Role::Owner)).into()];
         store.apply_all(second, &by()).await.expect("made");
-        let (_, powerful, _) = Box::pin(changes(&world().await)).await.swap_remove(index);
+        let (_, powerful, _) = Box::pin(changes(&with_passkeys().await))
+            .await
+            .swap_remove(index);
         if what != "creating an operator" {
             let denied = denial(&store, owner(), powerful).await;
             assert_eq!(denied, None, "{what}");
