@@ -47,6 +47,8 @@ pub mod server;
 #[cfg(feature = "server")]
 pub mod storage;
 pub mod types;
+#[cfg(feature = "server")]
+pub mod webauthn;
 
 pub use grantor_jose as jose;
 

@@ -29,7 +29,7 @@ pub mod world;
 
 pub use answer::Answer;
 pub use assertion::NewAssertion;
-pub use forge::{Jwt, Key, keys, quote};
+pub use forge::{Authenticator, Jwt, Key, keys, quote};
 pub use form::Form;
 pub use people::{Authorize, Browser, CALLBACK, Page, Sessions, VERIFIER, challenge};
 pub use third_party::{ThirdParty, pin};

@@ -249,6 +249,23 @@ impl Context {
         self.0.replay.claim(uses, now, self.0.replay_quota).await
     }
 
+    /// Claims the one use of what this server made at `made_at`, such as a challenge. Of what was
+    /// made before a backup was restored a use may have been lost: it counts as used.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known whether it was used.
+    pub async fn claim_once(&self, used: Used, made_at: UnixTime) -> Result<Claim, StoreError> {
+        let is_fenced = || self.fence().is_some_and(|fence| made_at <= fence);
+        if is_fenced() {
+            return Ok(Claim::Replayed(used.key));
+        }
+        let claim = self.claim(&[used], self.now()).await?;
+        match is_fenced() {
+            true => Ok(Claim::Replayed(used.key)),
+            false => Ok(claim),
+        }
+    }
+
     /// Before when uses may have been lost ([`ReplayGuard::fence`]).
     pub(super) fn fence(&self) -> Option<UnixTime> {
         self.0.replay.fence()

@@ -34,3 +34,4 @@ mod revocation;
 mod times;
 mod trust_choice;
 mod trusted_issuers;
+mod webauthn;

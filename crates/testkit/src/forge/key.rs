@@ -15,6 +15,18 @@ use grantor::jose::{
 };
 use serde_json::{Map, Value};
 
+/// What is before a point in a `SubjectPublicKeyInfo` (RFC 5480 §2).
+const P256_SPKI: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 3, 1, 7, 3, 0x42, 0,
+];
+const P384_SPKI: [u8; 23] = [
+    0x30, 0x76, 0x30, 0x10, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x22,
+    3, 0x62, 0,
+];
+/// RFC 8410 §4
+const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+
 /// A key pair or a shared secret.
 #[derive(Clone)]
 pub struct Key {
@@ -94,8 +106,21 @@ impl Key {
         Value::Object(jwk)
     }
 
-    /// The public half of an RSA key as DER (SPKI): what an attacker would use for an HMAC key.
+    /// The public half as X.509 has it, in DER (SPKI): of an RSA key, what an attacker would use for
+    /// an HMAC key.
     pub fn spki(&self) -> Vec<u8> {
+        let head: &[u8] = match self.algorithm {
+            Algorithm::Es256 => &P256_SPKI,
+            Algorithm::Es384 => &P384_SPKI,
+            Algorithm::Ed25519 | Algorithm::EdDsa => {
+                return [&ED25519_SPKI[..], &self.octets("x")].concat();
+            }
+            _ => return self.rsa_spki(),
+        };
+        [head, &[4], &self.octets("x"), &self.octets("y")].concat()
+    }
+
+    fn rsa_spki(&self) -> Vec<u8> {
         let pair = self.rsa();
         let der: PublicKeyX509Der<'_> = pair
             .public_key()
