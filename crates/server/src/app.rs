@@ -141,6 +141,7 @@ fn desk(config: &Config, person: &PersonConfig, store: &Backend, passwords: Pass
 fn proofs(store: &Backend) -> Proofs {
     Proofs {
         passwords: store.passwords.clone(),
+        passkeys: store.passkeys.clone(),
         operators: store.operators.clone(),
     }
 }
@@ -162,6 +163,7 @@ pub fn console_desk(config: &Config, store: &Backend, passwords: Passwords) -> D
         registry: Registries {
             operators: store.operators.clone(),
             passwords: store.passwords.clone(),
+            passkeys: store.passkeys.clone(),
             batch: store.batch.clone(),
             permissions: store.permissions.clone(),
             of_subjects: store.subject_permissions.clone(),

@@ -7,7 +7,7 @@ use std::{
 
 use grantor::{
     admin::{Gate, Ports, Rights},
-    registry::{ChangeRecord, Operator, Password, Permission, ScopeText},
+    registry::{ChangeRecord, Operator, Passkey, Password, Permission, ScopeText},
     server::{Seals, TokenIds},
     storage::{
         Artifacts, Batch, ClientSource, DecisionStore, IssuerSource, KeyStore, Log,
@@ -31,6 +31,7 @@ pub struct Backend {
     pub permissions: Arc<dyn Registry<Permission>>,
     pub subject_permissions: Arc<dyn SubjectPermissions>,
     pub passwords: Arc<dyn Registry<Password>>,
+    pub passkeys: Arc<dyn Registry<Passkey>>,
     pub operators: Arc<dyn Registry<Operator>>,
     pub batch: Arc<dyn Batch>,
     pub scope_texts: Arc<dyn Registry<ScopeText>>,
@@ -98,6 +99,7 @@ impl Backend {
             permissions: store.clone(),
             subject_permissions: store.clone(),
             passwords: store.clone(),
+            passkeys: store.clone(),
             operators: store.clone(),
             batch: store.clone(),
             scope_texts: store.clone(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NoKeys;
 use crate::{
-    registry::{ClientError, Denial},
+    registry::{ClientError, CredentialId, Denial},
     storage::StoreError,
     types::{ClientId, IssuerId, Name, ScopeToken, Shown, SubjectId},
 };
@@ -45,8 +45,10 @@ pub enum Named {
     Subject(SubjectId),
     /// The role of a subject.
     Operator(SubjectId),
-    /// The password of a subject.
-    Password(SubjectId),
+    /// What a subject signs in with.
+    Credentials(SubjectId),
+    /// A passkey of a subject.
+    Passkey(SubjectId, CredentialId),
     /// The permission of a client for a subject.
     Permission(ClientId, SubjectId),
     /// A scope of the catalogue.
@@ -290,7 +292,8 @@ impl fmt::Display for Named {
             Self::ClientSecret(id, place) => write!(f, "secret {place} of client {id}"),
             Self::Subject(id) => write!(f, "subject {id}"),
             Self::Operator(id) => write!(f, "the role of {id}"),
-            Self::Password(id) => write!(f, "the password of {id}"),
+            Self::Credentials(id) => write!(f, "what {id} signs in with"),
+            Self::Passkey(id, credential) => write!(f, "passkey {credential} of {id}"),
             Self::Permission(client, subject) => {
                 write!(f, "the permission of client {client} for {subject}")
             }
@@ -316,7 +319,12 @@ impl fmt::Display for Error {
             Self::NotFound(named) => match named {
                 Named::ClientKey(id, key) => write!(f, "client {id} has no key with kid {key}"),
                 Named::Operator(id) => write!(f, "{id} has no role"),
-                Named::Password(id) => write!(f, "subject {id} has no password"),
+                Named::Credentials(id) => {
+                    write!(f, "subject {id} has nothing to sign in with")
+                }
+                Named::Passkey(id, credential) => {
+                    write!(f, "subject {id} has no passkey {credential}")
+                }
                 Named::Permission(client, subject) => {
                     write!(f, "client {client} has no permission for {subject}")
                 }

@@ -197,6 +197,7 @@ fn operations() -> Vec<Box<dyn Handler>> {
         subjects::EndOpen<Invitation>,
         subjects::ShowCredentials,
         subjects::DeleteCredentials,
+        subjects::DeletePasskey,
         subjects::ListOpen<OpenSession>,
         subjects::EndOpen<OpenSession>,
         permissions::ListPermissions,

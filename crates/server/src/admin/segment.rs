@@ -2,7 +2,10 @@
 //! proxy leaves alone.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use grantor::types::{ClientId, Name, ScopeToken, SubjectId};
+use grantor::{
+    registry::CredentialId,
+    types::{ClientId, Name, ScopeToken, SubjectId},
+};
 use percent_encoding::percent_decode_str;
 
 /// What stands for names in a path, in order.
@@ -96,7 +99,7 @@ macro_rules! one_name {
     )*};
 }
 
-one_name!(ClientId, SubjectId, ScopeToken, Name);
+one_name!(ClientId, SubjectId, ScopeToken, Name, CredentialId);
 
 impl<A: Segments, B: Segments> Segments for (A, B) {
     fn of_names(names: &[String]) -> Option<Self> {

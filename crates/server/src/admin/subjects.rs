@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    credentials::{DeleteCredentials, ShowCredentials},
+    credentials::{DeleteCredentials, DeletePasskey, ShowCredentials},
     invitations::{InvitationBody, InviteSubject},
     list::{ListSubjects, SubjectQuery},
     open::{EndOpen, ListOpen},

@@ -42,7 +42,8 @@ pub enum ChangesCommand {
 /// Which changes: those that are everything of what is named.
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// Only of this kind: client, subject, permission, scope, issuer, trust, signing_key, password
+    /// Only of this kind: client, subject, permission, scope, issuer, trust, signing_key, password,
+    /// passkey
     #[arg(long, value_name = "KIND")]
     resource: Option<String>,
     /// Only of resources of this name, as the list has it

@@ -82,6 +82,10 @@ impl Serve {
         });
         global.tell_commands(&config);
         tracing::info!(%address, issuer = %config.issuer, data = %global.data.display(), "listening");
+        let person = config.person.as_ref();
+        if let Some(missing) = person.and_then(|person| person.passkeys_missing(&config.issuer)) {
+            tracing::info!("{missing}");
+        }
         let stop = stop_or_end(stop, store.readiness.clone());
         tell_supervisor(NotifyState::Ready);
         let operations = operations(&config, &store, &server);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use grantor::{
     admin::{Patch, Standing, SubjectDocument},
+    registry::CredentialId,
     types::SubjectId,
 };
 use serde_json::json;
@@ -14,8 +15,8 @@ use crate::{
     admin::{
         Input,
         subjects::{
-            CreateSubject, DeleteSubject, InvitationBody, InviteSubject, ListSubjects,
-            SubjectQuery, UpdateSubject,
+            CreateSubject, DeleteCredentials, DeletePasskey, DeleteSubject, InvitationBody,
+            InviteSubject, ListSubjects, ShowCredentials, SubjectQuery, UpdateSubject,
         },
     },
     person::Invitation,
@@ -39,6 +40,23 @@ pub enum SubjectCommand {
     Delete(Named),
     /// Make a link by which a person sets up how to sign in; one that was made before ends
     Invite(Invite),
+    /// Show how a person signs in: password and passkeys, without anything to sign in with
+    Credentials(Named),
+    /// Take all that a person signs in with, or one passkey; an invitation lets them in again
+    RemoveCredentials(RemoveCredentials),
+}
+
+/// What is taken, and from whom.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor subject remove-credentials alice@example.com
+  grantor subject remove-credentials alice@example.com --passkey mV3vlf0PbyYqxUjMVSHnMg")]
+pub struct RemoveCredentials {
+    /// The value of `sub`
+    id: SubjectId,
+    /// Only the passkey with this id, as `subject credentials` shows it
+    #[arg(long, value_name = "CREDENTIAL", allow_hyphen_values = true)]
+    passkey: Option<CredentialId>,
 }
 
 /// Whom an invitation is for.
@@ -49,7 +67,7 @@ pub enum SubjectCommand {
 pub struct Invite {
     /// The value of `sub`
     id: SubjectId,
-    /// End the person's sessions and earlier password when the invitation is accepted
+    /// End the person's sessions, passkeys and earlier password when the invitation is accepted
     #[arg(long)]
     recover: bool,
     /// How long the link works: 15m, 12h, 3d
@@ -67,7 +85,7 @@ pub struct Named {
 impl SubjectCommand {
     /// Whether it changes what is registered.
     pub fn is_change(&self) -> bool {
-        !matches!(self, Self::List)
+        !matches!(self, Self::List | Self::Credentials(_))
     }
 
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
@@ -87,6 +105,8 @@ impl SubjectCommand {
                 done(output, &id, "deleted")
             }
             Self::Invite(invite) => invite.run(global).await,
+            Self::Credentials(Named { id }) => credentials(&global.connect()?, id, output).await,
+            Self::RemoveCredentials(remove) => remove.run(&global.connect()?, output).await,
         }
     }
 }
@@ -119,6 +139,57 @@ impl Invite {
         );
         let value = json!({"subject": subject, "link": made.link, "expires_at": until});
         global.output().done(&value, text)
+    }
+}
+
+async fn credentials(
+    connection: &Connection,
+    id: SubjectId,
+    output: Output,
+) -> Result<(), Failure> {
+    let shown = Input::<ShowCredentials>::at(id.clone());
+    let shown = connection.call(shown).await?;
+    let mut lines = Vec::new();
+    if let Some(password) = &shown.password {
+        lines.push(format!("password, set {}", password.changed_at));
+    }
+    lines.extend(shown.passkeys.iter().map(|passkey| {
+        let (name, id) = (&passkey.name, &passkey.credential);
+        let used = match &passkey.used_at {
+            Some(used_at) => format!("last used {used_at}"),
+            None => "not used".to_owned(),
+        };
+        format!("passkey {name}, made {}, {used}: {id}", passkey.created_at)
+    }));
+    if lines.is_empty() {
+        lines.push(format!(
+            "{id} has nothing to sign in with; see: grantor subject invite"
+        ));
+    }
+    output.print(&shown, lines.join("\n"))
+}
+
+impl RemoveCredentials {
+    async fn run(self, connection: &Connection, output: Output) -> Result<(), Failure> {
+        let id = self.id;
+        match self.passkey {
+            Some(passkey) => {
+                let input = Input::<DeletePasskey>::at((id.clone(), passkey.clone()));
+                connection.call(input).await?;
+                output.done(
+                    &json!({"subject": id, "removed": passkey.as_str()}),
+                    format_args!("passkey removed from subject {id}"),
+                )
+            }
+            None => {
+                let input = Input::<DeleteCredentials>::at(id.clone());
+                connection.call(input).await?;
+                output.done(
+                    &json!({"subject": id, "removed": "credentials"}),
+                    format_args!("{id} has nothing to sign in with any more"),
+                )
+            }
+        }
     }
 }
 

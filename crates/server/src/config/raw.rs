@@ -239,7 +239,7 @@ pub struct Person {
 impl Default for Person {
     fn default() -> Self {
         Self {
-            sign_in: vec!["password".to_owned()],
+            sign_in: vec!["passkey".to_owned(), "password".to_owned()],
             session_idle_minutes: 30,
             session_hours: 12,
             permission_unused_days: 400,

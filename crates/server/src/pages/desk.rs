@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use askama::Template;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, Operator, Password, PasswordDigest, Permission, Resource as _, ScopeText},
+    registry::{Actor, Operator, Passkey, Password, PasswordDigest, Permission, Resource as _, ScopeText},
     server::{
         Body, Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
@@ -47,9 +47,11 @@ pub struct Desk {
 }
 
 /// What is registered of people.
+#[derive(Clone)]
 pub struct Registries {
     pub operators: Arc<dyn Registry<Operator>>,
     pub passwords: Arc<dyn Registry<Password>>,
+    pub passkeys: Arc<dyn Registry<Passkey>>,
     /// Where several of them are changed at once.
     pub batch: Arc<dyn Batch>,
     pub permissions: Arc<dyn Registry<Permission>>,

@@ -6,7 +6,7 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, Operator, PasswordDigest, Subject},
+    registry::{Actor, Operator, PasskeyFilter, PasswordDigest, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization,
@@ -103,6 +103,9 @@ impl InvitationPage {
         let taken = Invitation::take(artifacts, token, now).await?;
         let (subject, invitation) = self.meant(context, taken).await?;
         let actor = authorization::actor(request, &subject, decision);
+        if invitation.recover {
+            self.end_passkeys(context, &subject, &actor).await?;
+        }
         let proof = self
             .set_password(&subject, &invitation, digest, now, &actor)
             .await?;
@@ -140,6 +143,26 @@ impl InvitationPage {
         for permission in permissions {
             if let Some(client) = context.clients().client(&permission.client).await? {
                 context.end_refresh_tokens(&client, subject).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// C083: all passkeys of the person end. The sessions end before them: a passkey that is made in
+    /// one of them at this moment goes by itself.
+    async fn end_passkeys(
+        &self,
+        context: &Context,
+        subject: &Subject,
+        actor: &Actor,
+    ) -> Result<(), Refusal> {
+        let desk = &self.0;
+        desk.sessions.end_all(context, subject).await?;
+        let (passkeys, of_subject) = (&desk.registry.passkeys, PasskeyFilter::of(&subject.id));
+        for passkey in passkeys.all_of(&of_subject).await? {
+            match passkeys.delete(&passkey.credential, actor).await {
+                Ok(()) | Err(StoreError::Missing(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod console_link;
 mod invitation;
+pub mod passkey;
 mod password;
 mod seen;
 mod session;
@@ -9,6 +10,7 @@ mod unused;
 
 pub use console_link::ConsoleLink;
 pub use invitation::Invitation;
+pub use passkey::OwnPasskey;
 pub use password::{Busy, Password, Passwords};
 pub use seen::Seen;
 pub use session::{OpenSession, Proof, Proofs, Session, SessionKind, Sessions};

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use grantor::{
     clock::UnixTime,
-    registry::{Operator, Password, Revision, Subject},
+    registry::{Operator, Passkey, PasskeyFilter, Password, Revision, Subject},
     server::Context,
     storage::{
         Artifact, ArtifactKey, ArtifactKind, Artifacts, Ending, GroupId, Put, Registry, Spared,
@@ -81,6 +81,11 @@ pub enum Proof {
         /// Which state of it.
         version: u64,
     },
+    /// A passkey, whatever it is called meanwhile.
+    Passkey {
+        /// Which passkey it is.
+        number: u64,
+    },
     /// A link that was made on the machine, for the role that the subject had.
     Link {
         /// Which role it is.
@@ -92,6 +97,7 @@ pub enum Proof {
 #[derive(Clone)]
 pub struct Proofs {
     pub passwords: Arc<dyn Registry<Password>>,
+    pub passkeys: Arc<dyn Registry<Passkey>>,
     pub operators: Arc<dyn Registry<Operator>>,
 }
 
@@ -102,6 +108,12 @@ impl Proof {
             number, version, ..
         } = revision;
         Self::Password { number, version }
+    }
+
+    /// This passkey.
+    pub fn passkey(passkey: &Passkey) -> Self {
+        let number = passkey.revision.number;
+        Self::Passkey { number }
     }
 
     /// A link for this role.
@@ -119,6 +131,11 @@ impl Proofs {
             Some(Proof::Password { number, version }) => {
                 let password = self.passwords.get(subject).await?;
                 password.map(|password| password.revision) == Some(Revision::new(number, version))
+            }
+            Some(Proof::Passkey { number }) => {
+                let passkeys = self.passkeys.all_of(&PasskeyFilter::of(subject)).await?;
+                let mut numbers = passkeys.iter().map(|passkey| passkey.revision.number);
+                numbers.any(|passkey| passkey == number)
             }
             Some(Proof::Link { role }) => {
                 let operator = self.operators.get(subject).await?;

@@ -2,7 +2,8 @@
 
 use grantor::{
     admin::{Error, Named, time_text},
-    storage::{Registries as _, StoreError},
+    registry::{CredentialId, Passkey, PasskeyFilter, Password},
+    storage::{AnyChange, Batch as _, Change, Registries as _, StoreError},
     types::SubjectId,
 };
 use schemars::JsonSchema;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{find, open};
 use crate::{
     admin::{Administration, Answered, Input, NoQuery, Operation, Route},
-    person::OpenSession,
+    person::{OpenSession, OwnPasskey},
 };
 
 const CREDENTIALS: &str = "/subjects/{subject}/credentials";
@@ -21,6 +22,8 @@ const CREDENTIALS: &str = "/subjects/{subject}/credentials";
 pub struct Credentials {
     /// By a password, where there is one.
     pub password: Option<PasswordEntry>,
+    /// By each of these.
+    pub passkeys: Vec<PasskeyEntry>,
 }
 
 /// What is shown of a password.
@@ -28,6 +31,33 @@ pub struct Credentials {
 pub struct PasswordEntry {
     /// When it was set (RFC 3339).
     pub changed_at: String,
+}
+
+/// What is shown of a passkey.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PasskeyEntry {
+    /// The id of its credential, in base64url.
+    pub credential: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The algorithm of its signatures.
+    pub algorithm: String,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// When it was last used, as far as it is remembered (RFC 3339).
+    pub used_at: Option<String>,
+}
+
+impl From<&OwnPasskey> for PasskeyEntry {
+    fn from(OwnPasskey { passkey, used_at }: &OwnPasskey) -> Self {
+        Self {
+            credential: passkey.credential.to_string(),
+            name: passkey.name.to_string(),
+            algorithm: passkey.key.algorithm().to_string(),
+            created_at: time_text(passkey.created_at),
+            used_at: used_at.map(time_text),
+        }
+    }
 }
 
 /// Shows how a person signs in.
@@ -49,20 +79,30 @@ impl Operation for ShowCredentials {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        find(admin, &input.path).await?;
-        let found = admin.gate().passwords().get(&input.path).await?;
-        let revision = found.as_ref().map(|password| password.revision);
-        let password = found.map(|password| PasswordEntry {
-            changed_at: time_text(password.changed_at),
-        });
+        let subject = find(admin, &input.path).await?;
+        let password = admin.gate().passwords().get(&input.path).await?;
+        let (passkeys, artifacts) = (admin.gate().passkeys(), &*admin.store.artifacts);
+        let passkeys = OwnPasskey::all(passkeys, artifacts, &subject, admin.now()).await?;
+        // Only what is one has one state.
+        let revision = match (&password, &*passkeys) {
+            (Some(password), []) => Some(password.revision),
+            (None, [one]) => Some(one.passkey.revision),
+            _ => None,
+        };
+        let document = Credentials {
+            password: password.map(|password| PasswordEntry {
+                changed_at: time_text(password.changed_at),
+            }),
+            passkeys: passkeys.iter().map(PasskeyEntry::from).collect(),
+        };
         Ok(Answered {
             revision,
-            ..Credentials { password }.into()
+            ..document.into()
         })
     }
 }
 
-/// Takes a person's password.
+/// Takes all that a person signs in with.
 pub struct DeleteCredentials;
 
 impl Operation for DeleteCredentials {
@@ -82,16 +122,65 @@ impl Operation for DeleteCredentials {
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
         let subject = find(admin, &input.path).await?;
-        let passwords = admin.gate().passwords();
-        match passwords.delete(&input.path, admin.actor()).await {
-            Ok(()) => {}
-            Err(StoreError::Missing(_)) => {
-                return Err(Error::NotFound(Named::Password(input.path)));
-            }
+        let (gate, id) = (admin.gate(), &subject.id);
+        let mut changes: Vec<AnyChange> = Vec::new();
+        // One that cannot be read can be taken, too.
+        if !matches!(gate.passwords().get(id).await, Ok(None)) {
+            changes.push(Change::<Password>::Delete(id.clone(), None).into());
+        }
+        for passkey in gate.passkeys().all_of(&PasskeyFilter::of(id)).await? {
+            let gone = Change::<Passkey>::Delete(passkey.credential.clone(), None);
+            changes.push(gone.into());
+        }
+        let nothing = || Error::NotFound(Named::Credentials(id.clone()));
+        if changes.is_empty() {
+            return Err(nothing());
+        }
+        match gate.apply_all(changes, admin.actor()).await {
+            Ok(_) => {}
+            Err(StoreError::Missing(_)) => return Err(nothing()),
             Err(error) => return Err(error.into()),
         }
         // No session outlives what it was begun with.
         open::end_any::<OpenSession>(admin, &subject).await?;
         Ok(().into())
+    }
+}
+
+/// Takes one passkey of a person.
+pub struct DeletePasskey;
+
+impl Operation for DeletePasskey {
+    type Path = (SubjectId, CredentialId);
+    type Query = NoQuery;
+    type Body = ();
+    type Answer = ();
+
+    const ROUTE: Route = Route::delete(
+        "/subjects/{subject}/credentials/{credential}",
+        "delete_passkey",
+        "Take one passkey of a person, and end the sessions that were begun with it",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        let (subject, credential) = input.path;
+        find(admin, &subject).await?;
+        let passkeys = admin.gate().passkeys();
+        let found = passkeys.get(&credential).await?;
+        let is_of_subject = found.is_some_and(|passkey| passkey.subject == subject);
+        let deleted = match is_of_subject {
+            true => passkeys.delete(&credential, admin.actor()).await,
+            false => Err(StoreError::Missing("passkey")),
+        };
+        match deleted {
+            Ok(()) => Ok(().into()),
+            Err(StoreError::Missing(_)) => {
+                Err(Error::NotFound(Named::Passkey(subject, credential)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -32,7 +32,7 @@ pub struct InvitationBody {
     /// How long the link works, in seconds: 3 days if absent, 30 at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<u64>,
-    /// Ends the person's sessions and earlier password when the invitation is accepted.
+    /// Ends the person's sessions, passkeys and earlier password when the invitation is accepted.
     pub recover: bool,
 }
 

@@ -83,3 +83,43 @@ async fn m012_a_password_that_is_set_while_a_first_role_is_decided_ends_too() {
         assert!(!has_password(&store, who).await, "{who}");
     }
 }
+
+#[tokio::test]
+async fn m012_a_first_role_ends_the_passkeys_in_the_same_commit() {
+    let store = world().await;
+    let made = [("bob", "one"), ("bob", "two"), ("carol", "of carol")];
+    let made = made.map(|(who, id)| Change::Create(passkey(who, id)).into());
+    store.apply_all(made.into(), &by()).await.expect("made");
+    let left = async || {
+        let left = store.passkeys().all().await.expect("a list");
+        let ids = left.iter().map(|passkey| passkey.credential.clone());
+        ids.collect::<Vec<_>>()
+    };
+    let gate = gate(&store, owner());
+    let operators = gate.operators();
+    let given = operators.create(operator("bob", Role::Reader), &by()).await;
+    given.expect("given");
+    assert_eq!(left().await, [credential("of carol")]);
+    // The control: another role, with the passkey that was made under the first.
+    let made = Change::Create(passkey("bob", "one")).into();
+    store.apply_all(vec![made], &by()).await.expect("made");
+    let raise = |operator: &Operator| Ok::<_, StoreError>(operator.with_role(Role::Editor));
+    let raised = operators.change(&subject_id("bob"), &by(), raise).await;
+    raised.expect("raised");
+    assert_eq!(left().await.len(), 2);
+}
+
+#[tokio::test]
+async fn m012_a_passkey_that_is_renamed_while_a_first_role_is_decided_ends_too() {
+    let store = world().await;
+    let made = Change::Create(passkey("bob", "one")).into();
+    store.apply_all(vec![made], &by()).await.expect("made");
+    let renamed = replace(&store, credential("one"), |it: &mut Passkey| {
+        it.name = DisplayName::parse("phone").expect("a name");
+    });
+    let gate = Gate::new(overtaken(&store, renamed.await), owner());
+    let operators = gate.operators();
+    let given = operators.create(operator("bob", Role::Reader), &by()).await;
+    given.expect("it is decided anew");
+    assert!(store.passkeys().all().await.expect("a list").is_empty());
+}
