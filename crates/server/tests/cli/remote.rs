@@ -81,6 +81,12 @@ const COMMANDS: &[&str] = &[
     "subject invite alice --json --recover --lifetime 1h",
     "subject invite alice --lifetime 31d",
     "subject invite nobody",
+    "subject credentials alice",
+    "subject credentials alice --json",
+    "subject credentials nobody",
+    "subject remove-credentials alice",
+    "subject remove-credentials alice --passkey AAAA",
+    "subject remove-credentials nobody --json",
     // Permissions.
     "permission create a alice --scope read --lifetime 90d",
     "permission create a alice",

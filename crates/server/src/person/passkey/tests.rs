@@ -621,6 +621,17 @@ fn ca40_whatever_is_wrong_is_told_in_one_text_at_sign_in() {
 }
 
 #[test]
+fn c092_whose_a_passkey_is_already_is_told_to_nobody() {
+    let text = |error: PasskeyError| error.at_change().public_text().to_owned();
+    let failed = text(PasskeyError::Ceremony(WebauthnError::Challenge));
+    assert_eq!(text(PasskeyError::Taken), failed);
+    assert_eq!(text(PasskeyError::Unknown), failed);
+    // The controls: what the person can do something about.
+    assert!(text(PasskeyError::TooMany).contains("remove one first"));
+    assert!(text(PasskeyError::LastWay).contains("add another one first"));
+}
+
+#[test]
 fn dc8_where_the_host_is_an_address_there_are_no_passkeys() {
     let at = |issuer| {
         let store = Arc::new(MemoryStore::new());
