@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use askama::Template;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, Operator, Passkey, Password, PasswordDigest, Permission, Resource as _, ScopeText},
+    registry::{
+        Actor, Operator, Passkey, Password, PasswordDigest, Permission, Resource as _, ScopeText,
+    },
     server::{
         Body, Context, Refusal, Request, SealKind,
         authorization::{self, SignedIn},
