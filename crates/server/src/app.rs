@@ -15,10 +15,10 @@ use grantor::{
 use crate::{
     admin,
     backend::Backend,
-    config::{Config, OutgoingConfig, PersonConfig},
+    config::{Config, OutgoingConfig, PersonConfig, Way},
     metrics::Metrics,
     pages::{self, Desk, Registries, Site},
-    person::{Passwords, Proofs, SessionKind, Sessions},
+    person::{Passkeys, Passwords, Proofs, SessionKind, Sessions},
     throttle::{FailureThrottle, Thinned},
 };
 
@@ -124,17 +124,29 @@ pub fn outgoing(config: &OutgoingConfig) -> Outgoing {
 
 /// Where people sign in, and are asked.
 fn desk(config: &Config, person: &PersonConfig, store: &Backend, passwords: Passwords) -> Desk {
+    let by_passkey = person.sign_in.contains(&Way::Passkey);
+    let base = console_desk(config, store, passwords);
+    let site = Site::of(&config.issuer);
     Desk {
         kind: SessionKind::Person,
-        site: Site::of(&config.issuer),
+        has_passwords: person.sign_in.contains(&Way::Password),
+        passkeys: by_passkey
+            .then(|| passkeys(config, &site, &base.registry))
+            .flatten(),
+        site,
         sessions: Sessions::new(
             SessionKind::Person,
             person.session_idle,
             person.session_life,
             proofs(store),
         ),
-        ..console_desk(config, store, passwords)
+        ..base
     }
+}
+
+/// The passkeys of pages at this site.
+fn passkeys(config: &Config, site: &Site, registry: &Registries) -> Option<Passkeys> {
+    Passkeys::at(&config.issuer, site.origin(), registry.clone())
 }
 
 /// What sessions are held against.
@@ -155,20 +167,24 @@ const CONSOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 pub fn console_desk(config: &Config, store: &Backend, passwords: Passwords) -> Desk {
     let admin = config.admin.as_ref();
     let (kind, proofs) = (SessionKind::Console, proofs(store));
+    let site = Site::of_console(&config.issuer, admin.and_then(|admin| admin.url.as_deref()));
+    let registry = Registries {
+        operators: store.operators.clone(),
+        passwords: store.passwords.clone(),
+        passkeys: store.passkeys.clone(),
+        batch: store.batch.clone(),
+        permissions: store.permissions.clone(),
+        of_subjects: store.subject_permissions.clone(),
+        scope_texts: store.scope_texts.clone(),
+    };
     Desk {
         kind,
-        site: Site::of_console(&config.issuer, admin.and_then(|admin| admin.url.as_deref())),
+        has_passwords: true,
+        passkeys: passkeys(config, &site, &registry),
+        site,
         sessions: Sessions::new(kind, CONSOLE_IDLE, CONSOLE_LIFE, proofs),
         passwords,
-        registry: Registries {
-            operators: store.operators.clone(),
-            passwords: store.passwords.clone(),
-            passkeys: store.passkeys.clone(),
-            batch: store.batch.clone(),
-            permissions: store.permissions.clone(),
-            of_subjects: store.subject_permissions.clone(),
-            scope_texts: store.scope_texts.clone(),
-        },
+        registry,
         decisions: store.decisions.clone(),
         token_lifetime: config.token.lifetime,
     }

@@ -28,8 +28,11 @@ use grantor_stores::sqlite::{ChangeRetention, Retention};
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::{
-    admin::AdminConfig, environment::Environment, last_start::LastStart, outgoing::OutgoingConfig,
-    person::PersonConfig,
+    admin::AdminConfig,
+    environment::Environment,
+    last_start::LastStart,
+    outgoing::OutgoingConfig,
+    person::{PersonConfig, Way},
 };
 use self::{
     environment::{EnvironmentError, Laid},

@@ -26,7 +26,7 @@ use super::{
     html::{self, Frame},
     look::Choice,
 };
-use crate::person::{Busy, Passwords, Proof, Session, SessionKind, Sessions};
+use crate::person::{Busy, Passkeys, Passwords, Proof, Session, SessionKind, Sessions};
 
 /// How long a page may be open before its form is sent.
 const PAGE_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -42,6 +42,10 @@ pub struct Desk {
     pub site: Site,
     pub sessions: Sessions,
     pub passwords: Passwords,
+    /// Whether people sign in by a password here.
+    pub has_passwords: bool,
+    /// Passkeys, if people sign in by them, and browsers can (DC8).
+    pub passkeys: Option<Passkeys>,
     pub registry: Registries,
     pub decisions: Arc<dyn DecisionStore>,
     /// How long access tokens live: what was given out works that long at most.
@@ -94,6 +98,22 @@ impl Desk {
         match self.kind {
             SessionKind::Person => INVITATION,
             SessionKind::Console => INVITATION_TO_CONSOLE,
+        }
+    }
+
+    /// Where what a passkey proved is taken.
+    pub fn passkey_sign_in(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "signin/passkey",
+            SessionKind::Console => "console/signin/passkey",
+        }
+    }
+
+    /// Where a browser asks what a passkey is to sign.
+    pub fn passkey_options(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "signin/passkey/options",
+            SessionKind::Console => "console/signin/passkey/options",
         }
     }
 

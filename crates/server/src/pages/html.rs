@@ -88,13 +88,19 @@ impl Frame {
 /// A page. It says 200 until [`Answer::refusing`] says something else.
 pub fn page(template: &impl Template) -> Response<Body> {
     let html = template.render().expect("a template of text renders");
-    let mut response = Response::new(Body::from(html));
-    let headers = response.headers_mut();
-    guard(headers);
-    headers.insert(
+    let mut response = page_of(Body::from(html));
+    response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
+    response
+}
+
+/// An answer of this body, under the headers of a page, which no cache keeps.
+pub fn page_of(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    guard(headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -24,6 +24,7 @@ mod look;
 mod markup;
 mod me;
 mod open;
+mod passkey;
 mod refusal;
 mod sign_in;
 mod sign_out;
@@ -69,6 +70,8 @@ pub fn add_console(builder: Builder, desk: Arc<Desk>) -> Builder {
     .into_iter()
     .fold(builder, Builder::keep_header)
     .endpoint(sign_in::SignInPage(desk.clone()))
+    .endpoint(passkey::PasskeySignIn(sign_in::SignInPage(desk.clone())))
+    .endpoint(passkey::OptionsEndpoint(desk.clone()))
     .endpoint(open::OpenPage(desk.clone()))
     .endpoint(invitation::InvitationPage(desk.clone()))
     .endpoint(sign_out::SignOutPage(desk))
@@ -86,6 +89,8 @@ pub fn add(builder: Builder, desk: Desk) -> Builder {
     builder
         .code_grant(people)
         .endpoint(sign_in::SignInPage(desk.clone()))
+        .endpoint(passkey::PasskeySignIn(sign_in::SignInPage(desk.clone())))
+        .endpoint(passkey::OptionsEndpoint(desk.clone()))
         .endpoint(consent::HandOverPage(desk.clone()))
         .endpoint(invitation::InvitationPage(desk.clone()))
         .endpoint(me::OwnPage(desk.clone()))

@@ -43,6 +43,9 @@ struct View<'a> {
     username: &'a str,
     /// Who has to prove anew that it is them.
     anew: Option<&'a str>,
+    /// Where a passkey is sent, and where the browser asks what to sign; `None` where there are none.
+    passkey: Option<[String; 2]>,
+    has_password: bool,
     /// What waits, as it came.
     waiting: Option<&'a str>,
     client: Option<String>,
@@ -81,6 +84,21 @@ impl SignIn for AtTheDesk {
     }
 }
 
+/// A form of signing in.
+pub struct Asked {
+    /// The browser that sent it.
+    pub visitor: Visitor,
+    purpose: Purpose,
+}
+
+/// Somebody who proved who they are.
+pub struct Proven {
+    pub subject: Subject,
+    pub by: Proof,
+    /// In a word, as the authorization line knows it.
+    pub method: &'static str,
+}
+
 /// What a sign-in leads to.
 enum Purpose {
     /// On with the request of a client.
@@ -102,6 +120,15 @@ impl Purpose {
 }
 
 impl SignInPage {
+    /// Where a passkey is sent, and where the browser asks what to sign.
+    fn passkey(&self) -> Option<[String; 2]> {
+        let desk = &self.0;
+        let paths = [desk.passkey_sign_in(), desk.passkey_options()];
+        desk.passkeys
+            .as_ref()
+            .map(|_| paths.map(|path| desk.site.path(path)))
+    }
+
     /// What the ticket of a client's request stands for, if this browser got it; else what waits.
     async fn purpose(
         &self,
@@ -160,6 +187,8 @@ impl SignInPage {
         let frame = desk.frame(request, desk.sign_in());
         let view = View {
             words: frame.words(),
+            passkey: self.passkey(),
+            has_password: desk.has_passwords,
             ticket: &ticket,
             username: anew.map_or(hint, |subject| subject.id.as_str()),
             anew: anew.map(|subject| subject.id.as_str()),
@@ -184,10 +213,33 @@ impl SignInPage {
         request: &Request,
         decision: &mut Decision,
     ) -> Result<Answer, Refusal> {
+        let asked = self.asked(context, request, decision).await?;
+        let name = request.parameter("username").unwrap_or_default();
+        let password = request.parameter("password").unwrap_or_default();
+        let (subject, known) = self.authenticate(context, name, password).await?;
+        if let Some(person) = asked.purpose.anew(&asked.visitor)
+            && person.id != subject.id
+        {
+            return Err(wrong("the person who is signed in is somebody else"));
+        }
+        let proven = Proven {
+            subject,
+            by: Proof::password(known),
+            method: "password",
+        };
+        self.let_in(context, request, asked, proven, decision).await
+    }
+
+    /// What a form asks for, if it came from a page of this desk.
+    pub async fn asked(
+        &self,
+        context: &Context,
+        request: &Request,
+        decision: &mut Decision,
+    ) -> Result<Asked, Refusal> {
         let desk = &self.0;
         let visitor = desk.visitor(context, request.headers()).await?;
         desk.check_origin(request.headers())?;
-        let secret = visitor.secret.as_ref();
         let (ticket, waiting) = (request.required("t")?, request.parameter(TO));
         let of_client = desk
             .check_ticket(context, Some(ticket), ACTION, &visitor)
@@ -198,33 +250,41 @@ impl SignInPage {
         }
         let purpose = self.purpose(context, &visitor, of_client, waiting, decision);
         let purpose = purpose.await?;
-        let name = request.parameter("username").unwrap_or_default();
-        let password = request.parameter("password").unwrap_or_default();
-        let (subject, known) = self.authenticate(context, name, password).await?;
-        if let Some(person) = purpose.anew(&visitor)
-            && person.id != subject.id
-        {
-            return Err(wrong("the person who is signed in is somebody else"));
-        }
+        Ok(Asked { visitor, purpose })
+    }
+
+    /// Begins a session of somebody who proved who they are, and goes on to what was asked for.
+    pub async fn let_in(
+        &self,
+        context: &Context,
+        request: &Request,
+        asked: Asked,
+        proven: Proven,
+        decision: &mut Decision,
+    ) -> Result<Answer, Refusal> {
+        let desk = &self.0;
+        let Proven {
+            subject,
+            by,
+            method,
+        } = proven;
         self.check_role(&subject).await?;
         decision.is_by(&subject.id);
-        let proof = Proof::password(known);
-        let fresh = desk.sessions.begin(context, secret, &subject, proof);
-        let fresh = fresh.await?;
-        // Nothing is handed over by a password that was changed meanwhile.
-        let now = desk.registry.passwords.get(&subject.id).await?;
-        if now.is_none_or(|now| now.revision != known) {
+        let before = asked.visitor.secret.as_ref();
+        let fresh = desk.sessions.begin(context, before, &subject, by).await?;
+        // Nothing is handed over by what was changed meanwhile.
+        if desk.sessions.find(context, &fresh).await?.is_none() {
             desk.sessions.sign_out(context, &fresh).await?;
-            return Err(wrong("the password was changed meanwhile"));
+            return Err(wrong("what it was proven by was changed meanwhile"));
         }
-        let answer = match purpose {
+        let answer = match asked.purpose {
             Purpose::Page(Some(waiting)) => {
                 Answer::new(html::see_other(&waiting.location(context, &fresh)))
             }
             Purpose::Page(None) => Answer::new(html::see_other(&desk.site.path(desk.home()))),
             Purpose::Request(wanted) => {
                 let signed_in = SignedIn::new(subject.id, context.now(), fresh.expose());
-                let signed_in = signed_in.by("password");
+                let signed_in = signed_in.by(method);
                 match advance(context, *wanted, Some(&signed_in), decision).await {
                     Ok(step) => step.answer(context, request).await?,
                     Err(refusal) => {
@@ -334,24 +394,42 @@ impl Endpoint for SignInPage {
         refusal: &Refusal,
         decision: &Decision,
     ) -> Answer {
-        if *refusal.rule() != Rule::Password {
+        self.again(context, request, refusal, decision)
+    }
+}
+
+impl SignInPage {
+    /// The form again, with the name that was typed and what is wrong.
+    pub fn again(
+        &self,
+        context: &Context,
+        request: &Request,
+        refusal: &Refusal,
+        decision: &Decision,
+    ) -> Answer {
+        if !matches!(refusal.rule(), Rule::Password | Rule::Passkey) {
             return refused(&self.0, request, refusal, decision);
         }
+        let desk = &self.0;
         let waiting = request.parameter(TO);
-        let secret = BrowserSecret::sent(&self.0.site, request.headers());
+        let secret = BrowserSecret::sent(&desk.site, request.headers());
         let is_anew = secret
             .zip(waiting)
             .and_then(|(secret, text)| Waiting::open(context, &secret, text))
             .is_some_and(|waiting| waiting.is_anew());
         let username = request.parameter("username").unwrap_or_default();
-        let frame = self.0.frame(request, self.0.sign_in());
-        let fault = match refusal.blame() {
-            Blame::FailedProof => frame.words().wrong_sign_in(),
+        let frame = desk.frame(request, desk.sign_in());
+        let words = frame.words();
+        let fault = match (refusal.rule(), refusal.blame()) {
+            (Rule::Passkey, Blame::FailedProof) => words.wrong_passkey(),
+            (_, Blame::FailedProof) => words.wrong_sign_in(),
             _ => refusal.public_text(),
         };
         let view = View {
-            words: frame.words(),
-            no_way_in: self.no_way_in(frame.words()),
+            words,
+            no_way_in: self.no_way_in(words),
+            passkey: self.passkey(),
+            has_password: desk.has_passwords,
             frame,
             ticket: request.parameter("t").unwrap_or_default(),
             username,

@@ -75,6 +75,12 @@ words! {
     gets_nothing_more(until: &str): "From now on it gets nothing more for you. What it has already works until {until} at most.", "Dès maintenant, il n'obtient plus rien pour vous. Ce qu'il a déjà fonctionne jusqu'au {until} au plus.";
     operator_goes_on: "What the operator of this server set up for it goes on: ask there to end it.", "Ce que l'exploitant de ce serveur a mis en place pour lui continue : adressez-vous à lui pour y mettre fin.";
     keep_it: "Keep it", "Conserver";
+    wrong_passkey: "The passkey was not accepted, or this account cannot sign in.", "La clé d'accès n'a pas été acceptée, ou ce compte ne peut pas se connecter.";
+    sign_in_by_passkey: "Sign in with a passkey", "Se connecter avec une clé d'accès";
+    confirm_by_passkey: "Confirm with a passkey", "Confirmer avec une clé d'accès";
+    passkey_failed: "The passkey did not answer. Try again, or use another way.", "La clé d'accès n'a pas répondu. Réessayez, ou utilisez un autre moyen.";
+    no_passkeys_here: "This browser knows no passkeys.", "Ce navigateur ne connaît pas les clés d'accès.";
+    or_by_password: "Or with a password", "Ou avec un mot de passe";
     wrong_sign_in: "Name or password is wrong, or this account cannot sign in.", "Le nom ou le mot de passe est incorrect, ou ce compte ne peut pas se connecter.";
     wait_heading: "Wait a little", "Attendez un peu";
     wait(seconds: u64): "Too many wrong tries from here. Go on in {seconds} seconds, or use a passkey.", "Trop d'essais incorrects depuis cet endroit. Reprenez dans {seconds} secondes, ou utilisez une clé d'accès.";

@@ -1,9 +1,5 @@
 //! Passkeys at pages: what browsers are asked for, and what is made of their answers (C090 to
 //! C093). The rules of the ceremonies are the library's, [`grantor::webauthn`].
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "pages that make and take passkeys come next")
-)]
 
 mod challenge;
 mod error;
