@@ -47,6 +47,8 @@ pub struct ChangePage {
     pub count: usize,
     /// The place behind all that was looked at.
     pub next: Cursor,
+    /// The place before the first of them, if there are any.
+    pub previous: Option<Cursor>,
 }
 
 /// The record of changes.
@@ -77,6 +79,7 @@ impl<'a> Changes<'a> {
             changes: page.entries.iter().filter_map(readable).collect(),
             count: page.entries.len(),
             next: page.next,
+            previous: page.previous,
         })
     }
 

@@ -10,7 +10,10 @@ use crate::{
     clock::UnixTime,
     registry::{AudiencePolicy, Client},
     server::{Decision, Outcome},
-    storage::{Cursor, DecisionFilter, DecisionStore, Entry, Registry, Start},
+    storage::{
+        Cursor, DecisionFilter, DecisionStore, Entry, GROUPED, LOOKED_THROUGH, RefusalGroup,
+        Registry, Start,
+    },
     types::{ClientId, Issuer, Rule, Shown},
 };
 
@@ -43,6 +46,8 @@ pub struct DecisionPage {
     pub count: usize,
     /// The place behind all that was looked at.
     pub next: Cursor,
+    /// The place before the first of them, if there are any.
+    pub previous: Option<Cursor>,
 }
 
 /// Which audiences a client was seen to send for its authentication.
@@ -67,6 +72,70 @@ pub struct AudienceUse {
     pub last_seen: Option<UnixTime>,
 }
 
+/// Refusals by rule and party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GroupsDocument {
+    /// The groups, the largest first.
+    pub groups: Vec<GroupDocument>,
+    /// How many groups there are, with those that are not here.
+    pub all: u64,
+    /// How many refusals there are in all groups.
+    pub refused: u64,
+    /// How many refusals are looked at, the newest: if there are as many, there may be others.
+    pub most: u32,
+    /// How many of the newest decisions were looked through.
+    pub looked_through: u32,
+}
+
+/// Refusals for the same rule and of the same party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GroupDocument {
+    /// The broken rule.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub rule: Rule,
+    /// The client, else the claimed issuer or client; null where none was named.
+    pub party: Option<String>,
+    /// How many there are.
+    pub count: u64,
+    /// When the first was (RFC 3339).
+    #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub first: UnixTime,
+    /// When the last was (RFC 3339).
+    #[serde(serialize_with = "time::serialize", deserialize_with = "time::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub last: UnixTime,
+    /// The id of the newest decision.
+    pub newest: String,
+}
+
+impl GroupDocument {
+    fn of(group: RefusalGroup) -> Self {
+        let RefusalGroup {
+            rule,
+            party,
+            count,
+            first,
+            last,
+            newest,
+        } = group;
+        Self {
+            rule,
+            party,
+            count,
+            first,
+            last,
+            newest,
+        }
+    }
+}
+
 /// The record of decisions.
 #[derive(Clone, Copy)]
 pub struct Decisions<'a> {
@@ -74,6 +143,9 @@ pub struct Decisions<'a> {
 }
 
 impl<'a> Decisions<'a> {
+    /// Most groups that are told at once.
+    pub const MOST_GROUPS: u32 = 50;
+
     /// That of this store.
     pub fn new(store: &'a dyn DecisionStore) -> Self {
         Self { store }
@@ -94,6 +166,24 @@ impl<'a> Decisions<'a> {
             decisions: page.entries.iter().filter_map(readable).collect(),
             count: page.entries.len(),
             next: page.next,
+            previous: page.previous,
+        })
+    }
+
+    /// The refusals that pass the filter, by rule and party, at most [`Decisions::MOST_GROUPS`]
+    /// groups: the newest [`GROUPED`] of them, among the newest [`LOOKED_THROUGH`] decisions, so that
+    /// it never takes long.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn groups(&self, filter: &DecisionFilter) -> Result<GroupsDocument, Error> {
+        let found = self.store.groups(filter, Self::MOST_GROUPS).await?;
+        Ok(GroupsDocument {
+            groups: found.groups.into_iter().map(GroupDocument::of).collect(),
+            all: found.all,
+            refused: found.refused,
+            most: GROUPED,
+            looked_through: LOOKED_THROUGH,
         })
     }
 

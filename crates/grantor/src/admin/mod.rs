@@ -44,7 +44,9 @@ pub use clients::{
     ClientDocument, Clients, KeyEntry, NewClient, NewKeys, NewKeysDocument, NewSecret,
     NewSecretDocument, Prepared, PublicJwk, PublicJwks, SecretEntry, Warning,
 };
-pub use decisions::{AudienceUse, DecisionDocument, DecisionPage, Decisions};
+pub use decisions::{
+    AudienceUse, DecisionDocument, DecisionPage, Decisions, GroupDocument, GroupsDocument,
+};
 pub use difference::{Difference, Updated};
 pub use document::{Document, Patch, problem, time_text};
 pub use effective::{Effective, EffectiveDocument, GrantDocument};

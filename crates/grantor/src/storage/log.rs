@@ -48,6 +48,8 @@ pub enum Start {
     Oldest,
     /// Behind this place.
     After(Cursor),
+    /// So that the page ends at this place, as [`LogPage::previous`] is one: with the newest before it.
+    Before(Cursor),
     /// So that this many are left, of those that pass the filter. With 0 the page is empty, and what
     /// is recorded from then on is behind its [`LogPage::next`].
     Last(u32),
@@ -60,6 +62,8 @@ pub struct LogPage {
     pub entries: Vec<Entry>,
     /// The place behind all that was looked at.
     pub next: Cursor,
+    /// The place before the first of the records, if there are any.
+    pub previous: Option<Cursor>,
 }
 
 /// A stored record.
@@ -81,6 +85,51 @@ pub trait DecisionStore: DecisionLog + Log<Decision> {
     /// How many decisions were lost since the start: too many were waiting, or they could not be
     /// written.
     fn dropped(&self) -> u64;
+
+    /// The newest [`GROUPED`] refusals that pass the filter, among the newest [`LOOKED_THROUGH`]
+    /// decisions, by rule and party: at most `limit` groups, the largest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn groups(
+        &self,
+        filter: &DecisionFilter,
+        limit: u32,
+    ) -> Result<RefusalGroups, StoreError>;
+}
+
+/// Most decisions that are looked through for groups of refusals: so there is an end to it.
+pub const LOOKED_THROUGH: u32 = 100_000;
+/// Most refusals that are grouped.
+pub const GROUPED: u32 = 20_000;
+
+/// Refusals by rule and party.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusalGroups {
+    /// The largest first; of equal ones that of the newest refusal.
+    pub groups: Vec<RefusalGroup>,
+    /// How many groups there are, with those left out.
+    pub all: u64,
+    /// How many refusals there are in all of them.
+    pub refused: u64,
+}
+
+/// Refusals for the same rule and of the same party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalGroup {
+    /// The broken rule.
+    pub rule: Rule,
+    /// The party, if one was named ([`DecisionIndex::party`]).
+    pub party: Option<String>,
+    /// How many there are: not 0.
+    pub count: u64,
+    /// When the first was.
+    pub first: UnixTime,
+    /// When the last was.
+    pub last: UnixTime,
+    /// The id of the newest decision.
+    pub newest: String,
 }
 
 impl Logged for Decision {

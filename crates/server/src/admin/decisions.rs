@@ -1,7 +1,7 @@
 //! Operations of decisions: why requests were granted or refused.
 
 use grantor::{
-    admin::{DecisionDocument, Error},
+    admin::{DecisionDocument, Error, GroupsDocument},
     assertion::Usage,
     server::{Decision, Outcome},
     storage::DecisionFilter,
@@ -11,7 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Administration, Answered, Input, NoQuery, Operation, Recorded, Route, advice::Refused, records,
+    Administration, Answered, Input, NoQuery, Operation, Recorded, Route,
+    advice::Refused,
+    records,
+    remedy::{Remedy, Whose},
 };
 
 /// Lists decisions.
@@ -38,7 +41,30 @@ impl Operation for ListDecisions {
         let page = admin.decisions();
         let page = page.page(&query, start, portion.limit).await?;
         let items = page.decisions.into_iter().map(Kept).collect();
-        Ok(Recorded::new(items, page.count, &page.next).into())
+        Ok(Recorded::new(items, page.count, page.previous.as_ref(), &page.next).into())
+    }
+}
+
+/// Groups refusals.
+pub struct GroupDecisions;
+
+impl Operation for GroupDecisions {
+    type Path = ();
+    type Query = DecisionFilter;
+    type Body = ();
+    type Answer = GroupsDocument;
+
+    const ROUTE: Route = Route::get(
+        "/decisions/groups",
+        "group_decisions",
+        "Count the newest refusals by rule and party, the largest groups first",
+    );
+
+    async fn run(
+        admin: &Administration,
+        input: Input<Self>,
+    ) -> Result<Answered<Self::Answer>, Error> {
+        Ok(admin.decisions().groups(&input.query).await?.into())
     }
 }
 
@@ -60,8 +86,11 @@ pub struct ExplainedDecision {
     /// The decision.
     #[serde(flatten)]
     pub document: DecisionDocument,
-    /// What to do about a refusal, where that depends on the issuer of its JWT, or on a trust.
+    /// What to do about a refusal; null of the rule of an extension.
     pub advice: Option<String>,
+    /// Who has to do it.
+    #[serde(default)]
+    pub whose: Option<Whose>,
 }
 
 impl Operation for ShowDecision {
@@ -80,10 +109,19 @@ impl Operation for ShowDecision {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        let found = admin.decisions().get(&input.path, &admin.clients()).await?;
-        let advice = advice(admin, &found.decision).await?;
-        let document = found;
-        Ok(ExplainedDecision { document, advice }.into())
+        let document = admin.decisions().get(&input.path, &admin.clients()).await?;
+        let own = advice(admin, &document.decision).await?;
+        let remedy = match &document.decision.outcome {
+            Outcome::Refused { rule, .. } => Remedy::of(rule),
+            Outcome::Granted | Outcome::Undecided => None,
+        };
+        let of_rule = || remedy.map(|remedy| remedy.advice.english.to_owned());
+        Ok(ExplainedDecision {
+            document,
+            advice: own.or_else(of_rule),
+            whose: remedy.map(|remedy| remedy.whose),
+        }
+        .into())
     }
 }
 

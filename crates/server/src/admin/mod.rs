@@ -28,6 +28,7 @@ pub mod permissions;
 pub mod plan;
 mod problem;
 pub mod records;
+pub mod remedy;
 mod remote;
 mod router;
 pub mod scopes;
@@ -236,6 +237,7 @@ fn operations() -> Vec<Box<dyn Handler>> {
         signing_keys::RotateSigningKey,
         signing_keys::RevokeSigningKey,
         decisions::ListDecisions,
+        decisions::GroupDecisions,
         decisions::ShowDecision,
         changes::ListChanges,
         changes::ShowChange,

@@ -92,8 +92,10 @@ pub struct Portion {
     pub after: Option<String>,
     /// At most so many.
     pub limit: u32,
-    /// Of records: so that this many are left, where it is behind no cursor.
+    /// Of records: so that this many are left, where it is behind no cursor and before none.
     pub last: Option<u32>,
+    /// Of records: before this cursor, where it is behind none.
+    pub before: Option<String>,
 }
 
 impl Portion {
@@ -109,6 +111,7 @@ impl Default for Portion {
             after: None,
             limit: Self::USUAL,
             last: None,
+            before: None,
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct Query<Q> {
 const AFTER: &str = "after";
 const LIMIT: &str = "limit";
 const LAST: &str = "last";
+const BEFORE: &str = "before";
 const OVERRIDE: &str = "override";
 
 impl<Q: Parameters> Query<Q> {
@@ -57,6 +58,7 @@ impl<Q: Parameters> Query<Q> {
             match &*name {
                 AFTER if route.is_list => portion.after = Some(value.into_owned()),
                 LAST if route.is_record => portion.last = Some(last(&value)?),
+                BEFORE if route.is_record => portion.before = Some(value.into_owned()),
                 LIMIT if route.is_list => portion.limit = limit(&value)?,
                 OVERRIDE if route.is_change => overrides = truth(&value)?,
                 _ => {
@@ -79,13 +81,22 @@ impl<Q: Parameters> Query<Q> {
 pub fn written(parameters: &impl Parameters, portion: Option<&Portion>, overrides: bool) -> String {
     let own = serde_html_form::to_string(parameters).expect("parameters are pairs of texts");
     let mut query = form_urlencoded::Serializer::new(own);
-    if let Some(Portion { after, limit, last }) = portion {
+    if let Some(Portion {
+        after,
+        limit,
+        last,
+        before,
+    }) = portion
+    {
         query.append_pair(LIMIT, &limit.to_string());
         if let Some(after) = after {
             query.append_pair(AFTER, after);
         }
         if let Some(last) = last {
             query.append_pair(LAST, &last.to_string());
+        }
+        if let Some(before) = before {
+            query.append_pair(BEFORE, before);
         }
     }
     if overrides {
@@ -142,7 +153,7 @@ mod tests {
         let portion = Portion {
             after: Some("x+y".to_owned()),
             limit: 7,
-            last: None,
+            ..Portion::default()
         };
         let text = written(&wanted, Some(&portion), false);
         let read = Query::<Wanted>::read(&text, LIST).expect("readable");
@@ -164,6 +175,7 @@ mod tests {
             "colour=red",
             "override=true",
             "last=5",
+            "before=x",
         ] {
             let problem = Query::<Wanted>::read(wrong, LIST).expect_err(wrong);
             assert_eq!(problem.slug, Slug::Malformed, "{wrong}");

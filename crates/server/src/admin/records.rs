@@ -13,25 +13,31 @@ pub struct Recorded<T> {
     pub items: Vec<T>,
     /// The place behind all that was looked at: its `after` has what is recorded from then on.
     pub next: Option<String>,
+    /// The place before the first of these: its `before` has the older ones; null if there are none
+    /// here.
+    #[serde(default)]
+    pub previous: Option<String>,
     /// Whether anything was found: if not, all that is recorded was read.
     pub more: bool,
 }
 
 impl<T> Recorded<T> {
-    /// These records, of so many, those that cannot be read among them.
-    pub fn new(items: Vec<T>, count: usize, next: &Cursor) -> Self {
+    /// These records, of so many, those that cannot be read among them, between these places.
+    pub fn new(items: Vec<T>, count: usize, previous: Option<&Cursor>, next: &Cursor) -> Self {
         Self {
             items,
             next: Some(next.to_string()),
+            previous: previous.map(ToString::to_string),
             more: count > 0,
         }
     }
 }
 
-/// Where a part begins: behind its cursor, else with so many of the last.
+/// Where a part begins: behind its cursor, or before it, else with so many of the last.
 pub fn start(portion: &Portion) -> Start {
-    match portion.cursor() {
-        Some(after) => Start::After(after),
-        None => Start::Last(portion.last.unwrap_or(portion.limit)),
+    match (portion.cursor(), &portion.before) {
+        (Some(after), _) => Start::After(after),
+        (None, Some(before)) => Start::Before(Cursor::from_text(before)),
+        (None, None) => Start::Last(portion.last.unwrap_or(portion.limit)),
     }
 }

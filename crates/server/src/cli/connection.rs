@@ -121,7 +121,7 @@ impl Connection {
                 portion: Portion {
                     after,
                     limit: Portion::MOST,
-                    last: None,
+                    ..Portion::default()
                 },
                 body: (),
             };

@@ -32,6 +32,7 @@ where
             after,
             limit: Portion::MOST,
             last,
+            before: None,
         };
         let input = Input {
             path: (),

@@ -34,6 +34,8 @@ use crate::{
 pub struct ListQuery {
     /// Behind this cursor.
     pub after: Option<String>,
+    /// Of records: before this cursor.
+    pub before: Option<String>,
     /// What it is ordered by, where that can be chosen.
     pub sort: Option<String>,
     /// In which form: `csv` or `json`; a page if absent.
@@ -45,6 +47,7 @@ impl ListQuery {
     pub fn portion(&self) -> Portion {
         Portion {
             after: self.after.clone(),
+            before: self.before.clone(),
             ..Portion::default()
         }
     }
@@ -72,6 +75,22 @@ impl Pager {
                 .then(|| address(&visit.here(), filter, &[])),
             csv: with("format", "csv"),
             json: with("format", "json"),
+        }
+    }
+}
+
+impl Pager {
+    /// Of records, the newest of which are on the first page.
+    pub fn of_records<T>(visit: &Visit, filter: &impl Serialize, found: &Recorded<T>) -> Self {
+        // Where there are fewer, there is nothing before.
+        let is_full = found.items.len() >= Portion::USUAL as usize;
+        let before = found.previous.as_deref().filter(|_| is_full);
+        let with = |cursor| address(&visit.here(), filter, &[("before", cursor)]);
+        let is_first = visit.list.before.is_none() && visit.list.after.is_none();
+        Self {
+            next: before.map(with),
+            first: (!is_first).then(|| address(&visit.here(), filter, &[])),
+            ..Self::of(visit, filter, None)
         }
     }
 }
@@ -220,6 +239,7 @@ where
                 after: self.after.clone(),
                 limit: Portion::MOST,
                 last: O::ROUTE.is_record.then_some(u32::MAX),
+                before: None,
             },
             body: (),
         }

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod clients;
 mod confirm;
+mod decisions;
 mod error;
 mod list;
 mod notice;
@@ -98,7 +99,8 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
     leaves![
         pages: account::AccountPage,
             clients::ListPage, clients::ClientPage,
-            scopes::ListPage, scopes::ScopePage;
+            scopes::ListPage, scopes::ScopePage,
+            decisions::ListPage, decisions::DecisionPage;
         forms: account::PasswordPage, account::EndOthersPage,
             clients::SwitchPage,
             scopes::NewPage, scopes::EditPage, scopes::DeletePage;

@@ -23,7 +23,7 @@ pub const REASON: &str = "reason";
 /// What the query of every page may say.
 const OF_PAGES: [&str; 5] = ["lang", "theme", "ui_locales", DONE, HELD];
 /// What the query of every list may say.
-const OF_LISTS: [&str; 3] = ["after", "sort", "format"];
+const OF_LISTS: [&str; 4] = ["after", "before", "sort", "format"];
 
 /// The fields of a form, or of a query.
 #[derive(Clone, Debug, Default)]

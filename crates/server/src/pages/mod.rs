@@ -23,6 +23,7 @@ mod language;
 mod look;
 mod markup;
 mod me;
+mod number;
 mod open;
 mod passkey;
 mod refusal;
@@ -46,6 +47,7 @@ pub use language::Language;
 pub use look::{Choice, Look};
 pub(crate) use markup::words;
 pub use markup::{Coded, Link, Markup, Named, Part, Visible, drawing, markup};
+pub use number::{count, writer};
 pub use site::Site;
 pub use waiting::{HELD, TO, Waiting};
 

@@ -2,5 +2,6 @@
 
 mod account;
 mod clients;
+mod decisions;
 mod link;
 mod session;

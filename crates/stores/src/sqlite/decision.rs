@@ -9,8 +9,8 @@ use grantor::{
     registry::PermissionNumbers,
     server::{Decision, DecisionLog},
     storage::{
-        DecisionFilter, DecisionIndex, DecisionStore, List, Log, LogPage, Logged as _, Start,
-        StoreError,
+        DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage, Logged as _,
+        RefusalGroup, RefusalGroups, Start, StoreError,
     },
     types::Rule,
 };
@@ -222,6 +222,60 @@ impl DecisionStore for SqliteStore {
     fn dropped(&self) -> u64 {
         self.0.writer.decisions_dropped()
     }
+
+    async fn groups(
+        &self,
+        filter: &DecisionFilter,
+        limit: u32,
+    ) -> Result<RefusalGroups, StoreError> {
+        let filter = filter.clone();
+        self.0
+            .lists
+            .read(move |connection| {
+                let times = [filter.since, filter.until].map(|at| at.map(UnixTime::millis));
+                Ok(groups(connection, &query(&filter, &times), limit)?)
+            })
+            .await
+    }
+}
+
+/// The refusals among the newest decisions, by rule and party.
+fn groups(
+    connection: &Connection,
+    query: &Query<'_>,
+    limit: u32,
+) -> rusqlite::Result<RefusalGroups> {
+    let (from, wanted, values) = query.conditions();
+    // All of it is read from the index; only of the groups that are told the newest is looked for.
+    // To sort takes longest: that is what the number of refusals is bounded for.
+    let select = format!(
+        "SELECT rule, party, count, first, last, (SELECT id FROM decision WHERE sequence = newest), groups, refused FROM (
+            SELECT *, count(*) OVER () AS groups, sum(count) OVER () AS refused FROM (
+                SELECT rule, party, count(*) AS count, min(at) AS first, max(at) AS last, max(sequence) AS newest FROM (
+                    SELECT rule, party, at, sequence FROM {from}
+                    WHERE {wanted} AND refused = 1 AND sequence > (SELECT coalesce(max(sequence), 0) FROM decision) - ?
+                    ORDER BY sequence DESC LIMIT ?
+                ) GROUP BY rule, party
+            ) ORDER BY count DESC, newest DESC LIMIT ?
+        )"
+    );
+    let values = [values, &[&LOOKED_THROUGH, &GROUPED, &limit]].concat();
+    let mut statement = connection.prepare_cached(&select)?;
+    let mut rows = statement.query(values.as_slice())?;
+    let mut found = RefusalGroups::default();
+    while let Some(row) = rows.next()? {
+        let number = |column| row.get(column).map(i64::unsigned_abs);
+        found.groups.push(RefusalGroup {
+            rule: Rule::named(row.get::<_, Option<String>>(0)?.unwrap_or_default()),
+            party: row.get(1)?,
+            count: number(2)?,
+            first: UnixTime::from_millis(row.get(3)?),
+            last: UnixTime::from_millis(row.get(4)?),
+            newest: row.get(5)?,
+        });
+        (found.all, found.refused) = (number(6)?, number(7)?);
+    }
+    Ok(found)
 }
 
 #[async_trait]

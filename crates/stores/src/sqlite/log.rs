@@ -46,23 +46,40 @@ impl<'f> Query<'f> {
         }
     }
 
+    /// The table with the index that is read, which of its rows, and the values in that.
+    pub(super) fn conditions(&self) -> (&str, &str, &[&'f dyn ToSql]) {
+        (self.from, &self.wanted, &self.values)
+    }
+
     pub(super) fn page(
         &self,
         connection: &Connection,
         start: &Start,
         limit: u32,
     ) -> Result<LogPage, Failure> {
-        let after = match start {
-            Start::Oldest => 0,
-            Start::After(cursor) => self.sequence(cursor)?,
-            Start::Last(count) => self.before(connection, *count)?,
+        let (after, until) = match start {
+            Start::Oldest => (0, i64::MAX),
+            Start::After(cursor) => (self.sequence(cursor)?, i64::MAX),
+            Start::Before(cursor) => {
+                let until = self.sequence(cursor)?;
+                (self.before(connection, until, limit)?, until)
+            }
+            Start::Last(count) => (self.before(connection, i64::MAX, *count)?, i64::MAX),
         };
-        let entries = self.select(connection, after, limit)?;
-        let next = match entries.last() {
-            Some(last) if entries.len() == limit as usize => last.cursor.clone(),
-            _ => self.cursor(self.newest(connection)?.max(after)),
+        let found = self.select(connection, [after, until], limit)?;
+        let next = match found.last() {
+            Some((last, _)) if found.len() == limit as usize => *last,
+            _ => self.newest(connection)?.max(after).min(until),
         };
-        Ok(LogPage { entries, next })
+        let entry = |(sequence, document)| Entry {
+            cursor: self.cursor(sequence),
+            document,
+        };
+        Ok(LogPage {
+            previous: found.first().map(|(first, _)| self.cursor(first - 1)),
+            next: self.cursor(next),
+            entries: found.into_iter().map(entry).collect(),
+        })
     }
 
     fn newest(&self, connection: &Connection) -> rusqlite::Result<i64> {
@@ -75,9 +92,9 @@ impl<'f> Query<'f> {
     fn select(
         &self,
         connection: &Connection,
-        after: i64,
+        [after, until]: [i64; 2],
         limit: u32,
-    ) -> rusqlite::Result<Vec<Entry>> {
+    ) -> rusqlite::Result<Vec<(i64, String)>> {
         let Self {
             from,
             document,
@@ -85,24 +102,20 @@ impl<'f> Query<'f> {
             values,
             ..
         } = self;
-        let entry = |row: &Row<'_>| {
-            Ok(Entry {
-                cursor: self.cursor(row.get(0)?),
-                document: row.get(1)?,
-            })
-        };
+        let found = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let query = format!(
-            "SELECT sequence, {document} FROM {from} WHERE {wanted} AND sequence > ? ORDER BY sequence LIMIT ?"
+            "SELECT sequence, {document} FROM {from} WHERE {wanted} AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
         );
-        let values = [values.as_slice(), &[&after, &limit]].concat();
+        let values = [values.as_slice(), &[&after, &until, &limit]].concat();
         connection
             .prepare_cached(&query)?
-            .query_map(values.as_slice(), entry)?
+            .query_map(values.as_slice(), found)?
             .collect()
     }
 
-    /// The number behind which the newest records are that pass the filter, at most `count` of them.
-    fn before(&self, connection: &Connection, count: u32) -> rusqlite::Result<i64> {
+    /// The number behind which the newest records up to `until` are that pass the filter, at most
+    /// `count` of them.
+    fn before(&self, connection: &Connection, until: i64, count: u32) -> rusqlite::Result<i64> {
         let Self {
             from,
             wanted,
@@ -110,9 +123,9 @@ impl<'f> Query<'f> {
             ..
         } = self;
         let query = format!(
-            "SELECT sequence FROM {from} WHERE {wanted} ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+            "SELECT sequence FROM {from} WHERE {wanted} AND sequence <= ? ORDER BY sequence DESC LIMIT 1 OFFSET ?"
         );
-        let values = [values.as_slice(), &[&count]].concat();
+        let values = [values.as_slice(), &[&until, &count]].concat();
         let found = connection
             .prepare_cached(&query)?
             .query_row(values.as_slice(), |row| row.get(0))

@@ -238,7 +238,7 @@ async fn no_more_octets_than_the_retention_are_kept_and_lists_are_read_in_pages(
         all[all.len() - 7..]
     );
     let (mut paged, mut start) = (Vec::new(), Start::Oldest);
-    while let LogPage { entries, next } = page(start, 10).await
+    while let LogPage { entries, next, .. } = page(start, 10).await
         && !entries.is_empty()
     {
         start = Start::After(next);

@@ -15,7 +15,10 @@ use grantor::{
         Resource, Subject, SubjectFilter,
     },
     server::Decision,
-    storage::{Change, List, Log, Logged, Page, Registries, Registry, Start},
+    storage::{
+        Change, DecisionFilter, DecisionStore as _, List, Log, Logged, Page, Registries, Registry,
+        Start,
+    },
     types::AuthMethod,
 };
 use grantor_stores::sqlite::SqliteStore;
@@ -455,6 +458,39 @@ async fn ma38_each_page_of_each_list_and_search_takes_less_than_50_ms() {
         .filter(|list| list.times.iter().any(|time| *time > MOST))
         .map(|list| &list.list)
         .collect();
+    assert!(slow.is_empty(), "more than {MOST:?}: {slow:?}");
+}
+
+/// MA38, MA41: refusals of few parties, of many, and of as many as there are refusals.
+#[tokio::test]
+#[ignore = "a measurement: .ci/nightly, on a quiet machine"]
+async fn ma38_refusals_are_grouped_in_less_than_50_ms() {
+    let mut slow = Vec::new();
+    for parties in [0, 20, 5_000, 100_000] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        drop(open(directory.path()));
+        let connection = Connection::open(directory.path().join("grantor.db"));
+        let connection = connection.expect("a connection");
+        fill(&connection, "decision", 100_000, DECISIONS);
+        let refuse = "UPDATE decision SET refused = 1, rule = iif(sequence % 3 = 0, 'exp', 'aud'), party = 'client-' || (sequence % ?1)";
+        if parties > 0 {
+            connection.execute(refuse, [parties]).expect("refused");
+        }
+        let store = open(directory.path());
+        for asked in [
+            json!({}),
+            json!({"since": time(1)}),
+            json!({"client": "client-0000012"}),
+        ] {
+            let filter: DecisionFilter = of(asked.clone());
+            let (found, time) = median(async || store.groups(&filter, 50).await).await;
+            let found = found.expect("groups");
+            println!("{parties} parties, {asked}: {} groups in {time:?}", found.all);
+            if time > MOST {
+                slow.push((parties, asked));
+            }
+        }
+    }
     assert!(slow.is_empty(), "more than {MOST:?}: {slow:?}");
 }
 

@@ -9,7 +9,8 @@ use crate::{
     clock::{UnixTime, time_text},
     server::{Decision, Outcome, Request},
     storage::{
-        Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, LogPage, Start, StoreError,
+        Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, LogPage, RefusalGroup,
+        RefusalGroups, Start, StoreError,
     },
     types::{ErrorCode, Name, Rule},
 };
@@ -27,6 +28,8 @@ macro_rules! log_suite {
             decisions_are_found_by_what_they_are_about
             the_last_decisions_are_found_and_then_followed
             a_log_that_is_followed_gives_each_decision_once
+            decisions_are_read_backwards_from_a_place
+            refusals_are_grouped_by_rule_and_party
             a_cursor_of_something_else_is_refused
         }
     };
@@ -236,6 +239,7 @@ pub async fn a_log_that_is_followed_gives_each_decision_once<S: DecisionStore>(
         let LogPage {
             entries,
             next: then,
+            ..
         } = page(&*one, &all, Start::After(next), 7).await;
         next = then;
         if is_done && entries.is_empty() {
@@ -249,6 +253,71 @@ pub async fn a_log_that_is_followed_gives_each_decision_once<S: DecisionStore>(
     }
     assert_eq!(seen.len(), 2 * EACH);
     assert_eq!(BTreeSet::from_iter(seen), recorded);
+}
+
+/// From the newest page to the oldest, whatever is recorded meanwhile; and forward again from each.
+pub async fn decisions_are_read_backwards_from_a_place<S: DecisionStore>([one, other]: Two<S>) {
+    let mut of_a = Vec::new();
+    for _ in 0..5 {
+        of_a.push(record(&*one, &granted("a")).await);
+        record(&*one, &granted("b")).await;
+    }
+    let filter = DecisionFilter {
+        party: Some("a".to_owned()),
+        ..DecisionFilter::default()
+    };
+    let newest = page(&*other, &filter, Start::Last(2), 2).await;
+    assert_eq!(ids(&newest.entries), of_a[3..]);
+    record(&*one, &granted("a")).await;
+    let before = |page: &LogPage| Start::Before(page.previous.clone().expect("a place"));
+    let middle = page(&*other, &filter, before(&newest), 2).await;
+    assert_eq!(ids(&middle.entries), of_a[1..3]);
+    let oldest = page(&*other, &filter, before(&middle), 2).await;
+    assert_eq!(ids(&oldest.entries), of_a[..1]);
+    let none = page(&*other, &filter, before(&oldest), 2).await;
+    assert_eq!((none.entries, none.previous), (Vec::new(), None));
+    for (earlier, later) in [(oldest, &middle), (middle.clone(), &newest)] {
+        let onward = page(&*other, &filter, Start::After(earlier.next), 2).await;
+        assert_eq!(onward.entries, later.entries);
+    }
+}
+
+/// The largest first, of equal ones that of the newest refusal; what was granted is in none.
+pub async fn refusals_are_grouped_by_rule_and_party<S: DecisionStore>([one, other]: Two<S>) {
+    let of = |party: &str, rule: Rule, time| refused(party, rule, at(time));
+    record(&*one, &of("a", Rule::Audience, 1)).await;
+    record(&*one, &granted("a")).await;
+    let expired = record(&*one, &of("a", Rule::Expiry, 2)).await;
+    let newest = record(&*one, &of("a", Rule::Audience, 3)).await;
+    let of_b = record(&*one, &of("b", Rule::Audience, 4)).await;
+    let all = DecisionFilter::default();
+    let found = other.groups(&all, 2).await.expect("groups");
+    assert_eq!((found.all, found.refused), (3, 4));
+    let group = |rule, party: &str, count, [first, last]: [u64; 2], newest| RefusalGroup {
+        rule,
+        party: Some(party.to_owned()),
+        count,
+        first: at(first),
+        last: at(last),
+        newest,
+    };
+    let of_a = group(Rule::Audience, "a", 2, [1, 3], newest);
+    let second = group(Rule::Audience, "b", 1, [4, 4], of_b);
+    assert_eq!(found.groups, [of_a, second]);
+    let filter = DecisionFilter {
+        since: Some(at(2)),
+        rule: Some(Rule::Expiry.name().to_owned()),
+        ..DecisionFilter::default()
+    };
+    let found = other.groups(&filter, 9).await.expect("groups");
+    let only = group(Rule::Expiry, "a", 1, [2, 2], expired);
+    assert_eq!(found.groups, [only]);
+    let none = DecisionFilter {
+        party: Some("nobody".to_owned()),
+        ..DecisionFilter::default()
+    };
+    let found = other.groups(&none, 9).await.expect("groups");
+    assert_eq!(found, RefusalGroups::default());
 }
 
 /// A cursor comes from outside where a page is asked for by a request.

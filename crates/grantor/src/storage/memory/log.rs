@@ -1,6 +1,6 @@
 //! Logs in memory: the newest records.
 
-use std::collections::VecDeque;
+use std::{cmp::Reverse, collections::VecDeque};
 
 use async_trait::async_trait;
 
@@ -9,8 +9,8 @@ use crate::{
     registry::ChangeRecord,
     server::{Decision, DecisionLog},
     storage::{
-        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, List, Log,
-        LogPage, Logged as _, Start, StoreError,
+        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED, LOOKED_THROUGH, List, Log,
+        LogPage, Logged as _, RefusalGroup, RefusalGroups, Start, StoreError,
     },
 };
 
@@ -87,6 +87,54 @@ impl DecisionStore for MemoryStore {
     fn dropped(&self) -> u64 {
         0
     }
+
+    async fn groups(
+        &self,
+        filter: &DecisionFilter,
+        limit: u32,
+    ) -> Result<RefusalGroups, StoreError> {
+        let decisions = lock(&self.decisions);
+        let newest = decisions.kept.iter().rev().take(LOOKED_THROUGH as usize);
+        let indexes = newest.map(|kept| &kept.index);
+        let refusals = indexes.filter(|index| index.refused && filter.passes(index));
+        Ok(grouped(refusals.take(GROUPED as usize), limit))
+    }
+}
+
+/// These refusals, newest first, by rule and party.
+fn grouped<'i>(refusals: impl Iterator<Item = &'i DecisionIndex>, limit: u32) -> RefusalGroups {
+    let mut groups: Vec<RefusalGroup> = Vec::new();
+    for decision in refusals {
+        let Some(rule) = &decision.rule else { continue };
+        let known = groups
+            .iter_mut()
+            .find(|group| group.rule == *rule && group.party == decision.party);
+        match known {
+            Some(group) => {
+                group.count += 1;
+                group.first = group.first.min(decision.at);
+                group.last = group.last.max(decision.at);
+            }
+            None => groups.push(RefusalGroup {
+                rule: rule.clone(),
+                party: decision.party.clone(),
+                count: 1,
+                first: decision.at,
+                last: decision.at,
+                newest: decision.id.clone(),
+            }),
+        }
+    }
+    // Stable: of equal ones that of the newest decision is the first.
+    groups.sort_by_key(|group| Reverse(group.count));
+    let all = groups.len() as u64;
+    let refused = groups.iter().map(|group| group.count).sum();
+    groups.truncate(limit as usize);
+    RefusalGroups {
+        groups,
+        all,
+        refused,
+    }
 }
 
 impl<I> Records<I> {
@@ -112,24 +160,33 @@ impl<I> Records<I> {
         limit: u32,
     ) -> Result<LogPage, StoreError> {
         let passing = || self.kept.iter().filter(|kept| passes(&kept.index));
-        let after = match start {
-            Start::Oldest => 0,
-            Start::After(cursor) => number(list, &cursor)?,
-            Start::Last(count) => passing()
-                .rev()
-                .nth(count as usize)
-                .map_or(0, |kept| kept.number),
+        let (after, until) = match start {
+            Start::Oldest => (0, self.last),
+            Start::After(cursor) => (number(list, &cursor)?, self.last),
+            Start::Before(cursor) => {
+                let until = number(list, &cursor)?;
+                let mut before = passing().rev().skip_while(|kept| kept.number > until);
+                let after = before.nth(limit as usize).map_or(0, |kept| kept.number);
+                (after, until)
+            }
+            Start::Last(count) => {
+                let after = passing().rev().nth(count as usize);
+                (after.map_or(0, |kept| kept.number), self.last)
+            }
         };
-        let entries: Vec<Entry> = passing()
-            .filter(|kept| kept.number > after)
+        let found: Vec<_> = passing()
+            .filter(|kept| kept.number > after && kept.number <= until)
             .take(limit as usize)
-            .map(|kept| kept.entry(list))
             .collect();
-        let next = match entries.last() {
-            Some(last) if entries.len() == limit as usize => last.cursor.clone(),
-            _ => cursor(list, self.last),
+        let next = match found.last() {
+            Some(last) if found.len() == limit as usize => cursor(list, last.number),
+            _ => cursor(list, until),
         };
-        Ok(LogPage { entries, next })
+        Ok(LogPage {
+            previous: found.first().map(|first| cursor(list, first.number - 1)),
+            entries: found.iter().map(|kept| kept.entry(list)).collect(),
+            next,
+        })
     }
 }
 

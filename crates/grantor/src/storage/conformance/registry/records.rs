@@ -26,7 +26,7 @@ async fn changes_from(
     let mut records = Vec::new();
     loop {
         let page = store.changes().page(filter, start, 2).await;
-        let LogPage { entries, next } = page.expect("a page");
+        let LogPage { entries, next, .. } = page.expect("a page");
         if entries.is_empty() {
             return (records, next);
         }
