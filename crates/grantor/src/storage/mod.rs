@@ -36,8 +36,8 @@ pub use health::{Figures, Readiness, StoreFigures};
 pub use issuer::IssuerSource;
 pub use keys::{KeyStore, SigningKeyInfo};
 pub use log::{
-    ChangeFilter, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED, LOOKED_THROUGH, Log, LogPage, Logged,
-    RefusalGroup, RefusalGroups, Start,
+    ChangeFilter, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED, LOOKED_THROUGH,
+    Log, LogPage, Logged, RefusalGroup, RefusalGroups, Start,
 };
 pub use memory::MemoryStore;
 pub use page::{Cursor, List, Page};

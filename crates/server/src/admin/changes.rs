@@ -30,12 +30,7 @@ impl Operation for ListChanges {
         let start = records::start(&portion);
         let page = admin.changes();
         let page = page.page(&query, start, portion.limit).await?;
-        Ok(Recorded::new(
-            page.changes,
-            page.count,
-            page.previous.as_ref(),
-            &page.next,
-        ).into())
+        Ok(Recorded::new(page.changes, page.count, page.previous.as_ref(), &page.next).into())
     }
 }
 

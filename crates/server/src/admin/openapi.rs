@@ -125,7 +125,8 @@ fn operation(route: &Route, described: Described, problem: &Schema) -> Value {
         parameters.push(
             json!({"name": "last", "in": "query", "description": description, "schema": last}),
         );
-        let description = "The `previous` of another portion: the newest before that; without `after` only.";
+        let description =
+            "The `previous` of another portion: the newest before that; without `after` only.";
         let before = json!({"type": "string"});
         parameters.push(
             json!({"name": "before", "in": "query", "description": description, "schema": before}),

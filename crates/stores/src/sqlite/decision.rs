@@ -9,8 +9,8 @@ use grantor::{
     registry::PermissionNumbers,
     server::{Decision, DecisionLog},
     storage::{
-        DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage, Logged as _,
-        RefusalGroup, RefusalGroups, Start, StoreError,
+        DecisionFilter, DecisionIndex, DecisionStore, GROUPED, LOOKED_THROUGH, List, Log, LogPage,
+        Logged as _, RefusalGroup, RefusalGroups, Start, StoreError,
     },
     types::Rule,
 };

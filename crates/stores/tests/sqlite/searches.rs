@@ -485,7 +485,10 @@ async fn ma38_refusals_are_grouped_in_less_than_50_ms() {
             let filter: DecisionFilter = of(asked.clone());
             let (found, time) = median(async || store.groups(&filter, 50).await).await;
             let found = found.expect("groups");
-            println!("{parties} parties, {asked}: {} groups in {time:?}", found.all);
+            println!(
+                "{parties} parties, {asked}: {} groups in {time:?}",
+                found.all
+            );
             if time > MOST {
                 slow.push((parties, asked));
             }

@@ -9,8 +9,9 @@ use crate::{
     registry::ChangeRecord,
     server::{Decision, DecisionLog},
     storage::{
-        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED, LOOKED_THROUGH, List, Log,
-        LogPage, Logged as _, RefusalGroup, RefusalGroups, Start, StoreError,
+        ChangeFilter, Cursor, DecisionFilter, DecisionIndex, DecisionStore, Entry, GROUPED,
+        LOOKED_THROUGH, List, Log, LogPage, Logged as _, RefusalGroup, RefusalGroups, Start,
+        StoreError,
     },
 };
 

@@ -111,14 +111,22 @@ impl Words {
         match self.0 {
             Language::English => {
                 let newest = if is_cut { "The newest " } else { "" };
-                let refusals = if found.refused == 1 { "refusal" } else { "refusals" };
+                let refusals = if found.refused == 1 {
+                    "refusal"
+                } else {
+                    "refusals"
+                };
                 let word = if found.all == 1 { "group" } else { "groups" };
-                format!("{newest}{refused} {refusals} in {groups} {word}, among the newest {most} decisions.")
+                format!(
+                    "{newest}{refused} {refusals} in {groups} {word}, among the newest {most} decisions."
+                )
             }
             Language::French => {
                 let newest = if is_cut { "Les derniers " } else { "" };
                 let word = if found.all > 1 { "groupes" } else { "groupe" };
-                format!("{newest}{refused} refus dans {groups} {word}, parmi les {most} décisions les plus récentes.")
+                format!(
+                    "{newest}{refused} refus dans {groups} {word}, parmi les {most} décisions les plus récentes."
+                )
             }
         }
     }

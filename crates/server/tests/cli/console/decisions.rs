@@ -128,7 +128,10 @@ fn m126_a_refusal_says_what_is_wrong_what_to_do_and_who_has_to_do_it() {
         assert!(shown.contains(said), "no {said:?} in {shown}");
     }
     let results = ["✓ pass", "✗ fail", "– not reached"];
-    assert!(results.iter().all(|result| shown.contains(result)), "{shown}");
+    assert!(
+        results.iter().all(|result| shown.contains(result)),
+        "{shown}"
+    );
     assert!(page.body.contains("data-copy=\"#advice\""));
 
     let mut french = console.clone();
@@ -212,10 +215,16 @@ fn ma16_what_strangers_send_is_text_on_the_pages_of_decisions_and_in_csv() {
         assert!(!page.body.contains(&"x".repeat(200)), "{path}");
     }
     let list = console.page("/decisions");
-    assert!(list.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{list:?}");
+    assert!(
+        list.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
+        "{list:?}"
+    );
     assert!(list.body.contains("a\\u{202e}b"), "{list:?}");
     let csv = console.page("/decisions?format=csv").body;
-    assert!(!csv.contains('\u{202e}') && !csv.contains(",\"=1+1\""), "{csv}");
+    assert!(
+        !csv.contains('\u{202e}') && !csv.contains(",\"=1+1\""),
+        "{csv}"
+    );
     assert!(csv.contains("\"'=1+1\""), "{csv}");
 }
 
