@@ -15,6 +15,7 @@ mod route;
 mod router;
 pub mod scopes;
 mod shell;
+pub mod signing_keys;
 mod typed;
 mod visit;
 mod words;
@@ -97,12 +98,23 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
         };
     }
     leaves![
-        pages: account::AccountPage,
-            clients::ListPage, clients::ClientPage,
-            scopes::ListPage, scopes::ScopePage,
-            decisions::ListPage, decisions::DecisionPage;
-        forms: account::PasswordPage, account::EndOthersPage,
+        pages:
+            account::AccountPage,
+            clients::ListPage,
+            clients::ClientPage,
+            decisions::ListPage,
+            decisions::DecisionPage,
+            scopes::ListPage,
+            scopes::ScopePage,
+            signing_keys::ListPage;
+        forms:
+            account::PasswordPage,
+            account::EndOthersPage,
             clients::SwitchPage,
-            scopes::NewPage, scopes::EditPage, scopes::DeletePage;
+            scopes::NewPage,
+            scopes::EditPage,
+            scopes::DeletePage,
+            signing_keys::RotatePage,
+            signing_keys::RevokePage;
     ]
 }

@@ -5,15 +5,7 @@
 
 mod activity;
 mod assets;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the pages of the console draw them"
-    )
-)]
-mod chart;
+pub mod chart;
 mod consent;
 mod cookie;
 mod desk;
