@@ -5,3 +5,5 @@ mod clients;
 mod decisions;
 mod link;
 mod session;
+mod scopes;
+mod signing_keys;

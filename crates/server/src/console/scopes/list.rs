@@ -10,7 +10,7 @@ use http::Response;
 use super::words::Words;
 use crate::{
     admin::{Input, scopes::ListScopes},
-    console::{Error, Page, Pager, Route, Section, Shell, Visit},
+    console::{Error, Page, Pager, Route, Section, Shell, Table, Visit},
 };
 
 /// The list of scopes that are described.
@@ -32,6 +32,11 @@ struct Row {
     scope: ScopeDocument,
 }
 
+const TABLE: Table = Table {
+    name: "scopes",
+    columns: &["name", "en", "fr", "sensitive", "optional", "managed_by"],
+};
+
 impl Page for ListPage {
     type Path = ();
     type Query = ScopeFilter;
@@ -39,6 +44,9 @@ impl Page for ListPage {
     const ROUTE: Route = Route::page("/scopes", Section::Scopes);
 
     async fn show(visit: &Visit, (): (), filter: ScopeFilter) -> Result<Response<Body>, Error> {
+        if let Some(file) = visit.download::<ListScopes>((), &filter, &TABLE).await? {
+            return Ok(file);
+        }
         let input = Input::<ListScopes> {
             path: (),
             query: filter.clone(),

@@ -125,9 +125,7 @@ fn chart(visit: &Visit, words: Words, keys: &[SigningKeyDocument]) -> Spans {
     let span = |key: &SigningKeyDocument| {
         let (note, tone) = match key.state {
             SigningKeyState::Next => (words.note_upcoming(&away(key.signs_from)), Tone::Third),
-            SigningKeyState::Signing => {
-                (words.note_signing(&day(key.signs_from)), Tone::First)
-            }
+            SigningKeyState::Signing => (words.note_signing(&day(key.signs_from)), Tone::First),
             _ => {
                 let ends = key.published_until.unwrap_or(now);
                 (words.note_previous(&away(ends)), Tone::Other)

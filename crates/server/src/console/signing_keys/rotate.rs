@@ -54,7 +54,11 @@ impl Form for RotatePage {
             words,
             trail: vec![(back.clone(), words.heading().to_owned())],
             typed: typed.or_else(|typed| typed.filling("ahead", ahead)),
-            algorithms: [usual].into_iter().chain(others).map(Algorithm::name).collect(),
+            algorithms: [usual]
+                .into_iter()
+                .chain(others)
+                .map(Algorithm::name)
+                .collect(),
             action: visit.here(),
             ticket: visit.ticket(),
             back,
