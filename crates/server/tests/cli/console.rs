@@ -4,6 +4,6 @@ mod account;
 mod clients;
 mod decisions;
 mod link;
-mod session;
 mod scopes;
+mod session;
 mod signing_keys;
