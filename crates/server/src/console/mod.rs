@@ -109,6 +109,8 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             signing_keys::ListPage;
         forms:
             account::PasswordPage,
+            account::NewPasskeyPage,
+            account::RemovePasskeyPage,
             account::EndOthersPage,
             clients::SwitchPage,
             scopes::NewPage,

@@ -66,6 +66,11 @@ impl Visit {
         &self.session.subject
     }
 
+    /// What the operator's browser is known by.
+    pub fn secret(&self) -> &BrowserSecret {
+        &self.secret
+    }
+
     /// Where the operator came in.
     pub fn desk(&self) -> &Desk {
         &self.console.desk

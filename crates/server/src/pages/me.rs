@@ -58,6 +58,7 @@ struct View {
     /// When a refresh token was sent twice, until the person says that they have seen it.
     reused: Option<(String, String)>,
     activity: String,
+    ways: String,
     entries: Vec<EntryView>,
 }
 
@@ -304,6 +305,7 @@ impl Endpoint for OwnPage {
             ended: request.uri().query() == Some("ended"),
             reused: self.reused(context, subject, secret).await?,
             activity: desk.site.path("me/activity"),
+            ways: desk.site.path("me/signin"),
             entries: self.entries(context, subject, frame.language()).await?,
             frame,
         };

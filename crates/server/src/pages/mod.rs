@@ -25,6 +25,7 @@ mod site;
 pub mod time;
 mod views;
 mod waiting;
+mod ways;
 mod words;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use look::{Choice, Look};
 pub(crate) use markup::words;
 pub use markup::{Coded, Link, Markup, Named, Part, Visible, drawing, markup};
 pub use number::{count, writer};
+pub use passkey::options as passkey_options;
 pub use site::Site;
 pub use waiting::{HELD, TO, Waiting};
 
@@ -91,5 +93,7 @@ pub fn add(builder: Builder, desk: Desk) -> Builder {
         .endpoint(me::WithdrawPage(desk.clone()))
         .endpoint(activity::ActivityPage(desk.clone()))
         .endpoint(activity::NotMePage(desk.clone()))
+        .endpoint(ways::WaysPage(desk.clone()))
+        .endpoint(ways::MakingOptions(desk.clone()))
         .endpoint(sign_out::SignOutPage(desk))
 }

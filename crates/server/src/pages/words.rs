@@ -110,4 +110,27 @@ words! {
     reused(date: &str): "A refresh token of yours was used twice, on {date}. Perhaps it was stolen: what came of it has ended. Look at your activity, and withdraw what you do not know.", "Un de vos jetons d'actualisation a été utilisé deux fois, le {date}. Il a peut-être été volé : ce qui en provenait a pris fin. Regardez votre activité et retirez ce que vous ne connaissez pas.";
     dismiss: "I have seen it", "J'ai vu";
     ways_to_sign_in: "Ways to sign in", "Moyens de connexion";
+    console: "Console", "Console";
+    passkeys: "Passkeys", "Clés d'accès";
+    no_passkeys: "None yet. A passkey is on your device or security key, and cannot be guessed or phished.", "Aucune pour l'instant. Une clé d'accès se trouve sur votre appareil ou votre clé de sécurité ; elle ne peut être ni devinée ni hameçonnée.";
+    add_second: "This is your only way to sign in. Add a second passkey, on another device.", "C'est votre seul moyen de connexion. Ajoutez une deuxième clé d'accès, sur un autre appareil.";
+    add_passkey: "Add a passkey", "Ajouter une clé d'accès";
+    passkey_name: "What you call it", "Comment vous l'appelez";
+    usual_name: "Passkey", "Clé d'accès";
+    no_passkey_made: "No passkey was made. Try again.", "Aucune clé d'accès n'a été créée. Réessayez.";
+    passkey_known: "This device holds a passkey of yours already.", "Cet appareil conserve déjà une de vos clés d'accès.";
+    needs_script: "Making a passkey is the one thing here that needs a script.", "Créer une clé d'accès est la seule chose ici qui exige un script.";
+    passkey_added: "The passkey is added. You sign in with it from now on, too.", "La clé d'accès est ajoutée. Vous pouvez désormais aussi vous connecter avec elle.";
+    passkey_removed: "The passkey is removed.", "La clé d'accès est supprimée.";
+    remove: "Remove", "Supprimer";
+    remove_passkey(name: Named<'_>): "Remove {name}?", "Supprimer {name} ?";
+    removing_passkey: "You sign in with it no more. Sessions that began with it end. On your device it stays until you delete it there.", "Vous ne vous connectez plus avec elle. Les sessions commencées avec elle prennent fin. Sur votre appareil, elle reste jusqu'à ce que vous l'y supprimiez.";
+    made_on(date: &str): "made on {date}", "créée le {date}";
+    password_set_on(date: &str): "Set on {date}. With another one your other sessions end.", "Défini le {date}. Avec un autre, vos autres sessions prennent fin.";
+    no_password: "None is set.", "Aucun n'est défini.";
+    password_is_set: "Your password is set. Your other sessions have ended.", "Votre mot de passe est défini. Vos autres sessions ont pris fin.";
+    where_signed_in: "Where you are signed in", "Où vous êtes connecté";
+    this_one: "this one", "celle-ci";
+    signed_in_on(date: &str): "signed in on {date}", "connexion le {date}";
+    confirm_first(link: Link<'_>): "You signed in more than five minutes ago. A change here asks you to prove that it is you: {link}", "Vous vous êtes connecté il y a plus de cinq minutes. Toute modification ici vous demande de prouver que c'est vous : {link}";
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use grantor::server::Body;
 use http::Response;
 
-use super::{ACCOUNT, PASSWORD, SESSIONS, words::Words};
+use super::{ACCOUNT, NEW_PASSKEY, PASSKEY, PASSWORD, SESSIONS, words::Words};
 use crate::{
     admin::{Input, NoQuery, subjects::ShowCredentials},
     console::{Error, Page, Route, Section, Shell, Visit},
@@ -23,8 +23,18 @@ struct View {
     /// When the password was set, and how long ago.
     password: Option<[String; 2]>,
     set_password: String,
+    passkeys: Vec<PasskeyRow>,
+    /// Where one is added; `None` where browsers can have none (DC8).
+    add_passkey: Option<String>,
     sessions: Vec<Row>,
     end_others: Option<String>,
+}
+
+struct PasskeyRow {
+    name: String,
+    made: String,
+    used: Option<String>,
+    remove: String,
 }
 
 struct Row {
@@ -61,8 +71,23 @@ impl Page for AccountPage {
             used: time::distance(session.used_at, now, language),
             ends: time::distance(session.expires_at, now, language),
         };
+        let mut passkeys = Vec::new();
+        if let Some(desk) = &visit.desk().passkeys {
+            for own in desk.of(visit.context(), visit.subject()).await? {
+                let id = own.passkey.credential.to_string();
+                passkeys.push(PasskeyRow {
+                    name: own.passkey.name.to_string(),
+                    made: time::day(own.passkey.created_at),
+                    used: own.used_at.map(|at| time::distance(at, now, language)),
+                    remove: visit.at(PASSKEY, &[&id]),
+                });
+            }
+        }
+        let can_have = visit.desk().passkeys.is_some();
         let view = View {
             words,
+            passkeys,
+            add_passkey: can_have.then(|| visit.at(NEW_PASSKEY, &[])),
             password,
             set_password: visit.at(PASSWORD, &[]),
             end_others: (open.len() > 1).then(|| visit.at(SESSIONS, &[])),

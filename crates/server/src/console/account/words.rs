@@ -1,6 +1,6 @@
 //! What the pages of the operator's own account say.
 
-use crate::pages::words;
+use crate::pages::{Named, words};
 
 words! {
     /// What the pages of the operator's own account say.
@@ -29,4 +29,24 @@ words! {
     others_will_end: "Your other sessions end with it, at the console and at your own pages.", "Vos autres sessions prennent fin avec lui, à la console et à vos propres pages.";
     is_set: "Your password is set. Your other sessions have ended.", "Votre mot de passe est défini. Vos autres sessions ont pris fin.";
     too_many_sign_in: "Too many people are signing in at this moment. Try again shortly.", "Trop de personnes se connectent en ce moment. Réessayez bientôt.";
+    passkeys: "Passkeys", "Clés d'accès";
+    no_passkeys: "None yet. A passkey is on your device or security key, and cannot be guessed or phished.", "Aucune pour l'instant. Une clé d'accès se trouve sur votre appareil ou votre clé de sécurité ; elle ne peut être ni devinée ni hameçonnée.";
+    passkeys_impossible: "Passkeys need a host name, and this server is called by an IP address.", "Les clés d'accès exigent un nom d'hôte, et ce serveur est appelé par une adresse IP.";
+    add_second: "This is your only way to sign in. Add a second passkey, on another device.", "C'est votre seul moyen de connexion. Ajoutez une deuxième clé d'accès, sur un autre appareil.";
+    add_passkey: "Add a passkey", "Ajouter une clé d'accès";
+    passkey_means: "Your browser asks which device or security key is to hold it. This server gets its public half only.", "Votre navigateur demande quel appareil ou quelle clé de sécurité doit la conserver. Ce serveur n'en reçoit que la moitié publique.";
+    passkey_name: "What you call it", "Comment vous l'appelez";
+    passkey_name_hint: "Such as the device that holds it.", "Par exemple l'appareil qui la conserve.";
+    usual_name: "Passkey", "Clé d'accès";
+    passkey_failed: "No passkey was made. Try again.", "Aucune clé d'accès n'a été créée. Réessayez.";
+    passkey_known: "This device holds a passkey of yours already.", "Cet appareil conserve déjà une de vos clés d'accès.";
+    no_passkeys_here: "This browser knows no passkeys.", "Ce navigateur ne connaît pas les clés d'accès.";
+    needs_script: "Making a passkey is the one thing here that needs a script.", "Créer une clé d'accès est la seule chose ici qui exige un script.";
+    passkey_added(name: Named<'_>): "{name} is added. You sign in with it from now on, too.", "{name} est ajoutée. Vous pouvez désormais aussi vous connecter avec elle.";
+    passkey_removed(name: Named<'_>): "{name} is removed.", "{name} est supprimée.";
+    remove: "Remove", "Supprimer";
+    remove_it(name: Named<'_>): "Remove {name}?", "Supprimer {name} ?";
+    removing: "You sign in with it no more. Sessions that began with it end. On your device it stays until you delete it there.", "Vous ne vous connectez plus avec elle. Les sessions commencées avec elle prennent fin. Sur votre appareil, elle reste jusqu'à ce que vous l'y supprimiez.";
+    made: "Made", "Créée";
+    never_used: "not used yet", "pas encore utilisée";
 }
