@@ -8,7 +8,10 @@ mod words;
 
 pub use self::{
     passkeys::{NewPasskeyPage, RemovePasskeyPage},
-    password::PasswordPage, sessions::EndOthersPage, show::AccountPage};
+    password::PasswordPage,
+    sessions::EndOthersPage,
+    show::AccountPage,
+};
 
 /// The paths of its pages below the console.
 const ACCOUNT: &str = "/account";

@@ -23,7 +23,7 @@ use crate::{
     admin::{self, Api},
     console::{self, Console},
     metrics::Metrics,
-    pages,
+    pages::Asset,
     telemetry::panics,
 };
 
@@ -110,7 +110,7 @@ impl Front {
         };
         let name = server.endpoint_name(path).unwrap_or_default();
         let is_of_console = name.starts_with(console::NAME);
-        let is_asset = pages::ASSETS.contains(&name);
+        let is_asset = Asset::is_named(name);
         match (self, operations) {
             (_, Some(Operations { api, .. })) if api.is_at(path) => Way::Api(api),
             (_, Some(_)) if is_of_console => Way::Server(server),

@@ -1,41 +1,10 @@
 //! A page as an answer: from a template that escapes, under the headers that every page has (M160).
 
-use std::sync::LazyLock;
-
 use askama::Template;
-use bytes::Bytes;
-use grantor::{
-    jose::{base64url_encode, crypto::sha256},
-    server::{Answer, Body},
-};
+use grantor::server::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 
-use super::{Language, Look, Site, look::choosing, words::Words};
-
-/// The one style sheet.
-const STYLE: &str = include_str!("../../templates/pages.css");
-/// The one script.
-const SCRIPT: &str = include_str!("../../templates/pages.js");
-
-/// The path of the style sheet below the issuer, which is named by what is in it, so that browsers
-/// keep it for ever.
-pub fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| format!("assets/style-{}.css", digest(STYLE)));
-    &PATH
-}
-
-/// The path of the script, likewise.
-pub fn script_path() -> &'static str {
-    static PATH: LazyLock<String> =
-        LazyLock::new(|| format!("assets/script-{}.js", digest(SCRIPT)));
-    &PATH
-}
-
-fn digest(text: &str) -> String {
-    let mut digest = base64url_encode(sha256(&[text.as_bytes()]));
-    digest.truncate(16);
-    digest
-}
+use super::{Language, Look, Site, assets, look::choosing, words::Words};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
@@ -46,6 +15,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 pub struct Frame {
     pub style: String,
     pub script: String,
+    pub icon: String,
     pub host: String,
     /// Where the page's form goes.
     pub action: String,
@@ -63,8 +33,9 @@ impl Frame {
         let look = Look::of(headers, query);
         let choosing = |name, value| choosing(uri.path(), query, name, value);
         Self {
-            style: site.path(style_path()),
-            script: site.path(script_path()),
+            style: site.path(assets::STYLE.path()),
+            script: site.path(assets::SCRIPT.path()),
+            icon: site.path(assets::ICON.path()),
             host: site.host().to_owned(),
             action: site.path(action),
             look,
@@ -160,30 +131,8 @@ pub fn see_other(location: &str) -> Response<Body> {
     response
 }
 
-/// The style sheet, for a year.
-pub fn style() -> Answer {
-    asset("text/css; charset=utf-8", STYLE)
-}
-
-/// The script, for a year.
-pub fn script() -> Answer {
-    asset("text/javascript; charset=utf-8", SCRIPT)
-}
-
-fn asset(media_type: &'static str, text: &'static str) -> Answer {
-    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
-    let headers = response.headers_mut();
-    guard(headers);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
-    Answer::new(response)
-}
-
 /// M160.
-fn guard(headers: &mut HeaderMap) {
+pub(super) fn guard(headers: &mut HeaderMap) {
     let fields = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),

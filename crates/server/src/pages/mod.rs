@@ -33,6 +33,7 @@ use std::sync::Arc;
 use grantor::server::{Builder, authorization::People};
 use http::{HeaderName, header};
 
+pub use assets::Asset;
 pub use cookie::BrowserSecret;
 pub use desk::{Desk, INVITATION, INVITATION_TO_CONSOLE, Registries, Visitor};
 pub use html::Frame;
@@ -45,14 +46,12 @@ pub use passkey::options as passkey_options;
 pub use site::Site;
 pub use waiting::{HELD, TO, Waiting};
 
-/// The names of the endpoints of what all pages load.
-pub const ASSETS: [&str; 2] = ["style", "script"];
-
 /// Adds what all pages load.
 pub fn add_assets(builder: Builder) -> Builder {
-    builder
-        .endpoint(assets::StyleSheet)
-        .endpoint(assets::Script)
+    assets::ALL
+        .into_iter()
+        .map(assets::AssetEndpoint)
+        .fold(builder, Builder::endpoint)
 }
 
 /// Adds the pages on which operators sign in to the console and out of it.

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use grantor::{
     registry::CredentialId,
     server::{
-        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
-        authorization,
+        Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, authorization,
     },
     types::{DisplayName, ErrorCode, Rule},
 };
@@ -25,9 +24,7 @@ use super::{
     time::{day, distance, minute},
     words::Words,
 };
-use crate::person::{
-    NewPasskey, OpenSession, Password, PasskeyPage, Session, SessionKind,
-};
+use crate::person::{NewPasskey, OpenSession, PasskeyPage, Password, Session, SessionKind};
 
 /// Where the page is, and the action of its forms.
 const WAYS: &str = "me/signin";
@@ -191,8 +188,14 @@ impl WaysPage {
             ))));
         }
         match Wish::of(request) {
-            Some(Wish::Password) => self.set_password(context, request, &visitor, session, decision).await,
-            Some(Wish::Passkey) => self.add_passkey(context, request, &visitor, session, decision).await,
+            Some(Wish::Password) => {
+                self.set_password(context, request, &visitor, session, decision)
+                    .await
+            }
+            Some(Wish::Passkey) => {
+                self.add_passkey(context, request, &visitor, session, decision)
+                    .await
+            }
             Some(Wish::Remove) => self.remove_passkey(request, session, decision).await,
             Some(Wish::EndOthers) => {
                 let secret = desk.sessions.end_others(context, session).await?;

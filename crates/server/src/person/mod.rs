@@ -10,7 +10,9 @@ mod unused;
 
 pub use console_link::ConsoleLink;
 pub use invitation::Invitation;
-pub use passkey::{New as NewPasskey, OwnPasskey, Page as PasskeyPage, PasskeyError, Passkeys, Purpose};
+pub use passkey::{
+    New as NewPasskey, OwnPasskey, Page as PasskeyPage, PasskeyError, Passkeys, Purpose,
+};
 pub use password::{Busy, Password, Passwords};
 pub use seen::Seen;
 pub use session::{OpenSession, Proof, Proofs, Session, SessionKind, Sessions};

@@ -110,7 +110,11 @@ impl Form for RemovePasskeyPage {
 
     const ROUTE: Route = Route::form(PASSKEY, Section::Account).for_readers().grave();
 
-    async fn show(visit: &Visit, id: &CredentialId, typed: &Typed) -> Result<Response<Body>, Error> {
+    async fn show(
+        visit: &Visit,
+        id: &CredentialId,
+        typed: &Typed,
+    ) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());
         let own = own(visit, id).await?;
         let question = words.remove_it(Named(own.name.as_str()));
