@@ -29,7 +29,7 @@ use super::{
 use crate::person::{Busy, Passkeys, Passwords, Proof, Session, SessionKind, Sessions};
 
 /// How long a page may be open before its form is sent.
-const PAGE_LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub const PAGE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Where invitations are accepted, below the issuer.
 pub const INVITATION: &str = "invitation";
@@ -98,6 +98,22 @@ impl Desk {
         match self.kind {
             SessionKind::Person => INVITATION,
             SessionKind::Console => INVITATION_TO_CONSOLE,
+        }
+    }
+
+    /// Where an invitation is accepted by a passkey.
+    pub fn invitation_passkey(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "invitation/passkey",
+            SessionKind::Console => "console/invitation/passkey",
+        }
+    }
+
+    /// Where a browser asks what that passkey is to be made of.
+    pub fn invitation_options(&self) -> &'static str {
+        match self.kind {
+            SessionKind::Person => "invitation/passkey/options",
+            SessionKind::Console => "console/invitation/passkey/options",
         }
     }
 

@@ -1,12 +1,14 @@
 //! The page of an invitation: a person chooses how to sign in, once (C080 to C083).
 
+pub mod passkey;
+
 use std::sync::Arc;
 
 use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, Operator, PasskeyFilter, PasswordDigest, Subject},
+    registry::{Actor, CredentialId, Operator, PasskeyFilter, PasswordDigest, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization,
@@ -17,7 +19,7 @@ use grantor::{
 use http::Method;
 
 use super::{
-    Named,
+    BrowserSecret, Named,
     desk::{Desk, Visitor, busy},
     html::{self, Frame, with_cookie},
     refusal::refused,
@@ -41,10 +43,30 @@ struct View<'a> {
     signed_out: Option<&'a str>,
     ticket: &'a str,
     token: &'a str,
+    has_password: bool,
+    /// Where a passkey is sent, where the browser asks what it is to be made of, and the ticket of
+    /// both.
+    passkey: Option<[String; 3]>,
     fault: Option<&'a str>,
 }
 
 impl InvitationPage {
+    /// What the form of a passkey says, where people sign in by one.
+    fn passkey(
+        &self,
+        context: &Context,
+        secret: &BrowserSecret,
+        token: &str,
+    ) -> Option<[String; 3]> {
+        let desk = &self.0;
+        desk.passkeys.as_ref()?;
+        Some([
+            desk.site.path(desk.invitation_passkey()),
+            desk.site.path(desk.invitation_options()),
+            passkey::ticket(context, secret, token),
+        ])
+    }
+
     /// Shows the page. Nothing is used up (C081).
     async fn show(
         &self,
@@ -71,6 +93,8 @@ impl InvitationPage {
                 .map(|other| other.as_str()),
             ticket: &desk.ticket(context, ACTION, &secret),
             token,
+            has_password: desk.has_passwords,
+            passkey: self.passkey(context, &secret, token),
             fault: None,
         };
         let response = desk.page(request, &view);
@@ -104,7 +128,7 @@ impl InvitationPage {
         let (subject, invitation) = self.meant(context, taken).await?;
         let actor = authorization::actor(request, &subject, decision);
         if invitation.recover {
-            self.end_passkeys(context, &subject, &actor).await?;
+            self.end_ways(context, &subject, None, &actor).await?;
         }
         let proof = self
             .set_password(&subject, &invitation, digest, now, &actor)
@@ -112,11 +136,7 @@ impl InvitationPage {
         // Behind the change, so that nobody comes in by the password of before.
         self.end_others(context, &subject, invitation.recover)
             .await?;
-        let next = match (desk.kind, invitation.recover) {
-            (SessionKind::Person, true) => desk.site.path("me") + "?recovered",
-            (SessionKind::Person, false) => desk.site.path("me"),
-            (SessionKind::Console, _) => desk.site.path("console/account"),
-        };
+        let next = self.next(&invitation);
         self.begin(context, &visitor, (&subject, proof), &next)
             .await
     }
@@ -124,7 +144,7 @@ impl InvitationPage {
     /// C093: with another password all sessions end. C083: where the person recovers, whoever had a
     /// way in has none any more. Permissions stay: the person looks through them on the page that
     /// comes next.
-    async fn end_others(
+    pub(super) async fn end_others(
         &self,
         context: &Context,
         subject: &Subject,
@@ -148,27 +168,42 @@ impl InvitationPage {
         Ok(())
     }
 
-    /// C083: all passkeys of the person end. The sessions end before them: a passkey that is made in
-    /// one of them at this moment goes by itself.
-    async fn end_passkeys(
+    /// C083: all ways to sign in of the person end but this passkey. The sessions end before them: a
+    /// passkey that is made in one of them at this moment goes by itself.
+    pub(super) async fn end_ways(
         &self,
         context: &Context,
         subject: &Subject,
+        spared: Option<&CredentialId>,
         actor: &Actor,
     ) -> Result<(), Refusal> {
         let desk = &self.0;
         desk.sessions.end_all(context, subject).await?;
+        let ended = |ended| match ended {
+            Ok(()) | Err(StoreError::Missing(_)) => Ok(()),
+            Err(error) => Err(error),
+        };
         let (passkeys, of_subject) = (&desk.registry.passkeys, PasskeyFilter::of(&subject.id));
         for passkey in passkeys.all_of(&of_subject).await? {
-            match passkeys.delete(&passkey.credential, actor).await {
-                Ok(()) | Err(StoreError::Missing(_)) => {}
-                Err(error) => return Err(error.into()),
+            if spared != Some(&passkey.credential) {
+                ended(passkeys.delete(&passkey.credential, actor).await)?;
             }
         }
+        ended(desk.registry.passwords.delete(&subject.id, actor).await)?;
         Ok(())
     }
 
-    async fn begin(
+    /// Where one comes to who has accepted.
+    pub(super) fn next(&self, invitation: &Invitation) -> String {
+        let desk = &self.0;
+        match (desk.kind, invitation.recover) {
+            (SessionKind::Person, true) => desk.site.path("me") + "?recovered",
+            (SessionKind::Person, false) => desk.site.path("me"),
+            (SessionKind::Console, _) => desk.site.path("console/account"),
+        }
+    }
+
+    pub(super) async fn begin(
         &self,
         context: &Context,
         visitor: &Visitor,
@@ -203,7 +238,7 @@ impl InvitationPage {
     }
 
     /// Whom an invitation is for, if that is somebody still, with no other role than then.
-    async fn meant(
+    pub(super) async fn meant(
         &self,
         context: &Context,
         invitation: Option<Invitation>,
@@ -273,7 +308,7 @@ impl Endpoint for InvitationPage {
     /// A password that cannot be one is a fault at its field.
     async fn refuse(
         &self,
-        _: &Context,
+        context: &Context,
         request: &Request,
         refusal: &Refusal,
         decision: &Decision,
@@ -283,14 +318,19 @@ impl Endpoint for InvitationPage {
             return refused(&self.0, request, refusal, decision);
         };
         let frame = self.0.frame(request, self.0.invitation());
+        let token = request.parameter("token").unwrap_or_default();
+        let secret = BrowserSecret::sent(&self.0.site, request.headers());
+        let passkey = secret.and_then(|secret| self.passkey(context, &secret, token));
         let view = View {
+            has_password: self.0.has_passwords,
+            passkey,
             words: frame.words(),
             frame,
             subject: subject.as_str(),
             recover: false,
             signed_out: None,
             ticket: request.parameter("t").unwrap_or_default(),
-            token: request.parameter("token").unwrap_or_default(),
+            token,
             fault: Some(refusal.public_text()),
         };
         Answer::refusing(refusal, self.0.page(request, &view))

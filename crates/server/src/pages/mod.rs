@@ -69,6 +69,10 @@ pub fn add_console(builder: Builder, desk: Arc<Desk>) -> Builder {
     .endpoint(passkey::OptionsEndpoint(desk.clone()))
     .endpoint(open::OpenPage(desk.clone()))
     .endpoint(invitation::InvitationPage(desk.clone()))
+    .endpoint(invitation::passkey::OptionsEndpoint(desk.clone()))
+    .endpoint(invitation::passkey::AcceptEndpoint(
+        invitation::InvitationPage(desk.clone()),
+    ))
     .endpoint(sign_out::SignOutPage(desk))
 }
 
@@ -88,6 +92,10 @@ pub fn add(builder: Builder, desk: Desk) -> Builder {
         .endpoint(passkey::OptionsEndpoint(desk.clone()))
         .endpoint(consent::HandOverPage(desk.clone()))
         .endpoint(invitation::InvitationPage(desk.clone()))
+        .endpoint(invitation::passkey::OptionsEndpoint(desk.clone()))
+        .endpoint(invitation::passkey::AcceptEndpoint(
+            invitation::InvitationPage(desk.clone()),
+        ))
         .endpoint(me::OwnPage(desk.clone()))
         .endpoint(me::WithdrawPage(desk.clone()))
         .endpoint(activity::ActivityPage(desk.clone()))
