@@ -107,7 +107,7 @@ pub struct Api {
 }
 
 /// How often in a minute a caller may ask for what is much work (M166).
-const SPARINGLY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+pub const SPARINGLY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
 impl Api {
     /// That of a server, on its store.

@@ -1,9 +1,17 @@
 //! Decisions: why requests were granted or refused (M121, M126).
 
+mod advice;
 mod list;
 mod outcome;
 mod rules;
 mod show;
 mod words;
 
-pub use self::{list::ListPage, show::DecisionPage};
+pub use self::{
+    advice::{failed, with_code},
+    list::ListPage,
+    outcome::wrong,
+    rules::{Result, Rules, TrustView},
+    show::DecisionPage,
+    words::Words,
+};

@@ -1,5 +1,7 @@
 //! Why a page of the console does not show, or does not do, what it was asked for.
 
+use std::time::Duration;
+
 use grantor::{admin, registry::Role, server::Refusal, storage::StoreError};
 
 use crate::admin::{Problem, Slug};
@@ -23,6 +25,8 @@ pub enum Error {
     Form(Box<Refusal>),
     /// The form was sent before, and what it shows once was shown.
     Shown,
+    /// The operator asked for what is much work too often: how long to wait.
+    SlowDown(Duration),
     /// The body is too long, or no form.
     Unreadable(&'static str),
     /// What the use cases say, and what is told of it.
@@ -41,7 +45,7 @@ impl Error {
     /// Whether the form is to be shown again: something in it can be mended.
     pub fn is_of_form(&self) -> bool {
         let Some(problem) = self.problem() else {
-            return false;
+            return matches!(self, Self::SlowDown(_));
         };
         !matches!(problem.slug, Slug::Broken | Slug::Busy | Slug::NotFound)
     }

@@ -6,6 +6,7 @@ pub mod clients;
 mod confirm;
 mod decisions;
 mod error;
+mod explain;
 mod list;
 mod notice;
 mod once;
@@ -39,7 +40,9 @@ pub use self::{
     typed::Typed,
     visit::Visit,
 };
-use crate::{backend::Backend, config::Config, pages::Desk};
+use crate::{
+    admin::SPARINGLY, backend::Backend, config::Config, pages::Desk, throttle::RequestBudgets,
+};
 
 /// Below the issuer: where the console is.
 pub const PATH: &str = "console";
@@ -59,6 +62,8 @@ pub struct Console {
     leaves: Vec<Box<dyn Leaf>>,
     /// Whose turn it is to make what takes long.
     long: Arc<Semaphore>,
+    /// For what is much work.
+    sparing: RequestBudgets,
 }
 
 impl Console {
@@ -86,6 +91,7 @@ impl Console {
             routes,
             leaves,
             long: Arc::new(Semaphore::new(LONG_AT_ONCE)),
+            sparing: RequestBudgets::new(SPARINGLY),
         })
     }
 }
@@ -113,6 +119,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             account::RemovePasskeyPage,
             account::EndOthersPage,
             clients::SwitchPage,
+            explain::ExplainPage,
             scopes::NewPage,
             scopes::EditPage,
             scopes::DeletePage,

@@ -375,6 +375,7 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
         ),
         Error::Filter => (did_not_work, markup(words.no_such_filter())),
         Error::Unreadable(why) => (did_not_work, markup(*why)),
+        Error::SlowDown(wait) => (did_not_work, words.slow_down(wait.as_secs() + 1)),
         Error::Method | Error::Told(..) => (did_not_work, markup(words.try_again())),
     }
 }
@@ -414,6 +415,10 @@ fn held(console: &Console, head: &Parts, secret: &BrowserSecret, query: &Typed) 
 
 /// The form as it was typed, with what is wrong.
 fn refused(visit: &Visit, typed: &Typed, error: &Error) -> Typed {
+    if let Error::SlowDown(wait) = error {
+        let sentence = visit.words().slow_down(wait.as_secs() + 1);
+        return typed.clone().told(sentence.0);
+    }
     let Some(problem) = error.problem() else {
         return typed.clone();
     };
@@ -431,6 +436,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Method => StatusCode::METHOD_NOT_ALLOWED,
         Error::Role(_) | Error::Form(_) | Error::SignIn | Error::Anew => StatusCode::FORBIDDEN,
         Error::Filter | Error::Unreadable(_) => StatusCode::BAD_REQUEST,
+        Error::SlowDown(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Shown => StatusCode::CONFLICT,
         Error::Told(problem, _) => problem.slug.status(),
     }
@@ -442,6 +448,7 @@ fn refusal_of(error: Error) -> Refusal {
     let (code, rule) = match &error {
         Error::SignIn | Error::Anew => (ErrorCode::ACCESS_DENIED, Rule::Session),
         Error::Role(_) => (ErrorCode::ACCESS_DENIED, Rule::Role),
+        Error::SlowDown(_) => (ErrorCode::INVALID_REQUEST, Rule::Throttled),
         Error::Told(problem, _) => match problem.slug {
             Slug::Broken => (ErrorCode::SERVER_ERROR, Rule::Defect),
             Slug::Busy => (ErrorCode::TEMPORARILY_UNAVAILABLE, Rule::Storage),
@@ -454,6 +461,7 @@ fn refusal_of(error: Error) -> Refusal {
         .blaming(Blame::None);
     match error {
         Error::Form(refusal) => *refusal,
+        Error::SlowDown(wait) => refusal.retrying(Retry::TooMany(wait)),
         Error::Told(_, Some(cause)) => refusal.because(*cause),
         _ => refusal,
     }

@@ -65,6 +65,14 @@ impl Typed {
         }
     }
 
+    /// The same without these fields.
+    #[must_use]
+    pub fn dropping(&self, names: &[&str]) -> Self {
+        let mut kept = self.clone();
+        kept.fields.retain(|(name, _)| !names.contains(&&**name));
+        kept
+    }
+
     /// The same, of which this is wrong.
     #[must_use]
     pub fn refused(self, problem: &Problem) -> Self {

@@ -149,6 +149,10 @@ impl Visit {
         if !self.may(O::ROUTE.needs) {
             return Err(Error::Role(O::ROUTE.needs));
         }
+        if O::ROUTE.is_much_work {
+            let spent = self.console.sparing.spend(self.operator.subject.as_str());
+            spent.map_err(Error::SlowDown)?;
+        }
         let answered = O::run(&self.admin, input).await?;
         Ok((answered.document, answered.revision))
     }

@@ -24,6 +24,7 @@ words! {
     not_from_here: "This form did not come from a page of this server. Nothing has been changed.", "Ce formulaire ne vient pas d'une page de ce serveur. Rien n'a été modifié.";
     start_again: "Start again", "Recommencer";
     broken: "This did not work", "Cela n'a pas marché";
+    slow_down(seconds: u64): "You asked for this too often. Go on in {seconds} seconds.", "Vous avez demandé cela trop souvent. Reprenez dans {seconds} secondes.";
     try_again: "Try again in a moment.", "Réessayez dans un instant.";
     reason_found(id: Coded<'_>): "The reason is in the log, under {id}.", "La raison est dans le journal, sous {id}.";
     was_open_too_long: "This page was open too long. What you typed is below and has not been sent.", "Cette page est restée ouverte trop longtemps. Ce que vous avez saisi est ci-dessous et n'a pas été envoyé.";

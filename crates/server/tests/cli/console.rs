@@ -3,6 +3,7 @@
 mod account;
 mod clients;
 mod decisions;
+mod explain;
 mod link;
 mod scopes;
 mod session;

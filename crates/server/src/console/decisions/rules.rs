@@ -36,13 +36,28 @@ pub struct Result {
 }
 
 impl Result {
-    fn of(verdict: Verdict, words: Words) -> Self {
-        let (class, sign, word) = match verdict {
-            Verdict::Pass => ("good", "✓", words.passes()),
-            Verdict::Fail => ("bad", "✗", words.fails()),
-            Verdict::NotReached => ("plain", "–", words.not_reached()),
-        };
+    /// Good, in this word.
+    pub fn passed(word: &'static str) -> Self {
+        let (class, sign) = ("good", "✓");
         Self { class, sign, word }
+    }
+
+    /// Bad, in this word.
+    pub fn failed(word: &'static str) -> Self {
+        let (class, sign) = ("bad", "✗");
+        Self { class, sign, word }
+    }
+
+    fn of(verdict: Verdict, words: Words) -> Self {
+        match verdict {
+            Verdict::Pass => Self::passed(words.passes()),
+            Verdict::Fail => Self::failed(words.fails()),
+            Verdict::NotReached => Self {
+                class: "plain",
+                sign: "–",
+                word: words.not_reached(),
+            },
+        }
     }
 }
 

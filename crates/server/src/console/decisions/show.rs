@@ -3,7 +3,7 @@
 use askama::Template;
 use grantor::{
     admin::DecisionDocument,
-    assertion::{Check, Explanation, Verdict},
+    assertion::{Explanation, Verdict},
     server::{Body, Decision, Outcome},
     storage::DecisionFilter,
     types::{AuthMethod, Rule, Scope, Shown, escaped_json},
@@ -11,6 +11,7 @@ use grantor::{
 use http::Response;
 
 use super::{
+    advice::Advice,
     outcome::{Tag, sentence},
     rules::{Rules, TrustView},
     words::Words,
@@ -18,8 +19,7 @@ use super::{
 use crate::{
     admin::{
         Input, NoQuery,
-        decisions::{ExplainedDecision, GroupDecisions, ShowDecision},
-        remedy::{Remedy, Whose},
+        decisions::{GroupDecisions, ShowDecision},
     },
     console::{Error, Page, Route, Section, Shell, Visit, address},
     pages::{Coded, Link, Markup, Named, markup, time},
@@ -48,16 +48,6 @@ struct View {
     shadows: Vec<TrustView>,
     facts: Vec<Fact>,
     record: String,
-}
-
-struct Advice {
-    whose: Option<&'static str>,
-    text: Markup,
-    /// Of what the use cases say: English.
-    lang: Option<&'static str>,
-    /// What was expected, and what came.
-    compared: Option<Markup>,
-    about: Markup,
 }
 
 struct Same {
@@ -97,7 +87,7 @@ impl Page for DecisionPage {
             ago: time::distance(decision.at, visit.now(), visit.language()),
             place: place(decision),
             party: party(decision, words),
-            advice: advice(&shown, words),
+            advice: Advice::of(&shown, words),
             same: same(visit, decision).await?,
             rules: explanation.map(|explanation| Rules::of(explanation, words)),
             trusts: taken.iter().chain(trusts).map(trust).collect(),
@@ -137,46 +127,6 @@ fn party(decision: &Decision, words: Words) -> Option<Markup> {
         true => words.says_and_signed(Named(claimed)),
         false => words.says_it_is(Named(claimed)),
     })
-}
-
-/// What to do, complete enough to be sent to whoever has to do it.
-fn advice(shown: &ExplainedDecision, words: Words) -> Option<Advice> {
-    let decision = &shown.document.decision;
-    let Outcome::Refused { rule, .. } = &decision.outcome else {
-        return None;
-    };
-    let own = shown.advice.as_deref()?;
-    let of_rule = Remedy::of(rule).map(|remedy| remedy.advice);
-    let of_rule = of_rule.filter(|advice| advice.english == own);
-    let failed = decision.explanation.as_ref().and_then(failed);
-    let told = failed.filter(|check| !check.expected.is_empty());
-    Some(Advice {
-        whose: shown.whose.map(|whose| match whose {
-            Whose::Sender => words.by_sender(),
-            Whose::Operator => words.by_operator(),
-            Whose::Person => words.by_person(),
-            Whose::Host => words.by_host(),
-        }),
-        text: with_code(of_rule.map_or(own, |advice| advice.of(words.0))),
-        lang: of_rule.is_none().then_some("en"),
-        compared: told.map(|check| words.expected_and_got(&check.expected, &check.got)),
-        about: words.this_decision(Coded(decision.id.as_str()), &time::second(decision.at)),
-    })
-}
-
-fn failed(explanation: &Explanation) -> Option<&Check> {
-    let mut checks = explanation.checks.iter();
-    checks.find(|check| check.verdict == Verdict::Fail)
-}
-
-/// A sentence in which commands and names of members stand between backticks.
-fn with_code(sentence: &str) -> Markup {
-    let pieces = sentence.split('`').enumerate();
-    let pieces = pieces.map(|(place, piece)| match place % 2 {
-        0 => markup(piece).0,
-        _ => markup(Coded(piece)).0,
-    });
-    askama::filters::Safe(pieces.collect())
 }
 
 /// How often the same was refused.

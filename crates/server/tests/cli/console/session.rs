@@ -7,7 +7,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const OTHER: &str = "a quite different sentence";
 
 /// An owner at the console, who has a password.
-fn owner(server: &Server) -> Console<'_> {
+pub fn owner(server: &Server) -> Console<'_> {
     let mut console = server.console();
     let set = console.submit("/account/password", &[("password", PASSWORD)]);
     assert!(set.body.contains("✓ Your password is set"), "{set:?}");
@@ -23,7 +23,7 @@ fn is_anew(page: &Answer) -> bool {
 }
 
 /// Sends the sign-in form of a page.
-fn sign_in(console: &mut Console<'_>, page: &Answer) -> Answer {
+pub fn sign_in(console: &mut Console<'_>, page: &Answer) -> Answer {
     let form = page.form("/console/signin");
     let values = [("username", "admin"), ("password", PASSWORD)];
     console.browser.submit(&form, &values)
