@@ -14,7 +14,9 @@ use http::Response;
 use zeroize::Zeroizing;
 
 use self::words::Words;
-use super::decisions::{Result as Word, Rules, TrustView, Words as DecisionWords, failed, with_code, wrong};
+use super::decisions::{
+    Result as Word, Rules, TrustView, Words as DecisionWords, failed, with_code, wrong,
+};
 use crate::{
     admin::{
         Input, Problem, Slug,

@@ -67,4 +67,3 @@ pub fn with_code(sentence: &str) -> Markup {
     });
     askama::filters::Safe(pieces.collect())
 }
-

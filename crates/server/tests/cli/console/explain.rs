@@ -36,20 +36,35 @@ fn ma19_m166_a_live_assertion_is_explained_and_can_be_used_afterwards_once() {
         let page = paste(&mut console, &format!("  {jwt}\r\n"));
         assert_eq!(page.status, 200, "{page:?}");
         let shown = text(&page.body);
-        assert!(shown.contains("✓ Would be accepted It keeps every rule"), "{shown}");
-        assert!(shown.contains("Whoever has it can still use it, for another"), "{shown}");
+        assert!(
+            shown.contains("✓ Would be accepted It keeps every rule"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("Whoever has it can still use it, for another"),
+            "{shown}"
+        );
     }
     assert_eq!(redeem(&server, &jwt).status, 200);
     let shown = text(&paste(&mut console, &jwt).body);
-    assert!(shown.contains("✗ Would be refused The assertion was used before"), "{shown}");
+    assert!(
+        shown.contains("✗ Would be refused The assertion was used before"),
+        "{shown}"
+    );
     assert!(shown.contains("nobody can use it again"), "{shown}");
     assert_eq!(redeem(&server, &jwt).error(), "invalid_grant");
     let log = format!("{:?}", server.log());
-    assert!(!log.contains(jwt.rsplit_once('.').expect("parts").1), "{log}");
+    assert!(
+        !log.contains(jwt.rsplit_once('.').expect("parts").1),
+        "{log}"
+    );
     // Nothing was decided about it, but what the token endpoint decided.
     let decisions = server.ok(&["decisions", "list", "--client", "billing", "--json"]);
     let decisions: serde_json::Value = serde_json::from_str(&decisions).expect("JSON");
-    assert!(decisions.as_array().is_some_and(|all| all.len() <= 2), "{decisions}");
+    assert!(
+        decisions.as_array().is_some_and(|all| all.len() <= 2),
+        "{decisions}"
+    );
 }
 
 #[test]
@@ -70,9 +85,13 @@ fn m126_a_refusal_is_explained_as_what_it_is_pasted_for() {
     }
     let values = [("jwt", jwt.as_str()), ("use", "client_authentication")];
     let page = console.submit("/explain", &values);
-    assert!(page.body.contains("The JWT as client authentication"), "{page:?}");
     assert!(
-        page.body.contains("<option value=\"client_authentication\" selected>"),
+        page.body.contains("The JWT as client authentication"),
+        "{page:?}"
+    );
+    assert!(
+        page.body
+            .contains("<option value=\"client_authentication\" selected>"),
         "{page:?}"
     );
 }
@@ -121,7 +140,11 @@ fn m166_what_was_pasted_is_not_kept_for_after_signing_in() {
     let jwt = mint(&server, &key, &[]);
     let mut console = owner(&server);
     let page = console.page(&format!("/explain?jwt={jwt}"));
-    assert!(page.body.contains("aria-describedby=\"jwt-hint\"></textarea>"), "{page:?}");
+    assert!(
+        page.body
+            .contains("aria-describedby=\"jwt-hint\"></textarea>"),
+        "{page:?}"
+    );
     assert!(!page.body.contains("Would be"), "{page:?}");
 
     let form = console.form("/explain");
@@ -132,7 +155,10 @@ fn m166_what_was_pasted_is_not_kept_for_after_signing_in() {
     let back = sign_in(&mut console, &asked);
     assert!(back.body.contains("<h1>Explain a JWT</h1>"), "{back:?}");
     // The control: what is not secret is there again.
-    assert!(back.body.contains("<option value=\"grant\" selected>"), "{back:?}");
+    assert!(
+        back.body.contains("<option value=\"grant\" selected>"),
+        "{back:?}"
+    );
     assert!(!back.body.contains(&jwt[..40]), "{back:?}");
 }
 
@@ -140,11 +166,16 @@ fn m166_what_was_pasted_is_not_kept_for_after_signing_in() {
 fn m166_thirty_a_minute_are_explained() {
     let server = Server::start();
     let mut console = server.console();
-    let statuses: Vec<_> = (0..32).map(|_| paste(&mut console, "a.b.c").status).collect();
+    let statuses: Vec<_> = (0..32)
+        .map(|_| paste(&mut console, "a.b.c").status)
+        .collect();
     assert_eq!(statuses[..30], [200; 30]);
     assert!(statuses[30..].contains(&429), "{statuses:?}");
     let page = paste(&mut console, "a.b.c");
-    assert!(page.status != 429 || page.body.contains("You asked for this too often"), "{page:?}");
+    assert!(
+        page.status != 429 || page.body.contains("You asked for this too often"),
+        "{page:?}"
+    );
 }
 
 #[test]
@@ -153,7 +184,11 @@ fn m166_a_reader_explains_too_and_only_by_post_with_a_ticket() {
     let key = server.client("billing", &["--generate-key"]);
     let jwt = mint(&server, &key, &[]);
     let mut reader = server.console_as("rita", "reader");
-    assert!(paste(&mut reader, &jwt).body.contains("✓ Would be accepted"));
+    assert!(
+        paste(&mut reader, &jwt)
+            .body
+            .contains("✓ Would be accepted")
+    );
     let mut form = reader.form("/explain");
     form.fields.retain(|(name, _)| name != "t");
     let origin = [("Origin", server.issuer.as_str())];
