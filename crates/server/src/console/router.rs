@@ -307,7 +307,12 @@ impl Console {
             (Error::Shown, Some(visit)) => visit.here(),
             _ => self.desk.site.path(super::PATH),
         };
-        let refusal = refusal_of(error);
+        // Anybody can ask for what is not there.
+        let blame = match visit {
+            Some(_) => Blame::None,
+            None => Blame::NoProof,
+        };
+        let refusal = refusal_of(error).blaming(blame);
         let recorded = self
             .server
             .record_refusal(NAME, &head.extensions, None, refusal);
@@ -457,8 +462,7 @@ fn refusal_of(error: Error) -> Refusal {
         _ => (ErrorCode::INVALID_REQUEST, Rule::Form),
     };
     let refusal = Refusal::new(code, rule, "a page of the console was refused")
-        .with_status(status)
-        .blaming(Blame::None);
+        .with_status(status);
     match error {
         Error::Form(refusal) => *refusal,
         Error::SlowDown(wait) => refusal.retrying(Retry::TooMany(wait)),
