@@ -2,6 +2,7 @@
 //! what the API answers, and a form asks for an operation: the console has no use cases of its own.
 
 pub mod account;
+pub mod changes;
 pub mod clients;
 mod confirm;
 mod decisions;
@@ -10,6 +11,7 @@ mod explain;
 mod list;
 mod notice;
 mod once;
+pub mod operators;
 mod page;
 mod problem;
 mod route;
@@ -17,6 +19,7 @@ mod router;
 pub mod scopes;
 mod shell;
 pub mod signing_keys;
+pub mod subjects;
 mod typed;
 mod visit;
 mod words;
@@ -106,13 +109,18 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
     leaves![
         pages:
             account::AccountPage,
+            changes::ListPage,
+            changes::ChangePage,
             clients::ListPage,
             clients::ClientPage,
             decisions::ListPage,
             decisions::DecisionPage,
+            operators::ListPage,
             scopes::ListPage,
             scopes::ScopePage,
-            signing_keys::ListPage;
+            signing_keys::ListPage,
+            subjects::ListPage,
+            subjects::SubjectPage;
         forms:
             account::PasswordPage,
             account::NewPasskeyPage,
@@ -120,10 +128,20 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             account::EndOthersPage,
             clients::SwitchPage,
             explain::ExplainPage,
+            operators::NewPage,
+            operators::RolePage,
             scopes::NewPage,
             scopes::EditPage,
             scopes::DeletePage,
             signing_keys::RotatePage,
-            signing_keys::RevokePage;
+            signing_keys::RevokePage,
+            subjects::NewPage,
+            subjects::SwitchPage,
+            subjects::DeletePage,
+            subjects::InvitePage,
+            subjects::RecoverPage,
+            subjects::EndSessionsPage,
+            subjects::EndCredentialsPage,
+            subjects::EndInvitationsPage;
     ]
 }

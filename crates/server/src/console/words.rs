@@ -30,7 +30,7 @@ words! {
     was_open_too_long: "This page was open too long. What you typed is below and has not been sent.", "Cette page est restée ouverte trop longtemps. Ce que vous avez saisi est ci-dessous et n'a pas été envoyé.";
     you_were_signed_out: "You had been signed out. What you typed is below and has not been sent.", "Vous aviez été déconnecté. Ce que vous avez saisi est ci-dessous et n'a pas été envoyé.";
     somebody_was_faster: "Somebody changed this meanwhile. Your change is below and has not been made.", "Quelqu'un l'a modifié entre-temps. Votre modification est ci-dessous et n'a pas été faite.";
-    managed_by(owner: Named<'_>): "Managed by {owner}: change it there", "Géré par {owner} : modifiez-le là-bas";
+    managed_by(owner: Named<'_>): "Managed by {owner}: change it there", "Géré par {owner} : modifiez-le là-bas";
     override_it: "Change it here all the same", "Le modifier ici quand même";
     look_over: "Look over these", "À revoir";
     reason: "Reason, for the record of changes", "Raison, pour le registre des changements";
@@ -53,7 +53,7 @@ words! {
     enabled: "enabled", "actif";
     disabled: "disabled", "inactif";
     same_as_table: "The same as a table", "La même chose en tableau";
-    shown_once: "This is shown once. It is kept nowhere here: copy it now.", "Ceci n'est affiché qu'une fois et n'est conservé nulle part ici : copiez-le maintenant.";
+    shown_once: "This is shown once. It is kept nowhere here: copy it now.", "Ceci n'est affiché qu'une fois et n'est conservé nulle part ici : copiez-le maintenant.";
     was_shown: "This was shown once", "Ceci a déjà été affiché";
     was_shown_and_kept_nowhere: "What was made is in force, and is shown no second time. If you did not keep it, make another one.", "Ce qui a été créé est en vigueur et n'est plus affiché. Si vous ne l'avez pas conservé, créez-en un autre.";
     failed_to_copy: "Mark it and copy it by hand", "Sélectionnez-le et copiez-le à la main";

@@ -157,6 +157,10 @@ impl Desk {
     /// A page that answers this request. A choice of language or theme in it is kept.
     pub fn page(&self, request: &Request, template: &impl Template) -> Response<Body> {
         let mut response = html::page(template);
+        // Clients open the pages of people in popups, and the console nobody does.
+        if self.kind == SessionKind::Console {
+            response = html::apart(response);
+        }
         let choice = Choice::of(request.uri().query().unwrap_or_default());
         for cookie in choice.cookies(&self.site) {
             response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -14,7 +14,7 @@ use http::Method;
 use super::{
     Named,
     desk::Desk,
-    html::{self, Frame, apart, with_cookie},
+    html::{self, Frame, with_cookie},
     refusal::refused,
     words,
 };
@@ -68,7 +68,7 @@ impl OpenPage {
             token,
             frame,
         };
-        let response = apart(desk.page(request, &view));
+        let response = desk.page(request, &view);
         Ok(Answer::new(match visitor.secret {
             Some(_) => response,
             None => with_cookie(response, secret.set(&desk.site)),

@@ -19,7 +19,7 @@ words! {
     name: "Name", "Nom";
     password: "Password", "Mot de passe";
     no_way_in: "No way to sign in, or it is lost? Whoever runs this server can send you a new link.", "Aucun moyen de vous connecter, ou perdu ? L'exploitant de ce serveur peut vous envoyer un nouveau lien.";
-    no_way_into_console(command: Coded<'_>): "No way to sign in, or it is lost? An owner can send you a new link. On the server's machine, {command} prints one.", "Aucun moyen de vous connecter, ou perdu ? Un propriétaire peut vous envoyer un nouveau lien. Sur la machine du serveur, {command} en affiche un.";
+    no_way_into_console(command: Coded<'_>): "No way to sign in, or it is lost? An owner can send you a new link. On the server's machine, {command} prints one.", "Aucun moyen de vous connecter, ou perdu ? Un propriétaire peut vous envoyer un nouveau lien. Sur la machine du serveur, {command} en affiche un.";
     confirm_it_is_you: "Confirm it is you", "Confirmez que c'est bien vous";
     confirm: "Confirm", "Confirmer";
     to_go_on_to(name: Named<'_>): "To go on to {name}.", "Pour continuer vers {name}.";

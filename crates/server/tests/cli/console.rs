@@ -5,6 +5,8 @@ mod clients;
 mod decisions;
 mod explain;
 mod link;
+mod operators;
 mod scopes;
 mod session;
 mod signing_keys;
+mod subjects;

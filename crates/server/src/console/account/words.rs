@@ -21,7 +21,7 @@ words! {
     used: "Last used", "Dernière utilisation";
     ends: "Ends if not used", "Prend fin sans utilisation";
     end_others: "End all others", "Mettre fin à toutes les autres";
-    end_others_question: "End all your other sessions?", "Mettre fin à toutes vos autres sessions ?";
+    end_others_question: "End all your other sessions?", "Mettre fin à toutes vos autres sessions ?";
     ending: "Whoever is signed in as you at another browser, at the console or at your own pages, has to sign in again. You stay signed in here.", "Quiconque est connecté sous votre nom dans un autre navigateur, à la console ou à vos propres pages, devra se reconnecter. Vous restez connecté ici.";
     others_ended: "Your other sessions have ended.", "Vos autres sessions ont pris fin.";
     new_password: "New password", "Nouveau mot de passe";

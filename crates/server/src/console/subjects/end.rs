@@ -1,0 +1,112 @@
+//! Ending what a subject signs in with: its sessions, its ways to sign in, its invitation.
+
+use grantor::{server::Body, types::SubjectId};
+use http::Response;
+
+use super::{SUBJECT, SUBJECTS, to_change, words::Words};
+use crate::{
+    admin::{
+        Input, Operation,
+        subjects::{DeleteCredentials, EndOpen},
+    },
+    console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit},
+    pages::{Markup, Named, markup},
+    person::{Invitation, OpenSession},
+};
+
+/// The question before the sessions of a subject end.
+pub struct EndSessionsPage;
+
+/// The question before a subject has no way to sign in any more.
+pub struct EndCredentialsPage;
+
+/// The question before the invitation of a subject ends.
+pub struct EndInvitationsPage;
+
+impl Form for EndSessionsPage {
+    type Path = SubjectId;
+
+    const ROUTE: Route = Route::form("/subjects/{subject}/sessions", Section::Subjects);
+
+    async fn show(visit: &Visit, id: &SubjectId, typed: &Typed) -> Result<Response<Body>, Error> {
+        let words = Words(visit.language());
+        let question = words.end_sessions_question(Named(id.as_str()));
+        let asked = (question, words.ending_sessions(), words.end_sessions());
+        ask(visit, id, typed, asked).await
+    }
+
+    async fn submit(visit: &Visit, id: &SubjectId, _: &Typed) -> Result<Done, Error> {
+        let happened = Words(visit.language()).sessions_ended(Named(id.as_str()));
+        let input = Input::<EndOpen<OpenSession>>::at(id.clone());
+        end(visit, id, input, happened).await
+    }
+}
+
+impl Form for EndCredentialsPage {
+    type Path = SubjectId;
+
+    const ROUTE: Route = Route::form("/subjects/{subject}/credentials", Section::Subjects).grave();
+
+    async fn show(visit: &Visit, id: &SubjectId, typed: &Typed) -> Result<Response<Body>, Error> {
+        let words = Words(visit.language());
+        let question = words.end_credentials_question(Named(id.as_str()));
+        let verb = words.end_credentials();
+        let asked = (question, words.ending_credentials(), verb);
+        ask(visit, id, typed, asked).await
+    }
+
+    async fn submit(visit: &Visit, id: &SubjectId, _: &Typed) -> Result<Done, Error> {
+        let happened = Words(visit.language()).credentials_ended(Named(id.as_str()));
+        let input = Input::<DeleteCredentials>::at(id.clone());
+        end(visit, id, input, happened).await
+    }
+}
+
+impl Form for EndInvitationsPage {
+    type Path = SubjectId;
+
+    const ROUTE: Route = Route::form("/subjects/{subject}/invitations", Section::Subjects);
+
+    async fn show(visit: &Visit, id: &SubjectId, typed: &Typed) -> Result<Response<Body>, Error> {
+        let words = Words(visit.language());
+        let question = words.end_invitation_question(Named(id.as_str()));
+        let verb = words.end_invitation();
+        let asked = (question, words.ending_invitation(), verb);
+        ask(visit, id, typed, asked).await
+    }
+
+    async fn submit(visit: &Visit, id: &SubjectId, _: &Typed) -> Result<Done, Error> {
+        let happened = Words(visit.language()).invitation_ended(Named(id.as_str()));
+        let input = Input::<EndOpen<Invitation>>::at(id.clone());
+        end(visit, id, input, happened).await
+    }
+}
+
+/// The page that asks: a question, what it means, and the button.
+async fn ask(
+    visit: &Visit,
+    id: &SubjectId,
+    typed: &Typed,
+    (question, sentence, verb): (Markup, &'static str, &'static str),
+) -> Result<Response<Body>, Error> {
+    to_change(visit, id).await?;
+    let back = visit.at(SUBJECT, &[id.as_str()]);
+    let page = Confirm::ask(visit, typed, question, verb, back.clone())
+        .below(visit.at(SUBJECTS, &[]), Words(visit.language()).heading())
+        .below(back, id.as_str())
+        .saying(markup(sentence));
+    Ok(page.page(visit))
+}
+
+/// Does it, and says that it happened.
+async fn end<O: Operation>(
+    visit: &Visit,
+    id: &SubjectId,
+    input: Input<O>,
+    happened: Markup,
+) -> Result<Done, Error> {
+    to_change(visit, id).await?;
+    visit.ask(input).await?;
+    let back = visit.at(SUBJECT, &[id.as_str()]);
+    Ok(Done::Go(back, Notice::of(happened)))
+}
