@@ -399,6 +399,9 @@ pub struct Hints {
     pub once: Option<String>,
     /// How the audience is asked for, which `AUDIENCE` stands for.
     pub audience: String,
+    /// What a job does to get its JWT, line by line; `AUDIENCE` stands for the audience.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
     /// What is changed on the platform's side, by claim.
     #[serde(default)]
     pub claims: BTreeMap<ClaimPath, String>,
@@ -408,6 +411,12 @@ impl Hints {
     /// How this audience is asked for.
     pub fn audience_of(&self, audience: &str) -> String {
         self.audience.replace("AUDIENCE", audience)
+    }
+
+    /// What a job does to get a JWT for this audience, line by line, where that is known.
+    pub fn job_of(&self, audience: &str) -> Option<String> {
+        let job = self.job.as_ref()?;
+        Some(job.replace("AUDIENCE", audience))
     }
 }
 

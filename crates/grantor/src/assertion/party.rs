@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc};
 use super::{Assertion, Decoys, Expectation, Terms, Usage, expectation::issuer_types};
 use crate::{
     clock::UnixTime,
-    keys::{Candidate, KeyError, KeyKind, KeyResolver},
+    keys::{Candidate, KeyError, KeyKind, KeyResolver, KeyStatus},
     registry::{Client, TrustedIssuer},
     storage::{ClientSource, IssuerSource, StoreError},
     types::{AuthMethod, ClientId, IssuerId, Shown},
@@ -181,6 +181,11 @@ impl Parties {
     #[must_use]
     pub fn with_issuers(self, issuers: Option<Arc<dyn IssuerSource>>) -> Self {
         Self { issuers, ..self }
+    }
+
+    /// What is held of the keys of an issuer: see [`KeyResolver::issuer_status`].
+    pub fn key_status(&self, issuer: &TrustedIssuer) -> Option<KeyStatus> {
+        self.resolver.issuer_status(issuer)
     }
 
     /// The party that is said to have signed this assertion, if it is registered and enabled, has a

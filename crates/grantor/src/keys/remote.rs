@@ -327,6 +327,10 @@ impl KeyResolver for RemoteKeys {
         }
         self.owned_by(issuer).candidates(header).await
     }
+
+    fn issuer_status(&self, issuer: &TrustedIssuer) -> Option<KeyStatus> {
+        self.status(issuer)
+    }
 }
 
 impl RemoteKeys {

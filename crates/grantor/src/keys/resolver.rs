@@ -6,6 +6,7 @@ use std::{error::Error, fmt, sync::Arc};
 use async_trait::async_trait;
 use grantor_jose::{Algorithm, Header, JwkError, VerificationKey};
 
+use super::KeyStatus;
 use crate::{
     clock::UnixTime,
     registry::{Client, ClientKey, TrustedIssuer},
@@ -161,6 +162,12 @@ pub trait KeyResolver: Send + Sync + 'static {
             Some(keys) => candidates(keys.iter().map(|uploaded| &uploaded.key), header, now),
             None => Err(KeyError::Unavailable("this server fetches no keys".into())),
         }
+    }
+
+    /// What is held of the keys of an issuer, and why there is nothing newer: where keys are
+    /// fetched, and these were needed yet.
+    fn issuer_status(&self, _: &TrustedIssuer) -> Option<KeyStatus> {
+        None
     }
 }
 

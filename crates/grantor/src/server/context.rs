@@ -18,7 +18,7 @@ use super::{
 use crate::{
     assertion::{Parties, Profile, ServerIdentity, Verifier},
     clock::{Clock, UnixTime},
-    keys::SigningKeys,
+    keys::{KeyStatus, SigningKeys},
     registry::{Client, ConsentPolicy, Issuers, Permissions, Role, Subject, TrustedIssuer, Trusts},
     storage::{
         Artifacts, Claim, ClientSource, IssuerSource, PermissionSource, ReplayGuard, RoleSource,
@@ -209,6 +209,12 @@ impl Context {
     }
 
     /// Finds the party behind an assertion, and says what is expected of it.
+    /// What this process holds of the keys of an issuer, and why there is nothing newer; `None` if it
+    /// fetches none, or has not needed them yet.
+    pub fn issuer_keys(&self, issuer: &TrustedIssuer) -> Option<KeyStatus> {
+        self.parties().key_status(issuer)
+    }
+
     pub(super) fn parties(&self) -> &Parties {
         &self.0.parties
     }

@@ -4,7 +4,7 @@ use grantor::{
     admin::Error,
     clock::{UnixTime, rfc3339},
     jose::{Algorithm, KeyType},
-    keys::{HeldKeys, PublishedKey},
+    keys::{HeldKeys, KeyFailure, PublishedKey},
     registry::TrustedIssuer,
 };
 use schemars::JsonSchema;
@@ -41,6 +41,29 @@ pub struct FetchedKeys {
     pub refused_from: UnixTime,
     /// Whether their life is over.
     pub stale: bool,
+}
+
+/// A fetch of keys that failed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FailedFetch {
+    /// When it began (RFC 3339).
+    #[serde(
+        serialize_with = "rfc3339::serialize",
+        deserialize_with = "rfc3339::read"
+    )]
+    #[schemars(with = "String")]
+    pub at: UnixTime,
+    /// Why.
+    pub reason: String,
+}
+
+impl FailedFetch {
+    /// The last fetch of the keys of an issuer by the server of this process, if it failed.
+    pub fn of(admin: &Administration, issuer: &TrustedIssuer) -> Option<Self> {
+        let server = admin.server.as_ref()?;
+        let KeyFailure { at, reason, .. } = server.context().issuer_keys(issuer)?.last_failure?;
+        Some(Self { at, reason })
+    }
 }
 
 /// A key that was fetched.

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::{
     Administration, Answered, Input, Listed, NoQuery, Operation, PatchOf, Route, content,
-    fetched::{FetchedKey, FetchedKeys},
+    fetched::{FailedFetch, FetchedKey, FetchedKeys},
     key_check::Fetched,
 };
 
@@ -104,6 +104,10 @@ pub struct ShownIssuer {
     pub issuer: IssuerDocument,
     /// The keys that servers have fetched; null if there are none.
     pub fetched: Option<FetchedKeys>,
+    /// The last fetch of the server that answers, if it failed; null if not, or if it has not needed
+    /// the keys yet.
+    #[serde(default)]
+    pub failure: Option<FailedFetch>,
 }
 
 impl Operation for ShowIssuer {
@@ -125,9 +129,15 @@ impl Operation for ShowIssuer {
         let issuers = admin.issuers();
         let registered = issuers.find(&input.path).await?;
         let fetched = FetchedKeys::of(admin, &registered).await?;
+        let failure = FailedFetch::of(admin, &registered);
         let issuer = issuers.get(&input.path).await?;
         let revision = issuer.revision;
-        Ok(Answered::at(ShownIssuer { issuer, fetched }, revision))
+        let shown = ShownIssuer {
+            issuer,
+            fetched,
+            failure,
+        };
+        Ok(Answered::at(shown, revision))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Operations of trusts: what JWTs of issuers are worth.
 
 mod body;
+mod written;
 
 use grantor::{
     admin::{Error, MadeTrust, TrustDocument, TrustFilter, TrustReport, Updated},
@@ -10,7 +11,10 @@ use grantor::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::body::TrustBody;
+pub use self::{
+    body::TrustBody,
+    written::{claim_copy, claim_match, pin},
+};
 use super::{
     Administration, Answered, Input, Listed, NoQuery, Operation, PatchOf, Route,
     issuers::CheckQuery, key_check::Fetched,

@@ -8,6 +8,7 @@ mod confirm;
 mod decisions;
 mod error;
 mod explain;
+pub mod issuers;
 mod list;
 mod notice;
 mod once;
@@ -20,6 +21,8 @@ pub mod scopes;
 mod shell;
 pub mod signing_keys;
 pub mod subjects;
+mod tried;
+pub mod trusts;
 mod typed;
 mod visit;
 mod words;
@@ -40,7 +43,7 @@ pub use self::{
     route::{Route, Section},
     router::NAME,
     shell::{Shell, Summary},
-    typed::Typed,
+    typed::{Members, Typed},
     visit::Visit,
 };
 use crate::{
@@ -120,7 +123,12 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             scopes::ScopePage,
             signing_keys::ListPage,
             subjects::ListPage,
-            subjects::SubjectPage;
+            subjects::SubjectPage,
+            issuers::ListPage,
+            issuers::IssuerPage,
+            trusts::ListPage,
+            trusts::TrustPage,
+            trusts::ReportPage;
         forms:
             account::PasswordPage,
             account::NewPasskeyPage,
@@ -130,6 +138,13 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             explain::ExplainPage,
             operators::NewPage,
             operators::RolePage,
+            issuers::ByHandPage,
+            issuers::EditPage,
+            issuers::SwitchPage,
+            issuers::DeletePage,
+            issuers::AddKeysPage,
+            issuers::RefreshPage,
+            issuers::TestPage,
             scopes::NewPage,
             scopes::EditPage,
             scopes::DeletePage,
@@ -142,6 +157,12 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             subjects::RecoverPage,
             subjects::EndSessionsPage,
             subjects::EndCredentialsPage,
-            subjects::EndInvitationsPage;
+            subjects::EndInvitationsPage,
+            trusts::ByTemplatePage,
+            trusts::NewPage,
+            trusts::EditPage,
+            trusts::ModePage,
+            trusts::DeletePage,
+            trusts::TestPage;
     ]
 }

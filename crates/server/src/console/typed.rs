@@ -1,10 +1,11 @@
 //! What was typed into a form, and what is wrong with it. The fields of a form have the names of the
 //! members of the document that it makes, so that what is wrong with a member is wrong with its field.
 
-use grantor::{admin::Fault, jose::json};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use grantor::{admin::Fault, jose};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use super::{Error, ListQuery, notice::DONE};
 use crate::{
@@ -52,6 +53,30 @@ impl Typed {
             self.fields.push((name.to_owned(), value.into()));
         }
         self
+    }
+
+    /// The same with these values in a field that may have many.
+    #[must_use]
+    pub fn filling_all<'a>(
+        mut self,
+        name: &str,
+        values: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        if self.value(name).is_none() {
+            let values = values.into_iter();
+            let fields = values.map(|value| (name.to_owned(), value.to_owned()));
+            self.fields.extend(fields);
+        }
+        self
+    }
+
+    /// Whether something else was typed into a field, line by line, than stands in others.
+    pub fn differs(&self, others: &Self, name: &str) -> bool {
+        let lines = |typed: &Self| {
+            let lines = typed.all(name).flat_map(lines_of).map(str::to_owned);
+            lines.collect::<Vec<_>>()
+        };
+        lines(self) != lines(others)
     }
 
     /// The fields of a form that is shown for the first time, as this fills them in; as they were
@@ -107,7 +132,17 @@ impl Typed {
     pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
         self.faults
             .iter()
-            .map(|fault| (field_of(&fault.pointer), fault.detail.as_str()))
+            .map(|fault| (self.field_of(&fault.pointer), fault.detail.as_str()))
+    }
+
+    /// The field at which a fault is shown: the one that is named by the longest beginning of its
+    /// JSON Pointer, else the first member of that.
+    fn field_of<'p>(&self, pointer: &'p str) -> &'p str {
+        let mut path = pointer.strip_prefix('/').unwrap_or_default();
+        while let (None, Some((beginning, _))) = (self.value(path), path.rsplit_once('/')) {
+            path = beginning;
+        }
+        path
     }
 
     /// What is wrong with a field.
@@ -138,6 +173,11 @@ impl Typed {
     /// Whether a box is ticked, or a value chosen.
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.all(name).any(|sent| sent == value)
+    }
+
+    /// Whether anything was typed or ticked.
+    pub fn has_any(&self, name: &str) -> bool {
+        self.all(name).any(|value| !value.trim().is_empty())
     }
 
     /// A field twice that can be there once: what was meant is not known.
@@ -183,34 +223,44 @@ impl Typed {
     pub fn members(&self) -> Members<'_> {
         Members {
             typed: self,
+            within: String::new(),
             object: Map::new(),
             faults: Vec::new(),
         }
     }
 }
 
-/// The field at which a fault is shown: the first member of its JSON Pointer.
-fn field_of(pointer: &str) -> &str {
-    pointer
-        .strip_prefix('/')
-        .and_then(|rest| rest.split('/').next())
-        .unwrap_or_default()
-}
-
 /// A document that is made from fields, as it would come to `/admin/v1`.
 #[derive(Debug)]
 pub struct Members<'t> {
     typed: &'t Typed,
+    /// What the names of its fields begin with, of a document within another one.
+    within: String,
     object: Map<String, Value>,
     faults: Vec<Fault>,
 }
 
-impl Members<'_> {
+impl<'t> Members<'t> {
+    /// What was typed for a member.
+    fn typed(&self, name: &str) -> &'t str {
+        self.typed.text(&self.field(name))
+    }
+
+    /// The field of a member.
+    fn field(&self, name: &str) -> String {
+        format!("{}{name}", self.within)
+    }
+
+    fn wrong(mut self, name: &str, problem: impl Into<String>) -> Self {
+        let pointer = format!("/{}", self.field(name));
+        self.faults.push(Fault::of(pointer, problem));
+        self
+    }
+
     /// A text; left out if nothing was typed.
     #[must_use]
     pub fn text(self, name: &str) -> Self {
-        let text = self.typed.text(name);
-        match text {
+        match self.typed(name) {
             "" => self,
             text => self.with(name, text),
         }
@@ -219,7 +269,7 @@ impl Members<'_> {
     /// A text; null if nothing was typed: for a change that takes it away.
     #[must_use]
     pub fn text_or_null(self, name: &str) -> Self {
-        match self.typed.text(name) {
+        match self.typed(name) {
             "" => self.with(name, Value::Null),
             text => self.with(name, text),
         }
@@ -228,55 +278,92 @@ impl Members<'_> {
     /// A list, one value a line.
     #[must_use]
     pub fn lines(self, name: &str) -> Self {
-        let lines = self.typed.text(name).lines().map(str::trim);
-        let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+        let lines: Vec<_> = lines_of(self.typed(name)).collect();
         self.with(name, lines)
+    }
+
+    /// A list, one value a line, each of which is written so.
+    #[must_use]
+    pub fn lines_as<T: Serialize>(
+        mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Self {
+        let mut values = Vec::new();
+        for (place, line) in lines_of(self.typed(name)).enumerate() {
+            match read(line) {
+                Ok(value) => values.push(json!(value)),
+                Err(problem) => {
+                    self = self.wrong(name, format!("line {}: {problem}", place + 1));
+                }
+            }
+        }
+        self.with(name, values)
     }
 
     /// A list, of boxes that are ticked.
     #[must_use]
     pub fn ticked(self, name: &str) -> Self {
-        let ticked: Vec<_> = self.typed.all(name).collect();
+        let ticked: Vec<_> = self.typed.all(&self.field(name)).collect();
         self.with(name, ticked)
     }
 
     /// Whether a box is ticked.
     #[must_use]
     pub fn truth(self, name: &str) -> Self {
-        let is_ticked = self.typed.value(name).is_some();
+        let is_ticked = self.is_ticked(name);
         self.with(name, is_ticked)
+    }
+
+    /// Whether the box of a member is ticked.
+    pub fn is_ticked(&self, name: &str) -> bool {
+        self.typed.value(&self.field(name)).is_some()
     }
 
     /// A whole number; left out if nothing was typed.
     #[must_use]
-    pub fn number(mut self, name: &str) -> Self {
-        match self.typed.text(name) {
+    pub fn number(self, name: &str) -> Self {
+        match self.typed(name) {
             "" => self,
             text => match text.parse::<u64>() {
                 Ok(number) => self.with(name, number),
-                Err(_) => {
-                    self.faults
-                        .push(Fault::new(name, "expected a whole number"));
-                    self
-                }
+                Err(_) => self.wrong(name, "expected a whole number"),
             },
+        }
+    }
+
+    /// A whole number; null if nothing was typed.
+    #[must_use]
+    pub fn number_or_null(self, name: &str) -> Self {
+        match self.typed(name) {
+            "" => self.with(name, Value::Null),
+            _ => self.number(name),
         }
     }
 
     /// JSON, such as a key set; left out if nothing was typed.
     #[must_use]
-    pub fn json(mut self, name: &str) -> Self {
-        match self.typed.text(name) {
+    pub fn json(self, name: &str) -> Self {
+        match self.typed(name) {
             "" => self,
-            text => match json::parse_object(text.as_bytes()) {
+            text => match jose::json::parse_object(text.as_bytes()) {
                 Ok(value) => self.with(name, value),
-                Err(error) => {
-                    let fault = Fault::new(name, format!("{error}; write a JSON object"));
-                    self.faults.push(fault);
-                    self
-                }
+                Err(error) => self.wrong(name, format!("{error}; write a JSON object")),
             },
         }
+    }
+
+    /// A document within this one, of fields whose names begin with its own: `keys/jwks_uri`.
+    #[must_use]
+    pub fn part(mut self, name: &str, make: impl FnOnce(Self) -> Self) -> Self {
+        let part = make(Members {
+            typed: self.typed,
+            within: format!("{}/", self.field(name)),
+            object: Map::new(),
+            faults: Vec::new(),
+        });
+        self.faults.extend(part.faults);
+        self.with(name, part.object)
     }
 
     /// This value.
@@ -284,6 +371,11 @@ impl Members<'_> {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.object.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Whether there is nothing in it, and nothing wrong either.
+    pub fn is_empty(&self) -> bool {
+        self.object.is_empty() && self.faults.is_empty()
     }
 
     /// The document, if nothing is wrong with it.
@@ -294,8 +386,20 @@ impl Members<'_> {
         if !self.faults.is_empty() {
             return Err(Problem::at_fault(Slug::Invalid, self.faults).into());
         }
-        Ok(C::read(Value::Object(self.object).to_string().as_bytes())?)
+        let text = Zeroizing::new(Value::Object(self.object).to_string());
+        if text.len() > C::LARGEST {
+            let detail = format!("This has more than {} octets.", C::LARGEST);
+            return Err(Problem::new(Slug::TooLarge, detail).into());
+        }
+        Ok(C::read(text.as_bytes())?)
     }
+}
+
+/// The lines of a text that are not blank, without the blanks around them.
+pub fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -321,6 +425,19 @@ mod tests {
             "enabled": true,
         });
         assert_eq!(Value::Object(members.object), expected);
+        let within = Typed::of("keys%2Fjwks_uri=https%3A%2F%2Fa.example&keys%2Fjwks=%7B");
+        let members = within.members().part("keys", |keys| keys.text("jwks_uri"));
+        let expected = serde_json::json!({"keys": {"jwks_uri": "https://a.example"}});
+        assert_eq!(Value::Object(members.object), expected);
+        let members = within.members().part("keys", |keys| keys.json("jwks"));
+        assert_eq!(members.faults[0].pointer, "/keys/jwks");
+        let faults = vec![
+            Fault::of("/keys/jwks_uri", "is no URL"),
+            Fault::of("/keys/pem", "is no PEM"),
+        ];
+        let within = within.refused(&Problem::at_fault(Slug::Invalid, faults));
+        let at: Vec<_> = within.faults().map(|(field, _)| field.to_owned()).collect();
+        assert_eq!(at, ["keys/jwks_uri", "keys"]);
         let faults = vec![Fault::of("/redirect_uris/1", "is no URI")];
         let refused = typed.refused(&Problem::at_fault(Slug::Invalid, faults));
         assert_eq!(refused.fault("redirect_uris"), Some("is no URI"));

@@ -14,8 +14,8 @@ use super::{
     Console, Error, ListQuery, Notice, Route, Section, shell::Shell, typed::Typed, words::Words,
 };
 use crate::{
-    admin::{Administration, Input, Operation, path_of},
-    pages::{BrowserSecret, Desk, Frame, Language, html},
+    admin::{Administration, Input, Operation, Problem, Slug, path_of},
+    pages::{BrowserSecret, Desk, Frame, Language, html, time},
     person::{OpenSession, Proof, Session},
 };
 
@@ -59,6 +59,12 @@ impl Visit {
     /// Now.
     pub fn now(&self) -> UnixTime {
         self.admin.now()
+    }
+
+    /// A moment, and how far away it is.
+    pub fn moment(&self, at: UnixTime) -> String {
+        let away = time::distance(at, self.now(), self.language());
+        format!("{}, {away}", time::minute(at))
     }
 
     /// The operator, as a subject.

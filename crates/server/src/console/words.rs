@@ -60,6 +60,10 @@ words! {
     last_owner: "This is the last owner who can sign in. Make another one first.", "C'est le dernier propriétaire qui peut se connecter. Créez-en d'abord un autre.";
     have_kept_it: "I have kept it", "Je l'ai conservé";
     download: "Download", "Télécharger";
+    on: "on", "active";
+    shadow: "shadow", "ombre";
+    off: "off", "inactive";
+    go_on_in(seconds: u64): "That was much work in one minute. Go on in {seconds} seconds.", "C'était beaucoup de travail en une minute. Reprenez dans {seconds} secondes.";
     sort_by: "Sort by", "Trier par";
 }
 

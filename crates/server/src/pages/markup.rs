@@ -119,6 +119,12 @@ pub fn markup(part: impl Part) -> Markup {
     Safe(part.part())
 }
 
+/// Names that people gave, apart by commas.
+pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Markup {
+    let names: Vec<_> = names.into_iter().map(|name| Named(name).part()).collect();
+    Safe(names.join(", "))
+}
+
 /// A drawing of ours, whose texts are escaped already.
 pub fn drawing(svg: &impl Display) -> Markup {
     Safe(svg.to_string())

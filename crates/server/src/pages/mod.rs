@@ -40,7 +40,7 @@ pub use html::Frame;
 pub use language::Language;
 pub use look::{Choice, Look};
 pub(crate) use markup::words;
-pub use markup::{Coded, Link, Markup, Named, Part, Visible, drawing, markup};
+pub use markup::{Coded, Link, Markup, Named, Part, Visible, drawing, markup, named};
 pub use number::{count, writer};
 pub use passkey::options as passkey_options;
 pub use site::Site;

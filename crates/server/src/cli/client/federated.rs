@@ -8,8 +8,8 @@ use grantor::{
 };
 
 use crate::{
-    admin::clients::FederatedTrust,
-    cli::{Failure, parse::pin},
+    admin::{clients::FederatedTrust, trusts::pin},
+    cli::Failure,
 };
 
 /// By which issuer, and which of its JWTs.

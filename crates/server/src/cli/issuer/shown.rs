@@ -55,8 +55,14 @@ pub fn shared_audiences(issuer: &IssuerDocument) -> Option<String> {
 /// An issuer, and how old the keys are that servers have fetched.
 pub fn text(shown: &ShownIssuer) -> String {
     let (issuer, held, now) = (&shown.issuer, shown.fetched.as_ref(), CLOCK.now());
+    let failure = shown.failure.iter();
+    let failure = failure.map(|failed| {
+        let ago = ago(seconds_since(failed.at, now));
+        format!("failed {ago} ago: {}", failed.reason)
+    });
     let rows: Vec<_> = facts(issuer, held, now)
         .into_iter()
+        .chain([("last fetch", failure.collect())])
         .flat_map(|(name, values)| values.into_iter().map(move |value| (name, value)))
         .collect();
     table(&rows, &[""; 2], |(name, value)| {

@@ -11,9 +11,12 @@ use grantor::{
 };
 use serde_json::json;
 
-use crate::cli::{
-    Failure,
-    parse::{claim_copy, claim_match, duration, join, pin},
+use crate::{
+    admin::trusts::{claim_copy, claim_match, pin},
+    cli::{
+        Failure,
+        parse::{duration, join},
+    },
 };
 
 /// What is named replaces what is there, pins and the like claim by claim; a new trust has the

@@ -1,0 +1,94 @@
+//! Turning a trust on, off, or into a shadow.
+
+use grantor::{registry::Mode, server::Body, types::Name};
+use http::Response;
+
+use super::{TRUST, words::Words};
+use crate::{
+    admin::{
+        Input,
+        trusts::{ShowTrust, UpdateTrust},
+    },
+    console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit, address},
+    pages::{Coded, Named, markup},
+};
+
+/// The question before a trust counts otherwise.
+pub struct ModePage;
+
+const MODE: &str = "mode";
+
+impl Form for ModePage {
+    type Path = Name;
+
+    const ROUTE: Route = Route::form("/trusts/{trust}/mode", Section::Trusts);
+
+    async fn show(visit: &Visit, name: &Name, typed: &Typed) -> Result<Response<Body>, Error> {
+        let trust = visit.ask(Input::<ShowTrust>::at(name.clone())).await?;
+        let words = Words(visit.language());
+        let named = Named(name.as_str());
+        let client = trust.client.as_ref().map_or("", |client| client.as_str());
+        let wanted = mode_of(typed.text(MODE)).ok_or(Error::Filter)?;
+        let (question, sentence, verb) = match wanted {
+            Mode::On => (
+                words.turn_on_it(named),
+                markup(words.turning_on()),
+                words.turn_on(),
+            ),
+            Mode::Shadow => (
+                words.to_shadow_it(named),
+                words.shadowing(Coded(client)),
+                words.to_shadow(),
+            ),
+            _ => (
+                words.turn_off_it(named),
+                words.turning_off(Coded(client)),
+                words.turn_off(),
+            ),
+        };
+        let back = visit.at(TRUST, &[name.as_str()]);
+        let page = Confirm::ask(visit, typed, question, verb, back.clone())
+            .below(visit.at("/trusts", &[]), words.heading())
+            .below(back, name.as_str())
+            .saying(sentence)
+            .sending(MODE, word_of(wanted))
+            .in_state(Some(trust.revision))
+            .managed_by(trust.managed_by.as_ref().map(ToString::to_string));
+        Ok(page.page(visit))
+    }
+
+    async fn submit(visit: &Visit, name: &Name, typed: &Typed) -> Result<Done, Error> {
+        let words = Words(visit.language());
+        let before = visit.ask(Input::<ShowTrust>::at(name.clone())).await?.mode;
+        let patch = typed.members().text(MODE).body()?;
+        let changed = visit.ask(Input::<UpdateTrust>::with(name.clone(), patch));
+        let changed = changed.await?.document;
+        let named = Named(name.as_str());
+        let notice = Notice::of(match changed.mode {
+            Mode::On => words.is_on(named),
+            Mode::Shadow => words.is_shadow(named),
+            _ => words.is_off(named),
+        });
+        let undo = visit.at("/trusts/{trust}/mode", &[name.as_str()]);
+        let undo = address(&undo, &[(MODE, word_of(before))], &[]);
+        let page = visit.at(TRUST, &[name.as_str()]);
+        Ok(Done::Go(page, notice.then(undo, words.undo())))
+    }
+}
+
+fn mode_of(word: &str) -> Option<Mode> {
+    match word {
+        "on" => Some(Mode::On),
+        "shadow" => Some(Mode::Shadow),
+        "off" => Some(Mode::Off),
+        _ => None,
+    }
+}
+
+fn word_of(mode: Mode) -> &'static str {
+    match mode {
+        Mode::On => "on",
+        Mode::Shadow => "shadow",
+        _ => "off",
+    }
+}
