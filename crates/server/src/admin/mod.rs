@@ -62,7 +62,7 @@ pub use self::{
     problem::{Problem, Slug},
     records::Recorded,
     remote::{Remote, RemoteError},
-    segment::{Segments, name_of, path_of},
+    segment::{Segments, encoded_path_of, name_of, path_of},
     warned::Warned,
 };
 use self::{

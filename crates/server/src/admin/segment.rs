@@ -32,20 +32,31 @@ pub fn segment_of(name: &str) -> String {
     let reads_otherwise = matches!(name, "" | "." | ".." | "new");
     match name.bytes().all(is_plain) && !reads_otherwise {
         true => name.to_owned(),
-        false => format!("~{}", URL_SAFE_NO_PAD.encode(name)),
+        false => encoded(name),
     }
+}
+
+/// The segment that stands for a name whatever it is.
+fn encoded(name: &str) -> String {
+    format!("~{}", URL_SAFE_NO_PAD.encode(name))
 }
 
 /// A path with these names in the places of those in braces.
 pub fn path_of(template: &str, names: &[String]) -> String {
+    path_by(template, names, segment_of)
+}
+
+/// The same, whose names are none of the words that stand in other paths.
+pub fn encoded_path_of(template: &str, names: &[String]) -> String {
+    path_by(template, names, encoded)
+}
+
+fn path_by(template: &str, names: &[String], segment: fn(&str) -> String) -> String {
     let mut names = names.iter();
     let parts = template
         .split('/')
         .map(|part| match part.strip_prefix('{') {
-            Some(_) => names
-                .next()
-                .map(|name| segment_of(name))
-                .unwrap_or_default(),
+            Some(_) => names.next().map(|name| segment(name)).unwrap_or_default(),
             None => part.to_owned(),
         });
     parts.collect::<Vec<_>>().join("/")

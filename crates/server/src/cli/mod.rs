@@ -22,7 +22,7 @@ mod issuer;
 mod key;
 mod operator;
 mod output;
-mod parse;
+pub mod parse;
 mod permission;
 mod records;
 mod registry_file;

@@ -73,6 +73,13 @@ impl Confirm {
         self
     }
 
+    /// The same, as many as there are.
+    #[must_use]
+    pub fn below_all(mut self, trail: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.trail.extend(trail);
+        self
+    }
+
     /// Says what it means.
     #[must_use]
     pub fn saying(mut self, sentence: Markup) -> Self {

@@ -58,6 +58,8 @@ impl ListQuery {
 pub struct Pager {
     pub next: Option<String>,
     pub first: Option<String>,
+    /// The list without filters.
+    pub all: String,
     pub csv: String,
     pub json: String,
 }
@@ -73,6 +75,7 @@ impl Pager {
                 .after
                 .is_some()
                 .then(|| address(&visit.here(), filter, &[])),
+            all: visit.here(),
             csv: with("format", "csv"),
             json: with("format", "json"),
         }

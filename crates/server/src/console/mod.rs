@@ -14,11 +14,15 @@ mod notice;
 mod once;
 pub mod operators;
 mod page;
+pub mod permissions;
+mod pick;
 mod problem;
 mod route;
 mod router;
 pub mod scopes;
+mod sent;
 mod shell;
+mod shown_file;
 pub mod signing_keys;
 pub mod subjects;
 mod tried;
@@ -40,9 +44,12 @@ pub use self::{
     notice::Notice,
     once::Once,
     page::{Done, Form, Page},
+    pick::Pick,
     route::{Route, Section},
     router::NAME,
+    sent::{new_form, remember_sent, shown_before, was_sent},
     shell::{Shell, Summary},
+    shown_file::ShownFile,
     typed::{Members, Typed},
     visit::Visit,
 };
@@ -118,14 +125,17 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             clients::ClientPage,
             decisions::ListPage,
             decisions::DecisionPage,
+            issuers::ListPage,
+            issuers::IssuerPage,
             operators::ListPage,
+            permissions::ListPage,
+            permissions::PermissionPage,
+            permissions::PreviewPage,
             scopes::ListPage,
             scopes::ScopePage,
             signing_keys::ListPage,
             subjects::ListPage,
             subjects::SubjectPage,
-            issuers::ListPage,
-            issuers::IssuerPage,
             trusts::ListPage,
             trusts::TrustPage,
             trusts::ReportPage;
@@ -135,9 +145,14 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             account::RemovePasskeyPage,
             account::EndOthersPage,
             clients::SwitchPage,
+            clients::NewPage,
+            clients::EditPage,
+            clients::DeletePage,
+            clients::AddKeyPage,
+            clients::RemoveKeyPage,
+            clients::NewSecretPage,
+            clients::RemoveSecretPage,
             explain::ExplainPage,
-            operators::NewPage,
-            operators::RolePage,
             issuers::ByHandPage,
             issuers::EditPage,
             issuers::SwitchPage,
@@ -145,9 +160,15 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             issuers::AddKeysPage,
             issuers::RefreshPage,
             issuers::TestPage,
+            operators::NewPage,
+            operators::RolePage,
+            permissions::NewPage,
+            permissions::EditPage,
+            permissions::WithdrawPage,
             scopes::NewPage,
             scopes::EditPage,
             scopes::DeletePage,
+            shown_file::SavePage,
             signing_keys::RotatePage,
             signing_keys::RevokePage,
             subjects::NewPage,

@@ -2,6 +2,7 @@
 //! members of the document that it makes, so that what is wrong with a member is wrong with its field.
 
 use grantor::{admin::Fault, jose};
+use jiff::civil::Date;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{Error, ListQuery, notice::DONE};
 use crate::{
     admin::{Content, Problem, Slug},
+    cli::parse::duration,
     pages::HELD,
 };
 
@@ -25,6 +27,9 @@ pub const REASON: &str = "reason";
 const OF_PAGES: [&str; 5] = ["lang", "theme", "ui_locales", DONE, HELD];
 /// What the query of every list may say.
 const OF_LISTS: [&str; 4] = ["after", "before", "sort", "format"];
+
+/// Length of a day as fields send it: `2026-11-27`.
+const DAY: usize = 10;
 
 /// The fields of a form, or of a query.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +101,20 @@ impl Typed {
         let mut kept = self.clone();
         kept.fields.retain(|(name, _)| !names.contains(&&**name));
         kept
+    }
+
+    /// The same with one more value in a field.
+    #[must_use]
+    pub fn adding(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.fields.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same without what was typed into a field.
+    #[must_use]
+    pub fn emptied(mut self, name: &str) -> Self {
+        self.fields.retain(|(known, _)| known != name);
+        self
     }
 
     /// The same, of which this is wrong.
@@ -341,6 +360,46 @@ impl<'t> Members<'t> {
         }
     }
 
+    /// A length of time such as `90d`, in seconds; left out if nothing was typed.
+    #[must_use]
+    pub fn lasting(self, name: &str) -> Self {
+        match self.typed.text(name) {
+            "" => self,
+            text => match duration(text) {
+                Ok(length) => self.with(name, length.as_secs()),
+                Err(problem) => self.at_fault(name, problem),
+            },
+        }
+    }
+
+    /// The same; null if nothing was typed.
+    #[must_use]
+    pub fn lasting_or_null(self, name: &str) -> Self {
+        match self.typed.text(name) {
+            "" => self.with(name, Value::Null),
+            _ => self.lasting(name),
+        }
+    }
+
+    /// A moment: a day as fields for days send it, which begins at midnight UTC, or RFC 3339; left
+    /// out if nothing was typed.
+    #[must_use]
+    pub fn moment(self, name: &str) -> Self {
+        let text = self.typed.text(name);
+        match text.parse::<Date>() {
+            _ if text.is_empty() => self,
+            Ok(day) if text.len() == DAY => self.with(name, format!("{day}T00:00:00Z")),
+            _ => self.with(name, text),
+        }
+    }
+
+    /// Something else is wrong with this field.
+    #[must_use]
+    pub fn at_fault(mut self, name: &str, problem: impl Into<String>) -> Self {
+        self.faults.push(Fault::new(name, problem));
+        self
+    }
+
     /// JSON, such as a key set; left out if nothing was typed.
     #[must_use]
     pub fn json(self, name: &str) -> Self {
@@ -409,7 +468,7 @@ mod tests {
     #[test]
     fn m116_fields_become_members_and_faults_of_members_those_of_fields() {
         let typed = Typed::of(
-            "client_id=+billing+&scope=&redirect_uris=a%0D%0A%0D%0Ab&grant_types=x&grant_types=y&lifetime=7&enabled=on",
+            "overlap=7d&day=2026-11-27&time=2026-11-27T01:02:03Z&client_id=+billing+&scope=&redirect_uris=a%0D%0A%0D%0Ab&grant_types=x&grant_types=y&lifetime=7&enabled=on",
         );
         let members = typed
             .members()
@@ -419,9 +478,15 @@ mod tests {
             .lines("redirect_uris")
             .ticked("grant_types")
             .number("lifetime")
+            .lasting("overlap")
+            .lasting_or_null("nothing")
+            .moment("day")
+            .moment("time")
+            .moment("nothing_either")
             .truth("enabled");
         let expected = serde_json::json!({
             "client_id": "billing", "client_name": null, "redirect_uris": ["a", "b"], "grant_types": ["x", "y"], "lifetime": 7,
+            "overlap": 604_800, "nothing": null, "day": "2026-11-27T00:00:00Z", "time": "2026-11-27T01:02:03Z",
             "enabled": true,
         });
         assert_eq!(Value::Object(members.object), expected);

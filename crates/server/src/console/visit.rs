@@ -14,7 +14,7 @@ use super::{
     Console, Error, ListQuery, Notice, Route, Section, shell::Shell, typed::Typed, words::Words,
 };
 use crate::{
-    admin::{Administration, Input, Operation, Problem, Slug, path_of},
+    admin::{Administration, Input, Operation, Problem, Slug, encoded_path_of, path_of},
     pages::{BrowserSecret, Desk, Frame, Language, html, time},
     person::{OpenSession, Proof, Session},
 };
@@ -167,7 +167,14 @@ impl Visit {
     /// its braces.
     pub fn at(&self, template: &str, names: &[&str]) -> String {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        format!("{}{}", self.console.path, path_of(template, &names))
+        let mut path = path_of(template, &names);
+        // A name may be a word that another page has in its place, such as `new`.
+        if let Ok(found) = self.console.routes.at(&path)
+            && self.console.leaves[*found.value].route().path != template
+        {
+            path = encoded_path_of(template, &names);
+        }
+        format!("{}{path}", self.console.path)
     }
 
     /// The path of this page.

@@ -90,18 +90,22 @@ pub fn file(name: &str, media_type: &'static str, body: Body) -> Response<Body> 
 /// Longest name of a file.
 const LONGEST_NAME: usize = 100;
 
-/// What a name may hold in a header and in every file system is left of it (MA46).
-fn attachment(name: &str) -> HeaderValue {
+/// What is left of a name that is safe in a header, in every file system and in a shell.
+pub fn safe_name(name: &str) -> String {
     let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_.".contains(each);
     let plain = name
         .chars()
         .map(|each| if is_plain(each) { each } else { '_' });
     let plain: String = plain.collect();
-    let plain = plain.trim_start_matches('.');
+    let plain = plain.trim_start_matches(['.', '-']);
     // The end, as what it is stands there.
-    let plain = &plain[plain.len().saturating_sub(LONGEST_NAME)..];
-    let value = HeaderValue::from_str(&format!("attachment; filename=\"{plain}\""));
-    value.expect("such names are header text")
+    plain[plain.len().saturating_sub(LONGEST_NAME)..].to_owned()
+}
+
+/// One header, whatever the name (MA46).
+fn attachment(name: &str) -> HeaderValue {
+    let value = format!("attachment; filename=\"{}\"", safe_name(name));
+    HeaderValue::from_str(&value).expect("such names are header text")
 }
 
 /// That a page opened by another origin does not know its opener, nor the opener the page.

@@ -3,14 +3,14 @@
 use grantor::{server::Body, types::ClientId};
 use http::Response;
 
-use super::{show::name_of, words::Words};
+use super::{
+    about::{manager, name_of, page_of, to_change, trail},
+    words::Words,
+};
 use crate::{
-    admin::{
-        Input,
-        clients::{ShowClient, UpdateClient},
-    },
+    admin::{Input, clients::UpdateClient},
     console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit},
-    pages::Named,
+    pages::{Named, markup},
 };
 
 /// The question before a client is disabled or enabled.
@@ -22,25 +22,24 @@ impl Form for SwitchPage {
     const ROUTE: Route = Route::form("/clients/{client}/switch", Section::Clients);
 
     async fn show(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Response<Body>, Error> {
-        let client = visit.answered(Input::<ShowClient>::at(id.clone())).await?.0;
+        let client = to_change(visit, id).await?;
         let words = Words(visit.language());
         let name = Named(name_of(&client));
-        let back = visit.at("/clients/{client}", &[id.as_str()]);
         let (question, sentence, verb) = match client.enabled {
             true => (words.disable_it(name), words.disabling(), words.disable()),
             false => (words.enable_it(name), words.enabling(), words.enable()),
         };
-        let page = Confirm::ask(visit, typed, question, verb, back.clone())
-            .below(visit.at("/clients", &[]), words.heading())
-            .below(back, name_of(&client))
-            .saying(crate::pages::markup(sentence))
+        let page = Confirm::ask(visit, typed, question, verb, page_of(visit, id))
+            .below_all(trail(visit, &client))
+            .saying(markup(sentence))
             .in_state(Some(client.revision))
             .sending("enabled", (!client.enabled).to_string())
-            .managed_by(client.managed_by.as_ref().map(ToString::to_string));
+            .managed_by(manager(&client));
         Ok(page.page(visit))
     }
 
     async fn submit(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Done, Error> {
+        to_change(visit, id).await?;
         let words = Words(visit.language());
         let is_on = typed.has("enabled", "true");
         let patch = typed.members().with("enabled", is_on).body()?;
@@ -52,7 +51,9 @@ impl Form for SwitchPage {
             false => words.is_disabled(name),
         });
         let undo = visit.at("/clients/{client}/switch", &[id.as_str()]);
-        let back = visit.at("/clients/{client}", &[id.as_str()]);
-        Ok(Done::Go(back, notice.then(undo, words.undo())))
+        Ok(Done::Go(
+            page_of(visit, id),
+            notice.then(undo, words.undo()),
+        ))
     }
 }

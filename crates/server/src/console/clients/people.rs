@@ -1,0 +1,98 @@
+//! For how many people a client may act, and since when it did not.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use grantor::{admin::PermissionFilter, clock::UnixTime, types::ClientId};
+
+use super::words::Words;
+use crate::{
+    admin::{Input, Portion, permissions::ListPermissions},
+    console::{Error, Visit},
+    pages::{Markup, markup},
+};
+
+/// A permission that nobody used for so long is perhaps not needed: 90 days.
+pub const UNUSED: Duration = Duration::from_secs(90 * 86_400);
+
+/// How many there are of something, as far as that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub number: u64,
+    /// Whether there are more.
+    pub has_more: bool,
+}
+
+/// For whom a client may act.
+#[derive(Clone, Copy, Debug)]
+pub struct People {
+    pub subjects: Count,
+    pub last_used_at: Option<UnixTime>,
+    /// Permissions that were not used for [`UNUSED`].
+    pub unused: Count,
+}
+
+impl People {
+    /// Of this client.
+    pub async fn of(visit: &Visit, client: &ClientId) -> Result<Self, Error> {
+        let mut filter = PermissionFilter::default();
+        filter.client = Some(client.clone());
+        let all = visit.ask(asked(filter.clone())).await?;
+        let subjects: BTreeSet<_> = all.items.iter().map(|one| &one.subject).collect();
+        filter.unused_since = Some(visit.now().minus(UNUSED));
+        let unused = visit.ask(asked(filter)).await?;
+        let count = |number: usize, has_more| Count {
+            number: u64::try_from(number).unwrap_or(u64::MAX),
+            has_more,
+        };
+        Ok(Self {
+            subjects: count(subjects.len(), all.next.is_some()),
+            last_used_at: all.items.iter().filter_map(|one| one.last_used_at).max(),
+            unused: count(unused.items.len(), unused.next.is_some()),
+        })
+    }
+
+    /// For how many it acts, in a sentence.
+    pub fn sentence(&self, words: Words) -> Markup {
+        let Count { number, has_more } = self.subjects;
+        match (number, has_more) {
+            (number, true) => words.acts_for_more(number),
+            (0, false) => markup(words.acts_for_nobody()),
+            (1, false) => markup(words.acts_for_one()),
+            (number, false) => words.acts_for(number),
+        }
+    }
+
+    /// How many lose by its end, in a sentence.
+    pub fn loss(&self, words: Words) -> Markup {
+        let Count { number, has_more } = self.subjects;
+        match (number, has_more) {
+            (number, true) => words.more_lose(number),
+            (0, false) => markup(words.acts_for_nobody()),
+            (1, false) => markup(words.one_loses()),
+            (number, false) => words.many_lose(number),
+        }
+    }
+
+    /// How many permissions are unused, in a sentence; `None` if none is.
+    pub fn unused_sentence(&self, words: Words) -> Option<Markup> {
+        let Count { number, has_more } = self.unused;
+        match (number, has_more) {
+            (0, _) => None,
+            (number, true) => Some(words.more_unused(number)),
+            (1, false) => Some(markup(words.one_unused())),
+            (number, false) => Some(words.some_unused(number)),
+        }
+    }
+}
+
+fn asked(filter: PermissionFilter) -> Input<ListPermissions> {
+    Input {
+        path: (),
+        query: filter,
+        portion: Portion {
+            limit: Portion::MOST,
+            ..Portion::default()
+        },
+        body: (),
+    }
+}

@@ -1,0 +1,222 @@
+//! Commands and programs by which a new client gets its first token (M116).
+
+use grantor::{
+    admin::ClientDocument,
+    types::{AuthMethod, GrantType, Issuer, Needs},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::words::Words;
+
+/// A piece of text to copy.
+pub struct Snippet {
+    pub id: &'static str,
+    pub heading: &'static str,
+    pub hint: &'static str,
+    pub text: String,
+}
+
+/// How this client gets a token with this key file: a command of ours first.
+pub fn snippets(
+    words: Words,
+    issuer: &Issuer,
+    client: &ClientDocument,
+    file: &str,
+) -> Vec<Snippet> {
+    if client.grant_types.contains(&GrantType::AUTHORIZATION_CODE) {
+        return of_app(words, issuer, client);
+    }
+    let (word, endpoint) = (quoted(file), quoted(&issuer.endpoint("token")));
+    let method = &client.token_endpoint_auth_method;
+    let uses = |grant| client.grant_types.contains(&grant);
+    let has_secret = method.needs().is_some_and(Needs::is_secret);
+    let grant = match has_secret || uses(GrantType::JWT_BEARER) {
+        true => "",
+        false => " --grant client-credentials",
+    };
+    let mut snippets = vec![Snippet {
+        id: "by-grantor",
+        heading: words.by_command(),
+        hint: "",
+        text: format!("grantor token --key {word}{grant}"),
+    }];
+    let is_sent = [
+        AuthMethod::CLIENT_SECRET_BASIC,
+        AuthMethod::CLIENT_SECRET_POST,
+    ]
+    .contains(method);
+    let others = match has_secret {
+        true if is_sent && uses(GrantType::CLIENT_CREDENTIALS) => Some((
+            curl_with_secret(client, &word, &endpoint),
+            words.by_curl_secret_hint(),
+            python_with_secret(method),
+        )),
+        false if uses(GrantType::JWT_BEARER) => {
+            Some((curl_with_key(&word, &endpoint), "", PYTHON_KEY.to_owned()))
+        }
+        _ => None,
+    };
+    if let Some((curl, hint, python)) = others {
+        snippets.push(Snippet {
+            id: "by-curl",
+            heading: words.by_curl(),
+            hint,
+            text: curl,
+        });
+        snippets.push(Snippet {
+            id: "by-python",
+            heading: words.by_python(),
+            hint: "",
+            text: python.replace("FILE", file),
+        });
+    }
+    snippets
+}
+
+fn curl_with_key(file: &str, endpoint: &str) -> String {
+    format!(
+        "curl -d grant_type={} \\\n     -d assertion=\"$(grantor assertion mint --key {file})\" \\\n     {endpoint}",
+        GrantType::JWT_BEARER
+    )
+}
+
+/// The secret comes from the file, so that it stands in no history of commands.
+fn curl_with_secret(client: &ClientDocument, file: &str, endpoint: &str) -> String {
+    let secret = format!("\"$(jq -r .client_secret {file})\"");
+    // RFC 6749 §2.3.1: both are encoded as in a form.
+    let id = utf8_percent_encode(client.client_id.as_str(), NON_ALPHANUMERIC).to_string();
+    match client.token_endpoint_auth_method == AuthMethod::CLIENT_SECRET_POST {
+        true => format!(
+            "curl -d grant_type=client_credentials -d client_id={id} \\\n     --data-urlencode client_secret={secret} \\\n     {endpoint}"
+        ),
+        false => format!(
+            "curl -u {id}:{secret} \\\n     -d grant_type=client_credentials \\\n     {endpoint}"
+        ),
+    }
+}
+
+/// Needs PyJWT with its extra `crypto`, and requests.
+const PYTHON_KEY: &str = r#"import json, time, uuid
+import jwt, requests  # pip install 'pyjwt[crypto]' requests
+
+key = json.load(open("FILE"))
+now = int(time.time())
+assertion = jwt.encode(
+    {
+        "iss": key["client_id"],
+        "sub": key["client_id"],
+        "aud": key["issuer"],
+        "iat": now,
+        "exp": now + 60,
+        "jti": str(uuid.uuid4()),
+    },
+    jwt.PyJWK(key["private_key"]).key,
+    key["alg"],
+    headers={"kid": key["private_key"]["kid"]},
+)
+answer = requests.post(
+    key["token_endpoint"],
+    data={
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": assertion,
+    },
+)
+print(answer.json()["access_token"])"#;
+
+/// Needs requests.
+const PYTHON_SECRET: &str = r#"import json
+from urllib.parse import quote
+import requests  # pip install requests
+
+key = json.load(open("FILE"))
+answer = requests.post(
+    key["token_endpoint"],
+    SECRET
+)
+print(answer.json()["access_token"])"#;
+
+fn python_with_secret(method: &AuthMethod) -> String {
+    let arguments = match *method == AuthMethod::CLIENT_SECRET_POST {
+        true => [
+            "data={",
+            "        \"grant_type\": \"client_credentials\",",
+            "        \"client_id\": key[\"client_id\"],",
+            "        \"client_secret\": key[\"client_secret\"],",
+            "    },",
+        ]
+        .join("\n"),
+        false => [
+            "auth=(quote(key[\"client_id\"], safe=\"\"), key[\"client_secret\"]),",
+            "    data={\"grant_type\": \"client_credentials\"},",
+        ]
+        .join("\n"),
+    };
+    PYTHON_SECRET.replace("SECRET", &arguments)
+}
+
+/// Where an app sends people: each request with a challenge and a state of its own.
+fn of_app(words: Words, issuer: &Issuer, client: &ClientDocument) -> Vec<Snippet> {
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let uri = client.redirect_uris.first().map(ToString::to_string);
+    let text = format!(
+        "{}?response_type=code&client_id={}&redirect_uri={}&scope={}&state=STATE&code_challenge=CHALLENGE&code_challenge_method=S256",
+        issuer.endpoint("authorize"),
+        encoded(client.client_id.as_str()),
+        encoded(&uri.unwrap_or_default()),
+        encoded(&client.scope.to_string()),
+    );
+    vec![
+        Snippet {
+            id: "issuer",
+            heading: words.issuer(),
+            hint: words.issuer_hint(),
+            text: issuer.to_string(),
+        },
+        Snippet {
+            id: "authorize",
+            heading: words.app_begins(),
+            hint: words.app_begins_hint(),
+            text,
+        },
+    ]
+}
+
+/// A word of a shell's command, whatever is in it.
+fn quoted(text: &str) -> String {
+    let is_plain = |each: char| each.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(each);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grantor::types::ClientId;
+
+    use super::*;
+    use crate::pages::Language;
+
+    #[test]
+    fn m116_what_is_copied_into_a_shell_is_one_word_whatever_the_name() {
+        for (text, word) in [
+            ("billing.json", "billing.json"),
+            ("https://as.example/token", "https://as.example/token"),
+            ("$(rm -rf ~)", "'$(rm -rf ~)'"),
+            ("a'b", r"'a'\''b'"),
+            ("a b;c", "'a b;c'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(text), word);
+        }
+        let id = ClientId::parse("a$(id)\"'b").expect("a client id");
+        let client = ClientDocument::new(id, AuthMethod::CLIENT_SECRET_BASIC);
+        let issuer = Issuer::parse("https://as.example").expect("an issuer");
+        let made = snippets(Words(Language::English), &issuer, &client, "a.json");
+        let curl = &made[1].text;
+        assert!(
+            curl.starts_with("curl -u a%24%28id%29%22%27b:\"$(jq "),
+            "{curl}"
+        );
+    }
+}
