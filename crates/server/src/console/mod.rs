@@ -20,7 +20,6 @@ mod problem;
 mod route;
 mod router;
 pub mod scopes;
-mod sent;
 mod shell;
 mod shown_file;
 pub mod signing_keys;
@@ -47,7 +46,6 @@ pub use self::{
     pick::Pick,
     route::{Route, Section},
     router::NAME,
-    sent::{new_form, remember_sent, shown_before, was_sent},
     shell::{Shell, Summary},
     shown_file::ShownFile,
     typed::{Members, Typed},

@@ -10,7 +10,7 @@ use grantor::{
 use http::Response;
 use serde::{Deserialize, Serialize};
 
-use super::{Done, Error, Form, Route, Section, Typed, Visit, shown_before};
+use super::{Done, Error, Form, Route, Section, Typed, Visit};
 use crate::pages::html;
 
 const FILE: SealKind = SealKind::new("grantor:file-once");
@@ -65,8 +65,8 @@ impl Form for SavePage {
     const ROUTE: Route = Route::form(SAVE, Section::Clients);
     const SECRET: &'static [&'static str] = &[SEALED];
 
-    async fn show(visit: &Visit, (): &(), _: &Typed) -> Result<Response<Body>, Error> {
-        Ok(shown_before(visit, visit.at("", &[])))
+    async fn show(_: &Visit, (): &(), _: &Typed) -> Result<Response<Body>, Error> {
+        Err(Error::NothingHere)
     }
 
     async fn submit(visit: &Visit, (): &(), typed: &Typed) -> Result<Done, Error> {
@@ -74,9 +74,8 @@ impl Form for SavePage {
         let sealed = typed.value(SEALED).unwrap_or_default();
         let opened: Option<Sealed> = seals.open(FILE, visit.secret.expose(), sealed);
         let fresh = opened.filter(|file| visit.now() < file.until);
-        Ok(Done::Answer(match fresh {
-            Some(file) => html::file(&file.name, "application/json", Body::from(file.text)),
-            None => shown_before(visit, visit.at("", &[])),
-        }))
+        let file = fresh.ok_or(Error::Shown)?;
+        let saved = html::file(&file.name, "application/json", Body::from(file.text));
+        Ok(Done::Answer(saved))
     }
 }

@@ -7,6 +7,7 @@ mod explain;
 mod link;
 mod operators;
 mod scopes;
+mod permissions;
 mod session;
 mod signing_keys;
 mod subjects;

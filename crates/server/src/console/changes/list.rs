@@ -85,6 +85,12 @@ struct View {
     pager: Pager,
 }
 
+impl View {
+    fn is_unfiltered(&self) -> bool {
+        self.wanted == Wanted::default()
+    }
+}
+
 struct Row {
     path: String,
     at: String,

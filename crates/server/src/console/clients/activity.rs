@@ -125,9 +125,9 @@ pub async fn latest(
         path: (),
         query: filter,
         portion: Portion {
-            after: None,
             limit: most,
             last: Some(most),
+            ..Portion::default()
         },
         body: (),
     };

@@ -20,10 +20,7 @@ use crate::{
         clients::{AddKeys, ShowClient},
         state_of,
     },
-    console::{
-        Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit, new_form,
-        remember_sent, shown_before, was_sent,
-    },
+    console::{Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit},
     pages::{Markup, Named},
 };
 
@@ -44,7 +41,6 @@ struct View {
     action: String,
     ticket: String,
     state: String,
-    once: String,
     managed_by: Option<String>,
     back: String,
 }
@@ -56,7 +52,9 @@ const BROUGHT: &str = "brought";
 impl Form for AddKeyPage {
     type Path = ClientId;
 
-    const ROUTE: Route = Route::form("/clients/{client}/keys/new", Section::Clients).grave();
+    const ROUTE: Route = Route::form("/clients/{client}/keys/new", Section::Clients)
+        .grave()
+        .once();
     const SECRET: &'static [&'static str] = &[JWKS];
 
     async fn show(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Response<Body>, Error> {
@@ -85,7 +83,6 @@ impl Form for AddKeyPage {
             action: visit.here(),
             ticket: visit.ticket(),
             state: state_of(client.revision),
-            once: new_form(),
             managed_by: manager(&client),
             back: page_of(visit, id),
             typed: filled,
@@ -96,9 +93,6 @@ impl Form for AddKeyPage {
     }
 
     async fn submit(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Done, Error> {
-        if was_sent(visit, typed).await? {
-            return Ok(Done::Answer(shown_before(visit, page_of(visit, id))));
-        }
         to_change(visit, id).await?;
         let mut members = typed.members().moment("expires_at").lasting("overlap");
         members = match typed.has(SOURCE, BROUGHT) {
@@ -110,7 +104,6 @@ impl Form for AddKeyPage {
         };
         let added = visit.ask(Input::<AddKeys>::with(id.clone(), members.body()?));
         let added = added.await?;
-        remember_sent(visit, typed).await;
         let words = Words(visit.language());
         let client = visit.ask(Input::<ShowClient>::at(id.clone())).await?;
         let name = name_of(&client).to_owned();

@@ -48,10 +48,10 @@ impl Form for DeletePage {
         .in_state(Some(client.revision))
         .managed_by(manager(&client));
         if client.enabled {
-            page = page.saying(words.rather_disable(Link {
-                to: &visit.at("/clients/{client}/switch", &[id.as_str()]),
-                text: words.rather_disable_it(),
-            }));
+            page = page.saying(words.rather_disable(Link::to(
+                &visit.at("/clients/{client}/switch", &[id.as_str()]),
+                words.rather_disable_it(),
+            )));
         }
         Ok(page.page(visit))
     }

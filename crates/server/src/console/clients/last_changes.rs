@@ -46,9 +46,9 @@ impl LastChanges {
             path: (),
             query: filter,
             portion: Portion {
-                after: None,
                 limit: MOST,
                 last: Some(MOST),
+                ..Portion::default()
             },
             body: (),
         };

@@ -5,12 +5,12 @@ use grantor::{
     admin::Fault,
     registry::Role,
     server::Body,
-    types::{AuthMethod, ClientId, GrantType, Scope},
+    types::{AuthMethod, GrantType, Scope},
 };
 use http::Response;
 
 use super::{
-    about::{is_power, name_of, page_of},
+    about::{is_power, name_of},
     made::Made,
     public_keys::{self, JWKS},
     words::Words,
@@ -20,10 +20,7 @@ use crate::{
         Input, Problem, Slug,
         clients::{ClientBody, CreateClient},
     },
-    console::{
-        Done, Error, Form, Pick, Route, Section, Shell, Summary, Typed, Visit, new_form,
-        remember_sent, shown_before, was_sent,
-    },
+    console::{Done, Error, Form, Pick, Route, Section, Shell, Summary, Typed, Visit},
     pages::Named,
 };
 
@@ -43,7 +40,6 @@ struct View {
     issuers: String,
     action: String,
     ticket: String,
-    once: String,
     back: String,
 }
 
@@ -80,7 +76,7 @@ impl Kind {
 impl Form for NewPage {
     type Path = ();
 
-    const ROUTE: Route = Route::form("/clients/new", Section::Clients).grave();
+    const ROUTE: Route = Route::form("/clients/new", Section::Clients).grave().once();
     const SECRET: &'static [&'static str] = &[JWKS];
 
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
@@ -106,7 +102,6 @@ impl Form for NewPage {
             issuers: visit.at("/issuers", &[]),
             action: visit.here(),
             ticket: visit.ticket(),
-            once: new_form(),
             back: list,
             typed: filled,
             words,
@@ -116,14 +111,8 @@ impl Form for NewPage {
     }
 
     async fn submit(visit: &Visit, (): &(), typed: &Typed) -> Result<Done, Error> {
-        if was_sent(visit, typed).await? {
-            let id = ClientId::parse(typed.text("client_id")).ok();
-            let next = id.map_or_else(|| visit.at("/clients", &[]), |id| page_of(visit, &id));
-            return Ok(Done::Answer(shown_before(visit, next)));
-        }
         let body = body(visit, typed)?;
         let made = visit.ask(Input::<CreateClient>::with((), body)).await?;
-        remember_sent(visit, typed).await;
         let words = Words(visit.language());
         let heading = words.is_made(Named(name_of(&made.client)));
         let made = Made {

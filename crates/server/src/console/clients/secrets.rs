@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     admin::{Input, clients::MakeSecret, state_of},
-    console::{
-        Done, Error, Form, Route, Section, Shell, Summary, Typed, Visit, new_form, remember_sent,
-        shown_before, was_sent,
-    },
+    console::{Done, Error, Form, Route, Section, Shell, Summary, Typed, Visit},
     pages::{Markup, Named},
 };
 
@@ -33,7 +30,6 @@ struct View {
     action: String,
     ticket: String,
     state: String,
-    once: String,
     managed_by: Option<String>,
     back: String,
 }
@@ -41,7 +37,9 @@ struct View {
 impl Form for NewSecretPage {
     type Path = ClientId;
 
-    const ROUTE: Route = Route::form("/clients/{client}/secrets/new", Section::Clients).grave();
+    const ROUTE: Route = Route::form("/clients/{client}/secrets/new", Section::Clients)
+        .grave()
+        .once();
 
     async fn show(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Response<Body>, Error> {
         let client = to_change(visit, id).await?;
@@ -54,7 +52,6 @@ impl Form for NewSecretPage {
             action: visit.here(),
             ticket: visit.ticket(),
             state: state_of(client.revision),
-            once: new_form(),
             managed_by: manager(&client),
             back: page_of(visit, id),
             words,
@@ -64,14 +61,10 @@ impl Form for NewSecretPage {
     }
 
     async fn submit(visit: &Visit, id: &ClientId, typed: &Typed) -> Result<Done, Error> {
-        if was_sent(visit, typed).await? {
-            return Ok(Done::Answer(shown_before(visit, page_of(visit, id))));
-        }
         to_change(visit, id).await?;
         let members = typed.members().lasting("lifetime").lasting("overlap");
         let made = visit.ask(Input::<MakeSecret>::with(id.clone(), members.body()?));
         let made = made.await?;
-        remember_sent(visit, typed).await;
         let words = Words(visit.language());
         let heading = words.secret_is_made(Named(name_of(&made.client)));
         let made = Made {

@@ -54,7 +54,6 @@ words! {
 
     registered: "Registered", "Enregistré";
     details: "Registration", "Enregistrement";
-    people_see: "As people see it", "Tel que les personnes le voient";
     description: "What it does", "Ce qu'il fait";
     home: "Its page", "Sa page";
     redirect_uris: "Redirect URIs", "URI de redirection";
@@ -125,7 +124,6 @@ words! {
     at: "Time", "Heure";
     rule: "Rule", "Règle";
     cause: "Why", "Pourquoi";
-    no_refusals: "No refusals in the last hour. Good.", "Aucun refus dans la dernière heure. Très bien.";
     all_decisions: "All its decisions", "Toutes ses décisions";
     silent: "Nothing decided about this client in 30 days. Is it still in use?", "Rien n'a été décidé au sujet de ce client depuis 30 jours. Sert-il encore ?";
     disable_this: "Disable it", "Le désactiver";
@@ -136,7 +134,6 @@ words! {
     what: "What", "Quoi";
     why: "Reason", "Raison";
     created: "registered", "enregistré";
-    updated: "changed", "modifié";
     removed: "deleted", "supprimé";
     members(members: &str): "changed: {members}", "modifié : {members}";
     no_changes: "No change of this client is kept.", "Aucun changement de ce client n'est conservé.";
@@ -198,7 +195,6 @@ words! {
     issuer_hint: "Libraries that know OAuth 2.0 find everything else by it (RFC 8414).", "Les bibliothèques qui connaissent OAuth 2.0 trouvent tout le reste grâce à lui (RFC 8414).";
     app_begins: "Send people here", "Envoyez les personnes ici";
     app_begins_hint: "With a challenge and a state of your own for each (RFC 7636). Libraries do all of this by the issuer alone.", "Avec un défi et un état propres à chacun (RFC 7636). Les bibliothèques font tout cela avec l'émetteur seul.";
-    warnings: "To be known", "À savoir";
     next_permission: "Let it act for somebody", "Le laisser agir pour quelqu'un";
 
     new_key: "New key", "Nouvelle clé";

@@ -31,7 +31,6 @@ words! {
     not_known: "not known", "inconnue";
 
     of_pair(client: Named<'_>, subject: Named<'_>): "{client} for {subject}", "{client} pour {subject}";
-    title(client: &str, subject: &str): "{client} · {subject}", "{client} · {subject}";
     records: "Who allows it", "Qui l'autorise";
     no_record: "Neither an operator nor the person has given a permission.", "Ni un opérateur ni la personne n'ont donné d'autorisation.";
     effective: "What a request would get now", "Ce qu'une requête obtiendrait maintenant";
@@ -84,7 +83,5 @@ words! {
     refused_for(rule: Coded<'_>, why: &str): "The rule {rule} refuses it: <span lang=\"en\">{why}</span>.", "La règle {rule} la refuse : <span lang=\"en\">{why}</span>.";
     to_client: "Look at the client", "Regarder le client";
     to_permission: "Look at the permission", "Regarder l'autorisation";
-    to_give: "Give a permission", "Donner une autorisation";
-    choose_client: "Choose a client to see what it would get.", "Choisissez un client pour voir ce qu'il obtiendrait.";
     no_such_client: "There is no client of this name.", "Il n'y a pas de client de ce nom.";
 }
