@@ -10,8 +10,8 @@ use grantor::{
     storage::ChangeFilter,
 };
 
-pub use self::{list::ListPage, show::ChangePage};
 use self::words::Words;
+pub use self::{list::ListPage, show::ChangePage};
 use super::{Error, Visit, address};
 use crate::{
     admin::{Input, Portion, changes::ListChanges},

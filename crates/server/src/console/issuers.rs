@@ -13,8 +13,8 @@ mod test;
 mod words;
 
 pub use self::{
-    add_keys::AddKeysPage, by_hand::ByHandPage, delete::DeletePage, edit::EditPage,
-    list::ListPage, refresh::RefreshPage, show::IssuerPage, switch::SwitchPage, test::TestPage,
+    add_keys::AddKeysPage, by_hand::ByHandPage, delete::DeletePage, edit::EditPage, list::ListPage,
+    refresh::RefreshPage, show::IssuerPage, switch::SwitchPage, test::TestPage,
 };
 
 /// The template of the path of an issuer's page.

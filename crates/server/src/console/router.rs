@@ -461,8 +461,7 @@ fn refusal_of(error: Error) -> Refusal {
         },
         _ => (ErrorCode::INVALID_REQUEST, Rule::Form),
     };
-    let refusal = Refusal::new(code, rule, "a page of the console was refused")
-        .with_status(status);
+    let refusal = Refusal::new(code, rule, "a page of the console was refused").with_status(status);
     match error {
         Error::Form(refusal) => *refusal,
         Error::SlowDown(wait) => refusal.retrying(Retry::TooMany(wait)),

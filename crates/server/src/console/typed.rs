@@ -456,9 +456,7 @@ impl<'t> Members<'t> {
 
 /// The lines of a text that are not blank, without the blanks around them.
 pub fn lines_of(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]

@@ -2,16 +2,15 @@
 
 use askama::Template;
 use grantor::{
-    admin::ChangeDocument,
-    clock::UnixTime,
-    registry::Action,
-    server::Body,
-    storage::ChangeFilter,
+    admin::ChangeDocument, clock::UnixTime, registry::Action, server::Body, storage::ChangeFilter,
 };
 use http::Response;
 use serde::{Deserialize, Serialize};
 
-use super::{CHANGE, CHANGES, name_of, place, words::{KINDS, Words}};
+use super::{
+    CHANGE, CHANGES, name_of, place,
+    words::{KINDS, Words},
+};
 use crate::{
     admin::{Input, changes::ListChanges},
     console::{Error, Page, Pager, Route, Section, Shell, Table, Visit},
@@ -108,8 +107,18 @@ struct Row {
 const TABLE: Table = Table {
     name: "changes",
     columns: &[
-        "id", "at", "who/kind", "who/name", "way", "action", "resource", "name", "reason",
-        "address", "request", "differences",
+        "id",
+        "at",
+        "who/kind",
+        "who/name",
+        "way",
+        "action",
+        "resource",
+        "name",
+        "reason",
+        "address",
+        "request",
+        "differences",
     ],
 };
 

@@ -18,7 +18,9 @@ pub const SAME: &str = "same";
 /// The algorithms that issuers may use.
 pub fn algorithms() -> Vec<&'static str> {
     let all = Algorithm::ALL.into_iter();
-    all.filter(|one| !one.is_mac()).map(Algorithm::name).collect()
+    all.filter(|one| !one.is_mac())
+        .map(Algorithm::name)
+        .collect()
 }
 
 /// The ways in which JWTs are used, as members have them.
@@ -73,7 +75,10 @@ pub fn filled(typed: Typed, issuer: &IssuerDocument) -> Typed {
         (_, Some(BundleDocument::Url(url)), _) => typed.filling("keys/spiffe_bundle", url.as_str()),
         (.., Some(discovery)) => {
             let url = discovery.metadata_url.as_ref();
-            typed.filling("keys/discovery/metadata_url", url.map_or("", |url| url.as_str()))
+            typed.filling(
+                "keys/discovery/metadata_url",
+                url.map_or("", |url| url.as_str()),
+            )
         }
         _ => typed,
     };

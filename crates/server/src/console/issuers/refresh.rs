@@ -39,7 +39,9 @@ impl Form for RefreshPage {
 
     async fn submit(visit: &Visit, issuer: &String, _: &Typed) -> Result<Done, Error> {
         let words = Words(visit.language());
-        let found = visit.ask(Input::<RefreshIssuer>::at(issuer.clone())).await?;
+        let found = visit
+            .ask(Input::<RefreshIssuer>::at(issuer.clone()))
+            .await?;
         let name = found.name.as_str();
         let notice = Notice::of(match found.keys.len() {
             1 => words.fetched_one(Named(name)),

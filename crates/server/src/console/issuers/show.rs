@@ -112,7 +112,11 @@ impl Page for IssuerPage {
             is_uploaded,
             own_audiences: words.own_audiences(Coded(own)),
             has_more_trusts: found.next.is_some(),
-            trusts: found.items.into_iter().map(|trust| row(visit, trust)).collect(),
+            trusts: found
+                .items
+                .into_iter()
+                .map(|trust| row(visit, trust))
+                .collect(),
             all_trusts: of_issuer("/trusts"),
             decisions: of_issuer("/decisions"),
             changes: address(
@@ -190,7 +194,10 @@ fn age(
 }
 
 fn failed(visit: &Visit, words: Words, failure: FailedFetch) -> (Markup, String) {
-    (words.last_fetch_failed(&visit.moment(failure.at)), failure.reason)
+    (
+        words.last_fetch_failed(&visit.moment(failure.at)),
+        failure.reason,
+    )
 }
 
 fn keys(visit: &Visit, issuer: &IssuerDocument, fetched: Option<FetchedKeys>) -> Vec<Key> {

@@ -29,8 +29,16 @@ impl Form for SwitchPage {
         let words = Words(visit.language());
         let name = issuer.name.as_str();
         let (question, sentence, verb) = match issuer.enabled {
-            true => (words.disable_it(Named(name)), words.disabling(), words.disable()),
-            false => (words.enable_it(Named(name)), words.enabling(), words.enable()),
+            true => (
+                words.disable_it(Named(name)),
+                words.disabling(),
+                words.disable(),
+            ),
+            false => (
+                words.enable_it(Named(name)),
+                words.enabling(),
+                words.enable(),
+            ),
         };
         let back = visit.at(ISSUER, &[name]);
         let mut page = Confirm::ask(visit, typed, question, verb, back.clone())

@@ -35,7 +35,9 @@ impl Form for TestPage {
 }
 
 async fn trial(visit: &Visit, issuer: &str, typed: &Typed) -> Result<Trial, Error> {
-    let shown = visit.ask(Input::<ShowIssuer>::at(issuer.to_owned())).await?;
+    let shown = visit
+        .ask(Input::<ShowIssuer>::at(issuer.to_owned()))
+        .await?;
     let words = Words(visit.language());
     let name = shown.issuer.name.as_str();
     Ok(Trial {

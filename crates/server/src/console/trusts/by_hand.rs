@@ -79,9 +79,8 @@ impl Form for NewPage {
         let words = Words(visit.language());
         let filled = typed.or_else(|typed| typed.filling("uses", fields::word_of(Usage::Grant)));
         let issuer = issuer_of(visit, typed.text("issuer")).await?;
-        let known = issuer.and_then(|issuer| {
-            Templates::of(issuer.iss.as_str(), issuer.template.as_ref())
-        });
+        let known =
+            issuer.and_then(|issuer| Templates::of(issuer.iss.as_str(), issuer.template.as_ref()));
         let template = known.map(|template| {
             let place = visit.at("/issuers/new", &[]);
             let place = address(&place, &[("template", &template.name)], &[]);
@@ -109,7 +108,9 @@ impl Form for NewPage {
             true => members.with("mode", "shadow"),
             false => members,
         };
-        let made = visit.ask(Input::<CreateTrust>::with((), members.body()?)).await?;
+        let made = visit
+            .ask(Input::<CreateTrust>::with((), members.body()?))
+            .await?;
         let name = made.trust.name.as_str();
         let notice = Notice::of(match &made.client {
             Some(client) => {
@@ -133,10 +134,7 @@ pub async fn issuer_of(visit: &Visit, issuer: &str) -> Result<Option<IssuerDocum
 }
 
 /// That there is no such client.
-pub async fn fault_of_client(
-    visit: &Visit,
-    typed: &Typed,
-) -> Result<Option<Fault>, Error> {
+pub async fn fault_of_client(visit: &Visit, typed: &Typed) -> Result<Option<Fault>, Error> {
     let wrong = |detail: String| Ok(Some(Fault::new("client", detail)));
     let id = match typed.text("client") {
         "" => return Ok(None),

@@ -15,11 +15,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    admin::{
-        Input,
-        issuers::CheckQuery,
-        trusts::CreateTrust,
-    },
+    admin::{Input, issuers::CheckQuery, trusts::CreateTrust},
     console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit, address},
     pages::{Coded, Named},
 };
@@ -137,7 +133,10 @@ impl Form for ByTemplatePage {
         let asked = Input::<CreateTrust>::with((), members.body()?).asking(query);
         let made = visit.ask(asked).await?;
         let name = Named(made.trust.name.as_str());
-        let issuer = made.issuer.as_ref().map(|issuer| Named(issuer.name.as_str()));
+        let issuer = made
+            .issuer
+            .as_ref()
+            .map(|issuer| Named(issuer.name.as_str()));
         let client = made.client.as_ref();
         let client = client.map(|client| Coded(client.client_id.as_str()));
         let notice = Notice::of(match (issuer, client) {

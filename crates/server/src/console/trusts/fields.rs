@@ -1,9 +1,7 @@
 //! The fields of a trust: the same for a new one and for a change.
 
 use grantor::{
-    admin::{
-        ClientAuth, CopyDocument, MatchDocument, PinDocument, TrustDocument, lint_names,
-    },
+    admin::{ClientAuth, CopyDocument, MatchDocument, PinDocument, TrustDocument, lint_names},
     assertion::Usage,
 };
 
@@ -16,14 +14,22 @@ use crate::{
 pub fn filled(typed: Typed, trust: &TrustDocument) -> Typed {
     let lines = |lines: Vec<String>| lines.join("\n");
     let pins = trust.pins.iter();
-    let pins = pins.map(|pin| format!("{}={}", pin.claim, pin.value)).collect();
+    let pins = pins
+        .map(|pin| format!("{}={}", pin.claim, pin.value))
+        .collect();
     let matches = trust.matches.iter();
-    let matches = matches.map(|one| format!("{}={}", one.claim, one.glob.as_str())).collect();
+    let matches = matches
+        .map(|one| format!("{}={}", one.claim, one.glob.as_str()))
+        .collect();
     let copies = trust.claims.iter();
-    let copies = copies.map(|copy| format!("{}={}", copy.to, copy.from)).collect();
+    let copies = copies
+        .map(|copy| format!("{}={}", copy.to, copy.from))
+        .collect();
     let client = trust.client.as_ref().map(ToString::to_string);
     let condition = trust.condition.as_ref().map(|condition| condition.as_str());
-    let lifetime = trust.lifetime.map(|lifetime| lifetime.as_secs().to_string());
+    let lifetime = trust
+        .lifetime
+        .map(|lifetime| lifetime.as_secs().to_string());
     let typed = typed
         .filling("pins", lines(pins))
         .filling("matches", lines(matches))
@@ -35,7 +41,10 @@ pub fn filled(typed: Typed, trust: &TrustDocument) -> Typed {
         .filling("lifetime", lifetime.unwrap_or_default())
         .filling("claims", lines(copies))
         .filling_all("uses", trust.uses.iter().map(|usage| word_of(*usage)))
-        .filling_all("allowed_lints", trust.allowed_lints.iter().map(String::as_str));
+        .filling_all(
+            "allowed_lints",
+            trust.allowed_lints.iter().map(String::as_str),
+        );
     let boxes = [
         ("cap_to_assertion", trust.cap_to_assertion),
         ("client_auth", trust.client_auth == ClientAuth::Required),
@@ -58,7 +67,9 @@ pub fn word_of(usage: Usage) -> &'static str {
 pub fn members<'t>(members: Members<'t>, wants: impl Fn(&str) -> bool) -> Members<'t> {
     type Add = for<'t> fn(Members<'t>, &str) -> Members<'t>;
     let add: [(&str, Add); 13] = [
-        ("pins", |members, name| members.lines_as(name, |line| pin(line).map(PinDocument::from))),
+        ("pins", |members, name| {
+            members.lines_as(name, |line| pin(line).map(PinDocument::from))
+        }),
         ("matches", |members, name| {
             members.lines_as(name, |line| claim_match(line).map(MatchDocument::from))
         }),

@@ -51,9 +51,12 @@ fn request(endpoint: &str, trust: &TrustDocument) -> String {
         "-d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned(),
     ];
     let client = trust.client.as_ref();
-    lines.extend(client.map(|client| format!("--data-urlencode client_id={}", quoted(client.as_str()))));
+    lines.extend(
+        client.map(|client| format!("--data-urlencode client_id={}", quoted(client.as_str()))),
+    );
     let resource = trust.resources.first();
-    lines.extend(resource.map(|resource| format!("--data-urlencode resource={}", quoted(resource))));
+    lines
+        .extend(resource.map(|resource| format!("--data-urlencode resource={}", quoted(resource))));
     lines.push("-d assertion=\"$JWT\"".to_owned());
     lines.join(" \\\n  ")
 }

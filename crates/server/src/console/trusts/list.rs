@@ -77,10 +77,18 @@ impl Page for ListPage {
         let found = visit.ask(input).await?;
         let view = View {
             words: Words(visit.language()),
-            modes: [("on", Mode::On), ("shadow", Mode::Shadow), ("off", Mode::Off)],
+            modes: [
+                ("on", Mode::On),
+                ("shadow", Mode::Shadow),
+                ("off", Mode::Off),
+            ],
             new: visit.may_edit().then(|| visit.at("/issuers/new", &[])),
             pager: Pager::of(visit, &filter, found.next.as_deref()),
-            rows: found.items.into_iter().map(|trust| row(visit, trust)).collect(),
+            rows: found
+                .items
+                .into_iter()
+                .map(|trust| row(visit, trust))
+                .collect(),
             shell: visit.shell(),
             filter,
         };

@@ -39,17 +39,15 @@ impl Page for ReportPage {
 
     const ROUTE: Route = Route::page("/trusts/{trust}/report", Section::Trusts).long();
 
-    async fn show(
-        visit: &Visit,
-        name: Name,
-        query: ReportQuery,
-    ) -> Result<Response<Body>, Error> {
+    async fn show(visit: &Visit, name: Name, query: ReportQuery) -> Result<Response<Body>, Error> {
         let asked = Input::<ReportTrust>::at(name.clone()).asking(query);
         let report = visit.ask(asked).await?;
         let words = Words(visit.language());
         let name = name.as_str();
         let reason = |reason: TrustReason| {
-            let last = reason.last_seen.map_or("–".to_owned(), |at| visit.moment(at));
+            let last = reason
+                .last_seen
+                .map_or("–".to_owned(), |at| visit.moment(at));
             (reason, last)
         };
         let view = View {

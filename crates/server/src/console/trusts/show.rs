@@ -68,9 +68,8 @@ impl Page for TrustPage {
         let words = Words(visit.language());
         let name = trust.name.as_str();
         let client = trust.client.as_ref().map(ToString::to_string);
-        let of_trust = |template: &str, pairs: &[(&str, &str)]| {
-            address(&visit.at(template, &[]), &pairs, &[])
-        };
+        let of_trust =
+            |template: &str, pairs: &[(&str, &str)]| address(&visit.at(template, &[]), &pairs, &[]);
         let place = visit.at("/issuers/{issuer}", &[issuer.name.as_str()]);
         let takes = words.takes_of(Link::to(&place, issuer.name.as_str()));
         let scope = trust.scope.tokens().map(str::to_owned);
