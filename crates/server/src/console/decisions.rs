@@ -3,9 +3,9 @@
 mod advice;
 mod list;
 mod outcome;
-mod rules;
+pub mod rules;
 mod show;
-mod words;
+pub mod words;
 
 pub use self::{
     advice::{failed, with_code},

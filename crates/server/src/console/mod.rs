@@ -9,6 +9,7 @@ mod decisions;
 mod error;
 mod explain;
 pub mod issuers;
+mod last;
 mod list;
 mod notice;
 mod once;

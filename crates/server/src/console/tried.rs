@@ -2,14 +2,16 @@
 //! is kept nowhere and never comes back (M166).
 
 use askama::Template;
-use grantor::{
-    assertion::{Explanation, TrustCheck, Verdict},
-    registry::Mode,
-    server::Body,
-};
+use grantor::server::Body;
 use http::Response;
 
-use super::{Error, Shell, Summary, Typed, Visit};
+use super::{
+    Error, Shell, Summary, Typed, Visit,
+    decisions::{
+        rules::{Rules, TrustView},
+        words as decisions,
+    },
+};
 use crate::{
     admin::{jwt_body::TriedJwt, tried::Tried},
     pages::{Markup, words},
@@ -32,26 +34,10 @@ words! {
     at: "As of", "À la date";
     at_hint: "Such as 2030-01-31T12:00:00Z. Now, if nothing is said.", "Par exemple 2030-01-31T12:00:00Z. Maintenant, si rien n'est dit.";
     test: "Test it", "Le tester";
-    result: "Result", "Résultat";
     would_get: "It would get a token.", "Il obtiendrait un jeton.";
     would_get_nothing: "It would get nothing.", "Il n'obtiendrait rien.";
     what_to_do: "What to do", "Que faire";
-    rules: "Rules, in the order in which they are checked", "Règles, dans l'ordre où elles sont vérifiées";
-    rule: "Rule", "Règle";
-    verdict: "Result", "Résultat";
-    expected: "Expected", "Attendu";
-    got: "Got", "Reçu";
-    pass: "pass", "conforme";
-    fail: "fail", "échec";
-    not_reached: "not reached", "non atteint";
     trusts: "Trusts", "Confiances";
-    claim: "Claim", "Claim";
-    takes: "takes it", "l'accepte";
-    takes_not: "does not take it", "ne l'accepte pas";
-    set_aside: "not asked", "non consultée";
-    shadow: "shadow", "ombre";
-    off: "off", "inactive";
-    condition: "condition", "condition";
     others(count: u32): "{count} other trusts of the issuer came less near.", "{count} autres confiances de l'émetteur étaient plus éloignées.";
 }
 
@@ -71,7 +57,8 @@ pub struct Trial {
 #[template(path = "console/tried.html")]
 struct View {
     shell: Shell,
-    words: Words,
+    words: decisions::Words,
+    own: Words,
     summary: Option<Summary>,
     trial: Trial,
     typed: Typed,
@@ -82,27 +69,25 @@ struct View {
 
 struct Outcome {
     tried: Tried,
-    trusts: Vec<Trust>,
-}
-
-struct Trust {
-    path: String,
-    check: TrustCheck,
-}
-
-impl Trust {
-    fn is_shadow(&self) -> bool {
-        self.check.mode == Mode::Shadow
-    }
-
-    fn is_off(&self) -> bool {
-        self.check.mode == Mode::Off
-    }
+    rules: Rules,
+    trusts: Vec<TrustView>,
+    others: Option<Markup>,
 }
 
 impl Outcome {
-    fn explanation(&self) -> &Explanation {
-        &self.tried.explanation
+    fn of(visit: &Visit, tried: Tried) -> Self {
+        let (own, words) = (Words(visit.language()), decisions::Words(visit.language()));
+        let explanation = &tried.explanation;
+        let trusts = explanation.trusts.iter();
+        let others = Some(explanation.other_trusts).filter(|count| *count > 0);
+        Self {
+            rules: Rules::of(explanation, words),
+            trusts: trusts
+                .map(|check| TrustView::of(visit, words, check))
+                .collect(),
+            others: others.map(|count| own.others(count)),
+            tried,
+        }
     }
 }
 
@@ -110,23 +95,13 @@ impl Trial {
     /// The page, with what came of a JWT.
     pub fn page(self, visit: &Visit, tried: Option<Tried>) -> Response<Body> {
         let typed = self.typed.clone();
-        let result = tried.map(|tried| {
-            let checks = tried.explanation.trusts.iter().cloned();
-            let row = |check: TrustCheck| Trust {
-                path: visit.at("/trusts/{trust}", &[check.trust.as_str()]),
-                check,
-            };
-            Outcome {
-                trusts: checks.map(row).collect(),
-                tried,
-            }
-        });
         let view = View {
-            words: Words(visit.language()),
+            words: decisions::Words(visit.language()),
+            own: Words(visit.language()),
             summary: Summary::of(&typed),
             action: visit.here(),
             ticket: visit.ticket(),
-            result,
+            result: tried.map(|tried| Outcome::of(visit, tried)),
             shell: visit.shell(),
             typed: typed.clone(),
             trial: self,

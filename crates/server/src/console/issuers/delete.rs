@@ -3,7 +3,12 @@
 use grantor::server::Body;
 use http::Response;
 
-use super::{ISSUER, show::trusts_of, switch::concerned, words::Words};
+use super::{
+    ISSUER,
+    show::trusts_of,
+    switch::{came_last, concerned},
+    words::Words,
+};
 use crate::{
     admin::{
         Input, Problem, Slug,
@@ -35,6 +40,7 @@ impl Form for DeletePage {
             .below(back, name)
             .saying(markup(words.deleting()))
             .saying(concerned(visit, words, name).await?)
+            .saying(came_last(visit, words, &issuer).await?)
             .in_state(Some(issuer.revision))
             .managed_by(issuer.managed_by.as_ref().map(ToString::to_string));
         if !trusts_of(visit, name).await?.items.is_empty() {

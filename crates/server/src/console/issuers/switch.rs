@@ -1,6 +1,6 @@
 //! Disabling an issuer, and enabling it again.
 
-use grantor::server::Body;
+use grantor::{admin::IssuerDocument, server::Body, storage::DecisionFilter};
 use http::Response;
 
 use super::{ISSUER, show::trusts_of, words::Words};
@@ -46,6 +46,7 @@ impl Form for SwitchPage {
             .below(back, name)
             .saying(markup(sentence))
             .saying(concerned(visit, words, name).await?)
+            .saying(came_last(visit, words, &issuer).await?)
             .sending("enabled", (!issuer.enabled).to_string())
             .in_state(Some(issuer.revision))
             .managed_by(issuer.managed_by.as_ref().map(ToString::to_string));
@@ -92,6 +93,21 @@ pub async fn concerned(visit: &Visit, words: Words, issuer: &str) -> Result<Mark
         (1, true) => words.has_one_trust(names),
         (count, true) => words.has_trusts(count, names),
         (count, false) => words.has_many_trusts(count - 1, names),
+    })
+}
+
+/// When a JWT of an issuer came last, as a sentence.
+pub async fn came_last(
+    visit: &Visit,
+    words: Words,
+    issuer: &IssuerDocument,
+) -> Result<Markup, Error> {
+    let mut of_issuer = DecisionFilter::default();
+    of_issuer.issuer = Some(issuer.iss.to_string());
+    let last = visit.last_decided(of_issuer).await?;
+    Ok(match last {
+        Some(at) => words.came_last(&visit.moment(at)),
+        None => markup(words.never_came()),
     })
 }
 

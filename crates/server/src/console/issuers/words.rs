@@ -51,7 +51,6 @@ words! {
     max_lifetime_hint: "From iat to exp; at most 90000 (25 hours).", "De iat à exp ; au plus 90000 (25 heures).";
     leeway: "How far its clock may be off, in seconds", "Écart toléré de son horloge, en secondes";
     leeway_hint: "At most 300.", "Au plus 300.";
-    seconds(count: u64): "{count} seconds", "{count} secondes";
     at_most_seconds(count: u64): "at most {count} seconds", "au plus {count} secondes";
     lifetime: "Lifetime of a JWT", "Durée de vie d'un JWT";
     clock: "Its clock may be off", "Écart de son horloge";
@@ -72,7 +71,6 @@ words! {
     skip_check: "Do not ask for its keys now", "Ne pas demander ses clés maintenant";
     skip_check_hint: "Otherwise nothing is registered unless its keys can be had.", "Sinon, rien n'est enregistré à moins que ses clés ne soient disponibles.";
     template: "Template", "Modèle";
-    managed: "Managed by", "Géré par";
     made: "Registered", "Enregistré";
     tokens_since: "Tokens from before were revoked", "Jetons antérieurs révoqués";
     by_hand: "Register an issuer by hand", "Enregistrer un émetteur à la main";
@@ -115,7 +113,6 @@ words! {
     decisions: "Decisions about its JWTs", "Décisions sur ses JWT";
     changes: "Changes of this issuer", "Changements de cet émetteur";
     client: "Client", "Client";
-    takes: "What it takes", "Ce qu'elle accepte";
     test: "Test with a JWT", "Tester avec un JWT";
     test_it(name: Named<'_>): "Test a JWT of {name}", "Tester un JWT de {name}";
     disable: "Disable", "Désactiver";
@@ -128,6 +125,8 @@ words! {
     has_trusts(count: usize, names: Markup): "{count} trusts are concerned: {names}.", "{count} confiances sont concernées : {names}.";
     has_many_trusts(count: usize, names: Markup): "More than {count} trusts are concerned, among them {names}.", "Plus de {count} confiances sont concernées, dont {names}.";
     concerns_none: "It has no trusts, so nobody gets tokens by it.", "Il n'a pas de confiances : personne n'obtient donc de jetons par lui.";
+    came_last(when: &str): "A JWT of it came last {when}.", "Un JWT de cet émetteur est venu pour la dernière fois {when}.";
+    never_came: "No decision that is kept is about a JWT of it.", "Aucune décision conservée ne porte sur un JWT de cet émetteur.";
     revoke_tokens: "End the tokens given for its JWTs for good", "Mettre fin définitivement aux jetons donnés pour ses JWT";
     revoke_tokens_hint: "They stay revoked when it is enabled again.", "Ils restent révoqués quand il est réactivé.";
     is_disabled(name: Named<'_>): "{name} is disabled.", "{name} est désactivé.";

@@ -1,6 +1,5 @@
 //! One form for an issuer and a trust of a platform: a template asks for ids, and makes both of them.
 
-use askama::Template as _;
 use grantor::{
     admin::{Template, TemplateOption, Templates},
     server::Body,

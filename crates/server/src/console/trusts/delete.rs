@@ -3,7 +3,7 @@
 use grantor::{server::Body, types::Name};
 use http::Response;
 
-use super::{TRUST, words::Words};
+use super::{TRUST, mode::used_last, words::Words};
 use crate::{
     admin::{
         Input,
@@ -31,6 +31,7 @@ impl Form for DeletePage {
             .below(visit.at("/trusts", &[]), words.heading())
             .below(back, name.as_str())
             .saying(words.deleting(Coded(client)))
+            .saying(used_last(visit, words, name).await?)
             .in_state(Some(trust.revision))
             .managed_by(trust.managed_by.as_ref().map(ToString::to_string));
         Ok(page.page(visit))

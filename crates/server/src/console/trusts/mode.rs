@@ -1,6 +1,6 @@
 //! Turning a trust on, off, or into a shadow.
 
-use grantor::{registry::Mode, server::Body, types::Name};
+use grantor::{registry::Mode, server::Body, storage::DecisionFilter, types::Name};
 use http::Response;
 
 use super::{TRUST, words::Words};
@@ -10,7 +10,7 @@ use crate::{
         trusts::{ShowTrust, UpdateTrust},
     },
     console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit, address},
-    pages::{Coded, Named, markup},
+    pages::{Coded, Markup, Named, markup},
 };
 
 /// The question before a trust counts otherwise.
@@ -51,6 +51,7 @@ impl Form for ModePage {
             .below(visit.at("/trusts", &[]), words.heading())
             .below(back, name.as_str())
             .saying(sentence)
+            .saying(used_last(visit, words, name).await?)
             .sending(MODE, word_of(wanted))
             .in_state(Some(trust.revision))
             .managed_by(trust.managed_by.as_ref().map(ToString::to_string));
@@ -74,6 +75,16 @@ impl Form for ModePage {
         let page = visit.at(TRUST, &[name.as_str()]);
         Ok(Done::Go(page, notice.then(undo, words.undo())))
     }
+}
+
+/// When a trust took a JWT last, as a sentence.
+pub async fn used_last(visit: &Visit, words: Words, name: &Name) -> Result<Markup, Error> {
+    let mut by_trust = DecisionFilter::default();
+    by_trust.trust = Some(name.to_string());
+    Ok(match visit.last_decided(by_trust).await? {
+        Some(at) => words.used_last(&visit.moment(at)),
+        None => markup(words.never_used()),
+    })
 }
 
 fn mode_of(word: &str) -> Option<Mode> {

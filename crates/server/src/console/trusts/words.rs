@@ -108,6 +108,8 @@ words! {
     delete: "Delete", "Supprimer";
     delete_it(name: Named<'_>): "Delete {name}?", "Supprimer {name} ?";
     deleting(client: Coded<'_>): "From the next request on it takes no JWT, and tokens that were given by it end. Its client {client} stays.", "Dès la prochaine requête, elle n'accepte plus de JWT, et les jetons donnés par elle prennent fin. Son client {client} reste.";
+    used_last(when: &str): "It took a JWT last {when}.", "Elle a accepté un JWT pour la dernière fois {when}.";
+    never_used: "No decision that is kept is by this trust.", "Aucune décision conservée n'est le fait de cette confiance.";
     is_deleted(name: Named<'_>): "{name} is deleted. Its client stays.", "{name} est supprimée. Son client reste.";
     is_made(name: Named<'_>): "{name} is made.", "{name} est créée.";
     is_made_with_client(name: Named<'_>, client: Coded<'_>): "{name} is made, with the client {client}.", "{name} est créée, avec le client {client}.";
