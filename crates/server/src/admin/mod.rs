@@ -63,6 +63,7 @@ pub use self::{
     records::Recorded,
     remote::{Remote, RemoteError},
     segment::{Segments, encoded_path_of, name_of, path_of},
+    server::{ServerDocument, ShowServer},
     warned::Warned,
 };
 use self::{
@@ -244,6 +245,6 @@ fn operations() -> Vec<Box<dyn Handler>> {
         statistics::CountDecisions,
         explain::Explain,
         tokens::ListTokens,
-        server::ShowServer,
+        ShowServer,
     ]
 }

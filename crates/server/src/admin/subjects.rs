@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    credentials::{DeleteCredentials, DeletePasskey, ShowCredentials},
+    credentials::{DeleteCredentials, DeletePasskey, PasskeyEntry, PasswordEntry, ShowCredentials},
     invitations::{InvitationBody, InviteSubject},
     list::{ListSubjects, SubjectQuery},
     open::{EndOpen, ListOpen},

@@ -106,9 +106,7 @@ fn line(visit: &Visit, change: &ChangeDocument) -> Line {
 fn place(visit: &Visit, resource: &str, name: &str) -> Option<String> {
     let template = match resource {
         "client" => "/clients/{client}",
-        "subject" | "operator" | "password" | "passkey" | "session" | "invitation" => {
-            "/subjects/{subject}"
-        }
+        "subject" | "operator" | "password" | "session" | "invitation" => "/subjects/{subject}",
         "permission" => {
             let names: Vec<String> = serde_json::from_str(name).ok()?;
             let [client, subject, ..] = &names[..] else {

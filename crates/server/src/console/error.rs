@@ -13,8 +13,8 @@ pub enum Error {
     NothingHere,
     /// The filter makes no sense.
     Filter,
-    /// The path takes other methods.
-    Method,
+    /// The path takes these methods only.
+    Method(&'static str),
     /// The operator's role is less than this.
     Role(Role),
     /// Nobody is signed in, or no more.

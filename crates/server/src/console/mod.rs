@@ -8,6 +8,7 @@ mod confirm;
 mod decisions;
 mod error;
 mod explain;
+pub mod help;
 pub mod issuers;
 mod last;
 mod list;
@@ -21,6 +22,7 @@ mod problem;
 mod route;
 mod router;
 pub mod scopes;
+pub mod server;
 mod shell;
 mod shown_file;
 pub mod signing_keys;
@@ -124,6 +126,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             clients::ClientPage,
             decisions::ListPage,
             decisions::DecisionPage,
+            help::HelpPage,
             issuers::ListPage,
             issuers::IssuerPage,
             operators::ListPage,
@@ -132,6 +135,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             permissions::PreviewPage,
             scopes::ListPage,
             scopes::ScopePage,
+            server::ServerPage,
             signing_keys::ListPage,
             subjects::ListPage,
             subjects::SubjectPage,
@@ -177,6 +181,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             subjects::RecoverPage,
             subjects::EndSessionsPage,
             subjects::EndCredentialsPage,
+            subjects::TakePasskeyPage,
             subjects::EndInvitationsPage,
             trusts::ByTemplatePage,
             trusts::NewPage,

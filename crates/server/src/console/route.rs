@@ -44,6 +44,28 @@ impl Section {
         Self::Help,
     ];
 
+    /// The key that leads to its first page, where keys are switched on: the same in every language.
+    pub fn key(self) -> Option<char> {
+        Some(match self {
+            Self::Overview => 'o',
+            Self::Clients => 'c',
+            Self::Subjects => 's',
+            Self::Permissions => 'p',
+            Self::Scopes => 'e',
+            Self::Issuers => 'i',
+            Self::Trusts => 't',
+            Self::SigningKeys => 'k',
+            Self::Decisions => 'd',
+            Self::Statistics => 'n',
+            Self::Explain => 'x',
+            Self::Changes => 'h',
+            Self::Operators => 'r',
+            Self::Server => 'v',
+            Self::Help => '?',
+            Self::Account => return None,
+        })
+    }
+
     /// The path of its first page below the console.
     pub fn path(self) -> &'static str {
         match self {
@@ -98,6 +120,14 @@ impl Route {
             is_grave: false,
             is_long: false,
             shows_once: false,
+        }
+    }
+
+    /// The methods that it takes, as `Allow` has them.
+    pub const fn methods(&self) -> &'static str {
+        match self.is_form {
+            true => "GET, HEAD, POST",
+            false => "GET, HEAD",
         }
     }
 

@@ -86,7 +86,7 @@ impl Console {
         let is_post = match head.method {
             Method::GET | Method::HEAD => false,
             Method::POST if route.is_form => true,
-            _ => return Err(Error::Method),
+            _ => return Err(Error::Method(route.methods())),
         };
         let body = match is_post {
             true => {
@@ -301,7 +301,11 @@ impl Console {
         let frame = frame(self, &head.headers, &head.uri);
         let words = Words(frame.language());
         let (heading, sentence) = told(words, &error);
-        let (mut status, is_method) = (status(&error), matches!(error, Error::Method));
+        let mut status = status(&error);
+        let methods = match error {
+            Error::Method(methods) => Some(methods),
+            _ => None,
+        };
         // Back to the page whose form it was; else to the first one.
         let place = match (&error, visit) {
             (Error::Shown, Some(visit)) => visit.here(),
@@ -344,8 +348,8 @@ impl Console {
         };
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        if is_method {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        if let Some(methods) = methods {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         if let Some(seconds) = wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -381,7 +385,7 @@ fn told(words: Words, error: &Error) -> (&'static str, Markup) {
         Error::Filter => (did_not_work, markup(words.no_such_filter())),
         Error::Unreadable(why) => (did_not_work, markup(*why)),
         Error::SlowDown(wait) => (did_not_work, words.slow_down(wait.as_secs() + 1)),
-        Error::Method | Error::Told(..) => (did_not_work, markup(words.try_again())),
+        Error::Method(_) | Error::Told(..) => (did_not_work, markup(words.try_again())),
     }
 }
 
@@ -438,7 +442,7 @@ fn refused(visit: &Visit, typed: &Typed, error: &Error) -> Typed {
 fn status(error: &Error) -> StatusCode {
     match error {
         Error::NothingHere => StatusCode::NOT_FOUND,
-        Error::Method => StatusCode::METHOD_NOT_ALLOWED,
+        Error::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::Role(_) | Error::Form(_) | Error::SignIn | Error::Anew => StatusCode::FORBIDDEN,
         Error::Filter | Error::Unreadable(_) => StatusCode::BAD_REQUEST,
         Error::SlowDown(_) => StatusCode::TOO_MANY_REQUESTS,

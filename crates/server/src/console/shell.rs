@@ -27,6 +27,8 @@ pub struct Entry {
     pub path: String,
     pub text: &'static str,
     pub is_here: bool,
+    /// The key that leads there, where keys are switched on.
+    pub key: Option<char>,
 }
 
 impl Shell {
@@ -37,6 +39,7 @@ impl Shell {
             path: visit.at(section.path(), &[]),
             text: words.section(section),
             is_here: section == visit.section(),
+            key: section.key(),
         };
         Self {
             frame: visit.frame.clone(),

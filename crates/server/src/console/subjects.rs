@@ -21,7 +21,7 @@ use grantor::{
 use self::words::Words;
 pub use self::{
     delete::DeletePage,
-    end::{EndCredentialsPage, EndInvitationsPage, EndSessionsPage},
+    end::{EndCredentialsPage, EndInvitationsPage, EndSessionsPage, TakePasskeyPage},
     invite::{InvitePage, RecoverPage},
     list::ListPage,
     new::NewPage,
@@ -43,6 +43,7 @@ use crate::{
 pub const SUBJECTS: &str = "/subjects";
 /// The page of one.
 pub const SUBJECT: &str = "/subjects/{subject}";
+const TAKE_PASSKEY: &str = "/subjects/{subject}/passkeys/{passkey}";
 
 /// A subject in the state in which it was read.
 type Seen = (SubjectState, Option<Revision>);

@@ -1,6 +1,7 @@
 //! The console by HTTP, as a browser without script sees it.
 
 mod account;
+mod changes;
 mod clients;
 mod decisions;
 mod explain;
@@ -9,6 +10,7 @@ mod link;
 mod operators;
 mod permissions;
 mod scopes;
+mod server;
 mod session;
 mod signing_keys;
 mod subjects;

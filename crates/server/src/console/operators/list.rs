@@ -44,7 +44,7 @@ struct Person {
     is_enabled: bool,
     role: &'static str,
     means: &'static str,
-    signs_in_with: &'static str,
+    signs_in_with: Vec<String>,
     last_seen: Option<[String; 2]>,
 }
 
@@ -151,9 +151,10 @@ async fn person(
         is_enabled: state.subject.enabled,
         role: role.as_str(),
         means: words.means(role),
-        signs_in_with: match ways.password {
-            Some(_) => words.a_password(),
-            None => words.nothing(),
+        signs_in_with: {
+            let password = ways.password.map(|_| words.a_password().to_owned());
+            let passkeys = words.so_many_passkeys(ways.passkeys.len());
+            password.into_iter().chain(passkeys).collect()
         },
         last_seen: seen.map(|at| {
             let ago = time::distance(at, visit.now(), visit.language());

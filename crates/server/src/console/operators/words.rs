@@ -44,6 +44,17 @@ words! {
 }
 
 impl Words {
+    /// How many passkeys there are, if any.
+    pub fn so_many_passkeys(self, count: usize) -> Option<String> {
+        Some(match (count, self.0) {
+            (0, _) => return None,
+            (1, Language::English) => "1 passkey".to_owned(),
+            (1, Language::French) => "1 clé d'accès".to_owned(),
+            (count, Language::English) => format!("{count} passkeys"),
+            (count, Language::French) => format!("{count} clés d'accès"),
+        })
+    }
+
     /// What a role may do.
     pub fn means(self, role: Role) -> &'static str {
         match (role, self.0) {

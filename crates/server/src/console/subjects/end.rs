@@ -1,13 +1,13 @@
 //! Ending what a subject signs in with: its sessions, its ways to sign in, its invitation.
 
-use grantor::{server::Body, types::SubjectId};
+use grantor::{registry::CredentialId, server::Body, types::SubjectId};
 use http::Response;
 
-use super::{SUBJECT, SUBJECTS, to_change, words::Words};
+use super::{SUBJECT, SUBJECTS, TAKE_PASSKEY, to_change, words::Words};
 use crate::{
     admin::{
         Input, Operation,
-        subjects::{DeleteCredentials, EndOpen},
+        subjects::{DeleteCredentials, DeletePasskey, EndOpen, ShowCredentials},
     },
     console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit},
     pages::{Markup, Named, markup},
@@ -19,6 +19,9 @@ pub struct EndSessionsPage;
 
 /// The question before a subject has no way to sign in any more.
 pub struct EndCredentialsPage;
+
+/// The question before a subject has this passkey no more.
+pub struct TakePasskeyPage;
 
 /// The question before the invitation of a subject ends.
 pub struct EndInvitationsPage;
@@ -60,6 +63,40 @@ impl Form for EndCredentialsPage {
         let input = Input::<DeleteCredentials>::at(id.clone());
         end(visit, id, input, happened).await
     }
+}
+
+impl Form for TakePasskeyPage {
+    type Path = (SubjectId, CredentialId);
+
+    const ROUTE: Route = Route::form(TAKE_PASSKEY, Section::Subjects).grave();
+
+    async fn show(
+        visit: &Visit,
+        path: &Self::Path,
+        typed: &Typed,
+    ) -> Result<Response<Body>, Error> {
+        let (words, (id, passkey)) = (Words(visit.language()), path);
+        let name = name_of(visit, id, passkey).await?;
+        let question = words.take_passkey_question(Named(&name), Named(id.as_str()));
+        let asked = (question, words.taking_passkey(), words.take_passkey());
+        ask(visit, id, typed, asked).await
+    }
+
+    async fn submit(visit: &Visit, path: &Self::Path, _: &Typed) -> Result<Done, Error> {
+        let (words, (id, passkey)) = (Words(visit.language()), path);
+        let name = name_of(visit, id, passkey).await?;
+        let happened = words.passkey_taken(Named(&name), Named(id.as_str()));
+        let input = Input::<DeletePasskey>::at(path.clone());
+        end(visit, id, input, happened).await
+    }
+}
+
+/// What the owner of a passkey calls it.
+async fn name_of(visit: &Visit, id: &SubjectId, passkey: &CredentialId) -> Result<String, Error> {
+    let ways = visit.ask(Input::<ShowCredentials>::at(id.clone())).await?;
+    let mut known = ways.passkeys.into_iter();
+    let found = known.find(|known| known.credential == passkey.as_str());
+    Ok(found.ok_or(Error::NothingHere)?.name)
 }
 
 impl Form for EndInvitationsPage {

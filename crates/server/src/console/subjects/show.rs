@@ -10,14 +10,14 @@ use grantor::{
 };
 use http::Response;
 
-use super::{SUBJECT, SUBJECTS, may_change, words::Words};
+use super::{SUBJECT, SUBJECTS, TAKE_PASSKEY, may_change, words::Words};
 use crate::{
     admin::{
         Input, NoQuery, Operation, Portion,
         changes::ListChanges,
         decisions::ListDecisions,
         permissions::ListPermissions,
-        subjects::{ListOpen, ShowCredentials, ShowSubject},
+        subjects::{ListOpen, PasskeyEntry, PasswordEntry, ShowCredentials, ShowSubject},
     },
     console::{Error, Page, Route, Section, Shell, Visit, address, changes},
     pages::{Link, Markup, time},
@@ -47,6 +47,7 @@ struct View {
     change_role: Option<String>,
     give_permission: Option<String>,
     password: Option<Markup>,
+    passkeys: Vec<PasskeyRow>,
     invitations: Vec<Markup>,
     sessions: Vec<SessionRow>,
     permissions: Vec<PermissionRow>,
@@ -66,6 +67,13 @@ struct Actions {
     end_invitation: String,
     end_credentials: String,
     end_sessions: String,
+}
+
+struct PasskeyRow {
+    name: String,
+    made: String,
+    used: String,
+    take: String,
 }
 
 struct SessionRow {
@@ -112,6 +120,7 @@ impl Page for SubjectPage {
         decisions.since = subject.created_at;
         let changes = changes::of("subject", name);
         let can_change = may_change(visit, state.role);
+        let ways = visit.ask(Input::<ShowCredentials>::at(id.clone())).await?;
         let operators = visit.at(Section::Operators.path(), &[]);
         let operators = Link::to(&operators, words.operators());
         let view = View {
@@ -139,7 +148,12 @@ impl Page for SubjectPage {
                 let subject = [("subject", name)];
                 address(&visit.at("/permissions/new", &[]), &(), &subject)
             }),
-            password: password(visit, words, &id).await?,
+            password: ways.password.and_then(|set| password(visit, words, &set)),
+            passkeys: ways
+                .passkeys
+                .iter()
+                .map(|passkey| passkey_row(visit, words, &id, passkey))
+                .collect(),
             invitations: invitations(visit, words, &id).await?,
             sessions: sessions(visit, words, &id).await?,
             permissions: few::<ListPermissions>(visit, permissions.clone())
@@ -185,13 +199,24 @@ where
     visit.ask(input).await
 }
 
-async fn password(visit: &Visit, words: Words, id: &SubjectId) -> Result<Option<Markup>, Error> {
-    let ways = visit.ask(Input::<ShowCredentials>::at(id.clone())).await?;
-    Ok(ways.password.and_then(|password| {
-        let at = time::of_text(&password.changed_at)?;
-        let ago = time::distance(at, visit.now(), visit.language());
-        Some(words.password_since(&*time::day(at), &*ago))
-    }))
+fn password(visit: &Visit, words: Words, password: &PasswordEntry) -> Option<Markup> {
+    let at = time::of_text(&password.changed_at)?;
+    let ago = time::distance(at, visit.now(), visit.language());
+    Some(words.password_since(&*time::day(at), &*ago))
+}
+
+fn passkey_row(visit: &Visit, words: Words, id: &SubjectId, passkey: &PasskeyEntry) -> PasskeyRow {
+    let names = [id.as_str(), passkey.credential.as_str()];
+    let at = |text: &str| time::of_text(text).unwrap_or_else(|| visit.now());
+    PasskeyRow {
+        name: passkey.name.clone(),
+        made: time::day(at(&passkey.created_at)),
+        used: match &passkey.used_at {
+            Some(used) => time::distance(at(used), visit.now(), visit.language()),
+            None => words.not_used().to_owned(),
+        },
+        take: visit.at(TAKE_PASSKEY, &names),
+    }
 }
 
 async fn invitations(visit: &Visit, words: Words, id: &SubjectId) -> Result<Vec<Markup>, Error> {

@@ -53,6 +53,13 @@ words! {
     end_invitation_question(name: Named<'_>): "End the invitation of {name}?", "Mettre fin à l'invitation de {name} ?";
     ending_invitation: "The link that was given to them works no more. You can make another one.", "Le lien qui lui a été remis ne fonctionne plus. Vous pouvez en créer un autre.";
     invitation_ended(name: Named<'_>): "The invitation of {name} has ended.", "L'invitation de {name} a pris fin.";
+    passkeys: "Passkeys", "Clés d'accès";
+    passkey: "Passkey", "Clé d'accès";
+    passkey_made: "Made", "Créée";
+    take_passkey: "Take the passkey", "Retirer la clé d'accès";
+    take_passkey_question(passkey: Named<'_>, name: Named<'_>): "Take the passkey {passkey} from {name}?", "Retirer la clé d'accès {passkey} à {name} ?";
+    taking_passkey: "It signs nobody in any more, and sessions that were begun with it end. Their other ways to sign in go on.", "Elle ne connecte plus personne, et les sessions commencées avec elle prennent fin. Ses autres moyens de connexion continuent.";
+    passkey_taken(passkey: Named<'_>, name: Named<'_>): "{name} has the passkey {passkey} no more.", "{name} n'a plus la clé d'accès {passkey}.";
     end_credentials: "Take their ways to sign in", "Retirer ses moyens de connexion";
     end_credentials_question(name: Named<'_>): "Take from {name} all ways to sign in?", "Retirer à {name} tous ses moyens de connexion ?";
     ending_credentials: "They are signed out everywhere, and cannot sign in any more until they accept a new invitation.", "Il est déconnecté partout et ne peut plus se connecter avant d'avoir accepté une nouvelle invitation.";
