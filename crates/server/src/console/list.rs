@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use grantor::{
+    admin::{CountDocument, StatisticsDocument},
     jose::json::Value,
     server::Body,
     types::{escaped, escaped_json},
@@ -171,6 +172,14 @@ impl<T: Serialize + Send> InPortions for Recorded<T> {
 
     fn portion(self) -> (Vec<T>, Option<String>) {
         (self.items, self.next.filter(|_| self.more))
+    }
+}
+
+impl InPortions for StatisticsDocument {
+    type Item = CountDocument;
+
+    fn portion(self) -> (Vec<CountDocument>, Option<String>) {
+        (self.counts, None)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod operators;
 mod page;
 pub mod permissions;
 mod pick;
+mod picture;
 mod problem;
 mod route;
 mod router;
@@ -26,6 +27,7 @@ pub mod server;
 mod shell;
 mod shown_file;
 pub mod signing_keys;
+mod statistics;
 pub mod subjects;
 mod tried;
 pub mod trusts;
@@ -126,6 +128,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             clients::ClientPage,
             decisions::ListPage,
             decisions::DecisionPage,
+            statistics::StatisticsPage,
             help::HelpPage,
             issuers::ListPage,
             issuers::IssuerPage,

@@ -20,6 +20,11 @@ pub fn day(at: UnixTime) -> String {
     timestamp(at).strftime("%Y-%m-%d").to_string()
 }
 
+/// As `00:27`.
+pub fn clock(at: UnixTime) -> String {
+    timestamp(at).strftime("%H:%M").to_string()
+}
+
 /// As `2026-11-27 00:27 UTC`.
 pub fn minute(at: UnixTime) -> String {
     timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string()

@@ -12,6 +12,7 @@ mod permissions;
 mod scopes;
 mod server;
 mod session;
+mod statistics;
 mod signing_keys;
 mod subjects;
 mod trusts;

@@ -1,0 +1,107 @@
+//! What the page of statistics says, and pictures of counts elsewhere.
+
+use std::time::Duration;
+
+use grantor::storage::CountBy;
+
+use crate::pages::{Language, count, words};
+
+words! {
+    /// What the page of statistics says, and pictures of counts elsewhere.
+    pub struct Words;
+    heading: "Statistics", "Statistiques";
+    about: "Every request is counted, also of senders that have to wait, of which only some decisions are kept. Counts are kept by the minute for 7 days, then by the hour for 400. Times are UTC.", "Chaque requête est comptée, aussi celles des expéditeurs qui doivent attendre, dont seules quelques décisions sont conservées. Les comptes sont conservés par minute pendant 7 jours, puis par heure pendant 400. Les heures sont en UTC.";
+    hour: "60 minutes", "60 minutes";
+    day: "24 hours", "24 heures";
+    month: "30 days", "30 jours";
+    of_time: "Time", "Période";
+    from: "From", "De";
+    to: "To", "À";
+    time_hint: "As 2027-01-31T12:00:00Z", "Comme 2027-01-31T12:00:00Z";
+    step: "By the", "Par";
+    minute: "minute", "minute";
+    step_hour: "hour", "heure";
+    step_day: "day", "jour";
+    by: "Counted by", "Compté par";
+    outcome: "outcome", "issue";
+    rule: "rule", "règle";
+    endpoint: "endpoint", "point d'accès";
+    time: "Time", "Heure";
+    number: "Number", "Nombre";
+    granted: "granted", "acceptées";
+    refused: "refused", "refusées";
+    undecided: "undecided", "sans décision";
+    requests: "requests", "requêtes";
+    others: "others", "autres";
+    nothing: "Nothing was decided.", "Rien n'a été décidé.";
+    nothing_refused: "Nothing was refused. Good.", "Rien n'a été refusé. Tant mieux.";
+    over_time: "Over time", "Au fil du temps";
+    by_kind: "By kind", "Par sorte";
+    columns_of(time: &str): "Each column is {time}.", "Chaque colonne représente {time}.";
+}
+
+impl Words {
+    /// Where there is no bar.
+    pub fn nothing_of(self, by: CountBy) -> &'static str {
+        match by {
+            CountBy::Rule => self.nothing_refused(),
+            CountBy::Outcome | CountBy::Endpoint => self.nothing(),
+        }
+    }
+
+    /// `2,914 granted, 171 refused; most of these at 00:21: 18.`
+    pub fn outcomes(self, granted: u64, refused: u64, peak: Option<(&str, u64)>) -> String {
+        if granted + refused == 0 {
+            return self.nothing().to_owned();
+        }
+        let [granted, refused] = [granted, refused].map(|number| count(number, self.0));
+        let peak = peak.map(|(at, most)| (at, count(most, self.0)));
+        match (self.0, peak) {
+            (Language::English, None) => format!("{granted} granted, none refused."),
+            (Language::English, Some((at, most))) => {
+                format!("{granted} granted, {refused} refused; most of these at {at}: {most}.")
+            }
+            (Language::French, None) => format!("{granted} acceptées, aucune refusée."),
+            (Language::French, Some((at, most))) => format!(
+                "{granted} acceptées, {refused} refusées\u{202f}; la plupart à {at}\u{a0}: {most}."
+            ),
+        }
+    }
+
+    /// `171 in all; most at 00:21: 18.`
+    pub fn in_all(self, sum: u64, peak: Option<(&str, u64)>) -> String {
+        let Some((at, most)) = peak else {
+            return self.nothing().to_owned();
+        };
+        let [sum, most] = [sum, most].map(|number| count(number, self.0));
+        match self.0 {
+            Language::English => format!("{sum} in all; most at {at}: {most}."),
+            Language::French => {
+                format!("{sum} en tout\u{202f}; la plupart à {at}\u{a0}: {most}.")
+            }
+        }
+    }
+
+    /// `Most for aud: 96.`
+    pub fn most(self, key: &str, most: &str) -> String {
+        match self.0 {
+            Language::English => format!("Most are {key}: {most}."),
+            Language::French => format!("Surtout {key}\u{a0}: {most}."),
+        }
+    }
+
+    /// How long a column is.
+    pub fn length(self, each: Duration) -> String {
+        let minutes = each.as_secs() / 60;
+        let (number, [english, french]) = match minutes {
+            0..120 => (minutes, ["minute", "minute"]),
+            120..2_880 => (minutes / 60, ["hour", "heure"]),
+            _ => (minutes / 1_440, ["day", "jour"]),
+        };
+        let (unit, end) = match self.0 {
+            Language::English => (english, if number == 1 { "" } else { "s" }),
+            Language::French => (french, if number > 1 { "s" } else { "" }),
+        };
+        format!("{number} {unit}{end}")
+    }
+}
