@@ -126,7 +126,8 @@ mod tests {
             .iter()
             .map(|(start, key, count)| json!({"start": start, "key": key, "count": count}))
             .collect();
-        let document = json!({"from": from, "to": to, "step": step, "by": CountBy::Outcome, "counts": rows});
+        let document =
+            json!({"from": from, "to": to, "step": step, "by": CountBy::Outcome, "counts": rows});
         Counts::of(&serde_json::from_value(document).expect("a document"))
     }
 
@@ -157,10 +158,18 @@ mod tests {
             ("2027-01-12T12:34:00Z", "granted", 2),
             ("2027-01-15T06:59:00Z", "granted", 4),
         ];
-        let found = counts("2027-01-08T07:00:00Z", "2027-01-15T07:00:00Z", "minute", &rows);
+        let found = counts(
+            "2027-01-08T07:00:00Z",
+            "2027-01-15T07:00:00Z",
+            "minute",
+            &rows,
+        );
         assert_eq!(found.columns.len(), MOST_COLUMNS);
         assert_eq!(found.each, Duration::from_secs(84 * 60));
         let granted = found.key("granted");
-        assert_eq!((granted[0], granted[119], granted.iter().sum()), (1, 4, 7_u64));
+        assert_eq!(
+            (granted[0], granted[119], granted.iter().sum()),
+            (1, 4, 7_u64)
+        );
     }
 }

@@ -12,7 +12,7 @@ mod permissions;
 mod scopes;
 mod server;
 mod session;
-mod statistics;
 mod signing_keys;
+mod statistics;
 mod subjects;
 mod trusts;
