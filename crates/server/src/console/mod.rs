@@ -15,6 +15,7 @@ mod list;
 mod notice;
 mod once;
 pub mod operators;
+pub mod overview;
 mod page;
 pub mod permissions;
 mod pick;
@@ -133,6 +134,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             issuers::ListPage,
             issuers::IssuerPage,
             operators::ListPage,
+            overview::OverviewPage,
             permissions::ListPage,
             permissions::PermissionPage,
             permissions::PreviewPage,
