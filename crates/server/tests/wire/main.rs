@@ -7,4 +7,6 @@ mod operations;
 mod readiness;
 use grantor_testkit::binary as support;
 #[cfg(feature = "otel")]
+mod otlp;
+#[cfg(feature = "otel")]
 mod traces;
