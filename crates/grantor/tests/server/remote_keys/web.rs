@@ -312,10 +312,16 @@ impl Bench {
 
     /// Waits until the last fetch, which failed, is the one of this time.
     pub(crate) async fn failure_is_at(&self, issuer: &TrustedIssuer, seconds: f64) {
-        let last = || self.keys.status(issuer)?.last_failure;
-        let is_there = || last().is_some_and(|failure| failure.at == at(seconds));
-        wait::until("the fetch has failed", async || is_there()).await;
+        failure_is_at(&self.keys, issuer, seconds).await;
     }
+}
+
+/// Waits until the last fetch, which failed, is the one of this time: that it was asked for does not
+/// say that it has ended, and while it has not, no other begins.
+pub(crate) async fn failure_is_at(keys: &RemoteKeys, issuer: &TrustedIssuer, seconds: f64) {
+    let last = || keys.status(issuer)?.last_failure;
+    let is_there = || last().is_some_and(|failure| failure.at == at(seconds));
+    wait::until("the fetch has failed", async || is_there()).await;
 }
 
 pub(crate) async fn takes(

@@ -18,7 +18,7 @@ use grantor_testkit::{
 };
 use http::header;
 
-use super::web::{accepted, named, takes, token, unavailable};
+use super::web::{accepted, failure_is_at, named, takes, token, unavailable};
 
 fn discovered(server: &Publisher) -> TrustedIssuer {
     let mut issuer = named(&server.issuer, KeyOrigin::Discovery { metadata_url: None });
@@ -40,9 +40,11 @@ async fn ta47_a_bad_server_costs_no_more_than_is_allowed_and_old_keys_serve() {
     let redirect = Reply::status(301).with_header(header::LOCATION, "/jwks");
     for (hour, reply) in (1..).zip([Reply::Endless, Reply::status(500), redirect]) {
         server.says(JWKS, reply);
-        clock.set(at(f64::from(hour) * 3600.0));
+        let seconds = f64::from(hour) * 3600.0;
+        clock.set(at(seconds));
         accepted("the old keys", takes(&keys, &issuer, &token).await);
-        server.hits_become(JWKS, 1 + hour as usize).await;
+        failure_is_at(&keys, &issuer, seconds).await;
+        assert_eq!(server.hits(JWKS), 1 + hour as usize);
     }
     // The OpenID place was asked first, each time.
     let first = server.hits("/.well-known/openid-configuration");
