@@ -242,12 +242,34 @@ fn told(made: &[Value], kind: &Kind, way: &str, expected: &Value) {
     );
     let differences = change["differences"].as_array().expect("what differs");
     let is_right = !differences.is_empty()
-        && differences.iter().all(|one| match kind.action {
-            "create" => one["before"].is_null(),
-            "delete" => one["after"].is_null(),
-            _ => one["before"] != one["after"],
+        && differences.iter().all(|one| {
+            let (before, after) = (&one["before"], &one["after"]);
+            match kind.action {
+                "create" => before.is_null() && !after.is_null(),
+                "delete" => !before.is_null() && after.is_null(),
+                _ => before != after,
+            }
         });
     assert!(is_right, "M080 {row}: {change}");
+    if kind.resource == "invitation" {
+        let until = &differences[0]["after"];
+        assert_eq!(differences, invited(until).as_slice(), "M081 {row}");
+    }
+}
+
+/// All that differs where somebody was invited until then: nothing of the link.
+fn invited(until: &Value) -> [Value; 2] {
+    let is_time = until.as_str().is_some_and(|text| text.ends_with('Z'));
+    assert!(is_time, "M080: {until}");
+    [
+        json!({"member": "expires_at", "before": null, "after": until}),
+        json!({"member": "recover", "before": null, "after": false}),
+    ]
+}
+
+/// All that differs where what was open was ended.
+fn ended() -> [Value; 1] {
+    [json!({"member": "which", "before": "all that are open", "after": null})]
 }
 
 /// Text of a way in the place of `%`.
@@ -358,4 +380,82 @@ fn ma27_m080_each_kind_of_change_by_each_way_says_who_how_why_and_what_it_was() 
         "{password}"
     );
     assert!(!password.to_string().contains("argon2"), "M081: {password}");
+}
+
+/// What is no registration is on record too: that somebody is let in, and that somebody is put out.
+/// The whole record is compared, so there is room for no link, no cookie, and no digest of one.
+#[test]
+fn m080_m081_invitations_and_ended_sessions_say_who_what_and_no_secret() {
+    let office = Office::open();
+    office.server.ok(&["subject", "create", "anna"]);
+    let before = office.last_change();
+    let ask = |method: &str, of: &str| {
+        let reason = ("Grantor-Reason", "INC-7%3A%20as%20agreed");
+        let (path, body) = (format!("/subjects/anna/{of}"), json!({}));
+        let body = if method == "POST" {
+            &body
+        } else {
+            &Value::Null
+        };
+        let answer = office.ask_saying("owner", method, &path, body, &[reason]);
+        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+        answer.json()
+    };
+    let mut browser = Browser::new(&office.server);
+    let first = ask("POST", "invitations");
+    let link = |made: &Value| made["link"].as_str().expect("a link").to_owned();
+    browser.accept(&link(&first), "correct horse battery staple");
+    let cookie = browser.cookie.clone().expect("a cookie");
+    let second = ask("POST", "invitations");
+    let status = |link: &str| Browser::new(&office.server).open(link).status;
+    assert_eq!(browser.open("/me").status, 200, "control");
+    assert_eq!(status(&link(&second)), 200, "control");
+    ask("DELETE", "sessions");
+    ask("DELETE", "invitations");
+    assert_eq!(browser.open("/me").status, 303, "it has ended");
+    assert_ne!(status(&link(&second)), 200, "it has ended");
+
+    let mut made = office.changes_since(before);
+    let printed = json!(made).to_string();
+    made.retain(|change| change["resource"] != "password");
+    for change in &mut made {
+        let change = change.as_object_mut().expect("a record");
+        let id = change.remove("id");
+        assert!(id.is_some_and(|id| id.is_u64()), "M080: {printed}");
+        for member in ["at", "request"] {
+            let value = change.remove(member);
+            let is_text = value.is_some_and(|value| value.is_string());
+            assert!(is_text, "M080 {member}: {printed}");
+        }
+    }
+    let record = |resource: &str, action: &str, differences: &[Value]| {
+        json!({
+            "who": {"kind": "client", "name": "owner"}, "way": "api", "reason": REASON,
+            "address": "127.0.0.1", "resource": resource, "name": "anna", "action": action,
+            "differences": differences,
+        })
+    };
+    let expected = [
+        record("invitation", "create", &invited(&first["expires_at"])),
+        record("invitation", "create", &invited(&second["expires_at"])),
+        record("session", "delete", &ended()),
+        record("invitation", "delete", &ended()),
+    ];
+    assert_eq!(made, expected, "M080");
+
+    let log = json!(office.server.log()).to_string();
+    let (_, cookie) = cookie.split_once('=').expect("a value");
+    for link in [link(&first), link(&second)] {
+        let (_, token) = link.split_once("token=").expect("a token");
+        for secret in [token, cookie] {
+            assert!(secret.len() >= 40, "control");
+            assert!(!printed.contains(secret), "M081: {printed}");
+            assert!(!log.contains(secret), "M081: in the log");
+            for file in ["grantor.db", "grantor.db-wal"] {
+                let octets = std::fs::read(office.server.data().join(file)).expect("a file");
+                let kept = String::from_utf8_lossy(&octets);
+                assert!(!kept.contains(secret), "M081: in {file}");
+            }
+        }
+    }
 }
