@@ -22,7 +22,7 @@ use crate::{
     support::{self, Server, finished},
 };
 
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
+pub(crate) const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
 pub(crate) const ALICE: &str = "alice@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -79,17 +79,13 @@ impl Here {
     }
 
     fn walk(&self, name: &str, more: Value) {
-        let mut options = json!({
+        let here = json!({
             "issuer": self.server.issuer,
             "key": self.key,
             "username": ALICE,
             "password": PASSWORD,
-            "chromium": chromium(),
-            "shots": env::var("BROWSER_SHOTS").ok(),
         });
-        let more = more.as_object().expect("options").clone();
-        options.as_object_mut().expect("options").extend(more);
-        run(name, &options);
+        run("walks.mjs", name, &[here, more]);
     }
 }
 
@@ -223,13 +219,21 @@ impl Here {
     }
 }
 
-/// Runs a walk.
-fn run(name: &str, options: &Value) {
+/// Runs a walk of a script, with all these options. Answers what it prints.
+pub(crate) fn run(script: &str, name: &str, more: &[Value]) -> String {
+    let mut options = json!({
+        "chromium": chromium(),
+        "shots": env::var("BROWSER_SHOTS").ok(),
+    });
+    for more in more {
+        let more = more.as_object().expect("options").clone();
+        options.as_object_mut().expect("options").extend(more);
+    }
     let directory = packages();
     let node = interpreter().with_file_name("node");
     let mut command = Command::new(node);
     command
-        .arg(directory.join("walks.mjs"))
+        .arg(directory.join(script))
         .args([name, &options.to_string()]);
     let outcome = finished(command.output().expect("Node.js starts"));
     assert!(
@@ -238,6 +242,7 @@ fn run(name: &str, options: &Value) {
         outcome.stdout,
         outcome.stderr
     );
+    outcome.stdout
 }
 
 /// Debian's Chromium, or the one that the variable names.
@@ -261,6 +266,9 @@ fn packages() -> &'static Path {
             "package.json",
             "package-lock.json",
             "browser.mjs",
+            "console.mjs",
+            "keyboard.mjs",
+            "tasks.mjs",
             "walks.mjs",
         ]
         .map(|file| Path::new(SCRIPTS).join(file));

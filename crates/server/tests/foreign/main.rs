@@ -2,6 +2,7 @@
 
 use grantor_testkit::binary as support;
 mod browser;
+mod console;
 mod mcp;
 mod oidc_provider;
 mod person;
