@@ -109,6 +109,47 @@ fn c090_a_passkey_of_each_algorithm_is_made_and_used() {
     }
 }
 
+/// What Chromium 156 said at `http://localhost:18080`, with its virtual authenticator: a passkey of
+/// each algorithm, made and used, for the challenge and the user of these tests.
+#[test]
+fn c090_what_chromium_says_is_by_the_rules() {
+    let said: Value = serde_json::from_str(include_str!("webauthn/chromium.json")).expect("JSON");
+    let issuer = Issuer::parse("http://localhost:18080").expect("an issuer");
+    let relying_party = RelyingParty::of(&issuer).expect("a name");
+    let challenge = challenge();
+    let expected = Expectation {
+        challenge: &challenge,
+        origin: issuer.origin(),
+        relying_party: &relying_party,
+    };
+    for (name, algorithm) in [
+        ("es256", Algorithm::Es256),
+        ("ed25519", Algorithm::Ed25519),
+        ("rs256", Algorithm::Rs256),
+    ] {
+        let made = said[name]["made"].to_string();
+        let made = Registration::parse(made.as_bytes()).expect("a registration");
+        let made = made.verify(&expected).expect("a passkey");
+        assert_eq!((made.key().algorithm(), made.counter()), (algorithm, 1));
+        let proven = said[name]["proven"].to_string();
+        let assertion = Assertion::parse(proven.as_bytes()).expect("an assertion");
+        assert_eq!(assertion.credential(), made.id());
+        let known = Known {
+            key: made.key(),
+            user_handle: HANDLE,
+            counter: made.counter(),
+        };
+        let proven = assertion.verify(&expected, &known).expect("the user");
+        assert_eq!(proven.counter(), 2);
+        let elsewhere = Expectation {
+            origin: ORIGIN,
+            ..expected
+        };
+        let refused = refusal(assertion.verify(&elsewhere, &known));
+        assert!(matches!(refused, Some(WebauthnError::Origin { .. })));
+    }
+}
+
 /// What a browser says of the page that asked.
 type Page = (fn(&mut Ceremony), WebauthnError);
 
