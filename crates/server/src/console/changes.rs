@@ -34,14 +34,6 @@ pub fn of(resource: &str, name: impl Into<String>) -> ChangeFilter {
     filter
 }
 
-/// The changes of what a client may do for a subject, by an operator or by the person.
-pub fn of_permission(client: &str, subject: &str) -> ChangeFilter {
-    of(
-        "permission",
-        serde_json::json!([client, subject]).to_string(),
-    )
-}
-
 /// A change in one line: `console/changes/lines.html` shows several.
 pub struct Line {
     pub path: String,

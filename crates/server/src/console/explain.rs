@@ -105,7 +105,7 @@ fn body(visit: &Visit, typed: &Typed) -> Result<JwtBody, Error> {
     let jwt = Zeroizing::new(typed.text(JWT).to_owned());
     let fault = match jwt.len() {
         0 => words.nothing_pasted(),
-        ..=LONGEST => {
+        1..=LONGEST => {
             let usage = match typed.text(USE) {
                 "grant" => Some(Usage::Grant),
                 "client_authentication" => Some(Usage::ClientAuthentication),

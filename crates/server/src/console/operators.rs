@@ -5,11 +5,7 @@ mod new;
 mod role;
 mod words;
 
-use grantor::{
-    registry::{Operator, Role},
-    storage::Registries as _,
-    types::SubjectId,
-};
+use grantor::{registry::Operator, storage::Registries as _, types::SubjectId};
 
 pub use self::{list::ListPage, new::NewPage, role::RolePage};
 use super::{Error, Visit};
@@ -22,9 +18,4 @@ async fn operator(visit: &Visit, id: &SubjectId) -> Result<Option<Operator>, Err
     let operators = visit.admin.gate().operators();
     let found = operators.get(id).await?;
     Ok(found.map(|operator| Operator::clone(&operator)))
-}
-
-/// The roles, the least first, as a form offers them.
-fn roles() -> [&'static str; 3] {
-    Role::ALL.map(Role::as_str)
 }

@@ -13,7 +13,7 @@ use crate::{
         Input, NoQuery, ServerDocument, ShowServer,
         notes::{Note, Severity},
     },
-    pages::{Coded, Markup, Named, markup},
+    pages::{Coded, Markup},
 };
 
 /// The server.

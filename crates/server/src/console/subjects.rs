@@ -125,7 +125,7 @@ async fn what_stops(visit: &Visit, id: &SubjectId) -> Result<Vec<Markup>, Error>
     let last = match last_acted(visit, id).await? {
         Some(at) => {
             let ago = time::distance(at, visit.now(), visit.language());
-            words.last_granted(&*time::minute(at), &*ago)
+            words.last_granted(&time::minute(at), &ago)
         }
         None => crate::pages::markup(words.nothing_granted_lately()),
     };

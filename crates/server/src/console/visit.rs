@@ -14,7 +14,7 @@ use super::{
     Console, Error, ListQuery, Notice, Route, Section, shell::Shell, typed::Typed, words::Words,
 };
 use crate::{
-    admin::{Administration, Input, Operation, Problem, Slug, encoded_path_of, path_of},
+    admin::{Administration, Input, Operation, encoded_path_of, path_of},
     pages::{BrowserSecret, Desk, Frame, Language, html, time},
     person::{OpenSession, Proof, Session},
 };

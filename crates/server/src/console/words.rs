@@ -63,8 +63,6 @@ words! {
     on: "on", "active";
     shadow: "shadow", "ombre";
     off: "off", "inactive";
-    go_on_in(seconds: u64): "That was much work in one minute. Go on in {seconds} seconds.", "C'était beaucoup de travail en une minute. Reprenez dans {seconds} secondes.";
-    sort_by: "Sort by", "Trier par";
 }
 
 impl Words {

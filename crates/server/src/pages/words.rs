@@ -10,7 +10,6 @@ words! {
     sign_out: "Sign out", "Se déconnecter";
     sign_out_question: "Sign out?", "Se déconnecter ?";
     signed_out: "You are signed out", "Vous êtes déconnecté";
-    look: "Language and theme", "Langue et thème";
     light: "Light", "Clair";
     dark: "Dark", "Sombre";
     fault: "Fault", "Erreur";
@@ -80,7 +79,6 @@ words! {
     confirm_by_passkey: "Confirm with a passkey", "Confirmer avec une clé d'accès";
     passkey_failed: "The passkey did not answer. Try again, or use another way.", "La clé d'accès n'a pas répondu. Réessayez, ou utilisez un autre moyen.";
     no_passkeys_here: "This browser knows no passkeys.", "Ce navigateur ne connaît pas les clés d'accès.";
-    or_by_password: "Or with a password", "Ou avec un mot de passe";
     wrong_sign_in: "Name or password is wrong, or this account cannot sign in.", "Le nom ou le mot de passe est incorrect, ou ce compte ne peut pas se connecter.";
     wait_heading: "Wait a little", "Attendez un peu";
     wait(seconds: u64): "Too many wrong tries from here. Go on in {seconds} seconds, or use a passkey.", "Trop d'essais incorrects depuis cet endroit. Reprenez dans {seconds} secondes, ou utilisez une clé d'accès.";

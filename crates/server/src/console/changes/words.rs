@@ -2,7 +2,7 @@
 
 use grantor::registry::{Action, Way, Who};
 
-use crate::pages::{Coded, Language, Markup, Named, markup, words};
+use crate::pages::{Language, Markup, Named, markup, words};
 
 words! {
     /// What the pages of changes say.
@@ -11,8 +11,6 @@ words! {
     change(number: u64): "Change {number}", "Changement {number}";
     none_yet: "Nothing was changed yet. Each change of a client, subject, permission or whatever else is registered is recorded here: who, what, and why.", "Rien n'a encore été modifié. Chaque modification d'un client, d'un sujet, d'une autorisation ou de toute autre chose enregistrée est consignée ici : qui, quoi et pourquoi.";
     none_found: "No change is like this.", "Aucun changement ne correspond.";
-    none_of_it: "No change of it is on record.", "Aucun changement le concernant n'est consigné.";
-    number: "Number", "Numéro";
     at: "When", "Quand";
     who: "Who", "Qui";
     who_hint: "As it is shown in the list, such as operator olga", "Tel qu'affiché dans la liste, par exemple operator olga";
@@ -43,7 +41,6 @@ words! {
     local_user(number: u32): "local user {number}", "utilisateur local {number}";
     program(name: Named<'_>): "program {name}", "programme {name}";
     unknown: "somebody unknown", "un inconnu";
-    another(kind: Coded<'_>): "{kind}", "{kind}";
 }
 
 impl Words {
@@ -94,7 +91,7 @@ impl Words {
     }
 
     /// The kind of a resource.
-    pub fn kind_of<'k>(self, kind: &'k str) -> &'k str {
+    pub fn kind_of(self, kind: &str) -> &str {
         match (kind, self.0) {
             ("subject", Language::French) => "sujet",
             ("operator", Language::French) => "opérateur",

@@ -121,7 +121,7 @@ impl Form for NewPage {
             client_secret: made.client_secret,
             warnings: made.warnings,
         };
-        Ok(Done::Answer(made.page(visit, words.new(), heading)))
+        Ok(Done::Answer(made.page(visit, words.new_one(), heading)))
     }
 }
 

@@ -6,7 +6,7 @@ words! {
     /// What the pages of clients say.
     pub struct Words;
     heading: "Clients", "Clients";
-    new: "New client", "Nouveau client";
+    new_one: "New client", "Nouveau client";
     none_yet: "No clients yet. A client is a program that gets tokens.", "Aucun client pour l'instant. Un client est un programme qui obtient des jetons.";
     make_the_first: "Make the first one", "Créer le premier";
     none_found: "No client is like this.", "Aucun client ne correspond.";

@@ -93,7 +93,7 @@ impl Page for DecisionPage {
             trusts: taken.iter().chain(trusts).map(trust).collect(),
             shadows: decision.shadows.iter().map(trust).collect(),
             facts: facts(visit, &shown.document, words),
-            record: escaped_json(&record).to_string(),
+            record: escaped_json(&record),
             shell: visit.shell(),
         };
         Ok(visit.page(&view))

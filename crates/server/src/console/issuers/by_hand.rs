@@ -57,7 +57,7 @@ impl View {
             words,
             trail: vec![
                 (list.clone(), words.heading().to_owned()),
-                (visit.at("/issuers/new", &[]), words.new().to_owned()),
+                (visit.at("/issuers/new", &[]), words.new_one().to_owned()),
             ],
             title: words.by_hand(),
             heading: markup(words.by_hand()),

@@ -94,7 +94,7 @@ pub fn place(words: Words, issuer: &IssuerDocument) -> &'static str {
     let keys = &issuer.keys;
     match () {
         () if keys.discovery.is_some() => words.place_discovery(),
-        () if keys.jwks_uri.is_some() => words.from_jwks_uri(),
+        () if keys.jwks_uri.is_some() => words.source_jwks_uri(),
         () if keys.spiffe_bundle.is_some() => words.place_bundle(),
         () => words.place_uploaded(),
     }

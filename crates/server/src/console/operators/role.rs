@@ -73,7 +73,7 @@ impl Form for RolePage {
         }];
         if let Some(at) = last_seen(visit, id).await? {
             let ago = time::distance(at, visit.now(), visit.language());
-            sentences.push(words.last_seen_at(&*ago));
+            sentences.push(words.last_seen_at(&ago));
         }
         sentences.push(markup(words.at_once()));
         if role.is_none() {

@@ -8,7 +8,6 @@ words! {
     /// What the pages of operators say.
     pub struct Words;
     heading: "Operators", "Opérateurs";
-    subjects: "Subjects", "Sujets";
     what_it_is: "A subject with a role administrates this server, at the console and by the API. A client with a scope that is one does so by the API.", "Un sujet doté d'un rôle administre ce serveur, à la console et par l'API. Un client doté d'une portée correspondante le fait par l'API.";
     people: "People", "Personnes";
     no_people: "Nobody has a role yet. The command grantor console lets whoever runs this server in.", "Personne n'a encore de rôle. La commande grantor console laisse entrer l'exploitant de ce serveur.";
@@ -16,7 +15,6 @@ words! {
     no_clients: "No client has power over this server.", "Aucun client n'a de pouvoir sur ce serveur.";
     give_role: "Give a role", "Donner un rôle";
     change_role: "Change the role", "Changer le rôle";
-    change_role_of(name: &str): "Change the role of {name}", "Changer le rôle de {name}";
     name: "Name", "Nom";
     role: "Role", "Rôle";
     state: "State", "État";

@@ -61,8 +61,8 @@ impl Form for NewPage {
         let filled = typed
             .or_else(|typed| typed.filling("grants", GrantType::JWT_BEARER.as_str().to_owned()));
         let view = View {
-            title: words.new(),
-            heading: markup(words.new()),
+            title: words.new_one(),
+            heading: markup(words.new_one()),
             verb: words.give_it(),
             ..view(visit, filled)
         };
@@ -202,8 +202,8 @@ fn view(visit: &Visit, typed: Typed) -> View {
     View {
         summary: Summary::of(&typed),
         trail: vec![(list.clone(), words.heading().to_owned())],
-        title: words.new(),
-        heading: markup(words.new()),
+        title: words.new_one(),
+        heading: markup(words.new_one()),
         grants: grants.to_vec(),
         is_new: true,
         action: visit.here(),

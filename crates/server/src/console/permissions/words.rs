@@ -7,7 +7,7 @@ words! {
     pub struct Words;
     heading: "Permissions", "Autorisations";
     about: "Which client may act for which subject. Operators give permissions here, people on the consent page.", "Quel client peut agir pour quel sujet. Les opérateurs donnent des autorisations ici, les personnes sur la page de consentement.";
-    new: "Give a permission", "Donner une autorisation";
+    new_one: "Give a permission", "Donner une autorisation";
     preview: "Preview", "Aperçu";
     none_yet: "No permissions yet. A client acts for itself alone until an operator gives one here, or a person on the consent page.", "Aucune autorisation pour l'instant. Un client n'agit que pour lui-même tant qu'un opérateur n'en donne pas ici, ou une personne sur la page de consentement.";
     give_the_first: "Give the first one", "Donner la première";

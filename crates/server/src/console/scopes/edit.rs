@@ -51,10 +51,10 @@ impl Form for NewPage {
 
     async fn show(visit: &Visit, (): &(), typed: &Typed) -> Result<Response<Body>, Error> {
         let words = Words(visit.language());
-        let heading = markup(words.new());
+        let heading = markup(words.new_one());
         Ok(visit.form(
             typed,
-            &view(visit, typed.clone(), words.new(), heading, None),
+            &view(visit, typed.clone(), words.new_one(), heading, None),
         ))
     }
 

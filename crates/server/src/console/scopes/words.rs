@@ -7,7 +7,7 @@ words! {
     pub struct Words;
     heading: "Scopes", "Portées";
     about: "What people read when a client asks them for a scope. A client may have scopes that are not described here; people read their names alone.", "Ce que les personnes lisent quand un client leur demande une portée. Un client peut avoir des portées qui ne sont pas décrites ici ; les personnes n'en lisent que le nom.";
-    new: "Describe a scope", "Décrire une portée";
+    new_one: "Describe a scope", "Décrire une portée";
     none_yet: "No scope is described yet. People who are asked for one read its name alone.", "Aucune portée n'est encore décrite. Les personnes à qui on en demande une n'en lisent que le nom.";
     describe_the_first: "Describe the first one", "Décrire la première";
     none_found: "No described scope is like this.", "Aucune portée décrite ne correspond.";

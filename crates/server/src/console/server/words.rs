@@ -18,9 +18,6 @@ words! {
     to_know: "to know", "à savoir";
     configuration: "Configuration in force", "Configuration en vigueur";
     configuration_means: "From the file, the environment and the command line, as it came to be at the start. Secrets are not shown. It is changed there, and the server started again.", "Issue du fichier, de l'environnement et de la ligne de commande, telle qu'au démarrage. Les secrets ne sont pas affichés. Elle se modifie là-bas, puis le serveur est redémarré.";
-    section: "Section", "Section";
-    name: "Name", "Nom";
-    value: "Value", "Valeur";
     general: "general", "général";
     is_absent: "not set: off, or as it is usual", "non définie : désactivée, ou comme d'habitude";
     not_set: "not set", "non défini";

@@ -139,8 +139,8 @@ async fn make(visit: &Visit, id: &SubjectId, body: InvitationBody) -> Result<Don
         .await?;
     let ends = time::of_text(&made.expires_at).unwrap_or_else(|| visit.now());
     let until = words.link_works_until(
-        &*time::minute(ends),
-        &*time::distance(ends, visit.now(), visit.language()),
+        &time::minute(ends),
+        &time::distance(ends, visit.now(), visit.language()),
     );
     let back = visit.at(SUBJECT, &[id.as_str()]);
     let heading = words.link_of(Named(id.as_str()));

@@ -58,7 +58,7 @@ impl Form for NewPage {
         let name = Named(id);
         let notice = Notice::of(match &made.warnings[..] {
             [] => words.is_made(name),
-            warnings => words.is_made_but(name, &*warnings.join(" ")),
+            warnings => words.is_made_but(name, &warnings.join(" ")),
         });
         let invite = visit.at("/subjects/{subject}/invite", &[id]);
         let place = visit.at(SUBJECT, &[id]);

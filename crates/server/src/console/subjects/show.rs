@@ -14,7 +14,6 @@ use super::{SUBJECT, SUBJECTS, TAKE_PASSKEY, may_change, words::Words};
 use crate::{
     admin::{
         Input, NoQuery, Operation, Portion,
-        changes::ListChanges,
         decisions::ListDecisions,
         permissions::ListPermissions,
         subjects::{ListOpen, PasskeyEntry, PasswordEntry, ShowCredentials, ShowSubject},
@@ -202,7 +201,7 @@ where
 fn password(visit: &Visit, words: Words, password: &PasswordEntry) -> Option<Markup> {
     let at = time::of_text(&password.changed_at)?;
     let ago = time::distance(at, visit.now(), visit.language());
-    Some(words.password_since(&*time::day(at), &*ago))
+    Some(words.password_since(&time::day(at), &ago))
 }
 
 fn passkey_row(visit: &Visit, words: Words, id: &SubjectId, passkey: &PasskeyEntry) -> PasskeyRow {
@@ -229,8 +228,8 @@ async fn invitations(visit: &Visit, words: Words, id: &SubjectId) -> Result<Vec<
     let open = open.items.iter().map(|invitation| {
         let [made, ends] = [&invitation.created_at, &invitation.expires_at].map(|text| far(text));
         match invitation.recover {
-            true => words.recovery_open(&*made, &*ends),
-            false => words.invitation_open(&*made, &*ends),
+            true => words.recovery_open(&made, &ends),
+            false => words.invitation_open(&made, &ends),
         }
     });
     Ok(open.collect())

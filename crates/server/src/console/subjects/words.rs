@@ -12,7 +12,7 @@ words! {
     /// What the pages of subjects say.
     pub struct Words;
     heading: "Subjects", "Sujets";
-    new: "New subject", "Nouveau sujet";
+    new_one: "New subject", "Nouveau sujet";
     none_yet: "No subjects yet. A subject is whom a token is about: a person, or a machine for which a client acts.", "Aucun sujet pour l'instant. Un sujet est ce dont parle un jeton : une personne, ou une machine pour laquelle un client agit.";
     make_the_first: "Make the first one", "Créer le premier";
     none_found: "No subject is like this.", "Aucun sujet ne correspond.";

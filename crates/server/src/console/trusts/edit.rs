@@ -41,7 +41,7 @@ impl Form for EditPage {
             state: Some(state_of(trust.revision)),
             managed_by: trust.managed_by.as_ref().map(ToString::to_string),
             back,
-            trust: Some(trust.clone()),
+            trust: Some(trust),
             ..new
         };
         Ok(visit.form(typed, &view))

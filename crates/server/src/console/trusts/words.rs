@@ -9,7 +9,7 @@ words! {
     pub struct Words;
     heading: "Trusts", "Confiances";
     about: "A trust says what a verified JWT of an issuer is worth: which claims it must have, and the client, subject and scope of the token. A JWT is taken if exactly one trust takes it.", "Une confiance dit ce que vaut un JWT vérifié d'un émetteur : quels claims il doit avoir, et le client, le sujet et la portée du jeton. Un JWT est accepté si exactement une confiance l'accepte.";
-    new: "New trust", "Nouvelle confiance";
+    new_one: "New trust", "Nouvelle confiance";
     none_yet: "No trusts yet. With one, jobs of a platform get tokens without a secret.", "Aucune confiance pour l'instant. Avec une confiance, les travaux d'une plateforme obtiennent des jetons sans secret.";
     make_the_first: "Make the first one", "Créer la première";
     none_found: "No trust is like this.", "Aucune confiance ne correspond.";

@@ -23,6 +23,10 @@ fn kept(server: &Server, page: &Answer, name: &str) -> String {
 }
 
 /// Runs a snippet of a page as it stands there, in the directory of the server.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where programs are is for who runs the tests"
+)]
 fn run(server: &Server, snippet: &str) -> String {
     let program = program();
     let path = program.parent().expect("a directory").to_string_lossy();

@@ -60,7 +60,14 @@ impl Office {
         let named = ["--display-name", "Billing"];
         let may = ["--scope", "invoices:read invoices:write"];
         let billing = server.client("billing", &[&ends[..], &named, &may].concat());
-        server.ok(&["permission", "create", "billing", ALICE, "--scope", "invoices:read"]);
+        server.ok(&[
+            "permission",
+            "create",
+            "billing",
+            ALICE,
+            "--scope",
+            "invoices:read",
+        ]);
         server.ok(&["subject", "invite", "person-01@example.com"]);
         let reason = format!("{} شركة", STRANGE[0]);
         let quietly = ["--override", "--reason", reason.as_str()];
@@ -72,7 +79,9 @@ impl Office {
 
     /// The link by which this operator comes in.
     fn link(&self, operator: &str) -> String {
-        let printed = self.server.ok(&["console", "--json", "--operator", operator]);
+        let printed = self
+            .server
+            .ok(&["console", "--json", "--operator", operator]);
         let printed: Value = serde_json::from_str(&printed).expect("JSON");
         printed["link"].as_str().expect("a link").to_owned()
     }
@@ -96,7 +105,8 @@ impl Office {
         for (audience, subject) in audiences.iter().zip(["billing", ALICE, "nobody", ALICE]) {
             for _ in 0..3 {
                 let assertion = assertion(audience, subject, &key);
-                self.server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)]);
+                self.server
+                    .token(&[("grant_type", JWT_BEARER), ("assertion", &assertion)]);
             }
         }
     }
@@ -148,9 +158,7 @@ fn partners_and_people() -> Value {
         })
     };
     let person = |number: usize| format!("person-{number:02}@example.com");
-    let permission = |number| {
-        json!({"client": "partner-01", "subject": person(number), "scope": "invoices:read"})
-    };
+    let permission = |number| json!({"client": "partner-01", "subject": person(number), "scope": "invoices:read"});
     json!({
         "client": (1..=40).map(partner).collect::<Vec<_>>(),
         "subject": (1..=60).map(|number| json!({"id": person(number)})).collect::<Vec<_>>(),
