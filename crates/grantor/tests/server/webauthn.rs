@@ -266,7 +266,10 @@ fn ca40_client_data_is_strict_json() {
 }
 
 /// What an authenticator says.
-fn authenticators() -> Vec<(fn(&mut Ceremony), WebauthnError)> {
+/// A change of a ceremony, and what is wrong with it then.
+type Wrong = (fn(&mut Ceremony), WebauthnError);
+
+fn authenticators() -> Vec<Wrong> {
     vec![
         (|it| it.flags &= !4, WebauthnError::UserVerification),
         (|it| it.flags &= !1, WebauthnError::UserPresence),
@@ -578,7 +581,7 @@ fn what_a_browser_sends_is_strict_json_of_its_members() {
         matches!(refused, Some(WebauthnError::Json(_))),
         "{refused:?}"
     );
-    let mut large = create.clone();
+    let mut large = create;
     large["more"] = "x".repeat(MAX_BYTES).into();
     assert_eq!(refusal(made_of(&large)), Some(WebauthnError::TooLarge));
     let refused = refusal(user.proven_by(&large));

@@ -8,6 +8,7 @@ mod confirm;
 mod decisions;
 mod error;
 mod explain;
+mod find;
 pub mod help;
 pub mod issuers;
 mod last;
@@ -131,6 +132,7 @@ fn leaves() -> Vec<Box<dyn Leaf>> {
             decisions::DecisionPage,
             statistics::StatisticsPage,
             help::HelpPage,
+            find::FindPage,
             issuers::ListPage,
             issuers::IssuerPage,
             operators::ListPage,
