@@ -6,7 +6,7 @@ words! {
     /// What the pages of scopes say.
     pub struct Words;
     heading: "Scopes", "Portées";
-    about: "What people read when a client asks them for a scope. A client may have scopes that are not described here; people read their names alone.", "Ce que les personnes lisent quand un client leur demande une portée. Un client peut avoir des portées qui ne sont pas décrites ici ; les personnes n'en lisent que le nom.";
+    about: "What people read when a client asks them for a scope. A client may have scopes that are not described here; people read their names alone.", "Ce que les personnes lisent quand un client leur demande une portée. Un client peut avoir des portées qui ne sont pas décrites ici ; les personnes n'en lisent que le nom.";
     new_one: "Describe a scope", "Décrire une portée";
     none_yet: "No scope is described yet. People who are asked for one read its name alone.", "Aucune portée n'est encore décrite. Les personnes à qui on en demande une n'en lisent que le nom.";
     describe_the_first: "Describe the first one", "Décrire la première";
@@ -16,7 +16,7 @@ words! {
     name_hint: "As clients ask for it, such as invoices:read.", "Comme les clients la demandent, par exemple invoices:read.";
     in_english: "In English", "En anglais";
     in_french: "In French", "En français";
-    text_hint: "It goes on behind “The client will be able to:”, such as “Read your invoices”. Without a text people read the name alone.", "Il suit « Le client pourra : », par exemple « Lire vos factures ». Sans texte, les personnes n'en lisent que le nom.";
+    text_hint: "It goes on behind “The client will be able to:”, such as “Read your invoices”. Without a text people read the name alone.", "Il suit « Le client pourra : », par exemple « Lire vos factures ». Sans texte, les personnes n'en lisent que le nom.";
     kind: "Kind", "Genre";
     sensitive: "Sensitive", "Sensible";
     sensitive_hint: "It is marked. It is granted for the time when people are absent only after they have proved anew who they are, and consent to it is never implied.", "Elle est signalée. Elle n'est accordée pour les moments d'absence qu'après une nouvelle preuve d'identité, et le consentement n'est jamais implicite.";
@@ -29,9 +29,9 @@ words! {
     edit: "Change", "Modifier";
     edit_it(name: Coded<'_>): "Change the texts of {name}", "Modifier les textes de {name}";
     delete: "Delete", "Supprimer";
-    delete_it(name: Coded<'_>): "Delete the texts of {name}?", "Supprimer les textes de {name} ?";
+    delete_it(name: Coded<'_>): "Delete the texts of {name}?", "Supprimer les textes de {name} ?";
     clients_keep_it: "Clients keep the scope, and tokens with it stay good. From the next request on people who are asked for it read its name alone.", "Les clients gardent la portée, et les jetons qui la contiennent restent valables. Dès la prochaine demande, les personnes n'en lisent que le nom.";
-    no_longer_sensitive: "It is sensitive now. Without this description it is not: it is no longer marked, and it is granted for the time when people are absent without a new proof of who they are.", "Elle est sensible à présent. Sans cette description, elle ne l'est plus : elle n'est plus signalée, et elle est accordée pour les moments d'absence sans nouvelle preuve d'identité.";
+    no_longer_sensitive: "It is sensitive now. Without this description it is not: it is no longer marked, and it is granted for the time when people are absent without a new proof of who they are.", "Elle est sensible à présent. Sans cette description, elle ne l'est plus : elle n'est plus signalée, et elle est accordée pour les moments d'absence sans nouvelle preuve d'identité.";
     is_described(name: Coded<'_>): "{name} is described.", "{name} est décrite.";
     is_changed(name: Coded<'_>): "What people read of {name} is changed.", "Ce que les personnes lisent de {name} est modifié.";
     is_deleted(name: Coded<'_>): "The texts of {name} are deleted.", "Les textes de {name} sont supprimés.";

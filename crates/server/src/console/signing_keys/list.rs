@@ -119,6 +119,18 @@ fn short(key: &SigningKeyDocument) -> String {
     format!("{kid}… {}", key.alg)
 }
 
+/// Whether all of it is within two days, of which days alone would tell little.
+fn is_short(keys: &[SigningKeyDocument], now: UnixTime) -> bool {
+    const SHORT: i64 = 2 * 24 * 3600;
+    let times = keys.iter().flat_map(|key| {
+        let end = key.published_until.unwrap_or(now);
+        [key.created_at, key.signs_from, end]
+    });
+    times
+        .map(|at| (at.seconds() - now.seconds()).abs())
+        .all(|far| far < SHORT)
+}
+
 fn chart(visit: &Visit, words: Words, keys: &[SigningKeyDocument]) -> Spans {
     let (now, language) = (visit.now(), visit.language());
     let away = |at: UnixTime| distance(at, now, language);
@@ -155,6 +167,9 @@ fn chart(visit: &Visit, words: Words, keys: &[SigningKeyDocument]) -> Spans {
         spans: keys.iter().map(span).collect(),
         now,
         now_word: words.now().to_owned(),
-        date: day,
+        date: match is_short(keys, now) {
+            true => minute,
+            false => day,
+        },
     }
 }
