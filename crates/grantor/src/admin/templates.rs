@@ -456,6 +456,27 @@ impl Template {
         make::fault_of_place(self, form)
     }
 
+    /// The options that make an issuer of this `iss`: flags with the empty text.
+    pub fn options_of(&self, iss: &str) -> Option<BTreeMap<String, String>> {
+        let of_choice = |choice: &IssuerChoice| {
+            let whole = choice.iss.strip_prefix('{');
+            let whole = whole.and_then(|rest| rest.strip_suffix('}'));
+            let values = match whole.filter(|name| !name.contains('}')) {
+                Some(name) => vec![(name, iss)],
+                None => values_in(&choice.iss, iss)?,
+            };
+            let values = values.into_iter();
+            let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let flag = choice.when.clone().map(|flag| (flag, String::new()));
+            Some(values.chain(flag).collect::<BTreeMap<_, _>>())
+        };
+        let choices = self.issuers.iter();
+        // One that tells is surer than one of which everything is open.
+        let known = choices.filter_map(|choice| Some((!choice.is_telling, of_choice(choice)?)));
+        let best = known.min_by_key(|(is_open, options)| (*is_open, options.len()));
+        best.map(|(_, options)| options)
+    }
+
     /// What an `iss` that is known is.
     fn choice_of(&self, iss: &str) -> Option<&IssuerChoice> {
         let telling = self.issuers.iter().filter(|choice| choice.is_telling);
@@ -467,16 +488,24 @@ impl Template {
 
 /// Whether a text has this form: what is in braces there is one or more characters other than `/`.
 fn has_form(form: &str, text: &str) -> bool {
+    values_in(form, text).is_some()
+}
+
+/// What stands in a text of this form in the places of its options.
+fn values_in<'t>(form: &'t str, text: &'t str) -> Option<Vec<(&'t str, &'t str)>> {
     let Some((literal, rest)) = form.split_once('{') else {
-        return form == text;
+        return (form == text).then(Vec::new);
     };
-    let Some(text) = text.strip_prefix(literal) else {
-        return false;
-    };
-    let rest = rest.split_once('}').map_or("", |(_, rest)| rest);
+    let text = text.strip_prefix(literal)?;
+    let (name, rest) = rest.split_once('}')?;
     let ends = text.char_indices().skip(1).map(|(end, _)| end);
-    let mut ends = ends.chain([text.len()]);
-    ends.any(|end| end > 0 && !text[..end].contains('/') && has_form(rest, &text[end..]))
+    let ends = ends.chain([text.len()]);
+    let fitting = ends.filter(|end| *end > 0 && !text[..*end].contains('/'));
+    fitting.into_iter().find_map(|end| {
+        let mut values = values_in(rest, &text[end..])?;
+        values.insert(0, (name, &text[..end]));
+        Some(values)
+    })
 }
 
 #[cfg(test)]

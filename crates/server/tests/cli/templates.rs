@@ -17,6 +17,24 @@ fn all(desk: &Desk) -> Vec<Value> {
     list.into_iter().map(show).collect()
 }
 
+#[test]
+fn t094_what_a_job_does_for_its_jwt_is_as_the_documentation_has_it() {
+    let documentation = include_str!("../../../../docs/workloads.md");
+    let templates = all(&Desk::new());
+    let jobs = templates.iter().filter_map(|template| {
+        let job = template["hints"]["job"].as_str()?;
+        Some((
+            &template["name"],
+            job.replace("AUDIENCE", "https://as.example"),
+        ))
+    });
+    let jobs: Vec<_> = jobs.collect();
+    assert!(jobs.len() >= 8, "{jobs:?}");
+    for (name, job) in jobs {
+        assert!(documentation.contains(&job), "{name}: {job}");
+    }
+}
+
 /// The command line of a trust by this template, with its example's options but for one.
 fn create(template: &Value, without: Option<&str>) -> Vec<String> {
     let name = template["name"].as_str().expect("a name");

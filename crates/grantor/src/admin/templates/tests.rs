@@ -419,6 +419,30 @@ fn flags_widen_a_trust_only_beside_another_restriction() {
 
 /// TA22, TA24: the subject is never read.
 #[test]
+fn t094_an_issuer_tells_the_options_that_make_it() {
+    for template in Templates::all() {
+        let made = template
+            .make(&name(), &options(template))
+            .expect(&template.name);
+        let iss = made.issuer.iss.as_str();
+        let told = template.options_of(iss).expect(&template.name);
+        let all = template.example_options.clone().into_iter().chain(told);
+        let again = template.make(&name(), &all.collect());
+        assert_eq!(again.expect(&template.name).issuer.iss.as_str(), iss);
+    }
+    let gitlab = Templates::get("gitlab").expect("a template");
+    assert_eq!(
+        gitlab.options_of("https://gitlab.com"),
+        Some(BTreeMap::new())
+    );
+    let told = gitlab
+        .options_of("https://gitlab.acme.example")
+        .expect("a host");
+    assert_eq!(told["host"], "gitlab.acme.example");
+    assert_eq!(gitlab.options_of("https://gitlab.acme.example/x"), None);
+}
+
+#[test]
 fn ta22_every_form_of_a_github_subject_is_taken() {
     let github = Templates::get("github-actions").expect("a template");
     let (_, trust) = registered(github, &options(github));

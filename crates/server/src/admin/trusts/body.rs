@@ -7,7 +7,7 @@ use grantor::{
         TrustDocument,
     },
     jose::json::{Object, Value},
-    types::Name,
+    types::{IssuerId, Name},
 };
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::json;
@@ -93,15 +93,39 @@ fn by_template(mut object: Object, options: Value) -> Result<NewTrust, Error> {
         "template",
         "the name of a template, for its options",
     )?;
-    let name = text(&mut object, "name", "a name")?;
-    let name = Name::parse(&name).map_err(|error| Fault::new("name", error.to_string()))?;
     let unknown = |_| Fault::new("template", "there is none of this name; see /templates");
     let template = Templates::get(&template).map_err(unknown)?;
-    let made = template.make(&name, &read_options(options)?)?;
-    let trust = made.trust.with(&Patch::of(object))?;
-    let mut new = NewTrust::from(made);
-    new.document = trust;
-    Ok(new)
+    let options = read_options(options)?;
+    let name = text(&mut object, "name", "a name")
+        .and_then(|name| Name::parse(&name).map_err(|error| Fault::new("name", error.to_string())));
+    // All that is wrong at once: without its own name, a trust has another until it is refused.
+    let mut faults = Vec::new();
+    let name = name.unwrap_or_else(|fault| {
+        faults.push(fault);
+        Name::parse(&template.name).expect("templates have names")
+    });
+    let made = template.make(&name, &options);
+    let begun = match &made {
+        Ok(made) => made.trust.clone(),
+        Err(_) => TrustDocument::new(name, IssuerId::parse(&template.name).expect("a text")),
+    };
+    let trust = begun.with(&Patch::of(object));
+    match (made, trust) {
+        (Ok(made), Ok(trust)) if faults.is_empty() => {
+            let mut new = NewTrust::from(made);
+            new.document = trust;
+            Ok(new)
+        }
+        (made, trust) => {
+            for error in [made.err(), trust.err()].into_iter().flatten() {
+                match error {
+                    Error::Invalid(more) => faults.extend(more),
+                    other => return Err(other),
+                }
+            }
+            Err(faults.into())
+        }
+    }
 }
 
 /// Options by their names: flags are true.

@@ -10,7 +10,7 @@ words! {
     heading: "Issuers", "Émetteurs";
     about: "An issuer is a third party that signs JWTs: a CI platform, a cluster, a partner. What its JWTs are worth, trusts say.", "Un émetteur est un tiers qui signe des JWT : une plateforme de CI, une grappe, un partenaire. Ce que valent ses JWT, les confiances le disent.";
     new_one: "New issuer", "Nouvel émetteur";
-    none_yet: "No issuers yet. With one, CI jobs and pods get tokens without a secret.", "Aucun émetteur pour l'instant. Avec un émetteur, les travaux de CI et les pods obtiennent des jetons sans secret.";
+    none_yet: "No issuers yet. With one, CI jobs and pods get tokens without a secret.", "Aucun émetteur pour l'instant. Avec un émetteur, les tâches d'intégration continue et les pods obtiennent des jetons sans secret.";
     make_the_first: "Register the first one", "Enregistrer le premier";
     none_found: "No issuer is like this.", "Aucun émetteur ne correspond.";
     name: "Name", "Nom";
@@ -91,11 +91,11 @@ words! {
     added: "Uploaded", "Téléversée";
     ends: "Ends", "Prend fin";
     of_no_use: "of no use", "inutilisable";
-    fetched_at(when: &str): "Fetched {when}.", "Lues {when}.";
+    fetched_at(when: &str): "Fetched at {when}.", "Lues le {when}.";
     fresh_until(when: &str): "Fresh until {when}.", "Fraîches jusqu'au {when}.";
     stale_since(since: &str, until: &str): "Their life has been over since {since}: unless they can be fetched, they are refused from {until} on.", "Leur durée de vie est écoulée depuis le {since} : si elles ne peuvent être lues, elles sont refusées à partir du {until}.";
     not_fetched: "They were not fetched yet: the first JWT has them fetched.", "Elles n'ont pas encore été lues : le premier JWT les fera lire.";
-    last_fetch_failed(when: &str): "The last fetch failed {when}:", "La dernière lecture a échoué {when} :";
+    last_fetch_failed(when: &str): "The last fetch failed at {when}:", "La dernière lecture a échoué le {when} :";
     no_kid: "without kid", "sans kid";
     fetch_now: "Fetch now", "Lire maintenant";
     fetch_them(name: Named<'_>): "Fetch the keys of {name} now?", "Lire les clés de {name} maintenant ?";
@@ -126,7 +126,7 @@ words! {
     has_trusts(count: usize, names: Markup): "{count} trusts are concerned: {names}.", "{count} confiances sont concernées : {names}.";
     has_many_trusts(count: usize, names: Markup): "More than {count} trusts are concerned, among them {names}.", "Plus de {count} confiances sont concernées, dont {names}.";
     concerns_none: "It has no trusts, so nobody gets tokens by it.", "Il n'a pas de confiances : personne n'obtient donc de jetons par lui.";
-    came_last(when: &str): "A JWT of it came last {when}.", "Un JWT de cet émetteur est venu pour la dernière fois {when}.";
+    came_last(when: &str): "A JWT of it came last at {when}.", "Un JWT de cet émetteur est venu pour la dernière fois le {when}.";
     never_came: "No decision that is kept is about a JWT of it.", "Aucune décision conservée ne porte sur un JWT de cet émetteur.";
     revoke_tokens: "End the tokens given for its JWTs for good", "Mettre fin définitivement aux jetons donnés pour ses JWT";
     revoke_tokens_hint: "They stay revoked when it is enabled again.", "Ils restent révoqués quand il est réactivé.";

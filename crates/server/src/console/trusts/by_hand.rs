@@ -9,10 +9,10 @@ use grantor::{
 };
 use http::Response;
 
-use super::{TRUST, fields, words::Words};
+use super::{TRUST, by_template, fields, words::Words};
 use crate::{
     admin::{Input, Problem, Slug, trusts::CreateTrust},
-    console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit, address},
+    console::{Done, Error, Form, Notice, Route, Section, Shell, Summary, Typed, Visit},
     pages::{Coded, Link, Markup, Named, markup},
 };
 
@@ -79,12 +79,10 @@ impl Form for NewPage {
         let words = Words(visit.language());
         let filled = typed.or_else(|typed| typed.filling("uses", fields::word_of(Usage::Grant)));
         let issuer = issuer_of(visit, typed.text("issuer")).await?;
-        let known =
-            issuer.and_then(|issuer| Templates::of(issuer.iss.as_str(), issuer.template.as_ref()));
-        let template = known.map(|template| {
-            let place = visit.at("/issuers/new", &[]);
-            let place = address(&place, &[("template", &template.name)], &[]);
-            words.has_template(Link::to(&place, &template.title))
+        let template = issuer.and_then(|issuer| {
+            let template = Templates::of(issuer.iss.as_str(), issuer.template.as_ref())?;
+            let place = by_template::place(visit, template, &issuer);
+            Some(words.has_template(Link::to(&place, &template.title)))
         });
         let view = View {
             template,

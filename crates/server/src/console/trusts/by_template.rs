@@ -1,7 +1,7 @@
 //! One form for an issuer and a trust of a platform: a template asks for ids, and makes both of them.
 
 use grantor::{
-    admin::{Template, TemplateOption, Templates},
+    admin::{IssuerDocument, Template, TemplateOption, Templates},
     server::Body,
 };
 use http::Response;
@@ -62,6 +62,22 @@ impl View {
 /// The members of the API are `options/NAME`.
 fn field_of(option: &TemplateOption) -> String {
     format!("options/{}", option.name)
+}
+
+/// The form of a template, with the options that make this issuer.
+pub fn place(visit: &Visit, template: &Template, issuer: &IssuerDocument) -> String {
+    let options = template.options_of(issuer.iss.as_str()).unwrap_or_default();
+    let named = options.into_iter().map(|(name, value)| {
+        let value = if value.is_empty() {
+            "true".to_owned()
+        } else {
+            value
+        };
+        (format!("options/{name}"), value)
+    });
+    let template = (TEMPLATE.to_owned(), template.name.clone());
+    let fields: Vec<_> = [template].into_iter().chain(named).collect();
+    address(&visit.at("/issuers/new", &[]), &fields, &[])
 }
 
 /// The field that says which template.

@@ -67,7 +67,7 @@ fn m127_what_a_template_needs_and_what_it_warns_of_is_said_at_its_field() {
     let mut console = server.console();
     let path = "/issuers/new?template=github-actions";
     let without = GITHUB.map(|(name, value)| match name {
-        "options/owner-id" => (name, ""),
+        "options/owner-id" | "name" => (name, ""),
         _ => (name, value),
     });
     let refused = console.submit(path, &without);
@@ -76,6 +76,7 @@ fn m127_what_a_template_needs_and_what_it_warns_of_is_said_at_its_field() {
         refused.body.contains("id=\"options/owner-id-fault\""),
         "{refused:?}"
     );
+    assert!(refused.body.contains("id=\"name-fault\""), "{refused:?}");
     assert!(refused.body.contains("value=\"456789\""), "{refused:?}");
     assert!(trust(&server, "deploy").is_null());
     console.submit(path, &GITHUB);
