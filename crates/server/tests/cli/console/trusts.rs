@@ -89,6 +89,7 @@ fn m127_what_a_template_needs_and_what_it_warns_of_is_said_at_its_field() {
             "pins",
             "repository_owner_id=123456\r\nrepository=acme/widgets",
         ),
+        ("condition", "assertion.event_name == 'push'"),
     ];
     let refused = console.submit("/trusts/new", &typed);
     assert_eq!(refused.status, 422, "{refused:?}");
