@@ -220,5 +220,6 @@ impl Visit {
 
 /// What stands around a page of the console that was asked for so.
 pub(super) fn frame(console: &Console, headers: &HeaderMap, uri: &Uri) -> Frame {
-    Frame::new(&console.desk.site, headers, uri, "console")
+    let kept = uri.query().unwrap_or_default();
+    Frame::new(&console.desk.site, headers, uri, kept, "console")
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BrowserSecret, Site,
     html::{self, Frame},
-    look::Choice,
+    look::{self, Choice},
 };
 use crate::person::{Busy, Passkeys, Passwords, Proof, Session, SessionKind, Sessions};
 
@@ -151,7 +151,8 @@ impl Desk {
 
     /// What stands around a page that answers this request, and whose form goes to this path.
     pub fn frame(&self, request: &Request, action: &str) -> Frame {
-        Frame::new(&self.site, request.headers(), request.uri(), action)
+        let kept = look::keeping(request.uri().query().unwrap_or_default());
+        Frame::new(&self.site, request.headers(), request.uri(), &kept, action)
     }
 
     /// A page that answers this request. A choice of language or theme in it is kept.

@@ -28,10 +28,11 @@ pub struct Frame {
 
 impl Frame {
     /// Of a page that was asked for by this URI, and whose form goes to this path below the issuer.
-    pub fn new(site: &Site, headers: &HeaderMap, uri: &Uri, action: &str) -> Self {
-        let query = uri.query().unwrap_or_default();
-        let look = Look::of(headers, query);
-        let choosing = |name, value| choosing(uri.path(), query, name, value);
+    ///
+    /// `kept` is what of its query the same page is asked for with in another language.
+    pub fn new(site: &Site, headers: &HeaderMap, uri: &Uri, kept: &str, action: &str) -> Self {
+        let look = Look::of(headers, uri.query().unwrap_or_default());
+        let choosing = |name, value| choosing(uri.path(), kept, name, value);
         Self {
             style: site.path(assets::STYLE.path()),
             script: site.path(assets::SCRIPT.path()),

@@ -104,6 +104,28 @@ impl Choice {
     }
 }
 
+/// What pages of people ask for in their queries. Nothing else that a stranger wrote into a link is
+/// in a page (M163).
+const OF_PAGES: [&str; 9] = [
+    "t",
+    "to",
+    "token",
+    "client",
+    "client_id",
+    "scope",
+    "login_hint",
+    "done",
+    "remove",
+];
+
+/// The part of a query that pages of people ask for.
+pub fn keeping(query: &str) -> String {
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    kept.extend_pairs(pairs.filter(|(name, _)| OF_PAGES.contains(&&**name)));
+    kept.finish()
+}
+
 /// A page's address with another choice in its query.
 pub fn choosing(path: &str, query: &str, name: &str, value: &str) -> String {
     let mut chosen = form_urlencoded::Serializer::new(String::new());
