@@ -215,7 +215,7 @@ fn m012_an_invitation_of_before_is_none_of_an_operator() {
                 .any(|form| form.action == "/invitation"),
             "control: {before:?}"
         );
-        let form = before.form("/invitation");
+        let form = before.invitation();
         office.done(
             "owner",
             "PUT",

@@ -98,7 +98,7 @@ fn m012_nobody_comes_to_a_first_role_by_an_invitation_that_is_being_accepted() {
         office.done("editor", "POST", "/subjects", &json!({"id": name}));
         let mut browser = Browser::new(&office.server);
         let form = browser.open(&invitation(&office, "editor", &name));
-        let form = form.form("/invitation");
+        let form = form.invitation();
         let start = Barrier::new(2);
         let accepted: Answer = thread::scope(|scope| {
             let accepting = scope.spawn(|| {
