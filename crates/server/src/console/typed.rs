@@ -110,13 +110,6 @@ impl Typed {
         self
     }
 
-    /// The same without what was typed into a field.
-    #[must_use]
-    pub fn emptied(mut self, name: &str) -> Self {
-        self.fields.retain(|(known, _)| known != name);
-        self
-    }
-
     /// The same, of which this is wrong.
     #[must_use]
     pub fn refused(self, problem: &Problem) -> Self {
