@@ -73,7 +73,7 @@ impl Activity {
         let decisions = latest(visit, id, now.minus(hour), MOST).await?;
         let words = Words(visit.language());
         let list = visit.at("/decisions", &[]);
-        let of_client = ("client", id.as_str());
+        let of_client = ("party", id.as_str());
         let granted = decisions.iter().filter(|one| is_granted(one)).count();
         let refused: Vec<_> = decisions.iter().rev().filter_map(refusal).collect();
         let write = writer(visit.language());
@@ -111,7 +111,7 @@ impl Activity {
     }
 }
 
-/// The latest decisions about a client since a time, at most so many, oldest first.
+/// The latest decisions about requests of a client since a time, at most so many, oldest first.
 pub async fn latest(
     visit: &Visit,
     client: &ClientId,
@@ -119,7 +119,8 @@ pub async fn latest(
     most: u32,
 ) -> Result<Vec<Decision>, Error> {
     let mut filter = DecisionFilter::default();
-    filter.client = Some(client.to_string());
+    // The one that authenticated, or that a request claims to come from.
+    filter.party = Some(client.to_string());
     filter.since = Some(since);
     let input = Input::<ListDecisions> {
         path: (),

@@ -39,7 +39,7 @@ pub fn without_private(typed: Typed) -> Typed {
             .any(|member| text.contains(member)),
     };
     match is_private {
-        true => typed.emptied(JWKS),
+        true => typed.dropping(&[JWKS]),
         false => typed,
     }
 }

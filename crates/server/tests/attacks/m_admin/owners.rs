@@ -77,7 +77,7 @@ fn m012_ma04_what_was_set_up_before_the_first_role_is_over_with_it() {
     let link = invitation(&office, "owner", "eve");
     for role in ["editor", "reader"] {
         assert_eq!(give(&office, "eve", role), Value::Null);
-        assert_eq!(eve.open("/me").status, 200, "{role}");
+        assert_eq!(eve.open("/console/account").status, 200, "{role}");
     }
     assert_eq!(eve.clone().open(&link).status, 200);
     // The role is taken, and given again: in between an editor could have come.

@@ -388,14 +388,19 @@ fn m122_a_client_that_was_silent_for_long_is_asked_about() {
     let server = Server::start();
     server.client("billing", &["--generate-key"]);
     let server = clock.restart(server);
-    clock.set(31 * 86_400);
-    server.client("young", &["--generate-key"]);
     let mut console = server.console();
-    let page = console.page("/clients/billing");
+    let password = "correct horse battery staple";
+    console.submit("/account/password", &[("password", password)]);
+    clock.set(31 * 86_400);
+    let form = console.open("/clients/billing").form("/console/signin");
+    let values = [("username", "admin"), ("password", password)];
+    let page = console.browser.submit(&form, &values);
     assert!(page.body.contains("Is it still in use?"), "{page:?}");
     // The control: of a client that is new nothing is known yet.
+    make(&mut console, "young");
     let page = console.page("/clients/young");
     assert!(!page.body.contains("Is it still in use?"), "{page:?}");
+    assert!(page.body.contains("yet."), "{page:?}");
 }
 
 #[test]
@@ -712,7 +717,7 @@ fn m005_a_client_whose_name_is_a_word_of_the_console_has_its_page_too() {
     let server = Server::start();
     let mut console = server.console();
     for id in ["new", "a/b", "ü x", "keys"] {
-        server.client(id, &["--generate-key"]);
+        server.ok(&["client", "create", id, "--auth", "none"]);
         let list = console.page(&format!("/clients?q={}", id.replace(' ', "+")));
         let (_, row) = list
             .body
