@@ -84,14 +84,16 @@ impl Console {
                 ));
             }
         };
-        if owners.is_empty() {
-            operator::give(connection, &named, Role::Owner).await?;
-            return Ok(named);
-        }
+        // Nobody's role is raised by it.
         let shown = connection.find(Input::<ShowSubject>::at(named.clone()));
-        match shown.await?.and_then(|shown| shown.role) {
-            Some(_) => Ok(named),
-            None => Err(Failure::usage(format!(
+        let role = shown.await?.and_then(|shown| shown.role);
+        match (role, owners.is_empty()) {
+            (Some(_), _) => Ok(named),
+            (None, true) => {
+                operator::give(connection, &named, Role::Owner).await?;
+                Ok(named)
+            }
+            (None, false) => Err(Failure::usage(format!(
                 "{named} has no role; run: grantor operator create {named} --role owner"
             ))),
         }
