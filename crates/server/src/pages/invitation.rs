@@ -8,7 +8,7 @@ use askama::Template;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, CredentialId, Operator, PasskeyFilter, PasswordDigest, Subject},
+    registry::{Actor, Operator, PasskeyFilter, PasswordDigest, Subject},
     server::{
         Answer, Blame, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route,
         authorization,
@@ -128,7 +128,7 @@ impl InvitationPage {
         let (subject, invitation) = self.meant(context, taken).await?;
         let actor = authorization::actor(request, &subject, decision);
         if invitation.recover {
-            self.end_ways(context, &subject, None, &actor).await?;
+            self.end_ways(context, &subject, &actor).await?;
         }
         let proof = self
             .set_password(&subject, &invitation, digest, now, &actor)
@@ -168,13 +168,12 @@ impl InvitationPage {
         Ok(())
     }
 
-    /// C083: all ways to sign in of the person end but this passkey. The sessions end before them: a
-    /// passkey that is made in one of them at this moment goes by itself.
+    /// C083: all ways to sign in of the person end. The sessions end before them: a passkey that is
+    /// made in one of them at this moment goes by itself.
     pub(super) async fn end_ways(
         &self,
         context: &Context,
         subject: &Subject,
-        spared: Option<&CredentialId>,
         actor: &Actor,
     ) -> Result<(), Refusal> {
         let desk = &self.0;
@@ -185,9 +184,7 @@ impl InvitationPage {
         };
         let (passkeys, of_subject) = (&desk.registry.passkeys, PasskeyFilter::of(&subject.id));
         for passkey in passkeys.all_of(&of_subject).await? {
-            if spared != Some(&passkey.credential) {
-                ended(passkeys.delete(&passkey.credential, actor).await)?;
-            }
+            ended(passkeys.delete(&passkey.credential, actor).await)?;
         }
         ended(desk.registry.passwords.delete(&subject.id, actor).await)?;
         Ok(())
@@ -256,7 +253,11 @@ impl InvitationPage {
     }
 
     /// Succeeds if the invitation is good for who has this role now, here.
-    fn check_role(&self, invitation: &Invitation, role: Option<&Operator>) -> Result<(), Refusal> {
+    pub(super) fn check_role(
+        &self,
+        invitation: &Invitation,
+        role: Option<&Operator>,
+    ) -> Result<(), Refusal> {
         match (self.0.kind, role) {
             (SessionKind::Console, None) => Err(no_invitation("its subject has no role")),
             _ if invitation.is_good_for(role) => Ok(()),

@@ -57,6 +57,14 @@ pub struct Page<'a> {
     pub browser: &'a BrowserSecret,
 }
 
+/// A passkey that was made by the rules, and is not registered yet.
+pub struct Checked<'a> {
+    passkey: Passkey,
+    counter: u32,
+    subject: &'a Subject,
+    challenge: Challenge,
+}
+
 /// A person who proved by a passkey to be there.
 #[derive(Debug)]
 pub struct Owner {
@@ -132,10 +140,20 @@ impl Passkeys {
             let id = passkey.credential.as_str();
             json!({"type": "public-key", "id": id})
         });
+        Ok(self.asked_for(page, subject, known.collect()))
+    }
+
+    /// As [`Passkeys::creation_options`], where the passkeys that the person has end with the new
+    /// one: it may be made where one of them is.
+    pub fn recovery_options(&self, page: &Page<'_>, subject: &Subject) -> Value {
+        self.asked_for(page, subject, Vec::new())
+    }
+
+    fn asked_for(&self, page: &Page<'_>, subject: &Subject, excluded: Vec<Value>) -> Value {
         let algorithms = PasskeyKey::ALGORITHMS.into_iter().filter_map(cose_number);
         let algorithms = algorithms.map(|alg| json!({"type": "public-key", "alg": alg}));
         let party = self.relying_party.id();
-        Ok(json!({
+        json!({
             "rp": {"id": party, "name": party},
             "user": {
                 "id": base64url_encode(user_handle(page.context, subject)),
@@ -145,29 +163,25 @@ impl Passkeys {
             "challenge": challenge::give_out(page, Purpose::Make),
             "pubKeyCredParams": algorithms.collect::<Vec<_>>(),
             "timeout": milliseconds(),
-            "excludeCredentials": known.collect::<Vec<_>>(),
+            "excludeCredentials": excluded,
             "authenticatorSelection": {
                 "residentKey": "required",
                 "requireResidentKey": true,
                 "userVerification": "required",
             },
             "attestation": "none",
-        }))
+        })
     }
 
-    /// Registers the passkey that a browser has made for somebody, if the subject has this role in
-    /// the same commit: with a first role all ends that it signed in with before.
+    /// Looks at the passkey that a browser has made for somebody. Nothing is changed.
     ///
     /// # Errors
     /// [`PasskeyError`]
-    pub async fn make(
+    pub async fn check<'a>(
         &self,
         page: &Page<'_>,
-        new: New<'_>,
-        role: Option<&Operator>,
-        by: &Actor,
-    ) -> Result<Arc<Passkey>, PasskeyError> {
-        let (context, now) = (page.context, page.context.now());
+        new: New<'a>,
+    ) -> Result<Checked<'a>, PasskeyError> {
         let New {
             subject,
             name,
@@ -176,19 +190,48 @@ impl Passkeys {
         let registration = Registration::parse(sent.as_bytes())?;
         let challenge = Challenge::open(page, Purpose::Make, registration.challenge())?;
         let made = registration.verify(&self.expected(&challenge))?;
+        if self.registry.passkeys.get(made.id()).await?.is_some() {
+            return Err(PasskeyError::Taken);
+        }
+        let (id, key) = (made.id().clone(), made.key().clone());
+        Ok(Checked {
+            passkey: Passkey::new(subject.id.clone(), id, key, name, page.context.now()),
+            counter: made.counter(),
+            subject,
+            challenge,
+        })
+    }
+
+    /// Registers a passkey that was looked at, if the subject has this role in the same commit: with
+    /// a first role all ends that it signed in with before.
+    ///
+    /// # Errors
+    /// [`PasskeyError`]
+    pub async fn register(
+        &self,
+        context: &Context,
+        checked: Checked<'_>,
+        role: Option<&Operator>,
+        by: &Actor,
+    ) -> Result<Arc<Passkey>, PasskeyError> {
+        let Checked {
+            passkey,
+            counter,
+            subject,
+            challenge,
+        } = checked;
         if self.passkeys_of(subject).await?.len() >= MOST {
             return Err(PasskeyError::TooMany);
         }
         challenge.use_up(context, subject).await?;
-        let (id, key) = (made.id().clone(), made.key().clone());
-        let passkey = Passkey::new(subject.id.clone(), id, key, name, now);
         let passkey = self.create(passkey, role, by).await?;
-        LastUse::begin(context.artifacts(), &passkey, subject, made.counter(), now).await?;
+        let (artifacts, now) = (context.artifacts(), context.now());
+        LastUse::begin(artifacts, &passkey, subject, counter, now).await?;
         Ok(passkey)
     }
 
-    /// As [`Passkeys::make`], in a session of the person. Where the session has ended meanwhile, as
-    /// by a recovery (C083), the passkey goes again.
+    /// Registers the passkey that a browser has made for the person who is signed in there. Where the
+    /// session has ended meanwhile, as by a recovery (C083), the passkey goes again.
     ///
     /// # Errors
     /// [`PasskeyError`]
@@ -200,8 +243,10 @@ impl Passkeys {
         by: &Actor,
     ) -> Result<Arc<Passkey>, PasskeyError> {
         let subject = new.subject;
+        let checked = self.check(page, new).await?;
         let role = self.registry.operators.get(&subject.id).await?;
-        let passkey = self.make(page, new, role.as_deref(), by).await?;
+        let registered = self.register(page.context, checked, role.as_deref(), by);
+        let passkey = registered.await?;
         let session = sessions.find(page.context, page.browser).await?;
         let number = |subject: &Subject| subject.revision.number;
         let is_same = |session: &super::Session| number(&session.subject) == number(subject);
@@ -367,9 +412,9 @@ impl Passkeys {
         Err(StoreError::Conflict("passkey").into())
     }
 
-    fn expected<'a>(&'a self, challenge: &'a Challenge<'_>) -> Expectation<'a> {
+    fn expected<'a>(&'a self, challenge: &'a Challenge) -> Expectation<'a> {
         Expectation {
-            challenge: challenge.text,
+            challenge: &challenge.text,
             origin: &self.origin,
             relying_party: &self.relying_party,
         }

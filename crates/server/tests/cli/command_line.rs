@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{Finished, JWT_BEARER, Server, finished, grantor, kill_after};
 use grantor::jose::{Algorithm, PrivateJwk};
-use grantor_testkit::wait;
+use grantor_testkit::{binary::browser::Browser, wait};
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -2139,6 +2139,9 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
         for id in ["alice", "bob", "carol"] {
             server.ok(&["subject", "create", &format!("{id}{number}")]);
         }
+        let link = server.ok(&["subject", "invite", &format!("bob{number}")]);
+        let link = link.lines().next().expect("a link");
+        Browser::new(&server).accept(link, "correct horse battery staple");
         server.ok(&["permission", "create", "a1", &format!("bob{number}")]);
         let file = server.directory().join("key.jwks");
         fs::write(
@@ -2250,6 +2253,12 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
             "subject invite",
             vec!["alice1"],
             "it works once, and is not shown again",
+        ),
+        ("subject credentials", vec!["alice1"], ""),
+        (
+            "subject remove-credentials",
+            vec!["bob#"],
+            "bob# has nothing to sign in with any more",
         ),
         ("scope set", vec!["read", "--en", "Read"], "scope read set"),
         ("scope list", vec![], ""),

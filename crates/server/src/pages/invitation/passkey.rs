@@ -5,12 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantor::{
     clock::UnixTime,
-    registry::{Actor, Passkey, Subject},
     server::{
         Answer, Context, Decision, Endpoint, Metadata, Path, Refusal, Request, Route, SealKind,
         authorization,
     },
-    storage::StoreError,
     types::DisplayName,
 };
 use http::Method;
@@ -97,7 +95,7 @@ impl Endpoint for OptionsEndpoint {
         }
         let (token, secret) = opened(desk, context, request)?;
         let invitation = Invitation::find(context.artifacts(), &token, context.now()).await?;
-        let (subject, _) = InvitationPage(desk.clone())
+        let (subject, invitation) = InvitationPage(desk.clone())
             .meant(context, invitation)
             .await?;
         decision.is_by(&subject.id);
@@ -105,7 +103,11 @@ impl Endpoint for OptionsEndpoint {
             context,
             browser: &secret,
         };
-        let asked = passkeys(desk)?.creation_options(&page, &subject).await?;
+        let passkeys = passkeys(desk)?;
+        let asked = match invitation.recover {
+            true => passkeys.recovery_options(&page, &subject),
+            false => passkeys.creation_options(&page, &subject).await?,
+        };
         Ok(Answer::new(options(&asked)))
     }
 
@@ -121,8 +123,8 @@ impl Endpoint for OptionsEndpoint {
 }
 
 impl AcceptEndpoint {
-    /// Registers the passkey, and uses the invitation up. Where somebody else was faster with that,
-    /// the passkey goes again.
+    /// Uses the invitation up, registers the passkey, and signs the person in. What a browser could
+    /// not make uses nothing up.
     async fn accept(
         &self,
         context: &Context,
@@ -137,28 +139,29 @@ impl AcceptEndpoint {
         let (subject, _) = invitations.meant(context, invitation).await?;
         decision.is_by(&subject.id);
         let actor = authorization::actor(request, &subject, decision);
-        let passkey = self
-            .make(context, request, &secret, &subject, &actor)
-            .await?;
-        let taken = async {
-            let taken = Invitation::take(artifacts, &token, now).await?;
-            invitations.meant(context, taken).await
+        let page = PasskeyPage {
+            context,
+            browser: &secret,
         };
-        let (subject, invitation) = match taken.await {
-            Ok(meant) => meant,
-            Err(refusal) => {
-                let passkeys = &desk.registry.passkeys;
-                match passkeys.delete(&passkey.credential, &actor).await {
-                    Ok(()) | Err(StoreError::Missing(_)) => return Err(refusal),
-                    Err(error) => return Err(error.into()),
-                }
-            }
+        let words = desk.frame(request, "").words();
+        let new = NewPasskey {
+            subject: &subject,
+            name: DisplayName::parse(words.usual_name()).expect("a name of ours"),
+            sent: request.required("credential")?,
         };
+        let passkeys = passkeys(desk)?;
+        let checked = passkeys.check(&page, new).await;
+        let checked = checked.map_err(|error| error.at_change())?;
+        // From here on it is used, whoever tried at the same time.
+        let taken = Invitation::take(artifacts, &token, now).await?;
+        let (_, invitation) = invitations.meant(context, taken).await?;
         if invitation.recover {
-            invitations
-                .end_ways(context, &subject, Some(&passkey.credential), &actor)
-                .await?;
+            invitations.end_ways(context, &subject, &actor).await?;
         }
+        let role = desk.registry.operators.get(&subject.id).await?;
+        invitations.check_role(&invitation, role.as_deref())?;
+        let made = passkeys.register(context, checked, role.as_deref(), &actor);
+        let passkey = made.await.map_err(|error| error.at_change())?;
         invitations
             .end_others(context, &subject, invitation.recover)
             .await?;
@@ -168,27 +171,6 @@ impl AcceptEndpoint {
         invitations
             .begin(context, &visitor, (&subject, proof), &next)
             .await
-    }
-
-    async fn make(
-        &self,
-        context: &Context,
-        request: &Request,
-        browser: &BrowserSecret,
-        subject: &Subject,
-        actor: &Actor,
-    ) -> Result<Arc<Passkey>, Refusal> {
-        let desk = &self.0.0;
-        let words = desk.frame(request, "").words();
-        let new = NewPasskey {
-            subject,
-            name: DisplayName::parse(words.usual_name()).expect("a name of ours"),
-            sent: request.required("credential")?,
-        };
-        let role = desk.registry.operators.get(&subject.id).await?;
-        let page = PasskeyPage { context, browser };
-        let made = passkeys(desk)?.make(&page, new, role.as_deref(), actor);
-        made.await.map_err(|error| error.at_change())
     }
 }
 

@@ -52,8 +52,8 @@ struct Sealed {
 
 /// A challenge that came back in time to where it was given out.
 #[derive(Debug)]
-pub struct Challenge<'a> {
-    pub text: &'a str,
+pub struct Challenge {
+    pub text: String,
     made_at: UnixTime,
 }
 
@@ -66,9 +66,9 @@ pub fn give_out(page: &Page<'_>, purpose: Purpose) -> String {
     seals.seal(CHALLENGE, &holder(page, purpose), &sealed)
 }
 
-impl<'a> Challenge<'a> {
+impl Challenge {
     /// The challenge of this text, if this browser was given it for this purpose, not long ago.
-    pub fn open(page: &Page<'_>, purpose: Purpose, text: &'a str) -> Result<Self, PasskeyError> {
+    pub fn open(page: &Page<'_>, purpose: Purpose, text: &str) -> Result<Self, PasskeyError> {
         let (seals, now) = (page.context.seals(), page.context.now());
         let sealed: Option<Sealed> = seals.open(CHALLENGE, &holder(page, purpose), text);
         let Some(Sealed { made_at }) = sealed else {
@@ -76,7 +76,10 @@ impl<'a> Challenge<'a> {
         };
         let is_good = now < made_at.plus(LIFETIME) && made_at < now.plus(REMEMBERED_BEYOND);
         match is_good {
-            true => Ok(Self { text, made_at }),
+            true => Ok(Self {
+                text: text.to_owned(),
+                made_at,
+            }),
             false => Err(PasskeyError::Challenge("has ended")),
         }
     }
@@ -84,7 +87,7 @@ impl<'a> Challenge<'a> {
     /// Uses it up: exactly one caller succeeds.
     pub async fn use_up(&self, context: &Context, subject: &Subject) -> Result<(), PasskeyError> {
         let end = self.made_at.plus(LIFETIME).plus(REMEMBERED_BEYOND);
-        let key = ReplayKey::of(USED, subject.id.as_str(), self.text);
+        let key = ReplayKey::of(USED, subject.id.as_str(), &self.text);
         match context.claim_once(key.until(end), self.made_at).await? {
             Claim::Fresh => Ok(()),
             Claim::Replayed(_) => Err(PasskeyError::Challenge("was used")),

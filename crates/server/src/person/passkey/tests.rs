@@ -158,7 +158,9 @@ impl World {
             name: DisplayName::parse("laptop").expect("a name"),
             sent: &sent,
         };
-        self.passkeys.make(&page, new, None, &by()).await
+        let checked = self.passkeys.check(&page, new).await?;
+        let by = by();
+        self.passkeys.register(context, checked, None, &by).await
     }
 
     /// A passkey that somebody has.
@@ -203,6 +205,9 @@ async fn c090_browsers_are_asked_for_passkeys_as_the_rules_want_them() {
             let id = passkey.credential.as_str();
             let known = json!([{"type": "public-key", "id": id}]);
             assert_eq!(asked["excludeCredentials"], known);
+            let anew = world.passkeys.recovery_options(&page, &alice);
+            assert_eq!(anew["excludeCredentials"], json!([]), "they end (C083)");
+            assert_eq!(anew["user"], asked["user"]);
             assert_eq!(asked["rp"]["id"], "as.example");
             assert_eq!(asked["user"]["name"], "alice");
             // Nothing at the authenticator tells who it is.
@@ -571,7 +576,9 @@ async fn m012_a_passkey_is_made_for_the_role_that_was_looked_at() {
                     name: DisplayName::parse("laptop").expect("a name"),
                     sent,
                 };
-                world.passkeys.make(&page, new, role, &by()).await
+                let checked = world.passkeys.check(&page, new).await?;
+                let by = by();
+                world.passkeys.register(context, checked, role, &by).await
             };
             // It had none when the invitation was looked at.
             let overtaken = make(None, &sent).await;
