@@ -82,6 +82,9 @@ fn m012_ma04_what_was_set_up_before_the_first_role_is_over_with_it() {
     assert_eq!(eve.clone().open(&link).status, 200);
     // The role is taken, and given again: in between an editor could have come.
     office.done("owner", "DELETE", "/subjects/eve/role", &Value::Null);
+    assert_eq!(eve.open("/console/account").status, 303);
+    let as_person = eve.sign_in("eve", PASSWORD);
+    assert_eq!(as_person.status, 200, "{as_person:?}");
     assert_eq!(eve.open("/me").status, 200);
     office.server.ok(&["operator", "create", "eve"]);
     assert_eq!(eve.open("/me").status, 303);
