@@ -6,7 +6,7 @@ mod words;
 
 use grantor::{
     admin::ChangeDocument,
-    registry::{Action, Way},
+    registry::{Action, Origin, Way},
     storage::ChangeFilter,
 };
 
@@ -32,6 +32,15 @@ pub fn of(resource: &str, name: impl Into<String>) -> ChangeFilter {
     filter.resource = Some(resource.to_owned());
     filter.name = Some(name.into());
     filter
+}
+
+/// The changes of what a client may do for a subject: those by an operator, and those by the person.
+pub fn of_permission(client: &str, subject: &str) -> [ChangeFilter; 2] {
+    let names = [
+        serde_json::json!([client, subject]),
+        serde_json::json!([client, subject, Origin::Person.as_str()]),
+    ];
+    names.map(|name| of("permission", name.to_string()))
 }
 
 /// A change in one line: `console/changes/lines.html` shows several.

@@ -6,7 +6,7 @@ mod add_key;
 mod delete;
 mod edit;
 mod end;
-mod last_changes;
+mod key_begins;
 mod list;
 mod made;
 mod new;

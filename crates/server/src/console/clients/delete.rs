@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admin::{Input, clients::DeleteClient},
-    console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit},
+    console::{Confirm, Done, Error, Form, Notice, Route, Section, Typed, Visit, changes},
     pages::{
         Link, Markup, Named, count, markup,
         time::{distance, minute},
@@ -61,7 +61,7 @@ impl Form for DeletePage {
         visit.ask(Input::<DeleteClient>::at(id.clone())).await?;
         let words = Words(visit.language());
         let notice = Notice::of(words.is_deleted(Named(name_of(&client))));
-        let next = super::edit::changes_of(visit, id);
+        let next = changes::all(visit, &changes::of("client", id.as_str()));
         Ok(Done::Go(
             visit.at("/clients", &[]),
             notice.then(next, words.all_changes()),

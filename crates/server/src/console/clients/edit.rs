@@ -18,10 +18,10 @@ use super::{
     words::Words,
 };
 use crate::{
-    admin::{Input, NoQuery, clients::UpdateClient, state_of},
+    admin::{Input, clients::UpdateClient, state_of},
     cli::parse::short_name,
     console::{
-        Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit, address,
+        Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit, changes,
     },
     pages::{Markup, Named},
 };
@@ -133,15 +133,12 @@ impl Form for EditPage {
         let sentence = words.is_changed(Named(name_of(&changed.document)));
         let warned = changed.warnings.iter();
         let sentence = warned.fold(sentence, |told, warning| words.warned(told, warning));
-        let notice = Notice::of(sentence).then(changes_of(visit, id), words.all_changes());
+        let notice = Notice::of(sentence).then(
+            changes::all(visit, &changes::of("client", id.as_str())),
+            words.all_changes(),
+        );
         Ok(Done::Go(page_of(visit, id), notice))
     }
-}
-
-/// The changes of a client.
-pub fn changes_of(visit: &Visit, id: &ClientId) -> String {
-    let of_client = [("resource", "client"), ("name", id.as_str())];
-    address(&visit.at("/changes", &[]), &NoQuery {}, &of_client)
 }
 
 /// The form as the client is registered.

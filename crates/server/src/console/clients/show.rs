@@ -14,16 +14,15 @@ use http::Response;
 use super::{
     about::{may_change, name_of},
     activity::{Activity, Silence},
-    edit::changes_of,
     end::{End, SOON},
-    last_changes::{self, LastChanges},
+    key_begins::key_begins,
     people::People,
     words::Words,
 };
 use crate::{
     admin::{Input, NoQuery, clients::ShowClient},
     cli::parse::short_name,
-    console::{Error, Page, Route, Section, Shell, Visit, address},
+    console::{Error, Page, Route, Section, Shell, Visit, address, changes},
     pages::{
         Markup,
         chart::{Caption, Span, Spans, Tone},
@@ -54,7 +53,7 @@ struct View {
     secrets: Option<Vec<SecretRow>>,
     people: Group,
     activity: Activity,
-    changes: Vec<last_changes::Row>,
+    changes: Vec<changes::Line>,
     all_changes: String,
     trusts: String,
 }
@@ -102,8 +101,8 @@ impl Page for ClientPage {
     async fn show(visit: &Visit, id: ClientId, _: NoQuery) -> Result<Response<Body>, Error> {
         let client = visit.ask(Input::<ShowClient>::at(id.clone())).await?;
         let words = Words(visit.language());
-        let changes = LastChanges::of(visit, &id).await?;
-        let begins = changes.begins_of_keys();
+        let own_changes = changes::of("client", id.as_str());
+        let begins = key_begins(visit, &id).await?;
         let method = &client.token_endpoint_auth_method;
         let needs = method.needs();
         let has_secret = needs.is_some_and(Needs::is_secret) || !client.secrets.is_empty();
@@ -126,8 +125,8 @@ impl Page for ClientPage {
             secrets: has_secret.then(|| secrets(visit, &client, may_change)),
             people: group(visit, &id).await?,
             activity: Activity::of(visit, &client).await?,
-            changes: changes.rows(visit),
-            all_changes: changes_of(visit, &id),
+            changes: changes::lines(visit, &own_changes).await?,
+            all_changes: changes::all(visit, &own_changes),
             trusts: address(
                 &visit.at("/trusts", &[]),
                 &NoQuery {},

@@ -4,9 +4,12 @@ use grantor::{
     admin::ClientDocument,
     types::{AuthMethod, GrantType, Issuer, Needs},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::words::Words;
+
+/// What is encoded in forms and URLs, and has a meaning in shells.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// A piece of text to copy.
 pub struct Snippet {
@@ -84,7 +87,7 @@ fn curl_with_key(file: &str, endpoint: &str) -> String {
 fn curl_with_secret(client: &ClientDocument, file: &str, endpoint: &str) -> String {
     let secret = format!("\"$(jq -r .client_secret {file})\"");
     // RFC 6749 §2.3.1: both are encoded as in a form.
-    let id = utf8_percent_encode(client.client_id.as_str(), NON_ALPHANUMERIC).to_string();
+    let id = utf8_percent_encode(client.client_id.as_str(), ENCODED).to_string();
     match client.token_endpoint_auth_method == AuthMethod::CLIENT_SECRET_POST {
         true => format!(
             "curl -d grant_type=client_credentials -d client_id={id} \\\n     --data-urlencode client_secret={secret} \\\n     {endpoint}"
@@ -156,7 +159,7 @@ fn python_with_secret(method: &AuthMethod) -> String {
 
 /// Where an app sends people: each request with a challenge and a state of its own.
 fn of_app(words: Words, issuer: &Issuer, client: &ClientDocument) -> Vec<Snippet> {
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let encoded = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let uri = client.redirect_uris.first().map(ToString::to_string);
     let text = format!(
         "{}?response_type=code&client_id={}&redirect_uri={}&scope={}&state=STATE&code_challenge=CHALLENGE&code_challenge_method=S256",

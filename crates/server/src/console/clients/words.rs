@@ -130,13 +130,6 @@ words! {
     not_yet: "Nothing was decided about this client yet. Its first request shows here.", "Rien n'a encore été décidé au sujet de ce client. Sa première requête apparaîtra ici.";
 
     changes: "Changes", "Changements";
-    who: "Who", "Qui";
-    what: "What", "Quoi";
-    why: "Reason", "Raison";
-    created: "registered", "enregistré";
-    removed: "deleted", "supprimé";
-    members(members: &str): "changed: {members}", "modifié : {members}";
-    no_changes: "No change of this client is kept.", "Aucun changement de ce client n'est conservé.";
     all_changes: "All its changes", "Tous ses changements";
 
     editing(name: Named<'_>): "Change {name}", "Modifier {name}";
@@ -182,8 +175,8 @@ words! {
     key_is_made(name: Named<'_>): "A new key of {name}", "Une nouvelle clé de {name}";
     secret_is_made(name: Named<'_>): "A new secret of {name}", "Un nouveau secret de {name}";
     key_file: "Its key file", "Son fichier de clé";
-    key_file_hint(file: Coded<'_>): "Save it as {file} where the program runs, readable by it alone. The private half of the key is nowhere else.", "Enregistrez-le sous {file} là où le programme tourne, lisible par lui seul. La moitié privée de la clé n'est nulle part ailleurs.";
-    secret_file_hint(file: Coded<'_>): "Save it as {file} where the program runs, readable by it alone. The secret is nowhere else.", "Enregistrez-le sous {file} là où le programme tourne, lisible par lui seul. Le secret n'est nulle part ailleurs.";
+    key_file_hint(file: Coded<'_>): "Save it as {file} where the program runs, readable by it alone (chmod 600). The private half of the key is nowhere else.", "Enregistrez-le sous {file} là où le programme tourne, lisible par lui seul (chmod 600). La moitié privée de la clé n'est nulle part ailleurs.";
+    secret_file_hint(file: Coded<'_>): "Save it as {file} where the program runs, readable by it alone (chmod 600). The secret is nowhere else.", "Enregistrez-le sous {file} là où le programme tourne, lisible par lui seul (chmod 600). Le secret n'est nulle part ailleurs.";
     try_it: "Try it", "Essayez-le";
     by_command: "With grantor", "Avec grantor";
     by_curl: "With curl", "Avec curl";

@@ -18,7 +18,7 @@ use crate::{
     },
     cli::parse::short_name,
     console::{
-        Error, Page, Route, Section, Shell, Visit, address,
+        Error, Page, Route, Section, Shell, Visit, address, changes,
         clients::{is_power, may_change},
     },
     pages::{Markup, Named},
@@ -45,6 +45,7 @@ struct View {
     ask: Option<(String, Markup)>,
     preview: String,
     decisions: String,
+    changes: Vec<changes::Line>,
     /// Whether only an owner may change it.
     is_for_owners: bool,
 }
@@ -98,6 +99,7 @@ impl Page for PermissionPage {
                 &of_pair,
             ),
             decisions: address(&visit.at("/decisions", &[]), &NoQuery {}, &of_pair),
+            changes: changed(visit, names).await?,
             is_for_owners: visit.may_edit() && !may_change,
             records: shown.records.iter().map(record).collect(),
             words,
@@ -135,6 +137,17 @@ fn grants(words: Words, shown: &EffectiveDocument) -> Vec<(String, Markup)> {
     };
     let row = |of: &GrantDocument| (short_name(&of.grant).to_owned(), told(of));
     shown.grants.iter().map(row).collect()
+}
+
+/// The latest changes, by an operator or the person, the newest first.
+async fn changed(visit: &Visit, names: [&str; 2]) -> Result<Vec<changes::Line>, Error> {
+    let mut lines = Vec::new();
+    for filter in changes::of_permission(names[0], names[1]) {
+        lines.extend(changes::lines(visit, &filter).await?);
+    }
+    // Times are written so that their texts are in their order.
+    lines.sort_by(|a, b| b.at.cmp(&a.at));
+    Ok(lines)
 }
 
 async fn ask(visit: &Visit, pair: &(ClientId, SubjectId)) -> Result<(String, Markup), Error> {

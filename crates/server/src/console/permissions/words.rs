@@ -44,6 +44,7 @@ words! {
     ask: "Ask the person", "Demander à la personne";
     ask_hint(subject: Named<'_>): "Send {subject} this link. They are asked there, after signing in.", "Envoyez ce lien à {subject}. La question y est posée, après connexion.";
     try_it: "Try a request", "Essayer une requête";
+    changes: "Changes", "Changements";
     decisions: "Its decisions", "Ses décisions";
 
     edit_it(client: Named<'_>, subject: Named<'_>): "What may {client} do for {subject}?", "Que peut faire {client} pour {subject} ?";
