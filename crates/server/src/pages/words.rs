@@ -12,7 +12,7 @@ words! {
     signed_out: "You are signed out", "Vous êtes déconnecté";
     light: "Light", "Clair";
     dark: "Dark", "Sombre";
-    fault: "Fault", "Erreur";
+    fault: "Fault:", "Erreur :";
     start_again: "Start again", "Recommencer";
     your_page: "your page", "votre page";
     name: "Name", "Nom";
