@@ -159,7 +159,7 @@ impl<'a> Clients<'a> {
         self.change(id, by, change).await
     }
 
-    /// Removes a secret by its place in [`ClientDocument::secrets`], from 0 on.
+    /// Removes a secret by its name in [`ClientDocument::secrets`].
     ///
     /// # Errors
     /// [`Error::NotFound`] also for the secret, [`Error::Conflict`] also for the last one of a client
@@ -167,10 +167,10 @@ impl<'a> Clients<'a> {
     pub async fn remove_secret(
         &self,
         id: &ClientId,
-        place: usize,
+        name: &str,
         by: &Actor,
     ) -> Result<ClientDocument, Error> {
-        let change = |client: &Client| without_secret(client, place);
+        let change = |client: &Client| without_secret(client, name);
         self.change(id, by, change).await
     }
 

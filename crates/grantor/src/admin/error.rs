@@ -39,8 +39,8 @@ pub enum Named {
     Client(ClientId),
     /// A key of a client.
     ClientKey(ClientId, String),
-    /// A secret of a client, by its place.
-    ClientSecret(ClientId, usize),
+    /// A secret of a client.
+    ClientSecret(ClientId, String),
     /// A subject.
     Subject(SubjectId),
     /// The role of a subject.
@@ -93,6 +93,8 @@ pub enum Conflict {
     NoKeys(String, Vec<String>),
     /// The issuer has these trusts.
     HasTrusts(String, Vec<Name>),
+    /// This client may still get the scope.
+    ScopeInUse(ScopeToken, ClientId),
     /// The keys of the issuer were uploaded: there is nothing to fetch.
     KeysUploaded(String),
     /// The keys of the issuer cannot be fetched again: what went wrong.
@@ -289,7 +291,7 @@ impl fmt::Display for Named {
         match self {
             Self::Client(id) => write!(f, "client {id}"),
             Self::ClientKey(id, key) => write!(f, "key {key} of client {id}"),
-            Self::ClientSecret(id, place) => write!(f, "secret {place} of client {id}"),
+            Self::ClientSecret(id, name) => write!(f, "secret {name} of client {id}"),
             Self::Subject(id) => write!(f, "subject {id}"),
             Self::Operator(id) => write!(f, "the role of {id}"),
             Self::Credentials(id) => write!(f, "what {id} signs in with"),
@@ -416,6 +418,11 @@ impl fmt::Display for Conflict {
                     names.join(", ")
                 )
             }
+            Self::ScopeInUse(scope, client) => write!(
+                f,
+                "client {client} may get scope {scope}: take it there first, and of all others that \
+                 have it"
+            ),
             Self::KeysUploaded(iss) => write!(f, "the keys of issuer {iss} were uploaded"),
             Self::NotRefreshed(iss, problem) => write!(
                 f,

@@ -59,7 +59,7 @@ trait Guarded: Resource {
         Ok(())
     }
 
-    /// Ends what was there before it, and may not be there with it.
+    /// Passes over what ends when there is a new one.
     async fn end_before(_: &Self::Id, _: &mut View<'_>) -> Result<(), StoreError> {
         Ok(())
     }
@@ -137,13 +137,14 @@ impl Gate {
         changes: Vec<Change<R>>,
         by: &Actor,
     ) -> Result<Applied<R>, StoreError> {
-        let _turn = self.ports.turn.lock().await;
+        let mut turn = self.ports.turn.lock().await;
         let mut decision = Decision::new(&self.ports, &self.rights);
         let mut decided = Vec::with_capacity(changes.len());
         for change in changes {
             decided.push(decision.decide(change).await?);
         }
         let mut all = decision.end().await?;
+        *turn += 1;
         if all.is_empty() {
             return R::registry(&self.ports).apply(decided, by).await;
         }
@@ -214,8 +215,16 @@ impl Batch for Gate {
     ) -> Result<Vec<ChangeRecord>, StoreError> {
         let mut overtaken = StoreError::Conflict("resource");
         for _ in 0..TRIES {
-            let _turn = self.ports.turn.lock().await;
-            let (decided, mut all) = self.decided(changes.clone()).await?;
+            // A plan has thousands of changes: others make theirs while it is decided, and it is
+            // decided anew in its turn if they did.
+            let before = *self.ports.turn.lock().await;
+            let first = self.decided(changes.clone()).await?;
+            let mut turn = self.ports.turn.lock().await;
+            let (decided, mut all) = match *turn == before {
+                true => first,
+                false => self.decided(changes.clone()).await?,
+            };
+            *turn += 1;
             all.extend(decided);
             match self.ports.batch.apply_all(all, by).await {
                 Err(error @ StoreError::Conflict(_)) => overtaken = error,

@@ -81,8 +81,9 @@ mod tests {
         let permissions = Permissions::new(store.permissions(), NOW);
         let mut document = permission();
         document.managed_by = Some(git());
-        of_manager(permissions.create(document, &by()).await);
-        let given = permissions.create(permission(), &by()).await;
+        let clients = store.clients();
+        of_manager(permissions.create(document, clients, &by()).await);
+        let given = permissions.create(permission(), clients, &by()).await;
         given.expect("registered");
 
         let stores = TrustStores::of(&store);

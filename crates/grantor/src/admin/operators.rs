@@ -189,6 +189,13 @@ mod tests {
         SubjectId::parse(name).expect("a name")
     }
 
+    async fn set_password(store: &MemoryStore, name: &str) {
+        let digest = PasswordDigest::parse(DIGEST).expect("a digest");
+        let password = Password::new(id(name), digest, NOW);
+        let made = store.passwords().create(password, &by()).await;
+        made.expect("registered");
+    }
+
     /// With the subjects `alice`, who has a password, and `bob`.
     async fn store() -> MemoryStore {
         let store = MemoryStore::new();
@@ -197,10 +204,7 @@ mod tests {
             let made = store.subjects().create(subject, &by()).await;
             made.expect("registered");
         }
-        let digest = PasswordDigest::parse(DIGEST).expect("a digest");
-        let password = Password::new(id("alice"), digest, NOW);
-        let made = store.passwords().create(password, &by()).await;
-        made.expect("registered");
+        set_password(&store, "alice").await;
         store
     }
 
@@ -208,11 +212,15 @@ mod tests {
     async fn m062_a_role_is_given_changed_listed_and_taken() {
         let store = store().await;
         let operators = Operators::of(&store);
+        for name in ["alice", "bob"] {
+            let reader = operators.set(&id(name), Role::Reader, &by()).await;
+            // The password of before has ended.
+            assert!(!reader.expect("given").can_sign_in, "{name}");
+        }
+        set_password(&store, "alice").await;
         let owner = operators.set(&id("alice"), Role::Owner, &by()).await;
         let owner = owner.expect("given");
         assert!(owner.can_sign_in && owner.role == Role::Owner);
-        let reader = operators.set(&id("bob"), Role::Reader, &by()).await;
-        assert!(!reader.expect("given").can_sign_in, "there is no password");
         let editor = operators.set(&id("bob"), Role::Editor, &by()).await;
         let editor = editor.expect("changed");
         assert_eq!((editor.role, editor.revision.version), (Role::Editor, 2));
@@ -241,7 +249,10 @@ mod tests {
         let store = store().await;
         let operators = Operators::of(&store);
         let set = operators.set(&id("alice"), Role::Owner, &by()).await;
-        assert!(set.expect("given").can_sign_in);
+        set.expect("given");
+        set_password(&store, "alice").await;
+        let found = operators.get(&id("alice")).await.expect("there");
+        assert!(found.can_sign_in);
         let disable = |subject: &Subject| Ok::<_, StoreError>(subject.clone().disabled());
         let disabled = store.subjects().change(&id("alice"), &by(), disable).await;
         disabled.expect("disabled");

@@ -189,16 +189,19 @@ impl<'a> Permissions<'a> {
             .ok_or_else(|| Error::NotFound(named(id)))
     }
 
-    /// Lets a client act for a subject, by the operator's word.
+    /// Lets one of these clients act for a subject, by the operator's word.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a person's, which only the person gives; [`Error::NotFound`] for either of them, [`Error::Exists`], [`Error::Store`]
+    /// [`Error::Invalid`] for a person's, which only the person gives, and for what is beyond the
+    /// client; [`Error::NotFound`] for either of them, [`Error::Exists`], [`Error::Store`]
     pub async fn create(
         &self,
         document: PermissionDocument,
+        clients: &dyn Registry<Client>,
         by: &Actor,
     ) -> Result<PermissionDocument, Error> {
         document.check(&None)?;
+        self.check_within(&document, clients).await?;
         let (client, subject) = (document.client.clone(), document.subject.clone());
         let created = self.registry.create(document.permission(self.now), by);
         let created = created.await.map_err(|error| {
@@ -219,20 +222,37 @@ impl<'a> Permissions<'a> {
     pub async fn set(
         &self,
         document: PermissionDocument,
+        clients: &dyn Registry<Client>,
         by: &Actor,
     ) -> Result<PermissionDocument, Error> {
+        self.check_within(&document, clients).await?;
         let id = PermissionId::by_operator(document.client.clone(), document.subject.clone());
         let replaced = self.registry.change(&id, by, |before: &Permission| {
             document.check(&before.managed_by)?;
             Ok(document.successor_of(before))
         });
         match replaced.await {
-            Err(Error::Store(StoreError::Missing(_))) => self.create(document, by).await,
+            Err(Error::Store(StoreError::Missing(_))) => self.create(document, clients, by).await,
             replaced => {
                 let replaced = replaced.map_err(|error: Error| error.about(named(&id)))?;
                 Ok(PermissionDocument::of(&replaced))
             }
         }
+    }
+
+    /// Succeeds if all of it could be granted, as the client is registered now. Whether power over
+    /// this server may be given is not for here: whoever may not is told so.
+    async fn check_within(
+        &self,
+        document: &PermissionDocument,
+        clients: &dyn Registry<Client>,
+    ) -> Result<(), Error> {
+        let Some(client) = clients.get(&document.client).await? else {
+            return Err(Error::NotFound(Named::Client(document.client.clone())));
+        };
+        let mut permission = document.clone().permission(self.now);
+        permission.scope = permission.scope.map(Scope::without_reserved);
+        none_of(Vec::from_iter(fault_beyond(&client, &permission)))
     }
 
     /// Withdraws a permission.
@@ -344,14 +364,17 @@ mod tests {
         let permissions = Permissions::new(store.permissions(), NOW);
         let given = PermissionDocument::new(client("a"), subject("alice"));
         let id = PermissionId::by_operator(client("a"), subject("alice"));
-        let made = permissions.create(given.clone(), &by).await.expect("given");
+        let made = permissions
+            .create(given.clone(), store.clients(), &by)
+            .await
+            .expect("given");
         assert_eq!(made.created_at, Some(NOW));
         let read = permissions.get(&id).await.expect("registered");
         let text = serde_json::to_vec(&read).expect("JSON");
         let read = PermissionDocument::parse(&text).expect("a document");
         assert_eq!(json!(read), json!(made));
         let again = permissions
-            .create(given, &by)
+            .create(given, store.clients(), &by)
             .await
             .expect_err("given already");
         assert!(matches!(again, Error::Exists(Named::Permission(..))));
@@ -368,7 +391,7 @@ mod tests {
         let permissions = Permissions::new(store.permissions(), NOW);
         let give = async |name: &str, for_whom: &str| {
             let document = PermissionDocument::new(client(name), subject(for_whom));
-            permissions.create(document, &by).await
+            permissions.create(document, store.clients(), &by).await
         };
         let error = give("nobody", "alice").await.expect_err("no client");
         assert!(matches!(error, Error::NotFound(Named::Client(name)) if name == client("nobody")));
@@ -380,13 +403,50 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn m012_nobody_is_permitted_what_the_client_is_not_registered_for() {
+        let (store, by) = (store().await, Actor::program("test"));
+        let permissions = Permissions::new(store.permissions(), NOW);
+        let widen = |client: &Client| {
+            let mut metadata = client.metadata().clone();
+            metadata.scope = Scope::parse("read write").expect("a scope");
+            client.changed(metadata, Vec::new(), Vec::new())
+        };
+        let widened =
+            |client: &Client| widen(client).map_err(|error| StoreError::Failed(Box::new(error)));
+        let changed = store.clients().change(&client("a"), &by, widened).await;
+        changed.expect("changed");
+        let of = |scope: &str| {
+            let mut document = PermissionDocument::new(client("a"), subject("alice"));
+            document.scope = Some(Scope::parse(scope).expect("a scope"));
+            document
+        };
+        let clients = store.clients();
+        let beyond = |given: Result<PermissionDocument, Error>| match given {
+            Err(Error::Invalid(faults)) => faults[0].pointer == "/scope" && faults.len() == 1,
+            _ => false,
+        };
+        for wrong in ["read admin", "admin"] {
+            assert!(beyond(permissions.create(of(wrong), clients, &by).await));
+            assert!(beyond(permissions.set(of(wrong), clients, &by).await));
+        }
+        let given = permissions.create(of("read"), clients, &by).await;
+        given.expect("within");
+        assert!(beyond(
+            permissions.set(of("read admin"), clients, &by).await
+        ));
+        let set = permissions.set(of("read write"), clients, &by).await;
+        set.expect("within");
+    }
+
+    #[tokio::test]
     async fn nobody_gives_what_only_a_person_gives() {
         let (store, by) = (store().await, Actor::program("test"));
         let permissions = Permissions::new(store.permissions(), NOW);
         let mut document = PermissionDocument::new(client("a"), subject("alice"));
         document.origin = Origin::Person;
         document.grants.clear();
-        let Err(Error::Invalid(faults)) = permissions.create(document, &by).await else {
+        let given = permissions.create(document, store.clients(), &by).await;
+        let Err(Error::Invalid(faults)) = given else {
             unreachable!("two faults")
         };
         let pointers: Vec<_> = faults.iter().map(|fault| &*fault.pointer).collect();
@@ -442,7 +502,8 @@ mod tests {
         let permissions = Permissions::new(store.permissions(), NOW);
         for (name, for_whom) in [("a", "alice"), ("a", "bob"), ("b", "bob")] {
             let document = PermissionDocument::new(client(name), subject(for_whom));
-            permissions.create(document, &by).await.expect("given");
+            let given = permissions.create(document, store.clients(), &by).await;
+            given.expect("given");
         }
         for (name, for_whom, origin, count) in [
             (None, None, None, 3),

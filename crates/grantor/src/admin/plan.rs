@@ -266,9 +266,10 @@ impl<'a> Plans<'a> {
         }
         maker.make(&documents).await;
         maker.check(&documents).await;
-        let faults = documents.faults.into_iter();
+        let faults = documents.faults.iter().cloned();
         let faults = faults.chain(std::mem::take(&mut maker.faults));
         none_of(faults.map(|fault| fault.below("/resources")).collect())?;
+        maker.expect_neighbours(&documents);
         maker.planned(state)
     }
 
@@ -323,7 +324,6 @@ impl<'a> Plans<'a> {
 impl Maker<'_> {
     /// The plan, in the order in which it can be carried out.
     fn planned(mut self, state: String) -> Result<Planned, Error> {
-        self.expect_neighbours();
         let changes = order::in_order(self.changes, &self.tables);
         let changes = changes.map_err(|issuers| passed_around(&issuers))?;
         self.steps

@@ -4,11 +4,13 @@ use grantor_jose::json::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Error, Named, document::Document, error::none_of, manager::fault_of_manager};
+use super::{
+    Conflict, Error, Named, document::Document, error::none_of, manager::fault_of_manager,
+};
 use crate::{
-    registry::{Actor, Revision, ScopeFilter, ScopeText},
+    registry::{Actor, Client, ClientFilter, Revision, ScopeFilter, ScopeText},
     storage::{Cursor, Page, Registry, StoreError},
-    types::{Description, Name, Scope, ScopeToken},
+    types::{ClientId, Description, Name, Scope, ScopeToken},
 };
 
 /// What people are shown of a scope.
@@ -157,11 +159,22 @@ impl<'a> Scopes<'a> {
         Ok(ScopeDocument::of(&set))
     }
 
-    /// Takes a scope out of the catalogue. Clients keep it.
+    /// Takes a scope out of the catalogue, if none of these clients may get it any more: people
+    /// would be asked for it by its bare name, and nothing of it would be marked.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`]
-    pub async fn delete(&self, name: &ScopeToken, by: &Actor) -> Result<(), Error> {
+    /// [`Error::NotFound`], [`Error::Conflict`], [`Error::Store`]
+    pub async fn delete(
+        &self,
+        name: &ScopeToken,
+        clients: &dyn Registry<Client>,
+        by: &Actor,
+    ) -> Result<(), Error> {
+        self.get(name).await?;
+        if let Some(client) = first_with(clients, name).await? {
+            let conflict = Conflict::ScopeInUse(name.clone(), client);
+            return Err(Error::Conflict(conflict));
+        }
         let deleted = self.registry.delete(name, by).await;
         deleted.map_err(|error| Error::from(error).about(Named::Scope(name.clone())))
     }
@@ -201,10 +214,37 @@ impl<'a> Scopes<'a> {
     }
 }
 
+/// The first client that may get this scope, if there is one.
+async fn first_with(
+    clients: &dyn Registry<Client>,
+    scope: &ScopeToken,
+) -> Result<Option<ClientId>, Error> {
+    let with_it = ClientFilter {
+        scope: Some(scope.clone()),
+        ..ClientFilter::default()
+    };
+    let mut after = None;
+    loop {
+        let page = clients.page(&with_it, after.as_ref(), 1).await?;
+        if let Some(client) = page.items.first() {
+            return Ok(Some(client.id().clone()));
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(None),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{MemoryStore, Registries as _};
+    use crate::{
+        clock::UnixTime,
+        registry::{ClientMetadata, Resource as _},
+        storage::{MemoryStore, Registries as _},
+        types::AuthMethod,
+    };
 
     fn token(name: &str) -> ScopeToken {
         ScopeToken::parse(name).expect("a scope token")
@@ -232,13 +272,30 @@ mod tests {
             .await
             .expect("a page");
         assert_eq!(page.items, [set]);
-        scopes.delete(&plain.name, &by).await.expect("taken out");
+        let delete = async || scopes.delete(&plain.name, store.clients(), &by).await;
+        // As long as a client may get it, and no longer.
+        let client = |scope: &str| {
+            let id = ClientId::parse("billing").expect("a client id");
+            let at = UnixTime::from_millis(0);
+            let mut metadata = ClientMetadata::new(id, AuthMethod::NONE, at);
+            metadata.scope = Scope::parse(scope).expect("a scope");
+            Client::new(metadata, Vec::new(), Vec::new()).expect("a client")
+        };
+        let with_it = client("other invoices:read");
+        let made = store.clients().create(with_it, &by).await.expect("made");
+        let in_use = delete().await.expect_err("a client has it");
+        assert!(matches!(in_use, Error::Conflict(Conflict::ScopeInUse(..))));
+        scopes.get(&plain.name).await.expect("it stays");
+        let without = client("other invoices:read-all").with_revision(made.revision());
+        store
+            .clients()
+            .replace(without, &by)
+            .await
+            .expect("changed");
+        delete().await.expect("taken out");
         for error in [
             scopes.get(&plain.name).await.expect_err("taken out"),
-            scopes
-                .delete(&plain.name, &by)
-                .await
-                .expect_err("taken out"),
+            delete().await.expect_err("taken out"),
         ] {
             assert_eq!(
                 error.to_string(),

@@ -15,7 +15,7 @@ use crate::{
     clock::UnixTime,
     registry::{Actor, Revision, Subject, SubjectFilter},
     storage::{Cursor, Page, Registry},
-    types::{Name, SubjectId},
+    types::{DisplayName, Language, Name, SubjectId},
 };
 
 /// What is registered about a subject.
@@ -29,6 +29,12 @@ pub struct SubjectDocument {
     /// Whether tokens are issued about it.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// What it is called on pages; its id if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<DisplayName>,
+    /// In which language it reads pages; as its browser says if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// When it was registered (RFC 3339); null if nobody has kept that. Not read.
     #[serde(default, with = "time::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
@@ -54,6 +60,8 @@ impl SubjectDocument {
         Self {
             id,
             enabled: true,
+            display_name: None,
+            language: None,
             created_at: None,
             managed_by: None,
             revision: Revision::default(),
@@ -65,6 +73,8 @@ impl SubjectDocument {
         Self {
             id: subject.id.clone(),
             enabled: subject.enabled,
+            display_name: subject.display_name.clone(),
+            language: subject.language,
             created_at: subject.created_at,
             managed_by: subject.managed_by.clone(),
             revision: subject.revision,
@@ -77,6 +87,14 @@ impl SubjectDocument {
     /// [`Error::Invalid`]
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         Ok(Self::parse_document(text)?)
+    }
+
+    /// This document with the members that the patch names; one that is null there has its default.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]
+    pub fn with(&self, patch: &Patch) -> Result<Self, Error> {
+        Ok(self.patched(patch)?)
     }
 
     /// Whether a subject can be registered so: before a store is asked.
@@ -92,6 +110,8 @@ impl SubjectDocument {
     pub(super) fn subject(self, created_at: UnixTime) -> Subject {
         Subject {
             enabled: self.enabled,
+            display_name: self.display_name,
+            language: self.language,
             managed_by: self.managed_by,
             ..Subject::new(self.id).registered_at(created_at)
         }
@@ -219,6 +239,8 @@ fn with_patch(subject: &Subject, patch: &Patch) -> Result<Subject, Error> {
     none_of(faults)?;
     Ok(Subject {
         enabled: after.enabled,
+        display_name: after.display_name,
+        language: after.language,
         ..subject.clone()
     })
 }
@@ -265,6 +287,47 @@ mod tests {
                 .expect_err("removed"),
         ] {
             assert!(matches!(error, Error::NotFound(Named::Subject(name)) if name == alice));
+        }
+    }
+
+    #[tokio::test]
+    async fn m010_a_subject_is_called_otherwise_and_reads_another_language() {
+        let (store, by) = (MemoryStore::new(), Actor::program("test"));
+        let subjects = Subjects::new(store.subjects(), NOW);
+        let text = br#"{"id":"alice","display_name":"Alice","language":"fr"}"#;
+        let document = SubjectDocument::parse(text).expect("a document");
+        let made = subjects.create(document, &by).await.expect("registered");
+        assert_eq!(made.language, Some(Language::French));
+        let patch = |text: &str| Patch::parse(text.as_bytes()).expect("a patch");
+        for (text, name, language) in [
+            (
+                r#"{"language":"en"}"#,
+                Some("Alice"),
+                Some(Language::English),
+            ),
+            (
+                r#"{"display_name":"A."}"#,
+                Some("A."),
+                Some(Language::English),
+            ),
+            (r#"{"display_name":null,"language":null}"#, None, None),
+        ] {
+            let changed = subjects.update(&id("alice"), &patch(text), &by).await;
+            let changed = changed.expect("changed");
+            let called = changed.display_name.as_ref().map(DisplayName::as_str);
+            assert_eq!((called, changed.language), (name, language), "{text}");
+        }
+        for (wrong, pointer) in [
+            (r#"{"language":"de"}"#, "/language"),
+            (r#"{"language":"FR"}"#, "/language"),
+            (r#"{"display_name":""}"#, "/display_name"),
+            (r#"{"display_name":7}"#, "/display_name"),
+        ] {
+            let refused = subjects.update(&id("alice"), &patch(wrong), &by).await;
+            let Err(Error::Invalid(faults)) = refused else {
+                unreachable!("{wrong}: {refused:?}");
+            };
+            assert_eq!(faults[0].pointer, pointer, "{wrong}");
         }
     }
 

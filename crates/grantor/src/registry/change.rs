@@ -83,6 +83,14 @@ impl fmt::Display for Way {
     }
 }
 
+/// A text that is no reason of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is not a reason of 1 to {} characters on one line, without control characters",
+    Actor::LONGEST_REASON
+)]
+pub struct ReasonError;
+
 /// The actor of a change: who, by which way, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -119,6 +127,20 @@ impl Actor {
     /// A program that embeds the library.
     pub fn program(name: &str) -> Self {
         Self::new(Who::Program(name.to_owned()), Way::Program)
+    }
+
+    /// Most characters of a reason that a person gives, whichever way.
+    pub const LONGEST_REASON: usize = 256;
+
+    /// Takes the reason that a person gives.
+    ///
+    /// # Errors
+    /// [`ReasonError`]
+    pub fn reason(text: &str) -> Result<String, ReasonError> {
+        let is_reason = !text.trim().is_empty()
+            && !text.chars().any(char::is_control)
+            && text.chars().count() <= Self::LONGEST_REASON;
+        is_reason.then(|| text.to_owned()).ok_or(ReasonError)
     }
 
     /// Gives the reason.
@@ -255,5 +277,22 @@ impl ChangeRecord {
             request,
             "the registry was changed"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m061_a_reason_is_one_line_of_bounded_length_whichever_way_it_comes() {
+        let longest = "é".repeat(Actor::LONGEST_REASON);
+        for text in ["a", " two words ", &longest] {
+            assert_eq!(Actor::reason(text), Ok(text.to_owned()));
+        }
+        let longer = format!("{longest}x");
+        for text in ["", "  ", "a\nb", "a\tb", "\0", &longer] {
+            assert_eq!(Actor::reason(text), Err(ReasonError), "{text:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::{UnixTime, rfc3339},
-    types::{AuthMethod, ClientId, DisplayName, IssuerId, Name, Scope, SubjectId},
+    types::{AuthMethod, ClientId, DisplayName, IssuerId, Name, Scope, ScopeToken, SubjectId},
 };
 
 /// Chooses resources of one kind.
@@ -47,6 +47,9 @@ pub struct ClientFilter {
     #[serde(with = "rfc3339::exact", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub ends_before: Option<UnixTime>,
+    /// Those that may get this scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeToken>,
     /// Those that may get scopes of the server's own, or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power: Option<bool>,
@@ -76,6 +79,7 @@ impl Filter<Client> for ClientFilter {
             && is(&self.audience_policy, &metadata.audience_policy)
             && is(&self.consent, &metadata.consent)
             && (self.ends_before.is_none() || self.ends(client))
+            && (self.scope.as_ref()).is_none_or(|one| metadata.scope.has(one.as_str()))
             && is(&self.power, &has_power(&metadata.scope))
             && is_managed(&self.managed_by, &metadata.managed_by)
     }
@@ -92,7 +96,7 @@ fn has_power(scope: &Scope) -> bool {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SubjectFilter {
-    /// Those with this in their ids, to the letter.
+    /// Those with this in their ids or names, to the letter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// Those that are enabled, or not.
@@ -105,7 +109,8 @@ pub struct SubjectFilter {
 
 impl Filter<Subject> for SubjectFilter {
     fn passes(&self, subject: &Subject) -> bool {
-        has_part(&self.q, &[subject.id.as_str()])
+        let name = subject.display_name.as_ref().map(DisplayName::as_str);
+        has_part(&self.q, &[subject.id.as_str(), name.unwrap_or_default()])
             && is(&self.enabled, &subject.enabled)
             && is_managed(&self.managed_by, &subject.managed_by)
     }

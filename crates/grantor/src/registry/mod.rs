@@ -26,7 +26,7 @@ pub use authentication::{
     Authentication, DigestedSecrets, Keys, MacAlgorithm, OtherMethod, PublicKeys, ReadableSecrets,
     SecretVia, SignatureAlgorithm, Vouching,
 };
-pub use change::{Action, Actor, ChangeRecord, Way, Who};
+pub use change::{Action, Actor, ChangeRecord, ReasonError, Way, Who};
 pub use client::{
     AssertionProfile, AudiencePolicy, Client, ClientError, ClientMetadata, ConsentPolicy,
     TokenFormat,

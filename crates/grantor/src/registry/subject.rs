@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Revision;
 use crate::{
     clock::UnixTime,
-    types::{Name, SubjectId},
+    types::{DisplayName, Language, Name, SubjectId},
 };
 
 /// Somebody a client may act for.
@@ -16,6 +16,12 @@ pub struct Subject {
     pub id: SubjectId,
     /// For a disabled subject no token is issued.
     pub enabled: bool,
+    /// What it is called on pages; its id if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<DisplayName>,
+    /// In which language it reads pages; as its browser says if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// When it was registered; `None` if nobody has kept that.
     pub created_at: Option<UnixTime>,
     /// The name under which files say what it is (`apply`); `None` where commands and pages do.
@@ -32,6 +38,8 @@ impl Subject {
         Self {
             id,
             enabled: true,
+            display_name: None,
+            language: None,
             created_at: None,
             managed_by: None,
             revision: Revision::default(),

@@ -18,7 +18,8 @@ pub enum Change<R: Resource> {
     /// names (RFC 9700 §4.15), a permission needs both its sides; a password, a passkey and an operator
     /// need their subject. A passkey's id is nobody else's (WebAuthn §7.1). An
     /// `iss` is no client id (RFC 8725 §3.12), an issuer's name is unique beside it, and a trust
-    /// needs its issuer and its client.
+    /// needs its issuer and its client. With a new operator the password and all passkeys of its
+    /// subject end: whoever set them up may have had less power.
     Create(R),
     /// Replaces the resource of this name, if and only if its revision is still the one that this
     /// one was read at, and it could be registered so.

@@ -5,10 +5,18 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A name that is empty or contains other than visible ASCII.
+/// A name that is empty, too long or contains other than visible ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a name of visible ASCII characters")]
+#[error(
+    "is not a name of 1 to {} visible ASCII characters",
+    NameError::MAX_BYTES
+)]
 pub struct NameError;
+
+impl NameError {
+    /// Most octets of a name.
+    pub const MAX_BYTES: usize = 256;
+}
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -33,8 +41,9 @@ macro_rules! name {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
-                let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-                visible.then(|| Self(Cow::Owned(text.to_owned()))).ok_or(NameError)
+                let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+                let is_name = visible && (1..=NameError::MAX_BYTES).contains(&text.len());
+                is_name.then(|| Self(Cow::Owned(text.to_owned()))).ok_or(NameError)
             }
         }
 

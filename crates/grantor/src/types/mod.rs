@@ -12,6 +12,7 @@ mod identifier;
 mod issuer;
 #[cfg(feature = "server")]
 mod issuer_id;
+mod language;
 pub mod member;
 mod method;
 #[cfg(feature = "server")]
@@ -41,6 +42,7 @@ pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
 #[cfg(feature = "server")]
 pub use issuer_id::{IssuerId, IssuerIdError};
+pub use language::{Language, LanguageError};
 pub use method::{AuthMethod, GrantType, KnownMethod, NameError, Needs};
 #[cfg(feature = "server")]
 pub use name::{Name, NotAName};

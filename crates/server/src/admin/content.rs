@@ -200,7 +200,7 @@ impl<D: JsonSchema + 'static> Content for PatchOf<D> {
         schema.remove("required");
         if let Some(Value::Object(members)) = schema.get_mut("properties") {
             for member in members.values_mut() {
-                *member = json!({"anyOf": [member.take(), {"type": "null"}]});
+                *member = or_null(member.take());
             }
         }
         schema.insert("title".to_owned(), name.into());
@@ -222,7 +222,12 @@ pub fn algorithm(member: &str, name: &Value) -> Result<Algorithm, Problem> {
         })
 }
 
-/// What [`algorithm`] reads.
+/// What [`algorithm`] reads, where it may be left out.
 pub fn algorithm_schema(description: &str) -> Value {
-    json!({"type": "string", "description": description, "examples": ["ES256", "RS256"]})
+    or_null(json!({"type": "string", "description": description, "examples": ["ES256", "RS256"]}))
+}
+
+/// The schema of a member that may be null, as if it were left out.
+pub fn or_null(schema: impl Into<Value>) -> Value {
+    json!({"anyOf": [schema.into(), {"type": "null"}]})
 }

@@ -10,7 +10,6 @@ use grantor::{
     server::Body,
 };
 use http::Response;
-use schemars::SchemaGenerator;
 use tokio::{
     runtime::Handle,
     task::spawn_blocking,
@@ -18,8 +17,10 @@ use tokio::{
 };
 
 use super::{
-    Api, Content, Input, Me, Operation, Problem, Query, Route, Segments, Slug, answer::Rejected,
-    openapi::Described, router::MediaTypes,
+    Api, Content, Input, Me, Operation, Problem, Query, Route, Segments, Slug,
+    answer::Rejected,
+    openapi::{Described, Schemas},
+    router::MediaTypes,
 };
 
 /// An operation, whichever it is.
@@ -32,7 +33,7 @@ pub trait Handler: Send + Sync {
     fn body(&self) -> Option<(usize, MediaTypes)>;
 
     /// What is said of it in the OpenAPI document.
-    fn describe(&self, schemas: &mut SchemaGenerator) -> Described;
+    fn describe(&self, schemas: &mut Schemas) -> Described;
 
     /// Does it.
     async fn answer(&self, api: &Arc<Api>, asked: Asked) -> Result<Response<Body>, Rejected>;
@@ -79,7 +80,7 @@ impl<O: Operation> Handler for Handles<O> {
         (largest > 0).then_some((largest, media_types))
     }
 
-    fn describe(&self, schemas: &mut SchemaGenerator) -> Described {
+    fn describe(&self, schemas: &mut Schemas) -> Described {
         Described::of::<O>(schemas)
     }
 

@@ -68,7 +68,7 @@ fn members(schemas: &mut SchemaGenerator) -> Value {
         "additionalProperties": false,
         "properties": {
             JWT: {"type": "string", "description": "The JWT. It is not used up, and kept nowhere."},
-            USE: schemas.subschema_for::<Usage>(),
+            USE: content::or_null(schemas.subschema_for::<Usage>()),
         },
     })
 }
@@ -123,11 +123,11 @@ impl Content for TriedJwt {
 
     fn schema(schemas: &mut SchemaGenerator) -> Option<Schema> {
         let mut schema = members(schemas);
-        schema["properties"][AT] = json!({
+        schema["properties"][AT] = content::or_null(json!({
             "type": "string",
             "format": "date-time",
             "description": "As of this time (RFC 3339); now if left out.",
-        });
+        }));
         schema.try_into().ok()
     }
 }

@@ -6,6 +6,28 @@ use serde_json::{Map, Value, json};
 
 use super::{Content, Handler, Operation, Portion, Problem, Route, Slug, content::SELF};
 
+/// The schemas of what is answered, and of what is taken: that may leave out more, and be null.
+pub struct Schemas {
+    answers: SchemaGenerator,
+    bodies: SchemaGenerator,
+}
+
+impl Schemas {
+    fn new() -> Self {
+        let answers = SchemaSettings::draft2020_12()
+            .for_serialize()
+            .with(|settings| settings.definitions_path = "/components/schemas".into());
+        // The same names would mean others.
+        let bodies = SchemaSettings::draft2020_12()
+            .for_deserialize()
+            .with(|settings| settings.inline_subschemas = true);
+        Self {
+            answers: answers.into_generator(),
+            bodies: bodies.into_generator(),
+        }
+    }
+}
+
 /// What is said of an operation.
 pub struct Described {
     parameters: Vec<Value>,
@@ -15,13 +37,23 @@ pub struct Described {
 
 impl Described {
     /// Of this one.
-    pub fn of<O: Operation>(schemas: &mut SchemaGenerator) -> Self {
+    pub fn of<O: Operation>(schemas: &mut Schemas) -> Self {
+        let Schemas { answers, bodies } = schemas;
         Self {
-            parameters: query_parameters(schemas.root_schema_for::<O::Query>().as_value()),
-            body: O::Body::schema(schemas).map(|schema| (schema, O::Body::IS_PATCH)),
-            answer: schemas.subschema_for::<O::Answer>(),
+            parameters: query_parameters(bodies.root_schema_for::<O::Query>().as_value()),
+            body: O::Body::schema(bodies).map(|schema| (sent_back(schema), O::Body::IS_PATCH)),
+            answer: answers.subschema_for::<O::Answer>(),
         }
     }
+}
+
+/// What was answered may be sent back with where it is.
+fn sent_back(mut schema: Schema) -> Schema {
+    if let Some(Value::Object(members)) = schema.get_mut("properties") {
+        let place = json!({"description": "As it was answered. Not read."});
+        members.insert(SELF.to_owned(), place);
+    }
+    schema
 }
 
 /// The members of a query's type, each of which is a parameter.
@@ -39,11 +71,8 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
 
 /// The document, as JSON.
 pub fn document<'h>(base: &str, handlers: impl Iterator<Item = &'h dyn Handler>) -> String {
-    let settings = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .with(|settings| settings.definitions_path = "/components/schemas".into());
-    let mut schemas = settings.into_generator();
-    let problem = schemas.subschema_for::<ProblemDocument>();
+    let mut schemas = Schemas::new();
+    let problem = schemas.answers.subschema_for::<ProblemDocument>();
     let mut paths = Map::new();
     let mut placed = Vec::new();
     for handler in handlers {
@@ -60,7 +89,7 @@ pub fn document<'h>(base: &str, handlers: impl Iterator<Item = &'h dyn Handler>)
         let method = route.verb.method().as_str().to_ascii_lowercase();
         path[method] = operation(&route, described, &problem);
     }
-    let mut definitions = schemas.take_definitions(true);
+    let mut definitions = schemas.answers.take_definitions(true);
     for name in placed.iter().filter_map(|place| place.rsplit('/').next()) {
         say_where(definitions.get_mut(name));
     }
@@ -137,7 +166,7 @@ fn operation(route: &Route, described: Described, problem: &Schema) -> Value {
         parameters.push(json!({"name": "override", "in": "query", "description": overrides, "schema": {"type": "boolean"}}));
         parameters.push(header(
             "Grantor-Reason",
-            "Why, percent-encoded; kept with the change.",
+            "Why, on one line of at most 256 characters, percent-encoded; kept with the change.",
         ));
     }
     if route.has_state {
@@ -178,7 +207,7 @@ fn responses(route: &Route, answer: Schema, problem: &Schema) -> Value {
         false => route.success.as_u16().to_string(),
     };
     let mut responses = Map::from_iter([(status, done)]);
-    for slug in Slug::ALL {
+    for slug in Slug::ALL.iter().copied() {
         let status = slug.status().as_u16().to_string();
         let mut response = json!({
             "description": slug.title(),

@@ -7,6 +7,7 @@ use grantor::{
     jose::json::Object,
     registry::{ConsentPolicy, Origin, PermissionId},
     server::consent_link,
+    storage::Registries as _,
     types::{ClientId, Scope, SubjectId},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -68,10 +69,10 @@ impl Operation for CreatePermission {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        let given = admin
-            .permissions()
-            .create(input.body, admin.actor())
-            .await?;
+        let clients = admin.gate().clients();
+        let permissions = admin.permissions();
+        let given = permissions.create(input.body, clients, admin.actor());
+        let given = given.await?;
         let names = [given.client.to_string(), given.subject.to_string()];
         let revision = given.revision;
         Ok(Answered::at(given, revision).placed(PERMISSION, &names))
@@ -176,7 +177,9 @@ impl Operation for PutPermission {
     ) -> Result<Answered<Self::Answer>, Error> {
         let (client, subject) = &input.path;
         let document = input.body.document(client, subject)?;
-        let given = admin.permissions().set(document, admin.actor()).await?;
+        let clients = admin.gate().clients();
+        let permissions = admin.permissions();
+        let given = permissions.set(document, clients, admin.actor()).await?;
         let revision = given.revision;
         Ok(Answered::at(given, revision))
     }

@@ -118,6 +118,7 @@ impl Content for PlanRequest {
             let fault = Fault::of_all(format!("{error}; write a JSON object"));
             Problem::at_fault(Slug::Malformed, vec![fault])
         })?;
+        object.remove(content::SELF);
         let resources = object.remove(RESOURCES).unwrap_or_else(|| json!({}));
         let mut request: Self = serde_json::from_value(Value::Object(object)).map_err(|error| {
             Problem::at_fault(Slug::Invalid, vec![Fault::of_all(problem(&error))])

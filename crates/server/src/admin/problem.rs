@@ -8,238 +8,123 @@ use grantor::{
     storage::StoreError,
 };
 use http::StatusCode;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-/// The kinds of problems. Each has a page that explains it, `problems/SLUG`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Slug {
+/// Declares the kinds of problems: of each its name in `type`, its status, its title, and what to do
+/// about it.
+macro_rules! slugs {
+    ($($(#[$doc:meta])* $kind:ident: $name:literal, $status:ident, $title:literal, $remedy:literal;)*) => {
+        /// The kinds of problems. Each has a page that explains it, `problems/SLUG`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Slug {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Slug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// As it stands in the problem's `type`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// The status of the answer.
+            pub fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$kind => StatusCode::$status,)*
+                }
+            }
+
+            /// The same for every problem of the kind.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $title,)*
+                }
+            }
+
+            /// What to do about it.
+            pub fn explanation(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $remedy,)*
+                }
+            }
+        }
+    };
+}
+
+slugs! {
     /// The request cannot be read.
-    Malformed,
+    Malformed: "malformed", BAD_REQUEST, "The request cannot be read",
+        "The body is no JSON, has a member twice, or the query has a parameter that is unknown or makes no sense. `errors` says where.";
     /// There is no access token that is in force here.
-    Unauthenticated,
+    Unauthenticated: "unauthenticated", UNAUTHORIZED, "An access token is needed",
+        "Send `Authorization: Bearer TOKEN` with an access token of this server whose audience is the admin API alone: ask the token endpoint with `resource=ISSUER/admin/v1` and a scope such as `grantor:read`. A token that has expired or was revoked, or whose client was disabled, is refused alike.";
     /// The caller's role is too small.
-    InsufficientScope,
+    InsufficientScope: "insufficient_scope", FORBIDDEN, "The role does not suffice",
+        "`needed` names the scope. A reader looks, an editor changes, and an owner also changes whatever gives power over the server. The token, its client and the subject that it is about all have to have it.";
     /// There is nothing of this name.
-    NotFound,
+    NotFound: "not_found", NOT_FOUND, "There is nothing of this name",
+        "Names in paths are one percent-encoded segment, or `~` and base64url of the name.";
     /// The path takes other methods.
-    Method,
+    Method: "method", METHOD_NOT_ALLOWED, "The method is not allowed here",
+        "The header `Allow` names those that are.";
     /// The request took too long.
-    Timeout,
+    Timeout: "timeout", REQUEST_TIMEOUT, "The request took too long",
+        "All of it has to come, and be done, within 15 seconds. One that was there whole may have been done: look, then repeat.";
     /// The name is taken.
-    Exists,
+    Exists: "exists", CONFLICT, "The name is taken",
+        "Clients and subjects share their names, and an issuer's `iss` is no client.";
     /// Others depend on it.
-    InUse,
+    InUse: "in_use", CONFLICT, "Others depend on it",
+        "Remove those first, or along with it where the operation says how.";
     /// A file says how it is.
-    Managed,
+    Managed: "managed", CONFLICT, "A file says how this is",
+        "Change the file and apply it; or add `override=true`, and the next apply changes it back.";
     /// The client would have no key.
-    LastKey,
+    LastKey: "last_key", CONFLICT, "This is the client's last key",
+        "Add another key first, or choose another client authentication method.";
     /// Nobody could administrate the server.
-    LastOwner,
+    LastOwner: "last_owner", CONFLICT, "This is the last owner",
+        "Make another owner first. A command on the machine of the database can do without.";
     /// The key signs tokens now.
-    SignsNow,
+    SignsNow: "signs_now", CONFLICT, "This key signs tokens now",
+        "Rotate first: the key that comes then signs, and this one can be revoked.";
     /// The resource is in no state for it.
-    State,
+    State: "state", CONFLICT, "Not in this state",
+        "`detail` says what is in the way, and what to do first.";
     /// It is in another state than the request says.
-    Changed,
+    Changed: "changed", PRECONDITION_FAILED, "It was changed meanwhile",
+        "Read it again, and send its new `ETag`.";
     /// What the plan was made from has changed.
-    MovedOn,
+    MovedOn: "moved_on", PRECONDITION_FAILED, "What the plan was made from has changed",
+        "Make a new plan, and read it.";
     /// The body is too long.
-    TooLarge,
+    TooLarge: "too_large", PAYLOAD_TOO_LARGE, "The body is too long",
+        "A body has at most 64 KiB, that of `apply` 16 MiB.";
     /// The body is of another media type.
-    MediaType,
+    MediaType: "media_type", UNSUPPORTED_MEDIA_TYPE, "The body is of another media type",
+        "Send `Content-Type: application/json`, once and without a content encoding; for PATCH `application/merge-patch+json` will do.";
     /// The body makes no sense.
-    Invalid,
+    Invalid: "invalid", UNPROCESSABLE_ENTITY, "It makes no sense",
+        "`errors` names each member that is wrong as a JSON Pointer, and what to do.";
     /// Too many requests.
-    SlowDown,
+    SlowDown: "slow_down", TOO_MANY_REQUESTS, "Too many requests",
+        "`Retry-After` says when to go on.";
     /// The server cannot do it now.
-    Busy,
+    Busy: "busy", SERVICE_UNAVAILABLE, "Not now",
+        "The storage is busy or out of reach. Nothing was changed unless `detail` says otherwise; the same request may succeed later.";
     /// The server is at fault.
-    Broken,
+    Broken: "broken", INTERNAL_SERVER_ERROR, "The server is at fault",
+        "The server's log says why, under the id in `instance`.";
 }
 
 impl Slug {
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::Malformed,
-        Self::Unauthenticated,
-        Self::InsufficientScope,
-        Self::NotFound,
-        Self::Method,
-        Self::Timeout,
-        Self::Exists,
-        Self::InUse,
-        Self::Managed,
-        Self::LastKey,
-        Self::LastOwner,
-        Self::SignsNow,
-        Self::State,
-        Self::Changed,
-        Self::MovedOn,
-        Self::TooLarge,
-        Self::MediaType,
-        Self::Invalid,
-        Self::SlowDown,
-        Self::Busy,
-        Self::Broken,
-    ];
-
-    /// As it stands in the problem's `type`.
-    pub fn as_str(self) -> &'static str {
-        self.row().0
-    }
-
-    /// The status of the answer.
-    pub fn status(self) -> StatusCode {
-        self.row().1
-    }
-
-    /// The same for every problem of the kind.
-    pub fn title(self) -> &'static str {
-        self.row().2
-    }
-
-    /// What to do about it.
-    pub fn explanation(self) -> &'static str {
-        self.row().3
-    }
-
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|slug| slug.as_str() == name)
-    }
-
-    fn row(self) -> (&'static str, StatusCode, &'static str, &'static str) {
-        use StatusCode as S;
-        match self {
-            Self::Malformed => (
-                "malformed",
-                S::BAD_REQUEST,
-                "The request cannot be read",
-                "The body is no JSON, has a member twice, or the query has a parameter that is unknown or makes no sense. `errors` says where.",
-            ),
-            Self::Unauthenticated => (
-                "unauthenticated",
-                S::UNAUTHORIZED,
-                "An access token is needed",
-                "Send `Authorization: Bearer TOKEN` with an access token of this server whose audience is the admin API alone: ask the token endpoint with `resource=ISSUER/admin/v1` and a scope such as `grantor:read`. A token that has expired or was revoked, or whose client was disabled, is refused alike.",
-            ),
-            Self::InsufficientScope => (
-                "insufficient_scope",
-                S::FORBIDDEN,
-                "The role does not suffice",
-                "`needed` names the scope. A reader looks, an editor changes, and an owner also changes whatever gives power over the server. The token, its client and the subject that it is about all have to have it.",
-            ),
-            Self::NotFound => (
-                "not_found",
-                S::NOT_FOUND,
-                "There is nothing of this name",
-                "Names in paths are one percent-encoded segment, or `~` and base64url of the name.",
-            ),
-            Self::Method => (
-                "method",
-                S::METHOD_NOT_ALLOWED,
-                "The method is not allowed here",
-                "The header `Allow` names those that are.",
-            ),
-            Self::Timeout => (
-                "timeout",
-                S::REQUEST_TIMEOUT,
-                "The request took too long",
-                "All of it has to come, and be done, within 15 seconds. One that was there whole may have been done: look, then repeat.",
-            ),
-            Self::Exists => (
-                "exists",
-                S::CONFLICT,
-                "The name is taken",
-                "Clients and subjects share their names, and an issuer's `iss` is no client.",
-            ),
-            Self::InUse => (
-                "in_use",
-                S::CONFLICT,
-                "Others depend on it",
-                "Remove those first, or along with it where the operation says how.",
-            ),
-            Self::Managed => (
-                "managed",
-                S::CONFLICT,
-                "A file says how this is",
-                "Change the file and apply it; or add `override=true`, and the next apply changes it back.",
-            ),
-            Self::LastKey => (
-                "last_key",
-                S::CONFLICT,
-                "This is the client's last key",
-                "Add another key first, or choose another client authentication method.",
-            ),
-            Self::LastOwner => (
-                "last_owner",
-                S::CONFLICT,
-                "This is the last owner",
-                "Make another owner first. A command on the machine of the database can do without.",
-            ),
-            Self::SignsNow => (
-                "signs_now",
-                S::CONFLICT,
-                "This key signs tokens now",
-                "Rotate first: the key that comes then signs, and this one can be revoked.",
-            ),
-            Self::State => (
-                "state",
-                S::CONFLICT,
-                "Not in this state",
-                "`detail` says what is in the way, and what to do first.",
-            ),
-            Self::Changed => (
-                "changed",
-                S::PRECONDITION_FAILED,
-                "It was changed meanwhile",
-                "Read it again, and send its new `ETag`.",
-            ),
-            Self::MovedOn => (
-                "moved_on",
-                S::PRECONDITION_FAILED,
-                "What the plan was made from has changed",
-                "Make a new plan, and read it.",
-            ),
-            Self::TooLarge => (
-                "too_large",
-                S::PAYLOAD_TOO_LARGE,
-                "The body is too long",
-                "A body has at most 64 KiB, that of `apply` 16 MiB.",
-            ),
-            Self::MediaType => (
-                "media_type",
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "The body is of another media type",
-                "Send `Content-Type: application/json`, once and without a content encoding; for PATCH `application/merge-patch+json` will do.",
-            ),
-            Self::Invalid => (
-                "invalid",
-                S::UNPROCESSABLE_ENTITY,
-                "It makes no sense",
-                "`errors` names each member that is wrong as a JSON Pointer, and what to do.",
-            ),
-            Self::SlowDown => (
-                "slow_down",
-                S::TOO_MANY_REQUESTS,
-                "Too many requests",
-                "`Retry-After` says when to go on.",
-            ),
-            Self::Busy => (
-                "busy",
-                S::SERVICE_UNAVAILABLE,
-                "Not now",
-                "The storage is busy or out of reach. Nothing was changed unless `detail` says otherwise; the same request may succeed later.",
-            ),
-            Self::Broken => (
-                "broken",
-                S::INTERNAL_SERVER_ERROR,
-                "The server is at fault",
-                "The server's log says why, under the id in `instance`.",
-            ),
-        }
+        let mut all = Self::ALL.iter().copied();
+        all.find(|slug| slug.as_str() == name)
     }
 }
 
@@ -348,6 +233,7 @@ fn of_conflict(conflict: &Conflict, text: String) -> Problem {
     match conflict {
         Conflict::Changed(named) => Problem::new(Slug::Changed, text).about(kind_of(named)),
         Conflict::HasTrusts(..) => Problem::new(Slug::InUse, text).about("issuer"),
+        Conflict::ScopeInUse(..) => Problem::new(Slug::InUse, text).about("scope"),
         Conflict::LastKey(..) => Problem::new(Slug::LastKey, text).about("client"),
         Conflict::SignsNow(..) => Problem::new(Slug::SignsNow, text).about("signing_key"),
         Conflict::KeysUploaded(..) => Problem::new(Slug::State, text).about("uploaded_keys"),

@@ -25,8 +25,6 @@ use super::{
 pub const REASON: &str = "grantor-reason";
 /// How long a request may take: a little less than the listener lets any.
 const LATEST: Duration = Duration::from_millis(14_500);
-/// Longest reason in octets.
-const LONGEST_REASON: usize = 1024;
 
 type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -146,19 +144,16 @@ fn actor(head: &Parts, caller: &Caller) -> Result<Actor, Problem> {
 }
 
 fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let wrong = || {
-        let detail = "Grantor-Reason is no percent-encoded text of at most 1024 octets on one line";
-        Problem::new(Slug::Malformed, detail)
-    };
+    let wrong = |detail: String| Problem::new(Slug::Malformed, detail);
     let Some(value) = headers.get(REASON) else {
         return Ok(None);
     };
-    let text = percent_decode_str(value.to_str().map_err(|_| wrong())?).decode_utf8();
-    let text = text.map_err(|_| wrong())?;
-    match text.len() <= LONGEST_REASON && !text.chars().any(char::is_control) {
-        true => Ok(Some(text.into_owned())),
-        false => Err(wrong()),
-    }
+    let text = value.to_str().ok().map(percent_decode_str);
+    let text = text.and_then(|text| text.decode_utf8().ok());
+    let text = text.ok_or_else(|| wrong("Grantor-Reason is no percent-encoded text".to_owned()))?;
+    let reason = Actor::reason(&text);
+    let reason = reason.map_err(|error| wrong(format!("Grantor-Reason {error}")))?;
+    Ok(Some(reason))
 }
 
 /// Reads what an operation takes: so many octets, and whether they may be a merge patch.

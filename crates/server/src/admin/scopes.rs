@@ -3,6 +3,7 @@
 use grantor::{
     admin::{Document, Error, Fault, ScopeDocument, ScopeFilter},
     jose::json::Object,
+    storage::Registries as _,
     types::{Description, Name, ScopeToken},
 };
 use schemars::JsonSchema;
@@ -143,14 +144,16 @@ impl Operation for DeleteScope {
     const ROUTE: Route = Route::delete(
         SCOPE,
         "delete_scope",
-        "Take the description of a scope away; clients keep the scope",
-    );
+        "Take the description of a scope away, if no client may get the scope any more",
+    )
+    .long();
 
     async fn run(
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        admin.scopes().delete(&input.path, admin.actor()).await?;
+        let (scopes, clients) = (admin.scopes(), admin.gate().clients());
+        scopes.delete(&input.path, clients, admin.actor()).await?;
         Ok(().into())
     }
 }

@@ -83,19 +83,6 @@ impl Segments for String {
     }
 }
 
-/// A place in a list, from 0 on.
-impl Segments for usize {
-    fn of_names(names: &[String]) -> Option<Self> {
-        let place: Self = names.first()?.parse().ok()?;
-        // Numbers can be written in several ways, and a name in one.
-        (place.to_string() == names[0]).then_some(place)
-    }
-
-    fn names(&self) -> Vec<String> {
-        vec![self.to_string()]
-    }
-}
-
 macro_rules! one_name {
     ($($name:ty),*) => {$(
         impl Segments for $name {

@@ -87,13 +87,13 @@ impl Content for Rotation {
             "type": "object",
             "properties": {
                 "alg": content::algorithm_schema("Its algorithm; the configuration's if left out."),
-                "ahead": {
+                "ahead": content::or_null(json!({
                     "type": "integer",
                     "minimum": 0,
                     "maximum": grantor::admin::SigningKeys::MAX_AHEAD.as_secs(),
                     "default": Self::AHEAD.as_secs(),
                     "description": "For so many seconds it is published before it signs.",
-                },
+                })),
             },
             "additionalProperties": false,
         });

@@ -7,6 +7,7 @@ use grantor::{
     admin::time_text,
     clock::{Clock as _, UnixTime},
     jose::Algorithm,
+    registry::{Actor, ReasonError},
     types::{AuthMethod, GrantType, Scope},
 };
 use ipnet::IpNet;
@@ -51,23 +52,9 @@ pub fn since(text: &str) -> Result<UnixTime, String> {
     })
 }
 
-/// Most characters of a reason.
-const LONGEST_REASON: usize = 256;
-
 /// Reads why a change is made.
-pub fn reason(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("expected some words".to_owned());
-    }
-    if text.chars().any(char::is_control) {
-        return Err("a line break, tab or other control character has no place in it".to_owned());
-    }
-    match text.chars().count() {
-        0..=LONGEST_REASON => Ok(text.to_owned()),
-        count => Err(format!(
-            "{count} characters, and {LONGEST_REASON} are the most"
-        )),
-    }
+pub fn reason(text: &str) -> Result<String, ReasonError> {
+    Actor::reason(text)
 }
 
 /// Reads a network, or one address.

@@ -8,7 +8,7 @@ use grantor::{
     registry::CredentialId,
     types::SubjectId,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Connection, Failure, Global, Output, connection::warn, parse};
 use crate::{
@@ -25,11 +25,13 @@ use crate::{
 /// Register and change subjects: those whom clients may act for
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:
-  grantor subject create alice@example.com
+  grantor subject create alice@example.com --display-name Alice --language fr
   grantor permission create billing alice@example.com --scope 'invoices:read'")]
 pub enum SubjectCommand {
     /// Register a subject
-    Create(Named),
+    Create(Described),
+    /// Change how pages address a subject: what is named is replaced, the rest stays
+    Update(Described),
     /// List all subjects
     List,
     /// Issue no more tokens about a subject
@@ -44,6 +46,23 @@ pub enum SubjectCommand {
     Credentials(Named),
     /// Take all that a person signs in with, or one passkey; an invitation lets them in again
     RemoveCredentials(RemoveCredentials),
+}
+
+/// A subject, and how pages address it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  grantor subject create alice@example.com --display-name Alice
+  grantor subject update alice@example.com --language fr
+  grantor subject update alice@example.com --display-name '' --language ''     as at first")]
+pub struct Described {
+    /// The value of `sub`
+    id: SubjectId,
+    /// What it is called on pages; '' for its id
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// The language of its pages, en or fr; '' for what its browser says
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<String>,
 }
 
 /// What is taken, and from whom.
@@ -91,7 +110,8 @@ impl SubjectCommand {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let output = global.output();
         match self {
-            Self::Create(Named { id }) => create(global, id).await,
+            Self::Create(described) => described.create(global).await,
+            Self::Update(described) => described.update(&global.connect()?, output).await,
             Self::List => list(&global.connect()?, output).await,
             Self::Disable(Named { id }) => {
                 enable(&global.connect()?, &id, Standing::Disabled, output).await
@@ -111,13 +131,38 @@ impl SubjectCommand {
     }
 }
 
-async fn create(global: &Global, id: SubjectId) -> Result<(), Failure> {
-    let document = SubjectDocument::new(id.clone());
-    document.check()?;
-    let connection = global.connect_or_create()?;
-    let made = connection.call(Input::<CreateSubject>::with((), document));
-    warn(&made.await?.warnings);
-    done(global.output(), &id, "created")
+impl Described {
+    /// The members that are named; an empty text is their default.
+    fn patch(&self) -> Patch {
+        let mut patch = Patch::default();
+        for (member, text) in [
+            ("display_name", &self.display_name),
+            ("language", &self.language),
+        ] {
+            patch = match text.as_deref() {
+                None => patch,
+                Some("") => patch.with(member, Value::Null),
+                Some(text) => patch.with(member, text),
+            };
+        }
+        patch
+    }
+
+    async fn create(self, global: &Global) -> Result<(), Failure> {
+        let document = SubjectDocument::new(self.id.clone()).with(&self.patch())?;
+        document.check()?;
+        let connection = global.connect_or_create()?;
+        let made = connection.call(Input::<CreateSubject>::with((), document));
+        warn(&made.await?.warnings);
+        done(global.output(), &self.id, "created")
+    }
+
+    async fn update(self, connection: &Connection, output: Output) -> Result<(), Failure> {
+        let patch = self.patch();
+        let input = Input::<UpdateSubject>::with(self.id.clone(), patch.into());
+        let changed = connection.call(input).await?;
+        output.done(&changed, format_args!("subject {} updated", self.id))
+    }
 }
 
 impl Invite {

@@ -562,7 +562,15 @@ fn m012_keys_and_secrets_come_and_go_and_the_last_one_stays() {
         "/clients",
         &json!({"client_id": "s", "token_endpoint_auth_method": "client_secret_basic"}),
     );
-    let last = operator.ask("DELETE", "/clients/s/secrets/0", &Value::Null);
+    // By the names under which changes have them, whatever comes and goes beside them.
+    let secrets = || {
+        let shown = operator.ask("GET", "/clients/s", &Value::Null).json();
+        let secrets = shown["secrets"].as_array().expect("a list").clone();
+        let name = |secret: &Value| secret["name"].as_str().expect("a name").to_owned();
+        secrets.iter().map(name).collect::<Vec<_>>()
+    };
+    let first = format!("/clients/s/secrets/{}", secrets()[0]);
+    let last = operator.ask("DELETE", &first, &Value::Null);
     assert_eq!(last.status, 409, "{}", last.body);
     let made = operator.ask(
         "POST",
@@ -570,18 +578,16 @@ fn m012_keys_and_secrets_come_and_go_and_the_last_one_stays() {
         &json!({"overlap": 600, "lifetime": 3600}),
     );
     assert_eq!(made.status, 201, "{}", made.body);
-    assert_eq!(
-        operator
-            .ask("DELETE", "/clients/s/secrets/1", &Value::Null)
-            .status,
-        204
-    );
-    assert_eq!(
-        operator
-            .ask("DELETE", "/clients/s/secrets/1", &Value::Null)
-            .status,
-        404
-    );
+    assert_eq!(secrets().len(), 2);
+    for (path, status) in [
+        ("/clients/s/secrets/1", 404),
+        (&*first, 204),
+        (&*first, 404),
+    ] {
+        let removed = operator.ask("DELETE", path, &Value::Null);
+        assert_eq!(removed.status, status, "{path}: {}", removed.body);
+    }
+    assert!(!first.ends_with(&*secrets()[0]), "the new one is left");
     let none = operator.ask("POST", "/clients/k/secrets", &json!({}));
     assert_eq!(none.status, 409, "{}", none.body);
 }

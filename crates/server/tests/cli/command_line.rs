@@ -2221,6 +2221,11 @@ fn what_cannot_be_printed_is_a_failure_of_every_command() {
             "client s1 has a new secret; its key file is secret#.json",
         ),
         ("subject create", vec!["dora#"], "subject dora# created"),
+        (
+            "subject update",
+            vec!["carol#", "--language", "fr"],
+            "subject carol# updated",
+        ),
         ("subject list", vec![], ""),
         ("subject disable", vec!["carol#"], "subject carol# disabled"),
         ("subject enable", vec!["carol#"], "subject carol# enabled"),

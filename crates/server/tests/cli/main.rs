@@ -2,6 +2,7 @@
 
 mod api;
 mod api_bodies;
+mod api_rules;
 mod api_trust;
 mod changes;
 mod command_line;

@@ -1,6 +1,8 @@
 //! `grantor trust`: what JWTs are worth is said claim by claim; a JWT is tried before it is sent,
 //! and what is refused says what differs, and who changes it.
 
+use std::thread;
+
 use grantor::jose::Algorithm;
 use grantor_testkit::{
     binary::{JWT_BEARER, Server, held_address},
@@ -9,6 +11,43 @@ use grantor_testkit::{
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ISS, OURS, jwt};
+
+/// M006: each change of two at once is of what the other has left, or is not made.
+#[test]
+fn m006_what_was_read_before_a_change_is_not_lost() {
+    let desk = Desk::with_issuer();
+    desk.ok(&[
+        "client",
+        "create",
+        "job",
+        "--auth",
+        "none",
+        "--grant",
+        "jwt-bearer",
+        "--scope",
+        "read",
+    ]);
+    desk.ok(&[
+        "trust", "create", "ci", "--from", "idp", "--client", "job", "--scope", "read", "--pin",
+        "sub=job",
+    ]);
+    for round in 0..8 {
+        let pins = ["a", "b"].map(|claim| format!("{claim}{round}=1"));
+        let done = thread::scope(|scope| {
+            let update = |pin: &str| desk.run(&["trust", "update", "ci", "--pin", pin]);
+            let other = scope.spawn(|| update(&pins[1]));
+            let first = update(&pins[0]);
+            [first, other.join().expect("it ended")]
+        });
+        let shown = desk.ok(&["trust", "show", "ci", "--json"]);
+        assert!(done.iter().any(|one| one.status.success()), "{done:?}");
+        for (pin, done) in pins.iter().zip(&done) {
+            let claim = pin.trim_end_matches("=1");
+            let is_there = shown.contains(&format!("\"{claim}\""));
+            assert_eq!(is_there, done.status.success(), "{pin}: {done:?} {shown}");
+        }
+    }
+}
 
 #[test]
 fn a_trust_is_made_listed_shown_and_changed_claim_by_claim() {

@@ -241,6 +241,13 @@ fn search(filter: &ClientFilter) -> Search {
             }
         }
     }
+    if let Some(scope) = &filter.scope {
+        // What has it nowhere in its document need not be read.
+        let has = "instr(client.metadata, ?) > 0 AND iif(json_valid(client.metadata), \
+            instr(' ' || (client.metadata ->> '$.scope') || ' ', ?), 0) > 0";
+        let token = format!(" {scope} ");
+        search.want(has, [scope.to_string().into(), token.into()]);
+    }
     search.want_part(filter.q.as_ref(), &["client.id", "client.display_name"]);
     search.by_text(filter.q.as_ref(), "client_text", "client");
     if let Some(before) = filter.ends_before.map(UnixTime::millis) {

@@ -65,6 +65,10 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0022_search.sql")),
     M::up(include_str!("../../migrations/0023_statistic.sql")),
     M::up(include_str!("../../migrations/0024_passkey.sql")),
+    M::up(include_str!(
+        "../../migrations/0025_signing_key_records.sql"
+    )),
+    M::up(include_str!("../../migrations/0026_subject_name.sql")),
 ];
 /// How often a running process looks for changes by others.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

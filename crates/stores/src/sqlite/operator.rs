@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
     error::{Failure, expect_row, on_constraint, text, unreadable},
-    registry::Stored,
+    registry::{Changing, Stored},
     revision,
     search::Search,
     subject,
@@ -62,6 +62,10 @@ impl Stored for Operator {
             .query_row([id.as_str()], |row| Ok(operator(row)))
             .optional()?
             .transpose()
+    }
+
+    fn end_before(changing: &mut Changing<'_>, id: &SubjectId) -> Result<(), Failure> {
+        subject::end_credentials(changing, id)
     }
 
     fn search(filter: &OperatorFilter) -> Search {

@@ -52,6 +52,11 @@ pub(super) trait Stored: Resource {
         id.to_text()
     }
 
+    /// Removes what ends when there is a new one, and records it.
+    fn end_before(_: &mut Changing<'_>, _: &Self::Id) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Records what goes when it is removed.
     fn record_what_goes_along(_: &mut Changing<'_>, _: &Self::Id) -> Result<(), Failure> {
         Ok(())
@@ -235,6 +240,7 @@ impl Changing<'_> {
     fn make<R: Stored>(&mut self, change: Change<R>) -> Result<Option<Arc<R>>, Failure> {
         match change {
             Change::Create(resource) => {
+                R::end_before(self, &resource.id())?;
                 resource.insert(self.connection, self.master_key)?;
                 let after = self.now::<R>(&resource.id())?;
                 self.record::<R>(

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 
 use super::{
     SqliteStore,
+    change_record::Recording,
     error::{Failure, expect_row, unreadable},
     registry::Changing,
 };
@@ -144,11 +145,13 @@ pub(super) fn remove_withdrawn(
     algorithm: Algorithm,
     now: UnixTime,
 ) -> Result<(), StoreError> {
-    let remove = "DELETE FROM signing_key WHERE kid IN (SELECT kid FROM withdrawn_key)";
-    if connection.execute(remove, []).map_err(super::failed)? > 0 {
-        succeed(connection, master_key, &generate(algorithm)?, now)?;
-    }
-    Ok(())
+    by_the_program(connection, || {
+        let remove = "DELETE FROM signing_key WHERE kid IN (SELECT kid FROM withdrawn_key)";
+        if connection.execute(remove, [])? > 0 {
+            succeed(connection, master_key, &generate(algorithm)?, now)?;
+        }
+        Ok(())
+    })
 }
 
 /// Sees to it that a key signs from now on, for good: the newest, from now where it was to wait;
@@ -200,13 +203,22 @@ pub(super) fn ensure(
     if count > 0 {
         return Ok(());
     }
-    Ok(insert(
-        connection,
-        master_key,
-        &generate(algorithm)?,
-        now,
-        now,
-    )?)
+    by_the_program(connection, || {
+        insert(connection, master_key, &generate(algorithm)?, now, now)
+    })
+}
+
+/// Changes keys where nobody has asked for it: no change by hand, either.
+fn by_the_program(
+    connection: &Connection,
+    change: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), StoreError> {
+    let work = || {
+        let recording = Recording::begin(connection)?;
+        change()?;
+        Ok::<_, Failure>(recording.end()?)
+    };
+    Ok(work()?)
 }
 
 fn insert(

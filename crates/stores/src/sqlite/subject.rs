@@ -7,7 +7,7 @@ use grantor::{
     clock::UnixTime,
     registry::{Operator, Password, Subject, SubjectFilter},
     storage::{StoreError, SubjectSource},
-    types::{Name, SubjectId},
+    types::{DisplayName, Language, LanguageError, Name, SubjectId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -51,7 +51,7 @@ impl Stored for Subject {
 
     fn search(filter: &SubjectFilter) -> Search {
         let name = &["subject.id"];
-        let mut search = Search::all("subject", name);
+        let mut search = Search::all("subject INDEXED BY subject_by_name", name);
         match filter.enabled {
             Some(true) => search.want("subject.enabled = 1", []),
             Some(false) => {
@@ -65,21 +65,38 @@ impl Stored for Subject {
             let manager = manager.to_string().into();
             search.enter(from, name, "subject.managed_by = ?", [manager]);
         }
-        search.want_part(filter.q.as_ref(), name);
+        search.want_part(filter.q.as_ref(), &["subject.id", "subject.display_name"]);
         search.by_text(filter.q.as_ref(), "subject_text", "subject");
         search
     }
 
     fn record_what_goes_along(changing: &mut Changing<'_>, id: &SubjectId) -> Result<(), Failure> {
         changing.goes_along(permission::of_subject(changing.connection, id))?;
-        let password = Password::find(changing.connection, changing.master_key, id);
-        let password = password.map(|found| found.map(Arc::unwrap_or_clone));
-        changing.goes_along(password.map(Vec::from_iter))?;
-        changing.goes_along(passkey::of_subject(changing.connection, id))?;
+        record_credentials(changing, id)?;
         let operator = Operator::find(changing.connection, changing.master_key, id);
         let operator = operator.map(|found| found.map(Arc::unwrap_or_clone));
         changing.goes_along(operator.map(Vec::from_iter))
     }
+}
+
+/// Removes what a subject signs in with, and records it.
+pub(super) fn end_credentials(changing: &mut Changing<'_>, id: &SubjectId) -> Result<(), Failure> {
+    record_credentials(changing, id)?;
+    let number = number(changing.connection, id)?;
+    for delete in [
+        "DELETE FROM password WHERE subject = ?1",
+        "DELETE FROM passkey WHERE subject = ?1",
+    ] {
+        changing.connection.execute(delete, [number])?;
+    }
+    Ok(())
+}
+
+fn record_credentials(changing: &mut Changing<'_>, id: &SubjectId) -> Result<(), Failure> {
+    let password = Password::find(changing.connection, changing.master_key, id);
+    let password = password.map(|found| found.map(Arc::unwrap_or_clone));
+    changing.goes_along(password.map(Vec::from_iter))?;
+    changing.goes_along(passkey::of_subject(changing.connection, id))
 }
 
 fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
@@ -92,29 +109,40 @@ fn create(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
         ),
         taken,
     )?;
-    let insert =
-        "INSERT INTO subject (id, enabled, created_at, managed_by) VALUES (?1, ?2, ?3, ?4)";
-    connection.execute(
-        insert,
-        (
-            id,
-            subject.enabled,
-            subject.created_at.map(UnixTime::millis),
-            manager(subject),
-        ),
-    )?;
+    let insert = "INSERT INTO subject (id, enabled, created_at, managed_by, display_name, language) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let values = (
+        id,
+        subject.enabled,
+        subject.created_at.map(UnixTime::millis),
+        manager(subject),
+        display_name(subject),
+        subject.language.map(Language::as_str),
+    );
+    connection.execute(insert, values)?;
     Ok(())
 }
 
 fn update(connection: &Connection, subject: &Subject) -> Result<(), Failure> {
     let id = subject.id.as_str();
-    let update = "UPDATE subject SET enabled = ?4, managed_by = ?5, version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
+    let update = "UPDATE subject SET enabled = ?4, managed_by = ?5, display_name = ?6, language = ?7, \
+                  version = version + 1 WHERE id = ?1 AND number = ?2 AND version = ?3";
     let (number, version) = revision::columns(subject.revision);
-    connection.execute(
-        update,
-        (id, number, version, subject.enabled, manager(subject)),
-    )?;
+    let values = (
+        id,
+        number,
+        version,
+        subject.enabled,
+        manager(subject),
+        display_name(subject),
+        subject.language.map(Language::as_str),
+    );
+    connection.execute(update, values)?;
     Ok(())
+}
+
+fn display_name(subject: &Subject) -> Option<&str> {
+    subject.display_name.as_ref().map(DisplayName::as_str)
 }
 
 fn manager(subject: &Subject) -> Option<&str> {
@@ -128,7 +156,8 @@ fn delete(connection: &Connection, id: &SubjectId) -> Result<(), Failure> {
 
 pub(super) fn load(connection: &Connection, id: &SubjectId) -> Result<Option<Subject>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, enabled, created_at, number, version, managed_by FROM subject WHERE id = ?1",
+        "SELECT id, enabled, created_at, number, version, managed_by, display_name, language \
+         FROM subject WHERE id = ?1",
     )?;
     statement
         .query_row([id.as_str()], |row| Ok(subject(row)))
@@ -151,5 +180,11 @@ fn subject(row: &Row<'_>) -> Result<Subject, Failure> {
     subject.created_at = row.get::<_, Option<i64>>(2)?.map(UnixTime::from_millis);
     subject.revision = revision::read(row, 3)?;
     subject.managed_by = manager_of(row.get(5)?)?;
+    let name: Option<String> = row.get(6)?;
+    let name = name.map(|name| DisplayName::parse(&name)).transpose();
+    subject.display_name = name.map_err(|error| unreadable("subject", error))?;
+    let language: Option<String> = row.get(7)?;
+    let language = language.map(|tag| tag.parse()).transpose();
+    subject.language = language.map_err(|error: LanguageError| unreadable("subject", error))?;
     Ok(subject)
 }

@@ -11,7 +11,7 @@ use grantor::{
         Passkey, PasskeyFilter, PasskeyKey, Password, PasswordDigest, Permission, Role, ScopeText,
         Subject, Way, Who,
     },
-    storage::{ChangeFilter, Readiness as _, Registries as _, Start},
+    storage::{ChangeFilter, KeyStore as _, Readiness as _, Registries as _, Start},
     types::{AuthMethod, DisplayName, ScopeToken, SubjectId},
 };
 use grantor_stores::sqlite::{Options, SqliteStore};
@@ -167,6 +167,62 @@ async fn changes_of_texts_and_passwords_by_hand_are_recorded_without_a_digest() 
 }
 
 #[tokio::test]
+async fn m082_signing_keys_that_are_changed_by_hand_are_recorded_without_the_key() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    assert_eq!(records(&store).await, [], "the first key is the program's");
+    let (ahead, overlap) = (Duration::from_secs(3600), Duration::from_secs(60));
+    let rotated = store.signing_key_rotate(Algorithm::Es256, ahead, overlap, &by());
+    let kid = rotated.await.expect("rotated").key_id;
+    let before = records(&store).await;
+    assert!(
+        before.iter().all(|record| record.actor == by()),
+        "{before:?}"
+    );
+    let connection = by_hand(directory.path());
+    for statement in [
+        "UPDATE signing_key SET signs_from = signs_from + 1 WHERE signs_until IS NULL",
+        "UPDATE signing_key SET sealed = x'6162' WHERE signs_until IS NULL",
+        "UPDATE signing_key SET kid = kid",
+        "DELETE FROM signing_key WHERE signs_until IS NULL",
+        "INSERT INTO signing_key (kid, sealed, created_at) VALUES ('mine', x'6162', 7)",
+    ] {
+        connection.execute_batch(statement).expect(statement);
+    }
+    let records = records(&store).await;
+    let told: Vec<_> = records[before.len()..]
+        .iter()
+        .map(|record| {
+            assert_eq!(record.actor, Actor::new(Who::Unknown, Way::Database));
+            assert_eq!(record.resource, "signing_key");
+            assert!(!format!("{record:?}").contains("6162"), "{record:?}");
+            (&*record.name, record.action)
+        })
+        .collect();
+    use Action::{Create, Delete, Replace};
+    let expected = [
+        (&*kid, Replace),
+        (&*kid, Replace),
+        (&*kid, Delete),
+        ("mine", Create),
+    ];
+    assert_eq!(told, expected);
+    let [moved, changed, ..] = &records[before.len()..] else {
+        unreachable!("{told:?}")
+    };
+    let of = |state: &Option<serde_json::Value>, member: &str| {
+        let state = state.as_ref().expect("a document");
+        state.get(member).cloned().unwrap_or_default()
+    };
+    assert_ne!(
+        of(&moved.before, "signs_from"),
+        of(&moved.after, "signs_from")
+    );
+    assert_eq!(of(&moved.after, "key"), serde_json::Value::Null);
+    assert_eq!(of(&changed.after, "key"), "changed");
+}
+
+#[tokio::test]
 async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = open(directory.path());
@@ -182,6 +238,8 @@ async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
         "INSERT INTO operator (subject, role) SELECT number, 'editor' FROM subject",
         "UPDATE subject SET managed_by = 'git'",
         "UPDATE subject SET managed_by = NULL, enabled = 0",
+        "UPDATE subject SET display_name = 'Alice', language = 'fr'",
+        "UPDATE subject SET version = version + 1",
     ] {
         connection.execute_batch(statement).expect(statement);
     }
@@ -194,12 +252,9 @@ async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
             assert_eq!(record.actor, Actor::new(Who::Unknown, Way::Database));
             let of = |state: &Option<serde_json::Value>| {
                 let state = state.as_ref()?;
-                let member = if record.resource == "operator" {
-                    "role"
-                } else {
-                    "managed_by"
-                };
-                Some(state.get(member)?.as_str()?.to_owned())
+                let members = ["role", "managed_by", "display_name"];
+                let mut named = members.iter().filter_map(|member| state.get(member));
+                Some(named.next()?.as_str()?.to_owned())
             };
             (&*record.resource, of(&record.before), of(&record.after))
         })
@@ -211,6 +266,7 @@ async fn m082_a_role_that_is_given_by_hand_is_recorded_as_unknown() {
         ("operator", None, some("editor")),
         ("subject", None, some("git")),
         ("subject", some("git"), None),
+        ("subject", None, some("Alice")),
     ];
     assert_eq!(told, expected);
     let found = store.operators().get(&alice).await.expect("it answers");

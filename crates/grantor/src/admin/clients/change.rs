@@ -155,14 +155,14 @@ pub(super) fn without_key(client: &Client, name: &str) -> Result<Client, Error> 
     of_last(client, changed)
 }
 
-/// The client without the secret at this place, from 0 on.
-pub(super) fn without_secret(client: &Client, place: usize) -> Result<Client, Error> {
+/// The client without the secret of this name: the beginning of its digest.
+pub(super) fn without_secret(client: &Client, name: &str) -> Result<Client, Error> {
     let mut secrets = client.secrets().to_vec();
-    if place >= secrets.len() {
-        let named = Named::ClientSecret(client.id().clone(), place);
+    secrets.retain(|secret| secret.fingerprint() != name);
+    if secrets.len() == client.secrets().len() {
+        let named = Named::ClientSecret(client.id().clone(), name.to_owned());
         return Err(Error::NotFound(named));
     }
-    secrets.remove(place);
     let keys = client.keys().to_vec();
     of_last(
         client,

@@ -24,8 +24,8 @@ use crate::{
     },
     clock::UnixTime,
     registry::{
-        AssertionProfile, AudiencePolicy, Client, ClientKey, ClientMetadata, ConsentPolicy,
-        Revision, TokenFormat, algorithm_name, is_default, seconds,
+        AssertionProfile, AudiencePolicy, Client, ClientKey, ClientMetadata, ClientSecret,
+        ConsentPolicy, Revision, TokenFormat, algorithm_name, is_default, seconds,
     },
     types::{
         AuthMethod, ClientId, Description, DisplayName, GrantType, Homepage, Name, RedirectUri,
@@ -116,7 +116,7 @@ pub struct ClientDocument {
     /// Until when each key works, by its name.
     #[serde(default)]
     pub keys: Vec<KeyEntry>,
-    /// Until when each secret works. Not read: the server makes secrets.
+    /// Until when each secret works, by its name. Not read: the server makes secrets.
     #[serde(default)]
     pub secrets: Vec<SecretEntry>,
     /// The state that it shows. Not a member: HTTP has it as `ETag`.
@@ -156,12 +156,15 @@ pub struct KeyEntry {
     pub refused: Option<String>,
 }
 
-/// What is shown of a secret.
+/// What is shown of a secret: nothing to authenticate with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecretEntry {
+    /// What it is called by: the beginning of its digest, as in records of changes.
+    #[serde(default)]
+    pub name: String,
     /// From then on it is refused (RFC 3339); never if null.
     #[serde(default, with = "time::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
@@ -211,7 +214,10 @@ impl ClientDocument {
     #[must_use]
     pub fn of(client: &Client, now: UnixTime) -> Self {
         let usable = client.keys().iter().filter_map(ClientKey::jwk).cloned();
-        let secrets = client.secrets().iter().map(|secret| secret.expires_at);
+        let secret = |secret: &ClientSecret| SecretEntry {
+            name: secret.fingerprint(),
+            expires_at: secret.expires_at,
+        };
         Self {
             jwks: PublicJwks::new(usable.collect()),
             keys: client
@@ -219,9 +225,7 @@ impl ClientDocument {
                 .iter()
                 .map(|key| KeyEntry::of(key, now))
                 .collect(),
-            secrets: secrets
-                .map(|expires_at| SecretEntry { expires_at })
-                .collect(),
+            secrets: client.secrets().iter().map(secret).collect(),
             revision: client.revision(),
             ..Self::of_metadata(client.metadata())
         }
@@ -323,6 +327,7 @@ impl ClientDocument {
     /// # Errors
     /// What is wrong with each key, and which ends are those of none.
     pub fn public_keys(&self) -> Result<Vec<ClientKey>, Vec<Fault>> {
+        self.jwks.check_names()?;
         let keys = self.jwks.usable()?;
         let end_of = |key: &ClientKey| {
             let entry = self.keys.iter().find(|entry| entry.name == key.name())?;
@@ -373,8 +378,8 @@ impl ClientDocument {
     pub(super) fn faults_as_successor_of(&self, before: &Self) -> Vec<Fault> {
         let seconds = |at: Option<UnixTime>| at.map(UnixTime::seconds);
         let ends = |secrets: &[SecretEntry]| {
-            let ends = secrets.iter().map(|secret| seconds(secret.expires_at));
-            ends.collect::<Vec<_>>()
+            let end = |secret: &SecretEntry| (secret.name.clone(), seconds(secret.expires_at));
+            secrets.iter().map(end).collect::<Vec<_>>()
         };
         let members = [
             ("client_id", self.client_id == before.client_id),
@@ -421,6 +426,25 @@ impl PublicJwks {
             Some(Fault::new(JWKS, error).at(KEYS).at(index))
         };
         keys.filter_map(fault).collect()
+    }
+
+    /// Succeeds if each key of a client has a name of its own: `kid`, else its thumbprint.
+    ///
+    /// # Errors
+    /// The keys whose names are others' already.
+    pub(super) fn check_names(&self) -> Result<(), Vec<Fault>> {
+        let (mut names, mut faults) = (BTreeSet::new(), Vec::new());
+        for (index, jwk) in self.keys.iter().enumerate() {
+            let name = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
+            if !names.insert(name) {
+                let detail = "a key before has its kid; give each key one of its own";
+                faults.push(Fault::new(JWKS, detail).at(KEYS).at(index));
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(faults),
+        }
     }
 
     /// The keys as they are registered, without an end.

@@ -165,6 +165,7 @@ impl NewKeys {
         terms: &ServerTerms,
         now: UnixTime,
     ) -> Result<Prepared, Error> {
+        self.jwks.check_names()?;
         let mut added = self.jwks.usable()?;
         let generated = generated(self.generate, &mut added)?;
         if added.is_empty() {

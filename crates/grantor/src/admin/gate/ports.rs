@@ -28,9 +28,10 @@ pub struct Ports {
     pub(super) source: Arc<dyn IssuerSource>,
     pub(super) batch: Arc<dyn Batch>,
     pub(super) log: Arc<dyn Log<ChangeRecord>>,
-    /// One change at a time is decided and made. What a decision rests on is a condition of its
-    /// commit too; this is for what is no condition, that there is no further trust of an issuer.
-    pub(super) turn: Arc<Mutex<()>>,
+    /// One change at a time is made, and none between a decision and what it decides: how many there
+    /// were tells. What a decision rests on is a condition of its commit too; this is for what is no
+    /// condition, that there is no further trust of an issuer.
+    pub(super) turn: Arc<Mutex<u64>>,
 }
 
 impl Ports {

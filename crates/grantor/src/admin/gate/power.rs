@@ -179,12 +179,10 @@ impl Guarded for Operator {
         Ok(true)
     }
 
-    /// Whatever a subject without a role signs in with may be an editor's: with its first role it
-    /// ends, each kind of it.
     async fn end_before(id: &SubjectId, view: &mut View<'_>) -> Result<(), StoreError> {
-        view.end::<Password>(id).await?;
+        view.put::<Password>(id, None);
         for passkey in view.all_of::<Passkey>(&PasskeyFilter::of(id)).await? {
-            view.end::<Passkey>(&passkey.credential).await?;
+            view.put::<Passkey>(&passkey.credential, None);
         }
         Ok(())
     }

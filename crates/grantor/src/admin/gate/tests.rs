@@ -65,6 +65,14 @@ fn operator(id: &str, role: Role) -> Operator {
     Operator::new(subject_id(id), role)
 }
 
+/// An owner who can sign in.
+fn second_owner(id: &str) -> Vec<AnyChange> {
+    vec![
+        Change::Create(operator(id, Role::Owner)).into(),
+        Change::Create(password(id)).into(),
+    ]
+}
+
 fn password(id: &str) -> Password {
     let digest = PasswordDigest::parse(DIGEST).expect("a digest");
     Password::new(subject_id(id), digest, NOW)

@@ -17,7 +17,7 @@ pub(super) struct View<'a> {
     pub(super) ports: &'a Ports,
     /// By kind and name.
     states: HashMap<(&'static str, String), State>,
-    /// Under which conditions what was decided is right, and what ends before it.
+    /// Under which conditions what was decided is right.
     rests_on: Vec<AnyChange>,
 }
 
@@ -97,26 +97,13 @@ impl<'a> View<'a> {
         self.states.insert(key::<R>(id), state);
     }
 
-    /// Lets what is registered under a name end, in the same commit. What the same call makes stays.
-    pub(super) async fn end<R: Guarded>(&mut self, id: &R::Id) -> Result<(), StoreError> {
-        if self.is_pending::<R>(id) {
-            return Ok(());
-        }
-        if let Some(found) = self.rely_on::<R>(id).await? {
-            let end = Change::<R>::Delete(id.clone(), Some(found.revision()));
-            self.rests_on.push(R::any(end));
-            self.put::<R>(id, None);
-        }
-        Ok(())
-    }
-
     /// Whether a change has left something, or nothing, under this name.
     pub(super) fn is_pending<R: Guarded>(&self, id: &R::Id) -> bool {
         let state = self.states.get(&key::<R>(id));
         state.is_some_and(|state| state.place == Place::Pending)
     }
 
-    /// The conditions, and what ends before all else.
+    /// The conditions.
     pub(super) fn conditions(self) -> Vec<AnyChange> {
         self.rests_on
     }

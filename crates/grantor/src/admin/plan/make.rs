@@ -83,17 +83,23 @@ impl Maker<'_> {
 
     /// Rests the plan on the others that its documents name: the clients and subjects of permissions,
     /// the issuers of trusts.
-    pub fn expect_neighbours(&mut self) {
-        self.expect::<Client>();
-        self.expect::<Subject>();
-        self.expect::<TrustedIssuer>();
+    pub fn expect_neighbours(&mut self, documents: &Documents) {
+        self.expect::<Client>(|_| true);
+        self.expect::<Subject>(|_| true);
+        // All issuers were read, for their names.
+        let trusts = documents.trusts.iter();
+        let made = trusts.filter_map(|item| self.tables.trusts.after(&item.name));
+        let issuers: HashSet<_> = made.map(|trust| trust.issuer.clone()).collect();
+        self.expect::<TrustedIssuer>(|iss| issuers.contains(iss));
     }
 
-    /// Expects of each that was read, and that the plan has no step for, that it stays as it was.
-    fn expect<R: Filed>(&mut self) {
+    /// Expects of each of these that was read, and that the plan has no step for, that it stays as
+    /// it was.
+    fn expect<R: Filed>(&mut self, is_named: impl Fn(&R::Id) -> bool) {
         let steps = self.steps.iter().filter(|step| step.resource == R::KIND);
         let with_step: HashSet<_> = steps.map(|step| &*step.name).collect();
         let read = R::table(&self.tables).all_before();
+        let read = read.filter(|one| is_named(&one.id()));
         let others = read.filter(|one| !with_step.contains(&*one.id().to_text()));
         let expected = others.map(|one| R::change(Change::Expect(one.id(), Some(one.revision()))));
         self.changes.extend(expected);

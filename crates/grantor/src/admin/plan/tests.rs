@@ -557,6 +557,47 @@ async fn issuers_take_over_each_others_names_where_that_can_be_done_in_an_order(
 }
 
 /// What an owner's files have, pruned.
+/// M016: what takes long can be ended in between, and takes as long for each as for the first.
+#[tokio::test]
+async fn m016_a_plan_of_thousands_rests_and_may_be_ended_there() {
+    const COUNT: usize = 5000;
+    let issuer = |number| json!({"iss": format!("https://i{number}.example"), "name": format!("i{number}"), "keys": {"discovery": {}}});
+    let trust = |number| json!({"name": format!("t{number}"), "issuer": format!("i{number}"), "client": "c", "scope": "read", "pins": [{"claim": "sub", "equals": "job"}]});
+    let wanted = request(json!({
+        "client": [{"client_id": "c", "token_endpoint_auth_method": "none",
+            "grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer"], "scope": "read"}],
+        "issuer": (0..COUNT).map(issuer).collect::<Vec<_>>(),
+        "trust": (0..COUNT).map(trust).collect::<Vec<_>>(),
+    }));
+    let store = MemoryStore::new();
+    let (terms, mut rests) = (terms(), 0);
+    let plans = Plans::new(PlanStores::of(&store), &terms, NOW);
+    let mut making = std::pin::pin!(plans.make(&wanted));
+    let made = std::future::poll_fn(|context| {
+        rests += 1;
+        making.as_mut().poll(context)
+    });
+    let plan = made.await.expect("a plan").plan;
+    assert_eq!(plan.summary.create, 2 * COUNT + 1);
+    assert!(rests > COUNT / 10, "it rested {rests} times");
+    let ended = tokio::time::timeout(std::time::Duration::ZERO, plans.make(&wanted));
+    assert!(ended.await.is_err(), "nobody waits for it");
+}
+
+/// Each change at a time at which its names are free, in whatever order they are asked for.
+#[tokio::test]
+async fn issuers_pass_their_names_along_a_chain() {
+    let store = MemoryStore::new();
+    let named = |iss: usize, name: usize| json!({"iss": format!("https://i{iss}.example"), "name": format!("n{name}"), "keys": {"discovery": {}}});
+    let chain =
+        |shift| json!({"issuer": (0..9).map(|iss| named(iss, iss + shift)).collect::<Vec<_>>()});
+    applied(&store, &chain(1)).await;
+    for shift in [2, 1, 0] {
+        let plan = applied(&store, &chain(shift)).await;
+        assert_eq!(plan.summary.update, 9);
+    }
+}
+
 fn owned(name: &str, resources: Value) -> PlanRequest {
     PlanRequest {
         owner: owner(name),

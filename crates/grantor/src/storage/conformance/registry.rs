@@ -87,6 +87,7 @@ macro_rules! registry_suite {
             c055_passkeys_end_with_their_subject
             m081_no_key_of_a_passkey_is_in_a_record
             an_operator_is_a_subject_with_one_role
+            what_a_subject_signs_in_with_ends_with_its_first_role
             a_role_ends_with_its_subject
             a_change_is_made_only_where_what_it_rests_on_is_as_expected
             what_was_expected_is_answered

@@ -66,6 +66,9 @@ trait Kept: Resource {
     /// Drops what was made of it for requests.
     fn forget(&self, _: &mut AtHand) {}
 
+    /// Removes what ends when there is a new one.
+    fn end_before(_: &Self::Id, _: &mut Registered, _: &mut Journal<'_>) {}
+
     /// Removes what ends with it.
     fn end_along(_: &Self::Id, _: &mut Registered, _: &mut Journal<'_>) {}
 }
@@ -100,13 +103,7 @@ impl Kept for Subject {
 
     fn end_along(id: &SubjectId, registered: &mut Registered, journal: &mut Journal<'_>) {
         registered.end_permissions(journal, |permission| permission.subject == *id);
-        if let Some(password) = registered.passwords.remove(id) {
-            journal.changed(id.clone(), Some(password), None);
-        }
-        let is_of_subject = |_: &_, passkey: &mut Arc<Passkey>| passkey.subject == *id;
-        for (credential, passkey) in registered.passkeys.extract_if(.., is_of_subject) {
-            journal.changed(credential, Some(passkey), None);
-        }
+        registered.end_credentials(id, journal);
         if let Some(operator) = registered.operators.remove(id) {
             journal.changed(id.clone(), Some(operator), None);
         }
@@ -195,6 +192,10 @@ impl Kept for Operator {
             true => Err(StoreError::Exists("operator")),
             false => Ok(()),
         }
+    }
+
+    fn end_before(id: &SubjectId, registered: &mut Registered, journal: &mut Journal<'_>) {
+        registered.end_credentials(id, journal);
     }
 }
 
@@ -328,6 +329,7 @@ impl Registered {
         let (id, after) = match change {
             Change::Create(resource) => {
                 resource.check_new(self)?;
+                R::end_before(&resource.id(), self, journal);
                 let revision = self.register();
                 (resource.id(), Some(resource.with_revision(revision)))
             }
@@ -387,6 +389,17 @@ impl Registered {
             before.forget(&mut self.at_hand);
         }
         before
+    }
+
+    /// Removes what a subject signs in with.
+    fn end_credentials(&mut self, id: &SubjectId, journal: &mut Journal<'_>) {
+        if let Some(password) = self.passwords.remove(id) {
+            journal.changed(id.clone(), Some(password), None);
+        }
+        let is_of_subject = |_: &_, passkey: &mut Arc<Passkey>| passkey.subject == *id;
+        for (credential, passkey) in self.passkeys.extract_if(.., is_of_subject) {
+            journal.changed(credential, Some(passkey), None);
+        }
     }
 
     fn end_permissions(&mut self, journal: &mut Journal<'_>, ends: impl Fn(&Permission) -> bool) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use grantor::{
     admin::{
-        ClientDocument, Fault, FederatedSub, NewClient, NewFederatedClient, PinDocument, problem,
+        ClientDocument, Error, Fault, FederatedSub, NewClient, NewFederatedClient, PinDocument,
+        problem,
     },
     jose::{
         Algorithm,
@@ -68,6 +69,27 @@ impl ClientBody {
         }
     }
 
+    /// Succeeds if all of it goes together: a client that authenticates by a trust has no keys and
+    /// secrets made, nor an end of any.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn check(&self) -> Result<(), Error> {
+        let others = [
+            (GENERATE, self.generate.is_some()),
+            (KEY_LIFETIME, self.key_lifetime.is_some()),
+            (SECRET_LIFETIME, self.secret_lifetime.is_some()),
+        ];
+        let others = others.into_iter().filter(|(_, is_there)| *is_there);
+        let faults = others
+            .map(|(member, _)| Fault::new(member, "does not go with trust; leave one of them out"));
+        let faults: Vec<_> = faults.collect();
+        match self.trust.is_some() && !faults.is_empty() {
+            true => Err(faults.into()),
+            false => Ok(()),
+        }
+    }
+
     /// The registration.
     pub fn client(self) -> NewClient {
         let mut new = NewClient::new(self.document);
@@ -104,7 +126,7 @@ impl Content for ClientBody {
     fn read(octets: &[u8]) -> Result<Self, Problem> {
         let mut object: Object = content::object(octets)?;
         let mut faults = Vec::new();
-        let mut take = |member: &str| object.remove(member);
+        let mut take = |member: &str| object.remove(member).filter(|value| !value.is_null());
         let generate = take(GENERATE).map(|name| content::algorithm(GENERATE, &name));
         let lifetimes = [KEY_LIFETIME, SECRET_LIFETIME].map(|member| seconds(member, take(member)));
         let trust = take(TRUST).map(|trust| {
@@ -154,7 +176,10 @@ impl Content for ClientBody {
 
     fn schema(schemas: &mut SchemaGenerator) -> Option<Schema> {
         let mut schema = ClientDocument::json_schema(schemas);
-        let lifetime = |what| json!({"type": "integer", "minimum": 0, "description": what});
+        let lifetime = |what| {
+            let seconds = json!({"type": "integer", "minimum": 0, "description": what});
+            content::or_null(seconds)
+        };
         let trust = schemas.subschema_for::<FederatedTrust>();
         let members = schema.get_mut("properties")?.as_object_mut()?;
         for (member, schema) in [
@@ -170,7 +195,7 @@ impl Content for ClientBody {
                 SECRET_LIFETIME,
                 lifetime("How long the secret lives that is made, in seconds."),
             ),
-            (TRUST, json!(trust)),
+            (TRUST, content::or_null(trust)),
         ] {
             members.insert(member.to_owned(), schema);
         }

@@ -51,6 +51,7 @@ impl Operation for CreateClient {
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
+        input.body.check()?;
         let ClientBody {
             document, trust, ..
         } = &input.body;

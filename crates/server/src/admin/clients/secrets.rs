@@ -98,26 +98,24 @@ impl TwoSteps for MakeSecret {
 pub struct RemoveSecret;
 
 impl Operation for RemoveSecret {
-    type Path = (ClientId, usize);
+    type Path = (ClientId, String);
     type Query = NoQuery;
     type Body = ();
     type Answer = ();
 
     const ROUTE: Route = Route::delete(
-        "/clients/{client}/secrets/{place}",
+        "/clients/{client}/secrets/{name}",
         "remove_client_secret",
-        "Remove a secret, by its place in `secrets` of the client, from 0 on; send If-Match",
+        "Remove a secret, by its name in `secrets` of the client",
     );
 
     async fn run(
         admin: &Administration,
         input: Input<Self>,
     ) -> Result<Answered<Self::Answer>, Error> {
-        let (id, place) = input.path;
-        admin
-            .clients()
-            .remove_secret(&id, place, admin.actor())
-            .await?;
+        let (id, name) = input.path;
+        let clients = admin.clients();
+        clients.remove_secret(&id, &name, admin.actor()).await?;
         Ok(().into())
     }
 }

@@ -53,7 +53,7 @@ impl Content for TrustBody {
         members.insert(OPTIONS.to_owned(), json!({
             "description": "Options of the template that `template` names: it makes the issuer and the other members.",
             "type": "object",
-            "additionalProperties": {"type": ["string", "boolean"]},
+            "additionalProperties": {"type": ["string", "boolean", "null"]},
         }));
         let template = members.remove("template")?;
         members.insert(

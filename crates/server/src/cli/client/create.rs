@@ -143,6 +143,10 @@ impl Create {
         document.jwks = self.keys.read()?.unwrap_or_default();
         let mut body = ClientBody::new(document);
         body.trust = Some(self.federated.trust()?);
+        // They are refused, by the one who knows why.
+        body.key_lifetime = self.key_lifetime;
+        body.secret_lifetime = self.secret_lifetime;
+        body.check()?;
         let connection = global.connect_or_create()?;
         check_free(&connection, &self.id).await?;
         let made = connection.call(Input::<CreateClient>::with((), body));

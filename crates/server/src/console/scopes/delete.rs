@@ -33,7 +33,7 @@ impl Form for DeletePage {
         let mut page = Confirm::ask(visit, typed, question, words.delete(), back.clone())
             .below(visit.at("/scopes", &[]), words.heading())
             .below(back, name.as_str())
-            .saying(markup(words.clients_keep_it()))
+            .saying(markup(words.clients_first()))
             .in_state(Some(scope.revision))
             .managed_by(scope.managed_by.as_ref().map(ToString::to_string));
         if scope.sensitive {

@@ -30,7 +30,7 @@ words! {
     edit_it(name: Coded<'_>): "Change the texts of {name}", "Modifier les textes de {name}";
     delete: "Delete", "Supprimer";
     delete_it(name: Coded<'_>): "Delete the texts of {name}?", "Supprimer les textes de {name} ?";
-    clients_keep_it: "Clients keep the scope, and tokens with it stay good. From the next request on people who are asked for it read its name alone.", "Les clients gardent la portée, et les jetons qui la contiennent restent valables. Dès la prochaine demande, les personnes n'en lisent que le nom.";
+    clients_first: "It stays as long as a client may get the scope: take it there first. Tokens with it stay good until they end.", "Ils restent tant qu'un client peut obtenir la portée : retirez-la d'abord du client. Les jetons qui la contiennent restent valables jusqu'à leur fin.";
     no_longer_sensitive: "It is sensitive now. Without this description it is not: it is no longer marked, and it is granted for the time when people are absent without a new proof of who they are.", "Elle est sensible à présent. Sans cette description, elle ne l'est plus : elle n'est plus signalée, et elle est accordée pour les moments d'absence sans nouvelle preuve d'identité.";
     is_described(name: Coded<'_>): "{name} is described.", "{name} est décrite.";
     is_changed(name: Coded<'_>): "What people read of {name} is changed.", "Ce que les personnes lisent de {name} est modifié.";

@@ -436,6 +436,21 @@ fn m013_a_token_about_an_owner_has_power_only_where_client_and_permission_name_i
     office.judge("MA07 the role is taken", &me(), 403, "insufficient_scope");
 }
 
+/// The rest of a body is not waited for for ever, and that is told as all else.
+#[test]
+fn m009_a_body_that_does_not_come_is_a_problem_too() {
+    let office = Office::open();
+    let request = format!(
+        "POST /admin/v1/subjects HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{{",
+        office.server.address,
+        office.token("editor")
+    );
+    let answer = office.server.raw(request.as_bytes());
+    office.judge("a body that does not come", &answer, 408, "timeout");
+    assert_eq!(answer.header("Connection"), Some("close"));
+}
+
 /// MA36. The second is the absolute form of a request target (RFC 9112 §3.2.2).
 #[test]
 fn ma36_no_header_and_no_target_says_where_the_api_is() {

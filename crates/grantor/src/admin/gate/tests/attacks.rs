@@ -89,7 +89,8 @@ async fn keycloak_50615_an_administrator_of_clients_permits_nothing_that_has_pow
     let give = async |client: &str, subject: &str, scope: Option<&str>| {
         let mut document = PermissionDocument::new(client_id(client), subject_id(subject));
         document.scope = scope.map(super::scope);
-        permissions.create(document, &by()).await
+        let clients = gate.clients();
+        permissions.create(document, clients, &by()).await
     };
     needs_owner(give("root", "carol", None).await);
     needs_owner(give("root", "alice", Some("grantor:admin")).await);

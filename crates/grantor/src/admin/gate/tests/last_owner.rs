@@ -36,11 +36,7 @@ async fn m014_ma08_the_last_owner_who_can_sign_in_stays() {
         let denied = denial(&store, owner(), ending.clone()).await;
         assert_eq!(denied, Some(Denial::LastOwner), "{what}");
         // The control: bob, who has a password, is an owner too.
-        make(
-            &store,
-            vec![Change::Create(operator("bob", Role::Owner)).into()],
-        )
-        .await;
+        make(&store, second_owner("bob")).await;
         assert_eq!(denial(&store, owner(), ending).await, None, "{what}");
     }
 }
@@ -49,11 +45,11 @@ async fn m014_ma08_the_last_owner_who_can_sign_in_stays() {
 async fn m014_an_owner_who_cannot_sign_in_is_none() {
     for (what, other) in [("without a password", "carol"), ("disabled", "bob")] {
         let store = world().await;
-        make(
-            &store,
-            vec![Change::Create(operator(other, Role::Owner)).into()],
-        )
-        .await;
+        let made = match other {
+            "bob" => second_owner(other),
+            _ => vec![Change::Create(operator(other, Role::Owner)).into()],
+        };
+        make(&store, made).await;
         if other == "bob" {
             let disable = replace(&store, subject_id("bob"), |it: &mut Subject| {
                 it.enabled = false;
@@ -140,11 +136,7 @@ async fn m014_a_batch_that_makes_another_owner_may_end_the_last() {
 async fn m014_two_owners_do_not_remove_each_other() {
     for _ in 0..32 {
         let store = world().await;
-        make(
-            &store,
-            vec![Change::Create(operator("bob", Role::Owner)).into()],
-        )
-        .await;
+        make(&store, second_owner("bob")).await;
         // Each through a process of its own: they share the store alone.
         let ends = ["alice", "bob"].map(|who| {
             let gate = gate(&store, owner());
@@ -165,11 +157,7 @@ async fn m014_two_owners_do_not_remove_each_other() {
 #[tokio::test]
 async fn m014_the_decision_rests_on_the_owner_who_is_left() {
     let store = world().await;
-    make(
-        &store,
-        vec![Change::Create(operator("bob", Role::Owner)).into()],
-    )
-    .await;
+    make(&store, second_owner("bob")).await;
     let ports = Ports::of(store.clone());
     let rights = owner();
     let decided = async |who: &str| {

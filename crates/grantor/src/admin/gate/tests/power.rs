@@ -222,8 +222,8 @@ async fn m012_only_an_owner_changes_what_has_power() {
 
         // With a second owner no rule but this is in the way.
         let store = with_passkeys().await;
-        let second = vec![Change::Create(operator("bob", Role::Owner)).into()];
-        store.apply_all(second, &by()).await.expect("made");
+        let second = store.apply_all(second_owner("bob"), &by()).await;
+        second.expect("made");
         let (_, powerful, _) = Box::pin(changes(&with_passkeys().await))
             .await
             .swap_remove(index);

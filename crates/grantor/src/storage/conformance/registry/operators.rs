@@ -1,15 +1,22 @@
 //! Operators, and what changes rest on.
 
+use grantor_jose::{Algorithm, PrivateJwk};
+
 use super::{
     Hooked, by, disabled, exists, is_conflict, is_missing, public_client, read, records::records,
     subject,
 };
 use crate::{
-    registry::{Action, Client, Operator, Revision, Role, Subject},
+    clock::UnixTime,
+    registry::{
+        Action, Client, CredentialId, Operator, Passkey, PasskeyFilter, PasskeyKey, Password,
+        PasswordDigest, Revision, Role, Subject,
+    },
     storage::{
         AnyChange, Change, StoreError,
         conformance::{Two, id, subject_id},
     },
+    types::DisplayName,
 };
 
 fn operator(name: &str, role: Role) -> Operator {
@@ -103,6 +110,81 @@ pub async fn a_role_ends_with_its_subject<S: Hooked>([one, two]: Two<S>) {
     }
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
 }
+
+/// What a subject signed in with before it had a role is nobody's with it. A later role ends nothing.
+pub async fn what_a_subject_signs_in_with_ends_with_its_first_role<S: Hooked>([one, two]: Two<S>) {
+    for name in ["a", "b"] {
+        let created = one.subjects().create(subject(name), &by()).await;
+        created.expect("created");
+        for change in credentials(name) {
+            let set = two.apply_all(vec![change], &by()).await;
+            set.expect("set up");
+        }
+    }
+    let before = records(&*one).await.len();
+    let first = operator("a", Role::Reader);
+    let made = one.operators().create(first, &by()).await;
+    let made = made.expect("created");
+    let told = records(&*two).await;
+    let told: Vec<_> = told[before..]
+        .iter()
+        .map(|record| (&*record.resource, record.action))
+        .collect();
+    let ended = |kind| (kind, Action::Delete);
+    let made_operator = ("operator", Action::Create);
+    assert_eq!(told, [ended("password"), ended("passkey"), made_operator]);
+    assert_eq!(ways_in(&*two, "a").await, 0);
+    assert_eq!(ways_in(&*two, "b").await, 2, "the control");
+
+    // Set up anew, it stays, whichever role there is.
+    let set = two.apply_all(credentials("a").into(), &by()).await;
+    set.expect("set up");
+    let raised = made.with_role(Role::Owner);
+    one.operators()
+        .replace(raised, &by())
+        .await
+        .expect("raised");
+    let second = operator("a", Role::Owner);
+    let again = one.operators().create(second, &by()).await;
+    assert!(exists(again));
+    assert_eq!(ways_in(&*two, "a").await, 2);
+    // What is not made ends nothing, and a role that is taken does not either.
+    let failing = vec![
+        Change::Create(operator("b", Role::Reader)).into(),
+        Change::<Subject>::Expect(subject_id("a"), None).into(),
+    ];
+    assert!(is_conflict(two.apply_all(failing, &by()).await));
+    assert_eq!(ways_in(&*one, "b").await, 2);
+    let taken = one.operators().delete(&subject_id("a"), &by()).await;
+    taken.expect("deleted");
+    assert_eq!(ways_in(&*one, "a").await, 2);
+}
+
+/// A password and a passkey.
+fn credentials(name: &str) -> [AnyChange; 2] {
+    let digest = PasswordDigest::parse(DIGEST).expect("a digest");
+    let at = UnixTime::from_millis(1);
+    let password = Password::new(subject_id(name), digest, at);
+    let key = PrivateJwk::generate(Algorithm::Es256).expect("a key");
+    let key = PasskeyKey::new(key.public()).expect("a key of a passkey");
+    let credential = CredentialId::new(name.as_bytes()).expect("an id");
+    let called = DisplayName::parse("laptop").expect("a name");
+    let passkey = Passkey::new(subject_id(name), credential, key, called, at);
+    [
+        Change::Create(password).into(),
+        Change::Create(passkey).into(),
+    ]
+}
+
+async fn ways_in<S: Hooked>(store: &S, name: &str) -> usize {
+    let id = subject_id(name);
+    let password = store.passwords().get(&id).await;
+    let passkeys = store.passkeys().all_of(&PasskeyFilter::of(&id)).await;
+    let has_password = password.expect("the store answers").is_some();
+    usize::from(has_password) + passkeys.expect("a list").len()
+}
+
+const DIGEST: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA";
 
 /// Where what a change rests on is not as it was read, nothing is changed; where it is, the
 /// condition leaves no trace.
