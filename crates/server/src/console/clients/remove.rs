@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantor::{
-    admin::ClientDocument,
+    admin::{ClientDocument, SecretEntry},
     clock::UnixTime,
     server::Body,
     types::{ClientId, Shown},
@@ -110,30 +110,29 @@ fn used_sentence(visit: &Visit, used: Option<UnixTime>) -> crate::pages::Markup 
 }
 
 impl Form for RemoveSecretPage {
-    type Path = (ClientId, usize);
+    type Path = (ClientId, String);
 
     const ROUTE: Route =
-        Route::form("/clients/{client}/secrets/{place}/remove", Section::Clients).grave();
+        Route::form("/clients/{client}/secrets/{name}/remove", Section::Clients).grave();
 
     async fn show(
         visit: &Visit,
-        (id, place): &(ClientId, usize),
+        (id, secret): &(ClientId, String),
         typed: &Typed,
     ) -> Result<Response<Body>, Error> {
         let client = to_change(visit, id).await?;
-        if *place >= client.secrets.len() {
+        if !client.secrets.iter().any(|entry| entry.name == *secret) {
             return Err(Error::NothingHere);
         }
         let words = Words(visit.language());
-        let number = u64::try_from(place + 1).unwrap_or(u64::MAX);
-        let question = words.remove_secret(number);
+        let question = words.remove_secret(Coded(secret));
         let name = Named(name_of(&client));
         let mut page = Confirm::ask(visit, typed, question, words.remove(), page_of(visit, id))
             .below_all(trail(visit, &client))
             .saying(words.removing_secret(name))
             .in_state(Some(client.revision))
             .managed_by(manager(&client));
-        if is_only_secret(visit, &client, *place) {
+        if is_only_secret(visit, &client, secret) {
             page = page.saying(markup(words.only_secret()));
         }
         Ok(page.page(visit))
@@ -141,15 +140,11 @@ impl Form for RemoveSecretPage {
 
     async fn submit(
         visit: &Visit,
-        (id, place): &(ClientId, usize),
-        typed: &Typed,
+        (id, secret): &(ClientId, String),
+        _: &Typed,
     ) -> Result<Done, Error> {
-        let client = to_change(visit, id).await?;
-        // By its place it is only known in the state that was shown.
-        if typed.value("state").is_none() {
-            return Err(Error::NothingHere);
-        }
-        let input = Input::<RemoveSecret>::at((client.client_id, *place));
+        to_change(visit, id).await?;
+        let input = Input::<RemoveSecret>::at((id.clone(), secret.clone()));
         visit.ask(input).await?;
         let words = Words(visit.language());
         let notice = Notice::of(markup(words.secret_is_removed()));
@@ -162,8 +157,9 @@ impl Form for RemoveSecretPage {
 }
 
 /// Whether no other secret works.
-fn is_only_secret(visit: &Visit, client: &ClientDocument, place: usize) -> bool {
+fn is_only_secret(visit: &Visit, client: &ClientDocument, name: &str) -> bool {
     let now = visit.now();
-    let mut others = client.secrets.iter().enumerate();
-    !others.any(|(other, secret)| other != place && secret.expires_at.is_none_or(|end| now < end))
+    let is_live = |entry: &SecretEntry| entry.expires_at.is_none_or(|end| now < end);
+    let mut others = client.secrets.iter().filter(|entry| entry.name != name);
+    !others.any(is_live)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use grantor::{
-    admin::{ClientDocument, KeyEntry},
+    admin::{ClientDocument, KeyEntry, SecretEntry},
     clock::UnixTime,
     server::Body,
     types::{ClientId, GrantType, Needs},
@@ -78,7 +78,7 @@ struct KeyRow {
 }
 
 struct SecretRow {
-    number: u64,
+    name: String,
     end: End,
     remove: Option<String>,
 }
@@ -281,18 +281,15 @@ fn keys(
 
 fn secrets(visit: &Visit, client: &ClientDocument, may_change: bool) -> Vec<SecretRow> {
     let id = client.client_id.as_str();
-    let secrets = client.secrets.iter().enumerate();
-    let row = |(place, expires_at): (usize, Option<UnixTime>)| SecretRow {
-        number: u64::try_from(place + 1).unwrap_or(u64::MAX),
-        end: End::of(visit, expires_at),
+    let row = |entry: &SecretEntry| SecretRow {
+        name: entry.name.clone(),
+        end: End::of(visit, entry.expires_at),
         remove: may_change.then(|| {
-            let place = place.to_string();
-            visit.at("/clients/{client}/secrets/{place}/remove", &[id, &place])
+            let names = [id, entry.name.as_str()];
+            visit.at("/clients/{client}/secrets/{name}/remove", &names)
         }),
     };
-    secrets
-        .map(|(place, secret)| row((place, secret.expires_at)))
-        .collect()
+    client.secrets.iter().map(row).collect()
 }
 
 async fn group(visit: &Visit, id: &ClientId) -> Result<Group, Error> {

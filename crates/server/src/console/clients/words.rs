@@ -95,7 +95,6 @@ words! {
     remove: "Remove", "Retirer";
     secrets: "Secrets", "Secrets";
     secret: "Secret", "Secret";
-    secret_number(number: u64): "Secret {number}", "Secret {number}";
     no_secrets: "No secret is registered here.", "Aucun secret n'est enregistré ici.";
     new_secret: "New secret", "Nouveau secret";
     action: "Action", "Action";
@@ -218,7 +217,7 @@ words! {
     secret_overlap: "The secrets before work on for", "Les secrets précédents servent encore";
     secret_overlap_hint: "Such as 1d, so that the program can be given the new one.", "Par exemple 1d, le temps de donner le nouveau au programme.";
     make_secret: "Make a secret", "Créer un secret";
-    remove_secret(number: u64): "Remove secret {number}?", "Retirer le secret {number} ?";
+    remove_secret(secret: Coded<'_>): "Remove secret {secret}?", "Retirer le secret {secret} ?";
     removing_secret(name: Named<'_>): "Who sends it as {name} is refused from the next request on.", "Qui l'envoie au nom de {name} est refusé dès la prochaine requête.";
     only_secret: "It is the only secret that works. Without it the client gets no tokens.", "C'est le seul secret qui fonctionne. Sans lui, le client n'obtient pas de jetons.";
     secret_is_removed: "The secret is removed.", "Le secret est retiré.";

@@ -507,26 +507,22 @@ fn m123_a_secret_is_made_anew_and_removed() {
         Some(2)
     );
     let secrets = registered(&server, "nightly")["secrets"].clone();
-    let is_old = |secret: &Value| secret["expires_at"].as_str() < Some("2027-02");
-    let old = secrets
-        .as_array()
-        .and_then(|all| all.iter().position(is_old));
-    let path = format!("/clients/nightly/secrets/{}/remove", old.unwrap_or(0));
-    let removed = console.submit(&path, &[]);
+    let remove = |is_old: bool| {
+        let mut all = secrets.as_array().into_iter().flatten();
+        let secret = all.find(|secret| (secret["expires_at"].as_str() < Some("2027-02")) == is_old);
+        let name = secret.and_then(|secret| secret["name"].as_str());
+        format!("/clients/nightly/secrets/{}/remove", name.expect("a name"))
+    };
+    let removed = console.submit(&remove(true), &[]);
     assert!(
         removed.body.contains("The secret is removed."),
         "{removed:?}"
     );
     let left = registered(&server, "nightly")["secrets"].clone();
     assert_eq!(left.as_array().map(Vec::len), Some(1));
+    assert_eq!(console.submit(&remove(false), &[]).status, 409);
     assert_eq!(
-        console
-            .submit("/clients/nightly/secrets/0/remove", &[])
-            .status,
-        409
-    );
-    assert_eq!(
-        console.open("/clients/nightly/secrets/7/remove").status,
+        console.open("/clients/nightly/secrets/none/remove").status,
         404
     );
 }
