@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use grantor::{
-    admin::{Expected, Rights},
+    admin::{Expected, Fault, Rights},
     clock::Clock as _,
     registry::{Actor, Operator, Role, Way, Who},
     server::{Blame, Body, ErrorCode, Refusal, Retry, Sender},
@@ -25,7 +25,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    admin::{Administration, CLOCK, Slug, name_of, revision_of},
+    admin::{self, Administration, CLOCK, Slug, name_of, revision_of},
     pages::{BrowserSecret, Choice, Coded, HELD, Markup, TO, Visitor, Waiting, html, markup},
 };
 
@@ -126,7 +126,7 @@ impl Console {
                     here.block_on(console.done(&head, asked))
                 };
                 let done = spawn_blocking(work).await;
-                done.map_err(|_| crate::admin::Problem::plain(Slug::Broken).into())
+                done.map_err(|_| admin::Problem::plain(Slug::Broken).into())
             }
         }
     }
@@ -162,7 +162,7 @@ impl Console {
         if let Some(Sender(address)) = head.extensions.get::<Sender>() {
             actor = actor.from_address(*address);
         }
-        actor.reason = Some(typed.text(REASON).to_owned()).filter(|reason| !reason.is_empty());
+        actor.reason = reason(&typed)?;
         let admin = Administration::new(
             self.config.clone(),
             self.store.clone(),
@@ -356,6 +356,15 @@ impl Console {
         }
         response
     }
+}
+
+/// Why, if it was typed: by the rule of every way (M061).
+fn reason(typed: &Typed) -> Result<Option<String>, Error> {
+    let text = Some(typed.text(REASON)).filter(|text| !text.trim().is_empty());
+    text.map(Actor::reason).transpose().map_err(|error| {
+        let fault = Fault::new(REASON, error.to_string());
+        admin::Problem::at_fault(Slug::Invalid, vec![fault]).into()
+    })
 }
 
 /// On to another page of the console, which says what happened to the browser with this secret.

@@ -29,6 +29,9 @@ fn m129_changes_are_listed_the_newest_first_and_found_by_who_what_and_when() {
         &[("id", "alice"), ("reason", "a new colleague")],
     );
     console.submit("/subjects/new", &[("id", "bob")]);
+    let longer = "x".repeat(257);
+    let refused = console.submit("/subjects/alice/switch", &[("reason", &longer)]);
+    assert_eq!(refused.status, 422, "{refused:?}");
     console.submit("/subjects/alice/switch", &[("reason", "on leave")]);
     let page = console.page("/changes");
     assert_eq!(names(&page.body)[..3], ["alice", "bob", "alice"]);
