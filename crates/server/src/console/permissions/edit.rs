@@ -2,7 +2,7 @@
 
 use askama::Template;
 use grantor::{
-    admin::{ClientDocument, Fault, PermissionDocument},
+    admin::{Fault, PermissionDocument},
     registry::Origin,
     server::Body,
     types::{ClientId, GrantType, Scope, SubjectId},
@@ -21,7 +21,7 @@ use crate::{
         Done, Error, Form, Notice, Pick, Route, Section, Shell, Summary, Typed, Visit,
         clients::{is_power, to_change},
     },
-    pages::{Coded, Markup, Named, markup, time::day},
+    pages::{Markup, Named, markup, time::day},
 };
 
 /// Giving a permission.
@@ -79,7 +79,7 @@ impl Form for NewPage {
         let (Ok(client), Ok(subject)) = (client, subject) else {
             return Err(Problem::at_fault(Slug::Invalid, faults).into());
         };
-        let registered = check(visit, &client, typed).await?;
+        check(visit, &client, typed).await?;
         let members = typed
             .members()
             .with("client", client.as_str())
@@ -89,10 +89,9 @@ impl Form for NewPage {
             .moment("expires_at");
         let body: PermissionDocument = members.body()?;
         let given = visit.ask(Input::<CreatePermission>::with((), body));
-        let given = given.await?;
+        given.await?;
         let words = Words(visit.language());
         let sentence = words.is_given(Named(client.as_str()), Named(subject.as_str()));
-        let sentence = with_beyond(words, sentence, &given, registered.as_ref());
         Ok(Done::Go(
             path_of(visit, &client, &subject),
             Notice::of(sentence),
@@ -146,7 +145,7 @@ impl Form for EditPage {
         pair: &(ClientId, SubjectId),
         typed: &Typed,
     ) -> Result<Done, Error> {
-        let registered = check(visit, &pair.0, typed).await?;
+        check(visit, &pair.0, typed).await?;
         let members = typed
             .members()
             .text_or_null("scope")
@@ -154,10 +153,9 @@ impl Form for EditPage {
             .moment("expires_at");
         let body = members.body()?;
         let given = visit.ask(Input::<PutPermission>::with(pair.clone(), body));
-        let given = given.await?;
+        given.await?;
         let words = Words(visit.language());
         let sentence = words.is_changed(Named(pair.0.as_str()), Named(pair.1.as_str()));
-        let sentence = with_beyond(words, sentence, &given, registered.as_ref());
         Ok(Done::Go(
             path_of(visit, &pair.0, &pair.1),
             Notice::of(sentence),
@@ -167,35 +165,16 @@ impl Form for EditPage {
 
 /// Who gives power, or something to a client that has it, is an owner and proves anew who they are
 /// (M012, M112).
-async fn check(
-    visit: &Visit,
-    client: &ClientId,
-    typed: &Typed,
-) -> Result<Option<ClientDocument>, Error> {
-    let client = match to_change(visit, client).await {
-        Ok(client) => client,
-        // The use case says so.
-        Err(Error::NothingHere) => return Ok(None),
+async fn check(visit: &Visit, client: &ClientId, typed: &Typed) -> Result<(), Error> {
+    match to_change(visit, client).await {
+        Ok(_) => {}
+        // The use case says so at the field.
+        Err(Error::NothingHere) => return Ok(()),
         Err(error) => return Err(error),
-    };
-    if Scope::parse(typed.text("scope")).is_ok_and(|scope| is_power(&scope)) {
-        visit.check_fresh()?;
     }
-    Ok(Some(client))
-}
-
-/// What was done, and what of it gives nothing yet, as the client is not registered for it.
-fn with_beyond(
-    words: Words,
-    told: Markup,
-    given: &PermissionDocument,
-    client: Option<&ClientDocument>,
-) -> Markup {
-    let beyond = given.scope.as_ref().zip(client);
-    let beyond = beyond.map(|(scope, client)| scope.without(&client.scope));
-    match beyond.filter(|beyond| !beyond.is_empty()) {
-        Some(beyond) => words.beyond(told, Coded(&beyond.to_string())),
-        None => told,
+    match Scope::parse(typed.text("scope")).is_ok_and(|scope| is_power(&scope)) {
+        true => visit.check_fresh(),
+        false => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the pages of permissions say.
 
-use crate::pages::{Coded, Markup, Named, words};
+use crate::pages::{Coded, Named, words};
 
 words! {
     /// What the pages of permissions say.
@@ -59,7 +59,6 @@ words! {
     give_it: "Give it", "La donner";
     is_given(client: Named<'_>, subject: Named<'_>): "{client} may act for {subject} from the next request on.", "{client} peut agir pour {subject} dès la prochaine requête.";
     is_changed(client: Named<'_>, subject: Named<'_>): "What {client} may do for {subject} is changed.", "Ce que {client} peut faire pour {subject} est modifié.";
-    beyond(told: Markup, scope: Coded<'_>): "{told} The client is not registered for {scope}, and gets nothing of it until it is.", "{told} Le client n'est pas enregistré pour {scope} et n'en obtient rien tant qu'il ne l'est pas.";
 
     withdraw_it(client: Named<'_>, subject: Named<'_>): "Withdraw the permission of {client} for {subject}?", "Retirer l'autorisation de {client} pour {subject} ?";
     withdraw_consent(client: Named<'_>, subject: Named<'_>): "Withdraw what {subject} allowed {client}?", "Retirer ce que {subject} a permis à {client} ?";

@@ -85,11 +85,11 @@ fn m125_what_is_wrong_is_said_at_its_field() {
         ("subject", "alice"),
         ("scope", "r x"),
     ];
-    let given = console.submit("/permissions/new", &values);
-    assert!(
-        given.body.contains("is not registered for <code>x</code>"),
-        "{given:?}"
-    );
+    let refused = console.submit("/permissions/new", &values);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.body.contains("id=\"scope-fault\""), "{refused:?}");
+    assert!(refused.body.contains("value=\"r x\""), "{refused:?}");
+    give(&mut console);
     let values = [("scope", "r \"")];
     let refused = console.submit("/permissions/billing/alice/edit", &values);
     assert_eq!(refused.status, 422, "{refused:?}");
