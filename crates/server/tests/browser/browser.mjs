@@ -57,19 +57,20 @@ export async function shoot(page, name, options, kind = "") {
 export async function faults(page) {
   const found = [];
   const { headings, title, wide, room, twice, inline, loaded } = await page.evaluate(() => {
+    // A form's fields hide its properties where they have their names: they are asked by attribute.
     const all = [...document.querySelectorAll("*")];
-    const ids = all.map((each) => each.id).filter(Boolean);
-    const isInline = (each) =>
-      each.matches("script:not([src]),style,[style]:not([style='']),[href^='javascript:' i],[action^='javascript:' i]") ||
-      each.getAttributeNames().some((name) => name.startsWith("on"));
-    const sources = all.map((each) => each.src ?? (each.matches("link") && each.href)).filter((each) => typeof each === "string");
+    const of = (name) => all.map((each) => each.getAttribute(name)).filter((each) => each !== null);
+    const ids = of("id");
+    const inline = [...document.querySelectorAll("script:not([src]),style,[style]:not([style='']),[href^='javascript:' i],[action^='javascript:' i]")];
+    inline.push(...all.filter((each) => each.getAttributeNames().some((name) => name.startsWith("on"))));
+    const sources = [...of("src"), ...[...document.querySelectorAll("link")].map((link) => link.getAttribute("href"))];
     return {
       headings: document.querySelectorAll("h1").length,
       title: document.title,
       wide: document.documentElement.scrollWidth,
       room: document.documentElement.clientWidth,
       twice: ids.filter((id, place) => ids.indexOf(id) !== place),
-      inline: all.filter(isInline).map((each) => each.outerHTML.slice(0, 200)),
+      inline: inline.map((each) => each.outerHTML.slice(0, 200)),
       loaded: sources.filter((each) => new URL(each, location).origin !== location.origin),
     };
   });

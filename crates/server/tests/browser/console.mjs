@@ -71,30 +71,36 @@ async function shapeFaults(page, name, options) {
   return found;
 }
 
+// A form may have a field of the name `matches`: only the browser's own selectors find anything there.
+const TYPED = ":is(input[type=text],textarea):not([name=reason],[name=q])";
+
 /** A form of the page that is filled with what no field takes: it comes back with what is wrong, and with what was typed. */
 async function refusedFaults(page, name, options) {
-  const found = [];
-  const form = page.locator("main form[method=post]:has(:is(input[type=text],textarea):not([name=reason],[name=q]))").first();
-  if ((await form.count()) === 0) return found;
-  const fields = form.locator(":is(input[type=text],textarea):visible:not([name=reason])");
+  const form = page.locator(`main form[method=post]:has(${TYPED})`).first();
+  if ((await form.count()) === 0) return [];
   const garbage = `<b>&"'${"é\u202e".repeat(40)}`;
-  for (const field of await fields.all()) await field.fill(garbage);
+  for (const field of await form.locator(TYPED).all()) if (await field.isVisible()) await field.fill(garbage);
   const sent = form.evaluate((each) => {
     each.noValidate = true;
     each.requestSubmit();
   });
   const [response] = await Promise.all([page.waitForNavigation(), sent]);
-  if (![200, 422].includes(response.status())) found.push(`status ${response.status()}`);
-  found.push(...(await sentFaults(response, await response.text())), ...(await faults(page)), ...(await axeFaults(page)));
+  const found = [...(await sentFaults(response, await response.text())), ...(await faults(page)), ...(await axeFaults(page))];
+  await shoot(page, name, options, "refused");
+  if (![200, 409, 422].includes(response.status())) found.push(`status ${response.status()}`);
   if (response.status() === 422) {
-    if (!/^(Fault|Erreur\u00a0):/.test((await page.title()).replace(/^(Erreur) :/, "$1\u00a0:"))) found.push(`title: ${await page.title()}`);
+    if (!/^(Fault:|Erreur\u00a0:)/.test(await page.title())) found.push(`title: ${await page.title()}`);
     if ((await page.locator("[role=alert]:focus").count()) !== 1) found.push("the summary has not the focus");
-    const kept = await page.locator("main form :is(input[type=text],textarea):visible:not([name=reason])").evaluateAll((all) => all.map((each) => each.value));
+    const { kept, lost } = await page.evaluate((typed) => {
+      const leads = [...document.querySelectorAll("[role=alert] a[href^='#']")].map((each) => decodeURIComponent(each.getAttribute("href").slice(1)));
+      return {
+        kept: [...document.querySelectorAll(`main ${typed}`)].map((each) => each.value),
+        lost: leads.filter((id) => !document.getElementById(id)),
+      };
+    }, TYPED);
     if (!kept.some((each) => each.includes('<b>&"'))) found.push(`what was typed is gone: ${kept}`);
-    const lost = await page.locator("[role=alert] a[href^='#']").evaluateAll((all) => all.map((each) => each.hash).filter((hash) => !document.getElementById(decodeURIComponent(hash.slice(1)))));
     if (lost.length) found.push(`faults lead nowhere: ${lost}`);
   }
-  await shoot(page, name, options, "refused");
   return found.map((each) => `refused: ${each}`);
 }
 

@@ -77,7 +77,7 @@ words! {
     would_refuse: "Would not have been taken, as a shadow", "N'auraient pas été acceptés, comme ombre";
     would_keep_out: "of these, granted in fact: it would keep them out", "dont acceptés en fait : elle les écarterait";
     reasons: "Why not", "Pourquoi non";
-    no_reasons: "Nothing was not taken. Good.", "Rien n'a été refusé. Bien.";
+    no_reasons: "No JWT was turned away. Good.", "Aucun JWT n'a été refusé. Tant mieux.";
     claim: "Claim", "Claim";
     condition: "Condition", "Condition";
     expected: "Expected", "Attendu";
